@@ -1,0 +1,153 @@
+"""The readout table: what characterization hands to lookup tables, the macro estimator and the report.
+
+One conversion sums `rows` cells of one bit line. Its ideal result is the MAC count (0..active) while `active`
+rows are driven. Both are known to matter: the count sets the level, the number of active rows shifts it
+(the off-state coupling of the cells), and the digital side knows `active` exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from interconnect.errors import InputError
+from netlists.condition import Condition
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """An input that was not measured here: its name, value in words, status and source."""
+
+    name: str
+    value: str
+    status: str
+    source: str
+
+
+@dataclass(frozen=True)
+class AdcModel:
+    """Behavioral ADC of one conversion: a threshold between every two neighbouring counts.
+
+    codes: number of output codes (0..codes-1), one count per code. offset_sigma: static input-referred offset
+    of a converter instance, volts or amperes like the table's unit. noise_sigma: its input noise, same unit.
+    tracks_active: thresholds follow the known number of active rows (a digital offset per conversion).
+    """
+
+    codes: int
+    offset_sigma: float
+    noise_sigma: float
+    tracks_active: bool = True
+
+
+@dataclass(frozen=True)
+class ReadoutTable:
+    """Levels and their spread for every condition, number of active rows and MAC count.
+
+    unit: `V` (capacitive) or `A` (resistive). rows: rows summed by one conversion (N).
+    mean, sigma_static, sigma_noise, sigma_pattern: shape (conditions, N + 1 active, N + 1 count), `unit`; entries with
+    count > active are NaN. sigma_static: device and cell mismatch (frozen per chip); sigma_noise: thermal, new at every
+    conversion; sigma_pattern: spread over row position, column position and neighbour data at equal count.
+    row_energy: (conditions, N + 1 active), J per conversion drawn by the row drivers per column.
+    read_time: s from the input edge to the sample.
+    """
+
+    cell: str
+    unit: Literal["V", "A"]
+    rows: int
+    conditions: tuple[Condition, ...]
+    mean: FloatArray
+    sigma_static: FloatArray
+    sigma_noise: FloatArray
+    sigma_pattern: FloatArray
+    row_energy: FloatArray
+    read_time: float
+    adc: AdcModel
+    assumptions: tuple[Assumption, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n = self.rows + 1
+        want = (len(self.conditions), n, n)
+        for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern"):
+            if getattr(self, name).shape != want:
+                raise InputError(
+                    f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}"
+                )
+        if self.row_energy.shape != want[:2]:
+            raise InputError(
+                f"readout table: row_energy has shape {self.row_energy.shape}, expected {want[:2]}"
+            )
+        valid = self.valid
+        if not np.isfinite(self.mean[:, valid]).all():
+            raise InputError("readout table: a level is missing (not finite)")
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Which (active, count) pairs exist: shape (N + 1, N + 1), true where count <= active."""
+        index = np.arange(self.rows + 1)
+        return index[None, :] <= index[:, None]
+
+    def index(self, condition: Condition | str) -> int:
+        """Row of a condition (or its label). Raises InputError for one that was not characterized."""
+        labels = [c.label for c in self.conditions]
+        label = condition if isinstance(condition, str) else condition.label
+        if label not in labels:
+            raise InputError(f"condition {label} was not characterized", hint=f"known: {', '.join(labels)}")
+        return labels.index(label)
+
+    def lsb(self, condition: Condition | str) -> float:
+        """Mean spacing of neighbouring counts with all rows active, `unit` per count."""
+        levels = self.mean[self.index(condition), self.rows]
+        return float((levels[-1] - levels[0]) / self.rows)
+
+    def thresholds(self, condition: Condition | str) -> FloatArray:
+        """Decision levels of the ADC: shape (N + 1 active, codes - 1), `unit`.
+
+        Threshold k lies midway between the nominal levels of counts k and k + 1 on the straight line through the
+        levels (gain and offset calibrated per number of active rows if the ADC tracks it, else at N / 2 active).
+        """
+        i = self.index(condition)
+        lsb = self.lsb(condition)
+        steps = (np.arange(self.adc.codes - 1) + 0.5) * lsb
+        zero = self.mean[i, :, 0]
+        if not self.adc.tracks_active:
+            zero = np.full_like(zero, zero[self.rows // 2])
+        out: FloatArray = zero[:, None] + steps[None, :]
+        return out
+
+    def code_probability(self, condition: Condition | str, *, sigma_scale: float = 1.0) -> FloatArray:
+        """P(code | active, count): shape (N + 1, N + 1, codes); Gaussian level against the thresholds.
+
+        All spreads are taken together (static, pattern, noise, ADC); rows with count > active are NaN.
+        """
+        i = self.index(condition)
+        sigma = self.total_sigma(condition) * sigma_scale
+        edges = self.thresholds(condition)[:, None, :]
+        mean = self.mean[i][:, :, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = np.where(
+                sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], np.inf * np.sign(edges - mean)
+            )
+        below = ndtr(z)
+        below = np.concatenate(
+            [np.zeros((*below.shape[:2], 1)), below, np.ones((*below.shape[:2], 1))], axis=2
+        )
+        out: FloatArray = np.diff(below, axis=2)
+        out[~self.valid] = np.nan
+        return out
+
+    def total_sigma(self, condition: Condition | str) -> FloatArray:
+        """Root sum of squares of every spread incl. the ADC's: shape (N + 1, N + 1), `unit`."""
+        i = self.index(condition)
+        adc = self.adc.offset_sigma**2 + self.adc.noise_sigma**2
+        out: FloatArray = np.sqrt(
+            self.sigma_static[i] ** 2 + self.sigma_noise[i] ** 2 + self.sigma_pattern[i] ** 2 + adc
+        )
+        return out

@@ -1,0 +1,16 @@
+"""What every room below the command line raises when the user's input is wrong."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence: what is wrong, where (file, key path, line), what would be right."""
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        parts = [f"{where}: {what}" if where else what]
+        if hint:
+            parts.append(hint)
+        super().__init__("; ".join(parts))

@@ -1,0 +1,104 @@
+"""One cell as one typed list of named boxes; extraction, pictures, layout and area are all drawn from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from interconnect.errors import InputError
+
+BoxKind = Literal["line", "tab", "via", "shield", "resistor"]
+Point = tuple[float, float, float]
+
+GROUND = "GND"
+"""Net of the grounded sheets at `floor` and `ceiling`, and of every shield."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned conductor (or resistor plug) of one net on one layer; corners in metres (x, y, z)."""
+
+    net: str
+    layer: str
+    kind: BoxKind
+    lower: Point
+    upper: Point
+
+    @property
+    def size(self) -> Point:
+        """Edge lengths (x, y, z), metres."""
+        lo, hi = self.lower, self.upper
+        return (hi[0] - lo[0], hi[1] - lo[1], hi[2] - lo[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """A horizontal layer of dielectric between two heights (m) with relative permittivity `k`."""
+
+    bottom: float
+    top: float
+    k: float
+
+
+@dataclass(frozen=True, slots=True)
+class CellGeometry:
+    """A periodic piece of the array: `rows` x `columns` cells that repeat with `period` (x, y) metres.
+
+    x runs along the rows (word lines), y along the columns (bit lines), z upwards. Lines reach from one face
+    of the period to the other and continue in the next copy. Grounded sheets at `floor` and `ceiling` (z, m)
+    stand for the neighbouring planes. Boxes of one net may touch (a tab and its via); boxes of different
+    nets must not overlap.
+    """
+
+    name: str
+    boxes: tuple[Box, ...]
+    period: tuple[float, float]
+    floor: float
+    ceiling: float
+    slabs: tuple[Slab, ...]
+    rows: int = 1
+    columns: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.period) <= 0 or self.ceiling <= self.floor:
+            raise InputError(f"geometry {self.name}: the period and the height must be positive")
+        for box in self.boxes:
+            if min(box.size) <= 0:
+                raise InputError(f"geometry {self.name}: box {box.net}/{box.layer} has no volume")
+            if box.lower[2] < self.floor or box.upper[2] > self.ceiling:
+                raise InputError(
+                    f"geometry {self.name}: box {box.net}/{box.layer} leaves the space between planes"
+                )
+        for i, a in enumerate(self.boxes):
+            for b in self.boxes[i + 1 :]:
+                if a.net != b.net and _overlap(a, b):
+                    raise InputError(
+                        f"geometry {self.name}: {a.net} ({a.layer}) and {b.net} ({b.layer}) touch: they would be shorted"
+                    )
+
+    @property
+    def nets(self) -> tuple[str, ...]:
+        """Conductor nets in order of first appearance, `GND` last; resistor plugs are not conductors."""
+        names = dict.fromkeys(box.net for box in self.boxes if box.kind != "resistor")
+        names.pop(GROUND, None)
+        return (*names, GROUND)
+
+    @property
+    def area(self) -> float:
+        """Footprint of one cell, m^2."""
+        return self.period[0] * self.period[1] / (self.rows * self.columns)
+
+    def key(self) -> str:
+        """Content hash (SHA-256, hex) of everything that decides the electrical result; the name is left out."""
+        content = asdict(self)
+        content.pop("name")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes share volume or a face (tolerance 1 fm against rounding)."""
+    tol = 1e-15
+    gaps = [max(a.lower[i], b.lower[i]) - min(a.upper[i], b.upper[i]) for i in range(3)]
+    return max(gaps) < tol and sum(abs(g) < tol for g in gaps) < 2
