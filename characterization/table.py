@@ -77,13 +77,9 @@ class ReadoutTable:
         want = (len(self.conditions), n, n)
         for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern"):
             if getattr(self, name).shape != want:
-                raise InputError(
-                    f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}"
-                )
+                raise InputError(f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}")
         if self.row_energy.shape != want[:2]:
-            raise InputError(
-                f"readout table: row_energy has shape {self.row_energy.shape}, expected {want[:2]}"
-            )
+            raise InputError(f"readout table: row_energy has shape {self.row_energy.shape}, expected {want[:2]}")
         valid = self.valid
         if not np.isfinite(self.mean[:, valid]).all():
             raise InputError("readout table: a level is missing (not finite)")
@@ -132,13 +128,9 @@ class ReadoutTable:
         edges = self.thresholds(condition)[:, None, :]
         mean = self.mean[i][:, :, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(
-                sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], np.inf * np.sign(edges - mean)
-            )
+            z = np.where(sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], np.inf * np.sign(edges - mean))
         below = ndtr(z)
-        below = np.concatenate(
-            [np.zeros((*below.shape[:2], 1)), below, np.ones((*below.shape[:2], 1))], axis=2
-        )
+        below = np.concatenate([np.zeros((*below.shape[:2], 1)), below, np.ones((*below.shape[:2], 1))], axis=2)
         out: FloatArray = np.diff(below, axis=2)
         out[~self.valid] = np.nan
         return out

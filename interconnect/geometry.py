@@ -68,9 +68,7 @@ class CellGeometry:
             if min(box.size) <= 0:
                 raise InputError(f"geometry {self.name}: box {box.net}/{box.layer} has no volume")
             if box.lower[2] < self.floor or box.upper[2] > self.ceiling:
-                raise InputError(
-                    f"geometry {self.name}: box {box.net}/{box.layer} leaves the space between planes"
-                )
+                raise InputError(f"geometry {self.name}: box {box.net}/{box.layer} leaves the space between planes")
         for i, a in enumerate(self.boxes):
             for b in self.boxes[i + 1 :]:
                 if a.net != b.net and _overlap(a, b):
