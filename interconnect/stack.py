@@ -1,0 +1,183 @@
+"""The metal stack (back end of line): layers, vias and dielectrics, every value with its status and source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from interconnect.errors import InputError
+from interconnect.geometry import Slab
+from interconnect.provenance import Provenance, Status
+
+BUILT_IN = Path(__file__).parent / "stacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Metal:
+    """One metal layer. Heights and lengths in m, `sheet_resistance` ohm/sq, `tcr` 1/K.
+
+    `provenance` maps each field's name to where its number comes from.
+    """
+
+    name: str
+    bottom: float
+    thickness: float
+    min_width: float
+    min_space: float
+    sheet_resistance: float
+    tcr: float
+    provenance: Mapping[str, Provenance]
+
+    @property
+    def top(self) -> float:
+        """Height of the upper face, m."""
+        return self.bottom + self.thickness
+
+    def resistance(self, length: float, width: float, delta_temperature: float = 0.0) -> float:
+        """Resistance (ohm) of a line of `length` and `width` (m), `delta_temperature` (K) above the reference."""
+        return self.sheet_resistance * length / width * (1.0 + self.tcr * delta_temperature)
+
+
+@dataclass(frozen=True, slots=True)
+class ViaLayer:
+    """The cuts between two metals. `size` and `space` m, `height` m (derived), `resistance` ohm per cut, `tcr` 1/K."""
+
+    name: str
+    below: str
+    above: str
+    size: float
+    space: float
+    height: float
+    resistance: float
+    tcr: float
+    provenance: Mapping[str, Provenance]
+
+
+@dataclass(frozen=True, slots=True)
+class Dielectric:
+    """A horizontal layer of dielectric: `slab` (m, m, relative permittivity) with a name."""
+
+    name: str
+    slab: Slab
+    provenance: Mapping[str, Provenance]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A metal stack; `metals` and `vias` are ordered upwards. `reference_temperature` in degC.
+
+    `sha256` is the hash of the file it was read from.
+    """
+
+    name: str
+    title: str
+    status: Status
+    metals: tuple[Metal, ...]
+    vias: tuple[ViaLayer, ...]
+    dielectrics: tuple[Dielectric, ...]
+    reference_temperature: float
+    notes: tuple[str, ...]
+    sha256: str
+
+    def metal(self, name: str) -> Metal:
+        """The metal layer called `name`; InputError if the stack has none."""
+        return self.metals[self.index(name)]
+
+    def index(self, name: str) -> int:
+        """Position of metal `name`, 0 at the bottom."""
+        for i, metal in enumerate(self.metals):
+            if metal.name == name:
+                return i
+        raise InputError(f"stack {self.name} has no metal {name!r}", hint=f"it has {_names(self.metals)}")
+
+    def via(self, name: str) -> ViaLayer:
+        """The via layer called `name`."""
+        for via in self.vias:
+            if via.name == name:
+                return via
+        raise InputError(f"stack {self.name} has no via layer {name!r}", hint=f"it has {_names(self.vias)}")
+
+    def via_between(self, below: str, above: str) -> ViaLayer:
+        """The cuts that join two neighbouring metals; InputError if the stack has no such via layer."""
+        self.metal(below), self.metal(above)
+        for via in self.vias:
+            if (via.below, via.above) == (below, above):
+                return via
+        raise InputError(f"stack {self.name} has no via from {below!r} up to {above!r}")
+
+    def slabs(self, floor: float, ceiling: float) -> tuple[Slab, ...]:
+        """The dielectric layers between two heights (m), clipped to them."""
+        inside = [
+            Slab(max(d.slab.bottom, floor), min(d.slab.top, ceiling), d.slab.k)
+            for d in self.dielectrics
+            if d.slab.bottom < ceiling and d.slab.top > floor
+        ]
+        if not inside or inside[0].bottom > floor or inside[-1].top < ceiling:
+            raise InputError(f"stack {self.name}: its dielectrics do not fill the heights {floor:g} to {ceiling:g} m")
+        return tuple(inside)
+
+    def plane_floor(self, row_layer: str) -> float:
+        """Height (m) of the plane below: the top of the next lower metal, or the substrate (0) under the lowest."""
+        i = self.index(row_layer)
+        return self.metals[i - 1].top if i else 0.0
+
+    def plane_ceiling(self, column_layer: str) -> float:
+        """Height (m) of the plane above: the bottom of the next higher metal.
+
+        Raises:
+            InputError: `column_layer` is the top metal, which has no plane above it.
+        """
+        i = self.index(column_layer)
+        if i + 1 == len(self.metals):
+            raise InputError(f"stack {self.name}: {column_layer!r} is the top metal, there is no plane above it")
+        return self.metals[i + 1].bottom
+
+    def provenances(self) -> Iterator[tuple[str, Provenance]]:
+        """Every value's path (`metals.M2.thickness`) and provenance."""
+        for group, items in (("metals", self.metals), ("vias", self.vias), ("dielectrics", self.dielectrics)):
+            for item in items:
+                for field, source in item.provenance.items():
+                    yield f"{group}.{item.name}.{field}", source
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of any result on this stack must know: which of its values are estimates."""
+        weak = {path.rsplit(".", 1)[1] for path, source in self.provenances() if source.status == "estimate"}
+        if not weak:
+            return ()
+        if all(source.status == "estimate" for _, source in self.provenances()):
+            return (f"{self.name}: every value is an estimate, not foundry data",)
+        return (f"{self.name}: some values are estimates ({', '.join(sorted(weak))})",)
+
+
+def _names(items: tuple[Metal, ...] | tuple[ViaLayer, ...]) -> str:
+    return ", ".join(item.name for item in items)
+
+
+def built_in_stacks() -> tuple[str, ...]:
+    """Names of the stacks that come with the project."""
+    return tuple(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
+
+
+def load_stack(name_or_path: str | Path) -> Stack:
+    """Load a built-in stack by name, or any stack from a YAML file.
+
+    Raises:
+        InputError: unknown name, unreadable file, unknown key, wrong unit or inconsistent layers; the message names
+            the file and the key path.
+    """
+    text = str(name_or_path)
+    is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
+    if not is_path and text not in built_in_stacks():
+        raise InputError(
+            f"there is no built-in stack {text!r}",
+            hint=f"choose {' or '.join(built_in_stacks())}, or give the path of a .yaml file",
+        )
+    path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
+    from interconnect.stackfile import parse_stack
+    from interconnect.yamlfile import read_yaml
+
+    data, raw = read_yaml(path)
+    return parse_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())

@@ -1,0 +1,204 @@
+"""The YAML form of a metal stack: schema, units and consistency, turned into a `Stack`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from interconnect.errors import InputError
+from interconnect.geometry import Slab
+from interconnect.provenance import Provenance, Status
+from interconnect.quantity import parse_quantity
+from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
+from interconnect.yamlfile import validate
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
+
+METAL_UNITS = {
+    "bottom": "m",
+    "thickness": "m",
+    "min_width": "m",
+    "min_space": "m",
+    "sheet_resistance": "ohm/sq",
+    "tcr": "1/K",
+}
+VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
+DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": ""}
+SIGNED = {"tcr"}
+ZERO_ALLOWED = {"bottom", "tcr"}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceEntry(_Strict):
+    """A named source of numbers, with their status."""
+
+    status: Status
+    citation: Annotated[str, Field(min_length=1)]
+
+
+class Sourced(_Strict):
+    """A value (checked by `parse_quantity`), with its own source (a key of `sources`) if it has one."""
+
+    value: Any
+    source: str | None = None
+
+
+def _as_sourced(item: object) -> object:
+    return item if isinstance(item, dict) else {"value": item}
+
+
+Entry = Annotated[Sourced, BeforeValidator(_as_sourced)]
+
+
+class MetalEntry(_Strict):
+    """A metal; a plain value takes the layer's `source`."""
+
+    name: Name
+    source: str
+    bottom: Entry
+    thickness: Entry
+    min_width: Entry
+    min_space: Entry
+    sheet_resistance: Entry
+    tcr: Entry
+
+
+class ViaEntry(_Strict):
+    """A via layer between two metals."""
+
+    name: Name
+    source: str
+    below: str
+    above: str
+    size: Entry
+    space: Entry
+    resistance: Entry
+    tcr: Entry
+
+
+class DielectricEntry(_Strict):
+    """A horizontal dielectric layer."""
+
+    name: Name
+    source: str
+    bottom: Entry
+    top: Entry
+    k: Entry
+
+
+class StackFile(_Strict):
+    """A whole stack file; `reference_temperature` (degC) is where resistances hold."""
+
+    name: Name
+    title: Annotated[str, Field(min_length=1)]
+    status: Status
+    reference_temperature: Any
+    sources: dict[str, SourceEntry]
+    metals: Annotated[list[MetalEntry], Field(min_length=1)]
+    vias: list[ViaEntry] = []
+    dielectrics: Annotated[list[DielectricEntry], Field(min_length=1)]
+    notes: list[str] = []
+
+
+def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
+    """Check a stack file's content and return the stack; `label` names the file in messages.
+
+    Raises:
+        InputError: unknown key, wrong unit, unknown source, overlapping layers; names `label` and the key path.
+    """
+    file = validate(StackFile, data, where=label)
+    metals = tuple(_metal(entry, file, f"{label}: metals[{i}]") for i, entry in enumerate(file.metals))
+    _check_unique([m.name for m in metals] + [v.name for v in file.vias], label)
+    for i, (lower, upper) in enumerate(pairwise(metals), start=1):
+        if upper.bottom <= lower.top:
+            raise InputError(
+                f"{upper.name} begins at {upper.bottom:g} m but {lower.name} below it ends at {lower.top:g} m",
+                where=f"{label}: metals[{i}].bottom",
+                hint="list the metals upwards, with dielectric between them",
+            )
+    vias = tuple(_via(entry, metals, file, f"{label}: vias[{i}]") for i, entry in enumerate(file.vias))
+    dielectrics = tuple(_dielectric(e, file, f"{label}: dielectrics[{i}]") for i, e in enumerate(file.dielectrics))
+    _check_filled(metals, dielectrics, label)
+    return Stack(
+        name=file.name,
+        title=file.title,
+        status=file.status,
+        metals=metals,
+        vias=vias,
+        dielectrics=dielectrics,
+        reference_temperature=parse_quantity(
+            file.reference_temperature, "degC", where=f"{label}: reference_temperature"
+        ),
+        notes=tuple(file.notes),
+        sha256=sha256,
+    )
+
+
+def _values(
+    entry: MetalEntry | ViaEntry | DielectricEntry, units: Mapping[str, str], file: StackFile, where: str
+) -> tuple[dict[str, float], dict[str, Provenance]]:
+    """The entry's numbers in SI units, and where each comes from."""
+    numbers: dict[str, float] = {}
+    origins: dict[str, Provenance] = {}
+    for field, unit in units.items():
+        item: Sourced = getattr(entry, field)
+        value, source = item.value, item.source or entry.source
+        if source not in file.sources:
+            raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")
+        number = parse_quantity(value, unit, where=f"{where}.{field}")
+        if field not in SIGNED and (number < 0 or (number == 0 and field not in ZERO_ALLOWED)):
+            raise InputError(f"must be positive, got {value}", where=f"{where}.{field}")
+        numbers[field] = number
+        origins[field] = Provenance(file.sources[source].status, file.sources[source].citation)
+    return numbers, origins
+
+
+def _metal(entry: MetalEntry, file: StackFile, where: str) -> Metal:
+    numbers, origins = _values(entry, METAL_UNITS, file, where)
+    return Metal(name=entry.name, provenance=origins, **numbers)
+
+
+def _via(entry: ViaEntry, metals: tuple[Metal, ...], file: StackFile, where: str) -> ViaLayer:
+    numbers, origins = _values(entry, VIA_UNITS, file, where)
+    position = {metal.name: i for i, metal in enumerate(metals)}
+    for key in ("below", "above"):
+        if (name := getattr(entry, key)) not in position:
+            raise InputError(f"there is no metal {name!r}", where=f"{where}.{key}")
+    low, high = position[entry.below], position[entry.above]
+    if high != low + 1:
+        raise InputError(f"{entry.below} and {entry.above} are not neighbours", where=f"{where}.above")
+    height = metals[high].bottom - metals[low].top
+    return ViaLayer(name=entry.name, below=entry.below, above=entry.above, height=height, provenance=origins, **numbers)
+
+
+def _dielectric(entry: DielectricEntry, file: StackFile, where: str) -> Dielectric:
+    numbers, origins = _values(entry, DIELECTRIC_UNITS, file, where)
+    if numbers["top"] <= numbers["bottom"]:
+        raise InputError("ends below its bottom", where=f"{where}.top")
+    if numbers["k"] < 1:
+        raise InputError(f"a relative permittivity is at least 1, got {numbers['k']:g}", where=f"{where}.k")
+    return Dielectric(entry.name, Slab(numbers["bottom"], numbers["top"], numbers["k"]), origins)
+
+
+def _check_unique(names: list[str], label: str) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"the layer name {twice[0]!r} is used twice", where=label)
+
+
+def _check_filled(metals: tuple[Metal, ...], dielectrics: tuple[Dielectric, ...], label: str) -> None:
+    """Dielectrics must be in order, without gaps, and enclose every metal."""
+    for i, (lower, upper) in enumerate(pairwise(dielectrics), start=1):
+        if abs(upper.slab.bottom - lower.slab.top) > 1e-13:
+            raise InputError(
+                f"{upper.name} must begin where {lower.name} ends ({lower.slab.top:g} m)",
+                where=f"{label}: dielectrics[{i}].bottom",
+            )
+    if dielectrics[0].slab.bottom > 0 or dielectrics[-1].slab.top < metals[-1].top:
+        raise InputError("the dielectrics must reach from 0 to above the top metal", where=f"{label}: dielectrics")

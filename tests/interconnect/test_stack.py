@@ -1,0 +1,148 @@
+"""Metal stacks: published figures, provenance, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interconnect.errors import InputError
+from interconnect.quantity import parse_quantity
+from interconnect.stack import BUILT_IN, load_stack
+
+MINIMAL = """
+name: mine
+title: two metals
+status: user
+reference_temperature: 27
+sources: {me: {status: user, citation: my guess}}
+metals:
+  - {name: A, source: me, bottom: 100nm, thickness: 0.1um, min_width: 5e-8, min_space: 50nm,
+     sheet_resistance: 250 mohm/sq, tcr: 0.003 /K}
+  - {name: B, source: me, bottom: 300nm, thickness: 100nm, min_width: 50nm, min_space: 50nm,
+     sheet_resistance: 0.2, tcr: 0}
+vias:
+  - {name: V, source: me, below: A, above: B, size: 50nm, space: 50nm, resistance: 5 ohm, tcr: 0}
+dielectrics:
+  - {name: oxide, source: me, bottom: 0, top: 250nm, k: 3.9}
+  - {name: lowk, source: me, bottom: 250nm, top: 1um, k: 2.7}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_open45_carries_the_published_figures() -> None:
+    stack = load_stack("open45")
+    # FreePDK45 rtk-tech.lef / captable: metal3 from 0.88 um, 0.14 um thick, 0.25 ohm/sq; metal9 0.03 ohm/sq; via1 5 ohm.
+    metal3 = stack.metal("metal3")
+    assert (metal3.bottom, metal3.thickness, metal3.sheet_resistance) == pytest.approx((0.88e-6, 0.14e-6, 0.25))
+    assert metal3.provenance["thickness"].status == "published"
+    assert metal3.provenance["tcr"].status == "estimate"
+    assert stack.metal("metal9").sheet_resistance == 0.03
+    assert len(stack.metals) == 10
+    assert len(stack.vias) == 9
+    # metal1 at 70 nm width: 5.43 ohm/um in the LEF.
+    assert stack.metal("metal1").resistance(1e-6, 70e-9) == pytest.approx(5.43, rel=1e-3)
+    # captable: via heights are the published dielectric thicknesses 0.12, 0.29, 0.82, 2.0 um.
+    heights = [via.height for via in stack.vias]
+    assert heights == pytest.approx([0.12e-6] * 3 + [0.29e-6] * 3 + [0.82e-6] * 2 + [2e-6], rel=1e-9)
+    assert stack.warnings == ("open45: some values are estimates (tcr, top)",)
+
+
+def test_generic28_is_labelled_and_holds_the_100_nm_cell() -> None:
+    stack = load_stack("generic28")
+    assert stack.status == "estimate"
+    assert stack.warnings == ("generic28: every value is an estimate, not foundry data",)
+    assert len(stack.metals) == 11
+    row, column = stack.metal("M2"), stack.metal("M3")
+    assert (row.thickness, column.bottom - row.top) == pytest.approx((95e-9, 90e-9))
+    assert row.bottom - stack.plane_floor("M2") == pytest.approx(90e-9)
+    assert stack.plane_ceiling("M3") - column.top == pytest.approx(90e-9)
+    assert [slab.k for slab in stack.slabs(stack.plane_floor("M2"), stack.plane_ceiling("M3"))] == [2.7]
+    # CACTI formula by hand: 0.022 ohm.um / ((95 - 3) (50 - 6) nm^2) = 5.43 ohm/um.
+    assert row.resistance(1e-6, 50e-9) == pytest.approx(0.022e-6 / (92e-9 * 44e-9) * 1e-6, rel=2e-3)
+    assert stack.via_between("M2", "M3").resistance == 7.5
+
+
+def test_user_stack_units_and_derived_values(tmp_path: Path) -> None:
+    stack = load_stack(write(tmp_path, MINIMAL))
+    a = stack.metal("A")
+    assert (a.bottom, a.thickness, a.min_width, a.sheet_resistance, a.tcr) == pytest.approx(
+        (1e-7, 1e-7, 5e-8, 0.25, 0.003)
+    )
+    assert stack.via("V").height == pytest.approx(1e-7)
+    assert [s.k for s in stack.slabs(1e-7, 5e-7)] == [3.9, 2.7]
+    assert stack.warnings == ()
+    # 0.25 ohm/sq x 10 squares x (1 + 0.003 x 50 K)
+    assert a.resistance(1e-6, 1e-7, 50.0) == pytest.approx(2.875)
+    assert load_stack(BUILT_IN / "open45.yaml").sha256 == load_stack("open45").sha256 != stack.sha256
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("thickness: 0.1um", "thicknes: 0.1um", r"metals\[0\]\.thicknes: unknown key 'thicknes'; did you mean 'thickn"),
+        (
+            "thickness: 0.1um",
+            "thickness: 0.1ohm",
+            r"metals\[0\]\.thickness: '0.1ohm' is not a number in m: its unit is",
+        ),
+        ("thickness: 0.1um", "thickness: 100n", r"metals\[0\]\.thickness: '100n' .* suffix but no unit"),
+        ("thickness: 0.1um", "thickness: -100nm", r"metals\[0\]\.thickness: must be positive"),
+        ("thickness: 0.1um", "thickness: 250nm", r"metals\[1\]\.bottom: B begins at"),
+        ("thickness: 0.1um", "thickness: .nan", r"metals\[0\]\.thickness: expected a finite number"),
+        ("thickness: 0.1um", "thickness: true", r"metals\[0\]\.thickness: expected a number in m, got True"),
+        ("thickness: 0.1um", "thickness: {value: 1um, source: you}", r"metals\[0\]\.thickness: source 'you'"),
+        ("thickness: 0.1um, ", "", r"metals\[0\]\.thickness: this key is missing"),
+        ("status: user\n", "status: sure\n", r"mine.yaml: status: input should be"),
+        ("name: A,", 'name: "A\\n.control",', r"metals\[0\]\.name: "),
+        ("name: B,", "name: A,", "layer name 'A' is used twice"),
+        ("below: A", "below: Q", r"vias\[0\]\.below: there is no metal 'Q'"),
+        ("bottom: 250nm", "bottom: 260nm", r"dielectrics\[1\]\.bottom: lowk must begin where oxide ends"),
+        ("top: 1um", "top: 350nm", "must reach from 0 to above the top metal"),
+        ("k: 3.9", "k: 0.5", r"dielectrics\[0\]\.k: a relative permittivity is at least 1"),
+        ("title: two metals", "title: a\ntitle: b", "line 4: bad YAML: key 'title' twice"),
+        ("title: two metals", "title: [", "bad YAML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in MINIMAL
+    path = write(tmp_path, MINIMAL.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as caught:
+        load_stack(path)
+    assert "mine.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_are_refused_with_the_choice() -> None:
+    with pytest.raises(InputError, match="choose generic28 or open45"):
+        load_stack("open54")
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        load_stack("nowhere/x.yaml")
+    stack = load_stack("generic28")
+    with pytest.raises(InputError, match="has no metal 'M99'; it has M1, M2"):
+        stack.metal("M99")
+    with pytest.raises(InputError, match="no via from 'M2' up to 'M4'"):
+        stack.via_between("M2", "M4")
+    with pytest.raises(InputError, match="top metal"):
+        stack.plane_ceiling("M11")
+
+
+@given(st.floats(min_value=1e-12, max_value=1e3), st.sampled_from([("n", 1e-9), ("u", 1e-6), ("k", 1e3)]))
+def test_quantities_round_trip(number: float, prefix: tuple[str, float]) -> None:
+    assert parse_quantity(f"{number!r}{prefix[0]}m", "m", where="x") == pytest.approx(number * prefix[1], rel=1e-12)
+    assert parse_quantity(repr(number), "m", where="x") == number
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_finite_number_or_refused(text: str) -> None:
+    try:
+        assert abs(parse_quantity(text, "m", where="x")) < float("inf")
+    except InputError as error:
+        assert str(error).startswith("x: ")  # noqa: PT017
