@@ -1,8 +1,8 @@
 """Physical quantities of configs: `100nm`, `0.9V`, `20aF` become floats in SI units.
 
 quantiphy knows the prefixes. Around it two checks: the text must be one plain number and one unit (quantiphy alone
-takes `0,1um` for 1 um, `1m` for a thousandth of nothing and `0x10` for zero), and the unit must be the wanted one, letter
-for letter: `50a` is no capacitance and `0.9v` no voltage.
+takes `0,1um` for 1 um, `1m` for a thousandth of nothing and `0x10` for zero), and the unit must be the wanted one,
+letter for letter: `50a` is no capacitance and `0.9v` no voltage.
 """
 
 from __future__ import annotations
