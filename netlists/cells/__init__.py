@@ -1,0 +1,63 @@
+"""Cell kinds by name. A kind is one file: its parameters, geometry, electrical model and closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netlists.cells.base import Cell
+
+__all__ = ["cell_class", "cell_kinds", "make_cell", "register_cell"]
+
+_BUILT_IN = {
+    "cap_balanced": ("netlists.cells.cap_balanced", "CapBalanced"),
+    "res_via": ("netlists.cells.res_via", "ResVia"),
+}
+_USER: dict[str, type[Cell]] = {}
+
+
+def cell_kinds() -> tuple[str, ...]:
+    """Names of every known cell kind."""
+    return (*_BUILT_IN, *_USER)
+
+
+def register_cell(cls: type[Cell]) -> type[Cell]:
+    """Make a user's own cell kind known under its `kind`; usable as a decorator."""
+    from interconnect.errors import InputError
+
+    if cls.kind in cell_kinds():
+        raise InputError(f"there is already a cell kind {cls.kind!r}")
+    _USER[cls.kind] = cls
+    return cls
+
+
+def cell_class(kind: str) -> type[Cell]:
+    """The parameter class of a kind; InputError with a suggestion for an unknown one."""
+    if kind in _USER:
+        return _USER[kind]
+    if kind not in _BUILT_IN:
+        from interconnect.errors import InputError
+        from netlists.parameters import suggest
+
+        raise InputError(f"there is no cell kind {kind!r}", where="cell.kind", hint=suggest(kind, cell_kinds()))
+    from importlib import import_module
+
+    module, name = _BUILT_IN[kind]
+    found: type[Cell] = getattr(import_module(module), name)
+    return found
+
+
+def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
+    """A cell of `kind` with these parameters (SI); InputError for an unknown kind or parameter."""
+    from interconnect.errors import InputError
+    from netlists.parameters import describe, suggest
+
+    cls = cell_class(kind)
+    known = [p.name for p in describe(cls)]
+    for name in parameters or {}:
+        if name not in known:
+            raise InputError(
+                f"cell kind {kind} has no parameter {name!r}", where=f"cell.{name}", hint=suggest(name, known)
+            )
+    return cls(**(parameters or {}))

@@ -1,0 +1,118 @@
+"""One situation of a column: stored bits, inputs, place in the array and deviations from nominal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interconnect.errors import InputError
+
+BitArray = NDArray[np.uint8]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviations:
+    """Departures from nominal; None means nominal.
+
+    cell: factor on the cell's varying element (coupling capacitance or resistor), shape (rows, columns).
+    driver_nmos, driver_pmos: threshold shifts of the last driver stage, shape (rows,), V (added to the magnitude's
+    signed threshold as the simulator's `delvto`). reset: threshold shift of the reset NMOS, shape (columns,), V.
+    row_wire, bl_wire: factors on the wire resistances.
+    """
+
+    cell: FloatArray | None = None
+    driver_nmos: FloatArray | None = None
+    driver_pmos: FloatArray | None = None
+    reset: FloatArray | None = None
+    row_wire: float = 1.0
+    bl_wire: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnCase:
+    """A target column between neighbours.
+
+    bits: via bits, shape (rows, columns), columns odd; the middle column is the target. inputs: 0 or 1 per row,
+    shape (rows,). position: columns between the row drivers and the first of these. columns_total: columns on the
+    row line, None = none beyond these. ones_fraction: share of 1 bits in the columns that are only a load.
+    """
+
+    bits: BitArray
+    inputs: BitArray
+    position: int = 0
+    columns_total: int | None = None
+    ones_fraction: float = 0.5
+    deviations: Deviations = field(default_factory=Deviations)
+
+    def __post_init__(self) -> None:
+        bits, inputs = _binary(self.bits, "bits"), _binary(self.inputs, "inputs")
+        object.__setattr__(self, "bits", bits)
+        object.__setattr__(self, "inputs", inputs)
+        if bits.ndim != 2 or bits.shape[0] < 1 or bits.shape[1] % 2 != 1:
+            raise InputError(f"column case: bits have shape {bits.shape}, expected (rows, odd number of columns)")
+        if inputs.shape != (self.rows,):
+            raise InputError(f"column case: inputs have shape {inputs.shape}, expected ({self.rows},)")
+        if self.position < 0 or self.beyond < 0:
+            raise InputError(
+                f"column case: position {self.position} and {self.columns} columns do not fit "
+                f"columns_total {self.columns_total}"
+            )
+        if not 0.0 <= self.ones_fraction <= 1.0:
+            raise InputError(f"column case: ones_fraction is {self.ones_fraction!r}, expected 0 to 1")
+        d = self.deviations
+        shapes = {"cell": bits.shape, "driver_nmos": (self.rows,), "driver_pmos": (self.rows,)}
+        for name, shape in {**shapes, "reset": (self.columns,)}.items():
+            value = getattr(d, name)
+            if value is not None and (np.shape(value) != shape or not np.isfinite(value).all()):
+                raise InputError(f"column case: deviations.{name} must be finite with shape {shape}")
+        if d.cell is not None and not (np.asarray(d.cell) > 0).all():
+            raise InputError("column case: deviations.cell holds a factor that is not positive")
+        if not (d.row_wire > 0 and d.bl_wire > 0):
+            raise InputError("column case: wire factors must be positive")
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.bits.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Number of columns that are modelled cell by cell."""
+        return int(self.bits.shape[1])
+
+    @property
+    def target(self) -> int:
+        """Index of the middle column."""
+        return self.columns // 2
+
+    @property
+    def beyond(self) -> int:
+        """Columns on the row line after the last modelled one."""
+        total = self.position + self.columns if self.columns_total is None else self.columns_total
+        return total - self.position - self.columns
+
+    @property
+    def count(self) -> int:
+        """Ideal MAC count of the target column."""
+        return int(np.sum(self.bits[:, self.target] & self.inputs))
+
+    @property
+    def active(self) -> int:
+        """Number of driven rows."""
+        return int(self.inputs.sum())
+
+    def factors(self) -> FloatArray:
+        """Cell factors, shape (rows, columns); ones when nominal."""
+        cell = self.deviations.cell
+        return np.ones(self.bits.shape) if cell is None else np.asarray(cell, dtype=np.float64)
+
+
+def _binary(value: ArrayLike, name: str) -> BitArray:
+    array: NDArray[Any] = np.asarray(value)
+    if not np.isin(array, (0, 1)).all():
+        raise InputError(f"column case: {name} may hold 0 and 1 only")
+    return array.astype(np.uint8)

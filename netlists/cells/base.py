@@ -1,0 +1,177 @@
+"""What every cell kind shares: planes, elements, electrical models and the interface of a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+from interconnect.errors import InputError
+from interconnect.geometry import CellGeometry
+from interconnect.stack import Stack
+
+if TYPE_CHECKING:
+    from interconnect.extraction import Extraction
+
+Extract = Callable[[CellGeometry, Stack], "Extraction"]
+"""What turns a geometry into capacitances and resistances; usually `interconnect.extract` with options bound."""
+
+GROUND_NODE = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A pair of neighbouring metals that stores weights: rows on `row`, columns on `column` above it."""
+
+    row: str
+    column: str
+
+    @property
+    def label(self) -> str:
+        """Short name for files and comments, e.g. `metal2-metal3`."""
+        return f"{self.row}-{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """A capacitor (`C_...`, F) or resistor (`R_...`, ohm) of a cell between two of its pins or ground (`0`).
+
+    varies: cell-to-cell mismatch multiplies this value. tcr: 1/K, about the model's reference temperature.
+    """
+
+    name: str
+    a: str
+    b: str
+    value: float
+    meaning: str
+    varies: bool = False
+    tcr: float = 0.0
+
+    @property
+    def is_capacitor(self) -> bool:
+        """True for a capacitor, false for a resistor."""
+        return self.name.startswith("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How one via bit is written: the subcircuit that is called, and which pin is tied to which other pin."""
+
+    subckt: str
+    elements: tuple[Element, ...]
+    ties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CellModel:
+    """Electrical values of one cell, ready for netlists and for the linear network.
+
+    mode: `charge` (the bit line floats and shares charge) or `current` (the bit line is a virtual ground).
+    pins: of the subcircuit, in order. variants: index = via bit. pitch: (row, column) m. area: m^2 per cell.
+    relative_error: of the extraction. fit_residual: largest misfit of the decomposition into pair capacitances,
+    relative to the bit line's total. geometry_keys, notes: where the values come from.
+    """
+
+    kind: str
+    mode: Literal["charge", "current"]
+    plane: Plane
+    pins: tuple[str, ...]
+    variants: tuple[Variant, Variant]
+    pitch: tuple[float, float]
+    area: float
+    reference_temperature: float
+    relative_error: float
+    fit_residual: float
+    method: str
+    geometry_keys: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def value(self, element: str, bit: int = 1) -> float:
+        """Value of a named element in the variant of `bit` (F or ohm); 0 when that variant lacks it."""
+        for variant in (self.variants[bit], *self.variants):
+            for e in variant.elements:
+                if e.name == element:
+                    return e.value if variant is self.variants[bit] else 0.0
+        raise InputError(f"cell {self.kind} has no element {element!r}")
+
+    def at(self, temperature: float, *, row_wire: float = 1.0, bl_wire: float = 1.0) -> CellModel:
+        """The model at `temperature` (degC), its row and bit-line wire resistances scaled by two factors."""
+        rise = temperature - self.reference_temperature
+        wire = {"R_row": row_wire, "R_gnd": row_wire, "R_bl": bl_wire}
+
+        def warm(e: Element) -> Element:
+            return replace(e, value=e.value * (1.0 + e.tcr * rise) * wire.get(e.name, 1.0), tcr=0.0)
+
+        variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
+        return replace(self, variants=(variants[0], variants[1]), reference_temperature=temperature)
+
+    def capacitance(self, pin: str, bit: int, other: str | None = None) -> float:
+        """Capacitance (F) of `pin` in the variant of `bit` towards `other`, or towards everything when None.
+
+        Pins tied together count as one; a capacitor between two pins of the same node counts nothing.
+        """
+        variant = self.variants[bit]
+        node = {p: variant.ties.get(p, p) for p in (*self.pins, GROUND_NODE)}
+        target = node[pin]
+        total = 0.0
+        for e in variant.elements:
+            ends = {node[e.a], node[e.b]}
+            if (
+                e.is_capacitor
+                and len(ends) == 2
+                and target in ends
+                and (other is None or ends == {target, node[other]})
+            ):
+                total += e.value
+        return total
+
+    @property
+    def bl_total(self) -> float:
+        """Bit-line capacitance per row (F), both neighbours quiet; the mean over the via bit."""
+        return sum((self.capacitance("bl_in", b) + self.capacitance("bl_next", b)) / 2 for b in (0, 1))
+
+    @property
+    def switched(self) -> float:
+        """What a via bit switches: C(BL, row) with bit 1 less with bit 0, F (0 for a resistive cell)."""
+        on, off = (self.capacitance("bl_in", b, "row_out") for b in (1, 0))
+        return on - off
+
+    @property
+    def sha256(self) -> str:
+        """Content hash of the printed values (they decide every deck made from this model)."""
+        import hashlib
+        import json
+
+        body = [
+            self.kind,
+            self.pins,
+            [
+                (v.subckt, sorted(v.ties.items()), [(e.name, e.a, e.b, e.value, e.tcr) for e in v.elements])
+                for v in self.variants
+            ],
+        ]
+        return hashlib.sha256(json.dumps(body).encode()).hexdigest()
+
+
+class Cell(Protocol):
+    """A cell kind: a frozen parameter class (see `netlists.parameters`) that knows its geometry and model."""
+
+    kind: ClassVar[str]
+    mode: ClassVar[Literal["charge", "current"]]
+    title: ClassVar[str]
+
+    def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
+        """One row of `len(program)` columns with these via bits (the extraction uses two columns)."""
+        ...
+
+    def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
+        """Electrical values from the extraction of this cell."""
+        ...
+
+
+def check_program(program: Sequence[int], kind: str) -> tuple[int, ...]:
+    """Via bits of a supercell as a tuple of 0 and 1; InputError otherwise."""
+    bits = tuple(int(b) for b in program)
+    if not bits or any(b not in (0, 1) for b in bits):
+        raise InputError(f"{kind}: a program is a list of via bits 0 or 1, got {list(program)!r}")
+    return bits

@@ -1,0 +1,60 @@
+"""Typed parameters that carry their unit and meaning, so that schema, docs and messages come from one place."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from interconnect.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """One field of a parameter class: name, type in words, default, unit (SI) and meaning."""
+
+    name: str
+    type: str
+    default: object
+    unit: str
+    description: str
+
+
+def parameter(default: Any, unit: str, description: str) -> Any:
+    """A dataclass field with a unit and a one-line description."""
+    return dataclasses.field(default=default, metadata={"unit": unit, "description": description})
+
+
+def describe(cls: type) -> tuple[ParameterInfo, ...]:
+    """The parameters of a class built with `parameter`, in order."""
+    return tuple(
+        ParameterInfo(f.name, str(f.type), f.default, f.metadata["unit"], f.metadata["description"])
+        for f in dataclasses.fields(cls)
+        if "unit" in f.metadata
+    )
+
+
+def require(condition: bool, what: str, *, where: str, hint: str | None = None) -> None:
+    """Raise InputError(what, where, hint) unless `condition` holds."""
+    if not condition:
+        raise InputError(what, where=where, hint=hint)
+
+
+def require_positive(value: float, *, where: str, unit: str = "", zero: bool = False) -> None:
+    """Refuse a number that is not finite and positive (`zero` allows 0)."""
+    good = math.isfinite(value) and (value >= 0 if zero else value > 0)
+    wanted = "zero or more" if zero else "positive"
+    require(good, f"is {value!r}{' ' + unit if unit else ''}, it must be finite and {wanted}", where=where)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint for an unknown name: the closest known one, or the list."""
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+    return f"known: {shown}" if known else "there is none"

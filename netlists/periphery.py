@@ -1,0 +1,106 @@
+"""What surrounds the array in a deck: row drivers, reset switch, sense input; and when things happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from netlists.parameters import parameter, require, require_positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Periphery:
+    """Sizes of the circuits at the ends of rows and columns; SI units.
+
+    `transistor`: inverter chains drive the rows of a charge cell, transmission gates those of a current cell, an
+    NMOS resets the bit line. `ideal`: Thevenin sources and an ideal switch, for comparison with exact solutions.
+    """
+
+    kind: Literal["transistor", "ideal"] = parameter("transistor", "", "transistor or ideal")
+    driver_stages: int = parameter(1, "", "inverters in a row driver")
+    driver_nmos_width: float = parameter(1.0e-6, "m", "NMOS width of the last driver stage")
+    driver_pmos_width: float = parameter(1.5e-6, "m", "PMOS width of the last driver stage")
+    driver_taper: float = parameter(3.0, "", "width ratio of a driver stage to the stage before it")
+    length: float = parameter(50e-9, "m", "channel length of every transistor")
+    reset_width: float = parameter(0.12e-6, "m", "width of the reset NMOS")
+    reset_driver_width: float = parameter(0.5e-6, "m", "NMOS width of the inverter that drives the reset gate")
+    sense_capacitance: float = parameter(0.5e-15, "F", "input capacitance of the readout circuit per bit line")
+    sense_resistance: float = parameter(100.0, "ohm", "series resistance into the virtual ground of a current cell")
+    read_voltage: float = parameter(0.1, "V", "row voltage of a current cell")
+    driver_resistance: float = parameter(1.0e3, "ohm", "source resistance of an ideal row driver")
+    switch_resistance: float = parameter(1.0e3, "ohm", "on-resistance of the ideal reset switch")
+
+    def __post_init__(self) -> None:
+        require(
+            self.kind in ("transistor", "ideal"),
+            f"is {self.kind!r}",
+            where="periphery.kind",
+            hint="transistor or ideal",
+        )
+        require(
+            isinstance(self.driver_stages, int) and 1 <= self.driver_stages <= 8,
+            f"is {self.driver_stages!r}",
+            where="periphery.driver_stages",
+            hint="a whole number from 1 to 8",
+        )
+        for name in (
+            "driver_nmos_width", "driver_pmos_width", "driver_taper", "length", "reset_width", "reset_driver_width",
+            "sense_resistance", "read_voltage", "driver_resistance", "switch_resistance",
+        ):  # fmt: skip
+            require_positive(getattr(self, name), where=f"periphery.{name}")
+        require_positive(self.sense_capacitance, where="periphery.sense_capacitance", unit="F", zero=True)
+
+    def stage_widths(self) -> tuple[tuple[float, float], ...]:
+        """(NMOS, PMOS) widths of the driver stages, first stage first, m."""
+        scale = [self.driver_taper ** (i - self.driver_stages + 1) for i in range(self.driver_stages)]
+        return tuple((self.driver_nmos_width * s, self.driver_pmos_width * s) for s in scale)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """One read: reset until `reset_end`, then the inputs rise at `input_start`; the level is read `read_after` the
+    end of the input edge. Seconds. `max_step`: largest time step; None takes a quarter of the input edge."""
+
+    reset_end: float = parameter(0.3e-9, "s", "end of the reset phase")
+    reset_edge: float = parameter(20e-12, "s", "fall time of the reset signal")
+    input_start: float = parameter(0.5e-9, "s", "start of the input edge")
+    input_edge: float = parameter(20e-12, "s", "rise time of the inputs")
+    read_after: float = parameter(0.5e-9, "s", "from the end of the input edge to the read")
+    max_step: float | None = parameter(None, "s", "largest time step; a quarter of the input edge by default")
+
+    def __post_init__(self) -> None:
+        for name in ("reset_end", "reset_edge", "input_start", "input_edge", "read_after"):
+            require_positive(getattr(self, name), where=f"timing.{name}", unit="s")
+        if self.max_step is not None:
+            require_positive(self.max_step, where="timing.max_step", unit="s")
+        require(
+            self.input_start >= self.reset_end + self.reset_edge,
+            "the inputs start before the reset is over",
+            where="timing.input_start",
+            hint="it must be at least reset_end + reset_edge",
+        )
+
+    @property
+    def read_at(self) -> float:
+        """Time of the read, s."""
+        return _tidy(self.input_end + self.read_after)
+
+    @property
+    def reset_done(self) -> float:
+        """End of the reset signal's edge, s."""
+        return _tidy(self.reset_end + self.reset_edge)
+
+    @property
+    def input_end(self) -> float:
+        """End of the input edge, s."""
+        return _tidy(self.input_start + self.input_edge)
+
+    @property
+    def step(self) -> float:
+        """Largest time step, s."""
+        return self.max_step if self.max_step is not None else self.input_edge / 4
+
+
+def _tidy(seconds: float) -> float:
+    """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
+    return float(f"{seconds:.14g}")
