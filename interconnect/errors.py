@@ -1,4 +1,4 @@
-"""What every room below the command line raises when the user's input is wrong."""
+"""What the rooms below the command line raise: wrong input, or a solver that cannot vouch for its answer."""
 
 from __future__ import annotations
 
@@ -14,3 +14,7 @@ class InputError(ValueError):
         if hint:
             parts.append(hint)
         super().__init__("; ".join(parts))
+
+
+class SolverError(RuntimeError):
+    """A solver of ours failed, or could not certify its answer; the input itself was well-formed."""

@@ -1,0 +1,49 @@
+"""Extraction results on disk: one checksummed JSON file per key; a damaged file is a miss, never an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+VERSION = 1
+"""Raised whenever our part of an extraction changes its numbers."""
+
+
+def cache_key(geometry_key: str, method: str, **settings: str | int) -> str:
+    """Key of one result: the geometry's content, the method, its version and its settings."""
+    content = json.dumps([VERSION, geometry_key, method, sorted(settings.items())])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def load(directory: Path, key: str) -> dict[str, Any] | None:
+    """The stored result, or None if there is none that passes its checksum."""
+    try:
+        document = json.loads((directory / f"{key}.json").read_text("utf-8"))
+        result = document["result"]
+        if document["key"] == key and document["sha256"] == _digest(result) and isinstance(result, dict):
+            return result
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def store(directory: Path, key: str, result: dict[str, Any]) -> None:
+    """Write the result whole or not at all; an unwritable cache directory raises OSError."""
+    directory.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"key": key, "sha256": _digest(result), "result": result}, indent=1)
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(directory / f"{key}.json")
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _digest(result: object) -> str:
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
