@@ -9,13 +9,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from interconnect.errors import InputError
+    from interconnect.errors import InputError, SolverError
+    from interconnect.extraction import Extraction, extract
     from interconnect.geometry import GROUND, Box, CellGeometry, Slab
     from interconnect.provenance import Provenance, Value
     from interconnect.stack import Metal, Stack, ViaLayer, load_stack
 
 _HOMES = {
     "InputError": "errors",
+    "SolverError": "errors",
+    "Extraction": "extraction",
+    "extract": "extraction",
     "GROUND": "geometry",
     "Box": "geometry",
     "CellGeometry": "geometry",
@@ -32,13 +36,16 @@ __all__ = [
     "GROUND",
     "Box",
     "CellGeometry",
+    "Extraction",
     "InputError",
     "Metal",
     "Provenance",
     "Slab",
+    "SolverError",
     "Stack",
     "Value",
     "ViaLayer",
+    "extract",
     "load_stack",
 ]
 

@@ -131,9 +131,7 @@ def extract(
     )
 
 
-def _by_field(
-    geometry: CellGeometry, cache_dir: Path | None, order: int
-) -> tuple[NDArray[np.float64], float, str]:
+def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tuple[NDArray[np.float64], float, str]:
     version = fieldsolver.version()
     key = extraction_cache.cache_key(geometry.key(), "fieldsolver", version=version, order=order)
     stored = extraction_cache.load(cache_dir, key) if cache_dir else None

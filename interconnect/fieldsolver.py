@@ -71,6 +71,7 @@ def solve(
     if not 3 <= order <= MAX_ORDER:
         raise InputError(f"the field solver's order must be 3 to {MAX_ORDER}, got {order}")
     import ngsolve as ng
+    from netgen.meshing import NgException
 
     quiet = ng.ngsglobals.msg_level
     ng.ngsglobals.msg_level = 0
@@ -84,7 +85,7 @@ def solve(
             matrix, unknowns = _solve_order(ng, mesh, geometry, nets, p)
             matrices.append(matrix * (EPSILON_0 * unit))
         elements = int(mesh.ne)
-    except ng.netgen.libngpy._meshing.NgException as error:  # pragma: no cover (depends on the mesher)
+    except NgException as error:  # pragma: no cover (depends on the mesher)
         raise SolverError(f"geometry {geometry.name}: the field solver failed: {str(error).strip()}") from None
     finally:
         ng.ngsglobals.msg_level = quiet

@@ -1,0 +1,61 @@
+"""Cell geometries used by several tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from interconnect.geometry import Box, CellGeometry
+from interconnect.stack import Stack, load_stack
+
+CellMaker = Callable[..., CellGeometry]
+
+
+@pytest.fixture(scope="session")
+def generic28() -> Stack:
+    return load_stack("generic28")
+
+
+def tab_cell(
+    stack: Stack,
+    tabs: str = "S",
+    *,
+    width: float = 50e-9,
+    space: float = 50e-9,
+    layers: tuple[str, str] = ("M2", "M3"),
+    shield: bool = True,
+) -> CellGeometry:
+    """Rows S and G on the lower metal; per column a bit line, a tab via-tied to the line named in `tabs` (`-`: none)
+    and, if wanted, a grounded shield on the upper metal. One letter of `tabs` per column."""
+    low, high = (stack.metal(name) for name in layers)
+    via = stack.via_between(*layers)
+    pitch = width + space
+    column = (3 if shield else 2) * pitch
+    period = (column * len(tabs), 2 * pitch)
+    edge = space / 2
+    boxes = [
+        Box(net, layers[0], "line", (0.0, y, low.bottom), (period[0], y + width, low.top))
+        for net, y in (("S", edge), ("G", edge + pitch))
+    ]
+    for i, tie in enumerate(tabs):
+        x = i * column + edge
+        name = f"BL{i}" if len(tabs) > 1 else "BL"
+        boxes.append(Box(name, layers[1], "line", (x, 0.0, high.bottom), (x + width, period[1], high.top)))
+        if tie != "-":
+            tab = (x + pitch, x + pitch + width)
+            boxes.append(
+                Box(tie, layers[1], "tab", (tab[0], edge, high.bottom), (tab[1], edge + pitch + width, high.top))
+            )
+            y = edge if tie == "S" else edge + pitch
+            boxes.append(Box(tie, via.name, "via", (tab[0], y, low.top), (tab[1], y + width, high.bottom)))
+        if shield:
+            at = x + 2 * pitch
+            boxes.append(Box("GND", layers[1], "shield", (at, 0.0, high.bottom), (at + width, period[1], high.top)))
+    floor, ceiling = stack.plane_floor(layers[0]), stack.plane_ceiling(layers[1])
+    return CellGeometry(f"tab_{tabs}", tuple(boxes), period, floor, ceiling, stack.slabs(floor, ceiling), 1, len(tabs))
+
+
+@pytest.fixture(scope="session")
+def make_cell() -> CellMaker:
+    return tab_cell
