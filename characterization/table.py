@@ -146,6 +146,16 @@ class ReadoutTable:
         out[~self.valid] = np.nan
         return out
 
+    def code_error(self, condition: Condition | str) -> FloatArray:
+        """P(code is not the count | active, count): shape (N + 1, N + 1); NaN where count > active.
+
+        Summed over the wrong codes, so that rare errors keep their digits.
+        """
+        probability = self.code_probability(condition)
+        right = np.arange(self.adc.codes) == np.arange(self.rows + 1)[:, None]
+        out: FloatArray = np.where(right, 0.0, probability).sum(axis=2)
+        return np.where(self.valid, out, np.nan)
+
     def total_sigma(self, condition: Condition | str) -> FloatArray:
         """Root sum of squares of every spread incl. the ADC's: shape (N + 1, N + 1), `unit`."""
         i = self.index(condition)

@@ -75,10 +75,7 @@ def mean_code_error(table: ReadoutTable, condition: Condition | str, histogram: 
         weight = np.asarray(histogram, dtype=np.float64)
     if weight.shape != (n, n) or not weight[table.valid].sum() > 0:
         raise InputError(f"code errors: the histogram has shape {weight.shape}, expected {(n, n)} with some entries")
-    probability = table.code_probability(condition)
-    index = np.arange(n)
-    # A sum of the wrong codes' probabilities, not 1 - P(right): keeps the digits of rare errors.
-    wrong = np.where(np.arange(table.adc.codes) != index[:, None], probability, 0.0).sum(axis=2)
+    wrong = table.code_error(condition)
     valid = table.valid
     return float((wrong[valid] * weight[valid]).sum() / weight[valid].sum())
 
