@@ -144,7 +144,7 @@ def _level_panel(panel: Axes, table: ReadoutTable, label: str, scale: float, sig
         panel.plot(count, level, color=colour, marker=MARKS[k], markersize=3.5 if table.rows > 32 else 5, label=words)
 
 
-def eye_plot(table: ReadoutTable, nominal: str) -> str:
+def eye_plot(table: ReadoutTable) -> str:
     """Distributions of the weakest count and its neighbours against the ADC thresholds (all rows of that case active)."""
     found = worst(table)
     with _chart(6.6, 3.5) as figure:
