@@ -94,7 +94,7 @@ def render_report(content: ReportContent) -> str:
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
         read_time=words.amount(table.read_time, "s"),
         conditions=[_condition(content, c.label, needed) for c in table.conditions],
-        drawn=plots.shown_conditions(table, content.condition),
+        drawn=plots.shown_conditions(table, content.condition)[: plots.LEVEL_PANELS],
         statuses=_statuses(content),
         known_statuses=STATUSES,
         references=[r for r in (content.density_reference,) if r is not None],
@@ -111,7 +111,7 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
     return ConditionRow(
         label=label,
         lsb=words.amount(lsb, table.unit),
-        sigma_counts=words.amount(largest),
+        sigma_counts=_counts(largest),
         margin=words.amount(found.margin if found else None),
         code_error=words.probability(found.code_error if found else None),
         at=f"count {found.count} of {found.active} active" if found else words.MISSING,
@@ -135,6 +135,10 @@ def _figure(figure: Figure) -> str:
     return words.amount(figure.mid, figure.unit)
 
 
+def _counts(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None and words.known(value) else words.amount(value)
+
+
 def _slug(text: str) -> str:
     """A text as part of a CSS class name: lower-case letters only."""
     return re.sub(r"[^a-z]", "", text.lower()) or "none"
@@ -152,7 +156,7 @@ def _environment() -> Environment:
     )  # fmt: skip
     filters: dict[str, Any] = {
         "amount": words.amount, "probability": words.probability, "span": words.span, "figure": _figure,
-        "csnr": _csnr, "slug": _slug, "known": words.known,
+        "csnr": _csnr, "counts": _counts, "slug": _slug, "known": words.known,
     }  # fmt: skip
     environment.filters.update(filters)
     return environment
@@ -170,6 +174,8 @@ def _replace(path: Path, text: str) -> None:
             file.write(data)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None

@@ -17,7 +17,7 @@ def read_schematic(unit: Literal["V", "A"], rows: int) -> str:
 
     unit V: capacitive cells on a floating bit line; unit A: resistive cells into a virtual ground.
     """
-    canvas = Canvas(640, 372)
+    canvas = Canvas(640, 346)
     row, line = PAINT["signal"].fill, PAINT["bitline"].fill
     x, ys = 372.0, (106.0, 166.0, 246.0)
     canvas.line((x, 62), (x, 292), stroke=line, stroke_width=4)
@@ -29,8 +29,10 @@ def read_schematic(unit: Literal["V", "A"], rows: int) -> str:
         canvas.polygon(((64, y - 15), (64, y + 15), (92, y)), fill="#fff4e2", stroke=INK, stroke_width=1.4)
         canvas.line((92, y), (x - 60, y), stroke=row if high else "#c9a877", stroke_width=4)
         _cell(canvas, unit, x, y, stored)
-    canvas.text((26, 40), "input bits", size=13, fill=SOFT, anchor="middle")
-    canvas.text((78, 60), "row drivers", size=13, fill=SOFT, anchor="middle")
+    canvas.text((4, 62), "input bits", size=13, fill=SOFT)
+    canvas.line((26, 68), (26, 86), stroke=SOFT, stroke_width=0.8)
+    canvas.text((78, 40), "row drivers", size=13, fill=SOFT, anchor="middle")
+    canvas.line((78, 46), (78, 88), stroke=SOFT, stroke_width=0.8)
     canvas.text((200, ys[0] - 12), "row (word line)", size=13, fill=PAINT["signal"].side, anchor="middle")
     canvas.text((200, 212), f"… {rows} rows in one group …", size=13, fill=SOFT, anchor="middle")
     if unit == "V":
@@ -88,7 +90,7 @@ def density_bar(headline: Headline, reference: Reference | None) -> str:
     figures = (("cells alone", headline.density_raw), ("with periphery", headline.density_macro))
     values = [f.mid for _, f in figures if f.mid is not None and known(f.mid)]
     scale = max([*values, reference.value if reference else 0.0, 1e-12]) * 1.12
-    left, width, right = 96.0, 300.0, 74.0
+    left, width, right = 118.0, 330.0, 60.0
     canvas = Canvas(left + width + right, 96 if reference else 70)
     for k, (label, figure) in enumerate(figures):
         y = 6.0 + 32 * k

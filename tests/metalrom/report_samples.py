@@ -67,7 +67,7 @@ def readout_table(rows: int = 16, *, unit: Literal["V", "A"] = "V", conditions: 
         level = step * c.vdd * (count + 0.2 * active - 0.002 * count * active / n)
         mean[i][valid] = level[valid]
         static[i][valid] = (step * 0.035 * np.sqrt(1 + active / 4))[valid]
-        noise[i][valid] = step * 0.075 * np.sqrt((c.temperature + 273) / 300)
+        noise[i][valid] = step * 0.06 * np.sqrt((c.temperature + 273) / 300)
         pattern[i][valid] = step * 0.02
     energy = np.tile(np.arange(n) * 2e-16, (len(corners), 1))
     return ReadoutTable("cap_balanced", unit, rows, tuple(corners), mean, static, noise, pattern, energy, 2e-9,
@@ -77,7 +77,7 @@ def readout_table(rows: int = 16, *, unit: Literal["V", "A"] = "V", conditions: 
 def content(**changes: Any) -> ReportContent:
     """A complete synthetic report; keyword arguments replace fields."""
     table = readout_table()
-    bits = np.random.default_rng(7).integers(0, 2, (3, 4, 6))
+    bits = np.random.default_rng(7).integers(0, 2, (3, 3, 8))
     sample = ReportContent(
         title="cap_balanced macro, 384 × 384 layer",
         subtitle=f"{SYNTHETIC}: transistor-less 3D metal ROM that computes products with the weights in its vias; "
@@ -96,7 +96,7 @@ def content(**changes: Any) -> ReportContent:
         geometry=shielded_cell(1),
         geometry_zero=shielded_cell(0),
         tile_bits=bits,
-        tile_source="layer 0 attention.query, rows 0-3, columns 0-5, bits 0-2 of the positive part",
+        tile_source="layer 0 attention.query, rows 0-2, columns 0-7, bits 0-2 of the positive part",
         planes=("plane 0: M2/M3, weight bit 0", "plane 1: M4/M5, weight bit 1", "plane 2: M6/M7, weight bit 2"),
         headline=Headline(
             Figure("density of the cells alone", 50.0, "Mb/mm2", 46.0, 54.0, "estimate", "period × planes"),
@@ -106,8 +106,8 @@ def content(**changes: Any) -> ReportContent:
             CsnrRow("layer 0, 512 tokens", "without a fit", 28.9),
         ),
         group_choice=tuple(
-            GroupRow(n, 0.0354 * n**0.5, 0.02 + 0.0006 * n, e, n == 16)
-            for n, e in ((8, 1e-7), (16, 7.3e-6), (32, 1.2e-2), (64, 7e-2), (128, 0.24))
+            GroupRow(n, 0.0265 * n**0.5, 0.02 + 0.0006 * n, e, n == 16)
+            for n, e in ((8, 2.4e-10), (16, 5.6e-6), (32, 1.5e-3), (64, 2.7e-2), (128, 0.11))
         ),
         group_reason="16 is the largest group whose predicted code error stays below the target of 1e-5.",
         simulations=Simulations(212, 1480, 3, (
