@@ -10,10 +10,10 @@ from metalrom.reports.roles import PAINT, Paint, Role, layers, legend, name, rol
 from metalrom.reports.svg import INK, SOFT, Canvas, text_width
 
 NM = 1e9
-_SHEET = 12.0
+_SHEET = 16.0
 _GHOST = 0.28
 _MARGIN = 0.3  # of a period: how much of the neighbouring copies is shown on each side
-_INNER = 390.0  # pixels for the longer period and its margins; every view of a cell has this one scale
+_INNER = 300.0  # pixels for the longer period and its margins; every view of a cell has this one scale
 
 
 def _scale(geometry: CellGeometry) -> float:
@@ -80,7 +80,7 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
     tol = 1e-15
     hit = [b for b in geometry.boxes if b.lower[across] - tol <= position <= b.upper[across] + tol]
     pixel = _scale(geometry)
-    left, right, top = 62.0, 124.0, 38.0
+    left, right, top = 40.0, 56.0, 32.0
     width = left + right + period * (1 + 2 * _MARGIN) * pixel
     height = (geometry.ceiling - geometry.floor) * pixel
     canvas = Canvas(width, top)
@@ -94,11 +94,11 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
 
     lo, hi = px(-_MARGIN * period), px((1 + _MARGIN) * period)
     other = "y" if along == "x" else "x"
-    canvas.text((left, 18), f"Cut along {along} of a cell storing {bit}, at {other} = {_nm(position)} nm", size=13.5, font_weight="600")
+    canvas.text((14, 18), f"Cut at {other} = {_nm(position)} nm, storing {bit}", size=13.5, font_weight="600")
     canvas.rect(lo, py(geometry.ceiling), hi - lo, height, fill="#f6f3ea")
     for label, edge in (("above", py(geometry.ceiling) - _SHEET), ("below", py(geometry.floor))):
         canvas.rect(lo, edge, hi - lo, _SHEET, fill=PAINT["shield"].fill)
-        canvas.text((hi + 8, edge + 10), f"{GROUND}: plane {label}", size=10.5, fill=SOFT)
+        canvas.text(((lo + hi) / 2, edge + 12), f"{GROUND} (plane {label})", size=11, anchor="middle")
     for copy in (-1, 1, 0):
         for box in hit:
             start = max(px(box.lower[axis] + copy * period), lo)
@@ -113,10 +113,10 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
     for box in hit:
         _name_in(canvas, box, px(box.lower[axis]), px(box.upper[axis]), py(box.upper[2]), box.size[2] * pixel)
     for edge in (0.0, period):
-        canvas.line((px(edge), py(geometry.ceiling) - _SHEET - 6), (px(edge), y0 + _SHEET + 6),
+        canvas.line((px(edge), py(geometry.ceiling)), (px(edge), y0),
                     stroke=SOFT, stroke_width=0.8, stroke_dasharray="5 4")  # fmt: skip
     for layer, bottom, upper in layers(geometry):
-        canvas.text((lo - 8, (py(bottom) + py(upper)) / 2 + 4), layer, size=12, anchor="end", font_weight="600")
+        canvas.text((lo - 6, (py(bottom) + py(upper)) / 2 + 4), layer, size=12, anchor="end", font_weight="600")
         canvas.dimension((hi + 10, py(bottom)), (hi + 10, py(upper)), _nm(upper - bottom))
     _gaps(canvas, geometry, hi + 10, py)
     base = y0 + _SHEET + 4
@@ -164,7 +164,7 @@ def top_view(geometry: CellGeometry, *, bit: int = 1) -> str:
     Upper metals are drawn translucent over lower ones; vias are outlined and crossed. The period is dashed, the
     neighbouring copies are pale.
     """
-    left, right, top = 62.0, 124.0, 74.0
+    left, right, top = 40.0, 56.0, 72.0
     wide, deep = geometry.period
     pixel = _scale(geometry)
     width = left + right + wide * (1 + 2 * _MARGIN) * pixel
@@ -184,7 +184,7 @@ def top_view(geometry: CellGeometry, *, bit: int = 1) -> str:
         lower = min(y0 + (box.upper[1] + dy) * pixel, top + height)
         return (start, upper, end - start, lower - upper) if end > start and lower > upper else None
 
-    canvas.text((left, 18), f"A cell storing {bit} from above", size=13.5, font_weight="600")
+    canvas.text((14, 18), f"A cell storing {bit} from above", size=13.5, font_weight="600")
     canvas.rect(left, top, width - left - right, height, fill="#f6f3ea")
     copies = sorted(((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)), key=lambda c: c == (0, 0))
     for boxes in (planar, plugs):
@@ -243,7 +243,7 @@ def _plan_names(
     for box in boxes:
         if role(box) in ("signal", "ground"):
             y = origin[1] + (box.lower[1] + box.upper[1]) / 2 * pixel
-            canvas.text((left - 8, y + 4), box.net, size=12, anchor="end", font_weight="600")
+            canvas.text((left - 6, y + 4), box.net, size=12, anchor="end", font_weight="600")
             continue
         x = origin[0] + (box.lower[0] + box.upper[0]) / 2 * pixel
         half = text_width(name(box), 11.5) / 2 + 3

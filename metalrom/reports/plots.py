@@ -11,6 +11,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from characterization.table import ReadoutTable
 from metalrom.reports.content import GroupRow, MacroTable, NoiseCliff
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FloatArray = NDArray[np.float64] | NDArray[np.int64]
+
 SERIES = ("#2f6db5", "#c8203a", "#2a9d8f", "#a65ba0", "#e08a1e", "#566472")
 MARKS = ("o", "s", "^", "D", "v", "P")
 TARGET = "#8d1226"
 FLOOR = 1e-16
 """Smallest probability drawn; smaller ones sit on the axis as open triangles."""
 MOST_CONDITIONS = 6
+LEVEL_PANELS = 4
 
 _STYLE: dict[str, Any] = {
     "svg.hashsalt": "metalrom", "svg.fonttype": "none", "text.parse_math": False, "text.usetex": False,
     "font.family": ["DejaVu Sans"], "font.size": 10.5, "axes.titlesize": 11.5, "axes.titleweight": "bold",
     "axes.titlelocation": "left", "axes.labelsize": 10.5, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
     "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "grid.color": "#e3e8ed", "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.frameon": False,
+    "axes.grid": True, "grid.color": "#e3e8ed", "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.framealpha": 0.85, "legend.edgecolor": "none",
     "legend.fontsize": 9.5, "lines.linewidth": 1.5, "lines.markersize": 4.5, "figure.facecolor": "white",
     "axes.formatter.useoffset": False, "axes.unicode_minus": True,
 }  # fmt: skip
@@ -102,7 +106,7 @@ def shown_conditions(table: ReadoutTable, nominal: str) -> tuple[str, ...]:
         return -found.code_error if found else 0.0
 
     others = [c.label for c in table.conditions if c.label != nominal]
-    ranked = sorted(others, key=weakness) if len(others) >= MOST_CONDITIONS else others
+    ranked = sorted(others, key=weakness)
     return (nominal, *ranked[: MOST_CONDITIONS - 1])
 
 
@@ -112,39 +116,45 @@ def _actives(rows: int) -> tuple[int, ...]:
 
 
 def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str:
-    """Level against MAC count, one panel per condition, at few, half and all active rows with +-`sigmas` bands."""
-    labels = shown_conditions(table, nominal)
-    columns = min(3, len(labels))
-    lines = -(-len(labels) // columns)
+    """Levels with +-`sigmas` bands at few, half and all active rows, one column of panels per condition (at most four).
+
+    Above: level against MAC count. Below: the same less the straight line that the ADC expects, in counts, so that the
+    decision thresholds lie at +-0.5.
+    """
+    labels = shown_conditions(table, nominal)[:LEVEL_PANELS]
     quantity = "bit-line level" if table.unit == "V" else "readout current"
     scale, unit = prefix(float(np.nanmax(np.abs(table.mean))), table.unit)
-    with _chart(13.4, 3.9 * lines + 0.2) as figure:
-        grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
-        for panel, label in zip(grid.flat, labels, strict=False):
-            _level_panel(panel, table, label, scale, sigmas)
-            panel.set_title(f"{label}{' (nominal)' if label == nominal else ''}")
-        for panel in list(grid.flat)[len(labels) :]:
-            panel.set_axis_off()
-        for panel in grid[-1]:
-            panel.set_xlabel("MAC count")
-        for row in grid:
-            row[0].set_ylabel(f"{quantity}, {unit}")
-        grid[0][0].legend(loc="upper left", title=f"band: ±{sigmas:g} sigma")
+    with _chart(13.4, 6.0) as figure:
+        grid = figure.subplots(2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=(1.15, 1))
+        for above, below, label in zip(grid[0], grid[1], labels, strict=True):
+            i, sigma = table.index(label), table.total_sigma(label)
+            lsb, edges = table.lsb(label), table.thresholds(label)
+            for k, active in enumerate(_actives(table.rows)):
+                count = np.arange(active + 1)
+                level, spread = table.mean[i, active, : active + 1], sigma[active, : active + 1] * sigmas
+                words = f"{active} active row{'s' if active > 1 else ''}"
+                _band(above, count, level / scale, spread / scale, k, words)
+                straight = edges[active, 0] + (count - 0.5) * lsb
+                _band(below, count, (level - straight) / lsb, spread / abs(lsb), k, words)
+            for edge in (-0.5, 0.5):
+                below.axhline(edge, color=TARGET, linestyle="--")
+            above.set_title(f"{label}{' (nominal)' if label == nominal else ''}")
+            below.set_xlabel("MAC count")
+        low, high = grid[1][0].get_ylim()
+        grid[1][0].set_ylim(min(low, -0.62), max(high, 0.62))
+        grid[0][0].set_ylabel(f"{quantity}, {unit}")
+        grid[1][0].set_ylabel("distance from\nstraight line, counts")
+        grid[1][0].text(0.02, 0.47, "threshold", color=TARGET, va="top", transform=grid[1][0].get_yaxis_transform())
+        grid[0][0].legend(loc="upper left", title=f"band: ±{sigmas:g} sigma", alignment="left")
         return _svg(figure, "levels", "Level against MAC count for each condition")
 
 
-def _level_panel(panel: Axes, table: ReadoutTable, label: str, scale: float, sigmas: float) -> None:
-    i, sigma = table.index(label), table.total_sigma(label)
-    for k, active in enumerate(_actives(table.rows)):
-        count = np.arange(active + 1)
-        level, spread = table.mean[i, active, : active + 1] / scale, sigma[active, : active + 1] * sigmas / scale
-        colour = SERIES[k]
-        panel.fill_between(count, level - spread, level + spread, color=colour, alpha=0.22, linewidth=0)
-        words = f"{active} active row{'s' if active > 1 else ''}"
-        panel.plot(count, level, color=colour, marker=MARKS[k], markersize=3.5 if table.rows > 32 else 5, label=words)
+def _band(panel: Axes, count: FloatArray, level: FloatArray, spread: FloatArray, k: int, words: str) -> None:
+    panel.fill_between(count, level - spread, level + spread, color=SERIES[k], alpha=0.2, linewidth=0)
+    panel.plot(count, level, color=SERIES[k], marker=MARKS[k], markersize=3 if len(count) > 24 else 4.5, label=words)
 
 
-def eye_plot(table: ReadoutTable, nominal: str) -> str:
+def eye_plot(table: ReadoutTable) -> str:
     """Distributions of the weakest count and its neighbours against the ADC thresholds (all rows of that case active)."""
     found = worst(table)
     with _chart(6.6, 3.5) as figure:
@@ -200,16 +210,15 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
             left.plot(pair, spacing / scale, color=colour, marker=mark, label=label)
             left.plot(pair, need * (sigma[:-1] + sigma[1:]) / scale, color=colour, linestyle=":", linewidth=1.8)
             right.plot(np.arange(n + 1), margins(table, label)[n], color=colour, marker=mark, label=label)
-        left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}", ylim=(0, None))
+        left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}")
+        left.margins(y=0.25)
         left.set_title(f"Spacing (solid) and what {need:.2f} sigma on both sides needs (dotted)")
-        right.axhline(need, color=TARGET, linestyle="--")
+        right.axhline(need, color=TARGET, linestyle="--", label=f"needed for {probability(target_error)}: {need:.2f} sigma")
         right.set(xlabel="MAC count (all rows active)", ylabel="margin, sigma")
         low, high = right.get_ylim()
-        right.set_ylim(min(0, low), max(high, need * 1.3))
-        right.annotate(f"needed for {probability(target_error)}: {need:.2f} sigma", (1, need), (-4, -5), color=TARGET,
-                       xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", va="top")  # fmt: skip
+        right.set_ylim(min(0, low), max(high * 1.06, need * 1.15))
         right.set_title("Margin: distance from level to nearest threshold")
-        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS)
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
         return _svg(figure, "margins", "Spacing and margin of neighbouring counts")
 
 
@@ -234,14 +243,22 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         low = min(max(panel.get_ylim()[0], FLOOR / 3), target_error / 100)
         panel.set_ylim(low, top * 3)
         panel.set(xlabel="MAC count (worst number of active rows)", ylabel="P(code error) per conversion")
-        panel.axhline(target_error, color=TARGET, linestyle="--")
-        panel.annotate(f"target {probability(target_error)}", (0, target_error), (4, 3), color=TARGET, ha="left",
-                       xycoords=("axes fraction", "data"), textcoords="offset points", va="bottom")  # fmt: skip
+        panel.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
+        _plain_powers(panel)
         if cliff is not None:
             _cliff_marks(panel, cliff)
         panel.set_title("Code-error probability per count")
-        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS)
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
         return _svg(figure, "errors", "Code-error probability of every count")
+
+
+def _plain_powers(panel: Axes) -> None:
+    """Label a log axis as 1e-5: mathematical text is switched off, so that names with `$` stay names."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    panel.yaxis.set_major_locator(LogLocator(base=10, numticks=9))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"1e{round(np.log10(v))}" if v < 0.9 else f"{v:g}"))
+    panel.yaxis.set_minor_locator(NullLocator())
 
 
 def _cliff_marks(panel: Axes, cliff: NoiseCliff) -> None:
@@ -273,16 +290,14 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
         left.plot(size, mismatch, color=SERIES[4], marker="s", label="mismatch and pattern")
         left.plot(size, np.hypot(noise, mismatch), color=INK, marker="^", label="together")
         limit = 0.5 / sigma_needed(target_error)
-        left.axhline(limit, color=TARGET, linestyle="--")
-        left.annotate(f"limit {limit:.3f} for {probability(target_error)}", (1, limit), (-2, 3), color=TARGET, ha="right",
-                      xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+        left.axhline(limit, color=TARGET, linestyle="--", label=f"limit {limit:.3f} for {probability(target_error)}")
         left.set(xlabel="rows per group", ylabel="sigma, counts", ylim=(0, None), title="Spread of one conversion")
         right.plot(size, np.maximum(errors, FLOOR), color=INK, marker="^")
         right.set_yscale("log")
-        right.set_ylim(FLOOR / 3, 3)
-        right.axhline(target_error, color=TARGET, linestyle="--")
-        right.annotate(f"target {probability(target_error)}", (1, target_error), (-2, -4), color=TARGET, ha="right",
-                       xycoords=("axes fraction", "data"), textcoords="offset points", va="top")  # fmt: skip
+        smallest = np.nanmin(errors) if not np.isnan(errors).all() else target_error
+        right.set_ylim(max(min(float(smallest), target_error) / 30, FLOOR / 3), 3)
+        right.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
+        _plain_powers(right)
         right.set(xlabel="rows per group", ylabel="P(code error)", title="Code error of one conversion")
         for panel in (left, right):
             panel.set_xscale("log", base=2)
@@ -290,8 +305,9 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
             panel.minorticks_off()
             for row in rows:
                 if row.chosen:
-                    panel.axvspan(row.group_rows / 1.19, row.group_rows * 1.19, color="#ffe9a8", zorder=0, label="chosen")
+                    panel.axvspan(row.group_rows / 1.19, row.group_rows * 1.19, color="#ffe9a8", zorder=0, label=f"chosen: {row.group_rows}")
         left.legend(loc="upper left")
+        right.legend(loc="lower right")
         return _svg(figure, "groups", "Spread and code error against rows per group")
 
 

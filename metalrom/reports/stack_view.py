@@ -18,9 +18,9 @@ from metalrom.reports.content import BitArray
 from metalrom.reports.roles import PAINT, Role, direction, legend, role
 from metalrom.reports.svg import INK, SOFT, Canvas, Xy, number
 
-_TURN = radians(32.0)
-_TILT = radians(29.0)
-_LIFT = 0.75  # extra space between planes, in plane heights
+_TURN = radians(25.0)
+_TILT = radians(26.0)
+_LIFT = 0.5  # extra space between planes, in plane heights
 
 Rectangle = tuple[float, float, float, float]
 
@@ -169,8 +169,8 @@ def stack_picture(
             _draw_mark(canvas, block, block.mark, pixel, screen)
     for plane, label in enumerate(planes):
         x, y = screen(_project(0.0, bits.shape[1] * one.period[1], plane * _rise(one)))
-        canvas.line((x, y + 2), (x, y + 26), stroke=SOFT, stroke_width=1.2)
-        canvas.text((x + 6, y + 26), label, size=13, font_weight="600", stroke="#ffffff", stroke_width=4,
+        canvas.line((x, y + 2), (x, y + 27), stroke=SOFT, stroke_width=1.2)
+        canvas.text((x + 6, y + 27), label, size=14, font_weight="600", stroke="#ffffff", stroke_width=4,
                     stroke_linejoin="round", paint_order="stroke")  # fmt: skip
     present = {block.role for block in blocks}
     canvas.height = legend(canvas, [kind for kind in PAINT if kind in present], left, bottom + 30, width) + 10

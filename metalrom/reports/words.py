@@ -9,6 +9,7 @@ from metalrom.reports.content import Figure
 MISSING = "not available"
 _PREFIXED = frozenset({"V", "A", "J", "s", "F", "ohm", "W", "Hz", "m", "S", "bit/s", "op/s", "op/J"})
 _PREFIXES = "afpnµm kMGTPE"  # 1e-18 .. 1e18, a blank for unity
+_AREAS = {"m2": 1.0, "mm2": 1e-6, "um2": 1e-12}
 _PRETTY = {"ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "m2": "m²", "um": "µm", "degC": "°C"}
 
 
@@ -18,8 +19,11 @@ def known(value: float | None) -> bool:
 
 
 def prefix(value: float, unit: str) -> tuple[float, str]:
-    """Scale and printed unit that suit a value: 2.5e-3 V gives (1e-3, "mV"); units without prefixes give 1."""
+    """Scale and printed unit that suit a value: 2.5e-3 V gives (1e-3, "mV"), 2e-11 m2 (1e-12, "µm²"); other units stay."""
     shown = _PRETTY.get(unit, unit)
+    if unit in _AREAS and value and math.isfinite(value):
+        best = "mm2" if abs(value) * _AREAS[unit] >= 1e-9 else "um2"
+        return _AREAS[best] / _AREAS[unit], _PRETTY[best]
     if unit not in _PREFIXED or value == 0 or not math.isfinite(value):
         return 1.0, shown
     step = min(max(math.floor(math.log10(abs(value)) / 3 + 1e-9), -6), 6)
@@ -28,7 +32,7 @@ def prefix(value: float, unit: str) -> tuple[float, str]:
 
 def _digits(value: float, places: int) -> str:
     text = f"{value:.{places}g}"
-    if "e" in text and 1e-4 <= abs(value) < 1e6:
+    if "e" in text and 1 <= abs(value) < 1e7:
         text = f"{value:.0f}"
     return text
 
@@ -40,7 +44,7 @@ def amount(value: float | None, unit: str = "", *, places: int = 3) -> str:
     if math.isinf(value):
         return "unbounded" if value > 0 else "unbounded below"
     scale, shown = prefix(value, unit)
-    return f"{_digits(value / scale, places)} {shown}".strip()
+    return f"{_digits(value / scale, places)}\u00a0{shown}".rstrip("\u00a0")
 
 
 def span(figure: Figure) -> str:
@@ -61,4 +65,4 @@ def probability(value: float | None) -> str:
     if value >= 0.01:
         return f"{value:.2g}"
     mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa}e{int(exponent)}"
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
