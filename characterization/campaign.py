@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from characterization.dataset import Sample
 from characterization.setup import Setup
 from netlists.condition import Condition
-from ngspice_runner import Cache, EngineError, Job, Result, RunProvenance, run_many
+from ngspice_runner import Cache, EngineError, Job, Progress, Result, RunProvenance, run_many
 
-Progress = Callable[[Result], None]
+ProgressCallback = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def run_tasks(
     *,
     cache: Cache | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Outcome:
     """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
 

@@ -57,9 +57,7 @@ class Dataset:
         """Samples of one procedure (and one condition)."""
         return Dataset(
             tuple(
-                s
-                for s in self.samples
-                if s.procedure == procedure and (condition is None or s.condition == condition)
+                s for s in self.samples if s.procedure == procedure and (condition is None or s.condition == condition)
             )
         )
 

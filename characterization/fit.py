@@ -123,10 +123,12 @@ def fit_levels(
 
 def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, float, int]:
     """Ordinary least squares: coefficients, their covariance, residual sigma, degrees of freedom."""
-    beta, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    solution, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    beta: FloatArray = np.asarray(solution, dtype=np.float64)
     freedom = max(len(y) - int(rank), 1)
     sigma = float(np.sqrt(np.sum((y - x @ beta) ** 2) / freedom))
-    return beta, sigma**2 * np.linalg.pinv(x.T @ x), sigma, freedom
+    covariance: FloatArray = sigma**2 * np.linalg.pinv(x.T @ x)
+    return beta, covariance, sigma, freedom
 
 
 @dataclass(frozen=True)
@@ -184,12 +186,13 @@ def fit_spread(condition: Condition, active: FloatArray, count: FloatArray, leve
     # the standard error of a sample variance is proportional to the variance: weigh by its inverse
     weight = np.sqrt(sizes) / np.maximum(variance, 1e-3 * variance.max())
 
+    unit = float(variance.max()) or 1.0
+    scale = np.maximum(x.max(axis=0), 1.0)
+
     def solve(keep: NDArray[np.bool_]) -> FloatArray:
-        scale = x[keep].max(axis=0) * 1.0
-        scale[scale == 0] = 1.0
-        unit = float(variance.max()) or 1.0
-        out: FloatArray = nnls(x[keep] * weight[keep, None] / scale * unit, variance[keep] * weight[keep])[0]
-        return out / scale * unit
+        w = weight[keep] * unit
+        found: FloatArray = nnls(x[keep] / scale * w[:, None], variance[keep] / unit * w)[0]
+        return found / scale * unit
 
     everything = np.ones(len(pairs), dtype=bool)
     errors = []

@@ -16,7 +16,7 @@ from netlists.case import ColumnCase
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from characterization.campaign import Outcome, Progress, Task, run_tasks
+from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
 from characterization.patterns import build_pattern
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.setup import Setup
@@ -62,7 +62,7 @@ def choose_group(
     *,
     cache: Cache | None = None,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> GroupChoice:
     """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
 

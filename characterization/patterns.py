@@ -29,9 +29,7 @@ def pattern_names(number: int) -> tuple[str, ...]:
     return (NEAR, FAR, *(f"random{i}" for i in range(number - 2)))
 
 
-def build_pattern(
-    name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence
-) -> Pattern:
+def build_pattern(name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence) -> Pattern:
     """A pattern with `active` driven rows of which `count` carry a via to the signal line.
 
     near: the counted rows are the last ones (next to the readout), the column is the first of its rows, both

@@ -154,7 +154,9 @@ def characterize(
 @guarded
 def estimate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    workload: Annotated[str | None, typer.Option(help="safetensors file of the model; default: the run's layer")] = None,
+    workload: Annotated[
+        str | None, typer.Option(help="safetensors file of the model; default: the run's layer")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Area, density, energy, latency, accuracy and error budget from a finished run."""

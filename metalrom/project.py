@@ -80,7 +80,9 @@ class Project:
         for name in used:
             if used.count(name) > 1:
                 raise InputError(
-                    f"metal {name} is used by two planes", where=f"{self.path}: cell.planes", hint="give each plane its own pair"
+                    f"metal {name} is used by two planes",
+                    where=f"{self.path}: cell.planes",
+                    hint="give each plane its own pair",
                 )
         return planes
 
@@ -147,7 +149,7 @@ class Project:
     @cached_property
     def weights(self) -> QuantizedWeights:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
-        from netlists.weights import load_tensor, quantize
+        from netlists.weights import load_weights, quantize
 
         section = self.config.weights
         if section.random is not None:
@@ -155,21 +157,17 @@ class Project:
             return quantize(rng.standard_normal(section.random), section.bits)
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
-        tensor = load_tensor(self.resolve(section.file), section.tensor, transpose=section.transpose)
-        if section.shape is not None and tensor.shape != section.shape:
-            raise InputError(
-                f"the tensor has shape {tensor.shape} (inputs, outputs), the configuration says {section.shape}",
-                where=f"{self.path}: weights.shape",
-                hint="check `tensor` and `transpose`",
-            )
+        tensor = load_weights(
+            self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
+        )
         return quantize(tensor, section.bits)
 
     @cached_property
     def program(self) -> ViaProgram:
         """Via bits of the whole layer."""
-        from netlists.mapping import map_weights
+        from netlists.mapping import via_program
 
-        return map_weights(self.weights.values, self.config.weights.bits)
+        return via_program(self.weights.values, self.config.weights.bits)
 
     @cached_property
     def activations(self) -> Activations:

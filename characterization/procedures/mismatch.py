@@ -37,7 +37,8 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
     devices, p = setup.technology.devices, setup.periphery
 
     def shifts(coefficient: float, width: float, number: int) -> FloatArray:
-        return rng.standard_normal(number) * coefficient / np.sqrt(width * p.length)
+        out: FloatArray = rng.standard_normal(number) * coefficient / np.sqrt(width * p.length)
+        return out
 
     cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
