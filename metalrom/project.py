@@ -54,7 +54,7 @@ class Project:
         from netlists.technology import load_technology
 
         section = self.config.technology
-        return load_technology(self._local(section.stack), str(self._local(section.devices)))
+        return load_technology(self._named(section.stack), self._named(section.devices))
 
     @property
     def stack(self) -> Stack:
@@ -219,14 +219,11 @@ class Project:
 
             asset, _, file = name.removeprefix(ASSET).partition("/")
             return asset_path(asset, file)
-        return self._local(name)
+        return self.folder / name
 
-    def _local(self, name: str) -> Path:
-        """A built-in name stays as it is; a path is taken relative to the configuration's folder."""
-        path = Path(name)
-        if path.is_absolute() or ("/" not in name and not path.suffix):
-            return path
-        return self.folder / path
+    def _named(self, name: str) -> str | Path:
+        """The name of something built in as it is, a YAML file relative to the configuration's folder."""
+        return self.folder / name if name.endswith((".yaml", ".yml")) else name
 
 
 def load(path: str | Path) -> Project:

@@ -35,7 +35,7 @@ class Technology:
         return (*self.stack.warnings, *mixed)
 
 
-def load_technology(stack_name: str | Path, devices_name: str) -> Technology:
+def load_technology(stack_name: str | Path, devices_name: str | Path) -> Technology:
     """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one."""
     from netlists.devices.device_set import load_devices
 
