@@ -32,10 +32,10 @@ class Technology:
         mixed: tuple[str, ...] = ()
         if self.stack.name != self.devices.name:
             mixed = (f"{self.stack.name}: devices as {self.devices.name}, which is another technology",)
-        return (*self.stack.warnings, *mixed)
+        return (*self.stack.warnings, *mixed, *self.devices.warnings)
 
 
-def load_technology(stack_name: str | Path, devices_name: str) -> Technology:
+def load_technology(stack_name: str | Path, devices_name: str | Path) -> Technology:
     """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one."""
     from netlists.devices import load_devices
 

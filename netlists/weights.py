@@ -193,7 +193,9 @@ def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) ->
 
 def _read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     if name is not None:
-        raise InputError("a .npy file holds one array without a name", where=str(path), hint="leave the tensor name out")
+        raise InputError(
+            "a .npy file holds one array without a name", where=str(path), hint="leave the tensor name out"
+        )
     try:
         loaded = np.load(path, allow_pickle=False)
     except (ValueError, zipfile.BadZipFile) as error:
