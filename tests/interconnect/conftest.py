@@ -1,9 +1,13 @@
-"""Cell geometries used by several tests."""
+"""Cell geometries and an ngspice bench used by several tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from interconnect.geometry import Box, CellGeometry
@@ -59,3 +63,39 @@ def tab_cell(
 @pytest.fixture(scope="session")
 def make_cell() -> CellMaker:
     return tab_cell
+
+
+def ngspice_waves(lines: Sequence[str], timeout: float = 60.0) -> dict[str, np.ndarray]:
+    """Run a deck in ngspice; all vectors of its analysis by lower-case name, full precision."""
+    deck = "\n".join([lines[0], ".option num_threads=1 noinit", *lines[1:], ".end", ""])
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "o.raw"
+        (Path(folder) / "deck.cir").write_text(deck)
+        done = subprocess.run(
+            ["ngspice", "-b", "-r", str(raw), "deck.cir"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        log = done.stdout + done.stderr
+        assert raw.exists(), log
+        for sign in ("singular", "simulation(s) aborted", "resistance to low", "Error"):
+            assert sign not in log, log
+        content = raw.read_bytes()
+    head, _, body = content.partition(b"Binary:\n")
+    text = head.decode().splitlines()
+    count = int(next(line for line in text if line.startswith("No. Variables:")).split(":")[1])
+    points = int(next(line for line in text if line.startswith("No. Points:")).split(":")[1])
+    start = text.index("Variables:") + 1
+    names = [line.split()[1].lower() for line in text[start : start + count]]
+    assert points > 0, log
+    data = np.frombuffer(body[: 8 * count * points], dtype="<f8").reshape(points, count)
+    return dict(zip(names, data.T, strict=True))
+
+
+@pytest.fixture(scope="session")
+def ngspice() -> Callable[..., dict[str, np.ndarray]]:
+    return ngspice_waves
