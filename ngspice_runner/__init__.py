@@ -1,1 +1,61 @@
-"""Room of metalrom."""
+"""A simulation harness for ngspice: job in, judged result out. Runs any deck; knows nothing of ROMs.
+
+    result = ngspice_runner.run(Job(text=deck, outputs=("v(out)",)), cache=Cache())
+    if result.ok: result.signals["v(out)"].values
+
+Names load on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ngspice_runner.cache import Cache, CacheStats
+    from ngspice_runner.engine import Engine, find_engine
+    from ngspice_runner.errors import EngineError, JobError
+    from ngspice_runner.executor import Progress, RunInterrupted, run, run_many
+    from ngspice_runner.job import Job, Result, RunProvenance, Signal, Verdict
+
+_HOME = {
+    "Cache": "cache",
+    "CacheStats": "cache",
+    "Engine": "engine",
+    "EngineError": "errors",
+    "Job": "job",
+    "JobError": "errors",
+    "Progress": "executor",
+    "Result": "job",
+    "RunInterrupted": "executor",
+    "RunProvenance": "job",
+    "Signal": "job",
+    "Verdict": "job",
+    "find_engine": "engine",
+    "run": "executor",
+    "run_many": "executor",
+}
+
+__all__ = [
+    "Cache",
+    "CacheStats",
+    "Engine",
+    "EngineError",
+    "Job",
+    "JobError",
+    "Progress",
+    "Result",
+    "RunInterrupted",
+    "RunProvenance",
+    "Signal",
+    "Verdict",
+    "find_engine",
+    "run",
+    "run_many",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"ngspice_runner.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

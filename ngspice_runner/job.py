@@ -32,9 +32,10 @@ class Job:
 
     text: the complete deck. outputs: vectors that must be in the result, as in `.save` (`v(out)`, `i(vdd)`).
     stop: expected end of the sweep (s, Hz, V...), None for an operating point or when unknown: then the
-    deck's own analysis card says it. timeout: wall seconds. options: extra `.option` values. includes: files
-    (absolute paths) that the deck may include; empty = whatever the deck names, relative to `folder`.
-    tag: the caller's own label, carried through, never part of the cache key.
+    deck's own analysis card says it. timeout: wall seconds. options: extra `.option` values (they override the deck's;
+    `ngbehavior` sets the engine's compatibility mode). folder: where the deck's relative includes start from, None =
+    the working folder. includes: further files that the result depends on (those that `.include` and `.lib` name are
+    found by themselves). tag: the caller's own label, carried through, never part of the cache key.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Job:
     timeout: float = 120.0
     options: tuple[tuple[str, str], ...] = ()
     folder: str | None = None
+    includes: tuple[str, ...] = ()
     tag: str = ""
 
 

@@ -1,0 +1,1 @@
+"""Transistor models: device sets as YAML, their corners, and the `.model` text a deck needs."""

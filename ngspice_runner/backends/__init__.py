@@ -1,0 +1,44 @@
+"""Ways to run a prepared job. A backend turns it into a `RawOutcome`; judging is the same for all and is done elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ngspice_runner.prepare import Prepared
+    from ngspice_runner.raw import Plot
+
+
+@dataclass(frozen=True, slots=True)
+class RawOutcome:
+    """What a backend saw, unjudged.
+
+    exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
+    plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file could
+    not be taken at its word (a sentence), with raw_reason killed, truncated or malformed.
+    """
+
+    exit_code: int | None
+    timed_out: bool
+    cancelled: bool
+    log: str
+    plots: tuple[Plot, ...] | None
+    raw_problem: str
+    raw_reason: str
+    cpu_seconds: float
+    wall_seconds: float
+
+
+class Backend(Protocol):
+    """Anything that can run a prepared job."""
+
+    name: str
+
+    def run(self, prepared: Prepared) -> RawOutcome:
+        """Run one job to its end, its timeout or its cancellation. Raises EngineError if the engine cannot be started."""
+        ...
+
+    def cancel(self) -> None:
+        """End everything that is running; later calls of `run` return at once as cancelled."""
+        ...

@@ -1,0 +1,163 @@
+"""The shape of a device set's YAML file, checked by pydantic; `device_set.py` turns it into a `DeviceSet`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from interconnect.errors import InputError
+from interconnect.provenance import Status
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Sourced(_Strict):
+    status: Status
+    source: str = Field(min_length=1)
+
+
+class Models(_Strict):
+    """Names of the two models as decks call them."""
+
+    nmos: str
+    pmos: str
+
+
+class Geometry(_Sourced):
+    """Allowed gate lengths and widths and the length of a contacted source or drain, m."""
+
+    l_min: FiniteFloat = Field(gt=0)
+    l_max: FiniteFloat = Field(gt=0)
+    w_min: FiniteFloat = Field(gt=0)
+    w_max: FiniteFloat = Field(gt=0)
+    diffusion_length: FiniteFloat = Field(gt=0)
+
+
+class Matching(_Sourced):
+    """Pelgrom coefficients of the threshold, V m (of a pair's difference)."""
+
+    avt_n: FiniteFloat = Field(ge=0)
+    avt_p: FiniteFloat = Field(ge=0)
+
+
+class Group(_Sourced):
+    """Parameters that share a source; the values are checked by `ModelCard`."""
+
+    common: dict[str, Any] = Field(default_factory=dict)
+    nmos: dict[str, Any] = Field(default_factory=dict)
+    pmos: dict[str, Any] = Field(default_factory=dict)
+
+
+class CornerEntry(_Strict):
+    """Per type: differences from the typical card, or the name of another corner whose card is taken."""
+
+    nmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
+    pmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
+
+
+class Corners(_Sourced):
+    """Corner name -> entry; `tt` must be there and is the typical card itself."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, CornerEntry] = Field(init=False)
+
+
+class MixedCorner(_Strict):
+    """A corner made of two others' cards."""
+
+    nmos: str
+    pmos: str
+
+
+class CardFiles(_Sourced):
+    """Corner name -> SPICE file with `.model` cards (relative to the YAML file), or a mix of two other corners."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str | MixedCorner] = Field(init=False)
+
+
+class CornerTargets(_Strict):
+    """What the bench should read: ion A/m, vth V, FO4 delays s."""
+
+    ion_n: FiniteFloat
+    ion_p: FiniteFloat
+    vth_n: FiniteFloat
+    vth_p: FiniteFloat
+    fo4_fall: FiniteFloat
+    fo4_rise: FiniteFloat
+
+
+class Targets(_Sourced):
+    """Corner name -> targets."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, CornerTargets] = Field(init=False)
+
+
+class DeviceFile(_Strict):
+    """A whole device-set file: either `parameters` and `corners` (own cards) or `card_files` (cards of a kit)."""
+
+    name: str
+    title: str
+    vdd: FiniteFloat = Field(gt=0, le=20)
+    models: Models
+    geometry: Geometry
+    matching: Matching
+    targets: Targets | None = None
+    parameters: dict[str, Group] | None = None
+    corners: Corners | None = None
+    card_files: CardFiles | None = None
+    notes: tuple[str, ...] = ()
+
+
+def parse_device_file(text: str, path: Path) -> DeviceFile:
+    """Check YAML text against the schema; raises InputError naming the file, the key and what would be right."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InputError(f"not valid YAML ({getattr(error, 'problem', None) or 'unreadable'})", where=place) from None
+    if not isinstance(data, dict):
+        raise InputError(
+            "not a device set", where=str(path), hint="the file must be a YAML mapping with name, vdd, models, ..."
+        )
+    try:
+        return DeviceFile.model_validate(data)
+    except ValidationError as error:
+        raise _told(error, path) from None
+
+
+# Which class holds which keys, to suggest the right one for a mistyped key.
+_KEYS: dict[str, type[BaseModel]] = {
+    "": DeviceFile,
+    "models": Models,
+    "geometry": Geometry,
+    "matching": Matching,
+    "targets": CornerTargets,
+    "parameters": Group,
+    "corners": CornerEntry,
+    "card_files": MixedCorner,
+}
+
+
+def _told(error: ValidationError, path: Path) -> InputError:
+    first = error.errors()[0]
+    location = [str(part) for part in first["loc"]]
+    where = f"{path}: {'.'.join(location)}"
+    kind: Literal["unknown", "missing", "value"]
+    kind = {"extra_forbidden": "unknown", "missing": "missing"}.get(first["type"], "value")  # type: ignore[assignment]
+    if kind == "unknown":
+        known = list(_KEYS[location[0] if len(location) > 1 else ""].model_fields)
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return InputError(f"unknown key {location[-1]!r}", where=where, hint=hint)
+    if kind == "missing":
+        return InputError(f"{location[-1]!r} is missing", where=where)
+    return InputError(f"{first['input']!r} is not usable here", where=where, hint=first["msg"])

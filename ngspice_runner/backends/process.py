@@ -1,0 +1,220 @@
+"""One engine process per job: `ngspice -n -b -r out.raw deck` in a private folder, one thread, measured CPU time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from ngspice_runner.backends import RawOutcome
+from ngspice_runner.errors import EngineError
+from ngspice_runner.prepare import Prepared
+from ngspice_runner.raw import Plot, RawError, read_raw
+
+_PREFIX = "ngspice_runner-"
+_SCRIPTS = str(Path(__file__).resolve().parent.parent / "scripts")
+_LOG_LIMIT = 8 * 1024 * 1024
+_swept = False
+
+
+class ProcessBackend:
+    """Runs each job in an engine process of its own. Safe to share between threads."""
+
+    name = "process"
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[int] = set()
+        self._cancelled = False
+        _sweep_leftovers()
+
+    def run(self, prepared: Prepared) -> RawOutcome:
+        """Run one job; see `Backend.run`. Raises EngineError when the engine or its folder cannot be used."""
+        try:
+            folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+        except OSError as error:
+            raise EngineError(
+                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
+            ) from None
+        try:
+            return self._run_in(folder, prepared)
+        except OSError as error:
+            raise EngineError(f"the run's folder {folder} cannot be used ({error.strerror})") from None
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def cancel(self) -> None:
+        """Kill every running engine process group; later runs return at once as cancelled."""
+        with self._lock:
+            self._cancelled = True
+            for pid in self._running:
+                _kill_group(pid)
+
+    def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
+        job = prepared.job
+        deck, raw, log = (os.path.join(folder, name) for name in ("deck.cir", "out.raw", "log.txt"))
+        with open(deck, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(prepared.run_text)
+        for name, target in prepared.includes.links:
+            link = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(link), exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.symlink(target, link)
+        command = [prepared.engine.path, "-n"]
+        if prepared.behaviour:
+            command += ["-D", f"ngbehavior={prepared.behaviour}"]
+        command += ["-b", "-r", raw, deck]
+        started = time.monotonic()
+        with open(log, "wb") as log_file, self._lock:
+            if self._cancelled:
+                return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
+            try:
+                child = subprocess.Popen(
+                    command,
+                    cwd=folder,
+                    env=_environment(folder, prepared.code_models),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log_file,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
+            self._running.add(child.pid)
+        _limit_cpu(child.pid, job.timeout)
+        timed_out = False
+        try:
+            if not _wait(child.pid, job.timeout):
+                timed_out = True
+                _kill_group(child.pid)
+            with self._lock:
+                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
+                self._running.discard(child.pid)
+                _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            _kill_group(child.pid)
+            raise
+        child.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.monotonic() - started
+        plots, problem, reason = _read_plots(raw, folder)
+        return RawOutcome(
+            exit_code=child.returncode,
+            timed_out=timed_out or child.returncode == -signal.SIGXCPU,
+            cancelled=self._cancelled and child.returncode == -signal.SIGKILL and not timed_out,
+            log=_read_log(log),
+            plots=plots,
+            raw_problem=problem,
+            raw_reason=reason,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            wall_seconds=wall,
+        )
+
+
+def _environment(folder: str, code_models: bool) -> dict[str, str]:
+    """A clean environment: ngspice reads several variables, and crashes without HOME."""
+    environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "OMP_THREAD_LIMIT": "1"}
+    for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    if not code_models:
+        environment["SPICE_SCRIPTS"] = _SCRIPTS
+    return environment
+
+
+def _wait(pid: int, timeout: float) -> bool:
+    """Wait until the child has ended (without reaping it); False when the time is up."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return _poll(pid, timeout)
+    try:
+        poller = select.poll()
+        poller.register(descriptor, select.POLLIN)
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            if poller.poll(max(0.0, min(left, 3600.0)) * 1000):
+                return True
+            if left <= 0:
+                return False
+    finally:
+        os.close(descriptor)
+
+
+def _poll(pid: int, timeout: float) -> bool:
+    deadline, pause = time.monotonic() + timeout, 0.001
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    return True
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def _limit_cpu(pid: int, timeout: float) -> None:
+    """Bound the CPU time, so that an engine whose parent was killed does not run for ever."""
+    seconds = int(min(timeout, 1e8)) + 5
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def _read_log(path: str) -> str:
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= 2 * _LOG_LIMIT:
+            data = file.read()
+        else:
+            head = file.read(_LOG_LIMIT)
+            file.seek(-_LOG_LIMIT, os.SEEK_END)
+            data = head + b"\n...\n" + file.read()
+    return data.decode("utf-8", "replace")
+
+
+def _read_plots(raw: str, folder: str) -> tuple[tuple[Plot, ...] | None, str, str]:
+    """Plots, problem, reason. A control section that writes its own raw file counts when the engine's own has nothing."""
+    path = raw
+    if not os.path.exists(raw) or os.path.getsize(raw) == 0:
+        others = [
+            entry
+            for entry in os.scandir(folder)
+            if entry.name.endswith(".raw") and entry.path != raw and entry.is_file()
+        ]
+        if not others:
+            return None, "", ""
+        path = max(others, key=lambda entry: entry.stat().st_mtime_ns).path
+    try:
+        return read_raw(path), "", ""
+    except RawError as error:
+        return error.plots, str(error), error.reason
+
+
+def _sweep_leftovers() -> None:
+    """Remove the folders of runs whose process was killed before it could do so itself; once per process."""
+    global _swept
+    if _swept:
+        return
+    _swept = True
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(tempfile.gettempdir()):
+            match = re.match(rf"{_PREFIX}(\d+)-", entry.name)
+            if match and int(match.group(1)) != os.getpid() and entry.stat().st_uid == os.getuid():
+                try:
+                    os.kill(int(match.group(1)), 0)
+                except ProcessLookupError:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                except PermissionError:
+                    continue

@@ -1,0 +1,295 @@
+"""Results kept by content: SQLite, one row per key, each row with its own checksum.
+
+A key covers everything that a result depends on (see `prepare`), so a row is never out of date, only damaged. A row whose
+checksum fails is set aside under another key; a damaged file is renamed and a new one built from the rows that are whole.
+Nothing damaged is ever served. Several processes and threads may use one file. Where the disk is full or the file cannot
+be written, results are simply not kept; `Cache.trouble` says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ngspice_runner.errors import JobError
+from ngspice_runner.job import Result, RunProvenance, Signal, Verdict
+
+SERVED = frozenset(
+    {
+        Verdict.OK,
+        Verdict.SUSPECT,
+        Verdict.MODEL,
+        Verdict.PARSE,
+        Verdict.CONVERGENCE,
+        Verdict.TIMESTEP,
+        Verdict.NONFINITE,
+    }
+)
+"""Verdicts that come out the same when the job runs again. Others (timeout, killed, ...) are kept for the record only."""
+
+_TABLE = """CREATE TABLE IF NOT EXISTS results (
+    key TEXT PRIMARY KEY, verdict TEXT NOT NULL, created REAL NOT NULL, meta TEXT NOT NULL, data BLOB NOT NULL, checksum BLOB NOT NULL)"""
+_FILE = "results.sqlite"
+_DAMAGED_ROW = "damaged:"
+_DAMAGE_CODES = {1, 11, 26, 522}  # SQLITE_ERROR (no such table), CORRUPT, NOTADB, IOERR_SHORT_READ
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStats:
+    """What is in a cache: file, bytes on disk, rows by verdict, rows and files set aside as damaged."""
+
+    path: str
+    bytes: int
+    rows: dict[str, int]
+    damaged_rows: int
+    damaged_files: tuple[str, ...]
+
+
+def default_cache_folder() -> Path:
+    """METALROM_CACHE, else XDG_CACHE_HOME/metalrom, else ~/.cache/metalrom."""
+    chosen = os.environ.get("METALROM_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "metalrom"
+
+
+class Cache:
+    """A result cache in `folder` (None: the user's cache folder). Raises JobError if the folder cannot be made."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = Path(folder) if folder is not None else default_cache_folder()
+        self.path = self.folder / _FILE
+        self.trouble = ""
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int, int] | None = None
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JobError(
+                f"the cache folder {self.folder} cannot be made ({error.strerror}); set METALROM_CACHE to another"
+            ) from None
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None and self._identity is not None and self._identity[0] == os.getpid():
+                with contextlib.suppress(sqlite3.Error):
+                    self._connection.close()
+            self._connection = None
+
+    def get(self, key: str, *, any_verdict: bool = False) -> Result | None:
+        """The result under a key, marked as cached; None when there is none that may be served."""
+        row = self._guarded(
+            lambda c: c.execute(
+                "SELECT key, verdict, created, meta, data, checksum FROM results WHERE key = ?", (key,)
+            ).fetchone()
+        )
+        if row is None:
+            return None
+        result = _decode(row, key)
+        if result is None:
+            self._guarded(
+                lambda c: c.execute(
+                    "UPDATE OR REPLACE results SET key = ? WHERE key = ?",
+                    (f"{_DAMAGED_ROW}{time.time_ns()}:{key}", key),
+                )
+            )
+            return None
+        return result if any_verdict or result.verdict in SERVED else None
+
+    def put(self, key: str, result: Result) -> bool:
+        """Keep a result (committed when this returns True); False when it could not be written: see `trouble`."""
+        row = _encode(key, result)
+        statement = (
+            "INSERT OR REPLACE INTO results (key, verdict, created, meta, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+        )
+        return self._guarded(lambda c: c.execute(statement, row)) is not None
+
+    def stats(self) -> CacheStats:
+        """Counts and sizes."""
+        rows = (
+            self._guarded(
+                lambda c: c.execute(
+                    "SELECT verdict, key LIKE 'damaged:%', COUNT(*) FROM results GROUP BY 1, 2"
+                ).fetchall()
+            )
+            or []
+        )
+        size = sum(p.stat().st_size for p in self.folder.glob(f"{_FILE}*") if ".damaged" not in p.name)
+        counts = {verdict: count for verdict, damaged, count in rows if not damaged}
+        return CacheStats(str(self.path), size, counts, sum(r[2] for r in rows if r[1]), self._damaged_files())
+
+    def verify(self) -> tuple[int, int]:
+        """Check every row and the file's structure: (whole rows, rows newly set aside). A damaged file is rebuilt."""
+        structure = self._guarded(lambda c: c.execute("PRAGMA integrity_check").fetchone())
+        if structure is not None and structure[0] != "ok":
+            self._set_aside()
+        keys = (
+            self._guarded(lambda c: c.execute("SELECT key FROM results WHERE key NOT LIKE 'damaged:%'").fetchall())
+            or []
+        )
+        whole = sum(self.get(key, any_verdict=True) is not None for (key,) in keys)
+        return whole, len(keys) - whole
+
+    def prune(self, *, older_than_days: float | None = None, failures: bool = False, damaged: bool = True) -> int:
+        """Remove rows by age, failed runs, what was set aside as damaged; give the space back. Number of rows removed."""
+        removed = 0
+        if older_than_days is not None:
+            limit = time.time() - older_than_days * 86400
+            removed += self._delete("created < ?", limit)
+        if failures:
+            removed += self._delete("verdict NOT IN ('ok', 'suspect')")
+        if damaged:
+            removed += self._delete("key LIKE 'damaged:%'")
+            for name in self._damaged_files():
+                Path(name).unlink(missing_ok=True)
+        self._guarded(lambda c: c.execute("VACUUM"))
+        self._guarded(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+        return removed
+
+    def _delete(self, condition: str, *values: float) -> int:
+        cursor = self._guarded(lambda c: c.execute(f"DELETE FROM results WHERE {condition}", values))  # noqa: S608 - fixed texts
+        return 0 if cursor is None else int(cursor.rowcount)
+
+    def _damaged_files(self) -> tuple[str, ...]:
+        return tuple(sorted(str(p) for p in self.folder.glob(f"{_FILE}.damaged-*")))
+
+    def _open(self) -> sqlite3.Connection:
+        status = os.stat(self.path) if self.path.exists() else None
+        here = (os.getpid(), status.st_dev, status.st_ino) if status else None
+        if self._connection is not None and here == self._identity:
+            return self._connection
+        # Another process id (a fork), or another process has set the file aside: never use the old handle.
+        self.close()
+        connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(_TABLE)
+        status = os.stat(self.path)
+        self._connection, self._identity = connection, (os.getpid(), status.st_dev, status.st_ino)
+        return connection
+
+    def _guarded(self, action: Any) -> Any:
+        """Run one statement; rebuild a damaged file once and try again; None when the file cannot be used."""
+        with self._lock:
+            for attempt in (1, 2):
+                try:
+                    return action(self._open())
+                except sqlite3.DatabaseError as error:
+                    code = getattr(error, "sqlite_errorcode", 1)
+                    if attempt == 2 or code not in _DAMAGE_CODES:
+                        self.trouble = f"{self.path}: {error}"
+                        return None
+                    self._set_aside()
+                except OSError as error:
+                    self.trouble = f"{self.path}: {error.strerror}"
+                    return None
+        return None
+
+    def _set_aside(self) -> None:
+        """Rename a damaged file (unless another process has done so already) and carry its whole rows over."""
+        with self._lock, open(self.folder / f"{_FILE}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            mine = self._identity
+            self.close()
+            status = os.stat(self.path) if self.path.exists() else None
+            if status is None or (
+                mine is not None and mine[0] == os.getpid() and (status.st_dev, status.st_ino) != mine[1:]
+            ):
+                return
+            aside = f"{_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+            for suffix in ("", "-wal", "-shm"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.replace(f"{self.path}{suffix}", self.folder / f"{aside}{suffix}")
+            rows = list(_salvage(self.folder / aside))
+            connection = self._open()
+            with contextlib.suppress(sqlite3.Error):
+                connection.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+Row = tuple[str, str, float, str, bytes, bytes]
+
+
+def _salvage(path: Path) -> Iterator[Row]:
+    """Rows of a damaged file that can be read and whose checksum holds."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5.0)) as connection:
+        for row in connection.execute(
+            "SELECT key, verdict, created, meta, data, checksum FROM results NOT INDEXED ORDER BY rowid"
+        ):
+            if isinstance(row[0], str) and _decode(row, row[0]) is not None:
+                yield row
+
+
+def _checksum(key: str, verdict: str, created: float, meta: str, data: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (key.encode(), verdict.encode(), float(created).hex().encode(), meta.encode(), data):
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.digest()
+
+
+def _encode(key: str, result: Result) -> Row:
+    """A row: JSON for what is text, all vectors as float64 bytes (bytes of equal weight together, then deflated)."""
+    signals, chunks = [], []
+    seen: dict[int, int] = {}
+    for name, signal in result.signals.items():
+        identity = id(signal.values)
+        if identity not in seen:
+            seen[identity] = len(chunks)
+            chunks.append(np.ascontiguousarray(signal.values))
+        is_complex = bool(np.iscomplexobj(signal.values))
+        signals.append([name, signal.name, signal.unit, is_complex, len(signal.values), seen[identity]])
+    joined = b"".join(chunk.tobytes() for chunk in chunks)
+    shuffled = np.frombuffer(joined, np.uint8).reshape(-1, 8).T.tobytes()
+    provenance = asdict(result.provenance) if result.provenance else None
+    meta = json.dumps({"log": result.log, "signals": signals, "provenance": provenance, "bytes": len(joined)})
+    data, created, verdict = zlib.compress(shuffled, 1), time.time(), result.verdict.value
+    return key, verdict, created, meta, data, _checksum(key, verdict, created, meta, data)
+
+
+def _decode(row: Any, key: str) -> Result | None:
+    """The result of a row, None when anything about the row is damaged."""
+    try:
+        found, verdict, created, meta, data, checksum = row
+        if found != key or checksum != _checksum(found, verdict, created, meta, data):
+            return None
+        fields = json.loads(meta)
+        shuffled = np.frombuffer(zlib.decompress(data), np.uint8)
+        joined = shuffled.reshape(8, -1).T.tobytes()
+        blocks: list[Any] = []
+        signals: dict[str, Signal] = {}
+        position = 0
+        for name, inner, unit, is_complex, count, block in fields["signals"]:
+            if block == len(blocks):
+                dtype: Any = np.complex128 if is_complex else np.float64
+                blocks.append(np.frombuffer(joined, dtype, count, position))
+                position += count * (16 if is_complex else 8)
+            signals[name] = Signal(inner, unit, blocks[block])
+        stored = fields["provenance"]
+        provenance = None
+        if stored is not None:
+            stored["notes"] = tuple(stored["notes"])
+            provenance = replace(RunProvenance(**stored), cached=True)
+        return Result(Verdict(verdict), signals, fields["log"], provenance)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error):
+        return None

@@ -1,0 +1,141 @@
+"""Files that a deck pulls in: found the way ngspice finds them, read once, hashed for the cache key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ngspice_runner.deck import Deck
+
+_NESTED = re.compile(
+    rb"^[ \t]*\.(inc|incl|include|lib)[ \t]+(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(\S+))[ \t]*([^\s$;*]+)?",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CODE_MODELS = re.compile(rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(", re.IGNORECASE | re.MULTILINE)
+_ANALYSIS = re.compile(rb"^[ \t]*\.(op|tran|ac|dc|noise|tf|sens|pz|disto|sp|control)\b", re.IGNORECASE | re.MULTILINE)
+_FRESH_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    sha256: str
+    nested: tuple[str, ...]
+    code_models: bool
+    analysis: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncludeSet:
+    """Everything that a deck includes.
+
+    hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the deck
+    itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name, target) of
+    nested includes that are found from the deck's folder and not beside the file that includes them.
+    """
+
+    hashes: tuple[tuple[str, str], ...] = ()
+    paths: tuple[tuple[str, str], ...] = ()
+    missing: tuple[tuple[str, int], ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    code_models: bool = False
+    analysis: bool = False
+
+
+_memo: dict[tuple[str, int, int, int, int], _Scan] = {}
+_lock = threading.Lock()
+
+
+def scan_includes(deck: Deck, folder: str | None, extra: tuple[str, ...] = ()) -> IncludeSet:
+    """Find and hash the includes of a deck whose relative names start from `folder` (None: the working folder).
+
+    Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file. `extra` names
+    further files that the result depends on.
+    """
+    if not deck.includes and not extra:
+        return IncludeSet()
+    base = Path(folder) if folder else Path.cwd()
+    hashes: list[tuple[str, str]] = []
+    paths: list[tuple[str, str]] = []
+    missing: list[tuple[str, int]] = []
+    links: dict[str, str] = {}
+    seen: set[str] = set()
+    flags = {"code_models": False, "analysis": False}
+
+    def visit(name: str, path: Path) -> None:
+        scan = _scan(path)
+        hashes.append((name, scan.sha256))
+        flags["code_models"] |= scan.code_models
+        flags["analysis"] |= scan.analysis
+        if str(path) in seen:
+            return
+        seen.add(str(path))
+        for inner in scan.nested:
+            found = _resolve(inner, base, path.parent)
+            if found is None:
+                hashes.append((inner, "missing"))
+                continue
+            if not Path(inner).is_absolute() and found == base / inner and ".." not in Path(inner).parts:
+                links[inner] = str(found)
+            visit(inner, found)
+
+    for include in deck.includes:
+        found = _resolve(include.name, base, base)
+        if found is None:
+            missing.append((include.name, include.line))
+            continue
+        paths.append((include.name, str(found)))
+        visit(include.name, found)
+    for name in extra:
+        found = _resolve(name, base, base)
+        if found is None:
+            missing.append((name, 0))
+        else:
+            hashes.append((name, _scan(found).sha256))
+    return IncludeSet(
+        tuple(hashes), tuple(paths), tuple(missing), tuple(links.items()), flags["code_models"], flags["analysis"]
+    )
+
+
+def _resolve(name: str, base: Path, beside: Path) -> Path | None:
+    for start in (base, beside):
+        candidate = (start / os.path.expanduser(name)).absolute()
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _scan(path: Path) -> _Scan:
+    status = path.stat()
+    key = (str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    with _lock:
+        known = _memo.get(key)
+    if known is not None:
+        return known
+    data = path.read_bytes()
+    nested = []
+    for keyword, double, single, bare, section in _NESTED.findall(data):
+        if keyword.lower() != b"lib" or section:
+            nested.append((double or single or bare).decode("utf-8", "surrogateescape"))
+    scan = _Scan(
+        hashlib.sha256(data).hexdigest(), tuple(nested), bool(_CODE_MODELS.search(data)), bool(_ANALYSIS.search(data))
+    )
+    # A file changed within the last moments could change again without its times showing it: remember only settled files.
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS:
+        with _lock:
+            if len(_memo) > 4096:
+                _memo.clear()
+            _memo[key] = scan
+    return scan
+
+
+def uses_code_models(text: str) -> bool:
+    """True when a deck has `A` devices or POLY sources, which need the engine's code models to be loaded."""
+    lowered = text.lower()
+    if "\na" not in lowered and "\n a" not in lowered and "\n\ta" not in lowered and "poly" not in lowered:
+        return False
+    return bool(_CODE_MODELS.search(lowered.partition("\n")[2].encode("utf-8", "replace")))

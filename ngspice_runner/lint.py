@@ -1,0 +1,267 @@
+"""Faults that are visible in a deck's text and that ngspice passes over in silence or answers with a riddle.
+
+Errors mean that the deck would not simulate what it says: such a job is judged without being run. Warnings go to the
+provenance of the result. Rules (error unless said otherwise): the title line is an element of the circuit; a value is
+missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
+a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
+DC path (small flat decks only; makes an otherwise good result suspect); `.meas`, which is not evaluated when a raw file is
+written (warning); elements after `.end`, which ngspice still reads (warning).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ngspice_runner.deck import Analysis, Deck
+from ngspice_runner.includes import IncludeSet
+from ngspice_runner.job import Job, Verdict
+from ngspice_runner.spice_numbers import bad_suffix, parse_number
+
+_SUSPECT_NUMBER = re.compile(r"(?<![\w.:#$\[])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?([A-Za-zµμ]+)(?![\w(:#.])")
+_NODE_REFERENCE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
+_ELEMENT = re.compile(r"[A-Za-z][\w.:#$\[\]+-]*$")
+_SOURCE_WORD = re.compile(r"(?:dc|ac|pulse|sin|exp|pwl|sffm|am|trnoise|trrandom|external)\b", re.IGNORECASE)
+_VALUE_KEYS = {"r": ("r=", "resistance="), "c": ("c=", "q=", "capacitance="), "l": ("l=", "inductance=")}
+_NODE_COUNT = {
+    "r": 2,
+    "c": 2,
+    "l": 2,
+    "v": 2,
+    "i": 2,
+    "d": 2,
+    "b": 2,
+    "e": 4,
+    "g": 4,
+    "f": 2,
+    "h": 2,
+    "s": 4,
+    "w": 2,
+    "t": 4,
+    "k": 0,
+    "m": 4,
+    "q": 3,
+    "j": 3,
+    "z": 3,
+    "u": 3,
+    "o": 4,
+}
+_DC_CONDUCTS = "rlvehdbsw"
+_DC_PATH_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding. verdict: of a job that has it; None for a warning that leaves the verdict alone."""
+
+    line: int
+    message: str
+    verdict: Verdict | None
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" if self.line else self.message
+
+
+def lint(job: Job, deck: Deck, includes: IncludeSet) -> tuple[Finding, ...]:
+    """All findings of a deck, in the order of the rules; empty for a clean deck."""
+    findings = [
+        Finding(line, f"include file {name!r} does not exist", Verdict.PARSE) for name, line in includes.missing
+    ]
+    findings += _title(deck)
+    findings += _elements(deck)
+    findings += _suffixes(job.text, deck)
+    findings += _analyses(job, deck, includes)
+    findings += _paths(job, deck, includes)
+    return tuple(findings)
+
+
+def _elements(deck: Deck) -> Iterator[Finding]:
+    scopes: list[set[str]] = [set()]
+    for line, card in deck.cards:
+        kind = card[0].lower()
+        if kind == ".":
+            lowered = card[:6].lower()
+            if lowered == ".subck":
+                scopes.append(set())
+            elif lowered[:5] == ".ends" and len(scopes) > 1:
+                scopes.pop()
+            elif lowered in (".if", ".else", ".elsei", ".if(") or lowered.startswith((".if ", ".elif")):
+                scopes[-1].clear()  # branches may define one name each
+            elif lowered[:5] == ".meas":
+                yield Finding(
+                    line, ".meas is not evaluated when a raw file is written: compute it from the signals", None, False
+                )
+            continue
+        if deck.end_line is not None and line > deck.end_line:
+            yield Finding(line, "ngspice still reads this element after .end", None, False)
+        if kind in "rcl":
+            tokens = card.split()
+            if len(tokens) < 4 or "=" in tokens[3] or tokens[3] == "=":
+                tail = card.replace(" =", "=").lower().split(None, 3)[3:]
+                if not tail or ("=" in tail[0].split()[0] and not any(key in tail[0] for key in _VALUE_KEYS[kind])):
+                    yield Finding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
+            name = tokens[0].lower()
+        else:
+            name = card.split(None, 1)[0].lower()
+        scope = scopes[-1]
+        if name in scope:
+            yield Finding(line, f"element {name} is defined twice", Verdict.PARSE)
+        scope.add(name)
+
+
+def _suffixes(text: str, deck: Deck) -> Iterator[Finding]:
+    if not any(bad_suffix(tail) for tail in set(_SUSPECT_NUMBER.findall(text))):
+        return
+    for line, card in deck.cards + [(line, "." + card) for line, card in deck.control]:
+        for region in _value_regions(card):
+            for match in _SUSPECT_NUMBER.finditer(region):
+                reason = bad_suffix(match.group(1))
+                if reason and not (match.group(1) == "A" and card[0] not in "cCrRlL"):
+                    yield Finding(line, f"{match.group(0)}: {reason}", Verdict.PARSE)
+
+
+def _value_regions(card: str) -> list[str]:
+    """The parts of a card where a number is a value and not the name of a node, model or file."""
+    kind = card[0].lower()
+    assignments = re.findall(r"=\s*('[^']*'|\{[^}]*\}|[^\s=]+)", card)
+    if kind == ".":
+        word = card.split(None, 1)[0].lower()
+        if word in (".tran", ".ac", ".temp", ".step"):
+            return [card]
+        if word == ".dc":
+            tokens = card.split()
+            return [token for index, token in enumerate(tokens[1:]) if index % 4]
+        if word in (".model", ".param", ".ic", ".nodeset", ".option", ".options", ".subckt", ".csparam"):
+            return assignments
+        return []
+    tokens = card.split()
+    if kind in "rclvi":
+        return [_NODE_REFERENCE.sub(" ", " ".join(tokens[3:]))]
+    if kind == "b":
+        return [_NODE_REFERENCE.sub(" ", " ".join(tokens[3:]))]
+    if kind in "efgh" and "poly" not in card.lower():
+        return [*assignments, tokens[-1]]
+    return [_NODE_REFERENCE.sub(" ", value) for value in assignments]
+
+
+def _title(deck: Deck) -> Iterator[Finding]:
+    title = deck.title.strip()
+    tokens = title.split()
+    if title.startswith(".") and re.match(
+        r"\.(tran|op|ac|dc|subckt|model|param|inc|include|lib|option)\b", title, re.IGNORECASE
+    ):
+        yield Finding(1, f"the first line is the title, but it is a card: {title!r}", Verdict.PARSE)
+        return
+    if len(tokens) < 4 or not _ELEMENT.match(tokens[0]):
+        return
+    kind = tokens[0][0].lower()
+    count = _NODE_COUNT.get(kind)
+    if kind == "x":
+        subcircuits = {
+            card.split()[1].lower() for _, card in deck.cards if card[:7].lower() == ".subckt" and len(card.split()) > 1
+        }
+        positional = [token for token in tokens if "=" not in token]
+        if positional[-1].lower() in subcircuits:
+            yield Finding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
+        return
+    if not count or len(tokens) < count + 2:
+        return
+    value = tokens[count + 1]
+    if kind in "rcl":
+        valued = parse_number(value) is not None or value[0] in "{'" or value.lower().startswith(_VALUE_KEYS[kind])
+    elif kind in "vi":
+        valued = parse_number(value) is not None or value[0] in "{'" or bool(_SOURCE_WORD.match(value))
+    elif kind in "egfhb":
+        valued = True
+    else:
+        models = {
+            card.split()[1].lower() for _, card in deck.cards if card[:6].lower() == ".model" and len(card.split()) > 1
+        }
+        valued = value.lower() in models
+    if not valued:
+        return
+    known: set[str] = set()
+    for _, card in deck.cards:
+        if card[0] != ".":
+            known.update(token.lower() for token in card.split()[1 : 1 + max(2, _NODE_COUNT.get(card[0].lower(), 8))])
+    hits = [node.lower() in known for node in tokens[1 : 1 + count]]
+    # A prose title like "Cell 4 by 4" has the shape of an element as well: its "nodes" are not those of the circuit.
+    if all(hits) or (any(hits) and re.fullmatch(r"[A-Za-z]\d+", tokens[0])):
+        yield Finding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
+
+
+def _analyses(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
+    main = deck.main
+    if main is None:
+        if not includes.analysis and not any(card.split()[0].lower() in ("run", "source") for _, card in deck.control):
+            yield Finding(0, "the deck has no analysis (.op, .tran, .ac, .dc, ...)", Verdict.NO_OUTPUT)
+        return
+    if job.stop is not None and main.stop is not None and main.swept and not _agrees(job.stop, main):
+        yield Finding(
+            main.line,
+            f"the job declares the end {job.stop:g}, the deck says {main.stop:g}: {main.text!r}",
+            Verdict.PARSE,
+        )
+
+
+def _agrees(stop: float, analysis: Analysis) -> bool:
+    assert analysis.stop is not None
+    slack = 1e-9 * abs(analysis.stop)
+    if analysis.kind == "dc" and analysis.step is not None:
+        slack += abs(analysis.step)
+    elif analysis.spacing == "oct":
+        slack += abs(analysis.stop)
+    return abs(stop - analysis.stop) <= slack
+
+
+def nodes_without_dc_path(deck: Deck) -> list[str]:
+    """Nodes of a flat deck that no resistance, inductance, source or semiconductor connects to ground.
+
+    Elements that are not understood (subcircuits, semiconductors) count as connecting all their nodes.
+    """
+    parent: dict[str, str] = {"0": "0"}
+
+    def root(node: str) -> str:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    depth = 0
+    for _, card in deck.cards:
+        kind = card[0].lower()
+        if kind == ".":
+            lowered = card[:7].lower()
+            depth += (lowered == ".subckt") - (lowered[:5] == ".ends")
+            if lowered[:3] == ".ic":
+                for node in re.findall(r"v\s*\(\s*([^()\s]+)\s*\)", card.lower()):
+                    parent[root(node)] = root("0")
+            continue
+        if depth:
+            continue
+        tokens = ["0" if token == "gnd" else token for token in card.lower().split()]
+        nodes = [token for token in tokens[1 : 1 + _NODE_COUNT.get(kind, len(tokens))] if "=" not in token]
+        if kind in "eg":
+            nodes = nodes[:2]  # the controlling nodes draw no current
+        joins = kind not in "cigfk" and not (kind == "b" and re.search(r"\bi\s*=", card, re.IGNORECASE))
+        for node in nodes:
+            root(node)
+            if joins:
+                parent[root(node)] = root(nodes[0])
+    return [node for node in parent if root(node) != root("0")]
+
+
+def _paths(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
+    if len(deck.cards) > _DC_PATH_LIMIT or includes.hashes or not deck.analyses or all(a.uic for a in deck.analyses):
+        return
+    if "rshunt" in job.text.lower() or any(name.lower() == "rshunt" for name, _ in job.options):
+        return
+    floating = nodes_without_dc_path(deck)
+    if floating:
+        names = ", ".join(sorted(floating)[:5]) + (" ..." if len(floating) > 5 else "")
+        yield Finding(
+            0, f"no DC path to ground from node {names}: the operating point is arbitrary there", Verdict.SUSPECT, False
+        )

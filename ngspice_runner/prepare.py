@@ -1,0 +1,172 @@
+"""From a job to something a backend can run: checked, linted, keyed, with one title that belongs to this job alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from ngspice_runner.deck import Deck, read_deck
+from ngspice_runner.engine import Engine, system_spinit
+from ngspice_runner.errors import JobError
+from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
+from ngspice_runner.job import Job
+from ngspice_runner.lint import Finding, lint
+
+SCHEMA = "ngspice_runner-1"
+"""Part of every cache key: raise it when a change of the harness can change a result."""
+
+_NAME = r"[^\s,()\"'`;=|&<>]+"
+_OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|{_NAME})$", re.IGNORECASE)
+_OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
+_OPTION_VALUE = re.compile(r"[\w.+-]*$")
+_SHELL = re.compile(r"^\s*(?:shell|!|cd|osdi|pre_osdi|codemodel|pre_codemodel)\b|`", re.IGNORECASE)
+_READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
+_FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
+_SAVED_KINDS = {"op", "tran", "ac", "dc"}
+_SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the cache,
+    `cacheable` False when the result may depend on files that the key does not cover."""
+
+    job: Job
+    deck: Deck
+    engine: Engine
+    includes: IncludeSet
+    findings: tuple[Finding, ...]
+    key: str
+    deck_sha256: str
+    run_text: str
+    title: str
+    code_models: bool
+    behaviour: str
+    cacheable: bool
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Findings that forbid running the job."""
+        return tuple(f for f in self.findings if f.verdict is not None and f.fatal)
+
+
+def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
+    """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
+    _check(job)
+    deck = read_deck(job.text)
+    for line, card in deck.control:
+        if _SHELL.search(card):
+            raise JobError(
+                f"line {line}: the control section starts other programs ({card[:60]!r}), which the harness does not allow"
+            )
+    includes = scan_includes(deck, job.folder, job.includes)
+    code_models = includes.code_models or uses_code_models(job.text)
+    deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
+    key = _key(job, deck_sha256, engine, includes, code_models, backend)
+    title = f"ngspice_runner {key[:24]}"
+    behaviour = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
+    reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or bool(_FILE_PARAMETER.search(job.text))
+    return Prepared(
+        job=job,
+        deck=deck,
+        engine=engine,
+        includes=includes,
+        findings=lint(job, deck, includes),
+        key=key,
+        deck_sha256=deck_sha256,
+        run_text=_run_text(job, deck, includes, title),
+        title=title,
+        code_models=code_models,
+        behaviour=behaviour,
+        cacheable=not reads_files,
+    )
+
+
+def _check(job: Job) -> None:
+    if not job.text.strip():
+        raise JobError("the deck is empty: a title line, elements and an analysis are needed")
+    if "\0" in job.text:
+        raise JobError("the deck holds a NUL byte: it is no text")
+    if not job.timeout > 0:
+        raise JobError(f"timeout is {job.timeout:g} s: a positive number is needed")
+    for output in job.outputs:
+        if not _OUTPUT.match(output.replace(" ", "")) or "\n" in output or "\r" in output:
+            raise JobError(
+                f"output {output!r} is no vector name: v(node), v(a,b), i(source) or @device[parameter] is needed"
+            )
+    for name, value in job.options:
+        if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:
+            raise JobError(f"option {name!r}={value!r} is not usable: a name and a number or word are needed")
+
+
+def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
+    digest = hashlib.sha256()
+
+    def add(*fields: str) -> None:
+        for field in fields:
+            data = field.encode("utf-8", "surrogateescape")
+            digest.update(len(data).to_bytes(8, "little") + data)
+
+    add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
+    add("outputs", *(output.lower() for output in job.outputs))
+    add("options", *(part for pair in job.options for part in pair))
+    add("stop", "" if job.stop is None else float(job.stop).hex())
+    add("includes", *(part for pair in includes.hashes for part in pair))
+    if code_models:
+        spinit = system_spinit(engine)
+        add("spinit", spinit.read_text(errors="replace") if spinit else "")
+    return digest.hexdigest()
+
+
+def _run_text(job: Job, deck: Deck, includes: IncludeSet, title: str) -> str:
+    """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as they are."""
+    lines = list(deck.lines)
+    lines[0] = title
+    if deck.title_card is not None:
+        lines[deck.title_card[0] - 1] = "*"
+    paths = dict(includes.paths)
+    for include in deck.includes:
+        path = paths.get(include.name)
+        if path is not None and path != include.name:
+            if '"' in path or "\n" in path:
+                raise JobError(f"line {include.line}: the path {path!r} cannot be written into a deck")
+            keyword = lines[include.line - 1].split()[0]
+            lines[include.line - 1] = f'{keyword} "{path}"' + (f" {include.section}" if include.section else "")
+    options = "".join(
+        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
+    )
+    added = [f".option num_threads=1 noinit{options}"]
+    saves = _saves(job, deck)
+    if saves:
+        added += [".save " + " ".join(saves[i : i + 50]) for i in range(0, len(saves), 50)]
+    end = deck.end_line - 1 if deck.end_line is not None else len(lines)
+    return "\n".join([*lines[:end], *added, *(lines[end:] or [".end"])]) + "\n"
+
+
+def _saves(job: Job, deck: Deck) -> list[str]:
+    """What to `.save` for the declared outputs; nothing when the deck runs an analysis with vectors of its own (`.noise`)."""
+    if not {analysis.kind for analysis in deck.analyses} <= _SAVED_KINDS:
+        return []
+    elements = (
+        {card.split(None, 1)[0].lower() for _, card in deck.cards if card[0] in "rRcC"}
+        if any(o[:1] in "iI" for o in job.outputs)
+        else set()
+    )
+    saves: dict[str, None] = {}
+    for output in job.outputs:
+        name = output.lower().replace(" ", "")
+        inner = name[2:-1]
+        if name in _SWEEPS:
+            continue
+        if name.startswith("v(") and "," in inner:
+            for node in inner.split(",", 1):
+                if node not in ("0", "gnd"):
+                    saves[f"v({node})"] = None
+        elif name.startswith("i(") and inner in elements:
+            saves[f"@{inner}[i]"] = None
+        elif "(" not in name and not name.startswith("@"):
+            saves[f"v({name})"] = None
+        else:
+            saves[name] = None
+    return list(saves)

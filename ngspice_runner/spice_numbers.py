@@ -1,0 +1,126 @@
+"""Numbers as ngspice 39 reads them: scale suffixes, `.param` arithmetic, and suffixes that mean something else than they seem to."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+
+_SCALE = {
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "mil": 25.4e-6,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+}
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(t|g|meg|k|mil|m|u|n|p|f)?[a-z]*$", re.IGNORECASE)
+_LITERAL = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
+
+_UNIT = r"(?:v|volts?|amps?|hz|s|sec|h|henry|ohms?|w|deg|°)"
+_GOOD_TAIL = re.compile(
+    rf"(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG]|[mM][iI][lL])?(?i:{_UNIT})?$"  # scale, unit
+    r"|(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG])(?i:a|f|farad|m)$"  # units that would be read as a scale when alone: pF, uA, nm
+)
+
+_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: math.pow,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "ln": math.log,
+    "log": math.log,
+    "log10": math.log10,
+    "abs": abs,
+    "min": min,
+    "max": max,
+    "pow": math.pow,
+    "int": math.trunc,
+    "floor": math.floor,
+    "ceil": math.ceil,
+}
+
+
+def parse_number(token: str) -> float | None:
+    """The value that ngspice gives to one number token (`10n` -> 1e-8, `1meg` -> 1e6), None if it is no number.
+
+    Letters after the scale factor are ignored, as ngspice does: `10pF` is 1e-11 and, for the same reason, `1F` is 1e-15.
+    """
+    match = _NUMBER.match(token)
+    if match is None:
+        return None
+    suffix = match.group(2)
+    return float(match.group(1)) * (_SCALE[suffix.lower()] if suffix else 1.0)
+
+
+def bad_suffix(tail: str) -> str | None:
+    """Why the letters after a number are a trap (one clause), None when they are harmless.
+
+    Rules: scale factors T G meg k mil m u n p f (upper or lower case, but `M` and `F` only in lower case) and then an
+    optional unit are fine. `M` alone or before a unit is read as milli; `F` alone as femto; `a` is no scale factor in
+    ngspice 39 and is dropped; any other letters are dropped as well.
+    """
+    if _GOOD_TAIL.match(tail):
+        return None
+    if tail[0] == "M":
+        return "ngspice reads the suffix M as milli: write meg for 1e6 or m for 1e-3"
+    if tail[0] == "F":
+        return "ngspice reads the suffix F as femto, not farad: write f for 1e-15 or no suffix for farad"
+    if tail[0] in "aA":
+        return "ngspice 39 ignores the suffix a (atto): write the number with an exponent, e-18"
+    return f"ngspice ignores the suffix {tail}: write the number with an exponent"
+
+
+def evaluate(token: str, parameters: Mapping[str, str]) -> float | None:
+    """Value of a number or an arithmetic expression over `.param` names, None when it cannot be told.
+
+    parameters: lower-case names to their text. Braces or quotes around the expression are optional. Nothing but
+    arithmetic is understood; the text is walked as a syntax tree, never executed.
+    """
+    return _evaluate(token, parameters, depth=0)
+
+
+def _evaluate(token: str, parameters: Mapping[str, str], depth: int) -> float | None:
+    text = token.strip().strip("{}'\"").strip().lower()
+    if depth > 20 or not text or len(text) > 500:
+        return None
+    number = parse_number(text)
+    if number is not None:
+        return number
+    plain = _LITERAL.sub(lambda m: repr(parse_number(m.group(0)) or 0.0), text).replace("^", "**")
+    try:
+        value = _walk(ast.parse(plain, mode="eval").body, parameters, depth)
+    except (SyntaxError, ValueError, ArithmeticError, KeyError, TypeError, RecursionError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _walk(node: ast.expr, parameters: Mapping[str, str], depth: int) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return float(value)
+        case ast.Name(id=name):
+            inner = _evaluate(parameters[name], parameters, depth + 1)
+            if inner is None:
+                raise ValueError(name)
+            return inner
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_walk(operand, parameters, depth)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _walk(operand, parameters, depth)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_walk(left, parameters, depth), _walk(right, parameters, depth))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
+            return float(_FUNCTIONS[name](*(_walk(arg, parameters, depth) for arg in args)))
+    raise ValueError("not arithmetic")
