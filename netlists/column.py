@@ -14,6 +14,7 @@ from netlists.cells.base import GROUND_NODE, CellModel
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery, Timing
+from netlists.transistors import transistor_values
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
@@ -106,12 +107,9 @@ def column_deck(
         "warnings": technology.warnings,
         "technology": technology.name,
         "cards": None if ideal else devices.cards(condition.corner),
-        "nmos": devices.nmos,
-        "pmos": devices.pmos,
+        **transistor_values(technology, periphery),
         "condition": condition,
         "drive": drive,
-        "periphery": periphery,
-        "stages": periphery.stage_widths(),
         "timing": timing,
         "ideal": ideal,
         "operating_point": operating_point,
@@ -190,11 +188,18 @@ class Driver:
     pmos_shift: float
 
 
+def row_driver_nodes(case: ColumnCase) -> list[str]:
+    """The node that each row's driver drives."""
+    end = "d" if case.position else "0"
+    return [f"s{r}_{end}" for r in range(case.rows)]
+
+
 def _drivers(case: ColumnCase) -> list[Driver]:
     d = case.deviations
     dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
-    end = "d" if case.position else "0"
-    return [Driver(r, f"s{r}_{end}", bool(case.inputs[r]), float(dn[r]), float(dp[r])) for r in range(case.rows)]
+    return [
+        Driver(r, end, bool(case.inputs[r]), float(dn[r]), float(dp[r])) for r, end in enumerate(row_driver_nodes(case))
+    ]
 
 
 def _or_zero(values: Any, n: int) -> Any:

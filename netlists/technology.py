@@ -32,7 +32,7 @@ class Technology:
         mixed: tuple[str, ...] = ()
         if self.stack.name != self.devices.name:
             mixed = (f"{self.stack.name}: devices as {self.devices.name}, which is another technology",)
-        return (*self.stack.warnings, *mixed)
+        return (*self.stack.warnings, *mixed, *self.devices.warnings)
 
 
 def load_technology(stack_name: str | Path, devices_name: str | Path) -> Technology:

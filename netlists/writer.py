@@ -1,0 +1,253 @@
+"""Hierarchical netlists of programmed arrays, streamed to a file: cell, column, array or macro.
+
+Memory does not grow with the array: one row of one plane is in hand at a time. Bit `1` or `0` of every cell is in the
+file as an electrical fact (which node its tab is tied to, or whether its resistor is there), so that
+`netlists.audit` can read it back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from netlists.cells.base import GROUND_NODE, CellModel
+from netlists.condition import Condition
+from netlists.mapping import Placement, TileManifest, ViaProgram
+from netlists.periphery import Periphery
+from netlists.render import identifier, render
+from netlists.subckt import cell_subckts
+from netlists.technology import Technology
+from netlists.transistors import transistor_values
+
+Level = Literal["cell", "column", "array", "macro"]
+LEVELS: tuple[str, ...] = get_args(Level)
+
+_ROW, _NEXT_BL = "\x01", "\x02"
+"""Stand for the row's number and for the name of the node below it while the cells of a column are prepared."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenNetlist:
+    """What was written: file, number of cells, bytes, SHA-256 of the file, processor seconds."""
+
+    path: Path
+    level: str
+    cells: int
+    size: int
+    sha256: str
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of a placement that goes into a netlist: columns `start` to `stop` of its plane."""
+
+    placement: Placement
+    start: int
+    stop: int
+
+    @property
+    def name(self) -> str:
+        """Name of the subcircuit."""
+        p = self.placement
+        base = f"array_t{p.tile}_p{p.plane}"
+        return base if (self.start, self.stop) == (0, p.columns) else f"column_t{p.tile}_p{p.plane}_c{self.start}"
+
+
+def scopes(manifest: TileManifest, level: str, *, tile: int = 0, plane: int = 0, column: int = 0) -> list[Scope]:
+    """What a netlist of `level` holds: nothing, one column, the planes of one tile, or everything.
+
+    Raises:
+        InputError: unknown level, or a tile, plane or column that holds no bit of the program.
+    """
+    if level not in LEVELS:
+        raise InputError(f"there is no level {level!r}", hint=f"choose {', '.join(LEVELS)}")
+    if level == "cell":
+        return []
+    if level == "macro":
+        return [Scope(p, 0, p.columns) for p in manifest.placements()]
+    if not 0 <= tile < manifest.tiles:
+        raise InputError(f"there is no tile {tile}", hint=f"the weights take tiles 0 to {manifest.tiles - 1}")
+    planes = list(manifest.placements(tile))
+    if level == "array":
+        return [Scope(p, 0, p.columns) for p in planes]
+    if not 0 <= plane < len(planes):
+        raise InputError(f"tile {tile} has no plane {plane}", hint=f"it uses planes 0 to {len(planes) - 1}")
+    if not 0 <= column < planes[plane].columns:
+        raise InputError(
+            f"plane {plane} of tile {tile} has no column {column}",
+            hint=f"it uses columns 0 to {planes[plane].columns - 1}",
+        )
+    return [Scope(planes[plane], column, column + 1)]
+
+
+def write_netlist(
+    path: str | Path,
+    level: str,
+    program: ViaProgram,
+    manifest: TileManifest,
+    model: CellModel,
+    technology: Technology,
+    *,
+    periphery: Periphery | None = None,
+    condition: Condition | None = None,
+    config_hash: str = "",
+    tile: int = 0,
+    plane: int = 0,
+    column: int = 0,
+    templates: Path | None = None,
+) -> WrittenNetlist:
+    """Write the netlist of a via program at a level; the file appears only when it is complete.
+
+    A macro also holds row drivers and reset switches when a (transistor) periphery is given; `condition` chooses
+    its cards. Elements have the values at the condition's temperature, or at the model's reference temperature.
+
+    Raises:
+        InputError: unknown level or place, program and manifest that do not belong together, or a file that cannot
+            be written.
+    """
+    start = time.process_time()
+    path = Path(path)
+    if (program.rows, program.bit_columns) != (manifest.rows, manifest.bit_columns):
+        raise InputError(
+            f"the program is {program.rows} x {program.bit_columns}, the manifest {manifest.rows} x "
+            f"{manifest.bit_columns}"
+        )
+    parts = scopes(manifest, level, tile=tile, plane=plane, column=column)
+    warm = model if condition is None else model.at(condition.temperature)
+    transistors = level == "macro" and periphery is not None and periphery.kind == "transistor"
+    values: dict[str, Any] = {
+        "level": level,
+        "technology": technology.name,
+        "stack_hash": technology.stack.sha256,
+        "warnings": technology.warnings,
+        "config_hash": config_hash or "none",
+        "model": warm,
+        "manifest": manifest,
+        "scopes": parts,
+        "condition": condition,
+        "cells": cell_subckts(warm, folder=templates),
+        "transistors": transistors,
+        "cards": technology.devices.cards(condition.corner if condition else "tt") if transistors else "",
+    }
+    if transistors and periphery:
+        values |= transistor_values(technology, periphery)
+    head = render("netlist_header.cir.j2", values, folder=templates)
+    cells = 0
+    digest = hashlib.sha256()
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    except OSError as error:
+        raise InputError(f"cannot write there ({error.strerror})", where=str(path)) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            out = _Counting(file, digest)
+            out.write(head.encode("ascii"))
+            for scope in parts:
+                for chunk in scope_text(warm, program, scope):
+                    out.write(chunk)
+                cells += scope.placement.rows * (scope.stop - scope.start)
+            if level == "macro":
+                for chunk in _macro_text(manifest, transistors):
+                    out.write(chunk)
+            out.write(b".end\n")
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return WrittenNetlist(path, level, cells, out.size, digest.hexdigest(), time.process_time() - start)
+
+
+class _Counting:
+    """A binary file that counts and hashes what goes through."""
+
+    def __init__(self, file: IO[bytes], digest: Any) -> None:
+        self.file, self.digest, self.size = file, digest, 0
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+
+
+def scope_text(model: CellModel, program: ViaProgram, scope: Scope) -> Iterator[bytes]:
+    """One `.subckt` with an instance per cell. Pins: the signal line of every row, then every bit line."""
+    p = scope.placement
+    columns = range(scope.start, scope.stop)
+    pins = [f"s{r}_{scope.start}" for r in range(p.rows)] + [f"bl_{c}" for c in columns]
+    yield (
+        f"\n* tile {p.tile} plane {p.plane}: rows {p.row_start} to {p.row_stop - 1}, bit columns "
+        f"{p.column_start + scope.start} to {p.column_start + scope.stop - 1} of the program\n"
+    ).encode()
+    yield _wrapped(f".subckt {scope.name}", pins)
+    prepared = _prepared_columns(model, scope)
+    choice = np.arange(len(columns))
+    bits = program.bits[p.row_start : p.row_stop, p.column_start + scope.start : p.column_start + scope.stop]
+    for r in range(p.rows):
+        line = "".join(prepared[bits[r], choice].tolist())
+        below = f"b{r + 1}_" if r + 1 < p.rows else "bl_"
+        yield line.replace(_ROW, str(r)).replace(_NEXT_BL, below).encode()
+    yield f".ends {scope.name}\n".encode()
+
+
+def _prepared_columns(model: CellModel, scope: Scope) -> NDArray[np.object_]:
+    """Instance lines per via bit and column with the row left open; shape (2, columns)."""
+    p = scope.placement
+    out = np.empty((2, scope.stop - scope.start), dtype=object)
+    for i, c in enumerate(range(scope.start, scope.stop)):
+        nodes = {
+            "row_in": f"s{_ROW}_{c}",
+            "row_out": f"s{_ROW}_{c + 1}",
+            "gnd_in": GROUND_NODE if c == scope.start else f"g{_ROW}_{c}",
+            "gnd_out": f"g{_ROW}_{c + 1}",
+            "bl_in": f"b{_ROW}_{c}",
+            "bl_out": f"{_NEXT_BL}{c}",
+            "bl_next": GROUND_NODE if c + 1 == scope.stop else f"b{_ROW}_{c + 1}",
+        }
+        for bit, variant in enumerate(model.variants):
+            tied = {pin: nodes[to] for pin, to in variant.ties.items()}
+            words = [(nodes | tied)[pin] for pin in model.pins]
+            out[bit, i] = f"X_r{_ROW}_c{c}_p{p.plane} {' '.join(words)} {identifier(variant.subckt)}\n"
+    return out
+
+
+def _wrapped(first: str, words: list[str], per_line: int = 12) -> bytes:
+    """A long statement on continuation lines."""
+    lines = [" ".join(words[i : i + per_line]) for i in range(0, len(words), per_line)]
+    return (first + "".join(f"\n+ {line}" for line in lines) + "\n").encode()
+
+
+def _macro_text(manifest: TileManifest, transistors: bool) -> Iterator[bytes]:
+    """One subcircuit per tile: its planes on shared inputs, with drivers and reset switches when there are any."""
+    for t in range(manifest.tiles):
+        planes = list(manifest.placements(t))
+        rows = planes[0].rows
+        ports = [f"in_{r}" for r in range(rows)]
+        ports += [f"bl_p{p.plane}_{c}" for p in planes for c in range(p.columns)]
+        if transistors:
+            ports += ["reset_b", "vdd_rows", "vdd_reset"]
+        yield b"\n" + _wrapped(f".subckt tile_{t}", ports)
+        if transistors:
+            yield b"X_reset_driver reset_b reset vdd_reset 0 reset_driver\n"
+        for p in planes:
+            line = f"s_p{p.plane}_" if transistors else "in_"
+            if transistors:
+                drivers = (f"X_drive_p{p.plane}_{r} in_{r} {line}{r} vdd_rows 0 row_driver\n" for r in range(rows))
+                yield "".join(drivers).encode()
+                resets = (f"X_reset_p{p.plane}_{c} bl_p{p.plane}_{c} reset 0 reset_switch\n" for c in range(p.columns))
+                yield "".join(resets).encode()
+            nodes = [f"{line}{r}" for r in range(rows)] + [f"bl_p{p.plane}_{c}" for c in range(p.columns)]
+            yield _wrapped(f"X_array_p{p.plane}", [*nodes, f"array_t{t}_p{p.plane}"])
+        yield f".ends tile_{t}\n".encode()
