@@ -181,7 +181,8 @@ ODD = {
     "source without value": Odd("t\n" + RC + "V9 b c\nR9 c 0 1e3\n.op\n.end\n", "v(c)", 0.5),
     "value by name": Odd("t\nV1 a 0 2\nR1 a b r = 1e3\nR2 b 0 R={2*500}\n.op\n.end\n", "v(b)", 1.0),
     "same name in two subcircuits": Odd(
-        "t\n.subckt h p q\nR1 p q 1e3\n.ends\n.subckt g p q\nR1 p q 1e3\n.ends\nV1 a 0 2\nX1 a b h\nX2 b 0 g\n.op\n.end\n",
+        "t\n.subckt h p q\nR1 p q 1e3\n.ends\n.subckt g p q\nR1 p q 1e3\n.ends\n"
+        "V1 a 0 2\nX1 a b h\nX2 b 0 g\n.op\n.end\n",
         "v(b)",
         1.0,
     ),
