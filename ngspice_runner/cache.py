@@ -1,9 +1,9 @@
 """Results kept by content: SQLite, one row per key, each row with its own checksum.
 
-A key covers everything that a result depends on (see `prepare`), so a row is never out of date, only damaged. A row whose
-checksum fails is set aside under another key; a damaged file is renamed and a new one built from the rows that are whole.
-Nothing damaged is ever served. Several processes and threads may use one file. Where the disk is full or the file cannot
-be written, results are simply not kept; `Cache.trouble` says why.
+A key covers everything that a result depends on (see `prepare`), so a row is never out of date, only damaged. A row
+whose checksum fails is set aside under another key; a damaged file is renamed and a new one built from the rows that
+are whole. Nothing damaged is ever served. Several processes and threads may use one file. Where the disk is full or
+the file cannot be written, results are simply not kept; `Cache.trouble` says why.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ SERVED = frozenset(
         Verdict.NONFINITE,
     }
 )
-"""Verdicts that come out the same when the job runs again. Others (timeout, killed, ...) are kept for the record only."""
+"""Verdicts that come out the same when the job runs again. Others (timeout, killed, ...) are kept for the record
+only."""
 
 _TABLE = """CREATE TABLE IF NOT EXISTS results (
-    key TEXT PRIMARY KEY, verdict TEXT NOT NULL, created REAL NOT NULL, meta TEXT NOT NULL, data BLOB NOT NULL, checksum BLOB NOT NULL)"""
+    key TEXT PRIMARY KEY, verdict TEXT NOT NULL, created REAL NOT NULL, meta TEXT NOT NULL, data BLOB NOT NULL,
+    checksum BLOB NOT NULL)"""
 _FILE = "results.sqlite"
 _DAMAGED_ROW = "damaged:"
 _DAMAGE_CODES = {1, 11, 26, 522}  # SQLITE_ERROR (no such table), CORRUPT, NOTADB, IOERR_SHORT_READ
@@ -153,7 +155,8 @@ class Cache:
         return whole, len(keys) - whole
 
     def prune(self, *, older_than_days: float | None = None, failures: bool = False, damaged: bool = True) -> int:
-        """Remove rows by age, failed runs, what was set aside as damaged; give the space back. Number of rows removed."""
+        """Remove rows by age, failed runs, what was set aside as damaged; give the space back. Number of rows
+        removed."""
         removed = 0
         if older_than_days is not None:
             limit = time.time() - older_than_days * 86400
@@ -169,14 +172,15 @@ class Cache:
         return removed
 
     def _delete(self, condition: str, *values: float) -> int:
-        cursor = self._guarded(lambda c: c.execute(f"DELETE FROM results WHERE {condition}", values))  # noqa: S608 - fixed texts
+        statement = f"DELETE FROM results WHERE {condition}"  # noqa: S608 - conditions are the fixed texts above
+        cursor = self._guarded(lambda c: c.execute(statement, values))
         return 0 if cursor is None else int(cursor.rowcount)
 
     def _damaged_files(self) -> tuple[str, ...]:
         return tuple(sorted(str(p) for p in self.folder.glob(f"{_FILE}.damaged-*")))
 
     def _open(self) -> sqlite3.Connection:
-        status = os.stat(self.path) if self.path.exists() else None
+        status = self.path.stat() if self.path.exists() else None
         here = (os.getpid(), status.st_dev, status.st_ino) if status else None
         if self._connection is not None and here == self._identity:
             return self._connection
@@ -186,7 +190,7 @@ class Cache:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(_TABLE)
-        status = os.stat(self.path)
+        status = self.path.stat()
         self._connection, self._identity = connection, (os.getpid(), status.st_dev, status.st_ino)
         return connection
 
@@ -209,11 +213,11 @@ class Cache:
 
     def _set_aside(self) -> None:
         """Rename a damaged file (unless another process has done so already) and carry its whole rows over."""
-        with self._lock, open(self.folder / f"{_FILE}.lock", "w") as lock:
+        with self._lock, (self.folder / f"{_FILE}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             mine = self._identity
             self.close()
-            status = os.stat(self.path) if self.path.exists() else None
+            status = self.path.stat() if self.path.exists() else None
             if status is None or (
                 mine is not None and mine[0] == os.getpid() and (status.st_dev, status.st_ino) != mine[1:]
             ):
@@ -221,7 +225,7 @@ class Cache:
             aside = f"{_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns() % 10**9}"
             for suffix in ("", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
-                    os.replace(f"{self.path}{suffix}", self.folder / f"{aside}{suffix}")
+                    Path(f"{self.path}{suffix}").replace(self.folder / f"{aside}{suffix}")
             rows = list(_salvage(self.folder / aside))
             connection = self._open()
             with contextlib.suppress(sqlite3.Error):
@@ -250,7 +254,8 @@ def _checksum(key: str, verdict: str, created: float, meta: str, data: bytes) ->
 
 def _encode(key: str, result: Result) -> Row:
     """A row: JSON for what is text, all vectors as float64 bytes (bytes of equal weight together, then deflated)."""
-    signals, chunks = [], []
+    signals: list[list[object]] = []
+    chunks: list[Any] = []
     seen: dict[int, int] = {}
     for name, signal in result.signals.items():
         identity = id(signal.values)

@@ -28,8 +28,8 @@ _INCLUDE = re.compile(r"\.(inc|incl|include|lib)\s+(?:\"([^\"]*)\"|'([^']*)'|(\S
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One analysis that a deck asks for. start, stop, step are those of the (inner) sweep in its own unit, None when there
-    is no sweep or when the text does not tell; `spacing` is lin, dec or oct for `.ac`, empty otherwise."""
+    """One analysis that a deck asks for. start, stop, step are those of the (inner) sweep in its own unit, None when
+    there is no sweep or when the text does not tell; `spacing` is lin, dec or oct for `.ac`, empty otherwise."""
 
     kind: str
     line: int
@@ -57,7 +57,8 @@ class Include:
 
 @dataclass(frozen=True, slots=True)
 class Deck:
-    """What a deck's text says. `cards`: (line number from 1, logical line without comments) outside the control section."""
+    """What a deck's text says. `cards`: (line number from 1, logical line without comments) outside the control
+    section."""
 
     lines: list[str]
     cards: list[tuple[int, str]]
@@ -75,7 +76,8 @@ class Deck:
 
     @property
     def main(self) -> Analysis | None:
-        """The analysis whose vectors a result carries under plain names: the first that is not `.op`, else the first."""
+        """The analysis whose vectors a result carries under plain names: the first that is not `.op`, else the
+        first."""
         return next((a for a in self.analyses if a.kind != "op"), self.analyses[0] if self.analyses else None)
 
 

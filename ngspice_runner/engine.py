@@ -15,8 +15,8 @@ from pathlib import Path
 from ngspice_runner.errors import EngineError
 
 INSTALL_HINT = (
-    "install it with `apt install ngspice` (Debian, Ubuntu), `dnf install ngspice` (Fedora), `brew install ngspice` (macOS) "
-    "or `conda install -c conda-forge ngspice`"
+    "install it with `apt install ngspice` (Debian, Ubuntu), `dnf install ngspice` (Fedora), "
+    "`brew install ngspice` (macOS) or `conda install -c conda-forge ngspice`"
 )
 _VERSION = re.compile(r"\b(ngspice-\d+(?:\.\d+)*\+?)")
 
@@ -33,8 +33,8 @@ class Engine:
 def find_engine(path: str | os.PathLike[str] | None = None) -> Engine:
     """The ngspice to use: `path`, else environment METALROM_NGSPICE, else the first on PATH.
 
-    Version and hash are remembered per path, modification time and size. Raises EngineError (one sentence, with the install
-    commands) when there is none or when it does not answer as ngspice.
+    Version and hash are remembered per path, modification time and size. Raises EngineError (one sentence, with the
+    install commands) when there is none or when it does not answer as ngspice.
     """
     wanted = os.fspath(path) if path is not None else os.environ.get("METALROM_NGSPICE", "")
     found = shutil.which(wanted or "ngspice")
@@ -42,13 +42,13 @@ def find_engine(path: str | os.PathLike[str] | None = None) -> Engine:
         if wanted:
             raise EngineError(f"no executable ngspice at {wanted!r} (set METALROM_NGSPICE to its path); {INSTALL_HINT}")
         raise EngineError(f"ngspice is not on PATH; {INSTALL_HINT}, or set METALROM_NGSPICE to its path")
-    resolved = str(Path(found).resolve())
-    status = os.stat(resolved)
+    resolved = Path(found).resolve()
+    status = resolved.stat()
     identity = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < 2_000_000_000:
         # Too fresh to be told apart by its times: another change may fall into the same clock tick.
         _identify.cache_clear()
-    return _identify(resolved, identity)
+    return _identify(str(resolved), identity)
 
 
 @functools.lru_cache(maxsize=8)
@@ -73,6 +73,7 @@ def _identify(path: str, identity: tuple[int, ...]) -> Engine:
 
 
 def system_spinit(engine: Engine) -> Path | None:
-    """The start-up file that the installation brings along (it loads the code models), None if it is not where it should be."""
+    """The start-up file that the installation brings along (it loads the code models), None if it is not where it
+    should be."""
     spinit = Path(engine.path).parent.parent / "share" / "ngspice" / "scripts" / "spinit"
     return spinit if spinit.is_file() else None

@@ -73,8 +73,8 @@ def run(
     """Run one job and judge it.
 
     cache: where to look first and to keep the result, None = nowhere. retry_failures: run again what failed before.
-    Raises JobError when the job itself is unusable, EngineError when ngspice is missing or cannot be started; a simulation
-    that fails is no exception but a verdict.
+    Raises JobError when the job itself is unusable, EngineError when ngspice is missing or cannot be started; a
+    simulation that fails is no exception but a verdict.
     """
     chosen = make_backend(backend) if isinstance(backend, str) else backend
     return _run_one(job, cache, chosen, engine or find_engine(), retry_failures)
@@ -93,8 +93,9 @@ def run_many(
     """Run jobs with `workers` engine processes at a time (None: one per core); results in the order of the jobs.
 
     Equal jobs run once. Each result is committed to the cache as it ends. progress: called after each job, in the
-    caller's thread. On Ctrl-C the engines are ended and RunInterrupted (a KeyboardInterrupt) tells what is done; the same
-    call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first such job.
+    caller's thread. On Ctrl-C the engines are ended and RunInterrupted (a KeyboardInterrupt) tells what is done; the
+    same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first such
+    job.
     """
     if workers is not None and workers < 1:
         raise JobError(f"workers is {workers}: at least 1 is needed")
@@ -203,8 +204,7 @@ def _run_one(job: Job, cache: Cache | None, backend: Backend, engine: Engine, re
 
 def _refused(prepared: Prepared, backend: str, notes: list[str]) -> Result:
     """The result of a deck that the lint refuses; the engine was not started."""
-    first = prepared.errors[0].verdict
-    assert first is not None
+    first = prepared.errors[0].verdict or Verdict.PARSE
     provenance = RunProvenance(
         key=prepared.key,
         deck_sha256=prepared.deck_sha256,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 import time
@@ -33,9 +32,9 @@ class _Scan:
 class IncludeSet:
     """Everything that a deck includes.
 
-    hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the deck
-    itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name, target) of
-    nested includes that are found from the deck's folder and not beside the file that includes them.
+    hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the
+    deck itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name,
+    target) of nested includes that are found from the deck's folder and not beside the file that includes them.
     """
 
     hashes: tuple[tuple[str, str], ...] = ()
@@ -53,8 +52,8 @@ _lock = threading.Lock()
 def scan_includes(deck: Deck, folder: str | None, extra: tuple[str, ...] = ()) -> IncludeSet:
     """Find and hash the includes of a deck whose relative names start from `folder` (None: the working folder).
 
-    Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file. `extra` names
-    further files that the result depends on.
+    Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file. `extra`
+    names further files that the result depends on.
     """
     if not deck.includes and not extra:
         return IncludeSet()
@@ -103,7 +102,7 @@ def scan_includes(deck: Deck, folder: str | None, extra: tuple[str, ...] = ()) -
 
 def _resolve(name: str, base: Path, beside: Path) -> Path | None:
     for start in (base, beside):
-        candidate = (start / os.path.expanduser(name)).absolute()
+        candidate = (start / Path(name).expanduser()).absolute()
         if candidate.is_file():
             return candidate
     return None
@@ -124,7 +123,8 @@ def _scan(path: Path) -> _Scan:
     scan = _Scan(
         hashlib.sha256(data).hexdigest(), tuple(nested), bool(_CODE_MODELS.search(data)), bool(_ANALYSIS.search(data))
     )
-    # A file changed within the last moments could change again without its times showing it: remember only settled files.
+    # A file changed within the last moments could change again without its times showing it: remember only settled
+    # files.
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS:
         with _lock:
             if len(_memo) > 4096:

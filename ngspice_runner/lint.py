@@ -4,8 +4,8 @@ Errors mean that the deck would not simulate what it says: such a job is judged 
 provenance of the result. Rules (error unless said otherwise): the title line is an element of the circuit; a value is
 missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
 a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
-DC path (small flat decks only; makes an otherwise good result suspect); `.meas`, which is not evaluated when a raw file is
-written (warning); elements after `.end`, which ngspice still reads (warning).
+DC path (small flat decks only; makes an otherwise good result suspect); `.meas`, which is not evaluated when a raw
+file is written (warning); elements after `.end`, which ngspice still reads (warning).
 """
 
 from __future__ import annotations
@@ -19,11 +19,18 @@ from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.spice_numbers import bad_suffix, parse_number
 
-_SUSPECT_NUMBER = re.compile(r"(?<![\w.:#$\[])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?([A-Za-zµμ]+)(?![\w(:#.])")
+# Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
+_SUSPECT_NUMBER = re.compile(
+    r"(?<![\w.:#$\[])(?>\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+([A-Za-zµμ]++)(?![\w(:#.])"
+)
 _NODE_REFERENCE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _ELEMENT = re.compile(r"[A-Za-z][\w.:#$\[\]+-]*$")
 _SOURCE_WORD = re.compile(r"(?:dc|ac|pulse|sin|exp|pwl|sffm|am|trnoise|trrandom|external)\b", re.IGNORECASE)
-_VALUE_KEYS = {"r": ("r=", "resistance="), "c": ("c=", "q=", "capacitance="), "l": ("l=", "inductance=")}
+_VALUE_KEYS = {
+    "r": re.compile(r"(?:^|\s)(?:r|resistance)\s*=", re.IGNORECASE),
+    "c": re.compile(r"(?:^|\s)(?:c|q|capacitance)\s*=", re.IGNORECASE),
+    "l": re.compile(r"(?:^|\s)(?:l|inductance)\s*=", re.IGNORECASE),
+}
 _NODE_COUNT = {
     "r": 2,
     "c": 2,
@@ -98,9 +105,9 @@ def _elements(deck: Deck) -> Iterator[Finding]:
             yield Finding(line, "ngspice still reads this element after .end", None, False)
         if kind in "rcl":
             tokens = card.split()
-            if len(tokens) < 4 or "=" in tokens[3] or tokens[3] == "=":
-                tail = card.replace(" =", "=").lower().split(None, 3)[3:]
-                if not tail or ("=" in tail[0].split()[0] and not any(key in tail[0] for key in _VALUE_KEYS[kind])):
+            if len(tokens) < 4 or "=" in tokens[3] or tokens[4:5] == ["="]:
+                tail = card.split(None, 3)[3:]
+                if not tail or not _VALUE_KEYS[kind].search(tail[0]):
                     yield Finding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
             name = tokens[0].lower()
         else:
@@ -170,7 +177,7 @@ def _title(deck: Deck) -> Iterator[Finding]:
         return
     value = tokens[count + 1]
     if kind in "rcl":
-        valued = parse_number(value) is not None or value[0] in "{'" or value.lower().startswith(_VALUE_KEYS[kind])
+        valued = parse_number(value) is not None or value[0] in "{'" or bool(_VALUE_KEYS[kind].match(value))
     elif kind in "vi":
         valued = parse_number(value) is not None or value[0] in "{'" or bool(_SOURCE_WORD.match(value))
     elif kind in "egfhb":
@@ -198,7 +205,7 @@ def _analyses(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
         if not includes.analysis and not any(card.split()[0].lower() in ("run", "source") for _, card in deck.control):
             yield Finding(0, "the deck has no analysis (.op, .tran, .ac, .dc, ...)", Verdict.NO_OUTPUT)
         return
-    if job.stop is not None and main.stop is not None and main.swept and not _agrees(job.stop, main):
+    if job.stop is not None and main.stop is not None and main.swept and not _agrees(job.stop, main, main.stop):
         yield Finding(
             main.line,
             f"the job declares the end {job.stop:g}, the deck says {main.stop:g}: {main.text!r}",
@@ -206,14 +213,13 @@ def _analyses(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
         )
 
 
-def _agrees(stop: float, analysis: Analysis) -> bool:
-    assert analysis.stop is not None
-    slack = 1e-9 * abs(analysis.stop)
+def _agrees(stop: float, analysis: Analysis, end: float) -> bool:
+    slack = 1e-9 * abs(end)
     if analysis.kind == "dc" and analysis.step is not None:
         slack += abs(analysis.step)
     elif analysis.spacing == "oct":
-        slack += abs(analysis.stop)
-    return abs(stop - analysis.stop) <= slack
+        slack += abs(end)
+    return abs(stop - end) <= slack
 
 
 def nodes_without_dc_path(deck: Deck) -> list[str]:
@@ -242,7 +248,7 @@ def nodes_without_dc_path(deck: Deck) -> list[str]:
             continue
         if depth:
             continue
-        tokens = ["0" if token == "gnd" else token for token in card.lower().split()]
+        tokens = ["0" if word == "gnd" else word for word in card.lower().split()]
         nodes = [token for token in tokens[1 : 1 + _NODE_COUNT.get(kind, len(tokens))] if "=" not in token]
         if kind in "eg":
             nodes = nodes[:2]  # the controlling nodes draw no current

@@ -29,8 +29,8 @@ _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the cache,
-    `cacheable` False when the result may depend on files that the key does not cover."""
+    """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
+    cache, `cacheable` False when the result may depend on files that the key does not cover."""
 
     job: Job
     deck: Deck
@@ -58,7 +58,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     for line, card in deck.control:
         if _SHELL.search(card):
             raise JobError(
-                f"line {line}: the control section starts other programs ({card[:60]!r}), which the harness does not allow"
+                f"line {line}: the control section may start other programs ({card[:60]!r}), which is not allowed"
             )
     includes = scan_includes(deck, job.folder, job.includes)
     code_models = includes.code_models or uses_code_models(job.text)
@@ -120,7 +120,8 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
 
 
 def _run_text(job: Job, deck: Deck, includes: IncludeSet, title: str) -> str:
-    """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as they are."""
+    """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as
+    they are."""
     lines = list(deck.lines)
     lines[0] = title
     if deck.title_card is not None:
@@ -145,7 +146,8 @@ def _run_text(job: Job, deck: Deck, includes: IncludeSet, title: str) -> str:
 
 
 def _saves(job: Job, deck: Deck) -> list[str]:
-    """What to `.save` for the declared outputs; nothing when the deck runs an analysis with vectors of its own (`.noise`)."""
+    """What to `.save` for the declared outputs; nothing when the deck runs an analysis with vectors of its own
+    (`.noise`)."""
     if not {analysis.kind for analysis in deck.analyses} <= _SAVED_KINDS:
         return []
     elements = (

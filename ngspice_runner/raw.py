@@ -1,8 +1,8 @@
 """Reader of ngspice's binary raw files: real and complex plots, several to a file.
 
-Format: a text header per plot (Title, Date, Plotname, Flags, No. Variables, No. Points, Variables), a line `Binary:`, then
-points x variables values of float64 (complex: pairs), point by point. ngspice writes `No. Points: 0` first and corrects it
-at the end, so a header of 0 points above data is the mark of a run that was killed.
+Format: a text header per plot (Title, Date, Plotname, Flags, No. Variables, No. Points, Variables), a line `Binary:`,
+then points x variables values of float64 (complex: pairs), point by point. ngspice writes `No. Points: 0` first and
+corrects it at the end, so a header of 0 points above data is the mark of a run that was killed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,8 @@ _HEADER_LIMIT = 64 * 1024 * 1024
 
 
 class RawError(ValueError):
-    """A raw file that cannot be taken at its word; `reason` is killed, truncated or malformed, `plots` what was read before."""
+    """A raw file that cannot be taken at its word; `reason` is killed, truncated or malformed, `plots` what was read
+    before."""
 
     def __init__(self, message: str, reason: str, plots: tuple[Plot, ...] = ()) -> None:
         super().__init__(message)
@@ -33,7 +35,8 @@ class RawError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One plot of a raw file: vectors in file order (the first is the sweep of a swept analysis), each of shape (points,)."""
+    """One plot of a raw file: vectors in file order (the first is the sweep of a swept analysis), each of shape
+    (points,)."""
 
     title: str
     name: str
@@ -44,11 +47,10 @@ class Plot:
 def read_raw(path: str | os.PathLike[str]) -> tuple[Plot, ...]:
     """All plots of a binary raw file, in file order.
 
-    Raises RawError when the file is killed (0 points announced above data), truncated or malformed; the error carries the
-    plots that could be read, the last of them perhaps in part. OSError when the file cannot be read.
+    Raises RawError when the file is killed (0 points announced above data), truncated or malformed; the error carries
+    the plots that could be read, the last of them perhaps in part. OSError when the file cannot be read.
     """
-    with open(path, "rb") as file:
-        return parse_raw(file.read())
+    return parse_raw(Path(path).read_bytes())
 
 
 def parse_raw(data: bytes) -> tuple[Plot, ...]:

@@ -1,4 +1,5 @@
-"""Numbers as ngspice 39 reads them: scale suffixes, `.param` arithmetic, and suffixes that mean something else than they seem to."""
+"""Numbers as ngspice 39 reads them: scale suffixes, `.param` arithmetic, and suffixes that mean something else than
+they seem to."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _LITERAL = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)", 
 _UNIT = r"(?:v|volts?|amps?|hz|s|sec|h|henry|ohms?|w|deg|°)"
 _GOOD_TAIL = re.compile(
     rf"(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG]|[mM][iI][lL])?(?i:{_UNIT})?$"  # scale, unit
-    r"|(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG])(?i:a|f|farad|m)$"  # units that would be read as a scale when alone: pF, uA, nm
+    r"|(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG])(?i:a|f|farad|m)$"  # units that are a scale when alone: pF, uA, nm
 )
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
@@ -55,7 +56,8 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
 def parse_number(token: str) -> float | None:
     """The value that ngspice gives to one number token (`10n` -> 1e-8, `1meg` -> 1e6), None if it is no number.
 
-    Letters after the scale factor are ignored, as ngspice does: `10pF` is 1e-11 and, for the same reason, `1F` is 1e-15.
+    Letters after the scale factor are ignored, as ngspice does: `10pF` is 1e-11 and, for the same reason, `1F` is
+    1e-15.
     """
     match = _NUMBER.match(token)
     if match is None:

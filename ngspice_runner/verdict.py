@@ -1,9 +1,9 @@
 """The one rule set that judges a finished simulation, whatever backend ran it.
 
-Exit codes of ngspice lie in both directions, so a verdict needs evidence: `ok` takes points > 0 in every plot that the deck
-asks for, the sweep's last value at its declared end, all declared outputs present and finite, the expected title, and a log
-without any fatal or doubtful pattern. Order of the rules: timeout, killed; fatal patterns of the log; condition of the raw
-file; title; outputs; end of sweep; finite values; doubtful patterns.
+Exit codes of ngspice lie in both directions, so a verdict needs evidence: `ok` takes points > 0 in every plot that the
+deck asks for, the sweep's last value at its declared end, all declared outputs present and finite, the expected title,
+and a log without any fatal or doubtful pattern. Order of the rules: timeout, killed; fatal patterns of the log;
+condition of the raw file; title; outputs; end of sweep; finite values; doubtful patterns.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FATAL: tuple[tuple[Verdict, str], ...] = (
     (Verdict.TIMESTEP, r"TRAN: +Timestep too small|Timestep too small"),
     (Verdict.NO_OUTPUT, r"simulation\(s\) aborted|doAnalyses:"),
 )
-_DOUBTFUL = r"singular matrix|[Gg]min stepping|[Ss]ource stepping|Transient op started|Unusual leading characters|\.meas.*failed"
+_DOUBTFUL = r"singular matrix|[Gg]min stepping|[Ss]ource stepping|Transient op started|Unusual leading characters"
 _ANY = re.compile(
     "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_FATAL)) + f"|(?P<doubt>{_DOUBTFUL})"
 )
@@ -227,8 +227,8 @@ def _check_values(signals: Mapping[str, Signal], job: Job) -> tuple[list[str], l
 def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Signal]:
     """Vectors by lower-case name. The deck's main analysis has plain names, others a prefix (`op.v(a)`, `tran2.v(a)`).
 
-    Declared outputs are found under the name that was asked for: `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)` for
-    the engine's `@r1[i]`.
+    Declared outputs are found under the name that was asked for: `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)`
+    for the engine's `@r1[i]`.
     """
     if not plots:
         return {}

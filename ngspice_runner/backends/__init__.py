@@ -1,4 +1,5 @@
-"""Ways to run a prepared job. A backend turns it into a `RawOutcome`; judging is the same for all and is done elsewhere."""
+"""Ways to run a prepared job. A backend turns it into a `RawOutcome`; judging is the same for all and is done
+elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ class RawOutcome:
     """What a backend saw, unjudged.
 
     exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
-    plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file could
-    not be taken at its word (a sentence), with raw_reason killed, truncated or malformed.
+    plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file
+    could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed.
     """
 
     exit_code: int | None
@@ -36,7 +37,8 @@ class Backend(Protocol):
     name: str
 
     def run(self, prepared: Prepared) -> RawOutcome:
-        """Run one job to its end, its timeout or its cancellation. Raises EngineError if the engine cannot be started."""
+        """Run one job to its end, its timeout or its cancellation. Raises EngineError if the engine cannot be
+        started."""
         ...
 
     def cancel(self) -> None:

@@ -61,20 +61,19 @@ class ProcessBackend:
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
         job = prepared.job
-        deck, raw, log = (os.path.join(folder, name) for name in ("deck.cir", "out.raw", "log.txt"))
-        with open(deck, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(prepared.run_text)
+        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "out.raw", "log.txt"))
+        deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
         for name, target in prepared.includes.links:
-            link = os.path.join(folder, name)
-            os.makedirs(os.path.dirname(link), exist_ok=True)
+            link = Path(folder, name)
+            link.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
-                os.symlink(target, link)
+                link.symlink_to(target)
         command = [prepared.engine.path, "-n"]
         if prepared.behaviour:
             command += ["-D", f"ngbehavior={prepared.behaviour}"]
-        command += ["-b", "-r", raw, deck]
+        command += ["-b", "-r", str(raw), str(deck)]
         started = time.monotonic()
-        with open(log, "wb") as log_file, self._lock:
+        with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
             try:
@@ -172,8 +171,8 @@ def _limit_cpu(pid: int, timeout: float) -> None:
         resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
 
 
-def _read_log(path: str) -> str:
-    with open(path, "rb") as file:
+def _read_log(path: Path) -> str:
+    with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= 2 * _LOG_LIMIT:
             data = file.read()
@@ -184,18 +183,15 @@ def _read_log(path: str) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _read_plots(raw: str, folder: str) -> tuple[tuple[Plot, ...] | None, str, str]:
-    """Plots, problem, reason. A control section that writes its own raw file counts when the engine's own has nothing."""
+def _read_plots(raw: Path, folder: str) -> tuple[tuple[Plot, ...] | None, str, str]:
+    """Plots, problem, reason. A control section that writes its own raw file counts when the engine's own has
+    nothing."""
     path = raw
-    if not os.path.exists(raw) or os.path.getsize(raw) == 0:
-        others = [
-            entry
-            for entry in os.scandir(folder)
-            if entry.name.endswith(".raw") and entry.path != raw and entry.is_file()
-        ]
+    if not raw.exists() or raw.stat().st_size == 0:
+        others = [other for other in Path(folder).glob("*.raw") if other != raw and other.is_file()]
         if not others:
             return None, "", ""
-        path = max(others, key=lambda entry: entry.stat().st_mtime_ns).path
+        path = max(others, key=lambda other: other.stat().st_mtime_ns)
     try:
         return read_raw(path), "", ""
     except RawError as error:

@@ -1,0 +1,110 @@
+"""Raw files written by the engine are read back; damaged ones are never taken for whole ones."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ngspice_runner.raw import RawError, parse_raw, read_raw
+
+HEADER = (
+    "Title: t\nDate: today\nPlotname: {name}\nFlags: {flags}\nNo. Variables: {variables}\nNo. Points: {points}       \n"
+    "Variables:\n{table}Binary:\n"
+)
+
+
+def make(values: np.ndarray, *, points: int | None = None, name: str = "Transient Analysis") -> bytes:
+    """A raw plot of (points, variables) values as the engine would write it."""
+    rows = [("time", "time")] + [(f"v(n{i})", "voltage") for i in range(1, values.shape[1])]
+    if np.iscomplexobj(values):
+        rows[0] = ("frequency", "frequency\tgrid=3")
+    table = "".join(f"\t{i}\t{n}\t{kind}\n" for i, (n, kind) in enumerate(rows))
+    count = values.shape[0] if points is None else points
+    flags = "complex" if np.iscomplexobj(values) else "real"
+    header = HEADER.format(name=name, flags=flags, variables=values.shape[1], points=count, table=table)
+    return header.encode() + values.tobytes()
+
+
+def engine_raw(folder: Path, deck: str) -> Path:
+    (folder / "d.cir").write_text(deck)
+    subprocess.run(
+        ["ngspice", "-n", "-b", "-r", "o.raw", "d.cir"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    return folder / "o.raw"
+
+
+def test_real_and_complex_plots_of_one_engine_run(tmp_path: Path) -> None:
+    """RC low pass, tau 1 us: three analyses in one file against closed forms."""
+    deck = "t\nV1 a 0 dc 1 ac 1\nR1 a b 1e3\nC1 b 0 1e-9\n.op\n.ac dec 10 1 1e6\n.dc v1 0 1 0.25\n.end\n"
+    plots = {plot.name: plot for plot in read_raw(engine_raw(tmp_path, deck))}
+    assert set(plots) == {"Operating Point", "AC Analysis", "DC transfer characteristic"}
+    frequency, _, output, _ = plots["AC Analysis"].signals
+    assert frequency.unit == "Hz"
+    assert frequency.values.dtype == np.float64  # the engine leaves the imaginary part uninitialised
+    expected = 1 / (1 + 2j * np.pi * frequency.values * 1e-6)
+    np.testing.assert_allclose(output.values, expected, rtol=1e-9)
+    sweep = plots["DC transfer characteristic"].signals[0]
+    assert sweep.name == "v-sweep"
+    np.testing.assert_allclose(sweep.values, [0, 0.25, 0.5, 0.75, 1])
+    assert [s.name for s in plots["Operating Point"].signals] == ["v(a)", "v(b)", "i(v1)"]
+
+
+@given(
+    points=st.integers(1, 20), variables=st.integers(1, 5), is_complex=st.booleans(), seed=st.integers(0, 2**32), plots=st.integers(1, 3)
+)
+def test_round_trip(points: int, variables: int, is_complex: bool, seed: int, plots: int) -> None:
+    rng = np.random.default_rng(seed)
+    tables = [rng.normal(size=(points, variables)) * (1 + 1j if is_complex else 1) for _ in range(plots)]
+    for plot, table in zip(parse_raw(b"".join(map(make, tables))), tables, strict=True):
+        assert plot.points == points
+        for index, signal in enumerate(plot.signals):
+            wanted = table[:, index].real if is_complex and index == 0 else table[:, index]
+            assert np.array_equal(signal.values, wanted)
+
+
+@given(cut=st.integers(1, 400), seed=st.integers(0, 1000))
+def test_every_cut_is_noticed(cut: int, seed: int) -> None:
+    """A file cut anywhere is an error or (cut before its first byte) empty; what is read before the cut is right."""
+    table = np.random.default_rng(seed).normal(size=(10, 3))
+    whole = make(table)
+    cut = min(cut, len(whole) - 1)
+    with pytest.raises(RawError) as caught:
+        parse_raw(whole[:-cut])
+    assert caught.value.reason in ("truncated", "malformed")
+    for plot in caught.value.plots:
+        for index, signal in enumerate(plot.signals):
+            assert np.array_equal(signal.values, table[: plot.points, index])
+
+
+def test_killed_run_has_no_points_announced() -> None:
+    table = np.arange(12.0).reshape(4, 3)
+    with pytest.raises(RawError, match="killed") as caught:
+        parse_raw(make(table, points=0) + b"\0" * 5)
+    assert caught.value.reason == "killed"
+    assert np.array_equal(caught.value.plots[0].signals[2].values, table[:, 2])
+
+
+def test_run_without_points_is_no_error() -> None:
+    assert parse_raw(make(np.empty((0, 3))))[0].points == 0
+    assert parse_raw(b"") == ()
+
+
+@given(st.binary(max_size=300))
+def test_garbage_is_refused(data: bytes) -> None:
+    """Anything that is no raw file is an error or, if blank, nothing."""
+    try:
+        assert parse_raw(data) == ()
+        assert not data.strip()
+    except RawError as error:
+        assert error.reason in ("truncated", "malformed")
+
+
+def test_ascii_is_refused_with_a_reason() -> None:
+    text = make(np.zeros((1, 2))).replace(b"Binary:\n", b"Values:\n")
+    with pytest.raises(RawError, match="ASCII"):
+        parse_raw(text)
