@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from interconnect.stack import Stack, load_stack
 
 if TYPE_CHECKING:
-    from netlists.devices import DeviceSet
+    from netlists.devices.device_set import DeviceSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,6 @@ class Technology:
 
 def load_technology(stack_name: str | Path, devices_name: str | Path) -> Technology:
     """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one."""
-    from netlists.devices import load_devices
+    from netlists.devices.device_set import load_devices
 
     return Technology(load_stack(stack_name), load_devices(devices_name))
