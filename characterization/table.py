@@ -80,9 +80,19 @@ class ReadoutTable:
                 raise InputError(f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}")
         if self.row_energy.shape != want[:2]:
             raise InputError(f"readout table: row_energy has shape {self.row_energy.shape}, expected {want[:2]}")
+        if self.unit not in ("V", "A"):
+            raise InputError(f"readout table: unit is {self.unit!r}, expected V or A")
+        if len({c.label for c in self.conditions}) != len(self.conditions):
+            raise InputError("readout table: two conditions share a label")
+        if self.adc.codes < 2:
+            raise InputError(f"readout table: the ADC has {self.adc.codes} code, expected at least 2")
         valid = self.valid
         if not np.isfinite(self.mean[:, valid]).all():
             raise InputError("readout table: a level is missing (not finite)")
+        spreads = [getattr(self, name)[:, valid] for name in ("sigma_static", "sigma_noise", "sigma_pattern")]
+        for values in (*spreads, self.row_energy, self.read_time, self.adc.offset_sigma, self.adc.noise_sigma):
+            if not (np.isfinite(values).all() and np.min(values, initial=0.0) >= 0):
+                raise InputError("readout table: a spread, energy or time is missing or negative")
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -128,12 +138,23 @@ class ReadoutTable:
         edges = self.thresholds(condition)[:, None, :]
         mean = self.mean[i][:, :, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], np.inf * np.sign(edges - mean))
+            certain = np.where(edges >= mean, np.inf, -np.inf)
+            z = np.where(sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], certain)
         below = ndtr(z)
         below = np.concatenate([np.zeros((*below.shape[:2], 1)), below, np.ones((*below.shape[:2], 1))], axis=2)
         out: FloatArray = np.diff(below, axis=2)
         out[~self.valid] = np.nan
         return out
+
+    def code_error(self, condition: Condition | str) -> FloatArray:
+        """P(code is not the count | active, count): shape (N + 1, N + 1); NaN where count > active.
+
+        Summed over the wrong codes, so that rare errors keep their digits.
+        """
+        probability = self.code_probability(condition)
+        right = np.arange(self.adc.codes) == np.arange(self.rows + 1)[:, None]
+        out: FloatArray = np.where(right, 0.0, probability).sum(axis=2)
+        return np.where(self.valid, out, np.nan)
 
     def total_sigma(self, condition: Condition | str) -> FloatArray:
         """Root sum of squares of every spread incl. the ADC's: shape (N + 1, N + 1), `unit`."""

@@ -54,7 +54,28 @@ def load_weights(
     Raises:
         InputError: unreadable or truncated file, missing tensor, not a matrix of numbers, wrong shape, NaN or Inf.
     """
-    path = Path(path)
+    array, label = _load(Path(path), name)
+    where = str(path)
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(f"{label} has shape {array.shape}, expected a matrix (rows, columns)", where=where)
+    matrix: FloatArray = array.T if transpose else array
+    if shape is not None and matrix.shape != tuple(shape):
+        flipped = matrix.shape == tuple(reversed(tuple(shape)))
+        raise InputError(
+            f"{label} has shape {matrix.shape} (inputs, outputs), expected {tuple(shape)}",
+            where=where,
+            hint="set transpose" if flipped else None,
+        )
+    return np.ascontiguousarray(matrix)
+
+
+def load_tensor(path: str | Path, name: str | None = None) -> FloatArray:
+    """A tensor of any shape as it is stored, float64; the same files and refusals as `load_weights`."""
+    return _load(Path(path), name)[0]
+
+
+def _load(path: Path, name: str | None) -> tuple[FloatArray, str]:
+    """(finite numbers of a tensor, what to call it in a sentence)."""
     where = str(path)
     if not path.is_file():
         raise InputError("there is no such weight file", where=where)
@@ -67,24 +88,13 @@ def load_weights(
         raise InputError(f"cannot read it ({_one_line(error)})", where=where) from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"{label} holds {array.dtype}, not numbers", where=where)
-    if array.ndim != 2 or 0 in array.shape:
-        raise InputError(f"{label} has shape {array.shape}, expected a matrix (rows, columns)", where=where)
-    matrix: FloatArray = np.asarray(array.T if transpose else array, dtype=np.float64)
-    if shape is not None and matrix.shape != tuple(shape):
-        flipped = matrix.shape == tuple(reversed(tuple(shape)))
-        raise InputError(
-            f"{label} has shape {matrix.shape} (inputs, outputs), expected {tuple(shape)}",
-            where=where,
-            hint="set transpose" if flipped else None,
-        )
-    bad = ~np.isfinite(matrix)
+    bad = ~np.isfinite(array)
     if bad.any():
-        r, c = (int(i) for i in np.argwhere(bad)[0])
+        first = ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
         raise InputError(
-            f"{label} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at row {r}, column {c}",
-            where=where,
+            f"{label} holds {int(bad.sum())} value(s) that are NaN or infinite, the first at [{first}]", where=where
         )
-    return np.ascontiguousarray(matrix)
+    return np.asarray(array, dtype=np.float64), label
 
 
 def quantize(weights: FloatArray, bits: int) -> QuantizedWeights:

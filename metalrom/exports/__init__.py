@@ -1,0 +1,69 @@
+"""Lookup tables for other tools: every format writes, reads back and checks itself (loaded on first use).
+
+`FORMATS` maps a name to its `Format`; `write`, `read` and `check` are the same by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from characterization.table import ReadoutTable
+    from metalrom.exports.formats import CheckReport, Format
+
+_EXACT = "exact: binary64"
+_SHORTEST = "exact: shortest decimal text that reads back as the same binary64"
+_FORMATS = {
+    "netcdf": ("netcdf", "NetCDF-4 file with named dimensions, units, thresholds and provenance", _EXACT),
+    "csv": ("csv_table", "CSV files with a JSON schema", _SHORTEST),
+    "json": ("json_table", "one JSON file", _SHORTEST),
+}
+_FILES = {
+    "netcdf": ("readout.nc",),
+    "csv": ("readout.csv", "adc_thresholds.csv", "readout.schema.json"),
+    "json": ("readout.json",),
+}
+
+
+class _Formats(Mapping[str, "Format"]):
+    """Formats by name; a format's module is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Format:
+        from interconnect.errors import InputError
+        from metalrom.exports.formats import Format
+
+        if name not in _FORMATS:
+            raise InputError(f"export format {name!r} is not known", hint=f"known: {', '.join(_FORMATS)}")
+        module, description, precision = _FORMATS[name]
+        room = import_module(f"{__name__}.{module}")
+        return Format(name, description, precision, _FILES[name], room.write, room.read)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_FORMATS)
+
+    def __len__(self) -> int:
+        return len(_FORMATS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _FORMATS
+
+
+FORMATS: Mapping[str, Format] = _Formats()
+
+
+def write(table: ReadoutTable, name: str, folder: Path) -> list[Path]:
+    """Write `table` in the named format into `folder`; returns the files. Raises InputError."""
+    return FORMATS[name].write(table, folder)
+
+
+def read(name: str, folder: Path) -> ReadoutTable:
+    """Read the table of the named format from `folder`. Raises InputError if missing, truncated or edited."""
+    return FORMATS[name].read(folder)
+
+
+def check(table: ReadoutTable, name: str, folder: Path) -> CheckReport:
+    """Read the named format back and compare it with `table` bit for bit. Raises InputError on any difference."""
+    return FORMATS[name].check(table, folder)

@@ -1,0 +1,53 @@
+"""The macro estimator: what a metal-ROM macro computes, how well, and what it costs (loaded on first use)."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metalrom.macro.engine import Macro, MvmResult, StoredWeights
+    from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
+    from metalrom.macro.geometry import MacroGeometry, PeripheryRules
+    from metalrom.macro.quality import Csnr, csnr, mean_code_error
+    from metalrom.macro.readout import EFFECTS, synthetic_table
+
+_HOME = {
+    "EFFECTS": "readout",
+    "synthetic_table": "readout",
+    "Macro": "engine",
+    "MvmResult": "engine",
+    "StoredWeights": "engine",
+    "Csnr": "quality",
+    "csnr": "quality",
+    "mean_code_error": "quality",
+    "MacroGeometry": "geometry",
+    "PeripheryRules": "geometry",
+    "MacroEstimate": "estimate",
+    "LayerEstimate": "estimate",
+    "estimate_macro": "estimate",
+    "estimate_layer": "estimate",
+}
+
+__all__ = [
+    "EFFECTS",
+    "Csnr",
+    "LayerEstimate",
+    "Macro",
+    "MacroEstimate",
+    "MacroGeometry",
+    "MvmResult",
+    "PeripheryRules",
+    "StoredWeights",
+    "csnr",
+    "estimate_layer",
+    "estimate_macro",
+    "mean_code_error",
+    "synthetic_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,127 @@
+"""Runs a list of planned simulations and turns each waveform into one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from netlists.case import ColumnCase
+from netlists.column import Deck, column_deck
+from numpy.typing import NDArray
+
+from characterization.dataset import Sample
+from characterization.setup import Setup
+from netlists.condition import Condition
+from ngspice_runner import Cache, EngineError, Job, Progress, Result, RunProvenance, run_many
+
+ProgressCallback = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One planned simulation: what is asked (`case` at `condition`) and how it is labelled."""
+
+    procedure: str
+    condition: Condition
+    active: int
+    count: int
+    pattern: str
+    draw: int
+    case: ColumnCase
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Samples in the order of the tasks, and what it took to get them.
+
+    simulated, cached: distinct decks that were run now and that were found in the cache.
+    """
+
+    samples: tuple[Sample, ...]
+    simulated: int
+    cached: int
+    verdicts: dict[str, int]
+    cpu_seconds: float
+    engine: str
+
+
+def deck_of(setup: Setup, task: Task) -> Deck:
+    """The complete deck of a task."""
+    return column_deck(setup.technology, setup.model, setup.periphery, setup.timing, task.condition, task.case)
+
+
+def run_tasks(
+    setup: Setup,
+    tasks: Sequence[Task],
+    *,
+    cache: Cache | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Outcome:
+    """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
+
+    A failed simulation becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when
+    ngspice itself is missing.
+    """
+    decks = [deck_of(setup, task) for task in tasks]
+    jobs = [Job(text=d.text, outputs=d.outputs, stop=d.stop, timeout=setup.timeout, tag=d.title) for d in decks]
+    results = run_many(jobs, workers=workers, cache=cache, progress=progress)
+    samples = []
+    verdicts: dict[str, int] = {}
+    for task, deck, result in zip(tasks, decks, results, strict=True):
+        verdicts[result.verdict.value] = verdicts.get(result.verdict.value, 0) + 1
+        level, energy = measure(deck, result) if result.ok else (float("nan"), float("nan"))
+        samples.append(
+            Sample(
+                procedure=task.procedure,
+                corner=task.condition.corner,
+                vdd=task.condition.vdd,
+                temperature=task.condition.temperature,
+                rows=setup.rows,
+                active=task.active,
+                count=task.count,
+                pattern=task.pattern,
+                draw=task.draw,
+                level=level,
+                row_energy=energy,
+                verdict=result.verdict.value,
+                deck=_provenance(result).deck_sha256,
+            )
+        )
+    provenances = {p.key: p for p in map(_provenance, results)}
+    fresh = [p for p in provenances.values() if not p.cached]
+    return Outcome(
+        tuple(samples),
+        simulated=len(fresh),
+        cached=len(provenances) - len(fresh),
+        verdicts=verdicts,
+        cpu_seconds=sum(p.cpu_seconds for p in fresh),
+        engine=next((p.engine for p in provenances.values()), ""),
+    )
+
+
+def _provenance(result: Result) -> RunProvenance:
+    if result.provenance is None:
+        raise EngineError("the runner returned a result without provenance; it cannot be trusted")
+    return result.provenance
+
+
+def measure(deck: Deck, result: Result) -> tuple[float, float]:
+    """(level at the sample instant, J drawn by the row drivers from the input edge to it) of an ok result.
+
+    The level is interpolated linearly between the two engine points around the instant; the energy is the
+    trapezoidal integral of -V i over the supply of the row drivers.
+    """
+    if deck.read_at is None or deck.input_at is None:
+        return float(_real(result, deck.target)[-1]), float("nan")
+    time = _real(result, "time")
+    level = float(np.interp(deck.read_at, time, _real(result, deck.target)))
+    inside = time[(time > deck.input_at) & (time < deck.read_at)]
+    grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
+    power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
+    return level, float(np.trapezoid(power, grid))
+
+
+def _real(result: Result, name: str) -> NDArray[np.float64]:
+    return np.asarray(result.signals[name.lower()].values, dtype=np.float64)

@@ -1,0 +1,106 @@
+"""The samples of a campaign: one row per simulation, failures kept as rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netlists.condition import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One simulated conversion.
+
+    level: bit-line voltage (V) or readout current (A) at the sample instant, NaN unless the verdict is ok.
+    row_energy: J that the row drivers drew, of the whole simulated row (all its columns); NaN likewise.
+    pattern: name of the row/column/neighbour pattern. draw: Monte-Carlo sample, -1 for the nominal cell.
+    deck: SHA-256 of the deck that was run.
+    """
+
+    procedure: str
+    corner: str
+    vdd: float
+    temperature: float
+    rows: int
+    active: int
+    count: int
+    pattern: str
+    draw: int
+    level: float
+    row_energy: float
+    verdict: str
+    deck: str
+
+    @property
+    def condition(self) -> Condition:
+        """The operating point of the sample."""
+        return Condition(self.corner, self.vdd, self.temperature)
+
+
+COLUMNS = tuple(field.name for field in fields(Sample))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples in the order of the plan."""
+
+    samples: tuple[Sample, ...]
+
+    def select(self, procedure: str, condition: Condition | None = None) -> Dataset:
+        """Samples of one procedure (and one condition)."""
+        return Dataset(
+            tuple(
+                s for s in self.samples if s.procedure == procedure and (condition is None or s.condition == condition)
+            )
+        )
+
+    def good(self) -> Dataset:
+        """Samples whose simulation was judged ok."""
+        return Dataset(tuple(s for s in self.samples if s.verdict == "ok" and math.isfinite(s.level)))
+
+    def failed(self) -> Dataset:
+        """Samples that must not enter a fit."""
+        good = set(map(id, self.good().samples))
+        return Dataset(tuple(s for s in self.samples if id(s) not in good))
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """A numeric column as floats, shape (samples,)."""
+        return np.array([getattr(s, name) for s in self.samples], dtype=np.float64)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def to_csv(self) -> str:
+        """CSV text with a header; floats with full precision, so that reading it back is exact."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for sample in self.samples:
+            writer.writerow([_cell(getattr(sample, name)) for name in COLUMNS])
+        return buffer.getvalue()
+
+
+def read_csv(text: str) -> Dataset:
+    """Inverse of `Dataset.to_csv`. Raises ValueError for another header."""
+    rows = csv.reader(io.StringIO(text))
+    header = tuple(next(rows, ()))
+    if header != COLUMNS:
+        raise ValueError(f"samples: unexpected columns {header}")
+    types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Sample)}
+    return Dataset(tuple(Sample(**{n: types[n](v) for n, v in zip(COLUMNS, row, strict=True)}) for row in rows))
+
+
+def concatenate(parts: Iterable[Sequence[Sample]]) -> Dataset:
+    """One dataset of several runs of samples."""
+    return Dataset(tuple(sample for part in parts for sample in part))
+
+
+def _cell(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)

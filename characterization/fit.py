@@ -1,0 +1,211 @@
+"""Fitted models with error bars: the physics' own form, least squares, errors on points that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from interconnect.errors import InputError
+from netlists.condition import Condition
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FitQuality:
+    """How far the model may be trusted. All errors in the level's unit, on points the fit did not see.
+
+    coverage: share of held-out points inside the model's 95 % prediction interval.
+    """
+
+    points: int
+    held_out: int
+    residual_rms: float
+    held_out_rms: float
+    held_out_max: float
+    coverage: float
+
+
+@dataclass(frozen=True)
+class LevelModel:
+    """Level of a bit line as a function of MAC count and number of active rows at one condition.
+
+    Charge sharing says V = V0 + V_dd (c_s count + c_off active) / C_tot; the junction of the reset switch and its
+    leakage bend it a little, so squares are added: level = b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2 with n = count
+    / rows and a = active / rows. `covariance`: of b, (6, 6). `sigma`: residual standard deviation, the level's unit.
+    domain: counts and active rows 0..rows only; evaluation outside is refused.
+    """
+
+    condition: Condition
+    rows: int
+    coefficients: FloatArray
+    covariance: FloatArray
+    sigma: float
+    quality: FitQuality
+
+    FORM = "b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2, n = count/rows, a = active/rows"
+
+    def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
+        """Level for arrays of active rows and counts (same shape). Refuses to extrapolate (InputError)."""
+        active, count = np.asarray(active, dtype=np.float64), np.asarray(count, dtype=np.float64)
+        inside = (count >= 0) & (count <= active) & (active <= self.rows)
+        if not inside.all():
+            raise InputError(
+                f"level model of {self.rows} rows asked outside its domain (0 <= count <= active <= {self.rows})"
+            )
+        out: FloatArray = features(active / self.rows, count / self.rows) @ self.coefficients
+        return out
+
+    def standard_error(self, active: FloatArray, count: FloatArray) -> FloatArray:
+        """Standard error of the fitted mean, the level's unit."""
+        x = features(np.asarray(active) / self.rows, np.asarray(count) / self.rows)
+        out: FloatArray = np.sqrt(np.einsum("...i,ij,...j->...", x, self.covariance, x))
+        return out
+
+    def to_json(self) -> Mapping[str, object]:
+        """Plain values for models.json."""
+        return {
+            "condition": self.condition.label,
+            "rows": self.rows,
+            "form": self.FORM,
+            "coefficients": self.coefficients.tolist(),
+            "covariance": self.covariance.tolist(),
+            "sigma": self.sigma,
+            "domain": {"active": [0, self.rows], "count": [0, "active"]},
+            "quality": {name: getattr(self.quality, name) for name in FitQuality.__slots__},
+        }
+
+
+def features(a: FloatArray, n: FloatArray) -> FloatArray:
+    """Regressors of the level model: shape (..., 6)."""
+    a, n = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(n, dtype=np.float64))
+    return np.stack([np.ones_like(n), n, a, n * n, n * a, a * a], axis=-1)
+
+
+def fit_levels(
+    condition: Condition, rows: int, active: FloatArray, count: FloatArray, level: FloatArray, seed: int
+) -> LevelModel:
+    """Fit on 80 % of the points, judge on the other 20 %, then refit on all.
+
+    Whole (active, count) pairs are held out, so the test asks for levels that the fit has not seen.
+    Raises InputError when fewer than 12 distinct pairs are there.
+    """
+    pairs = np.stack([active, count], axis=1)
+    distinct = np.unique(pairs, axis=0)
+    if len(distinct) < 12:
+        raise InputError(
+            f"condition {condition.label}: {len(distinct)} distinct levels are too few for a level model (12 needed)",
+            hint="raise characterization.max_levels or look at the failed simulations",
+        )
+    rng = np.random.default_rng(np.random.SeedSequence([seed, rows, 77]))
+    held = distinct[rng.permutation(len(distinct))[: max(2, len(distinct) // 5)]]
+    test = (pairs[:, None, :] == held[None, :, :]).all(axis=2).any(axis=1)
+    x = features(active / rows, count / rows)
+    beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
+    error = level[test] - x[test] @ beta
+    spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))
+    covered = float(np.mean(np.abs(error) <= student.ppf(0.975, freedom) * spread))
+    beta, covariance, sigma, _ = _least_squares(x, level)
+    quality = FitQuality(
+        points=len(level),
+        held_out=int(test.sum()),
+        residual_rms=sigma,
+        held_out_rms=float(np.sqrt(np.mean(error**2))),
+        held_out_max=float(np.abs(error).max()),
+        coverage=covered,
+    )
+    return LevelModel(condition, rows, beta, covariance, sigma, quality)
+
+
+def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, float, int]:
+    """Ordinary least squares: coefficients, their covariance, residual sigma, degrees of freedom."""
+    solution, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
+    beta: FloatArray = np.asarray(solution, dtype=np.float64)
+    freedom = max(len(y) - int(rank), 1)
+    sigma = float(np.sqrt(np.sum((y - x @ beta) ** 2) / freedom))
+    covariance: FloatArray = sigma**2 * np.linalg.pinv(x.T @ x)
+    return beta, covariance, sigma, freedom
+
+
+@dataclass(frozen=True)
+class SpreadModel:
+    """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).
+
+    s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
+    samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws.
+    """
+
+    condition: Condition
+    variances: FloatArray
+    samples: int
+    relative_error: float
+    held_out_rms: float
+
+    FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
+
+    def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
+        """Sigma for arrays of active rows and counts, the level's unit."""
+        v = self.variances
+        out: FloatArray = np.sqrt(v[0] + v[1] * np.asarray(count) + v[2] * (np.asarray(active) - np.asarray(count)))
+        return out
+
+    def to_json(self) -> Mapping[str, object]:
+        """Plain values for models.json."""
+        return {
+            "condition": self.condition.label,
+            "form": self.FORM,
+            "s": np.sqrt(self.variances).tolist(),
+            "samples": self.samples,
+            "relative_error": self.relative_error,
+            "held_out_rms": self.held_out_rms,
+        }
+
+
+def fit_spread(condition: Condition, active: FloatArray, count: FloatArray, level: FloatArray) -> SpreadModel:
+    """Fit the spread model to Monte-Carlo levels grouped by (active, count); non-negative least squares.
+
+    The held-out error is leave-one-point-out, relative to the measured sigma. Raises InputError with fewer than
+    four points or ten draws a point.
+    """
+    from scipy.optimize import nnls
+
+    pairs, inverse = np.unique(np.stack([active, count], axis=1), axis=0, return_inverse=True)
+    inverse = inverse.ravel()
+    sizes = np.bincount(inverse)
+    if len(pairs) < 4 or sizes.min() < 10:
+        raise InputError(
+            f"condition {condition.label}: {len(pairs)} Monte-Carlo points with {sizes.min() if len(sizes) else 0} good"
+            " draws are too few for a spread model (4 points of 10 draws needed)"
+        )
+    variance = np.array([np.var(level[inverse == i], ddof=1) for i in range(len(pairs))])
+    x = np.stack([np.ones(len(pairs)), pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1)
+    # the standard error of a sample variance is proportional to the variance: weigh by its inverse
+    weight = np.sqrt(sizes) / np.maximum(variance, 1e-3 * variance.max())
+
+    unit = float(variance.max()) or 1.0
+    scale = np.maximum(x.max(axis=0), 1.0)
+
+    def solve(keep: NDArray[np.bool_]) -> FloatArray:
+        w = weight[keep] * unit
+        found: FloatArray = nnls(x[keep] / scale * w[:, None], variance[keep] / unit * w)[0]
+        return found / scale * unit
+
+    everything = np.ones(len(pairs), dtype=bool)
+    errors = []
+    for i in range(len(pairs)):
+        keep = everything.copy()
+        keep[i] = False
+        predicted = np.sqrt(x[i] @ solve(keep))
+        errors.append(predicted / np.sqrt(variance[i]) - 1.0 if variance[i] > 0 else 0.0)
+    draws = int(sizes.min())
+    return SpreadModel(
+        condition,
+        solve(everything),
+        draws,
+        float(1.0 / np.sqrt(2.0 * (draws - 1))),
+        float(np.sqrt(np.mean(np.square(errors)))),
+    )

@@ -1,0 +1,134 @@
+"""How many rows may share one conversion: the group-size law, measured, against the allowed code errors.
+
+Noise in counts grows with the square root of the rows that share charge, so the group is a result of the
+margin. Each candidate is simulated (empty and full level), which gives the true spacing with all parasitics;
+noise and mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the
+layer really meets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from netlists.case import ColumnCase
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
+from characterization.patterns import build_pattern
+from characterization.procedures.adc_margin import thermal_noise
+from characterization.setup import Setup
+from interconnect.errors import InputError
+from ngspice_runner import Cache, EngineError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCandidate:
+    """One group size: spacing per count (V or A), sigmas in counts, expected code error of the layer.
+
+    sigma_noise, sigma_mismatch: at the layer's root-mean-square over the levels it uses; code_error: P(wrong
+    code) averaged over the layer's conversions; full_scale_error: of the worst level (all rows count).
+    """
+
+    rows: int
+    lsb: float
+    sigma_noise: float
+    sigma_mismatch: float
+    sigma_converter: float
+    code_error: float
+    full_scale_error: float
+    meets_target: bool
+
+
+@dataclass(frozen=True)
+class GroupChoice:
+    """All candidates and the chosen number of rows. `reason`: one sentence."""
+
+    candidates: tuple[GroupCandidate, ...]
+    rows: int
+    reason: str
+    outcome: Outcome
+
+
+def choose_group(
+    setup: Setup,
+    candidates: tuple[int, ...],
+    histogram: Callable[[int], FloatArray],
+    target: float,
+    *,
+    cache: Cache | None = None,
+    workers: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> GroupChoice:
+    """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
+
+    histogram(rows): how often each (active, count) occurs in the layer, shape (rows + 1, rows + 1), any scale.
+    If none meets the target the smallest candidate is taken and the reason says so. Raises EngineError when a
+    probe simulation fails.
+    """
+    condition = setup.conditions[0]
+    tasks = []
+    for rows in candidates:
+        for count in (0, rows):
+            seed = np.random.SeedSequence([setup.seed, 4, rows, count])
+            p = build_pattern("random0", rows, rows, count, setup.columns, seed)
+            case = ColumnCase(bits=p.bits, inputs=p.inputs, position=p.position, columns_total=setup.columns)
+            tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
+    outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
+    bad = [s for s in outcome.samples if s.verdict != "ok"]
+    if bad:
+        raise EngineError(f"the probe of a group of {bad[0].active} rows failed in ngspice: verdict {bad[0].verdict}")
+    rated = []
+    for i, rows in enumerate(candidates):
+        low, high = outcome.samples[2 * i].level, outcome.samples[2 * i + 1].level
+        rated.append(_rate(replace(setup, rows=rows), (high - low) / rows, histogram(rows), target))
+    good = [c for c in rated if c.meets_target]
+    if good:
+        chosen = max(good, key=lambda c: c.rows)
+        reason = (
+            f"{chosen.rows} rows is the largest group whose expected code error ({chosen.code_error:.1e}) stays below "
+            f"the target of {target:.0e} on this layer"
+        )
+    else:
+        chosen = min(rated, key=lambda c: c.code_error)
+        reason = (
+            f"no candidate reaches the target of {target:.0e}; {chosen.rows} rows has the smallest expected code error "
+            f"({chosen.code_error:.1e})"
+        )
+    return GroupChoice(tuple(rated), chosen.rows, reason, outcome)
+
+
+def _rate(setup: Setup, lsb: float, histogram: FloatArray, target: float) -> GroupCandidate:
+    """Closed-form sigma and code error of one group size with a simulated spacing."""
+    n = setup.rows
+    if not lsb > 0:
+        raise InputError(f"a group of {n} rows gives no rising level; check the cell and the timing")
+    condition = setup.conditions[0]
+    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
+    noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
+    mismatch = setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count)
+    converter = float(np.hypot(setup.converter.offset_sigma, setup.converter.noise_sigma))
+    sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
+    tail = 1.0 - ndtr(0.5 / sigma)
+    # the lowest and the highest code can only err to one side
+    error = tail * ((count > 0).astype(float) + (count < n).astype(float))
+    weight = histogram / histogram.sum()
+    return GroupCandidate(
+        rows=n,
+        lsb=float(lsb),
+        sigma_noise=float(np.sqrt(np.sum(weight * noise**2))),
+        sigma_mismatch=float(np.sqrt(np.sum(weight * mismatch**2))),
+        sigma_converter=converter,
+        code_error=float(np.sum(weight * error)),
+        full_scale_error=float(error[n].max()),
+        meets_target=bool(np.sum(weight * error) <= target),
+    )
+
+
+def as_rows(choice: GroupChoice) -> list[Mapping[str, object]]:
+    """Plain values for manifests."""
+    return [{name: getattr(c, name) for name in GroupCandidate.__slots__} for c in choice.candidates]

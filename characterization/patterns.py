@@ -1,0 +1,68 @@
+"""Which weights and inputs put a given count on a bit line: near and far rows, quiet and busy neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint8]
+
+NEAR = "near"
+FAR = "far"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """bits: shape (rows, 3), via bits of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
+    position: columns between the row drivers and the left neighbour."""
+
+    name: str
+    bits: Bits
+    inputs: Bits
+    position: int
+
+
+def pattern_names(number: int) -> tuple[str, ...]:
+    """The first two are extremes, the rest random: `near`, `far`, `random0`, `random1`..."""
+    return (NEAR, FAR, *(f"random{i}" for i in range(number - 2)))
+
+
+def build_pattern(name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence) -> Pattern:
+    """A pattern with `active` driven rows of which `count` carry a via to the signal line.
+
+    near: the counted rows are the last ones (next to the readout), the column is the first of its rows, both
+    neighbours store zeros. far: counted rows first, last column, neighbours full of ones. random: all drawn.
+    """
+    rng = np.random.default_rng(seed)
+    bits = rng.integers(0, 2, size=(rows, 3), dtype=np.uint8)
+    inputs = np.zeros(rows, dtype=np.uint8)
+    if name == NEAR:
+        driven = np.arange(rows)[::-1][:active]
+        bits[:, [0, 2]] = 0
+        position = 0
+    elif name == FAR:
+        driven = np.arange(rows)[:active]
+        bits[:, [0, 2]] = 1
+        position = columns - 3
+    else:
+        driven = rng.permutation(rows)[:active]
+        position = int(rng.integers(0, columns - 2))
+    inputs[driven] = 1
+    bits[driven, 1] = 0
+    bits[driven[:count], 1] = 1
+    return Pattern(name, bits, inputs, position)
+
+
+def level_grid(rows: int, max_levels: int) -> list[tuple[int, int]]:
+    """(active, count) pairs to simulate: every pair of a small group, else an even selection with all corners."""
+    actives = _spread(rows, max_levels)
+    return [(a, c) for a in actives for c in _spread(a, max_levels)]
+
+
+def _spread(top: int, number: int) -> list[int]:
+    """At most `number` integers from 0 to `top`, ends included."""
+    if top + 1 <= number:
+        return list(range(top + 1))
+    return sorted({round(v) for v in np.linspace(0, top, number)})

@@ -1,0 +1,162 @@
+"""`adc_margin`: levels, spreads, margins and code errors of one conversion; simulates nothing of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.dataset import Dataset
+from characterization.noise import charge_noise, current_noise
+from characterization.procedures.mismatch import Mismatch
+from characterization.procedures.registry import Findings, Procedure, register
+from characterization.procedures.transfer import Transfer
+from characterization.setup import Setup
+from characterization.table import AdcModel, Assumption, ReadoutTable
+from interconnect.errors import InputError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """Margin of one neighbouring pair of counts with all rows active, at one condition.
+
+    spacing: level(count + 1) - level(count), V or A. sigma: all spreads of the wider of the two levels, same unit.
+    in_sigma: half the spacing over sigma. code_error: probability that a conversion of `count` returns another code.
+    """
+
+    condition: str
+    count: int
+    spacing: float
+    sigma: float
+    in_sigma: float
+    code_error: float
+
+
+@dataclass(frozen=True)
+class AdcMargin:
+    """The readout table and what it means for the converter."""
+
+    table: ReadoutTable
+    margins: tuple[Margin, ...]
+
+    def worst(self, condition: str | None = None) -> Margin:
+        """The smallest margin in sigma (of one condition)."""
+        return min((m for m in self.margins if condition in (None, m.condition)), key=lambda m: m.in_sigma)
+
+
+def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
+    """Join the level and spread models and the closed-form noise into the readout table."""
+    transfer: Transfer = findings["transfer"]
+    mismatch: Mismatch = findings["mismatch"]
+    n = setup.rows
+    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
+    valid = count <= active
+    shape = (len(setup.conditions), n + 1, n + 1)
+    mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
+    for i, condition in enumerate(setup.conditions):
+        levels = transfer.models[i]
+        mean[i][valid] = levels(active[valid], count[valid])
+        static[i][valid] = mismatch.models[i](active[valid], count[valid])
+        pattern[i][valid] = levels.sigma
+        lsb = (mean[i, n, n] - mean[i, n, 0]) / n
+        if not lsb > 0:
+            raise InputError(f"condition {condition.label}: the level does not rise with the count; nothing to convert")
+        noise[i][valid] = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count)[valid]
+    nominal_lsb = float((mean[0, n, n] - mean[0, n, 0]) / n)
+    energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
+    table = ReadoutTable(
+        cell=setup.model.kind,
+        unit=setup.unit,
+        rows=n,
+        conditions=setup.conditions,
+        mean=mean,
+        sigma_static=static,
+        sigma_noise=noise,
+        sigma_pattern=pattern,
+        row_energy=energy,
+        read_time=setup.timing.read_at - setup.timing.input_start,
+        adc=AdcModel(
+            codes=n + 1,
+            offset_sigma=setup.converter.offset_sigma * nominal_lsb,
+            noise_sigma=setup.converter.noise_sigma * nominal_lsb,
+        ),
+        assumptions=assumptions(setup),
+    )
+    return AdcMargin(table, margins_of(table))
+
+
+def thermal_noise(
+    setup: Setup, lsb: float, vdd: float, kelvin: float, active: FloatArray, count: FloatArray
+) -> FloatArray:
+    """Thermal noise of a level, V or A, shape of `count`.
+
+    Charge: sqrt(k T / C_tot), with C_tot = V_dd C_signal / LSB taken from the simulated slope, so that it holds the
+    junction and gate capacitance of the reset switch too. Current: 4 k T G of the counted resistors.
+    """
+    if setup.unit == "V":
+        total = vdd * setup.model.switched / lsb
+        return np.full(count.shape, charge_noise(total, kelvin))
+    return current_noise(count / setup.varying, kelvin, setup.converter.integration_time)
+
+
+def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
+    """Margins of every neighbouring pair with all rows active, at every condition."""
+    out = []
+    n = table.rows
+    for i, condition in enumerate(table.conditions):
+        levels = table.mean[i, n]
+        sigma = table.total_sigma(condition)[n]
+        wrong = 1.0 - np.einsum("cc->c", table.code_probability(condition)[n])
+        for c in range(n):
+            spacing = float(levels[c + 1] - levels[c])
+            wide = float(max(sigma[c], sigma[c + 1]))
+            out.append(Margin(condition.label, c, spacing, wide, spacing / (2.0 * wide), float(wrong[c])))
+    return tuple(out)
+
+
+def assumptions(setup: Setup) -> tuple[Assumption, ...]:
+    """Inputs of the margin that nothing here has measured."""
+    c = setup.converter
+    out = [
+        Assumption(
+            "cell mismatch", f"{100 * setup.variation.cell_sigma:g} % per cell", "estimate", setup.variation.source
+        ),
+        Assumption(
+            "converter offset", f"{c.offset_sigma:g} LSB rms after trimming", "assumption", "configuration, readout"
+        ),
+        Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
+        Assumption(
+            "converter thresholds",
+            "calibrated gain and offset per condition, shifted by the known number of active rows",
+            "assumption",
+            "behavioral converter",
+        ),
+    ]
+    if setup.unit == "V":
+        out.append(
+            Assumption(
+                "readout input load",
+                f"{setup.periphery.sense_capacitance * 1e18:g} aF per bit line",
+                "assumption",
+                "configuration, periphery.sense_capacitance",
+            )
+        )
+    else:
+        out.append(
+            Assumption(
+                "current sense",
+                f"virtual ground behind {setup.periphery.sense_resistance:g} ohm, "
+                f"{c.integration_time * 1e9:g} ns integration",
+                "assumption",
+                "configuration, periphery and readout",
+            )
+        )
+    return tuple(out)
+
+
+register(
+    Procedure("adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse)
+)

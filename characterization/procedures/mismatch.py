@@ -1,0 +1,82 @@
+"""`mismatch`: spread of the levels from cell to cell and transistor to transistor, by Monte-Carlo simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from netlists.case import ColumnCase, Deviations
+from numpy.typing import NDArray
+
+from characterization.campaign import Task
+from characterization.dataset import Dataset
+from characterization.fit import SpreadModel, fit_spread
+from characterization.patterns import build_pattern
+from characterization.procedures.registry import Findings, Procedure, register
+from characterization.setup import Setup
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One spread model per condition."""
+
+    models: tuple[SpreadModel, ...]
+
+
+def points(rows: int) -> list[tuple[int, int]]:
+    """(active, count) pairs that separate the three sources of spread: devices, counted cells, idle cells."""
+    half = max(rows // 2, 1)
+    return sorted({(0, 0), (half, 0), (half, half), (rows, 0), (rows, half), (rows, rows)})
+
+
+def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
+    """One chip's local deviations: Gaussian cell factors, Pelgrom threshold shifts of reset switch and drivers."""
+    rng = np.random.default_rng(seed)
+    devices, p = setup.technology.devices, setup.periphery
+
+    def shifts(coefficient: float, width: float, number: int) -> FloatArray:
+        out: FloatArray = rng.standard_normal(number) * coefficient / np.sqrt(width * p.length)
+        return out
+
+    cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
+    # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
+    return Deviations(
+        cell=np.maximum(cell, 0.05),
+        reset=shifts(devices.avt_n, p.reset_width, 3),
+        driver_nmos=shifts(devices.avt_n, p.driver_nmos_width, setup.rows),
+        driver_pmos=shifts(devices.avt_p, p.driver_pmos_width, setup.rows),
+    )
+
+
+def plan(setup: Setup) -> list[Task]:
+    """`samples` draws of every point at every condition; a draw is the same chip at all points and conditions."""
+    tasks = []
+    chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(setup.samples)]
+    for condition in setup.conditions:
+        for active, count in points(setup.rows):
+            seed = np.random.SeedSequence([setup.seed, 3, active, count])
+            pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed)
+            for draw, deviations in enumerate(chips):
+                case = ColumnCase(
+                    bits=pattern.bits,
+                    inputs=pattern.inputs,
+                    position=pattern.position,
+                    columns_total=setup.columns,
+                    deviations=deviations,
+                )
+                tasks.append(Task("mismatch", condition, active, count, pattern.name, draw, case))
+    return tasks
+
+
+def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
+    """Fit the spread model per condition."""
+    models = []
+    for condition in setup.conditions:
+        good = data.select("mismatch", condition).good()
+        models.append(fit_spread(condition, good.column("active"), good.column("count"), good.column("level")))
+    return Mismatch(tuple(models))
+
+
+register(Procedure("mismatch", "spread of the levels by Monte-Carlo over cells and transistors", (), plan, analyse))

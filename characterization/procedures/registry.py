@@ -1,0 +1,64 @@
+"""The registry of procedures: a name, what it simulates, and what it concludes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from characterization.campaign import Task
+from characterization.dataset import Dataset
+from characterization.setup import Setup
+from interconnect.errors import InputError
+
+Findings = Mapping[str, Any]
+"""Conclusions so far: procedure name -> that procedure's own frozen value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """A characterization recipe.
+
+    requires: procedures whose findings it reads. plan: the simulations it needs (may be none).
+    analyse: (setup, its own samples, findings of the required ones) -> its finding.
+    """
+
+    name: str
+    description: str
+    requires: tuple[str, ...]
+    plan: Callable[[Setup], list[Task]]
+    analyse: Callable[[Setup, Dataset, Findings], Any]
+
+
+PROCEDURES: dict[str, Procedure] = {}
+
+
+def register(procedure: Procedure) -> Procedure:
+    """Make a procedure known by its name; a user's own file may call this too."""
+    PROCEDURES[procedure.name] = procedure
+    return procedure
+
+
+def get_procedure(name: str) -> Procedure:
+    """Look a procedure up. Raises InputError with a suggestion for an unknown name."""
+    if name not in PROCEDURES:
+        close = difflib.get_close_matches(name, PROCEDURES, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(PROCEDURES))}"
+        raise InputError(f"unknown procedure `{name}`", hint=hint)
+    return PROCEDURES[name]
+
+
+def with_requirements(names: tuple[str, ...]) -> tuple[Procedure, ...]:
+    """The named procedures and all they require, required ones first, each once."""
+    ordered: dict[str, Procedure] = {}
+
+    def visit(name: str) -> None:
+        procedure = get_procedure(name)
+        for required in procedure.requires:
+            visit(required)
+        ordered.setdefault(name, procedure)
+
+    for name in names:
+        visit(name)
+    return tuple(ordered.values())

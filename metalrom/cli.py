@@ -1,0 +1,193 @@
+"""The command line. Every command imports what it needs when it runs, so that `--help` stays quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metalrom.console import guarded
+
+app = typer.Typer(
+    name="metalrom",
+    help="Netlists, readout characterization, lookup tables and estimates of transistor-less 3D metal-ROM macros.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project configuration (YAML)")]
+OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
+
+
+def version_callback(value: bool) -> None:
+    """Print the version and stop."""
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"metalrom {version('metalrom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=version_callback, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+
+
+@app.command()
+@guarded
+def doctor(json: Json = False) -> None:
+    """Say what is installed, what is missing and how to get it."""
+    from metalrom.doctor import diagnose
+
+    report = diagnose()
+    emit(report.to_json(), json, report.render)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="assets, e.g. minilm")]) -> None:
+    """Download public models and cards (by name, version and SHA-256) into the user's cache."""
+    from metalrom.commands import fetch_assets
+
+    fetch_assets(names)
+
+
+@app.command()
+@guarded
+def schema() -> None:
+    """Print the JSON schema of the configuration."""
+    from metalrom.config import schema as config_schema
+
+    emit(config_schema(), True)
+
+
+@app.command()
+@guarded
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
+    cell: Annotated[str, typer.Option(help="cap_balanced or res_via")] = "cap_balanced",
+) -> None:
+    """Write a commented starter configuration."""
+    from metalrom.starter import write_starter
+
+    path = write_starter(folder, cell)
+    typer.echo(f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}")
+
+
+@app.command()
+@guarded
+def netlist(
+    config: ConfigPath,
+    level: Annotated[str, typer.Option(help="cell, column, array or macro")] = "column",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
+) -> None:
+    """Write the SPICE netlist of one cell, one column, one tile or the whole macro."""
+    from metalrom.commands import write_netlist
+
+    write_netlist(config, level, output)
+
+
+@app.command()
+@guarded
+def audit(
+    netlist: Annotated[Path, typer.Argument(metavar="NETLIST", help="a netlist written at level array or macro")],
+    config: ConfigPath,
+    json: Json = False,
+) -> None:
+    """Read a written netlist back; every weight bit must be there."""
+    from metalrom.commands import audit_netlist_file
+
+    if not audit_netlist_file(netlist, config, json):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def extract(
+    config: ConfigPath,
+    method: Annotated[str, typer.Option(help="auto, formula or fieldsolver")] = "auto",
+    json: Json = False,
+) -> None:
+    """Capacitances and resistances of the cell and its neighbours."""
+    from metalrom.commands import extract_cell
+
+    extract_cell(config, method, json)
+
+
+@app.command()
+@guarded
+def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = None, json: Json = False) -> None:
+    """The whole chain: extract, simulate, fit, tables, estimate, report."""
+    from metalrom.commands import run_chain
+
+    if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def characterize(
+    config: ConfigPath,
+    output: OutFolder,
+    procedures: Annotated[str | None, typer.Option(help="comma-separated names; default: as configured")] = None,
+    jobs: Jobs = None,
+    seed: Seed = None,
+) -> None:
+    """Only the simulations and fits."""
+    from metalrom.commands import characterize_only
+
+    characterize_only(config, output, procedures, jobs=jobs, seed=seed)
+
+
+@app.command()
+@guarded
+def estimate(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
+    workload: Annotated[
+        str | None, typer.Option(help="safetensors file of the model; default: the run's layer")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Area, density, energy, latency, accuracy and error budget from a finished run."""
+    from metalrom.commands import estimate_run
+
+    estimate_run(out, workload, json)
+
+
+@app.command()
+@guarded
+def export(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
+    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
+    check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
+) -> None:
+    """Write the lookup tables of a run in another format."""
+    from metalrom.commands import export_run
+
+    export_run(out, format, output, check)
+
+
+@app.command()
+@guarded
+def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")]) -> None:
+    """Write the self-contained HTML report of a run again."""
+    from metalrom.commands import report_run
+
+    typer.echo(report_run(out))
+
+
+def main() -> None:
+    """Entry point of the `metalrom` program."""
+    app(prog_name="metalrom")

@@ -1,0 +1,205 @@
+"""The user's configuration: YAML in, one frozen typed value out; unknown keys and wrong units are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from interconnect.yamlfile import read_yaml
+from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
+from metalrom.validation import input_error
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+
+
+class Section(BaseModel):
+    """A block of the configuration: frozen, every key known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TechnologySection(Section):
+    """Which metal stack and which transistors."""
+
+    stack: str = Field("generic28", description="built-in stack (`open45`, `generic28`) or path of a stack YAML")
+    devices: str = Field("open45", description="built-in device set or path of a device YAML")
+
+
+class PlaneSection(Section):
+    """One storing plane: the metal of its rows and the metal of its columns, the next one above."""
+
+    row: LayerName
+    column: LayerName
+
+
+class CellSection(Section):
+    """The cell at one crossing and the planes that are stacked."""
+
+    kind: Name = Field("cap_balanced", description="`cap_balanced` (charge, default) or `res_via` (current)")
+    row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
+    column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
+    row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
+    column_width: Length | None = Field(None, gt=0, description="drawn width of bit line, tab and shield")
+    tab_length: Length | None = Field(None, gt=0, description="cap_balanced: length of the tab along the bit line")
+    resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
+    planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
+
+
+class ArraySection(Section):
+    """Size of one macro tile and how its bit lines are cut into groups."""
+
+    rows: int = Field(384, ge=1, le=65536)
+    columns: int = Field(256, ge=3, le=65536, description="bit lines per plane")
+    group_rows: int | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
+    group_candidates: tuple[int, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
+    columns_per_adc: int = Field(8, ge=1, le=4096, description="bit lines that share one converter")
+
+    @field_validator("group_rows")
+    @classmethod
+    def _group(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 1 <= value <= 64:
+            raise ValueError("group_rows must be 1..64 (or auto)")
+        return value
+
+    @field_validator("group_candidates")
+    @classmethod
+    def _candidates(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(not 1 <= v <= 64 for v in value):
+            raise ValueError("group_candidates must hold numbers in 1..64")
+        return tuple(sorted(set(value)))
+
+
+class WeightsSection(Section):
+    """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
+
+    file: str | None = Field(None, description="safetensors, npy or npz path, or asset:NAME/FILE")
+    tensor: str | None = Field(None, description="name of the tensor in the file")
+    transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
+    shape: tuple[int, int] | None = Field(None, description="expected (inputs, outputs) after transposing")
+    random: tuple[int, int] | None = Field(None, description="instead of a file: shape of Gaussian random weights")
+    bits: Literal[4, 6, 8] = 8
+
+    @model_validator(mode="after")
+    def _one_source(self) -> WeightsSection:
+        if (self.file is None) == (self.random is None):
+            raise ValueError("give either `file` (with `tensor`) or `random`")
+        return self
+
+
+class InputsSection(Section):
+    """The activations with which the layer is judged."""
+
+    bits: int = Field(8, ge=2, le=8)
+    source: Literal["embeddings", "random"] = Field(
+        "random", description="embeddings: real first-layer inputs of a BERT checkpoint, for `text`"
+    )
+    text: tuple[str, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
+    vectors: int = Field(32, ge=1, le=4096, description="random only: number of vectors")
+
+
+class PeripherySection(Section):
+    """Transistors around the metal; lengths are drawn gate sizes."""
+
+    driver_stages: int = Field(1, ge=1, le=8, description="inverters in a row driver")
+    driver_nmos_width: Length = Field(1.0e-6, description="NMOS of the last driver stage")
+    driver_pmos_width: Length = Field(1.5e-6, description="PMOS of the last driver stage")
+    length: Length = Field(50e-9, description="channel length of every transistor")
+    reset_width: Length = Field(0.12e-6, description="NMOS that resets a bit line")
+    sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
+    sense_resistance: Resistance = Field(100.0, description="res_via: input resistance of the current sense")
+    read_voltage: Voltage = Field(0.2, description="res_via: row voltage")
+
+
+class TimingSection(Section):
+    """One read in time."""
+
+    reset_end: Time = Field(0.3e-9, description="end of the reset phase")
+    reset_edge: Time = Field(20e-12, description="fall time of the reset signal")
+    input_start: Time = Field(0.5e-9, description="start of the input edge")
+    input_edge: Time = Field(20e-12, description="rise time of the inputs")
+    read_after: Time = Field(0.5e-9, description="from the end of the input edge to the sample")
+
+
+class ReadoutSection(Section):
+    """The converter, as assumptions, and what is asked of it."""
+
+    offset_sigma: Fraction = Field(0.05, description="static offset of a converter after trimming, LSB")
+    noise_sigma: Fraction = Field(0.02, description="input noise of the converter, LSB")
+    integration_time: Time = Field(5e-9, description="res_via: integration time of the current sense")
+    code_error_target: float = Field(1e-4, gt=0, lt=1)
+
+
+class VariationSection(Section):
+    """Local mismatch, as assumptions."""
+
+    cell_sigma: Fraction = Field(0.025, description="relative sigma of one cell's capacitance or resistance")
+    source: str = Field(
+        "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
+        description="where cell_sigma comes from; printed in every output",
+    )
+
+
+class ConditionsSection(Section):
+    """Operating points; a star around the first of each list, or every combination."""
+
+    corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
+    vdd: tuple[Voltage, ...] = (1.0,)
+    temperature: tuple[Temperature, ...] = (27.0,)
+    factorial: bool = False
+
+    @field_validator("corners", "vdd", "temperature")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError("must hold at least one value and no value twice")
+        return value
+
+
+class CharacterizationSection(Section):
+    """How much is simulated."""
+
+    procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
+    patterns: int = Field(4, ge=2, le=64, description="row, column and neighbour patterns per level")
+    samples: int = Field(60, ge=10, le=100_000, description="Monte-Carlo samples per point")
+    max_levels: int = Field(9, ge=3, le=65, description="counts simulated per number of active rows")
+    seed: int = Field(1, ge=0)
+    timeout: Time = 120.0
+
+
+class Config(Section):
+    """The whole project."""
+
+    name: Name
+    technology: TechnologySection = TechnologySection()
+    cell: CellSection
+    array: ArraySection = ArraySection()
+    weights: WeightsSection
+    mapping: Literal["differential"] = "differential"
+    inputs: InputsSection = InputsSection()
+    periphery: PeripherySection = PeripherySection()
+    timing: TimingSection = TimingSection()
+    readout: ReadoutSection = ReadoutSection()
+    variation: VariationSection = VariationSection()
+    conditions: ConditionsSection = ConditionsSection()
+    characterization: CharacterizationSection = CharacterizationSection()
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a YAML configuration.
+
+    Raises InputError with file and key path for an unreadable file, bad YAML, an unknown key (with a
+    suggestion), a wrong unit or a value out of range.
+    """
+    data, _ = read_yaml(Path(path))
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        raise input_error(error, where=str(path), model=Config) from error
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the configuration."""
+    return Config.model_json_schema()

@@ -1,0 +1,167 @@
+"""How the command line talks: results on standard output, progress and errors on standard error, honest exit codes.
+
+Nothing heavy is imported here; rich comes in with the first line that is printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import functools
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from interconnect.errors import InputError
+from ngspice_runner.errors import EngineError, JobError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C."""
+
+RESUME = "run the same command again to go on: finished simulations are kept in the cache"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@functools.cache
+def results() -> Console:
+    """Console of results: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+@functools.cache
+def messages() -> Console:
+    """Console of progress and errors: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line of progress on standard error."""
+    messages().print(_one_line(message), markup=False)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error while the block runs; call the value with (done, total). Silent where no one watches."""
+    from rich.progress import Progress
+
+    with Progress(console=messages(), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], RenderableType] | None = None) -> None:
+    """Print a result: one JSON document if `as_json`, else `human` (text, a rich table, or what makes one).
+
+    data: anything that `plain` takes. Without `human` the JSON is printed either way.
+    """
+    if as_json or human is None:
+        sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    else:
+        shown = human() if callable(human) else human
+        results().print(shown, markup=not isinstance(shown, str))
+
+
+def plain(data: object) -> Any:
+    """`data` as JSON can hold it: dataclasses, pydantic models, arrays, paths, enums opened; NaN and infinity are null.
+
+    Raises TypeError for anything else: a result must not turn into its repr unnoticed.
+    """
+    if data is None or (isinstance(data, bool | str | int) and not isinstance(data, Enum)):
+        return data
+    if isinstance(data, float):
+        return float(data) if math.isfinite(data) else None
+    if isinstance(data, Enum):
+        return plain(data.value)
+    if isinstance(data, PurePath):
+        return str(data)
+    if isinstance(data, Mapping):
+        return {str(plain(key)): plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple | set | frozenset):
+        return [plain(item) for item in (sorted(data) if isinstance(data, set | frozenset) else data)]
+    if dataclasses.is_dataclass(data) and not isinstance(data, type):
+        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
+    for opener in ("model_dump", "tolist"):  # pydantic models; numpy arrays and scalars
+        if callable(open_ := getattr(data, opener, None)):
+            return plain(open_())
+    raise TypeError(f"{type(data).__name__} cannot be written as JSON")
+
+
+@contextlib.contextmanager
+def guard(*, resume: str = RESUME) -> Iterator[None]:
+    """Turn what goes wrong inside into one sentence on standard error and an exit code, never a traceback.
+
+    InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError with
+    3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 every error keeps its traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stop(f"interrupted; {resume}", INTERRUPTED)
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] in ("click", "typer"):  # their own ways to exit
+            raise
+        if os.environ.get("METALROM_DEBUG", "0") not in ("", "0"):
+            raise
+        if isinstance(error, BrokenPipeError):  # the reader has gone (`| head`): nothing to tell, no one to tell it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(128 + 13) from None
+        sentence, code = explain(error)
+        _stop(f"error: {sentence}", code)
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorator: run a command inside `guard()`. Goes under typer's own decorator."""
+
+    @functools.wraps(function)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        with guard():
+            return function(*args, **kwargs)
+        raise AssertionError("guard lets nothing through")
+
+    return inner
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """One sentence and the exit code for an error."""
+    if isinstance(error, InputError | JobError):
+        return str(error), BAD_INPUT
+    if isinstance(error, EngineError):
+        return str(error), ENGINE_FAILED
+    if isinstance(error, OSError):
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        return (f"{error.filename}: {reason}" if error.filename else reason), BAD_INPUT
+    if isinstance(error, MemoryError):
+        return "not enough memory; use a smaller array or fewer parallel jobs", ENGINE_FAILED
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(error, pydantic.ValidationError):
+        from metalrom.validation import input_error
+
+        return str(input_error(error)), BAD_INPUT
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"this is a fault of metalrom, please report it with METALROM_DEBUG=1 set ({told})", ENGINE_FAILED
+
+
+def _stop(sentence: str, code: int) -> None:
+    messages().print(_one_line(sentence), markup=False, style="red")
+    raise SystemExit(code) from None
+
+
+def _one_line(text: str) -> str:
+    """Text that a hostile name cannot use to forge lines or drive the terminal."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -1,0 +1,84 @@
+"""How good a macro's output is: CSNR with and without a fit, effective bits, expected code errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from netlists.condition import Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Csnr:
+    """Compute SNR of a layer, dB (infinite when the outputs agree exactly).
+
+    raw: no fit, Var(y_ideal) / mean((y - y_ideal)^2). fitted: one gain and one offset of the whole layer removed,
+    Var(y_ideal) / Var(y - gain * y_ideal - offset). ENOB = (CSNR - 1.76) / 6.02 bits for either.
+    """
+
+    raw: float
+    fitted: float
+    gain: float
+    offset: float
+
+    @property
+    def enob_raw(self) -> float:
+        """Effective bits without fit."""
+        return (self.raw - 1.76) / 6.02
+
+    @property
+    def enob_fitted(self) -> float:
+        """Effective bits after the gain and offset fit."""
+        return (self.fitted - 1.76) / 6.02
+
+
+def csnr(y_ideal: NDArray[Any], y: NDArray[Any]) -> Csnr:
+    """CSNR of outputs `y` against `y_ideal` (same shape, any), taken over all elements.
+
+    Gain and offset are the least-squares line y = gain * y_ideal + offset: an output that only lost gain reads low in
+    `raw`, high in `fitted`. Raises InputError if the shapes differ, a value is not finite, or y_ideal is constant.
+    """
+    ideal = np.asarray(y_ideal, dtype=np.float64).ravel()
+    real = np.asarray(y, dtype=np.float64).ravel()
+    if np.shape(y_ideal) != np.shape(y):
+        raise InputError(f"csnr: outputs have shape {np.shape(y)}, the ideal ones {np.shape(y_ideal)}")
+    if not (np.isfinite(ideal).all() and np.isfinite(real).all()):
+        raise InputError("csnr: an output is not finite")
+    signal = float(np.var(ideal)) if ideal.size else 0.0
+    if signal == 0.0:
+        raise InputError("csnr: the ideal output is constant, its signal power is zero")
+    gain = float(np.mean((ideal - ideal.mean()) * (real - real.mean()))) / signal
+    offset = float(real.mean() - gain * ideal.mean())
+    if np.array_equal(ideal, real):
+        return Csnr(raw=np.inf, fitted=np.inf, gain=1.0, offset=0.0)
+    noise = float(np.mean((real - ideal) ** 2))
+    residual = float(np.var(real - gain * ideal - offset))
+    return Csnr(raw=_decibel(signal, noise), fitted=_decibel(signal, residual), gain=gain, offset=offset)
+
+
+def mean_code_error(table: ReadoutTable, condition: Condition | str, histogram: NDArray[Any] | None = None) -> float:
+    """Expected fraction of conversions whose code is not the count.
+
+    histogram: how often each (active, count) occurs, shape (N + 1, N + 1), as from `Macro.count_histogram`; without it
+    all rows are driven and every count weighs the same. Raises InputError for a wrong shape or an empty histogram.
+    """
+    n = table.rows + 1
+    if histogram is None:
+        weight = np.zeros((n, n))
+        weight[-1] = 1.0
+    else:
+        weight = np.asarray(histogram, dtype=np.float64)
+    if weight.shape != (n, n) or not weight[table.valid].sum() > 0:
+        raise InputError(f"code errors: the histogram has shape {weight.shape}, expected {(n, n)} with some entries")
+    wrong = table.code_error(condition)
+    valid = table.valid
+    return float((wrong[valid] * weight[valid]).sum() / weight[valid].sum())
+
+
+def _decibel(signal: float, noise: float) -> float:
+    return float(10.0 * np.log10(signal / noise)) if noise > 0 else float("inf")

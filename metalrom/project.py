@@ -1,0 +1,231 @@
+"""A configuration brought to life: every stage of the chain as a typed value, computed when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.config import Config, load_config
+
+if TYPE_CHECKING:
+    from characterization.setup import Setup
+    from interconnect.extraction import Extraction
+    from interconnect.geometry import CellGeometry
+    from interconnect.stack import Stack
+    from netlists.cells.base import Cell, CellModel, Plane
+    from netlists.condition import Condition
+    from netlists.mapping import ViaProgram
+    from netlists.periphery import Periphery, Timing
+    from netlists.technology import Technology
+    from netlists.weights import QuantizedWeights
+
+ASSET = "asset:"
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Integer inputs of the layer, shape (vectors, rows), and where they come from in words."""
+
+    values: NDArray[np.int64]
+    source: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A configuration and everything that follows from it. `path`: the configuration file."""
+
+    config: Config
+    path: Path
+
+    @property
+    def folder(self) -> Path:
+        """Folder against which relative paths of the configuration are read."""
+        return self.path.parent
+
+    @cached_property
+    def technology(self) -> Technology:
+        """Metal stack and transistors."""
+        from netlists.technology import load_technology
+
+        section = self.config.technology
+        return load_technology(self._named(section.stack), self._named(section.devices))
+
+    @property
+    def stack(self) -> Stack:
+        """The metal stack."""
+        return self.technology.stack
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The cell's parameters."""
+        from netlists.cells import make_cell
+
+        section = self.config.cell
+        given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
+        return make_cell(section.kind, given)
+
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """Storing planes, lowest first. Raises InputError when two planes share a metal."""
+        from netlists.cells.base import Plane
+
+        planes = tuple(Plane(p.row, p.column) for p in self.config.cell.planes)
+        used = [name for p in planes for name in (p.row, p.column)]
+        for name in used:
+            if used.count(name) > 1:
+                raise InputError(
+                    f"metal {name} is used by two planes",
+                    where=f"{self.path}: cell.planes",
+                    hint="give each plane its own pair",
+                )
+        return planes
+
+    def geometry(self, plane: int = 0, program: tuple[int, ...] = (1, 0)) -> CellGeometry:
+        """The cell's boxes on one plane for these via bits (one per column)."""
+        return self.cell.geometry(self.stack, self.planes[plane], program)
+
+    def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
+        """Capacitances and resistances, cached by geometry in the user's cache folder."""
+        from interconnect.extraction import extract
+        from metalrom.files import cache_folder
+
+        return extract(geometry, self.stack, method=method, cache_dir=cache_folder("extraction"))
+
+    @cached_property
+    def models(self) -> tuple[CellModel, ...]:
+        """Electrical model of the cell on every plane."""
+        return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+
+    @cached_property
+    def worst_plane(self) -> int:
+        """Index of the plane with the smallest signal (charge) or the largest wire resistance (current)."""
+        if self.models[0].mode == "charge":
+            return int(np.argmin([m.switched / m.bl_total for m in self.models]))
+        return int(np.argmax([m.value("R_bl") + m.value("R_row") for m in self.models]))
+
+    @cached_property
+    def periphery(self) -> Periphery:
+        """Transistor sizes around the array."""
+        from netlists.periphery import Periphery
+
+        return Periphery(kind="transistor", **self.config.periphery.model_dump())
+
+    @cached_property
+    def timing(self) -> Timing:
+        """When things happen in a read."""
+        from netlists.periphery import Timing
+
+        return Timing(**self.config.timing.model_dump())
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Operating points, the nominal one (first of each list) first."""
+        from itertools import product
+
+        from netlists.condition import Condition
+
+        c = self.config.conditions
+        known = self.technology.devices.corners
+        for corner in c.corners:
+            if corner not in known:
+                raise InputError(
+                    f"the devices have no corner {corner}",
+                    where=f"{self.path}: conditions.corners",
+                    hint=f"known: {', '.join(known)}",
+                )
+        if c.factorial:
+            return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))
+        star = [Condition(corner, c.vdd[0], c.temperature[0]) for corner in c.corners]
+        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in c.vdd[1:]]
+        star += [Condition(c.corners[0], c.vdd[0], temperature) for temperature in c.temperature[1:]]
+        return tuple(star)
+
+    @cached_property
+    def weights(self) -> QuantizedWeights:
+        """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
+        from netlists.weights import load_weights, quantize
+
+        section = self.config.weights
+        if section.random is not None:
+            rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
+            return quantize(rng.standard_normal(section.random), section.bits)
+        if section.file is None:
+            raise InputError("no weight file given", where=f"{self.path}: weights.file")
+        tensor = load_weights(
+            self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
+        )
+        return quantize(tensor, section.bits)
+
+    @cached_property
+    def program(self) -> ViaProgram:
+        """Via bits of the whole layer."""
+        from netlists.mapping import via_program
+
+        return via_program(self.weights.values, self.config.weights.bits)
+
+    @cached_property
+    def activations(self) -> Activations:
+        """Integer inputs with which the layer is judged."""
+        from metalrom.activations import embedding_activations, quantize_activations, random_activations
+
+        section = self.config.inputs
+        width = self.weights.values.shape[0]
+        if section.source == "random":
+            x = random_activations(section.vectors, width, self.config.characterization.seed)
+            source = f"{section.vectors} Gaussian random vectors"
+        else:
+            checkpoint = self.resolve(self.config.weights.file or "")
+            x = embedding_activations(checkpoint, checkpoint.parent / "vocab.txt", section.text)
+            source = f"embeddings of {len(section.text)} sentences ({len(x)} tokens) from {checkpoint.name}"
+            if x.shape[1] != width:
+                raise InputError(
+                    f"the checkpoint's embeddings have width {x.shape[1]}, the layer takes {width}",
+                    where=f"{self.path}: inputs.source",
+                )
+        return Activations(quantize_activations(x, section.bits)[0], source)
+
+    def setup(self, rows: int) -> Setup:
+        """What characterization needs, for groups of `rows` rows."""
+        from characterization.setup import Converter, Setup, Variation
+
+        c = self.config
+        return Setup(
+            technology=self.technology,
+            model=self.models[self.worst_plane],
+            periphery=self.periphery,
+            timing=self.timing,
+            rows=rows,
+            columns=c.array.columns,
+            conditions=self.conditions,
+            variation=Variation(c.variation.cell_sigma, c.variation.source),
+            converter=Converter(c.readout.offset_sigma, c.readout.noise_sigma, c.readout.integration_time),
+            patterns=c.characterization.patterns,
+            samples=c.characterization.samples,
+            max_levels=c.characterization.max_levels,
+            seed=c.characterization.seed,
+            timeout=c.characterization.timeout,
+        )
+
+    def resolve(self, name: str) -> Path:
+        """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""
+        if name.startswith(ASSET):
+            from metalrom.assets import asset_path
+
+            asset, _, file = name.removeprefix(ASSET).partition("/")
+            return asset_path(asset, file)
+        return self.folder / name
+
+    def _named(self, name: str) -> str | Path:
+        """The name of something built in as it is, a YAML file relative to the configuration's folder."""
+        return self.folder / name if name.endswith((".yaml", ".yml")) else name
+
+
+def load(path: str | Path) -> Project:
+    """Read a configuration file; nothing is computed yet. Raises InputError."""
+    return Project(load_config(path), Path(path))

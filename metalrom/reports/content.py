@@ -1,0 +1,210 @@
+"""What a report shows, as typed values: the flow fills them, the report draws them and computes nothing new.
+
+A number that is not known is `None` (or NaN) and is shown as "not available"; it is never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.table import Assumption, ReadoutTable
+from interconnect.errors import InputError
+from interconnect.geometry import CellGeometry
+
+BitArray = NDArray[np.integer] | NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the macro with its range.
+
+    mid: the value, in `unit` (SI base units such as J, s, V are printed with a prefix; any other unit as it is).
+    low, high: the range that the error budget gives. status: published, measured, estimate, user or assumption.
+    """
+
+    name: str
+    mid: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    status: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MacroTable:
+    """Components of one quantity (area, energy per conversion, latency): parts in one unit, and their total."""
+
+    title: str
+    rows: tuple[Figure, ...]
+    total: Figure | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CsnrRow:
+    """Compute signal-to-noise ratio of the macro's products, dB; `fit` says whether gain and offset were removed."""
+
+    case: str
+    fit: str
+    csnr_db: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The macro figures of the first screen. Densities in Mb/mm2 (stored bits), energy in J per MAC."""
+
+    density_raw: Figure
+    density_macro: Figure
+    energy_per_mac: Figure
+    csnr: CsnrRow
+    csnr_unfitted: CsnrRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A public number drawn as a comparison line (never a claim of equality)."""
+
+    label: str
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CliffPoint:
+    """Accuracy of a real network at one code-error probability."""
+
+    sigma_counts: float
+    code_error: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseCliff:
+    """How a real network's accuracy falls with the code-error probability; `metric` names the accuracy."""
+
+    title: str
+    metric: str
+    points: tuple[CliffPoint, ...]
+    status: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """What a group of `group_rows` rows per conversion would give: sigmas in counts (LSB) and P(code error)."""
+
+    group_rows: int
+    sigma_noise_counts: float | None
+    sigma_mismatch_counts: float | None
+    code_error: float | None
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FitRow:
+    """Quality of one fitted model on samples that it never saw; errors in `unit`."""
+
+    quantity: str
+    form: str
+    samples: int
+    held_out_rms: float | None
+    held_out_max: float | None
+    unit: str
+    coverage: float | None = None
+    """Share of held-out samples inside the model's 95 % interval (0..1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """Simulations of one kind that ended with one verdict (`ok` or the name of the failure)."""
+
+    what: str
+    verdict: str
+    count: int
+    detail: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the verdict is anything but `ok`."""
+        return self.verdict != "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulations:
+    """How many simulations were run, taken from the cache, and failed; one row per kind and verdict."""
+
+    run: int
+    cached: int
+    failed: int
+    verdicts: tuple[VerdictRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """One source of error of one result: fit, Monte-Carlo, extraction or technology assumption; `value` in `unit`."""
+
+    quantity: str
+    source: str
+    value: float | None
+    unit: str
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ReportContent:
+    """Everything that one report shows.
+
+    what: headline facts (label, value in words). condition: label of the nominal condition. target_error: the
+    code-error probability that the group size was chosen for. geometry, geometry_zero: the cell that stores a 1 and
+    the one that stores a 0 (the same boxes up to the via). tile_bits: real weight bits, shape (planes, rows, columns),
+    values 0/1, plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
+    (metals, weight bit), lowest first. group_choice: rows by group size; group_reason: why the marked one was taken.
+    Raises InputError when parts contradict each other.
+    """
+
+    title: str
+    subtitle: str
+    what: tuple[tuple[str, str], ...]
+    table: ReadoutTable
+    condition: str
+    target_error: float
+    geometry: CellGeometry
+    geometry_zero: CellGeometry
+    tile_bits: BitArray
+    tile_source: str
+    planes: tuple[str, ...]
+    headline: Headline
+    group_choice: tuple[GroupRow, ...]
+    group_reason: str
+    simulations: Simulations
+    warnings: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    macro: tuple[MacroTable, ...] = ()
+    csnr: tuple[CsnrRow, ...] = ()
+    fits: tuple[FitRow, ...] = ()
+    error_budget: tuple[BudgetRow, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    establishes: tuple[str, ...] = ()
+    not_established: tuple[str, ...] = ()
+    density_reference: Reference | None = None
+    noise_cliff: NoiseCliff | None = None
+
+    def __post_init__(self) -> None:
+        self.table.index(self.condition)
+        bits = np.asarray(self.tile_bits)
+        if bits.ndim != 3 or 0 in bits.shape:
+            raise InputError(f"report: tile_bits has shape {bits.shape}, expected (planes, rows, columns)")
+        if not np.isin(bits, (0, 1)).all():
+            raise InputError("report: tile_bits holds values other than 0 and 1")
+        if len(self.planes) != bits.shape[0]:
+            raise InputError(f"report: {len(self.planes)} plane descriptions for {bits.shape[0]} planes of tile_bits")
+        if not 0 < self.target_error < 1:
+            raise InputError(f"report: target_error is {self.target_error:g}, expected a probability between 0 and 1")
+        if sum(row.chosen for row in self.group_choice) > 1:
+            raise InputError("report: more than one group size is marked as chosen")

@@ -1,0 +1,181 @@
+"""The report: one self-contained HTML file (inline SVG and CSS, no script, no network), equal bytes for equal content."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from interconnect.errors import InputError
+from metalrom.reports import geometry_views, metrics, plots, schematic, stack_view, words
+from metalrom.reports.content import CsnrRow, Figure, ReportContent
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATE = "report.html.j2"
+STATUSES = ("published", "measured", "estimate", "user", "assumption")
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRow:
+    """One characterized condition in the table of levels: numbers in words, `ok` whether it meets the target."""
+
+    label: str
+    lsb: str
+    sigma_counts: str
+    margin: str
+    code_error: str
+    at: str
+    unknown: int
+    ok: bool
+
+
+def figures(content: ReportContent) -> dict[str, str]:
+    """Every picture of the report as SVG text, by file stem (also usable as stand-alone files)."""
+    table, one, zero = content.table, content.geometry, content.geometry_zero
+    out = {
+        "stack": stack_view.stack_picture(one, zero, content.tile_bits, content.planes),
+        "cut_row": geometry_views.cross_section(one, "x"),
+        "cut_column_one": geometry_views.cross_section(one, "y"),
+        "cut_column_zero": geometry_views.cross_section(zero, "y", bit=0),
+        "top_one": geometry_views.top_view(one),
+        "top_zero": geometry_views.top_view(zero, bit=0),
+        "schematic": schematic.read_schematic(table.unit, table.rows),
+        "density": schematic.density_bar(content.headline, content.density_reference),
+        "levels": plots.level_plot(table, content.condition),
+        "weakest": plots.eye_plot(table),
+        "margins": plots.margin_plot(table, content.condition, content.target_error),
+        "errors": plots.code_error_plot(table, content.condition, content.target_error, content.noise_cliff),
+        "groups": plots.group_size_plot(content.group_choice, content.target_error),
+    }
+    for k, part in enumerate(content.macro):
+        out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
+    return out
+
+
+def write_figures(content: ReportContent, folder: Path) -> list[Path]:
+    """Write every picture as `<stem>.svg` into `folder`; returns the paths. Raises InputError if it cannot write."""
+    written = []
+    for stem, text in figures(content).items():
+        path = Path(folder) / f"{stem}.svg"
+        _replace(path, '<?xml version="1.0" encoding="UTF-8"?>\n' + text)
+        written.append(path)
+    return written
+
+
+def write_report(content: ReportContent, path: Path) -> Path:
+    """Write the report to `path` (temporary file, then rename) and return it. Raises InputError if it cannot write."""
+    path = Path(path)
+    _replace(path, render_report(content))
+    return path
+
+
+def render_report(content: ReportContent) -> str:
+    """The whole page as text."""
+    from markupsafe import Markup
+
+    table = content.table
+    needed = metrics.sigma_needed(content.target_error)
+    return _environment().get_template(TEMPLATE).render(
+        c=content,
+        # the pictures are written by this package and escape every name themselves
+        svg={stem: Markup(text) for stem, text in figures(content).items()},  # noqa: S704
+        rows=table.rows,
+        quantity="voltage" if table.unit == "V" else "current",
+        needed=needed,
+        nominal=metrics.worst(table, content.condition),
+        worst=metrics.worst(table),
+        lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
+        read_time=words.amount(table.read_time, "s"),
+        conditions=[_condition(content, c.label, needed) for c in table.conditions],
+        drawn=plots.shown_conditions(table, content.condition)[: plots.LEVEL_PANELS],
+        statuses=_statuses(content),
+        known_statuses=STATUSES,
+        references=[r for r in (content.density_reference,) if r is not None],
+    )  # fmt: skip
+
+
+def _condition(content: ReportContent, label: str, needed: float) -> ConditionRow:
+    table = content.table
+    found = metrics.worst(table, label)
+    lsb = abs(table.lsb(label))
+    sigma = table.total_sigma(label)[table.valid] / lsb if lsb else np.array([np.nan])
+    largest = float(np.nanmax(sigma)) if not np.isnan(sigma).all() else None
+    unknown = metrics.unknown_spreads(table, label)
+    return ConditionRow(
+        label=label,
+        lsb=words.amount(lsb, table.unit),
+        sigma_counts=_counts(largest),
+        margin=words.amount(found.margin if found else None),
+        code_error=words.probability(found.code_error if found else None),
+        at=f"count {found.count} of {found.active} active" if found else words.MISSING,
+        unknown=unknown,
+        ok=found is not None and unknown == 0 and found.code_error <= content.target_error,
+    )
+
+
+def _statuses(content: ReportContent) -> list[tuple[str, int]]:
+    """Statuses of the assumptions with how many carry each, in a fixed order, unknown ones last."""
+    found = [a.status for a in content.assumptions]
+    order = [*STATUSES, *sorted(set(found) - set(STATUSES))]
+    return [(status, found.count(status)) for status in order if status in found]
+
+
+def _csnr(row: CsnrRow) -> str:
+    return words.amount(row.csnr_db, "dB")
+
+
+def _figure(figure: Figure) -> str:
+    return words.amount(figure.mid, figure.unit)
+
+
+def _counts(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None and words.known(value) else words.amount(value)
+
+
+def _slug(text: str) -> str:
+    """A text as part of a CSS class name: lower-case letters only."""
+    return re.sub(r"[^a-z]", "", text.lower()) or "none"
+
+
+def _environment() -> Environment:
+    from importlib.resources import files
+
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(
+        loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    filters: dict[str, Any] = {
+        "amount": words.amount, "probability": words.probability, "span": words.span, "figure": _figure,
+        "csnr": _csnr, "counts": _counts, "slug": _slug, "known": words.known,
+    }  # fmt: skip
+    environment.filters.update(filters)
+    return environment
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write `text` beside `path` and rename it into place, so that no half-written file can be seen."""
+    data = text.encode("utf-8", errors="replace")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None

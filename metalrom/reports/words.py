@@ -1,0 +1,68 @@
+"""Numbers in words: SI prefixes, probabilities and ranges; an unknown number is called so."""
+
+from __future__ import annotations
+
+import math
+
+from metalrom.reports.content import Figure
+
+MISSING = "not available"
+_PREFIXED = frozenset({"V", "A", "J", "s", "F", "ohm", "W", "Hz", "m", "S", "bit/s", "op/s", "op/J"})
+_PREFIXES = "afpnµm kMGTPE"  # 1e-18 .. 1e18, a blank for unity
+_AREAS = {"m2": 1.0, "mm2": 1e-6, "um2": 1e-12}
+_PRETTY = {"ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "m2": "m²", "um": "µm", "degC": "°C"}
+
+
+def known(value: float | None) -> bool:
+    """Whether a value is a finite number."""
+    return value is not None and math.isfinite(value)
+
+
+def prefix(value: float, unit: str) -> tuple[float, str]:
+    """Scale and printed unit that suit a value: 2.5e-3 V gives (1e-3, "mV"), 2e-11 m2 (1e-12, "µm²"); other units stay."""
+    shown = _PRETTY.get(unit, unit)
+    if unit in _AREAS and value and math.isfinite(value):
+        best = "mm2" if abs(value) * _AREAS[unit] >= 1e-9 else "um2"
+        return _AREAS[best] / _AREAS[unit], _PRETTY[best]
+    if unit not in _PREFIXED or value == 0 or not math.isfinite(value):
+        return 1.0, shown
+    step = min(max(math.floor(math.log10(abs(value)) / 3 + 1e-9), -6), 6)
+    return 10.0 ** (3 * step), (_PREFIXES[step + 6].strip() + shown)
+
+
+def _digits(value: float, places: int) -> str:
+    text = f"{value:.{places}g}"
+    if "e" in text and 1 <= abs(value) < 1e7:
+        text = f"{value:.0f}"
+    return text
+
+
+def amount(value: float | None, unit: str = "", *, places: int = 3) -> str:
+    """Value with unit and SI prefix, e.g. `2.53 mV`; None, NaN and infinities are named."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "unbounded" if value > 0 else "unbounded below"
+    scale, shown = prefix(value, unit)
+    return f"{_digits(value / scale, places)}\u00a0{shown}".rstrip("\u00a0")
+
+
+def span(figure: Figure) -> str:
+    """Range of a figure in the unit of its middle value, e.g. `0.8 to 1.4 fJ`; empty when it has none."""
+    if not (known(figure.low) and known(figure.high)):
+        return ""
+    assert figure.low is not None and figure.high is not None
+    scale, shown = prefix(figure.mid if figure.mid is not None and known(figure.mid) else figure.high, figure.unit)
+    return f"{_digits(figure.low / scale, 3)} to {_digits(figure.high / scale, 3)} {shown}".strip()
+
+
+def probability(value: float | None) -> str:
+    """A probability: `3.2e-6`; below 1e-18 only the bound is worth saying."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if 0 <= value < 1e-18:
+        return "< 1e-18"
+    if value >= 0.01:
+        return f"{value:.2g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"

@@ -1,0 +1,83 @@
+"""CSNR, effective bits and expected code errors against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from interconnect.errors import InputError
+from metalrom.macro import Macro, csnr, mean_code_error, synthetic_table
+
+
+def test_csnr_of_known_noise():
+    """Unit-variance signal plus noise of sigma 0.1: 20 dB; (20 - 1.76) / 6.02 = 3.03 bits."""
+    rng = np.random.default_rng(0)
+    ideal = rng.standard_normal(200_000)
+    result = csnr(ideal, ideal + 0.1 * rng.standard_normal(ideal.size))
+    assert result.raw == pytest.approx(20.0, abs=0.05)
+    assert result.fitted == pytest.approx(20.0, abs=0.05)
+    assert result.enob_raw == pytest.approx((20.0 - 1.76) / 6.02, abs=0.01)
+
+
+def test_published_pair_of_csnr_and_bits():
+    """22.6 dB is 3.46 bits (published for 3D-Domino)."""
+    ideal = np.array([1.0, -1.0] * 2)
+    error = 10 ** (-22.6 / 20) * np.array([1.0, 1.0, -1.0, -1.0])
+    assert csnr(ideal, ideal + error).enob_raw == pytest.approx(3.46, abs=0.005)
+
+
+def test_gain_and_offset_are_removed_only_by_the_fit():
+    rng = np.random.default_rng(1)
+    ideal = rng.standard_normal((300, 40))
+    result = csnr(ideal, 0.9 * ideal + 0.2)
+    assert result.gain == pytest.approx(0.9)
+    assert result.offset == pytest.approx(0.2)
+    assert result.fitted > 250
+    variance = ideal.var()
+    expected = 10 * math.log10(variance / np.mean((0.2 - 0.1 * ideal) ** 2))
+    assert result.raw == pytest.approx(expected)
+
+
+def test_exact_output_has_infinite_csnr():
+    y = np.arange(12).reshape(3, 4)
+    assert csnr(y, y).raw == math.inf
+
+
+def test_output_error_follows_from_code_errors():
+    """Rare errors of one count: error power = sum over planes of 4^(p+q) x conversions x error probability."""
+    sigma = 0.15
+    rng = np.random.default_rng(2)
+    table = synthetic_table(64, sigma_noise=sigma)
+    x, w = rng.integers(-128, 128, (400, 256)), rng.integers(-127, 128, (256, 256))
+    macro = Macro(table, table.conditions[0])
+    ideal = x @ w
+    result = csnr(ideal, macro.matmul(x, w))
+    rate = mean_code_error(table, table.conditions[0], macro.count_histogram(x, w))
+    places = sum(4.0 ** (p + q) for p in range(8) for q in range(7))
+    power = places * 4 * 2 * rate  # 4 groups, 2 signs, one count each
+    assert result.raw == pytest.approx(10 * math.log10(ideal.var() / power), abs=0.3)
+    assert abs(result.raw - result.fitted) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("ideal", "real", "message"),
+    [
+        (np.ones(4), np.ones(4), "constant"),
+        (np.arange(4), np.arange(5), "shape"),
+        (np.arange(2.0), np.array([0.0, np.nan]), "not finite"),
+    ],
+)
+def test_csnr_refuses(ideal, real, message):
+    with pytest.raises(InputError, match=message):
+        csnr(ideal, real)
+
+
+def test_mean_code_error_without_histogram():
+    """All rows driven, counts 0..8 equally likely: (7 x 2Q + 2 x Q) / 9."""
+    table = synthetic_table(8, sigma_noise=0.2)
+    q = 0.5 * math.erfc(2.5 / math.sqrt(2))
+    assert mean_code_error(table, table.conditions[0]) == pytest.approx(16 * q / 9, rel=1e-6)
+    with pytest.raises(InputError, match="histogram"):
+        mean_code_error(table, table.conditions[0], np.zeros((9, 9)))
