@@ -14,10 +14,10 @@ from netlists.cells.base import GROUND_NODE, CellModel
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery, Timing
-from netlists.transistors import transistor_values
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
+from netlists.transistors import transistor_values
 
 __all__ = ["ColumnCase", "Deck", "Deviations", "Periphery", "Timing", "column_deck"]
 
