@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import platform
 from collections.abc import Callable
@@ -26,7 +27,6 @@ from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
 from metalrom.project import Project
-from netlists.mapping import MacroShape, tile
 from ngspice_runner import Cache, EngineError
 
 Announce = Callable[[str], None]
@@ -200,20 +200,9 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
 
 def write_outputs(project: Project, done: Characterized, found: facts.RunResults, out: Path) -> None:
     """Fill the output folder; every file appears whole or not at all."""
-    import json
-
-    from metalrom.exports import FORMATS
     from metalrom.reports.assemble import write_run_report
 
-    atomic_write_text(out / "samples.csv", done.data.to_csv())
-    models = {
-        "levels": [m.to_json() for m in done.transfer.models],
-        "spreads": [m.to_json() for m in done.mismatch.models],
-        "unit": done.table.unit,
-    }
-    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
-    for name in FORMATS:
-        FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    write_tables(done, out)
     facts.write_results(found, out)
     _write_netlists(done, ensure_output_folder(out / "netlists"))
     manifest = {
@@ -240,6 +229,21 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
     write_run_report(out)
 
 
+def write_tables(done: Characterized, out: Path) -> None:
+    """samples.csv, models.json and lut/: the same bytes for the same decks, whether simulated or found in the cache."""
+    from metalrom.exports import FORMATS
+
+    atomic_write_text(out / "samples.csv", done.data.to_csv())
+    models = {
+        "levels": [m.to_json() for m in done.transfer.models],
+        "spreads": [m.to_json() for m in done.mismatch.models],
+        "unit": done.table.unit,
+    }
+    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
+    for name in FORMATS:
+        FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+
+
 def vars_of(value: facts.VerdictFact) -> dict[str, object]:
     """Plain fields of a small fact."""
     return {"procedure": value.procedure, "verdict": value.verdict, "count": value.count}
@@ -258,9 +262,8 @@ def _refuse_dead_conditions(data: Dataset, setup: Setup) -> None:
 
 def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:
     c, program = project.config, project.program
-    shape = MacroShape(rows=c.array.rows, columns=c.array.columns, planes=len(project.planes))
-    manifest = tile(program, shape)
-    sample = np.zeros((shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
+    manifest = project.manifest
+    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
     for place in manifest.placements(0):
         corner = program.bits[
             place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
@@ -374,13 +377,12 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
 
 
 def _provenance(project: Project, done: Characterized) -> dict[str, str]:
-    text = project.path.read_bytes()
     decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
     return {
         "metalrom": version("metalrom"),
         "engine": next((o.engine for o in done.outcomes if o.engine), ""),
         "extraction": done.setup.model.method,
-        "configuration": f"sha256 {hashlib.sha256(text).hexdigest()}",
+        "configuration": f"sha256 {project.sha256}",
         "stack": f"{project.stack.name}, sha256 {project.stack.sha256}",
         "devices": f"{project.technology.devices.name}, sha256 {project.technology.devices.sha256}",
         "cell model": f"sha256 {done.setup.model.sha256}",
