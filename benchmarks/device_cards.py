@@ -2,7 +2,7 @@
 
     python benchmarks/device_cards.py [--devices open45] [--freepdk45 FOLDER] [--temperature 27]
 
-FOLDER holds freepdk45_nom.spi, freepdk45_ff.spi and freepdk45_ss.spi; the VTG cards in them are then read by the same bench.
+FOLDER holds freepdk45_nom.spi, freepdk45_ff.spi and freepdk45_ss.spi; the same bench then reads the VTG cards in them.
 """
 
 from __future__ import annotations
