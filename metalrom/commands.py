@@ -14,9 +14,10 @@ from metalrom.console import emit, messages, say
 from metalrom.project import Project, load
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from metalrom.results import RunResults
     from ngspice_runner import Progress
-    from rich.table import Table
 
 
 def fetch_assets(names: list[str]) -> None:
@@ -25,8 +26,7 @@ def fetch_assets(names: list[str]) -> None:
 
     for name in names:
         asset = fetch(name, progress=say)
-        for licence in asset.spec.licences:
-            say(f"licence: {licence.name} ({licence.covers})")
+        say(f"licence: {asset.spec.licence.name}, see {asset.spec.licence.source}")
         print(asset.folder)
 
 
@@ -140,7 +140,13 @@ def _bar() -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    columns = (
+        TextColumn("simulating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
     with Bar(*columns, console=messages(), transient=True) as bar:
         task = bar.add_task("simulating", total=None, note="")
 
@@ -219,7 +225,9 @@ def _db(value: float | None) -> str:
     return "infinite" if value is None else f"{value:.1f}"
 
 
-def characterize_only(config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None) -> None:
+def characterize_only(
+    config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
+) -> None:
     """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
     from metalrom.files import ensure_output_folder
     from metalrom.flow import characterize, write_tables

@@ -31,7 +31,7 @@ from ngspice_runner import Cache, EngineError
 
 Announce = Callable[[str], None]
 
-SAMPLE_ROWS, SAMPLE_COLUMNS = 4, 6
+SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
 
 
@@ -106,9 +106,7 @@ def characterize(
     for procedure in procedures:
         findings[procedure.name] = procedure.analyse(setup, data, findings)
     margin, transfer, mismatch = (findings.get(name) for name in ("adc_margin", "transfer", "mismatch"))
-    if not (
-        isinstance(margin, AdcMargin) and isinstance(transfer, Transfer) and isinstance(mismatch, Mismatch)
-    ):
+    if not (isinstance(margin, AdcMargin) and isinstance(transfer, Transfer) and isinstance(mismatch, Mismatch)):
         raise InputError(
             "the procedures give no readout table",
             where=f"{project.path}: characterization.procedures",
