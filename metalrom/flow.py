@@ -8,7 +8,6 @@ import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requ
 from characterization.setup import Setup
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from metalrom import __version__
 from metalrom import results as facts
 from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
 from metalrom.macro import Macro, MacroGeometry, csnr
@@ -75,6 +75,7 @@ def characterize(
     Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
     """
     config = project.config
+    announce(f"reading the layer: {project.weights.values.shape[0]} inputs, {project.activations.source}")
     announce(f"extracting the cell {config.cell.kind} on {len(project.planes)} plane(s)")
     setup = project.setup(1)
     with Cache(cache_folder("simulations")) as cache:
@@ -325,7 +326,7 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
             )
         )  # fmt: skip
     for spread in done.mismatch.models:
-        points = len([s for s in done.data.select("mismatch", spread.condition).good().samples])
+        points = len(done.data.select("mismatch", spread.condition).good())
         rows.append(
             facts.FitFact(
                 "static spread", spread.condition.label, spread.FORM, points, points, spread.held_out_rms, None,
@@ -377,7 +378,7 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
 def _provenance(project: Project, done: Characterized) -> dict[str, str]:
     decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
     return {
-        "metalrom": version("metalrom"),
+        "metalrom": __version__,
         "engine": next((o.engine for o in done.outcomes if o.engine), ""),
         "extraction": done.setup.model.method,
         "configuration": f"sha256 {project.sha256}",

@@ -37,16 +37,17 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
     rng = np.random.default_rng(seed)
     devices, p = setup.technology.devices, setup.periphery
 
-    def shifts(kind: Literal["n", "p"], width: float, number: int) -> FloatArray:
-        return rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
+    def shifts(kind: Literal["nmos", "pmos"], width: float, number: int) -> FloatArray:
+        out: FloatArray = rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
+        return out
 
     cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
     return Deviations(
         cell=np.maximum(cell, 0.05),
-        reset=shifts("n", p.reset_width, 3),
-        driver_nmos=shifts("n", p.driver_nmos_width, setup.rows),
-        driver_pmos=shifts("p", p.driver_pmos_width, setup.rows),
+        reset=shifts("nmos", p.reset_width, 3),
+        driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
+        driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
     )
 
 

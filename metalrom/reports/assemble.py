@@ -75,7 +75,7 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
             ("macro", f"{g.rows} rows x {g.columns} columns x {g.planes} planes, {layer.tiles} tiles"),
             (
                 "one conversion",
-                f"sums {table.rows} rows; converter of {g.adc_bits} bit per {g.columns_per_adc} columns",
+                f"sums {table.rows} rows; {g.adc_bits}-bit converter per {g.columns_per_adc} columns",
             ),
             ("cell", _cell_words(results)),
             ("technology", results.technology),
@@ -118,7 +118,7 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
                 f.coverage,
             )
             for f in results.fits
-        ),  # fmt: skip
+        ),
         error_budget=_budget(results, estimate),
         provenance=results.provenance,
         establishes=_establishes(results, table),
@@ -148,7 +148,7 @@ def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
             "cells in use over the macro's area, periphery under the array",
         ),
         energy_per_mac=_figure(
-            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, converter and logic estimated"
+            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
         ),
         csnr=CsnrRow(known, "gain and offset removed", _or_infinite(q.csnr_fitted)),
         csnr_unfitted=CsnrRow(known, "as it comes", _or_infinite(q.csnr_raw)),
@@ -230,7 +230,7 @@ def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
 
 def _not_established(results: RunResults) -> tuple[str, ...]:
     return (
-        "Nothing was fabricated or measured on silicon; the published 3D-METRO circuit is not public and is not this one.",
+        "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
         "The converter is behavioral (offset and noise assumed); its area, energy and time are a published regression.",
         "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
