@@ -129,6 +129,8 @@ class ReadoutSection(Section):
     offset_sigma: Fraction = Field(0.05, description="static offset of a converter after trimming, LSB")
     noise_sigma: Fraction = Field(0.02, description="input noise of the converter, LSB")
     integration_time: Time = Field(5e-9, description="res_via: integration time of the current sense")
+    double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
+    sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
     code_error_target: float = Field(1e-4, gt=0, lt=1)
 
 
