@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from netlists.audit_wiring import array_pin_fault, tile_faults
 from netlists.cells.base import CellModel
 from netlists.mapping import Placement, TileManifest, ViaProgram, weights_of
 from netlists.subckt import subckt_pins
@@ -45,9 +46,9 @@ class ViaFault:
 
     def __str__(self) -> str:
         return (
-            f"line {self.line}: via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} is "
-            f"{self.found} and should be {self.expected} ({'+' if self.sign > 0 else '-'}2^{self.significance} of weight "
-            f"[{self.weight_row}, {self.weight_column}])"
+            f"line {self.line}: via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} "
+            f"is {self.found} and should be {self.expected} ({'+' if self.sign > 0 else '-'}2^{self.significance} "
+            f"of weight [{self.weight_row}, {self.weight_column}])"
         )
 
 
@@ -124,7 +125,7 @@ def audit_netlist(
     expected = {s.name: s for s in scopes(manifest, level, tile=tile, plane=plane, column=column)}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    found = _read(path, expected, model)
+    found = _read(path, expected, model, level)
     if not found.planes:
         raise InputError(
             f"holds none of the expected subcircuits ({next(iter(expected))}, ...)",
@@ -143,18 +144,21 @@ class _Found:
     cells: int = 0
 
 
-def _read(path: Path, expected: dict[str, Scope], model: CellModel) -> _Found:
+def _read(path: Path, expected: dict[str, Scope], model: CellModel, level: str) -> _Found:
     found = _Found({}, [])
     patterns = [_line_pattern(model, bit) for bit in (0, 1)]
     inside = ""
     ended = False
     definitions: dict[str, tuple[str, ...]] = {}
+    tiles: dict[str, list[bytes]] = {}
     for block in _blocks(path):
         position = 0
         for control in [*_CONTROL.finditer(block), None]:
             body = block[position : control.start() if control else len(block)]
             if inside in expected:
                 _take(body, expected[inside], patterns, found)
+            elif inside.startswith("tile_"):
+                tiles.setdefault(inside, []).append(body)
             elif inside == "" and re.search(rb"^[ \t]*\.end[ \t]*$", body, re.MULTILINE | re.IGNORECASE):
                 ended = True
             if control is None:
@@ -181,6 +185,7 @@ def _read(path: Path, expected: dict[str, Scope], model: CellModel) -> _Found:
                     where=str(path),
                     hint="an audit needs the whole netlist in one file",
                 )
+    _check_wiring(expected, definitions, tiles, found, whole=level == "macro")
     if not ended:
         raise InputError("is cut off: it has no .end line", where=str(path))
     for variant in model.variants:
@@ -189,6 +194,26 @@ def _read(path: Path, expected: dict[str, Scope], model: CellModel) -> _Found:
                 f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}", where=str(path)
             )
     return found
+
+
+def _check_wiring(
+    expected: dict[str, Scope],
+    definitions: dict[str, tuple[str, ...]],
+    tiles: dict[str, list[bytes]],
+    found: _Found,
+    *,
+    whole: bool,
+) -> None:
+    """Pins of the arrays and, in a macro, their place in the tiles; faults join the lines that fit nothing."""
+    for name, scope in expected.items():
+        fault = array_pin_fault(scope, definitions[name]) if name in definitions else None
+        if fault:
+            found.strange.append((name, fault.encode()))
+    if whole:
+        for tile in sorted({s.placement.tile for s in expected.values()}):
+            body = b"".join(tiles.get(f"tile_{tile}", [])).decode("ascii", "replace")
+            for fault in tile_faults(tile, body, expected):
+                found.strange.append((f"tile_{tile}", fault.encode()))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
