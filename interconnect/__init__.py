@@ -9,21 +9,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from interconnect.crossbar import CrossbarSolution, effective_conductance, solve_crossbar
     from interconnect.errors import InputError, SolverError
     from interconnect.extraction import Extraction, extract
     from interconnect.geometry import GROUND, Box, CellGeometry, Slab
+    from interconnect.network import LinearNetwork
     from interconnect.provenance import Provenance, Value
     from interconnect.stack import Metal, Stack, ViaLayer, load_stack
 
 _HOMES = {
     "InputError": "errors",
     "SolverError": "errors",
+    "CrossbarSolution": "crossbar",
+    "effective_conductance": "crossbar",
+    "solve_crossbar": "crossbar",
     "Extraction": "extraction",
     "extract": "extraction",
     "GROUND": "geometry",
     "Box": "geometry",
     "CellGeometry": "geometry",
     "Slab": "geometry",
+    "LinearNetwork": "network",
     "Provenance": "provenance",
     "Value": "provenance",
     "Metal": "stack",
@@ -36,8 +42,10 @@ __all__ = [
     "GROUND",
     "Box",
     "CellGeometry",
+    "CrossbarSolution",
     "Extraction",
     "InputError",
+    "LinearNetwork",
     "Metal",
     "Provenance",
     "Slab",
@@ -45,8 +53,10 @@ __all__ = [
     "Stack",
     "Value",
     "ViaLayer",
+    "effective_conductance",
     "extract",
     "load_stack",
+    "solve_crossbar",
 ]
 
 

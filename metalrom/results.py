@@ -91,8 +91,8 @@ class QualityFact:
     """The layer through the macro at one condition: CSNR in dB without and with a gain/offset fit."""
 
     condition: str
-    csnr_raw: float
-    csnr_fitted: float
+    csnr_raw: float | None
+    csnr_fitted: float | None
     gain: float
     offset: float
     conversions: int

@@ -236,12 +236,22 @@ Row = tuple[str, str, float, str, bytes, bytes]
 
 
 def _salvage(path: Path) -> Iterator[Row]:
-    """Rows of a damaged file that can be read and whose checksum holds."""
+    """Rows of a damaged file that can be read and whose checksum holds; each row by itself, since a scan ends at the
+    first damaged page."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path, timeout=5.0)) as connection:
-        for row in connection.execute(
-            "SELECT key, verdict, created, meta, data, checksum FROM results NOT INDEXED ORDER BY rowid"
-        ):
-            if isinstance(row[0], str) and _decode(row, row[0]) is not None:
+        last = None
+        with contextlib.suppress(sqlite3.Error):
+            last = connection.execute("SELECT MAX(rowid) FROM results").fetchone()[0]
+        misses, number = 0, 0
+        while misses < 10_000 and (last is None or number < last):
+            number += 1
+            row = None
+            with contextlib.suppress(sqlite3.Error):
+                row = connection.execute(
+                    "SELECT key, verdict, created, meta, data, checksum FROM results WHERE rowid = ?", (number,)
+                ).fetchone()
+            misses = 0 if row else misses + 1
+            if row and isinstance(row[0], str) and _decode(row, row[0]) is not None:
                 yield row
 
 

@@ -20,9 +20,7 @@ from ngspice_runner.job import Job, Verdict
 from ngspice_runner.spice_numbers import bad_suffix, parse_number
 
 # Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
-_SUSPECT_NUMBER = re.compile(
-    r"(?<![\w.:#$\[])(?>\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+([A-Za-zµμ]++)(?![\w(:#.])"
-)
+_SUSPECT_NUMBER = re.compile(r"(?<![\w.:#$\[])(?>\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+([A-Za-zµμ]++)(?![\w(:#.])")
 _NODE_REFERENCE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _ELEMENT = re.compile(r"[A-Za-z][\w.:#$\[\]+-]*$")
 _SOURCE_WORD = re.compile(r"(?:dc|ac|pulse|sin|exp|pwl|sffm|am|trnoise|trrandom|external)\b", re.IGNORECASE)
@@ -54,7 +52,6 @@ _NODE_COUNT = {
     "u": 3,
     "o": 4,
 }
-_DC_CONDUCTS = "rlvehdbsw"
 _DC_PATH_LIMIT = 200
 
 
@@ -225,7 +222,8 @@ def _agrees(stop: float, analysis: Analysis, end: float) -> bool:
 def nodes_without_dc_path(deck: Deck) -> list[str]:
     """Nodes of a flat deck that no resistance, inductance, source or semiconductor connects to ground.
 
-    Elements that are not understood (subcircuits, semiconductors) count as connecting all their nodes.
+    Semiconductors count as connecting all their nodes, elements that are not looked into (subcircuits, code models) as
+    connecting them to ground: a node that is named has no path for certain.
     """
     parent: dict[str, str] = {"0": "0"}
 
@@ -253,10 +251,11 @@ def nodes_without_dc_path(deck: Deck) -> list[str]:
         if kind in "eg":
             nodes = nodes[:2]  # the controlling nodes draw no current
         joins = kind not in "cigfk" and not (kind == "b" and re.search(r"\bi\s*=", card, re.IGNORECASE))
+        anchor = nodes[0] if kind in _NODE_COUNT and nodes else "0"
         for node in nodes:
             root(node)
             if joins:
-                parent[root(node)] = root(nodes[0])
+                parent[root(node)] = root(anchor)
     return [node for node in parent if root(node) != root("0")]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from characterization.procedures import adc_margin, mismatch, transfer
+from characterization.procedures.adc_margin import AdcMargin
+from characterization.procedures.mismatch import Mismatch
 from characterization.procedures.registry import PROCEDURES, Procedure, get_procedure, register, with_requirements
+from characterization.procedures.transfer import Transfer
 
 __all__ = [
     "PROCEDURES",
+    "AdcMargin",
+    "Mismatch",
     "Procedure",
-    "adc_margin",
+    "Transfer",
     "get_procedure",
-    "mismatch",
     "register",
-    "transfer",
     "with_requirements",
 ]

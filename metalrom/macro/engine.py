@@ -157,10 +157,15 @@ class Macro:
         draw; by default every call takes the next one, so that a repeated product sees fresh noise while a program
         run twice gives the same numbers. Raises InputError for wrong shapes, types or ranges.
         """
-        return self.run(x, w, call=call).y
+        return self._product(x, w, call, count_errors=False).y
 
     def run(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> MvmResult:
         """As `matmul`, with the number of conversions and of code errors that occurred."""
+        return self._product(x, w, call, count_errors=True)
+
+    def _product(
+        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, call: int | None, *, count_errors: bool
+    ) -> MvmResult:
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x_words, active = self._drive(x, stored)
         batch = x_words.shape[0]
@@ -173,7 +178,7 @@ class Macro:
             self._split(
                 batch, lambda i: kernels.mvm_lookup(x_words[i], active[i], stored.words, readout.nominal, out[i])
             )
-            errors = self._lookup_errors(x_words, active, stored)
+            errors = self._lookup_errors(x_words, active, stored) if count_errors else 0
             return MvmResult(out, conversions, errors)
         if stored.static is None or stored.offset is None:
             raise InputError("macro: these weights were stored by an ideal macro; store them with this one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 from interconnect.geometry import GROUND, Box, CellGeometry
@@ -10,6 +11,7 @@ from metalrom.reports.roles import PAINT, Paint, Role, layers, legend, name, rol
 from metalrom.reports.svg import INK, SOFT, Canvas, text_width
 
 NM = 1e9
+_Place = tuple[float, float, float]  # left, right, baseline (pixels) of a text
 _SHEET = 16.0
 _GHOST = 0.28
 _MARGIN = 0.3  # of a period: how much of the neighbouring copies is shown on each side
@@ -40,7 +42,7 @@ def _edges(boxes: list[Box], axis: int, period: float) -> list[float]:
 
 
 def _chain(canvas: Canvas, marks: list[float], y: float) -> float:
-    """Dimension chain: `marks` are alternating pixel positions and lengths (x0, m0, x1, ... , xn); returns its height."""
+    """Dimension chain: `marks` alternate pixel positions and lengths (x0, m0, x1, ... , xn); returns its height."""
     positions, lengths = marks[::2], marks[1::2]
     low = second = False
     for start, end, length in zip(positions[:-1], positions[1:], lengths, strict=True):
@@ -54,7 +56,7 @@ def _chain(canvas: Canvas, marks: list[float], y: float) -> float:
 
 def _spans(edges: list[float], pixel: float, origin: float) -> list[float]:
     out = [origin + edges[0] * pixel]
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         out += [b - a, origin + b * pixel]
     return out
 
@@ -68,10 +70,13 @@ def cut_position(geometry: CellGeometry, axis: Literal["x", "y"]) -> float:
     return geometry.period[i] / 2
 
 
-def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit: int = 1, at: float | None = None) -> str:
+def cross_section(
+    geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit: int = 1, at: float | None = None
+) -> str:
     """Vertical cut to scale as SVG text: `along` x shows the x-z plane (at y = `at`, m), y the y-z plane (at x = `at`).
 
-    Default position: through the via. `bit` is what the cell stores. Only what the knife meets is drawn; the neighbouring copies are pale.
+    Default position: through the via. `bit` is what the cell stores. Only what the knife meets is drawn; the
+    neighbouring copies are pale.
     Dimensions in nm: the highest cut metal layer's widths and spaces below, thicknesses at the right.
     """
     axis, across = (0, 1) if along == "x" else (1, 0)
@@ -110,8 +115,6 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
             ghost = _GHOST if copy else 1.0
             canvas.rect(start, py(box.upper[2]), end - start, tall, fill=paint.fill, fill_opacity=ghost,
                         stroke=INK, stroke_width=0.7, stroke_opacity=ghost)  # fmt: skip
-    for box in hit:
-        _name_in(canvas, box, px(box.lower[axis]), px(box.upper[axis]), py(box.upper[2]), box.size[2] * pixel)
     for edge in (0.0, period):
         canvas.line((px(edge), py(geometry.ceiling)), (px(edge), y0),
                     stroke=SOFT, stroke_width=0.8, stroke_dasharray="5 4")  # fmt: skip
@@ -119,6 +122,9 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
         canvas.text((lo - 6, (py(bottom) + py(upper)) / 2 + 4), layer, size=12, anchor="end", font_weight="600")
         canvas.dimension((hi + 10, py(bottom)), (hi + 10, py(upper)), _nm(upper - bottom))
     _gaps(canvas, geometry, hi + 10, py)
+    outside: list[_Place] = []
+    for box in hit:
+        _name_in(canvas, box, px(box.lower[axis]), px(box.upper[axis]), py(box.upper[2]), box.size[2] * pixel, outside)
     base = y0 + _SHEET + 4
     for layer, _, _ in reversed(layers(geometry)):
         cut = [b for b in hit if b.layer == layer]
@@ -134,17 +140,25 @@ def cross_section(geometry: CellGeometry, along: Literal["x", "y"] = "x", *, bit
     return canvas.render(f"Cut of cell {geometry.name} along {along}", f"Nets in the cut: {nets}. Lengths in nm.")
 
 
-def _name_in(canvas: Canvas, box: Box, start: float, end: float, top: float, tall: float) -> None:
-    """Write a box's name inside it if it fits (level or turned), in white or ink after the fill."""
-    text = name(box)
+def _name_in(
+    canvas: Canvas, box: Box, start: float, end: float, top: float, tall: float, outside: list[_Place]
+) -> None:
+    """Write a box's name inside it if it fits (level or turned), else above it, clear of other such names."""
     ink = INK if role(box) in ("shield", "signal") else "#ffffff"
-    for label in (text, box.net):
+    for label in (name(box), box.net):
         if text_width(label, 11.5) < end - start - 4 and tall > 13:
             canvas.text(((start + end) / 2, top + tall / 2 + 4), label, size=11.5, anchor="middle", fill=ink)
             return
         if text_width(label, 11.5) < tall - 4 and end - start > 13:
             canvas.turned(((start + end) / 2, top + tall / 2), label, size=11.5, fill=ink)
             return
+    half, y = text_width(box.net, 10.5) / 2 + 2, top - 4
+    middle = (start + end) / 2
+    while any(abs(y - at) < 11 and middle - half < right and left < middle + half for left, right, at in outside):
+        y -= 12
+    outside.append((middle - half, middle + half, y))
+    canvas.text((middle, y), box.net, size=10.5, anchor="middle", stroke="#ffffff", stroke_width=3,
+                stroke_linejoin="round", paint_order="stroke")  # fmt: skip
 
 
 def _gaps(canvas: Canvas, geometry: CellGeometry, x: float, py: Callable[[float], float]) -> None:
@@ -205,7 +219,7 @@ def top_view(geometry: CellGeometry, *, bit: int = 1) -> str:
     edge = width - right + 12
     rows = [b for b in planar if b.layer == order[0]] if order else []
     steps = _edges(rows, 1, deep)
-    for a, b in zip(steps[:-1], steps[1:], strict=True):
+    for a, b in pairwise(steps):
         canvas.dimension((edge, y0 + a * pixel), (edge, y0 + b * pixel), _nm(b - a))
     canvas.text((edge - 4, y0 - 10), order[0] if order else "", size=11, fill=SOFT)
     size = f"period {_nm(wide)} × {_nm(deep)} nm, {geometry.area * 1e12:.4g} µm² per cell"

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML file (inline SVG and CSS, no script, no network), equal bytes for equal content."""
+"""The report: one self-contained HTML file (inline SVG and CSS, no script, no network); equal content, equal bytes."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _figure(figure: Figure) -> str:
 
 
 def _counts(value: float | None) -> str:
-    return f"{value:.3f}" if value is not None and words.known(value) else words.amount(value)
+    return f"{value:.3f}" if words.known(value) else words.amount(value)
 
 
 def _slug(text: str) -> str:

@@ -82,9 +82,7 @@ def worst(table: ReadoutTable, condition: str | None = None) -> WorstCase | None
         if np.isnan(error).all():
             continue
         active, count = np.unravel_index(int(np.nanargmax(error)), error.shape)
-        here = WorstCase(
-            label, int(active), int(count), float(margin[active, count]), float(error[active, count])
-        )
+        here = WorstCase(label, int(active), int(count), float(margin[active, count]), float(error[active, count]))
         if found is None or here.code_error > found.code_error:
             found = here
     return found

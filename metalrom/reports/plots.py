@@ -33,13 +33,14 @@ FLOOR = 1e-16
 MOST_CONDITIONS = 6
 LEVEL_PANELS = 4
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.hashsalt": "metalrom", "svg.fonttype": "none", "text.parse_math": False, "text.usetex": False,
     "font.family": ["DejaVu Sans"], "font.size": 10.5, "axes.titlesize": 11.5, "axes.titleweight": "bold",
     "axes.titlelocation": "left", "axes.labelsize": 10.5, "axes.edgecolor": SOFT, "axes.labelcolor": INK,
     "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "grid.color": "#e3e8ed", "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.framealpha": 0.85, "legend.edgecolor": "none",
-    "legend.fontsize": 9.5, "lines.linewidth": 1.5, "lines.markersize": 4.5, "figure.facecolor": "white",
+    "axes.grid": True, "grid.color": "#e3e8ed", "grid.linewidth": 0.7, "axes.axisbelow": True,
+    "legend.framealpha": 0.85, "legend.edgecolor": "none", "legend.fontsize": 9.5, "lines.linewidth": 1.5,
+    "lines.markersize": 4.5, "figure.facecolor": "white",
     "axes.formatter.useoffset": False, "axes.unicode_minus": True,
 }  # fmt: skip
 
@@ -50,7 +51,9 @@ def _chart(width: float, height: float) -> Iterator[Figure]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)
         yield Figure(figsize=(width, height), layout="constrained")
 
 
@@ -155,7 +158,7 @@ def _band(panel: Axes, count: FloatArray, level: FloatArray, spread: FloatArray,
 
 
 def eye_plot(table: ReadoutTable) -> str:
-    """Distributions of the weakest count and its neighbours against the ADC thresholds (all rows of that case active)."""
+    """Distributions of the weakest count and its neighbours against the ADC thresholds of that case."""
     found = worst(table)
     with _chart(6.6, 3.5) as figure:
         panel = figure.subplots()
@@ -181,7 +184,9 @@ def eye_plot(table: ReadoutTable) -> str:
         panel.set_ylim(0, 1.22)
         panel.set_yticks([])
         panel.grid(visible=False)
-        panel.set_xlabel(f"{'bit-line level' if table.unit == 'V' else 'readout current'}, {unit} (dashed: ADC thresholds)")
+        panel.set_xlabel(
+            f"{'bit-line level' if table.unit == 'V' else 'readout current'}, {unit} (dashed: ADC thresholds)"
+        )
         panel.set_title(f"The weakest count: {found.count} of {found.active} active, {found.condition}")
         return _svg(figure, "eye", "Spread of the weakest count and its neighbours against the thresholds")
 
@@ -209,11 +214,15 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
             pair = np.arange(n) + 0.5
             left.plot(pair, spacing / scale, color=colour, marker=mark, label=label)
             left.plot(pair, need * (sigma[:-1] + sigma[1:]) / scale, color=colour, linestyle=":", linewidth=1.8)
-            right.plot(np.arange(n + 1), margins(table, label)[n], color=colour, marker=mark, label=label)
+            margin = margins(table, label)[n]
+            margin[~np.isfinite(margin)] = np.nan
+            right.plot(np.arange(n + 1), margin, color=colour, marker=mark, label=label)
         left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}")
         left.margins(y=0.25)
         left.set_title(f"Spacing (solid) and what {need:.2f} sigma on both sides needs (dotted)")
-        right.axhline(need, color=TARGET, linestyle="--", label=f"needed for {probability(target_error)}: {need:.2f} sigma")
+        right.axhline(
+            need, color=TARGET, linestyle="--", label=f"needed for {probability(target_error)}: {need:.2f} sigma"
+        )
         right.set(xlabel="MAC count (all rows active)", ylabel="margin, sigma")
         low, high = right.get_ylim()
         right.set_ylim(min(0, low), max(high * 1.06, need * 1.15))
@@ -305,7 +314,13 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
             panel.minorticks_off()
             for row in rows:
                 if row.chosen:
-                    panel.axvspan(row.group_rows / 1.19, row.group_rows * 1.19, color="#ffe9a8", zorder=0, label=f"chosen: {row.group_rows}")
+                    panel.axvspan(
+                        row.group_rows / 1.19,
+                        row.group_rows * 1.19,
+                        color="#ffe9a8",
+                        zorder=0,
+                        label=f"chosen: {row.group_rows}",
+                    )
         left.legend(loc="upper left")
         right.legend(loc="lower right")
         return _svg(figure, "groups", "Spread and code error against rows per group")
@@ -316,17 +331,19 @@ def breakdown_plot(table: MacroTable, key: str) -> str:
     rows = table.rows
     with _chart(6.6, 0.46 * max(len(rows), 1) + 1.0) as figure:
         panel = figure.subplots()
-        values = [row.mid for row in rows if row.mid is not None and known(row.mid)]
+        values = [row.mid for row in rows if known(row.mid)]
         if not values:
             return _empty(figure, panel, key, f"{table.title}: not available")
         scale, unit = prefix(max(values, key=abs), rows[0].unit)
-        edge = max(max(values), *(row.high for row in rows if row.high is not None and known(row.high))) / scale
+        edge = max([*values, *(row.high for row in rows if known(row.high))]) / scale
         for k, row in enumerate(rows):
-            mid = row.mid / scale if row.mid is not None and known(row.mid) else None
+            mid = row.mid / scale if known(row.mid) else None
             panel.barh(k, mid or 0.0, color=SERIES[0], height=0.62)
             tip = mid or 0.0
-            if mid is not None and row.low is not None and row.high is not None and known(row.low) and known(row.high):
-                panel.plot([row.low / scale, row.high / scale], [k, k], color=INK, linewidth=1.2, marker="|", markersize=7)
+            if mid is not None and known(row.low) and known(row.high):
+                panel.plot(
+                    [row.low / scale, row.high / scale], [k, k], color=INK, linewidth=1.2, marker="|", markersize=7
+                )
                 tip = max(tip, row.high / scale)
             panel.text(tip + 0.015 * edge, k, amount(row.mid, row.unit), va="center", fontsize=9.5,
                        color=INK if mid is not None else TARGET)  # fmt: skip

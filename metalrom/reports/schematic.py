@@ -13,7 +13,7 @@ _ROWS = (("1", "1"), ("1", "0"), ("0", "1"))  # (driven input bit, stored weight
 
 
 def read_schematic(unit: Literal["V", "A"], rows: int) -> str:
-    """One column as a circuit: row drivers, cells, reset switch (or virtual ground) and ADC; three of `rows` rows drawn.
+    """One column as a circuit: row drivers, cells, reset switch or virtual ground, ADC; three of `rows` rows drawn.
 
     unit V: capacitive cells on a floating bit line; unit A: resistive cells into a virtual ground.
     """
@@ -88,7 +88,7 @@ def _converter(canvas: Canvas, x: float, unit: str) -> None:
 def density_bar(headline: Headline, reference: Reference | None) -> str:
     """Bars of the raw and the with-periphery density against the reference line, Mb/mm2."""
     figures = (("cells alone", headline.density_raw), ("with periphery", headline.density_macro))
-    values = [f.mid for _, f in figures if f.mid is not None and known(f.mid)]
+    values = [f.mid for _, f in figures if known(f.mid)]
     scale = max([*values, reference.value if reference else 0.0, 1e-12]) * 1.12
     left, width, right = 118.0, 330.0, 60.0
     canvas = Canvas(left + width + right, 96 if reference else 70)
@@ -96,7 +96,7 @@ def density_bar(headline: Headline, reference: Reference | None) -> str:
         y = 6.0 + 32 * k
         canvas.text((left - 8, y + 17), label, size=13, anchor="end")
         length = 0.0
-        if figure.mid is not None and known(figure.mid):
+        if known(figure.mid):
             length = figure.mid / scale * width
             canvas.rect(left, y, length, 24, fill=PAINT["bitline"].fill if k == 0 else PAINT["bitline"].top)
         text = amount(figure.mid) if k or not known(figure.mid) else amount(figure.mid, figure.unit)

@@ -13,6 +13,7 @@ from math import cos, radians, sin
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.errors import InputError
 from interconnect.geometry import Box, CellGeometry
 from metalrom.reports.content import BitArray
 from metalrom.reports.roles import PAINT, Role, direction, legend, role
@@ -57,8 +58,10 @@ def tile_blocks(one: CellGeometry, zero: CellGeometry, bits: BitArray) -> tuple[
     """Boxes of a tile of cells: `bits` has shape (planes, rows, columns); lines run unbroken through the tile.
 
     `one` and `zero` are the geometries (one cell per period) of the two bits. Planes lie one plane height apart plus
-    the space that the picture pulls them apart by.
+    the space that the picture pulls them apart by. Raises InputError if the geometries do not fit together.
     """
+    if one.period != zero.period or {(g.rows, g.columns) for g in (one, zero)} != {(1, 1)}:
+        raise InputError(f"picture of {one.name}: both bits need a geometry of one cell with the same period")
     planes, rows, columns = bits.shape
     wide, deep = one.period
     out: list[Block] = []
@@ -145,7 +148,6 @@ def stack_picture(
     one: CellGeometry, zero: CellGeometry, bits: BitArray, planes: tuple[str, ...], *, width: float = 720.0
 ) -> str:
     """The tile as SVG text; x, y and z to one scale, planes pulled apart, one label per plane, with a legend."""
-    bits = np.asarray(bits)
     blocks = tile_blocks(one, zero, bits)
     points = np.array([_corners(b) for b in blocks])
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
@@ -178,9 +180,7 @@ def stack_picture(
     return canvas.render("Stack of planes with stored weight bits", f"{stored}. Planes are pulled apart.")
 
 
-def _draw_mark(
-    canvas: Canvas, block: Block, mark: Rectangle, pixel: float, screen: Callable[[Xy], Xy]
-) -> None:
+def _draw_mark(canvas: Canvas, block: Block, mark: Rectangle, pixel: float, screen: Callable[[Xy], Xy]) -> None:
     """The hidden via's footprint and bit on the top face of its tab."""
     x0, y0, x1, y1 = mark
     z = block.upper[2]

@@ -70,9 +70,7 @@ class Canvas:
         """Circle."""
         self._parts.append(self._shape("circle", {"cx": centre[0], "cy": centre[1], "r": radius, **style}) + "/>")
 
-    def text(
-        self, at: Xy, text: str, *, size: float = 12, anchor: str = "start", **style: str | float | None
-    ) -> None:
+    def text(self, at: Xy, text: str, *, size: float = 12, anchor: str = "start", **style: str | float | None) -> None:
         """Text with its baseline at `at`; `anchor` is start, middle or end."""
         base: dict[str, str | float | None] = {"x": at[0], "y": at[1], "font-size": size, "fill": INK}
         if anchor != "start":

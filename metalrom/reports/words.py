@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeGuard
 
 from metalrom.reports.content import Figure
 
@@ -13,13 +14,13 @@ _AREAS = {"m2": 1.0, "mm2": 1e-6, "um2": 1e-12}
 _PRETTY = {"ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "m2": "m²", "um": "µm", "degC": "°C"}
 
 
-def known(value: float | None) -> bool:
+def known(value: float | None) -> TypeGuard[float]:
     """Whether a value is a finite number."""
     return value is not None and math.isfinite(value)
 
 
 def prefix(value: float, unit: str) -> tuple[float, str]:
-    """Scale and printed unit that suit a value: 2.5e-3 V gives (1e-3, "mV"), 2e-11 m2 (1e-12, "µm²"); other units stay."""
+    """Scale and printed unit that suit a value: 2.5e-3 V gives (1e-3, "mV"), 2e-11 m2 (1e-12, "µm²")."""
     shown = _PRETTY.get(unit, unit)
     if unit in _AREAS and value and math.isfinite(value):
         best = "mm2" if abs(value) * _AREAS[unit] >= 1e-9 else "um2"
@@ -51,8 +52,7 @@ def span(figure: Figure) -> str:
     """Range of a figure in the unit of its middle value, e.g. `0.8 to 1.4 fJ`; empty when it has none."""
     if not (known(figure.low) and known(figure.high)):
         return ""
-    assert figure.low is not None and figure.high is not None
-    scale, shown = prefix(figure.mid if figure.mid is not None and known(figure.mid) else figure.high, figure.unit)
+    scale, shown = prefix(figure.mid if known(figure.mid) else figure.high, figure.unit)
     return f"{_digits(figure.low / scale, 3)} to {_digits(figure.high / scale, 3)} {shown}".strip()
 
 

@@ -98,7 +98,7 @@ class DeviceSet:
     def sigma_vth(self, kind: Kind, w: float, l: float) -> float:  # noqa: E741 - the SPICE name
         """Standard deviation of one transistor's own threshold, V: avt / sqrt(2 W L).
 
-        Pelgrom, Duinmaijer, Welbers, JSSC 1989: a pair's difference has avt / sqrt(W L), twice the variance of one device.
+        Pelgrom, Duinmaijer, Welbers, JSSC 1989: a pair's difference has avt / sqrt(W L), twice one device's variance.
         """
         return (self.avt_n if kind == "nmos" else self.avt_p) / math.sqrt(2 * w * l)
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def _disk_full() -> None:
         file.write("x" * 100_000)
 
 
-def _raiser(error: BaseException):  # type: ignore[no-untyped-def]
+def _raiser(error: BaseException) -> Callable[[], None]:
     def act() -> None:
         raise error
 
@@ -68,8 +69,12 @@ def _raiser(error: BaseException):  # type: ignore[no-untyped-def]
     ],
 )
 def test_errors_become_one_sentence_and_a_code(
-    action, code: int, sentence: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
+    action: Callable[[], None],
+    code: int,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("METALROM_DEBUG", raising=False)
     with pytest.raises(SystemExit) as stopped, console.guard():
         action()

@@ -81,3 +81,25 @@ def test_mean_code_error_without_histogram():
     assert mean_code_error(table, table.conditions[0]) == pytest.approx(16 * q / 9, rel=1e-6)
     with pytest.raises(InputError, match="histogram"):
         mean_code_error(table, table.conditions[0], np.zeros((9, 9)))
+
+
+@pytest.mark.parametrize(
+    ("sigma", "probability"), [(0.11, 6e-6), (0.125, 6e-5), (0.14, 4e-4), (0.16, 2e-3), (0.2, 1e-2), (0.28, 7e-2)]
+)
+def test_noise_cliff_probabilities(sigma, probability):
+    """Code-error probabilities 2Q(1/(2 sigma)) to one digit as listed along the measured accuracy cliff."""
+    table = synthetic_table(64, sigma_noise=sigma)
+    assert table.code_error(table.conditions[0])[64, 32] == pytest.approx(probability, rel=0.25)
+
+
+def test_output_quality_falls_over_the_cliff():
+    """8-bit weights and inputs, 64-row groups: lossless up to 0.08 count, far below 20 dB at 0.28."""
+    rng = np.random.default_rng(4)
+    x, w = rng.integers(-128, 128, (64, 384)), np.clip(rng.normal(0, 25, (384, 96)).round(), -127, 127).astype(int)
+    quality = []
+    for sigma in (0.05, 0.125, 0.16, 0.28):
+        table = synthetic_table(64, codes=64, sigma_noise=sigma)
+        quality.append(csnr(x @ w, Macro(table, table.conditions[0]).matmul(x, w)).raw)
+    assert quality[0] == math.inf
+    assert quality == sorted(quality, reverse=True)
+    assert quality[-1] < 20 < quality[1]

@@ -27,7 +27,9 @@ class Broken:
 
 BROKEN = {
     "value missing": Broken("t\n" + RC + "R4 a b\n.op\n.end\n", Verdict.PARSE, "r4 has no value"),
-    "value missing, only a parameter": Broken("t\n" + RC + "C4 a b ic=0\n.op\n.end\n", Verdict.PARSE, "c4 has no value"),
+    "value missing, only a parameter": Broken(
+        "t\n" + RC + "C4 a b ic=0\n.op\n.end\n", Verdict.PARSE, "c4 has no value"
+    ),
     "unknown dot card": Broken("t\n" + RC + ".foo 1\n.op\n.end\n", Verdict.PARSE, ".foo 1"),
     "missing transistor model": Broken(
         "t\n" + RC + "M1 b a 0 0 nmos1 w=1e-6 l=1e-6\n.op\n.end\n", Verdict.MODEL, "can't find model 'nmos1'"
@@ -44,7 +46,9 @@ BROKEN = {
         "t\n.subckt foo p q\nR1 p q 1e3\n.ends\n" + RC + "X1 b foo\n.op\n.end\n", Verdict.PARSE, "Too few parameters"
     ),
     "too many pins": Broken(
-        "t\n.subckt foo p q\nR1 p q 1e3\n.ends\n" + RC + "X1 b 0 a foo\n.op\n.end\n", Verdict.PARSE, "Too many parameters"
+        "t\n.subckt foo p q\nR1 p q 1e3\n.ends\n" + RC + "X1 b 0 a foo\n.op\n.end\n",
+        Verdict.PARSE,
+        "Too many parameters",
     ),
     "subcircuit without end": Broken(
         "t\n.subckt foo p q\nR9 p q 1e3\n" + RC + "X1 b 0 foo\n.op\n.end\n", Verdict.PARSE, "Mismatch of .subckt"
@@ -93,13 +97,19 @@ BROKEN = {
         "t\n" + RC + ".ac dec 5 1 1e6\n.end\n", Verdict.NO_OUTPUT, "unrecognized variable - @r1[i]", ("v(b)", "@r1[i]")
     ),
     "unknown control command": Broken(
-        "t\n" + RC + ".control\nop\nfoo 1\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n", Verdict.PARSE, "foo: no such command"
+        "t\n" + RC + ".control\nop\nfoo 1\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n",
+        Verdict.PARSE,
+        "foo: no such command",
     ),
     "unknown control vector": Broken(
-        "t\n" + RC + ".control\nop\nprint v(zz)\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n", Verdict.PARSE, "vector zz is not"
+        "t\n" + RC + ".control\nop\nprint v(zz)\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n",
+        Verdict.PARSE,
+        "vector zz is not",
     ),
     "unknown control device": Broken(
-        "t\n" + RC + ".control\nalter R9=3\nop\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n", Verdict.PARSE, "no such device"
+        "t\n" + RC + ".control\nalter R9=3\nop\nwrite x.raw v(b)\nquit 0\n.endc\n.end\n",
+        Verdict.PARSE,
+        "no such device",
     ),
     "failing run behind quit 0": Broken(
         "t\n" + RC + "V2 a 0 2\n.control\nop\nquit 0\n.endc\n.end\n", Verdict.CONVERGENCE, "DC solution failed"
@@ -115,7 +125,10 @@ BROKEN = {
     ),
     "infinite": Broken("t\nV1 b 0 1e308\nR3 b 0 1e-12\n.op\n.end\n", Verdict.NONFINITE, "i(v1)", ("v(b)", "i(v1)")),
     "division by zero": Broken(
-        "t\n" + RC + "B1 c 0 v=1/(v(a)-v(a))\nR3 c 0 1e3\n.op\n.end\n", Verdict.SUSPECT, "stands for infinity", ("v(c)",)
+        "t\n" + RC + "B1 c 0 v=1/(v(a)-v(a))\nR3 c 0 1e3\n.op\n.end\n",
+        Verdict.SUSPECT,
+        "stands for infinity",
+        ("v(c)",),
     ),
     "endless": Broken(
         "t\nV1 b 0 sin(0 1 1e9)\nR1 b 0 1\n.tran 1e-12 1 0 1e-12\n.end\n", Verdict.TIMEOUT, "not finished", timeout=0.5
@@ -168,17 +181,24 @@ ODD = {
     "source without value": Odd("t\n" + RC + "V9 b c\nR9 c 0 1e3\n.op\n.end\n", "v(c)", 0.5),
     "value by name": Odd("t\nV1 a 0 2\nR1 a b r = 1e3\nR2 b 0 R={2*500}\n.op\n.end\n", "v(b)", 1.0),
     "same name in two subcircuits": Odd(
-        "t\n.subckt h p q\nR1 p q 1e3\n.ends\n.subckt g p q\nR1 p q 1e3\n.ends\nV1 a 0 2\nX1 a b h\nX2 b 0 g\n.op\n.end\n",
+        "t\n.subckt h p q\nR1 p q 1e3\n.ends\n.subckt g p q\nR1 p q 1e3\n.ends\n"
+        "V1 a 0 2\nX1 a b h\nX2 b 0 g\n.op\n.end\n",
         "v(b)",
         1.0,
     ),
     "code model": Odd("t\n" + RC + "A1 a c g1\nR2 c 0 1\n.model g1 gain(gain=2)\n.op\n.end\n", "v(c)", 2.0),
     "poly source": Odd("t\n" + RC + "E1 c 0 POLY(1) a 0 0 3\nR2 c 0 1\n.op\n.end\n", "v(c)", 3.0),
     "measure beside a raw file": Odd(
-        "t\n" + STEP + ".tran 1e-11 1e-9 0 1e-12\n.meas tran x when v(b)=5\n.end\n", "v(b)", 1 - np.exp(-1e-9 / TAU), 1e-4
+        "t\n" + STEP + ".tran 1e-11 1e-9 0 1e-12\n.meas tran x when v(b)=5\n.end\n",
+        "v(b)",
+        1 - np.exp(-1e-9 / TAU),
+        1e-4,
     ),
     "floating node with initial conditions": Odd(
-        "t\nV1 a 0 pulse(0 1 0 1e-12 1e-12 1 2)\nC1 a b 1e-12\nC2 b 0 1e-12\n.tran 1e-12 1e-11 uic\n.end\n", "v(b)", 0.5, 1e-4
+        "t\nV1 a 0 pulse(0 1 0 1e-12 1e-12 1 2)\nC1 a b 1e-12\nC2 b 0 1e-12\n.tran 1e-12 1e-11 uic\n.end\n",
+        "v(b)",
+        0.5,
+        1e-4,
     ),
     "node held by .ic": Odd(
         "t\nV1 a 0 0\nC1 a b 1e-12\nC2 b 0 1e-12\n.ic v(b)=0.3\n.tran 1e-12 1e-11\n.end\n", "v(b)", 0.3, 1e-4

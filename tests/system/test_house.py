@@ -58,7 +58,7 @@ def _imports(path: Path) -> Iterator[tuple[str, int]]:
             yield ".".join([*above, *([node.module] if node.module else [])]), node.lineno
         elif isinstance(node, ast.Call) and _dotted(node.func) == "importlib.import_module" and node.args:
             name = node.args[0]
-            yield (name.value if isinstance(name, ast.Constant) else "a name computed at run time"), node.lineno
+            yield (str(name.value) if isinstance(name, ast.Constant) else "a name computed at run time"), node.lineno
 
 
 def _dotted(node: ast.expr) -> str:

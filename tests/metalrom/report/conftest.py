@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import pytest
 
 from characterization.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
@@ -154,11 +156,36 @@ def content(**changes: Any) -> ReportContent:
             BudgetRow("margin", "extraction", 0.2, "%", "order refinement"),
             BudgetRow("margin", "technology assumption", None, "%", "dielectric constant is an estimate"),
         ),
-        provenance={"configuration": "sha256 4d1c…", "ngspice": "39.3", "technology": "open45 sha256 99ab…", "seed": "1"},
-        establishes=("With the stated stack, 16 rows per conversion keep code errors below the target in typical conditions.",
-                     "Every weight bit of the drawn tile is a via at the drawn place."),
-        not_established=("No silicon was measured.", "The published 165.6 Mb/mm² circuit is not public; nothing here equals it."),
+        provenance={
+            "configuration": "sha256 4d1c…", "ngspice": "39.3", "technology": "open45, sha256 99ab…", "seed": "1",
+        },
+        establishes=(
+            "With the stated stack, 16 rows per conversion meet the target in typical conditions.",
+            "Every weight bit of the drawn tile is a via at the drawn place.",
+        ),
+        not_established=(
+            "No silicon was measured.",
+            "The published 165.6 Mb/mm² circuit is not public; nothing here equals it.",
+        ),
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF,
     )  # fmt: skip
     return replace(sample, **changes)
+
+
+@pytest.fixture(scope="session")
+def make_cell() -> Callable[..., CellGeometry]:
+    """`make_cell(bit, S=..., G=..., BL=...)`: the shielded cell with net names of choice."""
+    return shielded_cell
+
+
+@pytest.fixture(scope="session")
+def make_table() -> Callable[..., ReadoutTable]:
+    """`make_table(rows, unit=..., conditions=...)`: a synthetic readout table."""
+    return readout_table
+
+
+@pytest.fixture(scope="session")
+def make_content() -> Callable[..., ReportContent]:
+    """`make_content(**changes)`: a complete synthetic report."""
+    return content

@@ -1,0 +1,150 @@
+"""Area, energy and time of a macro, part by part, each with a range and a source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from interconnect.provenance import Provenance
+from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
+from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.quantity import Component, Span
+from netlists.condition import Condition
+
+REGRESSION_FACTOR = 2.0
+DEVICE_FACTOR = 1.5
+DIGITAL_FACTOR = 2.0
+EDGE_FACTOR = 2.0
+
+GATES_PER_BIT = 12.0
+GATE_CAPACITANCE = 1.5e-15
+SWITCHING_ACTIVITY = 0.25
+
+_ADC = Provenance("published", f"{REGRESSION.source}; range x/: {REGRESSION_FACTOR:g} assumed; {CAVEAT}")
+_DIGITAL = Provenance(
+    "estimate",
+    f"shift-add: {GATES_PER_BIT:g} NAND2 equivalents per accumulator bit (adder, flip-flop, shift), "
+    f"{GATE_CAPACITANCE * 1e15:g} fF each, activity {SWITCHING_ACTIVITY:g}; range x/: {DIGITAL_FACTOR:g}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeErrors:
+    """Relative errors of what came from characterization: model fit, Monte-Carlo sampling, extraction (0.05 = 5 %)."""
+
+    fit: float = 0.0
+    monte_carlo: float = 0.0
+    extraction: float = 0.0
+
+    @property
+    def together(self) -> float:
+        """Root sum of squares."""
+        return math.sqrt(self.fit**2 + self.monte_carlo**2 + self.extraction**2)
+
+
+def area_components(geometry: MacroGeometry) -> dict[str, Component]:
+    """Areas of one tile, m^2: array (footprint of one plane), row drivers, LCC/reset, ADC, shift-add."""
+    g = geometry
+    device = Provenance(
+        g.device_provenance.status,
+        f"{g.device_provenance.source} ({g.rules.name}: {g.rules.provenance.source}); range x/: {DEVICE_FACTOR:g}",
+    )
+    drivers = g.rows * -(-g.planes // g.planes_per_driver)
+    segments = g.columns * g.groups * -(-g.planes // g.planes_per_reset)
+    adc = adc_cost(g.adc_bits, vdd=1.0, rows=g.group_rows)
+    logic = g.rules.logic_area(GATES_PER_BIT * g.accumulator_bits)
+    return {
+        "array": Component(
+            Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
+        ),
+        "row_drivers": Component(Span.factor(drivers * g.driver_area, DEVICE_FACTOR), device),
+        "lcc_reset": Component(Span.factor(segments * g.reset_area, DEVICE_FACTOR), device),
+        "adc": Component(Span.factor(g.adcs * adc.area, REGRESSION_FACTOR), _ADC),
+        "shift_add": Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _DIGITAL),
+    }
+
+
+def edge_area(area: Span, width: float) -> Span:
+    """Ring of `width` around a square of `area`: 4 * side * width + 4 * width^2, within a factor of 2."""
+    ring = Span.factor(width, EDGE_FACTOR)
+    ends = [4 * math.sqrt(a) * w + 4 * w * w for a, w in zip(_ends(area), _ends(ring), strict=True)]
+    return Span(*ends)
+
+
+def conversion_energy(
+    geometry: MacroGeometry,
+    table: ReadoutTable,
+    condition: Condition | str,
+    histogram: NDArray[np.int64] | None,
+    errors: RelativeErrors,
+) -> dict[str, Component]:
+    """Energies of one conversion, J: row drivers (from the table), ADC, shift-add.
+
+    Unless the rows are held, the drivers charge all columns of a plane for each of the columns that share a
+    converter: the table's energy per column is paid `columns_per_adc` times per conversion.
+    """
+    i = table.index(condition)
+    vdd = table.conditions[i].vdd
+    weight, source = _activity(table, histogram)
+    drives = 1 if geometry.rows_held else geometry.columns_per_adc
+    rows = float(weight @ table.row_energy[i]) * drives
+    bits = geometry.accumulator_bits
+    logic = GATES_PER_BIT * bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
+    adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
+    return {
+        "row_drivers": Component(
+            Span.relative(rows, errors.together),
+            Provenance("measured", f"readout table (simulated), {source}, {drives} drive(s) per conversion"),
+        ),
+        "adc": Component(Span.factor(adc.energy, REGRESSION_FACTOR), _ADC),
+        "shift_add": Component(Span.factor(logic, DIGITAL_FACTOR), _DIGITAL),
+    }
+
+
+def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Condition | str) -> dict[str, Component]:
+    """Times of one conversion, s: settling of the bit line (from the table) and ADC."""
+    vdd = table.conditions[table.index(condition)].vdd
+    adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
+    return {
+        "read": Component(Span.exact(table.read_time), Provenance("measured", "read time of the readout table")),
+        "adc": Component(Span.factor(adc.time, REGRESSION_FACTOR), _ADC),
+    }
+
+
+def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: int) -> Span:
+    """Time of one matrix-vector product, s: input bits x (columns and `groups` segments that share a converter)."""
+    shares = groups * geometry.columns_per_adc
+    reads = 1 if geometry.rows_held else shares
+    return steps["read"].value * (geometry.input_bits * reads) + steps["adc"].value * (geometry.input_bits * shares)
+
+
+def check_readout(geometry: MacroGeometry, table: ReadoutTable) -> None:
+    """Refuse a table that was characterized for another group size, or whose codes the ADC cannot deliver."""
+    if table.rows != geometry.group_rows:
+        raise InputError(
+            f"estimate: the macro sums {geometry.group_rows} rows per conversion, the table was made for {table.rows}"
+        )
+    if table.adc.codes > 2**geometry.adc_bits:
+        raise InputError(f"estimate: {geometry.adc_bits} bits cannot deliver the table's {table.adc.codes} codes")
+
+
+def _activity(table: ReadoutTable, histogram: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], str]:
+    """Distribution of the number of driven rows, shape (N + 1,), and its description."""
+    n = table.rows
+    if histogram is None:
+        weight = np.array([math.comb(n, k) * 0.5**n for k in range(n + 1)])
+        return weight, "assumed: every row driven half of the time"
+    if histogram.shape != (n + 1, n + 1) or not histogram.sum() > 0:
+        raise InputError(f"estimate: the histogram has shape {histogram.shape}, expected {(n + 1, n + 1)}, not empty")
+    rows = histogram.sum(axis=1, dtype=np.float64)
+    return rows / rows.sum(), "weighted with the data's driven rows"
+
+
+def _ends(span: Span) -> tuple[float, float, float]:
+    return span.low, span.mid, span.high

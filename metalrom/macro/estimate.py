@@ -1,0 +1,288 @@
+"""The macro estimate: area, density, energy, latency and throughput of a macro and of a layer that runs on it.
+
+Definitions: 1 MAC = 2 operations; TOPS = operations / time; TOPS/W = operations / energy; density = stored bits /
+area, 1 Mb = 10^6 bits; a 1-bit x 1-bit normalised figure multiplies by input bits x weight bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from interconnect.provenance import Provenance, Value
+from metalrom.macro.cost import (
+    RelativeErrors,
+    area_components,
+    check_readout,
+    conversion_energy,
+    edge_area,
+    mvm_time,
+    step_times,
+)
+from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.quality import mean_code_error
+from metalrom.macro.quantity import Component, Span, total
+from netlists.condition import Condition
+
+REFERENCE_DENSITY = Value(
+    165.6,
+    "Mb/mm2",
+    Provenance(
+        "published",
+        "3D-METRO, ASP-DAC 2025, doi 10.1145/3658617.3697570: evaluated, not fabricated; "
+        "whether of the cell or of the macro is not public",
+    ),
+)
+"""A reference line for plots and tables, never a claim of equality."""
+
+NOT_INCLUDED = (
+    "clock and control",
+    "input registers and buffers",
+    "global wiring and supply grid",
+    "adders that join row tiles",
+    "leakage",
+    "converter calibration",
+)
+
+_MEGABIT_PER_MM2 = 1e-12  # bits / m^2 -> Mb / mm^2
+_MM2 = 1e6  # m^2 -> mm^2
+
+
+@dataclass(frozen=True)
+class MacroEstimate:
+    """Cost of `geometry` at one condition. Areas of all tiles m^2, energies J, times s, densities Mb/mm^2.
+
+    stacked: the periphery lies under the array, max(array, periphery) + edge. side_by_side: their sum + edge.
+    conversion, step: parts of one conversion. density_raw counts all cells over the array's footprint; the others use
+    the macro area and the cells in use; weight_density counts weight bits: a differential weight of b bits takes
+    2 (b - 1) cells.
+    error_budget: figure -> relative half range by cause (fit, monte_carlo, extraction, technology_assumption).
+    """
+
+    geometry: MacroGeometry
+    condition: Condition
+    area: Mapping[str, Component]
+    stacked: Span
+    side_by_side: Span
+    density_raw: Span
+    density_stacked: Span
+    density_side_by_side: Span
+    weight_density_stacked: Span
+    conversion: Mapping[str, Component]
+    energy_per_conversion: Span
+    energy_per_mac: Span
+    energy_per_mvm: Span
+    step: Mapping[str, Component]
+    latency: Span
+    tops: Span
+    tops_per_watt: Span
+    tops_per_mm2_stacked: Span
+    tops_per_mm2_side_by_side: Span
+    code_error: float
+    error_budget: Mapping[str, Mapping[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""
+        g = self.geometry
+        return {
+            "condition": self.condition.label,
+            "bits": g.bits * g.tiles,
+            "tiles": g.tiles,
+            "utilisation": g.utilisation,
+            "area_mm2": {name: part.to_dict(_MM2) for name, part in self.area.items()},
+            "area_stacked_mm2": self.stacked.to_dict(_MM2),
+            "area_side_by_side_mm2": self.side_by_side.to_dict(_MM2),
+            "density_raw_Mb_per_mm2": self.density_raw.to_dict(),
+            "density_stacked_Mb_per_mm2": self.density_stacked.to_dict(),
+            "density_side_by_side_Mb_per_mm2": self.density_side_by_side.to_dict(),
+            "weight_density_stacked_Mb_per_mm2": self.weight_density_stacked.to_dict(),
+            "reference_density_Mb_per_mm2": {
+                "value": REFERENCE_DENSITY.value,
+                "status": REFERENCE_DENSITY.provenance.status,
+                "source": REFERENCE_DENSITY.provenance.source,
+            },
+            "energy_conversion_fJ": {name: part.to_dict(1e15) for name, part in self.conversion.items()},
+            "energy_per_conversion_fJ": self.energy_per_conversion.to_dict(1e15),
+            "energy_per_mac_fJ": self.energy_per_mac.to_dict(1e15),
+            "energy_per_mvm_pJ": self.energy_per_mvm.to_dict(1e12),
+            "step_ns": {name: part.to_dict(1e9) for name, part in self.step.items()},
+            "latency_ns": self.latency.to_dict(1e9),
+            "tops": self.tops.to_dict(),
+            "tops_per_watt": self.tops_per_watt.to_dict(),
+            "tops_per_watt_1b": self.tops_per_watt.to_dict(g.input_bits * g.weight_bits),
+            "tops_per_mm2_stacked": self.tops_per_mm2_stacked.to_dict(),
+            "tops_per_mm2_side_by_side": self.tops_per_mm2_side_by_side.to_dict(),
+            "code_error_probability": self.code_error,
+            "error_budget": {name: dict(parts) for name, parts in self.error_budget.items()},
+            "not_included": list(NOT_INCLUDED),
+        }
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """A linear layer of `inputs` x `outputs` on as many tiles as it needs, for `tokens` input vectors.
+
+    macro: the estimate of all its tiles. energy (J) and latency (s) of all tokens; tiles work in parallel, tokens one
+    after the other. conversions and macs count the whole layer.
+    """
+
+    inputs: int
+    outputs: int
+    tokens: int
+    macro: MacroEstimate
+    conversions: int
+    macs: int
+    energy: Span
+    latency: Span
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values with units in the keys."""
+        return {
+            "shape": [self.inputs, self.outputs],
+            "tokens": self.tokens,
+            "tiles": self.macro.geometry.tiles,
+            "utilisation": self.macro.geometry.utilisation,
+            "conversions": self.conversions,
+            "macs": self.macs,
+            "energy_nJ": self.energy.to_dict(1e9),
+            "latency_us": self.latency.to_dict(1e6),
+            "macro": self.macro.to_dict(),
+        }
+
+
+def estimate_macro(
+    geometry: MacroGeometry,
+    table: ReadoutTable,
+    condition: Condition | str,
+    *,
+    histogram: NDArray[np.int64] | None = None,
+    errors: RelativeErrors | None = None,
+) -> MacroEstimate:
+    """Cost of a macro whose conversions behave as `table` says.
+
+    histogram: (active, count) of the data (`Macro.count_histogram`), which weighs row energy and code errors; without
+    it every row is driven half of the time, and code errors are the mean over all counts with all rows driven. errors:
+    relative errors of the characterized quantities. Raises InputError if table and geometry do not fit, or outside
+    the domain of a regression.
+    """
+    check_readout(geometry, table)
+    errors = errors or RelativeErrors()
+    area = {name: _scaled(part, geometry.tiles) for name, part in area_components(geometry).items()}
+    array = area["array"].value
+    periphery = total(part for name, part in area.items() if name != "array")
+    stacked = _with_edge(array.highest(periphery), geometry)
+    side_by_side = _with_edge(array + periphery, geometry)
+    stored = geometry.bits * geometry.tiles
+    used = stored * geometry.utilisation * _MEGABIT_PER_MM2
+    weight_bits = geometry.weight_bits / geometry.bit_columns_per_weight
+    conversion = conversion_energy(geometry, table, condition, histogram, errors)
+    per_conversion = total(conversion)
+    macs = geometry.macs * geometry.tiles * geometry.utilisation
+    conversions = geometry.input_bits * geometry.groups * geometry.weights_per_row * geometry.bit_columns_per_weight
+    per_mvm = per_conversion * (conversions * geometry.tiles * geometry.utilisation)
+    step = step_times(geometry, table, condition)
+    latency = mvm_time(geometry, step, geometry.groups)
+    tops = latency.under(2 * macs * 1e-12)
+    rows_part = conversion["row_drivers"].value.mid / per_conversion.mid
+    assumed = total(part for name, part in conversion.items() if name != "row_drivers")
+    return MacroEstimate(
+        geometry=geometry,
+        condition=table.conditions[table.index(condition)],
+        area=area,
+        stacked=stacked,
+        side_by_side=side_by_side,
+        density_raw=array.under(stored * _MEGABIT_PER_MM2),
+        density_stacked=stacked.under(used),
+        density_side_by_side=side_by_side.under(used),
+        weight_density_stacked=stacked.under(used * weight_bits),
+        conversion=conversion,
+        energy_per_conversion=per_conversion,
+        energy_per_mac=per_mvm * (1 / macs),
+        energy_per_mvm=per_mvm,
+        step=step,
+        latency=latency,
+        tops=tops,
+        tops_per_watt=per_mvm.under(2 * macs * 1e-12),
+        tops_per_mm2_stacked=_quotient(tops, stacked, _MM2),
+        tops_per_mm2_side_by_side=_quotient(tops, side_by_side, _MM2),
+        code_error=mean_code_error(table, condition, histogram),
+        error_budget={
+            "energy": _budget(errors, rows_part, assumed.half_range * (1 - rows_part)),
+            "area_stacked": _budget(None, 0.0, stacked.half_range),
+            "area_side_by_side": _budget(None, 0.0, side_by_side.half_range),
+            "latency": _budget(None, 0.0, latency.half_range),
+        },
+    )
+
+
+def estimate_layer(
+    geometry: MacroGeometry,
+    table: ReadoutTable,
+    condition: Condition | str,
+    *,
+    inputs: int,
+    outputs: int,
+    tokens: int = 1,
+    histogram: NDArray[np.int64] | None = None,
+    errors: RelativeErrors | None = None,
+) -> LayerEstimate:
+    """Cost of a linear layer (inputs, outputs) for `tokens` vectors on tiles of `geometry`.
+
+    Rows are cut into tiles of `geometry.rows`, outputs into tiles of whole weights; segments without weights are
+    not converted. `geometry.tiles` and `utilisation` are replaced by what the layer needs. Raises InputError for
+    empty shapes and as `estimate_macro`.
+    """
+    for name, number in (("inputs", inputs), ("outputs", outputs), ("tokens", tokens)):
+        if number < 1:
+            raise InputError(f"layer estimate: {name} is {number}, expected at least 1")
+    row_tiles = -(-inputs // geometry.rows)
+    tiles = row_tiles * -(-outputs // geometry.weights_per_row)
+    cells = inputs * outputs * geometry.bit_columns_per_weight
+    fitted = replace(geometry, tiles=tiles, utilisation=cells / (tiles * geometry.bits))
+    macro = estimate_macro(fitted, table, condition, histogram=histogram, errors=errors)
+    last = inputs - (row_tiles - 1) * geometry.rows
+    segments = (row_tiles - 1) * geometry.groups + -(-last // geometry.group_rows)
+    conversions = tokens * geometry.input_bits * segments * outputs * geometry.bit_columns_per_weight
+    busiest = geometry.groups if row_tiles > 1 else -(-last // geometry.group_rows)
+    return LayerEstimate(
+        inputs=inputs,
+        outputs=outputs,
+        tokens=tokens,
+        macro=macro,
+        conversions=conversions,
+        macs=tokens * inputs * outputs,
+        energy=macro.energy_per_conversion * conversions,
+        latency=mvm_time(fitted, macro.step, busiest) * tokens,
+    )
+
+
+def _scaled(part: Component, tiles: int) -> Component:
+    return Component(part.value * tiles, part.provenance)
+
+
+def _with_edge(area: Span, geometry: MacroGeometry) -> Span:
+    """Area of all tiles with the ring around each tile."""
+    tile = area * (1 / geometry.tiles)
+    return (tile + edge_area(tile, geometry.edge_width)) * geometry.tiles
+
+
+def _quotient(a: Span, b: Span, scale: float) -> Span:
+    """a / (b * scale), ends combined for the widest range."""
+    return Span(a.low / (b.high * scale), a.mid / (b.mid * scale), a.high / (b.low * scale))
+
+
+def _budget(errors: RelativeErrors | None, measured_part: float, technology: float) -> dict[str, float]:
+    """Relative half ranges by cause; the characterized errors act on `measured_part` of the figure only."""
+    errors = errors or RelativeErrors()
+    return {
+        "fit": errors.fit * measured_part,
+        "monte_carlo": errors.monte_carlo * measured_part,
+        "extraction": errors.extraction * measured_part,
+        "technology_assumption": technology,
+    }

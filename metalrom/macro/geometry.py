@@ -1,0 +1,145 @@
+"""What a macro is made of, and the area rules of the transistors around its array."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from interconnect.errors import InputError
+from interconnect.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class PeripheryRules:
+    """Area rules of a transistor technology: contacted gate pitch and row height of its standard cells, metres."""
+
+    name: str
+    gate_pitch: float
+    row_height: float
+    provenance: Provenance
+
+    def transistor_area(self, width: float) -> float:
+        """Area of one transistor of `width` (m) laid out in a standard-cell row, m^2 (assumption, labelled).
+
+        A row holds one n and one p device; a finger takes one gate pitch and at most 0.3 of the row height as width; a
+        folded device needs one pitch more than fingers: (fingers + 1) * gate pitch * row height / 2.
+        """
+        if not width > 0:
+            raise InputError(f"transistor width is {width:g} m, expected more than 0")
+        fingers = math.ceil(width / (0.3 * self.row_height) - 1e-9)
+        return (fingers + 1) * self.gate_pitch * self.row_height / 2
+
+    def logic_area(self, gates: float) -> float:
+        """Area of `gates` two-input NAND equivalents, m^2: three gate pitches by one row each."""
+        return gates * 3 * self.gate_pitch * self.row_height
+
+
+RULES = {
+    "open45": PeripheryRules(
+        "open45",
+        0.19e-6,
+        1.4e-6,
+        Provenance("published", "Nangate 45 nm open cell library: placement site 0.19 x 1.40 um, NAND2_X1 0.798 um2"),
+    ),
+    "generic28": PeripheryRules(
+        "generic28",
+        0.117e-6,
+        0.9e-6,
+        Provenance("estimate", "gate pitch 117 nm as published for a 28 nm foundry node; row height 0.9 um assumed"),
+    ),
+}
+"""Rules by technology name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MacroGeometry:
+    """One macro (tile) of `planes` stacked arrays, each `rows` x `columns` cells, and how its periphery is shared.
+
+    cell_area: footprint of one cell, m^2. group_rows: rows summed by one conversion; a column is cut into
+    ceil(rows / group_rows) segments with one reset and select circuit (LCC) each. columns_per_adc: bit columns of one
+    plane that share a converter, with all their segments. driver_area: one row driver of one plane, m^2.
+    reset_area: the transistors of one segment, m^2. planes_per_driver, planes_per_reset: planes that share them.
+    edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
+    columns (else they are driven anew for each of them). tiles: macros of this kind. utilisation: fraction of the
+    cells that hold weights.
+    """
+
+    cell_area: float
+    rows: int
+    columns: int
+    planes: int
+    group_rows: int
+    columns_per_adc: int
+    adc_bits: int
+    driver_area: float
+    reset_area: float
+    rules: PeripheryRules
+    weight_bits: int = 8
+    input_bits: int = 8
+    tiles: int = 1
+    utilisation: float = 1.0
+    planes_per_driver: int = 1
+    planes_per_reset: int = 1
+    edge_width: float = 2e-6
+    rows_held: bool = False
+    device_provenance: Provenance = field(
+        default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
+    )
+
+    def __post_init__(self) -> None:
+        counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
+        for name in (*counts, "planes_per_driver", "planes_per_reset"):
+            if getattr(self, name) < 1:
+                raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
+        for name in ("weight_bits", "input_bits"):
+            if not 2 <= getattr(self, name) <= 16:
+                raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected 2 to 16")
+        if not self.cell_area > 0:
+            raise InputError(f"macro geometry: cell_area is {self.cell_area:g} m2, expected more than 0")
+        for name in ("driver_area", "reset_area", "edge_width"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"macro geometry: {name} is {getattr(self, name):g}, expected 0 or more")
+        if self.group_rows > self.rows:
+            raise InputError(f"macro geometry: group_rows ({self.group_rows}) exceeds rows ({self.rows})")
+        if not 0 < self.utilisation <= 1:
+            raise InputError(f"macro geometry: utilisation is {self.utilisation:g}, expected above 0 and up to 1")
+        if self.weights_per_row < 1:
+            raise InputError(
+                f"macro geometry: {self.planes} x {self.columns} bit columns hold no weight of {self.weight_bits} bits",
+                hint=f"expected at least {self.bit_columns_per_weight} bit columns",
+            )
+
+    @property
+    def bits(self) -> int:
+        """Stored bits (cells) of one tile."""
+        return self.rows * self.columns * self.planes
+
+    @property
+    def groups(self) -> int:
+        """Segments of a column."""
+        return -(-self.rows // self.group_rows)
+
+    @property
+    def bit_columns_per_weight(self) -> int:
+        """Differential sign-magnitude mapping: one column per magnitude bit and sign."""
+        return 2 * (self.weight_bits - 1)
+
+    @property
+    def weights_per_row(self) -> int:
+        """Whole weights that a row of one tile holds over all planes."""
+        return self.columns * self.planes // self.bit_columns_per_weight
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one full matrix-vector product on one tile."""
+        return self.rows * self.weights_per_row
+
+    @property
+    def adcs(self) -> int:
+        """Converters of one tile."""
+        return self.planes * -(-self.columns // self.columns_per_adc)
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Width of the digital shift-add behind one converter."""
+        return self.adc_bits + self.input_bits + self.weight_bits - 1 + math.ceil(math.log2(self.groups))
