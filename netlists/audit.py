@@ -2,13 +2,14 @@
 
 The bit of a cell is what the file says electrically: which node its tab is tied to, or which subcircuit (with or
 without resistor) stands at the crossing. All other pins are checked too, so a cell that is wired to the wrong row or
-column is found as well. Instance names alone prove nothing and are only used to name what was found.
+column is found as well. Instance names alone prove nothing and are only used to name what was found. Of the cell's own
+subcircuit only the pins are checked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from netlists.audit_wiring import array_pin_fault, tile_faults
-from netlists.cells.base import CellModel
+from netlists.cells.base import CellModel, plane_models
 from netlists.mapping import Placement, TileManifest, ViaProgram, weights_of
 from netlists.subckt import subckt_pins
 from netlists.writer import Scope, scopes
@@ -108,7 +109,7 @@ def audit_netlist(
     path: str | Path,
     program: ViaProgram,
     manifest: TileManifest,
-    model: CellModel,
+    model: CellModel | Sequence[CellModel],
     *,
     level: str = "macro",
     tile: int = 0,
@@ -116,7 +117,7 @@ def audit_netlist(
     column: int = 0,
     limit: int = 100,
 ) -> AuditReport:
-    """Compare a netlist with the program it should hold; `level` and the place as given to `write_netlist`.
+    """Compare a netlist with the program it should hold; `model`, `level` and place as given to `write_netlist`.
 
     Raises:
         InputError: the file cannot be read, is cut off, or holds none of the expected subcircuits.
@@ -125,7 +126,7 @@ def audit_netlist(
     expected = {s.name: s for s in scopes(manifest, level, tile=tile, plane=plane, column=column)}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    found = _read(path, expected, model, level)
+    found = _read(path, expected, plane_models(model, manifest.shape.planes), level)
     if not found.planes:
         raise InputError(
             f"holds none of the expected subcircuits ({next(iter(expected))}, ...)",
@@ -144,9 +145,9 @@ class _Found:
     cells: int = 0
 
 
-def _read(path: Path, expected: dict[str, Scope], model: CellModel, level: str) -> _Found:
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> _Found:
     found = _Found({}, [])
-    patterns = [_line_pattern(model, bit) for bit in (0, 1)]
+    patterns = [[_line_pattern(model, bit) for bit in (0, 1)] for model in models]
     inside = ""
     ended = False
     definitions: dict[str, tuple[str, ...]] = {}
@@ -156,7 +157,7 @@ def _read(path: Path, expected: dict[str, Scope], model: CellModel, level: str) 
         for control in [*_CONTROL.finditer(block), None]:
             body = block[position : control.start() if control else len(block)]
             if inside in expected:
-                _take(body, expected[inside], patterns, found)
+                _take(body, expected[inside], patterns[expected[inside].placement.plane], found)
             elif inside.startswith("tile_"):
                 tiles.setdefault(inside, []).append(body)
             elif inside == "" and re.search(rb"^[ \t]*\.end[ \t]*$", body, re.MULTILINE | re.IGNORECASE):
@@ -188,11 +189,13 @@ def _read(path: Path, expected: dict[str, Scope], model: CellModel, level: str) 
     _check_wiring(expected, definitions, tiles, found, whole=level == "macro")
     if not ended:
         raise InputError("is cut off: it has no .end line", where=str(path))
-    for variant in model.variants:
-        if definitions.get(variant.subckt.lower()) != tuple(p.lower() for p in model.pins):
-            raise InputError(
-                f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}", where=str(path)
-            )
+    for model in models:
+        for variant in model.variants:
+            if definitions.get(variant.subckt.lower()) != tuple(p.lower() for p in model.pins):
+                raise InputError(
+                    f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}",
+                    where=str(path),
+                )
     return found
 
 

@@ -127,7 +127,7 @@ def test_decomposition_reproduces_the_field_solution() -> None:
     assert model.fit_residual < 1e-3
     off, neighbour = model.value("C_bl_s"), model.value("C_tab_bl")
     # 14.08 / 2.31 aF on and off, 33.3 aF in all: an independent periodic finite-element calculation (NGSolve,
-    # order 4) of the same cross-section with a period of one column, where a 1 puts the neighbour's tab on the row, too.
+    # order 4) of the same cross-section with a period of one column, where a 1 puts the neighbour's tab on the row.
     assert (off + model.switched + neighbour) * 1e18 == pytest.approx(14.08, rel=0.01)
     assert off * 1e18 == pytest.approx(2.31, rel=0.01)
     assert model.bl_total * 1e18 == pytest.approx(33.3, rel=0.01)

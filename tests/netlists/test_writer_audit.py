@@ -11,7 +11,7 @@ import pytest
 
 from interconnect.errors import InputError
 from netlists.audit import audit_netlist
-from netlists.cells.base import CellModel
+from netlists.cells.base import CellModel, Plane
 from netlists.column import ColumnCase, Periphery
 from netlists.condition import Condition
 from netlists.mapping import MacroShape, TileManifest, ViaProgram, tile, via_program
@@ -74,6 +74,31 @@ def flip(w: Written, row: int, bit_column: int) -> tuple[int, str]:
     lines[i] = " ".join(words)
     w.path.write_text("\n".join(lines))
     return i + 1, words[0]
+
+
+def test_planes_may_have_their_own_cells(written: Written, technology: Technology) -> None:
+    from dataclasses import replace
+
+    upper = replace(written.model, plane=Plane("M4", "M5"))
+    models = (written.model, upper)
+    write_netlist(written.path, "macro", written.program, written.manifest, models, technology)
+    text = written.path.read_text()
+    assert "on M2-M3" in text
+    assert "on M4-M5" in text
+    assert audit_netlist(written.path, written.program, written.manifest, models).ok
+    # A cell of the other plane is not a cell of this one.
+    name = written.model.variants[0].subckt
+    written.edit(rf"^(X_r\d+_c\d+_p0 .* {name})_p0$", r"\1_p1")
+    assert audit_netlist(written.path, written.program, written.manifest, models).unknown == 1
+    with pytest.raises(InputError, match="cell models for"):
+        write_netlist(
+            written.path,
+            "macro",
+            written.program,
+            tile(written.program, MacroShape(rows=4, columns=8, planes=3)),
+            models,
+            technology,
+        )
 
 
 def test_a_flipped_via_is_found_and_named(written: Written) -> None:
