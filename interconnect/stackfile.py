@@ -26,7 +26,7 @@ METAL_UNITS = {
     "tcr": "1/K",
 }
 VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
-DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": ""}
+DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": "1"}
 SIGNED = {"tcr"}
 ZERO_ALLOWED = {"bottom", "tcr"}
 
@@ -151,7 +151,7 @@ def _values(
         value, source = item.value, item.source or entry.source
         if source not in file.sources:
             raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")
-        number = parse_quantity(value, unit, where=f"{where}.{field}")
+        number = parse_quantity(value, unit, where=f"{where}.{field}", plain_si=True)
         if field not in SIGNED and (number < 0 or (number == 0 and field not in ZERO_ALLOWED)):
             raise InputError(f"must be positive, got {value}", where=f"{where}.{field}")
         numbers[field] = number
