@@ -13,7 +13,7 @@ from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
 from interconnect.quantity import parse_quantity
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
-from interconnect.yamlfile import validate
+from interconnect.validation import validate
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
 

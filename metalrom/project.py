@@ -93,7 +93,7 @@ class Project:
     def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
         from interconnect.extraction import extract
-        from metalrom.files import cache_folder
+        from metalrom.folders import cache_folder
 
         return extract(geometry, self.stack, method=method, cache_dir=cache_folder("extraction"))
 

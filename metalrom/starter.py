@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from interconnect.errors import InputError
-from metalrom.files import atomic_write_text, ensure_output_folder
+from interconnect.files import atomic_write_text
+from metalrom.folders import ensure_output_folder
 
 _HEAD = """\
 # A metalrom project. `metalrom schema` lists every key; quantities carry their unit (100nm, 0.9V, 20aF).

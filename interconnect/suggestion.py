@@ -1,0 +1,31 @@
+"""The hint for a name that is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_LISTED = 20
+_LONGEST = 80
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What the user may have meant by `name`: the closest known name, those that contain it, or else a list."""
+    import difflib  # only needed when something is wrong already
+
+    folded: dict[str, str] = {}
+    for candidate in known:
+        folded.setdefault(candidate.casefold(), candidate)
+    wanted = name[:_LONGEST].casefold()
+    close = difflib.get_close_matches(wanted, folded, n=1)
+    if not close and len(wanted) > 2:
+        close = [key for key in folded if wanted in key][:3]
+    if close:
+        return f"did you mean {' or '.join(repr(_short(folded[key])) for key in close)}?"
+    shown = [_short(candidate) for candidate in list(folded.values())[:_LISTED]]
+    if not shown:
+        return "there is none"
+    return f"known: {', '.join(shown)}{', ...' if len(folded) > _LISTED else ''}"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."
