@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from netlists.case import ColumnCase
-from netlists.column import Deck, column_deck
 from numpy.typing import NDArray
 
 from characterization.dataset import Sample
 from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from ngspice_runner import Cache, EngineError, Job, Progress, Result, RunProvenance, run_many
 

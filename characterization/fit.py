@@ -123,12 +123,11 @@ def fit_levels(
 
 def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, float, int]:
     """Ordinary least squares: coefficients, their covariance, residual sigma, degrees of freedom."""
-    solution, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
-    beta: FloatArray = np.asarray(solution, dtype=np.float64)
+    beta, _, rank, _ = np.linalg.lstsq(x, y, rcond=None)
     freedom = max(len(y) - int(rank), 1)
     sigma = float(np.sqrt(np.sum((y - x @ beta) ** 2) / freedom))
-    covariance: FloatArray = sigma**2 * np.linalg.pinv(x.T @ x)
-    return beta, covariance, sigma, freedom
+    covariance = sigma**2 * np.linalg.pinv(x.T @ x)
+    return beta.astype(np.float64), covariance.astype(np.float64), sigma, freedom
 
 
 @dataclass(frozen=True)
@@ -191,8 +190,9 @@ def fit_spread(condition: Condition, active: FloatArray, count: FloatArray, leve
 
     def solve(keep: NDArray[np.bool_]) -> FloatArray:
         w = weight[keep] * unit
-        found: FloatArray = nnls(x[keep] / scale * w[:, None], variance[keep] / unit * w)[0]
-        return found / scale * unit
+        found = nnls(x[keep] / scale * w[:, None], variance[keep] / unit * w)[0]
+        out: FloatArray = found / scale * unit
+        return out
 
     everything = np.ones(len(pairs), dtype=bool)
     errors = []

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from netlists.case import ColumnCase
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
@@ -21,6 +20,7 @@ from characterization.patterns import build_pattern
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.setup import Setup
 from interconnect.errors import InputError
+from netlists.case import ColumnCase
 from ngspice_runner import Cache, EngineError
 
 FloatArray = NDArray[np.float64]

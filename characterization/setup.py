@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netlists.cells.base import CellModel
+from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.technology import Technology
-
-from netlists.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class _StrictLoader(yaml.SafeLoader):
     """Safe loader that refuses what plain YAML takes silently for something else."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.events.AliasEvent):
             # Nested aliases expand exponentially ("billion laughs"); no file of ours needs them.
             raise yaml.composer.ComposerError(None, None, "aliases are not accepted", event.start_mark)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interconnect.stack import Stack
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
-    from netlists.mapping import ViaProgram
+    from netlists.mapping import TileManifest, ViaProgram
     from netlists.periphery import Periphery, Timing
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
@@ -168,6 +168,21 @@ class Project:
         from netlists.mapping import via_program
 
         return via_program(self.weights.values, self.config.weights.bits)
+
+    @cached_property
+    def manifest(self) -> TileManifest:
+        """Where the via bits sit: tiles of the array's size, their planes and columns."""
+        from netlists.mapping import MacroShape, tile
+
+        array = self.config.array
+        return tile(self.program, MacroShape(rows=array.rows, columns=array.columns, planes=len(self.planes)))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the configuration file's bytes."""
+        import hashlib
+
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     @cached_property
     def activations(self) -> Activations:

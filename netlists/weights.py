@@ -128,6 +128,22 @@ def tensor_names(path: str | Path) -> tuple[str, ...]:
     return ()
 
 
+def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor of a `.safetensors` file, in its order, from the header alone.
+
+    Raises:
+        InputError: the file is missing, truncated or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("there is no such weight file", where=str(path))
+    header, _ = _safetensors_header(path)
+    try:
+        return {k: tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
+    except (KeyError, TypeError, ValueError):
+        raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
+
+
 def _hint() -> str:
     return f"give a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file"
 

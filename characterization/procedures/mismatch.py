@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from netlists.case import ColumnCase, Deviations
 from numpy.typing import NDArray
 
 from characterization.campaign import Task
@@ -14,6 +14,7 @@ from characterization.fit import SpreadModel, fit_spread
 from characterization.patterns import build_pattern
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
+from netlists.case import ColumnCase, Deviations
 
 FloatArray = NDArray[np.float64]
 
@@ -36,17 +37,17 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
     rng = np.random.default_rng(seed)
     devices, p = setup.technology.devices, setup.periphery
 
-    def shifts(coefficient: float, width: float, number: int) -> FloatArray:
-        out: FloatArray = rng.standard_normal(number) * coefficient / np.sqrt(width * p.length)
+    def shifts(kind: Literal["nmos", "pmos"], width: float, number: int) -> FloatArray:
+        out: FloatArray = rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
         return out
 
     cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
     return Deviations(
         cell=np.maximum(cell, 0.05),
-        reset=shifts(devices.avt_n, p.reset_width, 3),
-        driver_nmos=shifts(devices.avt_n, p.driver_nmos_width, setup.rows),
-        driver_pmos=shifts(devices.avt_p, p.driver_pmos_width, setup.rows),
+        reset=shifts("nmos", p.reset_width, 3),
+        driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
+        driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from netlists.case import ColumnCase
 from numpy.typing import NDArray
 
 from characterization.campaign import Task
@@ -14,6 +13,7 @@ from characterization.fit import LevelModel, fit_levels
 from characterization.patterns import build_pattern, level_grid, pattern_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
+from netlists.case import ColumnCase
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def test_too_few_levels_are_refused() -> None:
 
 def test_spread_of_independent_sources_is_separated() -> None:
     rng = np.random.default_rng(9)
-    s0, s1, s2 = 3e-3, 2e-3, 0.0
+    s0, s1 = 3e-3, 2e-3
     active, count, level = [], [], []
     for a, c in [(0, 0), (4, 0), (4, 4), (8, 0), (8, 4), (8, 8)]:
         sigma = np.sqrt(s0**2 + s1**2 * c)
