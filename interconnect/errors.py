@@ -23,6 +23,11 @@ class SolverError(RuntimeError):
     """A solver of ours failed, or could not certify its answer; the input itself was well-formed."""
 
 
+def shortened(text: str, limit: int = 60) -> str:
+    """`text`, or its beginning and three dots if it is longer than `limit`: no input may flood a message."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
 def one_line(text: str) -> str:
     """Text that a hostile name cannot use to forge lines or drive the terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -12,7 +12,7 @@ import math
 import re
 from typing import Any
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, shortened
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
 _SUFFIX = r"(?![eE][+-]?[0-9])(?:[^\W\d_]|[%/°]|1/)[^\s,_]*"
@@ -62,11 +62,9 @@ def parse_quantity(value: object, unit: str, *, where: str | None = None, plain_
         return _parsed(value, unit, plain_si)
     except _Refused as refused:
         shown = "a number of that size" if _text(value) == _TOO_LARGE else repr(value)
-        if len(shown) > 60:
-            shown = shown[:57] + "..."
         wanted = {"": "a number or percentage", "1": "a plain number"}.get(unit, f"a quantity in {unit}")
         hint = f"give {wanted}, such as {EXAMPLES.get(unit, '1' + unit)}"
-        raise InputError(f"{shown} {refused}", where=where, hint=hint) from None
+        raise InputError(f"{shortened(shown)} {refused}", where=where, hint=hint) from None
 
 
 class _Refused(Exception):

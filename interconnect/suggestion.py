@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from interconnect.errors import shortened
+
 _LISTED = 20
 _LONGEST = 80
 
@@ -20,12 +22,8 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if not close and len(wanted) > 2:
         close = [key for key in folded if wanted in key][:3]
     if close:
-        return f"did you mean {' or '.join(repr(_short(folded[key])) for key in close)}?"
-    shown = [_short(candidate) for candidate in list(folded.values())[:_LISTED]]
+        return f"did you mean {' or '.join(repr(shortened(folded[key], _LONGEST)) for key in close)}?"
+    shown = [shortened(candidate, _LONGEST) for candidate in list(folded.values())[:_LISTED]]
     if not shown:
         return "there is none"
     return f"known: {', '.join(shown)}{', ...' if len(folded) > _LISTED else ''}"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 3] + "..."

@@ -7,12 +7,11 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from pydantic import BaseModel, ValidationError
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_LONGEST = 60
 _WORDS = {
     "model_type": "should be a mapping of keys",
     "dict_type": "should be a mapping of keys",
@@ -52,7 +51,7 @@ def _told(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[
     """What is wrong, where, and what would be right, for pydantic's records `same` of one key."""
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
-        return f"unknown key {_short(repr(key))}", path, suggest(key, siblings) if siblings else None
+        return f"unknown key {shortened(repr(key))}", path, suggest(key, siblings) if siblings else None
     if first["type"] == "missing":
         return "this key is missing", path, None
     if first["type"] == "value_error":
@@ -62,11 +61,7 @@ def _told(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[
         return str(cause) if cause is not None else first["msg"].removeprefix("Value error, "), path, None
     # Members of a union that all refuse one value are alternatives: told together.
     told = dict.fromkeys(_WORDS.get(item["type"]) or item["msg"].removeprefix("Input ") for item in same)
-    return f"{' or '.join(told)}, got {_short(repr(first['input']))}", path, None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return f"{' or '.join(told)}, got {shortened(repr(first['input']))}", path, None
 
 
 def _walk(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> tuple[str, list[str]]:
@@ -84,7 +79,7 @@ def _walk(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> tuple[st
             continue
         siblings = [key for kind in current for key in _fields(kind)]
         current = [leaf for kind in current for leaf in _value_of(kind, part)]
-        shown += f".{_short(part)}" if shown else _short(part)
+        shown += f".{shortened(part)}" if shown else shortened(part)
     return shown, siblings
 
 

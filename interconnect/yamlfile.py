@@ -22,12 +22,13 @@ class _StrictLoader(yaml.SafeLoader):
     """Safe loader that refuses what plain YAML takes silently for something else."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
         if isinstance(event, yaml.events.AliasEvent):
             # Nested aliases expand exponentially ("billion laughs"); no file of ours needs them.
-            raise yaml.composer.ComposerError(None, None, "aliases are not accepted", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "aliases are not accepted", mark)
         if getattr(event, "tag", None) is not None:
-            raise yaml.composer.ComposerError(None, None, "tags (!) are not accepted", event.start_mark)
+            raise yaml.composer.ComposerError(None, None, "tags (!) are not accepted", mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:

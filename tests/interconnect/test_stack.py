@@ -119,12 +119,14 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, old: str, new: st
 
 
 def test_unknown_names_are_refused_with_the_choice() -> None:
-    with pytest.raises(InputError, match="choose generic28 or open45"):
+    with pytest.raises(
+        InputError, match=r"there is no built-in stack 'open54'; did you mean 'open45'\? \(or give the path"
+    ):
         load_stack("open54")
     with pytest.raises(InputError, match="cannot be read \\(No such file"):
         load_stack("nowhere/x.yaml")
     stack = load_stack("generic28")
-    with pytest.raises(InputError, match="has no metal 'M99'; it has M1, M2"):
+    with pytest.raises(InputError, match="has no metal 'M99'; did you mean 'M9'"):
         stack.metal("M99")
     with pytest.raises(InputError, match="no via from 'M2' up to 'M4'"):
         stack.via_between("M2", "M4")
