@@ -229,8 +229,8 @@ def characterize_only(
     config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
 ) -> None:
     """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
-    from metalrom.files import ensure_output_folder
     from metalrom.flow import characterize, write_tables
+    from metalrom.folders import ensure_output_folder
 
     project = _seeded(load(config), seed)
     if procedures:
@@ -266,7 +266,7 @@ def estimate_run(out: Path, workload: str | None, json: bool) -> None:
 def export_run(out: Path, format: str, output: Path, check: bool) -> None:
     """Write a run's readout table in a format, and read it back if asked to."""
     from metalrom.exports import FORMATS
-    from metalrom.files import ensure_output_folder
+    from metalrom.folders import ensure_output_folder
     from metalrom.results import read_table
 
     table = read_table(out)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
-from metalrom.validation import input_error
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
@@ -196,10 +196,7 @@ def load_config(path: str | Path) -> Config:
     suggestion), a wrong unit or a value out of range.
     """
     data, _ = read_yaml(Path(path))
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        raise input_error(error, where=str(path), model=Config) from error
+    return validate(Config, data, where=str(path))
 
 
 def schema() -> dict[str, Any]:

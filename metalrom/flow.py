@@ -21,9 +21,10 @@ from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requ
 from characterization.setup import Setup
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_text
 from metalrom import __version__
 from metalrom import results as facts
-from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
+from metalrom.folders import cache_folder, ensure_output_folder
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
 from metalrom.project import Project

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 from metalrom.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Project:
     def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
         from interconnect.extraction import extract
-        from metalrom.files import cache_folder
+        from metalrom.folders import cache_folder
 
         return extract(geometry, self.stack, method=method, cache_dir=cache_folder("extraction"))
 
@@ -137,7 +138,7 @@ class Project:
                 raise InputError(
                     f"the devices have no corner {corner}",
                     where=f"{self.path}: conditions.corners",
-                    hint=f"known: {', '.join(known)}",
+                    hint=suggest(corner, known),
                 )
         if c.factorial:
             return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))

@@ -8,8 +8,6 @@ file as an electrical fact (which node its tab is tied to, or whether its resist
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from interconnect.files import atomic_file
 from netlists.cells.base import GROUND_NODE, CellModel, plane_models
 from netlists.condition import Condition
 from netlists.mapping import Placement, TileManifest, ViaProgram
@@ -150,28 +149,17 @@ def write_netlist(
     head = render("netlist_header.cir.j2", values, folder=templates)
     cells = 0
     digest = hashlib.sha256()
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write there ({error.strerror})", where=str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            out = _Counting(file, digest)
-            out.write(head.encode("ascii"))
-            for scope in parts:
-                for chunk in scope_text(models[scope.placement.plane], program, scope):
-                    out.write(chunk)
-                cells += scope.placement.rows * (scope.stop - scope.start)
-            if level == "macro":
-                for chunk in _macro_text(manifest, transistors):
-                    out.write(chunk)
-            out.write(b".end\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        out = _Counting(file, digest)
+        out.write(head.encode("ascii"))
+        for scope in parts:
+            for chunk in scope_text(models[scope.placement.plane], program, scope):
+                out.write(chunk)
+            cells += scope.placement.rows * (scope.stop - scope.start)
+        if level == "macro":
+            for chunk in _macro_text(manifest, transistors):
+                out.write(chunk)
+        out.write(b".end\n")
     return WrittenNetlist(path, level, cells, out.size, digest.hexdigest(), time.process_time() - start)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from metalrom.estimates import own_layer
-from metalrom.files import ensure_output_folder
+from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interconnect.errors import InputError
+from interconnect.files import atomic_write_bytes
 from metalrom.reports import geometry_views, metrics, plots, schematic, stack_view, words
 from metalrom.reports.content import CsnrRow, Figure, ReportContent
 
@@ -163,19 +161,5 @@ def _environment() -> Environment:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write `text` beside `path` and rename it into place, so that no half-written file can be seen."""
-    data = text.encode("utf-8", errors="replace")
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None
+    """Write `text` all at once; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
+    atomic_write_bytes(path, text.encode("utf-8", errors="replace"))

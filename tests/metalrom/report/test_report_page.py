@@ -197,10 +197,10 @@ def test_figures_stand_alone_as_files(make_content, tmp_path):
 
 
 def test_an_unwritable_place_is_one_sentence_and_leaves_nothing(make_content, tmp_path):
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(make_content(), tmp_path / "missing" / "report.html")
     (tmp_path / "taken").mkdir()
-    with pytest.raises(InputError, match="cannot write"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_report(make_content(), tmp_path / "taken")
     assert [p.name for p in tmp_path.iterdir()] == ["taken"]
 
