@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interconnect.errors import InputError, SolverError
 from interconnect.network import LinearNetwork, NodeList
-from interconnect.transient_kernel import GAMMA, march
+from interconnect.transient_kernel import GAMMA, SMALL, march
 from interconnect.transient_system import System
 from interconnect.waveform import Source, Switch
 
@@ -26,8 +26,8 @@ Array = NDArray[np.float64]
 SETTLE = 1e-4
 """Length of the backward Euler step after a switching, as a part of the regular step or of the interval."""
 
-DEEPEST = 30
-"""An adaptive step is never shorter than its interval between corners divided by 2^DEEPEST."""
+DEEPEST = 40
+"""An adaptive step is never shorter than the simulated time divided by 2^DEEPEST."""
 
 CHUNK = 256
 """Adaptive steps taken before the waveforms are evaluated again."""
@@ -122,10 +122,10 @@ class _Run:
         self.ends: list[Array] = [system.record(self.state, 0.0)]
         self.stages: list[Array] = []
 
-    def intervals(self, settle: float | None) -> list[tuple[float, float]]:
-        """Spans between corners; entering a phase of the switches is left to `_begin`."""
-        corners = self.system.corners(self.stop)
-        return list(zip(corners[:-1].tolist(), corners[1:].tolist(), strict=True))
+    def intervals(self) -> list[tuple[float, float]]:
+        """Spans of time within which everything is smooth."""
+        corners = self.system.corners(self.stop).tolist()
+        return list(zip(corners[:-1], corners[1:], strict=True))
 
     def _begin(self, start: float, settle: float) -> float:
         """Enter the interval at `start`, with a backward Euler step of length `settle` where the state may jump."""
@@ -170,7 +170,7 @@ class _Run:
 
     def fixed(self, step: float) -> None:
         """Equal steps of at most `step` within every interval."""
-        for start, end in self.intervals(None):
+        for start, end in self.intervals():
             begin = self._begin(start, SETTLE * min(step, end - start))
             steps = max(1, math.ceil((end - begin) / step * (1 - 1e-9) - 1e-9))
             # Keep the wanted size where the steps fit but for rounding, so that intervals share a factorisation.
@@ -178,32 +178,27 @@ class _Run:
             self._march(begin, step if abs(h / step - 1) < 1e-9 else h, steps, 0.0, False, end)
 
     def adaptive(self, tolerance: float) -> None:
-        """Steps of interval / 2^level, the level chosen by the error of each step."""
+        """Steps of stop / 2^level, so that all intervals share factorisations; the last of an interval is cut to fit."""
         scale = max(self.system.drives.swing(), float(np.abs(self.state).max(initial=0.0)))
         limit = tolerance * (scale or 1.0)
-        last = 0.0
-        for start, end in self.intervals(None):
-            begin = self._begin(start, SETTLE * min(last or (end - start) / 64, end - start))
-            span = end - begin
-            level = max(0, math.ceil(math.log2(span / last))) if last else 6
-            done = 0
-            while done < 2**level:
-                h = span / 2**level
-                left = 2**level - done
-                odd = bool(done % 2)
-                count = 1 if odd else min(CHUNK, left)
-                now = end - left * h
-                taken, error = self._march(now, h, count, limit, level > 0 and not odd, end if count == left else None)
-                done += taken
+        level = 7
+        for start, end in self.intervals():
+            now = self._begin(start, SETTLE * min(self.stop / 2**level, end - start))
+            while now < end:
+                h = self.stop / 2**level
+                count = min(CHUNK, math.floor((end - now) / h * (1 + 1e-9)))
+                # Cut to fit, and never leave a last step that is lost in the rounding of the times.
+                last = count == 0 or abs(now + count * h - end) < 1e-6 * h
+                h, count = (end - now, 1) if count == 0 else (h, count)
+                taken, error = self._march(now, h, count, limit, True, end if last else None)
+                now = end if taken == count and last else now + taken * h
                 if taken < count and error > 1.0:
                     self.rejected += 1
-                    deeper = max(1, math.ceil(math.log2(error) / 3)) if math.isfinite(error) else 1
-                    if level + deeper > DEEPEST:
-                        raise SolverError(f"the transient's steps became too short at {now + taken * h:g} s")
-                    level, done = level + deeper, done << deeper
-                elif level > 0 and error < 0.05 and done % 2 == 0:
-                    level, done = level - 1, done // 2
-            last = span / 2**level
+                    level += max(1, math.ceil(math.log2(error) / 3)) if math.isfinite(error) else 1
+                    if level > DEEPEST:
+                        raise SolverError(f"the transient's steps became too short at {now:g} s")
+                elif error < SMALL and level > 0 and now < end:
+                    level -= 1
 
     def result(self) -> Transient:
         """The records in their final form."""

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse.linalg import SuperLU, spilu, splu
 
 from interconnect.drives import take_apart
-from interconnect.errors import InputError, SolverError
+from interconnect.errors import InputError
+from interconnect.ldl import LDL, Factor, elimination_order, solve
 from interconnect.network import Index, LinearNetwork
-from interconnect.transient_kernel import GAMMA, WEIGHT, Factor, Forcing, Sparse, supernodes
+from interconnect.transient_kernel import GAMMA, WEIGHT, Forcing, Sparse
 from interconnect.waveform import Source, Switch
 
 Array = NDArray[np.float64]
 
-KEPT_FACTORS = 8
+KEPT_FACTORS = 12
 """Factorisations kept for steps of a size met before."""
+
+
+class Stamps(NamedTuple):
+    """Entries of a nodal matrix, ground left out; those at one place add up. `switch`: 0, or 1 + the switch they
+    belong to."""
+
+    row: Index
+    column: Index
+    value: Array
+    switch: Index
 
 
 class System:
     """A network with its sources and switches, ready to be stepped through time.
 
-    Free nodes are numbered in the order of elimination (minimum degree: lines stay tridiagonal). `g_rows`, `forcing`,
-    `tap_rows` hold the present switch state's matrices for the compiled steps. Taps are what is recorded: the saved
-    nodes, then for every node of a source whose current is wanted its voltage, resistive current and charge.
+    Free nodes are numbered in the order of elimination; conductance and capacitance share one pattern there. `g_rows`,
+    `forcing`, `tap_rows` hold the present switch state's matrices for the compiled steps. Taps are what is recorded:
+    the saved nodes, then for every node of a source whose current is wanted its voltage, resistive current and charge.
     """
 
     def __init__(
@@ -47,19 +59,10 @@ class System:
         self.flat = self.drives.flat and (initial is None or np.ndim(initial) < 2)
         self.vectors = self.drives.level.shape[1]
         held = self.drives.ideal
-        fixed = np.zeros(network.size, dtype=bool)
-        fixed[self.drives.node[held]] = True
-        self.held = self.drives.node[held]
-        self.held_wave, self.held_level = self.drives.wave[held], self.drives.level[held]
-        self._capacitance = network.capacitance_matrix()
-        lossy = np.zeros(network.size)
-        np.add.at(lossy, self.drives.node[~held], self.drives.siemens[~held])
-        self._conductance = sp.csc_array(network.conductance_matrix() + sp.diags_array(lossy))
-        self._closed = [self._incidence(switch) for switch in switches]
-        self.free = self._order(np.flatnonzero(~fixed))
-        self._place = np.full(network.size, -1)
-        self._place[self.free] = np.arange(len(self.free))
-        self._c_free = self._restrict(self._capacitance)
+        self.held, self.held_wave = self.drives.node[held], self.drives.wave[held]
+        self.held_level = self.drives.level[held]
+        self._g, self._c = self._all_stamps()
+        self._number_nodes()
         self.taps = len(save) + 3 * len(self.wanted)
         self.factorisations = 0
         self._factors: dict[float, Factor] = {}
@@ -107,7 +110,7 @@ class System:
         for known, factor in self._factors.items():
             if abs(known / h - 1) < 1e-9:
                 return factor
-        factor = _ldl(self._g_free + (2.0 / (GAMMA * h)) * self._c_free)
+        factor = self._ldl.factor(self._g_values + (2.0 / (GAMMA * h)) * self._c_values)
         self.factorisations += 1
         if len(self._factors) >= KEPT_FACTORS:
             del self._factors[next(iter(self._factors))]
@@ -122,10 +125,10 @@ class System:
         f = self.forcing
         np.add.at(change, f.node, new[f.wave, None] * f.conductive)
         np.add.at(change, f.node, -rate * (new - old)[f.wave, None] * f.capacitive)
+        change = np.ascontiguousarray(change)
+        solve(self._ldl.factor(self._g_values + rate * self._c_values), change)
         self.factorisations += 1
-        if not len(self.free):
-            return state
-        return np.asarray(state + _superlu(self._g_free + rate * self._c_free, "NATURAL").solve(change))
+        return np.asarray(state + change)
 
     def record(self, state: Array, time: float) -> Array:
         """All taps of one state, (1, taps, vectors)."""
@@ -160,44 +163,103 @@ class System:
         owner = drives.owner[self.wanted]
         return {self.sources[k].name: total[:, owner == k] for k in np.unique(owner)}
 
+    def _all_stamps(self) -> tuple[Stamps, Stamps]:
+        """Nodal entries of all conductances, with source resistances and closed switches of 1 S, and of capacitors."""
+        lossy = ~self.drives.ideal
+        nodes = self.drives.node[lossy]
+        parts = [(*self.network.conductors(), 0), (nodes, np.full(len(nodes), -1), self.drives.siemens[lossy], 0)]
+        for k, switch in enumerate(self.switches):
+            unit = LinearNetwork(self.network.size)
+            unit.add_conductances(self.network.index(switch.a), self.network.index(switch.b), 1.0)
+            parts.append((*unit.conductors(), k + 1))
+        return _stamps(parts), _stamps([(*self.network.capacitors(), 0)])
+
+    def _number_nodes(self) -> None:
+        """Choose the order of the free nodes and the pattern that their matrices share."""
+        g, c, network = self._g, self._c, self.network
+        fixed = np.zeros(network.size, dtype=bool)
+        fixed[self.held] = True
+        free = np.flatnonzero(~fixed)
+        touched = np.zeros(network.size, dtype=bool)
+        touched[g.row[g.value > 0]] = touched[c.row[c.value > 0]] = True
+        lost = free[~touched[free]]
+        if len(lost):
+            raise InputError(f"node {network.name(int(lost[0]))} has no resistor and no capacitor")
+        place = np.full(network.size, -1)
+        place[free] = np.arange(len(free))
+        pattern, _, _ = self._pattern(place, len(free))
+        ones = sp.csc_array((np.ones(len(pattern[1])), pattern[1], pattern[0]), shape=(len(free),) * 2)
+        self.free = free[elimination_order(ones)]
+        self._place = np.full(network.size, -1)
+        self._place[self.free] = np.arange(len(self.free))
+        (start, index), self._g_slot, c_slot = self._pattern(self._place, len(free))
+        self._ldl = LDL(start, index)
+        self._g_inside = np.flatnonzero((self._place[g.row] >= 0) & (self._place[g.column] >= 0))
+        inside = (self._place[c.row] >= 0) & (self._place[c.column] >= 0)
+        self._c_values = np.bincount(c_slot, weights=c.value[inside], minlength=len(index))
+
+    def _pattern(self, place: Index, size: int) -> tuple[tuple[Index, Index], Index, Index]:
+        """Compressed columns of all entries between free nodes, and the slot of every one of G and of C."""
+        keys = []
+        for part in (self._g, self._c):
+            row, column = place[part.row], place[part.column]
+            inside = (row >= 0) & (column >= 0)
+            keys.append(column[inside] * size + row[inside])
+        unique, slot = np.unique(np.concatenate(keys), return_inverse=True)
+        start = np.zeros(size + 1, dtype=np.int64)
+        np.cumsum(np.bincount(unique // max(size, 1), minlength=size), out=start[1:])
+        return (start, unique % max(size, 1)), slot[: len(keys[0])], slot[len(keys[0]) :]
+
     def _load(self, time: float) -> bool:
         """Matrices of the switch state at `time`; False if it is the present one."""
         values = tuple(switch.at(time) for switch in self.switches)
         if values == self._values:
             return False
         self._values = values
-        total = self._conductance
-        for matrix, value in zip(self._closed, values, strict=True):
-            total = total + value * matrix
+        total = self._g._replace(value=np.append(1.0, values)[self._g.switch] * self._g.value)
+        slots = len(self._c_values)
+        self._g_values = np.bincount(self._g_slot, weights=total.value[self._g_inside], minlength=slots)
         self._factors.clear()
-        self._g_free = self._restrict(total)
-        rows = sp.csr_array(self._g_free)
-        self.g_rows = Sparse(rows.indptr, rows.indices, rows.data)
+        start, index = self._ldl.start, self._ldl.index
+        # Symmetric, so its columns are its rows.
+        self.g_rows = Sparse(start, index.astype(np.uint32), self._g_values)
+        self._g_free = sp.csr_array((self._g_values, index, start), shape=(len(self.free),) * 2)
         self.forcing = self._pushes(total)
         self._load_taps(total)
         return True
 
-    def _load_taps(self, conductance: sp.csc_array) -> None:
+    def _load_taps(self, conductance: Stamps) -> None:
+        """Rows that turn a state into what is recorded."""
         node = self.drives.node[self.wanted]
-        every = sp.csr_array(sp.eye_array(self.network.size))
-        # The resistance of a lossy source at a held node is part of the matrix, but not of the ideal source's load.
-        parts = [every[self.save]]
-        if len(node):
-            parts += [every[node], sp.csr_array(conductance)[node], sp.csr_array(self._capacitance)[node]]
-        matrix = sp.csr_array(sp.vstack(parts)) if len(parts) > 1 else parts[0]
+        count, wide, size = len(self.save), len(node), self.network.size
+        row, column = [np.arange(count + wide)], [np.append(self.save, node)]
+        value = [np.ones(count + wide)]
+        for k, part in enumerate((conductance, self._c) if wide else ()):
+            first = np.full(size, -1)
+            # A node may be wanted twice (two sources on it): its rows are found for every one.
+            for offset, at in enumerate(node.tolist()):
+                first[:] = -1
+                first[at] = count + (k + 1) * wide + offset
+                mine = np.flatnonzero(part.row == at)
+                row.append(first[part.row[mine]])
+                column.append(part.column[mine])
+                value.append(part.value[mine])
+        matrix = sp.csc_array(
+            (np.concatenate(value), (np.concatenate(row), np.concatenate(column))), shape=(self.taps, size)
+        )
         self._tap_matrix = sp.csr_array(matrix[:, self.free])
         taps = self._tap_matrix
-        self.tap_rows = Sparse(taps.indptr.astype(np.int64), taps.indices.astype(np.int64), taps.data)
+        self.tap_rows = Sparse(taps.indptr.astype(np.int64), taps.indices.astype(np.uint32), taps.data)
+        self._held_taps: dict[int, Array] = {}
         at_held = sp.csc_array(matrix[:, self.held])
-        self._held_taps = {}
         if at_held.nnz:
             for wave in np.unique(self.held_wave):
                 mine = np.flatnonzero(self.held_wave == wave)
-                part = np.asarray(at_held[:, mine] @ self.held_level[mine])
-                if part.any():
-                    self._held_taps[int(wave)] = part
+                part_of = np.asarray(at_held[:, mine] @ self.held_level[mine])
+                if part_of.any():
+                    self._held_taps[int(wave)] = part_of
 
-    def _pushes(self, conductance: sp.csc_array) -> Forcing:
+    def _pushes(self, conductance: Stamps) -> Forcing:
         """What every source pushes into free nodes."""
         drives = self.drives
         lossy = np.flatnonzero(~drives.ideal)
@@ -205,19 +267,17 @@ class System:
         nodes, waves = [self._place[drives.node[lossy]]], [drives.wave[lossy]]
         flow, charge = [drives.siemens[lossy, None] * drives.level[lossy]], [np.zeros((len(lossy), self.vectors))]
         if len(self.held):
-            for matrix, into, other, sign in (
-                (conductance, flow, charge, -1.0),
-                (self._capacitance, charge, flow, 1.0),
-            ):
-                coupling = sp.coo_array(matrix[:, self.held])
-                keep = self._place[coupling.row] >= 0
-                row, column = coupling.row[keep], coupling.col[keep]
-                nodes.append(self._place[row])
-                waves.append(self.held_wave[column])
-                into.append(sign * coupling.data[keep, None] * self.held_level[column])
-                other.append(np.zeros((len(row), self.vectors)))
+            source = np.full(self.network.size, -1)
+            source[self.held] = np.arange(len(self.held))
+            for part, into, other, sign in ((conductance, flow, charge, -1.0), (self._c, charge, flow, 1.0)):
+                keep = np.flatnonzero((self._place[part.row] >= 0) & (source[part.column] >= 0))
+                by = source[part.column[keep]]
+                nodes.append(self._place[part.row[keep]])
+                waves.append(self.held_wave[by])
+                into.append(sign * part.value[keep, None] * self.held_level[by])
+                other.append(np.zeros((len(keep), self.vectors)))
         node, wave, g, c = (np.concatenate(part) for part in (nodes, waves, flow, charge))
-        keep = (g != 0).any(axis=1) | (c != 0).any(axis=1)
+        keep = np.flatnonzero((g != 0).any(axis=1) | (c != 0).any(axis=1))
         return Forcing(node[keep], wave[keep], np.ascontiguousarray(g[keep]), np.ascontiguousarray(c[keep]))
 
     def _wanted(self, names: Sequence[str]) -> Index:
@@ -243,69 +303,16 @@ class System:
             raise InputError(f"levels and initial voltages are for different numbers of vectors: {sorted(vectors)}")
         count = max(vectors, default=1)
         if count != self.drives.level.shape[1]:
-            from dataclasses import replace
-
             level = np.broadcast_to(self.drives.level, (len(self.drives.level), count))
             self.drives = replace(self.drives, level=np.ascontiguousarray(level))
         return np.array(np.broadcast_to(start, (self.network.size, count)))
 
-    def _incidence(self, switch: Switch) -> sp.csc_array:
-        unit = LinearNetwork(self.network.size)
-        unit.add_conductances(self.network.index(switch.a), self.network.index(switch.b), 1.0)
-        return unit.conductance_matrix()
 
-    def _restrict(self, matrix: sp.csc_array) -> sp.csc_array:
-        return sp.csc_array(matrix[self.free][:, self.free])
-
-    def _order(self, free: Index) -> Index:
-        """Free nodes in the order of elimination."""
-        if not len(free):
-            return free
-        pattern = abs(self._conductance) + sum(self._closed, start=sp.csc_array(self._capacitance.shape))
-        scale = (pattern.max() or 1.0) / (abs(self._capacitance).max() or 1.0)
-        pattern = sp.csc_array((pattern + scale * abs(self._capacitance))[free][:, free])
-        empty = np.flatnonzero(pattern.diagonal() == 0)
-        if len(empty):
-            raise InputError(f"node {self.network.name(int(free[empty[0]]))} has no resistor and no capacitor")
-        pattern.data[:] = 1.0
-        pattern = sp.csc_array(pattern + sp.diags_array(np.diff(pattern.indptr).astype(float)))
-        # An incomplete factorisation that drops all it can is the cheapest way to SuperLU's ordering.
-        ordering = spilu(
-            pattern, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True, "Equil": False},
-        )  # fmt: skip
-        order = np.empty(len(free), dtype=np.int64)
-        order[ordering.perm_c] = np.arange(len(free))
-        return np.asarray(free[order])
-
-
-def _superlu(matrix: sp.csc_array, ordering: str) -> SuperLU:
-    try:
-        return splu(
-            sp.csc_array(matrix), permc_spec=ordering, diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True, "Equil": False},
-        )  # fmt: skip
-    except RuntimeError:
-        raise SolverError("the network's matrix is singular: a node hangs on nothing") from None
-
-
-def _ldl(matrix: sp.csc_array) -> Factor:
-    """L and 1/D of a symmetric positive definite matrix in its given order."""
-    size = matrix.shape[0]
-    if size == 0:
-        return supernodes(np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
-    lu = _superlu(matrix, "NATURAL")
-    natural = np.arange(size)
-    if not (np.array_equal(lu.perm_c, natural) and np.array_equal(lu.perm_r, natural)):
-        raise SolverError("the network's matrix could not be factored in its order of elimination")
-    pivots = lu.U.diagonal()
-    if not (pivots > 0).all():
-        raise SolverError("the network's matrix is not positive definite: a node hangs on nothing")
-    lower = sp.csc_array(lu.L)
-    lower.sort_indices()
-    column = np.repeat(natural, np.diff(lower.indptr))
-    below = lower.indices > column
-    start = np.zeros(size + 1, dtype=np.int64)
-    np.cumsum(np.bincount(column[below], minlength=size), out=start[1:])
-    factor: Factor = supernodes(start, lower.indices[below], lower.data[below], 1.0 / pivots)
-    return factor
+def _stamps(parts: Sequence[tuple[Index, Index, Array, int]]) -> Stamps:
+    """Nodal entries of two-terminal elements (nodes a, nodes b, values, switch)."""
+    a, b, value = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    switch = np.concatenate([np.full(len(part[0]), part[3]) for part in parts])
+    row, column = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
+    entry = np.concatenate([value, value, -value, -value])
+    keep = np.flatnonzero((row >= 0) & (column >= 0) & (np.concatenate([a != b] * 4)))
+    return Stamps(row[keep], column[keep], entry[keep], np.concatenate([switch] * 4)[keep])
