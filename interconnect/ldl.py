@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import spilu, splu
 
 from interconnect.errors import SolverError
+from interconnect.network import Index
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+Numbers = NDArray[np.float64] | NDArray[np.complex128]
+
 
 _OPTIONS = {"SymmetricMode": True, "Equil": False}
 
@@ -45,6 +46,8 @@ class Factor(NamedTuple):
 class LDL:
     """Factorisations of matrices of one pattern: (start, index) of compressed columns, in the order of elimination.
 
+    Values may also be complex (L D L^T, nothing conjugated): no pivoting is needed where the real and the imaginary
+    part are both positive definite (N. J. Higham, Math. Comp. 67, 1998, 1591), as in G + j omega C.
     `lower` is the number of entries of L below its diagonal.
     """
 
@@ -54,17 +57,17 @@ class LDL:
         self._parent, self._count = _symbolic(start, index)
         self.lower = int(self._count.sum())
 
-    def factor(self, value: Array) -> Factor:
+    def factor(self, value: Numbers) -> Factor:
         """Factor of the matrix with these values; raises SolverError if it is not positive definite."""
         if self.lower > DENSE * self.size:
             return self._superlu(value)
         lower, index, entry, diagonal = _numeric(self.start, self.index, value, self._parent, self._count)
-        if len(diagonal) and not diagonal.min() > 0:
+        if len(diagonal) and not diagonal.real.min() > 0:
             raise SolverError("the network's matrix is not positive definite: a node hangs on nothing")
         packed: Factor = supernodes(lower, index, entry, 1.0 / diagonal)
         return packed
 
-    def _superlu(self, value: Array) -> Factor:
+    def _superlu(self, value: Numbers) -> Factor:
         matrix = sp.csc_array((value, self.index, self.start), shape=(self.size, self.size))
         try:
             lu = splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options=_OPTIONS)
@@ -72,7 +75,7 @@ class LDL:
             raise SolverError("the network's matrix is singular: a node hangs on nothing") from None
         natural = np.arange(self.size)
         pivots = lu.U.diagonal()
-        if not (np.array_equal(lu.perm_c, natural) and np.array_equal(lu.perm_r, natural) and pivots.min() > 0):
+        if not (np.array_equal(lu.perm_c, natural) and np.array_equal(lu.perm_r, natural) and pivots.real.min() > 0):
             raise SolverError("the network's matrix could not be factored in its order of elimination")
         lower = sp.csc_array(lu.L)
         lower.sort_indices()
@@ -125,9 +128,9 @@ def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any
     begin = np.zeros(size + 1, np.int64)
     for k in range(size):
         begin[k + 1] = begin[k] + count[k]
-    row, entry = np.empty(begin[size], np.int64), np.empty(begin[size])
-    end, diagonal = begin[:size].copy(), np.zeros(size)
-    work, mark = np.zeros(size), np.full(size, -1)
+    row, entry = np.empty(begin[size], np.int64), np.empty(begin[size], value.dtype)
+    end, diagonal = begin[:size].copy(), np.zeros(size, value.dtype)
+    work, mark = np.zeros(size, value.dtype), np.full(size, -1)
     stack, path = np.empty(size, np.int64), np.empty(size, np.int64)
     for k in range(size):
         # Row k of L: its pattern is what the tree's paths from A's entries reach, in topological order.
@@ -147,10 +150,12 @@ def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any
                 top -= 1
                 length -= 1
                 stack[top] = path[length]
-        pivot, work[k] = work[k], 0.0
+        pivot = work[k]
+        work[k] = 0.0
         for s in range(top, size):
             i = stack[s]
-            head, work[i] = work[i], 0.0
+            head = work[i]
+            work[i] = 0.0
             for p in range(begin[i], end[i]):
                 work[row[p]] -= entry[p] * head
             scaled = head / diagonal[i]
@@ -158,7 +163,7 @@ def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any
             row[end[i]], entry[end[i]] = k, scaled
             end[i] += 1
         diagonal[k] = pivot
-        if not pivot > 0.0:
+        if not pivot.real > 0.0:
             break
     return begin, row, entry, diagonal
 
@@ -169,7 +174,7 @@ def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
     size = len(start) - 1
     column, row_start = np.empty(size + 1, np.int64), np.empty(size + 1, np.int64)
     begins = np.empty(size + 1, np.int64)
-    row, packed = np.empty(len(index), np.uint32), np.zeros(2 * len(index) + size)
+    row, packed = np.empty(len(index), np.uint32), np.zeros(2 * len(index) + size, value.dtype)
     count, rows, filled, j = 0, 0, 0, 0
     while j < size:
         last = j
@@ -202,8 +207,9 @@ def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _solve_one(factor: Factor, x: Array) -> None:
+def _solve_one(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x for one vector, in place."""
+    zero = np.zeros(1, x.dtype)[0]
     count = len(factor.column) - 1
     for s in range(count):
         a = factor.column[s]
@@ -217,14 +223,14 @@ def _solve_one(factor: Factor, x: Array) -> None:
         mine = x[a : a + width]
         for r in range(1, width):
             line = factor.value[p + r * width : p + r * width + r]
-            total = 0.0
+            total = zero
             for c in range(r):
                 total += line[c] * mine[c]
             mine[r] -= total
         for k in range(last - first):
             q = p + (width + k) * width
             line = factor.value[q : q + width]
-            total = 0.0
+            total = zero
             for c in range(width):
                 total += line[c] * mine[c]
             x[factor.row[first + k]] -= total
@@ -255,7 +261,7 @@ def _solve_one(factor: Factor, x: Array) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
-def solve(factor: Factor, x: Array) -> None:
+def solve(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x, in place; x (nodes, vectors)."""
     vectors = x.shape[1]
     if vectors == 1:

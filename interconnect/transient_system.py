@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -14,6 +13,7 @@ from interconnect.drives import take_apart
 from interconnect.errors import InputError
 from interconnect.ldl import LDL, Factor, elimination_order, solve
 from interconnect.network import Index, LinearNetwork
+from interconnect.stamps import Stamps, pattern, stamps
 from interconnect.transient_kernel import GAMMA, WEIGHT, Forcing, Sparse
 from interconnect.waveform import Source, Switch
 
@@ -21,16 +21,6 @@ Array = NDArray[np.float64]
 
 KEPT_FACTORS = 12
 """Factorisations kept for steps of a size met before."""
-
-
-class Stamps(NamedTuple):
-    """Entries of a nodal matrix, ground left out; those at one place add up. `switch`: 0, or 1 + the switch they
-    belong to."""
-
-    row: Index
-    column: Index
-    value: Array
-    switch: Index
 
 
 class System:
@@ -172,7 +162,7 @@ class System:
             unit = LinearNetwork(self.network.size)
             unit.add_conductances(self.network.index(switch.a), self.network.index(switch.b), 1.0)
             parts.append((*unit.conductors(), k + 1))
-        return _stamps(parts), _stamps([(*self.network.capacitors(), 0)])
+        return stamps(parts), stamps([(*self.network.capacitors(), 0)])
 
     def _number_nodes(self) -> None:
         """Choose the order of the free nodes and the pattern that their matrices share."""
@@ -187,28 +177,14 @@ class System:
             raise InputError(f"node {network.name(int(lost[0]))} has no resistor and no capacitor")
         place = np.full(network.size, -1)
         place[free] = np.arange(len(free))
-        pattern, _, _ = self._pattern(place, len(free))
-        ones = sp.csc_array((np.ones(len(pattern[1])), pattern[1], pattern[0]), shape=(len(free),) * 2)
+        first = pattern((g, c), place, len(free))
+        ones = sp.csc_array((np.ones(len(first.index)), first.index, first.start), shape=(len(free),) * 2)
         self.free = free[elimination_order(ones)]
         self._place = np.full(network.size, -1)
         self._place[self.free] = np.arange(len(self.free))
-        (start, index), self._g_slot, c_slot = self._pattern(self._place, len(free))
-        self._ldl = LDL(start, index)
-        self._g_inside = np.flatnonzero((self._place[g.row] >= 0) & (self._place[g.column] >= 0))
-        inside = (self._place[c.row] >= 0) & (self._place[c.column] >= 0)
-        self._c_values = np.bincount(c_slot, weights=c.value[inside], minlength=len(index))
-
-    def _pattern(self, place: Index, size: int) -> tuple[tuple[Index, Index], Index, Index]:
-        """Compressed columns of all entries between free nodes, and the slot of every one of G and of C."""
-        keys = []
-        for part in (self._g, self._c):
-            row, column = place[part.row], place[part.column]
-            inside = (row >= 0) & (column >= 0)
-            keys.append(column[inside] * size + row[inside])
-        unique, slot = np.unique(np.concatenate(keys), return_inverse=True)
-        start = np.zeros(size + 1, dtype=np.int64)
-        np.cumsum(np.bincount(unique // max(size, 1), minlength=size), out=start[1:])
-        return (start, unique % max(size, 1)), slot[: len(keys[0])], slot[len(keys[0]) :]
+        self._pattern = pattern((g, c), self._place, len(free))
+        self._ldl = LDL(self._pattern.start, self._pattern.index)
+        self._c_values = self._pattern.values(1, c.value)
 
     def _load(self, time: float) -> bool:
         """Matrices of the switch state at `time`; False if it is the present one."""
@@ -216,9 +192,8 @@ class System:
         if values == self._values:
             return False
         self._values = values
-        total = self._g._replace(value=np.append(1.0, values)[self._g.switch] * self._g.value)
-        slots = len(self._c_values)
-        self._g_values = np.bincount(self._g_slot, weights=total.value[self._g_inside], minlength=slots)
+        total = self._g._replace(value=np.append(1.0, values)[self._g.tag] * self._g.value)
+        self._g_values = self._pattern.values(0, total.value)
         self._factors.clear()
         start, index = self._ldl.start, self._ldl.index
         # Symmetric, so its columns are its rows.
@@ -306,13 +281,3 @@ class System:
             level = np.broadcast_to(self.drives.level, (len(self.drives.level), count))
             self.drives = replace(self.drives, level=np.ascontiguousarray(level))
         return np.array(np.broadcast_to(start, (self.network.size, count)))
-
-
-def _stamps(parts: Sequence[tuple[Index, Index, Array, int]]) -> Stamps:
-    """Nodal entries of two-terminal elements (nodes a, nodes b, values, switch)."""
-    a, b, value = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    switch = np.concatenate([np.full(len(part[0]), part[3]) for part in parts])
-    row, column = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
-    entry = np.concatenate([value, value, -value, -value])
-    keep = np.flatnonzero((row >= 0) & (column >= 0) & (np.concatenate([a != b] * 4)))
-    return Stamps(row[keep], column[keep], entry[keep], np.concatenate([switch] * 4)[keep])
