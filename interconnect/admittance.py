@@ -73,9 +73,15 @@ class PortSystem:
         """Sum over groups of left^T right, placed at the groups' ports: (ports, ports); both (inner, local ports)."""
         count = len(self.ports)
         total = np.zeros((count, count), dtype=np.result_type(left, right))
-        for members, local in zip(self.members, self.local, strict=True):
+        alike = len({len(members) for members in self.members}) == 1
+        if alike:  # one product for all groups
+            at = np.concatenate(self.members)
+            shape = (self.groups, -1, left.shape[1])
+            products = np.matmul(left[at].reshape(shape).transpose(0, 2, 1), right[at].reshape(shape))
+        for k, (members, local) in enumerate(zip(self.members, self.local, strict=True)):
             known = len(local)
-            total[np.ix_(local, local)] += left[members, :known].T @ right[members, :known]
+            part = products[k, :known, :known] if alike else left[members, :known].T @ right[members, :known]
+            total[local[:, None], local] += part
         return total
 
     def admittance(self, s: complex) -> Any:

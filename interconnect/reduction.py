@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 MAX_BLOCKS = 12
 """Krylov blocks of a group before the requested error counts as out of reach."""
 
-CHECKS = (1.0, 0.5, 0.2, 0.05)
+CHECKS = (1.0, 0.4, 0.1)
 """Parts of the band at which the admittance is checked."""
 
 PROJECTED = 0.7
@@ -106,6 +106,8 @@ def reduce_network(
     reducer = _Reducer(system)
     for blocks in range(1, MAX_BLOCKS + 1):
         grown = reducer.extend()
+        if blocks == 1 and grown:
+            continue  # hardly ever enough, and modes that are not needed are left out later
         modes = reducer.modes()
         reached = _error(reducer.admittance(modes, points), exact)
         if reached <= PROJECTED * error:
