@@ -7,8 +7,7 @@ capacitance. Reset ends at 50 ps, the input of the drivers switches from 100 to 
 everything: word-line resistance in every row and capacitance between neighbouring bit lines. The reduced time is that
 of the reduction (network as built -> checked subcircuit text, in this process) and of ngspice. Errors are the largest
 difference of any bit line at any time, as a part of the largest bit-line voltage, at the same largest step; the step
-noise beside it is that of the flat circuit against itself at half the step (at the step and a tenth more with `--wires`,
-where half the step takes too long).
+noise beside it is that of the flat circuit against itself at half the step.
 """
 
 from __future__ import annotations
@@ -84,7 +83,11 @@ def deck(body: list[str], columns: int, step: float) -> str:
         )
 
     lines = ["columns with transistor periphery", ".option num_threads=1 noinit", devices.cards("tt")]
-    lines += [f"Vdd vdd 0 {VDD!r}", f"Vin in 0 PWL(0 {VDD!r} 1.0e-10 {VDD!r} {1e-10 + RISE!r} 0)", f"Vidle low 0 {VDD!r}"]
+    lines += [
+        f"Vdd vdd 0 {VDD!r}",
+        f"Vin in 0 PWL(0 {VDD!r} 1.0e-10 {VDD!r} {1e-10 + RISE!r} 0)",
+        f"Vidle low 0 {VDD!r}",
+    ]
     lines.append(f"Vreset gate 0 PWL(0 {VDD!r} 5.0e-11 {VDD!r} 7.0e-11 0)")
     for name, gate in (("active", "in"), ("idle", "low")):
         lines.append(transistor(f"p_{name}", f"{name} {gate} vdd vdd", devices.pmos, 1.5e-6, 40))
@@ -93,7 +96,12 @@ def deck(body: list[str], columns: int, step: float) -> str:
         lines.append(transistor(f"r{k}", f"bl_{k} gate 0 0", devices.nmos, 1.2e-7))
         lines.append(f"Csense{k} bl_{k} 0 5.0e-16")
     lines += body
-    lines += [".save " + " ".join(f"v(bl_{k})" for k in range(columns)), f".tran {step!r} {STOP!r} 0 {step!r}", ".end", ""]
+    lines += [
+        ".save " + " ".join(f"v(bl_{k})" for k in range(columns)),
+        f".tran {step!r} {STOP!r} 0 {step!r}",
+        ".end",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -137,7 +145,7 @@ def main() -> None:
     short = [simulate(deck(call, args.columns, args.step), args.columns, args.limit) for _ in range(3)]
     body = flat(network, ports, pins)
     full = simulate(deck(body, args.columns, args.step), args.columns, args.limit)
-    other = simulate(deck(body, args.columns, args.step * (1.1 if args.wires else 0.5)), args.columns, args.limit)
+    other = simulate(deck(body, args.columns, args.step / 2), args.columns, args.limit)
     cpu = min(run[2] for run in short)
     report: dict[str, Any] = {
         "rows": args.rows, "columns": args.columns, "wires": args.wires, "step_s": args.step, "points": len(full[0]),
@@ -148,8 +156,13 @@ def main() -> None:
     if args.json:
         print(json.dumps(report, indent=1))
         return
-    print(f"{args.rows} rows x {args.columns} columns{', word-line resistance and coupling' if args.wires else ''}:", end=" ")
-    print(f"{report['modes']} modes, {report['elements']} elements, admittance error {reduced.error:.1e}, DC {reduced.dc_error:.1e}")
+    print(
+        f"{args.rows} rows x {args.columns} columns{', word-line resistance and coupling' if args.wires else ''}:",
+        end=" ",
+    )
+    print(
+        f"{report['modes']} modes, {report['elements']} elements, admittance error {reduced.error:.1e}, DC {reduced.dc_error:.1e}"
+    )
     print(f"  flat {full[2]:.3f} s CPU ({len(full[0])} points at {args.step:g} s); reduced {cpu:.4f} s", end=" ")
     print(f"+ reduction {min(spent):.4f} s: ratio {report['ratio']:.1f}")
     print(f"  error {100 * report['error']:.4f} % of peak; flat against flat {100 * report['step_noise']:.4f} %")

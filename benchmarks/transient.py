@@ -132,10 +132,14 @@ def main() -> None:
         print(json.dumps({"step_s": args.step, "rows": table}, indent=1))
         return
     for row in table:
-        print(f"{row['network']}, {row['steps']} ({row['taken']} steps, {row['factorisations']} factorisations): ", end="")
+        print(
+            f"{row['network']}, {row['steps']} ({row['taken']} steps, {row['factorisations']} factorisations): ", end=""
+        )
         print(f"ours {row['ours_s']:.4f} s CPU", end="")
         if "error" in row:
-            print(f", ngspice {row['ngspice_s']:.3f} s ({row['ngspice_points']} points), ratio {row['ratio']:.1f}", end="")
+            print(
+                f", ngspice {row['ngspice_s']:.3f} s ({row['ngspice_points']} points), ratio {row['ratio']:.1f}", end=""
+            )
             print(f", error {100 * row['error']:.4f} % of peak", end="")
         if "ngspice_noise" in row:
             print(f" (ngspice against itself at half the step {100 * row['ngspice_noise']:.4f} %)", end="")

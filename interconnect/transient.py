@@ -146,7 +146,9 @@ class _Run:
         self.stages.append(stages)
         self.steps += len(ends)
 
-    def _march(self, start: float, h: float, steps: int, tolerance: float, grow: bool, final: float | None) -> tuple[int, float]:
+    def _march(
+        self, start: float, h: float, steps: int, tolerance: float, grow: bool, final: float | None
+    ) -> tuple[int, float]:
         """Take up to `steps` steps of size h; `final`: exact time of the last one's end."""
         system = self.system
         grid = start + h * np.arange(steps + 1)

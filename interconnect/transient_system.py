@@ -62,7 +62,11 @@ class System:
 
     def corners(self, stop: float) -> Array:
         """Times from 0 to `stop` between which everything is smooth."""
-        parts = [[0.0, stop], *(w.times for w in self.drives.waves), *(np.asarray(s.times, float) for s in self.switches)]
+        parts = [
+            [0.0, stop],
+            *(w.times for w in self.drives.waves),
+            *(np.asarray(s.times, float) for s in self.switches),
+        ]
         times = np.unique(np.concatenate(parts))
         times = times[(times >= 0) & (times <= stop)]
         # Corners that differ by rounding alone would make a step without length.

@@ -30,7 +30,9 @@ class Waveform:
         steps = np.diff(self.times)
         if not (steps > 0).all():
             at = self.times[1:][steps <= 0][0]
-            raise InputError(f"the times of a waveform must increase, {at:g} s does not", hint="give a jump a rise time")
+            raise InputError(
+                f"the times of a waveform must increase, {at:g} s does not", hint="give a jump a rise time"
+            )
 
     def __call__(self, times: ArrayLike) -> Array:
         """Values at `times`, same shape."""
@@ -80,7 +82,9 @@ class Switch:
         values = np.asarray(self.siemens, dtype=float)
         times = np.asarray(self.times, dtype=float)
         if values.ndim != 1 or len(values) != times.size + 1:
-            raise InputError(f"a switch has {times.size} times and {values.size} values", hint="one value more is right")
+            raise InputError(
+                f"a switch has {times.size} times and {values.size} values", hint="one value more is right"
+            )
         if not (np.isfinite(values).all() and (values >= 0).all()):
             raise InputError("the conductance of a switch must be finite and not negative")
         if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):

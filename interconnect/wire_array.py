@@ -56,7 +56,9 @@ def wire_array(
             raise InputError(f"{name} must be finite and not negative, not {ohm!r}")
     rows, cols = farad.shape
     across, down = r_row > 0, r_col > 0
-    wires = np.arange(rows * (cols + 1)).reshape(rows, cols + 1) if across else np.tile(np.arange(rows)[:, None], cols + 1)
+    wires = (
+        np.arange(rows * (cols + 1)).reshape(rows, cols + 1) if across else np.tile(np.arange(rows)[:, None], cols + 1)
+    )
     first = int(wires.max()) + 1
     lines = np.arange((rows + 1) * cols).reshape(rows + 1, cols) if down else np.tile(np.arange(cols), (rows + 1, 1))
     lines = lines + first
@@ -77,9 +79,7 @@ def wire_array(
     for nodes, name, values in ((word, "c_row", c_row), (bit, "c_col", c_col)):
         network.add_capacitors(nodes.ravel(), -1, spread(name, values, (rows, cols)))
     if cols > 1:
-        network.add_capacitors(
-            bit[:, :-1].ravel(), bit[:, 1:].ravel(), spread("coupling", coupling, (rows, cols - 1))
-        )
+        network.add_capacitors(bit[:, :-1].ravel(), bit[:, 1:].ravel(), spread("coupling", coupling, (rows, cols - 1)))
     network.add_capacitors(lines[-1], -1, spread("load", load, (cols,)))
     siemens = spread("cell_conductance", cell_conductance, (rows, cols))
     if siemens.any():
