@@ -43,12 +43,12 @@ class PortSystem:
         place = np.full(network.size, -1)
         place[inner] = np.arange(len(inner))
         first = pattern((g, c), place, len(inner))
-        joined = sp.csc_array((np.ones(len(first.index)), first.index, first.start), shape=(len(inner),) * 2)
+        joined = sp.csc_array((np.ones(len(first.rows)), first.rows, first.start), shape=(len(inner),) * 2)
         order = elimination_order(joined)
         self.inner = inner[order]
         place[self.inner] = np.arange(len(inner))
         shared = pattern((g, c), place, len(inner))
-        self.ldl = LDL(shared.start, shared.index)
+        self.ldl = LDL(shared.start, shared.rows)
         self.g_values, self.c_values = shared.values(0, g.value), shared.values(1, c.value)
         _, label = connected_components(joined, directed=False)
         self.group = np.asarray(label, dtype=np.int64)[order]
@@ -95,7 +95,7 @@ class PortSystem:
         row, column = number[part.row], number[part.column]
         keep = np.flatnonzero((row >= 0) & (column >= 0))
         flat = np.bincount(row[keep] * count + column[keep], weights=part.value[keep], minlength=count * count)
-        return flat.reshape(count, count)
+        return flat.reshape(count, count).astype(np.float64)
 
     def _couple(self, g: Stamps, c: Stamps, place: Index, is_port: Index) -> None:
         """Which ports each group meets, and the coupling to them."""
@@ -112,7 +112,9 @@ class PortSystem:
         width = max((len(one) for one in self.local), default=0)
         column = np.split(rank[slot], [len(keys[0])])
         self.g_ports, self.c_ports = (
-            np.bincount(row * width + at, weights=value, minlength=len(self.inner) * width).reshape(-1, width)
+            np.bincount(row * width + at, weights=value, minlength=len(self.inner) * width)
+            .reshape(len(self.inner), width)
+            .astype(np.float64)
             for (row, _, value), at in zip(found, column, strict=True)
         )
 

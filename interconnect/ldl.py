@@ -47,7 +47,7 @@ class LDL:
     """Factorisations of matrices of one pattern: (start, index) of compressed columns, in the order of elimination.
 
     Values may also be complex (L D L^T, nothing conjugated): no pivoting is needed where the real and the imaginary
-    part are both positive definite (N. J. Higham, Math. Comp. 67, 1998, 1591), as in G + j omega C.
+    part are both positive semidefinite and together regular (N. J. Higham, Math. Comp. 67, 1998, 1591), as in G + j omega C.
     `lower` is the number of entries of L below its diagonal.
     """
 
@@ -62,7 +62,7 @@ class LDL:
         if self.lower > DENSE * self.size:
             return self._superlu(value)
         lower, index, entry, diagonal = _numeric(self.start, self.index, value, self._parent, self._count)
-        if len(diagonal) and not diagonal.real.min() > 0:
+        if len(diagonal) and not (diagonal.real + diagonal.imag).min() > 0:
             raise SolverError("the network's matrix is not positive definite: a node hangs on nothing")
         packed: Factor = supernodes(lower, index, entry, 1.0 / diagonal)
         return packed
@@ -75,7 +75,11 @@ class LDL:
             raise SolverError("the network's matrix is singular: a node hangs on nothing") from None
         natural = np.arange(self.size)
         pivots = lu.U.diagonal()
-        if not (np.array_equal(lu.perm_c, natural) and np.array_equal(lu.perm_r, natural) and pivots.real.min() > 0):
+        if not (
+            np.array_equal(lu.perm_c, natural)
+            and np.array_equal(lu.perm_r, natural)
+            and (pivots.real + pivots.imag).min() > 0
+        ):
             raise SolverError("the network's matrix could not be factored in its order of elimination")
         lower = sp.csc_array(lu.L)
         lower.sort_indices()
@@ -103,7 +107,7 @@ def elimination_order(matrix: sp.csc_array) -> Index:
     return order
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _symbolic(start: Any, index: Any) -> Any:
     """Elimination tree and number of entries below the diagonal of every column of L."""
     size = len(start) - 1
@@ -121,7 +125,7 @@ def _symbolic(start: Any, index: Any) -> Any:
     return parent, count
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any:
     """Columns of L below the diagonal (start, rows, values) and D."""
     size = len(start) - 1
@@ -163,12 +167,12 @@ def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any
             row[end[i]], entry[end[i]] = k, scaled
             end[i] += 1
         diagonal[k] = pivot
-        if not pivot.real > 0.0:
+        if not pivot.real + pivot.imag > 0.0:
             break
     return begin, row, entry, diagonal
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
     """Pack the columns of a unit lower triangle (diagonal left out, rows in order) into supernodes."""
     size = len(start) - 1
@@ -206,7 +210,7 @@ def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _solve_one(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x for one vector, in place."""
     zero = np.zeros(1, x.dtype)[0]
@@ -260,7 +264,7 @@ def _solve_one(factor: Factor, x: Any) -> None:
                 mine[c] -= line[c] * head
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def solve(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x, in place; x (nodes, vectors)."""
     vectors = x.shape[1]

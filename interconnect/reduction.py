@@ -132,8 +132,8 @@ class _Reducer:
     def __init__(self, system: PortSystem) -> None:
         self.system = system
         self._g, self._c = system.matrix(system.g_values), system.matrix(system.c_values)
-        self._factor = system.ldl.factor(system.g_values)
         tied, grounded = islands(system)
+        self._factor = system.ldl.factor(system.g_values)
         follow = self._follow(tied)
         self._start = system.c_ports + np.asarray(self._c @ follow)
         c = system.c_pp + system.sum_groups(system.c_ports, follow) + system.sum_groups(follow, self._start)

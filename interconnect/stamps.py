@@ -34,18 +34,19 @@ def stamps(parts: Sequence[tuple[Index, Index, Array, int]]) -> Stamps:
 
 
 class Pattern(NamedTuple):
-    """Compressed columns (start, index) that hold all entries of several matrices between placed nodes. inside: per
+    """Compressed columns (start, rows) that hold all entries of several matrices between placed nodes. inside: per
     matrix, which of its stamps lie there; slot: per matrix, where those go."""
 
     start: Index
-    index: Index
+    rows: Index
     inside: tuple[Index, ...]
     slot: tuple[Index, ...]
 
     def values(self, matrix: int, entries: Array) -> Array:
         """Values of one matrix in the pattern's order from its stamps' values."""
         chosen = entries[self.inside[matrix]]
-        return np.bincount(self.slot[matrix], weights=chosen, minlength=len(self.index))
+        # Without any stamp bincount would answer with integers.
+        return np.bincount(self.slot[matrix], weights=chosen, minlength=len(self.rows)).astype(np.float64)
 
 
 def pattern(matrices: Sequence[Stamps], place: Index, size: int) -> Pattern:

@@ -151,7 +151,7 @@ class _Run:
     ) -> tuple[int, float]:
         """Take up to `steps` steps of size h; `final`: exact time of the last one's end."""
         system = self.system
-        grid = start + h * np.arange(steps + 1)
+        grid: Array = start + h * np.arange(steps + 1, dtype=np.float64)
         if final is not None:
             grid[-1] = final
         points = np.empty(2 * steps + 1)
@@ -180,7 +180,7 @@ class _Run:
             self._march(begin, step if abs(h / step - 1) < 1e-9 else h, steps, 0.0, False, end)
 
     def adaptive(self, tolerance: float) -> None:
-        """Steps of stop / 2^level, so that all intervals share factorisations; the last of an interval is cut to fit."""
+        """Steps of stop / 2^level, so that intervals share factorisations; the last one of an interval is cut to fit."""
         scale = max(self.system.drives.swing(), float(np.abs(self.state).max(initial=0.0)))
         limit = tolerance * (scale or 1.0)
         level = 7
@@ -209,7 +209,10 @@ class _Run:
         ends, stages = np.concatenate(self.ends), np.concatenate(self.stages)
         saved = len(system.save)
         current = system.currents(time, ends, stages)
-        shape = (lambda a: a[..., 0]) if system.flat else (lambda a: a)
+
+        def shape(values: Array) -> Array:
+            return values[..., 0] if system.flat else values
+
         return Transient(
             time=time,
             voltage=shape(ends[:, :saved]),

@@ -49,7 +49,7 @@ class Forcing(NamedTuple):
     capacitive: Any
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _multiply(matrix: Sparse, x: Array, out: Array, sign: float) -> None:
     """out <- sign * matrix @ x."""
     start, index, value = matrix
@@ -70,7 +70,7 @@ def _multiply(matrix: Sparse, x: Array, out: Array, sign: float) -> None:
                 out[i, v] += entry * x[j, v]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _force(
     forcing: Forcing, old: Array, new: Array, alpha: float, out: Array, resistive: bool, capacitive: bool
 ) -> None:
@@ -88,7 +88,7 @@ def _force(
                 out[i, v] -= alpha * change * forcing.capacitive[e, v]
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def march(
     factor: Factor,
     conductance: Sparse,

@@ -62,11 +62,8 @@ class System:
 
     def corners(self, stop: float) -> Array:
         """Times from 0 to `stop` between which everything is smooth."""
-        parts = [
-            [0.0, stop],
-            *(w.times for w in self.drives.waves),
-            *(np.asarray(s.times, float) for s in self.switches),
-        ]
+        parts = [np.array([0.0, stop]), *(w.times for w in self.drives.waves)]
+        parts += [np.asarray(switch.times, dtype=float) for switch in self.switches]
         times = np.unique(np.concatenate(parts))
         times = times[(times >= 0) & (times <= stop)]
         # Corners that differ by rounding alone would make a step without length.
@@ -115,7 +112,7 @@ class System:
         """The state one backward Euler step later; it forgets at once what the capacitors do not hold."""
         old, new = self.drives.values(np.array([start, end]))
         rate = 1.0 / (end - start)
-        change = -(self._g_free @ state)
+        change = -np.asarray(self._g_free @ state)
         f = self.forcing
         np.add.at(change, f.node, new[f.wave, None] * f.conductive)
         np.add.at(change, f.node, -rate * (new - old)[f.wave, None] * f.capacitive)
@@ -182,12 +179,12 @@ class System:
         place = np.full(network.size, -1)
         place[free] = np.arange(len(free))
         first = pattern((g, c), place, len(free))
-        ones = sp.csc_array((np.ones(len(first.index)), first.index, first.start), shape=(len(free),) * 2)
+        ones = sp.csc_array((np.ones(len(first.rows)), first.rows, first.start), shape=(len(free),) * 2)
         self.free = free[elimination_order(ones)]
         self._place = np.full(network.size, -1)
         self._place[self.free] = np.arange(len(self.free))
         self._pattern = pattern((g, c), self._place, len(free))
-        self._ldl = LDL(self._pattern.start, self._pattern.index)
+        self._ldl = LDL(self._pattern.start, self._pattern.rows)
         self._c_values = self._pattern.values(1, c.value)
 
     def _load(self, time: float) -> bool:

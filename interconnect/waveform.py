@@ -36,7 +36,7 @@ class Waveform:
 
     def __call__(self, times: ArrayLike) -> Array:
         """Values at `times`, same shape."""
-        return np.asarray(np.interp(times, self.times, self.values))
+        return np.asarray(np.interp(np.asarray(times, dtype=float), self.times, self.values))
 
 
 def constant(value: float) -> Waveform:
