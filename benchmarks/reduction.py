@@ -1,6 +1,6 @@
 """Columns with transistor periphery in ngspice: flat against reduced, CPU seconds and error.
 
-    python benchmarks/reduction.py [--rows 512] [--columns 16] [--step 1e-12] [--error 1e-4] [--wires] [--limit 900] [--json]
+    python benchmarks/reduction.py [--rows 512] [--columns 16] [--step 1e-12] [--error 2e-3] [--wires] [--json]
 
 Active rows hang on one transistor driver, idle rows on another; every bit line has a reset transistor and a readout
 capacitance. Reset ends at 50 ps, the input of the drivers switches from 100 to 120 ps. `--wires` adds what couples
@@ -151,7 +151,8 @@ def main() -> None:
         "rows": args.rows, "columns": args.columns, "wires": args.wires, "step_s": args.step, "points": len(full[0]),
         "modes": reduced.modes, "elements": len(reduced.elements), "admittance_error": reduced.error,
         "dc_error": reduced.dc_error, "reduction_s": min(spent), "reduced_ngspice_s": cpu, "flat_ngspice_s": full[2],
-        "ratio": full[2] / (cpu + min(spent)), "error": difference(full, short[0]), "step_noise": difference(full, other),
+        "ratio": full[2] / (cpu + min(spent)), "error": difference(full, short[0]),
+        "step_noise": difference(full, other),
     }  # fmt: skip
     if args.json:
         print(json.dumps(report, indent=1))
@@ -161,7 +162,8 @@ def main() -> None:
         end=" ",
     )
     print(
-        f"{report['modes']} modes, {report['elements']} elements, admittance error {reduced.error:.1e}, DC {reduced.dc_error:.1e}"
+        f"{report['modes']} modes, {report['elements']} elements, "
+        f"admittance error {reduced.error:.1e}, DC {reduced.dc_error:.1e}"
     )
     print(f"  flat {full[2]:.3f} s CPU ({len(full[0])} points at {args.step:g} s); reduced {cpu:.4f} s", end=" ")
     print(f"+ reduction {min(spent):.4f} s: ratio {report['ratio']:.1f}")

@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Drives:
-    """All sources. One entry per source node: `node`, `wave` (index into `waves`), `level` (entries, vectors), `siemens`
-    of its resistance (infinite: ideal). `owner` (entries,): index of the source. flat: no level has vectors."""
+    """All sources. One entry per source node: `node`, `wave` (index into `waves`), `level` (entries, vectors),
+    `siemens` of its resistance (infinite: ideal), `owner`: index of the source. flat: no level has vectors."""
 
     waves: tuple[Waveform, ...]
     node: Index

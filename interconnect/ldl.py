@@ -1,7 +1,7 @@
 """L D L^T of sparse symmetric positive definite matrices, for many solutions inside compiled loops.
 
-SciPy's SuperLU gives the ordering and factors what fills in much; for lines, whose factors hold two numbers per node, its
-set-up costs more than the work, so those are factored here (up-looking, row by row of L along the elimination tree:
+SciPy's SuperLU gives the ordering and factors what fills in much; for lines, whose factors hold two numbers per node,
+its set-up costs more than the work, so those are factored here (up-looking, row by row of L along the elimination tree:
 T. A. Davis, ACM Trans. Math. Software 31, 2005, 587). Vectors are the last, contiguous index.
 """
 
@@ -47,7 +47,8 @@ class LDL:
     """Factorisations of matrices of one pattern: (start, index) of compressed columns, in the order of elimination.
 
     Values may also be complex (L D L^T, nothing conjugated): no pivoting is needed where the real and the imaginary
-    part are both positive semidefinite and together regular (N. J. Higham, Math. Comp. 67, 1998, 1591), as in G + j omega C.
+    part are both positive semidefinite and together regular (N. J. Higham, Math.
+    Comp. 67, 1998, 1591), as in G + j omega C.
     `lower` is the number of entries of L below its diagonal.
     """
 

@@ -89,8 +89,8 @@ def reduce_network(
 ) -> ReducedNetwork:
     """Reduce `network` to its `ports` and as few inner nodes as keep the admittance within `error` up to `band` Hz.
 
-    Error is |dY_jk| / sqrt(|Y_jj Y_kk|), the largest of all port pairs. For a signal that rises within t the band should
-    reach some 1/t.
+    Error is |dY_jk| / sqrt(|Y_jj Y_kk|), the largest of all port pairs. For a signal that rises within t the band
+    should reach some 1/t.
 
     Raises:
         InputError: bad band or error, a bad port, an inner node without resistive path to a port or ground (named).

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,11 +126,12 @@ class _Run:
     def intervals(self) -> list[tuple[float, float]]:
         """Spans of time within which everything is smooth."""
         corners = self.system.corners(self.stop).tolist()
-        return list(zip(corners[:-1], corners[1:], strict=True))
+        return list(pairwise(corners))
 
     def _begin(self, start: float, settle: float) -> float:
         """Enter the interval at `start`, with a backward Euler step of length `settle` where the state may jump."""
-        if not self.system.enter(start):
+        # Corners that differ by rounding were merged into the first of them.
+        if not self.system.enter(start + 1e-12 * self.stop):
             return start
         end = start + settle
         before = self.ends[-1][-1]
@@ -180,7 +182,7 @@ class _Run:
             self._march(begin, step if abs(h / step - 1) < 1e-9 else h, steps, 0.0, False, end)
 
     def adaptive(self, tolerance: float) -> None:
-        """Steps of stop / 2^level, so that intervals share factorisations; the last one of an interval is cut to fit."""
+        """Steps of stop / 2^level, so that intervals share factorisations; the last of each is cut to fit."""
         scale = max(self.system.drives.swing(), float(np.abs(self.state).max(initial=0.0)))
         limit = tolerance * (scale or 1.0)
         level = 7

@@ -61,7 +61,7 @@ def test_touchstone_comes_back(line: Any, tmp_path: Path) -> None:
     back = skrf.Network(str(write_touchstone(four, tmp_path / "bl.s4p")))
     np.testing.assert_allclose(back.s, four.s, rtol=0, atol=1e-14)
     np.testing.assert_allclose(back.s, back.s.transpose(0, 2, 1), rtol=0, atol=1e-13)
-    with pytest.raises(InputError, match="4 ports ends in .s4p"):
+    with pytest.raises(InputError, match=r"4 ports ends in \.s4p"):
         write_touchstone(four, tmp_path / "bl.s2p")
     with pytest.raises(InputError, match="cannot write there"):
         write_touchstone(four, tmp_path / "missing" / "bl.s4p")

@@ -78,9 +78,11 @@ def test_currents_carry_the_charge() -> None:
         # At the end: 0.8 V over the resistors in series.
         assert current[-1] == pytest.approx(0.8 / (1e4 + 1e3 + ohm), rel=1e-6)
     # On the ramp an ideal source pays 2 fF x 0.8 V / 2 ps for its own capacitor, besides the 1 kohm.
-    wave = solve_transient(net, [Source("d", ramp(1e-12, 2e-12, 0.8), name="v")], stop=3e-12, save=["d", "x"], step=1e-14, currents=["v"])  # fmt: skip
+    source = Source("d", ramp(1e-12, 2e-12, 0.8), name="v")
+    wave = solve_transient(net, [source], stop=3e-12, save=["d", "x"], step=1e-14, currents=["v"])
     k = int(np.searchsorted(wave.time, 2e-12))
-    assert wave.current["v"][k, 0] == pytest.approx(2e-15 * 0.4e12 + (wave.voltage[k, 0] - wave.voltage[k, 1]) / 1e3, rel=1e-3)  # fmt: skip
+    resistive = (wave.voltage[k, 0] - wave.voltage[k, 1]) / 1e3
+    assert wave.current["v"][k, 0] == pytest.approx(2e-15 * 0.4e12 + resistive, rel=1e-3)
 
 
 def test_switch_closes_and_opens() -> None:
