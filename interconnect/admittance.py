@@ -11,8 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from interconnect.errors import InputError
 from interconnect.ldl import LDL, elimination_order, solve
-from interconnect.network import Index, LinearNetwork, NodeList
-from interconnect.stamps import Stamps, pattern, stamps
+from interconnect.network import LinearNetwork, NodeList
+from interconnect.stamps import stamps
 
 Array = NDArray[np.float64]
 
@@ -31,32 +31,36 @@ class PortSystem:
             raise InputError("a network needs at least one port, and ground is none")
         if len(np.unique(self.ports)) != len(self.ports):
             raise InputError("a node is named twice among the ports")
-        g, c = stamps([(*network.conductors(), 0)]), stamps([(*network.capacitors(), 0)])
+        both = self._nodal()
         is_port = np.full(network.size, -1)
         is_port[self.ports] = np.arange(len(self.ports))
-        touched = np.zeros(network.size, dtype=bool)
-        touched[g.row[g.value > 0]] = touched[c.row[c.value > 0]] = True
-        lost = np.flatnonzero(~touched & (is_port < 0))
-        if len(lost):
-            raise InputError(f"node {network.name(int(lost[0]))} has no resistor and no capacitor")
         inner = np.flatnonzero(is_port < 0)
-        place = np.full(network.size, -1)
-        place[inner] = np.arange(len(inner))
-        first = pattern((g, c), place, len(inner))
-        joined = sp.csc_array((np.ones(len(first.rows)), first.rows, first.start), shape=(len(inner),) * 2)
+        joined = sp.csc_array(both[:, inner])[inner]
+        lost = np.flatnonzero(joined.diagonal() == 0)
+        if len(lost):
+            raise InputError(f"node {network.name(int(inner[lost[0]]))} has no resistor and no capacitor")
         order = elimination_order(joined)
         self.inner = inner[order]
-        place[self.inner] = np.arange(len(inner))
-        shared = pattern((g, c), place, len(inner))
-        self.ldl = LDL(shared.start, shared.rows)
-        self.g_values, self.c_values = shared.values(0, g.value), shared.values(1, c.value)
-        _, label = connected_components(joined, directed=False)
-        self.group = np.asarray(label, dtype=np.int64)[order]
+        joined = sp.csc_array(sp.csc_array(joined[:, order])[order])
+        self.ldl = LDL(joined.indptr.astype(np.int64), joined.indices.astype(np.int64))
+        self.g_values, self.c_values = joined.data.real.copy(), joined.data.imag.copy()
+        links = sp.csc_array((np.ones(joined.nnz), joined.indices, joined.indptr), shape=joined.shape)
+        _, label = connected_components(links, directed=False)
+        self.group = np.asarray(label, dtype=np.int64)
         self.groups = int(self.group.max(initial=-1)) + 1
         by_group = np.argsort(self.group, kind="stable")
         self.members = np.split(by_group, np.cumsum(np.bincount(self.group, minlength=self.groups))[:-1])
-        self.g_pp, self.c_pp = (self._between(part, is_port) for part in (g, c))
-        self._couple(g, c, place, is_port)
+        at_ports = sp.csc_array(both[:, self.ports])
+        own = at_ports[self.ports].toarray()
+        self.g_pp, self.c_pp = own.real.copy(), own.imag.copy()
+        self._couple(sp.coo_array(at_ports[self.inner]))
+
+    def _nodal(self) -> sp.csc_array:
+        """Conductances + 1j capacitances, so that both get one pattern in one go."""
+        size = self.network.size
+        g, c = stamps([(*self.network.conductors(), 0)]), stamps([(*self.network.capacitors(), 0)])
+        row, column = np.concatenate([g.row, c.row]), np.concatenate([g.column, c.column])
+        return sp.csc_array((np.concatenate([g.value, 1j * c.value]), (row, column)), shape=(size, size))
 
     def matrix(self, values: Any) -> Any:
         """Sparse (inner, inner) matrix with `values` in the shared pattern (symmetric: rows are columns)."""
@@ -90,33 +94,16 @@ class PortSystem:
         inner = self.solve(self.g_values + s * self.c_values, coupling)
         return self.g_pp + s * self.c_pp - self.sum_groups(coupling, inner)
 
-    def _between(self, part: Stamps, number: Index) -> Array:
-        count = len(self.ports)
-        row, column = number[part.row], number[part.column]
-        keep = np.flatnonzero((row >= 0) & (column >= 0))
-        flat = np.bincount(row[keep] * count + column[keep], weights=part.value[keep], minlength=count * count)
-        return flat.reshape(count, count).astype(np.float64)
-
-    def _couple(self, g: Stamps, c: Stamps, place: Index, is_port: Index) -> None:
+    def _couple(self, coupling: sp.coo_array) -> None:
         """Which ports each group meets, and the coupling to them."""
         ports = len(self.ports)
-        found = []
-        for part in (g, c):
-            keep = np.flatnonzero((place[part.row] >= 0) & (is_port[part.column] >= 0) & (part.value != 0))
-            found.append((place[part.row[keep]], is_port[part.column[keep]], part.value[keep]))
-        keys = [self.group[row] * ports + port for row, port, _ in found]
-        pairs, slot = np.unique(np.concatenate(keys), return_inverse=True)
+        pairs, slot = np.unique(self.group[coupling.row] * ports + coupling.col, return_inverse=True)
         owner = pairs // ports
         rank = np.arange(len(pairs)) - np.searchsorted(owner, owner)
         self.local = [pairs[owner == k] % ports for k in range(self.groups)]
-        width = max((len(one) for one in self.local), default=0)
-        column = np.split(rank[slot], [len(keys[0])])
-        self.g_ports, self.c_ports = (
-            np.bincount(row * width + at, weights=value, minlength=len(self.inner) * width)
-            .reshape(len(self.inner), width)
-            .astype(np.float64)
-            for (row, _, value), at in zip(found, column, strict=True)
-        )
+        dense = np.zeros((len(self.inner), max((len(one) for one in self.local), default=0)), dtype=complex)
+        dense[coupling.row, rank[slot]] = coupling.data
+        self.g_ports, self.c_ports = dense.real.copy(), dense.imag.copy()
 
 
 def admittance(network: LinearNetwork, ports: NodeList | int | str, frequencies: ArrayLike) -> NDArray[np.complex128]:

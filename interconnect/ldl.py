@@ -97,8 +97,8 @@ def elimination_order(matrix: sp.csc_array) -> Index:
     size = matrix.shape[0]
     if size == 0:
         return np.zeros(0, dtype=np.int64)
-    pattern = matrix.copy()
-    pattern.data = np.where(pattern.indices == np.repeat(np.arange(size), np.diff(pattern.indptr)), size + 1.0, -1.0)
+    data = np.where(matrix.indices == np.repeat(np.arange(size), np.diff(matrix.indptr)), size + 1.0, -1.0)
+    pattern = sp.csc_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
     # An incomplete factorisation that drops all it can is the cheapest way to SuperLU's ordering.
     found = spilu(
         pattern, drop_tol=1.0, fill_factor=1.0, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=_OPTIONS

@@ -49,8 +49,8 @@ class ReducedNetwork:
     """A network between `ports` with few inner nodes, its elements passive as a whole (single ones may be negative).
 
     conductance, capacitance: nodal matrices (ports + modes,) squared, S and F; the ports come first. error: largest
-    admittance error within the band, |dY_jk| / sqrt(|Y_jj Y_kk|), of the values as they are written; dc_error: the same
-    at DC relative to the largest conductance at a port. band: Hz. modes: inner nodes; blocks: Krylov blocks used.
+    admittance error within the band, |dY_jk| / min(|Y_jj|, |Y_kk|), of the values as written; dc_error: the same at DC
+    relative to the largest conductance at a port. band: Hz. modes: inner nodes; blocks: Krylov blocks used.
     """
 
     ports: int
@@ -89,7 +89,7 @@ def reduce_network(
 ) -> ReducedNetwork:
     """Reduce `network` to its `ports` and as few inner nodes as keep the admittance within `error` up to `band` Hz.
 
-    Error is |dY_jk| / sqrt(|Y_jj Y_kk|), the largest of all port pairs. For a signal that rises within t the band
+    Error is |dY_jk| / min(|Y_jj|, |Y_kk|), the largest of all port pairs. For a signal that rises within t the band
     should reach some 1/t.
 
     Raises:
@@ -259,10 +259,10 @@ def islands(system: PortSystem) -> tuple[Index, NDArray[np.bool_]]:
 
 
 def _error(found: NDArray[np.complex128], exact: NDArray[np.complex128]) -> float:
-    """Largest |dY_jk| / sqrt(|Y_jj Y_kk|)."""
-    own = np.sqrt(np.abs(np.einsum("sjj->sj", exact)))
+    """Largest |dY_jk| / min(|Y_jj|, |Y_kk|)."""
+    own = np.abs(np.einsum("sjj->sj", exact))
     own = np.where(own > 0, own, 1.0)
-    return float((np.abs(found - exact) / (own[:, :, None] * own[:, None, :])).max(initial=0.0))
+    return float((np.abs(found - exact) / np.minimum(own[:, :, None], own[:, None, :])).max(initial=0.0))
 
 
 def _important(modes: _Modes, points: NDArray[np.complex128], exact: NDArray[np.complex128], room: float) -> _Modes:
@@ -270,7 +270,9 @@ def _important(modes: _Modes, points: NDArray[np.complex128], exact: NDArray[np.
     own = np.abs(np.einsum("sjj->sj", exact))
     own = np.where(own > 0, own, np.inf)
     gain = np.abs(points[:, None] ** 2 / (1 + points[:, None] * modes.tau))
-    weight = (gain * (modes.coupling[None] ** 2 / own[:, None, :]).max(axis=2, initial=0.0)).max(axis=0, initial=0.0)
+    size = np.abs(modes.coupling)
+    reach = (size[None] / own[:, None, :]).max(axis=2, initial=0.0) * size.max(axis=1, initial=0.0)
+    weight = (gain * reach).max(axis=0, initial=0.0)
     order = np.argsort(weight)
     # Modes of different groups meet at different ports: the bound by their plain sum is a safe one.
     dropped = order[np.cumsum(weight[order]) < 0.5 * room]

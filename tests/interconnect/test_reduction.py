@@ -52,8 +52,8 @@ def to_ports(g: np.ndarray, c: np.ndarray, ports: int, hertz: float) -> np.ndarr
 
 
 def relative(found: np.ndarray, exact: np.ndarray) -> float:
-    own = np.sqrt(np.abs(np.diag(exact)))
-    return float((np.abs(found - exact) / np.outer(own, own)).max())
+    own = np.abs(np.diag(exact))
+    return float((np.abs(found - exact) / np.minimum.outer(own, own)).max())
 
 
 def columns(rows: int, cols: int, *, wires: bool) -> tuple[WireArray, list[int]]:
