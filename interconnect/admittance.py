@@ -12,7 +12,6 @@ from scipy.sparse.csgraph import connected_components
 from interconnect.errors import InputError
 from interconnect.ldl import LDL, elimination_order, solve
 from interconnect.network import LinearNetwork, NodeList
-from interconnect.stamps import stamps
 
 Array = NDArray[np.float64]
 
@@ -58,9 +57,21 @@ class PortSystem:
     def _nodal(self) -> sp.csc_array:
         """Conductances + 1j capacitances, so that both get one pattern in one go."""
         size = self.network.size
-        g, c = stamps([(*self.network.conductors(), 0)]), stamps([(*self.network.capacitors(), 0)])
-        row, column = np.concatenate([g.row, c.row]), np.concatenate([g.column, c.column])
-        return sp.csc_array((np.concatenate([g.value, 1j * c.value]), (row, column)), shape=(size, size))
+        kinds = (self.network.conductors(), self.network.capacitors())
+        a, b = (np.concatenate([kind[k] for kind in kinds]) for k in (0, 1))
+        value = np.concatenate([kinds[0][2] + 0j, 1j * kinds[1][2]])
+        real = (a != b) & (value != 0)
+        # The diagonal is summed up apart: most elements of a line end at ground and touch nothing else.
+        own = np.zeros(size + 1, dtype=complex)
+        for node in (a, b):
+            at = np.where(real & (node >= 0), node, size)
+            own.real += np.bincount(at, weights=value.real, minlength=size + 1)
+            own.imag += np.bincount(at, weights=value.imag, minlength=size + 1)
+        pair = np.flatnonzero(real & (a >= 0) & (b >= 0))
+        x, y, link = a[pair], b[pair], -value[pair]
+        node = np.flatnonzero(own[:size])
+        row, column = np.concatenate([x, y, node]), np.concatenate([y, x, node])
+        return sp.csc_array((np.concatenate([link, link, own[node]]), (row, column)), shape=(size, size))
 
     def matrix(self, values: Any) -> Any:
         """Sparse (inner, inner) matrix with `values` in the shared pattern (symmetric: rows are columns)."""
