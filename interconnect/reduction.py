@@ -292,9 +292,11 @@ def _realise(
     """Elements of the reduced network, refused unless they pass every check."""
     ports, count = len(reducer.system.ports), len(modes.tau)
     size = ports + count
-    # Voltages of a mode come near those of the ports if its own capacitance is like its largest coupling.
-    scale = np.abs(modes.coupling).max(axis=1, initial=0.0) / np.where(modes.tau > 0, modes.tau, np.inf)
-    if not (scale > 0).all():
+    # A mode's node may have any scale. With this one its capacitances to the ports add up to its own, which saves the
+    # one to ground; where they nearly cancel, its voltages are brought near those of the ports instead.
+    largest, total = np.abs(modes.coupling).max(axis=1, initial=0.0), modes.coupling.sum(axis=1)
+    scale = np.where(np.abs(total) > 0.1 * largest, -total, largest) / np.where(modes.tau > 0, modes.tau, np.inf)
+    if (scale == 0).any():
         raise SolverError("a mode of the reduced network has no time constant")
     g, c = np.zeros((size, size)), np.zeros((size, size))
     g[:ports, :ports], c[:ports, :ports] = reducer.conductance, reducer.capacitance
