@@ -17,13 +17,14 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ngspice_runner.claims import Claims
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Result, RunProvenance, Signal, Verdict
 
@@ -76,6 +77,7 @@ class Cache:
         self.folder = Path(folder) if folder is not None else default_cache_folder()
         self.path = self.folder / _FILE
         self.trouble = ""
+        self.claims = Claims(self.folder)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int, int] | None = None
@@ -122,11 +124,12 @@ class Cache:
 
     def put(self, key: str, result: Result) -> bool:
         """Keep a result (committed when this returns True); False when it could not be written: see `trouble`."""
-        row = _encode(key, result)
-        statement = (
-            "INSERT OR REPLACE INTO results (key, verdict, created, meta, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
-        )
-        return self._guarded(lambda c: c.execute(statement, row)) is not None
+        return self.put_many([(key, result)])
+
+    def put_many(self, results: Sequence[tuple[str, Result]]) -> bool:
+        """Keep several results in one transaction: all of them or, when this returns False, none."""
+        rows = [_encode(key, result) for key, result in results]
+        return self._guarded(lambda c: _insert(c, rows)) is not None
 
     def stats(self) -> CacheStats:
         """Counts and sizes."""
@@ -233,6 +236,20 @@ class Cache:
 
 
 Row = tuple[str, str, float, str, bytes, bytes]
+
+
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> sqlite3.Cursor:
+    statement = "INSERT OR REPLACE INTO results (key, verdict, created, meta, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+    if len(rows) == 1:
+        return connection.execute(statement, rows[0])
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(statement, rows)
+        return connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _salvage(path: Path) -> Iterator[Row]:
