@@ -106,6 +106,8 @@ def _elements(deck: Deck) -> Iterator[Finding]:
                 tail = card.split(None, 3)[3:]
                 if not tail or not _VALUE_KEYS[kind].search(tail[0]):
                     yield Finding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
+            elif kind == "r" and tokens[3][0] in "0." and parse_number(tokens[3]) == 0:
+                yield Finding(line, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None, False)
             name = tokens[0].lower()
         else:
             name = card.split(None, 1)[0].lower()

@@ -83,6 +83,12 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     )
 
 
+def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
+    """(SHA-256, cache key) of another text of the same job: the key that `prepare` would give it."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
+
+
 def _check(job: Job) -> None:
     if not job.text.strip():
         raise JobError("the deck is empty: a title line, elements and an analysis are needed")

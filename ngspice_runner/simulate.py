@@ -112,9 +112,7 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     tried = []
     for rung in LADDER:
         options = options_of(rung, prepared.job)
-        climbed = prepare(
-            replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name
-        )
+        climbed = prepare(replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name)
         result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)
         tried.append(rung.name)
         if result.verdict in _GOOD and result.provenance is not None:

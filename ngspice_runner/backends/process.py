@@ -101,10 +101,10 @@ class ProcessBackend:
             except OSError as error:
                 raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
             self._running.add(child.pid)
-        _limit_cpu(child.pid, job.timeout)
+        limit_cpu(child.pid, job.timeout)
         timed_out = False
         try:
-            if not _wait(child.pid, job.timeout):
+            if not wait_for(child.pid, job.timeout):
                 timed_out = True
                 kill_group(child.pid)
             with self._lock:
@@ -141,7 +141,7 @@ def environment(folder: str, code_models: bool) -> dict[str, str]:
     return environment
 
 
-def _wait(pid: int, timeout: float) -> bool:
+def wait_for(pid: int, timeout: float) -> bool:
     """Wait until the child has ended (without reaping it); False when the time is up."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -176,7 +176,7 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def _limit_cpu(pid: int, timeout: float) -> None:
+def limit_cpu(pid: int, timeout: float) -> None:
     """Bound the CPU time, so that an engine whose parent was killed does not run for ever."""
     seconds = int(min(timeout, 1e8)) + 5
     with contextlib.suppress(AttributeError, OSError, ValueError):

@@ -51,7 +51,7 @@ class SharedBackend:
 
     name = "shared"
 
-    def __init__(self, recycle: int = 2000) -> None:
+    def __init__(self, recycle: int = 10_000) -> None:
         if importlib.util.find_spec("PySpice") is None:
             raise EngineError(f"PySpice is not installed: {INSTALL_HINT}")
         self._library = find_library()
@@ -87,9 +87,7 @@ class SharedBackend:
             (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
         return outcome
 
-    def run_points(
-        self, prepared: Prepared, text: str, points: Sequence[Sequence[str]] | None
-    ) -> Iterator[RawOutcome]:
+    def run_points(self, prepared: Prepared, text: str, points: Sequence[Sequence[str]] | None) -> Iterator[RawOutcome]:
         """Outcomes of one circuit at several points (None: once, as it is), in order; each point is a list of commands
         to execute before its run. Ends early, with the outcome that shows why, when the child dies or the time of a
         point is up."""
@@ -172,7 +170,9 @@ class _Child:
         try:
             self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
         except OSError as error:
-            raise EngineError(f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})") from None
+            raise EngineError(
+                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
+            ) from None
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         try:
@@ -199,7 +199,9 @@ class _Child:
             raise EngineError(f"libngspice cannot be loaded from {library.path} ({reason}); {INSTALL_HINT}")
         if Path(hello["library"]).resolve() != Path(library.path).resolve():
             self.end()
-            raise EngineError(f"{hello['library']} was loaded instead of {library.path}: set NGSPICE_LIBRARY_PATH to it")
+            raise EngineError(
+                f"{hello['library']} was loaded instead of {library.path}: set NGSPICE_LIBRARY_PATH to it"
+            )
         self.version = f"libngspice-{hello['version']}"
 
     def send(self, request: dict[str, Any]) -> None:

@@ -83,7 +83,7 @@ def start(log: Log) -> Any:
 
         def plots(self) -> list[str]:
             found = self._ngspice_shared.ngSpice_AllPlots()
-            names = []
+            names: list[str] = []
             while found[len(names)] != ffi.NULL:
                 names.append(ffi.string(found[len(names)]).decode())
             return [name for name in reversed(names) if name != "const"]
