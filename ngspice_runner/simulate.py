@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ngspice_runner.backends import Backend, RawOutcome
 from ngspice_runner.cache import Cache
+from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import Finding
@@ -138,6 +140,9 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
 
 
 def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Result:
+    if len(prepared.deck.cards) > MESH_NODES:
+        for warning in warnings_of(prepared.deck, setting.engine):
+            warnings.warn(warning, MeshWarning, stacklevel=2)
     outcome = backend.run(prepared)
     result = judged(prepared, outcome, backend.name)
     cache = setting.cache

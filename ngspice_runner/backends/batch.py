@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_group, limit_cpu, wait_for
+from ngspice_runner.backends.process import FOLDER_PREFIX, disk_full, environment, kill_group, limit_cpu, wait_for
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, next_plot
@@ -122,6 +122,8 @@ class BatchEngine:
                 kill_group(child.pid)
             cpu = _cpu_seconds(child.pid)
             finished = reader.finished([number for number, _ in reversed(left)])
+            if finished and disk_full(folder):
+                finished = [(n, log, plot, problem or "the disk is full") for n, log, plot, problem in finished]
             if finished:
                 spent, wall = (cpu - reader.cpu) / len(finished), (now - reader.wall) / len(finished)
                 reader.cpu, reader.wall = cpu, now

@@ -117,6 +117,9 @@ class ProcessBackend:
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
         plots, problem, reason = _read_plots(raw, folder)
+        if not problem and disk_full(folder):
+            # The engine does not notice failing writes: the log may lack what would have decided the verdict.
+            problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
         return RawOutcome(
             exit_code=child.returncode,
             timed_out=timed_out or child.returncode == -signal.SIGXCPU,
@@ -181,6 +184,12 @@ def limit_cpu(pid: int, timeout: float) -> None:
     seconds = int(min(timeout, 1e8)) + 5
     with contextlib.suppress(AttributeError, OSError, ValueError):
         resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def disk_full(folder: str | os.PathLike[str]) -> bool:
+    """True when less than 64 kB are left where the engine writes."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize < 65536
 
 
 def _read_log(path: Path) -> str:
