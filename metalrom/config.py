@@ -164,9 +164,9 @@ class CharacterizationSection(Section):
     """How much is simulated."""
 
     procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
-    patterns: int = Field(4, ge=2, le=64, description="row, column and neighbour patterns per level")
-    samples: int = Field(60, ge=10, le=100_000, description="Monte-Carlo samples per point")
-    max_levels: int = Field(9, ge=3, le=65, description="counts simulated per number of active rows")
+    patterns: int = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
+    samples: int = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
+    max_levels: int = Field(7, ge=3, le=65, description="counts simulated per number of active rows")
     seed: int = Field(1, ge=0)
     timeout: Time = 120.0
 
