@@ -123,6 +123,8 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         provenance=results.provenance,
         establishes=_establishes(results, table),
         not_established=_not_established(results),
+        layer_errors={q.condition: q.code_error_expected for q in results.quality},
+        double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
