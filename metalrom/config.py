@@ -161,6 +161,8 @@ class ReadoutSection(Section):
     offset_sigma: Fraction = Field(0.05, ge=0, description="static offset of a converter after trimming, LSB")
     noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
+    double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
+    sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
 

@@ -359,7 +359,9 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
             hint=f"known: {', '.join(RULES)}",
         )
     driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
-    select = rules.transistor_area(p.reset_width)  # one pass device per segment, as large as the reset switch
+    small = rules.transistor_area(p.reset_width)
+    # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
+    segment = 3 * small if charge else small
     return MacroGeometry(
         cell_area=project.models[project.worst_plane].area,
         rows=c.array.rows,
@@ -369,7 +371,7 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
         columns_per_adc=c.array.columns_per_adc,
         adc_bits=max(1, math.ceil(math.log2(table.adc.codes))),
         driver_area=driver,
-        reset_area=(rules.transistor_area(p.reset_width) if charge else 0.0) + select,
+        reset_area=segment,
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,

@@ -220,7 +220,12 @@ class Project:
             columns=c.array.columns,
             conditions=self.conditions,
             variation=Variation(c.variation.cell_sigma, c.variation.source),
-            converter=Converter(c.readout.offset_sigma, c.readout.noise_sigma, c.readout.integration_time),
+            converter=Converter(
+                c.readout.offset_sigma,
+                c.readout.noise_sigma,
+                c.readout.integration_time,
+                c.readout.sample_capacitance if c.readout.double_sampling else None,
+            ),
             patterns=c.characterization.patterns,
             samples=c.characterization.samples,
             max_levels=c.characterization.max_levels,
