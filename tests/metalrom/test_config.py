@@ -175,7 +175,7 @@ def test_a_missing_key(path: Path, missing: str) -> None:
     [
         (TEXT + "name: again\n", f"line {TEXT.count(chr(10)) + 1}: bad YAML: key 'name' twice"),
         (TEXT.replace("  rows: 384\n", "  rows: 384\n  rows: 128\n"), "line 24: bad YAML: key 'rows' twice"),
-        (TEXT.replace("rows: 384", "rows: 0384"), "line 23: bad YAML: '0384' is no decimal number"),
+        (TEXT.replace("rows: 384", "rows: 0600"), "line 23: bad YAML: '0600' is no decimal number"),
         (TEXT.replace("cell:", "cell: ["), "line "),
         ("name: [", "line 1: bad YAML"),
         ("", "holds no mapping of keys at its top level"),
