@@ -43,7 +43,7 @@ def write_netlist(config: Path, level: str, output: Path | None) -> None:
             level,
             project.program,
             manifest,
-            project.models[project.worst_plane],
+            project.models,
             project.technology,
             periphery=project.periphery,
             condition=project.conditions[0],
@@ -64,8 +64,7 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
 
     project = load(config)
     manifest = project.manifest
-    model = project.models[project.worst_plane]
-    report = audit_netlist(netlist, project.program, manifest, model, level=_level_of(netlist))
+    report = audit_netlist(netlist, project.program, manifest, project.models, level=_level_of(netlist))
 
     def human() -> str:
         if report.ok:

@@ -203,9 +203,9 @@ class CharacterizationSection(Section):
     """How much is simulated."""
 
     procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
-    patterns: Integer = Field(4, ge=2, le=64, description="row, column and neighbour patterns per level")
-    samples: Integer = Field(60, ge=10, le=100_000, description="Monte-Carlo samples per point")
-    max_levels: Integer = Field(9, ge=3, le=65, description="counts simulated per number of active rows")
+    patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
+    samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
+    max_levels: Integer = Field(7, ge=3, le=65, description="counts simulated per number of active rows")
     seed: Integer = Field(1, ge=0, lt=2**63)
     timeout: Time = Field(120.0, gt=0, description="for one simulation")
 

@@ -152,7 +152,7 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
         ("conditions", "temperature", [1000], "conditions.temperature[0]: should be less than or equal to 300"),
         ("conditions", "temperature", ["0K"], "conditions.temperature[0]: should be greater than or equal to -100"),
         ("characterization", "seed", -1, "characterization.seed: should be greater than or equal to 0"),
-        ("characterization", "samples", 5, "characterization.samples: should be greater than or equal to 10"),
+        ("characterization", "samples", 5, "characterization.samples: should be greater than or equal to 30"),
         ("characterization", "timeout", "0s", "characterization.timeout: should be greater than 0"),
         ("mapping", None, "offset", "mapping: should be 'differential', got 'offset'"),
         ("name", None, None, "name: should be a valid string, got None"),
