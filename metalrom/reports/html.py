@@ -30,7 +30,6 @@ class ConditionRow:
     margin: str
     code_error: str
     at: str
-    unknown: int
     layer_error: str
     ok: bool
 
@@ -107,7 +106,6 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
     lsb = abs(table.lsb(label))
     sigma = table.total_sigma(label)[table.valid] / lsb if lsb else np.array([np.nan])
     largest = float(np.nanmax(sigma)) if not np.isnan(sigma).all() else None
-    unknown = metrics.unknown_spreads(table, label)
     deciding = content.layer_errors.get(label, found.code_error if found else None)
     return ConditionRow(
         label=label,
@@ -116,9 +114,8 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
         margin=words.amount(found.margin if found else None),
         code_error=words.probability(found.code_error if found else None),
         at=f"count {found.count} of {found.active} active" if found else words.MISSING,
-        unknown=unknown,
         layer_error=words.probability(content.layer_errors.get(label)),
-        ok=deciding is not None and unknown == 0 and deciding <= content.target_error,
+        ok=deciding is not None and deciding <= content.target_error,
     )
 
 
