@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,30 +31,14 @@ def fetch_assets(names: list[str]) -> None:
 
 def write_netlist(config: Path, level: str, output: Path | None) -> None:
     """Write a netlist to a file, or a small one to standard output."""
-    from netlists.writer import write_netlist as write
-
     project = load(config)
-    manifest = project.manifest
-    with tempfile.TemporaryDirectory() as folder:
-        target = output or Path(folder) / "netlist.cir"
-        done = write(
-            target,
-            level,
-            project.program,
-            manifest,
-            project.models,
-            project.technology,
-            periphery=project.periphery,
-            condition=project.conditions[0],
-            config_hash=project.sha256,
-        )
-        if output is None:
-            with target.open("r", encoding="ascii") as file:
-                for line in file:
-                    sys.stdout.write(line)
-        else:
-            rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
-            say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
+    if output is None:
+        sys.stdout.write(str(project.netlist(level)))
+        return
+    done = project.netlist(level, output)
+    if not isinstance(done, str):
+        rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
+        say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
 
 
 def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
     from interconnect.stack import Stack
+    from metalrom.flow import Characterized
+    from metalrom.macro import Macro
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
     from netlists.mapping import TileManifest, ViaProgram
     from netlists.periphery import Periphery, Timing
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
+    from netlists.writer import WrittenNetlist
 
 ASSET = "asset:"
 
@@ -205,6 +208,50 @@ class Project:
                     where=f"{self.path}: inputs.source",
                 )
         return Activations(quantize_activations(x, section.bits)[0], source)
+
+    def netlist(self, level: str = "column", path: str | Path | None = None) -> WrittenNetlist | str:
+        """Netlist of one cell, column, array or the macro: written to `path`, or returned as text without one.
+
+        Raises InputError for an unknown level or a place that cannot be written.
+        """
+        import tempfile
+
+        from netlists.writer import write_netlist
+
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(path) if path is not None else Path(folder) / "netlist.cir"
+            written = write_netlist(
+                target,
+                level,
+                self.program,
+                self.manifest,
+                self.models,
+                self.technology,
+                periphery=self.periphery,
+                condition=self.conditions[0],
+                config_hash=self.sha256,
+            )
+            return written if path is not None else target.read_text(encoding="ascii")
+
+    def characterize(self, *, jobs: int | None = None) -> Characterized:
+        """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
+        from metalrom.flow import characterize
+
+        return characterize(self, jobs=jobs)
+
+    def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
+        """The characterized macro as a calculator, at a condition (default: the nominal one)."""
+        from metalrom.macro import Macro
+
+        done = done or self.characterize()
+        return Macro(
+            done.table,
+            condition or self.conditions[0],
+            weight_bits=self.config.weights.bits,
+            input_bits=self.config.inputs.bits,
+            seed=self.config.characterization.seed,
+            columns_per_adc=self.config.array.columns_per_adc,
+        )
 
     def setup(self, rows: int) -> Setup:
         """What characterization needs, for groups of `rows` rows."""

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metalrom.reports.content import Figure
 from interconnect.errors import InputError
+from metalrom.reports.content import Figure
 from metalrom.reports.metrics import code_errors, margins, sigma_needed, worst
 from metalrom.reports.words import amount, prefix, probability, span
 
@@ -71,7 +71,7 @@ def test_an_unknown_spread_never_reaches_the_report(make_table):
     table = make_table(8, conditions=2)
     noise = table.sigma_noise.copy()
     noise[0, 8, 3] = np.nan
-    with pytest.raises(InputError, match="sigma_noise"):
+    with pytest.raises(InputError, match="a spread"):
         replace(table, sigma_noise=noise)
 
 
