@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -67,7 +69,7 @@ def badcrossbar(cells: Array, drive: Array, ohm: float) -> Array:
     return np.asarray(solution.currents.output, dtype=float).ravel()
 
 
-def ngspice(cells: Array, drive: Array, ohm: float, limit: float = 1e9) -> Array:
+def ngspice(cells: Array, drive: Array, ohm: float) -> Array:
     """`.op` of the flat array in ngspice; its CPU time counts as a child's."""
     rows, cols = cells.shape
     deck = ["crossbar", ".option num_threads=1 noinit"]
@@ -82,7 +84,7 @@ def ngspice(cells: Array, drive: Array, ohm: float, limit: float = 1e9) -> Array
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "deck.cir").write_text("\n".join(deck))
         command = ["ngspice", "-b", "-r", "o.raw", "deck.cir"]
-        subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=limit)
+        subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=True)
         head, _, body = (Path(folder) / "o.raw").read_bytes().partition(b"Binary:\n")
     names = [line.split()[1] for line in head.decode().partition("Variables:\n")[2].splitlines()]
     values = dict(zip(names, np.frombuffer(body, dtype="<f8"), strict=False))
@@ -120,11 +122,16 @@ def one(solver: str, size: int, ohm: float) -> dict[str, object]:
 def measure(solver: str, size: int, ohm: float, limit: float) -> dict[str, object] | None:
     """Measure in a new process; None if it does not end within `limit` seconds or fails."""
     command = [sys.executable, __file__, "--one", solver, str(size), repr(ohm)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=True)
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+    # Its own session, so that a solver's children end with it.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            output, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None
+    if process.returncode:
         return None
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, object] = json.loads(output.splitlines()[-1])
     return result
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/device_cards.py [--devices open45] [--freepdk45 FOLDER] [--temperature 27]
 
-FOLDER holds freepdk45_nom.spi, freepdk45_ff.spi and freepdk45_ss.spi; the VTG cards in them are then read by the same bench.
+FOLDER holds freepdk45_nom.spi, freepdk45_ff.spi and freepdk45_ss.spi; the same bench then reads the VTG cards in them.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
         real = None
         if arguments.freepdk45 and corner in FREEPDK45_FILES:
             real = asdict(read_freepdk45(arguments.freepdk45, corner, bench))
-        targets = devices.targets.get(corner, {})
+        targets = devices.targets.get(corner, {}) if bench.temperature == 27.0 else {}
         for quantity in (field.name for field in fields(Readings)):
             unit, factor = SCALES[quantity.split("_")[0]]
             target = targets.get(quantity)

@@ -3,7 +3,8 @@
     python benchmarks/mvm.py [--rows 64] [--batch 64] [--size 384] [--json]
 
 Both compute the same layer (8-bit inputs and weights, differential planes) through the same arbitrary look-up table;
-their outputs must agree exactly. Ratios are to the numpy GEMM with that table. CPU time, one thread for either side, best of three, compilation excluded.
+their outputs must agree exactly. Ratios are to the numpy GEMM with that table. CPU time, one thread for either side,
+best of three, compilation excluded; a busy neighbour on the same physical core slows everything.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ The same bench reads our cards and any foundry's, so that the numbers compare. D
   lower criterion for holes; with 1e-7 A the PMOS reads 41 mV more on the FreePDK45 VTG card). vth_sat: at |Vds| = VDD.
 - swing: volts per decade of drain current between |Vgs| = 50 and 150 mV at |Vds| = 50 mV.
 - cgg: gate capacitance at |Vgs| = VDD, source and drain grounded, at 1 MHz, over the width.
-- fo4: delay of the third of five equal inverters, 50 % to 50 %; every inverter drives the next one and three more copies
-  (the last one four), and each copy's output is left open. The chain is fed by a 20 ps edge. Without `diffusion_length` the
-  transistors carry no ad, as, pd, ps. This reproduces the published figures of the FreePDK45 cards to their last digit.
+- fo4: delay of the third of five equal inverters, 50 % to 50 %; every inverter drives the next one and three more
+  copies (the last one four), and each copy's output is left open. The chain is fed by a 20 ps edge. Without
+  `diffusion_length` the transistors carry no ad, as, pd, ps. The FreePDK45 VTG cards read 15.3 and 16.2 ps here.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STAGE = 3
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Conditions: supply V, temperature degC, sizes m, threshold criteria A (times W/L), optional diffusion length m."""
+    """Conditions: supply V, temperature degC, sizes m, threshold criteria A (times W/L); diffusion length m or None."""
 
     vdd: float = 1.0
     temperature: float = 27.0
@@ -169,6 +169,9 @@ def _chain_job(head: list[str], nmos: str, pmos: str, bench: Bench) -> Job:
     for k in range(_STAGES):
         copies = 4 if k == _STAGES - 1 else 3
         lines += [f"x{k} n{k} n{k + 1} vdd inverter", f"xload{k} n{k + 1} open{k} vdd inverter m={copies}"]
+    # The chain's resting state is known; telling it spares the engine a search that would put the result in doubt.
+    guess = {f"n{k}": k % 2 for k in range(_STAGES + 1)} | {f"open{k}": k % 2 for k in range(_STAGES)}
+    lines.append(".nodeset " + " ".join(f"v({node})={high * bench.vdd:.6e}" for node, high in guess.items()))
     outputs = tuple(f"v({node})" for node in nodes)
     lines += [f".tran {_STEP:.6e} {_STOP:.6e} 0.0 {_STEP:.6e}", f".save {' '.join(outputs)}", ".end"]
     return Job(text="\n".join(lines) + "\n", outputs=outputs, stop=_STOP)
@@ -202,9 +205,10 @@ def _device(result: Result, kind: str, vg: _Array, w: float, criterion: float) -
 
     def at_current(current: _Array) -> float:
         if not current[0] < criterion < current[-1]:
-            raise EngineError(
-                f"device bench: the drain current of the {kind}mos never crosses the threshold criterion {criterion:.3g} A"
+            reach = (
+                f"runs from {current[0]:.3g} to {current[-1]:.3g} A without crossing the criterion {criterion:.3g} A"
             )
+            raise EngineError(f"device bench: the {kind}mos drain current {reach}")
         return float(np.interp(np.log(criterion), np.log(current), vg))
 
     low, high = (np.log10(np.interp(v, vg, linear)) for v in (0.05, 0.15))

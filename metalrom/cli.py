@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metalrom.console import guarded
+from metalrom.console import emit, guarded
 
 app = typer.Typer(
     name="metalrom",
@@ -27,9 +27,9 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides chara
 def version_callback(value: bool) -> None:
     """Print the version and stop."""
     if value:
-        from importlib.metadata import version
+        from metalrom import __version__
 
-        typer.echo(f"metalrom {version('metalrom')}")
+        typer.echo(f"metalrom {__version__}")
         raise typer.Exit
 
 
@@ -49,9 +49,8 @@ def doctor(json: Json = False) -> None:
     from metalrom.doctor import diagnose
 
     report = diagnose()
-    emit(report.to_json(), json, report.render)
-    if not report.ok:
-        raise typer.Exit(1)
+    emit(report.as_dict(), as_json=json, human=report.table)
+    raise typer.Exit(report.exit_code)
 
 
 @app.command()
@@ -69,7 +68,7 @@ def schema() -> None:
     """Print the JSON schema of the configuration."""
     from metalrom.config import schema as config_schema
 
-    emit(config_schema(), True)
+    emit(config_schema(), as_json=True)
 
 
 @app.command()

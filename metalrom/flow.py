@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +21,18 @@ from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requ
 from characterization.setup import Setup
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_text
+from metalrom import __version__
 from metalrom import results as facts
-from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
+from metalrom.folders import cache_folder, ensure_output_folder
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
 from metalrom.project import Project
-from netlists.mapping import MacroShape, tile
 from ngspice_runner import Cache, EngineError
 
 Announce = Callable[[str], None]
 
-SAMPLE_ROWS, SAMPLE_COLUMNS = 4, 6
+SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
 
 
@@ -75,6 +76,7 @@ def characterize(
     Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
     """
     config = project.config
+    announce(f"reading the layer: {project.weights.values.shape[0]} inputs, {project.activations.source}")
     announce(f"extracting the cell {config.cell.kind} on {len(project.planes)} plane(s)")
     setup = project.setup(1)
     with Cache(cache_folder("simulations")) as cache:
@@ -106,9 +108,7 @@ def characterize(
     for procedure in procedures:
         findings[procedure.name] = procedure.analyse(setup, data, findings)
     margin, transfer, mismatch = (findings.get(name) for name in ("adc_margin", "transfer", "mismatch"))
-    if not (
-        isinstance(margin, AdcMargin) and isinstance(transfer, Transfer) and isinstance(mismatch, Mismatch)
-    ):
+    if not (isinstance(margin, AdcMargin) and isinstance(transfer, Transfer) and isinstance(mismatch, Mismatch)):
         raise InputError(
             "the procedures give no readout table",
             where=f"{project.path}: characterization.procedures",
@@ -200,20 +200,9 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
 
 def write_outputs(project: Project, done: Characterized, found: facts.RunResults, out: Path) -> None:
     """Fill the output folder; every file appears whole or not at all."""
-    import json
-
-    from metalrom.exports import FORMATS
     from metalrom.reports.assemble import write_run_report
 
-    atomic_write_text(out / "samples.csv", done.data.to_csv())
-    models = {
-        "levels": [m.to_json() for m in done.transfer.models],
-        "spreads": [m.to_json() for m in done.mismatch.models],
-        "unit": done.table.unit,
-    }
-    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
-    for name in FORMATS:
-        FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    write_tables(done, out)
     facts.write_results(found, out)
     _write_netlists(done, ensure_output_folder(out / "netlists"))
     manifest = {
@@ -240,6 +229,21 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
     write_run_report(out)
 
 
+def write_tables(done: Characterized, out: Path) -> None:
+    """samples.csv, models.json and lut/: the same bytes for the same decks, whether simulated or found in the cache."""
+    from metalrom.exports import FORMATS
+
+    atomic_write_text(out / "samples.csv", done.data.to_csv())
+    models = {
+        "levels": [m.to_json() for m in done.transfer.models],
+        "spreads": [m.to_json() for m in done.mismatch.models],
+        "unit": done.table.unit,
+    }
+    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
+    for name in FORMATS:
+        FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+
+
 def vars_of(value: facts.VerdictFact) -> dict[str, object]:
     """Plain fields of a small fact."""
     return {"procedure": value.procedure, "verdict": value.verdict, "count": value.count}
@@ -258,9 +262,8 @@ def _refuse_dead_conditions(data: Dataset, setup: Setup) -> None:
 
 def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:
     c, program = project.config, project.program
-    shape = MacroShape(rows=c.array.rows, columns=c.array.columns, planes=len(project.planes))
-    manifest = tile(program, shape)
-    sample = np.zeros((shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
+    manifest = project.manifest
+    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
     for place in manifest.placements(0):
         corner = program.bits[
             place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
@@ -324,7 +327,7 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
             )
         )  # fmt: skip
     for spread in done.mismatch.models:
-        points = len([s for s in done.data.select("mismatch", spread.condition).good().samples])
+        points = len(done.data.select("mismatch", spread.condition).good())
         rows.append(
             facts.FitFact(
                 "static spread", spread.condition.label, spread.FORM, points, points, spread.held_out_rms, None,
@@ -356,7 +359,9 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
             hint=f"known: {', '.join(RULES)}",
         )
     driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
-    select = rules.transistor_area(p.reset_width)  # one pass device per segment, as large as the reset switch
+    small = rules.transistor_area(p.reset_width)
+    # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
+    segment = 3 * small if charge else small
     return MacroGeometry(
         cell_area=project.models[project.worst_plane].area,
         rows=c.array.rows,
@@ -366,7 +371,7 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
         columns_per_adc=c.array.columns_per_adc,
         adc_bits=max(1, math.ceil(math.log2(table.adc.codes))),
         driver_area=driver,
-        reset_area=(rules.transistor_area(p.reset_width) if charge else 0.0) + select,
+        reset_area=segment,
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
@@ -374,13 +379,12 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
 
 
 def _provenance(project: Project, done: Characterized) -> dict[str, str]:
-    text = project.path.read_bytes()
     decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
     return {
-        "metalrom": version("metalrom"),
+        "metalrom": __version__,
         "engine": next((o.engine for o in done.outcomes if o.engine), ""),
         "extraction": done.setup.model.method,
-        "configuration": f"sha256 {hashlib.sha256(text).hexdigest()}",
+        "configuration": f"sha256 {project.sha256}",
         "stack": f"{project.stack.name}, sha256 {project.stack.sha256}",
         "devices": f"{project.technology.devices.name}, sha256 {project.technology.devices.sha256}",
         "cell model": f"sha256 {done.setup.model.sha256}",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 from metalrom.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
     from interconnect.stack import Stack
+    from metalrom.flow import Characterized
+    from metalrom.macro import Macro
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
-    from netlists.mapping import ViaProgram
+    from netlists.mapping import TileManifest, ViaProgram
     from netlists.periphery import Periphery, Timing
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
+    from netlists.writer import WrittenNetlist
 
 ASSET = "asset:"
 
@@ -93,7 +97,7 @@ class Project:
     def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
         from interconnect.extraction import extract
-        from metalrom.files import cache_folder
+        from metalrom.folders import cache_folder
 
         return extract(geometry, self.stack, method=method, cache_dir=cache_folder("extraction"))
 
@@ -137,7 +141,7 @@ class Project:
                 raise InputError(
                     f"the devices have no corner {corner}",
                     where=f"{self.path}: conditions.corners",
-                    hint=f"known: {', '.join(known)}",
+                    hint=suggest(corner, known),
                 )
         if c.factorial:
             return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))
@@ -170,6 +174,21 @@ class Project:
         return via_program(self.weights.values, self.config.weights.bits)
 
     @cached_property
+    def manifest(self) -> TileManifest:
+        """Where the via bits sit: tiles of the array's size, their planes and columns."""
+        from netlists.mapping import MacroShape, tile
+
+        array = self.config.array
+        return tile(self.program, MacroShape(rows=array.rows, columns=array.columns, planes=len(self.planes)))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the configuration file's bytes."""
+        import hashlib
+
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @cached_property
     def activations(self) -> Activations:
         """Integer inputs with which the layer is judged."""
         from metalrom.activations import embedding_activations, quantize_activations, random_activations
@@ -190,6 +209,50 @@ class Project:
                 )
         return Activations(quantize_activations(x, section.bits)[0], source)
 
+    def netlist(self, level: str = "column", path: str | Path | None = None) -> WrittenNetlist | str:
+        """Netlist of one cell, column, array or the macro: written to `path`, or returned as text without one.
+
+        Raises InputError for an unknown level or a place that cannot be written.
+        """
+        import tempfile
+
+        from netlists.writer import write_netlist
+
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(path) if path is not None else Path(folder) / "netlist.cir"
+            written = write_netlist(
+                target,
+                level,
+                self.program,
+                self.manifest,
+                self.models,
+                self.technology,
+                periphery=self.periphery,
+                condition=self.conditions[0],
+                config_hash=self.sha256,
+            )
+            return written if path is not None else target.read_text(encoding="ascii")
+
+    def characterize(self, *, jobs: int | None = None) -> Characterized:
+        """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
+        from metalrom.flow import characterize
+
+        return characterize(self, jobs=jobs)
+
+    def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
+        """The characterized macro as a calculator, at a condition (default: the nominal one)."""
+        from metalrom.macro import Macro
+
+        done = done or self.characterize()
+        return Macro(
+            done.table,
+            condition or self.conditions[0],
+            weight_bits=self.config.weights.bits,
+            input_bits=self.config.inputs.bits,
+            seed=self.config.characterization.seed,
+            columns_per_adc=self.config.array.columns_per_adc,
+        )
+
     def setup(self, rows: int) -> Setup:
         """What characterization needs, for groups of `rows` rows."""
         from characterization.setup import Converter, Setup, Variation
@@ -204,7 +267,12 @@ class Project:
             columns=c.array.columns,
             conditions=self.conditions,
             variation=Variation(c.variation.cell_sigma, c.variation.source),
-            converter=Converter(c.readout.offset_sigma, c.readout.noise_sigma, c.readout.integration_time),
+            converter=Converter(
+                c.readout.offset_sigma,
+                c.readout.noise_sigma,
+                c.readout.integration_time,
+                c.readout.sample_capacitance if c.readout.double_sampling else None,
+            ),
             patterns=c.characterization.patterns,
             samples=c.characterization.samples,
             max_levels=c.characterization.max_levels,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from netlists.parameters import suggest
+from interconnect.suggestion import suggest
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int16]
@@ -126,6 +126,22 @@ def tensor_names(path: str | Path) -> tuple[str, ...]:
         with _open_npz(path) as archive:
             return tuple(archive.files)
     return ()
+
+
+def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor of a `.safetensors` file, in its order, from the header alone.
+
+    Raises:
+        InputError: the file is missing, truncated or no safetensors file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("there is no such weight file", where=str(path))
+    header, _ = _safetensors_header(path)
+    try:
+        return {k: tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
+    except (KeyError, TypeError, ValueError):
+        raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
 
 
 def _hint() -> str:

@@ -1,0 +1,267 @@
+"""What the commands of the command line do, without its option parsing; each returns what decides the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interconnect.errors import InputError
+from metalrom.console import emit, messages, say
+from metalrom.project import Project, load
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from metalrom.results import RunResults
+    from ngspice_runner import Progress
+
+
+def fetch_assets(names: list[str]) -> None:
+    """Bring assets into the user's cache and show their licences."""
+    from metalrom.assets import fetch
+
+    for name in names:
+        asset = fetch(name, progress=say)
+        say(f"licence: {asset.spec.licence.name}, see {asset.spec.licence.source}")
+        print(asset.folder)
+
+
+def write_netlist(config: Path, level: str, output: Path | None) -> None:
+    """Write a netlist to a file, or a small one to standard output."""
+    project = load(config)
+    if output is None:
+        sys.stdout.write(str(project.netlist(level)))
+        return
+    done = project.netlist(level, output)
+    if not isinstance(done, str):
+        rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
+        say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
+
+
+def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
+    """Compare a written netlist with the weights it should hold; true if every bit is there once."""
+    from netlists.audit import audit_netlist
+
+    project = load(config)
+    manifest = project.manifest
+    report = audit_netlist(netlist, project.program, manifest, project.models, level=_level_of(netlist))
+
+    def human() -> str:
+        if report.ok:
+            return f"{netlist}: all {report.cells:,} cells hold the bit of the weights"
+        counts = (
+            f"{report.wrong_bits} wrong, {report.missing} missing, {report.duplicate} double, {report.unknown} unknown"
+        )
+        named = [str(fault) for fault in (*report.via_faults, *report.cell_faults)]
+        return "\n".join([f"{netlist}: {report.cells:,} cells, {counts}", *named])
+
+    emit(report.to_json(), as_json=json, human=human)
+    return report.ok
+
+
+def _level_of(path: Path) -> str:
+    """Level that the first line of one of our netlists tells. Raises InputError for another file."""
+    try:
+        with path.open("rb") as file:
+            words = file.readline(200).decode("ascii", "replace").split()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if words[:2] != ["*", "metalrom"] or len(words) < 4 or words[3] != "netlist:":
+        raise InputError("is not a netlist that metalrom wrote", where=str(path))
+    return words[2]
+
+
+def extract_cell(config: Path, method: str, json: bool) -> None:
+    """Show capacitances and resistances of two neighbouring cells, one storing a 1 and one a 0."""
+    project = load(config)
+    found = []
+    for index, plane in enumerate(project.planes):
+        geometry = project.geometry(index, (1, 0))
+        e = project.extract(geometry, method)
+        found.append(
+            {
+                "plane": plane.label,
+                "nets": list(e.nets),
+                "capacitance_F": e.capacitance.tolist(),
+                "resistance_ohm": dict(e.resistance),
+                "method": e.method,
+                "relative_error": e.relative_error,
+                "domain": dict(e.domain),
+                "geometry": geometry.key(),
+            }
+        )
+    warnings = list(project.technology.warnings)
+    data = {**found[0], "planes": found, "warnings": warnings}
+
+    def human() -> Table:
+        from rich.table import Table
+
+        first = found[0]
+        table = Table(
+            title=f"{project.config.cell.kind} on {first['plane']}, two columns storing 1 and 0: couplings in aF "
+            f"({first['method']}, error about {100 * float(first['relative_error']):.2g} %)",
+            caption="\n".join(f"WARNING: {w}" for w in warnings),
+        )
+        table.add_column("net")
+        nets: list[str] = first["nets"]
+        for net in nets:
+            table.add_column(net, justify="right")
+        for net, row in zip(nets, first["capacitance_F"], strict=True):
+            table.add_row(net, *(f"{value * 1e18:.3f}" for value in row))
+        return table
+
+    emit(data, as_json=json, human=human)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Progress of the simulations on standard error: done, rate, time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("simulating"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Bar(*columns, console=messages(), transient=True) as bar:
+        task = bar.add_task("simulating", total=None, note="")
+
+        def update(state: Progress) -> None:
+            note = f"{state.cached} from cache" + (f", {state.failed} failed" if state.failed else "")
+            bar.update(task, completed=state.done, total=state.total, note=note)
+
+        yield update
+
+
+def _seeded(project: Project, seed: int | None) -> Project:
+    """The project with another seed."""
+    if seed is None:
+        return project
+    characterization = project.config.characterization.model_copy(update={"seed": seed})
+    return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
+
+
+def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
+    """The whole chain; false if the code-error target is missed at the nominal condition."""
+    from metalrom.flow import run
+
+    project = _seeded(load(config), seed)
+    with _bar() as progress:
+        results = run(project, output, jobs=jobs, announce=say, progress=progress)
+    met = meets_target(results)
+    emit(summary(results), as_json=json, human=lambda: _summary_table(results, output))
+    if not met:
+        say(f"the expected code error at {results.condition} misses the target of {results.target_error:g}")
+    return met
+
+
+def meets_target(results: RunResults) -> bool:
+    """Whether the layer's expected code error at the nominal condition stays below the target."""
+    return results.quality[0].code_error_expected <= results.target_error
+
+
+def summary(results: RunResults) -> dict[str, Any]:
+    """The few numbers that a script wants after a run."""
+    q = results.quality[0]
+    worst = min((m for m in results.margins if m.condition == results.condition), key=lambda m: m.in_sigma)
+    return {
+        "name": results.name,
+        "condition": results.condition,
+        "group_rows": results.group_rows,
+        "worst_margin_sigma": worst.in_sigma,
+        "code_error_expected": q.code_error_expected,
+        "code_error_simulated": q.code_error_rate,
+        "target": results.target_error,
+        "meets_target": meets_target(results),
+        "csnr_dB": {"raw": q.csnr_raw, "gain_offset_removed": q.csnr_fitted},
+        "failed_simulations": sum(v.count for v in results.verdicts if v.verdict != "ok"),
+        "warnings": list(results.warnings),
+    }
+
+
+def _summary_table(results: RunResults, output: Path) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    data = summary(results)
+    csnr = data["csnr_dB"]
+    for label, value in (
+        ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
+        ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level, {results.condition})"),
+        ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
+        ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
+        ("assumed", "; ".join(results.warnings) or "see the report"),
+        ("report", str(output / "report.html")),
+    ):
+        table.add_row(label, value)
+    return table
+
+
+def _db(value: float | None) -> str:
+    return "infinite" if value is None else f"{value:.1f}"
+
+
+def characterize_only(
+    config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
+) -> None:
+    """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
+    from metalrom.flow import characterize, write_tables
+    from metalrom.folders import ensure_output_folder
+
+    project = _seeded(load(config), seed)
+    if procedures:
+        names = tuple(name.strip() for name in procedures.split(",") if name.strip())
+        section = project.config.characterization.model_copy(update={"procedures": names})
+        project = Project(project.config.model_copy(update={"characterization": section}), project.path)
+    ensure_output_folder(output)
+    with _bar() as progress:
+        done = characterize(project, jobs=jobs, announce=say, progress=progress)
+    write_tables(done, output)
+    say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
+
+
+def estimate_run(out: Path, workload: str | None, json: bool) -> None:
+    """Area, density, energy, latency and error budget of a finished run, for its layer or for a whole model file."""
+    from metalrom.estimates import estimate_of_run
+
+    data = estimate_of_run(out, workload)
+
+    def human() -> Table:
+        from rich.table import Table
+
+        table = Table(title=data["title"], caption="\n".join(f"WARNING: {w}" for w in data["warnings"]))
+        for heading in ("figure", "low", "mid", "high", "unit"):
+            table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
+        for row in data["figures"]:
+            table.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
+        return table
+
+    emit(data, as_json=json, human=human)
+
+
+def export_run(out: Path, format: str, output: Path, check: bool) -> None:
+    """Write a run's readout table in a format, and read it back if asked to."""
+    from metalrom.exports import FORMATS
+    from metalrom.folders import ensure_output_folder
+    from metalrom.results import read_table
+
+    table = read_table(out)
+    chosen = FORMATS[format]
+    for path in chosen.write(table, ensure_output_folder(output)):
+        print(path)
+    if check:
+        report = chosen.check(table, output)
+        say(f"read back: {report.values} values, worst difference {report.worst_difference:g} ({chosen.precision})")
+
+
+def report_run(out: Path) -> Path:
+    """Write report.html and figures/ of a finished run again."""
+    from metalrom.reports.assemble import write_run_report
+
+    return write_run_report(out)

@@ -1,0 +1,252 @@
+"""Fills the report from the files of an output folder: results.json, lut/ and manifest.json, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from characterization.table import Assumption, ReadoutTable
+from interconnect.errors import InputError
+from metalrom.estimates import own_layer
+from metalrom.folders import ensure_output_folder
+from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
+from metalrom.macro.quantity import Component, Span
+from metalrom.reports.content import (
+    BudgetRow,
+    CsnrRow,
+    Figure,
+    FitRow,
+    GroupRow,
+    Headline,
+    MacroTable,
+    ReportContent,
+    Simulations,
+    VerdictRow,
+)
+from metalrom.reports.html import write_figures, write_report
+from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
+from metalrom.results import ElementFact, RunResults, read_results, read_table
+from netlists.cells.base import CellModel
+
+REPORT = "report.html"
+
+_PARTS = {
+    "array": "array (cells of one plane)",
+    "row_drivers": "row drivers",
+    "lcc_reset": "reset and select transistors",
+    "adc": "converters",
+    "shift_add": "digital shift-add",
+    "read": "read",
+}
+
+
+def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
+    """Elements of a cell that stores a one, as the report lists them."""
+    return tuple(
+        ElementFact(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements
+    )
+
+
+def write_run_report(out: Path) -> Path:
+    """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
+    results, table = read_results(out), read_table(out)
+    content = report_content(results, table, _simulations(out, results))
+    write_figures(content, ensure_output_folder(out / "figures"))
+    return write_report(content, out / REPORT)
+
+
+def report_content(results: RunResults, table: ReadoutTable, simulations: Simulations) -> ReportContent:
+    """Everything the report shows of a run."""
+    layer, cell = results.layer, results.cell
+    estimate = own_layer(results, table)
+    g = estimate.macro.geometry
+    return ReportContent(
+        title=f"{results.name}: {cell.kind} metal-ROM macro",
+        subtitle=(
+            "Weights are vias in stacked metal, there is no transistor in the cell; "
+            "3D-METRO-style, own topology, simulated with ngspice"
+        ),
+        what=(
+            ("weights", f"{layer.source}, {layer.inputs} x {layer.outputs}, {layer.weight_bits} bit"),
+            ("macro", f"{g.rows} rows x {g.columns} columns x {g.planes} planes, {layer.tiles} tiles"),
+            (
+                "one conversion",
+                f"sums {table.rows} rows; {g.adc_bits}-bit converter per {g.columns_per_adc} columns",
+            ),
+            ("cell", _cell_words(results)),
+            ("technology", results.technology),
+            ("inputs", f"{layer.activations}, {layer.input_bits} bit"),
+        ),
+        table=table,
+        condition=results.condition,
+        target_error=results.target_error,
+        geometry=cell.geometry_one,
+        geometry_zero=cell.geometry_zero,
+        tile_bits=np.array(layer.sample, dtype=np.uint8),
+        tile_source=f"first rows and bit columns of {layer.source}",
+        planes=tuple(f"plane {i}: {label}" for i, label in enumerate(layer.planes)),
+        headline=_headline(results, estimate),
+        group_choice=tuple(
+            GroupRow(c.rows, c.sigma_noise, c.sigma_mismatch, c.code_error, c.rows == results.group_rows)
+            for c in results.candidates
+        ),
+        group_reason=results.group_reason,
+        simulations=simulations,
+        warnings=results.warnings,
+        assumptions=(*table.assumptions, *_technology_assumptions(results)),
+        macro=_macro_tables(estimate),
+        csnr=tuple(
+            row
+            for q in results.quality
+            for row in (
+                CsnrRow(q.condition, "as it comes", _or_infinite(q.csnr_raw)),
+                CsnrRow(q.condition, "gain and offset removed", _or_infinite(q.csnr_fitted)),
+            )
+        ),
+        fits=tuple(
+            FitRow(
+                f"{f.quantity}, {f.condition}",
+                f.form,
+                f.points,
+                f.held_out_rms,
+                f.held_out_max,
+                "" if f.unit == "relative" else f.unit,
+                f.coverage,
+            )
+            for f in results.fits
+        ),
+        error_budget=_budget(results, estimate),
+        provenance=results.provenance,
+        establishes=_establishes(results, table),
+        not_established=_not_established(results),
+        layer_errors={q.condition: q.code_error_expected for q in results.quality},
+        double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
+        density_reference=DENSITY_3D_METRO,
+        noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
+    )
+
+
+def _cell_words(results: RunResults) -> str:
+    cell = results.cell
+    area = f"{cell.area * 1e12:.3g} um2 per bit and plane"
+    if cell.mode == "charge":
+        return f"{area}; a via switches {cell.switched * 1e18:.3g} of {cell.bl_total * 1e18:.3g} aF"
+    plug = next((e.value for e in cell.elements if e.name == "R_plug"), None)
+    return f"{area}; a via is a resistor of {plug:.3g} ohm" if plug is not None else area
+
+
+def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
+    macro, q = estimate.macro, results.quality[0]
+    known = f"{results.layer.inputs} x {results.layer.outputs} layer, {results.layer.tokens} vectors"
+    status = "estimate" if results.warnings else "measured"
+    return Headline(
+        density_raw=_figure("density of the cells alone", macro.density_raw, "Mb/mm2", status, "cells over footprint"),
+        density_macro=_figure(
+            "density with periphery", macro.density_stacked, "Mb/mm2", "estimate",
+            "cells in use over the macro's area, periphery under the array",
+        ),
+        energy_per_mac=_figure(
+            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
+        ),
+        csnr=CsnrRow(known, "gain and offset removed", _or_infinite(q.csnr_fitted)),
+        csnr_unfitted=CsnrRow(known, "as it comes", _or_infinite(q.csnr_raw)),
+    )  # fmt: skip
+
+
+def _figure(name: str, span: Span, unit: str, status: str, source: str) -> Figure:
+    return Figure(name, span.mid, unit, span.low, span.high, status, source)
+
+
+def _or_infinite(value: float | None) -> float:
+    return float("inf") if value is None else value
+
+
+def _macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
+    macro = estimate.macro
+    return (
+        _table("area", macro.area, "m2", macro.stacked, "periphery under the array: max(array, periphery) and an edge"),
+        _table("energy per conversion", macro.conversion, "J", macro.energy_per_conversion, "nominal condition"),
+        _table("time of one conversion", macro.step, "s", None, f"a product takes {macro.latency.mid * 1e6:.3g} us"),
+    )
+
+
+def _table(title: str, parts: Mapping[str, Component], unit: str, total: Span | None, note: str) -> MacroTable:
+    rows = tuple(
+        _figure(
+            _PARTS.get(name, name.replace("_", " ")), part.value, unit, part.provenance.status, part.provenance.source
+        )
+        for name, part in parts.items()
+    )
+    whole = None if total is None else _figure("total", total, unit, "estimate", note)
+    return MacroTable(title, rows, whole, note)
+
+
+def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
+    out = [Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")]
+    if results.cell.plane_spread > 0:
+        out.append(
+            Assumption(
+                "planes",
+                f"all read like {results.cell.plane}, the weakest (signal share differs by "
+                f"{100 * results.cell.plane_spread:.2g} %)",
+                "assumption",
+                "extraction of every plane",
+            )
+        )
+    out += [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
+    return tuple(out)
+
+
+def _budget(results: RunResults, estimate: LayerEstimate) -> tuple[BudgetRow, ...]:
+    rows = [
+        BudgetRow("level", "fit", results.fit_error * 100, "%", "held-out rms over the full swing"),
+        BudgetRow("static spread", "Monte-Carlo", results.monte_carlo_error * 100, "%", "from the number of samples"),
+        BudgetRow("capacitance", "extraction", results.extraction_error * 100, "%", f"by {results.cell.method}"),
+    ]
+    for figure, parts in estimate.macro.error_budget.items():
+        rows += [
+            BudgetRow(figure.replace("_", " "), cause.replace("_", " "), 100 * share, "%", "half range")
+            for cause, share in parts.items()
+        ]
+    return tuple(rows)
+
+
+def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
+    total = sum(v.count for v in results.verdicts)
+    q = results.quality[0]
+    return (
+        f"{total} transistor-level reads of a {table.rows}-row group were simulated at {len(table.conditions)} "
+        "conditions, with wire resistance, neighbouring bit lines and Monte-Carlo mismatch.",
+        f"With the assumptions listed, a conversion of this layer errs with probability {q.code_error_expected:.1e} at "
+        f"{q.condition}.",
+        f"Every one of the {results.layer.bits_stored:,} via bits follows from the quantized tensor; "
+        "`metalrom audit` reads a written netlist back and compares.",
+    )
+
+
+def _not_established(results: RunResults) -> tuple[str, ...]:
+    return (
+        "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
+        "The converter is behavioral (offset and noise assumed); its area, energy and time are a published regression.",
+        "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
+        f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
+        *(w[:1].upper() + w[1:] + "." for w in results.warnings),
+    )
+
+
+def _simulations(out: Path, results: RunResults) -> Simulations:
+    """Counts of the last run, from the manifest; verdicts from the results."""
+    path = out / "manifest.json"
+    try:
+        counts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["simulations"]
+        run, cached = int(counts["run"]), int(counts["cached"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError("is missing or damaged", where=str(path), hint="run the configuration again") from error
+    failed = sum(v.count for v in results.verdicts if v.verdict != "ok")
+    return Simulations(
+        run, cached, failed, tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in results.verdicts)
+    )
