@@ -111,7 +111,7 @@ class Cache:
         )
         if row is None:
             return None
-        result = _decode(row, key)
+        result = decode_row(row, key)
         if result is None:
             self._guarded(
                 lambda c: c.execute(
@@ -128,7 +128,7 @@ class Cache:
 
     def put_many(self, results: Sequence[tuple[str, Result]]) -> bool:
         """Keep several results in one transaction: all of them or, when this returns False, none."""
-        rows = [_encode(key, result) for key, result in results]
+        rows = [encode_row(key, result) for key, result in results]
         return self._guarded(lambda c: _insert(c, rows)) is not None
 
     def stats(self) -> CacheStats:
@@ -268,7 +268,7 @@ def _salvage(path: Path) -> Iterator[Row]:
                     "SELECT key, verdict, created, meta, data, checksum FROM results WHERE rowid = ?", (number,)
                 ).fetchone()
             misses = 0 if row else misses + 1
-            if row and isinstance(row[0], str) and _decode(row, row[0]) is not None:
+            if row and isinstance(row[0], str) and decode_row(row, row[0]) is not None:
                 yield row
 
 
@@ -279,7 +279,7 @@ def _checksum(key: str, verdict: str, created: float, meta: str, data: bytes) ->
     return digest.digest()
 
 
-def _encode(key: str, result: Result) -> Row:
+def encode_row(key: str, result: Result) -> Row:
     """A row: JSON for what is text, all vectors as float64 bytes (bytes of equal weight together, then deflated)."""
     signals: list[list[object]] = []
     chunks: list[Any] = []
@@ -299,7 +299,7 @@ def _encode(key: str, result: Result) -> Row:
     return key, verdict, created, meta, data, _checksum(key, verdict, created, meta, data)
 
 
-def _decode(row: Any, key: str) -> Result | None:
+def decode_row(row: Any, key: str) -> Result | None:
     """The result of a row, None when anything about the row is damaged."""
     try:
         found, verdict, created, meta, data, checksum = row
