@@ -6,6 +6,7 @@ Functions only; the command line registers them. They return what decides the ex
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def simulate_deck(
     pairs. Raises InputError for a deck that cannot be read, JobError and EngineError as `ngspice_runner.run`.
     """
     from ngspice_runner import Cache, Job, run
-    from ngspice_runner.capability import warn_before
+    from ngspice_runner.capability import MeshWarning, warn_before
 
     try:
         text = deck.read_bytes().decode("utf-8", "surrogateescape")
@@ -47,6 +48,8 @@ def simulate_deck(
     for warning in warn_before(job):
         say(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore", MeshWarning)  # told above
         kept = stack.enter_context(Cache(cache)) if cache is not None else None
         result = run(job, backend=backend, cache=kept, retry=retry)
     emit(_document(result), as_json=json, human=lambda: _text(result))
@@ -100,7 +103,7 @@ def _text(result: Result) -> str:
 
 
 def _open_cache(folder: Path | None) -> Cache:
-    from metalrom.files import cache_folder
+    from metalrom.folders import cache_folder
     from ngspice_runner import Cache
 
     return Cache(folder if folder is not None else cache_folder("simulations"))

@@ -116,10 +116,9 @@ def run_remote(fields: dict[str, Any], options: dict[str, Any]) -> dict[str, Any
     """Run one job on a worker: {"row", "cached"} or {"error", "kind"}."""
     from ngspice_runner.simulate import run_one
 
-    names = ("outputs", "includes")
-    job = Job(
-        **{k: tuple(v) if k in names else tuple(map(tuple, v)) if k == "options" else v for k, v in fields.items()}
-    )
+    plain: dict[str, Any] = dict(fields)
+    plain |= {name: tuple(fields[name]) for name in ("outputs", "includes")}
+    job = Job(**plain | {"options": tuple(map(tuple, fields["options"]))})
     try:
         folder = options["cache"]
         kept = getattr(_local, "cache", None)

