@@ -61,7 +61,7 @@ CASES: dict[str, Callable[[], Job]] = {
     "tiny_op": lambda: tiny(".op"),
     "tiny_tran": lambda: tiny(".tran 1.0e-11 2.0e-9"),
     "column_op": lambda: column(".op"),
-    "column_tran": lambda: column(".tran 2.0e-11 4.0e-9"),
+    "column_tran": lambda: column(".tran 2.0e-11 6.0e-9"),
     "bsim4_tran": lambda: inverters(".tran 2.0e-12 1.6e-9"),
 }
 

@@ -49,6 +49,8 @@ def have_shared() -> bool:
 
 
 needs_shared = pytest.mark.skipif(not have_shared(), reason="PySpice or libngspice is not installed")
+# Every failing point costs a child of its own, a third of a second each.
+SLOW_SHARED = [pytest.param("shared", marks=[needs_shared, pytest.mark.slow]), "batch"]
 BACKENDS = [pytest.param("shared", marks=needs_shared), "batch"]
 
 
@@ -97,7 +99,7 @@ def as_sweep(deck: str, outputs: tuple[str, ...], stop: float | None, timeout: f
     return Sweep(Job(text, outputs, stop, timeout), [{"zz_knob": float(i)} for i in range(count)])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", SLOW_SHARED)
 def test_broken_decks_as_sweeps(backend: str) -> None:
     """Every broken deck that takes another card: each of four points has the verdict that it has alone."""
     wrong = {}
@@ -111,7 +113,7 @@ def test_broken_decks_as_sweeps(backend: str) -> None:
     assert wrong == {}
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", SLOW_SHARED)
 def test_odd_decks_as_sweeps(backend: str) -> None:
     wrong, fast = {}, 0
     for name, odd in ODD.items():
