@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Raised whenever our part of an extraction changes its numbers."""
 
 
