@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
+from characterization.procedures.registry import Findings
 from characterization.setup import Setup
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
@@ -21,24 +23,46 @@ from metalrom.project import Project
 from ngspice_runner import Cache, EngineError
 
 Announce = Callable[[str], None]
+Finding = TypeVar("Finding")
 
 
 @dataclass(frozen=True)
 class Characterized:
-    """What the simulations gave: the choice of the group, all samples, models and the margin with its table."""
+    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded."""
 
     setup: Setup
     choice: GroupChoice | None
     data: Dataset
     outcomes: tuple[Outcome, ...]
-    transfer: Transfer
-    mismatch: Mismatch
-    margin: AdcMargin
+    findings: Findings
+
+    @property
+    def transfer(self) -> Transfer:
+        """Level models. Raises InputError if the procedure was left out."""
+        return self._found("transfer", Transfer)
+
+    @property
+    def mismatch(self) -> Mismatch:
+        """Spread models. Raises InputError if the procedure was left out."""
+        return self._found("mismatch", Mismatch)
+
+    @property
+    def margin(self) -> AdcMargin:
+        """Margins and the readout table. Raises InputError if the procedure was left out."""
+        return self._found("adc_margin", AdcMargin)
 
     @property
     def table(self) -> ReadoutTable:
-        """The readout table."""
+        """The readout table. Raises InputError if `adc_margin` was left out."""
         return self.margin.table
+
+    def _found(self, name: str, kind: type[Finding]) -> Finding:
+        finding = self.findings.get(name)
+        if not isinstance(finding, kind):
+            raise InputError(
+                f"the procedure {name} was not run", where="characterization.procedures", hint=f"include {name}"
+            )
+        return finding
 
     @property
     def simulated(self) -> int:
@@ -63,46 +87,53 @@ def characterize(
     Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
     """
     config = project.config
+    procedures = with_requirements(config.characterization.procedures)
     announce(f"reading the layer: {project.weights.values.shape[0]} inputs, {project.activations.source}")
     announce(f"extracting the cell {config.cell.kind} on {len(project.planes)} plane(s)")
-    setup = project.setup(1)
     with Cache(cache_folder("simulations")) as cache:
-        rows, choice = config.array.group_rows, None
-        if isinstance(rows, str):
-            candidates = tuple(c for c in config.array.group_candidates if c <= config.array.rows)
-            if not candidates:
-                raise InputError("no candidate fits the array", where=f"{project.path}: array.group_candidates")
-            announce("choosing the group size")
-            choice = choose_group(
-                setup,
-                candidates,
-                lambda n: histogram(project, n).astype(np.float64),
-                config.readout.code_error_target,
-                cache=cache,
-                workers=jobs,
-            )
-            rows = choice.rows
-            announce(choice.reason)
-        setup = project.setup(rows)
-        procedures = with_requirements(config.characterization.procedures)
+        choice = choose_rows(project, cache, jobs=jobs, announce=announce)
+        setup = project.setup(choice.rows if choice else int(config.array.group_rows))
         tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
-        announce(f"simulating {len(tasks)} reads of a group of {rows} rows at {len(setup.conditions)} conditions")
+        announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
         outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)
     data = Dataset(outcome.samples)
     _refuse_dead_conditions(data, setup)
     announce("fitting")
-    findings: dict[str, object] = {}
+    findings: dict[str, Any] = {}
     for procedure in procedures:
         findings[procedure.name] = procedure.analyse(setup, data, findings)
-    margin, transfer, mismatch = (findings.get(name) for name in ("adc_margin", "transfer", "mismatch"))
-    if not (isinstance(margin, AdcMargin) and isinstance(transfer, Transfer) and isinstance(mismatch, Mismatch)):
-        raise InputError(
-            "the procedures give no readout table",
-            where=f"{project.path}: characterization.procedures",
-            hint="include adc_margin",
-        )
     outcomes = (*((choice.outcome,) if choice else ()), outcome)
-    return Characterized(setup, choice, data, outcomes, transfer, mismatch, margin)
+    return Characterized(setup, choice, data, outcomes, findings)
+
+
+def group_rows(project: Project, *, jobs: int | None = None) -> int:
+    """Rows that one conversion sums: as configured, or chosen by the margin (a few cached simulations)."""
+    with Cache(cache_folder("simulations")) as cache:
+        choice = choose_rows(project, cache, jobs=jobs)
+    return choice.rows if choice else int(project.config.array.group_rows)
+
+
+def choose_rows(
+    project: Project, cache: Cache, *, jobs: int | None = None, announce: Announce = lambda text: None
+) -> GroupChoice | None:
+    """The group size by margin if the configuration leaves it open, else None. Raises InputError and EngineError."""
+    config = project.config
+    if isinstance(config.array.group_rows, int):
+        return None
+    candidates = tuple(c for c in config.array.group_candidates if c <= config.array.rows)
+    if not candidates:
+        raise InputError("no candidate fits the array", where=f"{project.path}: array.group_candidates")
+    announce("choosing the group size")
+    choice = choose_group(
+        project.setup(1),
+        candidates,
+        lambda n: histogram(project, n).astype(np.float64),
+        config.readout.code_error_target,
+        cache=cache,
+        workers=jobs,
+    )
+    announce(choice.reason)
+    return choice
 
 
 def histogram(project: Project, rows: int) -> NDArray[np.int64]:

@@ -47,18 +47,19 @@ def write_outputs(done: Characterized, found: facts.RunResults, out: Path) -> No
 
 
 def write_tables(done: Characterized, out: Path) -> None:
-    """samples.csv, models.json and lut/: the same bytes for the same decks, whether simulated or found in the cache."""
+    """samples.csv, models.json and lut/, as far as their procedures ran: the same bytes whether simulated or cached."""
     from metalrom.exports import FORMATS
 
     atomic_write_text(out / "samples.csv", done.data.to_csv())
-    models = {
-        "levels": [m.to_json() for m in done.transfer.models],
-        "spreads": [m.to_json() for m in done.mismatch.models],
-        "unit": done.table.unit,
-    }
+    models: dict[str, object] = {"unit": done.setup.unit}
+    if "transfer" in done.findings:
+        models["levels"] = [m.to_json() for m in done.transfer.models]
+    if "mismatch" in done.findings:
+        models["spreads"] = [m.to_json() for m in done.mismatch.models]
     atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
-    for name in FORMATS:
-        FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    if "adc_margin" in done.findings:
+        for name in FORMATS:
+            FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
 
 
 def _write_netlists(done: Characterized, folder: Path) -> None:
