@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
@@ -108,7 +108,7 @@ def fit_levels(
     beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
     error = level[test] - x[test] @ beta
     spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))
-    covered = float(np.mean(np.abs(error) <= student.ppf(0.975, freedom) * spread))
+    covered = float(np.mean(np.abs(error) <= stdtrit(freedom, 0.975) * spread))
     beta, covariance, sigma, _ = _least_squares(x, level)
     quality = FitQuality(
         points=len(level),

@@ -149,9 +149,9 @@ def _seeded(project: Project, seed: int | None) -> Project:
 
 def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
     """The whole chain; false if the code-error target is missed at the nominal condition."""
-    from metalrom.flow import run
-
     project = _seeded(load(config), seed)
+    from metalrom.chain import run  # only now: a wrong configuration is told at once
+
     with _bar() as progress:
         results = run(project, output, jobs=jobs, announce=say, progress=progress)
     met = meets_target(results)
@@ -211,10 +211,11 @@ def characterize_only(
     config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
 ) -> None:
     """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
-    from metalrom.flow import characterize, write_tables
-    from metalrom.folders import ensure_output_folder
-
     project = _seeded(load(config), seed)
+    from metalrom.flow import characterize
+    from metalrom.folders import ensure_output_folder
+    from metalrom.outputs import write_tables
+
     if procedures:
         names = tuple(name.strip() for name in procedures.split(",") if name.strip())
         section = project.config.characterization.model_copy(update={"procedures": names})
