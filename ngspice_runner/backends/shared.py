@@ -17,6 +17,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -40,6 +41,7 @@ INSTALL_HINT = (
 )
 _CHILD = str(Path(__file__).with_name("shared_child.py"))
 _START_SECONDS = 60.0
+_START_ATTEMPTS = 3
 _KINDS = {"op", "tran", "ac", "dc"}
 
 
@@ -145,12 +147,21 @@ class SharedBackend:
                 if child.pid_of_owner == os.getpid():
                     self._busy.add(child)
                     return child
-        child = _Child(self._library)
+        child = self._start()
         with self._lock:
             self._busy.add(child)
             if self._cancelled:
                 kill_group(child.pid)
         return child
+
+    def _start(self) -> _Child:
+        """A new child; one that is killed while it starts says nothing about the library and is replaced."""
+        for _ in range(_START_ATTEMPTS - 1):
+            try:
+                return _Child(self._library)
+            except _KilledAtStartError:
+                continue
+        return _Child(self._library)
 
     def _give_back(self, child: _Child, healthy: bool) -> None:
         with self._lock:
@@ -159,6 +170,10 @@ class SharedBackend:
                 self._idle.append(child)
                 return
         child.end()
+
+
+class _KilledAtStartError(EngineError):
+    """A child was killed from outside before it could say that it is ready."""
 
 
 class _Child:
@@ -192,11 +207,16 @@ class _Child:
             os.close(theirs_in)
             os.close(theirs_out)
         self.pid = self._process.pid
-        hello, _ = self._receive(_START_SECONDS)
+        try:
+            hello, _ = self._receive(_START_SECONDS)
+        except TimeoutError:
+            self.end()
+            raise EngineError(f"libngspice from {library.path} does not start within {_START_SECONDS:g} s") from None
         if "library" not in hello:
             status = self.end()
             reason = hello.get("error") or f"it ended with status {status}"
-            raise EngineError(f"libngspice cannot be loaded from {library.path} ({reason}); {INSTALL_HINT}")
+            kind = _KilledAtStartError if not hello and status == -signal.SIGKILL else EngineError
+            raise kind(f"libngspice cannot be loaded from {library.path} ({reason}); {INSTALL_HINT}")
         if Path(hello["library"]).resolve() != Path(library.path).resolve():
             self.end()
             raise EngineError(

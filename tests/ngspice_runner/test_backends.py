@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import random
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -312,3 +313,26 @@ def test_engine_that_mixes_up_its_messages_is_not_believed(tmp_path: Path) -> No
     results = run_sweep(Sweep(base, [{"r2": 1e3 * k} for k in range(1, 6)]), backend="batch", engine=engine)
     assert [r.signals["v(b)"].values[-1] for r in results] == pytest.approx([k / (k + 1) for k in range(1, 6)])
     assert {used(r) for r in results} == {"process"}
+
+
+@needs_shared
+def test_child_killed_while_it_starts_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ngspice_runner.backends import shared as module
+
+    killed = []
+
+    class Fragile(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: object, **named: object) -> None:
+            super().__init__(*arguments, **named)  # type: ignore[call-overload]
+            if len(killed) < 2 and any("shared_child" in str(part) for part in arguments[0]):  # type: ignore[attr-defined]
+                killed.append(self.pid)
+                self.kill()
+
+    job = Job("t\nV1 a 0 1\nR1 a b 1e3\nR2 b 0 1e3\n.op\n.end\n", ("v(b)",))
+    backend = module.SharedBackend()
+    monkeypatch.setattr(module.subprocess, "Popen", Fragile)
+    result = run(job, backend=backend)
+    backend.close()
+    assert len(killed) == 2
+    assert result.ok
+    assert used(result) == "shared"
