@@ -15,28 +15,45 @@ if TYPE_CHECKING:
     from interconnect.extraction import Extraction, extract
     from interconnect.geometry import GROUND, Box, CellGeometry, Slab
     from interconnect.network import LinearNetwork
+    from interconnect.network_parameters import LineFit, fit_line, line_parameters, write_touchstone
     from interconnect.provenance import Provenance, Value
+    from interconnect.reduction import ReducedNetwork, reduce_network
     from interconnect.stack import Metal, Stack, ViaLayer, load_stack
+    from interconnect.transient import Transient, solve_transient
+    from interconnect.waveform import Source, Switch, Waveform
+    from interconnect.wire_array import WireArray
 
 _HOMES = {
-    "InputError": "errors",
-    "SolverError": "errors",
     "CrossbarSolution": "crossbar",
     "effective_conductance": "crossbar",
     "solve_crossbar": "crossbar",
+    "InputError": "errors",
+    "SolverError": "errors",
     "Extraction": "extraction",
     "extract": "extraction",
-    "GROUND": "geometry",
     "Box": "geometry",
     "CellGeometry": "geometry",
+    "GROUND": "geometry",
     "Slab": "geometry",
     "LinearNetwork": "network",
+    "LineFit": "network_parameters",
+    "fit_line": "network_parameters",
+    "line_parameters": "network_parameters",
+    "write_touchstone": "network_parameters",
     "Provenance": "provenance",
     "Value": "provenance",
+    "ReducedNetwork": "reduction",
+    "reduce_network": "reduction",
     "Metal": "stack",
     "Stack": "stack",
     "ViaLayer": "stack",
     "load_stack": "stack",
+    "Transient": "transient",
+    "solve_transient": "transient",
+    "Source": "waveform",
+    "Switch": "waveform",
+    "Waveform": "waveform",
+    "WireArray": "wire_array",
 }
 
 __all__ = [
@@ -46,18 +63,30 @@ __all__ = [
     "CrossbarSolution",
     "Extraction",
     "InputError",
+    "LineFit",
     "LinearNetwork",
     "Metal",
     "Provenance",
+    "ReducedNetwork",
     "Slab",
     "SolverError",
+    "Source",
     "Stack",
+    "Switch",
+    "Transient",
     "Value",
     "ViaLayer",
+    "Waveform",
+    "WireArray",
     "effective_conductance",
     "extract",
+    "fit_line",
+    "line_parameters",
     "load_stack",
+    "reduce_network",
     "solve_crossbar",
+    "solve_transient",
+    "write_touchstone",
 ]
 
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -102,6 +102,21 @@ class LinearNetwork:
         """The node's name, or its number where nodes are not named."""
         return self.names[node] if self.names else f"#{node}"
 
+    def extended(self, names: Sequence[str]) -> LinearNetwork:
+        """A copy with further nodes (`names` count only where this network's nodes are named)."""
+        copy = LinearNetwork(self.size + len(names) if self.names is None else (*self.names, *names))
+        copy._conductors = list(self._conductors)
+        copy._capacitors = list(self._capacitors)
+        return copy
+
+    def conductors(self) -> tuple[Index, Index, Array]:
+        """All conductances in the order they were added: nodes a, nodes b (-1 is ground), siemens."""
+        return _joined(self._conductors)
+
+    def capacitors(self) -> tuple[Index, Index, Array]:
+        """All capacitors in the order they were added: nodes a, nodes b (-1 is ground), farad."""
+        return _joined(self._capacitors)
+
     def conductance_matrix(self) -> sp.csc_array:
         """Sparse nodal conductance matrix, shape (nodes, nodes), S (ground eliminated)."""
         return self._matrix(self._conductors)

@@ -92,7 +92,8 @@ def ngspice_waves(lines: Sequence[str], timeout: float = 60.0) -> dict[str, np.n
     start = text.index("Variables:") + 1
     names = [line.split()[1].lower() for line in text[start : start + count]]
     assert points > 0, log
-    data = np.frombuffer(body[: 8 * count * points], dtype="<f8").reshape(points, count)
+    kind = np.dtype("<c16" if "Flags: complex" in text else "<f8")
+    data = np.frombuffer(body[: kind.itemsize * count * points], dtype=kind).reshape(points, count)
     return dict(zip(names, data.T, strict=True))
 
 

@@ -1,0 +1,162 @@
+"""Compiled time steps of a linear R-C network: many TR-BDF2 steps of one size with one factorisation.
+
+The factorisation comes from SuperLU; only the march is ours, because one call per step from Python costs more than a
+step of a line (its matrix is tridiagonal and its factors have two numbers per node). Vectors are the last, contiguous
+index.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from interconnect.ldl import Factor, solve
+
+Array = NDArray[np.float64]
+
+GAMMA = 2.0 - 2.0**0.5
+"""Place of the trapezoidal stage in a step: both stages then share one matrix."""
+
+WEIGHT = (1.0 - GAMMA) ** 2 / (GAMMA * (2.0 - GAMMA))
+"""Weight of the first stage's charge in the second (BDF2 on the points 0, gamma, 1)."""
+
+ERROR = (-3.0 * GAMMA**2 + 4.0 * GAMMA - 2.0) / (12.0 * (2.0 - GAMMA)) * 4.0 / GAMMA
+"""Constant of the step's leading error term."""
+
+
+SMALL = 0.05
+"""A step whose error is below this part of the tolerance may be doubled: its error then grows eightfold."""
+
+
+class Sparse(NamedTuple):
+    """Compressed sparse rows: start of each, indices, values."""
+
+    start: Any
+    index: Any
+    value: Any
+
+
+class Forcing(NamedTuple):
+    """What sources push into free nodes: entry e adds conductive[e] * w and capacitive[e] * w of waveform `wave[e]` to
+    node `node[e]`; (entries, vectors)."""
+
+    node: Any
+    wave: Any
+    conductive: Any
+    capacitive: Any
+
+
+@njit(cache=True, nogil=True)
+def _multiply(matrix: Sparse, x: Array, out: Array, sign: float) -> None:
+    """out <- sign * matrix @ x."""
+    start, index, value = matrix
+    vectors = x.shape[1]
+    if vectors == 1:
+        for i in range(len(start) - 1):
+            total = 0.0
+            for p in range(start[i], start[i + 1]):
+                total += value[p] * x[index[p], 0]
+            out[i, 0] = sign * total
+        return
+    for i in range(len(start) - 1):
+        for v in range(vectors):
+            out[i, v] = 0.0
+        for p in range(start[i], start[i + 1]):
+            j, entry = index[p], sign * value[p]
+            for v in range(vectors):
+                out[i, v] += entry * x[j, v]
+
+
+@njit(cache=True, nogil=True)
+def _force(
+    forcing: Forcing, old: Array, new: Array, alpha: float, out: Array, resistive: bool, capacitive: bool
+) -> None:
+    """out += conductive * (new - old) [if resistive] - alpha * capacitive * (new - old) [if capacitive]."""
+    vectors = out.shape[1]
+    for e in range(len(forcing.node)):
+        change = new[forcing.wave[e]] - old[forcing.wave[e]]
+        if change == 0.0:
+            continue
+        i = forcing.node[e]
+        for v in range(vectors):
+            if resistive:
+                out[i, v] += change * forcing.conductive[e, v]
+            if capacitive:
+                out[i, v] -= alpha * change * forcing.capacitive[e, v]
+
+
+@njit(cache=True, nogil=True)
+def march(
+    factor: Factor,
+    conductance: Sparse,
+    forcing: Forcing,
+    alpha: float,
+    waves: Array,
+    state: Array,
+    taps: Sparse,
+    ends: Array,
+    stages: Array,
+    tolerance: float,
+    grow: bool,
+) -> tuple[int, float]:
+    """Take steps of one size until the waves are used up, an error is too large or (if `grow`) two in a row are tiny.
+
+    waves: (2 * steps + 1, waveforms), values at the start and at the stage and end of every step. state: (free nodes,
+    vectors) V, updated. ends, stages: (steps, taps, vectors), filled with `taps @ state`. tolerance: largest error of a
+    step, V; 0 takes every step. Returns the steps taken and the last error relative to the tolerance.
+    """
+    size, vectors = state.shape
+    steps = (len(waves) - 1) // 2
+    nothing = np.zeros(waves.shape[1])
+    first, middle = np.empty((size, vectors)), np.empty((size, vectors))
+    trial, work = np.empty((size, vectors)), np.empty((size, vectors))
+    # The same numbers as flat lines, for loops over all of them.
+    total = size * vectors
+    now, start = state.reshape(total), first.reshape(total)
+    half, new, aid = middle.reshape(total), trial.reshape(total), work.reshape(total)
+    error, small = 0.0, 0
+    # Resistive current into the capacitors at the start.
+    _multiply(conductance, state, first, -1.0)
+    _force(forcing, nothing, waves[0], alpha, first, True, False)
+    for k in range(steps):
+        begin, stage, end = waves[2 * k], waves[2 * k + 1], waves[2 * k + 2]
+        # Trapezoidal stage, for the change of the state: A d = 2 i_n + dg - alpha dc.
+        for i in range(total):
+            new[i] = 2.0 * start[i]
+        _force(forcing, begin, stage, alpha, trial, True, True)
+        solve(factor, trial)
+        for i in range(total):
+            new[i] += now[i]
+        _multiply(taps, trial, stages[k], 1.0)
+        _multiply(conductance, trial, middle, -1.0)
+        _force(forcing, nothing, stage, alpha, middle, True, False)
+        # BDF2 stage: A d = i_stage + dg + b (i_n + i_stage) - alpha dc.
+        for i in range(total):
+            aid[i] = half[i] + WEIGHT * (start[i] + half[i])
+        _force(forcing, stage, end, alpha, work, True, True)
+        solve(factor, work)
+        for i in range(total):
+            new[i] += aid[i]
+        _multiply(conductance, trial, work, -1.0)
+        _force(forcing, nothing, end, alpha, work, True, False)
+        if tolerance > 0.0:
+            for i in range(total):
+                half[i] = ERROR * (start[i] / GAMMA - half[i] / (GAMMA * (1.0 - GAMMA)) + aid[i] / (1.0 - GAMMA))
+            solve(factor, middle)
+            error = 0.0
+            for i in range(total):
+                error = max(error, abs(half[i]))
+            error /= tolerance
+            if not error <= 1.0:
+                return k, error
+        _multiply(taps, trial, ends[k], 1.0)
+        for i in range(total):
+            now[i] = new[i]
+            start[i] = aid[i]
+        small = small + 1 if error < SMALL else 0
+        if grow and small >= 2:
+            return k + 1, error
+    return steps, error
