@@ -71,7 +71,9 @@ def run_tasks(
     verdicts: dict[str, int] = {}
     for task, deck, result in zip(tasks, decks, results, strict=True):
         verdicts[result.verdict.value] = verdicts.get(result.verdict.value, 0) + 1
-        level, energy = measure(deck, result) if result.ok else (float("nan"), float("nan"))
+        level, energy = (
+            measure(deck, result, double_sampling=setup.double_sampling) if result.ok else (float("nan"), float("nan"))
+        )
         samples.append(
             Sample(
                 procedure=task.procedure,
@@ -107,16 +109,20 @@ def _provenance(result: Result) -> RunProvenance:
     return result.provenance
 
 
-def measure(deck: Deck, result: Result) -> tuple[float, float]:
+def measure(deck: Deck, result: Result, *, double_sampling: bool = False) -> tuple[float, float]:
     """(level at the sample instant, J drawn by the row drivers from the input edge to it) of an ok result.
 
-    The level is interpolated linearly between the two engine points around the instant; the energy is the
-    trapezoidal integral of -V i over the supply of the row drivers.
+    The level is interpolated linearly between the two engine points around the instant; with double sampling the level
+    just before the input edge is subtracted. The energy is the trapezoidal integral of -V i over the supply of the
+    row drivers.
     """
     if deck.read_at is None or deck.input_at is None:
         return float(_real(result, deck.target)[-1]), float("nan")
     time = _real(result, "time")
-    level = float(np.interp(deck.read_at, time, _real(result, deck.target)))
+    line = _real(result, deck.target)
+    level = float(np.interp(deck.read_at, time, line))
+    if double_sampling:
+        level -= float(np.interp(deck.input_at, time, line))
     inside = time[(time > deck.input_at) & (time < deck.read_at)]
     grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage

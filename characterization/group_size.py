@@ -1,9 +1,9 @@
 """How many rows may share one conversion: the group-size law, measured, against the allowed code errors.
 
 Noise in counts grows with the square root of the rows that share charge, so the group is a result of the
-margin. Each candidate is simulated (empty and full level), which gives the true spacing with all parasitics;
-noise and mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the
-layer really meets.
+margin. Each candidate is simulated (empty level, full level, and the empty level with a reset switch that is one
+sigma off), which gives the true spacing with all parasitics and what the switch's mismatch leaves behind; noise and
+cell mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the layer meets.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from characterization.patterns import build_pattern
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.setup import Setup
 from interconnect.errors import InputError
-from netlists.case import ColumnCase
+from netlists.case import ColumnCase, Deviations
 from ngspice_runner import Cache, EngineError
 
 FloatArray = NDArray[np.float64]
@@ -71,12 +71,16 @@ def choose_group(
     probe simulation fails.
     """
     condition = setup.conditions[0]
+    sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
+    shifted = Deviations(reset=np.full(3, sigma))
     tasks = []
     for rows in candidates:
-        for count in (0, rows):
+        for count, deviations in ((0, Deviations()), (rows, Deviations()), (0, shifted)):
             seed = np.random.SeedSequence([setup.seed, 4, rows, count])
             p = build_pattern("random0", rows, rows, count, setup.columns, seed)
-            case = ColumnCase(bits=p.bits, inputs=p.inputs, position=p.position, columns_total=setup.columns)
+            case = ColumnCase(
+                bits=p.bits, inputs=p.inputs, position=p.position, columns_total=setup.columns, deviations=deviations
+            )
             tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
     bad = [s for s in outcome.samples if s.verdict != "ok"]
@@ -84,8 +88,8 @@ def choose_group(
         raise EngineError(f"the probe of a group of {bad[0].active} rows failed in ngspice: verdict {bad[0].verdict}")
     rated = []
     for i, rows in enumerate(candidates):
-        low, high = outcome.samples[2 * i].level, outcome.samples[2 * i + 1].level
-        rated.append(_rate(replace(setup, rows=rows), (high - low) / rows, histogram(rows), target))
+        low, high, off = (s.level for s in outcome.samples[3 * i : 3 * i + 3])
+        rated.append(_rate(replace(setup, rows=rows), (high - low) / rows, abs(off - low), histogram(rows), target))
     good = [c for c in rated if c.meets_target]
     if good:
         chosen = max(good, key=lambda c: c.rows)
@@ -102,15 +106,15 @@ def choose_group(
     return GroupChoice(tuple(rated), chosen.rows, reason, outcome)
 
 
-def _rate(setup: Setup, lsb: float, histogram: FloatArray, target: float) -> GroupCandidate:
-    """Closed-form sigma and code error of one group size with a simulated spacing."""
+def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target: float) -> GroupCandidate:
+    """Closed-form sigma and code error of one group size; `lsb` and the reset switch's sigma `device` are simulated."""
     n = setup.rows
     if not lsb > 0:
         raise InputError(f"a group of {n} rows gives no rising level; check the cell and the timing")
     condition = setup.conditions[0]
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
     noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
-    mismatch = setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count)
+    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count), device / lsb)
     converter = float(np.hypot(setup.converter.offset_sigma, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
     tail = 1.0 - ndtr(0.5 / sigma)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from interconnect.errors import InputError
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
@@ -26,12 +27,15 @@ class Variation:
 class Converter:
     """Assumed converter: static offset and noise, as fractions of one count's spacing (LSB).
 
-    integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout.
+    integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout. sample_capacitance: F; if
+    given, charge readout samples the bit line twice, before and after the inputs rise, and converts the difference
+    (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels.
     """
 
     offset_sigma: float
     noise_sigma: float
     integration_time: float
+    sample_capacitance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,23 @@ class Setup:
     conditions: tuple[Condition, ...]
     variation: Variation
     converter: Converter
-    patterns: int = 4
+    patterns: int = 3
     samples: int = 60
     max_levels: int = 9
     seed: int = 1
     timeout: float = 120.0
+
+    def __post_init__(self) -> None:
+        if self.double_sampling and self.unit == "A":
+            raise InputError(
+                f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
+                where="readout.double_sampling",
+            )
+
+    @property
+    def double_sampling(self) -> bool:
+        """Whether the level is the difference of two samples."""
+        return self.converter.sample_capacitance is not None
 
     @property
     def unit(self) -> Literal["V", "A"]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 from netlists.condition import Condition
 
 FloatArray = NDArray[np.float64]
@@ -105,7 +106,7 @@ class ReadoutTable:
         labels = [c.label for c in self.conditions]
         label = condition if isinstance(condition, str) else condition.label
         if label not in labels:
-            raise InputError(f"condition {label} was not characterized", hint=f"known: {', '.join(labels)}")
+            raise InputError(f"condition {label} was not characterized", hint=suggest(label, labels))
         return labels.index(label)
 
     def lsb(self, condition: Condition | str) -> float:

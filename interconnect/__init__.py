@@ -5,8 +5,9 @@ Names load on first use, so that importing the package stays cheap.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from interconnect.crossbar import CrossbarSolution, effective_conductance, solve_crossbar
@@ -59,12 +60,7 @@ __all__ = [
     "solve_crossbar",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -152,10 +152,7 @@ def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tup
             "unknowns": solution.unknowns,
         }
         if cache_dir:
-            try:
-                extraction_cache.store(cache_dir, key, stored)
-            except OSError as error:
-                raise InputError(f"the cache folder cannot be written: {error}", where=str(cache_dir)) from None
+            extraction_cache.store(cache_dir, key, stored)
     source = (
         f"periodic finite elements, NGSolve {version}, orders {order - 2} to {order} extrapolated, "
         f"{stored['elements']} elements, {stored['unknowns']} unknowns"

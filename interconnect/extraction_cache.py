@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from interconnect.files import atomic_write_files
 
 VERSION = 2
 """Raised whenever our part of an extraction changes its numbers."""
@@ -32,17 +32,9 @@ def load(directory: Path, key: str) -> dict[str, Any] | None:
 
 
 def store(directory: Path, key: str, result: dict[str, Any]) -> None:
-    """Write the result whole or not at all; an unwritable cache directory raises OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"key": key, "sha256": _digest(result), "result": result}, indent=1)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=directory)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(directory / f"{key}.json")
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write the result whole or not at all; raises InputError if the cache directory cannot be written."""
+    document = {"key": key, "sha256": _digest(result), "result": result}
+    atomic_write_files(directory, {f"{key}.json": json.dumps(document, indent=1).encode()})
 
 
 def _digest(result: object) -> str:

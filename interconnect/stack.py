@@ -11,6 +11,7 @@ from interconnect.errors import InputError
 from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
 from interconnect.scaling import Corner, Spread
+from interconnect.suggestion import suggest
 
 BUILT_IN = Path(__file__).parent / "stacks"
 
@@ -93,14 +94,16 @@ class Stack:
         for i, metal in enumerate(self.metals):
             if metal.name == name:
                 return i
-        raise InputError(f"stack {self.name} has no metal {name!r}", hint=f"it has {_names(self.metals)}")
+        hint = suggest(name, (metal.name for metal in self.metals))
+        raise InputError(f"stack {self.name} has no metal {name!r}", hint=hint)
 
     def via(self, name: str) -> ViaLayer:
         """The via layer called `name`."""
         for via in self.vias:
             if via.name == name:
                 return via
-        raise InputError(f"stack {self.name} has no via layer {name!r}", hint=f"it has {_names(self.vias)}")
+        hint = suggest(name, (via.name for via in self.vias))
+        raise InputError(f"stack {self.name} has no via layer {name!r}", hint=hint)
 
     def via_between(self, below: str, above: str) -> ViaLayer:
         """The cuts that join two neighbouring metals; InputError if the stack has no such via layer."""
@@ -163,10 +166,6 @@ class Stack:
         return (f"{self.name}: some values are estimates ({', '.join(sorted(weak))})",)
 
 
-def _names(items: tuple[Metal, ...] | tuple[ViaLayer, ...]) -> str:
-    return ", ".join(item.name for item in items)
-
-
 def built_in_stacks() -> tuple[str, ...]:
     """Names of the stacks that come with the project."""
     return tuple(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
@@ -184,7 +183,7 @@ def load_stack(name_or_path: str | Path) -> Stack:
     if not is_path and text not in built_in_stacks():
         raise InputError(
             f"there is no built-in stack {text!r}",
-            hint=f"choose {' or '.join(built_in_stacks())}, or give the path of a .yaml file",
+            hint=f"{suggest(text, built_in_stacks())} (or give the path of a .yaml file)",
         )
     path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
     from interconnect.stackfile import parse_stack

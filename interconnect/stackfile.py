@@ -14,7 +14,7 @@ from interconnect.provenance import Provenance, Status
 from interconnect.quantity import parse_quantity
 from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
-from interconnect.yamlfile import validate
+from interconnect.validation import validate
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
 
@@ -34,7 +34,7 @@ SPREAD_UNITS = {
     "edge_correlation": "m",
     "capacitor_area": "m",
 }
-DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": ""}
+DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": "1"}
 SIGNED = {"tcr"}
 ZERO_ALLOWED = {"bottom", "tcr"}
 NOMINAL = "nominal"
@@ -194,7 +194,7 @@ def _values(
         value, source = item.value, item.source or entry.source
         if source not in file.sources:
             raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")
-        number = parse_quantity(value, unit, where=f"{where}.{field}")
+        number = parse_quantity(value, unit, where=f"{where}.{field}", plain_si=True)
         if field not in SIGNED and (number < 0 or (number == 0 and field not in ZERO_ALLOWED)):
             raise InputError(f"must be positive, got {value}", where=f"{where}.{field}")
         numbers[field] = number

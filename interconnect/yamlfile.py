@@ -1,126 +1,78 @@
-"""Strict YAML: safe loader, duplicate keys refused, unknown keys told with their path and a suggestion."""
+"""Strict YAML: no key twice, no aliases, no tags, no surprising numbers; what is refused is told with its line."""
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Hashable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import yaml
 
 from interconnect.errors import InputError
+from interconnect.files import decode, read_bytes
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel, ValidationError
-
-    Model = TypeVar("Model", bound=BaseModel)
-
-MAX_BYTES = 4_000_000
+MAX_BYTES = 1_000_000
 """A technology or configuration file larger than this is not one."""
+
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loader that refuses duplicate keys (plain YAML silently keeps the last one) and aliases."""
+    """Safe loader that refuses what plain YAML takes silently for something else."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.events.AliasEvent):
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark: Any = event.start_mark
+        if isinstance(event, yaml.events.AliasEvent):
             # Nested aliases expand exponentially ("billion laughs"); no file of ours needs them.
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases are not accepted", mark)
+        if getattr(event, "tag", None) is not None:
+            raise yaml.composer.ComposerError(None, None, "tags (!) are not accepted", mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """A mapping of text keys, each once: YAML alone keeps the last of equal ones and reads `on` as true."""
         seen: set[str] = set()
         for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                shown = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+                raise yaml.constructor.ConstructorError(None, None, f"key {shown} is not text", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A decimal integer: YAML 1.1 alone reads `0100` as 64 and `1:30` as 90."""
+        if not _INTEGER.fullmatch(node.value):
+            problem = f"{node.value!r} is no decimal number (text needs quotes)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return int(node.value)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], bytes]:
     """Return the mapping in the YAML file `path` and the file's bytes.
 
     Raises:
-        InputError: unreadable file, not UTF-8, bad syntax (with line), duplicate key, or no mapping at the top.
+        InputError: unreadable or too large a file, not UTF-8, bad syntax (with line), a key twice or that is not text,
+            an alias, a tag, or no mapping at the top.
     """
+    raw = read_bytes(path, limit=MAX_BYTES)
+    text = decode(raw, where=str(path))
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from None
-    if len(raw) > MAX_BYTES:
-        raise InputError(f"is larger than {MAX_BYTES} bytes", where=str(path))
-    try:
-        data = yaml.load(raw.decode("utf-8"), Loader=_StrictLoader)  # noqa: S506 (a SafeLoader subclass)
-    except UnicodeDecodeError:
-        raise InputError("is not UTF-8 text", where=str(path)) from None
+        data = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 (a SafeLoader subclass)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        raise InputError(f"bad YAML: {getattr(error, 'problem', None) or 'syntax error'}", where=where) from None
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "syntax error"
+        raise InputError(f"bad YAML: {problem}", where=where) from None
     except (RecursionError, ValueError) as error:
-        raise InputError(f"bad YAML: {str(error) or 'nested too deeply'}", where=str(path)) from None
+        problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"bad YAML: {problem}", where=str(path)) from None
     if not isinstance(data, dict):
         raise InputError("holds no mapping of keys at its top level", where=str(path))
     return data, raw
-
-
-def validate(model: type[Model], data: object, *, where: str) -> Model:
-    """Check `data` against a pydantic model; the first problem becomes one InputError naming `where` and key path."""
-    from pydantic import ValidationError
-
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        raise _as_input_error(error, model, where) from None
-
-
-def _as_input_error(error: ValidationError, model: type[BaseModel], where: str) -> InputError:
-    problems = error.errors(include_url=False)
-    # A misspelt key is reported as one unknown and one missing: the unknown one says more.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    location = problem["loc"]
-    place = f"{where}: {key_path(location)}" if location else where
-    hint = None
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(str(location[-1]), _field_names(model), n=1)
-        message = f"unknown key {str(location[-1])!r}"
-        hint = f"did you mean {close[0]!r}?" if close else None
-    elif problem["type"] == "missing":
-        message = "this key is missing"
-    elif isinstance(cause := problem.get("ctx", {}).get("error"), InputError):
-        message, hint = cause.what, cause.hint
-        if cause.where:
-            place = f"{place}.{cause.where}" if location else f"{where}: {cause.where}"
-    else:
-        message = f"{problem['msg'][:1].lower()}{problem['msg'][1:]}, got {repr(problem['input'])[:40]}"
-    return InputError(message, where=place, hint=hint)
-
-
-def key_path(location: tuple[int | str, ...]) -> str:
-    """`("metals", 2, "thickness")` -> `metals[2].thickness`."""
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
-
-
-def _field_names(model: type[BaseModel]) -> list[str]:
-    """All field names of a model and of the models inside it (for suggestions)."""
-    from pydantic import BaseModel
-
-    names: list[str] = []
-    todo: list[Any] = [model]
-    seen: set[Any] = set()
-    while todo:
-        item = todo.pop()
-        if item in seen:
-            continue
-        seen.add(item)
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            names += list(item.model_fields)
-            todo += [field.annotation for field in item.model_fields.values()]
-        else:
-            todo += list(getattr(item, "__args__", ()))
-    return names

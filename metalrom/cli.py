@@ -27,9 +27,9 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides chara
 def version_callback(value: bool) -> None:
     """Print the version and stop."""
     if value:
-        from importlib.metadata import version
+        from metalrom import __version__
 
-        typer.echo(f"metalrom {version('metalrom')}")
+        typer.echo(f"metalrom {__version__}")
         raise typer.Exit
 
 

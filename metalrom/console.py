@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, SolverError, one_line
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def messages() -> Console:
 
 def say(message: str) -> None:
     """One line of progress on standard error."""
-    messages().print(_one_line(message), markup=False)
+    messages().print(one_line(message), markup=False)
 
 
 @contextlib.contextmanager
@@ -106,8 +106,8 @@ def plain(data: object) -> Any:
 def guard(*, resume: str = RESUME) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on standard error and an exit code, never a traceback.
 
-    InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError with
-    3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 every error keeps its traceback.
+    InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError and
+    SolverError with 3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 errors keep their traceback.
     """
     try:
         yield
@@ -141,7 +141,7 @@ def explain(error: Exception) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
     if isinstance(error, InputError | JobError):
         return str(error), BAD_INPUT
-    if isinstance(error, EngineError):
+    if isinstance(error, EngineError | SolverError):
         return str(error), ENGINE_FAILED
     if isinstance(error, OSError):
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
@@ -150,7 +150,7 @@ def explain(error: Exception) -> tuple[str, int]:
         return "not enough memory; use a smaller array or fewer parallel jobs", ENGINE_FAILED
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
-        from metalrom.validation import input_error
+        from interconnect.validation import input_error
 
         return str(input_error(error)), BAD_INPUT
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -158,10 +158,5 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def _stop(sentence: str, code: int) -> None:
-    messages().print(_one_line(sentence), markup=False, style="red")
+    messages().print(one_line(sentence), markup=False, style="red")
     raise SystemExit(code) from None
-
-
-def _one_line(text: str) -> str:
-    """Text that a hostile name cannot use to forge lines or drive the terminal."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from interconnect.errors import InputError
 from metalrom.assets import ASSETS, asset_state
 from metalrom.console import CHECK_FAILED, DONE, ENGINE_FAILED
-from metalrom.files import cache_folder
+from metalrom.folders import cache_folder
 from ngspice_runner.errors import EngineError
 
 if TYPE_CHECKING:

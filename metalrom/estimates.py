@@ -54,7 +54,7 @@ def own_layer(results: RunResults, table: ReadoutTable) -> LayerEstimate:
 def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
     """The estimate as plain values: `figures` (low, mid, high, unit), every component with its source, error budget.
 
-    workload: a safetensors file or a fetched model's name; all its linear layers are laid out, each on tiles of its own.
+    workload: a safetensors file or a fetched model's name; every linear layer gets tiles of its own.
     Raises InputError for an unfinished run or an unreadable workload.
     """
     results, table = read_results(out), read_table(out)
@@ -102,7 +102,7 @@ def workload_file(workload: str) -> Path:
 
 
 def linear_layers(path: Path) -> list[NamedLayer]:
-    """Weight matrices of a safetensors file in its order; embedding tables are looked up, not multiplied, and left out."""
+    """Weight matrices of a safetensors file in its order, without embedding tables (looked up, not multiplied)."""
     from netlists.weights import tensor_shapes
 
     layers = [

@@ -13,8 +13,8 @@ from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_text, read_bytes
 from interconnect.geometry import CellGeometry
-from metalrom.files import atomic_write_text
 from metalrom.macro.geometry import MacroGeometry
 
 RESULTS = "results.json"
@@ -153,19 +153,19 @@ def read_results(folder: Path) -> RunResults:
     """Read what `write_results` wrote. Raises InputError with one sentence for a missing or damaged file."""
     from pydantic import TypeAdapter, ValidationError
 
+    from interconnect.validation import input_error
+
     path = folder / RESULTS
     try:
-        raw = path.read_bytes()
-    except OSError as error:
+        raw = read_bytes(path)
+    except InputError as error:
         hint = "give the output folder of a finished `metalrom run`"
-        raise InputError(f"cannot be read: {error.strerror}", where=str(path), hint=hint) from error
+        raise InputError(error.what, where=error.where, hint=hint) from None
     try:
         return TypeAdapter(RunResults).validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise InputError(
-            f"is damaged or of another version ({place or 'document'}: {first['msg']})",
+            f"is damaged or of another version ({input_error(error)})",
             where=str(path),
             hint="run the configuration again",
         ) from error

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from interconnect.errors import InputError
-from metalrom.files import atomic_write_text, ensure_output_folder
+from interconnect.files import atomic_write_text
+from interconnect.suggestion import suggest
+from metalrom.folders import ensure_output_folder
 
 _HEAD = """\
 # A metalrom project. `metalrom schema` lists every key; quantities carry their unit (100nm, 0.9V, 20aF).
@@ -32,8 +34,8 @@ cell:
     "res_via": """\
 cell:
   kind: res_via           # current readout; a deliberate resistor at each crossing that stores a one
-  row_pitch: 140nm
-  column_pitch: 140nm
+  row_pitch: 160nm        # a via and its space
+  column_pitch: 160nm
   resistance: 500kohm     # a plain via (a few ohm) would short the rows together and is refused
   planes:
     - {row: metal2, column: metal3}
@@ -76,7 +78,7 @@ def write_starter(folder: Path, cell: str = "cap_balanced") -> Path:
     Raises InputError for an unknown cell or if the file is there already.
     """
     if cell not in _CELLS:
-        raise InputError(f"no starter for the cell `{cell}`", hint=f"known: {', '.join(_CELLS)}")
+        raise InputError(f"no starter for the cell `{cell}`", hint=suggest(cell, _CELLS))
     ensure_output_folder(folder)
     path = folder / "metalrom.yaml"
     if path.exists():

@@ -2,13 +2,14 @@
 
 The bit of a cell is what the file says electrically: which node its tab is tied to, or which subcircuit (with or
 without resistor) stands at the crossing. All other pins are checked too, so a cell that is wired to the wrong row or
-column is found as well. Instance names alone prove nothing and are only used to name what was found.
+column is found as well. Instance names alone prove nothing and are only used to name what was found. Of the cell's own
+subcircuit only the pins are checked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from netlists.cells.base import CellModel
+from netlists.audit_wiring import array_pin_fault, tile_faults
+from netlists.cells.base import CellModel, plane_models
 from netlists.mapping import Placement, TileManifest, ViaProgram, weights_of
 from netlists.subckt import subckt_pins
 from netlists.writer import Scope, scopes
@@ -45,9 +47,9 @@ class ViaFault:
 
     def __str__(self) -> str:
         return (
-            f"line {self.line}: via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} is "
-            f"{self.found} and should be {self.expected} ({'+' if self.sign > 0 else '-'}2^{self.significance} of weight "
-            f"[{self.weight_row}, {self.weight_column}])"
+            f"line {self.line}: via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} "
+            f"is {self.found} and should be {self.expected} ({'+' if self.sign > 0 else '-'}2^{self.significance} "
+            f"of weight [{self.weight_row}, {self.weight_column}])"
         )
 
 
@@ -107,7 +109,7 @@ def audit_netlist(
     path: str | Path,
     program: ViaProgram,
     manifest: TileManifest,
-    model: CellModel,
+    model: CellModel | Sequence[CellModel],
     *,
     level: str = "macro",
     tile: int = 0,
@@ -115,7 +117,7 @@ def audit_netlist(
     column: int = 0,
     limit: int = 100,
 ) -> AuditReport:
-    """Compare a netlist with the program it should hold; `level` and the place as given to `write_netlist`.
+    """Compare a netlist with the program it should hold; `model`, `level` and place as given to `write_netlist`.
 
     Raises:
         InputError: the file cannot be read, is cut off, or holds none of the expected subcircuits.
@@ -124,7 +126,7 @@ def audit_netlist(
     expected = {s.name: s for s in scopes(manifest, level, tile=tile, plane=plane, column=column)}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    found = _read(path, expected, model)
+    found = _read(path, expected, plane_models(model, manifest.shape.planes), level)
     if not found.planes:
         raise InputError(
             f"holds none of the expected subcircuits ({next(iter(expected))}, ...)",
@@ -143,18 +145,21 @@ class _Found:
     cells: int = 0
 
 
-def _read(path: Path, expected: dict[str, Scope], model: CellModel) -> _Found:
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> _Found:
     found = _Found({}, [])
-    patterns = [_line_pattern(model, bit) for bit in (0, 1)]
+    patterns = [[_line_pattern(model, bit) for bit in (0, 1)] for model in models]
     inside = ""
     ended = False
     definitions: dict[str, tuple[str, ...]] = {}
+    tiles: dict[str, list[bytes]] = {}
     for block in _blocks(path):
         position = 0
         for control in [*_CONTROL.finditer(block), None]:
             body = block[position : control.start() if control else len(block)]
             if inside in expected:
-                _take(body, expected[inside], patterns, found)
+                _take(body, expected[inside], patterns[expected[inside].placement.plane], found)
+            elif inside.startswith("tile_"):
+                tiles.setdefault(inside, []).append(body)
             elif inside == "" and re.search(rb"^[ \t]*\.end[ \t]*$", body, re.MULTILINE | re.IGNORECASE):
                 ended = True
             if control is None:
@@ -181,14 +186,37 @@ def _read(path: Path, expected: dict[str, Scope], model: CellModel) -> _Found:
                     where=str(path),
                     hint="an audit needs the whole netlist in one file",
                 )
+    _check_wiring(expected, definitions, tiles, found, whole=level == "macro")
     if not ended:
         raise InputError("is cut off: it has no .end line", where=str(path))
-    for variant in model.variants:
-        if definitions.get(variant.subckt.lower()) != tuple(p.lower() for p in model.pins):
-            raise InputError(
-                f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}", where=str(path)
-            )
+    for model in models:
+        for variant in model.variants:
+            if definitions.get(variant.subckt.lower()) != tuple(p.lower() for p in model.pins):
+                raise InputError(
+                    f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}",
+                    where=str(path),
+                )
     return found
+
+
+def _check_wiring(
+    expected: dict[str, Scope],
+    definitions: dict[str, tuple[str, ...]],
+    tiles: dict[str, list[bytes]],
+    found: _Found,
+    *,
+    whole: bool,
+) -> None:
+    """Pins of the arrays and, in a macro, their place in the tiles; faults join the lines that fit nothing."""
+    for name, scope in expected.items():
+        fault = array_pin_fault(scope, definitions[name]) if name in definitions else None
+        if fault:
+            found.strange.append((name, fault.encode()))
+    if whole:
+        for tile in sorted({s.placement.tile for s in expected.values()}):
+            body = b"".join(tiles.get(f"tile_{tile}", [])).decode("ascii", "replace")
+            for fault in tile_faults(tile, body, expected):
+                found.strange.append((f"tile_{tile}", fault.encode()))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,13 +46,3 @@ def require_positive(value: float, *, where: str, unit: str = "", zero: bool = F
     good = math.isfinite(value) and (value >= 0 if zero else value > 0)
     wanted = "zero or more" if zero else "positive"
     require(good, f"is {value!r}{' ' + unit if unit else ''}, it must be finite and {wanted}", where=where)
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """A hint for an unknown name: the closest known one, or the list."""
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
-    return f"known: {shown}" if known else "there is none"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from netlists.parameters import suggest
+from interconnect.suggestion import suggest
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int16]

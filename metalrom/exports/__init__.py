@@ -33,10 +33,11 @@ class _Formats(Mapping[str, "Format"]):
 
     def __getitem__(self, name: str) -> Format:
         from interconnect.errors import InputError
+        from interconnect.suggestion import suggest
         from metalrom.exports.formats import Format
 
         if name not in _FORMATS:
-            raise InputError(f"export format {name!r} is not known", hint=f"known: {', '.join(_FORMATS)}")
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, _FORMATS))
         module, description, precision = _FORMATS[name]
         room = import_module(f"{__name__}.{module}")
         return Format(name, description, precision, _FILES[name], room.write, room.read)

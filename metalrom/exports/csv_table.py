@@ -13,6 +13,7 @@ import numpy as np
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_files, read_bytes, read_text
 from metalrom.exports.content import (
     LEVEL_ARRAYS,
     MAX_ROWS,
@@ -24,7 +25,6 @@ from metalrom.exports.content import (
     table_from,
     validity_of,
 )
-from metalrom.exports.files import read_bytes, read_text, write_files
 
 FILE = "readout.csv"
 THRESHOLDS = "adc_thresholds.csv"
@@ -87,7 +87,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     }
     schema["file_sha256"] = json_sha256(schema)
     files[SCHEMA_FILE] = (json.dumps(schema, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
-    return write_files(folder, files)
+    return atomic_write_files(folder, files)
 
 
 def read(folder: Path) -> ReadoutTable:

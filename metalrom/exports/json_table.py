@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_files, read_text
 from metalrom.exports.content import (
     LEVEL_ARRAYS,
     arrays_of,
@@ -21,7 +22,6 @@ from metalrom.exports.content import (
     table_from,
     validity_of,
 )
-from metalrom.exports.files import read_text, write_files
 
 FILE = "readout.json"
 
@@ -43,7 +43,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     document["arrays"] = arrays
     document["file_sha256"] = json_sha256(document)
     lines = [f'"{key}": {json.dumps(value, sort_keys=True, allow_nan=False)}' for key, value in document.items()]
-    return write_files(folder, {FILE: ("{\n" + ",\n".join(lines) + "\n}\n").encode()})
+    return atomic_write_files(folder, {FILE: ("{\n" + ",\n".join(lines) + "\n}\n").encode()})
 
 
 def read(folder: Path) -> ReadoutTable:

@@ -12,6 +12,7 @@ import numpy as np
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.files import atomic_write_files, read_bytes
 from metalrom.exports.content import (
     LEVEL_ARRAYS,
     arrays_of,
@@ -22,7 +23,6 @@ from metalrom.exports.content import (
     table_from,
     validity_of,
 )
-from metalrom.exports.files import read_bytes, write_files
 
 if TYPE_CHECKING:
     import xarray
@@ -93,7 +93,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
         path = Path(scratch) / FILE
         dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
         content = path.read_bytes()
-    return write_files(folder, {FILE: content})
+    return atomic_write_files(folder, {FILE: content})
 
 
 def read(folder: Path) -> ReadoutTable:

@@ -26,6 +26,7 @@ from scipy.special import ndtr
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 from metalrom.macro import kernels
 from metalrom.macro.readout import EFFECTS, TEMPORAL_FLOOR, Readout, readout_of, synthetic_table
 from netlists.condition import Condition
@@ -94,7 +95,7 @@ class Macro:
             if not 2 <= bits <= MAX_BITS:
                 raise InputError(f"macro: {name} is {bits}, expected 2 to {MAX_BITS}")
         if mapping not in MAPPINGS:
-            raise InputError(f"macro: mapping {mapping!r} is not known", hint=f"known: {', '.join(MAPPINGS)}")
+            raise InputError(f"macro: mapping {mapping!r} is not known", hint=suggest(mapping, MAPPINGS))
         for name, share in (("columns_per_adc", columns_per_adc), ("groups_per_adc", groups_per_adc)):
             if share < 1:
                 raise InputError(f"macro: {name} is {share}, expected at least 1")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from characterization.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 from netlists.condition import Condition
 
 FloatArray = NDArray[np.float64]
@@ -54,7 +55,7 @@ def readout_of(table: ReadoutTable, condition: Condition | str, effects: Collect
     """
     unknown = sorted(set(effects) - set(EFFECTS))
     if unknown:
-        raise InputError(f"unknown readout effect {unknown[0]!r}", hint=f"known: {', '.join(EFFECTS)}")
+        raise InputError(f"unknown readout effect {unknown[0]!r}", hint=suggest(unknown[0], EFFECTS))
     i = table.index(condition)
     lsb = table.lsb(condition)
     if not lsb > 0:

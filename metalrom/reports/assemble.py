@@ -12,7 +12,7 @@ import numpy as np
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from metalrom.estimates import own_layer
-from metalrom.files import ensure_output_folder
+from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
@@ -75,7 +75,7 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
             ("macro", f"{g.rows} rows x {g.columns} columns x {g.planes} planes, {layer.tiles} tiles"),
             (
                 "one conversion",
-                f"sums {table.rows} rows; converter of {g.adc_bits} bit per {g.columns_per_adc} columns",
+                f"sums {table.rows} rows; {g.adc_bits}-bit converter per {g.columns_per_adc} columns",
             ),
             ("cell", _cell_words(results)),
             ("technology", results.technology),
@@ -97,7 +97,7 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         group_reason=results.group_reason,
         simulations=simulations,
         warnings=results.warnings,
-        assumptions=(*_technology_assumptions(results), *table.assumptions),
+        assumptions=(*table.assumptions, *_technology_assumptions(results)),
         macro=_macro_tables(estimate),
         csnr=tuple(
             row
@@ -118,11 +118,13 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
                 f.coverage,
             )
             for f in results.fits
-        ),  # fmt: skip
+        ),
         error_budget=_budget(results, estimate),
         provenance=results.provenance,
         establishes=_establishes(results, table),
         not_established=_not_established(results),
+        layer_errors={q.condition: q.code_error_expected for q in results.quality},
+        double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
@@ -148,7 +150,7 @@ def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
             "cells in use over the macro's area, periphery under the array",
         ),
         energy_per_mac=_figure(
-            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, converter and logic estimated"
+            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
         ),
         csnr=CsnrRow(known, "gain and offset removed", _or_infinite(q.csnr_fitted)),
         csnr_unfitted=CsnrRow(known, "as it comes", _or_infinite(q.csnr_raw)),
@@ -184,10 +186,7 @@ def _table(title: str, parts: Mapping[str, Component], unit: str, total: Span | 
 
 
 def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
-    out = [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
-    out.append(
-        Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")
-    )
+    out = [Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")]
     if results.cell.plane_spread > 0:
         out.append(
             Assumption(
@@ -198,6 +197,7 @@ def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
                 "extraction of every plane",
             )
         )
+    out += [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
     return tuple(out)
 
 
@@ -230,7 +230,7 @@ def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
 
 def _not_established(results: RunResults) -> tuple[str, ...]:
     return (
-        "Nothing was fabricated or measured on silicon; the published 3D-METRO circuit is not public and is not this one.",
+        "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
         "The converter is behavioral (offset and noise assumed); its area, energy and time are a published regression.",
         "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",

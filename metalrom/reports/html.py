@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from interconnect.errors import InputError
+from interconnect.files import atomic_write_bytes
 from metalrom.reports import geometry_views, metrics, plots, schematic, stack_view, words
 from metalrom.reports.content import CsnrRow, Figure, ReportContent
 
@@ -32,7 +30,7 @@ class ConditionRow:
     margin: str
     code_error: str
     at: str
-    unknown: int
+    layer_error: str
     ok: bool
 
 
@@ -89,6 +87,7 @@ def render_report(content: ReportContent) -> str:
         rows=table.rows,
         quantity="voltage" if table.unit == "V" else "current",
         needed=needed,
+        layer_worst=max(content.layer_errors.items(), key=lambda item: item[1], default=None),
         nominal=metrics.worst(table, content.condition),
         worst=metrics.worst(table),
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
@@ -107,7 +106,7 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
     lsb = abs(table.lsb(label))
     sigma = table.total_sigma(label)[table.valid] / lsb if lsb else np.array([np.nan])
     largest = float(np.nanmax(sigma)) if not np.isnan(sigma).all() else None
-    unknown = metrics.unknown_spreads(table, label)
+    deciding = content.layer_errors.get(label, found.code_error if found else None)
     return ConditionRow(
         label=label,
         lsb=words.amount(lsb, table.unit),
@@ -115,8 +114,8 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
         margin=words.amount(found.margin if found else None),
         code_error=words.probability(found.code_error if found else None),
         at=f"count {found.count} of {found.active} active" if found else words.MISSING,
-        unknown=unknown,
-        ok=found is not None and unknown == 0 and found.code_error <= content.target_error,
+        layer_error=words.probability(content.layer_errors.get(label)),
+        ok=deciding is not None and deciding <= content.target_error,
     )
 
 
@@ -163,19 +162,5 @@ def _environment() -> Environment:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write `text` beside `path` and rename it into place, so that no half-written file can be seen."""
-    data = text.encode("utf-8", errors="replace")
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise InputError(f"cannot write {path}: {error.strerror}", hint="choose a writable folder") from None
+    """Write `text` all at once; a lone surrogate, which UTF-8 cannot hold, becomes a question mark."""
+    atomic_write_bytes(path, text.encode("utf-8", errors="replace"))

@@ -38,7 +38,7 @@ def cell_class(kind: str) -> type[Cell]:
         return _USER[kind]
     if kind not in _BUILT_IN:
         from interconnect.errors import InputError
-        from netlists.parameters import suggest
+        from interconnect.suggestion import suggest
 
         raise InputError(f"there is no cell kind {kind!r}", where="cell.kind", hint=suggest(kind, cell_kinds()))
     from importlib import import_module
@@ -51,7 +51,8 @@ def cell_class(kind: str) -> type[Cell]:
 def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
     """A cell of `kind` with these parameters (SI); InputError for an unknown kind or parameter."""
     from interconnect.errors import InputError
-    from netlists.parameters import describe, suggest
+    from interconnect.suggestion import suggest
+    from netlists.parameters import describe
 
     cls = cell_class(kind)
     known = [p.name for p in describe(cls)]

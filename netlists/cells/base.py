@@ -105,6 +105,31 @@ class CellModel:
         variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
         return replace(self, variants=(variants[0], variants[1]), reference_temperature=temperature)
 
+    def named(self, suffix: str) -> CellModel:
+        """The same cell under subcircuit names with a suffix, for netlists that hold cells of several planes."""
+        variants = tuple(replace(v, subckt=v.subckt + suffix) for v in self.variants)
+        return replace(self, variants=(variants[0], variants[1]))
+
+    def rounded(self, digits: int = 7) -> CellModel:
+        """The model with its values rounded to `digits` significant digits, its errors to 2.
+
+        Field solvers differ in their last bits from run to run; equal cells must give equal decks to the last byte.
+        """
+
+        def short(value: float, places: int) -> float:
+            return float(f"{value:.{places - 1}e}")
+
+        variants = tuple(
+            replace(v, elements=tuple(replace(e, value=short(e.value, digits)) for e in v.elements))
+            for v in self.variants
+        )
+        return replace(
+            self,
+            variants=(variants[0], variants[1]),
+            relative_error=short(self.relative_error, 2),
+            fit_residual=short(self.fit_residual, 2),
+        )
+
     def capacitance(self, pin: str, bit: int, other: str | None = None) -> float:
         """Capacitance (F) of `pin` in the variant of `bit` towards `other`, or towards everything when None.
 
@@ -151,6 +176,17 @@ class CellModel:
             ],
         ]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
+
+
+def plane_models(model: CellModel | Sequence[CellModel], planes: int) -> tuple[CellModel, ...]:
+    """One model per plane. One alone serves every plane; several get the plane in their subcircuits' names."""
+    if isinstance(model, CellModel):
+        return (model,) * planes
+    if len(model) == 1:
+        return (model[0],) * planes
+    if len(model) < planes:
+        raise InputError(f"{planes} planes are used but there are cell models for {len(model)}", where="macro.planes")
+    return tuple(m.named(f"_p{i}") for i, m in enumerate(model[:planes]))
 
 
 class Cell(Protocol):

@@ -66,7 +66,11 @@ class CapBalanced:
         via = stack.via_between(plane.row, plane.column)
         row_width = _given(self.row_width, max(row.min_width, via.size), "row_width")
         column_width = _given(self.column_width, max(column.min_width, via.size), "column_width")
-        row_pitch = _given(self.row_pitch, 2 * max(row_width + row.min_space, via.size + via.space), "row_pitch")
+        row_pitch = _given(
+            self.row_pitch,
+            2 * max(row_width + row.min_space, via.size + via.space, via.size + column.min_space),
+            "row_pitch",
+        )
         column_pitch = _given(self.column_pitch, 3 * (column_width + column.min_space), "column_pitch")
         tab_length = _given(self.tab_length, row_pitch - column.min_space, "tab_length")
         out = Lengths(
@@ -161,7 +165,7 @@ class CapBalanced:
             fit_residual=residual,
             method=extractions[0].method,
             geometry_keys=tuple(g.key() for g in geometries),
-        )
+        ).rounded()
 
 
 def _given(value: float | None, default: float, key: str) -> float:

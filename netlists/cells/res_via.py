@@ -149,7 +149,7 @@ class ResVia:
             relative_error=e.relative_error,
             method=e.method,
             geometry_keys=(geometry.key(),),
-        )
+        ).rounded()
 
 
 def build_model(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from interconnect.errors import InputError
 from interconnect.provenance import Status
 
 
@@ -114,50 +110,3 @@ class DeviceFile(_Strict):
     corners: Corners | None = None
     card_files: CardFiles | None = None
     notes: tuple[str, ...] = ()
-
-
-def parse_device_file(text: str, path: Path) -> DeviceFile:
-    """Check YAML text against the schema; raises InputError naming the file, the key and what would be right."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise InputError(f"not valid YAML ({getattr(error, 'problem', None) or 'unreadable'})", where=place) from None
-    if not isinstance(data, dict):
-        raise InputError(
-            "not a device set", where=str(path), hint="the file must be a YAML mapping with name, vdd, models, ..."
-        )
-    try:
-        return DeviceFile.model_validate(data)
-    except ValidationError as error:
-        raise _told(error, path) from None
-
-
-# Which class holds which keys, to suggest the right one for a mistyped key.
-_KEYS: dict[str, type[BaseModel]] = {
-    "": DeviceFile,
-    "models": Models,
-    "geometry": Geometry,
-    "matching": Matching,
-    "targets": CornerTargets,
-    "parameters": Group,
-    "corners": CornerEntry,
-    "card_files": MixedCorner,
-}
-
-
-def _told(error: ValidationError, path: Path) -> InputError:
-    first = error.errors()[0]
-    location = [str(part) for part in first["loc"]]
-    where = f"{path}: {'.'.join(location)}"
-    kind: Literal["unknown", "missing", "value"]
-    kind = {"extra_forbidden": "unknown", "missing": "missing"}.get(first["type"], "value")  # type: ignore[assignment]
-    if kind == "unknown":
-        known = list(_KEYS[location[0] if len(location) > 1 else ""].model_fields)
-        near = difflib.get_close_matches(location[-1], known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-        return InputError(f"unknown key {location[-1]!r}", where=where, hint=hint)
-    if kind == "missing":
-        return InputError(f"{location[-1]!r} is missing", where=where)
-    return InputError(f"{first['input']!r} is not usable here", where=where, hint=first["msg"])

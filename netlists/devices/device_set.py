@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 from collections.abc import Mapping
@@ -11,7 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from interconnect.errors import InputError
+from interconnect.files import decode, read_bytes
 from interconnect.provenance import Provenance, Value
+from interconnect.suggestion import suggest
+from interconnect.validation import validate
+from interconnect.yamlfile import read_yaml
 from netlists.devices.device_file import (
     CardFiles,
     CornerEntry,
@@ -19,12 +22,12 @@ from netlists.devices.device_file import (
     DeviceFile,
     Group,
     MixedCorner,
-    parse_device_file,
 )
 from netlists.devices.model_card import Kind, ModelCard, check_name, check_value, parse_model_cards
 
 _HERE = Path(__file__).parent
 _LARGEST_FILE = 16 * 2**20
+"""Of model cards, bytes."""
 _UNITS = {"ion_n": "A/m", "ion_p": "A/m", "vth_n": "V", "vth_p": "V", "fo4_fall": "s", "fo4_rise": "s"}
 
 
@@ -67,15 +70,14 @@ class DeviceSet:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for every doubt a report must repeat; empty when all values are published or measured."""
-        guessed = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
-        if not guessed:
+        if all(p.status != "estimate" for p in self.provenance.values()):
             return ()
-        return (f"{self.name}: transistor values are estimates, not foundry data ({', '.join(guessed)})",)
+        return (f"{self.name}: transistor cards are estimates, not foundry data",)
 
     def card(self, corner: str, kind: Kind) -> ModelCard:
         """The model card of one type at a corner; raises InputError for a corner that the set does not have."""
         if corner not in self._cards:
-            raise InputError(f"unknown corner {corner!r}", where=self.name, hint=_suggest(corner, self.corners))
+            raise InputError(f"unknown corner {corner!r}", where=self.name, hint=suggest(corner, self.corners))
         nmos, pmos = self._cards[corner]
         return nmos if kind == "nmos" else pmos
 
@@ -120,10 +122,10 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     elif isinstance(name_or_path, Path) or text.endswith((".yaml", ".yml")):
         path = Path(name_or_path)
     else:
-        hint = _suggest(text, built_in_devices()) + " (or give the path of a .yaml file)"
+        hint = suggest(text, built_in_devices()) + " (or give the path of a .yaml file)"
         raise InputError(f"unknown device set {text!r}", hint=hint)
-    raw = _read(path)
-    file = parse_device_file(_decoded(raw, path), path)
+    data, raw = read_yaml(path)
+    file = validate(DeviceFile, data, where=str(path))
     digest = hashlib.sha256(raw)
     check_name(file.name, where=f"{path}: name")
     names = [check_name(name, where=f"{path}: models").lower() for name in (file.models.nmos, file.models.pmos)]
@@ -184,7 +186,7 @@ def _from_parameters(groups: Mapping[str, Group], corners: Corners, names: list[
     def shifted(corner: str, side: int, *, named_by: str | None = None) -> ModelCard:
         where = f"{path}: corners.{named_by or corner}"
         if corner not in entries:
-            raise InputError(f"unknown corner {corner!r}", where=where, hint=_suggest(corner, entries))
+            raise InputError(f"unknown corner {corner!r}", where=where, hint=suggest(corner, entries))
         change = entries[corner].nmos if side == 0 else entries[corner].pmos
         if isinstance(change, str):
             if named_by:
@@ -223,13 +225,13 @@ def _from_files(files: CardFiles, names: list[str], path: Path, digest: hashlib.
         check_name(corner, where=f"{path}: card_files")
         if isinstance(entry, str):
             file = path.parent / entry
-            raw = _read(file)
+            raw = read_bytes(file, limit=_LARGEST_FILE)
             digest.update(raw)
-            found = parse_model_cards(_decoded(raw, file), where=str(file))
+            found = parse_model_cards(decode(raw, where=str(file)), where=str(file))
             for name, kind in zip(names, ("nmos", "pmos"), strict=True):
                 if name not in found or found[name].kind != kind:
                     of_kind = [other for other, card in found.items() if card.kind == kind]
-                    raise InputError(f"no {kind} model {name!r}", where=str(file), hint=_suggest(name, of_kind))
+                    raise InputError(f"no {kind} model {name!r}", where=str(file), hint=suggest(name, of_kind))
             pairs[corner] = (found[names[0]], found[names[1]])
     for corner, entry in entries.items():
         if isinstance(entry, MixedCorner):
@@ -248,7 +250,7 @@ def _targets(file: DeviceFile, corners: Mapping[str, _Pair], path: Path) -> Mapp
     known = _provenance(file.targets)
     for corner in file.targets.__pydantic_extra__:
         if corner not in corners:
-            raise InputError(f"unknown corner {corner!r}", where=f"{path}: targets", hint=_suggest(corner, corners))
+            raise InputError(f"unknown corner {corner!r}", where=f"{path}: targets", hint=suggest(corner, corners))
     return MappingProxyType(
         {
             corner: MappingProxyType({key: Value(getattr(values, key), unit, known) for key, unit in _UNITS.items()})
@@ -259,29 +261,3 @@ def _targets(file: DeviceFile, corners: Mapping[str, _Pair], path: Path) -> Mapp
 
 def _provenance(values: object) -> Provenance:
     return Provenance(values.status, values.source)  # type: ignore[attr-defined]
-
-
-def _suggest(wrong: str, known: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(wrong, names, n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known: {', '.join(names[:20]) or 'none'}"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(
-                "file is too large for a device set or card file", where=str(path), hint="16 MB is the limit"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot be read ({(error.strerror or 'error').lower()})", where=str(path)) from None
-
-
-def _decoded(raw: bytes, path: Path) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InputError("not UTF-8 text", where=str(path)) from None

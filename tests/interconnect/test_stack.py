@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from interconnect.quantity import parse_quantity
 from interconnect.stack import BUILT_IN, load_stack
 
 MINIMAL = """
@@ -91,21 +88,22 @@ def test_user_stack_units_and_derived_values(tmp_path: Path) -> None:
         (
             "thickness: 0.1um",
             "thickness: 0.1ohm",
-            r"metals\[0\]\.thickness: '0.1ohm' is not a number in m: its unit is",
+            r"metals\[0\]\.thickness: '0.1ohm' has the wrong unit; give a quantity in m",
         ),
-        ("thickness: 0.1um", "thickness: 100n", r"metals\[0\]\.thickness: '100n' .* suffix but no unit"),
+        ("thickness: 0.1um", "thickness: 100n", r"metals\[0\]\.thickness: '100n' lacks its unit"),
         ("thickness: 0.1um", "thickness: -100nm", r"metals\[0\]\.thickness: must be positive"),
         ("thickness: 0.1um", "thickness: 250nm", r"metals\[1\]\.bottom: B begins at"),
-        ("thickness: 0.1um", "thickness: .nan", r"metals\[0\]\.thickness: expected a finite number"),
-        ("thickness: 0.1um", "thickness: true", r"metals\[0\]\.thickness: expected a number in m, got True"),
+        ("thickness: 0.1um", "thickness: .nan", r"metals\[0\]\.thickness: nan is no quantity"),
+        ("thickness: 0.1um", "thickness: true", r"metals\[0\]\.thickness: True is no quantity"),
         ("thickness: 0.1um", "thickness: {value: 1um, source: you}", r"metals\[0\]\.thickness: source 'you'"),
         ("thickness: 0.1um, ", "", r"metals\[0\]\.thickness: this key is missing"),
-        ("status: user\n", "status: sure\n", r"mine.yaml: status: input should be"),
+        ("status: user\n", "status: sure\n", r"mine.yaml: status: should be 'published'"),
         ("name: A,", 'name: "A\\n.control",', r"metals\[0\]\.name: "),
         ("name: B,", "name: A,", "layer name 'A' is used twice"),
         ("below: A", "below: Q", r"vias\[0\]\.below: there is no metal 'Q'"),
         ("bottom: 250nm", "bottom: 260nm", r"dielectrics\[1\]\.bottom: lowk must begin where oxide ends"),
         ("top: 1um", "top: 350nm", "must reach from 0 to above the top metal"),
+        ("k: 3.9", "k: 390%", r"dielectrics\[0\]\.k: '390%' must be a plain number"),
         ("k: 3.9", "k: 0.5", r"dielectrics\[0\]\.k: a relative permittivity is at least 1"),
         ("title: two metals", "title: a\ntitle: b", "line 4: bad YAML: key 'title' twice"),
         ("title: two metals", "title: [", "bad YAML"),
@@ -121,29 +119,16 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, old: str, new: st
 
 
 def test_unknown_names_are_refused_with_the_choice() -> None:
-    with pytest.raises(InputError, match="choose generic28 or open45"):
+    with pytest.raises(
+        InputError, match=r"there is no built-in stack 'open54'; did you mean 'open45'\? \(or give the path"
+    ):
         load_stack("open54")
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+    with pytest.raises(InputError, match="cannot be read \\(No such file"):
         load_stack("nowhere/x.yaml")
     stack = load_stack("generic28")
-    with pytest.raises(InputError, match="has no metal 'M99'; it has M1, M2"):
+    with pytest.raises(InputError, match="has no metal 'M99'; did you mean 'M9'"):
         stack.metal("M99")
     with pytest.raises(InputError, match="no via from 'M2' up to 'M4'"):
         stack.via_between("M2", "M4")
     with pytest.raises(InputError, match="top metal"):
         stack.plane_ceiling("M11")
-
-
-@given(st.integers(min_value=1, max_value=10**6), st.sampled_from([("n", 1e-9), ("u", 1e-6), ("k", 1e3)]))
-def test_quantities_round_trip(thousandths: int, prefix: tuple[str, float]) -> None:
-    number = thousandths / 1000
-    assert parse_quantity(f"{number:.3f}{prefix[0]}m", "m", where="x") == pytest.approx(number * prefix[1], rel=1e-12)
-    assert parse_quantity(repr(number), "m", where="x") == number
-
-
-@given(st.text(max_size=12))
-def test_any_text_is_a_finite_number_or_refused(text: str) -> None:
-    try:
-        assert abs(parse_quantity(text, "m", where="x")) < float("inf")
-    except InputError as error:
-        assert str(error).startswith("x: ")  # noqa: PT017

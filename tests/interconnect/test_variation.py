@@ -194,7 +194,7 @@ def test_a_corner_without_source_or_with_a_bad_factor_is_refused(tmp_path: Path)
         ("{name: Cmax, source: corner,", "{name: Cmax, source: rumour,", r"corners\[0\]\.\w+: source 'rumour'"),
         ("width: 1.05, thickness: 1.10", "width: -1.05, thickness: 1.10", r"corners\[0\]\.width: must be positive"),
         ("{name: Cmin,", "{name: nominal,", "name 'nominal' is used twice"),
-        ("edge_sigma: {value: 1.67nm", "edge_sigma: {value: 1.67n", r"spread\.edge_sigma: .* suffix but no unit"),
+        ("edge_sigma: {value: 1.67nm", "edge_sigma: {value: 1.67n", r"spread\.edge_sigma: .* lacks its unit"),
     ):
         path = tmp_path / "mine.yaml"
         path.write_text(text.replace(old, new, 1))

@@ -203,7 +203,7 @@ def test_progress_stays_off_standard_output(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_importing_the_plumbing_is_cheap() -> None:
-    code = "import sys, metalrom.console, metalrom.files, metalrom.assets; print(*sys.modules)"
+    code = "import sys, metalrom.console, metalrom.folders, metalrom.assets; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

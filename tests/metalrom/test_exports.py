@@ -92,7 +92,7 @@ def test_truncated_files_are_refused(table, name, tmp_path):
             assert str(path) in str(caught.value) or "checksum" in str(caught.value)
             assert "\n" not in str(caught.value)
         path.unlink()
-        with pytest.raises(InputError, match="cannot read"):
+        with pytest.raises(InputError, match="cannot be read"):
             exports.read(name, folder)
 
 
@@ -174,7 +174,7 @@ def test_refusals(table, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")
     for name in FORMATS:
-        with pytest.raises(InputError, match="cannot write"):
+        with pytest.raises(InputError, match=r"cannot be (made|written)"):
             exports.write(table, name, blocked / "folder")
     path = exports.write(table, "json", tmp_path)[0]
     text = path.read_text()

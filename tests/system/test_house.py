@@ -76,7 +76,15 @@ def _broken_arrows(room: str, path: Path) -> list[str]:
 def _dangers(path: Path) -> list[str]:
     """Calls that run text, a shell, or whatever a file says."""
     found = [f"imports {name}" for name, _ in _imports(path) if name.partition(".")[0] in FORBIDDEN_MODULES]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    loaders = SAFE_LOADERS | {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and node.bases
+        and all(_dotted(base).rpartition(".")[2] in SAFE_LOADERS for base in node.bases)
+    }
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
         name = _dotted(node.func)
@@ -89,7 +97,7 @@ def _dangers(path: Path) -> list[str]:
                 found.append(f"line {node.lineno}: {name}({flag}=...)")
         if name in ("yaml.load", "yaml.load_all"):
             loader = keywords.get("Loader", node.args[1] if len(node.args) > 1 else ast.Constant(None))
-            if _dotted(loader).rpartition(".")[2] not in SAFE_LOADERS:
+            if _dotted(loader).rpartition(".")[2] not in loaders:
                 found.append(f"line {node.lineno}: {name} without a safe loader")
     return found
 
@@ -197,6 +205,9 @@ def test_broken_arrows_are_seen(code: str, count: int, tmp_path: Path, monkeypat
         ("yaml.load(f)", 1),
         ("yaml.load(f, Loader=yaml.Loader)", 1),
         ("yaml.load(f, Loader=yaml.CSafeLoader)", 0),
+        ("class Strict(yaml.SafeLoader): pass\nyaml.load(f, Loader=Strict)", 0),
+        ("class Lax(yaml.Loader): pass\nyaml.load(f, Loader=Lax)", 1),
+        ("class Lax(yaml.SafeLoader, yaml.Loader): pass\nyaml.load(f, Loader=Lax)", 1),
         ("np.load(f, allow_pickle=True)", 1),
         ("re.compile('x'); yaml.safe_load(f); model.eval()", 0),
     ],

@@ -1,38 +1,12 @@
-"""Writing files so that a reader never meets half of one, and where the user's cache lies."""
+"""Folders: outputs go where the user says, and where the user's cache lies."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 from pathlib import Path
 
 from interconnect.errors import InputError
-
-
-def atomic_write_bytes(path: str | Path, data: bytes) -> Path:
-    """Write `data` to `path` all at once: a temporary file in the same folder, then one rename.
-
-    The old content stays whole if anything fails. Raises OSError (folder missing, disk full, not writable).
-    """
-    target = Path(path)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        temporary.chmod(_mode_of_new_files())
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return target
-
-
-def atomic_write_text(path: str | Path, text: str) -> Path:
-    """Write `text` as UTF-8 with the line ends as given; see `atomic_write_bytes`."""
-    return atomic_write_bytes(path, text.encode("utf-8"))
 
 
 def ensure_output_folder(path: str | Path) -> Path:
@@ -68,10 +42,3 @@ def cache_folder(*parts: str) -> Path:
         return Path.home().joinpath(".cache", "metalrom", *parts)
     except RuntimeError:
         raise InputError("no home folder to keep a cache in", hint="set METALROM_CACHE to a folder") from None
-
-
-def _mode_of_new_files() -> int:
-    """Permission bits that a plain `open` would give: mkstemp's 0600 would hide results from colleagues."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

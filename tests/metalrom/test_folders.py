@@ -1,32 +1,13 @@
-"""Files appear whole or not at all; folders are proven before work begins."""
+"""Folders are proven before work begins, and the cache lies where the user says."""
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.files import atomic_write_bytes, atomic_write_text, cache_folder, ensure_output_folder
-
-
-def test_text_is_written_as_utf8_with_its_line_ends(tmp_path: Path) -> None:
-    path = atomic_write_text(tmp_path / "a b.txt", "20 µm\r\n")
-    assert path.read_bytes() == b"20 \xc2\xb5m\r\n"
-    plain = tmp_path / "plain"
-    plain.write_bytes(b"")
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
-
-
-def test_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
-    target = tmp_path / "report"
-    target.mkdir()
-    (target / "kept").write_text("old")
-    with pytest.raises(OSError, match="directory"):
-        atomic_write_bytes(target, b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-    assert (target / "kept").read_text() == "old"
+from metalrom.folders import cache_folder, ensure_output_folder
 
 
 def test_output_folder_is_made_and_stays_empty(tmp_path: Path) -> None:

@@ -1,0 +1,92 @@
+"""Reading whole files with a limit, and writing files so that a reader never meets half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from interconnect.errors import InputError
+
+
+def read_bytes(path: str | Path, *, limit: int | None = None) -> bytes:
+    """Content of a file of at most `limit` bytes. Raises InputError if it is missing, unreadable or larger."""
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read() if limit is None else file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({_reason(error)})", where=str(path)) from None
+    if limit is not None and len(content) > limit:
+        raise InputError(f"is larger than {limit} bytes", where=str(path))
+    return content
+
+
+def read_text(path: str | Path, *, limit: int | None = None) -> str:
+    """UTF-8 text of a file; see `read_bytes`. Raises InputError also if it is not UTF-8."""
+    return decode(read_bytes(path, limit=limit), where=str(path))
+
+
+def decode(content: bytes, *, where: str) -> str:
+    """UTF-8 bytes as text. Raises InputError naming `where` if they are something else."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError("is not UTF-8 text", where=where) from None
+
+
+@contextlib.contextmanager
+def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
+    """A binary file to write into; it takes the place of `path` when the block ends well, else nothing of it stays.
+
+    It is a temporary file in the same folder and one rename; the old content stays whole if anything fails.
+    Raises InputError (folder missing, not writable, disk full, something that is no file in the way); an OSError
+    inside the block counts as a failed write.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
+    try:
+        if target.exists() and not target.is_file():  # renaming would put a file in a device's place
+            raise OSError(None, "a folder or device stands in its way")
+        with temporary.open("xb") as file:
+            yield file
+        temporary.replace(target)
+    except OSError as error:
+        raise InputError(f"cannot be written ({_reason(error)})", where=str(path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def atomic_write_bytes(path: str | Path, data: bytes) -> Path:
+    """Write `data` to `path` all at once and return the path; see `atomic_file`."""
+    with atomic_file(path) as file:
+        file.write(data)
+    return Path(path)
+
+
+def atomic_write_text(path: str | Path, text: str) -> Path:
+    """Write `text` as UTF-8 with the line ends as given; see `atomic_file`."""
+    return atomic_write_bytes(path, text.encode("utf-8"))
+
+
+def atomic_write_files(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Write files that belong together into `folder` (made if missing): all are written before the first is renamed.
+
+    Raises InputError if one cannot be written; then none takes its place (unless a rename itself fails).
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made ({_reason(error)})", where=str(folder)) from None
+    with contextlib.ExitStack() as stack:
+        for name, content in contents.items():
+            file = stack.enter_context(atomic_file(folder / name))
+            file.write(content)
+            file.flush()
+    return [folder / name for name in contents]
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)

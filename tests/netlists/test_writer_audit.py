@@ -1,0 +1,312 @@
+"""Written netlists are read back bit by bit; every kind of damage is found and named; ngspice accepts them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interconnect.errors import InputError
+from netlists.audit import audit_netlist
+from netlists.cells.base import CellModel, Plane
+from netlists.column import ColumnCase, Periphery
+from netlists.condition import Condition
+from netlists.mapping import MacroShape, TileManifest, ViaProgram, tile, via_program
+from netlists.reference import reference_column
+from netlists.technology import Technology
+from netlists.writer import LEVELS, write_netlist
+from ngspice_runner import Job, run
+
+
+@dataclass
+class Written:
+    path: Path
+    program: ViaProgram
+    manifest: TileManifest
+    model: CellModel
+    weights: np.ndarray
+
+    def audit(self, **place: object):  # type: ignore[no-untyped-def]
+        return audit_netlist(self.path, self.program, self.manifest, self.model, **place)  # type: ignore[arg-type]
+
+    def edit(self, pattern: str, replacement: str, count: int = 1) -> None:
+        text = self.path.read_text()
+        changed, n = re.subn(pattern, replacement, text, count=count, flags=re.MULTILINE)
+        assert n == count
+        self.path.write_text(changed)
+
+
+@pytest.fixture(params=["cap_model", "res_model"])
+def written(request: pytest.FixtureRequest, tmp_path: Path, technology: Technology) -> Written:
+    model = request.getfixturevalue(request.param)
+    weights = np.random.default_rng(3).integers(-7, 8, (10, 6)).astype(np.int16)
+    program = via_program(weights, 4)
+    manifest = tile(program, MacroShape(rows=4, columns=8, planes=2))
+    path = tmp_path / "macro.cir"
+    out = write_netlist(path, "macro", program, manifest, model, technology, config_hash="abc")
+    assert out.cells == program.bits.size
+    assert out.size == path.stat().st_size
+    return Written(path, program, manifest, model, weights)
+
+
+def test_all_weights_come_back(written: Written) -> None:
+    report = written.audit()
+    assert report.ok
+    assert report.cells == written.program.bits.size
+    np.testing.assert_array_equal(report.weights, written.weights)
+
+
+def flip(w: Written, row: int, bit_column: int) -> tuple[int, str]:
+    """Flip one via in the file; returns its line and instance."""
+    t, p, r, c = w.manifest.locate(row, bit_column)
+    lines = w.path.read_text().split("\n")
+    start = next(i for i, s in enumerate(lines) if s.startswith(f".subckt array_t{t}_p{p}"))
+    i = next(i for i in range(start, len(lines)) if lines[i].startswith(f"X_r{r}_c{c}_p{p} "))
+    words = lines[i].split()
+    if w.model.mode == "charge":
+        tab = 1 + w.model.pins.index("tab")
+        words[tab] = ("g" if words[tab][0] == "s" else "s") + words[tab][1:]
+    else:
+        words[-1] = {"res_via_plug": "res_via_open", "res_via_open": "res_via_plug"}[words[-1]]
+    lines[i] = " ".join(words)
+    w.path.write_text("\n".join(lines))
+    return i + 1, words[0]
+
+
+def test_planes_may_have_their_own_cells(written: Written, technology: Technology) -> None:
+    from dataclasses import replace
+
+    upper = replace(written.model, plane=Plane("M4", "M5"))
+    models = (written.model, upper)
+    write_netlist(written.path, "macro", written.program, written.manifest, models, technology)
+    text = written.path.read_text()
+    assert "on M2-M3" in text
+    assert "on M4-M5" in text
+    assert audit_netlist(written.path, written.program, written.manifest, models).ok
+    # A cell of the other plane is not a cell of this one.
+    name = written.model.variants[0].subckt
+    written.edit(rf"^(X_r\d+_c\d+_p0 .* {name})_p0$", r"\1_p1")
+    assert audit_netlist(written.path, written.program, written.manifest, models).unknown == 1
+    with pytest.raises(InputError, match="cell models for"):
+        write_netlist(
+            written.path,
+            "macro",
+            written.program,
+            tile(written.program, MacroShape(rows=4, columns=8, planes=3)),
+            models,
+            technology,
+        )
+
+
+def test_a_flipped_via_is_found_and_named(written: Written) -> None:
+    line, name = flip(written, 7, 21)
+    report = written.audit()
+    assert not report.ok
+    assert (report.wrong_bits, report.missing, report.duplicate, report.unknown) == (1, 0, 0, 0)
+    fault = report.via_faults[0]
+    program = written.program
+    assert (fault.weight_row, fault.weight_column) == (7, program.weight_column[21])
+    assert (fault.sign, fault.significance) == (program.sign[21], program.significance[21])
+    assert (fault.expected, fault.found) == (program.bits[7, 21], 1 - program.bits[7, 21])
+    assert (fault.tile, fault.plane, fault.row, fault.column) == written.manifest.locate(7, 21)
+    assert fault.line == line
+    assert name == f"X_r{fault.row}_c{fault.column}_p{fault.plane}"
+    assert report.weights_differing == 1
+    assert str(line) in str(fault)
+
+
+def test_many_flips_are_all_counted(written: Written) -> None:
+    places = {(0, 0), (3, 35), (9, 17), (5, 5)}
+    for row, column in places:
+        flip(written, row, column)
+    report = written.audit()
+    assert report.wrong_bits == len(places)
+    assert {written.manifest.locate(*p) for p in places} == {
+        (f.tile, f.plane, f.row, f.column) for f in report.via_faults
+    }
+    assert len(written.audit(limit=2).via_faults) == 2
+
+
+def test_missing_duplicate_and_strange_cells(written: Written) -> None:
+    original = written.path.read_text()
+    written.edit(r"^X_r2_c3_p1 .*\n", "")
+    report = written.audit()
+    assert (report.missing, report.wrong_bits) == (1, 0)
+    assert "X_r2_c3_p1" in str(report.cell_faults[0])
+    written.path.write_text(original)
+    written.edit(r"^(X_r2_c3_p1 .*\n)", r"\1\1")
+    assert written.audit().duplicate == 1
+    for addition in ("R_extra s0_1 s1_1 1.0\n", " R_extra s0_1 s1_1 1.0\n", "X_r0_c99_p1 a b c res_via_plug\n"):
+        written.path.write_text(original)
+        written.edit(r"^(X_r2_c3_p1 .*\n)", r"\1" + addition)
+        report = written.audit()
+        assert (report.unknown, report.missing) == (1, 0)
+
+
+def test_a_cell_on_the_wrong_line_is_found(written: Written) -> None:
+    original = written.path.read_text()
+    for i, pin in enumerate(written.model.pins):
+        if pin == "tab":  # a tab on a line of another row is no bit at all
+            continue
+        written.path.write_text(original)
+        written.edit(rf"^(X_r1_c3_p0(?: \S+){{{i}}} [a-z]+)(\d+)", r"\g<1>9")
+        report = written.audit()
+        assert (report.unknown, report.missing) == (1, 1), pin
+
+
+def test_another_name_for_the_same_place_is_no_way_around(written: Written) -> None:
+    """The name says row 1, the nodes say row 2: the nodes count, so this is no cell of row 1."""
+    written.edit(r"^X_r2_c3_p0 ", "X_r1_c3_p0 ")
+    report = written.audit()
+    assert not report.ok
+    assert report.missing >= 1
+
+
+def test_cut_off_and_foreign_files_are_refused(written: Written, tmp_path: Path) -> None:
+    text = written.path.read_text()
+    for bad, why in (
+        (text[: len(text) // 2], "cut off"),
+        ("* nothing\n.end\n", "has other pins|none of the expected"),
+        (text.replace(".end\n", ".include /etc/passwd\n.end\n"), "includes another file"),
+        (text.replace("\n.end\n", "\n.end\n.subckt x a b\n.ends\n"), "after its .end"),
+        (text + text, "after its .end"),
+    ):
+        written.path.write_text(bad)
+        with pytest.raises(InputError, match=why):
+            written.audit()
+    written.path = tmp_path / "nosuch.cir"
+    with pytest.raises(InputError, match="cannot be read"):
+        written.audit()
+
+
+def test_the_writer_leaves_nothing_half_done(written: Written, tmp_path: Path, technology: Technology) -> None:
+    before = written.path.read_bytes()
+    with pytest.raises(InputError, match=r"x\.cir: cannot be written"):
+        write_netlist(tmp_path / "no" / "x.cir", "macro", written.program, written.manifest, written.model, technology)
+    with pytest.raises(InputError, match="line break"):
+        write_netlist(
+            written.path,
+            "macro",
+            written.program,
+            written.manifest,
+            written.model,
+            technology,
+            config_hash="x\n.control",
+        )
+    assert written.path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["macro.cir"]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_levels_hold_what_they_say(level: str, written: Written, technology: Technology) -> None:
+    out = write_netlist(
+        written.path, level, written.program, written.manifest, written.model, technology, tile=1, plane=0, column=2
+    )
+    # 36 bit columns on 8 x 2 planes: tile 1 of the first block holds 16 columns of 4 rows.
+    assert out.cells == {"cell": 0, "column": 4, "array": 4 * 16, "macro": 10 * 36}[level]
+    if level == "cell":
+        with pytest.raises(InputError, match="no weights to audit"):
+            written.audit(level=level)
+    else:
+        assert written.audit(level=level, tile=1, plane=0, column=2).ok
+    for place in ({"tile": 99}, {"plane": 5}, {"column": 8}):
+        if level == "column":
+            with pytest.raises(InputError):
+                write_netlist(
+                    written.path, level, written.program, written.manifest, written.model, technology, **place
+                )
+
+
+def run_netlist(path: Path, extra: str, outputs: tuple[str, ...], stop: float | None) -> dict[str, float]:
+    text = path.read_text().replace("\n.end\n", f"\n{extra}\n.end\n")
+    result = run(Job(text=text, outputs=outputs, stop=stop))
+    assert result.ok, (result.verdict, result.log)
+    return {name: float(result.signals[name].values[-1]) for name in outputs}
+
+
+def test_a_written_array_settles_where_the_column_says(
+    cap_model: CellModel, res_model: CellModel, tmp_path: Path, technology: Technology
+) -> None:
+    """A 6 x 3 array from the file in ngspice against the exact solution of the same column."""
+    rng = np.random.default_rng(9)
+    bits, inputs = rng.integers(0, 2, (6, 3)), np.array([1, 0, 1, 1, 0, 1])
+    program = ViaProgram(bits.astype(np.uint8), np.arange(3), np.ones(3, dtype=np.int64), np.zeros(3, dtype=np.int64))
+    manifest = tile(program, MacroShape(rows=6, columns=3))
+    case = ColumnCase(bits=bits, inputs=inputs, ones_fraction=0.0)
+    condition = Condition("tt", 0.9, 27.0)
+    periphery = Periphery(kind="ideal")
+    for model in (cap_model, res_model):
+        path = tmp_path / f"{model.kind}.cir"
+        write_netlist(path, "array", program, manifest, model, technology)
+        charge = model.mode == "charge"
+        # The case's first bit line has a quiet neighbour, the file's has none: add that load at its end.
+        edge = 6 * model.capacitance("bl_next", 0)
+        drives = [f"R_d{r} {'src' if x else '0'} s{r}_0 1.0e+03" for r, x in enumerate(inputs)]
+        ends = (
+            [f"C_l{c} bl_{c} 0 5.0e-16\nS_l{c} bl_{c} 0 rst 0 swm on" for c in range(3)]
+            if charge
+            else [f"R_l{c} bl_{c} m{c} 1.0e+02\nV_l{c} m{c} 0 0" for c in range(3)]
+        )
+        analysis = (
+            "V_src src 0 PWL(0 0 5.0e-10 0 5.2e-10 0.9)\nV_rst rst 0 PWL(0 1 3.0e-10 1 3.2e-10 0)\n"
+            ".model swm sw vt=0.5 ron=1000 roff=1.0e+18\n.tran 5.0e-12 1.1e-09 0 1.0e-11"
+            if charge
+            else "V_src src 0 0.1\n.op"
+        )
+        outputs = tuple(f"v(bl_{c})" if charge else f"i(v_l{c})" for c in range(3))
+        extra = "\n".join(
+            [
+                f"X_dut {' '.join(f's{r}_0' for r in range(6))} bl_0 bl_1 bl_2 array_t0_p0",
+                *drives,
+                *ends,
+                f"C_edge bl_0 0 {edge:.17e}",
+                ".option num_threads=1 noinit method=gear reltol=1.0e-06 vntol=1.0e-09 abstol=1.0e-18 chgtol=1.0e-21"
+                if charge
+                else ".option num_threads=1 noinit",
+                analysis,
+                f".save {' '.join(outputs)}",
+            ]
+        )
+        got = run_netlist(path, extra, outputs, 1.1e-9 if charge else None)
+        exact = reference_column(model, periphery, condition, case)
+        np.testing.assert_allclose(list(got.values()), exact.columns, rtol=1e-6)
+
+
+def test_a_macro_with_transistors_runs(cap_model: CellModel, tmp_path: Path, technology: Technology) -> None:
+    program = via_program(np.array([[1, -1], [0, 1]], dtype=np.int16), 2)
+    manifest = tile(program, MacroShape(rows=2, columns=2, planes=2))
+    path = tmp_path / "m.cir"
+    write_netlist(
+        path,
+        "macro",
+        program,
+        manifest,
+        cap_model,
+        technology,
+        periphery=Periphery(),
+        condition=Condition("ss", 0.9, 85.0),
+    )
+    assert audit_netlist(path, program, manifest, cap_model).ok
+    extra = (
+        "X_tile in_0 in_1 bl_p0_0 bl_p0_1 bl_p1_0 bl_p1_1 reset_b vdd_rows vdd_reset tile_0\n"
+        "V_r vdd_rows 0 0.9\nV_v vdd_reset 0 0.9\nV_b reset_b 0 PWL(0 0 3.0e-10 0 3.2e-10 0.9)\n"
+        "V_0 in_0 0 PWL(0 0.9 5.0e-10 0.9 5.2e-10 0)\nV_1 in_1 0 0.9\n"
+        ".tran 1.0e-11 1.0e-09 0 1.0e-11\n.option num_threads=1 noinit\n.save v(bl_p0_0) v(bl_p0_1)"
+    )
+    got = run_netlist(path, extra, ("v(bl_p0_0)", "v(bl_p0_1)"), 1e-9)
+    text = path.read_text()
+    for old, new in (
+        ("X_drive_p0_0 in_0 ", "X_drive_p0_0 in_1 "),
+        ("X_drive_p0_0 in_0 s_p0_0 ", "X_drive_p0_0 in_0 s_p0_1 "),
+        ("X_reset_p1_1 bl_p1_1 ", "X_reset_p1_1 bl_p1_0 "),
+        ("+ s_p1_0 s_p1_1 ", "+ s_p1_1 s_p1_0 "),
+        ("\n+ s0_0 s1_0 bl_0 bl_1\nX_r0_c0_p1", "\n+ s1_0 s0_0 bl_0 bl_1\nX_r0_c0_p1"),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new))
+        assert not audit_netlist(path, program, manifest, cap_model).ok
+    # Row 0 rises; its weight +1 sits on the positive column of weight column 0.
+    assert got["v(bl_p0_0)"] > got["v(bl_p0_1)"] + 1e-3
