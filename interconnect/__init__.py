@@ -10,15 +10,29 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from interconnect.chargearray import FloatingTabs, SettledArray, settle_array
     from interconnect.crossbar import CrossbarSolution, effective_conductance, solve_crossbar
     from interconnect.errors import InputError, SolverError
     from interconnect.extraction import Extraction, extract
     from interconnect.geometry import GROUND, Box, CellGeometry, Slab
     from interconnect.network import LinearNetwork
     from interconnect.provenance import Provenance, Value
+    from interconnect.scaling import Corner, Scaling, Spread
     from interconnect.stack import Metal, Stack, ViaLayer, load_stack
+    from interconnect.variation import Sensitivity, at_corner, cell_sigma_from_ler, scaled, sensitivity
 
 _HOMES = {
+    "SettledArray": "chargearray",
+    "settle_array": "chargearray",
+    "FloatingTabs": "chargearray",
+    "Corner": "scaling",
+    "Scaling": "scaling",
+    "Spread": "scaling",
+    "Sensitivity": "variation",
+    "at_corner": "variation",
+    "scaled": "variation",
+    "sensitivity": "variation",
+    "cell_sigma_from_ler": "variation",
     "InputError": "errors",
     "SolverError": "errors",
     "CrossbarSolution": "crossbar",
@@ -43,20 +57,31 @@ __all__ = [
     "GROUND",
     "Box",
     "CellGeometry",
+    "Corner",
     "CrossbarSolution",
     "Extraction",
+    "FloatingTabs",
     "InputError",
     "LinearNetwork",
     "Metal",
     "Provenance",
+    "Scaling",
+    "Sensitivity",
+    "SettledArray",
     "Slab",
     "SolverError",
+    "Spread",
     "Stack",
     "Value",
     "ViaLayer",
+    "at_corner",
+    "cell_sigma_from_ler",
     "effective_conductance",
     "extract",
     "load_stack",
+    "scaled",
+    "sensitivity",
+    "settle_array",
     "solve_crossbar",
 ]
 
