@@ -175,7 +175,7 @@ def _mesh(geometry: CellGeometry, unit: float, refine: float | None, level: floa
         spanned = _spanned_period(mesh, geometry, unit)
         if spanned is None:
             return mesh
-        size = min(0.75 * spanned, 0.8 * size)
+        size = min(0.4 * spanned, 0.8 * size)
     raise SolverError(f"geometry {geometry.name}: no mesh with several elements across the period was found")
 
 

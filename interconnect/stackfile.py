@@ -27,9 +27,9 @@ METAL_UNITS = {
     "tcr": "1/K",
 }
 VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
-CORNER_UNITS = dict.fromkeys(PARAMETERS, "")
+CORNER_UNITS = dict.fromkeys(PARAMETERS, "1")
 SPREAD_UNITS = {
-    **dict.fromkeys(PARAMETERS, ""),
+    **dict.fromkeys(PARAMETERS, "1"),
     "edge_sigma": "m",
     "edge_correlation": "m",
     "capacitor_area": "m",
