@@ -93,7 +93,10 @@ def test_meets_ngspice(ngspice: Spice, rows: int, cols: int) -> None:
     assert np.abs(ours.current - theirs).max() <= 1e-9 * np.abs(theirs).max()
 
 
-@pytest.mark.parametrize(("rows", "cols"), [(1, 1), (1, 7), (7, 1), (64, 64), (96, 40), (256, 256)])
+@pytest.mark.parametrize(
+    ("rows", "cols"),
+    [(1, 1), (1, 7), (7, 1), (64, 64), (96, 40), (256, 256)],
+)
 def test_meets_sparse_lu_for_many_vectors(rows: int, cols: int) -> None:
     bar = random_bar(rows + cols, rows, cols, open_cells=0.0 if rows * cols < 10 else 0.2)
     drive = np.random.default_rng(2).normal(0.0, 0.3, (rows, 3))

@@ -41,11 +41,11 @@ def test_a_strip_between_planes_meets_the_exact_fringe() -> None:
     # C_f = eps/pi (2 x ln(x + 1) - (x - 1) ln(x^2 - 1)), x = 1/(1 - t/b); exact while the edges are far apart.
     width, gap, thick = 1.0e-6, 1.0e-6, 0.1e-6
     z0 = 0.5 * (gap - thick)
-    strip = Box("A", "M", "line", (2.5e-6, 0.0, z0), (2.5e-6 + width, 0.3e-6, z0 + thick))
-    cell = CellGeometry("strip", (strip,), (6e-6, 0.3e-6), 0.0, gap, (Slab(0.0, gap, 1.0),))
+    strip = Box("A", "M", "line", (2.5e-6, 0.0, z0), (2.5e-6 + width, 1.5e-6, z0 + thick))
+    cell = CellGeometry("strip", (strip,), (6e-6, 1.5e-6), 0.0, gap, (Slab(0.0, gap, 1.0),))
     x = 1.0 / (1.0 - thick / gap)
     fringe = EPSILON_0 / math.pi * (2 * x * math.log(x + 1) - (x - 1) * math.log(x * x - 1))
-    expected = (2 * EPSILON_0 * width / (0.5 * (gap - thick)) + 4 * fringe) * 0.3e-6
+    expected = (2 * EPSILON_0 * width / (0.5 * (gap - thick)) + 4 * fringe) * 1.5e-6
     solution = fieldsolver.solve(cell)
     assert solution.capacitance[0, 0] == pytest.approx(expected, rel=2e-3)
 

@@ -84,7 +84,7 @@ def test_corners_bound_the_cell(generic28: Stack, make_cell: CellMaker, solver: 
 def test_sensitivity_of_plates_is_that_of_the_formula(generic28: Stack, solver: Extract) -> None:
     # Lines of nearly the period's width over the plane below: C = k eps area / ild, on both sides.
     metal = generic28.metal("M2")
-    period = (1e-6, 0.2e-6)
+    period = (1e-6, 0.6e-6)
     line = Box("A", "M2", "line", (10e-9, 0.0, metal.bottom), (0.99e-6, period[1], metal.top))
     floor, ceiling = generic28.plane_floor("M2"), generic28.plane_ceiling("M2")
     cell = CellGeometry("plates", (line,), period, floor, ceiling, generic28.slabs(floor, ceiling))
