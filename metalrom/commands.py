@@ -47,7 +47,9 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
 
     project = load(config)
     manifest = project.manifest
-    report = audit_netlist(netlist, project.program, manifest, project.models, level=_level_of(netlist))
+    report = audit_netlist(
+        netlist, project.program, manifest, project.models, level=_level_of(netlist), group_rows=project.group_rows
+    )
 
     def human() -> str:
         if report.ok:

@@ -231,10 +231,18 @@ class Project:
                 )
         return Activations(quantize_activations(x, section.bits)[0], source)
 
+    @cached_property
+    def group_rows(self) -> int:
+        """Rows that one conversion sums: as configured, or chosen by the margin. Raises EngineError without ngspice."""
+        from metalrom.flow import group_rows
+
+        return group_rows(self)
+
     def netlist(self, level: str = "column", path: str | Path | None = None) -> WrittenNetlist | str:
         """Netlist of one cell, column, array or the macro: written to `path`, or returned as text without one.
 
-        Raises InputError for an unknown level or a place that cannot be written.
+        Bit lines are cut after every group of rows; a group size of `auto` is chosen by the margin first, with a few
+        cached simulations. Raises InputError for an unknown level or a place that cannot be written.
         """
         import tempfile
 
@@ -252,6 +260,7 @@ class Project:
                 periphery=self.periphery,
                 condition=self.conditions[0],
                 config_hash=self.sha256,
+                group_rows=None if level == "cell" else self.group_rows,
             )
             return written if path is not None else target.read_text(encoding="ascii")
 
