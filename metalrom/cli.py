@@ -115,7 +115,7 @@ def audit(
 @guarded
 def extract(
     config: ConfigPath,
-    method: Annotated[str, typer.Option(help="auto, formula or fieldsolver")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, fieldsolver, table or formula")] = "auto",
     json: Json = False,
 ) -> None:
     """Capacitances and resistances of the cell and its neighbours."""
