@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
@@ -108,7 +108,7 @@ def fit_levels(
     beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
     error = level[test] - x[test] @ beta
     spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))
-    covered = float(np.mean(np.abs(error) <= student.ppf(0.975, freedom) * spread))
+    covered = float(np.mean(np.abs(error) <= stdtrit(freedom, 0.975) * spread))
     beta, covariance, sigma, _ = _least_squares(x, level)
     quality = FitQuality(
         points=len(level),
@@ -135,7 +135,8 @@ class SpreadModel:
     """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).
 
     s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
-    samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws.
+    samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
+    held_out_rms: error of a point that the fit has not seen, relative to the largest sigma.
     """
 
     condition: Condition
@@ -164,48 +165,45 @@ class SpreadModel:
         }
 
 
-def fit_spread(condition: Condition, active: FloatArray, count: FloatArray, level: FloatArray) -> SpreadModel:
-    """Fit the spread model to Monte-Carlo levels grouped by (active, count); non-negative least squares.
+def fit_spread(
+    condition: Condition, active: FloatArray, count: FloatArray, variance: FloatArray, draws: FloatArray
+) -> SpreadModel:
+    """Fit the spread model to sample variances, one per (active, count) point; non-negative least squares.
 
-    The held-out error is leave-one-point-out, relative to the measured sigma. Raises InputError with fewer than
-    four points or ten draws a point.
+    active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
+    Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
+    thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
+    Raises InputError with fewer than four points or ten draws a point.
     """
     from scipy.optimize import nnls
 
-    pairs, inverse = np.unique(np.stack([active, count], axis=1), axis=0, return_inverse=True)
-    inverse = inverse.ravel()
-    sizes = np.bincount(inverse)
-    if len(pairs) < 4 or sizes.min() < 10:
+    if len(active) < 4 or draws.min() < 10:
         raise InputError(
-            f"condition {condition.label}: {len(pairs)} Monte-Carlo points with {sizes.min() if len(sizes) else 0} good"
-            " draws are too few for a spread model (4 points of 10 draws needed)"
+            f"condition {condition.label}: {len(active)} Monte-Carlo points are too few for a spread model "
+            "(4 points of 10 good draws needed)",
+            hint="look at the failed simulations or raise characterization.samples",
         )
-    variance = np.array([np.var(level[inverse == i], ddof=1) for i in range(len(pairs))])
-    x = np.stack([np.ones(len(pairs)), pairs[:, 1], pairs[:, 0] - pairs[:, 1]], axis=1)
-    # the standard error of a sample variance is proportional to the variance: weigh by its inverse
-    weight = np.sqrt(sizes) / np.maximum(variance, 1e-3 * variance.max())
-
     unit = float(variance.max()) or 1.0
+    x = np.stack([np.ones(len(active)), count, active - count], axis=1)
     scale = np.maximum(x.max(axis=0), 1.0)
+    weight = np.sqrt(draws) / np.maximum(variance / unit, 1e-3)
 
     def solve(keep: NDArray[np.bool_]) -> FloatArray:
-        w = weight[keep] * unit
-        found = nnls(x[keep] / scale * w[:, None], variance[keep] / unit * w)[0]
+        found = nnls(x[keep] / scale * weight[keep, None], variance[keep] / unit * weight[keep])[0]
         out: FloatArray = found / scale * unit
         return out
 
-    everything = np.ones(len(pairs), dtype=bool)
+    everything = np.ones(len(active), dtype=bool)
     errors = []
-    for i in range(len(pairs)):
+    for i in range(len(active)):
         keep = everything.copy()
         keep[i] = False
-        predicted = np.sqrt(x[i] @ solve(keep))
-        errors.append(predicted / np.sqrt(variance[i]) - 1.0 if variance[i] > 0 else 0.0)
-    draws = int(sizes.min())
+        errors.append((np.sqrt(x[i] @ solve(keep)) - np.sqrt(variance[i])) / np.sqrt(unit))
+    fewest = int(draws.min())
     return SpreadModel(
         condition,
         solve(everything),
-        draws,
-        float(1.0 / np.sqrt(2.0 * (draws - 1))),
+        fewest,
+        float(1.0 / np.sqrt(2.0 * (fewest - 1))),
         float(np.sqrt(np.mean(np.square(errors)))),
     )

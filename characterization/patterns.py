@@ -24,16 +24,16 @@ class Pattern:
     position: int
 
 
-def pattern_names(number: int) -> tuple[str, ...]:
-    """The first two are extremes, the rest random: `near`, `far`, `random0`, `random1`..."""
-    return (NEAR, FAR, *(f"random{i}" for i in range(number - 2)))
+def random_names(number: int) -> tuple[str, ...]:
+    """Names of drawn patterns: `random0`, `random1`..."""
+    return tuple(f"random{i}" for i in range(number))
 
 
 def build_pattern(name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence) -> Pattern:
     """A pattern with `active` driven rows of which `count` carry a via to the signal line.
 
     near: the counted rows are the last ones (next to the readout), the column is the first of its rows, both
-    neighbours store zeros. far: counted rows first, last column, neighbours full of ones. random: all drawn.
+    neighbours store zeros. far: counted rows first, last column, neighbours full of ones. Any other name: all drawn.
     """
     rng = np.random.default_rng(seed)
     bits = rng.integers(0, 2, size=(rows, 3), dtype=np.uint8)

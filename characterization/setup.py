@@ -51,7 +51,7 @@ class Setup:
     conditions: tuple[Condition, ...]
     variation: Variation
     converter: Converter
-    patterns: int = 4
+    patterns: int = 3
     samples: int = 60
     max_levels: int = 9
     seed: int = 1

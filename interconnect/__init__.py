@@ -5,10 +5,12 @@ Names load on first use, so that importing the package stays cheap.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from interconnect.chargearray import FloatingTabs, SettledArray, settle_array
     from interconnect.crossbar import CrossbarSolution, effective_conductance, solve_crossbar
     from interconnect.errors import InputError, SolverError
     from interconnect.extraction import Extraction, extract
@@ -17,12 +19,18 @@ if TYPE_CHECKING:
     from interconnect.network_parameters import LineFit, fit_line, line_parameters, write_touchstone
     from interconnect.provenance import Provenance, Value
     from interconnect.reduction import ReducedNetwork, reduce_network
+    from interconnect.scaling import Corner, Scaling, Spread
     from interconnect.stack import Metal, Stack, ViaLayer, load_stack
     from interconnect.transient import Transient, solve_transient
+    from interconnect.variation import Sensitivity, at_corner, cell_sigma_from_ler, scaled, sensitivity
     from interconnect.waveform import Source, Switch, Waveform
     from interconnect.wire_array import WireArray
 
+
 _HOMES = {
+    "FloatingTabs": "chargearray",
+    "SettledArray": "chargearray",
+    "settle_array": "chargearray",
     "CrossbarSolution": "crossbar",
     "effective_conductance": "crossbar",
     "solve_crossbar": "crossbar",
@@ -43,12 +51,20 @@ _HOMES = {
     "Value": "provenance",
     "ReducedNetwork": "reduction",
     "reduce_network": "reduction",
+    "Corner": "scaling",
+    "Scaling": "scaling",
+    "Spread": "scaling",
     "Metal": "stack",
     "Stack": "stack",
     "ViaLayer": "stack",
     "load_stack": "stack",
     "Transient": "transient",
     "solve_transient": "transient",
+    "Sensitivity": "variation",
+    "at_corner": "variation",
+    "cell_sigma_from_ler": "variation",
+    "scaled": "variation",
+    "sensitivity": "variation",
     "Source": "waveform",
     "Switch": "waveform",
     "Waveform": "waveform",
@@ -59,17 +75,23 @@ __all__ = [
     "GROUND",
     "Box",
     "CellGeometry",
+    "Corner",
     "CrossbarSolution",
     "Extraction",
+    "FloatingTabs",
     "InputError",
     "LineFit",
     "LinearNetwork",
     "Metal",
     "Provenance",
     "ReducedNetwork",
+    "Scaling",
+    "Sensitivity",
+    "SettledArray",
     "Slab",
     "SolverError",
     "Source",
+    "Spread",
     "Stack",
     "Switch",
     "Transient",
@@ -77,23 +99,23 @@ __all__ = [
     "ViaLayer",
     "Waveform",
     "WireArray",
+    "at_corner",
+    "cell_sigma_from_ler",
     "effective_conductance",
     "extract",
     "fit_line",
     "line_parameters",
     "load_stack",
     "reduce_network",
+    "scaled",
+    "sensitivity",
+    "settle_array",
     "solve_crossbar",
     "solve_transient",
     "write_touchstone",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+__getattr__ = lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

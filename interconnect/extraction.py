@@ -10,14 +10,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from interconnect import extraction_cache, fieldsolver, formula
+from interconnect import extraction_cache, extraction_table, fieldsolver, formula
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.provenance import Provenance
 from interconnect.stack import Stack
 
-Method = Literal["fieldsolver", "formula"]
-MethodChoice = Literal["auto", "fieldsolver", "formula"]
+Method = Literal["fieldsolver", "table", "formula"]
+MethodChoice = Literal["auto", "fieldsolver", "table", "formula"]
 
 HEIGHT_TOLERANCE = 1e-12
 """Heights of a geometry and of its stack must agree to this (m)."""
@@ -86,13 +86,13 @@ def extract(
 ) -> Extraction:
     """Extract capacitances and resistances of one period of `geometry` on `stack`.
 
-    `fieldsolver` is periodic finite elements (NGSolve), `formula` closed formulas with a large stated error, `auto`
-    the first that is installed. `order` is the field solver's highest polynomial order (3 to 8). With `cache_dir`,
-    capacitances are kept in checksummed JSON files there.
+    `fieldsolver` is periodic finite elements (NGSolve), `table` shipped solutions of the built-in cells, `formula`
+    closed formulas with a large stated error, `auto` the first that is there for this cell. `order` is the field
+    solver's highest polynomial order (3 to 8). With `cache_dir`, capacitances are kept in checksummed JSON files there.
 
     Raises:
-        InputError: unknown method, a layer the stack lacks, heights that contradict the stack, shorted nets, or
-            `fieldsolver` asked for but not installed.
+        InputError: unknown method, a layer the stack lacks, heights that contradict the stack, shorted nets,
+            `fieldsolver` asked for but not installed, or `table` for a cell that it does not hold.
         SolverError: the field solver failed.
     """
     if method not in get_args(MethodChoice):
@@ -105,9 +105,17 @@ def extract(
     chosen: Method
     if method == "fieldsolver" and not fieldsolver.available():
         raise InputError("the field solver NGSolve is not installed", hint="pip install ngsolve, or use method formula")
-    if method != "formula" and fieldsolver.available():
+    solved = extraction_table.look_up(geometry) if method in ("auto", "table") else None
+    if method == "table" and solved is None:
+        raise InputError(
+            f"geometry {geometry.name} is not in the shipped table", hint="use method fieldsolver, or formula"
+        )
+    if method in ("auto", "fieldsolver") and fieldsolver.available():
         chosen = "fieldsolver"
         capacitance, error, source = _by_field(geometry, cache_dir, order or fieldsolver.DEFAULT_ORDER)
+    elif solved is not None:
+        chosen = "table"
+        capacitance, error, source = solved.capacitance, solved.relative_error, solved.source
     else:
         chosen = "formula"
         capacitance, error = formula.capacitance(geometry), formula.RELATIVE_ERROR

@@ -9,7 +9,7 @@ from typing import Any
 
 from interconnect.files import atomic_write_files
 
-VERSION = 1
+VERSION = 3
 """Raised whenever our part of an extraction changes its numbers."""
 
 

@@ -26,6 +26,7 @@ EPSILON_0 = 8.8541878128e-12
 DEFAULT_ORDER = 5
 MAX_ORDER = 8
 MAX_UNKNOWNS = 600_000
+MESH_TRIALS = 8
 EDGE_RATE = 8.0 / 3.0
 """Order of convergence in p of a capacitance whose field is singular at 90 degree edges."""
 
@@ -157,16 +158,38 @@ def _slabs(geometry: CellGeometry) -> list[tuple[float, float, float]]:
 
 
 def _mesh(geometry: CellGeometry, unit: float, refine: float | None, level: float) -> Any:
+    """A mesh in which no element reaches from one side of the period to the other.
+
+    Such an element would meet its own copy: its shape functions then share unknowns, and the solution is far off while
+    all polynomial orders agree.
+    """
     import ngsolve as ng
     from netgen.meshing import MeshingParameters
     from netgen.occ import OCCGeometry
 
-    shape = _domain(geometry, unit, refine)
-    extent = max(*geometry.period, geometry.ceiling - geometry.floor) / unit
-    parameters = MeshingParameters(maxh=level * extent, quad_dominated=False)
-    if level < 1.0:
-        parameters = MeshingParameters(maxh=level * extent, curvaturesafety=2.0 / level, segmentsperedge=1.0 / level)
-    return ng.Mesh(OCCGeometry(shape).GenerateMesh(mp=parameters))
+    shape = OCCGeometry(_domain(geometry, unit, refine))
+    size = level * max(*geometry.period, geometry.ceiling - geometry.floor) / unit
+    fine = {"curvaturesafety": 2.0 / level, "segmentsperedge": 1.0 / level} if level < 1.0 else {}
+    for _ in range(MESH_TRIALS):
+        mesh = ng.Mesh(shape.GenerateMesh(mp=MeshingParameters(maxh=size, quad_dominated=False, **fine)))
+        spanned = _spanned_period(mesh, geometry, unit)
+        if spanned is None:
+            return mesh
+        size = min(0.4 * spanned, 0.8 * size)
+    raise SolverError(f"geometry {geometry.name}: no mesh with several elements across the period was found")
+
+
+def _spanned_period(mesh: Any, geometry: CellGeometry, unit: float) -> float | None:
+    """The shortest period (in units) that a single element bridges, or None."""
+    points = np.array([vertex.point for vertex in mesh.vertices])
+    corners = points[np.array([[vertex.nr for vertex in element.vertices] for element in mesh.Elements()])]
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    periods = [
+        length / unit
+        for axis, length in enumerate(geometry.period)
+        if ((low[:, axis] < 1e-6) & (high[:, axis] > length / unit - 1e-6)).any()
+    ]
+    return min(periods, default=None)
 
 
 def _domain(geometry: CellGeometry, unit: float, refine: float | None) -> Any:

@@ -49,7 +49,7 @@ class CellGeometry:
     x runs along the rows (word lines), y along the columns (bit lines), z upwards. Lines reach from one face
     of the period to the other and continue in the next copy. Grounded sheets at `floor` and `ceiling` (z, m)
     stand for the neighbouring planes. Boxes of one net may touch (a tab and its via); boxes of different
-    nets must not overlap.
+    nets must not touch, except that a resistor plug touches the lines it joins.
     """
 
     name: str
@@ -71,7 +71,7 @@ class CellGeometry:
                 raise InputError(f"geometry {self.name}: box {box.net}/{box.layer} leaves the space between planes")
         for i, a in enumerate(self.boxes):
             for b in self.boxes[i + 1 :]:
-                if a.net != b.net and _overlap(a, b):
+                if a.net != b.net and _short(a, b):
                     raise InputError(
                         f"geometry {self.name}: {a.net} ({a.layer}) and {b.net} ({b.layer}) touch: they would short"
                     )
@@ -95,8 +95,13 @@ class CellGeometry:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _overlap(a: Box, b: Box) -> bool:
-    """Whether two boxes share volume or a face (tolerance 1 fm against rounding)."""
+def _short(a: Box, b: Box) -> bool:
+    """Whether two boxes of different nets would be shorted: they share volume or a face (tolerance 1 fm).
+
+    A resistor plug joins two nets on purpose, so it may share a face with them, but no volume.
+    """
     tol = 1e-15
     gaps = [max(a.lower[i], b.lower[i]) - min(a.upper[i], b.upper[i]) for i in range(3)]
+    if "resistor" in (a.kind, b.kind):
+        return max(gaps) < -tol
     return max(gaps) < tol and sum(abs(g) < tol for g in gaps) < 2

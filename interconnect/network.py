@@ -291,7 +291,7 @@ class LinearNetwork:
         unique, count = np.unique(held, return_counts=True)
         if (count > 1).any():
             raise InputError(f"node {self.name(int(unique[count > 1][0]))} is driven twice")
-        return held, level.reshape(len(held), -1), flat
+        return held, level[:, None] if level.ndim == 1 else level, flat
 
     def _initial(self, initial: ArrayLike | None) -> tuple[Array, bool]:
         if initial is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from interconnect.errors import InputError
 from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
+from interconnect.scaling import Corner, Spread
 from interconnect.suggestion import suggest
 
 BUILT_IN = Path(__file__).parent / "stacks"
@@ -69,7 +70,7 @@ class Dielectric:
 class Stack:
     """A metal stack; `metals` and `vias` are ordered upwards. `reference_temperature` in degC.
 
-    `sha256` is the hash of the file it was read from.
+    `sha256` is the hash of the file it was read from. `corners` and `spread` tell how the process varies, if known.
     """
 
     name: str
@@ -81,6 +82,8 @@ class Stack:
     reference_temperature: float
     notes: tuple[str, ...]
     sha256: str
+    corners: tuple[Corner, ...] = ()
+    spread: Spread | None = None
 
     def metal(self, name: str) -> Metal:
         """The metal layer called `name`; InputError if the stack has none."""
@@ -109,6 +112,14 @@ class Stack:
             if (via.below, via.above) == (below, above):
                 return via
         raise InputError(f"stack {self.name} has no via from {below!r} up to {above!r}")
+
+    def corner(self, name: str) -> Corner:
+        """The process corner called `name`; InputError if the stack has none."""
+        for corner in self.corners:
+            if corner.name == name:
+                return corner
+        known = ", ".join(["nominal", *(corner.name for corner in self.corners)])
+        raise InputError(f"stack {self.name} has no corner {name!r}", hint=f"it has {known}")
 
     def slabs(self, floor: float, ceiling: float) -> tuple[Slab, ...]:
         """The dielectric layers between two heights (m), clipped to them."""

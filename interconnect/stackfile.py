@@ -12,6 +12,7 @@ from interconnect.errors import InputError
 from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
 from interconnect.quantity import parse_quantity
+from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
 from interconnect.validation import validate
 
@@ -26,9 +27,18 @@ METAL_UNITS = {
     "tcr": "1/K",
 }
 VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
+CORNER_UNITS = dict.fromkeys(PARAMETERS, "1")
+SPREAD_UNITS = {
+    **dict.fromkeys(PARAMETERS, "1"),
+    "edge_sigma": "m",
+    "edge_correlation": "m",
+    "capacitor_area": "m",
+}
 DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": "1"}
 SIGNED = {"tcr"}
 ZERO_ALLOWED = {"bottom", "tcr"}
+NOMINAL = "nominal"
+"""The corner that every stack has: all factors 1."""
 
 
 class _Strict(BaseModel):
@@ -92,6 +102,32 @@ class DielectricEntry(_Strict):
     k: Entry
 
 
+class CornerEntry(_Strict):
+    """A process corner: factors on the nominal stack."""
+
+    name: Name
+    source: str
+    width: Entry = Sourced(value=1.0)
+    thickness: Entry = Sourced(value=1.0)
+    ild: Entry = Sourced(value=1.0)
+    k: Entry = Sourced(value=1.0)
+    via_resistance: Entry = Sourced(value=1.0)
+
+
+class SpreadEntry(_Strict):
+    """Statistical variation, one standard deviation each."""
+
+    source: str
+    width: Entry
+    thickness: Entry
+    ild: Entry
+    k: Entry
+    via_resistance: Entry
+    edge_sigma: Entry
+    edge_correlation: Entry
+    capacitor_area: Entry
+
+
 class StackFile(_Strict):
     """A whole stack file; `reference_temperature` (degC) is where resistances hold."""
 
@@ -103,6 +139,8 @@ class StackFile(_Strict):
     metals: Annotated[list[MetalEntry], Field(min_length=1)]
     vias: list[ViaEntry] = []
     dielectrics: Annotated[list[DielectricEntry], Field(min_length=1)]
+    corners: list[CornerEntry] = []
+    spread: SpreadEntry | None = None
     notes: list[str] = []
 
 
@@ -137,11 +175,16 @@ def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
         ),
         notes=tuple(file.notes),
         sha256=sha256,
+        corners=_corners(file, label),
+        spread=_spread(file, label),
     )
 
 
 def _values(
-    entry: MetalEntry | ViaEntry | DielectricEntry, units: Mapping[str, str], file: StackFile, where: str
+    entry: MetalEntry | ViaEntry | DielectricEntry | CornerEntry | SpreadEntry,
+    units: Mapping[str, str],
+    file: StackFile,
+    where: str,
 ) -> tuple[dict[str, float], dict[str, Provenance]]:
     """The entry's numbers in SI units, and where each comes from."""
     numbers: dict[str, float] = {}
@@ -175,6 +218,26 @@ def _via(entry: ViaEntry, metals: tuple[Metal, ...], file: StackFile, where: str
         raise InputError(f"{entry.below} and {entry.above} are not neighbours", where=f"{where}.above")
     height = metals[high].bottom - metals[low].top
     return ViaLayer(name=entry.name, below=entry.below, above=entry.above, height=height, provenance=origins, **numbers)
+
+
+def _corners(file: StackFile, label: str) -> tuple[Corner, ...]:
+    corners = []
+    for i, entry in enumerate(file.corners):
+        where = f"{label}: corners[{i}]"
+        numbers, _ = _values(entry, CORNER_UNITS, file, where)
+        if entry.source not in file.sources:
+            raise InputError(f"source {entry.source!r} is not in the file's list of sources", where=f"{where}.source")
+        source = file.sources[entry.source]
+        corners.append(Corner(entry.name, Scaling(**numbers), Provenance(source.status, source.citation)))
+    _check_unique([NOMINAL, *(corner.name for corner in corners)], label)
+    return tuple(corners)
+
+
+def _spread(file: StackFile, label: str) -> Spread | None:
+    if file.spread is None:
+        return None
+    numbers, origins = _values(file.spread, SPREAD_UNITS, file, f"{label}: spread")
+    return Spread(provenance=origins, **numbers)
 
 
 def _dielectric(entry: DielectricEntry, file: StackFile, where: str) -> Dielectric:

@@ -11,8 +11,9 @@ Names load on first use, so that importing the package costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from metalrom.config import Config, load_config
@@ -24,8 +25,4 @@ _HOME = {"Config": "config", "load_config": "config", "Project": "project", "loa
 
 __all__ = ["Config", "Project", "__version__", "load", "load_config"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"metalrom.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

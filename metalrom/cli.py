@@ -115,7 +115,7 @@ def audit(
 @guarded
 def extract(
     config: ConfigPath,
-    method: Annotated[str, typer.Option(help="auto, formula or fieldsolver")] = "auto",
+    method: Annotated[str, typer.Option(help="auto, fieldsolver, table or formula")] = "auto",
     json: Json = False,
 ) -> None:
     """Capacitances and resistances of the cell and its neighbours."""
@@ -185,6 +185,59 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
     from metalrom.commands import report_run
 
     typer.echo(report_run(out))
+
+
+@app.command()
+@guarded
+def simulate(
+    deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
+    save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
+    backend: Annotated[str, typer.Option(help="process, batch or shared")] = "process",
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
+    retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
+    json: Json = False,
+) -> None:
+    """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
+    from metalrom.harness_cli import simulate_deck
+
+    if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
+        raise typer.Exit(3)
+
+
+cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+@cache_app.command()
+@guarded
+def stats(json: Json = False) -> None:
+    """What is kept: results by verdict, size, damage."""
+    from metalrom.harness_cli import cache_stats
+
+    cache_stats(json=json)
+
+
+@cache_app.command()
+@guarded
+def verify(json: Json = False) -> None:
+    """Check every kept result; damaged ones are set aside and run again when they are asked for."""
+    from metalrom.harness_cli import cache_verify
+
+    if not cache_verify(json=json):
+        raise typer.Exit(1)
+
+
+@cache_app.command()
+@guarded
+def prune(
+    older_than: Annotated[float | None, typer.Option(metavar="DAYS", min=0, help="results older than this")] = None,
+    failures: Annotated[bool, typer.Option("--failures", help="failed runs as well")] = False,
+    json: Json = False,
+) -> None:
+    """Remove damaged results and, if asked, old ones and failures; give the space back."""
+    from metalrom.harness_cli import cache_prune
+
+    cache_prune(older_than_days=older_than, failures=failures, json=json)
 
 
 def main() -> None:

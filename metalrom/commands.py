@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,30 +31,14 @@ def fetch_assets(names: list[str]) -> None:
 
 def write_netlist(config: Path, level: str, output: Path | None) -> None:
     """Write a netlist to a file, or a small one to standard output."""
-    from netlists.writer import write_netlist as write
-
     project = load(config)
-    manifest = project.manifest
-    with tempfile.TemporaryDirectory() as folder:
-        target = output or Path(folder) / "netlist.cir"
-        done = write(
-            target,
-            level,
-            project.program,
-            manifest,
-            project.models[project.worst_plane],
-            project.technology,
-            periphery=project.periphery,
-            condition=project.conditions[0],
-            config_hash=project.sha256,
-        )
-        if output is None:
-            with target.open("r", encoding="ascii") as file:
-                for line in file:
-                    sys.stdout.write(line)
-        else:
-            rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
-            say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
+    if output is None:
+        sys.stdout.write(str(project.netlist(level)))
+        return
+    done = project.netlist(level, output)
+    if not isinstance(done, str):
+        rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
+        say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
 
 
 def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
@@ -64,8 +47,9 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
 
     project = load(config)
     manifest = project.manifest
-    model = project.models[project.worst_plane]
-    report = audit_netlist(netlist, project.program, manifest, model, level=_level_of(netlist))
+    report = audit_netlist(
+        netlist, project.program, manifest, project.models, level=_level_of(netlist), group_rows=project.group_rows
+    )
 
     def human() -> str:
         if report.ok:
@@ -167,9 +151,9 @@ def _seeded(project: Project, seed: int | None) -> Project:
 
 def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
     """The whole chain; false if the code-error target is missed at the nominal condition."""
-    from metalrom.flow import run
-
     project = _seeded(load(config), seed)
+    from metalrom.chain import run  # only now: a wrong configuration is told at once
+
     with _bar() as progress:
         results = run(project, output, jobs=jobs, announce=say, progress=progress)
     met = meets_target(results)
@@ -229,10 +213,11 @@ def characterize_only(
     config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
 ) -> None:
     """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
-    from metalrom.flow import characterize, write_tables
-    from metalrom.folders import ensure_output_folder
-
     project = _seeded(load(config), seed)
+    from metalrom.flow import characterize
+    from metalrom.folders import ensure_output_folder
+    from metalrom.outputs import write_tables
+
     if procedures:
         names = tuple(name.strip() for name in procedures.split(",") if name.strip())
         section = project.config.characterization.model_copy(update={"procedures": names})

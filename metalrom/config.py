@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
@@ -13,6 +13,21 @@ from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperatur
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+Integer = Annotated[int, Field(strict=True)]
+"""A whole number as YAML writes it: neither `true` nor `3.0` nor text."""
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_printable)]
+"""One line of free text: it reaches messages, reports and comments of netlists."""
+
+MAX_WEIGHTS = 2**26
+"""Entries of one matrix; the largest layers of 7 B models have 45 M."""
 
 
 class Section(BaseModel):
@@ -24,8 +39,8 @@ class Section(BaseModel):
 class TechnologySection(Section):
     """Which metal stack and which transistors."""
 
-    stack: str = Field("generic28", description="built-in stack (`open45`, `generic28`) or path of a stack YAML")
-    devices: str = Field("open45", description="built-in device set or path of a device YAML")
+    stack: Line = Field("generic28", description="built-in stack (`open45`, `generic28`) or path of a stack YAML")
+    devices: Line = Field("open45", description="built-in device set or path of a device YAML")
 
 
 class PlaneSection(Section):
@@ -51,11 +66,11 @@ class CellSection(Section):
 class ArraySection(Section):
     """Size of one macro tile and how its bit lines are cut into groups."""
 
-    rows: int = Field(384, ge=1, le=65536)
-    columns: int = Field(256, ge=3, le=65536, description="bit lines per plane")
-    group_rows: int | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
-    group_candidates: tuple[int, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
-    columns_per_adc: int = Field(8, ge=1, le=4096, description="bit lines that share one converter")
+    rows: Integer = Field(384, ge=1, le=65536)
+    columns: Integer = Field(256, ge=3, le=65536, description="bit lines per plane")
+    group_rows: Integer | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
+    group_candidates: tuple[Integer, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
+    columns_per_adc: Integer = Field(8, ge=1, le=4096, description="bit lines that share one converter")
 
     @field_validator("group_rows")
     @classmethod
@@ -75,81 +90,105 @@ class ArraySection(Section):
 class WeightsSection(Section):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
-    file: str | None = Field(None, description="safetensors, npy or npz path, or asset:NAME/FILE")
-    tensor: str | None = Field(None, description="name of the tensor in the file")
+    file: Line | None = Field(None, description="safetensors, npy or npz path, or asset:NAME/FILE")
+    tensor: Line | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
-    shape: tuple[int, int] | None = Field(None, description="expected (inputs, outputs) after transposing")
-    random: tuple[int, int] | None = Field(None, description="instead of a file: shape of Gaussian random weights")
+    shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
+    random: tuple[Integer, Integer] | None = Field(
+        None, description="instead of a file: shape of Gaussian random weights"
+    )
     bits: Literal[4, 6, 8] = 8
 
     @model_validator(mode="after")
     def _one_source(self) -> WeightsSection:
         if (self.file is None) == (self.random is None):
             raise ValueError("give either `file` (with `tensor`) or `random`")
+        if self.random is not None and (self.tensor is not None or self.transpose):
+            raise ValueError("`tensor` and `transpose` belong to `file`, not to `random`")
         return self
+
+    @field_validator("shape", "random")
+    @classmethod
+    def _size(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not (min(value) >= 1 and value[0] * value[1] <= MAX_WEIGHTS):
+            raise ValueError(f"must be (inputs, outputs), both at least 1, of at most {MAX_WEIGHTS} weights")
+        return value
 
 
 class InputsSection(Section):
     """The activations with which the layer is judged."""
 
-    bits: int = Field(8, ge=2, le=8)
+    bits: Integer = Field(8, ge=2, le=8)
     source: Literal["embeddings", "random"] = Field(
         "random", description="embeddings: real first-layer inputs of a BERT checkpoint, for `text`"
     )
-    text: tuple[str, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
-    vectors: int = Field(32, ge=1, le=4096, description="random only: number of vectors")
+    text: tuple[Line, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
+    vectors: Integer = Field(32, ge=1, le=4096, description="random only: number of vectors")
+
+    @model_validator(mode="after")
+    def _some_text(self) -> InputsSection:
+        if self.source == "embeddings" and not self.text:
+            raise ValueError("`source: embeddings` needs at least one line of `text`")
+        return self
 
 
 class PeripherySection(Section):
     """Transistors around the metal; lengths are drawn gate sizes."""
 
-    driver_stages: int = Field(1, ge=1, le=8, description="inverters in a row driver")
-    driver_nmos_width: Length = Field(1.0e-6, description="NMOS of the last driver stage")
-    driver_pmos_width: Length = Field(1.5e-6, description="PMOS of the last driver stage")
-    length: Length = Field(50e-9, description="channel length of every transistor")
-    reset_width: Length = Field(0.12e-6, description="NMOS that resets a bit line")
+    driver_stages: Integer = Field(1, ge=1, le=8, description="inverters in a row driver")
+    driver_nmos_width: Length = Field(1.0e-6, gt=0, description="NMOS of the last driver stage")
+    driver_pmos_width: Length = Field(1.5e-6, gt=0, description="PMOS of the last driver stage")
+    length: Length = Field(50e-9, gt=0, description="channel length of every transistor")
+    reset_width: Length = Field(0.12e-6, gt=0, description="NMOS that resets a bit line")
     sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
-    sense_resistance: Resistance = Field(100.0, description="res_via: input resistance of the current sense")
-    read_voltage: Voltage = Field(0.2, description="res_via: row voltage")
+    sense_resistance: Resistance = Field(100.0, gt=0, description="res_via: input resistance of the current sense")
+    read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
 
 
 class TimingSection(Section):
     """One read in time."""
 
-    reset_end: Time = Field(0.3e-9, description="end of the reset phase")
-    reset_edge: Time = Field(20e-12, description="fall time of the reset signal")
-    input_start: Time = Field(0.5e-9, description="start of the input edge")
-    input_edge: Time = Field(20e-12, description="rise time of the inputs")
-    read_after: Time = Field(0.5e-9, description="from the end of the input edge to the sample")
+    reset_end: Time = Field(0.3e-9, gt=0, description="end of the reset phase")
+    reset_edge: Time = Field(20e-12, gt=0, description="fall time of the reset signal")
+    input_start: Time = Field(0.5e-9, gt=0, description="start of the input edge")
+    input_edge: Time = Field(20e-12, gt=0, description="rise time of the inputs")
+    read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
 class ReadoutSection(Section):
     """The converter, as assumptions, and what is asked of it."""
 
-    offset_sigma: Fraction = Field(0.05, description="static offset of a converter after trimming, LSB")
-    noise_sigma: Fraction = Field(0.02, description="input noise of the converter, LSB")
-    integration_time: Time = Field(5e-9, description="res_via: integration time of the current sense")
+    offset_sigma: Fraction = Field(0.05, ge=0, description="static offset of a converter after trimming, LSB")
+    noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
+    integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
     sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
-    code_error_target: float = Field(1e-4, gt=0, lt=1)
+    code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
 
 class VariationSection(Section):
     """Local mismatch, as assumptions."""
 
-    cell_sigma: Fraction = Field(0.025, description="relative sigma of one cell's capacitance or resistance")
-    source: str = Field(
+    cell_sigma: Fraction = Field(
+        0.025, ge=0, lt=1, description="relative sigma of one cell's capacitance or resistance"
+    )
+    source: Line = Field(
         "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
         description="where cell_sigma comes from; printed in every output",
     )
+
+
+Supply = Annotated[Voltage, Field(gt=0, le=20)]
+Ambient = Annotated[Temperature, Field(ge=-100, le=300)]
+"""The range in which BSIM4 cards mean anything, with room to spare, degC."""
 
 
 class ConditionsSection(Section):
     """Operating points; a star around the first of each list, or every combination."""
 
     corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
-    vdd: tuple[Voltage, ...] = (1.0,)
-    temperature: tuple[Temperature, ...] = (27.0,)
+    vdd: tuple[Supply, ...] = (1.0,)
+    temperature: tuple[Ambient, ...] = (27.0,)
     factorial: bool = False
 
     @field_validator("corners", "vdd", "temperature")
@@ -164,11 +203,11 @@ class CharacterizationSection(Section):
     """How much is simulated."""
 
     procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
-    patterns: int = Field(4, ge=2, le=64, description="row, column and neighbour patterns per level")
-    samples: int = Field(60, ge=10, le=100_000, description="Monte-Carlo samples per point")
-    max_levels: int = Field(9, ge=3, le=65, description="counts simulated per number of active rows")
-    seed: int = Field(1, ge=0)
-    timeout: Time = 120.0
+    patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
+    samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
+    max_levels: Integer = Field(7, ge=3, le=65, description="counts simulated per number of active rows")
+    seed: Integer = Field(1, ge=0, lt=2**63)
+    timeout: Time = Field(120.0, gt=0, description="for one simulation")
 
 
 class Config(Section):

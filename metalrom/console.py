@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from interconnect.errors import InputError, one_line
+from interconnect.errors import InputError, SolverError, one_line
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def plain(data: object) -> Any:
 def guard(*, resume: str = RESUME) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on standard error and an exit code, never a traceback.
 
-    InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError with
-    3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 every error keeps its traceback.
+    InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError and
+    SolverError with 3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 errors keep their traceback.
     """
     try:
         yield
@@ -141,7 +141,7 @@ def explain(error: Exception) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
     if isinstance(error, InputError | JobError):
         return str(error), BAD_INPUT
-    if isinstance(error, EngineError):
+    if isinstance(error, EngineError | SolverError):
         return str(error), ENGINE_FAILED
     if isinstance(error, OSError):
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
     from interconnect.stack import Stack
+    from metalrom.flow import Characterized
+    from metalrom.macro import Macro
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
     from netlists.mapping import TileManifest, ViaProgram
     from netlists.periphery import Periphery, Timing
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
+    from netlists.writer import WrittenNetlist
 
 ASSET = "asset:"
 
@@ -35,6 +40,19 @@ class Activations:
 
     values: NDArray[np.int64]
     source: str
+
+
+@contextmanager
+def told_by(path: Path, key: str) -> Iterator[None]:
+    """Let an InputError inside say which configuration file, and which key of it, it comes from."""
+    try:
+        yield
+    except InputError as error:
+        where = error.where or ""
+        if str(path) in where:
+            raise
+        place = where if where.startswith(key.split(".")[0] + ".") else ": ".join(filter(None, [key, where]))
+        raise InputError(error.what, where=f"{path}: {place}", hint=error.hint) from error
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,8 @@ class Project:
         from netlists.technology import load_technology
 
         section = self.config.technology
-        return load_technology(self._named(section.stack), self._named(section.devices))
+        with told_by(self.path, "technology"):
+            return load_technology(self._named(section.stack), self._named(section.devices))
 
     @property
     def stack(self) -> Stack:
@@ -69,7 +88,8 @@ class Project:
 
         section = self.config.cell
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
-        return make_cell(section.kind, given)
+        with told_by(self.path, "cell"):
+            return make_cell(section.kind, given)
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -89,7 +109,8 @@ class Project:
 
     def geometry(self, plane: int = 0, program: tuple[int, ...] = (1, 0)) -> CellGeometry:
         """The cell's boxes on one plane for these via bits (one per column)."""
-        return self.cell.geometry(self.stack, self.planes[plane], program)
+        with told_by(self.path, "cell"):
+            return self.cell.geometry(self.stack, self.planes[plane], program)
 
     def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
@@ -101,7 +122,8 @@ class Project:
     @cached_property
     def models(self) -> tuple[CellModel, ...]:
         """Electrical model of the cell on every plane."""
-        return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+        with told_by(self.path, "cell"):
+            return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
 
     @cached_property
     def worst_plane(self) -> int:
@@ -115,14 +137,16 @@ class Project:
         """Transistor sizes around the array."""
         from netlists.periphery import Periphery
 
-        return Periphery(kind="transistor", **self.config.periphery.model_dump())
+        with told_by(self.path, "periphery"):
+            return Periphery(kind="transistor", **self.config.periphery.model_dump())
 
     @cached_property
     def timing(self) -> Timing:
         """When things happen in a read."""
         from netlists.periphery import Timing
 
-        return Timing(**self.config.timing.model_dump())
+        with told_by(self.path, "timing"):
+            return Timing(**self.config.timing.model_dump())
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
@@ -158,9 +182,10 @@ class Project:
             return quantize(rng.standard_normal(section.random), section.bits)
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
-        tensor = load_weights(
-            self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
-        )
+        with told_by(self.path, "weights.file"):
+            tensor = load_weights(
+                self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
+            )
         return quantize(tensor, section.bits)
 
     @cached_property
@@ -206,32 +231,86 @@ class Project:
                 )
         return Activations(quantize_activations(x, section.bits)[0], source)
 
+    @cached_property
+    def group_rows(self) -> int:
+        """Rows that one conversion sums: as configured, or chosen by the margin. Raises EngineError without ngspice."""
+        from metalrom.flow import group_rows
+
+        return group_rows(self)
+
+    def netlist(self, level: str = "column", path: str | Path | None = None) -> WrittenNetlist | str:
+        """Netlist of one cell, column, array or the macro: written to `path`, or returned as text without one.
+
+        Bit lines are cut after every group of rows; a group size of `auto` is chosen by the margin first, with a few
+        cached simulations. Raises InputError for an unknown level or a place that cannot be written.
+        """
+        import tempfile
+
+        from netlists.writer import write_netlist
+
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(path) if path is not None else Path(folder) / "netlist.cir"
+            written = write_netlist(
+                target,
+                level,
+                self.program,
+                self.manifest,
+                self.models,
+                self.technology,
+                periphery=self.periphery,
+                condition=self.conditions[0],
+                config_hash=self.sha256,
+                group_rows=None if level == "cell" else self.group_rows,
+            )
+            return written if path is not None else target.read_text(encoding="ascii")
+
+    def characterize(self, *, jobs: int | None = None) -> Characterized:
+        """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
+        from metalrom.flow import characterize
+
+        return characterize(self, jobs=jobs)
+
+    def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
+        """The characterized macro as a calculator, at a condition (default: the nominal one)."""
+        from metalrom.macro import Macro
+
+        done = done or self.characterize()
+        return Macro(
+            done.table,
+            condition or self.conditions[0],
+            weight_bits=self.config.weights.bits,
+            input_bits=self.config.inputs.bits,
+            seed=self.config.characterization.seed,
+            columns_per_adc=self.config.array.columns_per_adc,
+        )
+
     def setup(self, rows: int) -> Setup:
         """What characterization needs, for groups of `rows` rows."""
         from characterization.setup import Converter, Setup, Variation
 
         c = self.config
-        return Setup(
-            technology=self.technology,
-            model=self.models[self.worst_plane],
-            periphery=self.periphery,
-            timing=self.timing,
-            rows=rows,
-            columns=c.array.columns,
-            conditions=self.conditions,
-            variation=Variation(c.variation.cell_sigma, c.variation.source),
-            converter=Converter(
-                c.readout.offset_sigma,
-                c.readout.noise_sigma,
-                c.readout.integration_time,
-                c.readout.sample_capacitance if c.readout.double_sampling else None,
-            ),
-            patterns=c.characterization.patterns,
-            samples=c.characterization.samples,
-            max_levels=c.characterization.max_levels,
-            seed=c.characterization.seed,
-            timeout=c.characterization.timeout,
-        )
+        with told_by(self.path, "readout"):
+            return Setup(
+                technology=self.technology,
+                model=self.models[self.worst_plane],
+                periphery=self.periphery,
+                timing=self.timing,
+                rows=rows,
+                columns=c.array.columns,
+                conditions=self.conditions,
+                variation=Variation(c.variation.cell_sigma, c.variation.source),
+                converter=Converter(
+                    c.readout.offset_sigma,
+                    c.readout.noise_sigma,
+                    c.readout.integration_time,
+                    c.readout.sample_capacitance if c.readout.double_sampling else None,
+                ),
+                patterns=c.characterization.patterns,
+                samples=c.characterization.samples,
+                max_levels=c.characterization.max_levels,
+                seed=c.characterization.seed,
+                timeout=c.characterization.timeout,
+            )
 
     def resolve(self, name: str) -> Path:
         """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""

@@ -34,8 +34,8 @@ cell:
     "res_via": """\
 cell:
   kind: res_via           # current readout; a deliberate resistor at each crossing that stores a one
-  row_pitch: 140nm
-  column_pitch: 140nm
+  row_pitch: 160nm        # a via and its space
+  column_pitch: 160nm
   resistance: 500kohm     # a plain via (a few ohm) would short the rows together and is refused
   planes:
     - {row: metal2, column: metal3}

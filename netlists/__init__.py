@@ -5,45 +5,40 @@ Names are loaded on first use, so that importing this package costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from interconnect.lazy import lazy_names
 
 _EXPORTS = {
-    "AuditReport": "netlists.audit",
-    "CellModel": "netlists.cells.base",
-    "ColumnCase": "netlists.case",
-    "Condition": "netlists.condition",
-    "Deck": "netlists.column",
-    "Deviations": "netlists.case",
-    "MacroShape": "netlists.mapping",
-    "Periphery": "netlists.periphery",
-    "Plane": "netlists.cells.base",
-    "QuantizedWeights": "netlists.weights",
-    "TileManifest": "netlists.mapping",
-    "Technology": "netlists.technology",
-    "Timing": "netlists.periphery",
-    "ViaProgram": "netlists.mapping",
-    "WrittenNetlist": "netlists.writer",
-    "audit_netlist": "netlists.audit",
-    "cell_kinds": "netlists.cells",
-    "column_deck": "netlists.column",
-    "load_technology": "netlists.technology",
-    "load_tensor": "netlists.weights",
-    "load_weights": "netlists.weights",
-    "make_cell": "netlists.cells",
-    "quantize": "netlists.weights",
-    "reference_column": "netlists.reference",
-    "register_cell": "netlists.cells",
-    "tile": "netlists.mapping",
-    "via_program": "netlists.mapping",
-    "weights_of": "netlists.mapping",
-    "write_netlist": "netlists.writer",
+    "AuditReport": "audit",
+    "CellModel": "cells.base",
+    "ColumnCase": "case",
+    "Condition": "condition",
+    "Deck": "column",
+    "Deviations": "case",
+    "MacroShape": "mapping",
+    "Periphery": "periphery",
+    "Plane": "cells.base",
+    "QuantizedWeights": "weights",
+    "TileManifest": "mapping",
+    "Technology": "technology",
+    "Timing": "periphery",
+    "ViaProgram": "mapping",
+    "WrittenNetlist": "writer",
+    "audit_netlist": "audit",
+    "cell_kinds": "cells",
+    "column_deck": "column",
+    "load_technology": "technology",
+    "load_tensor": "weights",
+    "load_weights": "weights",
+    "make_cell": "cells",
+    "quantize": "weights",
+    "reference_column": "reference",
+    "register_cell": "cells",
+    "tile": "mapping",
+    "via_program": "mapping",
+    "weights_of": "mapping",
+    "write_netlist": "writer",
 }
 
 __all__ = sorted(_EXPORTS)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module 'netlists' has no attribute {name!r}")
-    return getattr(import_module(_EXPORTS[name]), name)
+__getattr__ = lazy_names(__name__, _EXPORTS)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from netlists.audit_cells import Found, Strange, line_pattern, take_cells
 from netlists.audit_wiring import array_pin_fault, tile_faults
 from netlists.cells.base import CellModel, plane_models
 from netlists.mapping import Placement, TileManifest, ViaProgram, weights_of
@@ -25,8 +26,7 @@ from netlists.subckt import subckt_pins
 from netlists.writer import Scope, scopes
 
 _BLOCK = 1 << 23
-_CONTROL = re.compile(rb"^[ \t]*\.(subckt|ends|include|inc|lib)\b[^\n]*", re.MULTILINE | re.IGNORECASE)
-_STATEMENT = re.compile(rb"^[ \t]*[^*\s]", re.MULTILINE)
+_CONTROL = re.compile(rb"\n[ \t]*\.(subckt|ends|include|inc|lib)\b[^\n]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,20 @@ class ViaFault:
 
 @dataclass(frozen=True, slots=True)
 class CellFault:
-    """A cell that is missing, there twice, or not one of this design. `line` is 0 for a missing one."""
+    """A cell that is missing, there twice, or not one of this design; or, with kind `wiring`, a sentence on the pins
+    of an array or the inside of a tile. `line` is 0 where there is none to name; `why` is empty unless the cell's bit
+    line is cut at the wrong place."""
 
     kind: str
     name: str
     line: int
+    why: str = ""
 
     def __str__(self) -> str:
+        if self.kind == "wiring":
+            return self.name
         at = f"line {self.line}: " if self.line else ""
-        return f"{at}{self.kind} cell {self.name}"
+        return f"{at}{self.kind} cell {self.name}" + (f": {self.why}" if self.why else "")
 
 
 @dataclass(frozen=True)
@@ -112,18 +117,21 @@ def audit_netlist(
     model: CellModel | Sequence[CellModel],
     *,
     level: str = "macro",
+    group_rows: int | None = None,
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
     limit: int = 100,
 ) -> AuditReport:
-    """Compare a netlist with the program it should hold; `model`, `level` and place as given to `write_netlist`.
+    """Compare a netlist with the program it should hold; all arguments as given to `write_netlist`.
 
     Raises:
-        InputError: the file cannot be read, is cut off, or holds none of the expected subcircuits.
+        InputError: a group of no rows, or the file cannot be read, is cut off, or holds none of the expected
+            subcircuits.
     """
     path = Path(path)
-    expected = {s.name: s for s in scopes(manifest, level, tile=tile, plane=plane, column=column)}
+    parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column)
+    expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
     found = _read(path, expected, plane_models(model, manifest.shape.planes), level)
@@ -136,18 +144,9 @@ def audit_netlist(
     return _compare(path, program, expected, found, limit)
 
 
-@dataclass
-class _Found:
-    """What the file holds: per subcircuit the bits and how often each cell occurs, and the lines that fit nothing."""
-
-    planes: dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]
-    strange: list[tuple[str, bytes]]
-    cells: int = 0
-
-
-def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> _Found:
-    found = _Found({}, [])
-    patterns = [[_line_pattern(model, bit) for bit in (0, 1)] for model in models]
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> Found:
+    found = Found()
+    patterns = [[line_pattern(model, bit) for bit in (0, 1)] for model in models]
     inside = ""
     ended = False
     definitions: dict[str, tuple[str, ...]] = {}
@@ -157,7 +156,7 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
         for control in [*_CONTROL.finditer(block), None]:
             body = block[position : control.start() if control else len(block)]
             if inside in expected:
-                _take(body, expected[inside], patterns[expected[inside].placement.plane], found)
+                take_cells(body, expected[inside], patterns[expected[inside].placement.plane], found)
             elif inside.startswith("tile_"):
                 tiles.setdefault(inside, []).append(body)
             elif inside == "" and re.search(rb"^[ \t]*\.end[ \t]*$", body, re.MULTILINE | re.IGNORECASE):
@@ -203,24 +202,25 @@ def _check_wiring(
     expected: dict[str, Scope],
     definitions: dict[str, tuple[str, ...]],
     tiles: dict[str, list[bytes]],
-    found: _Found,
+    found: Found,
     *,
     whole: bool,
 ) -> None:
     """Pins of the arrays and, in a macro, their place in the tiles; faults join the lines that fit nothing."""
-    for name, scope in expected.items():
-        fault = array_pin_fault(scope, definitions[name]) if name in definitions else None
-        if fault:
-            found.strange.append((name, fault.encode()))
+    pin_faults = (array_pin_fault(s, definitions[name]) for name, s in expected.items() if name in definitions)
+    # Wrong pins explain many a wrong cell, so they are named first.
+    found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pin_faults if fault]
     if whole:
         for tile in sorted({s.placement.tile for s in expected.values()}):
-            body = b"".join(tiles.get(f"tile_{tile}", [])).decode("ascii", "replace")
-            for fault in tile_faults(tile, body, expected):
-                found.strange.append((f"tile_{tile}", fault.encode()))
+            name = f"tile_{tile}"
+            body = b"".join(tiles.get(name, [])).decode("ascii", "replace")
+            faults = tile_faults(tile, definitions.get(name, ()), body, expected)
+            found.strange += [Strange("", fault, kind="wiring") for fault in faults]
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """The file in blocks of whole statements, continuation lines joined to their first line."""
+    """The file in blocks of whole statements, continuation lines joined to their first line, a line break before
+    every statement."""
     try:
         with path.open("rb") as file:
             rest = b""
@@ -232,91 +232,17 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 while cut and rest[cut : cut + 1] == b"+":
                     cut = rest.rfind(b"\n", 0, cut - 1) + 1
                 block, rest = rest[:cut], rest[cut:]
-                yield block.replace(b"\n+", b" ")
-            yield rest.replace(b"\n+", b" ")
+                yield b"\n" + block.replace(b"\n+", b" ")
+            yield b"\n" + rest.replace(b"\n+", b" ")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
 
 
-def _line_pattern(model: CellModel, bit: int) -> re.Pattern[bytes]:
-    """An instance line of a cell with this bit. Groups: row, column, plane, then what `_take` checks."""
-    pin_patterns = {
-        "row_in": "s(?P=r)_(?P=c)",
-        "gnd_in": "(?:g(?P=r)_(?P=c)|(?P<g0>0))",
-        "bl_in": "b(?P=r)_(?P=c)",
-        "bl_out": "b(?:l|(?P<below>[0-9]+))_(?P=c)",
-        "bl_next": "(?:b(?P=r)_(?P<right>[0-9]+)|0)",
-    }
-    variant = model.variants[bit]
-    words = []
-    after = False
-    for pin in model.pins:
-        target = variant.ties.get(pin, pin)
-        if target in ("row_out", "gnd_out"):
-            letter = "s" if target == "row_out" else "g"
-            words.append(f"{letter}(?P=r)_" + ("(?P=after)" if after else "(?P<after>[0-9]+)"))
-            after = True
-        elif target in pin_patterns:
-            words.append(pin_patterns[target])
-        else:
-            raise InputError(f"cell {model.kind}: the audit does not know pin {target!r}")
-    pattern = (
-        "^X_r(?P<r>[0-9]+)_c(?P<c>[0-9]+)_p(?P<p>[0-9]+) "
-        + " ".join(words)
-        + f" {re.escape(variant.subckt)}(?: k=[0-9.e+-]+)?$"
-    )
-    return re.compile(pattern.encode(), re.MULTILINE | re.IGNORECASE)
-
-
-def _take(body: bytes, scope: Scope, patterns: list[re.Pattern[bytes]], found: _Found) -> None:
-    """Enter the cells of a piece of a plane's subcircuit."""
-    lines = len(_STATEMENT.findall(body))
-    bits, times = found.planes[scope.name]
-    matched = 0
-    good_lines = 0
-    for bit, pattern in enumerate(patterns):
-        rows = pattern.findall(body)
-        if not rows:
-            continue
-        matched += len(rows)
-        table = np.array(rows, dtype=np.bytes_)
-        names = list(pattern.groupindex)
-        r, c, p, after, below, right = (
-            _integers(table, names, name) for name in ("r", "c", "p", "after", "below", "right")
-        )
-        place = scope.placement
-        last_row, last_column = r == place.rows - 1, c == scope.stop - 1
-        good = (r < place.rows) & (c >= scope.start) & (c < scope.stop) & (p == place.plane)
-        good &= (after == c + 1) & (below == np.where(last_row, -1, r + 1))
-        good &= right == np.where(last_column, -1, c + 1)
-        if "g0" in names:
-            good &= (table[:, names.index("g0")] == b"0") == (c == scope.start)
-        np.add.at(times, (r[good], c[good] - scope.start), 1)
-        bits[r[good], c[good] - scope.start] = bit
-        good_lines += int(good.sum())
-        for k in np.flatnonzero(~good):
-            found.strange.append((scope.name, f"X_r{r[k]}_c{c[k]}_p{p[k]}".encode()))
-    found.cells += good_lines
-    if matched != lines:
-        for line in body.split(b"\n"):
-            if _STATEMENT.match(line) and not any(p.match(line) for p in patterns):
-                found.strange.append((scope.name, line.split()[0]))
-
-
-def _integers(table: NDArray[np.bytes_], names: list[str], name: str) -> NDArray[np.int64]:
-    """A column of the findall table as integers; an empty entry or an absent group is -1."""
-    if name not in names:
-        return np.full(len(table), -1)
-    column = table[:, names.index(name)]
-    empty = column == b""
-    return np.where(empty, b"-1", column).astype(np.int64)
-
-
-def _compare(path: Path, program: ViaProgram, expected: dict[str, Scope], found: _Found, limit: int) -> AuditReport:
+def _compare(path: Path, program: ViaProgram, expected: dict[str, Scope], found: Found, limit: int) -> AuditReport:
     rebuilt = np.zeros_like(program.bits)
     held = np.zeros(program.bits.shape, dtype=bool)
     wanted: list[tuple[Scope, int, int, int]] = []
-    cell_faults: list[tuple[str, str, str]] = []
+    cell_faults: list[tuple[str, str, str, str]] = [(s.kind, s.subckt, s.name, s.why) for s in found.strange]
     wrong = missing = duplicate = 0
     for name, scope in expected.items():
         p = scope.placement
@@ -333,13 +259,12 @@ def _compare(path: Path, program: ViaProgram, expected: dict[str, Scope], found:
             wanted.append((scope, int(r), int(c), int(bits[r, c])))
         for kind, mask in (("missing", times == 0), ("duplicate", times > 1)):
             for r, c in np.argwhere(mask)[:limit]:
-                cell_faults.append((kind, name, _cell_name(p, int(r), int(c) + scope.start)))
-    cell_faults += [("unknown", name, text.decode("ascii", "replace")) for name, text in found.strange]
+                cell_faults.append((kind, name, _cell_name(p, int(r), int(c) + scope.start), ""))
     cell_faults = cell_faults[:limit]
     lines = _find_lines(
         path,
         {(s.name, _cell_name(s.placement, r, c + s.start)) for s, r, c, _ in wanted}
-        | {(name, cell) for kind, name, cell in cell_faults if kind != "missing"},
+        | {(name, cell) for kind, name, cell, _ in cell_faults if kind in ("unknown", "duplicate")},
     )
     via_faults = []
     for scope, r, c, bit in wanted:
@@ -371,7 +296,8 @@ def _compare(path: Path, program: ViaProgram, expected: dict[str, Scope], found:
         unknown=len(found.strange),
         via_faults=tuple(via_faults),
         cell_faults=tuple(
-            CellFault(kind, f"{cell} in {name}", lines.get((name, cell), 0)) for kind, name, cell in cell_faults
+            CellFault(kind, f"{cell} in {name}" if name else cell, lines.get((name, cell), 0), why)
+            for kind, name, cell, why in cell_faults
         ),
         weights=weights,
         weights_differing=int((weights != should).sum()),

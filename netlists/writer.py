@@ -2,12 +2,13 @@
 
 Memory does not grow with the array: one row of one plane is in hand at a time. Bit `1` or `0` of every cell is in the
 file as an electrical fact (which node its tab is tied to, or whether its resistor is there), so that
-`netlists.audit` can read it back.
+`netlists.audit` can read it back. A bit line is cut into segments of `group_rows` rows, each with an end of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,11 +50,16 @@ class WrittenNetlist:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The part of a placement that goes into a netlist: columns `start` to `stop` of its plane."""
+    """The part of a placement that goes into a netlist: columns `start` to `stop` of its plane.
+
+    group_rows: rows after which every bit line is cut, from the first row of the tile on; the last segment may be
+    shorter.
+    """
 
     placement: Placement
     start: int
     stop: int
+    group_rows: int
 
     @property
     def name(self) -> str:
@@ -62,24 +68,40 @@ class Scope:
         base = f"array_t{p.tile}_p{p.plane}"
         return base if (self.start, self.stop) == (0, p.columns) else f"column_t{p.tile}_p{p.plane}_c{self.start}"
 
+    @property
+    def segments(self) -> int:
+        """Segments of each bit line."""
+        return -(-self.placement.rows // self.group_rows)
 
-def scopes(manifest: TileManifest, level: str, *, tile: int = 0, plane: int = 0, column: int = 0) -> list[Scope]:
+
+def scopes(
+    manifest: TileManifest,
+    level: str,
+    *,
+    group_rows: int | None = None,
+    tile: int = 0,
+    plane: int = 0,
+    column: int = 0,
+) -> list[Scope]:
     """What a netlist of `level` holds: nothing, one column, the planes of one tile, or everything.
 
     Raises:
-        InputError: unknown level, or a tile, plane or column that holds no bit of the program.
+        InputError: unknown level, a group of no rows, or a tile, plane or column that holds no bit of the program.
     """
+    group = manifest.shape.rows if group_rows is None else group_rows
+    if group < 1:
+        raise InputError(f"group_rows is {group}", hint="1 or more, or None for bit lines that are not cut")
     if level not in LEVELS:
         raise InputError(f"there is no level {level!r}", hint=f"choose {', '.join(LEVELS)}")
     if level == "cell":
         return []
     if level == "macro":
-        return [Scope(p, 0, p.columns) for p in manifest.placements()]
+        return [Scope(p, 0, p.columns, group) for p in manifest.placements()]
     if not 0 <= tile < manifest.tiles:
         raise InputError(f"there is no tile {tile}", hint=f"the weights take tiles 0 to {manifest.tiles - 1}")
     planes = list(manifest.placements(tile))
     if level == "array":
-        return [Scope(p, 0, p.columns) for p in planes]
+        return [Scope(p, 0, p.columns, group) for p in planes]
     if not 0 <= plane < len(planes):
         raise InputError(f"tile {tile} has no plane {plane}", hint=f"it uses planes 0 to {len(planes) - 1}")
     if not 0 <= column < planes[plane].columns:
@@ -87,7 +109,7 @@ def scopes(manifest: TileManifest, level: str, *, tile: int = 0, plane: int = 0,
             f"plane {plane} of tile {tile} has no column {column}",
             hint=f"it uses columns 0 to {planes[plane].columns - 1}",
         )
-    return [Scope(planes[plane], column, column + 1)]
+    return [Scope(planes[plane], column, column + 1, group)]
 
 
 def write_netlist(
@@ -101,6 +123,7 @@ def write_netlist(
     periphery: Periphery | None = None,
     condition: Condition | None = None,
     config_hash: str = "",
+    group_rows: int | None = None,
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
@@ -108,14 +131,17 @@ def write_netlist(
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.
 
-    model: the cell, one for all planes or one per plane (on different metals).
+    model: the cell, one for all planes or one per plane (on different metals). group_rows: rows that one conversion
+    sums; every bit line is cut after so many rows of its tile (None: not at all). Segment g of column c ends at the
+    port `bl<g>_<c>`, also where there is only one.
 
-    A macro also holds row drivers and reset switches when a (transistor) periphery is given; `condition` chooses
-    its cards. Elements have the values at the condition's temperature, or at the model's reference temperature.
+    A macro also holds row drivers and, per segment, reset switches when a (transistor) periphery is given;
+    `condition` chooses its cards. Elements have the values at the condition's temperature, or at the model's reference
+    temperature.
 
     Raises:
-        InputError: unknown level or place, program and manifest that do not belong together, or a file that cannot
-            be written.
+        InputError: unknown level or place, a group of no rows, program and manifest that do not belong together, or
+            a file that cannot be written.
     """
     start = time.process_time()
     path = Path(path)
@@ -124,7 +150,7 @@ def write_netlist(
             f"the program is {program.rows} x {program.bit_columns}, the manifest {manifest.rows} x "
             f"{manifest.bit_columns}"
         )
-    parts = scopes(manifest, level, tile=tile, plane=plane, column=column)
+    parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column)
     models = plane_models(model, manifest.shape.planes)
     if condition is not None:
         models = tuple(m.at(condition.temperature) for m in models)
@@ -139,6 +165,7 @@ def write_netlist(
         "model": models[0],
         "manifest": manifest,
         "scopes": parts,
+        "group_rows": group_rows,
         "condition": condition,
         "cells": "\n".join(cell_subckts(m, folder=templates) for m in kinds.values()),
         "transistors": transistors,
@@ -157,7 +184,7 @@ def write_netlist(
                 out.write(chunk)
             cells += scope.placement.rows * (scope.stop - scope.start)
         if level == "macro":
-            for chunk in _macro_text(manifest, transistors):
+            for chunk in _macro_text(parts, transistors):
                 out.write(chunk)
         out.write(b".end\n")
     return WrittenNetlist(path, level, cells, out.size, digest.hexdigest(), time.process_time() - start)
@@ -176,10 +203,12 @@ class _Counting:
 
 
 def scope_text(model: CellModel, program: ViaProgram, scope: Scope) -> Iterator[bytes]:
-    """One `.subckt` with an instance per cell. Pins: the signal line of every row, then every bit line."""
+    """One `.subckt` with an instance per cell. Pins: the signal line of every row, then, segment by segment, the end
+    of every bit line."""
     p = scope.placement
     columns = range(scope.start, scope.stop)
-    pins = [f"s{r}_{scope.start}" for r in range(p.rows)] + [f"bl_{c}" for c in columns]
+    pins = [f"s{r}_{scope.start}" for r in range(p.rows)]
+    pins += [f"bl{g}_{c}" for g in range(scope.segments) for c in columns]
     yield (
         f"\n* tile {p.tile} plane {p.plane}: rows {p.row_start} to {p.row_stop - 1}, bit columns "
         f"{p.column_start + scope.start} to {p.column_start + scope.stop - 1} of the program\n"
@@ -190,7 +219,9 @@ def scope_text(model: CellModel, program: ViaProgram, scope: Scope) -> Iterator[
     bits = program.bits[p.row_start : p.row_stop, p.column_start + scope.start : p.column_start + scope.stop]
     for r in range(p.rows):
         line = "".join(prepared[bits[r], choice].tolist())
-        below = f"b{r + 1}_" if r + 1 < p.rows else "bl_"
+        segment, next_row = r // scope.group_rows, r + 1
+        ends = next_row == p.rows or next_row % scope.group_rows == 0
+        below = f"bl{segment}_" if ends else f"b{next_row}_"
         yield line.replace(_ROW, str(r)).replace(_NEXT_BL, below).encode()
     yield f".ends {scope.name}\n".encode()
 
@@ -222,25 +253,32 @@ def _wrapped(first: str, words: list[str], per_line: int = 12) -> bytes:
     return (first + "".join(f"\n+ {line}" for line in lines) + "\n").encode()
 
 
-def _macro_text(manifest: TileManifest, transistors: bool) -> Iterator[bytes]:
+def _macro_text(parts: Sequence[Scope], transistors: bool) -> Iterator[bytes]:
     """One subcircuit per tile: its planes on shared inputs, with drivers and reset switches when there are any."""
-    for t in range(manifest.tiles):
-        planes = list(manifest.placements(t))
-        rows = planes[0].rows
-        ports = [f"in_{r}" for r in range(rows)]
-        ports += [f"bl_p{p.plane}_{c}" for p in planes for c in range(p.columns)]
+    for t, group in itertools.groupby(parts, key=lambda s: s.placement.tile):
+        planes = list(group)
+        rows = planes[0].placement.rows
+        ends = [_tile_ends(s) for s in planes]
+        ports = [f"in_{r}" for r in range(rows)] + [end for of_plane in ends for end in of_plane]
         if transistors:
             ports += ["reset_b", "vdd_rows", "vdd_reset"]
         yield b"\n" + _wrapped(f".subckt tile_{t}", ports)
         if transistors:
             yield b"X_reset_driver reset_b reset vdd_reset 0 reset_driver\n"
-        for p in planes:
-            line = f"s_p{p.plane}_" if transistors else "in_"
+        for s, of_plane in zip(planes, ends, strict=True):
+            plane = s.placement.plane
+            line = f"s_p{plane}_" if transistors else "in_"
             if transistors:
-                drivers = (f"X_drive_p{p.plane}_{r} in_{r} {line}{r} vdd_rows 0 row_driver\n" for r in range(rows))
+                drivers = (f"X_drive_p{plane}_{r} in_{r} {line}{r} vdd_rows 0 row_driver\n" for r in range(rows))
                 yield "".join(drivers).encode()
-                resets = (f"X_reset_p{p.plane}_{c} bl_p{p.plane}_{c} reset 0 reset_switch\n" for c in range(p.columns))
+                # bl<g>_p<p>_<c> is reset by X_reset<g>_p<p>_<c>.
+                resets = (f"X_reset{end.removeprefix('bl')} {end} reset 0 reset_switch\n" for end in of_plane)
                 yield "".join(resets).encode()
-            nodes = [f"{line}{r}" for r in range(rows)] + [f"bl_p{p.plane}_{c}" for c in range(p.columns)]
-            yield _wrapped(f"X_array_p{p.plane}", [*nodes, f"array_t{t}_p{p.plane}"])
+            yield _wrapped(f"X_array_p{plane}", [*(f"{line}{r}" for r in range(rows)), *of_plane, s.name])
         yield f".ends tile_{t}\n".encode()
+
+
+def _tile_ends(scope: Scope) -> list[str]:
+    """Ports of a tile for the bit lines of a plane, segment by segment, as in the pins of its array."""
+    p = scope.placement
+    return [f"bl{g}_p{p.plane}_{c}" for g in range(scope.segments) for c in range(p.columns)]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ngspice_runner.errors import EngineError, JobError
     from ngspice_runner.executor import Progress, RunInterrupted, run, run_many
     from ngspice_runner.job import Job, Result, RunProvenance, Signal, Verdict
+    from ngspice_runner.points import Sweep
+    from ngspice_runner.sweep import run_sweep
 
 _HOME = {
     "Cache": "cache",
@@ -30,10 +32,12 @@ _HOME = {
     "RunInterrupted": "executor",
     "RunProvenance": "job",
     "Signal": "job",
+    "Sweep": "points",
     "Verdict": "job",
     "find_engine": "engine",
     "run": "executor",
     "run_many": "executor",
+    "run_sweep": "sweep",
 }
 
 __all__ = [
@@ -48,10 +52,12 @@ __all__ = [
     "RunInterrupted",
     "RunProvenance",
     "Signal",
+    "Sweep",
     "Verdict",
     "find_engine",
     "run",
     "run_many",
+    "run_sweep",
 ]
 
 

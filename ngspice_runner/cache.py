@@ -17,13 +17,14 @@ import sqlite3
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ngspice_runner.claims import Claims
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Result, RunProvenance, Signal, Verdict
 
@@ -76,6 +77,7 @@ class Cache:
         self.folder = Path(folder) if folder is not None else default_cache_folder()
         self.path = self.folder / _FILE
         self.trouble = ""
+        self.claims = Claims(self.folder)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int, int] | None = None
@@ -109,7 +111,7 @@ class Cache:
         )
         if row is None:
             return None
-        result = _decode(row, key)
+        result = decode_row(row, key)
         if result is None:
             self._guarded(
                 lambda c: c.execute(
@@ -122,11 +124,12 @@ class Cache:
 
     def put(self, key: str, result: Result) -> bool:
         """Keep a result (committed when this returns True); False when it could not be written: see `trouble`."""
-        row = _encode(key, result)
-        statement = (
-            "INSERT OR REPLACE INTO results (key, verdict, created, meta, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
-        )
-        return self._guarded(lambda c: c.execute(statement, row)) is not None
+        return self.put_many([(key, result)])
+
+    def put_many(self, results: Sequence[tuple[str, Result]]) -> bool:
+        """Keep several results in one transaction: all of them or, when this returns False, none."""
+        rows = [encode_row(key, result) for key, result in results]
+        return self._guarded(lambda c: _insert(c, rows)) is not None
 
     def stats(self) -> CacheStats:
         """Counts and sizes."""
@@ -235,6 +238,20 @@ class Cache:
 Row = tuple[str, str, float, str, bytes, bytes]
 
 
+def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> sqlite3.Cursor:
+    statement = "INSERT OR REPLACE INTO results (key, verdict, created, meta, data, checksum) VALUES (?, ?, ?, ?, ?, ?)"
+    if len(rows) == 1:
+        return connection.execute(statement, rows[0])
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(statement, rows)
+        return connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _salvage(path: Path) -> Iterator[Row]:
     """Rows of a damaged file that can be read and whose checksum holds; each row by itself, since a scan ends at the
     first damaged page."""
@@ -251,7 +268,7 @@ def _salvage(path: Path) -> Iterator[Row]:
                     "SELECT key, verdict, created, meta, data, checksum FROM results WHERE rowid = ?", (number,)
                 ).fetchone()
             misses = 0 if row else misses + 1
-            if row and isinstance(row[0], str) and _decode(row, row[0]) is not None:
+            if row and isinstance(row[0], str) and decode_row(row, row[0]) is not None:
                 yield row
 
 
@@ -262,7 +279,7 @@ def _checksum(key: str, verdict: str, created: float, meta: str, data: bytes) ->
     return digest.digest()
 
 
-def _encode(key: str, result: Result) -> Row:
+def encode_row(key: str, result: Result) -> Row:
     """A row: JSON for what is text, all vectors as float64 bytes (bytes of equal weight together, then deflated)."""
     signals: list[list[object]] = []
     chunks: list[Any] = []
@@ -282,7 +299,7 @@ def _encode(key: str, result: Result) -> Row:
     return key, verdict, created, meta, data, _checksum(key, verdict, created, meta, data)
 
 
-def _decode(row: Any, key: str) -> Result | None:
+def decode_row(row: Any, key: str) -> Result | None:
     """The result of a row, None when anything about the row is damaged."""
     try:
         found, verdict, created, meta, data, checksum = row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ngspice_runner.spice_numbers import evaluate
 
@@ -134,6 +134,15 @@ def read_deck(text: str) -> Deck:
         analyses += [a for a in (_analysis(number, card, parameters) for number, card in control) if a]
     titles = [(number, card) for number, card in dotted if card[:6].lower() == ".title"]
     return Deck(lines, cards, control, tuple(analyses), includes, end_line, titles[-1] if titles else None, parameters)
+
+
+def with_parameters(deck: Deck, values: dict[str, str]) -> Deck:
+    """The deck as it reads when `.param` names have other values: its analyses anew where they use expressions."""
+    if not any("{" in a.text or "'" in a.text or '"' in a.text for a in deck.analyses):
+        return deck
+    known = deck.parameters | values
+    analyses = (_analysis(a.line, a.text.lstrip("."), known) for a in deck.analyses)
+    return replace(deck, analyses=tuple(a for a in analyses if a), parameters=known)
 
 
 def _parameters(dotted: list[tuple[int, str]]) -> dict[str, str]:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from ngspice_runner.backends import Backend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
-from ngspice_runner.errors import JobError
-from ngspice_runner.job import Job, Result, RunProvenance, Verdict
-from ngspice_runner.prepare import Prepared, prepare
-from ngspice_runner.verdict import judge
+from ngspice_runner.errors import EngineError, JobError
+from ngspice_runner.job import Job, Result, Verdict
+from ngspice_runner.simulate import CLAIM_PAUSE, Setting, run_one
 
-BACKENDS = ("process",)
-_NOTES = re.compile(
-    r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
-)
+BACKENDS = ("process", "batch", "shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +50,32 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 def make_backend(name: str) -> Backend:
-    """The backend of a name. Raises JobError for a name that does not exist."""
-    if name == "process":
+    """The backend of a name. Raises JobError for a name that does not exist, EngineError when what it needs is not
+    installed."""
+    if name in ("process", "batch"):  # what `batch` cannot group has a process of its own
         from ngspice_runner.backends.process import ProcessBackend
 
         return ProcessBackend()
+    if name == "shared":
+        from ngspice_runner.backends.shared import SharedBackend
+
+        return SharedBackend()
     raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
+
+
+def make_setting(
+    backend: str | Backend,
+    engine: Engine | None,
+    cache: Cache | None,
+    *,
+    retry_failures: bool = False,
+    retry: bool = False,
+) -> Setting:
+    """Backends and engine for a call."""
+    found = engine or find_engine()
+    chosen = make_backend(backend) if isinstance(backend, str) else backend
+    alone = chosen if chosen.name == "process" else make_backend("process")
+    return Setting(chosen, alone, found, cache, retry_failures, retry)
 
 
 def run(
@@ -69,15 +85,25 @@ def run(
     backend: str | Backend = "process",
     engine: Engine | None = None,
     retry_failures: bool = False,
+    retry: bool = False,
 ) -> Result:
     """Run one job and judge it.
 
-    cache: where to look first and to keep the result, None = nowhere. retry_failures: run again what failed before.
-    Raises JobError when the job itself is unusable, EngineError when ngspice is missing or cannot be started; a
-    simulation that fails is no exception but a verdict.
+    cache: where to look first and to keep the result, None = nowhere; a job that another process is running on the
+    same cache is waited for. backend: `process`, `batch`, `shared` or a backend made before (a `shared` one keeps its
+    engine between calls). retry_failures: run again what failed before. retry: climb the ladder of `retry.py` when the
+    simulation does not converge. Raises JobError when the job itself is unusable, EngineError when ngspice is missing
+    or cannot be started; a simulation that fails is no exception but a verdict.
     """
-    chosen = make_backend(backend) if isinstance(backend, str) else backend
-    return _run_one(job, cache, chosen, engine or find_engine(), retry_failures)
+    setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
+    try:
+        result = run_one(job, setting)
+    finally:
+        if isinstance(backend, str):
+            setting.backend.close()
+    if result is None:
+        raise EngineError("the run ended without a result")
+    return result
 
 
 def run_many(
@@ -89,131 +115,138 @@ def run_many(
     engine: Engine | None = None,
     progress: Callable[[Progress], None] | None = None,
     retry_failures: bool = False,
+    retry: bool = False,
 ) -> list[Result]:
     """Run jobs with `workers` engine processes at a time (None: one per core); results in the order of the jobs.
 
-    Equal jobs run once. Each result is committed to the cache as it ends. progress: called after each job, in the
-    caller's thread. On Ctrl-C the engines are ended and RunInterrupted (a KeyboardInterrupt) tells what is done; the
-    same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first such
-    job.
+    Equal jobs run once; on one cache they run once even if several processes ask for them at the same time. Each
+    result is committed to the cache as it ends. backend, retry_failures, retry: see `run`; with `batch`, jobs that
+    differ only in numbers of `.param` cards share an engine process (see `sweep`). progress: called after each job, in
+    the caller's thread. On Ctrl-C the engines are ended and RunInterrupted (a KeyboardInterrupt) tells what is done;
+    the same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first
+    such job.
     """
-    if workers is not None and workers < 1:
-        raise JobError(f"workers is {workers}: at least 1 is needed")
-    chosen = make_backend(backend) if isinstance(backend, str) else backend
-    found = engine or find_engine()
+    check_workers(workers)
+    setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
+    board = Board(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag="") if job.tag else job, []).append(index)
-    results: list[Result | None] = [None] * len(jobs)
-    count = workers or _cores()
+
+    def settle(indices: Sequence[int], result: Result) -> None:
+        for index in indices:
+            board.settle(index, replace(result, tag=jobs[index].tag))
+
+    try:
+        if backend == "batch":
+            from ngspice_runner.sweep import run_groups
+
+            run_groups(groups, setting, workers or cores(), settle)
+        run_jobs(groups, setting, workers or cores(), settle)
+    except KeyboardInterrupt:
+        raise board.interrupted() from None
+    finally:
+        if isinstance(backend, str):
+            setting.backend.close()
+    return board.finished()
+
+
+class Board:
+    """Results of a batch as they come in, and its progress."""
+
+    def __init__(self, total: int, progress: Callable[[Progress], None] | None, cache: Cache | None) -> None:
+        self.results: list[Result | None] = [None] * total
+        self._progress, self._cache = progress, cache
+        self._done = self._cached = self._failed = 0
+        self._started = time.monotonic()
+
+    def settle(self, index: int, result: Result) -> None:
+        """Enter one result; reports progress."""
+        self.results[index] = result
+        self._done += 1
+        self._failed += not result.ok
+        self._cached += bool(result.provenance and result.provenance.cached)
+        if self._progress is not None:
+            elapsed = time.monotonic() - self._started
+            self._progress(Progress(self._done, len(self.results), self._cached, self._failed, elapsed))
+
+    def interrupted(self) -> RunInterrupted:
+        """What to raise after Ctrl-C."""
+        kept = (
+            f"kept in {self._cache.path}: run the same again to go on from there"
+            if self._cache
+            else "not kept: give a cache to be able to go on"
+        )
+        message = f"interrupted after {self._done} of {len(self.results)} jobs; finished results are {kept}"
+        return RunInterrupted(message, self.results)
+
+    def finished(self) -> list[Result]:
+        """All results; raises EngineError if one is missing, which must not happen."""
+        found = [result for result in self.results if result is not None]
+        if len(found) != len(self.results):
+            raise EngineError(f"{len(self.results) - len(found)} jobs ended without a result")
+        return found
+
+
+def run_jobs(
+    groups: Mapping[Job, Sequence[int]],
+    setting: Setting,
+    workers: int,
+    settle: Callable[[Sequence[int], Result], None],
+) -> None:
+    """Run every job of `groups` once, in threads around engine processes; `settle(indices, result)` is called in the
+    caller's thread. Jobs that another process is running are looked at again when nothing else is left to do."""
+    queue = deque(groups.items())
+    if not queue:
+        return
     stop = threading.Event()
-    queue = iter(groups.items())
-    pending: dict[Future[Result | None], list[int]] = {}
-    tally = {"done": 0, "cached": 0, "failed": 0}
-    started = time.monotonic()
+    pending: dict[Future[Result | None], tuple[Job, Sequence[int]]] = {}
+    elsewhere: list[tuple[float, Job, Sequence[int]]] = []  # (when to look again, job, where its result goes)
+    pool = ThreadPoolExecutor(min(workers, len(queue)), thread_name_prefix="ngspice")
 
     def work(job: Job) -> Result | None:
-        return None if stop.is_set() else _run_one(job, cache, chosen, found, retry_failures)
+        return None if stop.is_set() else run_one(job, setting, wait=False)
 
-    def settle(future: Future[Result | None]) -> None:
-        indices = pending.pop(future)
-        result = future.result()
-        if result is None:
-            return
-        for index in indices:
-            results[index] = replace(result, tag=jobs[index].tag)
-            tally["done"] += 1
-            tally["failed"] += not result.ok
-            tally["cached"] += bool(result.provenance and result.provenance.cached)
-            if progress is not None:
-                progress(Progress(total=len(jobs), elapsed=time.monotonic() - started, **tally))
-
-    pool = ThreadPoolExecutor(min(count, max(1, len(groups))), thread_name_prefix="ngspice")
     try:
-        for job, indices in queue:
-            pending[pool.submit(work, job)] = indices
-            if len(pending) >= 2 * count:
-                for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                    settle(future)
-        while pending:
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                settle(future)
-    except BaseException as error:
+        while queue or pending or elsewhere:
+            now = time.monotonic()
+            queue.extend((job, indices) for when, job, indices in elsewhere if when <= now)
+            elsewhere = [entry for entry in elsewhere if entry[0] > now]
+            while queue and len(pending) < 2 * workers:
+                job, indices = queue.popleft()
+                pending[pool.submit(work, job)] = (job, indices)
+            if not pending:
+                time.sleep(CLAIM_PAUSE)
+                continue
+            for future in wait(pending, CLAIM_PAUSE if elsewhere else None, FIRST_COMPLETED).done:
+                job, indices = pending.pop(future)
+                result = future.result()
+                if result is None:
+                    elsewhere.append((time.monotonic() + 5 * CLAIM_PAUSE, job, indices))
+                else:
+                    settle(indices, result)
+    except BaseException:
         stop.set()
-        chosen.cancel()
+        setting.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
-        for future, indices in pending.items():
+        for future, (_, indices) in pending.items():
             if future.done() and not future.cancelled() and future.exception() is None:
                 result = future.result()
-                for index in indices if result and result.verdict is not Verdict.KILLED else ():
-                    results[index] = result
-        if isinstance(error, KeyboardInterrupt):
-            done = sum(result is not None for result in results)
-            kept = (
-                f"kept in {cache.path}: run the same again to go on from there"
-                if cache
-                else "not kept: give a cache to be able to go on"
-            )
-            raise RunInterrupted(
-                f"interrupted after {done} of {len(jobs)} jobs; finished results are {kept}", results
-            ) from None
+                if result and result.verdict is not Verdict.KILLED:
+                    settle(indices, result)
         raise
     pool.shutdown()
-    return [result for result in results if result is not None]
 
 
-def _cores() -> int:
+def check_workers(workers: int | None) -> None:
+    """Raises JobError for a number of workers below 1."""
+    if workers is not None and workers < 1:
+        raise JobError(f"workers is {workers}: at least 1 is needed")
+
+
+def cores() -> int:
+    """Cores that this process may use."""
     try:
         return max(1, len(os.sched_getaffinity(0)))
     except AttributeError:
         return os.cpu_count() or 1
-
-
-def _run_one(job: Job, cache: Cache | None, backend: Backend, engine: Engine, retry_failures: bool) -> Result:
-    prepared = prepare(job, engine, backend.name)
-    notes = [str(finding) for finding in prepared.findings if finding.verdict is None]
-    if prepared.errors:
-        return _refused(prepared, backend.name, notes)
-    if cache is not None and prepared.cacheable:
-        kept = cache.get(prepared.key)
-        if kept is not None and not (retry_failures and kept.verdict not in (Verdict.OK, Verdict.SUSPECT)):
-            return replace(kept, tag=job.tag)
-    outcome = backend.run(prepared)
-    judgement = judge(outcome, job, prepared.deck, title=prepared.title, findings=prepared.findings)
-    notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
-    if cache is not None and not prepared.cacheable:
-        notes.append("not cached: the deck reads files that the key cannot cover")
-    provenance = RunProvenance(
-        key=prepared.key,
-        deck_sha256=prepared.deck_sha256,
-        engine=engine.version,
-        engine_sha256=engine.sha256,
-        backend=backend.name,
-        cached=False,
-        cpu_seconds=outcome.cpu_seconds,
-        wall_seconds=outcome.wall_seconds,
-        notes=tuple(notes),
-    )
-    result = Result(judgement.verdict, judgement.signals, "\n".join(judgement.lines), provenance, job.tag)
-    if cache is not None and prepared.cacheable and not outcome.cancelled and not cache.put(prepared.key, result):
-        result = replace(
-            result, provenance=replace(provenance, notes=(*provenance.notes, f"not cached: {cache.trouble}"))
-        )
-    return result
-
-
-def _refused(prepared: Prepared, backend: str, notes: list[str]) -> Result:
-    """The result of a deck that the lint refuses; the engine was not started."""
-    first = prepared.errors[0].verdict or Verdict.PARSE
-    provenance = RunProvenance(
-        key=prepared.key,
-        deck_sha256=prepared.deck_sha256,
-        engine=prepared.engine.version,
-        engine_sha256=prepared.engine.sha256,
-        backend=backend,
-        cached=False,
-        cpu_seconds=0.0,
-        wall_seconds=0.0,
-        notes=(*notes, "refused by the lint, not run"),
-    )
-    return Result(first, {}, "\n".join(str(finding) for finding in prepared.errors), provenance, prepared.job.tag)

@@ -11,8 +11,11 @@ file is written (warning); elements after `.end`, which ngspice still reads (war
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from ngspice_runner.deck import Analysis, Deck
 from ngspice_runner.includes import IncludeSet
@@ -21,6 +24,17 @@ from ngspice_runner.spice_numbers import bad_suffix, parse_number
 
 # Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
 _SUSPECT_NUMBER = re.compile(r"(?<![\w.:#$\[])(?>\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+([A-Za-zµμ]++)(?![\w(:#.])")
+_DIGIT, _LETTER, _EXPONENT, _POINT, _SIGN = 1, 2, 3, 4, 5
+_KINDS = np.zeros(256, np.uint8)
+_KINDS[128:] = _LETTER  # pieces of a Greek letter
+for _characters, _kind in (
+    (string.digits, _DIGIT),
+    (string.ascii_letters, _LETTER),
+    ("eE", _EXPONENT),
+    (".", _POINT),
+    ("+-", _SIGN),
+):
+    _KINDS[list(_characters.encode())] = _kind
 _NODE_REFERENCE = re.compile(r"\b[vi]\s*\([^()]*\)", re.IGNORECASE)
 _ELEMENT = re.compile(r"[A-Za-z][\w.:#$\[\]+-]*$")
 _SOURCE_WORD = re.compile(r"(?:dc|ac|pulse|sin|exp|pwl|sffm|am|trnoise|trrandom|external)\b", re.IGNORECASE)
@@ -83,40 +97,44 @@ def lint(job: Job, deck: Deck, includes: IncludeSet) -> tuple[Finding, ...]:
 
 def _elements(deck: Deck) -> Iterator[Finding]:
     scopes: list[set[str]] = [set()]
+    scope = scopes[0]
+    last = deck.end_line if deck.end_line is not None else len(deck.lines)
     for line, card in deck.cards:
         kind = card[0].lower()
         if kind == ".":
             lowered = card[:6].lower()
             if lowered == ".subck":
                 scopes.append(set())
+                scope = scopes[-1]
             elif lowered[:5] == ".ends" and len(scopes) > 1:
                 scopes.pop()
+                scope = scopes[-1]
             elif lowered in (".if", ".else", ".elsei", ".if(") or lowered.startswith((".if ", ".elif")):
-                scopes[-1].clear()  # branches may define one name each
+                scope.clear()  # branches may define one name each
             elif lowered[:5] == ".meas":
                 yield Finding(
                     line, ".meas is not evaluated when a raw file is written: compute it from the signals", None, False
                 )
             continue
-        if deck.end_line is not None and line > deck.end_line:
+        if line > last:
             yield Finding(line, "ngspice still reads this element after .end", None, False)
+        tokens = card.split(None, 4)
+        name = tokens[0].lower()
         if kind in "rcl":
-            tokens = card.split()
-            if len(tokens) < 4 or "=" in tokens[3] or tokens[4:5] == ["="]:
+            if len(tokens) < 4 or "=" in tokens[3] or (len(tokens) > 4 and tokens[4][0] == "="):
                 tail = card.split(None, 3)[3:]
                 if not tail or not _VALUE_KEYS[kind].search(tail[0]):
                     yield Finding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
-            name = tokens[0].lower()
-        else:
-            name = card.split(None, 1)[0].lower()
-        scope = scopes[-1]
+            elif kind == "r" and tokens[3][0] in "0." and parse_number(tokens[3]) == 0:
+                yield Finding(line, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None, False)
         if name in scope:
             yield Finding(line, f"element {name} is defined twice", Verdict.PARSE)
         scope.add(name)
 
 
 def _suffixes(text: str, deck: Deck) -> Iterator[Finding]:
-    if not any(bad_suffix(tail) for tail in set(_SUSPECT_NUMBER.findall(text))):
+    # Most decks of this harness hold plain exponent floats only: a digit before a letter other than e is rare there.
+    if not _some_suffix(text) or not any(bad_suffix(tail) for tail in set(_SUSPECT_NUMBER.findall(text))):
         return
     for line, card in deck.cards + [(line, "." + card) for line, card in deck.control]:
         for region in _value_regions(card):
@@ -124,6 +142,15 @@ def _suffixes(text: str, deck: Deck) -> Iterator[Finding]:
                 reason = bad_suffix(match.group(1))
                 if reason and not (match.group(1) == "A" and card[0] not in "cCrRlL"):
                     yield Finding(line, f"{match.group(0)}: {reason}", Verdict.PARSE)
+
+
+def _some_suffix(text: str) -> bool:
+    """True when any digit (and perhaps a point) has a letter behind it that does not begin an exponent."""
+    kinds = _KINDS[np.frombuffer(f"{text}   ".encode("utf-8", "surrogateescape"), np.uint8)]
+    digit, second, third = kinds[:-2] == _DIGIT, kinds[1:-1], kinds[2:]
+    if np.any(digit & (second == _LETTER)) or np.any(digit & (second == _POINT) & (third == _LETTER)):
+        return True
+    return bool(np.any(digit & (second == _EXPONENT) & (third != _DIGIT) & (third != _SIGN)))
 
 
 def _value_regions(card: str) -> list[str]:

@@ -62,11 +62,14 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
             )
     includes = scan_includes(deck, job.folder, job.includes)
     code_models = includes.code_models or uses_code_models(job.text)
+    lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
     key = _key(job, deck_sha256, engine, includes, code_models, backend)
     title = f"ngspice_runner {key[:24]}"
     behaviour = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
-    reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or bool(_FILE_PARAMETER.search(job.text))
+    reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
+        "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
+    )
     return Prepared(
         job=job,
         deck=deck,
@@ -81,6 +84,12 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         behaviour=behaviour,
         cacheable=not reads_files,
     )
+
+
+def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
+    """(SHA-256, cache key) of another text of the same job: the key that `prepare` would give it."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
 
 
 def _check(job: Job) -> None:

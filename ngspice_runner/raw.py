@@ -71,20 +71,35 @@ def parse_raw(data: bytes) -> tuple[Plot, ...]:
                 "truncated" if cut else "malformed",
                 tuple(plots),
             )
-        header = _read_header(data[position:mark], plots)
-        start = mark + len(_MARK)
-        width = len(header.names) * (16 if header.is_complex else 8)
-        available = len(data) - start
-        needed = width * header.points
-        if header.points == 0 and available and not data.startswith(b"Title:", start):
-            plots.append(_plot(header, data, start, available // width))
-            raise RawError("the header announces 0 points above data: the run was killed", "killed", tuple(plots))
-        if needed > available:
-            plots.append(_plot(header, data, start, available // width))
-            raise RawError(f"plot {header.name!r} is cut off: {available} of {needed} bytes", "truncated", tuple(plots))
-        plots.append(_plot(header, data, start, header.points))
-        position = start + needed
+        position = _read_plot(data, position, mark, plots)
     return tuple(plots)
+
+
+def next_plot(data: bytes, position: int) -> tuple[Plot, int]:
+    """The plot that begins at `position` and where the next one begins. Raises RawError unless it is whole."""
+    mark = data.find(_MARK, position, position + _HEADER_LIMIT)
+    if mark < 0:
+        raise RawError("no whole header of a plot", "truncated")
+    plots: list[Plot] = []
+    end = _read_plot(data, position, mark, plots)
+    return plots[0], end
+
+
+def _read_plot(data: bytes, position: int, mark: int, plots: list[Plot]) -> int:
+    """Append the plot whose header lies between `position` and `mark`; the position after it."""
+    header = _read_header(data[position:mark], plots)
+    start = mark + len(_MARK)
+    width = len(header.names) * (16 if header.is_complex else 8)
+    available = len(data) - start
+    needed = width * header.points
+    if header.points == 0 and available and not data.startswith(b"Title:", start):
+        plots.append(_plot(header, data, start, available // width))
+        raise RawError("the header announces 0 points above data: the run was killed", "killed", tuple(plots))
+    if needed > available:
+        plots.append(_plot(header, data, start, available // width))
+        raise RawError(f"plot {header.name!r} is cut off: {available} of {needed} bytes", "truncated", tuple(plots))
+    plots.append(_plot(header, data, start, header.points))
+    return start + needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from netlists.case import ColumnCase, Deviations
 
 FloatArray = NDArray[np.float64]
 
+LEAST_DRAWS = 10
+"""Fewer common chips than this say nothing about a variance."""
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -52,14 +55,18 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
 
 
 def plan(setup: Setup) -> list[Task]:
-    """`samples` draws of every point at every condition; a draw is the same chip at all points and conditions."""
+    """`samples` draws of every point at the nominal condition, a third of them at every other one.
+
+    A draw is the same chip at all points and conditions, so that conditions can be compared chip by chip.
+    """
     tasks = []
     chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(setup.samples)]
-    for condition in setup.conditions:
+    for index, condition in enumerate(setup.conditions):
+        number = setup.samples if index == 0 else max(LEAST_DRAWS, setup.samples // 3)
         for active, count in points(setup.rows):
             seed = np.random.SeedSequence([setup.seed, 3, active, count])
             pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed)
-            for draw, deviations in enumerate(chips):
+            for draw, deviations in enumerate(chips[:number]):
                 case = ColumnCase(
                     bits=pattern.bits,
                     inputs=pattern.inputs,
@@ -72,12 +79,35 @@ def plan(setup: Setup) -> list[Task]:
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
-    """Fit the spread model per condition."""
+    """Fit the spread model per condition.
+
+    Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips
+    that both have seen: the few draws then cost a ratio's error, not a variance's.
+    """
+    nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
     models = []
-    for condition in setup.conditions:
-        good = data.select("mismatch", condition).good()
-        models.append(fit_spread(condition, good.column("active"), good.column("count"), good.column("level")))
+    for index, condition in enumerate(setup.conditions):
+        own = nominal if index == 0 else _levels(data.select("mismatch", condition).good())
+        rows = []
+        for point, chips in own.items():
+            reference = nominal.get(point, {})
+            common = sorted(chips.keys() & reference.keys())
+            if len(common) < LEAST_DRAWS:
+                continue
+            base = np.var([reference[i] for i in common], ddof=1)
+            ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
+            rows.append((*point, len(reference), ratio * np.var(list(reference.values()), ddof=1)))
+        active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+        models.append(fit_spread(condition, active, count, variance, draws))
     return Mismatch(tuple(models))
+
+
+def _levels(data: Dataset) -> dict[tuple[int, int], dict[int, float]]:
+    """Level by (active, count), then by draw."""
+    out: dict[tuple[int, int], dict[int, float]] = {}
+    for s in data.samples:
+        out.setdefault((s.active, s.count), {})[s.draw] = s.level
+    return out
 
 
 register(Procedure("mismatch", "spread of the levels by Monte-Carlo over cells and transistors", (), plan, analyse))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import LevelModel, fit_levels
-from characterization.patterns import build_pattern, level_grid, pattern_names
+from characterization.patterns import FAR, NEAR, build_pattern, level_grid, random_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
 from netlists.case import ColumnCase
@@ -18,51 +18,58 @@ from netlists.case import ColumnCase
 
 @dataclass(frozen=True)
 class Transfer:
-    """One level model per condition and the row drivers' energy.
+    """One level model per condition, what the extremes do to it, and the row drivers' energy.
 
-    position_shift: (conditions,), mean level of the `far` patterns minus the `near` ones at equal count, level's
-    unit. row_energy: (conditions, 2), J drawn by the drivers of one conversion, e0 + e1 active, whole rows.
+    The models are fitted to drawn patterns, so that their residual is the spread that stored data cause. near, far:
+    (conditions,), mean distance of the extreme patterns from the model, level's unit. row_energy: (conditions, 2), J
+    drawn by the drivers of one conversion, e0 + e1 active, whole rows.
     """
 
     models: tuple[LevelModel, ...]
-    position_shift: NDArray[np.float64]
+    near: NDArray[np.float64]
+    far: NDArray[np.float64]
     row_energy: NDArray[np.float64]
 
 
 def plan(setup: Setup) -> list[Task]:
-    """Every (active, count) of the grid under every pattern, at every condition."""
+    """Every (active, count) of the grid under drawn patterns, and a few levels under the extremes, everywhere."""
+    n = setup.rows
+    drawn = [(a, c, name) for a, c in level_grid(n, setup.max_levels) for name in random_names(setup.patterns)]
+    extreme = [(n, c, name) for c in sorted({0, n // 2, n}) for name in (NEAR, FAR)]
     tasks = []
     for condition in setup.conditions:
-        for active, count in level_grid(setup.rows, setup.max_levels):
-            for index, name in enumerate(pattern_names(setup.patterns)):
-                seed = np.random.SeedSequence([setup.seed, 1, active, count, index])
-                pattern = build_pattern(name, setup.rows, active, count, setup.columns, seed)
-                case = ColumnCase(
-                    bits=pattern.bits, inputs=pattern.inputs, position=pattern.position, columns_total=setup.columns
-                )
-                tasks.append(Task("transfer", condition, active, count, name, -1, case))
+        for index, (active, count, name) in enumerate((*drawn, *extreme)):
+            seed = np.random.SeedSequence([setup.seed, 1, active, count, index])
+            pattern = build_pattern(name, n, active, count, setup.columns, seed)
+            case = ColumnCase(
+                bits=pattern.bits, inputs=pattern.inputs, position=pattern.position, columns_total=setup.columns
+            )
+            tasks.append(Task("transfer", condition, active, count, name, -1, case))
     return tasks
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
-    models, shifts, energies = [], [], []
+    models, near, far, energies = [], [], [], []
     for condition in setup.conditions:
         good = data.select("transfer", condition).good()
-        active, count, level = (good.column(name) for name in ("active", "count", "level"))
-        models.append(fit_levels(condition, setup.rows, active, count, level, setup.seed))
-        shifts.append(_position_shift(good))
+        drawn = Dataset(tuple(s for s in good.samples if s.pattern not in (NEAR, FAR)))
+        active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
+        model = fit_levels(condition, setup.rows, active, count, level, setup.seed)
+        models.append(model)
+        near.append(_distance(good, NEAR, model))
+        far.append(_distance(good, FAR, model))
         x = np.stack([np.ones_like(active), active], axis=1)
-        energies.append(np.linalg.lstsq(x, good.column("row_energy"), rcond=None)[0])
-    return Transfer(tuple(models), np.array(shifts), np.array(energies))
+        energies.append(np.linalg.lstsq(x, drawn.column("row_energy"), rcond=None)[0])
+    return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies))
 
 
-def _position_shift(data: Dataset) -> float:
-    """Mean over (active, count) of level(far) - level(near)."""
-    near = {(s.active, s.count): s.level for s in data.samples if s.pattern == "near"}
-    far = {(s.active, s.count): s.level for s in data.samples if s.pattern == "far"}
-    both = [far[key] - near[key] for key in near.keys() & far.keys()]
-    return float(np.mean(both)) if both else float("nan")
+def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:
+    """Mean of level less model over the samples of one pattern; NaN without any."""
+    chosen = Dataset(tuple(s for s in data.samples if s.pattern == pattern))
+    if not len(chosen):
+        return float("nan")
+    return float(np.mean(chosen.column("level") - model(chosen.column("active"), chosen.column("count"))))
 
 
 register(Procedure("transfer", "level against count, active rows, position and neighbours", (), plan, analyse))

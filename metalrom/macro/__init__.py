@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from metalrom.macro.engine import Macro, MvmResult, StoredWeights
@@ -46,8 +47,4 @@ __all__ = [
     "synthetic_table",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy_names(__name__, _HOME)

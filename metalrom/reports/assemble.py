@@ -97,7 +97,7 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         group_reason=results.group_reason,
         simulations=simulations,
         warnings=results.warnings,
-        assumptions=(*_technology_assumptions(results), *table.assumptions),
+        assumptions=(*table.assumptions, *_technology_assumptions(results)),
         macro=_macro_tables(estimate),
         csnr=tuple(
             row
@@ -123,6 +123,8 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         provenance=results.provenance,
         establishes=_establishes(results, table),
         not_established=_not_established(results),
+        layer_errors={q.condition: q.code_error_expected for q in results.quality},
+        double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
@@ -184,10 +186,7 @@ def _table(title: str, parts: Mapping[str, Component], unit: str, total: Span | 
 
 
 def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
-    out = [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
-    out.append(
-        Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")
-    )
+    out = [Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")]
     if results.cell.plane_spread > 0:
         out.append(
             Assumption(
@@ -198,6 +197,7 @@ def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
                 "extraction of every plane",
             )
         )
+    out += [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
     return tuple(out)
 
 

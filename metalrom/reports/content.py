@@ -164,7 +164,9 @@ class ReportContent:
     code-error probability that the group size was chosen for. geometry, geometry_zero: the cell that stores a 1 and
     the one that stores a 0 (the same boxes up to the via). tile_bits: real weight bits, shape (planes, rows, columns),
     values 0/1, plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
-    (metals, weight bit), lowest first. group_choice: rows by group size; group_reason: why the marked one was taken.
+    (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
+    conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
+    group_choice: rows by group size; group_reason: why the marked one was taken.
     Raises InputError when parts contradict each other.
     """
 
@@ -192,6 +194,8 @@ class ReportContent:
     provenance: Mapping[str, str] = field(default_factory=dict)
     establishes: tuple[str, ...] = ()
     not_established: tuple[str, ...] = ()
+    layer_errors: Mapping[str, float] = field(default_factory=dict)
+    double_sampling: bool = False
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
 

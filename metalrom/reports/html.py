@@ -30,7 +30,7 @@ class ConditionRow:
     margin: str
     code_error: str
     at: str
-    unknown: int
+    layer_error: str
     ok: bool
 
 
@@ -87,6 +87,7 @@ def render_report(content: ReportContent) -> str:
         rows=table.rows,
         quantity="voltage" if table.unit == "V" else "current",
         needed=needed,
+        layer_worst=max(content.layer_errors.items(), key=lambda item: item[1], default=None),
         nominal=metrics.worst(table, content.condition),
         worst=metrics.worst(table),
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
@@ -105,7 +106,7 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
     lsb = abs(table.lsb(label))
     sigma = table.total_sigma(label)[table.valid] / lsb if lsb else np.array([np.nan])
     largest = float(np.nanmax(sigma)) if not np.isnan(sigma).all() else None
-    unknown = metrics.unknown_spreads(table, label)
+    deciding = content.layer_errors.get(label, found.code_error if found else None)
     return ConditionRow(
         label=label,
         lsb=words.amount(lsb, table.unit),
@@ -113,8 +114,8 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
         margin=words.amount(found.margin if found else None),
         code_error=words.probability(found.code_error if found else None),
         at=f"count {found.count} of {found.active} active" if found else words.MISSING,
-        unknown=unknown,
-        ok=found is not None and unknown == 0 and found.code_error <= content.target_error,
+        layer_error=words.probability(content.layer_errors.get(label)),
+        ok=deciding is not None and deciding <= content.target_error,
     )
 
 

@@ -88,11 +88,6 @@ def worst(table: ReadoutTable, condition: str | None = None) -> WorstCase | None
     return found
 
 
-def unknown_spreads(table: ReadoutTable, condition: str) -> int:
-    """How many existing (active, count) pairs have no known spread (NaN) in a condition."""
-    return int(np.isnan(table.total_sigma(condition)[table.valid]).sum())
-
-
 def sigma_needed(code_error: float) -> float:
     """Margin in sigma at which both tails together reach `code_error`: Q^-1(code_error / 2)."""
     from scipy.special import ndtri

@@ -110,6 +110,26 @@ class CellModel:
         variants = tuple(replace(v, subckt=v.subckt + suffix) for v in self.variants)
         return replace(self, variants=(variants[0], variants[1]))
 
+    def rounded(self, digits: int = 7) -> CellModel:
+        """The model with its values rounded to `digits` significant digits, its errors to 2.
+
+        Field solvers differ in their last bits from run to run; equal cells must give equal decks to the last byte.
+        """
+
+        def short(value: float, places: int) -> float:
+            return float(f"{value:.{places - 1}e}")
+
+        variants = tuple(
+            replace(v, elements=tuple(replace(e, value=short(e.value, digits)) for e in v.elements))
+            for v in self.variants
+        )
+        return replace(
+            self,
+            variants=(variants[0], variants[1]),
+            relative_error=short(self.relative_error, 2),
+            fit_residual=short(self.fit_residual, 2),
+        )
+
     def capacitance(self, pin: str, bit: int, other: str | None = None) -> float:
         """Capacitance (F) of `pin` in the variant of `bit` towards `other`, or towards everything when None.
 

@@ -165,7 +165,7 @@ class CapBalanced:
             fit_residual=residual,
             method=extractions[0].method,
             geometry_keys=tuple(g.key() for g in geometries),
-        )
+        ).rounded()
 
 
 def _given(value: float | None, default: float, key: str) -> float:

@@ -102,15 +102,13 @@ class ResVia:
                 )
             )
             if bit:
-                # A plug stands apart from both lines by a hair, so that it joins two nets without shorting them.
-                gap = (column.bottom - row.top) * 1e-6
                 boxes.append(
                     Box(
                         f"PLUG{k}",
                         via.name,
                         "resistor",
-                        (x - half, y - half, row.top + gap),
-                        (x + half, y + half, column.bottom - gap),
+                        (x - half, y - half, row.top),
+                        (x + half, y + half, column.bottom),
                     )
                 )
         floor, ceiling = stack.plane_floor(plane.row), stack.plane_ceiling(plane.column)
@@ -151,7 +149,7 @@ class ResVia:
             relative_error=e.relative_error,
             method=e.method,
             geometry_keys=(geometry.key(),),
-        )
+        ).rounded()
 
 
 def build_model(

@@ -70,10 +70,9 @@ class DeviceSet:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for every doubt a report must repeat; empty when all values are published or measured."""
-        guessed = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
-        if not guessed:
+        if all(p.status != "estimate" for p in self.provenance.values()):
             return ()
-        return (f"{self.name}: transistor values are estimates, not foundry data ({', '.join(guessed)})",)
+        return (f"{self.name}: transistor cards are estimates, not foundry data",)
 
     def card(self, corner: str, kind: Kind) -> ModelCard:
         """The model card of one type at a corner; raises InputError for a corner that the set does not have."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from ngspice_runner.engine import Engine
     from ngspice_runner.prepare import Prepared
     from ngspice_runner.raw import Plot
 
@@ -17,7 +18,8 @@ class RawOutcome:
 
     exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
     plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file
-    could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed.
+    could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed. engine: its version as
+    it told it itself, where that is known only after it ran.
     """
 
     exit_code: int | None
@@ -29,12 +31,21 @@ class RawOutcome:
     raw_reason: str
     cpu_seconds: float
     wall_seconds: float
+    engine: str = ""
 
 
 class Backend(Protocol):
     """Anything that can run a prepared job."""
 
     name: str
+
+    def engine_for(self, engine: Engine) -> Engine:
+        """The engine that this backend runs, given the executable found; it belongs to the cache key."""
+        ...
+
+    def refuses(self, prepared: Prepared) -> str:
+        """Why this kind of job must be run by an engine process of its own (a clause); empty when it need not."""
+        ...
 
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job to its end, its timeout or its cancellation. Raises EngineError if the engine cannot be
@@ -43,4 +54,8 @@ class Backend(Protocol):
 
     def cancel(self) -> None:
         """End everything that is running; later calls of `run` return at once as cancelled."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is kept between runs; a later run starts anew."""
         ...

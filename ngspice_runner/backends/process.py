@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
+from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, read_raw
 
-_PREFIX = "ngspice_runner-"
+FOLDER_PREFIX = "ngspice_runner-"
 _SCRIPTS = str(Path(__file__).resolve().parent.parent / "scripts")
 _LOG_LIMIT = 8 * 1024 * 1024
 _swept = False
@@ -37,10 +38,18 @@ class ProcessBackend:
         self._cancelled = False
         _sweep_leftovers()
 
+    def engine_for(self, engine: Engine) -> Engine:
+        """The executable itself."""
+        return engine
+
+    def refuses(self, prepared: Prepared) -> str:
+        """Nothing: any deck can have a process of its own."""
+        return ""
+
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. Raises EngineError when the engine or its folder cannot be used."""
         try:
-            folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+            folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
         except OSError as error:
             raise EngineError(
                 f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
@@ -57,7 +66,10 @@ class ProcessBackend:
         with self._lock:
             self._cancelled = True
             for pid in self._running:
-                _kill_group(pid)
+                kill_group(pid)
+
+    def close(self) -> None:
+        """Nothing is kept between runs."""
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
         job = prepared.job
@@ -80,7 +92,7 @@ class ProcessBackend:
                 child = subprocess.Popen(
                     command,
                     cwd=folder,
-                    env=_environment(folder, prepared.code_models),
+                    env=environment(folder, prepared.code_models),
                     stdin=subprocess.DEVNULL,
                     stdout=log_file,
                     stderr=subprocess.STDOUT,
@@ -89,22 +101,25 @@ class ProcessBackend:
             except OSError as error:
                 raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
             self._running.add(child.pid)
-        _limit_cpu(child.pid, job.timeout)
+        limit_cpu(child.pid, job.timeout)
         timed_out = False
         try:
-            if not _wait(child.pid, job.timeout):
+            if not wait_for(child.pid, job.timeout):
                 timed_out = True
-                _kill_group(child.pid)
+                kill_group(child.pid)
             with self._lock:
                 # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
                 self._running.discard(child.pid)
                 _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
-            _kill_group(child.pid)
+            kill_group(child.pid)
             raise
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
         plots, problem, reason = _read_plots(raw, folder)
+        if not problem and disk_full(folder):
+            # The engine does not notice failing writes: the log may lack what would have decided the verdict.
+            problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
         return RawOutcome(
             exit_code=child.returncode,
             timed_out=timed_out or child.returncode == -signal.SIGXCPU,
@@ -118,7 +133,7 @@ class ProcessBackend:
         )
 
 
-def _environment(folder: str, code_models: bool) -> dict[str, str]:
+def environment(folder: str, code_models: bool) -> dict[str, str]:
     """A clean environment: ngspice reads several variables, and crashes without HOME."""
     environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "OMP_THREAD_LIMIT": "1"}
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
@@ -129,7 +144,7 @@ def _environment(folder: str, code_models: bool) -> dict[str, str]:
     return environment
 
 
-def _wait(pid: int, timeout: float) -> bool:
+def wait_for(pid: int, timeout: float) -> bool:
     """Wait until the child has ended (without reaping it); False when the time is up."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -159,16 +174,22 @@ def _poll(pid: int, timeout: float) -> bool:
     return True
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
 
-def _limit_cpu(pid: int, timeout: float) -> None:
+def limit_cpu(pid: int, timeout: float) -> None:
     """Bound the CPU time, so that an engine whose parent was killed does not run for ever."""
     seconds = int(min(timeout, 1e8)) + 5
     with contextlib.suppress(AttributeError, OSError, ValueError):
         resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+
+
+def disk_full(folder: str | os.PathLike[str]) -> bool:
+    """True when less than 64 kB are left where the engine writes."""
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize < 65536
 
 
 def _read_log(path: Path) -> str:
@@ -206,7 +227,7 @@ def _sweep_leftovers() -> None:
     _swept = True
     with contextlib.suppress(OSError):
         for entry in os.scandir(tempfile.gettempdir()):
-            match = re.match(rf"{_PREFIX}(\d+)-", entry.name)
+            match = re.match(rf"{FOLDER_PREFIX}(\d+)-", entry.name)
             if match and int(match.group(1)) != os.getpid() and entry.stat().st_uid == os.getuid():
                 try:
                     os.kill(int(match.group(1)), 0)

@@ -64,24 +64,24 @@ def test_too_few_levels_are_refused() -> None:
 def test_spread_of_independent_sources_is_separated() -> None:
     rng = np.random.default_rng(9)
     s0, s1 = 3e-3, 2e-3
-    active, count, level = [], [], []
-    for a, c in [(0, 0), (4, 0), (4, 4), (8, 0), (8, 4), (8, 8)]:
-        sigma = np.sqrt(s0**2 + s1**2 * c)
-        level.append(0.1 * c + rng.normal(0.0, sigma, 4000))
-        active.append(np.full(4000, float(a)))
-        count.append(np.full(4000, float(c)))
-    model = fit_spread(TT, np.concatenate(active), np.concatenate(count), np.concatenate(level))
+    points = np.array([(0, 0), (4, 0), (4, 4), (8, 0), (8, 4), (8, 8)], dtype=float)
+    variance = np.array([np.var(rng.normal(0.0, np.sqrt(s0**2 + s1**2 * c), 4000), ddof=1) for _, c in points])
+    model = fit_spread(TT, points[:, 0], points[:, 1], variance, np.full(6, 4000.0))
     found = np.sqrt(model.variances)
     # 4000 draws a point: sigma to about 1 %
     assert found[0] == pytest.approx(s0, rel=0.05)
     assert found[1] == pytest.approx(s1, rel=0.05)
     assert found[2] < 0.2 * s1
     assert model.held_out_rms < 0.1
+    # standard error of a Gaussian sigma: 1 / sqrt(2 (n - 1))
+    assert model.relative_error == pytest.approx(1 / np.sqrt(2 * 3999))
 
 
 def test_spread_needs_enough_draws() -> None:
     with pytest.raises(InputError, match="too few"):
-        fit_spread(TT, np.zeros(12), np.zeros(12), np.zeros(12))
+        fit_spread(TT, np.zeros(6), np.zeros(6), np.ones(6), np.full(6, 9.0))
+    with pytest.raises(InputError, match="too few"):
+        fit_spread(TT, np.zeros(3), np.zeros(3), np.ones(3), np.full(3, 90.0))
 
 
 @settings(max_examples=25, deadline=None)

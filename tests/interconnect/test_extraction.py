@@ -41,11 +41,11 @@ def test_a_strip_between_planes_meets_the_exact_fringe() -> None:
     # C_f = eps/pi (2 x ln(x + 1) - (x - 1) ln(x^2 - 1)), x = 1/(1 - t/b); exact while the edges are far apart.
     width, gap, thick = 1.0e-6, 1.0e-6, 0.1e-6
     z0 = 0.5 * (gap - thick)
-    strip = Box("A", "M", "line", (2.5e-6, 0.0, z0), (2.5e-6 + width, 0.3e-6, z0 + thick))
-    cell = CellGeometry("strip", (strip,), (6e-6, 0.3e-6), 0.0, gap, (Slab(0.0, gap, 1.0),))
+    strip = Box("A", "M", "line", (2.5e-6, 0.0, z0), (2.5e-6 + width, 1.5e-6, z0 + thick))
+    cell = CellGeometry("strip", (strip,), (6e-6, 1.5e-6), 0.0, gap, (Slab(0.0, gap, 1.0),))
     x = 1.0 / (1.0 - thick / gap)
     fringe = EPSILON_0 / math.pi * (2 * x * math.log(x + 1) - (x - 1) * math.log(x * x - 1))
-    expected = (2 * EPSILON_0 * width / (0.5 * (gap - thick)) + 4 * fringe) * 0.3e-6
+    expected = (2 * EPSILON_0 * width / (0.5 * (gap - thick)) + 4 * fringe) * 1.5e-6
     solution = fieldsolver.solve(cell)
     assert solution.capacitance[0, 0] == pytest.approx(expected, rel=2e-3)
 
@@ -194,3 +194,49 @@ def test_refusals(generic28: Stack, make_cell: CellMaker) -> None:
         extract(replace(cell, boxes=(*cell.boxes[1:], other, rest)), generic28)
     with pytest.raises(InputError, match="no net 'BL9'; the nets are"):
         extract(cell, generic28, method="formula").coupling("BL9", "S")
+
+
+def crossing(stack: Stack, rows: int, columns: int, pitch: float = 90e-9, width: float = 45e-9) -> CellGeometry:
+    """Plain crossing lines, a period of `rows` x `columns`; nets R0, R1, ..., C0, C1, ..."""
+    low, high = stack.metal("M2"), stack.metal("M3")
+    period = (columns * pitch, rows * pitch)
+    edge = 0.5 * (pitch - width)
+    boxes = [
+        Box(f"R{i}", "M2", "line", (0.0, y, low.bottom), (period[0], y + width, low.top))
+        for i, y in enumerate(edge + pitch * np.arange(rows))
+    ]
+    boxes += [
+        Box(f"C{i}", "M3", "line", (x, 0.0, high.bottom), (x + width, period[1], high.top))
+        for i, x in enumerate(edge + pitch * np.arange(columns))
+    ]
+    floor, ceiling = stack.plane_floor("M2"), stack.plane_ceiling("M3")
+    return CellGeometry("crossing", tuple(boxes), period, floor, ceiling, stack.slabs(floor, ceiling), rows, columns)
+
+
+def test_a_short_period_is_its_supercell_repeated(generic28: Stack) -> None:
+    # A period as short as its lines are high: an element that bridged it would meet its own copy.
+    one = extract(crossing(generic28, 1, 1), generic28)
+    four = extract(crossing(generic28, 2, 2), generic28)
+    per_cell = sum(four.coupling(f"R{i}", f"C{j}") for i in range(2) for j in range(2)) / 4
+    assert per_cell == pytest.approx(one.coupling("R0", "C0"), rel=2e-3)
+    # Two cells long, each line between its two like neighbours: what one cell calls a line's coupling to itself.
+    longer = extract(crossing(generic28, 1, 2), generic28)
+    assert longer.coupling("C0", "C1") == pytest.approx(four.coupling("C0", "C1") / 2, rel=2e-3)
+
+
+def test_a_resistor_plug_may_touch_what_it_joins_but_not_enter_it(generic28: Stack) -> None:
+    cell = crossing(generic28, 1, 1)
+    row, column = cell.boxes
+    size = 45e-9
+    plug = Box("P", "V2", "resistor", (*row_corner(cell, size), row.upper[2]), (67.5e-9, 67.5e-9, column.lower[2]))
+    with_plug = replace(cell, boxes=(*cell.boxes, plug))
+    assert with_plug.nets == cell.nets
+    assert extract(with_plug, generic28, method="formula").coupling("R0", "C0") > 0
+    with pytest.raises(InputError, match="touch: they would short"):
+        replace(cell, boxes=(*cell.boxes, replace(plug, upper=(*plug.upper[:2], column.lower[2] + 1e-9))))
+    with pytest.raises(InputError, match="touch: they would short"):
+        replace(cell, boxes=(*cell.boxes, replace(plug, kind="via")))
+
+
+def row_corner(cell: CellGeometry, size: float) -> tuple[float, float]:
+    return (0.5 * (cell.period[0] - size), 0.5 * (cell.period[1] - size))

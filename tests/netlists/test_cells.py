@@ -111,9 +111,9 @@ def test_a_plain_via_is_refused_with_the_reason(ohm: float) -> None:
 
 
 def test_unknown_kind_and_parameter_get_a_suggestion() -> None:
-    with pytest.raises(InputError, match="did you mean cap_balanced"):
+    with pytest.raises(InputError, match="did you mean 'cap_balanced'"):
         make_cell("cap_balance")
-    with pytest.raises(InputError, match=r"cell\.row_pich.*did you mean row_pitch"):
+    with pytest.raises(InputError, match=r"cell\.row_pich.*did you mean 'row_pitch'"):
         make_cell("cap_balanced", {"row_pich": 1.0})
 
 

@@ -70,7 +70,7 @@ def test_garbage_is_refused_in_one_sentence(data: bytes, suffix: str, tmp_path_f
 
 
 def test_missing_things_get_a_suggestion(files: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"did you mean layer\.0\.query\.weight"):
+    with pytest.raises(InputError, match=r"did you mean 'layer\.0\.query\.weight'"):
         load_weights(files["safetensors"], "layer.0.query.weigth")
     with pytest.raises(InputError, match="2 tensors and none is named"):
         load_weights(files["npz"])

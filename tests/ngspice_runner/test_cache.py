@@ -283,3 +283,67 @@ def test_vectors_from_the_cache_are_arrays_of_the_same_kind(tmp_path: Path) -> N
     for result in (first, second):
         assert result.signals["frequency"].values.dtype == np.float64
         assert result.signals["v(b)"].values.dtype == np.complex128
+
+
+def test_another_corner_is_no_hit(tmp_path: Path) -> None:
+    """The section of a library is the corner: the fast one must never be answered with the typical one."""
+    (tmp_path / "models.lib").write_text(
+        ".lib tt\n.model dd d is=1e-14\n.endl tt\n.lib ff\n.model dd d is=1e-12\n.endl ff\n"
+    )
+    cache = Cache(tmp_path / "cache")
+    drops = []
+    for corner in ("tt", "ff"):
+        text = DECK.replace(".model dd d\n", f".lib models.lib {corner}\n")
+        job = Job(text, ("v(b)",), folder=str(tmp_path))
+        result = run(job, cache=cache)
+        assert result.ok, result.log
+        assert not cached(result)
+        assert cached(run(job, cache=cache))
+        drops.append(result.signals["v(b)"].values[-1])
+    # Both currents flow through 1 kohm from 1 V: v1 - v2 = V_T (ln(Is2 / Is1) + ln(I1 / I2)), V_T 25.865 mV at 27 degC.
+    wanted = 0.025865 * (np.log(100) + np.log((1 - drops[0]) / (1 - drops[1])))
+    assert drops[0] - drops[1] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_same_seed_same_bits_other_seed_other_bits(tmp_path: Path) -> None:
+    """Jobs drawn from one SeedSequence are the same text and results twice, without and through a cache."""
+
+    def draw(seed: int) -> list[Job]:
+        values = np.random.default_rng(np.random.SeedSequence(seed)).normal(1e3, 50.0, 5)
+        return [Job(DECK.replace("1e3", repr(float(value))), ("v(b)",)) for value in values]
+
+    first, second, other = draw(1), draw(1), draw(2)
+    assert [job.text for job in first] == [job.text for job in second]
+    assert not {job.text for job in first} & {job.text for job in other}
+    cache = Cache(tmp_path)
+    runs = [
+        [run(job) for job in first],
+        [run(job, cache=cache) for job in second],
+        [run(job, cache=cache) for job in first],
+    ]
+    for results in runs[1:]:
+        assert all(same(a, b) for a, b in zip(runs[0], results, strict=True))
+    assert not any(cached(run(job, cache=cache)) for job in other)
+
+
+def test_another_library_is_no_hit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libngspice with one byte appended counts as another engine of the shared backend."""
+    pytest.importorskip("PySpice")
+    from ngspice_runner.backends.shared import find_library
+    from ngspice_runner.errors import EngineError
+
+    try:
+        original = find_library()
+    except EngineError as error:
+        pytest.skip(str(error))
+    cache = Cache(tmp_path / "cache")
+    assert not cached(run(JOB, cache=cache, backend="shared"))
+    assert cached(run(JOB, cache=cache, backend="shared"))
+    copy = tmp_path / "libngspice.so.0"
+    copy.write_bytes(Path(original.path).read_bytes() + b"\0")
+    monkeypatch.setenv("NGSPICE_LIBRARY_PATH", str(copy))
+    again = run(JOB, cache=cache, backend="shared")
+    assert again.ok
+    assert not cached(again)
+    assert again.provenance is not None
+    assert again.provenance.backend == "shared"

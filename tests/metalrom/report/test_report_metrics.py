@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from interconnect.errors import InputError
 from metalrom.reports.content import Figure
-from metalrom.reports.metrics import code_errors, margins, sigma_needed, unknown_spreads, worst
+from metalrom.reports.metrics import code_errors, margins, sigma_needed, worst
 from metalrom.reports.words import amount, prefix, probability, span
 
 NOMINAL = "tt_1.00V_27C"
@@ -66,17 +67,12 @@ def test_a_level_beyond_its_threshold_has_a_negative_margin(make_table):
     assert (found.active, found.count) == (6, 3)
 
 
-def test_unknown_spread_is_counted_and_never_taken_for_zero(make_table):
+def test_an_unknown_spread_never_reaches_the_report(make_table):
     table = make_table(8, conditions=2)
     noise = table.sigma_noise.copy()
     noise[0, 8, 3] = np.nan
-    noise[1] = np.nan
-    hollow = replace(table, sigma_noise=noise)
-    first, second = (c.label for c in table.conditions)
-    assert unknown_spreads(hollow, first) == 1
-    assert np.isnan(code_errors(hollow, first)[8, 3])
-    assert unknown_spreads(hollow, second) == 45  # 9 * 10 / 2 pairs with count <= active
-    assert worst(hollow, second) is None
+    with pytest.raises(InputError, match="a spread"):
+        replace(table, sigma_noise=noise)
 
 
 def test_sigma_needed_is_the_two_sided_normal_quantile():

@@ -130,14 +130,16 @@ def test_missing_values_are_called_so(make_content):
     assert "Latency: not available" in Page(text).text
 
 
-def test_a_condition_without_spread_is_not_passed(make_content):
+def test_the_errors_of_the_layer_decide_whether_the_target_is_met(make_content):
     content = make_content()
-    noise = content.table.sigma_noise.copy()
-    noise[2] = np.nan  # ff, which the full sample passes
-    text = render_report(replace(content, table=replace(content.table, sigma_noise=noise)))
-    row = next(r for r in re.findall(r"<tr[^>]*>.*?</tr>", text, re.DOTALL) if "ff_1.10V" in r)
-    assert "153 level spreads not available" in row  # 17 * 18 / 2 pairs
-    assert 'class="met"' not in row
+    errors = {c.label: 2 * content.target_error for c in content.table.conditions}
+    errors[content.condition] = content.target_error / 2
+    text = render_report(replace(content, layer_errors=errors))
+    rows = re.findall(r"<tr[^>]*>.*?</tr>", text, re.DOTALL)
+    nominal = next(r for r in rows if f"{content.condition} (nominal)" in r)
+    other = next(r for r in rows if "ff_1.10V" in r)
+    assert 'class="met"' in nominal
+    assert 'class="unmet"' in other
 
 
 def test_hostile_names_are_escaped_everywhere(make_content, make_cell):

@@ -1,0 +1,40 @@
+"""The whole chain, from a configuration to a filled output folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from characterization.campaign import ProgressCallback
+from interconnect.errors import InputError
+from metalrom.conclusions import conclude
+from metalrom.flow import Announce, characterize
+from metalrom.folders import ensure_output_folder
+from metalrom.outputs import write_outputs
+from metalrom.project import Project
+from metalrom.results import RunResults
+
+
+def run(
+    project: Project,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    announce: Announce = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> RunResults:
+    """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, figures/,
+    report.html, results.json). Returns what was found. Raises InputError and EngineError."""
+    names = project.config.characterization.procedures
+    if "adc_margin" not in names:
+        raise InputError(
+            "a whole run needs the procedure adc_margin",
+            where=f"{project.path}: characterization.procedures",
+            hint="add it, or use `metalrom characterize`",
+        )
+    ensure_output_folder(out)
+    done = characterize(project, jobs=jobs, announce=announce, progress=progress)
+    announce("running the layer through the macro")
+    found = conclude(project, done)
+    announce("writing tables, netlists and the report")
+    write_outputs(done, found, out)
+    return found

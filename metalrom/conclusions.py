@@ -1,0 +1,213 @@
+"""What follows from the readout table and the layer: facts for the report, the estimate and the next reader."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.fit import LevelModel
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from metalrom import __version__
+from metalrom import results as facts
+from metalrom.flow import Characterized, histogram
+from metalrom.macro import Macro, MacroGeometry, csnr
+from metalrom.macro.quality import mean_code_error
+from metalrom.project import Project
+
+SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
+"""Rows and columns of the corner of the layer that the report draws."""
+
+
+def conclude(project: Project, done: Characterized) -> facts.RunResults:
+    """Everything that follows from the readout table and the layer, as one value."""
+    from metalrom.reports.assemble import element_facts
+
+    c, table, setup = project.config, done.table, done.setup
+    nominal = setup.conditions[0]
+    used = histogram(project, table.rows)
+    layer = _layer(project, used)
+    quality = tuple(_quality(project, table, i, used) for i in range(len(table.conditions)))
+    model = setup.model
+    shares = [m.switched / m.bl_total for m in project.models] if model.mode == "charge" else [1.0]
+    swing = table.lsb(nominal) * table.rows
+    nominal_fit = done.transfer.models[0].quality
+    return facts.RunResults(
+        name=c.name,
+        technology=project.technology.name,
+        warnings=project.technology.warnings,
+        condition=nominal.label,
+        target_error=c.readout.code_error_target,
+        seed=c.characterization.seed,
+        config=c.model_dump(mode="json"),
+        cell=facts.CellFacts(
+            kind=model.kind,
+            title=project.cell.title,
+            mode=model.mode,
+            plane=model.plane.label,
+            elements=element_facts(model),
+            bl_total=model.bl_total,
+            switched=model.switched if model.mode == "charge" else 0.0,
+            area=model.area,
+            method=model.method,
+            relative_error=model.relative_error,
+            fit_residual=model.fit_residual,
+            plane_spread=max(shares) / min(shares) - 1.0,
+            geometry_one=project.geometry(project.worst_plane, (1,)),
+            geometry_zero=project.geometry(project.worst_plane, (0,)),
+        ),
+        layer=layer,
+        candidates=done.choice.candidates if done.choice else (),
+        group_rows=table.rows,
+        group_reason=done.choice.reason if done.choice else f"{table.rows} rows were set in the configuration",
+        group_automatic=done.choice is not None,
+        margins=done.margin.margins,
+        fits=_fits(done),
+        quality=quality,
+        verdicts=_verdicts(done),
+        macro_geometry=_macro_geometry(project, table),
+        fit_error=nominal_fit.held_out_rms / swing,
+        monte_carlo_error=done.mismatch.models[0].relative_error,
+        extraction_error=model.relative_error,
+        provenance=_provenance(project, done),
+    )
+
+
+def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:
+    c, program = project.config, project.program
+    manifest = project.manifest
+    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
+    for place in manifest.placements(0):
+        corner = program.bits[
+            place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
+            place.column_start : min(place.column_stop, place.column_start + SAMPLE_COLUMNS),
+        ]
+        sample[place.plane, : corner.shape[0], : corner.shape[1]] = corner
+    source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
+    inputs, outputs = project.weights.values.shape
+    return facts.LayerFacts(
+        source=source,
+        inputs=inputs,
+        outputs=outputs,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        activations=project.activations.source,
+        tokens=len(project.activations.values),
+        bits_stored=int(program.bits.size),
+        tiles=manifest.tiles,
+        utilisation=manifest.utilisation,
+        planes=tuple(p.label for p in project.planes),
+        sample=tuple(tuple(tuple(int(b) for b in row) for row in plane) for plane in sample),
+        histogram=tuple(tuple(int(n) for n in row) for row in used),
+    )
+
+
+def _quality(project: Project, table: ReadoutTable, index: int, used: NDArray[np.int64]) -> facts.QualityFact:
+    """The layer through the macro at one condition, against the exact integer product."""
+    c, condition = project.config, table.conditions[index]
+    x, w = project.activations.values, project.weights.values.astype(np.int64)
+    macro = Macro(
+        table,
+        condition,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        seed=c.characterization.seed,
+        columns_per_adc=c.array.columns_per_adc,
+    )
+    got = macro.run(x, w)
+    q = csnr(x @ w, got.y)
+    return facts.QualityFact(
+        condition=condition.label,
+        csnr_raw=q.raw if math.isfinite(q.raw) else None,
+        csnr_fitted=q.fitted if math.isfinite(q.fitted) else None,
+        gain=q.gain,
+        offset=q.offset,
+        conversions=got.conversions,
+        code_error_rate=got.code_error_rate,
+        code_error_expected=mean_code_error(table, condition, used),
+    )
+
+
+def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
+    unit = done.table.unit
+    rows = []
+    for level in done.transfer.models:
+        q = level.quality
+        rows.append(
+            facts.FitFact(
+                "level", level.condition.label, LevelModel.FORM, q.points, q.held_out, q.held_out_rms, q.held_out_max,
+                unit, q.coverage,
+            )
+        )  # fmt: skip
+    for spread in done.mismatch.models:
+        points = len(done.data.select("mismatch", spread.condition).good())
+        rows.append(
+            facts.FitFact(
+                "static spread", spread.condition.label, spread.FORM, points, points, spread.held_out_rms, None,
+                "relative", None,
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def _verdicts(done: Characterized) -> tuple[facts.VerdictFact, ...]:
+    counts: dict[tuple[str, str], int] = {}
+    for outcome in done.outcomes:
+        for sample in outcome.samples:
+            key = (sample.procedure, sample.verdict)
+            counts[key] = counts.get(key, 0) + 1
+    return tuple(facts.VerdictFact(*key, count) for key, count in sorted(counts.items()))
+
+
+def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
+    """Sizes and sharing of the macro's periphery, from the configuration."""
+    from metalrom.macro.geometry import RULES
+
+    c, p, charge = project.config, project.periphery, table.unit == "V"
+    rules = RULES.get(project.technology.devices.name)
+    if rules is None:
+        raise InputError(
+            f"no area rules for the devices {project.technology.devices.name}",
+            where=f"{project.path}: technology.devices",
+            hint=f"known: {', '.join(RULES)}",
+        )
+    driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
+    small = rules.transistor_area(p.reset_width)
+    # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
+    segment = 3 * small if charge else small
+    return MacroGeometry(
+        cell_area=project.models[project.worst_plane].area,
+        rows=c.array.rows,
+        columns=c.array.columns,
+        planes=len(project.planes),
+        group_rows=min(table.rows, c.array.rows),
+        columns_per_adc=c.array.columns_per_adc,
+        adc_bits=max(1, math.ceil(math.log2(table.adc.codes))),
+        driver_area=driver,
+        reset_area=segment,
+        rules=rules,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+    )
+
+
+def _provenance(project: Project, done: Characterized) -> dict[str, str]:
+    decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
+    return {
+        "metalrom": __version__,
+        "engine": next((o.engine for o in done.outcomes if o.engine), ""),
+        "extraction": done.setup.model.method,
+        "configuration": f"sha256 {project.sha256}",
+        "stack": f"{project.stack.name}, sha256 {project.stack.sha256}",
+        "devices": f"{project.technology.devices.name}, sha256 {project.technology.devices.sha256}",
+        "cell model": f"sha256 {done.setup.model.sha256}",
+        "weights": f"sha256 {hashlib.sha256(project.weights.values.tobytes()).hexdigest()} (quantized)",
+        "decks": f"sha256 {decks} over {len(done.data)} decks",
+        "seed": str(project.config.characterization.seed),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }

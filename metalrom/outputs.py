@@ -1,0 +1,78 @@
+"""The output folder of a run: every file appears whole or not at all, tables repeat to the last byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from characterization.campaign import Task, deck_of
+from characterization.procedures import with_requirements
+from interconnect.files import atomic_write_text
+from metalrom import results as facts
+from metalrom.flow import Characterized
+from metalrom.folders import ensure_output_folder
+
+
+def write_outputs(done: Characterized, found: facts.RunResults, out: Path) -> None:
+    """Fill the output folder; every file appears whole or not at all."""
+    from metalrom.reports.assemble import write_run_report
+
+    write_tables(done, out)
+    facts.write_results(found, out)
+    _write_netlists(done, ensure_output_folder(out / "netlists"))
+    manifest = {
+        "name": found.name,
+        "provenance": found.provenance,
+        "warnings": list(found.warnings),
+        "assumptions": [
+            {"name": a.name, "value": a.value, "status": a.status, "source": a.source} for a in done.table.assumptions
+        ],
+        "simulations": {
+            "run": done.simulated,
+            "cached": done.cached,
+            "failed": len(done.data.failed()),
+            "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
+            "verdicts": [asdict(v) for v in found.verdicts],
+        },
+        "files": {
+            str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(out.rglob("*"))
+            if path.is_file() and path.suffix in (".csv", ".json", ".nc", ".cir") and path.name != "manifest.json"
+        },
+    }
+    atomic_write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    write_run_report(out)
+
+
+def write_tables(done: Characterized, out: Path) -> None:
+    """samples.csv, models.json and lut/, as far as their procedures ran: the same bytes whether simulated or cached."""
+    from metalrom.exports import FORMATS
+
+    atomic_write_text(out / "samples.csv", done.data.to_csv())
+    models: dict[str, object] = {"unit": done.setup.unit}
+    if "transfer" in done.findings:
+        models["levels"] = [m.to_json() for m in done.transfer.models]
+    if "mismatch" in done.findings:
+        models["spreads"] = [m.to_json() for m in done.mismatch.models]
+    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
+    if "adc_margin" in done.findings:
+        for name in FORMATS:
+            FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+
+
+def _write_netlists(done: Characterized, folder: Path) -> None:
+    """One readable deck per procedure and condition: its first sample of each."""
+    seen: set[tuple[str, str]] = set()
+    for task in _tasks(done):
+        key = (task.procedure, task.condition.label)
+        if key not in seen:
+            seen.add(key)
+            atomic_write_text(folder / f"{key[0]}_{key[1]}.cir", deck_of(done.setup, task).text)
+
+
+def _tasks(done: Characterized) -> list[Task]:
+    """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
+    names = dict.fromkeys(s.procedure for s in done.data.samples)
+    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.setup)]

@@ -1,0 +1,144 @@
+"""Jobs on an existing dask.distributed scheduler (extra `cluster`).
+
+Workers need this package, an ngspice and, for the promise that nothing is run twice, one cache folder that all of them
+see (locks included: NFS 4 or a local disk). A worker that is lost takes only what it had under way along: dask gives
+those jobs to another worker, which finds committed results in the cache and claims free (locks die with their process).
+Jobs and results travel as plain dictionaries and bytes, never as pickled objects of ours.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+from ngspice_runner.cache import Cache, Row, decode_row, encode_row
+from ngspice_runner.errors import EngineError, JobError
+from ngspice_runner.executor import Board, Progress, make_setting
+from ngspice_runner.job import Job, Result
+
+INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
+_RETRIES = 5
+_CONNECT_SECONDS = 20
+_AHEAD = 200
+"""Jobs handed to the scheduler beyond those that have come back: it need not hold a million."""
+
+_local = threading.local()
+
+
+def run_cluster(
+    jobs: Sequence[Job],
+    scheduler: str,
+    *,
+    cache: str | None,
+    backend: str = "process",
+    progress: Callable[[Progress], None] | None = None,
+    retry_failures: bool = False,
+    retry: bool = False,
+) -> list[Result]:
+    """Run jobs on the workers of the scheduler at address `scheduler` (`tcp://host:8786`); results in their order.
+
+    cache: folder as the workers see it, None = none (then a lost worker's jobs run again). Equal jobs run once; other
+    arguments, progress and Ctrl-C as in `run_many`. Raises EngineError when dask is missing, the scheduler cannot be
+    reached, or one job has lost several workers in a row; JobError as `run`.
+    """
+    try:
+        from distributed import Client, as_completed
+    except ImportError:
+        raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
+    board = Board(len(jobs), progress, None)
+    groups: dict[Job, list[int]] = {}
+    for index, job in enumerate(jobs):
+        groups.setdefault(replace(job, tag=""), []).append(index)
+    options: dict[str, Any] = {
+        "cache": cache,
+        "backend": backend,
+        "retry_failures": retry_failures,
+        "retry": retry,
+    }
+    try:
+        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineError(f"no dask scheduler answers at {scheduler} ({error})") from None
+    places: dict[str, list[int]] = {}
+
+    def submitted() -> Iterator[Any]:
+        for number, (job, indices) in enumerate(groups.items()):
+            future = client.submit(
+                run_remote, fields_of(job), options, key=f"ngspice-{id(board):x}-{number}", retries=_RETRIES
+            )
+            places[future.key] = indices
+            yield future
+
+    try:
+        waiting = submitted()
+        running = as_completed(list(islice(waiting, _AHEAD)), loop=client.loop)
+        for future in running:
+            result = _result_of(future)
+            for index in places.pop(future.key):
+                board.settle(index, replace(result, tag=jobs[index].tag))
+            future.release()
+            following = next(waiting, None)
+            if following is not None:
+                running.add(following)
+    except KeyboardInterrupt:
+        interrupted = board.interrupted()
+        kept = f"kept in {cache}: run the same again to go on from there" if cache else "not kept"
+        interrupted.args = (f"{str(interrupted).rpartition(' are ')[0]} are {kept}",)
+        raise interrupted from None
+    finally:
+        client.close()
+    return board.finished()
+
+
+def _result_of(future: Any) -> Result:
+    try:
+        answer: dict[str, Any] = future.result()
+    except Exception as error:
+        raise EngineError(f"the cluster lost a job for good ({type(error).__name__}: {error})") from None
+    if "error" in answer:
+        raise (JobError if answer["kind"] == "job" else EngineError)(answer["error"])
+    row: Row = answer["row"]
+    result = decode_row(row, row[0])
+    if result is None or result.provenance is None:
+        raise EngineError("a result was damaged on its way from a worker")
+    return replace(result, provenance=replace(result.provenance, cached=answer["cached"]))
+
+
+def fields_of(job: Job) -> dict[str, Any]:
+    """A job as plain values."""
+    return {name: getattr(job, name) for name in Job.__dataclass_fields__}
+
+
+def run_remote(fields: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Run one job on a worker: {"row", "cached"} or {"error", "kind"}."""
+    from ngspice_runner.simulate import run_one
+
+    plain: dict[str, Any] = dict(fields)
+    plain |= {name: tuple(fields[name]) for name in ("outputs", "includes")}
+    job = Job(**plain | {"options": tuple(map(tuple, fields["options"]))})
+    try:
+        folder = options["cache"]
+        kept = getattr(_local, "cache", None)
+        if folder is not None and (kept is None or str(kept.folder) != folder):
+            kept = _local.cache = Cache(folder)
+        setting = make_setting(
+            options["backend"],
+            None,
+            kept if folder is not None else None,
+            retry_failures=options["retry_failures"],
+            retry=options["retry"],
+        )
+        try:
+            result = run_one(job, setting)
+        finally:
+            setting.backend.close()
+    except JobError as error:
+        return {"error": str(error), "kind": "job"}
+    except EngineError as error:
+        return {"error": str(error), "kind": "engine"}
+    if result is None or result.provenance is None:
+        return {"error": "the run ended without a result", "kind": "engine"}
+    return {"row": encode_row(result.provenance.key, result), "cached": result.provenance.cached}

@@ -1,0 +1,189 @@
+"""One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
+
+from __future__ import annotations
+
+import re
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ngspice_runner.backends import Backend, RawOutcome
+from ngspice_runner.cache import Cache
+from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
+from ngspice_runner.engine import Engine
+from ngspice_runner.job import Job, Result, RunProvenance, Verdict
+from ngspice_runner.lint import Finding
+from ngspice_runner.prepare import Prepared, prepare
+from ngspice_runner.retry import LADDER, RETRIED, options_of
+from ngspice_runner.verdict import judge
+
+_NOTES = re.compile(
+    r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
+)
+_GOOD = (Verdict.OK, Verdict.SUSPECT)
+CLAIM_PAUSE = 0.02
+"""Seconds between two looks at a job that another process is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How jobs are run. alone: the backend for what `backend` does not take or does not answer for; `engine` is its
+    executable. retry: climb the ladder of `retry.py` when a simulation does not converge."""
+
+    backend: Backend
+    alone: Backend
+    engine: Engine
+    cache: Cache | None = None
+    retry_failures: bool = False
+    retry: bool = False
+
+    def cancel(self) -> None:
+        """End everything that is running."""
+        self.backend.cancel()
+        self.alone.cancel()
+
+
+def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
+    """The result of one job. None when another process is running it and `wait` is False."""
+    note = ""
+    if setting.backend is not setting.alone:
+        engine = setting.backend.engine_for(setting.engine)
+        prepared = prepare(job, engine, setting.backend.name)
+        note = setting.backend.refuses(prepared)
+        if not note:
+            result = _looked_up(prepared, setting, setting.backend, wait)
+            if result is None or result.ok or result.verdict is Verdict.TIMEOUT or _cancelled(result):
+                return result
+            setting.backend.close()  # whatever went wrong there must not reach another job
+            note = f"run again alone: {setting.backend.name} gave {result.verdict.value}"
+        else:
+            note = f"not by {setting.backend.name}: {note}"
+    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait)
+    if result is not None and note and result.provenance is not None:
+        result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, note)))
+    return result
+
+
+def lookup(prepared: Prepared, setting: Setting) -> Result | None:
+    """The kept result that may be served for a prepared job."""
+    if setting.cache is None or not prepared.cacheable:
+        return None
+    kept = setting.cache.get(prepared.key)
+    if kept is None or (setting.retry_failures and kept.verdict not in _GOOD):
+        return None
+    if setting.retry and kept.verdict in RETRIED:
+        return None
+    return kept
+
+
+def _cancelled(result: Result) -> bool:
+    return result.verdict is Verdict.KILLED and result.log.startswith("cancelled")
+
+
+def _looked_up(prepared: Prepared, setting: Setting, backend: Backend, wait: bool) -> Result | None:
+    if prepared.errors:
+        return _refused(prepared, backend.name)
+    cache = setting.cache
+    if cache is None or not prepared.cacheable:
+        return _with_retries(prepared, setting, backend)
+    while True:
+        kept = lookup(prepared, setting)
+        if kept is not None:
+            return replace(kept, tag=prepared.job.tag)
+        if cache.claims.take(prepared.key):
+            break
+        if not wait:
+            return None
+        time.sleep(CLAIM_PAUSE)
+    try:
+        # Whoever held the claim until just now may have kept a result meanwhile.
+        kept = lookup(prepared, setting)
+        return replace(kept, tag=prepared.job.tag) if kept else _with_retries(prepared, setting, backend)
+    finally:
+        cache.claims.release(prepared.key)
+
+
+def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Result:
+    """Run; when it does not converge and retries are allowed, climb the ladder. The first rung that gives an ok or
+    suspect result counts, under a key of its own; else the first failure stands."""
+    known = setting.cache.get(prepared.key) if setting.cache and setting.retry and not setting.retry_failures else None
+    first = known or _run_and_keep(prepared, setting, backend)
+    if not setting.retry or first.verdict not in RETRIED or backend is not setting.alone:
+        return first
+    tried = []
+    for rung in LADDER:
+        options = options_of(rung, prepared.job)
+        climbed = prepare(replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name)
+        result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)
+        tried.append(rung.name)
+        if result.verdict in _GOOD and result.provenance is not None:
+            told = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
+            notes = (*result.provenance.notes, f"without retry: {first.verdict.value}")
+            return replace(
+                result,
+                tag=prepared.job.tag,
+                provenance=replace(result.provenance, retry=told, notes=notes),
+            )
+        if _cancelled(result):
+            return result
+    provenance = first.provenance
+    if provenance is not None:
+        provenance = replace(provenance, notes=(*provenance.notes, f"retried in vain: {', '.join(tried)}"))
+    return replace(first, provenance=provenance)
+
+
+def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Result:
+    if len(prepared.deck.cards) > MESH_NODES:
+        for warning in warnings_of(prepared.deck, setting.engine):
+            warnings.warn(warning, MeshWarning, stacklevel=2)
+    outcome = backend.run(prepared)
+    result = judged(prepared, outcome, backend.name)
+    cache = setting.cache
+    if cache is None:
+        return result
+    trouble = ""
+    if not prepared.cacheable:
+        trouble = "not cached: the deck reads files that the key cannot cover"
+    elif not outcome.cancelled and not cache.put(prepared.key, result):
+        trouble = f"not cached: {cache.trouble}"
+    if trouble and result.provenance is not None:
+        result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, trouble)))
+    return result
+
+
+def judged(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
+    """The result of a finished run."""
+    judgement = judge(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
+    notes = _warnings(prepared.findings)
+    notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
+    provenance = _provenance(prepared, backend, outcome.cpu_seconds, outcome.wall_seconds, notes)
+    if outcome.engine:
+        provenance = replace(provenance, engine=outcome.engine)
+    return Result(judgement.verdict, judgement.signals, "\n".join(judgement.lines), provenance, prepared.job.tag)
+
+
+def _refused(prepared: Prepared, backend: str) -> Result:
+    """The result of a deck that the lint refuses; the engine was not started."""
+    notes = [*_warnings(prepared.findings), "refused by the lint, not run"]
+    log = "\n".join(str(finding) for finding in prepared.errors)
+    provenance = _provenance(prepared, backend, 0.0, 0.0, notes)
+    return Result(prepared.errors[0].verdict or Verdict.PARSE, {}, log, provenance, prepared.job.tag)
+
+
+def _warnings(findings: Sequence[Finding]) -> list[str]:
+    return [str(finding) for finding in findings if finding.verdict is None]
+
+
+def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes: list[str]) -> RunProvenance:
+    return RunProvenance(
+        key=prepared.key,
+        deck_sha256=prepared.deck_sha256,
+        engine=prepared.engine.version,
+        engine_sha256=prepared.engine.sha256,
+        backend=backend,
+        cached=False,
+        cpu_seconds=cpu,
+        wall_seconds=wall,
+        notes=tuple(notes),
+    )

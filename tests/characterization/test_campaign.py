@@ -1,0 +1,159 @@
+"""Campaigns on a real small group: measured samples, failures that stay visible, the group-size choice."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from characterization.campaign import Task, deck_of, measure, run_tasks
+from characterization.dataset import Dataset
+from characterization.group_size import choose_group
+from characterization.procedures import get_procedure, mismatch, transfer, with_requirements
+from characterization.procedures.adc_margin import thermal_noise
+from characterization.setup import Converter, Setup, Variation
+from interconnect.errors import InputError
+from interconnect.extraction import extract
+from netlists.case import ColumnCase, Deviations
+from netlists.cells import make_cell
+from netlists.cells.base import Plane
+from netlists.condition import Condition
+from netlists.periphery import Periphery, Timing
+from netlists.technology import load_technology
+from ngspice_runner import Cache, Job, run
+
+TT = Condition("tt", 1.0, 27.0)
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    """Four rows of the balanced cell, values by formula (the physics of the campaign does not depend on them)."""
+    technology = load_technology("generic28", "open45")
+    model = make_cell("cap_balanced").model(
+        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
+    )
+    return Setup(
+        technology=technology,
+        model=model,
+        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
+        timing=Timing(),
+        rows=4,
+        columns=32,
+        conditions=(TT,),
+        variation=Variation(0.03, "test"),
+        converter=Converter(0.05, 0.02, 5e-9),
+        patterns=1,
+        samples=30,
+    )
+
+
+def task(rows: int, active: int, count: int) -> Task:
+    """Rows 0..active-1 driven, rows 0..count-1 of them storing a one, quiet neighbours."""
+    bits = np.zeros((rows, 3), dtype=np.uint8)
+    bits[:count, 1] = 1
+    inputs = np.zeros(rows, dtype=np.uint8)
+    inputs[:active] = 1
+    return Task("test", TT, active, count, "hand", -1, ColumnCase(bits=bits, inputs=inputs, columns_total=32))
+
+
+def test_levels_and_energy_of_a_group(setup: Setup) -> None:
+    outcome = run_tasks(setup, [task(4, 4, c) for c in (0, 2, 4)] + [task(4, 0, 0), task(4, 2, 2)])
+    low, middle, high, idle, half = outcome.samples
+    assert outcome.verdicts == {"ok": 5}
+    assert low.level < middle.level < high.level
+    # equal steps to a few per cent: the junction of the reset switch bends them a little
+    assert middle.level - low.level == pytest.approx(high.level - middle.level, rel=0.03)
+    # driving four rows costs twice what two cost, and C V^2 of the driven lines at least: 32 cells of some 60 aF each
+    assert high.row_energy / half.row_energy == pytest.approx(2.0, rel=0.05)
+    assert high.row_energy > 4 * 32 * 40e-18 * 1.0**2
+    assert abs(idle.row_energy) < 0.01 * half.row_energy
+
+
+def test_double_sampling_subtracts_the_level_before_the_edge(setup: Setup) -> None:
+    deck = deck_of(setup, task(4, 4, 2))
+    result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
+    assert deck.input_at is not None
+    single, _ = measure(deck, result)
+    double, _ = measure(deck, result, double_sampling=True)
+    time, line = (result.signals[name].values for name in ("time", deck.target))
+    assert single - double == pytest.approx(float(np.interp(deck.input_at, time, line)), abs=1e-12)
+    # charge injection of the opening switch pulls the line well below ground
+    assert single - double < -0.01
+
+
+def test_failures_stay_as_rows(setup: Setup, tmp_path) -> None:
+    with Cache(tmp_path) as cache:
+        outcome = run_tasks(replace(setup, timeout=1e-3), [task(4, 4, 1), task(4, 4, 2)], cache=cache)
+    assert outcome.verdicts == {"timeout": 2}
+    assert all(math.isnan(s.level) and s.verdict == "timeout" for s in outcome.samples)
+    with pytest.raises(InputError, match="too few"):
+        transfer.analyse(setup, Dataset(outcome.samples), {})
+
+
+def test_cached_runs_are_told_apart(setup: Setup, tmp_path) -> None:
+    tasks = [task(4, 4, 1), task(4, 4, 2), task(4, 4, 1)]
+    with Cache(tmp_path) as cache:
+        first = run_tasks(setup, tasks, cache=cache)
+        second = run_tasks(setup, tasks, cache=cache)
+    assert (first.simulated, first.cached) == (2, 0)  # the third task is the first again
+    assert (second.simulated, second.cached) == (0, 2)
+    assert first.samples == second.samples
+
+
+def test_cell_mismatch_spreads_levels_as_the_closed_form_says(setup: Setup) -> None:
+    quiet = replace(setup, samples=40)  # only cells vary
+    tasks = [
+        replace(
+            t,
+            case=replace(t.case, deviations=Deviations(cell=t.case.deviations.cell)),
+        )
+        for t in mismatch.plan(quiet)
+        if (t.active, t.count) == (4, 4)
+    ]
+    outcome = run_tasks(quiet, tasks)
+    low, high = run_tasks(quiet, [task(4, 4, 0), task(4, 4, 4)]).samples
+    found = np.array([s.level for s in outcome.samples])
+    # a cell larger by d brings d C_tab (V_dd - V) more charge to the line: its share of the step, per counted cell
+    excess = np.array([np.sum(t.case.factors()[:, 1] - 1.0) for t in tasks])
+    share = (high.level - low.level) / 4 * quiet.mismatch_gain * (1.0 - high.level)
+    assert np.std(found, ddof=1) == pytest.approx(share * np.std(excess, ddof=1), rel=0.05)
+    assert np.corrcoef(found, excess)[0, 1] > 0.99
+
+
+def test_group_choice_follows_the_target(setup: Setup) -> None:
+    def histogram(rows: int) -> np.ndarray:
+        weight = np.zeros((rows + 1, rows + 1))
+        weight[rows, : rows + 1] = 1.0
+        return weight
+
+    sampled = replace(setup, converter=Converter(0.05, 0.02, 5e-9, 20e-15))
+    easy = choose_group(sampled, (4, 8, 16), histogram, 0.4)
+    assert easy.rows == 16
+    steps = [c.lsb for c in easy.candidates]
+    assert steps == sorted(steps, reverse=True)
+    hard = choose_group(sampled, (4, 8, 16), histogram, 1e-30)
+    assert hard.rows == 4
+    assert "no candidate" in hard.reason
+    single = choose_group(setup, (4,), histogram, 0.5).candidates[0]
+    # k T / C of the reset is larger than what two samples on 20 fF leave
+    assert single.sigma_noise > easy.candidates[0].sigma_noise
+
+
+def test_thermal_noise_of_both_samplings(setup: Setup) -> None:
+    one = np.ones((1, 1))
+    lsb = 0.02
+    # k T = 4.1440e-21 J at 300.15 K; C = V_dd C_switched / LSB
+    capacitance = setup.model.switched / lsb
+    assert thermal_noise(setup, lsb, 1.0, 300.15, one, one)[0, 0] == pytest.approx(
+        math.sqrt(4.1440e-21 / capacitance), rel=1e-4
+    )
+    sampled = replace(setup, converter=Converter(0.05, 0.02, 5e-9, 20e-15))
+    assert thermal_noise(sampled, lsb, 1.0, 300.15, one, one)[0, 0] == pytest.approx(6.437e-4, rel=1e-3)
+
+
+def test_procedures_are_found_with_their_requirements() -> None:
+    assert [p.name for p in with_requirements(("adc_margin",))] == ["transfer", "mismatch", "adc_margin"]
+    with pytest.raises(InputError, match="did you mean 'mismatch'"):
+        get_procedure("mismach")

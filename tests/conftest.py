@@ -1,0 +1,100 @@
+"""`--simulator required|if_available|disabled`: what tests that run ngspice do where it is missing or not wanted.
+
+Tests are marked `ngspice` by themselves when they ask for a fixture of that name or stand in `ngspice_runner/`; others
+take `pytestmark = pytest.mark.ngspice`. Where the engine is missing or disabled, marked tests are skipped at once, and
+an unmarked one that finds no engine while it runs is skipped there, with that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ENGINE_PLACES = ("ngspice_runner",)
+"""Folders below tests/ where any test may start the engine."""
+_REASON = pytest.StashKey[str]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--simulator",
+        choices=("required", "if_available", "disabled"),
+        default="required",
+        help="tests that run ngspice: fail without it (required), skip without it (if_available), never run (disabled)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "ngspice: runs the ngspice engine; see --simulator")
+    mode = config.getoption("--simulator")
+    reason = _trouble() if mode == "if_available" else ""
+    if mode == "disabled":
+        reason = "--simulator disabled"
+        patch = pytest.MonkeyPatch()
+        patch.setenv("METALROM_NGSPICE", str(HERE / "no-simulator"))
+        config.add_cleanup(patch.undo)
+    config.stash[_REASON] = reason
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    reason = config.stash[_REASON]
+    for item in items:
+        if _runs_engine(item):
+            item.add_marker(pytest.mark.ngspice)
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipping(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    return (yield from _skipping(item))
+
+
+def _skipping(item: pytest.Item) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except Exception as error:
+        reason = item.config.stash[_REASON]
+        if reason and _is_missing_engine(error):
+            pytest.skip(reason)
+        raise
+
+
+def _is_missing_engine(error: BaseException | None) -> bool:
+    """True when an error, or one behind it, says that there is no engine."""
+    while error is not None:
+        if type(error).__name__ == "EngineError" and "ngspice" in str(error):
+            return True
+        if isinstance(error, FileNotFoundError) and error.filename == "ngspice":
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _runs_engine(item: pytest.Item) -> bool:
+    if item.get_closest_marker("ngspice") or "ngspice" in getattr(item, "fixturenames", ()):
+        return True
+    try:
+        place = item.path.resolve().relative_to(HERE)
+    except ValueError:
+        return False
+    return place.parts[0] in ENGINE_PLACES
+
+
+def _trouble() -> str:
+    """Why ngspice cannot be used, empty when it can."""
+    from ngspice_runner import EngineError, find_engine
+
+    try:
+        find_engine()
+    except EngineError as error:
+        return str(error)
+    return ""
