@@ -67,12 +67,15 @@ def run_tasks(
     decks = [deck_of(setup, task) for task in tasks]
     jobs = [Job(text=d.text, outputs=d.outputs, stop=d.stop, timeout=setup.timeout, tag=d.title) for d in decks]
     results = run_many(jobs, workers=workers, cache=cache, progress=progress)
+    hold = setup.converter.integration_time if setup.unit == "A" else 0.0
     samples = []
     verdicts: dict[str, int] = {}
     for task, deck, result in zip(tasks, decks, results, strict=True):
         verdicts[result.verdict.value] = verdicts.get(result.verdict.value, 0) + 1
         level, energy = (
-            measure(deck, result, double_sampling=setup.double_sampling) if result.ok else (float("nan"), float("nan"))
+            measure(deck, result, double_sampling=setup.double_sampling, hold=hold)
+            if result.ok
+            else (float("nan"), float("nan"))
         )
         samples.append(
             Sample(
@@ -109,12 +112,12 @@ def _provenance(result: Result) -> RunProvenance:
     return result.provenance
 
 
-def measure(deck: Deck, result: Result, *, double_sampling: bool = False) -> tuple[float, float]:
+def measure(deck: Deck, result: Result, *, double_sampling: bool = False, hold: float = 0.0) -> tuple[float, float]:
     """(level at the sample instant, J drawn by the row drivers from the input edge to it) of an ok result.
 
     The level is interpolated linearly between the two engine points around the instant; with double sampling the level
     just before the input edge is subtracted. The energy is the trapezoidal integral of -V i over the supply of the
-    row drivers.
+    row drivers, and its last power for `hold` s more (a current that is integrated goes on flowing).
     """
     if deck.read_at is None or deck.input_at is None:
         return float(_real(result, deck.target)[-1]), float("nan")
@@ -126,7 +129,7 @@ def measure(deck: Deck, result: Result, *, double_sampling: bool = False) -> tup
     inside = time[(time > deck.input_at) & (time < deck.read_at)]
     grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
-    return level, float(np.trapezoid(power, grid))
+    return level, float(np.trapezoid(power, grid) + power[-1] * hold)
 
 
 def _real(result: Result, name: str) -> NDArray[np.float64]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -95,11 +94,6 @@ def read_csv(text: str) -> Dataset:
         raise ValueError(f"samples: unexpected columns {header}")
     types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Sample)}
     return Dataset(tuple(Sample(**{n: types[n](v) for n, v in zip(COLUMNS, row, strict=True)}) for row in rows))
-
-
-def concatenate(parts: Iterable[Sequence[Sample]]) -> Dataset:
-    """One dataset of several runs of samples."""
-    return Dataset(tuple(sample for part in parts for sample in part))
 
 
 def _cell(value: object) -> str:

@@ -60,12 +60,6 @@ class LevelModel:
         out: FloatArray = features(active / self.rows, count / self.rows) @ self.coefficients
         return out
 
-    def standard_error(self, active: FloatArray, count: FloatArray) -> FloatArray:
-        """Standard error of the fitted mean, the level's unit."""
-        x = features(np.asarray(active) / self.rows, np.asarray(count) / self.rows)
-        out: FloatArray = np.sqrt(np.einsum("...i,ij,...j->...", x, self.covariance, x))
-        return out
-
     def to_json(self) -> Mapping[str, object]:
         """Plain values for models.json."""
         return {

@@ -8,7 +8,7 @@ cell mismatch follow in closed form; the code error is averaged over the (active
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,8 +67,8 @@ def choose_group(
     """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
 
     histogram(rows): how often each (active, count) occurs in the layer, shape (rows + 1, rows + 1), any scale.
-    If none meets the target the smallest candidate is taken and the reason says so. Raises EngineError when a
-    probe simulation fails.
+    If none meets the target the one with the smallest code error is taken and the reason says so. Raises EngineError
+    when a probe simulation fails.
     """
     condition = setup.conditions[0]
     sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
@@ -77,9 +77,14 @@ def choose_group(
     for rows in candidates:
         for count, deviations in ((0, Deviations()), (rows, Deviations()), (0, shifted)):
             seed = np.random.SeedSequence([setup.seed, 4, rows, count])
-            p = build_pattern("random0", rows, rows, count, setup.columns, seed)
+            p = build_pattern("random0", rows, rows, count, setup.columns, seed, setup.ones)
             case = ColumnCase(
-                bits=p.bits, inputs=p.inputs, position=p.position, columns_total=setup.columns, deviations=deviations
+                bits=p.bits,
+                inputs=p.inputs,
+                position=p.position,
+                columns_total=setup.columns,
+                ones_fraction=setup.ones,
+                deviations=deviations,
             )
             tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
@@ -117,7 +122,7 @@ def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count), device / lsb)
     converter = float(np.hypot(setup.converter.offset_sigma, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
-    tail = 1.0 - ndtr(0.5 / sigma)
+    tail = ndtr(-0.5 / sigma)
     # the lowest and the highest code can only err to one side
     error = tail * ((count > 0).astype(float) + (count < n).astype(float))
     weight = histogram / histogram.sum()
@@ -131,8 +136,3 @@ def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target
         full_scale_error=float(error[n].max()),
         meets_target=bool(np.sum(weight * error) <= target),
     )
-
-
-def as_rows(choice: GroupChoice) -> list[Mapping[str, object]]:
-    """Plain values for manifests."""
-    return [{name: getattr(c, name) for name in GroupCandidate.__slots__} for c in choice.candidates]

@@ -29,14 +29,17 @@ def random_names(number: int) -> tuple[str, ...]:
     return tuple(f"random{i}" for i in range(number))
 
 
-def build_pattern(name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence) -> Pattern:
+def build_pattern(
+    name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence, ones: float = 0.5
+) -> Pattern:
     """A pattern with `active` driven rows of which `count` carry a via to the signal line.
 
     near: the counted rows are the last ones (next to the readout), the column is the first of its rows, both
-    neighbours store zeros. far: counted rows first, last column, neighbours full of ones. Any other name: all drawn.
+    neighbours store zeros. far: counted rows first, last column, neighbours full of ones. Any other name: all drawn,
+    stored bits with the share `ones` of ones.
     """
     rng = np.random.default_rng(seed)
-    bits = rng.integers(0, 2, size=(rows, 3), dtype=np.uint8)
+    bits = (rng.random((rows, 3)) < ones).astype(np.uint8)
     inputs = np.zeros(rows, dtype=np.uint8)
     if name == NEAR:
         driven = np.arange(rows)[::-1][:active]

@@ -40,7 +40,10 @@ class Converter:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured."""
+    """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
+
+    ones: share of ones among the stored bits, with which neighbours and idle rows are drawn.
+    """
 
     technology: Technology
     model: CellModel
@@ -51,6 +54,7 @@ class Setup:
     conditions: tuple[Condition, ...]
     variation: Variation
     converter: Converter
+    ones: float = 0.5
     patterns: int = 3
     samples: int = 60
     max_levels: int = 9

@@ -56,7 +56,7 @@ class ReadoutTable:
     count > active are NaN. sigma_static: device and cell mismatch (frozen per chip); sigma_noise: thermal, new at every
     conversion; sigma_pattern: spread over row position, column position and neighbour data at equal count.
     row_energy: (conditions, N + 1 active), J per conversion drawn by the row drivers per column.
-    read_time: s from the input edge to the sample.
+    read_time: duration of one read, s.
     """
 
     cell: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from characterization.campaign import ProgressCallback
 from interconnect.errors import InputError
-from metalrom.conclusions import conclude
+from metalrom.conclusions import conclude, macro_geometry
 from metalrom.flow import Announce, characterize
 from metalrom.folders import ensure_output_folder
 from metalrom.outputs import write_outputs
@@ -31,6 +31,10 @@ def run(
             where=f"{project.path}: characterization.procedures",
             hint="add it, or use `metalrom characterize`",
         )
+    rows = project.config.array.group_rows
+    macro_geometry(
+        project, rows if isinstance(rows, int) else 4
+    )  # what cannot be laid out is refused before simulating
     ensure_output_folder(out)
     done = characterize(project, jobs=jobs, announce=announce, progress=progress)
     announce("running the layer through the macro")

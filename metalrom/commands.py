@@ -195,7 +195,7 @@ def _summary_table(results: RunResults, output: Path) -> Table:
     csnr = data["csnr_dB"]
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
-        ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level, {results.condition})"),
+        ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level with all rows active, {results.condition})"),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
         ("assumed", "; ".join(results.warnings) or "see the report"),
@@ -206,7 +206,7 @@ def _summary_table(results: RunResults, output: Path) -> Table:
 
 
 def _db(value: float | None) -> str:
-    return "infinite" if value is None else f"{value:.1f}"
+    return "unbounded (no error seen)" if value is None else f"{value:.1f}"
 
 
 def characterize_only(

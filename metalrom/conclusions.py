@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.fit import LevelModel
+from characterization.procedures.mismatch import points
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom import __version__
@@ -69,9 +70,9 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
         fits=_fits(done),
         quality=quality,
         verdicts=_verdicts(done),
-        macro_geometry=_macro_geometry(project, table),
+        macro_geometry=macro_geometry(project, table.rows),
         fit_error=nominal_fit.held_out_rms / swing,
-        monte_carlo_error=done.mismatch.models[0].relative_error,
+        monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
         extraction_error=model.relative_error,
         provenance=_provenance(project, done),
     )
@@ -117,6 +118,7 @@ def _quality(project: Project, table: ReadoutTable, index: int, used: NDArray[np
         input_bits=c.inputs.bits,
         seed=c.characterization.seed,
         columns_per_adc=c.array.columns_per_adc,
+        groups_per_adc=-(-c.array.rows // table.rows),
     )
     got = macro.run(x, w)
     q = csnr(x @ w, got.y)
@@ -144,10 +146,10 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
             )
         )  # fmt: skip
     for spread in done.mismatch.models:
-        points = len(done.data.select("mismatch", spread.condition).good())
+        number = len(points(done.setup.rows))
         rows.append(
             facts.FitFact(
-                "static spread", spread.condition.label, spread.FORM, points, points, spread.held_out_rms, None,
+                "static spread", spread.condition.label, spread.FORM, number, number, spread.held_out_rms, None,
                 "relative", None,
             )
         )  # fmt: skip
@@ -163,11 +165,11 @@ def _verdicts(done: Characterized) -> tuple[facts.VerdictFact, ...]:
     return tuple(facts.VerdictFact(*key, count) for key, count in sorted(counts.items()))
 
 
-def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
-    """Sizes and sharing of the macro's periphery, from the configuration."""
+def macro_geometry(project: Project, group_rows: int) -> MacroGeometry:
+    """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
     from metalrom.macro.geometry import RULES
 
-    c, p, charge = project.config, project.periphery, table.unit == "V"
+    c, p, charge = project.config, project.periphery, project.cell.mode == "charge"
     rules = RULES.get(project.technology.devices.name)
     if rules is None:
         raise InputError(
@@ -184,9 +186,9 @@ def _macro_geometry(project: Project, table: ReadoutTable) -> MacroGeometry:
         rows=c.array.rows,
         columns=c.array.columns,
         planes=len(project.planes),
-        group_rows=min(table.rows, c.array.rows),
+        group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
-        adc_bits=max(1, math.ceil(math.log2(table.adc.codes))),
+        adc_bits=max(1, math.ceil(math.log2(group_rows + 1))),
         driver_area=driver,
         reset_area=segment,
         rules=rules,

@@ -75,16 +75,22 @@ class ArraySection(Section):
     @field_validator("group_rows")
     @classmethod
     def _group(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and not 1 <= value <= 64:
-            raise ValueError("group_rows must be 1..64 (or auto)")
+        if isinstance(value, int) and not 4 <= value <= 64:
+            raise ValueError("group_rows must be 4..64 (or auto)")
         return value
 
     @field_validator("group_candidates")
     @classmethod
     def _candidates(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not value or any(not 1 <= v <= 64 for v in value):
-            raise ValueError("group_candidates must hold numbers in 1..64")
+        if not value or any(not 4 <= v <= 64 for v in value):
+            raise ValueError("group_candidates must hold numbers in 4..64")
         return tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _group_fits(self) -> ArraySection:
+        if isinstance(self.group_rows, int) and self.group_rows > self.rows:
+            raise ValueError(f"group_rows is {self.group_rows}, the array has {self.rows} rows")
+        return self
 
 
 class WeightsSection(Section):
@@ -205,7 +211,7 @@ class CharacterizationSection(Section):
     procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
     patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
     samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
-    max_levels: Integer = Field(7, ge=3, le=65, description="counts simulated per number of active rows")
+    max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
     seed: Integer = Field(1, ge=0, lt=2**63)
     timeout: Time = Field(120.0, gt=0, description="for one simulation")
 

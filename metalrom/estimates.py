@@ -17,6 +17,9 @@ from metalrom.results import RunResults, read_results, read_table
 
 _MEGABIT = 1e6
 
+LOOKED_UP = ("embed", "wte.", "wpe.", "shared.")
+"""Parts of the names of tables that are looked up, not multiplied (BERT, Llama, GPT-2, T5)."""
+
 
 @dataclass(frozen=True)
 class NamedLayer:
@@ -79,9 +82,11 @@ def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
             "code_error_expected": quality.code_error_expected,
             "code_error_simulated": quality.code_error_rate,
         },
+        "components_of": layers[0].name,
         "components": parts[0].macro.to_dict(),
         "error_budget": {k: dict(v) for k, v in parts[0].macro.error_budget.items()},
         "warnings": list(results.warnings),
+        "data": f"row energy and code errors as of the activations of {results.layer.source}",
         "assumptions": [f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions],
     }
 
@@ -108,7 +113,7 @@ def linear_layers(path: Path) -> list[NamedLayer]:
     layers = [
         NamedLayer(name, shape[1], shape[0])
         for name, shape in tensor_shapes(path).items()
-        if len(shape) == 2 and "embedding" not in name
+        if len(shape) == 2 and not any(word in name for word in LOOKED_UP)
     ]
     if not layers:
         raise InputError("holds no weight matrix of a linear layer", where=str(path))
@@ -122,12 +127,15 @@ def _figures(parts: list[LayerEstimate]) -> list[tuple[str, float, float, float,
     energy, latency = _sum(p.energy for p in parts), _sum(p.latency for p in parts)
     macs = sum(p.macs for p in parts)
     bits = sum(_used_bits(m) for m in macros) / _MEGABIT
+    g = macros[0].geometry
+    weight = g.weight_bits / g.bit_columns_per_weight
     rows: list[tuple[str, Span, str]] = [
         ("area, periphery under the array", area * 1e6, "mm2"),
         ("area, periphery beside the array", beside * 1e6, "mm2"),
         ("density of the cells alone", macros[0].density_raw, "Mb/mm2"),
-        ("density, periphery under the array", (area * 1e6).under(bits), "Mb/mm2"),
-        ("density, periphery beside the array", (beside * 1e6).under(bits), "Mb/mm2"),
+        ("density of via bits, periphery under the array", (area * 1e6).under(bits), "Mb/mm2"),
+        ("density of via bits, periphery beside the array", (beside * 1e6).under(bits), "Mb/mm2"),
+        ("density of weight bits, periphery under the array", (area * 1e6).under(bits * weight), "Mb/mm2"),
         ("energy per MAC", energy * (1e15 / macs), "fJ"),
         ("energy", energy * 1e9, "nJ"),
         ("latency", latency * 1e6, "us"),

@@ -19,9 +19,11 @@ def write_outputs(done: Characterized, found: facts.RunResults, out: Path) -> No
     """Fill the output folder; every file appears whole or not at all."""
     from metalrom.reports.assemble import write_run_report
 
-    write_tables(done, out)
-    facts.write_results(found, out)
-    _write_netlists(done, ensure_output_folder(out / "netlists"))
+    written = [
+        *write_tables(done, out),
+        facts.write_results(found, out),
+        *_write_netlists(done, ensure_output_folder(out / "netlists")),
+    ]
     manifest = {
         "name": found.name,
         "provenance": found.provenance,
@@ -37,39 +39,39 @@ def write_outputs(done: Characterized, found: facts.RunResults, out: Path) -> No
             "verdicts": [asdict(v) for v in found.verdicts],
         },
         "files": {
-            str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(out.rglob("*"))
-            if path.is_file() and path.suffix in (".csv", ".json", ".nc", ".cir") and path.name != "manifest.json"
+            str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
         },
     }
     atomic_write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
     write_run_report(out)
 
 
-def write_tables(done: Characterized, out: Path) -> None:
+def write_tables(done: Characterized, out: Path) -> list[Path]:
     """samples.csv, models.json and lut/, as far as their procedures ran: the same bytes whether simulated or cached."""
     from metalrom.exports import FORMATS
 
-    atomic_write_text(out / "samples.csv", done.data.to_csv())
+    written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
     models: dict[str, object] = {"unit": done.setup.unit}
     if "transfer" in done.findings:
-        models["levels"] = [m.to_json() for m in done.transfer.models]
+        models["levels"] = [
+            {**m.to_json(), "near_patterns": float(near), "far_patterns": float(far)}
+            for m, near, far in zip(done.transfer.models, done.transfer.near, done.transfer.far, strict=True)
+        ]
     if "mismatch" in done.findings:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
-    atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n")
+    written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
     if "adc_margin" in done.findings:
         for name in FORMATS:
-            FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+            written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    return written
 
 
-def _write_netlists(done: Characterized, folder: Path) -> None:
+def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
     """One readable deck per procedure and condition: its first sample of each."""
-    seen: set[tuple[str, str]] = set()
+    first: dict[str, Task] = {}
     for task in _tasks(done):
-        key = (task.procedure, task.condition.label)
-        if key not in seen:
-            seen.add(key)
-            atomic_write_text(folder / f"{key[0]}_{key[1]}.cir", deck_of(done.setup, task).text)
+        first.setdefault(f"{task.procedure}_{task.condition.label}.cir", task)
+    return [atomic_write_text(folder / name, deck_of(done.setup, task).text) for name, task in first.items()]
 
 
 def _tasks(done: Characterized) -> list[Task]:

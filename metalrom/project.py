@@ -282,6 +282,7 @@ class Project:
             input_bits=self.config.inputs.bits,
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
+            groups_per_adc=-(-self.config.array.rows // done.table.rows),
         )
 
     def setup(self, rows: int) -> Setup:
@@ -305,6 +306,7 @@ class Project:
                     c.readout.integration_time,
                     c.readout.sample_capacitance if c.readout.double_sampling else None,
                 ),
+                ones=float(self.program.bits.mean()),
                 patterns=c.characterization.patterns,
                 samples=c.characterization.samples,
                 max_levels=c.characterization.max_levels,

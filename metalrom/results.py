@@ -113,8 +113,8 @@ class VerdictFact:
 class RunResults:
     """Everything a run found, apart from the readout table.
 
-    fit_error, monte_carlo_error, extraction_error: relative errors of what was characterized. budget: level error by
-    cause, in counts. provenance: versions and hashes, by name.
+    fit_error, monte_carlo_error, extraction_error: relative errors of what was characterized.
+    provenance: versions and hashes, by name.
     """
 
     name: str

@@ -42,10 +42,6 @@ class AdcMargin:
     table: ReadoutTable
     margins: tuple[Margin, ...]
 
-    def worst(self, condition: str | None = None) -> Margin:
-        """The smallest margin in sigma (of one condition)."""
-        return min((m for m in self.margins if condition in (None, m.condition)), key=lambda m: m.in_sigma)
-
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
     """Join the level and spread models and the closed-form noise into the readout table."""
@@ -77,7 +73,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         sigma_noise=noise,
         sigma_pattern=pattern,
         row_energy=energy,
-        read_time=setup.timing.read_at - setup.timing.input_start,
+        read_time=read_time(setup),
         adc=AdcModel(
             codes=n + 1,
             offset_sigma=setup.converter.offset_sigma * nominal_lsb,
@@ -95,7 +91,8 @@ def thermal_noise(
 
     Charge: sqrt(k T / C_tot), with C_tot = V_dd C_signal / LSB taken from the simulated slope, so that it holds the
     junction and gate capacitance of the reset switch too. With double sampling that noise is in both samples and
-    cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors.
+    cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors and
+    of those in undriven rows; an amplifier's noise is the converter's.
     """
     sample = setup.converter.sample_capacitance
     if sample is not None:
@@ -103,7 +100,17 @@ def thermal_noise(
     if setup.unit == "V":
         total = vdd * setup.model.switched / lsb
         return np.full(count.shape, charge_noise(total, kelvin))
-    return current_noise(count / setup.varying, kelvin, setup.converter.integration_time)
+    idle_ones = setup.ones * np.maximum(
+        setup.rows - active, 0.0
+    )  # a stored one of an undriven row is a resistor to 0 V
+    return current_noise((count + idle_ones) / setup.varying, kelvin, setup.converter.integration_time)
+
+
+def read_time(setup: Setup) -> float:
+    """Duration of one read, s. Charge: reset, first sample, inputs, sample; current: inputs and integration."""
+    if setup.unit == "V":
+        return setup.timing.read_at
+    return setup.timing.read_at - setup.timing.input_start + setup.converter.integration_time
 
 
 def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
@@ -113,7 +120,7 @@ def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
     for i, condition in enumerate(table.conditions):
         levels = table.mean[i, n]
         sigma = table.total_sigma(condition)[n]
-        wrong = 1.0 - np.einsum("cc->c", table.code_probability(condition)[n])
+        wrong = table.code_error(condition)[n]
         for c in range(n):
             spacing = float(levels[c + 1] - levels[c])
             wide = float(max(sigma[c], sigma[c + 1]))
@@ -132,6 +139,12 @@ def assumptions(setup: Setup) -> tuple[Assumption, ...]:
             "converter offset", f"{c.offset_sigma:g} LSB rms after trimming", "assumption", "configuration, readout"
         ),
         Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
+        Assumption(
+            "neighbouring bits",
+            f"drawn with {100 * setup.ones:.3g} % ones, the layer's own share",
+            "measured",
+            "the via program of the layer",
+        ),
         Assumption(
             "converter thresholds",
             "calibrated gain and offset per condition, shifted by the known number of active rows",

@@ -65,13 +65,14 @@ def plan(setup: Setup) -> list[Task]:
         number = setup.samples if index == 0 else max(LEAST_DRAWS, setup.samples // 3)
         for active, count in points(setup.rows):
             seed = np.random.SeedSequence([setup.seed, 3, active, count])
-            pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed)
+            pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed, setup.ones)
             for draw, deviations in enumerate(chips[:number]):
                 case = ColumnCase(
                     bits=pattern.bits,
                     inputs=pattern.inputs,
                     position=pattern.position,
                     columns_total=setup.columns,
+                    ones_fraction=setup.ones,
                     deviations=deviations,
                 )
                 tasks.append(Task("mismatch", condition, active, count, pattern.name, draw, case))
@@ -96,7 +97,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
                 continue
             base = np.var([reference[i] for i in common], ddof=1)
             ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
-            rows.append((*point, len(reference), ratio * np.var(list(reference.values()), ddof=1)))
+            rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         models.append(fit_spread(condition, active, count, variance, draws))
     return Mismatch(tuple(models))

@@ -40,9 +40,13 @@ def plan(setup: Setup) -> list[Task]:
     for condition in setup.conditions:
         for index, (active, count, name) in enumerate((*drawn, *extreme)):
             seed = np.random.SeedSequence([setup.seed, 1, active, count, index])
-            pattern = build_pattern(name, n, active, count, setup.columns, seed)
+            pattern = build_pattern(name, n, active, count, setup.columns, seed, setup.ones)
             case = ColumnCase(
-                bits=pattern.bits, inputs=pattern.inputs, position=pattern.position, columns_total=setup.columns
+                bits=pattern.bits,
+                inputs=pattern.inputs,
+                position=pattern.position,
+                columns_total=setup.columns,
+                ones_fraction=setup.ones,
             )
             tasks.append(Task("transfer", condition, active, count, name, -1, case))
     return tasks

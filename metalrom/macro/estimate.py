@@ -46,6 +46,8 @@ NOT_INCLUDED = (
     "input registers and buffers",
     "global wiring and supply grid",
     "adders that join row tiles",
+    "reset of the bit lines",
+    "buffers and capacitors of double sampling",
     "leakage",
     "converter calibration",
 )

@@ -18,7 +18,8 @@ class Csnr:
     """Compute SNR of a layer, dB (infinite when the outputs agree exactly).
 
     raw: no fit, Var(y_ideal) / mean((y - y_ideal)^2). fitted: one gain and one offset of the whole layer removed,
-    Var(y_ideal) / Var(y - gain * y_ideal - offset). ENOB = (CSNR - 1.76) / 6.02 bits for either.
+    gain^2 Var(y_ideal) / Var(y - gain * y_ideal - offset): the error is referred to the ideal scale, so that a
+    lost gain cannot shrink it. ENOB = (CSNR - 1.76) / 6.02 bits for either.
     """
 
     raw: float
@@ -41,7 +42,8 @@ def csnr(y_ideal: NDArray[Any], y: NDArray[Any]) -> Csnr:
     """CSNR of outputs `y` against `y_ideal` (same shape, any), taken over all elements.
 
     Gain and offset are the least-squares line y = gain * y_ideal + offset: an output that only lost gain reads low in
-    `raw`, high in `fitted`. Raises InputError if the shapes differ, a value is not finite, or y_ideal is constant.
+    `raw`, high in `fitted`. An output that does not follow the ideal one at all has `fitted` = -inf. Raises InputError
+    if the shapes differ, a value is not finite, or y_ideal is constant.
     """
     ideal = np.asarray(y_ideal, dtype=np.float64).ravel()
     real = np.asarray(y, dtype=np.float64).ravel()
@@ -58,7 +60,12 @@ def csnr(y_ideal: NDArray[Any], y: NDArray[Any]) -> Csnr:
         return Csnr(raw=np.inf, fitted=np.inf, gain=1.0, offset=0.0)
     noise = float(np.mean((real - ideal) ** 2))
     residual = float(np.var(real - gain * ideal - offset))
-    return Csnr(raw=_decibel(signal, noise), fitted=_decibel(signal, residual), gain=gain, offset=offset)
+    return Csnr(
+        raw=_decibel(signal, noise),
+        fitted=_decibel(gain**2 * signal, residual) if gain > 0 else -np.inf,
+        gain=gain,
+        offset=offset,
+    )
 
 
 def mean_code_error(table: ReadoutTable, condition: Condition | str, histogram: NDArray[Any] | None = None) -> float:

@@ -79,6 +79,11 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
             ),
             ("cell", _cell_words(results)),
             ("technology", results.technology),
+            (
+                "density of weight bits",
+                f"{estimate.macro.weight_density_stacked.mid:.3g} Mb/mm2 "
+                f"({g.bit_columns_per_weight} vias hold a weight of {g.weight_bits} bit)",
+            ),
             ("inputs", f"{layer.activations}, {layer.input_bits} bit"),
         ),
         table=table,
@@ -142,7 +147,7 @@ def _cell_words(results: RunResults) -> str:
 def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
     macro, q = estimate.macro, results.quality[0]
     known = f"{results.layer.inputs} x {results.layer.outputs} layer, {results.layer.tokens} vectors"
-    status = "estimate" if results.warnings else "measured"
+    status = "estimate" if results.warnings else "user"
     return Headline(
         density_raw=_figure("density of the cells alone", macro.density_raw, "Mb/mm2", status, "cells over footprint"),
         density_macro=_figure(
@@ -216,7 +221,7 @@ def _budget(results: RunResults, estimate: LayerEstimate) -> tuple[BudgetRow, ..
 
 
 def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
-    total = sum(v.count for v in results.verdicts)
+    total = sum(v.count for v in results.verdicts if v.procedure != "group_probe")
     q = results.quality[0]
     return (
         f"{total} transistor-level reads of a {table.rows}-row group were simulated at {len(table.conditions)} "

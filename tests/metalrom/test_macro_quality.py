@@ -103,3 +103,13 @@ def test_output_quality_falls_over_the_cliff():
     assert quality[0] == math.inf
     assert quality == sorted(quality, reverse=True)
     assert quality[-1] < 20 < quality[1]
+
+
+def test_a_lost_gain_does_not_shrink_the_error_and_a_dead_output_has_no_csnr() -> None:
+    rng = np.random.default_rng(8)
+    ideal = rng.normal(0.0, 1.0, 20_000)
+    noisy = ideal + rng.normal(0.0, 0.1, 20_000)
+    # halving the output halves signal and error alike: 20 dB either way
+    assert csnr(ideal, 0.5 * noisy).fitted == pytest.approx(csnr(ideal, noisy).fitted, abs=1e-9)
+    assert csnr(ideal, np.zeros_like(ideal)).fitted == -np.inf
+    assert csnr(ideal, -ideal).fitted == -np.inf
