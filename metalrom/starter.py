@@ -30,6 +30,9 @@ cell:
   planes:                 # rows run on the lower metal, bit lines on the one above
     - {row: M2, column: M3}
     - {row: M4, column: M5}
+
+readout:
+  double_sampling: true   # the difference of two samples: reset noise and charge injection cancel
 """,
     "res_via": """\
 cell:
