@@ -83,7 +83,7 @@ def run_tasks(
                 corner=task.condition.corner,
                 vdd=task.condition.vdd,
                 temperature=task.condition.temperature,
-                rows=setup.rows,
+                rows=task.case.rows,
                 active=task.active,
                 count=task.count,
                 pattern=task.pattern,

@@ -20,7 +20,7 @@ from characterization.patterns import build_pattern
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.setup import Setup
 from interconnect.errors import InputError
-from netlists.case import ColumnCase, Deviations
+from netlists.case import Deviations
 from ngspice_runner import Cache, EngineError
 
 FloatArray = NDArray[np.float64]
@@ -78,14 +78,7 @@ def choose_group(
         for count, deviations in ((0, Deviations()), (rows, Deviations()), (0, shifted)):
             seed = np.random.SeedSequence([setup.seed, 4, rows, count])
             p = build_pattern("random0", rows, rows, count, setup.columns, seed, setup.ones)
-            case = ColumnCase(
-                bits=p.bits,
-                inputs=p.inputs,
-                position=p.position,
-                columns_total=setup.columns,
-                ones_fraction=setup.ones,
-                deviations=deviations,
-            )
+            case = p.case(setup.columns, setup.ones, deviations)
             tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
     bad = [s for s in outcome.samples if s.verdict != "ok"]

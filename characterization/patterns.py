@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netlists.case import ColumnCase, Deviations
+
 Bits = NDArray[np.uint8]
 
 NEAR = "near"
@@ -22,6 +24,17 @@ class Pattern:
     bits: Bits
     inputs: Bits
     position: int
+
+    def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnCase:
+        """The column to simulate: rows that run over `columns` columns, the others holding the share `ones` of ones."""
+        return ColumnCase(
+            bits=self.bits,
+            inputs=self.inputs,
+            position=self.position,
+            columns_total=columns,
+            ones_fraction=ones,
+            deviations=deviations or Deviations(),
+        )
 
 
 def random_names(number: int) -> tuple[str, ...]:

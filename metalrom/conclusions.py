@@ -16,7 +16,7 @@ from interconnect.errors import InputError
 from metalrom import __version__
 from metalrom import results as facts
 from metalrom.flow import Characterized, histogram
-from metalrom.macro import Macro, MacroGeometry, csnr
+from metalrom.macro import MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
 from metalrom.project import Project
 
@@ -109,18 +109,9 @@ def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:
 
 def _quality(project: Project, table: ReadoutTable, index: int, used: NDArray[np.int64]) -> facts.QualityFact:
     """The layer through the macro at one condition, against the exact integer product."""
-    c, condition = project.config, table.conditions[index]
+    condition = table.conditions[index]
     x, w = project.activations.values, project.weights.values.astype(np.int64)
-    macro = Macro(
-        table,
-        condition,
-        weight_bits=c.weights.bits,
-        input_bits=c.inputs.bits,
-        seed=c.characterization.seed,
-        columns_per_adc=c.array.columns_per_adc,
-        groups_per_adc=-(-c.array.rows // table.rows),
-    )
-    got = macro.run(x, w)
+    got = project.macro_of(table, condition).run(x, w)
     q = csnr(x @ w, got.y)
     return facts.QualityFact(
         condition=condition.label,

@@ -18,6 +18,7 @@ from metalrom.config import Config, load_config
 
 if TYPE_CHECKING:
     from characterization.setup import Setup
+    from characterization.table import ReadoutTable
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
     from interconnect.stack import Stack
@@ -272,17 +273,20 @@ class Project:
 
     def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
         """The characterized macro as a calculator, at a condition (default: the nominal one)."""
+        return self.macro_of((done or self.characterize()).table, condition or self.conditions[0])
+
+    def macro_of(self, table: ReadoutTable, condition: Condition | str) -> Macro:
+        """The macro of this project read through `table` at a condition: its widths, seed and sharing of converters."""
         from metalrom.macro import Macro
 
-        done = done or self.characterize()
         return Macro(
-            done.table,
-            condition or self.conditions[0],
+            table,
+            condition,
             weight_bits=self.config.weights.bits,
             input_bits=self.config.inputs.bits,
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
-            groups_per_adc=-(-self.config.array.rows // done.table.rows),
+            groups_per_adc=-(-self.config.array.rows // table.rows),
         )
 
     def setup(self, rows: int) -> Setup:

@@ -14,7 +14,7 @@ from characterization.fit import SpreadModel, fit_spread
 from characterization.patterns import build_pattern
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
-from netlists.case import ColumnCase, Deviations
+from netlists.case import Deviations
 
 FloatArray = NDArray[np.float64]
 
@@ -67,14 +67,7 @@ def plan(setup: Setup) -> list[Task]:
             seed = np.random.SeedSequence([setup.seed, 3, active, count])
             pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed, setup.ones)
             for draw, deviations in enumerate(chips[:number]):
-                case = ColumnCase(
-                    bits=pattern.bits,
-                    inputs=pattern.inputs,
-                    position=pattern.position,
-                    columns_total=setup.columns,
-                    ones_fraction=setup.ones,
-                    deviations=deviations,
-                )
+                case = pattern.case(setup.columns, setup.ones, deviations)
                 tasks.append(Task("mismatch", condition, active, count, pattern.name, draw, case))
     return tasks
 

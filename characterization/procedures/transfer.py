@@ -13,7 +13,6 @@ from characterization.fit import LevelModel, fit_levels
 from characterization.patterns import FAR, NEAR, build_pattern, level_grid, random_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
-from netlists.case import ColumnCase
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,7 @@ def plan(setup: Setup) -> list[Task]:
         for index, (active, count, name) in enumerate((*drawn, *extreme)):
             seed = np.random.SeedSequence([setup.seed, 1, active, count, index])
             pattern = build_pattern(name, n, active, count, setup.columns, seed, setup.ones)
-            case = ColumnCase(
-                bits=pattern.bits,
-                inputs=pattern.inputs,
-                position=pattern.position,
-                columns_total=setup.columns,
-                ones_fraction=setup.ones,
-            )
+            case = pattern.case(setup.columns, setup.ones)
             tasks.append(Task("transfer", condition, active, count, name, -1, case))
     return tasks
 
