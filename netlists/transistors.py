@@ -2,33 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from interconnect.errors import InputError
 from netlists.periphery import Periphery
-from netlists.render import DeckText, number
+from netlists.render import DeckText, identifier, number
 from netlists.technology import Technology
 
+MosPrinter = Callable[..., DeckText]
 
-def transistor_values(technology: Technology, periphery: Periphery) -> dict[str, Any]:
-    """What periphery templates need: model names, driver stages, `periphery` and `size(width)`.
 
-    `size(width)` prints width, length and the diffusions of an unshared transistor; it raises InputError for a size
-    outside the device set.
+def mos_printer(technology: Technology, default_length: float) -> MosPrinter:
+    """The template function `mos`, the only way in which a transistor enters a deck.
+
+    `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1)`: type `n` or `p`; sizes
+    in m (length None: `default_length`); shift: threshold shift in V, a number or the name of a subcircuit parameter.
+    It prints the instance with the diffusions of an unshared transistor.
+
+    The printer raises InputError for a size outside the device set, or a name that cannot stand in a deck.
     """
     devices = technology.devices
 
-    def size(width: float) -> DeckText:
-        devices.check_size(width, periphery.length, where="periphery")
+    def mos(
+        name: str,
+        drain: str,
+        gate: str,
+        source: str,
+        bulk: str,
+        type: str,
+        width: float,
+        length: float | None = None,
+        shift: str | float | None = None,
+        multiplier: int = 1,
+    ) -> DeckText:
+        if type not in ("n", "p"):
+            raise InputError(f"transistor {name} has the type {type!r}", hint="n or p")
+        long = default_length if length is None else length
+        devices.check_size(width, long, where="periphery")
         d = devices.diffusion(width)
         area, perimeter = number(d.area), number(d.perimeter)
-        return DeckText(
-            f"w={number(width)} l={number(periphery.length)} ad={area} as={area} pd={perimeter} ps={perimeter}"
-        )
+        words = [identifier(w) for w in (name, drain, gate, source, bulk)]
+        words.append(identifier(devices.nmos if type == "n" else devices.pmos))
+        words.append(DeckText(f"w={number(width)} l={number(long)} ad={area} as={area} pd={perimeter} ps={perimeter}"))
+        if shift is not None:
+            words.append(
+                DeckText(f"delvto={{{identifier(shift)}}}" if isinstance(shift, str) else f"delvto={number(shift)}")
+            )
+        if multiplier != 1:
+            words.append(DeckText(f"m={int(multiplier)}"))
+        return DeckText(" ".join(words))
 
+    return mos
+
+
+def transistor_values(technology: Technology, periphery: Periphery) -> dict[str, Any]:
+    """What periphery templates need: `mos` (see `mos_printer`), driver stages and `periphery`."""
     return {
-        "nmos": devices.nmos,
-        "pmos": devices.pmos,
+        "mos": mos_printer(technology, periphery.length),
         "periphery": periphery,
         "stages": periphery.stage_widths(),
-        "size": size,
     }

@@ -54,8 +54,35 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class RowLine:
+    """A line of a row: pins `<prefix>_in` and `<prefix>_out`, nodes `<letter><row>_<column>` in decks.
+
+    level: its voltage as a fraction of the row drive while the row's input is 1; a line of level 0 is always grounded.
+    """
+
+    prefix: str
+    letter: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class BitLine:
+    """A bit line of a column: pins `<prefix>_in`, `<prefix>_out`; nodes `<letter><row>_<column>`, sensed at
+    `<prefix>_<column>`. sign: +1, or -1 for the subtracted line of a differential column."""
+
+    prefix: str
+    letter: str
+    sign: int = 1
+
+
+SIGNAL = RowLine("row", "s", 1.0)
+GROUND_LINE = RowLine("gnd", "g", 0.0)
+BIT_LINE = BitLine("bl", "b")
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
-    """How one via bit is written: the subcircuit that is called, and which pin is tied to which other pin."""
+    """How one stored symbol is written: the subcircuit that is called, and which pin is tied to which other pin."""
 
     subckt: str
     elements: tuple[Element, ...]
@@ -67,7 +94,9 @@ class CellModel:
     """Electrical values of one cell, ready for netlists and for the linear network.
 
     mode: `charge` (the bit line floats and shares charge) or `current` (the bit line is a virtual ground).
-    pins: of the subcircuit, in order. variants: index = via bit. pitch: (row, column) m. area: m^2 per cell.
+    pins: of the subcircuit, in order. variants: index = stored symbol (a via bit for two of them). pitch: (row,
+    column) m. area: m^2 per cell. lines: of a row, the fully driven one first. bit_lines: of a column; two of opposite
+    sign are read as a difference. counts: what a symbol adds to the count of a driven row, by symbol.
     relative_error: of the extraction. fit_residual: largest misfit of the decomposition into pair capacitances,
     relative to the bit line's total. geometry_keys, notes: where the values come from.
     """
@@ -76,7 +105,7 @@ class CellModel:
     mode: Literal["charge", "current"]
     plane: Plane
     pins: tuple[str, ...]
-    variants: tuple[Variant, Variant]
+    variants: tuple[Variant, ...]
     pitch: tuple[float, float]
     area: float
     reference_temperature: float
@@ -85,6 +114,14 @@ class CellModel:
     method: str
     geometry_keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    lines: tuple[RowLine, ...] = (SIGNAL,)
+    bit_lines: tuple[BitLine, ...] = (BIT_LINE,)
+    counts: tuple[int, ...] = (0, 1)
+
+    @property
+    def symbols(self) -> int:
+        """Number of symbols that a cell can store."""
+        return len(self.variants)
 
     def value(self, element: str, bit: int = 1) -> float:
         """Value of a named element in the variant of `bit` (F or ohm); 0 when that variant lacks it."""
@@ -103,12 +140,12 @@ class CellModel:
             return replace(e, value=e.value * (1.0 + e.tcr * rise) * wire.get(e.name, 1.0), tcr=0.0)
 
         variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
-        return replace(self, variants=(variants[0], variants[1]), reference_temperature=temperature)
+        return replace(self, variants=variants, reference_temperature=temperature)
 
     def named(self, suffix: str) -> CellModel:
         """The same cell under subcircuit names with a suffix, for netlists that hold cells of several planes."""
         variants = tuple(replace(v, subckt=v.subckt + suffix) for v in self.variants)
-        return replace(self, variants=(variants[0], variants[1]))
+        return replace(self, variants=variants)
 
     def rounded(self, digits: int = 7) -> CellModel:
         """The model with its values rounded to `digits` significant digits, its errors to 2.
@@ -125,7 +162,7 @@ class CellModel:
         )
         return replace(
             self,
-            variants=(variants[0], variants[1]),
+            variants=variants,
             relative_error=short(self.relative_error, 2),
             fit_residual=short(self.fit_residual, 2),
         )

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.stack import Metal, Stack, ViaLayer
-from netlists.cells.base import CellModel, Element, Extract, Plane, Variant, check_program
+from netlists.cells.base import (
+    GROUND_LINE,
+    SIGNAL,
+    CellModel,
+    Element,
+    Extract,
+    Plane,
+    Variant,
+    check_program,
+)
 from netlists.parameters import parameter, require, require_positive
 
 if TYPE_CHECKING:
@@ -314,6 +323,7 @@ def build_model(
         fit_residual=fit_residual,
         method=method,
         geometry_keys=geometry_keys,
+        lines=(SIGNAL, GROUND_LINE),
         notes=(f"pair capacitances from the programs 11, 00, 10 of two columns; misfit {fit_residual:.1e} of C(BL)",),
     )
 
