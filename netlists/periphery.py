@@ -24,6 +24,7 @@ class Periphery:
     length: float = parameter(50e-9, "m", "channel length of every transistor")
     reset_width: float = parameter(0.12e-6, "m", "width of the reset NMOS")
     reset_driver_width: float = parameter(0.5e-6, "m", "NMOS width of the inverter that drives the reset gate")
+    gate_width: float = parameter(0.3e-6, "m", "NMOS width of a transmission gate (plane select, column mux, sampler)")
     sense_capacitance: float = parameter(0.5e-15, "F", "input capacitance of the readout circuit per bit line")
     sense_resistance: float = parameter(100.0, "ohm", "series resistance into the virtual ground of a current cell")
     read_voltage: float = parameter(0.1, "V", "row voltage of a current cell")
@@ -45,6 +46,7 @@ class Periphery:
         )
         for name in (
             "driver_nmos_width", "driver_pmos_width", "driver_taper", "length", "reset_width", "reset_driver_width",
+            "gate_width",
             "sense_resistance", "read_voltage", "driver_resistance", "switch_resistance",
         ):  # fmt: skip
             require_positive(getattr(self, name), where=f"periphery.{name}")
