@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import BitLine, CellModel, Element, Plane, RowLine, Variant
+from netlists.cells.base import BitLine, Cell, CellModel, Element, Extract, Plane, RowLine, Variant
+from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
@@ -16,14 +17,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was extracted for a model: geometries and their extractions, and the misfit of the decomposition."""
+    """What was extracted for a model: the geometries of some programs and their extractions."""
 
     stack: Stack
     plane: Plane
-    pitch: tuple[float, float]
+    programs: Sequence[tuple[int, int]]
     geometries: Sequence[CellGeometry]
     extractions: Sequence[Extraction]
-    misfit: float
+
+    @classmethod
+    def of(
+        cls, cell: Cell, stack: Stack, plane: Plane, programs: Sequence[tuple[int, int]], extract: Extract
+    ) -> Evidence:
+        """Extract the cell in supercells of two columns that store these programs."""
+        geometries = [cell.geometry(stack, plane, program) for program in programs]
+        return cls(stack, plane, programs, geometries, [extract(g, stack) for g in geometries])
+
+    def decomposed(
+        self,
+        pairs: Callable[[tuple[int, int]], tuple[Pair, ...]],
+        floating: Callable[[tuple[int, int]], Collection[str]],
+        reference: Iterable[str],
+    ) -> tuple[dict[str, float], float]:
+        """Pair capacitances (F) and misfit, see `pair_capacitances`; `floating` nets of a program are eliminated."""
+        observations = [
+            Observation(without_floating(e, floating(program)), pairs(program))
+            for program, e in zip(self.programs, self.extractions, strict=True)
+        ]
+        return pair_capacitances(observations, reference)
 
     def wire(self, line: RowLine | BitLine, net: str, word: str) -> Element:
         """Resistance of one segment (one cell) of a line that is `net` in the geometries."""
@@ -40,27 +61,30 @@ class Evidence:
         kind: str,
         pins: tuple[str, ...],
         variants: tuple[Variant, ...],
+        misfit: float,
         *,
         lines: tuple[RowLine, ...],
         bit_lines: tuple[BitLine, ...],
         counts: tuple[int, ...],
         notes: tuple[str, ...],
     ) -> CellModel:
-        """The charge cell's model, its values rounded (see `CellModel.rounded`)."""
+        """The charge cell's model, its values rounded (see `CellModel.rounded`). misfit: of the decomposition."""
+        period, columns = self.geometries[0].period, self.geometries[0].columns
+        pitch = (period[1], period[0] / columns)
         model = CellModel(
             kind=kind,
             mode="charge",
             plane=self.plane,
             pins=pins,
             variants=variants,
-            pitch=self.pitch,
-            area=self.pitch[0] * self.pitch[1],
+            pitch=pitch,
+            area=pitch[0] * pitch[1],
             reference_temperature=self.stack.reference_temperature,
             relative_error=max(e.relative_error for e in self.extractions),
-            fit_residual=self.misfit,
+            fit_residual=misfit,
             method=self.extractions[0].method,
             geometry_keys=tuple(g.key() for g in self.geometries),
-            notes=(*notes, f"misfit of the pair capacitances {self.misfit:.1e} of C(BL)"),
+            notes=(*notes, f"misfit of the pair capacitances {misfit:.1e} of C(BL)"),
             lines=lines,
             bit_lines=bit_lines,
             counts=counts,

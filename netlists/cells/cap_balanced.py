@@ -47,16 +47,7 @@ class CapBalanced:
         Raises:
             InputError: a missing layer, or a length that violates the stack's rules; it names the key.
         """
-        return TabbedCell.of(
-            stack,
-            plane,
-            LINES,
-            row_pitch=self.row_pitch,
-            column_pitch=self.column_pitch,
-            row_width=self.row_width,
-            column_width=self.column_width,
-            tab_length=self.tab_length,
-        )
+        return TabbedCell.of(stack, plane, LINES, self)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, G, BL0, BL1, ..., GND (shields and neighbouring planes).

@@ -38,32 +38,12 @@ from netlists.cells.base import (
     check_program,
 )
 from netlists.cells.closed_form import ColumnRead, charge_share, per_symbol
-from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
-from netlists.cells.pattern import Layout, Metals, Tracks, given, nm, reaches
+from netlists.cells.decompose import Pair
+from netlists.cells.pattern import Drawing, Metals, given, nm, reaches
 from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
 PROGRAMS = ((1, 1), (0, 0), (1, 0))
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Resolved lengths of the cell on a plane; m."""
-
-    metals: Metals
-    rows: Tracks
-    columns: Tracks
-    finger: float
-
-    @property
-    def y_ground(self) -> float:
-        """Middle of the ground line and its post: the post keeps half a space to the side of the period."""
-        return (self.columns.width + self.metals.column.min_space) / 2
-
-    @property
-    def y_signal(self) -> float:
-        """Middle of the signal line and its finger: half a row further."""
-        return self.y_ground + self.rows.step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,34 +94,30 @@ class CapPresent:
         bits = check_program(program, self.kind)
         d = self.lengths(stack, plane)
         width = d.columns.width
-        out = Layout(d.metals, d.rows.pitch, d.columns.pitch, len(bits))
-        out.row_line("S", d.y_signal, d.rows.width)
-        out.row_line("G", d.y_ground, d.rows.width)
+        # The post keeps half a space to the side of the period; the finger stands half a row further.
+        y_ground = (width + d.metals.column.min_space) / 2
+        y_signal = y_ground + d.rows.step
+        out = d.layout(len(bits))
+        out.row_line("S", y_signal, d.rows.width)
+        out.row_line("G", y_ground, d.rows.width)
         for k, bit in enumerate(bits):
             x_bl, x_finger, x_shield = (d.columns.centre(i, k) for i in range(3))
             net = "S" if bit else f"F{k}"
             out.column_line(f"BL{k}", x_bl, width)
-            out.patch(net, d.metals.column, "tab", (x_finger, d.y_signal), (width, d.finger))
+            out.patch(net, d.metals.column, "tab", (x_finger, y_signal), (width, d.length))
             if bit:
-                out.cut(net, x_finger, d.y_signal)
-            out.patch("G", d.metals.column, "tab", (x_finger, d.y_ground), (width, width))
-            out.cut("G", x_finger, d.y_ground)
+                out.cut(net, x_finger, y_signal)
+            out.patch("G", d.metals.column, "tab", (x_finger, y_ground), (width, width))
+            out.cut("G", x_finger, y_ground)
             out.shield(x_shield, width)
         return out.geometry(self.kind, stack, plane, bits)
 
     def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
         """Extract the programs 11, 00 and 10 of two columns, let absent fingers float, decompose the rest."""
-        geometries = [self.geometry(stack, plane, p) for p in PROGRAMS]
-        extractions = [extract(g, stack) for g in geometries]
-        observations = [
-            Observation(without_floating(e, [f"F{k}" for k, b in enumerate(p) if not b]), _pairs(p))
-            for p, e in zip(PROGRAMS, extractions, strict=True)
-        ]
+        found = Evidence.of(self, stack, plane, PROGRAMS, extract)
         # The bit line's total with bit 1, between two columns.
         total = ("bl_s_1", "bl_g_1", "bl_gnd_1", "bl_bl", "bl_bl", "next_s_1")
-        parts, misfit = pair_capacitances(observations, total)
-        d = self.lengths(stack, plane)
-        found = Evidence(stack, plane, (d.rows.pitch, d.columns.pitch), geometries, extractions, misfit)
+        parts, misfit = found.decomposed(_pairs, lambda p: [f"F{k}" for k, b in enumerate(p) if not b], total)
         wires = (
             found.wire(SIGNAL, "S", "signal line"),
             found.wire(GROUND_LINE, "G", "ground line"),
@@ -151,6 +127,7 @@ class CapPresent:
             self.kind,
             PINS,
             tuple(Variant(f"{self.kind}_{word}", (*_capacitors(parts, b), *wires)) for b, word in enumerate(_WORDS)),
+            misfit,
             lines=(SIGNAL, GROUND_LINE),
             bit_lines=(BIT_LINE,),
             counts=(0, 1),

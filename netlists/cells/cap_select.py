@@ -72,16 +72,7 @@ class CapSelect:
         Raises:
             InputError: a missing layer, or a length that violates the stack's rules; it names the key.
         """
-        return TabbedCell.of(
-            stack,
-            plane,
-            self._words(),
-            row_pitch=self.row_pitch,
-            column_pitch=self.column_pitch,
-            row_width=self.row_width,
-            column_width=self.column_width,
-            tab_length=self.tab_length,
-        )
+        return TabbedCell.of(stack, plane, self._words(), self)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, then the other lines by letter, G, BL0, BL1, ..., GND.
@@ -96,12 +87,10 @@ class CapSelect:
         """Extract two columns with equal symbols, for each symbol, and with the two outermost ones; decompose."""
         top = self.levels - 1
         programs = [*((s, s) for s in range(top, -1, -1)), (top, 0)]
-        geometries = [self.geometry(stack, plane, p) for p in programs]
-        extractions = [extract(g, stack) for g in geometries]
+        found = Evidence.of(self, stack, plane, programs, extract)
         tied = [(self._line_of(a), self._line_of(b)) for a, b in programs]
         letters = [line.letter for line in self.lines]
-        parts, misfit = decompose_tabs(tied, extractions, self._nets(), letters)
-        found = Evidence(stack, plane, self.lengths(stack, plane).pitch, geometries, extractions, misfit)
+        parts, misfit = decompose_tabs(tied, found.extractions, self._nets(), letters)
         wires = [found.wire(*names) for names in zip(self.lines, self._nets(), self._words(), strict=True)]
         elements = (*tab_elements(parts, self.lines, self._words()), *wires, found.wire(BIT_LINE, "BL0", "bit line"))
         pins = [f"{line.prefix}_{end}" for line in self.lines for end in ("in", "out")]
@@ -112,6 +101,7 @@ class CapSelect:
                 Variant(f"{self.kind}{self.levels}", elements, {"tab": f"{self.lines[self._line_of(s)].prefix}_out"})
                 for s in range(self.levels)
             ),
+            misfit,
             lines=self.lines,
             bit_lines=(BIT_LINE,),
             counts=tuple(range(self.levels)),

@@ -36,8 +36,8 @@ from netlists.cells.base import (
     check_program,
 )
 from netlists.cells.closed_form import ColumnRead, charge_share
-from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
-from netlists.cells.pattern import Layout, Metals, Tracks, at_least, given, nm, reaches
+from netlists.cells.decompose import Pair
+from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
 from netlists.parameters import parameter
 
 PLUS, MINUS = BitLine("blp", "p", 1), BitLine("bln", "n", -1)
@@ -45,16 +45,6 @@ PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "blp_in", "blp_out", "bln_in",
 COUNTS = (0, 1, -1)
 PROGRAMS = ((0, 0), (1, 1), (2, 2), (1, 2))
 _WORDS = ("none", "plus", "minus")
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Resolved lengths of the cell on a plane; m."""
-
-    metals: Metals
-    rows: Tracks
-    columns: Tracks
-    plate: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +97,7 @@ class CapTernary:
         symbols = check_program(program, self.kind, len(COUNTS))
         d = self.lengths(stack, plane)
         y_signal, y_plate, y_ground = (d.rows.centre(i) for i in range(3))
-        out = Layout(d.metals, d.rows.pitch, d.columns.pitch, len(symbols))
+        out = d.layout(len(symbols))
         out.row_line("S", y_signal, d.rows.width)
         out.row_line("G", y_ground, d.rows.width)
         for k, symbol in enumerate(symbols):
@@ -115,7 +105,7 @@ class CapTernary:
             net = _plate_net(k, symbol)
             out.column_line(f"P{k}", x_plus, d.columns.width)
             out.column_line(f"N{k}", x_minus, d.columns.width)
-            out.patch(net, d.metals.row, "tab", ((x_plus + x_minus) / 2, y_plate), (d.plate, d.rows.width))
+            out.patch(net, d.metals.row, "tab", ((x_plus + x_minus) / 2, y_plate), (d.length, d.rows.width))
             if symbol:
                 out.cut(net, x_plus if symbol == 1 else x_minus, y_plate)
             out.shield(x_shield, d.columns.width)
@@ -125,16 +115,9 @@ class CapTernary:
 
     def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
         """Extract two columns of every symbol and one of each sign, let untied plates float, decompose the rest."""
-        geometries = [self.geometry(stack, plane, p) for p in PROGRAMS]
-        extractions = [extract(g, stack) for g in geometries]
-        observations = [
-            Observation(without_floating(e, [_plate_net(k, s) for k, s in enumerate(p) if s == 0]), _pairs(p))
-            for p, e in zip(PROGRAMS, extractions, strict=True)
-        ]
+        found = Evidence.of(self, stack, plane, PROGRAMS, extract)
         total = ("p_s_1", "p_g_1", "p_gnd_1", "p_n_1", "n_next")  # of a plus line whose plate is tied to it
-        parts, misfit = pair_capacitances(observations, total)
-        d = self.lengths(stack, plane)
-        found = Evidence(stack, plane, (d.rows.pitch, d.columns.pitch), geometries, extractions, misfit)
+        parts, misfit = found.decomposed(_pairs, lambda p: [_plate_net(k, 0) for k, s in enumerate(p) if s == 0], total)
         wires = (
             found.wire(SIGNAL, "S", "signal line"),
             found.wire(GROUND_LINE, "G", "ground line"),
@@ -145,6 +128,7 @@ class CapTernary:
             self.kind,
             PINS,
             tuple(Variant(f"{self.kind}_{word}", (*_capacitors(parts, s), *wires)) for s, word in enumerate(_WORDS)),
+            misfit,
             lines=(SIGNAL, GROUND_LINE),
             bit_lines=(PLUS, MINUS),
             counts=COUNTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from interconnect.geometry import GROUND, Box, BoxKind, CellGeometry
 from interconnect.stack import Metal, Stack, ViaLayer
@@ -114,6 +114,38 @@ class Metals:
         """Refuse cuts whose middles are closer than the stack allows; distance in m."""
         space, name = distance - self.via.size, self.via.name
         at_least(space, self.via.space, f"{axis}_pitch", f"space between {name} cuts of two {axis}s")
+
+
+class Drawn(Protocol):
+    """The lengths that a user may give of any drawn cell, m; None takes the smallest the stack allows."""
+
+    @property
+    def row_pitch(self) -> float | None: ...
+    @property
+    def column_pitch(self) -> float | None: ...
+    @property
+    def row_width(self) -> float | None: ...
+    @property
+    def column_width(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Resolved lengths of a cell on a plane: its lines, and the length of its tab, finger or plate (m)."""
+
+    metals: Metals
+    rows: Tracks
+    columns: Tracks
+    length: float
+
+    @property
+    def pitch(self) -> tuple[float, float]:
+        """(row, column) pitch, m."""
+        return self.rows.pitch, self.columns.pitch
+
+    def layout(self, columns: int) -> Layout:
+        """An empty row of so many cells."""
+        return Layout(self.metals, *self.pitch, columns)
 
 
 @dataclass

@@ -6,48 +6,34 @@ Rows: the lines side by side on the lower metal. Columns, on the upper metal: bi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
-from netlists.cells.pattern import Layout, Metals, Tracks, at_least, given, nm, reaches
+from netlists.cells.pattern import Drawing, Drawn, Metals, at_least, given, nm, reaches
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
 
 
-@dataclass(frozen=True, slots=True)
-class TabbedCell:
-    """Resolved lengths of the pattern on a plane, drawing rules checked; m."""
-
-    metals: Metals
-    rows: Tracks
-    columns: Tracks
-    tab_length: float
+class DrawnTab(Drawn, Protocol):
+    """A cell's parameters with the length of its tab."""
 
     @property
-    def pitch(self) -> tuple[float, float]:
-        """(row, column) pitch, m."""
-        return self.rows.pitch, self.columns.pitch
+    def tab_length(self) -> float | None: ...
+
+
+class TabbedCell(Drawing):
+    """Resolved lengths of the pattern on a plane, drawing rules checked; `length` is the tab's, m."""
+
+    __slots__ = ()
 
     @classmethod
-    def of(
-        cls,
-        stack: Stack,
-        plane: Plane,
-        lines: Sequence[str],
-        *,
-        row_pitch: float | None,
-        column_pitch: float | None,
-        row_width: float | None,
-        column_width: float | None,
-        tab_length: float | None,
-    ) -> TabbedCell:
-        """Resolve the defaults (None: the smallest the stack allows) and check the rules.
+    def of(cls, stack: Stack, plane: Plane, lines: Sequence[str], cell: DrawnTab) -> TabbedCell:
+        """Resolve the defaults of `cell` and check the rules.
 
         lines: the row's lines in words. Raises InputError for a missing layer, or for a length that violates the
         stack's rules; it names the key.
@@ -55,31 +41,30 @@ class TabbedCell:
         m = Metals.of(stack, plane)
         # The tab has to reach over the outermost lines and still keep its space to the tab of the next row.
         step = m.via.size + max(m.via.space, m.column.min_space)
-        rows = m.tracks("row", lines, row_pitch, row_width, least_step=step)
-        columns = m.tracks("column", ("bit line", "tab", "shield"), column_pitch, column_width)
-        tab = given(tab_length, rows.pitch - m.column.min_space, "tab_length")
+        rows = m.tracks("row", lines, cell.row_pitch, cell.row_width, least_step=step)
+        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width)
+        tab = given(cell.tab_length, rows.pitch - m.column.min_space, "tab_length")
         m.check(rows, columns, " and ".join(lines), "bit line, tab and shield")
         m.check_cuts(rows.step, "row")
         m.check_cuts(columns.pitch, "column")
         at_least(rows.pitch - tab, m.column.min_space, "tab_length", f"space between tabs on {m.column.name}")
         reach = rows.pitch - rows.step + m.via.size
-        reaches(
-            tab, reach, "tab_length", f"the tab of {nm(tab)} does not reach over every line with a {m.via.name} cut"
-        )
+        short = f"the tab of {nm(tab)} does not reach over every line with a {m.via.name} cut"
+        reaches(tab, reach, "tab_length", short)
         return cls(m, rows, columns, tab)
 
     def geometry(
         self, kind: str, stack: Stack, plane: Plane, program: Sequence[int], nets: Sequence[str], tied: Sequence[int]
     ) -> CellGeometry:
         """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to."""
-        out = Layout(self.metals, *self.pitch, len(tied))
+        out = self.layout(len(tied))
         for i, net in enumerate(nets):
             out.row_line(net, self.rows.centre(i), self.rows.width)
         width = self.columns.width
         for k, line in enumerate(tied):
             x_bl, x_tab, x_shield = (self.columns.centre(i, k) for i in range(3))
             out.column_line(f"BL{k}", x_bl, width)
-            out.patch(nets[line], self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.tab_length))
+            out.patch(nets[line], self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
             out.cut(nets[line], x_tab, self.rows.centre(line))
             out.shield(x_shield, width)
         return out.geometry(kind, stack, plane, program)
