@@ -189,6 +189,15 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
+def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.explore.command import explore_config
+
+    explore_config(config, output, jobs=jobs, json=json)
+
+
+@app.command()
+@guarded
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
