@@ -168,7 +168,9 @@ def estimate(
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    format: Annotated[
+        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
 ) -> None:
