@@ -63,11 +63,7 @@ class CapPresent:
     )
 
     def lengths(self, stack: Stack, plane: Plane) -> Drawing:
-        """Resolve the defaults on this plane and check the drawing rules.
-
-        Raises:
-            InputError: a missing layer, or a length that violates the stack's rules; it names the key.
-        """
+        """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
         m = Metals.of(stack, plane)
         width = given(self.column_width, max(m.column.min_width, m.via.size), "column_width")
         # Finger and post stand over S and G in one track: each with a cut, and a space between them.

@@ -64,11 +64,7 @@ class CapTernary:
     )
 
     def lengths(self, stack: Stack, plane: Plane) -> Drawing:
-        """Resolve the defaults on this plane and check the drawing rules.
-
-        Raises:
-            InputError: a missing layer, or a length that violates the stack's rules; it names the key.
-        """
+        """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
         m = Metals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
         # Cuts stand under neighbouring column lines, on plate and post, which need a space between them.

@@ -143,6 +143,26 @@ class Drawing:
         """(row, column) pitch, m."""
         return self.rows.pitch, self.columns.pitch
 
+    @property
+    def row_pitch(self) -> float:
+        """Height of a row, m."""
+        return self.rows.pitch
+
+    @property
+    def column_pitch(self) -> float:
+        """Width of a column, m."""
+        return self.columns.pitch
+
+    @property
+    def row_width(self) -> float:
+        """Drawn width of the row's lines, m."""
+        return self.rows.width
+
+    @property
+    def column_width(self) -> float:
+        """Drawn width of the column's lines, m."""
+        return self.columns.width
+
     def layout(self, columns: int) -> Layout:
         """An empty row of so many cells."""
         return Layout(self.metals, *self.pitch, columns)

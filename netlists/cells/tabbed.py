@@ -31,6 +31,11 @@ class TabbedCell(Drawing):
 
     __slots__ = ()
 
+    @property
+    def tab_length(self) -> float:
+        """Length of the tab along the bit line, m."""
+        return self.length
+
     @classmethod
     def of(cls, stack: Stack, plane: Plane, lines: Sequence[str], cell: DrawnTab) -> TabbedCell:
         """Resolve the defaults of `cell` and check the rules.
