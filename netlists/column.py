@@ -141,6 +141,8 @@ def column_deck(
         "drivers": _drivers(warm, case),
         "levels": levels,
         "ends": ends,
+        "target": plus[case.target],
+        "target_minus": minus[case.target] if minus else None,
         "node_names": _node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),

@@ -243,7 +243,7 @@ def test_a_row_does_not_see_its_neighbours_bits() -> None:
     pytest.importorskip("ngsolve")
     found = {}
     for bits in ((1, 1), (1, 0), (0, 0)):
-        e = extract(two_rows(CapPresent(), bits), load_stack("generic28"), order=4)
+        e = extract(two_rows(CapPresent(), bits), load_stack("generic28"), order=3)
         e = without_floating(e, [n for n in e.nets if n.startswith("F")])
         found[bits] = [e.coupling("BL0", f"S{r}") for r in (0, 1)]
     on, off = found[1, 1][0], found[0, 0][0]
@@ -267,11 +267,11 @@ def test_extracted_values(kind: str, unseen: tuple[int, int], switched: float, t
     pytest.importorskip("ngsolve")
     stack = load_stack("generic28")
     cell = make_cell(kind, {"levels": 3} if kind == "cap_select" else {})
-    model = cell.model(stack, PLANE, lambda g, s: extract(g, s, order=4))
+    model = cell.model(stack, PLANE, lambda g, s: extract(g, s, order=3))
     assert model.fit_residual < 5e-3
     assert model.switched * 1e18 == pytest.approx(switched, rel=0.02)
     assert model.bl_total * 1e18 == pytest.approx(total, rel=0.02)
-    e = extract(cell.geometry(stack, PLANE, unseen), stack, order=4)
+    e = extract(cell.geometry(stack, PLANE, unseen), stack, order=3)
     e = without_floating(e, [n for n in e.nets if n[0] in "FT" and n[1:].isdigit()])
     for k, symbol in enumerate(unseen):
         for line in model.bit_lines:

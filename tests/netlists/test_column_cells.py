@@ -42,7 +42,7 @@ def random_case(rng: np.random.Generator, model: CellModel, most_rows: int = 24)
     rows = int(rng.integers(1, most_rows + 1))
     return ColumnCase(
         bits=rng.integers(0, model.symbols, (rows, 3)),
-        inputs=rng.integers(0, 2, rows),
+        inputs=np.append(1, rng.integers(0, 2, rows - 1)),
         counts=model.counts,
         position=int(rng.integers(0, 60)),
         columns_total=int(rng.integers(63, 200)),
@@ -60,17 +60,14 @@ def test_ideal_deck_is_exact_on_10_random_patterns(
     which: str, most_rows: int, technology: Technology, charge_models: dict[str, CellModel]
 ) -> None:
     model, rng, ideal = charge_models[which], np.random.default_rng(20), Periphery(kind="ideal")
-    driven = 0
-    for number in range(13):
+    for number in range(10):
         case, extra = random_case(rng, model, most_rows), number % 3 * 5
         deck = column_deck(technology, model, ideal, Timing(), NOMINAL, case, extra_rows=extra)
         exact = reference_column(model, ideal, NOMINAL, case, extra_rows=extra)
         assert exact.residual < 1e-9
         assert exact.columns == pytest.approx(np.array([x.sign for x in model.bit_lines]) @ exact.lines)
-        driven += case.inputs.any()
         found = levels(deck, simulate(deck))[:, -1]
         np.testing.assert_allclose(found, exact.columns, rtol=0, atol=1e-6 * NOMINAL.vdd)
-    assert driven >= 10
 
 
 @pytest.mark.parametrize("which", ["cap_present", "cap_select4", "cap_ternary"])

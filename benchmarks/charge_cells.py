@@ -1,0 +1,110 @@
+"""Every passive cell kind side by side: area, capacitances, signal and simulation time of a column; example decks.
+
+    python benchmarks/charge_cells.py                 table, about a minute with the field solver
+    python benchmarks/charge_cells.py --decks docs/examples/netlists      write a small column deck of each kind
+
+The decks are extracted too; `--method formula` is quick and rough.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from interconnect.extraction import extract
+from interconnect.files import atomic_write_files
+from netlists.cells import make_cell
+from netlists.cells.base import CellModel, Plane
+from netlists.column import ColumnCase, Periphery, Timing, column_deck
+from netlists.condition import Condition
+from netlists.technology import Technology, load_technology
+from ngspice_runner import Job, run
+
+KINDS: dict[str, dict[str, object]] = {
+    "cap_present": {},
+    "cap_balanced": {},
+    "res_via": {},
+    "cap_select": {"levels": 4},
+    "cap_ternary": {},
+}
+PLANE = Plane("M2", "M3")
+CONDITION = Condition("tt", 1.0, 27.0)
+ROWS = 32
+SENSE = 1.0e-16  # F
+
+
+def cell_models(technology: Technology, method: str) -> dict[str, CellModel]:
+    """The default cell of each kind."""
+    stack = technology.stack
+    return {
+        kind: make_cell(kind, given).model(stack, PLANE, lambda g, s: extract(g, s, method=method))
+        for kind, given in KINDS.items()
+    }
+
+
+def measured(technology: Technology, model: CellModel) -> tuple[float, float]:
+    """(level per count, V or A, from columns of half and of all top symbols; CPU s per deck), with transistors."""
+    top = int(np.argmax(model.counts))
+    levels, cpu = [], []
+    for stored in (ROWS // 2, ROWS):
+        symbols = np.zeros((ROWS, 3), dtype=int)
+        symbols[:stored] = top
+        case = ColumnCase(bits=symbols, inputs=np.ones(ROWS), counts=model.counts)
+        deck = column_deck(technology, model, Periphery(sense_capacitance=SENSE), Timing(), CONDITION, case)
+        result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
+        if not result.ok or result.provenance is None:
+            raise SystemExit(f"{model.kind}: {result.verdict}\n{result.log}")
+        line = deck.levels({name: signal.values for name, signal in result.signals.items()})[case.target]
+        before = np.interp(deck.input_at or 0.0, result.signals["time"].values, line)
+        levels.append(float(line[-1] - before))
+        cpu.append(result.provenance.cpu_seconds)
+    return (levels[1] - levels[0]) / (model.counts[top] * (ROWS - ROWS // 2)), float(np.mean(cpu))
+
+
+def table(technology: Technology, models: dict[str, CellModel]) -> None:
+    """Print one line per kind."""
+    print(f"{technology.name} {PLANE.label}, {ROWS} rows, {CONDITION.label}, readout {SENSE:g} F per bit line")
+    print("kind          area um2  bits/cell  C/count aF  C_BL aF  misfit   mV/count: metal alone  ngspice   CPU s")
+    for kind, m in models.items():
+        alone = 1e3 * CONDITION.vdd * m.switched / (ROWS * m.bl_total)
+        step, cpu = measured(technology, m)
+        unit = f"{1e3 * step:8.2f} mV" if m.mode == "charge" else f"{1e6 * step:8.3f} uA"
+        print(
+            f"{kind:13} {m.area * 1e12:8.4f}  {np.log2(m.symbols):9.2f}  {m.switched * 1e18:10.2f}  "
+            f"{m.bl_total * 1e18:7.1f}  {m.fit_residual:7.1e}  {alone:20.2f}  {unit}  {cpu:6.3f}"
+        )
+        loads = ", ".join(f"{m.load(s) * 1e18:.1f}" for s in range(m.symbols))
+        drives = ", ".join(f"{m.drive(s) * 1e18:.2f}" for s in range(m.symbols))
+        print(f"              by symbol: drive {drives} aF; load of the first bit line {loads} aF")
+
+
+def write_decks(technology: Technology, models: dict[str, CellModel], folder: Path) -> None:
+    """One deck of 4 rows and 3 columns per kind; the middle column stores every symbol, rows 0, 1 and 3 are driven."""
+    files = {}
+    for kind, m in models.items():
+        symbols = np.array([[(r + c + 1) % m.symbols for c in range(3)] for r in range(4)])
+        case = ColumnCase(bits=symbols, inputs=[1, 1, 0, 1], counts=m.counts)
+        deck = column_deck(technology, m, Periphery(), Timing(), CONDITION, case)
+        files[f"{kind}.cir"] = deck.text.encode("ascii")
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write_files(folder, files)
+
+
+def main() -> None:
+    """Read the options and do one or the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--decks", type=Path, help="folder for example decks, instead of the table")
+    parser.add_argument("--method", default="auto", help="extraction: auto, fieldsolver, formula")
+    options = parser.parse_args()
+    technology = load_technology("generic28", "open45")
+    models = cell_models(technology, options.method)
+    if options.decks:
+        write_decks(technology, models, options.decks)
+    else:
+        table(technology, models)
+
+
+if __name__ == "__main__":
+    main()
