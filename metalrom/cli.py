@@ -189,6 +189,24 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
+def inventory(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="built-in name, config.json, .safetensors or .gguf file")
+    ],
+    image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
+    sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
+    tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
+    columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
+    json: Json = False,
+) -> None:
+    """Parameters, multiply-accumulates and activations of a network, layer by layer."""
+    from metalrom.macro_cli import show_inventory
+
+    show_inventory(model, image=image, sequence=sequence, tile=tile, columns_per_weight=columns_per_weight, json=json)
+
+
+@app.command()
+@guarded
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
