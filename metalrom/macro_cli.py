@@ -6,9 +6,7 @@ Functions only; the command line registers them. They return what decides the ex
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from interconnect.errors import InputError, shortened
 from metalrom.console import emit

@@ -22,14 +22,15 @@ _CHANNELS = (192, 384, 256, 256)
 
 def alexnet(image: Size) -> Inventory:
     """torchvision's AlexNet, 1000 classes. Raises InputError for an image that its three poolings reduce to nothing."""
-    layers: list[Layer] = [Conv("features.0", 3, 64, (11, 11), _fits(image, 11), stride=4, padding=2)]
-    size = _pooled(_last(layers), image)
-    channels = 64
+    conv = Conv("features.0", 3, 64, (11, 11), _fits(image, 11), stride=4, padding=2)
+    layers: list[Layer] = [conv]
+    size, channels = _pooled(conv.output_size, image), 64
     for index, outputs, kernel in zip((3, 6, 8, 10), _CHANNELS, (5, 3, 3, 3), strict=True):
-        layers.append(Conv(f"features.{index}", channels, outputs, (kernel, kernel), size, padding=kernel // 2))
+        conv = Conv(f"features.{index}", channels, outputs, (kernel, kernel), size, padding=kernel // 2)
+        layers.append(conv)
         channels = outputs
         if index in (3, 10):
-            size = _pooled(_last(layers), image)
+            size = _pooled(conv.output_size, image)
     # Whatever is left is averaged or repeated to 6 x 6 before the classifier.
     for name, inputs, outputs in (("1", 256 * 36, 4096), ("4", 4096, 4096), ("6", 4096, 1000)):
         layers.append(Linear(f"classifier.{name}", inputs, outputs, 1))
@@ -53,10 +54,8 @@ def alexnet_cifar(image: Size) -> Inventory:
 
 def resnet(depth: int, image: Size) -> Inventory:
     """torchvision's ResNet-18 or ResNet-34, 1000 classes."""
-    layers: list[Layer] = [Conv("conv1", 3, 64, (7, 7), _fits(image, 1), stride=2, padding=3, bias=False)]
-    layers.append(Norm("bn1", 64))
-    first = layers[0]
-    assert isinstance(first, Conv)
+    first = Conv("conv1", 3, 64, (7, 7), _fits(image, 1), stride=2, padding=3, bias=False)
+    layers: list[Layer] = [first, Norm("bn1", 64)]
     height, width = (map_after(n, 3, 2, 1) for n in first.output_size)
     size, channels = (height, width), 64
     for stage, blocks in enumerate(_BLOCKS[depth]):
@@ -79,12 +78,6 @@ def _fits(image: Size, least: int) -> Size:
     if min(image) < least:
         raise InputError(f"an image of {image[0]}x{image[1]} is smaller than the first convolution's {least}x{least}")
     return image
-
-
-def _last(layers: list[Layer]) -> Size:
-    conv = layers[-1]
-    assert isinstance(conv, Conv)
-    return conv.output_size
 
 
 def _pooled(size: Size, image: Size) -> Size:

@@ -78,6 +78,23 @@ def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequen
     The class in `architectures` decides about output layers; without it the bare model is counted. Raises InputError:
     unreadable file, unknown model_type or architecture (the known ones listed), a key missing or of a wrong type.
     """
+    keys, family, kind = _opened(path)
+    check_input(kind, family.takes, image, sequence)
+    where = keys.where
+    head = _head(keys.data, family, where)
+    try:
+        return _inventory(family.read(keys, head), head, image, sequence, where)
+    except InputError as error:
+        raise (error if error.where else InputError(error.what, where=where, hint=error.hint)) from None
+
+
+def config_takes(path: Path) -> str:
+    """`image` or `sequence`: the input of the network that a `config.json` describes. Raises as `config_inventory`."""
+    return _opened(path)[1].takes
+
+
+def _opened(path: Path) -> tuple[Keys, Family, str]:
+    """Keys, family and model_type of a configuration."""
     where = str(path)
     try:
         data = json.loads(read_text(path, limit=MAX_CONFIG))
@@ -87,24 +104,16 @@ def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequen
         raise InputError("is not valid JSON", where=where) from None
     if not isinstance(data, dict):
         raise InputError("holds no JSON object", where=where, hint="a Hugging Face config.json is expected")
-    keys = Keys(data, where)
     kind = data.get("model_type")
     if not isinstance(kind, str):
         raise InputError("this key is missing", where=f"{where}: model_type", hint=f"one of {', '.join(FAMILIES)}")
     if kind not in FAMILIES:
         known = f"supported: {', '.join(FAMILIES)}"
         raise InputError(f"model_type {shortened(repr(kind))} is not supported", where=where, hint=known)
-    family = FAMILIES[kind]
-    check_input(kind, family.takes, image, sequence)
-    head = _head(data, family, where)
-    try:
-        return _inventory(family, family.read(keys, head), head, image, sequence, where)
-    except InputError as error:
-        raise (error if error.where else InputError(error.what, where=where, hint=error.hint)) from None
+    return Keys(data, where), FAMILIES[kind], kind
 
 
 def _inventory(
-    family: Family,
     network: Bert | Gpt2 | Llama | Vit,
     head: str,
     image: tuple[int, int] | None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
-from metalrom.macro.workloads.catalogue import MODELS, build, check_input, known
+from metalrom.macro.workloads.catalogue import MODELS, Size, at_size, build, check_input, known
 from metalrom.macro.workloads.inventory import Inventory
 
 SUFFIXES = (".json", ".safetensors", ".gguf")
@@ -39,6 +39,22 @@ def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence
     check_input(path.name, "sequence", image, sequence)
     reader = tensorfile.gguf_inventory if suffix == ".gguf" else tensorfile.safetensors_inventory
     return reader(path, sequence=sequence)
+
+
+def sized_inventory(model: str, size: Size) -> Inventory:
+    """Inventory of `model` at a size of the comparison: its image or its sequence. Raises as `read_inventory`."""
+    if known(model) is not None:
+        return at_size(model, size)
+    path = Path(model)
+    if _is_folder(path):
+        path = path / "config.json"
+    if path.suffix.casefold() == ".json":
+        from metalrom.macro.workloads.huggingface import config_inventory, config_takes
+
+        if config_takes(path) == "image":
+            return config_inventory(path, image=size.image)
+        return config_inventory(path, sequence=size.sequence)
+    return read_inventory(model, sequence=size.sequence)
 
 
 def _is_folder(path: Path) -> bool:
