@@ -207,6 +207,44 @@ def inventory(
 
 @app.command()
 @guarded
+def compare(
+    workloads: Annotated[
+        str | None, typer.Option(metavar="A,B", help="built-in names or config.json files; default: four networks")
+    ] = None,
+    systems: Annotated[
+        str | None, typer.Option(metavar="A,B", help="names or .yaml files; default: all five systems")
+    ] = None,
+    sizes: Annotated[
+        str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")
+    ] = None,
+    macro: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="output folder of a run; default: the shipped example")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="tables and figures")] = None,
+    area: Annotated[str, typer.Option(metavar="MM2|full", help="of every system; full: what metal ROM needs")] = "full",
+    attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
+    node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
+    json: Json = False,
+) -> None:
+    """Systems of the literature and ours side by side, and published results recomputed."""
+    from metalrom.macro_cli import show_comparison
+
+    if not show_comparison(
+        workloads=workloads,
+        systems=systems,
+        sizes=sizes,
+        macro=macro,
+        output=output,
+        area=area,
+        attention=attention,
+        node=node,
+        json=json,
+    ):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],

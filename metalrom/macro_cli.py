@@ -6,14 +6,19 @@ Functions only; the command line registers them. They return what decides the ex
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interconnect.errors import InputError, shortened
-from metalrom.console import emit
+from metalrom.console import emit, say
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
+    from metalrom.macro.systems.checks import Outcome
+    from metalrom.macro.systems.comparison import Comparison
     from metalrom.macro.workloads.inventory import Inventory
     from metalrom.macro.workloads.layers import Layer
     from metalrom.macro.workloads.tiling import Tiling
@@ -114,3 +119,127 @@ def _inventory_table(found: Inventory, tiling: Tiling | None) -> Table:
 
 def _count(value: int | None) -> str:
     return "unknown" if value is None else f"{value:,}" if value else "-"
+
+
+def show_comparison(
+    *,
+    workloads: str | None = None,
+    systems: str | None = None,
+    sizes: str | None = None,
+    macro: Path | None = None,
+    output: Path | None = None,
+    area: str = "full",
+    attention: str = "sram",
+    node: float = 28.0,
+    json: bool = False,
+) -> bool:
+    """Check published results, compare systems, print and (with `output`) write tables and figures.
+
+    workloads, systems, sizes: names separated by commas. area: mm2, or `full` for what the metal ROM needs. True if
+    every check holds. Raises InputError for unknown names and unusable values.
+    """
+    from metalrom.folders import ensure_output_folder
+    from metalrom.macro.systems import checks, comparison, metal
+    from metalrom.macro.systems.tables import document, files
+    from metalrom.macro.workloads.catalogue import SIZES
+    from metalrom.macro.workloads.read import sized_inventory
+
+    place = _choice(attention, ("sram", "logic"), "--attention")
+    chosen = [SIZES[_choice(size, tuple(SIZES), "--sizes")] for size in _names(sizes, tuple(SIZES), "--sizes")]
+    inventories = [
+        (name, size.name, sized_inventory(name, size))
+        for name in _names(workloads, comparison.WORKLOADS, "--workloads")
+        for size in chosen
+    ]
+    ours = metal.example_macro() if macro is None else metal.macro_of_run(macro)
+    found = comparison.compare_systems(
+        inventories,
+        _names(systems, comparison.SYSTEMS, "--systems"),
+        ours,
+        area=_area(area),
+        node=node,
+        attention="sram" if place == "sram" else "logic",
+    )
+    if output is not None:
+        ensure_output_folder(output)
+    outcomes = checks.run_checks()
+    data = document(found, outcomes)
+    if output is not None:
+        from interconnect.files import atomic_write_files
+        from metalrom.reports.compare_figures import pictures
+
+        for path in atomic_write_files(output, {**files(data), **pictures(found)}):
+            say(f"wrote {path}")
+    emit(data, as_json=json, human=lambda: _comparison_view(found, outcomes))
+    failed = [outcome.check.what for outcome in outcomes if not outcome.ok]
+    for what in failed:
+        say(f"check failed: {what}")
+    return not failed
+
+
+def _names(text: str | None, default: Sequence[str], option: str) -> list[str]:
+    """Names separated by commas, each once."""
+    if text is None:
+        return list(default)
+    names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise InputError(f"{option} names nothing", hint=f"for example {','.join(default)}")
+    return names
+
+
+def _choice(text: str, known: Sequence[str], option: str) -> str:
+    from interconnect.suggestion import suggest
+
+    for name in known:
+        if text.casefold() == name.casefold():
+            return name
+    raise InputError(f"{option} is {shortened(repr(text))}", hint=suggest(text, known))
+
+
+def _area(text: str) -> float | None:
+    """mm2, None for `full`."""
+    if text.casefold() == "full":
+        return None
+    try:
+        return float(text.removesuffix("mm2"))
+    except ValueError:
+        raise InputError(f"--area is {shortened(repr(text))}", hint="expected full or a number of mm2") from None
+
+
+def _comparison_view(found: Comparison, outcomes: Sequence[Outcome]) -> Group:
+    """The published results recomputed, and one line for every case."""
+    from rich.console import Group
+    from rich.table import Table
+
+    checks = Table(title="Published results, recomputed from their published inputs")
+    for heading in ("no.", "check", "reference", "computed", "difference", "tolerance", "unit", "status", ""):
+        checks.add_column(heading, justify="left" if heading in ("check", "unit", "status", "") else "right")
+    for outcome in outcomes:
+        c = outcome.check
+        numbers = (c.reference, outcome.computed, outcome.difference)
+        shown = [f"{value:,.0f}" if c.unit == "" else f"{value:.6g}" for value in numbers]
+        checks.add_row(c.number, c.what, *shown, f"{c.tolerance:g}", c.unit, c.status, "ok" if outcome.ok else "FAILED")
+
+    macro, names = found.macro, [name for name, _ in found.systems]
+    rules = "the area at which the metal ROM holds everything" if found.area is None else f"{found.area:g} mm2"
+    ours = "the shipped example; --macro OUT takes a run of yours" if macro.example else "the given run"
+    caption = [
+        f"Every system gets {rules}; literature's densities scaled to {found.node:g} nm; attention: {found.attention}.",
+        "Gain: energy of SRAM-CiM with DRAM reload over the system's, middle (extremes over all assumptions' ends).",
+        f"Metal ROM: {ours}: {macro.origin}; {macro.density.mid:.3g} Mb/mm2, {macro.efficiency.mid:.2g} TOPS/W.",
+        *(f"WARNING: {warning}" for warning in macro.warnings),
+    ]
+    gains = Table(title="Energy of one inference (mJ) and gain", caption="\n".join(caption))
+    gains.add_column("network")
+    for heading in ("size", "area mm2", "all on chip"):
+        gains.add_column(heading, justify="right")
+    for name in names:
+        gains.add_column(name, justify="right")
+    for case in found.cases:
+        cells = []
+        for r in case.results:
+            gain = f"{r.gain.mid:.3g}x ({r.gain.low:.2g} to {r.gain.high:.3g})"
+            cells.append(f"{1e3 * r.energy['mid'].total:.3g}" + ("" if r.system == "sram-cim" else f"\n{gain}"))
+        whole = f"{case.full_deployment.mid:.3g}x"
+        gains.add_row(case.inventory.model, case.size, f"{case.area:.3g}", whole, *cells)
+    return Group(checks, gains)

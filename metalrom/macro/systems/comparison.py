@@ -19,6 +19,7 @@ from metalrom.macro.systems.energy import (
     Level,
     Platform,
     Scenario,
+    cost,
     inference_energy,
     platform_of,
 )
@@ -34,6 +35,7 @@ BITS = 8
 """Input and weight bits of the comparison: those at which the literature's efficiencies hold."""
 
 LEVELS: tuple[Level, ...] = ("low", "mid", "high")
+ENDS: tuple[Level, Level] = ("low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A network at a size. area: mm2 for each system. full_deployment: gain of the baseline if no weight is loaded over
-    loading every weight each time."""
+    """A network at a size. area: mm2 for each system. metal_area: mm2 at which the metal ROM holds the whole network.
+    full_deployment: gain of the baseline if no weight is loaded over loading every weight each time."""
 
     workload: str
     size: str
@@ -65,6 +67,7 @@ class Case:
     demand: Demand
     tiling: Tiling
     area: float
+    metal_area: Span
     full_deployment: Span
     results: tuple[Result, ...]
 
@@ -133,9 +136,8 @@ def compare_systems(
             raise InputError(f"{workload} has no fixed weights to compare")
         rule = _Rule(Demand.of(inventory), tiling, macro, shared, node, attention, area)
         results = tuple(rule.result(name, system) for name, system in chosen)
-        cases.append(
-            Case(workload, size, inventory, rule.demand, tiling, rule.area, rule.full_deployment(), results)
-        )
+        whole = rule.full_deployment()
+        cases.append(Case(workload, size, inventory, rule.demand, tiling, rule.area, rule.metal_area, whole, results))
     return Comparison(chosen, macro, shared, node, attention, area, tuple(cases))
 
 
@@ -154,9 +156,14 @@ class _Rule:
     @property
     def area(self) -> float:
         """mm2 for every system."""
-        if self.fixed_area is not None:
-            return self.fixed_area
-        return self.tiling.tiles * self.macro.tile_area.mid / (1 - self.shared.dynamic_share.mid)
+        return self.metal_area.mid if self.fixed_area is None else self.fixed_area
+
+    @property
+    def metal_area(self) -> Span:
+        """mm2 of the metal ROM with the whole network and its SRAM part."""
+        tile, share = self.macro.tile_area, self.shared.dynamic_share
+        low, mid, high = (self.tiling.tiles * cost(tile, level) / (1 - cost(share, level)) for level in LEVELS)
+        return Span(low, mid, high)
 
     def platform(self, system: System | MetalMacro, scenario: Scenario) -> Platform:
         """The system at a scenario."""
@@ -190,8 +197,8 @@ class _Rule:
         mid = self.gain(system, middle)
         swing = {}
         for field in fields(Scenario):
-            ends = [self.gain(system, replace(middle, **{field.name: level})) for level in ("low", "high")]
-            swing[field.name] = (ends[0], ends[1])
+            low, high = (self.gain(system, _at(field.name, level)) for level in ENDS)
+            swing[field.name] = (low, high)
         energy = {level: self.energy(system, Scenario.all(level)) for level in LEVELS}
         resident = min(1.0, capacity / (self.demand.weights * BITS))
         return Result(name, energy, capacity, resident, Span(min([*gains, mid]), mid, max([*gains, mid])), swing)
@@ -210,8 +217,13 @@ class _Rule:
 
 def corners() -> Iterator[Scenario]:
     """Every combination of ends."""
-    ends: tuple[Level, Level] = ("low", "high")
-    return (Scenario(*choice) for choice in product(ends, repeat=len(fields(Scenario))))
+    return (Scenario(*choice) for choice in product(ENDS, repeat=len(fields(Scenario))))
+
+
+def _at(group: str, level: Level) -> Scenario:
+    """The middle of everything but one group of assumptions."""
+    levels: dict[str, Level] = {group: level}
+    return replace(Scenario(), **levels)
 
 
 def comparison_dict(found: Comparison) -> dict[str, Any]:
@@ -253,6 +265,7 @@ def _case_dict(case: Case) -> dict[str, Any]:
         "attention_macs": inventory.attention_macs,
         "activations": inventory.activations,
         "area_mm2": case.area,
+        "metal_area_mm2": case.metal_area.to_dict(),
         "metal_tiles": case.tiling.tiles,
         "metal_utilisation": case.tiling.utilisation,
         "full_deployment_gain": case.full_deployment.to_dict(),

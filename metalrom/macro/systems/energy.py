@@ -1,8 +1,8 @@
 """Energy of one inference on a system: computing, weight loading, activation access.
 
 E = 2 MAC / efficiency + max(0, weight bits - capacity) E_DRAM + activation bits E_buffer. What does not fit is streamed
-from DRAM into SRAM-CiM and computed there. Products of activations (attention) cannot live in ROM: they run in SRAM-CiM,
-whose operands are written first, or in digital logic.
+from DRAM into SRAM-CiM and computed there. Products of activations (attention) cannot live in ROM: they run in
+SRAM-CiM, whose operands are written first, or in digital logic.
 """
 
 from __future__ import annotations

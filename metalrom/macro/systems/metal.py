@@ -11,7 +11,7 @@ from pydantic import Field
 from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.macro.systems.description import DATA, Fact, FactStatus, Positive, _Frozen
+from metalrom.macro.systems.description import DATA, Fact, FactStatus, _Frozen
 from metalrom.macro.systems.merit import normalised_to_one_bit
 from netlists.mapping import MacroShape
 
