@@ -224,7 +224,8 @@ def _comparison_view(found: Comparison, outcomes: Sequence[Outcome]) -> Group:
     rules = "the area at which the metal ROM holds everything" if found.area is None else f"{found.area:g} mm2"
     ours = "the shipped example; --macro OUT takes a run of yours" if macro.example else "the given run"
     caption = [
-        f"Every system gets {rules}; literature's densities scaled to {found.node:g} nm; attention: {found.attention}.",
+        f"Every system gets {rules}; literature's densities scaled to {found.node:g} nm; attention: "
+        f"{found.attention}; {found.bits.weights}-bit weights, {found.bits.inputs}-bit inputs.",
         "Gain: energy of SRAM-CiM with DRAM reload over the system's, middle (extremes over all assumptions' ends).",
         f"Metal ROM: {ours}: {macro.origin}; {macro.density.mid:.3g} Mb/mm2, {macro.efficiency.mid:.2g} TOPS/W.",
         *(f"WARNING: {warning}" for warning in macro.warnings),

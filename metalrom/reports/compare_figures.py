@@ -90,8 +90,9 @@ def _shared_words(found: Comparison) -> str:
     s = found.shared
     where = "SRAM-CiM" if found.attention == "sram" else "digital logic"
     return (
-        f"8-bit weights and activations, batch 1. DRAM {s.dram.low:g}/{s.dram.mid:g}/{s.dram.high:g} pJ/bit "
-        f"(published), {s.buffer_kilobytes:g} KB buffer {s.buffer.low:.2g}/{s.buffer.mid:.2g}/{s.buffer.high:.2g} "
+        f"{found.bits.weights}-bit weights, {found.bits.inputs}-bit activations, batch 1. "
+        f"DRAM {s.dram.low:g}/{s.dram.mid:g}/{s.dram.high:g} pJ/bit (published), {s.buffer_kilobytes:g} KB buffer "
+        f"{s.buffer.low:.2g}/{s.buffer.mid:.2g}/{s.buffer.high:.2g} "
         f"pJ/bit (CACTI 7); attention in {where}; ROM systems leave {100 * s.dynamic_share.mid:g} % of their area to "
         f"SRAM-CiM (estimate); densities of the literature scaled to {found.node:g} nm by area."
     )
@@ -109,14 +110,14 @@ def _capacity(figure: Figure, found: Comparison) -> list[str]:
     models = {name: (known(name), case) for name, case in _largest_first(found).items()}
     for model, case in models.values():
         if model is not None:
-            bits = case.inventory.parameters * 8e-6
+            bits = case.inventory.parameters * found.bits.weights * 1e-6
             years.plot(model.year, bits, "o", color=INK, markersize=7)
             years.annotate(case.inventory.model, (model.year, bits), (0, 8), textcoords="offset points", ha="center")
     chips = [megabytes * 8 * 1.048576 for _, megabytes, _ in GPU_CACHES]
     years.plot([year for year, _, _ in GPU_CACHES], chips, "s--", color=SERIES[0], label="SRAM on a GPU (last level)")
     for (year, _, chip), bits in zip(GPU_CACHES, chips, strict=True):
         years.annotate(chip, (year, bits), (0, -15), textcoords="offset points", ha="center", color=SERIES[0])
-    years.set(yscale="log", xlim=(2010.5, 2025.5), xlabel="Year of publication", ylabel="Mb (8-bit weights)")
+    years.set(yscale="log", xlim=(2010.5, 2025.5), xlabel="Year of publication", ylabel="Mb")
     years.set_yticks([10, 100, 1000, 10_000, 100_000], ["10", "100", "1,000", "10,000", "100,000"])
     years.set_title("Models outgrow the SRAM of a chip")
     years.legend(loc="upper left")
@@ -124,17 +125,18 @@ def _capacity(figure: Figure, found: Comparison) -> list[str]:
     sram = shipped_systems()[BASELINE]
     for name, system in found.systems:
         ends = {
-            level: platform_of(system, sram, found.shared, Scenario.all(level), found.node).capacity(1.0) * 1e-6
+            level: platform_of(system, sram, found.shared, Scenario.all(level), found.node, found.bits).capacity(1.0)
+            * 1e-6
             for level in LEVELS
         }
         areas.plot(_AREAS, [a * ends["mid"] for a in _AREAS], color=colours[name], label=_title(system))
         lower, upper = ([a * ends[level] for a in _AREAS] for level in ("high", "low"))
         areas.fill_between(_AREAS, lower, upper, color=colours[name], alpha=0.13, linewidth=0)
     for _, case in models.values():
-        bits = case.inventory.parameters * 8e-6
+        bits = case.inventory.parameters * found.bits.weights * 1e-6
         areas.axhline(bits, color=INK, linewidth=0.9, linestyle=":")
         areas.annotate(
-            case.inventory.model, (_AREAS[0], bits), (4, 2), textcoords="offset points", ha="right", fontsize=9
+            case.inventory.model, (_AREAS[0], bits), (4, 2), textcoords="offset points", ha="left", fontsize=9
         )
     areas.set(xscale="log", xlim=_AREAS, ylim=(10, 3e5), xlabel="Area (mm2)")
     areas.set_xticks([1, 10, 100, 1000, 10_000, 100_000], ["1", "10", "100", "1,000", "10,000", "100,000"])
@@ -144,7 +146,7 @@ def _capacity(figure: Figure, found: Comparison) -> list[str]:
         f"{_metal_words(found)} Bands: all assumptions at their ends. ROM systems: less "
         f"{100 * found.shared.dynamic_share.mid:g} % of the area for SRAM-CiM and less their SRAM branch or masks "
         f"(estimates); densities of the literature scaled to {found.node:g} nm by area.",
-        f"Models: all parameters at 8 bits. {GPU_SOURCE[0].upper()}{GPU_SOURCE[1:]}.",
+        f"Models: all parameters at {found.bits.weights} bits. {GPU_SOURCE[0].upper()}{GPU_SOURCE[1:]}.",
     ]
 
 

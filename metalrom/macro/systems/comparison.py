@@ -14,6 +14,7 @@ from metalrom.macro.quantity import Span
 from metalrom.macro.systems.description import Assumptions, System, assumptions, read_system, shipped_systems
 from metalrom.macro.systems.energy import (
     AttentionPlace,
+    Bits,
     Demand,
     Energy,
     Level,
@@ -31,9 +32,6 @@ METAL = "metal-rom"
 BASELINE = "sram-cim"
 SYSTEMS = (BASELINE, "yoloc", "mlc-rom", "hidden-rom", METAL)
 WORKLOADS = ("alexnet", "resnet-34", "bert-base", "minigpt-4")
-BITS = 8
-"""Input and weight bits of the comparison: those at which the literature's efficiencies hold."""
-
 LEVELS: tuple[Level, ...] = ("low", "mid", "high")
 ENDS: tuple[Level, Level] = ("low", "high")
 
@@ -82,6 +80,7 @@ class Comparison:
     node: float
     attention: AttentionPlace
     area: float | None
+    bits: Bits
     cases: tuple[Case, ...]
 
 
@@ -116,29 +115,24 @@ def compare_systems(
     """Energies and gains of `systems` for (workload, size, inventory).
 
     area: mm2 for each system; None gives each network the area at which the metal ROM holds all of it. node: nm to
-    which the literature's densities are scaled. Raises InputError: unknown system, a macro of other than 8 bits, an
-    area or node that is none.
+    which the literature's densities are scaled. All run at the macro's input and weight bits. Raises InputError:
+    unknown system, an area or node that is none.
     """
-    if (macro.weight_bits, macro.input_bits) != (BITS, BITS):
-        raise InputError(
-            f"the macro {macro.name} has {macro.weight_bits}-bit weights and {macro.input_bits}-bit inputs",
-            hint=f"the efficiencies of the other systems hold for {BITS} bits: run it with {BITS} and {BITS}",
-        )
     for name, value, top in (("area", area, 1e9), ("node", node, 1000.0)):
         if value is not None and not 0 < value <= top:
             raise InputError(f"{name} is {value:g}", hint=f"expected more than 0 and at most {top:g}")
     chosen = tuple(chosen_systems(systems, macro))
-    shared = assumptions()
+    shared, bits = assumptions(), Bits(macro.input_bits, macro.weight_bits)
     cases = []
     for workload, size, inventory in inventories:
         tiling = tile_inventory(inventory.layers, macro.shape, macro.columns_per_weight)
         if not tiling.tiles:
             raise InputError(f"{workload} has no fixed weights to compare")
-        rule = _Rule(Demand.of(inventory), tiling, macro, shared, node, attention, area)
+        rule = _Rule(Demand.of(inventory), tiling, macro, shared, node, attention, area, bits)
         results = tuple(rule.result(name, system) for name, system in chosen)
         whole = rule.full_deployment()
         cases.append(Case(workload, size, inventory, rule.demand, tiling, rule.area, rule.metal_area, whole, results))
-    return Comparison(chosen, macro, shared, node, attention, area, tuple(cases))
+    return Comparison(chosen, macro, shared, node, attention, area, bits, tuple(cases))
 
 
 @dataclass(frozen=True)
@@ -152,6 +146,7 @@ class _Rule:
     node: float
     attention: AttentionPlace
     fixed_area: float | None
+    bits: Bits
 
     @property
     def area(self) -> float:
@@ -167,13 +162,13 @@ class _Rule:
 
     def platform(self, system: System | MetalMacro, scenario: Scenario) -> Platform:
         """The system at a scenario."""
-        return platform_of(system, shipped_systems()[BASELINE], self.shared, scenario, self.node)
+        return platform_of(system, shipped_systems()[BASELINE], self.shared, scenario, self.node, self.bits)
 
     def capacity(self, system: System | MetalMacro, platform: Platform) -> float:
         """Weight bits that the system holds; the metal ROM without a given area holds all by definition."""
         if isinstance(system, MetalMacro):
             if self.fixed_area is None:
-                return float(self.demand.weights * BITS)
+                return float(self.stored)
             return platform.capacity(self.area) * self.tiling.utilisation
         return platform.capacity(self.area)
 
@@ -182,8 +177,13 @@ class _Rule:
         platform = self.platform(system, scenario)
         held = self.capacity(system, platform) if capacity is None else capacity
         return inference_energy(
-            self.demand, platform, held, self.shared, scenario, weight_bits=BITS, attention=self.attention
+            self.demand, platform, held, self.shared, scenario, bits=self.bits, attention=self.attention
         )
+
+    @property
+    def stored(self) -> int:
+        """Weight bits of the network."""
+        return self.demand.weights * self.bits.weights
 
     def gain(self, system: System | MetalMacro, scenario: Scenario) -> float:
         """Energy of the baseline over the system's."""
@@ -200,7 +200,7 @@ class _Rule:
             low, high = (self.gain(system, _at(field.name, level)) for level in ENDS)
             swing[field.name] = (low, high)
         energy = {level: self.energy(system, Scenario.all(level)) for level in LEVELS}
-        resident = min(1.0, capacity / (self.demand.weights * BITS))
+        resident = min(1.0, capacity / self.stored)
         return Result(name, energy, capacity, resident, Span(min([*gains, mid]), mid, max([*gains, mid])), swing)
 
     def full_deployment(self) -> Span:
@@ -230,7 +230,8 @@ def comparison_dict(found: Comparison) -> dict[str, Any]:
     """Plain values with units in the keys, for JSON."""
     return {
         "rules": {
-            "bits": BITS,
+            "input_bits": found.bits.inputs,
+            "weight_bits": found.bits.weights,
             "node_nm": found.node,
             "attention": found.attention,
             "area_mm2": "what the metal ROM needs for the whole network" if found.area is None else found.area,
@@ -242,7 +243,6 @@ def comparison_dict(found: Comparison) -> dict[str, Any]:
             "buffer": found.shared.buffer.model_dump(),
             "logic_mac": found.shared.logic_mac.model_dump(),
             "dynamic_share": found.shared.dynamic_share.model_dump(),
-            "activation_bits": found.shared.activation_bits,
         },
         "systems": {
             name: system.to_dict() if isinstance(system, MetalMacro) else system.model_dump()

@@ -122,7 +122,6 @@ class Assumptions(_Frozen):
     buffer_kilobytes: Positive
     buffer_source: str
     buffers: tuple[BufferRow, ...]
-    activation_bits: int = Field(ge=1, le=32)
 
     @property
     def buffer(self) -> Fact:

@@ -2,7 +2,8 @@
 
 E = 2 MAC / efficiency + max(0, weight bits - capacity) E_DRAM + activation bits E_buffer. What does not fit is streamed
 from DRAM into SRAM-CiM and computed there. Products of activations (attention) cannot live in ROM: they run in
-SRAM-CiM, whose operands are written first, or in digital logic.
+SRAM-CiM, whose operands are written first, or in digital logic. Efficiencies of the literature hold at 8 bits; at other
+bits they are scaled by input bits x weight bits, as the literature's own normalisation does.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Literal
 
 from interconnect.errors import InputError
 from metalrom.macro.systems.description import Assumptions, Fact, System
-from metalrom.macro.systems.merit import density_at_node, energy_per_mac
+from metalrom.macro.systems.merit import density_at_node, energy_per_mac, normalised_to_one_bit
 from metalrom.macro.systems.metal import MetalMacro
 from metalrom.macro.workloads.inventory import Inventory
 
 AttentionPlace = Literal["sram", "logic"]
 Level = Literal["low", "mid", "high"]
+
+REFERENCE_BITS = 8
+"""Input and weight bits at which the efficiencies of the descriptions hold."""
 
 _OPPOSITE: dict[Level, Level] = {"low": "high", "mid": "mid", "high": "low"}
 
@@ -41,6 +45,19 @@ class Scenario:
     def all(cls, level: Level) -> Scenario:
         """Everything at one end."""
         return cls(*([level] * len(fields(cls))))
+
+
+@dataclass(frozen=True, slots=True)
+class Bits:
+    """Bits of activations and of weights."""
+
+    inputs: int = REFERENCE_BITS
+    weights: int = REFERENCE_BITS
+
+    @property
+    def work(self) -> float:
+        """One MAC in 8-bit x 8-bit MACs."""
+        return normalised_to_one_bit(1, self.inputs, self.weights) / REFERENCE_BITS**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +126,13 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A system at a scenario: area of a weight bit (mm2/Mb), energies (J) and area share for its weights."""
+    """A system at a scenario: area of a weight bit (mm2/Mb), energies of a MAC in it, in SRAM-CiM and in logic (J),
+    MACs of a branch to each MAC, area share for its weights."""
 
     area_per_megabit: float
     mac: float
     sram_mac: float
+    logic_mac: float
     extra_macs: float
     weight_share: float
 
@@ -138,26 +157,29 @@ def platform_of(
     shared: Assumptions,
     scenario: Scenario,
     node: float,
+    bits: Bits,
 ) -> Platform:
-    """The system at `scenario`, densities of the literature scaled to `node` (nm); our own macro stays as it is."""
+    """The system at `scenario`, the literature's densities scaled to `node` (nm), its efficiencies to `bits`; our own
+    macro stays as it is."""
     share = 1 - cost(shared.dynamic_share, scenario.share)
-    sram_mac = energy_per_mac(benefit(sram.efficiency, scenario.sram))
+    sram_mac = energy_per_mac(benefit(sram.efficiency, scenario.sram)) * bits.work
+    logic_mac = cost(shared.logic_mac, scenario.logic) * 1e-12 * bits.work
     if isinstance(system, MetalMacro):
         own = scenario.own
-        return Platform(
-            1 / benefit(system.density, own), cost(system.energy_per_mac, own) * 1e-15, sram_mac, 0.0, share
-        )
+        mac = cost(system.energy_per_mac, own) * 1e-15
+        return Platform(1 / benefit(system.density, own), mac, sram_mac, logic_mac, 0.0, share)
     sram_density = scaled_density(sram, benefit(sram.density, scenario.sram), node)
     if system.memory == "sram":
         own = scenario.sram if system.name == sram.name else scenario.own
         bit = cost(system.cells_per_bit, own) / scaled_density(system, benefit(system.density, own), node)
-        return Platform(bit, energy_per_mac(benefit(system.efficiency, own)), sram_mac, 0.0, 1.0)
+        mac = energy_per_mac(benefit(system.efficiency, own)) * bits.work
+        return Platform(bit, mac, sram_mac, logic_mac, 0.0, 1.0)
     own = scenario.own
     cells = cost(system.cells_per_bit, own) / scaled_density(system, benefit(system.density, own), node)
     beside = cost(system.sram_per_bit, own) / sram_density
     efficiency = benefit(system.efficiency, own) * (1 - cost(system.efficiency_loss, own))
     extra = cost(system.sram_macs, own)
-    return Platform(cells + beside, energy_per_mac(efficiency), sram_mac, extra, share)
+    return Platform(cells + beside, energy_per_mac(efficiency) * bits.work, sram_mac, logic_mac, extra, share)
 
 
 def scaled_density(system: System, density: float, node: float) -> float:
@@ -172,18 +194,18 @@ def inference_energy(
     shared: Assumptions,
     scenario: Scenario,
     *,
-    weight_bits: int = 8,
+    bits: Bits = Bits(),
     attention: AttentionPlace = "sram",
 ) -> Energy:
     """Energy of one inference with `capacity` weight bits on the chip (they stay there between inferences)."""
-    bits = demand.weights * weight_bits
-    resident = min(1.0, capacity / bits) if bits else 1.0
+    stored = demand.weights * bits.weights
+    resident = min(1.0, capacity / stored) if stored else 1.0
     dram, buffer = cost(shared.dram, scenario.dram) * 1e-12, cost(shared.buffer, scenario.buffer) * 1e-12
     per_mac = resident * platform.mac + (1 - resident + platform.extra_macs) * platform.sram_mac
     if attention == "sram":
         # The operand that stays still is written into the SRAM array first.
-        products = demand.attention_macs * platform.sram_mac + demand.operands * shared.activation_bits * buffer
+        products = demand.attention_macs * platform.sram_mac + demand.operands * bits.inputs * buffer
     else:
-        products = demand.attention_macs * cost(shared.logic_mac, scenario.logic) * 1e-12
-    access = (demand.activations + demand.moved) * shared.activation_bits * buffer
-    return Energy(demand.macs * per_mac, products, bits * (1 - resident) * dram, access)
+        products = demand.attention_macs * platform.logic_mac
+    access = (demand.activations + demand.moved) * bits.inputs * buffer
+    return Energy(demand.macs * per_mac, products, stored * (1 - resident) * dram, access)
