@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metalrom.console import emit, guarded
+from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -168,7 +169,9 @@ def estimate(
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    format: Annotated[
+        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
 ) -> None:
@@ -189,58 +192,11 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
-def inventory(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="built-in name, config.json, .safetensors or .gguf file")
-    ],
-    image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
-    sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
-    tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
-    columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
-    json: Json = False,
-) -> None:
-    """Parameters, multiply-accumulates and activations of a network, layer by layer."""
-    from metalrom.macro_cli import show_inventory
+def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.explore.command import explore_config
 
-    show_inventory(model, image=image, sequence=sequence, tile=tile, columns_per_weight=columns_per_weight, json=json)
-
-
-@app.command()
-@guarded
-def compare(
-    workloads: Annotated[
-        str | None, typer.Option(metavar="A,B", help="built-in names or config.json files; default: four networks")
-    ] = None,
-    systems: Annotated[
-        str | None, typer.Option(metavar="A,B", help="names or .yaml files; default: all five systems")
-    ] = None,
-    sizes: Annotated[
-        str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")
-    ] = None,
-    macro: Annotated[
-        Path | None, typer.Option(metavar="OUT", help="output folder of a run; default: the shipped example")
-    ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="tables and figures")] = None,
-    area: Annotated[str, typer.Option(metavar="MM2|full", help="of every system; full: what metal ROM needs")] = "full",
-    attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
-    node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
-    json: Json = False,
-) -> None:
-    """Systems of the literature and ours side by side, and published results recomputed."""
-    from metalrom.macro_cli import show_comparison
-
-    if not show_comparison(
-        workloads=workloads,
-        systems=systems,
-        sizes=sizes,
-        macro=macro,
-        output=output,
-        area=area,
-        attention=attention,
-        node=node,
-        json=json,
-    ):
-        raise typer.Exit(1)
+    explore_config(config, output, jobs=jobs, json=json)
 
 
 @app.command()
@@ -259,6 +215,8 @@ def simulate(
     if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
         raise typer.Exit(3)
 
+
+add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")

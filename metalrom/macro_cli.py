@@ -1,6 +1,6 @@
 """Commands around workloads and systems: `inventory` counts a network, `compare` sets systems side by side.
 
-Functions only; the command line registers them. They return what decides the exit code.
+The command line takes them over with `add_commands`. Each imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from interconnect.errors import InputError, shortened
-from metalrom.console import emit, say
+from metalrom.console import CHECK_FAILED, emit, guarded, say
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -24,6 +26,64 @@ if TYPE_CHECKING:
     from metalrom.macro.workloads.tiling import Tiling
 
 _EXTENTS = re.compile(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6})+")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register `inventory` and `compare`."""
+
+    @app.command()
+    @guarded
+    def inventory(
+        model: Annotated[
+            str, typer.Argument(metavar="MODEL", help="built-in name, config.json, .safetensors or .gguf file")
+        ],
+        image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
+        sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
+        tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
+        columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
+        json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    ) -> None:
+        """Parameters, multiply-accumulates and activations of a network, layer by layer."""
+        show_inventory(
+            model, image=image, sequence=sequence, tile=tile, columns_per_weight=columns_per_weight, json=json
+        )
+
+    @app.command()
+    @guarded
+    def compare(
+        workloads: Annotated[
+            str | None, typer.Option(metavar="A,B", help="built-in names or config.json files; default: four networks")
+        ] = None,
+        systems: Annotated[
+            str | None, typer.Option(metavar="A,B", help="names or .yaml files; default: all five systems")
+        ] = None,
+        sizes: Annotated[
+            str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")
+        ] = None,
+        macro: Annotated[
+            Path | None, typer.Option(metavar="OUT", help="output folder of a run; default: the shipped example")
+        ] = None,
+        output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="tables and figures")] = None,
+        area: Annotated[
+            str, typer.Option(metavar="MM2|full", help="of every system; full: what metal ROM needs")
+        ] = "full",
+        attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
+        node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
+        json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    ) -> None:
+        """Systems of the literature and ours side by side, and published results recomputed."""
+        if not show_comparison(
+            workloads=workloads,
+            systems=systems,
+            sizes=sizes,
+            macro=macro,
+            output=output,
+            area=area,
+            attention=attention,
+            node=node,
+            json=json,
+        ):
+            raise typer.Exit(CHECK_FAILED)
 
 
 def show_inventory(

@@ -11,7 +11,7 @@ from metalrom.macro.systems.comparison import BASELINE, LEVELS, Case, Comparison
 from metalrom.macro.systems.description import shipped_systems
 from metalrom.macro.systems.energy import Energy, Scenario, platform_of
 from metalrom.macro.systems.metal import MetalMacro
-from metalrom.reports.plots import SERIES, _chart, _svg
+from metalrom.reports.plots import SERIES, chart, svg
 from metalrom.reports.svg import INK, SOFT
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def pictures(found: Comparison) -> dict[str, bytes]:
         ("energy", "Energy split of one inference", (14.0, _energy_height(found)), _energy),
         ("gain", "Energy gain over SRAM-CiM with DRAM reload", (12.5, 7.2), _gain),
     ):
-        with _chart(*size) as figure:
+        with chart(*size) as figure:
             caption = draw(figure, found)
             _caption(figure, caption)
-            drawn[f"{name}.svg"] = _svg(figure, name, label).encode()
+            drawn[f"{name}.svg"] = svg(figure, name, label).encode()
             buffer = BytesIO()
             figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
             drawn[f"{name}.png"] = buffer.getvalue()
