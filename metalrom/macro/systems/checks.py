@@ -129,6 +129,16 @@ CHECKS: tuple[Check, ...] = (
         _JSSC24,
         "derived",
     ),
+    Check(
+        "1",
+        "multi-level ROM: area of 2 Mb, 1 Mb = 1024 kb",
+        lambda: 2 * 1024e3 / 3984e3,
+        0.514,
+        "mm2",
+        0.0005,
+        _JSSC24,
+        "derived",
+    ),
     Check("2", "YOLoC: density", lambda: merit.density(1.2e6, 0.24e-6), 5.0, "Mb/mm2", 0.05, _YOLOC),
     Check("3", "YOLoC: throughput", lambda: 1e3 * merit.tops(128, 8.9e-9), 28.8, "GOPS", 0.05, _YOLOC),
     Check(
