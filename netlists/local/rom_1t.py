@@ -1,0 +1,63 @@
+"""Baseline `rom_1t`: NOR mask ROM. One NMOS from the local bit line to ground, its drain contact present or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from interconnect.provenance import Provenance, Value
+from netlists.local.area import CellArea, scaled_area
+from netlists.local.base import OWN_CHOICE, LocalDevice, check_sizes
+from netlists.parameters import parameter
+
+AREA_45NM = Value(
+    0.0315e-12,
+    "m^2",
+    Provenance(
+        "estimate",
+        "device rules of a generic 45 nm process: height 50 nm gate + 2 x 67.5 nm (35 gap and half of a shared 65 nm "
+        "contact), width 90 nm channel + 80 nm isolation",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rom1T:
+    """Sizes of the NOR ROM cell; defaults are an own choice (estimate)."""
+
+    kind: ClassVar[str] = "rom_1t"
+    title: ClassVar[str] = "NOR mask ROM, one transistor, drain contact present or absent"
+    pins: ClassVar[tuple[str, ...]] = ("bl", "wl")
+    reading: ClassVar[Literal["discharge", "level"]] = "discharge"
+    provenance: ClassVar[Provenance] = OWN_CHOICE
+
+    width: float = parameter(0.1e-6, "m", "width of the cell transistor")
+    length: float = parameter(50e-9, "m", "channel length")
+    bl_wire: float = parameter(40e-18, "F", "local bit-line wire per row: about 0.2 um at 0.2 fF/um")
+    wl_wire: float = parameter(40e-18, "F", "word-line wire per cell: about 0.2 um at 0.2 fF/um")
+
+    def __post_init__(self) -> None:
+        check_sizes(self, ("width",))
+
+    @property
+    def symbols(self) -> int:
+        """Two: contact absent (0) or present (1)."""
+        return 2
+
+    @property
+    def devices(self) -> tuple[LocalDevice, ...]:
+        """The cell transistor."""
+        return (LocalDevice("cell", "n", self.width),)
+
+    def levels(self, vdd: float) -> tuple[float, ...]:
+        """0 or the supply (V): the computing cell restores the bit."""
+        return (0.0, vdd)
+
+    def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
+        """A ROM holds no state."""
+        return {}
+
+    def area(self, node: float) -> CellArea:
+        """Estimate from device rules, scaled."""
+        return scaled_area(AREA_45NM, 45e-9, node, 1.0)
