@@ -43,17 +43,37 @@ class LocalCell(Protocol):
 
     kind: ClassVar[str]
     title: ClassVar[str]
-    pins: ClassVar[tuple[str, ...]]
     reading: ClassVar[Literal["discharge", "level"]]
     provenance: ClassVar[Provenance]
 
-    length: float
-    bl_wire: float
-    wl_wire: float
+    @property
+    def length(self) -> float:
+        """Channel length, m."""
+        ...
+
+    @property
+    def bl_wire(self) -> float:
+        """Wire of a local bit line per row, F."""
+        ...
+
+    @property
+    def wl_wire(self) -> float:
+        """Wire of a word line per cell, F."""
+        ...
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """Of the subcircuits, in order; see `PINS`."""
+        ...
 
     @property
     def symbols(self) -> int:
         """Number of symbols that a cell stores: 0 to symbols - 1."""
+        ...
+
+    @property
+    def word_gate_width(self) -> float:
+        """Total width of the gates on the word line, m."""
         ...
 
     @property
@@ -98,6 +118,7 @@ def check_levels(cell: LocalCell, vdd: float) -> tuple[float, ...]:
     good = len(levels) == cell.symbols and all(math.isfinite(v) and 0 <= v <= vdd for v in levels)
     if not good or max(levels, default=0.0) <= 0:
         raise InputError(
-            f"levels are {levels}, expected {cell.symbols} voltages from 0 to {vdd:g} V", where=f"local cell {cell.kind}"
+            f"levels are {levels}, expected {cell.symbols} voltages from 0 to {vdd:g} V",
+            where=f"local cell {cell.kind}",
         )
     return levels

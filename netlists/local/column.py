@@ -15,6 +15,7 @@ from netlists.condition import Condition
 from netlists.local.base import PINS, LocalCell, LocalDevice, check_levels, level_pins, subckt_name
 from netlists.local.case import FloatArray, LocalCase
 from netlists.local.computing import LocalComputing
+from netlists.local.switches import Terminal
 from netlists.local.timing import LocalTiming, Points
 from netlists.render import render
 from netlists.subckt import subckt_pins
@@ -27,12 +28,14 @@ Shifts = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """A supply of a deck: `share` of the energy it belongs to, name of the source `V_supply_<name>`, node, volts."""
+    """A supply of a deck: `share` of the energy it belongs to, name of the source `V_supply_<name>`, node, volts,
+    and how many columns use what it delivers (this deck models one of them)."""
 
     share: str
     name: str
     node: str
     volts: float
+    columns: int = 1
 
     @property
     def current(self) -> str:
@@ -45,8 +48,8 @@ class LocalDeck:
     """A deck of one operation, ready to run.
 
     outputs: saved vectors. target: voltage of the compute line. caps: of the unit capacitors. states: (q, qb) vectors
-    of the selected cells, empty for a ROM. start, share_at, read_at, stop: s; the energies are counted from start to stop, at
-    both of which the circuit is precharged and reset. macs: products that one operation sums.
+    of the selected cells, empty for a ROM. start, share_at, read_at, stop: s; the energies are counted from start to
+    stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
     """
 
     text: str
@@ -89,10 +92,11 @@ class CellInstance:
 
 @dataclass(frozen=True, slots=True)
 class ControlDriver:
-    """A control line of a computing cell and the node at its driver's input."""
+    """A control line: the node at its driver's input, and what wire and the other columns load it with (F)."""
 
     line: str
     input: str
+    load: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,8 @@ class LocalArray:
     cells: tuple[CellInstance, ...]
     state: tuple[tuple[str, float], ...]
     bit_lines: tuple[str, ...]
+    word: ControlDriver
+    precharge: ControlDriver
     drivers: tuple[ControlDriver, ...]
     shifts: Shifts
 
@@ -149,7 +155,7 @@ def local_column_deck(
     lcc_devices = lcc.devices(cell.reading)
     cell_shifts = _shifts(case.deviations.cell, cell.devices, case.locals, "cell")
     lcc_shifts = _shifts(case.deviations.lcc, lcc_devices, case.locals, "lcc")
-    supplies = tuple(_supplies(cell, levels, condition.vdd))
+    supplies = tuple(_supplies(cell, lcc, levels, condition.vdd))
     has_state = "q" in cell.pins and "qb" in cell.pins
     states = tuple((f"v(q_{i})", f"v(qb_{i})") for i in range(case.locals)) if has_state else ()
     caps = tuple(f"v(cap_{i})" for i in range(case.locals))
@@ -159,6 +165,7 @@ def local_column_deck(
         f"{idle} idle cells"
     )
     mos = mos_printer(technology, lcc.length)
+    lines = RowLines(technology, cell, lcc, condition)
     values: dict[str, Any] = {
         "title": title,
         "technology": technology.name,
@@ -176,7 +183,12 @@ def local_column_deck(
         "supplies": supplies,
         "waves": tuple(_waves(timing, condition.vdd)),
         "subckts": _cell_text(cell, mos, templates),
-        "locals": [_local(cell, case, i, condition.vdd, idle, cell_shifts[i], lcc_shifts[i]) for i in range(case.locals)],
+        "locals": [
+            _local(cell, case, i, condition.vdd, idle, lines, cell_shifts[i], lcc_shifts[i]) for i in range(case.locals)
+        ],
+        "reset_load": lines.load("reset"),
+        "bl_wire": _tidy(case.rows * cell.bl_wire),
+        "line_wire": _tidy(lcc.line_capacitance(case.locals)),
     }
     text = render("testbenches/column_local.cir.j2", values, folder=templates)
     return LocalDeck(
@@ -195,9 +207,34 @@ def local_column_deck(
     )
 
 
-def _supplies(cell: LocalCell, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
-    for share in ("word", "precharge", "lcc", "control"):
-        yield Supply(share, share, f"vdd_{share}", vdd)
+@dataclass(frozen=True, slots=True)
+class RowLines:
+    """Loads of the word and control lines beside this column: its wire, the gates and wires of all other columns."""
+
+    technology: Technology
+    cell: LocalCell
+    lcc: LocalComputing
+    condition: Condition
+
+    def load(self, line: str) -> float:
+        """F on the line `word`, `precharge`, `reset` or a control line of the computing cell."""
+        cell, lcc = self.cell, self.lcc
+        if line == "word":
+            wire, widths, length = cell.wl_wire, (cell.word_gate_width, 0.0), cell.length
+        else:
+            wire, widths, length = lcc.control_wire, lcc.gates(line, 1 + ("blb" in cell.pins)), lcc.length
+        pair: tuple[tuple[Literal["n", "p"], float], ...] = (("n", widths[0]), ("p", widths[1]))
+        gates = [
+            Terminal(self.technology.devices, self.condition.corner, kind, width, length, self.condition.vdd).gate
+            for kind, width in pair
+            if width > 0
+        ]
+        return _tidy(lcc.columns * wire + (lcc.columns - 1) * sum(gates))
+
+
+def _supplies(cell: LocalCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
+    for share, users in (("word", lcc.columns), ("control", lcc.columns), ("precharge", 1), ("lcc", 1)):
+        yield Supply(share, share, f"vdd_{share}", vdd, users)
     if "vdd" in cell.pins:
         yield Supply("cell", "cell", "vdd_cell", vdd)
     for k in level_pins(cell):
@@ -224,9 +261,7 @@ def _cell_text(cell: LocalCell, mos: Any, templates: Path | None) -> str:
     return text
 
 
-def _shifts(
-    values: FloatArray | None, devices: tuple[LocalDevice, ...], locals_: int, name: str
-) -> tuple[Shifts, ...]:
+def _shifts(values: FloatArray | None, devices: tuple[LocalDevice, ...], locals_: int, name: str) -> tuple[Shifts, ...]:
     if values is None:
         return ((),) * locals_
     if np.shape(values) != (locals_, len(devices)):
@@ -238,7 +273,14 @@ def _shifts(
 
 
 def _local(
-    cell: LocalCell, case: LocalCase, index: int, vdd: float, idle: Idle, cell_shifts: Shifts, lcc_shifts: Shifts
+    cell: LocalCell,
+    case: LocalCase,
+    index: int,
+    vdd: float,
+    idle: Idle,
+    lines: RowLines,
+    cell_shifts: Shifts,
+    lcc_shifts: Shifts,
 ) -> LocalArray:
     row, symbols = int(case.selected[index]), case.symbols[index]
     parts: list[tuple[str, int, int]] = [("", int(symbols[row]), 1)]  # suffix, symbol, how many
@@ -281,6 +323,15 @@ def _local(
         cells=tuple(cells),
         state=tuple(state),
         bit_lines=bit_lines,
-        drivers=tuple(ControlDriver(line, node) for line, node in inputs.items()),
+        word=ControlDriver("wl", "word_b", lines.load("word")),
+        precharge=ControlDriver(
+            "pre", "precharge" if cell.reading == "discharge" else "precharge_b", lines.load("precharge")
+        ),
+        drivers=tuple(ControlDriver(line, node, lines.load(line)) for line, node in inputs.items()),
         shifts=lcc_shifts,
     )
+
+
+def _tidy(value: float) -> float:
+    """Drop the rounding of a sum, so that decks show 3.2e-16 and not 3.2000000000000004e-16."""
+    return float(f"{value:.10g}")

@@ -48,7 +48,8 @@ def measure_operation(deck: LocalDeck, signals: Mapping[str, Waveform]) -> Opera
     """Level and energies from the vectors of an ok result (`Result.signals`).
 
     Energies are the trapezoidal integrals of -V i, with i the current into a supply's positive terminal, over the
-    whole operation. Gates of the drivers' own inputs are not counted: ideal sources drive them.
+    whole operation; what a word-line or control driver takes is divided by the columns it serves. Gates of the
+    drivers' own inputs are not counted: ideal sources drive them.
     """
     time = _real(signals, "time")
     level = float(np.interp(deck.read_at, time, _real(signals, deck.target)))
@@ -56,7 +57,7 @@ def measure_operation(deck: LocalDeck, signals: Mapping[str, Waveform]) -> Opera
     grid = np.concatenate([[deck.start], inside, [deck.stop]])
     energy: dict[str, float] = {}
     for supply in deck.supplies:
-        power = -np.interp(grid, time, _real(signals, supply.current)) * supply.volts
+        power = -np.interp(grid, time, _real(signals, supply.current)) * supply.volts / supply.columns
         energy[supply.share] = energy.get(supply.share, 0.0) + float(np.trapezoid(power, grid))
     sampled = np.array([np.interp(deck.share_at, time, _real(signals, cap)) for cap in deck.caps])
     states = np.array([[_real(signals, node)[-1] for node in pair] for pair in deck.states])

@@ -28,7 +28,6 @@ class Rom1T:
 
     kind: ClassVar[str] = "rom_1t"
     title: ClassVar[str] = "NOR mask ROM, one transistor, drain contact present or absent"
-    pins: ClassVar[tuple[str, ...]] = ("bl", "wl")
     reading: ClassVar[Literal["discharge", "level"]] = "discharge"
     provenance: ClassVar[Provenance] = OWN_CHOICE
 
@@ -41,9 +40,19 @@ class Rom1T:
         check_sizes(self, ("width",))
 
     @property
+    def pins(self) -> tuple[str, ...]:
+        """Of the subcircuits."""
+        return ("bl", "wl")
+
+    @property
     def symbols(self) -> int:
         """Two: contact absent (0) or present (1)."""
         return 2
+
+    @property
+    def word_gate_width(self) -> float:
+        """Of the cell transistor, m."""
+        return self.width
 
     @property
     def devices(self) -> tuple[LocalDevice, ...]:

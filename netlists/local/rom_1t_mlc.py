@@ -57,7 +57,7 @@ class Rom1TMlc:
         check_sizes(self, ("width",))
 
     @property
-    def pins(self) -> tuple[str, ...]:  # type: ignore[override]
+    def pins(self) -> tuple[str, ...]:
         """Bit line, word line and the source lines above ground, lowest first (symbol 0 is tied to ground)."""
         return ("bl", "wl", *(f"level{k}" for k in range(1, self.states)))
 
@@ -65,6 +65,11 @@ class Rom1TMlc:
     def symbols(self) -> int:
         """One per source line."""
         return self.states
+
+    @property
+    def word_gate_width(self) -> float:
+        """Of the cell transistor, m."""
+        return self.width
 
     @property
     def devices(self) -> tuple[LocalDevice, ...]:

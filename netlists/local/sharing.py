@@ -50,7 +50,7 @@ def closed_form(
     levels = np.asarray(check_levels(cell, condition.vdd))
     vdd, m = condition.vdd, case.locals
     line = lcc.line_capacitance(m)
-    values = levels[case.read] * case.inputs
+    values = np.asarray(levels[case.read] * case.inputs, dtype=np.float64)
     ideal = float(values.sum() * lcc.capacitance / (m * lcc.capacitance + line))
 
     def terminal(kind: str, width: float) -> Terminal:

@@ -42,7 +42,6 @@ class Sram6T:
 
     kind: ClassVar[str] = "sram_6t"
     title: ClassVar[str] = "6T SRAM, read through the access transistors"
-    pins: ClassVar[tuple[str, ...]] = ("bl", "blb", "wl", "vdd", "q", "qb")
     reading: ClassVar[Literal["discharge", "level"]] = "discharge"
     provenance: ClassVar[Provenance] = OWN_CHOICE
 
@@ -58,9 +57,19 @@ class Sram6T:
         _check_latch(self)
 
     @property
+    def pins(self) -> tuple[str, ...]:
+        """Of the subcircuits."""
+        return ("bl", "blb", "wl", "vdd", "q", "qb")
+
+    @property
     def symbols(self) -> int:
         """Two."""
         return 2
+
+    @property
+    def word_gate_width(self) -> float:
+        """Of both access transistors, m."""
+        return 2 * self.access_width
 
     @property
     def devices(self) -> tuple[LocalDevice, ...]:
@@ -87,7 +96,6 @@ class Sram8T:
 
     kind: ClassVar[str] = "sram_8t"
     title: ClassVar[str] = "8T SRAM, read through two transistors of their own"
-    pins: ClassVar[tuple[str, ...]] = ("bl", "wl", "vdd", "q", "qb")
     reading: ClassVar[Literal["discharge", "level"]] = "discharge"
     provenance: ClassVar[Provenance] = OWN_CHOICE
 
@@ -104,9 +112,19 @@ class Sram8T:
         _check_latch(self)
 
     @property
+    def pins(self) -> tuple[str, ...]:
+        """Of the subcircuits."""
+        return ("bl", "wl", "vdd", "q", "qb")
+
+    @property
     def symbols(self) -> int:
         """Two."""
         return 2
+
+    @property
+    def word_gate_width(self) -> float:
+        """Of the selecting transistor of the read port, m."""
+        return self.read_width
 
     @property
     def devices(self) -> tuple[LocalDevice, ...]:
@@ -124,6 +142,8 @@ class Sram8T:
 
     def area(self, node: float) -> CellArea:
         """1.3 times the published 45 nm 6T cell, scaled: an estimate."""
-        source = f"{_RATIO_8T:g} times ({SRAM_6T_45NM.provenance.source}); the factor is an assumption for two more NMOS"
+        source = (
+            f"{_RATIO_8T:g} times ({SRAM_6T_45NM.provenance.source}); the factor is an assumption for two more NMOS"
+        )
         anchor = Value(_RATIO_8T * SRAM_6T_45NM.value, "m^2", Provenance("estimate", source))
         return scaled_area(anchor, 45e-9, node, 1.0)

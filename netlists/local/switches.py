@@ -1,9 +1,9 @@
 """Charge at the terminals of a switch, from its model card: junctions, overlaps, channel.
 
-Junction charge integrates C0 (1 + V / pb)^-mj over area, side wall and gate edge; overlaps are linear (`cgso` and half of
-the bias-dependent `cgsl`); the channel of a conducting switch at the voltage V holds Cox W L (Vg - Vt(V) - V) with
-Vt(V) = vth0 + k1 (sqrt(phi + V) - sqrt(phi)): BSIM4 manual, chapters 5, 7, 10 (first terms). Temperature and the charge
-thickness are left out, so a closed form made of these is good to some percent of the switch charge.
+Junction charge integrates C0 (1 + V / pb)^-mj over area, side wall and gate edge; overlaps are linear (`cgso` and half
+of the bias-dependent `cgsl`); the channel of a conducting switch at the voltage V holds Cox W L (Vg - Vt(V) - V) with
+Vt(V) = vth0 + k1 (sqrt(phi + V) - sqrt(phi)): first terms of the BSIM4 manual. Temperature and the charge thickness
+are left out, so a closed form made of these is good to some percent of the switch charge.
 """
 
 from __future__ import annotations
@@ -53,6 +53,11 @@ class Terminal:
         """Gate to channel in inversion, F."""
         w, l = self._effective  # noqa: E741 - the SPICE name
         return w * l * self._get("epsrox", 3.9) * _EPS0 / self._get("toxe", 3e-9)
+
+    @property
+    def gate(self) -> float:
+        """Gate of a transistor in inversion to everything, F: channel and both overlaps."""
+        return self.oxide + 2 * self.overlap
 
     def junction(self, volts: FloatArray) -> FloatArray:
         """Charge on the terminal towards the bulk, C, zero at no reverse bias; shape of `volts`."""
