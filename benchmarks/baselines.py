@@ -6,7 +6,8 @@
 All errors are in percent of full scale (the level of the highest product in every local array less that of none).
 offset: the simulated level with no product. gain: the simulated span against capacitors alone. residual: what is left
 of the simulated level against the line through these two. error: simulated against the charge balance with the
-switches' charges taken from the model cards, nothing fitted.
+switches' charges taken from the model cards, nothing fitted. needs: read and share times until everything stays within
+1 % of full scale of its final value.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from netlists.local import (
     local_column_deck,
     make_local_cell,
     measure_operation,
+    settling,
 )
 from netlists.local.base import LocalCell
 from netlists.technology import Technology, load_technology
@@ -38,14 +40,15 @@ from ngspice_runner import Job, run
 
 LCC, TIMING = LocalComputing(), LocalTiming()
 NODE = 45e-9
+SHARES = ("word", "precharge", "lcc", "control", "cell")
 
 
-def simulate(deck: LocalDeck) -> Operation:
-    """Run a deck that must come out ok."""
+def simulate(deck: LocalDeck, tolerance: float = 0.0) -> tuple[Operation, tuple[float, float]]:
+    """Run a deck that must come out ok: what it says, and the read and share times that it needs (`settling`)."""
     result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
     if not result.ok:
         raise SystemExit(f"{deck.title}: {result.verdict}\n{result.log}")
-    return measure_operation(deck, result.signals)
+    return measure_operation(deck, result.signals), settling(deck, result.signals, tolerance)
 
 
 def random_case(
@@ -74,10 +77,14 @@ def row(technology: Technology, condition: Condition, kind: str, options: argpar
     cell = make_local_cell(kind)
     size = (options.locals, options.rows)
 
+    times = []
+
     def level(case: LocalCase) -> tuple[Operation, float, float]:
         deck = local_column_deck(technology, cell, LCC, TIMING, condition, case)
         form = closed_form(technology, cell, LCC, condition, case)
-        return simulate(deck), form.level, form.ideal
+        got, needed = simulate(deck, 0.01 * form.full_scale)
+        times.append(needed)
+        return got, form.level, form.ideal
 
     zero = level(uniform_case(0, 0, *size))[0].level
     top, _, ideal_span = level(uniform_case(cell.symbols - 1, 1, *size))
@@ -90,14 +97,13 @@ def row(technology: Technology, condition: Condition, kind: str, options: argpar
         got, expected, ideal = level(random_case(rng, cell, *size, shifts))
         error.append(100 * abs(got.level - expected) / span)
         residual.append(100 * abs(got.level - zero - ideal * span / ideal_span) / span)
-        energy.append(
-            [1e15 * got.energy.get(s, 0.0) / got.macs for s in ("word", "precharge", "lcc", "control", "cell")]
-        )
+        energy.append([1e15 * got.energy.get(share, 0.0) / got.macs for share in SHARES])
+    read, share = 1e9 * np.max(times, axis=0)
     area = cell.area(NODE)
     parts = np.mean(energy, axis=0)
     print(
         f"{kind:11}{max(error):8.2f}{100 * zero / span:8.2f}{100 * (span / ideal_span - 1):8.2f}{max(residual):10.2f}"
-        f"{parts.sum():8.2f} ={''.join(f'{p:7.2f}' for p in parts)}{TIMING.duration * 1e9:7.2f}"
+        f"{parts.sum():8.2f} ={''.join(f'{round(p, 2) + 0.0:7.2f}' for p in parts)}{read:7.2f}{share:6.2f}"
         f"{area.scaled.value * 1e12:8.3f}{area.per_bit * 1e12:8.3f}{area.squares:6.0f}  {area.scaled.provenance.status}"
     )
 
@@ -110,7 +116,7 @@ def write_decks(technology: Technology, condition: Condition, folder: Path) -> N
         symbols = np.arange(8).reshape(2, 4) % cell.symbols
         case = LocalCase(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
         deck = local_column_deck(technology, cell, LCC, TIMING, condition, case, idle="full")
-        got, form = simulate(deck), closed_form(technology, cell, LCC, condition, case)
+        (got, _), form = simulate(deck), closed_form(technology, cell, LCC, condition, case)
         with atomic_file(folder / f"{kind}.cir") as file:
             file.write(deck.text.encode("ascii"))
         print(f"{folder / f'{kind}.cir'}: {1e3 * got.level:.2f} mV, closed form {1e3 * form.level:.2f} mV")
@@ -130,14 +136,18 @@ def main() -> None:
         write_decks(technology, condition, options.decks)
         return
     print(f"{technology.name}, {condition.label}, {options.locals} local arrays of {options.rows} rows")
-    print("           level, % of full scale             energy, fJ per MAC                       time    cell     bit")
-    print(
-        "kind          error  offset    gain  residual     sum    word   prec    lcc   ctrl   cell"
-        "     ns     um2     um2   F^2"
-    )
+    print(f"{'':11}{'level, % of full scale':>34}{'energy, fJ per MAC':>32}{'needs, ns':>24}{'cell':>7}{'bit':>8}")
+    heads = ("error", "offset", "gain", "residual", "sum", "", "word", "prec", "lcc", "ctrl", "cell", "read", "share")
+    widths = (8, 8, 8, 10, 8, 2, 7, 7, 7, 7, 7, 7, 6)
+    print("kind       " + "".join(f"{h:>{w}}" for h, w in zip(heads, widths, strict=True)) + "     um2     um2   F^2")
     for kind in options.kinds.split(","):
         row(technology, condition, kind, options)
+    print(f"An operation takes {TIMING.duration * 1e9:.2f} ns here, with room in every phase.")
     print("Areas are of the cell alone, at 45 nm; the computing cell, drivers and converters come on top.")
+    for kind in options.kinds.split(","):
+        area = make_local_cell(kind).area(NODE)
+        if area.macro is not None and area.macro_node is not None:
+            print(f"{kind}: macro {area.macro.value / 1e12:.3f} Mb/mm2 ({area.macro.provenance.source})")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ _EXPORTS = {
     "make_local_cell": "registry",
     "measure_operation": "measure",
     "register_local_cell": "registry",
+    "settling": "measure",
 }
 
 __all__ = sorted(_EXPORTS)

@@ -13,13 +13,16 @@ class CellArea:
     """Area of one cell (m^2) in a technology, and the anchor it comes from.
 
     scaled: the cell's area in the technology asked for; status `published` only at the anchor's own feature size.
-    The share of the local computing cell, drivers and converters is not in it.
+    The share of the local computing cell, drivers and converters is not in it. macro: published density (bit/m^2) of a
+    macro of this class with all of those, at the feature size macro_node; None where none is known.
     """
 
     scaled: Value
     anchor: Value
     anchor_node: float
     bits: float
+    macro: Value | None = None
+    macro_node: float | None = None
 
     @property
     def per_bit(self) -> float:

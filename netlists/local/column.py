@@ -48,8 +48,8 @@ class LocalDeck:
     """A deck of one operation, ready to run.
 
     outputs: saved vectors. target: voltage of the compute line. caps: of the unit capacitors. states: (q, qb) vectors
-    of the selected cells, empty for a ROM. start, share_at, read_at, stop: s; the energies are counted from start to
-    stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
+    of the selected cells, empty for a ROM. start ... stop: instants of `LocalTiming`, s; the energies are counted from
+    start to stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
     """
 
     text: str
@@ -60,6 +60,8 @@ class LocalDeck:
     states: tuple[tuple[str, str], ...]
     supplies: tuple[Supply, ...]
     start: float
+    word_at: float
+    sampled_at: float
     share_at: float
     read_at: float
     stop: float
@@ -200,6 +202,8 @@ def local_column_deck(
         states=states,
         supplies=supplies,
         start=timing.start,
+        word_at=timing.word_at,
+        sampled_at=timing.sampled_at,
         share_at=timing.share_at,
         read_at=timing.read_at,
         stop=timing.stop,

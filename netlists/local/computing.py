@@ -30,7 +30,9 @@ class LocalComputing:
 
     provenance: ClassVar[Provenance] = OWN_CHOICE
 
-    capacitance: float = parameter(2e-15, "F", "unit capacitor C_LCC; published charge-domain macros use 1 to 2 fF")
+    capacitance: float = parameter(
+        2e-15, "F", "unit capacitor C_LCC; 2 fF as the open CiMLoop model of Jia et al., JSSC 2020, has it"
+    )
     line_wire: float = parameter(0.5e-15, "F", "compute-line wire per local array: about 2.5 um at 0.2 fF/um")
     readout_capacitance: float = parameter(2e-15, "F", "input capacitance of the readout at the end of the line")
     precharge_width: float = parameter(0.2e-6, "m", "width of the precharge transistor")

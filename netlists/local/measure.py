@@ -64,5 +64,22 @@ def measure_operation(deck: LocalDeck, signals: Mapping[str, Waveform]) -> Opera
     return Operation(level, energy, sampled, states, deck.macs)
 
 
+def settling(deck: LocalDeck, signals: Mapping[str, Waveform], tolerance: float) -> tuple[float, float]:
+    """(read, share) times that an operation really needs, s, of an ok result.
+
+    read: from the rise of the word lines until every unit capacitor stays within `tolerance` (V) of what it samples.
+    share: from the closing of the share switches until the compute line stays within it of the level that is read.
+    """
+    time = _real(signals, "time")
+
+    def needed(name: str, begin: float, end: float) -> float:
+        values = _real(signals, name)
+        outside = (time >= begin) & (time < end) & (np.abs(values - np.interp(end, time, values)) > tolerance)
+        return float(time[np.flatnonzero(outside)[-1] + 1] - begin) if outside.any() else 0.0
+
+    read = max(needed(cap, deck.word_at, deck.sampled_at) for cap in deck.caps)
+    return read, needed(deck.target, deck.share_at, deck.read_at)
+
+
 def _real(signals: Mapping[str, Waveform], name: str) -> NDArray[np.float64]:
     return np.asarray(signals[name].values, dtype=np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from interconnect.provenance import Provenance, Value
@@ -21,6 +21,11 @@ AREA_PER_BIT_65NM = Value(
     0.096e-12,
     "m^2",
     Provenance("published", "0.096 um2 per bit of a 65 nm multi-level ROM, doi 10.1109/JSSC.2023.3326955"),
+)
+MACRO_65NM = Value(
+    3.984e12,
+    "bit/m^2",
+    Provenance("published", "3,984 kb/mm2 of a fabricated 2 Mb macro, doi 10.1109/JSSC.2023.3326955"),
 )
 
 
@@ -85,11 +90,14 @@ class Rom1TMlc:
         return {}
 
     def area(self, node: float) -> CellArea:
-        """Published area per bit at 65 nm times the bits of a cell, scaled.
+        """Published area per bit at 65 nm times 2 bits, scaled.
 
-        The published cell is taken to hold 2 bits; its area does not depend on how many lines pass over it here.
+        The published cell is taken to hold 2 bits (4 lines). Any other number of lines keeps its area: an estimate.
         """
         published = AREA_PER_BIT_65NM
         source = f"{published.provenance.source}, times 2 bits per cell"
-        anchor = Value(2 * published.value, "m^2", Provenance("published", source))
-        return scaled_area(anchor, 65e-9, node, math.log2(self.states))
+        if self.states != 4:
+            source += f", taken for {self.states} source lines as well"
+        anchor = Value(2 * published.value, "m^2", Provenance("published" if self.states == 4 else "estimate", source))
+        area = scaled_area(anchor, 65e-9, node, math.log2(self.states))
+        return replace(area, macro=MACRO_65NM, macro_node=65e-9)

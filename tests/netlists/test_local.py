@@ -30,9 +30,10 @@ from netlists.local import (
     make_local_cell,
     measure_operation,
     register_local_cell,
+    settling,
 )
 from netlists.technology import Technology, load_technology
-from ngspice_runner import Job, run
+from ngspice_runner import Job, Signal, run
 
 KINDS = ("rom_1t", "rom_1t_mlc", "sram_8t", "sram_6t")
 NOMINAL = Condition("tt", 1.0, 27.0)
@@ -265,3 +266,60 @@ def test_a_template_without_the_pins_is_refused(open45: Technology, tmp_path: Pa
     case = random_case(np.random.default_rng(2), make_local_cell("rom_1t"), 2, 8)
     with pytest.raises(InputError, match="rom_1t_0 with the pins bl wl"):
         local_column_deck(open45, make_local_cell("rom_1t"), LCC, TIMING, NOMINAL, case, templates=tmp_path)
+
+
+def test_a_disturbed_latch_is_seen(open45: Technology) -> None:
+    """A pull-down 0.6 V too weak loses against its access transistor: the read flips the cell, and the states show."""
+    cell = make_local_cell("sram_6t")
+    names = [d.name for d in cell.devices]
+    shift = np.zeros((2, len(names)))
+    shift[1, names.index("down_b")] = 0.6
+    case = LocalCase(
+        symbols=np.ones((2, 8), dtype=int),
+        selected=np.zeros(2, dtype=int),
+        inputs=np.ones(2, dtype=int),
+        deviations=LocalDeviations(cell=shift),
+    )
+    got = simulate(local_column_deck(open45, cell, LCC, TIMING, NOMINAL, case))
+    np.testing.assert_allclose(got.states, [[1.0, 0.0], [0.0, 1.0]], atol=1e-3)
+
+
+def test_an_operation_ends_where_it_began(open45: Technology) -> None:
+    """Its energies are then those of a cycle: line and unit capacitors are back at 0 V."""
+    cell = make_local_cell("rom_1t")
+    ones = np.ones((4, 8), dtype=int)
+    case = LocalCase(symbols=ones, selected=np.zeros(4, dtype=int), inputs=np.ones(4, dtype=int))
+    deck = local_column_deck(open45, cell, LCC, TIMING, NOMINAL, case)
+    result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
+    assert result.ok
+    for name in (deck.target, *deck.caps):
+        values = result.signals[name].values
+        assert values.max() > 0.5
+        assert abs(values[0]) < 1e-3
+        assert abs(values[-1]) < 1e-3
+
+
+def test_settling_of_an_exponential_is_its_logarithm(open45: Technology) -> None:
+    """Time constants of 0.1 and 0.05 ns, 1 % of 1 V: 0.1 ns x ln 100 = 0.4605 ns and half of it."""
+    ones = np.ones((1, 8), dtype=int)
+    case = LocalCase(symbols=ones, selected=np.zeros(1, dtype=int), inputs=np.ones(1, dtype=int))
+    deck = local_column_deck(open45, make_local_cell("rom_1t"), LCC, TIMING, NOMINAL, case)
+    time = np.linspace(0, deck.stop, 20001)
+    signals = {
+        "time": Signal("time", "s", time),
+        "v(cap_0)": Signal("v(cap_0)", "V", 1 - np.exp(-np.maximum(time - deck.word_at, 0) / 0.1e-9)),
+        "v(line)": Signal("v(line)", "V", 1 - np.exp(-np.maximum(time - deck.share_at, 0) / 0.05e-9)),
+    }
+    assert settling(deck, signals, 0.01) == pytest.approx((0.4605e-9, 0.2303e-9), rel=5e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_example_decks_run(kind: str) -> None:
+    """The decks of docs/examples/netlists, as a reader would run them; benchmarks/baselines.py --decks writes them."""
+    path = Path(__file__).parents[2] / "docs" / "examples" / "netlists" / f"{kind}.cir"
+    result = run(Job(text=path.read_text(encoding="ascii"), outputs=("v(line)", "i(v_supply_word)")))
+    assert result.ok, (result.verdict, result.log)
+    # One of two products is 1 (mlc: the top level, 0.45 V): 2 fF of 2 x 2.5 fF + 2 fF, less and more the switches.
+    top = 0.45 if kind == "rom_1t_mlc" else 1.0
+    level = np.interp(2.0e-9, result.signals["time"].values, result.signals["v(line)"].values)
+    assert level == pytest.approx(top * 2 / 7, abs=0.03 * top)
