@@ -94,6 +94,27 @@ class LocalCell(Protocol):
         ...
 
 
+class BitRead:
+    """What cells share that hold one bit and discharge the local bit line where it is 1."""
+
+    __slots__ = ()
+    reading: ClassVar[Literal["discharge", "level"]] = "discharge"
+    provenance: ClassVar[Provenance] = OWN_CHOICE
+
+    @property
+    def symbols(self) -> int:
+        """Two: the bits."""
+        return 2
+
+    def levels(self, vdd: float) -> tuple[float, ...]:
+        """0 or the supply (V): the computing cell restores the bit."""
+        return (0.0, vdd)
+
+    def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
+        """No state, as in a ROM."""
+        return {}
+
+
 def subckt_name(cell: LocalCell, symbol: int) -> str:
     """Name of the subcircuit of a stored symbol."""
     return f"{cell.kind}_{symbol}"

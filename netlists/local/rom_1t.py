@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from interconnect.provenance import Provenance, Value
 from netlists.local.area import CellArea, scaled_area
-from netlists.local.base import OWN_CHOICE, LocalDevice, check_sizes
+from netlists.local.base import BitRead, LocalDevice, check_sizes
 from netlists.parameters import parameter
 
 AREA_45NM = Value(
@@ -26,13 +25,11 @@ YOLOC_MACRO = Value(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rom1T:
-    """Sizes of the NOR ROM cell; defaults are an own choice (estimate)."""
+class Rom1T(BitRead):
+    """Sizes of the NOR ROM cell (symbol 1: contact present); defaults are an own choice (estimate)."""
 
     kind: ClassVar[str] = "rom_1t"
     title: ClassVar[str] = "NOR mask ROM, one transistor, drain contact present or absent"
-    reading: ClassVar[Literal["discharge", "level"]] = "discharge"
-    provenance: ClassVar[Provenance] = OWN_CHOICE
 
     width: float = parameter(0.1e-6, "m", "width of the cell transistor")
     length: float = parameter(50e-9, "m", "channel length")
@@ -48,11 +45,6 @@ class Rom1T:
         return ("bl", "wl")
 
     @property
-    def symbols(self) -> int:
-        """Two: contact absent (0) or present (1)."""
-        return 2
-
-    @property
     def word_gate_width(self) -> float:
         """Of the cell transistor, m."""
         return self.width
@@ -61,14 +53,6 @@ class Rom1T:
     def devices(self) -> tuple[LocalDevice, ...]:
         """The cell transistor."""
         return (LocalDevice("cell", "n", self.width),)
-
-    def levels(self, vdd: float) -> tuple[float, ...]:
-        """0 or the supply (V): the computing cell restores the bit."""
-        return (0.0, vdd)
-
-    def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
-        """A ROM holds no state."""
-        return {}
 
     def area(self, node: float) -> CellArea:
         """Estimate from device rules, scaled."""

@@ -4,46 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from netlists.local.area import SRAM_6T_45NM, CellArea, scaled_area
-from netlists.local.base import OWN_CHOICE, LocalDevice, check_sizes
+from netlists.local.base import BitRead, LocalDevice, check_sizes
 from netlists.parameters import parameter
 
-_LATCH = ("pull_down_width", "access_width", "pull_up_width")
 _RATIO_8T = 1.3
 
 
-def _latch_devices(cell: Sram6T | Sram8T) -> tuple[LocalDevice, ...]:
-    return (
-        LocalDevice("down", "n", cell.pull_down_width),
-        LocalDevice("down_b", "n", cell.pull_down_width),
-        LocalDevice("up", "p", cell.pull_up_width),
-        LocalDevice("up_b", "p", cell.pull_up_width),
-        LocalDevice("access", "n", cell.access_width),
-        LocalDevice("access_b", "n", cell.access_width),
-    )
-
-
-def _check_latch(cell: Sram6T | Sram8T) -> None:
-    if cell.pull_down_width < cell.access_width:
-        raise InputError(
-            f"is {cell.pull_down_width:.4g} m, less than the access width {cell.access_width:.4g} m",
-            where=f"local cell {cell.kind}.pull_down_width",
-            hint="a latch that is read through its access transistors needs the stronger pull-down",
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sram6T:
+class Sram6T(BitRead):
     """Sizes of the 6T cell; defaults are an own choice (estimate), pull-down to access ratio 2 for the read."""
 
     kind: ClassVar[str] = "sram_6t"
     title: ClassVar[str] = "6T SRAM, read through the access transistors"
-    reading: ClassVar[Literal["discharge", "level"]] = "discharge"
-    provenance: ClassVar[Provenance] = OWN_CHOICE
 
     pull_down_width: float = parameter(0.2e-6, "m", "width of the pull-down NMOS")
     access_width: float = parameter(0.1e-6, "m", "width of the access NMOS")
@@ -53,18 +30,18 @@ class Sram6T:
     wl_wire: float = parameter(180e-18, "F", "word-line wire per cell: about 0.9 um at 0.2 fF/um")
 
     def __post_init__(self) -> None:
-        check_sizes(self, _LATCH)
-        _check_latch(self)
+        check_sizes(self, ("pull_down_width", "access_width", "pull_up_width"))
+        if self.pull_down_width < self.access_width:
+            raise InputError(
+                f"is {self.pull_down_width:.4g} m, less than the access width {self.access_width:.4g} m",
+                where=f"local cell {self.kind}.pull_down_width",
+                hint="a latch whose access transistors win would lose its state",
+            )
 
     @property
     def pins(self) -> tuple[str, ...]:
         """Of the subcircuits."""
         return ("bl", "blb", "wl", "vdd", "q", "qb")
-
-    @property
-    def symbols(self) -> int:
-        """Two."""
-        return 2
 
     @property
     def word_gate_width(self) -> float:
@@ -73,12 +50,19 @@ class Sram6T:
 
     @property
     def devices(self) -> tuple[LocalDevice, ...]:
-        """Latch and access transistors; the ones ending in _b drive or touch node qb."""
-        return _latch_devices(self)
+        """Latch and access transistors."""
+        return self._latch()
 
-    def levels(self, vdd: float) -> tuple[float, ...]:
-        """0 or the supply (V): the computing cell restores the bit."""
-        return (0.0, vdd)
+    def _latch(self) -> tuple[LocalDevice, ...]:
+        """The six transistors; the ones ending in _b drive or touch node qb."""
+        return (
+            LocalDevice("down", "n", self.pull_down_width),
+            LocalDevice("down_b", "n", self.pull_down_width),
+            LocalDevice("up", "p", self.pull_up_width),
+            LocalDevice("up_b", "p", self.pull_up_width),
+            LocalDevice("access", "n", self.access_width),
+            LocalDevice("access_b", "n", self.access_width),
+        )
 
     def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
         """State of the latch, V: q at the supply stores 1."""
@@ -90,36 +74,25 @@ class Sram6T:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sram8T:
-    """Sizes of the 8T cell: a latch that its write port leaves alone here, and two NMOS in series as a read port;
-    defaults are an own choice (estimate)."""
+class Sram8T(Sram6T):
+    """Sizes of the 8T cell: a 6T latch whose write port is idle here, and two NMOS in series as a read port; defaults
+    are an own choice (estimate)."""
 
     kind: ClassVar[str] = "sram_8t"
     title: ClassVar[str] = "8T SRAM, read through two transistors of their own"
-    reading: ClassVar[Literal["discharge", "level"]] = "discharge"
-    provenance: ClassVar[Provenance] = OWN_CHOICE
 
     read_width: float = parameter(0.12e-6, "m", "width of both read transistors")
     pull_down_width: float = parameter(0.12e-6, "m", "width of the pull-down NMOS")
-    access_width: float = parameter(0.1e-6, "m", "width of the write access NMOS")
-    pull_up_width: float = parameter(0.09e-6, "m", "width of the pull-up PMOS")
-    length: float = parameter(50e-9, "m", "channel length")
-    bl_wire: float = parameter(80e-18, "F", "local bit-line wire per row: about 0.4 um at 0.2 fF/um")
     wl_wire: float = parameter(240e-18, "F", "read word-line wire per cell: about 1.2 um at 0.2 fF/um")
 
     def __post_init__(self) -> None:
-        check_sizes(self, (*_LATCH, "read_width"))
-        _check_latch(self)
+        Sram6T.__post_init__(self)
+        check_sizes(self, ("read_width",))
 
     @property
     def pins(self) -> tuple[str, ...]:
         """Of the subcircuits."""
         return ("bl", "wl", "vdd", "q", "qb")
-
-    @property
-    def symbols(self) -> int:
-        """Two."""
-        return 2
 
     @property
     def word_gate_width(self) -> float:
@@ -130,15 +103,7 @@ class Sram8T:
     def devices(self) -> tuple[LocalDevice, ...]:
         """Latch, write access and read port."""
         port = (LocalDevice("read", "n", self.read_width), LocalDevice("select", "n", self.read_width))
-        return (*_latch_devices(self), *port)
-
-    def levels(self, vdd: float) -> tuple[float, ...]:
-        """0 or the supply (V): the computing cell restores the bit."""
-        return (0.0, vdd)
-
-    def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
-        """State of the latch, V: q at the supply stores 1."""
-        return {"q": vdd * symbol, "qb": vdd * (1 - symbol)}
+        return (*self._latch(), *port)
 
     def area(self, node: float) -> CellArea:
         """1.3 times the published 45 nm 6T cell, scaled: an estimate."""
