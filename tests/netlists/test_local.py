@@ -62,10 +62,14 @@ def random_case(rng: np.random.Generator, cell: LocalCell, locals_: int = 16, ro
 
 
 def check_level(technology: Technology, cell: LocalCell, case: LocalCase, condition: Condition = NOMINAL) -> Operation:
-    """One operation within 1 % of full scale of the charge balance, and the cells as they were."""
+    """One operation within 1 % (multi-level) or 0.4 % (bits) of full scale of the charge balance, cells as they were.
+
+    The multi-level full scale is 0.45 V instead of 1 V, the charges of the switches are the same.
+    """
     got = simulate(local_column_deck(technology, cell, LCC, TIMING, condition, case))
     form = closed_form(technology, cell, LCC, condition, case)
-    assert abs(got.level - form.level) < 0.01 * form.full_scale, (got.level, form)
+    share = 0.01 if cell.reading == "level" else 0.004
+    assert abs(got.level - form.level) < share * form.full_scale, (got.level, form)
     if got.states.size:
         before = [list(cell.initial(int(s), condition.vdd).values()) for s in case.read]
         # Undisturbed: every latch is back at its rails.
@@ -130,8 +134,8 @@ def test_lumped_idle_cells_are_the_same_circuit(kind: str, open45: Technology) -
     lumped, full = (
         simulate(local_column_deck(open45, cell, LCC, TIMING, NOMINAL, case, idle=idle)) for idle in ("lumped", "full")
     )
-    assert lumped.level == pytest.approx(full.level, abs=2e-4)
-    assert lumped.total == pytest.approx(full.total, rel=2e-3)
+    assert lumped.level == pytest.approx(full.level, abs=1e-6)
+    assert lumped.energy == pytest.approx(full.energy, rel=1e-4, abs=1e-19)
 
 
 def test_multi_level_line_settles_to_eight_levels_in_the_slow_corner(open45: Technology) -> None:
@@ -161,6 +165,8 @@ def test_energies_have_their_cause(open45: Technology) -> None:
     # The computing cell charges 2 fF and its own nodes to 1 V only for a product of 1.
     assert 2e-15 < energy[1]["lcc"] - energy[0]["lcc"] < 7e-15
     assert energy[0]["word"] == pytest.approx(energy[1]["word"], rel=0.1)
+    # Word line per column: a gate of 0.1 um (0.1 fF), 0.04 fF of wire, 1/64 of a driver of 2.5 um.
+    assert 0.14e-15 < energy[0]["word"] < 0.35e-15
 
 
 def test_thresholds_follow_the_draw(open45: Technology) -> None:
