@@ -83,8 +83,11 @@ class DeviceSet:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for every doubt a report must repeat; empty when all values are published or measured."""
-        if all(p.status != "estimate" for p in self.provenance.values()):
+        weak = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
+        if not weak:
             return ()
+        if set(weak) <= {"geometry", "matching"}:
+            return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates",)
         return (f"{self.name}: transistor cards are estimates, not foundry data",)
 
     @property
