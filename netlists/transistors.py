@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -12,6 +12,9 @@ from netlists.periphery import Periphery
 from netlists.render import DeckText, identifier, number
 from netlists.technology import Technology
 
+if TYPE_CHECKING:
+    from netlists.devices.device_set import DeviceSet
+
 MosPrinter = Callable[..., DeckText]
 
 _POWER = {"w": 1, "l": 1, "ad": 2, "as": 2, "pd": 1, "ps": 1}
@@ -19,6 +22,11 @@ _POWER = {"w": 1, "l": 1, "ad": 2, "as": 2, "pd": 1, "ps": 1}
 
 
 def mos_printer(technology: Technology, default_length: float) -> MosPrinter:
+    """`device_printer` for the devices of a technology."""
+    return device_printer(technology.devices, default_length)
+
+
+def device_printer(devices: DeviceSet, default_length: float) -> MosPrinter:
     """The template function `mos`, the only way in which a transistor enters a deck.
 
     `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1)`: type `n`, `p` or another
@@ -30,7 +38,6 @@ def mos_printer(technology: Technology, default_length: float) -> MosPrinter:
 
     The printer raises InputError for a size outside the device set, or a name that cannot stand in a deck.
     """
-    devices = technology.devices
     call = devices.call
     roles = {"n": devices.nmos, "p": devices.pmos, **devices.others}
 

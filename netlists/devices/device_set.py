@@ -95,6 +95,11 @@ class DeviceSet:
         """Options of every `Job` with these devices: the engine's compatibility mode, where a kit needs one."""
         return (("ngbehavior", self.needs.ngbehavior),) if self.needs.ngbehavior else ()
 
+    @property
+    def from_library(self) -> bool:
+        """Whether decks include a kit's own files (which only a try can prove to run)."""
+        return bool(self._texts)
+
     def check_corner(self, corner: str) -> None:
         """Raise InputError for a corner that the set does not have."""
         if corner not in self.corners:
