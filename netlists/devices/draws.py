@@ -1,9 +1,9 @@
 """Statistical draws of transistors: what a whole chip shares, and what each transistor has for itself.
 
 Global (process): one sample is one chip. A fast or slow corner is taken to stand three standard deviations from the
-typical one, as corners of kits usually do: the shift of a type's threshold and the factor on its drive come from how
-far `ff` and `ss` are away from `tt` in the device set's targets. That is an estimate: a corner tells no distribution.
-NMOS and PMOS are drawn with a correlation of their own.
+typical one, as corners of kits usually do: the shift of a type's threshold and the factor on its drive come from
+how far `ff` and `ss` are away from `tt` in the device set's targets. That is an estimate: a corner tells no
+distribution. NMOS and PMOS are drawn with a correlation of their own.
 
 Local (device): Pelgrom, Duinmaijer, Welbers, JSSC 1989: sigma = A_vt / sqrt(2 W L) of one transistor's threshold.
 
