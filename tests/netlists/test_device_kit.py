@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
+from netlists.audit import audit_netlist
+from netlists.cells.base import CellModel
 from netlists.devices.device_set import DeviceSet, load_devices
+from netlists.mapping import MacroShape, tile, via_program
+from netlists.periphery import Periphery
 from netlists.render import DeckText
+from netlists.technology import Technology
 from netlists.transistors import device_printer
+from netlists.writer import write_netlist
 from ngspice_runner import Job, run
 from ngspice_runner.engine import find_engine
 from ngspice_runner.prepare import prepare
@@ -199,6 +206,22 @@ def test_a_change_anywhere_in_the_library_is_another_cache_key(kit: DeviceSet, t
         file.write_text(file.read_text() + "* changed\n")
         keys.append(prepare(job, engine, "process").key)
     assert len(set(keys)) == 4
+
+
+def test_an_audit_takes_the_kits_own_includes_and_no_other(
+    kit: DeviceSet, tmp_path: Path, cap_model: CellModel, technology: Technology
+) -> None:
+    program = via_program(np.array([[1, -1], [1, 1]], dtype=np.int16), 2)
+    manifest = tile(program, MacroShape(rows=2, columns=2, planes=2))
+    path = tmp_path / "macro.cir"
+    write_netlist(path, "macro", program, manifest, cap_model, replace(technology, devices=kit), periphery=Periphery())
+    assert "X_M_reset bl X_M_reset_gate vss vss nfet" in path.read_text()
+    assert audit_netlist(path, program, manifest, cap_model, library=kit.cards("tt")).ok
+    with pytest.raises(InputError, match=r"includes another file \(\.lib"):
+        audit_netlist(path, program, manifest, cap_model)
+    path.write_text(path.read_text().replace(".lib ", '.include "more.inc"\n.lib ', 1))
+    with pytest.raises(InputError, match=r"includes another file \(\.include"):
+        audit_netlist(path, program, manifest, cap_model, library=kit.cards("tt"))
 
 
 BAD: list[tuple[Callable[[], dict[str, Any]], str]] = [
