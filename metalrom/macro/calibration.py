@@ -186,4 +186,5 @@ def _clipped(count: NDArray[np.int64], share: FloatArray, r: AdcRange) -> float:
 
 
 def _grid(value: float) -> float:
-    return max(1, round(float(value) * 2**FRACTION)) / (1 << FRACTION)
+    one = 1 << FRACTION
+    return max(1, round(value * one)) / one
