@@ -1,7 +1,7 @@
 """Compiled loops of the MVM engine: packing, counting and table look-up, one conversion at a time.
 
 Layout. Group words: `x_words` (batch, groups, input planes, words), `w_words` (groups, units, words, columns); bit i of
-word k is row 64*k + i of the group (32 rows per word for small groups). Cells of several levels have one set of words
+word k is row 64*k + i of the group. Cells of several levels have one set of words
 per bit of their level, the least significant first. The column index is last, so that the inner loops run over
 neighbouring columns and vectorize (popcount and gather instructions). Columns are taken in blocks that keep one
 group's weights in the first-level cache while the whole batch passes over them.
@@ -20,6 +20,9 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+WORD = 64
+"""Rows per word; half the width would not be faster for small groups."""
 
 BLOCK = 256
 """Columns per block: 14 units x 256 columns of 64-bit words are 28 KiB."""
@@ -45,7 +48,7 @@ _popcount = cast(Callable[[Any], Any], intrinsic(_emit_popcount))
 
 
 @compiled
-def pack_inputs(x: Any, rows: int, word_bits: int, out: Any, active: Any) -> None:
+def pack_inputs(x: Any, rows: int, out: Any, active: Any) -> None:
     """Two's-complement bit planes of x (batch, R) into `out`; driven rows per group and plane into `active`."""
     planes = out.shape[2]
     one = out.dtype.type(1)
@@ -55,18 +58,18 @@ def pack_inputs(x: Any, rows: int, word_bits: int, out: Any, active: Any) -> Non
             group, i = r // rows, r % rows
             for p in range(planes):
                 if (value >> p) & 1:
-                    out[b, group, p, i // word_bits] |= one << out.dtype.type(i % word_bits)
+                    out[b, group, p, i // WORD] |= one << out.dtype.type(i % WORD)
                     active[b, group, p] += 1
 
 
 @compiled
-def pack_levels(level: Any, rows: int, word_bits: int, words: int, out: Any) -> None:
+def pack_levels(level: Any, rows: int, words: int, out: Any) -> None:
     """Cell levels (R, C) of one unit into `out` (groups, words x bits of a level, C), which holds zeros."""
     one = out.dtype.type(1)
     bits = out.shape[1] // words
     for r in range(level.shape[0]):
         group, i = r // rows, r % rows
-        word, bit = i // word_bits, one << out.dtype.type(i % word_bits)
+        word, bit = i // WORD, one << out.dtype.type(i % WORD)
         for k in range(bits):
             for j in range(level.shape[1]):
                 if (level[r, j] >> k) & 1:

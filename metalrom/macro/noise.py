@@ -281,7 +281,6 @@ def mvm_checked(
     total, value = np.empty(columns, np.int32), np.empty(columns, np.int32)
     count, tail = np.empty(columns, np.uint32), np.empty(max(columns, checks), np.uint32)
     check_count, check_value = np.empty(checks, np.uint32), np.empty(checks, np.int32)
-    normal = shift = check_normal = check_shift = np.empty(0, np.float32)
     for g in range(groups):
         for b in range(batch):
             for p in range(planes):
@@ -293,14 +292,14 @@ def mvm_checked(
                     count_levels(x_words[b, g, p], c.words, g, u, 0, check_count)
                     index = ((np.int64(first + b) * groups + g) * planes + p) * units + u
                     data_at, check_at = np.uint64(index * columns), np.uint64(index * checks)
-                    if chip.any:
-                        normal, shift = chip.static[g, u], chip.offset[g, u]
-                        check_normal, check_shift = c.frozen.static[g, u], c.frozen.offset[g, u]
-                    if random:
-                        _draw(count, t, a, chip.any, normal, shift, keys[0] + data_at * _GOLDEN, tail[:columns], value)
-                        _draw(check_count, t, a, chip.any, check_normal, check_shift, keys[1] + check_at * _GOLDEN,
-                              tail[:checks], check_value)  # fmt: skip
-                    else:
+                    fg, fu = (g, u) if chip.any else (0, 0)
+                    for part in range(2 if random else 0):  # loops, lest four copies of `_draw` be compiled
+                        here, own, into, at = (count, chip, value, data_at) if part == 0 else (
+                            check_count, c.frozen, check_value, check_at)  # fmt: skip
+                        normal, shift = own.static[fg, fu], own.offset[fg, fu]
+                        width = here.shape[0]
+                        _draw(here, t, a, chip.any, normal, shift, keys[part] + at * _GOLDEN, tail[:width], into)
+                    if not random:
                         for j in range(columns):
                             value[j] = t.value[a, count[j]]
                         for j in range(checks):
@@ -314,12 +313,14 @@ def mvm_checked(
                             if syndrome == 0 or not random:
                                 break
                             stats[3] += 1
-                            at = (data_at + np.uint64(j0)) * _GOLDEN
-                            _draw(count[j0:j1], t, a, chip.any, normal[j0:j1], shift[j0:j1], keys[2 * r] + at,
-                                  tail[: j1 - j0], value[j0:j1])  # fmt: skip
-                            at = (check_at + np.uint64(k0)) * _GOLDEN
-                            _draw(check_count[k0:k1], t, a, chip.any, check_normal[k0:k1], check_shift[k0:k1],
-                                  keys[2 * r + 1] + at, tail[:per_set], check_value[k0:k1])  # fmt: skip
+                            for part in range(2):
+                                here, own, into, at, n0, n1 = (
+                                    (count, chip, value, data_at, j0, j1) if part == 0
+                                    else (check_count, c.frozen, check_value, check_at, k0, k1))  # fmt: skip
+                                normal, shift = own.static[fg, fu], own.offset[fg, fu]
+                                base = keys[2 * r + part] + (at + np.uint64(n0)) * _GOLDEN
+                                _draw(here[n0:n1], t, a, chip.any, normal[n0:n1], shift[n0:n1], base,
+                                      tail[: n1 - n0], into[n0:n1])  # fmt: skip
                             syndrome = _syndrome(value[j0:j1], check_value[k0:k1], c)
                         if syndrome:
                             k, step = c.place[syndrome], c.step[syndrome]

@@ -24,9 +24,11 @@ _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 
 
 @dataclass(frozen=True)
 class StoredSection:
-    """A section's part of a weight matrix: words (groups, units, words, columns), those of the check columns, and the
-    frozen deviations of both."""
+    """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
+    of the check columns, and the frozen deviations of both."""
 
+    encoding: Encoding
+    rows: int
     words: NDArray[Any]
     frozen: noise.Frozen
     checks: noise.Checks | None
@@ -74,9 +76,7 @@ class Section:
         worst = int(np.abs(self.factor.astype(np.int64)).sum()) * int(readout.values.max(initial=0))
         if worst >= 2**31:
             raise InputError(f"macro: sums up to {worst} do not fit the 32-bit adder", hint="fewer bits or rows")
-        self.word_bits = 32 if self.rows <= 32 else 64
-        self.word_type = np.uint32 if self.rows <= 32 else np.uint64
-        self.words = -(-self.rows // self.word_bits)
+        self.words = -(-self.rows // kernels.WORD)
         self.level_bits = (readout.levels - 1).bit_length()
         self._lut = readout.nominal
         self._tables: dict[int, noise.NoiseTables] = {}
@@ -124,15 +124,14 @@ class Section:
                 check_words, frozen(check_words.shape[3], self.index, 1), c.size, c.weight, c.check_weight, c.modulus,
                 c.place, c.step, self.readout.levels - 1, self.plan.retries,
             )  # fmt: skip
-        return StoredSection(words, frozen(columns), checks)
+        return StoredSection(self.encoding, self.rows, words, frozen(columns), checks)
 
     def fits(self, stored: StoredSection, rows: int) -> None:
         """Raise InputError if `stored` was not stored by a section like this one."""
-        groups, units, words, _ = stored.words.shape
-        if groups != self.groups(rows) or words != self.words * self.level_bits or stored.words.dtype != self.word_type:
+        if stored.rows != self.rows or stored.words.shape[0] != self.groups(rows):
             raise InputError("macro: these weights were stored for another group size; store them with this macro")
-        if units != len(self.units):
-            raise InputError("macro: these weights were stored with another weight_bits; store them with this macro")
+        if stored.encoding != self.encoding or stored.words.shape[1] != len(self.units):
+            raise InputError("macro: these weights were stored with another weight_bits or mapping; store them with it")
         if (self.code is None) != (stored.checks is None):
             raise InputError("macro: these weights were stored with other check columns; store them with this macro")
         if stored.frozen.any != bool(self.readout.static.any() or self.readout.offset_sigma):
@@ -140,9 +139,9 @@ class Section:
 
     def drive(self, x: IntArray, planes: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
         """Packed input planes (batch, groups, planes, words) and the driven rows of every group and plane."""
-        packed = np.zeros((x.shape[0], self.groups(x.shape[1]), planes, self.words), self.word_type)
+        packed = np.zeros((x.shape[0], self.groups(x.shape[1]), planes, self.words), np.uint64)
         active = np.zeros(packed.shape[:3], np.int32)
-        kernels.pack_inputs(x, self.rows, self.word_bits, packed, active)
+        kernels.pack_inputs(x, self.rows, packed, active)
         return packed, active
 
     def add(
@@ -194,10 +193,10 @@ class Section:
         return self._tables[reads]
 
     def _empty(self, groups: int, columns: int) -> NDArray[Any]:
-        return np.zeros((groups, len(self.units), self.words * self.level_bits, columns), self.word_type)
+        return np.zeros((groups, len(self.units), self.words * self.level_bits, columns), np.uint64)
 
     def _pack(self, level: NDArray[np.uint8], out: NDArray[Any]) -> None:
-        kernels.pack_levels(level, self.rows, self.word_bits, self.words, out)
+        kernels.pack_levels(level, self.rows, self.words, out)
 
     def _offsets(
         self, rng: np.random.Generator, shape: tuple[int, int, int], columns_per_adc: int, groups_per_adc: int
