@@ -60,6 +60,8 @@ class Encoding:
     def level(self, w: NDArray[np.int64], unit: int) -> NDArray[np.uint8]:
         """Cell levels of unit `unit` for weights w (rows, columns), same shape."""
         factor = self.factor[unit]
+        if self.mapping == "differential" and self.bias:
+            return np.asarray(np.sign(w) * (np.abs(w) // factor % 2) + 1, np.uint8)
         if self.mapping == "differential" or (self.mapping == "ternary" and not self.bias):
             value = np.maximum(w if factor > 0 else -w, 0)
         elif self.mapping == "twos_complement":
@@ -71,8 +73,13 @@ class Encoding:
         return (value // abs(factor) % self.levels).astype(np.uint8)
 
 
-def encoding(mapping: str, bits: int, levels: int = 2) -> Encoding:
-    """The encoding of a mapping. Raises InputError for an unknown mapping, or bits or levels out of range."""
+def encoding(mapping: str, bits: int, levels: int = 2, *, signed_cells: bool = False) -> Encoding:
+    """The encoding of a mapping.
+
+    signed_cells: levels 0, 1, 2 stand for -1, 0, 1 (a cell on either line of a differential bit line, or on none);
+    differential weights then take one column per magnitude bit. Raises InputError for an unknown mapping, or bits or
+    levels out of range.
+    """
     if mapping not in MAPPINGS:
         raise InputError(f"macro: mapping {mapping!r} is not known", hint=suggest(mapping, MAPPINGS))
     least = 1 if mapping == "unsigned" else 2
@@ -87,6 +94,10 @@ def encoding(mapping: str, bits: int, levels: int = 2) -> Encoding:
         if levels > 2:
             return Encoding("ternary", 2, levels, -1, 1, (1,), bias=-1)
         return Encoding("ternary", 2, levels, -1, 1, (1, -1))
+    if signed_cells and (mapping != "differential" or levels != 3):
+        raise InputError(f"macro: cells that subtract have 3 levels and differential weights, not {levels}, {mapping}")
+    if signed_cells:
+        return Encoding("differential", bits, levels, 1 - half, half - 1, _digits(half - 1, 2), bias=1 - half)
     if mapping == "differential":
         pairs = tuple(f for digit in _digits(half - 1, levels) for f in (digit, -digit))
         return Encoding("differential", bits, levels, 1 - half, half - 1, pairs)

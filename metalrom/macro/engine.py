@@ -87,9 +87,9 @@ class Macro:
     processors; the result does not depend on it.
 
     rows: rows per conversion (default: the table's); tables: readout tables of other group sizes. mitigations: planes
-    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`). outside_domain: permit a group
-    size or a condition that was not characterized, extrapolated and labelled in `outside_domain` of the macro and its
-    results.
+    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`). signed_cells: the table's three
+    levels stand for -1, 0, 1. outside_domain: permit a group size or a condition that was not characterized,
+    extrapolated and labelled in `outside_domain` of the macro and its results.
 
     Raises InputError for options out of range, or a table without rising levels.
     """
@@ -113,6 +113,7 @@ class Macro:
         mitigations: Sequence[Mitigation] = (),
         calibration: Calibration | None = None,
         outside_domain: bool = False,
+        signed_cells: bool = False,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -123,9 +124,9 @@ class Macro:
         if seed < 0:
             raise InputError(f"macro: seed is {seed}, expected 0 or more")
         default_bits = 2 if mapping == "ternary" else 8
-        self.encoding: Encoding = encoding(mapping, weight_bits or default_bits, table.levels)
-        if weight_bits is not None and weight_bits < 1:
-            raise InputError(f"macro: weight_bits is {weight_bits}, expected 1 to {MAX_BITS}")
+        self.encoding: Encoding = encoding(
+            mapping, default_bits if weight_bits is None else weight_bits, table.levels, signed_cells=signed_cells
+        )
         tables = tables or {}
         labels: list[str | None] = []
         condition, label = characterized(table, condition, outside_domain)

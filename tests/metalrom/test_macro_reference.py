@@ -144,6 +144,17 @@ def test_every_encoding_is_exact_with_an_ideal_readout(mapping, levels):
         assert result.code_errors == 0
 
 
+def test_cells_that_subtract_hold_one_magnitude_bit_each():
+    """Levels 0, 1, 2 as -1, 0, 1: 7 columns for 8 bits, as many as the magnitude has bits."""
+    rng = np.random.default_rng(0)
+    macro = Macro.ideal(rows=20, levels=3, signed_cells=True)
+    assert macro.encoding.units == 7
+    x, w = rng.integers(-128, 128, (4, 130)), rng.integers(-127, 128, (130, 25))
+    assert (macro.matmul(x, w) == x @ w).all()
+    with pytest.raises(InputError, match="cells that subtract"):
+        Macro.ideal(levels=3, signed_cells=True, mapping="offset")
+
+
 def test_columns_per_weight():
     """8 bits: 14 differential, 8 two's complement or offset columns; with 2 bits per cell 8, 5 and 4; ternary 2 or
     1."""
