@@ -1,4 +1,4 @@
-"""Conversions per CPU second of the MVM engine and of bit-serial GEMMs in numpy (and torch, if installed), side by side.
+"""Conversions per CPU second of the MVM engine and of bit-serial GEMMs in numpy (and torch, if there), side by side.
 
     python benchmarks/mvm.py [--rows 64 32] [--batch 64] [--size 384] [--json]
 
