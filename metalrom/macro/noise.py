@@ -34,7 +34,8 @@ class NoiseTables(NamedTuple):
     nominal code. level: LSB. steps (active, codes - 1): thresholds, LSB. near: distance to the nearest threshold;
     slope: static sigma; inverse: 1 / LSB; these three in temporal sigmas, single precision. bound: of the probability
     that noise alone changes the code, in 2^-32. guard: the same by margin, in steps of 1/16 sigma. reads: conversions
-    whose median is taken (odd).
+    whose median is taken (odd). cross (active, count, 4): probability that the code falls by two or more, by one or
+    more, rises by one or more, by two or more, without frozen deviations.
     """
 
     value: Any
@@ -47,6 +48,7 @@ class NoiseTables(NamedTuple):
     inverse: Any
     bound: Any
     guard: Any
+    cross: Any
     one: int
     reads: int
 
@@ -103,6 +105,12 @@ def _median(p: float, reads: int) -> float:
 
 
 @compiled
+def _uniform(word: Any) -> float:
+    """A number between 0 and 1, never either, from the upper 53 bits."""
+    return float((np.float64(word >> _S11) + 0.5) * 2.0**-53)
+
+
+@compiled
 def _redraw(code: int, level: float, steps: Any, inverse_sigma: float, reads: int, word: Any) -> int:
     """Code of one conversion whose noise may leave the nominal code: inverse CDF of the (median) Gaussian level.
 
@@ -110,8 +118,7 @@ def _redraw(code: int, level: float, steps: Any, inverse_sigma: float, reads: in
     each tail is compared on its own side so that small probabilities keep their digits.
     """
     root = inverse_sigma * math.sqrt(0.5)
-    low = (np.float64(word >> _S11) + 0.5) * 2.0**-53
-    high = (np.float64((~word) >> _S11) + 0.5) * 2.0**-53
+    low, high = _uniform(word), _uniform(~word)
     # A draw above the level cannot fall below a threshold beneath it (and the reverse): one tail need not be computed.
     while code > 0 and (low < 0.5 or level < steps[code - 1]):
         if not low < _median(0.5 * math.erfc((level - steps[code - 1]) * root), reads):
@@ -174,11 +181,17 @@ def _settle(
     for j in range(count.shape[0]):
         if tail[j]:
             c = count[j]
+            word = _hash(base + np.uint64(j) * _GOLDEN)
+            if not frozen:
+                low, high = _uniform(word), _uniform(~word)
+                if low >= t.cross[a, c, 0] and high >= t.cross[a, c, 3]:
+                    step = int(high < t.cross[a, c, 2]) - int(low < t.cross[a, c, 1])
+                    value[j] = t.values[a, t.code[a, c] + step]
+                    continue
             inverse_sigma = np.float64(t.inverse[a, c])
             level = t.level[a, c]
             if frozen:
                 level += np.float64(shift[j]) + np.float64(t.slope[a, c]) * np.float64(normal[j]) / inverse_sigma
-            word = _hash(base + np.uint64(j) * _GOLDEN)
             value[j] = t.values[a, _redraw(t.code[a, c], level, t.steps[a], inverse_sigma, t.reads, word)]
 
 

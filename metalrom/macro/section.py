@@ -238,6 +238,11 @@ def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
     below = readout.level - np.take_along_axis(edges, readout.code.astype(np.int64), axis=1)
     above = np.take_along_axis(edges, readout.code.astype(np.int64) + 1, axis=1) - readout.level
     near = np.maximum(np.minimum(below, above), 0.0) / temporal
+    far = np.full((readout.rows + 1, 2), np.inf)
+    edges = np.concatenate([-far, readout.steps, far], axis=1)
+    at = readout.code.astype(np.int64)[:, :, None] + np.array([0, 1, 2, 3])
+    distance = np.abs(np.take_along_axis(edges[:, None, :], at, axis=2) - readout.level[:, :, None])
+    cross = median_probability(ndtr(-distance / temporal[:, :, None]), reads)
     near_single, slope, inverse = (
         np.ascontiguousarray(np.minimum(t, 1e30), np.float32) for t in (near, readout.static / temporal, 1 / temporal)
     )
@@ -249,5 +254,5 @@ def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
     )
     return noise.NoiseTables(
         readout.nominal, readout.values, readout.code, readout.level, readout.steps, near_single, slope, inverse,
-        bound, guard, readout.one, reads,
+        bound, guard, cross, readout.one, reads,
     )  # fmt: skip

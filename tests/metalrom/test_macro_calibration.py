@@ -92,6 +92,8 @@ def test_column_correction_removes_frozen_errors_and_says_how_much():
     plain, corrected = (np.mean((macro.matmul(x, s) - ideal) ** 2) for s in (macro.store(w), stored))
     assert report.removed > 0.3
     assert 1 - corrected / plain == pytest.approx(report.removed, abs=0.15)
+    _, report = calibrate_columns(Macro(table, table.conditions[0]), w, layer(3)[0])
+    assert abs(report.removed) < 0.2
     noisy = synthetic_table(64, sigma_noise=0.2)
     _, report = calibrate_columns(Macro(noisy, noisy.conditions[0], input_signed=False), w, x)
     assert abs(report.removed) < 0.2  # noise is no straight line
