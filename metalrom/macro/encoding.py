@@ -57,7 +57,7 @@ class Encoding:
         """Place of each unit among the significances: 0 is the most significant."""
         return tuple(self.significances.index(abs(f)) for f in self.factor)
 
-    def level(self, w: NDArray[np.int64], unit: int) -> NDArray[np.uint8]:
+    def level(self, w: NDArray[np.integer[Any]], unit: int) -> NDArray[np.uint8]:
         """Cell levels of unit `unit` for weights w (rows, columns), same shape."""
         factor = self.factor[unit]
         if self.mapping == "differential" and self.bias:
@@ -70,7 +70,9 @@ class Encoding:
             value = w & self.high
         else:
             value = w - self.bias
-        return (value // abs(factor) % self.levels).astype(np.uint8)
+        if self.levels & (self.levels - 1):
+            return np.asarray(value // abs(factor) % self.levels, np.uint8)
+        return np.asarray((value >> (abs(factor).bit_length() - 1)) & (self.levels - 1), np.uint8)  # division is slow
 
 
 def encoding(mapping: str, bits: int, levels: int = 2, *, signed_cells: bool = False) -> Encoding:

@@ -87,7 +87,8 @@ class Macro:
     processors; the result does not depend on it.
 
     rows: rows per conversion (default: the table's); tables: readout tables of other group sizes. mitigations: planes
-    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`). signed_cells: the table's three
+    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`); planes with other rows per
+    conversion keep one count per code. signed_cells: the table's three
     levels stand for -1, 0, 1. outside_domain: permit a group size or a condition that was not characterized,
     extrapolated and labelled in `outside_domain` of the macro and its results.
 
@@ -131,7 +132,7 @@ class Macro:
         labels: list[str | None] = []
         condition, label = characterized(table, condition, outside_domain)
         labels.append(label)
-        table, label = table_for(rows or table.rows, table, tables, outside_domain)
+        table, label = table_for(table.rows if rows is None else rows, table, tables, outside_domain)
         labels.append(label)
         self.table, self.condition, self.effects = table, condition, tuple(effects)
         self.rows = table.rows
@@ -149,11 +150,12 @@ class Macro:
         readouts: dict[Any, Readout] = {(table.rows, None): self.readout}
         keys = []
         for plan, adc_range in zip(plans, ranges, strict=True):
-            key = (plan.rows or table.rows, adc_range)
+            own_rows = table.rows if plan.rows is None else plan.rows
+            key = (own_rows, adc_range if own_rows == table.rows else None)  # the ranges were found for table.rows
             if key not in readouts:
                 own, label = table_for(key[0], table, tables, outside_domain)
                 labels.append(label)
-                readouts[key] = readout_of(own, condition, effects, adc_range)
+                readouts[key] = readout_of(own, condition, effects, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
         self._sections = sections_of(self.encoding, plans, tuple(readouts[key] for key in keys))
@@ -185,7 +187,7 @@ class Macro:
 
         The same seed and layer give the same frozen deviations. Raises InputError for weights out of range.
         """
-        w = integers("weights", w, self.encoding.low, self.encoding.high)
+        w = integers("weights", w, self.encoding.low, self.encoding.high).astype(np.int32)
         place = (self.seed, layer, self.columns_per_adc, self.groups_per_adc)
         rows, columns = w.shape
         return StoredWeights(rows, columns, tuple(section.store(w, *place) for section in self._sections))

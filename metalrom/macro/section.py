@@ -96,7 +96,9 @@ class Section:
         repeated = Pass(planes - top, planes, median, mean)
         return (repeated,) if top == planes else (Pass(0, planes - top, 1, 1), repeated)
 
-    def store(self, w: IntArray, seed: int, layer: int, columns_per_adc: int, groups_per_adc: int) -> StoredSection:
+    def store(
+        self, w: NDArray[np.integer[Any]], seed: int, layer: int, columns_per_adc: int, groups_per_adc: int
+    ) -> StoredSection:
         """Pack the section's units of w (rows, columns) and draw their deviations."""
         rows, columns = w.shape
         groups = self.groups(rows)

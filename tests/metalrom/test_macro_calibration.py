@@ -10,7 +10,7 @@ import pytest
 
 from characterization.table import Assumption
 from interconnect.errors import InputError
-from metalrom.macro import Macro, calibrate, calibrate_columns, csnr, error_budget, synthetic_table
+from metalrom.macro import Macro, Mitigation, calibrate, calibrate_columns, csnr, error_budget, synthetic_table
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.readout import EFFECTS, AdcRange, readout_of
 from netlists.condition import Condition
@@ -172,3 +172,14 @@ def test_a_condition_that_was_not_characterized_is_refused_or_labelled():
     for unknown in (Condition("ff", 0.9, 27.0), "ff"):
         with pytest.raises(InputError, match="not characterized"):
             Macro(table, unknown, outside_domain=True)
+
+
+def test_planes_with_other_rows_keep_one_count_per_code():
+    """A range found for 64 rows does not fit the counts of 16: those planes are read as their own table says."""
+    x, w = layer(6)
+    table, tables = synthetic_table(64, codes=9), {16: synthetic_table(16)}
+    found = calibrate(Macro(table, table.conditions[0], mapping="offset"), [(x, w)], per="layer")
+    options = {"mapping": "offset", "tables": tables, "calibration": found}
+    split = Macro(table, table.conditions[0], mitigations=[Mitigation(rows=16)], **options)
+    assert found.ranges[0].counts_per_code > 1
+    assert (split.matmul(x, w) == x @ w).all()
