@@ -20,7 +20,7 @@ Mapping = Literal["differential", "twos_complement", "offset", "unsigned", "tern
 MAPPINGS: tuple[Mapping, ...] = get_args(Mapping)
 """differential: sign and magnitude, positive and negative weights in separate columns. twos_complement: the sign bit
 has a column of negative worth. offset: w + 2^(bits-1) is stored, 2^(bits-1) * sum(x) subtracted. unsigned: 0..2^bits-1.
-ternary: -1, 0, 1, as two one-bit columns, or as w + 1 in one cell of three or more levels (a differential bit-line
+ternary: -1, 0, 1, as two one-bit columns, or as w + 1 in one cell of three levels (a differential bit-line
 pair), sum(x) subtracted."""
 
 MAX_BITS = 16
@@ -93,7 +93,7 @@ def encoding(mapping: str, bits: int, levels: int = 2, *, signed_cells: bool = F
     if mapping == "ternary":
         if bits != 2:
             raise InputError(f"macro: ternary weights have 2 bits, weight_bits is {bits}")
-        if levels > 2:
+        if levels == 3:
             return Encoding("ternary", 2, levels, -1, 1, (1,), bias=-1)
         return Encoding("ternary", 2, levels, -1, 1, (1, -1))
     if signed_cells and (mapping != "differential" or levels != 3):

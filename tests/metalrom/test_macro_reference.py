@@ -28,7 +28,7 @@ def columns_of(w, mapping, bits, levels):
             out.append((sign * place, values // place % levels))
             place *= levels
 
-    if mapping == "ternary" and levels > 2:
+    if mapping == "ternary" and levels == 3:
         return [(1, w + 1)], -1
     if mapping in ("differential", "ternary"):
         digits(np.where(w > 0, w, 0), half - 1)
@@ -156,8 +156,7 @@ def test_cells_that_subtract_hold_one_magnitude_bit_each():
 
 
 def test_columns_per_weight():
-    """8 bits: 14 differential, 8 two's complement or offset columns; with 2 bits per cell 8, 5 and 4; ternary 2 or
-    1."""
+    """8 bits: 14 differential, 8 two\'s complement or offset; with 2 bits per cell 8, 5 and 4; ternary 2."""
     units = {
         (mapping, levels): Macro.ideal(levels=levels, mapping=mapping).encoding.units
         for mapping in MAPPINGS
@@ -165,8 +164,8 @@ def test_columns_per_weight():
     }
     assert units == {
         ("differential", 2): 14, ("differential", 4): 8, ("twos_complement", 2): 8, ("twos_complement", 4): 5,
-        ("offset", 2): 8, ("offset", 4): 4, ("unsigned", 2): 8, ("unsigned", 4): 4, ("ternary", 2): 2, ("ternary", 4):
-        1, }  # fmt: skip
+        ("offset", 2): 8, ("offset", 4): 4, ("unsigned", 2): 8, ("unsigned", 4): 4, ("ternary", 2): 2,
+        ("ternary", 4): 2, }  # fmt: skip
 
 
 def test_unsigned_inputs():
