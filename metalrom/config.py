@@ -54,12 +54,23 @@ class PlaneSection(Section):
 class CellSection(Section):
     """The cell at one crossing and the planes that are stacked."""
 
-    kind: Name = Field("cap_balanced", description="`cap_balanced` (charge, default) or `res_via` (current)")
+    kind: Name = Field(
+        "cap_balanced",
+        description="`cap_balanced` (charge, default), `res_via` (current); also, for netlists and extraction, "
+        "`cap_present`, `cap_select` (several bits per cell) and `cap_ternary`",
+    )
+    levels: Integer | None = Field(
+        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
+    )
     row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
     column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
     row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
-    column_width: Length | None = Field(None, gt=0, description="drawn width of bit line, tab and shield")
-    tab_length: Length | None = Field(None, gt=0, description="cap_balanced: length of the tab along the bit line")
+    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
+    tab_length: Length | None = Field(
+        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
+    )
+    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
+    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
     resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
     planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
