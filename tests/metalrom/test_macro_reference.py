@@ -156,7 +156,7 @@ def test_cells_that_subtract_hold_one_magnitude_bit_each():
 
 
 def test_columns_per_weight():
-    """8 bits: 14 differential, 8 two\'s complement or offset; with 2 bits per cell 8, 5 and 4; ternary 2."""
+    """8 bits: 14 differential, 8 two's complement or offset; with 2 bits per cell 8, 5 and 4; ternary 2."""
     units = {
         (mapping, levels): Macro.ideal(levels=levels, mapping=mapping).encoding.units
         for mapping in MAPPINGS
