@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlists.mapping.complement import Offset, TwosComplement
+from netlists.mapping.complement import Offset, TwosComplement, Unsigned
 from netlists.mapping.differential import Differential
 from netlists.mapping.placement import MacroShape, Placement, TileManifest, tile
 from netlists.mapping.program import Encoding, ViaProgram, weights_of
@@ -34,5 +34,5 @@ __all__ = [
     "weights_of",
 ]
 
-for _mapping in (Differential(), TwosComplement(), Offset(), Ternary()):
+for _mapping in (Differential(), TwosComplement(), Offset(), Unsigned(), Ternary()):
     register_mapping(_mapping)

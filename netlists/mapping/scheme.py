@@ -104,8 +104,8 @@ def scheme_of(name: str, bits: int, counts: tuple[int, ...] = (0, 1)) -> Scheme:
     Raises:
         InputError: no such mapping, cells that it cannot use, or a number of bits out of range.
     """
-    if not 2 <= bits <= 15:
-        raise InputError(f"{bits} bits per weight cannot be mapped", hint="2 to 15")
+    if not 2 <= bits <= 16:
+        raise InputError(f"{bits} bits per weight cannot be mapped", hint="2 to 16")
     if not 2 <= len(counts) <= MAX_SYMBOLS or len(set(counts)) != len(counts) or not {0, 1} <= set(counts):
         raise InputError(f"cells of counts {counts} cannot hold weights", hint="different counts, 0 and 1 among them")
     return mapping_of(name).scheme(bits, counts)

@@ -69,6 +69,9 @@ def test_the_columns_of_known_schemes() -> None:
     assert scheme_of("differential", 8, (0, 1, 2, 3)).columns == 8
     assert scheme_of("twos_complement", 8).worth == (1, 2, 4, 8, 16, 32, 64, -128)
     assert scheme_of("twos_complement", 9, (0, 1, 2, 3)).worth == (1, 4, 16, 64, -256)
+    assert scheme_of("twos_complement", 8, (0, 1, 2, 3)).worth == (1, 4, 16, 64, -128)
+    assert scheme_of("twos_complement", 4, (0, 1, 2)).worth == (1, 3, -9)
+    assert scheme_of("unsigned", 8, (0, 1, 2, 3)).worth == (1, 4, 16, 64)
     assert scheme_of("offset", 8, (0, 1, 2, 3)).worth == (1, 4, 16, 64)
     assert scheme_of("ternary", 8, (-1, 0, 1)).worth == (1, 3, 9, 27, 81, 243)
     assert scheme_of("ternary", 2).worth == (1, -1)
@@ -108,8 +111,8 @@ def test_what_does_not_fit_is_refused() -> None:
         via_program(np.array([[-2]]), 2, mapping="ternary")
     with pytest.raises(InputError, match="did you mean 'offset'"):
         via_program(np.array([[1]]), 4, mapping="ofset")
-    with pytest.raises(InputError, match="16 bits per weight"):
-        scheme_of("offset", 16)
+    with pytest.raises(InputError, match="17 bits per weight"):
+        scheme_of("offset", 17)
     for counts in ((0,), (1, 2), (0, 1, 1)):
         with pytest.raises(InputError, match="cannot hold weights"):
             scheme_of("offset", 4, counts)
