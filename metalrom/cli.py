@@ -168,7 +168,9 @@ def estimate(
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    format: Annotated[
+        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
 ) -> None:
@@ -185,6 +187,15 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
     from metalrom.commands import report_run
 
     typer.echo(report_run(out))
+
+
+@app.command()
+@guarded
+def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.explore.command import explore_config
+
+    explore_config(config, output, jobs=jobs, json=json)
 
 
 @app.command()

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 ASSET = "asset:"
 
+CHARACTERIZED = ("cap_balanced", "res_via")
+"""Cell kinds whose column is read as one level that grows with a count of ones: what the procedures measure."""
+
 
 @dataclass(frozen=True)
 class Activations:
@@ -91,6 +94,16 @@ class Project:
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with told_by(self.path, "cell"):
             return make_cell(section.kind, given)
+
+    def check_characterized(self) -> None:
+        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
+        kind = self.config.cell.kind
+        if self.cell.kind not in CHARACTERIZED:
+            raise InputError(
+                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
+                where=f"{self.path}: cell.kind",
+                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
+            )
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -290,7 +303,8 @@ class Project:
         )
 
     def setup(self, rows: int) -> Setup:
-        """What characterization needs, for groups of `rows` rows."""
+        """What characterization needs, for groups of `rows` rows. Raises InputError for a cell it cannot measure."""
+        self.check_characterized()
         from characterization.setup import Converter, Setup, Variation
 
         c = self.config

@@ -59,7 +59,7 @@ class _Tile:
                 out[f"x_drive_p{p}_{r} in_{r} {near} vdd_rows 0 row_driver"] = ("driver", p)
                 for x in self.further[p]:
                     near = f"{x.letter}_p{p}_{r}"
-                    out[f"x_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 level_driver"] = ("driver", p)
+                    out[f"x_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 row_level_driver"] = ("driver", p)
         return out
 
     def drivers(self, plane: int) -> int:

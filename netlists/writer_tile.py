@@ -80,7 +80,7 @@ def _drivers(model: CellModel, plane: int, rows: int) -> Iterator[str]:
         yield f"X_drive_p{plane}_{r} in_{r} {first.letter}_p{plane}_{r} vdd_rows 0 row_driver\n"
         for x in further:
             near = f"{x.letter}_p{plane}_{r}"
-            yield f"X_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 level_driver\n"
+            yield f"X_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 row_level_driver\n"
 
 
 def control_ports(planes: Sequence[Scope], models: Sequence[CellModel]) -> list[str]:
