@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metalrom.console import emit, guarded
+from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -214,6 +215,8 @@ def simulate(
     if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
         raise typer.Exit(3)
 
+
+add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
