@@ -80,7 +80,7 @@ class Project:
 
         section = self.config.technology
         with told_by(self.path, "technology"):
-            return load_technology(self._named(section.stack), self._named(section.devices))
+            return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
 
     @property
     def stack(self) -> Stack:
@@ -160,10 +160,11 @@ class Project:
     @cached_property
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
-        from netlists.periphery import Periphery
+        from netlists.periphery import default_periphery
 
+        devices = self.technology.devices
         with told_by(self.path, "periphery"):
-            return Periphery(kind="transistor", **self.config.periphery.model_dump())
+            return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
 
     @cached_property
     def timing(self) -> Timing:
@@ -182,6 +183,7 @@ class Project:
 
         c = self.config.conditions
         known = self.technology.devices.corners
+        supplies = (self.technology.devices.vdd,) if c.vdd is None else c.vdd
         for corner in c.corners:
             if corner not in known:
                 raise InputError(
@@ -190,10 +192,10 @@ class Project:
                     hint=suggest(corner, known),
                 )
         if c.factorial:
-            return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))
-        star = [Condition(corner, c.vdd[0], c.temperature[0]) for corner in c.corners]
-        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in c.vdd[1:]]
-        star += [Condition(c.corners[0], c.vdd[0], temperature) for temperature in c.temperature[1:]]
+            return tuple(Condition(*point) for point in product(c.corners, supplies, c.temperature))
+        star = [Condition(corner, supplies[0], c.temperature[0]) for corner in c.corners]
+        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in supplies[1:]]
+        star += [Condition(c.corners[0], supplies[0], temperature) for temperature in c.temperature[1:]]
         return tuple(star)
 
     @cached_property

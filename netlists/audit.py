@@ -54,8 +54,12 @@ def audit_netlist(
     condition: Condition | None = None,
     templates: Path | None = None,
     limit: int = 100,
+    library: str = "",
 ) -> AuditReport:
     """Compare a netlist with the program it should hold; all arguments as given to `write_netlist`.
+
+    library: the device set's lines in the netlist (`DeviceSet.cards`), if the technology is not given; files that they
+    include are taken for transistors alone, any other include is refused.
 
     With the technology, whatever stands before the planes (cards, circuits of the periphery, cells) is compared
     statement by statement with what the templates give; without it only the cells are, element by element.
@@ -74,7 +78,9 @@ def audit_netlist(
     expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    content = _read(path, expected, models, program.counts.index(0))
+    if technology is not None:
+        library = technology.devices.cards(condition.corner if condition else "tt")
+    content = _read(path, expected, models, program.counts.index(0), library)
     found = content.found
     if not found.planes:
         raise InputError(
@@ -113,8 +119,9 @@ class _Content:
     bodies: dict[str, str] = field(default_factory=dict)
 
 
-def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], zero: int) -> _Content:
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], zero: int, library: str) -> _Content:
     content = _Content()
+    allowed = {line.strip() for line in library.encode().splitlines()}
     found, definitions = content.found, content.definitions
     kept: dict[str, list[bytes]] = {}
     patterns: dict[str, list[re.Pattern[bytes]]] = {}
@@ -153,6 +160,8 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
                 definitions |= subckt_pins(control.group(0).decode("ascii", "replace"))
             elif keyword == b".ends":
                 inside = ""
+            elif not inside and control.group(0).strip() in allowed:
+                kept.setdefault("", []).append(control.group(0))
             else:
                 raise InputError(
                     f"includes another file ({control.group(0).decode('ascii', 'replace').strip()[:80]})",
