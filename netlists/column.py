@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interconnect.errors import InputError
 from netlists.case import ColumnCase, Deviations
-from netlists.cells.base import GROUND_NODE, CellModel, RowLine
+from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery, Timing
@@ -141,6 +141,8 @@ def column_deck(
         "drivers": _drivers(warm, case),
         "levels": levels,
         "ends": ends,
+        "target": plus[case.target],
+        "target_minus": minus[case.target] if minus else None,
         "node_names": _node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),
@@ -305,8 +307,10 @@ def driven_node(line: RowLine, row: int, case: ColumnCase) -> str:
 
 def _node_names(model: CellModel) -> str:
     """What the letters of the array's nodes mean, for a comment."""
-    between = [f"{x.letter}<row>_<n> line at {x.level:.3g} of the drive" for x in model.lines if 0.0 < x.level < 1.0]
-    rows = ["s<row>_<n> signal line", *between, "g<row>_<n> ground line"]
+    # A cell without a ground line is told of one too: the text belongs to decks that caches know.
+    lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
+    names = {1.0: "signal line", 0.0: "ground line"}
+    rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]
     words = {1: "bit line"} if len(model.bit_lines) == 1 else {1: "plus line", -1: "minus line"}
     columns = [f"{x.letter}<row>_<column> {words[x.sign]}" for x in model.bit_lines]
     return f"{', '.join([*rows, *columns])} (sensed past its last row)"

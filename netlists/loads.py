@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -158,7 +159,7 @@ def _tag(model: CellModel, *prefixes: str) -> str:
 
 def mean_capacitance(model: CellModel, pin: str, other: str | None, shares: Sequence[float]) -> float:
     """Capacitance (F) of a pin, averaged over the symbols with these shares."""
-    return sum(share * model.capacitance(pin, symbol, other) for symbol, share in enumerate(shares))
+    return math.fsum(share * model.capacitance(pin, symbol, other) for symbol, share in enumerate(shares))
 
 
 def _conductance(model: CellModel, shares: Sequence[float]) -> float:

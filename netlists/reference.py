@@ -127,8 +127,9 @@ def closed_form(
         drive=condition.vdd if charge else periphery.read_voltage,
         symbols=case.bits[:, case.target],
         inputs=case.inputs,
-        c_extra=periphery.sense_capacitance + extra_rows * model.bl_total,
+        c_extra=periphery.sense_capacitance,
         shares=case.load_shares,
+        extra_rows=extra_rows,
     )
     kind = cell_class(model.kind) if model.kind in cell_kinds() else None
     return float(getattr(kind, "closed_form", charge_share)(model, read))

@@ -87,7 +87,8 @@ class CapBalanced:
     def closed_form(model: CellModel, read: ColumnRead) -> float:
         """`settled_voltage` of the column; the load does not depend on the bits."""
         off, on = model.drive(0), model.drive(1)
-        return settled_voltage(read.drive, on, off, model.bl_total, read.c_extra, read.rows, read.active, read.count)
+        beyond = read.c_extra + read.extra_rows * model.bl_total
+        return settled_voltage(read.drive, on, off, model.bl_total, beyond, read.rows, read.active, read.count)
 
 
 def build_elements(

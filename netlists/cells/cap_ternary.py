@@ -55,16 +55,16 @@ class CapTernary:
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the plate to the plus line, the minus line or none"
 
+    plate_length: float | None = parameter(
+        None, "m", "length of the plate along the row; the longest that fits by default"
+    )
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line, plate and ground line")
     column_pitch: float | None = parameter(None, "m", "width of a column: two bit lines and a shield")
     row_width: float | None = parameter(None, "m", "drawn width of signal line, plate, post and ground line")
     column_width: float | None = parameter(None, "m", "drawn width of bit lines and shield")
-    plate_length: float | None = parameter(
-        None, "m", "length of the plate along the row; the longest that fits by default"
-    )
 
     def lengths(self, stack: Stack, plane: Plane) -> Drawing:
-        """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
+        """Lengths on this plane, rules checked; InputError names the layer that is missing or the key at fault."""
         m = Metals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
         # Cuts stand under neighbouring column lines, on plate and post, which need a space between them.
@@ -114,16 +114,14 @@ class CapTernary:
         found = Evidence.of(self, stack, plane, PROGRAMS, extract)
         total = ("p_s_1", "p_g_1", "p_gnd_1", "p_n_1", "n_next")  # of a plus line whose plate is tied to it
         parts, misfit = found.decomposed(_pairs, lambda p: [_plate_net(k, 0) for k, s in enumerate(p) if s == 0], total)
-        wires = (
-            found.wire(SIGNAL, "S", "signal line"),
-            found.wire(GROUND_LINE, "G", "ground line"),
-            found.wire(PLUS, "P0", "plus line"),
-            found.wire(MINUS, "N0", "minus line"),
-        )
+        rows = ((SIGNAL, "S", "signal line"), (GROUND_LINE, "G", "ground line"))
+        columns = ((PLUS, "P0", "plus line"), (MINUS, "N0", "minus line"))
+        wires = [found.wire(*names) for names in (*rows, *columns)]
+        variants = [Variant(f"{self.kind}_{word}", (*_capacitors(parts, s), *wires)) for s, word in enumerate(_WORDS)]
         return found.model(
             self.kind,
             PINS,
-            tuple(Variant(f"{self.kind}_{word}", (*_capacitors(parts, s), *wires)) for s, word in enumerate(_WORDS)),
+            tuple(variants),
             misfit,
             lines=(SIGNAL, GROUND_LINE),
             bit_lines=(PLUS, MINUS),

@@ -20,7 +20,7 @@ class ColumnRead:
 
     drive: row voltage, V. symbols: stored in the column, shape (rows,). inputs: 0 or 1 per row, shape (rows,).
     c_extra: capacitance on each bit line that is not the cells', F. shares: of each symbol in the column before, which
-    loads the first bit line. model: the cell.
+    loads the first bit line, and in the `extra_rows` further rows, which are not driven. model: the cell.
     """
 
     model: CellModel
@@ -29,10 +29,11 @@ class ColumnRead:
     inputs: NDArray[np.uint8]
     c_extra: float
     shares: tuple[float, ...]
+    extra_rows: int = 0
 
     @property
     def rows(self) -> int:
-        """Number of cells on the bit line."""
+        """Cells on the bit line whose symbols are known."""
         return len(self.symbols)
 
     @property
@@ -47,8 +48,9 @@ class ColumnRead:
 
     @cached_property
     def stored(self) -> FloatArray:
-        """Cells per symbol, shape (symbols,)."""
-        return np.bincount(self.symbols, minlength=self.model.symbols).astype(np.float64)
+        """Cells per symbol, those of the further rows included, shape (symbols,)."""
+        further = self.extra_rows * np.asarray(self.shares)
+        return np.asarray(np.bincount(self.symbols, minlength=self.model.symbols) + further, dtype=np.float64)
 
     @cached_property
     def driven(self) -> FloatArray:
@@ -60,7 +62,7 @@ def charge_share(model: CellModel, read: ColumnRead) -> float:
     """Level (V) of a charge cell: the bit lines' voltages added up with their signs.
 
     One bit line is a capacitive divider with data-dependent terms,
-    V = drive sum_i x_i C_drive(s_i) / (sum_i C_load(s_i) + rows C_next + C_extra); two that couple to each other are
+    V = drive sum_i x_i C_drive(s_i) / (sum_i (C_load(s_i) + C_next) + C_extra); two that couple to each other are
     two such charge balances.
     """
     voltages = bit_line_voltages(model, read)
@@ -85,7 +87,7 @@ def bit_line_total(model: CellModel, read: ColumnRead, index: int = 0) -> float:
     line = model.bit_lines[index]
     own = read.stored @ per_symbol(model, partial(model.load, line=line))
     before = np.asarray(read.shares) @ per_symbol(model, partial(model.next_load, line=line))
-    return float(own + read.rows * before + read.c_extra)
+    return float(own + (read.rows + read.extra_rows) * before + read.c_extra)
 
 
 def per_symbol(model: CellModel, value: Callable[[int], float]) -> FloatArray:
