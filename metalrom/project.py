@@ -98,22 +98,13 @@ class Project:
             return make_cell(section.kind, given)
 
     def check_characterized(self) -> None:
-        """Refuse a cell kind that the procedures cannot measure, or a mapping that the estimator does not read.
-
-        Raises InputError.
-        """
+        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
         kind = self.config.cell.kind
         if self.cell.kind not in CHARACTERIZED:
             raise InputError(
                 f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
                 where=f"{self.path}: cell.kind",
                 hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
-            )
-        if self.config.mapping != "differential":
-            raise InputError(
-                f"the mapping {self.config.mapping} cannot be characterized, only written as a netlist",
-                where=f"{self.path}: mapping",
-                hint="characterize differential; for netlists give array.group_rows a number",
             )
 
     @cached_property
@@ -353,6 +344,7 @@ class Project:
             condition,
             weight_bits=self.config.weights.bits,
             input_bits=self.config.inputs.bits,
+            mapping=self.config.mapping,
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
             groups_per_adc=-(-self.config.array.rows // table.rows),

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
+from metalrom.conclusions import macro_geometry
+from metalrom.macro.readout import synthetic_table
 from metalrom.project import Project, load
 from netlists.mapping import weights_of
 
@@ -45,9 +47,6 @@ def test_integers_of_a_hex_file_are_stored_as_they_are(tmp_path: Path, mapping: 
     np.testing.assert_array_equal(weights_of(p.program), [[3, -1], [0, -7]])
     assert p.manifest.to_json()["encoding"]["mapping"] == mapping
     assert p.manifest.to_json()["encoding"]["add_per_input"] == (-8 if mapping == "offset" else 0)
-    if mapping != "differential":
-        with pytest.raises(InputError, match=r"small\.yaml: mapping: the mapping \w+ cannot be characterized"):
-            p.check_characterized()
 
 
 def test_words_of_another_width_and_sign(tmp_path: Path) -> None:
@@ -77,3 +76,14 @@ def test_a_weight_that_does_not_fit_its_mapping_is_told_with_the_key(tmp_path: P
         _ = p.program
     with pytest.raises(InputError, match="`integers` belongs to `file`"):
         project(tmp_path, "weights: {random: [8, 2], integers: true}\n")
+
+
+@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned"])
+def test_the_estimator_counts_the_columns_that_the_netlist_has(tmp_path: Path, mapping: str) -> None:
+    (tmp_path / "w.hex").write_text("3 5\n0 1\n")
+    p = project(tmp_path, f"mapping: {mapping}\nweights: {{file: w.hex, shape: [2, 2], bits: 4, integers: true}}\n")
+    geometry = macro_geometry(p, 8)
+    assert geometry.bit_columns_per_weight == p.program.bit_columns // p.program.weight_columns
+    macro = p.macro_of(synthetic_table(8), "ideal_1.00V_27C")
+    x = np.array([[1, -2], [3, 4]])
+    np.testing.assert_array_equal(macro.matmul(x, p.weights.values.astype(np.int64)), x @ p.weights.values)
