@@ -31,7 +31,7 @@ class CurrentSense:
     pair_width: float = parameter(4.0e-6, "m", "width of the amplifier's input transistors")
     load_width: float = parameter(1.0e-6, "m", "width of the amplifier's load transistors")
     amplifier_length: float = parameter(0.2e-6, "m", "length of the amplifier's input and load transistors")
-    cascode_width: float = parameter(4.0e-6, "m", "width of the cascode that carries the column current")
+    cascode_width: float = parameter(8.0e-6, "m", "width of the cascode that carries the column current")
     cascode_length: float = parameter(0.1e-6, "m", "its length")
     reset_width: float = parameter(1.0e-6, "m", "width of the transistor that empties the capacitor")
     length: float = parameter(50e-9, "m", "channel length of all other transistors")
@@ -81,6 +81,7 @@ def current_sense_deck(
     counts: Sequence[int],
     *,
     sense: CurrentSense | None = None,
+    static: bool = False,
     level: Level = "transistor",
     templates: Path | None = None,
 ) -> ReadoutDeck:
@@ -101,6 +102,7 @@ def current_sense_deck(
             "s": s,
             "edge": _EDGE,
             "input": staircase(volts, starts, _EDGE),
+            "static": static,
             "reset_start": POWER_UP,
             "reset_width": tidy(s.reset_time - _EDGE),
         },
@@ -108,7 +110,7 @@ def current_sense_deck(
         condition=condition,
         length=s.length,
         level=level,
-        title=f"Current sense, {s.rows} rows, {len(counts)} reads, {condition.label}, {level}",
+        title=f"Current sense, {s.rows} rows, {len(counts)} {'static ' if static else ''}reads, {condition.label}, {level}",
         outputs=("v(int)", "v(in)", "i(v_sense)"),
         stop=starts[-1] + s.cycle,
         max_step=50e-12,
@@ -140,6 +142,32 @@ def amplifier_deck(
         outputs=("v(out)", "v(minus)"),
         stop=s.ref + span,
         max_step=span,
+        windows=[],
+        sources={},
+        templates=templates,
+    )
+
+
+def cascode_deck(
+    technology: Technology,
+    condition: Condition,
+    *,
+    sense: CurrentSense | None = None,
+    templates: Path | None = None,
+) -> ReadoutDeck:
+    """The cascode alone, source at the virtual ground, drain at ground: i(v_drain) over the gate voltage."""
+    s = sense or CurrentSense()
+    return build_deck(
+        "readout_cascode.cir.j2",
+        {"s": s, "step": s.ref / 500},
+        technology=technology,
+        condition=condition,
+        length=s.length,
+        level="transistor",
+        title=f"Cascode of the current sense, {condition.label}",
+        outputs=("i(v_drain)", "v(gate)"),
+        stop=s.ref,
+        max_step=s.ref,
         windows=[],
         sources={},
         templates=templates,
