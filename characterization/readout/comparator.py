@@ -14,7 +14,7 @@ from ngspice_runner.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class OffsetSpread:
-    """Input-referred offsets (samples,) in V; resolution: how well each is known, V; hand: sigma of the input pair, V."""
+    """Input-referred offsets (samples,), V; resolution: how well each is known, V; hand: sigma of the input pair, V."""
 
     offsets: FloatArray
     resolution: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,6 +66,12 @@ def adc_edges(bench: Bench, adc: Adc, level: Level = "transistor", *, resolution
         missing=tuple(int(c) for c in missing),
         conversions=inputs.size,
     )
+
+
+def fitted_twin(adc: Sar, edges: Edges) -> Sar:
+    """The converter with its behavioral twin's offset and gain set to those of measured edges (end points)."""
+    offset = float(edges.volts[0]) - adc.ref_low - edges.gain * edges.step
+    return replace(adc, twin_offset=offset, twin_gain=edges.gain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,9 +64,7 @@ def current_sense_readings(
     s = sense or CurrentSense()
     counts = np.arange(s.rows + 1)
     deck = current_sense_deck(bench.technology, bench.condition, counts.tolist(), sense=s, level=level)
-    rest = current_sense_deck(
-        bench.technology, bench.condition, counts.tolist(), sense=s, static=True, level=level
-    )
+    rest = current_sense_deck(bench.technology, bench.condition, counts.tolist(), sense=s, static=True, level=level)
     waves, still = bench.run([deck, rest])
     times = [read[0] for read in deck.reads]
     virtual = waves.at("v(in)", times) - s.ref

@@ -1,1 +1,1 @@
-"""Readout circuits as SPICE decks: comparator, samplers, multiplexer, current sense and converters, each with a twin."""
+"""Readout circuits as SPICE decks, each with a twin: comparator, samplers, multiplexer, current sense, converters."""

@@ -64,7 +64,7 @@ def sampler_deck(
 ) -> ReadoutDeck:
     """One read of a bit line with or without double sampling; v(out) is read at the end.
 
-    step: share of the line's capacitance (0 to 0.5) that the row couples to; the unloaded line would move by step * vdd.
+    step: share of the line's capacitance (0 to 0.5) that the row couples to; unloaded, the line moves by step * vdd.
     offset: what the reset leaves on the unloaded line, V: a charge of offset * line_capacitance arrives after the reset
     and before the first sample, as kT/C noise would.
     """

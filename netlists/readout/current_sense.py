@@ -93,6 +93,7 @@ def current_sense_deck(
         where="current_sense_deck.counts",
         hint=f"numbers of active rows from 0 to {s.rows}",
     )
+    kind = "static reads" if static else "reads"
     # A cycle more at the start lets the bias settle.
     starts = [tidy(POWER_UP + i * s.cycle) for i in range(len(counts) + 1)]
     volts = [s.ref + s.read_voltage * k / s.rows for k in (counts[0], *counts)]
@@ -110,7 +111,7 @@ def current_sense_deck(
         condition=condition,
         length=s.length,
         level=level,
-        title=f"Current sense, {s.rows} rows, {len(counts)} {'static ' if static else ''}reads, {condition.label}, {level}",
+        title=f"Current sense, {s.rows} rows, {len(counts)} {kind}, {condition.label}, {level}",
         outputs=("v(int)", "v(in)", "i(v_sense)"),
         stop=starts[-1] + s.cycle,
         max_step=50e-12,

@@ -26,7 +26,7 @@ class ReadoutDeck:
 
     outputs: saved vectors. stop: end of the transient, s. windows: (start, end) of every conversion or decision, s.
     sources: name of a source -> (current vector into its positive terminal, voltage vector of its node); the power
-    delivered is minus their product. high: voltage of a logic 1. reads: per conversion, the times at which bits are read.
+    delivered is minus their product. high: voltage of a logic 1. reads: per conversion, the times (s) that are read.
     """
 
     text: str
@@ -83,6 +83,7 @@ def build_deck(
         "stop": tidy(stop),
         "max_step": max_step,
         "power_up": POWER_UP,
+        "tidy": tidy,
         "chgtol": chgtol,
     }
     text = render(f"testbenches/{template}", {**shared, **values}, folder=templates)
@@ -99,9 +100,9 @@ def staircase(levels: Sequence[float], starts: Sequence[float], edge: float) -> 
     return corners
 
 
-def tidy(seconds: float) -> float:
+def tidy(value: float) -> float:
     """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
-    return float(f"{seconds:.12g}")
+    return float(f"{value:.12g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +126,14 @@ def transistors(deck_text: str, subckt: str) -> list[Transistor]:
 
     Raises InputError if the deck has no such subcircuit.
     """
-    bodies = {name: body for name, body in _SUBCKT.findall(deck_text)}
+    bodies: dict[str, str] = dict(_SUBCKT.findall(deck_text))
     if subckt not in bodies:
         raise InputError(f"the deck has no subcircuit {subckt}", where="readout")
 
     def below(name: str, prefix: str) -> list[Transistor]:
         found = [
-            Transistor(prefix + m[0], m[1], float(m[2]), float(m[3]), int(m[4] or 1)) for m in _MOS.findall(bodies[name])
+            Transistor(prefix + m[0], m[1], float(m[2]), float(m[3]), int(m[4] or 1))
+            for m in _MOS.findall(bodies[name])
         ]
         for instance, rest in _CALL.findall(bodies[name]):
             called = next(word for word in reversed(rest.split()) if "=" not in word)

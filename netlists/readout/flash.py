@@ -85,6 +85,14 @@ def flash_deck(
         max_step=t / 10,
         windows=[(start, tidy(start + t)) for start in starts],
         reads=[(tidy(start + 0.88 * t),) for start in starts],
-        sources={"v_dd": "vdd", "v_ref_high": "ref_high", "v_ref_low": "ref_low", "v_clk": "clk", "v_track": "track", "v_track_b": "track_b", "v_in": "source"},
+        sources={
+            "v_dd": "vdd",
+            "v_ref_high": "ref_high",
+            "v_ref_low": "ref_low",
+            "v_clk": "clk",
+            "v_track": "track",
+            "v_track_b": "track_b",
+            "v_in": "source",
+        },
         templates=templates,
     )

@@ -64,7 +64,7 @@ class Ramp:
     @property
     def step(self) -> float:
         """Ideal width of a code, V."""
-        return (self.ref_high - self.ref_low) / 2**self.bits
+        return (self.ref_high - self.ref_low) / (1 << self.bits)
 
     @property
     def bias_current(self) -> float:

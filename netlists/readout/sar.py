@@ -30,11 +30,14 @@ class Sar:
     ref_high: float = parameter(0.45, "V", "input at which the last code ends")
     unit_capacitance: float = parameter(1.0e-15, "F", "of the least significant bit")
     stray_capacitance: float = parameter(3.0e-15, "F", "of the top plate to ground, on top of the transistors'")
-    switch_width: float = parameter(2.0e-6, "m", "NMOS width of a switch of the largest capacitor; others in proportion")
-    clamp_width: float = parameter(1.0e-6, "m", "width of both transistors that hold the top plate")
+    switch_width: float = parameter(
+        2.0e-6, "m", "NMOS width of a switch of the largest capacitor; others in proportion"
+    )
+    clamp_width: float = parameter(0.5e-6, "m", "width of both transistors that hold the top plate")
     smallest_switch: float = parameter(0.12e-6, "m", "least NMOS width of a switch")
     cycle: float = parameter(1.0e-9, "s", "one decision; a conversion takes bits + 2 cycles")
     twin_offset: float = parameter(0.0, "V", "offset of the behavioral twin, positive: larger inputs are needed")
+    twin_gain: float = parameter(1.0, "", "width of the twin's codes over the ideal width")
     comparator: StrongArm = field(default_factory=StrongArm)
     logic: Logic = field(default_factory=Logic)
 
@@ -43,14 +46,14 @@ class Sar:
             isinstance(self.bits, int) and 3 <= self.bits <= 8, f"is {self.bits!r}", where="sar.bits", hint="3 to 8"
         )
         check_range(self.ref_low, self.ref_high, where="sar")
-        for name in ("unit_capacitance", "switch_width", "clamp_width", "smallest_switch", "cycle"):
+        for name in ("unit_capacitance", "switch_width", "clamp_width", "smallest_switch", "cycle", "twin_gain"):
             require_positive(getattr(self, name), where=f"sar.{name}")
         require_positive(self.stray_capacitance, where="sar.stray_capacitance", unit="F", zero=True)
 
     @property
     def capacitance(self) -> float:
         """All units together: what the input has to charge, F."""
-        return self.unit_capacitance * 2**self.bits
+        return self.unit_capacitance * (1 << self.bits)
 
     @property
     def common_mode(self) -> float:

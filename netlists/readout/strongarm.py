@@ -29,7 +29,9 @@ class StrongArm:
     The input pair is meant to dominate the offset: the other pairs are as wide or act after the first amplification.
     """
 
-    input_type: Literal["n", "p"] = parameter("p", "", "type of the input pair: p for inputs near ground, n for high ones")
+    input_type: Literal["n", "p"] = parameter(
+        "p", "", "type of the input pair: p for inputs near ground, n for high ones"
+    )
     input_width: float = parameter(2.0e-6, "m", "width of each input transistor")
     input_length: float = parameter(0.1e-6, "m", "length of each input transistor")
     tail_width: float = parameter(0.6e-6, "m", "width of the tail switch")
@@ -94,7 +96,7 @@ def decision_deck(
         condition=condition,
         length=sizes.length,
         level=level,
-        title=f"StrongARM comparator, {sizes.input_type}mos input, {len(differences)} decisions, {condition.label}, {level}",
+        title=f"StrongARM, {sizes.input_type}mos input, {len(differences)} decisions, {condition.label}, {level}",
         outputs=("v(clk)", "v(difference)", "v(out_p)", "v(out_n)", "v(q)"),
         stop=POWER_UP + len(differences) * period,
         max_step=period / 40,
@@ -152,7 +154,7 @@ def offset_deck(
         condition=condition,
         length=sizes.length,
         level=level,
-        title=f"StrongARM offset search, {sizes.input_type}mos input, {decisions} decisions, {condition.label}, {level}",
+        title=f"StrongARM offset search, {sizes.input_type}mos input, {decisions} steps, {condition.label}, {level}",
         outputs=("v(difference)", "v(q)"),
         stop=stop,
         max_step=period / 20,
