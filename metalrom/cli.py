@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metalrom.console import emit, guarded
+from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -168,7 +169,9 @@ def estimate(
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    format: Annotated[
+        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
 ) -> None:
@@ -189,6 +192,15 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
+def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.explore.command import explore_config
+
+    explore_config(config, output, jobs=jobs, json=json)
+
+
+@app.command()
+@guarded
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
@@ -203,6 +215,8 @@ def simulate(
     if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
         raise typer.Exit(3)
 
+
+add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
