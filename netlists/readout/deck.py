@@ -137,6 +137,12 @@ def transistors(deck_text: str, subckt: str) -> list[Transistor]:
         ]
         for instance, rest in _CALL.findall(bodies[name]):
             called = next(word for word in reversed(rest.split()) if "=" not in word)
+            if called not in bodies:
+                raise InputError(
+                    f"{instance} of {name} calls {called}, which the deck does not define",
+                    where="readout",
+                    hint="sizes are read from plain MOS instances only",
+                )
             found += below(called, f"{prefix}{instance}.")
         return found
 
