@@ -94,7 +94,7 @@ def find_edges(convert: Convert, *, bits: int, low: float, high: float, resoluti
     below, above = (np.maximum(predicted + sign * resolution / 2 * step, 0.0) for sign in (-1, 1))
     seen = codes(np.concatenate([below, above]))
     at_below, at_above = seen[: n - 1].copy(), seen[n - 1 :].copy()
-    reach = resolution * step
+    reach = resolution * step / 2
     for _ in range(_ROUNDS):
         high_side, low_side = np.flatnonzero(at_below >= k), np.flatnonzero(at_above < k)
         if high_side.size == low_side.size == 0:

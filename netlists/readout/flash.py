@@ -27,10 +27,10 @@ class Flash:
     ref_low: float = parameter(0.05, "V", "input at which code 0 begins")
     ref_high: float = parameter(0.45, "V", "input at which the last code ends")
     tap_resistance: float = parameter(10.0, "ohm", "ladder resistance between two taps")
-    hold_capacitance: float = parameter(40e-15, "F", "at both inputs of every comparator")
+    hold_capacitance: float = parameter(80e-15, "F", "at both inputs of every comparator")
     track_width: float = parameter(0.2e-6, "m", "width of the sampling transistors")
     source_resistance: float = parameter(10.0, "ohm", "of the source that drives the input")
-    cycle: float = parameter(3.0e-9, "s", "one conversion")
+    cycle: float = parameter(4.0e-9, "s", "one conversion")
     twin_offset: float = parameter(0.0, "V", "offset of the behavioral twin, positive: larger inputs are needed")
     comparator: StrongArm = field(default_factory=StrongArm)
 
@@ -70,9 +70,9 @@ def flash_deck(
             "c": a.comparator,
             "edge": _EDGE,
             "track_start": tidy(POWER_UP + 0.02 * t),
-            "track_width": tidy(0.45 * t),
-            "first_edge": tidy(POWER_UP + 0.52 * t),
-            "clock_width": tidy(0.4 * t),
+            "track_width": tidy(0.6 * t),
+            "first_edge": tidy(POWER_UP + 0.66 * t),
+            "clock_width": tidy(0.28 * t),
             "input": staircase(levels, starts, _EDGE),
         },
         technology=technology,
@@ -84,7 +84,7 @@ def flash_deck(
         stop=POWER_UP + len(levels) * t,
         max_step=t / 10,
         windows=[(start, tidy(start + t)) for start in starts],
-        reads=[(tidy(start + 0.88 * t),) for start in starts],
+        reads=[(tidy(start + 0.92 * t),) for start in starts],
         sources={
             "v_dd": "vdd",
             "v_ref_high": "ref_high",

@@ -185,9 +185,9 @@ def test_cost_of_a_conversion() -> None:
     adc = Flash(bits=3)
     cost = conversion_cost(BENCH, adc, [0.2])
     assert cost.energy == pytest.approx(sum(cost.sources.values()))
-    # Ladder: 0.4 V over 8 x 10 ohm for 3 ns = 6 pJ, delivered by both references together
+    # Ladder: 0.4 V over 8 x 10 ohm for 4 ns = 8 pJ, delivered by both references together
     ladder = cost.sources["v_ref_high"] + cost.sources["v_ref_low"]
-    assert ladder == pytest.approx(0.4**2 / 80 * 3e-9, rel=0.01)
+    assert ladder == pytest.approx(0.4**2 / 80 * 4e-9, rel=0.01)
     # 7 comparators of 54 fJ (decision at 5 mV), with large inputs somewhat less
     assert 7 * 25e-15 < cost.sources["v_dd"] < 7 * 70e-15
 
