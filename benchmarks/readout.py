@@ -74,7 +74,7 @@ def converter(bench: Bench, adc: Adc) -> None:
     cost = conversion_cost(bench, adc)
     name = f"{type(adc).__name__} {adc.bits} bits"
     print(f"{name:14} DNL {worst(edges.dnl)} INL {worst(edges.inl)} LSB, missing codes {len(edges.missing)}, ", end="")
-    print(f"offset {edges.offset:+.2f} LSB, gain {edges.gain:.4f}, edges known to {uncertainty(edges)} LSB, ", end="")
+    print(f"offset {edges.offset:+.2f} LSB, gain {edges.gain:.4f}, edges known to +-{uncertainty(edges)} LSB, ", end="")
     print(f"{edges.conversions} conversions; twin differs by {np.abs(edges.deviation - twin.deviation).max():.3f} LSB")
     parts = sorted(cost.sources.items(), key=lambda item: -abs(item[1]))[:3]
     print(f"  {cost.time * 1e9:g} ns, {cost.energy * 1e15:.0f} fJ per conversion (", end="")

@@ -30,10 +30,12 @@ class Ramp:
     ref_high: float = parameter(0.45, "V", "input at which the last code ends")
     ref_start: float = parameter(0.0, "V", "level at which the ramp starts, below ref_low")
     count: float = parameter(1.0e-9, "s", "period of the counter's clock")
-    ramp_capacitance: float = parameter(200e-15, "F", "charged by the ramp current")
-    mirror_width: float = parameter(1.0e-6, "m", "width of mirror and cascode transistors")
+    ramp_capacitance: float = parameter(400e-15, "F", "charged by the ramp current")
+    mirror_width: float = parameter(2.0e-6, "m", "width of the mirror transistors")
     mirror_length: float = parameter(0.5e-6, "m", "length of current sources")
-    level_width: float = parameter(0.3e-6, "m", "width of the diode that biases the cascodes")
+    cascode_width: float = parameter(4.0e-6, "m", "width of the cascodes")
+    cascode_length: float = parameter(0.2e-6, "m", "length of the cascodes")
+    level_width: float = parameter(0.2e-6, "m", "width of the diode that biases the cascodes")
     level_resistance: float = parameter(250e3, "ohm", "its load")
     hold_width: float = parameter(1.0e-6, "m", "width of the transistor that holds the ramp at its start")
     tail_width: float = parameter(4.0e-6, "m", "width of the comparator's tail source")
@@ -56,7 +58,7 @@ class Ramp:
             hint="from 0 V to below ref_low",
         )
         for name in (
-            "count", "ramp_capacitance", "mirror_width", "mirror_length", "level_width", "level_resistance",
+            "count", "ramp_capacitance", "mirror_width", "mirror_length", "cascode_width", "cascode_length", "level_width", "level_resistance",
             "hold_width", "tail_width", "pair_width", "pair_length", "load_width", "length",
         ):  # fmt: skip
             require_positive(getattr(self, name), where=f"ramp.{name}")
