@@ -61,7 +61,8 @@ def flash_deck(
     a = adc or Flash()
     check_levels(levels, condition)
     t = a.cycle
-    starts = [tidy(POWER_UP + i * t) for i in range(len(levels))]
+    # The first level is converted twice; the first time, from all nodes at zero, is not read.
+    starts = [tidy(POWER_UP + i * t) for i in range(len(levels) + 1)]
     taps = range(1, 2**a.bits)
     return build_deck(
         "readout_flash.cir.j2",
@@ -73,7 +74,7 @@ def flash_deck(
             "track_width": tidy(0.6 * t),
             "first_edge": tidy(POWER_UP + 0.66 * t),
             "clock_width": tidy(0.28 * t),
-            "input": staircase(levels, starts, _EDGE),
+            "input": staircase([levels[0], *levels], starts, _EDGE),
         },
         technology=technology,
         condition=condition,
@@ -81,10 +82,10 @@ def flash_deck(
         level=level,
         title=f"Flash converter, {a.bits} bits, {len(levels)} conversions, {condition.label}, {level}",
         outputs=tuple(f"v({side}_{k})" for k in taps for side in "tn"),
-        stop=POWER_UP + len(levels) * t,
+        stop=POWER_UP + len(starts) * t,
         max_step=t / 10,
-        windows=[(start, tidy(start + t)) for start in starts],
-        reads=[(tidy(start + 0.92 * t),) for start in starts],
+        windows=[(start, tidy(start + t)) for start in starts[1:]],
+        reads=[(tidy(start + 0.92 * t),) for start in starts[1:]],
         sources={
             "v_dd": "vdd",
             "v_ref_high": "ref_high",
