@@ -48,7 +48,13 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
     project = load(config)
     manifest = project.manifest
     report = audit_netlist(
-        netlist, project.program, manifest, project.models, level=_level_of(netlist), group_rows=project.group_rows
+        netlist,
+        project.program,
+        manifest,
+        project.models,
+        level=_level_of(netlist),
+        group_rows=project.group_rows,
+        library=project.technology.devices.cards(project.conditions[0].corner),
     )
 
     def human() -> str:

@@ -39,8 +39,9 @@ class Section(BaseModel):
 class TechnologySection(Section):
     """Which metal stack and which transistors."""
 
-    stack: Line = Field("generic28", description="built-in stack (`open45`, `generic28`) or path of a stack YAML")
+    stack: Line = Field("generic28", description="built-in stack (`generic28`, `open45`, ...) or path of a stack YAML")
     devices: Line = Field("open45", description="built-in device set or path of a device YAML")
+    beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
 
 
 class PlaneSection(Section):
@@ -53,12 +54,23 @@ class PlaneSection(Section):
 class CellSection(Section):
     """The cell at one crossing and the planes that are stacked."""
 
-    kind: Name = Field("cap_balanced", description="`cap_balanced` (charge, default) or `res_via` (current)")
+    kind: Name = Field(
+        "cap_balanced",
+        description="`cap_balanced` (charge, default), `res_via` (current); also, for netlists and extraction, "
+        "`cap_present`, `cap_select` (several bits per cell) and `cap_ternary`",
+    )
+    levels: Integer | None = Field(
+        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
+    )
     row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
     column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
     row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
-    column_width: Length | None = Field(None, gt=0, description="drawn width of bit line, tab and shield")
-    tab_length: Length | None = Field(None, gt=0, description="cap_balanced: length of the tab along the bit line")
+    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
+    tab_length: Length | None = Field(
+        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
+    )
+    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
+    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
     resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
     planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
@@ -139,13 +151,13 @@ class InputsSection(Section):
 
 
 class PeripherySection(Section):
-    """Transistors around the metal; lengths are drawn gate sizes."""
+    """Transistors around the metal; lengths are drawn gate sizes, by default those of the device set."""
 
     driver_stages: Integer = Field(1, ge=1, le=8, description="inverters in a row driver")
-    driver_nmos_width: Length = Field(1.0e-6, gt=0, description="NMOS of the last driver stage")
-    driver_pmos_width: Length = Field(1.5e-6, gt=0, description="PMOS of the last driver stage")
-    length: Length = Field(50e-9, gt=0, description="channel length of every transistor")
-    reset_width: Length = Field(0.12e-6, gt=0, description="NMOS that resets a bit line")
+    driver_nmos_width: Length | None = Field(None, gt=0, description="NMOS of the last driver stage (45 nm: 1um)")
+    driver_pmos_width: Length | None = Field(None, gt=0, description="PMOS of the last driver stage (45 nm: 1.5um)")
+    length: Length | None = Field(None, gt=0, description="channel length of every transistor (45 nm: 50nm)")
+    reset_width: Length | None = Field(None, gt=0, description="NMOS that resets a bit line (45 nm: 0.12um)")
     sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
     sense_resistance: Resistance = Field(100.0, gt=0, description="res_via: input resistance of the current sense")
     read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
@@ -193,13 +205,15 @@ class ConditionsSection(Section):
     """Operating points; a star around the first of each list, or every combination."""
 
     corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
-    vdd: tuple[Supply, ...] = (1.0,)
+    vdd: tuple[Supply, ...] | None = Field(None, description="default: the nominal supply of the device set")
     temperature: tuple[Ambient, ...] = (27.0,)
     factorial: bool = False
 
     @field_validator("corners", "vdd", "temperature")
     @classmethod
-    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _distinct(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value is None:
+            return None
         if not value or len(set(value)) != len(value):
             raise ValueError("must hold at least one value and no value twice")
         return value

@@ -89,6 +89,7 @@ def characterize(
 
     Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
     """
+    project.check_characterized()
     config = project.config
     procedures = with_requirements(config.characterization.procedures)
     announce(f"reading the layer: {project.weights.values.shape[0]} inputs, {project.activations.source}")

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 ASSET = "asset:"
 
+CHARACTERIZED = ("cap_balanced", "res_via")
+"""Cell kinds whose column is read as one level that grows with a count of ones: what the procedures measure."""
+
 
 @dataclass(frozen=True)
 class Activations:
@@ -75,7 +78,7 @@ class Project:
 
         section = self.config.technology
         with told_by(self.path, "technology"):
-            return load_technology(self._named(section.stack), self._named(section.devices))
+            return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
 
     @property
     def stack(self) -> Stack:
@@ -91,6 +94,16 @@ class Project:
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with told_by(self.path, "cell"):
             return make_cell(section.kind, given)
+
+    def check_characterized(self) -> None:
+        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
+        kind = self.config.cell.kind
+        if self.cell.kind not in CHARACTERIZED:
+            raise InputError(
+                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
+                where=f"{self.path}: cell.kind",
+                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
+            )
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -136,10 +149,11 @@ class Project:
     @cached_property
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
-        from netlists.periphery import Periphery
+        from netlists.periphery import default_periphery
 
+        devices = self.technology.devices
         with told_by(self.path, "periphery"):
-            return Periphery(kind="transistor", **self.config.periphery.model_dump())
+            return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
 
     @cached_property
     def timing(self) -> Timing:
@@ -158,6 +172,7 @@ class Project:
 
         c = self.config.conditions
         known = self.technology.devices.corners
+        supplies = (self.technology.devices.vdd,) if c.vdd is None else c.vdd
         for corner in c.corners:
             if corner not in known:
                 raise InputError(
@@ -166,10 +181,10 @@ class Project:
                     hint=suggest(corner, known),
                 )
         if c.factorial:
-            return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))
-        star = [Condition(corner, c.vdd[0], c.temperature[0]) for corner in c.corners]
-        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in c.vdd[1:]]
-        star += [Condition(c.corners[0], c.vdd[0], temperature) for temperature in c.temperature[1:]]
+            return tuple(Condition(*point) for point in product(c.corners, supplies, c.temperature))
+        star = [Condition(corner, supplies[0], c.temperature[0]) for corner in c.corners]
+        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in supplies[1:]]
+        star += [Condition(c.corners[0], supplies[0], temperature) for temperature in c.temperature[1:]]
         return tuple(star)
 
     @cached_property
@@ -290,7 +305,8 @@ class Project:
         )
 
     def setup(self, rows: int) -> Setup:
-        """What characterization needs, for groups of `rows` rows."""
+        """What characterization needs, for groups of `rows` rows. Raises InputError for a cell it cannot measure."""
+        self.check_characterized()
         from characterization.setup import Converter, Setup, Variation
 
         c = self.config

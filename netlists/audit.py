@@ -122,8 +122,12 @@ def audit_netlist(
     plane: int = 0,
     column: int = 0,
     limit: int = 100,
+    library: str = "",
 ) -> AuditReport:
     """Compare a netlist with the program it should hold; all arguments as given to `write_netlist`.
+
+    library: the device set's lines in the netlist (`DeviceSet.cards`); files that they include are taken for
+    transistors alone, any other include is refused.
 
     Raises:
         InputError: a group of no rows, or the file cannot be read, is cut off, or holds none of the expected
@@ -134,7 +138,7 @@ def audit_netlist(
     expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    found = _read(path, expected, plane_models(model, manifest.shape.planes), level)
+    found = _read(path, expected, plane_models(model, manifest.shape.planes), level, library)
     if not found.planes:
         raise InputError(
             f"holds none of the expected subcircuits ({next(iter(expected))}, ...)",
@@ -144,8 +148,9 @@ def audit_netlist(
     return _compare(path, program, expected, found, limit)
 
 
-def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> Found:
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str, library: str) -> Found:
     found = Found()
+    allowed = {line.strip() for line in library.encode().splitlines()}
     patterns = [[line_pattern(model, bit) for bit in (0, 1)] for model in models]
     inside = ""
     ended = False
@@ -179,7 +184,7 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
                 definitions |= subckt_pins(control.group(0).decode("ascii", "replace"))
             elif keyword == b".ends":
                 inside = ""
-            else:
+            elif inside or control.group(0).strip() not in allowed:
                 raise InputError(
                     f"includes another file ({control.group(0).decode('ascii', 'replace').strip()[:80]})",
                     where=str(path),
