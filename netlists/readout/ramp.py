@@ -58,7 +58,8 @@ class Ramp:
             hint="from 0 V to below ref_low",
         )
         for name in (
-            "count", "ramp_capacitance", "mirror_width", "mirror_length", "cascode_width", "cascode_length", "level_width", "level_resistance",
+            "count", "ramp_capacitance", "mirror_width", "mirror_length", "cascode_width", "cascode_length",
+            "level_width", "level_resistance",
             "hold_width", "tail_width", "pair_width", "pair_length", "load_width", "length",
         ):  # fmt: skip
             require_positive(getattr(self, name), where=f"ramp.{name}")
