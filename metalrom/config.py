@@ -83,6 +83,17 @@ class ArraySection(Section):
     group_rows: Integer | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
     group_candidates: tuple[Integer, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
     columns_per_adc: Integer = Field(8, ge=1, le=4096, description="bit lines that share one converter")
+    dummy_columns: Integer = Field(0, ge=0, le=64, description="netlists: dummy columns at either edge of a plane")
+    reference_columns: tuple[Literal["zeros", "ones", "alternating"], ...] = Field(
+        (), max_length=64, description="netlists: columns of known symbols before those of the weights"
+    )
+    ground_return: Resistance | None = Field(
+        None, gt=0, description="netlists: from the ground lines of a plane to ground; default: tied directly"
+    )
+    lcc: bool = Field(
+        False, description="netlists: the planes share column circuits (select, reset, sampling, switch to a converter)"
+    )
+    lcc_capacitance: Capacitance = Field(1e-15, gt=0, description="netlists: sampling capacitor of a column circuit")
 
     @field_validator("group_rows")
     @classmethod
@@ -108,14 +119,17 @@ class ArraySection(Section):
 class WeightsSection(Section):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
-    file: Line | None = Field(None, description="safetensors, npy or npz path, or asset:NAME/FILE")
+    file: Line | None = Field(None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE")
     tensor: Line | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
     shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
     random: tuple[Integer, Integer] | None = Field(
         None, description="instead of a file: shape of Gaussian random weights"
     )
-    bits: Literal[4, 6, 8] = 8
+    bits: Literal[2, 4, 6, 8] = Field(8, description="per weight, sign included; 2: ternary weights -1, 0, 1")
+    integers: bool = Field(False, description="the file holds integers of `bits` bits: stored as they are")
+    word_bits: Integer | None = Field(None, ge=1, le=32, description="hex files: bits of a word; default: `bits`")
+    unsigned: bool = Field(False, description="hex files: words are not two's complement")
 
     @model_validator(mode="after")
     def _one_source(self) -> WeightsSection:
@@ -123,6 +137,8 @@ class WeightsSection(Section):
             raise ValueError("give either `file` (with `tensor`) or `random`")
         if self.random is not None and (self.tensor is not None or self.transpose):
             raise ValueError("`tensor` and `transpose` belong to `file`, not to `random`")
+        if self.random is not None and self.integers:
+            raise ValueError("`integers` belongs to `file`, not to `random`")
         return self
 
     @field_validator("shape", "random")
@@ -270,7 +286,9 @@ class Config(Section):
     cell: CellSection
     array: ArraySection = ArraySection()
     weights: WeightsSection
-    mapping: Literal["differential"] = "differential"
+    mapping: Literal["differential", "twos_complement", "offset", "unsigned", "ternary"] = Field(
+        "differential", description="how weights become cells; others than differential for netlists only"
+    )
     inputs: InputsSection = InputsSection()
     periphery: PeripherySection = PeripherySection()
     timing: TimingSection = TimingSection()

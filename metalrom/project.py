@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from interconnect.stack import Stack
     from metalrom.flow import Characterized
     from metalrom.macro import Macro
+    from netlists.array_options import ArrayOptions
+    from netlists.audit import AuditReport
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
     from netlists.mapping import TileManifest, ViaProgram
@@ -190,7 +192,7 @@ class Project:
     @cached_property
     def weights(self) -> QuantizedWeights:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
-        from netlists.weights import load_weights, quantize
+        from netlists.weights import Words, integer_weights, load_weights, quantize
 
         section = self.config.weights
         if section.random is not None:
@@ -198,18 +200,43 @@ class Project:
             return quantize(rng.standard_normal(section.random), section.bits)
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
+        words = Words(section.word_bits or section.bits, signed=not section.unsigned)
         with told_by(self.path, "weights.file"):
             tensor = load_weights(
-                self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
+                self.resolve(section.file),
+                section.tensor,
+                transpose=section.transpose,
+                shape=section.shape,
+                words=words,
             )
-        return quantize(tensor, section.bits)
+            return integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
 
     @cached_property
     def program(self) -> ViaProgram:
-        """Via bits of the whole layer."""
+        """Cell symbols of the whole layer."""
         from netlists.mapping import via_program
 
-        return via_program(self.weights.values, self.config.weights.bits)
+        # Cells of two symbols need no extraction to be programmed.
+        counts = (0, 1) if self.config.cell.kind in CHARACTERIZED else self.models[0].counts
+        with told_by(self.path, "mapping"):
+            return via_program(
+                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
+            )
+
+    @cached_property
+    def array_options(self) -> ArrayOptions:
+        """What surrounds the storing columns in netlists."""
+        from netlists.array_options import ArrayOptions
+
+        array = self.config.array
+        return ArrayOptions(
+            dummy_columns=array.dummy_columns,
+            reference_columns=array.reference_columns,
+            ground_return=array.ground_return,
+            lcc=array.lcc,
+            columns_per_adc=array.columns_per_adc,
+            sample_capacitance=array.lcc_capacitance,
+        )
 
     @cached_property
     def manifest(self) -> TileManifest:
@@ -277,8 +304,26 @@ class Project:
                 condition=self.conditions[0],
                 config_hash=self.sha256,
                 group_rows=None if level == "cell" else self.group_rows,
+                options=self.array_options,
             )
             return written if path is not None else target.read_text(encoding="ascii")
+
+    def audit(self, netlist: str | Path, level: str) -> AuditReport:
+        """Read a netlist of this configuration back, statement by statement. Raises InputError for another file."""
+        from netlists.audit import audit_netlist
+
+        return audit_netlist(
+            netlist,
+            self.program,
+            self.manifest,
+            self.models,
+            level=level,
+            group_rows=self.group_rows,
+            options=self.array_options,
+            technology=self.technology,
+            periphery=self.periphery,
+            condition=self.conditions[0],
+        )
 
     def characterize(self, *, jobs: int | None = None) -> Characterized:
         """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
@@ -299,6 +344,7 @@ class Project:
             condition,
             weight_bits=self.config.weights.bits,
             input_bits=self.config.inputs.bits,
+            mapping=self.config.mapping,
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
             groups_per_adc=-(-self.config.array.rows // table.rows),

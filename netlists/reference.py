@@ -121,15 +121,21 @@ def closed_form(
 
     A kind without a formula of its own (a user's) gets the general charge balance.
     """
-    charge = model.mode == "charge"
-    read = ColumnRead(
+    read = column_read(model, periphery, condition, case, extra_rows=extra_rows)
+    kind = cell_class(model.kind) if model.kind in cell_kinds() else None
+    return float(getattr(kind, "closed_form", charge_share)(model, read))
+
+
+def column_read(
+    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
+) -> ColumnRead:
+    """The target column of a case as the closed forms want it."""
+    return ColumnRead(
         model=model,
-        drive=condition.vdd if charge else periphery.read_voltage,
+        drive=condition.vdd if model.mode == "charge" else periphery.read_voltage,
         symbols=case.bits[:, case.target],
         inputs=case.inputs,
         c_extra=periphery.sense_capacitance,
         shares=case.load_shares,
         extra_rows=extra_rows,
     )
-    kind = cell_class(model.kind) if model.kind in cell_kinds() else None
-    return float(getattr(kind, "closed_form", charge_share)(model, read))

@@ -71,6 +71,13 @@ def charge_share(model: CellModel, read: ColumnRead) -> float:
 
 def bit_line_voltages(model: CellModel, read: ColumnRead) -> FloatArray:
     """Settled voltage of every bit line of the column, shape (bit lines,), V; see `charge_share`."""
+    matrix, driven = charge_balance(model, read)
+    return np.asarray(np.linalg.solve(matrix, read.drive * driven), dtype=np.float64)
+
+
+def charge_balance(model: CellModel, read: ColumnRead) -> tuple[FloatArray, FloatArray]:
+    """The column's bit lines as capacitors: Maxwell matrix (bit lines, bit lines), F, and the capacitance (bit lines,),
+    F, through which the row voltage puts charge on each."""
     lines = model.bit_lines
     matrix = np.diag([bit_line_total(model, read, k) for k in range(len(lines))])
     for i, a in enumerate(lines):
@@ -78,8 +85,8 @@ def bit_line_voltages(model: CellModel, read: ColumnRead) -> FloatArray:
             if i != j:
                 between = [model.capacitance(f"{a.prefix}_in", s, f"{b.prefix}_in") for s in range(model.symbols)]
                 matrix[i, j] = -(read.stored @ np.array(between))
-    charge = [read.drive * (read.driven @ per_symbol(model, partial(model.drive, line=line))) for line in lines]
-    return np.asarray(np.linalg.solve(matrix, charge), dtype=np.float64)
+    driven = np.array([read.driven @ per_symbol(model, partial(model.drive, line=line)) for line in lines])
+    return matrix, driven
 
 
 def bit_line_total(model: CellModel, read: ColumnRead, index: int = 0) -> float:
