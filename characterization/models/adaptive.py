@@ -155,7 +155,7 @@ def next_batch(model: SurrogateModel, candidates: FloatArray, count: int, *, loc
     if model.form.combine == "add":
         value = np.abs(model.form.value(model.box.named(candidates), process.mean(u)))
         weight = weight / np.maximum(value, 1e-3 * np.max(value)) ** 2
-    keep = np.argsort(-(sigma**2) * weight)[:600]
+    keep = np.argsort(-(sigma**2) * weight)[:400]
     u, weight = u[keep], weight[keep]
     covariance = process.covariance(u, u)
     variance = np.maximum(np.diag(covariance), 0.0).copy()
@@ -173,14 +173,20 @@ def next_batch(model: SurrogateModel, candidates: FloatArray, count: int, *, loc
 
 
 def _difficulty(model: SurrogateModel, u: FloatArray) -> FloatArray:
-    """Rms of the left-out errors over their sigma around u (points, inputs), weighed by nearness; about 1, bounded."""
+    """Rms of the left-out errors over their sigma next to u (points, inputs), over that of all points; 0.2 to 5."""
+    from scipy.spatial.distance import cdist
+
     process = model.process
     error, sigma = process.left_out()
     z2 = np.minimum((error / sigma) ** 2, 25.0)
-    near = process.hyper.kernel(u, process.x) / process.hyper.amplitude
-    # A little of the mean keeps lonely places from having no opinion.
-    local = (near @ z2 + 0.5 * np.mean(z2)) / (near.sum(axis=1) + 0.5)
-    return np.asarray(np.clip(np.sqrt(local / max(float(np.mean(z2)), 1e-12)), 0.3, 3.0))
+    lengths = np.asarray(process.hyper.lengths)
+    among = cdist(process.x / lengths, process.x / lengths, "sqeuclidean")
+    np.fill_diagonal(among, np.inf)
+    reach = np.median(among.min(axis=1))  # how far apart neighbours are
+    d2 = cdist(u / lengths, process.x / lengths, "sqeuclidean")
+    near = np.exp(-0.5 * (d2 - d2.min(axis=1, keepdims=True)) / max(float(reach), 1e-12))
+    local = (near @ z2) / near.sum(axis=1)
+    return np.asarray(np.clip(np.sqrt(local / max(float(np.mean(z2)), 1e-12)), 0.2, 5.0))
 
 
 def _relative_error(model: SurrogateModel, probe: FloatArray, scale: float, quantile: float, seed: int) -> float:

@@ -47,7 +47,7 @@ _STEP = 1e-12
 @dataclass(frozen=True, slots=True)
 class ColumnFigures:
     """Of every point, shape (points,): lsb, V per count with all rows driven; offset, V of the level of count 0;
-    static, V rms of the level of the full count over chips (cells and reset switch).
+    static, V rms of the level of the full count over chips (cells and reset switch), NaN unless asked for.
 
     simulations: distinct decks; fresh: those not answered by the cache; cpu_seconds: of the fresh ones.
     """
@@ -79,14 +79,12 @@ class ColumnBench:
     timeout: float = 60.0
     _models: dict[float, CellModel] = field(default_factory=dict, repr=False)
 
-    READS = 3
-
-    def decks(self, box: Box, point: FloatArray) -> tuple[Deck, ...]:
-        """The reads of one point (inputs,): count 0, full count, count 0 with a shifted reset switch."""
+    def decks(self, box: Box, point: FloatArray, *, static: bool = True) -> tuple[Deck, ...]:
+        """The reads of one point (inputs,): count 0, full count, and count 0 with a shifted reset switch."""
         model, periphery, condition, rows = self._parts(box, point)
         sigma = self.technology.devices.sigma_vth("nmos", periphery.reset_width, periphery.length)
         out = []
-        for count, shift in ((0, 0.0), (rows, 0.0), (0, sigma)):
+        for count, shift in ((0, 0.0), (rows, 0.0), (0, sigma))[: 3 if static else 2]:
             bits = np.zeros((rows, 3), dtype=np.uint8)
             bits[:count, 1] = 1
             deviations = Deviations(reset=np.full(3, shift)) if shift else Deviations()
@@ -99,31 +97,35 @@ class ColumnBench:
             out.append(column_deck(self.technology, model, periphery, self.timing, condition, case))
         return tuple(out)
 
-    def run(self, box: Box, points: FloatArray) -> ColumnFigures:
-        """Simulate all points (points, inputs). Raises EngineError naming the first read that fails."""
-        decks = [deck for point in points for deck in self.decks(box, point)]
+    def run(self, box: Box, points: FloatArray, *, static: bool = True) -> ColumnFigures:
+        """Simulate all points (points, inputs); static: the third read too.
+
+        Raises EngineError naming the first read that fails.
+        """
+        reads = 3 if static else 2
+        decks = [deck for point in points for deck in self.decks(box, point, static=static)]
         jobs = [Job(d.text, d.outputs, stop=d.stop, timeout=self.timeout, tag=d.title) for d in decks]
         results = run_many(jobs, workers=self.workers, cache=self.cache)
         levels = np.empty(len(decks))
-        cpu = fresh = 0
-        seen: dict[str, float] = {}
+        cpu: dict[str, float] = {}
         for i, (deck, result) in enumerate(zip(decks, results, strict=True)):
             if not result.ok or result.provenance is None:
                 raise EngineError(f"the read '{deck.title}' ended with verdict {result.verdict.value}")
             levels[i] = measure(deck, result)[0]
             p = result.provenance
-            if p.key not in seen:
-                seen[p.key] = 0.0 if p.cached else p.cpu_seconds
-        cpu, fresh = sum(seen.values()), sum(1 for s in seen.values() if s > 0)
-        low, high, off = levels.reshape(-1, self.READS).T
-        rows = np.round(points[:, box.names.index("rows")])
-        lsb = (high - low) / rows
-        cells = np.array([self._cell_spread(box, p) for p in points])
-        return ColumnFigures(lsb, low, np.hypot(off - low, lsb * cells), len(seen), fresh, cpu)
+            cpu.setdefault(p.key, 0.0 if p.cached else p.cpu_seconds)
+        low, high, *off = levels.reshape(-1, reads).T
+        lsb = (high - low) / np.round(points[:, box.names.index("rows")])
+        spread = np.full(len(points), np.nan)
+        if static:
+            cells = np.array([self._cell_spread(box, p) for p in points])
+            spread = np.hypot(off[0] - low, lsb * cells)
+        return ColumnFigures(lsb, low, spread, len(cpu), sum(s > 0 for s in cpu.values()), sum(cpu.values()))
 
     def quantity(self, box: Box, name: str) -> Callable[[FloatArray], FloatArray]:
         """One figure as a function of points: what `adaptive_fit` simulates."""
-        return lambda points: np.asarray(getattr(self.run(box, points), name), dtype=np.float64)
+        static = name == "static"
+        return lambda points: np.asarray(getattr(self.run(box, points, static=static), name), dtype=np.float64)
 
     def model(self, row_pitch: float) -> CellModel:
         """The cell at a row pitch (m), extracted once per picometre."""
