@@ -20,10 +20,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from adaptive import FORM, FREE, bench
+
 from characterization.models.column_bench import COLUMN_BOX
 from characterization.models.form import Form, fit_form
-from characterization.models.surrogate import TWO_SIDED_95, fit_surrogate, surrogate_from_json
 from characterization.models.rare import wilson
+from characterization.models.surrogate import TWO_SIDED_95, fit_surrogate, surrogate_from_json
 
 OFFSET = Form("charge_injection", {**FORM.parameters, "off": 1e-18, "off_per_pitch": 1e-11, "gate": 1e-10}, "add")
 CASES = {
@@ -65,7 +66,9 @@ def main() -> None:
                 "relative_to": "value" if form.combine == "multiply" else "standard deviation",
                 "train": options.train,
                 "held_out": len(truth),
-                "form_rms": float(np.std(law.residual(box.named(x), y)) / (1 if form.combine == "multiply" else np.std(y))),
+                "form_rms": float(
+                    np.std(law.residual(box.named(x), y)) / (1 if form.combine == "multiply" else np.std(y))
+                ),
                 "rms": float(np.sqrt(np.mean(error**2))),
                 "rms_V": float(np.sqrt(np.mean((p.mean - truth) ** 2))),
                 "p95": float(np.quantile(error, 0.95)),
@@ -90,8 +93,9 @@ def main() -> None:
     for r in results:
         print(
             f"{r['quantity']:7s} trained on {r['train']}, {r['held_out']} held out: error of {r['relative_to']} rms "
-            f"{100 * r['rms']:.2f} % (form alone {100 * r['form_rms']:.1f} %), 95 % below {100 * r['p95']:.2f} %, largest "
-            f"{100 * r['largest']:.2f} %; {1e6 * r['rms_V']:.2f} uV rms, cross-validated {1e6 * r['cross_validated_rms_V']:.2f}; "
+            f"{100 * r['rms']:.2f} % (form alone {100 * r['form_rms']:.1f} %), 95 % below {100 * r['p95']:.2f} %, "
+            f"largest {100 * r['largest']:.2f} %; {1e6 * r['rms_V']:.2f} uV rms, "
+            f"cross-validated {1e6 * r['cross_validated_rms_V']:.2f}; "
             f"coverage raw {100 * r['raw_coverage']:.1f} %, calibrated {100 * r['coverage']:.1f} % "
             f"({100 * r['coverage_low']:.1f} to {100 * r['coverage_high']:.1f}), scale {r['scale']:.2f}, "
             f"noise share {r['noise_share']:.2f}, JSON {r['json_difference']:.0e}, fit {r['fit_cpu_seconds']:.1f} s CPU"

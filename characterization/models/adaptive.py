@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -91,10 +91,14 @@ def adaptive_fit(
     """
     first = initial or 4 * box.dims
     if not (0 < target < 1 and 0.5 <= quantile < 1 and batch >= 1 and seconds > 0):
-        raise InputError("target and quantile must lie below 1, batch and seconds above 0", where=f"model of {quantity}")
+        raise InputError(
+            "target and quantile must lie below 1, batch and seconds above 0", where=f"model of {quantity}"
+        )
     if first < 4 * box.dims or most < first:
         raise InputError(
-            f"it may take {most} points and begins with {first}", where=f"model of {quantity}", hint="4 per input at least"
+            f"it may take {most} points and begins with {first}",
+            where=f"model of {quantity}",
+            hint="4 per input at least",
         )
     began = time.monotonic()
     x = box.latin_hypercube(first, seed)
@@ -109,7 +113,7 @@ def adaptive_fit(
         law = fit_form(form, box.named(x), y, free) if form and free else form
         model = fit_surrogate(
             quantity, unit, box, x, y,
-            form=law, folds=0, restarts=2 if model is None else 0, start=model.process.hyper if model else None, seed=seed,
+            form=law, folds=0, restarts=0 if model else 2, start=model.process.hyper if model else None, seed=seed,
         )  # fmt: skip
         scale = max(model.scale, interval_scale(surprises[-_RECENT:]) if len(surprises) >= 2 * batch else 0.0)
         probe = box.uniform(POOL, _round_seed(seed, len(rounds)))
@@ -136,9 +140,11 @@ def adaptive_fit(
         surprises = np.concatenate([surprises, latest])
         x, y = np.concatenate([x, chosen]), np.concatenate([y, value])
     final = fit_surrogate(
-        quantity, unit, box, x, y, form=model.form, folds=folds, restarts=0, start=model.process.hyper, seed=seed, source=source
+        quantity, unit, box, x, y,
+        form=model.form, folds=folds, restarts=0, start=model.process.hyper, seed=seed, source=source,
     )  # fmt: skip
-    return AdaptiveResult(final, x, y, tuple(rounds), stopped)
+    # Points that were chosen because the fit was unsure there have told more than the folds can; the wider one counts.
+    return AdaptiveResult(replace(final, scale=max(final.scale, scale)), x, y, tuple(rounds), stopped)
 
 
 def next_batch(model: SurrogateModel, candidates: FloatArray, count: int, *, local: float = 1.0) -> FloatArray:
@@ -179,11 +185,11 @@ def _difficulty(model: SurrogateModel, u: FloatArray) -> FloatArray:
     process = model.process
     error, sigma = process.left_out()
     z2 = np.minimum((error / sigma) ** 2, 25.0)
-    lengths = np.asarray(process.hyper.lengths)
-    among = cdist(process.x / lengths, process.x / lengths, "sqeuclidean")
+    known, asked = process.hyper.stretched(process.x), process.hyper.stretched(u)
+    among = cdist(known, known, "sqeuclidean")
     np.fill_diagonal(among, np.inf)
     reach = np.median(among.min(axis=1))  # how far apart neighbours are
-    d2 = cdist(u / lengths, process.x / lengths, "sqeuclidean")
+    d2 = cdist(asked, known, "sqeuclidean")
     near = np.exp(-0.5 * (d2 - d2.min(axis=1, keepdims=True)) / max(float(reach), 1e-12))
     local = (near @ z2) / near.sum(axis=1)
     return np.asarray(np.clip(np.sqrt(local / max(float(np.mean(z2)), 1e-12)), 0.2, 5.0))

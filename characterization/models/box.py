@@ -43,7 +43,9 @@ class Input:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"its range is {self.low!r} to {self.high!r}", where=where, hint="give low < high")
         if self.log and self.low <= 0:
-            raise InputError(f"its range begins at {self.low:g}", where=where, hint="a logarithm needs a positive range")
+            raise InputError(
+                f"its range begins at {self.low:g}", where=where, hint="a logarithm needs a positive range"
+            )
         if self.integer and not (float(self.low).is_integer() and float(self.high).is_integer()):
             raise InputError(f"its range is {self.low!r} to {self.high!r}", where=where, hint="give whole numbers")
 

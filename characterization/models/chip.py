@@ -50,7 +50,8 @@ class MetalSensitivity:
             replace(
                 v,
                 elements=tuple(
-                    replace(e, value=e.value * self.factor(e.name, factors)) if e.is_capacitor else e for e in v.elements
+                    replace(e, value=e.value * self.factor(e.name, factors)) if e.is_capacitor else e
+                    for e in v.elements
                 ),
             )
             for v in self.nominal.variants
@@ -59,7 +60,7 @@ class MetalSensitivity:
 
 
 def metal_sensitivity(build: BuildModel, *, step: float = STEP) -> MetalSensitivity:
-    """Central differences of a cell's elements in the logarithms of width, thickness, ILD and k: nine extractions' worth.
+    """Central differences of a cell's elements in the logarithms of width, thickness, ILD and k: nine models.
 
     Raises InputError for an element that is not positive at every step (it has no logarithm), or lines that meet.
     """
@@ -94,8 +95,8 @@ class ChipDraw:
     """One chip at one column.
 
     deviations, condition: for a `ColumnCase` and its deck. model: the cell with the chip's capacitances. metal: global
-    factors by parameter. devices: global draw of the transistors; its thresholds are in the deviations, its factors on
-    the drive (drive_n, drive_p) are not, since a deck has no place for them: a level that has settled does not see them.
+    factors by parameter. devices: global draw of the transistors; its thresholds are in the deviations, its factors
+    on the drive (drive_n, drive_p) are not, since a deck has no place for them; a settled level does not see them.
     """
 
     sample: int

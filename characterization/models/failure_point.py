@@ -32,10 +32,10 @@ def failure_points(
 ) -> FailurePoints:
     """Search from widened draws that fail (one draw set, widths 2, 3, 4, 6), downhill to the limit of failure.
 
-    Each start is pulled to the limit along its ray and then moved by the iteration of Hasofer, Lind (1974) and Rackwitz,
-    Fiessler (1978): z' = (grad z - margin) grad / grad^2, gradient by central differences, steps halved where they do not
-    help. Points of one direction are kept once, and those more than 1.5 sigmas farther than the nearest are dropped:
-    they add less than some e^-5 of it. Raises InputError when nothing fails.
+    Each start is pulled to the limit along its ray and then moved by the iteration of Hasofer, Lind (1974) and
+    Rackwitz, Fiessler (1978): z' = (grad z - margin) grad / grad^2, gradient by central differences, steps shortened
+    where they do not help. Points of one direction are kept once, and those more than 1.5 sigmas farther than the
+    nearest are dropped: they add less than some e^-5 of it. Raises InputError when nothing fails.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 32]))
     calls = 0

@@ -47,7 +47,9 @@ class Form:
                 hint="register_form(name, law) makes a form of your own known before its model is loaded",
             )
         if self.combine not in ("multiply", "add"):
-            raise InputError(f"a residual cannot {str(self.combine)[:20]!r} a form", where="model", hint="multiply or add")
+            raise InputError(
+                f"a residual cannot {str(self.combine)[:20]!r} a form", where="model", hint="multiply or add"
+            )
         for key, value in self.parameters.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
                 raise InputError(f"parameter {key} is {value!r}", where=f"closed form {self.name}", hint="a number")
@@ -114,8 +116,11 @@ def fit_form(form: Form, inputs: Mapping[str, FloatArray], values: FloatArray, f
         return replace(form, parameters={**form.parameters, **dict(zip(free, value.tolist(), strict=True))})
 
     spread = 1.0 if form.combine == "multiply" else float(np.std(values)) or 1.0
-    found = least_squares(lambda step: moved(step).residual(inputs, values) / spread, np.zeros(len(free)), max_nfev=200)
-    return moved(found.x)
+
+    def misfit(step: FloatArray) -> FloatArray:
+        return np.asarray(moved(step).residual(inputs, values) / spread)
+
+    return moved(np.asarray(least_squares(misfit, np.zeros(len(free)), max_nfev=200).x))
 
 
 def _constant(inputs: Mapping[str, FloatArray], p: Mapping[str, float]) -> FloatArray:
@@ -131,7 +136,9 @@ def _charge_divider(inputs: Mapping[str, FloatArray], p: Mapping[str, float]) ->
     """
     pitch = inputs["row_pitch"]
     load = inputs["rows"] * (p["line"] + p["line_per_pitch"] * pitch) + inputs["sense_capacitance"]
-    return inputs["vdd"] * (p["signal"] + p["signal_per_pitch"] * pitch) / (load + p["junction"] * inputs["reset_width"])
+    return (
+        inputs["vdd"] * (p["signal"] + p["signal_per_pitch"] * pitch) / (load + p["junction"] * inputs["reset_width"])
+    )
 
 
 def _injection(inputs: Mapping[str, FloatArray], p: Mapping[str, float]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Gaussian process with a length per input: hyperparameters by scikit-learn, everything else by one Cholesky factor."""
+"""Gaussian process with a length and a warp per input: hyperparameters by scikit-learn, the rest by one Cholesky."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.models.warped_kernel import AMPLITUDE, LENGTH, WARP, WarpedKernel, profile, warped
 from interconnect.errors import InputError, SolverError
 
 FloatArray = NDArray[np.float64]
 
-_LENGTH = (0.05, 100.0)
-_AMPLITUDE = (1e-3, 1e4)
 _NOISE = (1e-10, 1.0)
 JITTER = 1e-10
 """Added to the diagonal, relative to the amplitude: keeps the factor positive where points nearly coincide."""
@@ -25,23 +24,29 @@ class Hyperparameters:
     """Of a kernel amplitude * k(r) + noise on targets scaled to variance 1; r is measured in lengths (inputs,).
 
     smooth: k is the squared exponential; otherwise Matern with nu = 5/2. noise: variance that belongs to single
-    observations (what repeats would scatter by, and detail finer than the points), not to the curve.
+    observations (what repeats would scatter by, and detail finer than the points), not to the curve. warps (inputs,):
+    of the inputs, see `warped`; () for none. A curve that is flat at one end of an input and steep at the other is no
+    stationary process until that input is warped.
     """
 
     amplitude: float
     lengths: tuple[float, ...]
     noise: float
     smooth: bool = True
+    warps: tuple[float, ...] = ()
+
+    def stretched(self, u: FloatArray) -> FloatArray:
+        """Points u (points, inputs) where distances are those that the kernel sees: warped, in lengths."""
+        z = warped(u, np.asarray(self.warps)) if self.warps else u
+        return np.asarray(z / np.asarray(self.lengths))
 
     def kernel(self, a: FloatArray, b: FloatArray) -> FloatArray:
-        """Covariance of the curve, shape (len(a), len(b)), without noise. Rasmussen and Williams 2006, 4.9 and 4.17."""
+        """Covariance of the curve, shape (len(a), len(b)), without noise."""
         from scipy.spatial.distance import cdist
 
-        r2 = cdist(a / np.asarray(self.lengths), b / np.asarray(self.lengths), "sqeuclidean")
-        if self.smooth:
-            return np.asarray(self.amplitude * np.exp(-0.5 * r2))
-        r = np.sqrt(5.0 * r2)
-        return np.asarray(self.amplitude * (1.0 + r + r * r / 3.0) * np.exp(-r))
+        return np.asarray(
+            self.amplitude * profile(cdist(self.stretched(a), self.stretched(b), "sqeuclidean"), self.smooth)[0]
+        )
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ class GaussianProcess:
     weights: FloatArray
 
     @classmethod
-    def conditioned(cls, hyper: Hyperparameters, x: FloatArray, y: FloatArray, centre: float, scale: float) -> GaussianProcess:
+    def conditioned(
+        cls, hyper: Hyperparameters, x: FloatArray, y: FloatArray, centre: float, scale: float
+    ) -> GaussianProcess:
         """Factor the covariance. Raises SolverError if it is not positive definite."""
         from scipy.linalg import cho_solve, cholesky
 
@@ -69,7 +76,9 @@ class GaussianProcess:
         try:
             factor = cholesky(k, lower=True)
         except np.linalg.LinAlgError:
-            raise SolverError("the model's covariance is not positive definite; points coincide or lengths are too long") from None
+            raise SolverError(
+                "the model's covariance is not positive definite; points coincide or lengths are too long"
+            ) from None
         weights = cho_solve((factor, True), (y - centre) / scale)
         return cls(hyper, x, y, centre, scale, factor, weights)
 
@@ -127,20 +136,20 @@ def fit_gaussian_process(
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel
+    from sklearn.gaussian_process.kernels import WhiteKernel
 
     centre, scale = float(np.mean(y)), float(np.std(y))
     if not scale > 1e-14 * max(abs(centre), 1e-300):
         # Nothing is left to explain (or not by anything but rounding).
         scale = max(abs(centre) * 1e-14, 1e-300)
-        hyper = Hyperparameters(_AMPLITUDE[0], (1.0,) * x.shape[1], _NOISE[0], smooth)
+        hyper = Hyperparameters(AMPLITUDE[0], (1.0,) * x.shape[1], _NOISE[0], smooth)
         return GaussianProcess.conditioned(hyper, x, y, centre, scale)
     first = start or Hyperparameters(1.0, (1.0,) * x.shape[1], 1e-5, smooth)
-    lengths = np.clip(first.lengths, *_LENGTH)
-    shape = RBF(lengths, _LENGTH) if smooth else Matern(lengths, _LENGTH, nu=2.5)
-    kernel = ConstantKernel(float(np.clip(first.amplitude, *_AMPLITUDE)), _AMPLITUDE) * shape + WhiteKernel(
-        float(np.clip(first.noise, *_NOISE)), _NOISE
+    warps = np.clip(first.warps or np.zeros(x.shape[1]), *WARP)
+    own = WarpedKernel(
+        float(np.clip(first.amplitude, *AMPLITUDE)), np.clip(first.lengths, *LENGTH), np.exp(warps), smooth
     )
+    kernel = own + WhiteKernel(float(np.clip(first.noise, *_NOISE)), _NOISE)
     rng = np.random.default_rng([seed, 13])
     seen = np.sort(rng.permutation(len(x))[:most])
     regressor = GaussianProcessRegressor(
@@ -149,12 +158,13 @@ def fit_gaussian_process(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length at its bound: the input does not matter
         regressor.fit(x[seen], (y[seen] - centre) / scale)
-    found: dict[str, Any] = regressor.kernel_.get_params()
+    fitted: Any = regressor.kernel_
     hyper = Hyperparameters(
-        float(found["k1__k1__constant_value"]),
-        tuple(float(v) for v in np.atleast_1d(found["k1__k2__length_scale"])),
-        float(found["k2__noise_level"]),
+        float(fitted.k1.amplitude),
+        tuple(float(v) for v in fitted.k1.lengths),
+        float(fitted.k2.noise_level),
         smooth,
+        tuple(float(v) for v in np.log(fitted.k1.stretch)),
     )
     return GaussianProcess.conditioned(hyper, x, y, centre, scale)
 
@@ -162,5 +172,10 @@ def fit_gaussian_process(
 def check_hyperparameters(hyper: Hyperparameters, dims: int) -> None:
     """Refuse what no fit gives. Raises InputError."""
     values = np.array([hyper.amplitude, hyper.noise, *hyper.lengths])
+    warps = np.array(hyper.warps)
+    if len(warps) not in (0, dims) or not np.isfinite(warps).all() or (np.abs(warps) > 50.0).any():
+        raise InputError(f"its warps must be {dims} numbers from -50 to 50", where="model file: kernel")
     if len(hyper.lengths) != dims or not np.isfinite(values).all() or not (values > 0).all():
-        raise InputError(f"its lengths, amplitude and noise must be {dims} and 2 positive numbers", where="model file: kernel")
+        raise InputError(
+            f"its lengths, amplitude and noise must be {dims} and 2 positive numbers", where="model file: kernel"
+        )

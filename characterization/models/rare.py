@@ -87,8 +87,8 @@ def importance_sampling(
 
     points: (points, dims), from `failure_points` by default; searched: experiments that finding them took. With several
     points the draws are shared out evenly and weighed against the mixture (balance heuristic; Veach, Guibas 1995),
-    to which a tenth of plain draws is added, so that no weight exceeds 10 (defensive mixture; Hesterberg 1995). The interval
-    is lognormal with the standard error of the mean. Raises InputError where no failure can be found to draw around.
+    to which a tenth of plain draws is added, so that no weight exceeds 10 (defensive mixture; Hesterberg 1995). The
+    interval is lognormal with the standard error of the mean. Raises InputError where no failure is found.
     """
     if points is None:
         from characterization.models.failure_point import failure_points
@@ -144,11 +144,11 @@ def sigma_extrapolation(
 ) -> Probability:
     """Count failures among draws widened by `scales` and extrapolate to 1: log P(s) = a + b log s + c / s^2.
 
-    The form of scaled-sigma sampling (S. Sun, X. Li, H. Liu, K. Luo, B. Gu, IEEE TCAD 34 (2015) 1096), fitted by weighted
-    least squares with binomial errors; the samples are shared out evenly. The interval comes from the fit's covariance, widened by
-    the misfit where that is larger than chance; that the form holds down to 1 is an assumption, so it is never marked as
-    trusted. For many dimensions, or where no failure point can be found. Raises InputError with fewer than four
-    scales at which at least ten samples fail.
+    The form of scaled-sigma sampling (S. Sun, X. Li, H. Liu, K. Luo, B. Gu, IEEE TCAD 34 (2015) 1096), fitted by
+    weighted least squares with binomial errors; the samples are shared out evenly. The interval comes from the fit's
+    covariance, widened by the misfit where that is larger than chance; that the form holds down to 1 is an assumption,
+    so it is never marked as trusted. For many dimensions, or where no failure point can be found. Raises InputError
+    with fewer than four scales at which at least ten samples fail.
     """
     rng = _generator(seed, dims, samples)
     each = samples // len(scales)
@@ -156,7 +156,8 @@ def sigma_extrapolation(
     failures = 0
     for scale in scales:
         k = sum(
-            int(np.count_nonzero(_margins(experiment, scale * rng.standard_normal((n, dims))) < 0)) for n in _chunks(each)
+            int(np.count_nonzero(_margins(experiment, scale * rng.standard_normal((n, dims))) < 0))
+            for n in _chunks(each)
         )
         failures += k
         if 10 <= k <= each - 10:
@@ -208,7 +209,9 @@ def _margins(experiment: Experiment, z: FloatArray) -> FloatArray:
 
 def _generator(seed: int, dims: int, samples: int) -> np.random.Generator:
     if seed < 0 or dims < 1 or samples < 100:
-        raise InputError(f"{samples} samples of {dims} dimensions with seed {seed}", hint="100 samples, 1 dimension, seed 0")
+        raise InputError(
+            f"{samples} samples of {dims} dimensions with seed {seed}", hint="100 samples, 1 dimension, seed 0"
+        )
     return np.random.default_rng(np.random.SeedSequence([seed, 31]))
 
 

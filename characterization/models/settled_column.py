@@ -28,9 +28,12 @@ LEAST_FACTOR = 0.05
 
 @dataclass(frozen=True)
 class SettledColumn:
-    """matrix: (nodes, nodes), F, of the floating nodes with nominal cells; charge: (nodes,), C, that the inputs push onto
+    """A column that has settled, ready for many samples.
+
+    matrix: (nodes, nodes), F, of the floating nodes with nominal cells; charge: (nodes,), C, that inputs push onto
     them; matrix_by_cell: (cells, nodes, nodes) and charge_by_cell (cells, nodes): their change per unit of each cell's
-    factor. target: +1 and -1 at the nodes that are read as a difference, (nodes,). cells: shape (rows, columns)."""
+    factor. target: +1 and -1 at the nodes that are read as a difference, (nodes,). cells: shape (rows, columns).
+    """
 
     matrix: FloatArray
     charge: FloatArray
@@ -54,7 +57,9 @@ class SettledColumn:
         marks = 1.0 + np.arange(1, number + 1).reshape(case.bits.shape) / (number + 1)
         network = column_network(warm, periphery, _with_cells(case, np.ones(case.bits.shape)))
         a, b, farad = network.capacitors()
-        ratio = column_network(warm, periphery, _with_cells(case, marks)).capacitors()[2] / np.where(farad > 0, farad, 1.0)
+        ratio = column_network(warm, periphery, _with_cells(case, marks)).capacitors()[2] / np.where(
+            farad > 0, farad, 1.0
+        )
         owner = np.where(farad > 0, np.round((ratio - 1.0) * (number + 1)).astype(int) - 1, -1)
         ra, rb, _ = network.conductors()
         ground = network.size
@@ -62,7 +67,9 @@ class SettledColumn:
         size = network.size + 1
         count, group = connected_components(coo_array((np.ones(len(ra)), (ra, rb)), (size, size)), directed=False)
         volts = np.full(count, np.nan)
-        sources = {"source": condition.vdd} | {f"source_{x.letter}": x.volts for x in level_supplies(warm, condition.vdd)}
+        sources = {"source": condition.vdd} | {
+            f"source_{x.letter}": x.volts for x in level_supplies(warm, condition.vdd)
+        }
         volts[group[network.index(list(sources))]] = list(sources.values())
         volts[group[ground]] = 0.0
         lines = [f"{line.prefix}_{case.target}" for line in warm.bit_lines]
@@ -103,10 +110,10 @@ class SettledColumn:
 def code_error_experiment(
     column: SettledColumn, *, cell_sigma: float, offset_sigma: float, spacing: float
 ) -> tuple[Experiment, int]:
-    """(experiment, dims): a conversion errs where level and comparator offset are half a spacing off the nominal level.
+    """(experiment, dims): a conversion errs where level and comparator offset are half a spacing off the nominal one.
 
-    cell_sigma: relative, of every cell. offset_sigma, spacing: V. Normals: every cell's in row order, then the offset's.
-    The margin is spacing / 2 - |level - nominal + offset|, V; thresholds stand midway between nominal levels.
+    cell_sigma: relative, of every cell. offset_sigma, spacing: V. Normals: every cell's in row order, then the
+    offset's. The margin is spacing / 2 - |level - nominal + offset|, V; thresholds stand midway between nominal levels.
     """
     cells, nominal = len(column.matrix_by_cell), column.nominal
 

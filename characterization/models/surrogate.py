@@ -101,7 +101,7 @@ class SurrogateModel:
         Raises InputError for a point outside of the domain (naming input, value and domain) or where the form fails.
         """
         x = self.box.checked(points)
-        outside = self.box.outside(x).any(axis=1)
+        outside: BoolArray = np.asarray(self.box.outside(x).any(axis=1))
         if not allow:
             self.box.refuse_outside(x)
         unit = self.box.unit(x)
@@ -135,6 +135,7 @@ class SurrogateModel:
             "kernel": {
                 "amplitude": h.amplitude,
                 "lengths": list(h.lengths),
+                "warps": list(h.warps),
                 "noise": h.noise,
                 "family": "squared exponential" if h.smooth else "matern 5/2",
             },
@@ -177,7 +178,8 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
         box, form = Box.from_json(data["inputs"]), Form.from_json(data["form"])
         family = ("matern 5/2", "squared exponential").index(kernel["family"])
         lengths = tuple(float(v) for v in kernel["lengths"])
-        hyper = Hyperparameters(float(kernel["amplitude"]), lengths, float(kernel["noise"]), bool(family))
+        warps = tuple(float(v) for v in kernel["warps"])
+        hyper = Hyperparameters(float(kernel["amplitude"]), lengths, float(kernel["noise"]), bool(family), warps)
         x, y = np.array(data["points"], dtype=np.float64), np.array(data["residuals"], dtype=np.float64)
         centre, spread, scale = (float(data[key]) for key in ("centre", "spread", "interval_scale"))
         texts = [data[key] for key in ("quantity", "unit", "source")]
@@ -219,8 +221,8 @@ def fit_surrogate(
     """Fit a model to values (points,) at points (points, inputs) inside of the box.
 
     form: closed form, by default the constant 0 to which the process adds. folds: of the cross-validation that gives
-    the quality and the interval's scale; each fold fits its own hyperparameters. 0: no quality, and the scale comes from
-    leaving single points out in closed form (cheap, for use inside of a loop). start: hyperparameters of an earlier fit.
+    the quality and the interval's scale; each fold fits its own hyperparameters. 0: no quality, and the scale comes
+    from leaving single points out in closed form (cheap, for use inside of a loop). start: where to begin.
     Raises InputError for points outside of the box, values that are not finite, or fewer points than 4 per input.
     """
     x, y = box.checked(points), np.asarray(values, dtype=np.float64)
@@ -230,7 +232,9 @@ def fit_surrogate(
         raise InputError(f"values have shape {y.shape} for {len(x)} points, or are not finite", where=where)
     if len(x) < max(4 * box.dims, 2 * folds) or folds == 1:
         raise InputError(
-            f"{len(x)} points are too few for {box.dims} inputs and {folds} folds", where=where, hint="4 per input at least"
+            f"{len(x)} points are too few for {box.dims} inputs and {folds} folds",
+            where=where,
+            hint="4 per input at least",
         )
     law = form or Form("constant", {"value": 0.0}, "add")
     unit_x, residual = box.unit(x), law.residual(box.named(x), y)
@@ -291,7 +295,5 @@ def _quality(data: Any) -> SurrogateQuality | None:
     names = [f.name for f in fields(SurrogateQuality)]
     if set(data) != set(names):
         raise InputError("its quality has other keys than it should", where="model file")
-    whole = ("points", "folds")
-    return SurrogateQuality(
-        **{n: int(data[n]) if n in whole else float("nan") if data[n] is None else float(data[n]) for n in names}
-    )
+    values: dict[str, Any] = {n: float("nan") if data[n] is None else float(data[n]) for n in names}
+    return SurrogateQuality(**{**values, "points": int(data["points"]), "folds": int(data["folds"])})

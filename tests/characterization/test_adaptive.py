@@ -16,6 +16,7 @@ from characterization.models.form import Form
 from characterization.models.surrogate import SurrogateModel, fit_surrogate
 from interconnect.errors import InputError
 from interconnect.extraction import extract
+from netlists.case import ColumnCase
 from netlists.condition import Condition
 from netlists.periphery import default_periphery
 from netlists.reference import reference_column
@@ -119,9 +120,8 @@ def test_columns_are_simulated_and_answered_by_the_cache(tmp_path: Path) -> None
     technology = load_technology("generic28", "open45")
     cache = Cache(tmp_path)
     bench = ColumnBench(technology, lambda g, s: extract(g, s, method="formula"), workers=1, cache=cache)
-    points = COLUMN_BOX.points(
-        {"rows": [4, 8], "vdd": 1.0, "temperature": 27.0, "reset_width": 0.12e-6, "sense_capacitance": 2e-15, "row_pitch": 2e-7}
-    )  # fmt: skip
+    at = {"vdd": 1.0, "temperature": 27.0, "reset_width": 0.12e-6, "sense_capacitance": 2e-15, "row_pitch": 2e-7}
+    points = COLUMN_BOX.points({"rows": [4, 8], **at})
     one, two = bench.run(COLUMN_BOX, points), bench.run(COLUMN_BOX, points)
     assert (one.simulations, one.fresh, two.fresh) == (6, 6, 0)
     assert (one.lsb == two.lsb).all()
@@ -131,8 +131,6 @@ def test_columns_are_simulated_and_answered_by_the_cache(tmp_path: Path) -> None
         model = bench.model(2e-7)
         periphery = replace(default_periphery(technology.devices, kind="ideal"), sense_capacitance=2e-15)
         bits = np.zeros((rows, 3), dtype=np.uint8)
-        from netlists.case import ColumnCase
-
         levels = []
         for count in (0, rows):
             bits[:count, 1] = 1

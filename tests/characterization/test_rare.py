@@ -148,7 +148,7 @@ def test_settled_levels_equal_the_linear_network(column) -> None:
 
 
 def test_code_errors_of_a_column_by_three_ways(column) -> None:
-    settled, case, _ = column
+    settled, _, _ = column
     spacing = 5e-3
     margin, dims = code_error_experiment(settled, cell_sigma=0.05, offset_sigma=0.8e-3, spacing=spacing)
     counted = brute_force(margin, dims, 200_000, seed=11)

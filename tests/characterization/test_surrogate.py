@@ -1,4 +1,4 @@
-"""Surrogate models: an independent Gaussian process, known functions, honest intervals, files that come back exactly."""
+"""Surrogate models: an independent process, known functions, honest intervals, files that come back exactly."""
 
 from __future__ import annotations
 
@@ -145,7 +145,8 @@ def test_a_file_comes_back_exactly(model: SurrogateModel, tmp_path: Path) -> Non
     assert back.quality == model.quality
     assert (back.quantity, back.unit, back.box, back.source) == ("current", "A", BOX, "test")
     assert back.to_json() == model.to_json()
-    again = fit_surrogate("current", "A", BOX, BOX.latin_hypercube(60, seed=1), current(BOX.latin_hypercube(60, seed=1)), form=OHM, seed=1, source="test")  # fmt: skip
+    points = BOX.latin_hypercube(60, seed=1)
+    again = fit_surrogate("current", "A", BOX, points, current(points), form=OHM, seed=1, source="test")
     assert again.to_json() == model.to_json()  # the same seed gives the same model
 
 
