@@ -29,7 +29,15 @@ _FILES = {
 }
 
 
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "accelergy": "accelergy",
+    "crosssim": "crosssim",
+    "aihwkit": "aihwkit",
+    "neurosim": "neurosim",
+    "mnsim": "mnsim",
+    "zigzag": "zigzag",
+    "hwcomponents": "hwcomponents",
+}
 """View name -> module of this package that holds it as `VIEW`."""
 
 
