@@ -34,9 +34,9 @@ LARGEST_SAMPLE = 32
 
 @dataclass(frozen=True)
 class OutputNoise:
-    """Error power of one output of the sampled layer, squared integer output units (weight LSB x activation LSB).
+    """Error power of one output of a layer, squared integer output units (weight LSB x activation LSB).
 
-    signal: variance of the ideal output. groups: row groups that one output adds up; frozen and temporal grow in
+    signal: variance of the ideal output over the whole layer. groups: row groups that one output adds up; frozen and temporal grow in
     proportion to them. inputs: rows of the layer. mean_square_input: of the integer activations.
     """
 
@@ -112,7 +112,8 @@ class SampledLayer:
             for s, part in enumerate((np.maximum(padded[g], 0), np.maximum(-padded[g], 0))):
                 for b in range(weight_bits - 1):
                     at[g, b, s] = active + x_bits[:, :, g] @ ((part >> b) & 1).astype(np.float32)
-        return cls(rows, at, len(w), float(np.var(x @ w)), float(np.mean(np.square(x, dtype=np.float64))))
+        whole = layer.activations.astype(np.float64)
+        return cls(rows, at, len(w), float(np.var(whole @ layer.weights)), float(np.mean(whole**2)))
 
     def noise(self, readout: Readout) -> OutputNoise:
         """Expected error power of the outputs through conversions that behave as `readout` says."""
