@@ -29,7 +29,9 @@ _FILES = {
 }
 
 
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "systemverilog": "systemverilog",
+}
 """View name -> module of this package that holds it as `VIEW`."""
 
 
