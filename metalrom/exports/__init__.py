@@ -31,6 +31,7 @@ _FILES = {
 
 _VIEWS: dict[str, str] = {
     "systemverilog": "systemverilog",
+    "touchstone": "touchstone",
 }
 """View name -> module of this package that holds it as `VIEW`."""
 

@@ -66,7 +66,9 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
     root = tool.parent.parent
     inside = {"VERILATOR_ROOT": str(root)} if (root / "include" / "verilated.h").is_file() else {}
     version = " ".join(run_program([tool, "--version"], folder, 30, inside).text.split()[:3])
-    flags = ["--binary", "--timing", "-Wno-fatal", "-O1", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
+    flags = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
+    if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option
+        flags += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
     with tempfile.TemporaryDirectory() as work:
         place = _copy(folder, Path(work))
         command = [tool, *flags, "--top-module", "metalrom_tb", "-o", "bench", *MODELS]
