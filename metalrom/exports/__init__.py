@@ -30,6 +30,8 @@ _FILES = {
 
 
 _VIEWS: dict[str, str] = {
+    "lef": "lef",
+    "liberty": "liberty",
     "systemverilog": "systemverilog",
     "touchstone": "touchstone",
 }

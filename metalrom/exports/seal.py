@@ -79,7 +79,7 @@ def symbols(source: Source) -> list[str]:
 
 def conditions_in(text: str, where: str) -> tuple[list[str], int]:
     """Labels and nominal index that `condition_lines` wrote. Raises InputError if there are none."""
-    found = re.findall(r"condition (\d+): (\S+)( \(nominal\))?", text)
+    found = re.findall(r"^\S+ condition (\d+): (\S+)( \(nominal\))?(?: \*/)?$", text, re.MULTILINE)
     labels = [label for _, label, _ in found]
     nominal = [i for i, (_, _, mark) in enumerate(found) if mark]
     if [int(i) for i, _, _ in found] != list(range(len(found))) or len(nominal) != 1:
