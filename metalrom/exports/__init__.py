@@ -37,6 +37,10 @@ _VIEWS: dict[str, str] = {
     "mnsim": "mnsim",
     "zigzag": "zigzag",
     "hwcomponents": "hwcomponents",
+    "lef": "lef",
+    "liberty": "liberty",
+    "systemverilog": "systemverilog",
+    "touchstone": "touchstone",
 }
 """View name -> module of this package that holds it as `VIEW`."""
 

@@ -14,7 +14,8 @@ from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.headline import MEANING, NO_LEAK, NO_WRITE, Headline, answer_of, headline
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.sealed import fill, seal, unseal
+from metalrom.exports.payload import fill
+from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
 
@@ -61,10 +62,15 @@ def write(source: Source, folder: Path) -> list[Path]:
             resistance=_text(_resistance(source)) if source.table.unit == "A" else "",
         ),
         ARCHITECTURE: fill(
-            "accelergy_architecture.yaml.j2", notes=commented(notes, "#"), component=COMPONENT, attributes=names
+            "accelergy_architecture.yaml.j2",
+            notes=commented(notes, "#"),
+            component=COMPONENT,
+            technology=names["technology"],
+            cycle=names["global_cycle_seconds"],
+            attributes="\n".join(f"        {key}: {value}" for key, value in names.items()),
         ),
     }
-    return atomic_write_files(folder, {name: seal(text, "#") for name, text in content.items()})
+    return atomic_write_files(folder, {name: sealed(text, "#") for name, text in content.items()})
 
 
 def _csv(h: Headline, attributes: dict[str, str], notes: list[str]) -> str:
@@ -89,8 +95,8 @@ def _csv(h: Headline, attributes: dict[str, str], notes: list[str]) -> str:
 def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
     """Energy per conversion and MAC, and area, from the CSV."""
     for name in (CELL, ARCHITECTURE):
-        unseal(folder / name, "#")
-    text = unseal(folder / CSV, "#")
+        unsealed(folder / name, "#")
+    text = unsealed(folder / CSV, "#")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
         rows = {row["action"]: row for row in csv.DictReader(lines)}

@@ -18,7 +18,8 @@ from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.noise import OutputNoise, SampledLayer
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.sealed import fill, seal, seal_json, unseal, unseal_json
+from metalrom.exports.payload import fill, seal_json, unseal_json
+from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
 from metalrom.macro.readout import readout_of
@@ -52,7 +53,7 @@ def write(source: Source, folder: Path) -> list[Path]:
     module = fill(
         "aihwkit_module.py.j2", notes=commented((*source.stamp, *source.assumptions), "#"), data=DATA, schema=SCHEMA
     )
-    return atomic_write_files(folder, {DATA: seal_json(document), MODULE: seal(module, "#")})
+    return atomic_write_files(folder, {DATA: seal_json(document), MODULE: sealed(module, "#")})
 
 
 def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[str, float]:
@@ -76,7 +77,7 @@ def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[s
 
 def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
     """Code error at every point."""
-    unseal(folder / MODULE, "#")
+    unsealed(folder / MODULE, "#")
     document = unseal_json(folder / DATA)
     if quantity != "code_error":
         return None

@@ -21,7 +21,8 @@ from interconnect.files import atomic_write_files, read_bytes
 from metalrom.exports import json_table
 from metalrom.exports.consumers import ask
 from metalrom.exports.queries import Points, Quantity, table_answer
-from metalrom.exports.sealed import fill, seal, unseal
+from metalrom.exports.payload import fill, literal
+from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
 
@@ -39,12 +40,12 @@ def write(source: Source, folder: Path) -> list[Path]:
         parameters_file=PARAMETERS,
         parameters_sha256=hashlib.sha256(text.encode()).hexdigest(),
         table_file=json_table.FILE,
-        condition=source.results.condition,
+        condition=literal(source.results.condition),
         input_bits=source.results.macro_geometry.input_bits,
         off_bits=off_bits(source.table.rows),
     )
     written = json_table.write(source.table, folder)
-    return written + atomic_write_files(folder, {PARAMETERS: text.encode(), MODULE: seal(module, "#")})
+    return written + atomic_write_files(folder, {PARAMETERS: text.encode(), MODULE: sealed(module, "#")})
 
 
 def off_bits(rows: int) -> int:
@@ -96,7 +97,7 @@ def parameters(source: Source) -> dict[str, Any]:
 
 def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
     """Whatever the readout table knows."""
-    module = unseal(folder / MODULE, "#")
+    module = unsealed(folder / MODULE, "#")
     digest = hashlib.sha256(read_bytes(folder / PARAMETERS)).hexdigest()
     if f'PARAMETERS_SHA256 = "{digest}"' not in module:
         where = str(folder / PARAMETERS)

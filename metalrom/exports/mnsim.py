@@ -19,7 +19,8 @@ from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.headline import MEANING, NO_WRITE, answer_of, headline
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.sealed import fill, seal, unseal
+from metalrom.exports.payload import fill, literal
+from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
 
@@ -60,7 +61,7 @@ def write(source: Source, folder: Path) -> list[Path]:
         adc_rate=_text((g.adc_bits + 2) / (h.adc_time * 1e9)),
         adcs=-(-g.columns // g.columns_per_adc),
         unit=table.unit,
-        condition=source.results.condition,
+        condition=literal(source.results.condition),
         levels=", ".join(_text(v) for v in levels),
         thresholds=", ".join(_text(v) for v in table.thresholds(source.results.condition)[table.rows]),
         energy=_text(h.energy_conversion),
@@ -68,13 +69,13 @@ def write(source: Source, folder: Path) -> list[Path]:
         area=_text(h.area),
         condition_index=i,
     )
-    return atomic_write_files(folder, {FILE: seal(text, "#")})
+    return atomic_write_files(folder, {FILE: sealed(text, "#")})
 
 
 def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
     """Level and code with all rows driven at one condition; read time, energies and area."""
     path = folder / FILE
-    text = unseal(path, "#")
+    text = unsealed(path, "#")
     ini = configparser.ConfigParser()
     try:
         ini.read_string(text)
