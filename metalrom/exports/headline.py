@@ -12,7 +12,9 @@ from interconnect.errors import InputError
 from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.source import Source
 
-NO_WRITE = "a ROM: its bits are vias, they cannot be written after manufacture; writing is free only in that it never happens"
+NO_WRITE = (
+    "a ROM: its bits are vias, they cannot be written after manufacture; writing is free only in that it never happens"
+)
 NO_LEAK = "leakage was not characterized: 0 says `not included`, not `none`"
 MEANING = (
     "energy, area and time: middle of the run's estimate (see its report for the ranges); periphery under the array; "

@@ -106,7 +106,8 @@ def _spread(bus: Pin, length: int, rim: int, breadth: int) -> list[tuple[str, in
     step = (length - 2 * rim) / len(names)
     if step < 2 * breadth:
         raise InputError(
-            f"{len(names)} pins do not fit on an edge of {length * 1e-3:.4g} um", hint="let more columns share a converter"
+            f"{len(names)} pins do not fit on an edge of {length * 1e-3:.4g} um",
+            hint="let more columns share a converter",
         )
     return [(name, rim + int((k + 0.5) * step) - breadth // 2) for k, name in enumerate(names)]
 
