@@ -22,7 +22,11 @@ _FORMATS = {
     "netcdf": ("netcdf", "NetCDF-4 file with named dimensions, units, thresholds and provenance", _EXACT),
     "csv": ("csv_table", "CSV files with a JSON schema", _SHORTEST),
     "json": ("json_table", "one JSON file", _SHORTEST),
-    "parquet": ("parquet_table", "Parquet file, one row per condition, driven rows and count (extra `parquet`)", _EXACT),
+    "parquet": (
+        "parquet_table",
+        "Parquet file, one row per condition, driven rows and count (extra `parquet`)",
+        _EXACT,
+    ),
 }
 _NEEDS = {"parquet": "pyarrow"}
 """Formats of an extra and the package they need; they can be asked for by name, but are listed only where it is."""

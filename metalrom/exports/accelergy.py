@@ -13,8 +13,8 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.headline import MEANING, NO_LEAK, NO_WRITE, Headline, answer_of, headline
-from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.payload import fill
+from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented

@@ -17,8 +17,8 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.noise import OutputNoise, SampledLayer
-from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.payload import fill, seal_json, unseal_json
+from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
@@ -125,7 +125,7 @@ csnr = {}
 for label in model.CONDITIONS:
     power = []
     for chip in range(3):
-        layer = model.linear(w.T, label, largest_input=2 ** (model.INPUT_BITS - 1) - 1)
+        layer = model.linear(w.T, label, input_step=1.0)
         with torch.no_grad():
             y = layer(x).double().numpy()
         power.append(np.mean((y - ideal) ** 2))

@@ -1,7 +1,7 @@
 """Running the tools that read an export: each in a Python of its own choice, never in this process.
 
 Such tools pin old versions of everything, so they seldom live beside this package. A consumer is looked for in the
-running Python, then in those that the environment variable METALROM_CONSUMERS lists (interpreters, separated as in PATH).
+running Python, then in those that the environment variable METALROM_CONSUMERS lists (separated as in PATH).
 """
 
 from __future__ import annotations

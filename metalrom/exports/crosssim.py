@@ -20,8 +20,8 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
 from metalrom.exports import json_table
 from metalrom.exports.consumers import ask
-from metalrom.exports.queries import Points, Quantity, table_answer
 from metalrom.exports.payload import fill, literal
+from metalrom.exports.queries import Points, Quantity, table_answer
 from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
@@ -49,12 +49,12 @@ def write(source: Source, folder: Path) -> list[Path]:
 
 
 def off_bits(rows: int) -> int:
-    """The conductance of an unprogrammed cell is 2^-off_bits of a programmed one: all rows make less than half a count."""
+    """An unprogrammed cell conducts 2^-off_bits of a programmed one, so that all rows add less than half a count."""
     return math.ceil(math.log2(rows + 1)) + 2
 
 
 def parameters(source: Source) -> dict[str, Any]:
-    """The parameter tree: a bit-sliced balanced core, one row group per core, digital subtraction, one bit at a time."""
+    """The parameter tree: bit-sliced balanced cores of one row group, digital subtraction, one input bit at a time."""
     g = source.results.macro_geometry
     weight, inputs = 2 ** (g.weight_bits - 1) - 1, 2 ** (g.input_bits - 1) - 1
     adc = {

@@ -18,8 +18,8 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exports.consumers import ask
 from metalrom.exports.headline import MEANING, NO_WRITE, answer_of, headline
-from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.payload import fill, literal
+from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.seal import sealed, unsealed
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View, commented
@@ -86,9 +86,9 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
         condition = own.getint("condition_index")
         figures: dict[Quantity, float] = {
             "read_time": ini.getfloat("Device level", "Read_Latency") * 1e-9,
-            "energy_conversion": own.getfloat("energy_per_conversion_J"),
-            "energy_mac": own.getfloat("energy_per_MAC_J"),
-            "area": own.getfloat("area_m2"),
+            "energy_conversion": float(own["energy_per_conversion_J"]),
+            "energy_mac": float(own["energy_per_MAC_J"]),
+            "area": float(own["area_m2"]),
         }
     except (configparser.Error, KeyError, ValueError, TypeError):
         raise InputError("a key is missing or no number", where=str(path)) from None

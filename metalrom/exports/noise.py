@@ -36,8 +36,8 @@ LARGEST_SAMPLE = 32
 class OutputNoise:
     """Error power of one output of a layer, squared integer output units (weight LSB x activation LSB).
 
-    signal: variance of the ideal output over the whole layer. groups: row groups that one output adds up; frozen and temporal grow in
-    proportion to them. inputs: rows of the layer. mean_square_input: of the integer activations.
+    signal: variance of the ideal output over the whole layer. groups: row groups that one output adds up; frozen and
+    temporal grow in proportion to them. inputs: rows of the layer. mean_square_input: of the integer activations.
     """
 
     systematic: float

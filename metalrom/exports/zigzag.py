@@ -36,7 +36,7 @@ def write(source: Source, folder: Path) -> list[Path]:
     units = g.rows * g.weights_per_row
     drivers = h.row_energy / h.energy_conversion * h.energy_mac
     cycle = math.ceil(h.latency / h.read_time)
-    figures = {
+    figures: dict[str, str | int] = {
         "weight_bits": g.weight_bits,
         "input_bits": g.input_bits,
         "outputs": g.weights_per_row,
@@ -51,7 +51,10 @@ def write(source: Source, folder: Path) -> list[Path]:
         "cycles": cycle,
     }
     notes = header(source, "#", MEANING, f"w_cost 0: {NO_WRITE}", "energies in pJ, areas in mm^2")
-    files = {name: fill(f"zigzag_{kind}.yaml.j2", notes=notes, **figures) for name, kind in ((WHOLE, "accelerator"), (CELLS, "imc"))}
+    files = {
+        name: fill(f"zigzag_{kind}.yaml.j2", notes=notes, **figures)
+        for name, kind in ((WHOLE, "accelerator"), (CELLS, "imc"))
+    }
     return atomic_write_files(folder, {name: sealed(text, "#") for name, text in files.items()})
 
 
@@ -74,8 +77,8 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64]
 def consume(source: Source, folder: Path) -> ConsumerReading:
     """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must be ours."""
     g, h = source.estimate.macro.geometry, headline(source)
-    layer = {"inputs": g.rows, "outputs": g.weights_per_row}
-    got = ask("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, layer)
+    size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
+    got = ask("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
     if isinstance(got, ConsumerReading):
         return got
     name = f"ZigZag {got['version']}"
@@ -104,7 +107,8 @@ folder = sys.argv[1]
 whole = os.path.join(folder, "metalrom_accelerator.yaml")
 layer = {"id": 0, "name": "layer", "operator_type": "Gemm", "equation": "O[b][k]+=W[k][c]*I[b][c]",
          "dimension_relations": [], "loop_dims": ["B", "K", "C"], "loop_sizes": [4, size["outputs"], size["inputs"]],
-         "operand_precision": {"O": 24, "O_final": 24, "W": 8, "I": 8}, "operand_source": {"W": 0, "I": 0}}
+         "operand_precision": {"O": 24, "O_final": 24, "W": size["w"], "I": size["x"]},
+         "operand_source": {"W": 0, "I": 0}}
 mapping = [{"name": "default", "memory_operand_links": {"O": "O", "W": "I2", "I": "I1"},
             "spatial_mapping": {"D1": ["K, %d" % size["outputs"]], "D2": ["C, %d" % size["inputs"]]}}]
 # four vectors: its printing fails on a mapping without any loop in time
