@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from metalrom.exports.source import Layer
-from metalrom.macro.readout import Readout
+from metalrom.macro.readout import TEMPORAL_FLOOR, Readout
 
 FloatArray = NDArray[np.float64]
 
@@ -59,20 +59,22 @@ class OutputNoise:
         return float(10 * np.log10(self.signal / self.power)) if self.power > 0 else float("inf")
 
 
-def code_moments(readout: Readout) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of the code at every frozen deviation: shapes (nodes, N + 1 active, N + 1 count).
+def code_moments(readout: Readout, places: NDArray[np.int32]) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of the code at every frozen deviation: shapes (nodes, places).
 
-    Converter offset and segment mismatch are taken as one frozen Gaussian; entries with count > active are 0.
+    places: indices (driven rows) * (N + 1) + (count). Converter offset and segment mismatch are taken as one frozen
+    Gaussian.
     """
-    frozen = np.hypot(readout.static, readout.offset_sigma)
-    level = readout.level[None] + NODES[:, None, None] * frozen[None]
-    temporal = np.maximum(readout.temporal, 1e-9)[None, :, :, None]
-    above = ndtr((level[..., None] - readout.steps[None, :, None, :]) / temporal)
-    # code = number of thresholds below the level, so E[code] = sum P(above k), E[code^2] = sum (2 k + 1) P(above k)
-    mean = above.sum(axis=3)
-    square = (above * (2 * np.arange(above.shape[3]) + 1)).sum(axis=3)
-    valid = np.tril(np.ones(mean.shape[1:], dtype=bool))
-    return np.where(valid, mean, 0.0), np.where(valid, np.maximum(square - mean**2, 0.0), 0.0)
+    level, frozen = readout.level.ravel()[places], np.hypot(readout.static, readout.offset_sigma).ravel()[places]
+    temporal = np.maximum(readout.temporal.ravel()[places], TEMPORAL_FLOOR)[:, None]
+    steps = readout.steps[places // (readout.rows + 1)]
+    weight = 2.0 * np.arange(steps.shape[1]) + 1
+    mean, square = np.empty((len(NODES), len(places))), np.empty((len(NODES), len(places)))
+    for k, node in enumerate(NODES):
+        above = ndtr(((level + node * frozen)[:, None] - steps) / temporal)
+        # code = number of thresholds below the level, so E[code] = sum P(above k), E[code^2] = sum (2 k + 1) P(above k)
+        mean[k], square[k] = above.sum(axis=1), above @ weight
+    return mean, np.maximum(square - mean**2, 0.0)
 
 
 def node_weights() -> FloatArray:
@@ -84,13 +86,14 @@ def node_weights() -> FloatArray:
 
 @dataclass(frozen=True)
 class SampledLayer:
-    """What the conversions of a layer see: index (driven rows) * (N + 1) + (count) of every conversion.
+    """What the conversions of a layer see.
 
-    at: shape (groups, weight bits, 2 signs, vectors, input bits, outputs). signal and mean_square_input as in
-    OutputNoise.
+    places: those indices (driven rows) * (N + 1) + (count) that occur; at: which of them, shape (groups, weight bits,
+    2 signs, vectors, input bits, outputs). signal and mean_square_input as in OutputNoise.
     """
 
     rows: int
+    places: NDArray[np.int32]
     at: NDArray[np.int32]
     inputs: int
     signal: float
@@ -113,18 +116,25 @@ class SampledLayer:
                 for b in range(weight_bits - 1):
                     at[g, b, s] = active + x_bits[:, :, g] @ ((part >> b) & 1).astype(np.float32)
         whole = layer.activations.astype(np.float64)
-        return cls(rows, at, len(w), float(np.var(whole @ layer.weights)), float(np.mean(whole**2)))
+        places, found = np.unique(at, return_inverse=True)
+        return cls(
+            rows,
+            places,
+            found.reshape(at.shape).astype(np.int32),
+            len(w),
+            float(np.var(whole @ layer.weights)),
+            float(np.mean(whole**2)),
+        )
 
     def noise(self, readout: Readout) -> OutputNoise:
         """Expected error power of the outputs through conversions that behave as `readout` says."""
         groups, planes, _, vectors, bits, outputs = self.at.shape
         in_sign = 2.0 ** np.arange(bits) * np.where(np.arange(bits) == bits - 1, -1, 1)
-        mean, variance = code_moments(readout)
+        mean, variance = code_moments(readout, self.places)
         weight = node_weights()
-        expected = np.einsum("z,zac->ac", weight, mean)
-        noise = np.einsum("z,zac->ac", weight, variance).ravel()
-        wrong = (expected - np.arange(self.rows + 1.0)).ravel()
-        deviation = (mean - expected).reshape(len(weight), -1)
+        expected, noise = weight @ mean, weight @ variance
+        wrong = expected - self.places % (self.rows + 1)
+        deviation = mean - expected
         systematic = np.zeros((vectors, outputs))
         frozen = temporal = 0.0
         for g in range(groups):
