@@ -32,6 +32,7 @@ _FILES = {
 _VIEWS: dict[str, str] = {
     "lef": "lef",
     "liberty": "liberty",
+    "spice_macro": "spice_macro",
     "systemverilog": "systemverilog",
     "touchstone": "touchstone",
 }

@@ -194,7 +194,10 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
     want = {n: (d, layer, tuple(float(v) for v in rect.split())) for n, (d, layer, rect) in pins.items()}
     if got != want:
         return ConsumerReading(tool, "other pins than written")
-    return ConsumerReading(tool, None, (f"{name} {width:g} x {height:g} um, {len(got)} pins",))
+    blocked = {macro.c_obs.c_rects[k].c_layer.decode() for k in range(macro.c_obs.c_num_rects)}
+    if blocked != set(abstract(source).layers):
+        return ConsumerReading(tool, f"obstructions on {sorted(blocked)}")
+    return ConsumerReading(tool, None, (f"{name} {width:g} x {height:g} um, {len(got)} pins, OBS on {len(blocked)} layers",))
 
 
 TOLERANCE = {"area": 1e-4, "pins": 0.0}
