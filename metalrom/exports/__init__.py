@@ -35,6 +35,7 @@ _VIEWS: dict[str, str] = {
     "spice_macro": "spice_macro",
     "systemverilog": "systemverilog",
     "touchstone": "touchstone",
+    "veriloga": "veriloga",
 }
 """View name -> module of this package that holds it as `VIEW`."""
 
