@@ -151,7 +151,9 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
             return ConsumerReading(tool, f"{path.name}: read time {rise}")
         if _takes(parse_liberty, text[: text.rindex("}")]):
             return ConsumerReading(tool, f"{path.name} is taken without its end")
-    return ConsumerReading(tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused"))
+    return ConsumerReading(
+        tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused")
+    )
 
 
 def _takes(parse: object, text: str) -> bool:

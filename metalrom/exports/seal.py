@@ -1,4 +1,4 @@
-"""Text files that carry their own fingerprint: a reader refuses one that was truncated, edited or mixed with another."""
+"""Text files that carry their own fingerprint: a reader refuses what was truncated, edited or mixed with another."""
 
 from __future__ import annotations
 

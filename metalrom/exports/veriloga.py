@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
+from metalrom.exports.curves import FEMTO, PRECISION, TOLERANCE, Held, answer_of, held_of, texts_of, told
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import conditions_in, header, sealed, symbol, symbols, unsealed_files
+from metalrom.exports.seal import content_of, header, sealed, symbols
 from metalrom.exports.source import Source
-from metalrom.exports.spice_macro import FEMTO, Held, codes_of, told
 from metalrom.exports.views import ConsumerReading, View
 from netlists.render import cards, number, render
 
@@ -28,29 +28,27 @@ MARK, TABLE_MARK = "//", "#"
 
 def write(source: Source, folder: Path) -> list[Path]:
     """Write `column_<condition>.va` and `column_<condition>.tbl` for every condition."""
-    table = source.table
-    side = table.rows + 1
+    side = source.table.rows + 1
     places = [(a, c) for a in range(side) for c in range(a + 1)]
     files = {}
-    for i, (name, condition) in enumerate(zip(symbols(source), table.conditions, strict=True)):
-        lsb = table.lsb(condition)
-        mean, spread = table.mean[i] / lsb, table.total_sigma(condition) / lsb
-        zero = table.thresholds(condition)[:, 0] / lsb - 0.5
+    for name, condition in zip(symbols(source), source.table.conditions, strict=True):
+        held = held_of(source, condition)
+        mean, spread = held.mean.tolist(), held.spread.tolist()
         values = {
             "header": cards(header(source, MARK, *told(source, condition.label))),
             "symbol": name,
-            "rows": table.rows,
-            "codes": table.adc.codes,
-            "unit": table.unit,
-            "lsb": lsb,
-            "means": [(a * side + c, mean[a, c]) for a, c in places],
-            "spreads": [(a * side + c, spread[a, c]) for a, c in places],
-            "zeros": list(enumerate(zero.tolist())),
-            "energies": list(enumerate((table.row_energy[i] * FEMTO).tolist())),
+            "rows": source.table.rows,
+            "codes": held.codes,
+            "unit": held.unit,
+            "lsb": held.lsb,
+            "means": [(a * side + c, mean[a][c]) for a, c in places],
+            "spreads": [(a * side + c, spread[a][c]) for a, c in places],
+            "zeros": list(enumerate(held.zero.tolist())),
+            "energies": list(enumerate((held.energy * FEMTO).tolist())),
         }
         files[f"column_{name}.va"] = sealed(render("exports/column.va.j2", values), MARK)
         lines = (
-            f"{a} {c} {number(mean[a, min(a, c)])} {number(spread[a, min(a, c)])}\n"
+            f"{a} {c} {number(mean[a][min(a, c)])} {number(spread[a][min(a, c)])}\n"
             for a in range(side)
             for c in range(side)
         )
@@ -60,23 +58,22 @@ def write(source: Source, folder: Path) -> list[Path]:
     return atomic_write_files(folder, files)
 
 
-def read(folder: Path) -> tuple[list[Held], list[str]]:
-    """Every condition's numbers in the table's order, and the module files. Raises InputError for damaged files or a
-    module and a table file that differ."""
-    names = sorted(path.name for path in folder.glob("column_*.va"))
-    if not names:
-        raise InputError("holds no Verilog-A module", where=str(folder))
-    texts = unsealed_files(folder, names, MARK)
-    labels, _ = conditions_in(texts[names[0]], str(folder / names[0]))
-    wanted = [f"column_{symbol(label)}.va" for label in labels]
-    if sorted(wanted) != names:
-        raise InputError("does not hold the module of every condition", where=str(folder), hint="export again")
-    tables = unsealed_files(folder, [name.removesuffix(".va") + ".tbl" for name in wanted], TABLE_MARK)
-    return [_held(texts[n], t, folder / n) for n, t in zip(wanted, tables.values(), strict=True)], wanted
+def read(folder: Path) -> dict[str, Held]:
+    """Every condition's numbers by module file, in the table's order.
+
+    Raises InputError for damaged files, or a module and a table file that differ.
+    """
+    modules, tables = texts_of(folder, ".va", MARK), texts_of(folder, ".tbl", TABLE_MARK)
+    out = {}
+    for (name, text), (table_name, table) in zip(modules.items(), tables.items(), strict=True):
+        if content_of(text) != content_of(table):
+            raise InputError(f"belongs to another run than {name}", where=str(folder / table_name), hint="export again")
+        out[name] = _held(text, table, folder / name)
+    return out
 
 
 def _held(text: str, table: str, path: Path) -> Held:
-    function = {name: [] for name in ("mean", "spread", "zero", "energy")}  # type: dict[str, list[tuple[int, float]]]
+    function: dict[str, list[tuple[int, float]]] = {name: [] for name in ("mean", "spread", "zero", "energy")}
     for place, name, value in re.findall(r"^ +(\d+): (\w+)_at = (\S+);$", text, re.MULTILINE):
         function[name].append((int(place), float(value)))
     scale = re.search(r"(V|I)\(level\) <\+ -?mean \* (\S+);", text)
@@ -107,22 +104,7 @@ def _held(text: str, table: str, path: Path) -> Held:
 
 def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
     """Level, sigma, code and row energy from the modules."""
-    if quantity not in TOLERANCE:
-        return None
-    held, _ = read(folder)
-    i, a, c = points.condition, points.active, points.count
-    lsb = np.array([h.lsb for h in held])[i]
-    match quantity:
-        case "level":
-            return np.stack([h.mean for h in held])[i, a, c] * lsb
-        case "sigma":
-            return np.stack([h.spread for h in held])[i, a, c] * lsb
-        case "row_energy":
-            return np.stack([h.energy for h in held])[i, a]
-    return np.stack([codes_of(h) for h in held])[i, a, c]
-
-
-TOLERANCE: dict[str, float] = {"level": 1e-15, "sigma": 1e-15, "code": 0.0, "row_energy": 1e-15}
+    return answer_of(tuple(read(folder).values()), quantity, points) if quantity in TOLERANCE else None
 
 
 def _consume(source: Source, folder: Path) -> ConsumerReading:
@@ -134,7 +116,7 @@ def _consume(source: Source, folder: Path) -> ConsumerReading:
 VIEW = View(
     "veriloga",
     "Verilog-A modules of one conversion, one per condition, with $table_model data files",
-    "17 digits in LSB and fJ",
+    PRECISION,
     TOLERANCE,
     write,
     answer,

