@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from metalrom.console import emit, guarded
+from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -44,11 +45,14 @@ def root(
 
 @app.command()
 @guarded
-def doctor(json: Json = False) -> None:
+def doctor(
+    json: Json = False,
+    devices: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="try this device set, every corner")] = None,
+) -> None:
     """Say what is installed, what is missing and how to get it."""
     from metalrom.doctor import diagnose
 
-    report = diagnose()
+    report = diagnose(devices)
     emit(report.as_dict(), as_json=json, human=report.table)
     raise typer.Exit(report.exit_code)
 
@@ -214,6 +218,8 @@ def simulate(
     if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
         raise typer.Exit(3)
 
+
+add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
