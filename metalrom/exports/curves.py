@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import condition_lines, conditions_in, symbol, unsealed_files
+from metalrom.exports.seal import condition_lines, conditions_in, symbol, two_levels, unsealed_files
 from metalrom.exports.source import Source
 from netlists.condition import Condition
 
@@ -56,7 +56,8 @@ def held_of(source: Source, condition: Condition) -> Held:
 
 
 def told(source: Source, label: str) -> tuple[str, ...]:
-    """What a model says of itself."""
+    """What a model says of itself. Raises InputError for cells that it cannot describe."""
+    two_levels(source, "a model of one conversion")
     unit = source.table.unit
     level = "V, held by a source" if unit == "V" else "A, pushed out of the pin into a virtual ground"
     return (

@@ -62,6 +62,12 @@ def header(source: Source, mark: str, *lines: str, end: str = "") -> str:
     return "".join(f"{line}{end}\n" for line in text.splitlines()) if end else text
 
 
+def two_levels(source: Source, what: str) -> None:
+    """Refuse a table of cells with more than two levels, whose counts exceed the driven rows."""
+    if source.table.levels != 2:
+        raise InputError(f"{what} holds cells of two levels, those of this run have {source.table.levels}")
+
+
 def symbol(label: str) -> str:
     """A condition's label as a name in any format: `tt_1.00V_-40C` becomes `tt_1p00v_m40c`."""
     text = label.lower().replace(".", "p").replace("-", "m")

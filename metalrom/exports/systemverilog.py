@@ -20,10 +20,10 @@ from interconnect.files import atomic_write_files
 from metalrom.exports.decisions import code_error, code_of, code_probability
 from metalrom.exports.memh import MARK, bit_words, bits_in, doubles, doubles_in, integers, words_of
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import condition_lines, header, sealed, unsealed_files
+from metalrom.exports.seal import condition_lines, header, sealed, two_levels, unsealed_files
 from metalrom.exports.source import Source
 from metalrom.exports.views import View
-from netlists.mapping import via_program
+from netlists.mapping import ViaProgram, via_program
 from netlists.render import cards, render
 
 FloatArray = NDArray[np.float64]
@@ -52,12 +52,17 @@ def tiles_of(source: Source) -> Iterator[Tile]:
             yield Tile(slice(r, min(r + g.rows, inputs)), slice(c, min(c + g.weights_per_row, outputs)))
 
 
-def group_words(weights: NDArray[np.int64], bits: int, rows: int) -> NDArray[np.uint8]:
+def program_of(source: Source, weights: NDArray[np.int64]) -> ViaProgram:
+    """Via bits of a part of the layer's weights, mapped as the run maps them."""
+    g = source.results.macro_geometry
+    return via_program(weights, g.weight_bits, mapping=g.mapping)
+
+
+def group_words(program: ViaProgram, rows: int) -> NDArray[np.uint8]:
     """Via bits by conversion: shape (groups * bit columns, rows); what lies beyond the last input is 0."""
-    program = via_program(weights.astype(np.int16), bits).bits
-    groups = -(-len(program) // rows)
-    padded = np.zeros((groups * rows, program.shape[1]), np.uint8)
-    padded[: len(program)] = program
+    groups = -(-program.rows // rows)
+    padded = np.zeros((groups * rows, program.bit_columns), np.uint8)
+    padded[: program.rows] = program.bits
     return padded.reshape(groups, rows, -1).transpose(0, 2, 1).reshape(-1, rows)
 
 
@@ -71,6 +76,7 @@ def nominal_macro(source: Source) -> Any:
         source.results.condition,
         weight_bits=g.weight_bits,
         input_bits=g.input_bits,
+        mapping=g.mapping,
         effects=("levels",),
         threads=1,
     )
@@ -81,7 +87,7 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
     g, rows = source.results.macro_geometry, source.table.rows
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
-    words = group_words(weights, g.weight_bits, rows)
+    words = group_words(program_of(source, weights), rows)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     # every share of driven rows, not only half of them
     driven = (rng.random((READS, rows)) < rng.random((READS, 1))).astype(np.uint8)
@@ -105,9 +111,10 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
 def write(source: Source, folder: Path) -> list[Path]:
     """Write models, look-up files, via bits of every tile, and the bench with its stimuli."""
     table, g = source.table, source.results.macro_geometry
-    macro = nominal_macro(source)
+    two_levels(source, "the SystemVerilog model")
     first = next(tiles_of(source))
-    shape = source.layer.weights[first.inputs, first.outputs].shape
+    part = source.layer.weights[first.inputs, first.outputs]
+    shape, program = part.shape, program_of(source, part)
     top = header(source, MARK, *condition_lines(source), f"unit of levels: {table.unit}")
     latency = source.estimate.macro.latency.mid
     values = {
@@ -123,7 +130,9 @@ def write(source: Source, folder: Path) -> list[Path]:
         "inputs": shape[0],
         "outputs": shape[1],
         "input_bits": g.input_bits,
-        "weight_bits": g.weight_bits,
+        "mapping": g.mapping,
+        "worth": program.worth[program.weight_column == 0].tolist(),
+        "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
         "vectors": VECTORS,
@@ -147,7 +156,7 @@ def write(source: Source, folder: Path) -> list[Path]:
             f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
             f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
         )
-        words = group_words(source.layer.weights[i, o], macro.weight_bits, table.rows)
+        words = group_words(program_of(source, source.layer.weights[i, o]), table.rows)
         texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text

@@ -15,6 +15,7 @@ from metalrom.exports.systemverilog import (
     VECTORS,
     group_words,
     nominal_macro,
+    program_of,
     read,
     read_stimuli,
     read_weights,
@@ -87,7 +88,7 @@ def disagreement(source: Source, folder: Path, text: str) -> str | None:
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
     words = read_weights(folder)
-    if not np.array_equal(words, group_words(weights, g.weight_bits, rows)):
+    if not np.array_equal(words, group_words(program_of(source, weights), rows)):
         return "the via bits of tile 0 are not those of the run"
     macro, held = nominal_macro(source), read_stimuli(folder)
     mask = 2**rows - 1
