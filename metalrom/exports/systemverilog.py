@@ -228,7 +228,22 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
     return code_of(probability) if quantity == "code" else code_error(probability, c)
 
 
-TOLERANCE: dict[Quantity, float] = {
+def measure(source: Source, folder: Path) -> dict[str, float]:
+    """Share of the via bits of all tiles that are not the run's. Raises InputError for other tiles than the run's."""
+    tiles = list(tiles_of(source))
+    if len(list(folder.glob("weights_*.memh"))) != len(tiles):
+        raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
+    wrong = total = 0
+    for number, tile in enumerate(tiles):
+        ours = group_words(program_of(source, source.layer.weights[tile.inputs, tile.outputs]), source.table.rows)
+        held = read_weights(folder, number)
+        if held.shape != ours.shape:
+            raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))
+        wrong, total = wrong + int((held != ours).sum()), total + ours.size
+    return {"via_bits": wrong / total}
+
+
+TOLERANCE: dict[str, float] = {
     "level": 0.0,
     "sigma": 0.0,
     "code": 0.0,
@@ -248,8 +263,9 @@ VIEW = View(
     "systemverilog",
     "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
     "exact: 64 bits per value; times in ns to 1e-15",
-    {str(name): value for name, value in TOLERANCE.items()},
+    {"via_bits": 0.0, **TOLERANCE},
     write,
     answer,
     _consume,
+    measure,
 )

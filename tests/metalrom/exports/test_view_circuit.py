@@ -23,7 +23,7 @@ HELD = {
     "lef": {"area", "pins"},
     "liberty": {"area", "read_time", "energy_conversion", "energy_mac"},
     "spice_macro": {"level", "sigma", "code", "row_energy"},
-    "systemverilog": {"level", "sigma", "code", "code_error", "row_energy", "read_time"},
+    "systemverilog": {"level", "sigma", "code", "code_error", "row_energy", "read_time", "via_bits"},
     "touchstone": {"s_bit_line", "s_word_line"},
     "veriloga": {"level", "sigma", "code", "row_energy"},
 }
@@ -153,6 +153,25 @@ def test_consumer_notices_other_values(source, written, name, make_source):
         return
     reading: ConsumerReading = VIEWS[name].consume(Source(source.folder, results, table), written[name])
     assert reading.problem is not None
+
+
+@pytest.mark.ngspice
+def test_spice_macro_is_straight_between_whole_numbers(source, written):
+    """At 3.25 driven rows and a count of 1.5 by hand; a count above the driven rows is taken as theirs."""
+    from metalrom.exports.spice_macro import deck, outputs, read
+    from ngspice_runner import Job, run
+
+    folder = written["spice_macro"]
+    file, held = next(iter(read(folder).items()))
+    mean = source.table.mean[0]
+    middle = [(mean[a, 1] + mean[a, 2]) / 2 for a in (3, 4)]
+    for driven, count, want in ((3.25, 1.5, 0.75 * middle[0] + 0.25 * middle[1]), (2.0, 4.0, mean[2, 2])):
+        lines = deck(held, file).replace("V_driven driven 0 0.0", f"V_driven driven 0 {driven}").splitlines()
+        text = "\n".join(".op" if line.startswith(".dc") else line for line in lines) + "\n"
+        text = text.replace("V_count count 0 0.0", f"V_count count 0 {count}")
+        result = run(Job(text, outputs(held), folder=str(folder)))
+        assert result.ok, result.log
+        assert result.signals[outputs(held)[0]].values[0] == pytest.approx(want, rel=1e-8)
 
 
 def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):

@@ -26,6 +26,7 @@ from metalrom.exports.systemverilog import (
     tiles_of,
 )
 from metalrom.exports.verilog_check import consume, disagreement, run_iverilog, run_verilator
+from metalrom.exports.views import check_view
 from metalrom.macro.readout import synthetic_table
 from netlists.mapping import via_program, weights_of
 
@@ -103,6 +104,19 @@ def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
     level = tmp_path / "level.memh"
     level.write_bytes(sealed(header(source, MARK) + doubles(source.table.mean * 1.0001), MARK))
     assert "levels differ" in str(consume(source, tmp_path).problem)
+
+
+def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    last = read_weights(folder, 3).copy()
+    last[2, 1] ^= 1
+    (tmp_path / "weights_3.memh").write_bytes(sealed(header(source, MARK) + bit_words(last), MARK))
+    with pytest.raises(InputError, match="differs from the run in via_bits"):
+        check_view(dataclasses.replace(VIEW, consume=None), source, tmp_path)
+    (tmp_path / "weights_3.memh").unlink()
+    with pytest.raises(InputError, match="via bits of 4 tiles"):
+        check_view(dataclasses.replace(VIEW, consume=None), source, tmp_path)
 
 
 def test_other_seeds_give_other_stimuli(source):
