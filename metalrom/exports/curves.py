@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import condition_lines, conditions_in, symbol, two_levels, unsealed_files
+from metalrom.exports.seal import condition_lines, conditions_in, header, symbol, two_levels, unsealed_files
 from metalrom.exports.source import Source
 from netlists.condition import Condition
+from netlists.render import cards
 
 FloatArray = NDArray[np.float64]
 
@@ -68,6 +70,18 @@ def told(source: Source, label: str) -> tuple[str, ...]:
         f"quasi-static: the level holds from {source.table.read_time:.4g} s after the rows are driven; count is taken",
         "as at most driven; between whole numbers level, sigma and energy are straight",
     )
+
+
+def common(source: Source, condition: Condition, mark: str) -> dict[str, Any]:
+    """What the template of every model takes."""
+    return {
+        "header": cards(header(source, mark, *told(source, condition.label))),
+        "symbol": symbol(condition.label),
+        "rows": source.table.rows,
+        "codes": source.table.adc.codes,
+        "unit": source.table.unit,
+        "lsb": source.table.lsb(condition),
+    }
 
 
 def texts_of(folder: Path, ending: str, mark: str) -> dict[str, str]:

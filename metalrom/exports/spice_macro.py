@@ -24,13 +24,13 @@ from metalrom.exports.curves import (
     Swept,
     agreement,
     answer_of,
+    common,
     held_of,
     judged,
     texts_of,
-    told,
 )
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import header, sealed, symbols
+from metalrom.exports.seal import sealed, symbols
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerMissing, ConsumerReading, View
 from netlists.render import cards, number, render
@@ -58,12 +58,7 @@ def write(source: Source, folder: Path) -> list[Path]:
             for a in range(source.table.rows + 1)
         ]
         values = {
-            "header": cards(header(source, MARK, *told(source, condition.label))),
-            "symbol": name,
-            "rows": source.table.rows,
-            "codes": held.codes,
-            "unit": held.unit,
-            "lsb": held.lsb,
+            **common(source, condition, MARK),
             "curves": curves,
             "zero": _pwl("a", held.zero),
             "energy": _pwl("a", held.energy * FEMTO),

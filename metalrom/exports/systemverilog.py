@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,12 @@ from metalrom.exports.memh import MARK, bit_words, bits_in, doubles, doubles_in,
 from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.seal import condition_lines, header, sealed, two_levels, unsealed_files
 from metalrom.exports.source import Source
-from metalrom.exports.views import View
+from metalrom.exports.views import ConsumerReading, View
 from netlists.mapping import ViaProgram, via_program
 from netlists.render import cards, render
+
+if TYPE_CHECKING:
+    from metalrom.macro import Macro
 
 FloatArray = NDArray[np.float64]
 
@@ -66,20 +69,9 @@ def group_words(program: ViaProgram, rows: int) -> NDArray[np.uint8]:
     return padded.reshape(groups, rows, -1).transpose(0, 2, 1).reshape(-1, rows)
 
 
-def nominal_macro(source: Source) -> Any:
+def nominal_macro(source: Source) -> Macro:
     """The run's macro at the nominal condition with its mean levels and nothing random."""
-    from metalrom.macro import Macro
-
-    g = source.results.macro_geometry
-    return Macro(
-        source.table,
-        source.results.condition,
-        weight_bits=g.weight_bits,
-        input_bits=g.input_bits,
-        mapping=g.mapping,
-        effects=("levels",),
-        threads=1,
-    )
+    return source.macro(effects=("levels",), threads=1)
 
 
 def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
@@ -253,7 +245,7 @@ TOLERANCE: dict[str, float] = {
 }
 
 
-def _consume(source: Source, folder: Path) -> Any:
+def _consume(source: Source, folder: Path) -> ConsumerReading:
     from metalrom.exports.verilog_check import consume
 
     return consume(source, folder)

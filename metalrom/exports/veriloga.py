@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exports.curves import FEMTO, PRECISION, TOLERANCE, Held, answer_of, held_of, texts_of, told
+from metalrom.exports.curves import FEMTO, PRECISION, TOLERANCE, Held, answer_of, common, held_of, texts_of, told
 from metalrom.exports.queries import Points, Quantity
 from metalrom.exports.seal import content_of, header, sealed, symbols
 from metalrom.exports.source import Source
 from metalrom.exports.views import ConsumerReading, View
-from netlists.render import cards, number, render
+from netlists.render import number, render
 
 FloatArray = NDArray[np.float64]
 
@@ -35,12 +35,7 @@ def write(source: Source, folder: Path) -> list[Path]:
         held = held_of(source, condition)
         mean, spread = held.mean.tolist(), held.spread.tolist()
         values = {
-            "header": cards(header(source, MARK, *told(source, condition.label))),
-            "symbol": name,
-            "rows": source.table.rows,
-            "codes": held.codes,
-            "unit": held.unit,
-            "lsb": held.lsb,
+            **common(source, condition, MARK),
             "means": [(a * side + c, mean[a][c]) for a, c in places],
             "spreads": [(a * side + c, spread[a][c]) for a, c in places],
             "zeros": list(enumerate(held.zero.tolist())),
