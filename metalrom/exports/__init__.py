@@ -48,8 +48,10 @@ _VIEWS: dict[str, str] = {
     "hwcomponents": "hwcomponents",
     "lef": "lef",
     "liberty": "liberty",
+    "spice_macro": "spice_macro",
     "systemverilog": "systemverilog",
     "touchstone": "touchstone",
+    "veriloga": "veriloga",
 }
 """View name -> module of this package that holds it as `VIEW`."""
 

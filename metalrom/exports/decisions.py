@@ -22,7 +22,7 @@ def code_probability(level: FloatArray, sigma: FloatArray, thresholds: FloatArra
 
 def code_of(probability: FloatArray) -> FloatArray:
     """Most likely code, shape (points,)."""
-    return probability.argmax(axis=1).astype(np.float64)
+    return np.asarray(probability.argmax(axis=1), dtype=np.float64)
 
 
 def code_error(probability: FloatArray, count: NDArray[np.int64]) -> FloatArray:

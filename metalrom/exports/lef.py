@@ -77,7 +77,8 @@ def abstract(source: Source) -> Abstract:
     if 4 * rim > min(width, height):
         raise InputError("a tile is too narrow for the rim that its pins take")
     pins: list[Placed] = []
-    left, right = [], []
+    left: list[Pin] = []
+    right: list[Pin] = []
     for pin in pins_of(g):
         if pin.name.startswith("code"):
             layer = columns[pin.plane]
@@ -147,7 +148,7 @@ def read(folder: Path) -> tuple[float, float, dict[str, tuple[str, ...]]]:
     if not size:
         raise InputError("holds no SIZE", where=str(path))
     pattern = r"^  PIN (\S+)\n    DIRECTION (\S+) ;\n.*\n    PORT\n      LAYER (\S+) ;\n        RECT ([\d. ]+) ;$"
-    pins = {m.group(1): (m.group(2), m.group(3), m.group(4)) for m in re.finditer(pattern, text, re.MULTILINE)}
+    pins: dict[str, tuple[str, ...]] = {m[1]: (m[2], m[3], m[4]) for m in re.finditer(pattern, text, re.MULTILINE)}
     return float(size.group(1)), float(size.group(2)), pins
 
 
@@ -195,7 +196,12 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
     want = {n: (d, layer, tuple(float(v) for v in rect.split())) for n, (d, layer, rect) in pins.items()}
     if got != want:
         return ConsumerReading(tool, "other pins than written")
-    return ConsumerReading(tool, None, (f"{name} {width:g} x {height:g} um, {len(got)} pins",))
+    blocked = {macro.c_obs.c_rects[k].c_layer.decode() for k in range(macro.c_obs.c_num_rects)}
+    if blocked != set(abstract(source).layers):
+        return ConsumerReading(tool, f"obstructions on {sorted(blocked)}")
+    return ConsumerReading(
+        tool, None, (f"{name} {width:g} x {height:g} um, {len(got)} pins, OBS on {len(blocked)} layers",)
+    )
 
 
 TOLERANCE = {"area": 1e-4, "pins": 0.0}

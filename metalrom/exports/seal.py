@@ -1,4 +1,4 @@
-"""Text files that carry their own fingerprint: a reader refuses one that was truncated, edited or mixed with another."""
+"""Text files that carry their own fingerprint: a reader refuses what was truncated, edited or mixed with another."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def header(source: Source, mark: str, *lines: str, end: str = "") -> str:
     safe = (line.replace("*/", "* /").replace("/*", "/ *") for line in told)
     text = commented(safe, mark)
     return "".join(f"{line}{end}\n" for line in text.splitlines()) if end else text
+
+
+def two_levels(source: Source, what: str) -> None:
+    """Refuse a table of cells with more than two levels, whose counts exceed the driven rows."""
+    if source.table.levels != 2:
+        raise InputError(f"{what} holds cells of two levels, those of this run have {source.table.levels}")
 
 
 def symbol(label: str) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,14 @@ from interconnect.files import atomic_write_files
 from metalrom.exports.decisions import code_error, code_of, code_probability
 from metalrom.exports.memh import MARK, bit_words, bits_in, doubles, doubles_in, integers, words_of
 from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.seal import condition_lines, header, sealed, unsealed_files
+from metalrom.exports.seal import condition_lines, header, sealed, two_levels, unsealed_files
 from metalrom.exports.source import Source
-from metalrom.exports.views import View
-from netlists.mapping import via_program
+from metalrom.exports.views import ConsumerReading, View
+from netlists.mapping import ViaProgram, via_program
 from netlists.render import cards, render
+
+if TYPE_CHECKING:
+    from metalrom.macro import Macro
 
 FloatArray = NDArray[np.float64]
 
@@ -52,28 +55,23 @@ def tiles_of(source: Source) -> Iterator[Tile]:
             yield Tile(slice(r, min(r + g.rows, inputs)), slice(c, min(c + g.weights_per_row, outputs)))
 
 
-def group_words(weights: NDArray[np.int64], bits: int, rows: int) -> NDArray[np.uint8]:
+def program_of(source: Source, weights: NDArray[np.int64]) -> ViaProgram:
+    """Via bits of a part of the layer's weights, mapped as the run maps them."""
+    g = source.results.macro_geometry
+    return via_program(weights, g.weight_bits, mapping=g.mapping)
+
+
+def group_words(program: ViaProgram, rows: int) -> NDArray[np.uint8]:
     """Via bits by conversion: shape (groups * bit columns, rows); what lies beyond the last input is 0."""
-    program = via_program(weights.astype(np.int16), bits).bits
-    groups = -(-len(program) // rows)
-    padded = np.zeros((groups * rows, program.shape[1]), np.uint8)
-    padded[: len(program)] = program
+    groups = -(-program.rows // rows)
+    padded = np.zeros((groups * rows, program.bit_columns), np.uint8)
+    padded[: program.rows] = program.bits
     return padded.reshape(groups, rows, -1).transpose(0, 2, 1).reshape(-1, rows)
 
 
-def nominal_macro(source: Source) -> Any:
+def nominal_macro(source: Source) -> Macro:
     """The run's macro at the nominal condition with its mean levels and nothing random."""
-    from metalrom.macro import Macro
-
-    g = source.results.macro_geometry
-    return Macro(
-        source.table,
-        source.results.condition,
-        weight_bits=g.weight_bits,
-        input_bits=g.input_bits,
-        effects=("levels",),
-        threads=1,
-    )
+    return source.macro(effects=("levels",), threads=1)
 
 
 def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
@@ -81,7 +79,7 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
     g, rows = source.results.macro_geometry, source.table.rows
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
-    words = group_words(weights, g.weight_bits, rows)
+    words = group_words(program_of(source, weights), rows)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     # every share of driven rows, not only half of them
     driven = (rng.random((READS, rows)) < rng.random((READS, 1))).astype(np.uint8)
@@ -105,9 +103,10 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
 def write(source: Source, folder: Path) -> list[Path]:
     """Write models, look-up files, via bits of every tile, and the bench with its stimuli."""
     table, g = source.table, source.results.macro_geometry
-    macro = nominal_macro(source)
+    two_levels(source, "the SystemVerilog model")
     first = next(tiles_of(source))
-    shape = source.layer.weights[first.inputs, first.outputs].shape
+    part = source.layer.weights[first.inputs, first.outputs]
+    shape, program = part.shape, program_of(source, part)
     top = header(source, MARK, *condition_lines(source), f"unit of levels: {table.unit}")
     latency = source.estimate.macro.latency.mid
     values = {
@@ -123,7 +122,9 @@ def write(source: Source, folder: Path) -> list[Path]:
         "inputs": shape[0],
         "outputs": shape[1],
         "input_bits": g.input_bits,
-        "weight_bits": g.weight_bits,
+        "mapping": g.mapping,
+        "worth": program.worth[program.weight_column == 0].tolist(),
+        "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
         "vectors": VECTORS,
@@ -147,7 +148,7 @@ def write(source: Source, folder: Path) -> list[Path]:
             f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
             f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
         )
-        words = group_words(source.layer.weights[i, o], macro.weight_bits, table.rows)
+        words = group_words(program_of(source, source.layer.weights[i, o]), table.rows)
         texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
@@ -219,7 +220,22 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
     return code_of(probability) if quantity == "code" else code_error(probability, c)
 
 
-TOLERANCE: dict[Quantity, float] = {
+def measure(source: Source, folder: Path) -> dict[str, float]:
+    """Share of the via bits of all tiles that are not the run's. Raises InputError for other tiles than the run's."""
+    tiles = list(tiles_of(source))
+    if len(list(folder.glob("weights_*.memh"))) != len(tiles):
+        raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
+    wrong = total = 0
+    for number, tile in enumerate(tiles):
+        ours = group_words(program_of(source, source.layer.weights[tile.inputs, tile.outputs]), source.table.rows)
+        held = read_weights(folder, number)
+        if held.shape != ours.shape:
+            raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))
+        wrong, total = wrong + int((held != ours).sum()), total + ours.size
+    return {"via_bits": wrong / total}
+
+
+TOLERANCE: dict[str, float] = {
     "level": 0.0,
     "sigma": 0.0,
     "code": 0.0,
@@ -229,7 +245,7 @@ TOLERANCE: dict[Quantity, float] = {
 }
 
 
-def _consume(source: Source, folder: Path) -> Any:
+def _consume(source: Source, folder: Path) -> ConsumerReading:
     from metalrom.exports.verilog_check import consume
 
     return consume(source, folder)
@@ -239,8 +255,9 @@ VIEW = View(
     "systemverilog",
     "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
     "exact: 64 bits per value; times in ns to 1e-15",
-    {str(name): value for name, value in TOLERANCE.items()},
+    {"via_bits": 0.0, **TOLERANCE},
     write,
     answer,
     _consume,
+    measure,
 )

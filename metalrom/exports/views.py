@@ -38,7 +38,7 @@ class View:
     the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
     ConsumerMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
     own rounding allows, by quantity (`precision` in words).
-    measure(source, folder) -> relative differences, by name, of what only this format holds (`tolerance` bounds them too).
+    measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
     """
 
     name: str

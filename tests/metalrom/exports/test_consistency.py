@@ -77,7 +77,7 @@ def test_views_agree_with_each_other(answers):
 def test_files_say_what_they_are(source, written, name):
     """Version, fingerprint of the table and the assumption appear in a file of every view."""
     texts = [p.read_text() for p in written[name].rglob("*") if p.is_file()]
-    for wanted in (source.stamp[0], source.stamp[2], "every number"):
+    for wanted in (source.stamp[0], source.stamp[2], "invented numbers"):
         assert any(wanted in text for text in texts), wanted
 
 

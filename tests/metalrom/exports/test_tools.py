@@ -25,21 +25,21 @@ MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwki
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_real_consumer_takes_it(source, written, name):
+def test_the_real_consumer_takes_it(run, run_written, name):
     if consumers.python_with(MODULES[name], os.environ.get(consumers.VARIABLE, "")) is None:
         pytest.skip(f"no Python with {MODULES[name]}; name one in {consumers.VARIABLE}")
-    report = check_view(exports.VIEWS[name], source, written[name], require_consumer=True)
+    report = check_view(exports.VIEWS[name], run, run_written[name], require_consumer=True)
     assert report.reading is not None
     assert report.reading.problem is None
     print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.facts))
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_missing_consumer_is_said_with_its_remedy(source, written, name, monkeypatch):
+def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monkeypatch):
     monkeypatch.setattr(consumers, "python_with", lambda module, listed: None)
     with pytest.raises(ConsumerMissing, match="is not installed"):
-        exports.VIEWS[name].consume(source, written[name])
-    report = check_view(exports.VIEWS[name], source, written[name])
+        exports.VIEWS[name].consume(run, run_written[name])
+    report = check_view(exports.VIEWS[name], run, run_written[name])
     assert report.reading is None
     assert "METALROM_CONSUMERS" in report.unverified
 
@@ -57,14 +57,14 @@ def test_a_consumer_that_fails_is_a_problem(tmp_path):
     assert consumers.python_with("no_such_module_here", "/nowhere/python") is None
 
 
-def test_modules_stand_alone(written):
+def test_modules_stand_alone(run_written):
     """Exported Python imports neither this package nor pickle, and parses; its data is JSON beside it."""
     for name, allowed in {
         "crosssim": {"hashlib", "json", "pathlib", "numpy", "simulator"},
         "aihwkit": {"hashlib", "json", "pathlib", "torch", "aihwkit"},
         "hwcomponents": {"hwcomponents"},
     }.items():
-        for path in written[name].glob("*.py"):
+        for path in run_written[name].glob("*.py"):
             tree = ast.parse(path.read_text())
             found = set()
             for node in ast.walk(tree):
@@ -76,39 +76,39 @@ def test_modules_stand_alone(written):
             assert found == allowed, path
 
 
-def test_csnr_of_the_mapping_is_that_of_the_macro(source):
+def test_csnr_of_the_mapping_is_that_of_the_macro(run):
     """Independent reference: the macro's own simulation, mean error power over 40 chips.
 
     Tolerance 0.5 dB; the mean over chips of this run scatters by about 0.1 dB. The mapping joins converter offsets to
     their segments, the macro shares them between eight columns.
     """
-    g, layer = source.results.macro_geometry, source.layer
-    sampled = SampledLayer.of(layer, source.table.rows, g.weight_bits, g.input_bits)
+    g, layer = run.results.macro_geometry, run.layer
+    sampled = SampledLayer.of(layer, run.table.rows, g.weight_bits, g.input_bits)
     ideal = layer.activations @ layer.weights
-    for condition in source.table.conditions:
+    for condition in run.table.conditions:
         power = []
-        macro = source.macro(condition.label)
+        macro = run.macro(condition.label)
         for seed in range(40):
             macro.seed = seed
             y = macro.matmul(layer.activations, macro.store(layer.weights))
             power.append(float(np.mean((y - ideal) ** 2.0)))
         simulated = 10 * np.log10(ideal.var() / np.mean(power))
-        expected = sampled.noise(readout_of(source.table, condition)).csnr
+        expected = sampled.noise(readout_of(run.table, condition)).csnr
         assert expected == pytest.approx(simulated, abs=0.5), condition.label
 
 
-def test_csnr_in_crosssim_is_that_of_the_mapping(source, written):
+def test_csnr_in_crosssim_is_that_of_the_mapping(run, run_written):
     """CrossSim with the whole table, 30 chips: mean error power within 1 dB of the expected one (scatter 0.2 dB)."""
     if consumers.python_with("simulator.algorithms", os.environ.get(consumers.VARIABLE, "")) is None:
         pytest.skip(f"no Python with CrossSim; name one in {consumers.VARIABLE}")
-    g, layer, last = source.results.macro_geometry, source.layer, source.table.conditions[-1]
+    g, layer, last = run.results.macro_geometry, run.layer, run.table.conditions[-1]
     data = {"x": layer.activations.tolist(), "w": layer.weights.tolist(), "condition": last.label}
-    got = consumers.ask("CrossSim", "simulator.algorithms", "", _CROSSSIM, written["crosssim"], data)
+    got = consumers.ask("CrossSim", "simulator.algorithms", "", _CROSSSIM, run_written["crosssim"], data)
     assert isinstance(got, dict), got
     ideal = layer.activations @ layer.weights
     simulated = 10 * np.log10(ideal.var() / np.mean(got["power"]))
-    expected = SampledLayer.of(layer, source.table.rows, g.weight_bits, g.input_bits).noise(
-        readout_of(source.table, last)
+    expected = SampledLayer.of(layer, run.table.rows, g.weight_bits, g.input_bits).noise(
+        readout_of(run.table, last)
     )
     print(f"\nCSNR at {last.label}: {simulated:.2f} dB in CrossSim, expected {expected.csnr:.2f} dB")
     assert simulated == pytest.approx(expected.csnr, abs=1.0)
@@ -158,13 +158,13 @@ def test_frozen_and_temporal_share_the_total():
     assert weight.sum() == pytest.approx(1.0)
 
 
-def test_mnsim_sections_are_those_of_its_reader(written, source):
+def test_mnsim_sections_are_those_of_its_reader(run_written, run):
     ini = configparser.ConfigParser()
-    ini.read(written["mnsim"] / "SimConfig.ini")
+    ini.read(run_written["mnsim"] / "SimConfig.ini")
     assert {"Device level", "Crossbar level", "Interface level", "Process element level", "Digital module", "Tile level",
             "Architecture level", "Algorithm Configuration", "metalrom"} == set(ini.sections())  # fmt: skip
     bits, rate = ini.getint("Interface level", "ADC_Precision"), ini.getfloat("Interface level", "ADC_Sample_Rate")
-    h = headline(source)
+    h = headline(run)
     assert (bits + 2) / rate * 1e-9 == pytest.approx(h.adc_time)
     assert (bits + 2) / rate * 1e-9 * ini.getfloat("Interface level", "ADC_Power") == pytest.approx(h.adc_energy)
     assert ini.get("Interface level", "ADC_Interval_Thres") == "-1"
@@ -183,10 +183,10 @@ def test_a_technology_without_number_is_refused():
         technology_node("mine")
 
 
-def test_parquet_without_pyarrow_is_one_sentence(source, tmp_path, monkeypatch):
+def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match="Parquet needs pyarrow") as caught:
-        exports.write(source.table, "parquet", tmp_path)
+        exports.write(run.table, "parquet", tmp_path)
     assert "metalrom[parquet]" in str(caught.value)
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(exports, "find_spec", lambda name: None)
@@ -194,15 +194,15 @@ def test_parquet_without_pyarrow_is_one_sentence(source, tmp_path, monkeypatch):
     assert "parquet" in exports.FORMATS
 
 
-def test_parquet_speaks_for_itself(source, tmp_path):
+def test_parquet_speaks_for_itself(run, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    exports.write(source.table, "parquet", tmp_path)
+    exports.write(run.table, "parquet", tmp_path)
     whole = parquet.read_table(tmp_path / "readout.parquet")
     assert whole.schema.field("mean").metadata[b"unit"] == b"V"
     assert whole.schema.field("row_energy").metadata[b"unit"] == b"J"
     at = {name: whole.column(name).to_numpy() for name in ("condition", "active", "count", "mean")}
     row = (at["condition"] == "ss_0.90V_-40C") & (at["active"] == 6) & (at["count"] == 4)
-    assert at["mean"][row].tolist() == [source.table.mean[1, 6, 4]]
+    assert at["mean"][row].tolist() == [run.table.mean[1, 6, 4]]
 
 
 def _example():
@@ -213,25 +213,25 @@ def _example():
     return module, path
 
 
-def test_a_user_without_the_package_reads_the_same_numbers(source, tmp_path):
+def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
     module, path = _example()
     with open(path) as file:  # noqa: PTH123
         text = file.read()
     assert len(text.splitlines()) <= 30
     assert "import metalrom" not in text
-    exports.write(source.table, "netcdf", tmp_path)
+    exports.write(run.table, "netcdf", tmp_path)
     lut = module.read_lut(tmp_path / "readout.nc")
     for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
-        ours = np.asarray(getattr(source.table, name))
+        ours = np.asarray(getattr(run.table, name))
         np.testing.assert_array_equal(lut[name].values, ours)
-    np.testing.assert_array_equal(lut["code_error_probability"][2], source.table.code_error(source.table.conditions[2]))
+    np.testing.assert_array_equal(lut["code_error_probability"][2], run.table.code_error(run.table.conditions[2]))
 
 
-def test_that_reader_refuses_damage_in_one_sentence(source, tmp_path):
+def test_that_reader_refuses_damage_in_one_sentence(run, tmp_path):
     import h5py
 
     module, _ = _example()
-    path = exports.write(source.table, "netcdf", tmp_path)[0]
+    path = exports.write(run.table, "netcdf", tmp_path)[0]
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="truncated or edited") as caught:
