@@ -204,6 +204,33 @@ def simulate(
         raise typer.Exit(3)
 
 
+@app.command()
+@guarded
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="minilm or smollm2, fetched before")],
+    macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
+    tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
+    weight_bits: Annotated[int, typer.Option("--weights-bits", help="2 to 8, sign included")] = 8,
+    activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
+    condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
+    nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
+    limit: Annotated[int | None, typer.Option(min=0, help="pairs or documents per task, 0 = all")] = None,
+    tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
+    budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
+    json: Json = False,
+) -> None:
+    """Accuracy of a real network with its weights in the macro."""
+    from metalrom.evaluate_cli import evaluate_model
+
+    evaluate_model(
+        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits,
+        conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens, budget=budget,
+        options=option or (), json=json,
+    )  # fmt: skip
+
+
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 

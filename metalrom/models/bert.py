@@ -104,7 +104,8 @@ class Bert:
 
 def gelu(x: Float32) -> Float32:
     """x Phi(x), the exact form that BERT uses (Hendrycks, Gimpel 2016)."""
-    out: Float32 = x * np.float32(0.5) * (np.float32(1) + erf(x * np.float32(np.sqrt(0.5))))
+    phi = np.float32(1) + erf(x * np.float32(np.sqrt(0.5))).astype(np.float32)
+    out: Float32 = x * np.float32(0.5) * phi
     return out
 
 

@@ -6,6 +6,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from interconnect.errors import InputError
 
@@ -72,7 +73,7 @@ class BytePairs:
         letters = byte_letters()
         parts = [letters[b] for b in piece.encode("utf-8", "replace")]
         while len(parts) > 1:
-            ranks = [self._rank.get(pair, len(self._rank)) for pair in zip(parts, parts[1:], strict=False)]
+            ranks = [self._rank.get(pair, len(self._rank)) for pair in pairwise(parts)]
             least = min(ranks)
             if least == len(self._rank):
                 break

@@ -120,7 +120,9 @@ def load_llama(file: GgufFile) -> Llama:
     """The network of a GGUF file. Raises InputError for another architecture, missing tensors, or shapes that clash."""
     where = str(file.path)
     if file.get("general.architecture", str) != "llama":
-        raise InputError(f"architecture {file.metadata['general.architecture']} is not known, expected llama", where=where)
+        raise InputError(
+            f"architecture {file.metadata['general.architecture']} is not known, expected llama", where=where
+        )
     if "output.weight" in file.tensors:
         raise InputError("has an output matrix of its own, expected one tied to the embedding", where=where)
     sizes = LlamaSizes(

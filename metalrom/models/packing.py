@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,9 +42,7 @@ def pack(sequences: Sequence[Sequence[int]], *, vocabulary: int, longest: int) -
     return Packed(ids, np.concatenate([np.arange(n) for n in lengths]), lengths)
 
 
-def attend(
-    packed: Packed, query: Float32, key: Float32, value: Float32, *, causal: bool, scale: float
-) -> Float32:
+def attend(packed: Packed, query: Float32, key: Float32, value: Float32, *, causal: bool, scale: float) -> Float32:
     """softmax(scale q k^T) v within every sequence, digital float (Vaswani et al. 2017).
 
     query: (tokens, heads, size); key, value: (tokens, key heads, size), each shared by heads / key heads neighbouring
@@ -66,20 +64,17 @@ def attend(
     return out.reshape(tokens, heads * size)
 
 
-def batches(
-    sequences: Sequence[Sequence[int]], most_tokens: int, work: Callable[[Sequence[Sequence[int]]], list[Float32]]
-) -> list[Float32]:
-    """`work` on consecutive sequences of together at most `most_tokens` tokens (or one longer one); results in order.
+def batches(sequences: Sequence[Sequence[int]], most_tokens: int) -> list[list[Sequence[int]]]:
+    """Consecutive sequences of together at most `most_tokens` tokens, or a single longer one.
 
     Bounds the memory, and the time until an interruption takes effect.
     """
-    out: list[Float32] = []
-    start = 0
-    while start < len(sequences):
-        stop, tokens = start + 1, len(sequences[start])
-        while stop < len(sequences) and tokens + len(sequences[stop]) <= most_tokens:
-            tokens += len(sequences[stop])
-            stop += 1
-        out += work(sequences[start:stop])
-        start = stop
+    out: list[list[Sequence[int]]] = []
+    tokens = 0
+    for sequence in sequences:
+        if not out or tokens + len(sequence) > most_tokens:
+            out.append([])
+            tokens = 0
+        out[-1].append(sequence)
+        tokens += len(sequence)
     return out

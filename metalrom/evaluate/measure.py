@@ -1,0 +1,180 @@
+"""Run a workload as float, in exact integers and through chips; switch each non-ideality off in turn."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from metalrom.evaluate.chips import Chip
+from metalrom.evaluate.macro_product import MacroProduct, check_options
+from metalrom.evaluate.quantized import ExactProduct, QuantizedOperator
+from metalrom.macro import EFFECTS
+from metalrom.models.linear import Float32, LinearLayer, Operator, float_operator
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is running, layers done and layers in all."""
+
+
+class Workload(Protocol):
+    """A network with its data: what is run, and what is read off the outputs."""
+
+    notes: tuple[str, ...]
+
+    @property
+    def tokens(self) -> int: ...
+
+    @property
+    def layers(self) -> tuple[LinearLayer, ...]: ...
+
+    @property
+    def passes(self) -> int: ...
+
+    def run(self, operator: Operator) -> Any: ...
+
+    def figures(self, found: Any, reference: Any) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """weight_bits, activation_bits: 2 to 8. seed: the chip and its noise. options: further keywords of `Macro`."""
+
+    weight_bits: int = 8
+    activation_bits: int = 8
+    seed: int = 0
+    budget: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One pass. figures: scores by name. seconds: wall time. conversions: of the macro, 0 without one."""
+
+    scheme: str
+    figures: dict[str, float]
+    seconds: float
+    tokens_per_second: float
+    conversions: int = 0
+    code_error_rate: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Every pass; budget: chip title -> passes with one non-ideality off. notes, warnings, assumptions: the labels."""
+
+    settings: Settings
+    outcomes: tuple[Outcome, ...]
+    budget: dict[str, tuple[Outcome, ...]]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def evaluate(
+    workload: Workload,
+    chips: Sequence[Chip],
+    settings: Settings | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Run `workload` as float, in exact integers, and on every chip.
+
+    Every pass on a chip starts from a fresh macro of the same seed: results repeat exactly and effects are compared on
+    the same chip. Raises InputError for bits out of range or options that the macro does not have.
+    """
+    settings = settings or Settings()
+    check_options(settings.options)
+    bits = {"weight_bits": settings.weight_bits, "activation_bits": settings.activation_bits}
+    exact = QuantizedOperator(ExactProduct(), **bits)
+    watch = _Watch(workload, progress)
+    reference = watch.run("float", float_operator)
+    name = f"w{settings.weight_bits}a{settings.activation_bits}"
+    outcomes = [watch.outcome("float", reference, reference), _pass(watch, f"{name} exact", exact, reference)]
+    budget: dict[str, tuple[Outcome, ...]] = {}
+    for chip in chips:
+        outcomes.append(_on_chip(watch, f"{name} {chip.condition.label}", chip, settings, EFFECTS, reference))
+        if settings.budget:
+            parts = [(f"without {off}", tuple(e for e in EFFECTS if e != off)) for off in EFFECTS]
+            parts.append(("without any (clipping stays)", ()))
+            budget[chip.title] = tuple(
+                _on_chip(watch, title, chip, settings, effects, reference) for title, effects in parts
+            )
+    return Evaluation(
+        settings,
+        tuple(outcomes),
+        budget,
+        notes=(
+            *workload.notes,
+            *(chip.title for chip in chips),
+            f"linear layers: weights of {settings.weight_bits} bits per column, activations of "
+            f"{settings.activation_bits} bits per token, no training; the rest digital float",
+            f"one chip, seed {settings.seed}",
+            *((f"macro options: {dict(settings.options)}",) if settings.options else ()),
+        ),
+        warnings=tuple(dict.fromkeys(w for chip in chips for w in chip.warnings)),
+        assumptions=tuple(dict.fromkeys(a for chip in chips for a in chip.assumptions)),
+    )
+
+
+def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
+    """Conversions of one pass, worked out beforehand for separate columns of either sign."""
+    rows = chip.table.rows
+    per_token = sum(-(-layer.inputs // rows) * layer.outputs for layer in workload.layers)
+    return workload.tokens * per_token * settings.activation_bits * (settings.weight_bits - 1) * 2
+
+
+def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> Outcome:
+    return watch.outcome(title, watch.run(title, operator), reference)
+
+
+def _on_chip(
+    watch: _Watch, title: str, chip: Chip, settings: Settings, effects: tuple[str, ...], reference: Any
+) -> Outcome:
+    product = MacroProduct(
+        chip,
+        weight_bits=settings.weight_bits,
+        input_bits=settings.activation_bits,
+        seed=settings.seed,
+        effects=effects,
+        options=settings.options,
+    )
+    operator = QuantizedOperator(product, weight_bits=settings.weight_bits, activation_bits=settings.activation_bits)
+    found = watch.run(title, operator)
+    return watch.outcome(title, found, reference, product)
+
+
+class _Watch:
+    """Runs passes, times them and tells how far they are."""
+
+    def __init__(self, workload: Workload, progress: Progress | None) -> None:
+        self._workload, self._progress = workload, progress
+        self._steps = len(workload.layers) * workload.passes
+        self._seconds = 0.0
+
+    def run(self, title: str, operator: Operator) -> Any:
+        done = 0
+
+        def told(layer: LinearLayer, x: Float32) -> Float32:
+            nonlocal done
+            y = operator(layer, x)
+            done += 1
+            if self._progress:
+                self._progress(title, done, self._steps)
+            return y
+
+        start = time.perf_counter()
+        found = self._workload.run(told)
+        self._seconds = time.perf_counter() - start
+        return found
+
+    def outcome(self, title: str, found: Any, reference: Any, product: MacroProduct | None = None) -> Outcome:
+        seconds = self._seconds
+        return Outcome(
+            title,
+            self._workload.figures(found, reference),
+            seconds,
+            self._workload.tokens / seconds if seconds else 0.0,
+            product.conversions if product else 0,
+            product.code_error_rate if product else None,
+        )
