@@ -20,22 +20,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from interconnect.files import atomic_write_text  # noqa: E402
-from metalrom.console import plain  # noqa: E402
-from metalrom.evaluate import (  # noqa: E402
+from interconnect.files import atomic_write_text
+from metalrom.console import plain
+from metalrom.evaluate import (
+    ActivationRule,
     ExactProduct,
     NextToken,
     QuantizedOperator,
     SentenceSimilarity,
     Settings,
+    WeightRule,
     chips_of,
     evaluate,
 )
-from metalrom.evaluate.chips import gaussian_code_error  # noqa: E402
-from metalrom.evaluate.datasets import judgements  # noqa: E402
-from metalrom.evaluate.macro_product import MacroProduct  # noqa: E402
-from metalrom.models import fetched  # noqa: E402
-from metalrom.models.linear import float_operator  # noqa: E402
+from metalrom.evaluate.chips import gaussian_code_error
+from metalrom.evaluate.datasets import judgements
+from metalrom.evaluate.macro_product import MacroProduct
+from metalrom.models import fetched
+from metalrom.models.linear import float_operator
 
 PUBLISHED_SCHEMES = {"float": (0.729, 1.0), "w8a8": (0.730, 0.998), "w6a8": (0.737, 0.992), "w4a8": (0.714, 0.943)}
 """Spearman's rho on WordSim353 and mean cosine to float: the project's reference, measured elsewhere beforehand."""
@@ -63,11 +65,13 @@ def schemes(args):
     work = SentenceSimilarity(model, pieces, judgements(["wordsim", "simlex", "lee"]), most_tokens=128)
     reference = work.run(float_operator)
     rows = [{"scheme": "float", **work.figures(reference, reference)}]
-    for bits in (8, 6, 5, 4, 3, 2):
-        operator = QuantizedOperator(ExactProduct(), weight_bits=bits, activation_bits=8)
-        rows.append({"scheme": f"w{bits}a8", **work.figures(work.run(operator), reference)})
+    for fine in (False, True):
+        for bits in (8, 6, 4) if fine else (8, 6, 5, 4, 3, 2):
+            operator = QuantizedOperator(ExactProduct(), WeightRule(bits, fine), ActivationRule(8, fine))
+            title = f"w{bits}a8" + (", fitted weights, shifted activations" if fine else "")
+            rows.append({"scheme": title, **work.figures(work.run(operator), reference)})
     for row in rows:
-        rho, cosine = PUBLISHED_SCHEMES.get(row["scheme"], (None, None))
+        rho, cosine = PUBLISHED_SCHEMES.get(row["scheme"].partition(",")[0], (None, None))
         row |= {"published_rho": rho, "published_cosine": cosine}
     return {"notes": work.notes, "rows": rows}
 
@@ -78,7 +82,7 @@ def adc(args):
     reference = work.run(float_operator)
     rows = []
     for bits in (8, 4):
-        exact = QuantizedOperator(ExactProduct(), weight_bits=bits, activation_bits=8)
+        exact = QuantizedOperator(ExactProduct(), WeightRule(bits), ActivationRule(8))
         rows.append({"scheme": f"w{bits}a8 exact", **work.figures(work.run(exact), reference)})
         for text in ("rows=64,codes=64", "rows=256,codes=64", "rows=64,lsb=2", "rows=64,codes=33", "rows=256,codes=33"):
             rows.append(noisy(work, reference, text, bits))
@@ -103,7 +107,7 @@ def noisy(work, reference, text, bits):
     chip = chips_of(f"synthetic:{text}")[0]
     product = MacroProduct(chip, weight_bits=bits, input_bits=8, seed=1)
     start = time.perf_counter()
-    found = work.run(QuantizedOperator(product, weight_bits=bits, activation_bits=8))
+    found = work.run(QuantizedOperator(product, WeightRule(bits), ActivationRule(8)))
     seconds = time.perf_counter() - start
     row = {"scheme": f"w{bits}a8 {text}", **work.figures(found, reference)}
     row |= {"drawn_code_error": product.code_error_rate, "seconds": seconds}
@@ -128,14 +132,14 @@ def smollm2(args):
     reference = work.run(float_operator)
     rows = [{"scheme": "float", **work.figures(reference, reference)}]
     for bits in (8, 6, 5, 4):
-        operator = QuantizedOperator(ExactProduct(), weight_bits=bits, activation_bits=8)
+        operator = QuantizedOperator(ExactProduct(), WeightRule(bits), ActivationRule(8))
         rows.append({"scheme": f"w{bits}a8", **work.figures(work.run(operator), reference)})
     out["exact"] = {"notes": work.notes, "rows": rows}
     few = NextToken(model, pieces, limit=1, most_tokens=24)
     folders = ["ideal"] + ([str(args.macro)] if args.macro else [])
     for bits in (8, 4):
         for folder in folders:
-            found = evaluate(few, chips_of(folder), Settings(weight_bits=bits, seed=1))
+            found = evaluate(few, chips_of(folder), Settings(WeightRule(bits), seed=1))
             out[f"w{bits}a8 {'ideal' if folder == 'ideal' else 'run'}"] = plain(found)
     return out
 

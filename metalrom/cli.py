@@ -212,6 +212,8 @@ def evaluate(
     tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
     weight_bits: Annotated[int, typer.Option("--weights-bits", help="2 to 8, sign included")] = 8,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
+    fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
+    shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
     condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
     seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
@@ -225,9 +227,9 @@ def evaluate(
     from metalrom.evaluate_cli import evaluate_model
 
     evaluate_model(
-        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits,
-        conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens, budget=budget,
-        options=option or (), json=json,
+        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
+        shifted=shifted, conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens,
+        budget=budget, options=option or (), json=json,
     )  # fmt: skip
 
 

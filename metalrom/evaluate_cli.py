@@ -32,6 +32,8 @@ def evaluate_model(
     tasks: str | None = None,
     weight_bits: int = 8,
     activation_bits: int = 8,
+    fitted: bool = False,
+    shifted: bool = False,
     conditions: Sequence[str] = (),
     nearest: bool = False,
     seed: int = 0,
@@ -43,18 +45,18 @@ def evaluate_model(
 ) -> None:
     """Evaluate one model on one or several readouts and print the result with its labels.
 
-    limit: pairs, or documents, per task; 0 = all; None = the model's default. options: `name=value` for the macro.
-    Raises InputError for an unknown model, task, readout, condition or option, or a model that is not fetched.
+    fitted, shifted: see `WeightRule` and `ActivationRule`. limit: pairs, or documents, per task; 0 = all; None = the
+    model's default. options: `name=value` for the macro. Raises InputError for an unknown model, task, readout,
+    condition or option, or a model that is not fetched.
     """
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
-    from metalrom.evaluate import Settings, chips_of, evaluate
+    from metalrom.evaluate import ActivationRule, Settings, WeightRule, chips_of, evaluate
     from metalrom.evaluate.macro_product import check_options
     from metalrom.evaluate.measure import conversions_of
-    from metalrom.evaluate.quantized import check_bits
 
-    check_bits(weight_bits, activation_bits)
-    settings = Settings(weight_bits, activation_bits, seed, budget, parse_options(options))
+    rules = WeightRule(weight_bits, fitted), ActivationRule(activation_bits, shifted)
+    settings = Settings(*rules, seed=seed, budget=budget, options=parse_options(options))
     check_options(settings.options)
     chips = chips_of(macro, conditions, nearest=nearest)
     workload = _workload(model, tasks, limit, tokens)

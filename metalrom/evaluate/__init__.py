@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from metalrom.evaluate.embeddings import SentenceSimilarity
     from metalrom.evaluate.measure import Evaluation, Outcome, Settings, evaluate
     from metalrom.evaluate.next_token import NextToken
-    from metalrom.evaluate.quantized import ExactProduct, QuantizedOperator
+    from metalrom.evaluate.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
 
 _HOME = {
     "Chip": "chips",
@@ -22,11 +22,14 @@ _HOME = {
     "Outcome": "measure",
     "Settings": "measure",
     "evaluate": "measure",
+    "ActivationRule": "quantized",
     "ExactProduct": "quantized",
     "QuantizedOperator": "quantized",
+    "WeightRule": "quantized",
 }
 
 __all__ = [
+    "ActivationRule",
     "Chip",
     "Evaluation",
     "ExactProduct",
@@ -35,6 +38,7 @@ __all__ = [
     "QuantizedOperator",
     "SentenceSimilarity",
     "Settings",
+    "WeightRule",
     "chips_of",
     "evaluate",
 ]

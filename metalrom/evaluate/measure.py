@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from metalrom.evaluate.chips import Chip
 from metalrom.evaluate.macro_product import MacroProduct, check_options
-from metalrom.evaluate.quantized import ExactProduct, QuantizedOperator
+from metalrom.evaluate.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
 from metalrom.macro import EFFECTS
 from metalrom.models.linear import Float32, LinearLayer, Operator, float_operator
 
@@ -38,10 +38,13 @@ class Workload(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """weight_bits, activation_bits: 2 to 8. seed: the chip and its noise. options: further keywords of `Macro`."""
+    """How weights and activations become integers; seed: the chip and its noise; options: further keywords of `Macro`.
 
-    weight_bits: int = 8
-    activation_bits: int = 8
+    budget: also switch each non-ideality off in turn.
+    """
+
+    weights: WeightRule = field(default_factory=lambda: WeightRule(8))
+    activations: ActivationRule = field(default_factory=lambda: ActivationRule(8))
     seed: int = 0
     budget: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -81,15 +84,14 @@ def evaluate(
     """Run `workload` as float, in exact integers, and on every chip.
 
     Every pass on a chip starts from a fresh macro of the same seed: results repeat exactly and effects are compared on
-    the same chip. Raises InputError for bits out of range or options that the macro does not have.
+    the same chip. Raises InputError for options that the macro does not have.
     """
     settings = settings or Settings()
     check_options(settings.options)
-    bits = {"weight_bits": settings.weight_bits, "activation_bits": settings.activation_bits}
-    exact = QuantizedOperator(ExactProduct(), **bits)
+    exact = QuantizedOperator(ExactProduct(), settings.weights, settings.activations)
     watch = _Watch(workload, progress)
     reference = watch.run("float", float_operator)
-    name = f"w{settings.weight_bits}a{settings.activation_bits}"
+    name = f"w{settings.weights.bits}a{settings.activations.bits}"
     outcomes = [watch.outcome("float", reference, reference), _pass(watch, f"{name} exact", exact, reference)]
     budget: dict[str, tuple[Outcome, ...]] = {}
     for chip in chips:
@@ -107,8 +109,7 @@ def evaluate(
         notes=(
             *workload.notes,
             *(chip.title for chip in chips),
-            f"linear layers: weights of {settings.weight_bits} bits per column, activations of "
-            f"{settings.activation_bits} bits per token, no training; the rest digital float",
+            _quantization(settings),
             f"one chip, seed {settings.seed}",
             *((f"macro options: {dict(settings.options)}",) if settings.options else ()),
         ),
@@ -121,7 +122,7 @@ def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
     """Conversions of one pass, worked out beforehand for separate columns of either sign."""
     rows = chip.table.rows
     per_token = sum(-(-layer.inputs // rows) * layer.outputs for layer in workload.layers)
-    return workload.tokens * per_token * settings.activation_bits * (settings.weight_bits - 1) * 2
+    return workload.tokens * per_token * settings.activations.bits * (settings.weights.bits - 1) * 2
 
 
 def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> Outcome:
@@ -133,15 +134,24 @@ def _on_chip(
 ) -> Outcome:
     product = MacroProduct(
         chip,
-        weight_bits=settings.weight_bits,
-        input_bits=settings.activation_bits,
+        weight_bits=settings.weights.bits,
+        input_bits=settings.activations.bits,
         seed=settings.seed,
         effects=effects,
         options=settings.options,
     )
-    operator = QuantizedOperator(product, weight_bits=settings.weight_bits, activation_bits=settings.activation_bits)
+    operator = QuantizedOperator(product, settings.weights, settings.activations)
     found = watch.run(title, operator)
     return watch.outcome(title, found, reference, product)
+
+
+def _quantization(settings: Settings) -> str:
+    scale = "of least squared error" if settings.weights.fitted else "of the largest weight"
+    span = "shifted" if settings.activations.shifted else "symmetric"
+    return (
+        f"linear layers: weights of {settings.weights.bits} bits, one scale per column {scale}; activations of "
+        f"{settings.activations.bits} bits, {span}, one scale per token; no training; the rest digital float"
+    )
 
 
 class _Watch:
