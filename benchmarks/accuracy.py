@@ -34,7 +34,7 @@ from metalrom.evaluate import (
     evaluate,
 )
 from metalrom.evaluate.chips import gaussian_code_error
-from metalrom.evaluate.datasets import judgements
+from metalrom.evaluate.datasets import documents, judgements
 from metalrom.evaluate.macro_product import MacroProduct
 from metalrom.models import fetched
 from metalrom.models.linear import float_operator
@@ -117,10 +117,10 @@ def noisy(work, reference, text, bits):
 
 
 def macro(args):
-    """A finished run at three conditions, and its error budget at the nominal one."""
+    """A finished run at three conditions, and on an eighth of the words its error budget at the nominal one."""
     work = words_only(args.words)
     at = evaluate(work, chips_of(str(args.macro), CONDITIONS), Settings(seed=1))
-    budget = evaluate(words_only(args.words // 3), chips_of(str(args.macro)), Settings(seed=1, budget=True))
+    budget = evaluate(words_only(max(12, args.words // 8)), chips_of(str(args.macro)), Settings(seed=1, budget=True))
     return {"conditions": plain(at), "budget": plain(budget)}
 
 
@@ -128,14 +128,14 @@ def smollm2(args):
     """Next tokens: float and exact integers on many, the ideal macro and a finished run on few."""
     model, pieces = fetched.smollm2()
     out = {}
-    work = NextToken(model, pieces, limit=8, most_tokens=64)
+    work = NextToken(model, pieces, documents()[:8], most_tokens=64)
     reference = work.run(float_operator)
     rows = [{"scheme": "float", **work.figures(reference, reference)}]
     for bits in (8, 6, 5, 4):
         operator = QuantizedOperator(ExactProduct(), WeightRule(bits), ActivationRule(8))
         rows.append({"scheme": f"w{bits}a8", **work.figures(work.run(operator), reference)})
     out["exact"] = {"notes": work.notes, "rows": rows}
-    few = NextToken(model, pieces, limit=1, most_tokens=24)
+    few = NextToken(model, pieces, documents()[:1], most_tokens=24)
     folders = ["ideal"] + ([str(args.macro)] if args.macro else [])
     for bits in (8, 4):
         for folder in folders:
@@ -155,7 +155,7 @@ def plot(rows, notes, path):
     import matplotlib.pyplot as plt
 
     matplotlib.rcParams["svg.hashsalt"] = "metalrom"
-    figure, axes = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.6, 4.2), layout="constrained")
     for bits, colour in ((8, "#1f4e79"), (4, "#c05a12")):
         mine = [r for r in rows if r["bits"] == bits and r["sigma"] > 0]
         x = [r["code_error"] for r in mine]
@@ -163,13 +163,13 @@ def plot(rows, notes, path):
         axes.plot(x, [r["wordsim_spearman"] for r in mine], "s:", color=colour, label=f"w{bits}a8, rho")
         axes.plot(x, [r["published_cosine"] for r in mine], "x", color=colour, ms=9, label=f"w{bits}a8, earlier cosine")
     axes.axvspan(1e-5, 1e-4, color="#888888", alpha=0.2, lw=0)
-    axes.text(3.2e-5, 0.05, "target", ha="center", va="bottom", rotation=90, color="#555555")
+    axes.text(3.2e-5, 0.04, "must stay\nbelow", ha="center", va="bottom", fontsize=8, color="#555555")
     axes.set(
         xscale="log",
         ylim=(-0.15, 1.05),
         xlabel="code-error probability of a conversion, 2Q(1/2σ)",
         ylabel="cosine to float, Spearman's rho",
-        title="MiniLM with wrong counts: the noise cliff",
+        title=f"MiniLM with wrong counts: the noise cliff\n({notes[0]}; 64 rows per conversion)",
     )
     top = axes.secondary_xaxis("top")
     sigmas = sorted({r["sigma"] for r in rows if r["sigma"] > 0})
@@ -177,8 +177,7 @@ def plot(rows, notes, path):
     top.minorticks_off()
     top.set_xlabel("noise before rounding σ, counts")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower left")
-    figure.text(0.99, 0.005, notes[0], ha="right", fontsize=6, color="#555555")
+    figure.legend(fontsize=8, loc="outside right center")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)

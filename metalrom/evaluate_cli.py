@@ -89,7 +89,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
 
 def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None) -> Workload:
     from metalrom.evaluate import NextToken, SentenceSimilarity
-    from metalrom.evaluate.datasets import judgements
+    from metalrom.evaluate.datasets import documents, judgements
     from metalrom.models import fetched
 
     if model == "minilm":
@@ -101,7 +101,7 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
         raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
     llama, pairs = fetched.smollm2()
     kept = None if limit == 0 else (limit or DOCUMENTS)
-    return NextToken(llama, pairs, limit=kept, most_tokens=tokens or STORY_TOKENS)
+    return NextToken(llama, pairs, documents()[:kept], most_tokens=tokens or STORY_TOKENS)
 
 
 class _Bars:

@@ -115,7 +115,7 @@ def _characterized(folder: Path, conditions: Sequence[str], nearest: bool) -> tu
     assumptions = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
     chips = []
     for asked in conditions or (results.condition,):
-        condition, outside = _condition(table, asked, nearest)
+        condition, outside = find_condition(table, asked, nearest=nearest)
         title = (
             f"{results.name} at {condition.label}: {table.cell}, {table.rows} rows per conversion, {_adc(table.adc)}"
         )
@@ -127,7 +127,12 @@ def _adc(adc: AdcModel) -> str:
     return f"ADC of {adc.codes} codes"
 
 
-def _condition(table: ReadoutTable, asked: str, nearest: bool) -> tuple[Condition, tuple[str, ...]]:
+def find_condition(table: ReadoutTable, asked: str, *, nearest: bool) -> tuple[Condition, tuple[str, ...]]:
+    """The condition of a label, and the warnings that go with it.
+
+    One that was not characterized is refused with InputError, or with `nearest` replaced by the closest one of the same
+    corner (least sum of relative distances in supply and absolute temperature), which is a warning.
+    """
     known = {c.label: c for c in table.conditions}
     if asked in known:
         return known[asked], ()
@@ -144,7 +149,7 @@ def _parse(label: str, known: dict[str, Condition]) -> Condition:
     try:
         corner, vdd, temperature = label.split("_")
         condition = Condition(corner, float(vdd.removesuffix("V")), float(temperature.removesuffix("C")))
-        if condition.vdd > 0 and condition.kelvin > 0:
+        if 0 < condition.vdd < math.inf and 0 < condition.kelvin < math.inf:
             return condition
     except ValueError:
         pass

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from metalrom.evaluate.datasets import documents
 from metalrom.models.bpe import BytePairs
 from metalrom.models.linear import Float32, LinearLayer, Operator
 from metalrom.models.llama import Llama
@@ -26,24 +26,21 @@ class Predictions(NamedTuple):
 
 
 class NextToken:
-    """Teacher-forced prediction of the first tokens of Lee's documents.
+    """Teacher-forced prediction of the first tokens of some texts.
 
-    limit: documents (the first ones; None = all fifty). most_tokens: tokens of each, of which all but the first are
-    predicted. Figures: perplexity with the standard error of the mean surprise, agreement of the likeliest token with
-    the float network's, mean cosine of the last hidden states to the float network's.
-    Raises InputError for a limit that leaves nothing to predict.
+    texts: one at least. most_tokens: tokens of each, of which all but the first are predicted. Figures: perplexity with
+    the standard error of the mean surprise (nat), agreement of the likeliest token with the float network's, mean
+    cosine of the last hidden states to the float network's. Raises InputError if nothing is left to predict.
     """
 
-    def __init__(self, model: Llama, tokenizer: BytePairs, *, limit: int | None = 2, most_tokens: int = 24) -> None:
-        if most_tokens < 3 or (limit is not None and limit < 1):
-            raise InputError("nothing would be left to predict", hint="at least 3 tokens of 1 document")
-        texts = documents()
-        kept = texts[:limit]
+    def __init__(self, model: Llama, tokenizer: BytePairs, texts: Sequence[str], *, most_tokens: int = 24) -> None:
         self._model = model
-        self._sequences = [tokenizer.encode(text)[:most_tokens] for text in kept]
+        self._sequences = [tokenizer.encode(text)[:most_tokens] for text in texts]
         predicted = sum(len(s) - 1 for s in self._sequences)
+        if min(map(len, self._sequences), default=0) < 2 or predicted < 2:
+            raise InputError("nothing is left to predict", where="--tokens, --limit", hint="3 tokens of 1 text or more")
         self.notes: tuple[str, ...] = (
-            f"first {most_tokens} tokens of {len(kept)} of {len(texts)} Lee documents: {predicted} predictions",
+            f"first {most_tokens} tokens of {len(texts)} texts: {predicted} predictions",
             "all tokens of a text are computed together (teacher forcing), not one by one as in generation",
             "the output matrix, tied to the embedding, is computed digitally in float",
         )

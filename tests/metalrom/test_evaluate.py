@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from metalrom.console import plain
 from metalrom.evaluate import (
     ActivationRule,
     ExactProduct,
+    NextToken,
     QuantizedOperator,
     SentenceSimilarity,
     Settings,
@@ -21,7 +23,7 @@ from metalrom.evaluate import (
     chips_of,
     evaluate,
 )
-from metalrom.evaluate.chips import coarse_table, gaussian_code_error
+from metalrom.evaluate.chips import coarse_table, find_condition, gaussian_code_error
 from metalrom.evaluate.datasets import Judgements, judgements, read_word_pairs, spaced
 from metalrom.evaluate.macro_product import MacroProduct, macro_options
 from metalrom.evaluate.measure import conversions_of
@@ -31,6 +33,7 @@ from metalrom.macro import Macro, synthetic_table
 from metalrom.models.bert import Bert, BertBlock, BertSizes, LayerNorm
 from metalrom.models.linear import LinearLayer, float_operator
 from metalrom.models.wordpiece import WordPiece
+from netlists.condition import Condition
 from netlists.weights import quantize
 
 WORDS = ("love", "tiger", "cat", "book", "paper", "stock")
@@ -196,6 +199,57 @@ def test_a_step_of_two_counts() -> None:
 def test_unknown_readouts_are_refused(macro: str, conditions: tuple[str, ...], words: str) -> None:
     with pytest.raises(InputError, match=words):
         chips_of(macro, conditions)
+
+
+def test_conditions_outside_the_domain_are_refused_or_labelled() -> None:
+    table = synthetic_table(4)
+    three = (Condition("tt", 1.0, 27), Condition("tt", 0.9, 27), Condition("ss", 1.0, 85))
+    more = {name: np.repeat(getattr(table, name), 3, axis=0) for name in ("mean", "sigma_static", "sigma_noise")}
+    more |= {name: np.repeat(getattr(table, name), 3, axis=0) for name in ("sigma_pattern", "row_energy")}
+    table = dataclasses.replace(table, conditions=three, **more)
+    assert find_condition(table, "tt_0.90V_27C", nearest=False) == (three[1], ())
+    found, warnings = find_condition(table, "tt_0.93V_35C", nearest=True)
+    assert found == three[1]
+    assert warnings == ("OUTSIDE THE DOMAIN: tt_0.93V_35C was not characterized, tt_0.90V_27C stands in for it",)
+    with pytest.raises(InputError, match=r"tt_0\.93V_35C was not characterized; .*--nearest"):
+        find_condition(table, "tt_0.93V_35C", nearest=False)
+    with pytest.raises(InputError, match=r"ff_1\.00V_27C was not characterized"):
+        find_condition(table, "ff_1.00V_27C", nearest=True)  # no such corner: nothing is near it
+    for bad in ("tt", "tt_1V", "tt_xV_27C", "tt_-1V_27C", "tt_nanV_27C"):
+        with pytest.raises(InputError, match="is not a condition"):
+            find_condition(table, bad, nearest=True)
+
+
+class TinyLlama:
+    """Hidden states chosen by hand: the next token's logits are known."""
+
+    layers = ()
+
+    def hidden(self, sequences, operator):
+        return [np.eye(4, dtype=np.float32)[np.asarray(s)] * 2 for s in sequences]
+
+    def logits(self, hidden):
+        return hidden @ np.roll(np.eye(4, dtype=np.float32), 1, axis=1)  # token i + 1 follows token i
+
+
+class Letters:
+    def encode(self, text: str) -> list[int]:
+        return ["abcd".index(c) for c in text]
+
+
+def test_perplexity_and_agreement_by_hand() -> None:
+    work = NextToken(TinyLlama(), Letters(), ["abcd", "aa"], most_tokens=3)
+    assert work.tokens == 5
+    found = work.run(float_operator)
+    # softmax of (2, 0, 0, 0): ln(e^2 + 3) = 2.3408; right guesses (ab, bc) cost 0.3408, the wrong one (aa) 2.3408
+    np.testing.assert_allclose(found.surprise, [0.34075, 0.34075, 2.34075], atol=1e-4)
+    figures = work.figures(found, found._replace(best=np.array([1, 3, 1])))
+    assert figures["perplexity"] == pytest.approx(np.exp((2 * 0.34075 + 2.34075) / 3), rel=1e-4)
+    assert figures["surprise_standard_error"] == pytest.approx(2 / 3, rel=1e-4)  # values 0, 0, 2: std 2 / sqrt(3)
+    assert figures["agreement"] == pytest.approx(2 / 3)
+    assert figures["cosine"] == pytest.approx(1)
+    with pytest.raises(InputError, match="nothing is left to predict"):
+        NextToken(TinyLlama(), Letters(), ["abcd", "a"])
 
 
 def test_options_reach_the_macro_or_are_refused(workload: SentenceSimilarity) -> None:
