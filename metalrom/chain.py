@@ -22,8 +22,8 @@ def run(
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> RunResults:
-    """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, figures/,
-    report.html, results.json). Returns what was found. Raises InputError and EngineError."""
+    """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
+    figures/, report.html, results.json). Returns what was found. Raises InputError and EngineError."""
     names = project.config.characterization.procedures
     if "adc_margin" not in names:
         raise InputError(
@@ -40,5 +40,5 @@ def run(
     announce("running the layer through the macro")
     found = conclude(project, done)
     announce("writing tables, netlists and the report")
-    write_outputs(done, found, out)
+    write_outputs(project, done, found, out)
     return found

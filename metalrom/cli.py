@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from metalrom.console import emit, guarded
+from metalrom.evaluate_cli import add_command as add_evaluate_command
+from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -168,7 +170,9 @@ def estimate(
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
-    format: Annotated[str, typer.Option("--format", help="netcdf, csv or json")],
+    format: Annotated[
+        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
 ) -> None:
@@ -189,6 +193,15 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
+def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.explore.command import explore_config
+
+    explore_config(config, output, jobs=jobs, json=json)
+
+
+@app.command()
+@guarded
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
@@ -204,34 +217,8 @@ def simulate(
         raise typer.Exit(3)
 
 
-@app.command()
-@guarded
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="minilm or smollm2, fetched before")],
-    macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
-    tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
-    weight_bits: Annotated[int, typer.Option("--weights-bits", help="2 to 8, sign included")] = 8,
-    activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
-    fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
-    shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
-    condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
-    nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
-    limit: Annotated[int | None, typer.Option(min=0, help="pairs or documents per task, 0 = all")] = None,
-    tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
-    budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
-    json: Json = False,
-) -> None:
-    """Accuracy of a real network with its weights in the macro."""
-    from metalrom.evaluate_cli import evaluate_model
-
-    evaluate_model(
-        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
-        shifted=shifted, conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens,
-        budget=budget, options=option or (), json=json,
-    )  # fmt: skip
-
+add_evaluate_command(app)
+add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")

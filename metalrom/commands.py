@@ -249,11 +249,14 @@ def estimate_run(out: Path, workload: str | None, json: bool) -> None:
 
 
 def export_run(out: Path, format: str, output: Path, check: bool) -> None:
-    """Write a run's readout table in a format, and read it back if asked to."""
-    from metalrom.exports import FORMATS
+    """Write a run in a format; check: read it back, with its real consumer too where that is installed."""
+    from metalrom.exports import FORMATS, VIEWS
     from metalrom.folders import ensure_output_folder
     from metalrom.results import read_table
 
+    if format in VIEWS:
+        _export_view(out, format, output, check)
+        return
     table = read_table(out)
     chosen = FORMATS[format]
     for path in chosen.write(table, ensure_output_folder(output)):
@@ -261,6 +264,25 @@ def export_run(out: Path, format: str, output: Path, check: bool) -> None:
     if check:
         report = chosen.check(table, output)
         say(f"read back: {report.values} values, worst difference {report.worst_difference:g} ({chosen.precision})")
+
+
+def _export_view(out: Path, format: str, output: Path, check: bool) -> None:
+    from metalrom.exports import VIEWS
+    from metalrom.exports.source import load_source
+    from metalrom.exports.views import check_view
+    from metalrom.folders import ensure_output_folder
+
+    source, view = load_source(out), VIEWS[format]
+    for path in view.write(source, ensure_output_folder(output)):
+        print(path)
+    if check:
+        report = check_view(view, source, output)
+        worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
+        say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
+        if report.reading is None:
+            say(f"consumer: {report.unverified}")
+        else:
+            say("; ".join((f"read by {report.reading.consumer}", *report.reading.facts)))
 
 
 def report_run(out: Path) -> Path:

@@ -1,17 +1,19 @@
 """The command `evaluate`: a real network's accuracy with its weights in a characterized macro.
 
-Functions only; the command line registers them.
+The command line takes it over with `add_command`; it imports what it needs when it runs.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from metalrom.console import emit, guard, messages, say
+from metalrom.console import emit, guard, guarded, messages, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +25,36 @@ MODELS = ("minilm", "smollm2")
 PAIRS, DOCUMENTS = 100, 2
 WORD_TOKENS, STORY_TOKENS = 64, 24
 """Defaults of --limit and --tokens for the encoder and the language model: a minute or two, not an hour."""
+
+
+def add_command(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command()(guarded(evaluate))
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="minilm or smollm2, fetched before")],
+    macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
+    tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
+    weight_bits: Annotated[int, typer.Option("--weights-bits", help="2 to 8, sign included")] = 8,
+    activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
+    fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
+    shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
+    condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
+    nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
+    limit: Annotated[int | None, typer.Option(min=0, help="pairs or documents per task, 0 = all")] = None,
+    tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
+    budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
+    json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+) -> None:
+    """Accuracy of a real network with its weights in the macro."""
+    evaluate_model(
+        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
+        shifted=shifted, conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens,
+        budget=budget, options=option or (), json=json,
+    )  # fmt: skip
 
 
 def evaluate_model(
@@ -51,7 +83,8 @@ def evaluate_model(
     """
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
-    from metalrom.evaluate import ActivationRule, Settings, WeightRule, chips_of, evaluate
+    from metalrom.evaluate import ActivationRule, Settings, WeightRule, chips_of
+    from metalrom.evaluate import evaluate as evaluated
     from metalrom.evaluate.macro_product import check_options
     from metalrom.evaluate.measure import conversions_of
 
@@ -64,7 +97,7 @@ def evaluate_model(
         count = conversions_of(workload, chip, settings)
         say(f"{workload.tokens} tokens, {count / 1e9:.3g} thousand million conversions per pass on {chip.title}")
     with guard(resume="nothing was kept; a smaller --limit or --tokens takes less time"), _Bars() as bars:
-        found = evaluate(workload, chips, settings, progress=bars)
+        found = evaluated(workload, chips, settings, progress=bars)
     emit({"model": model, "macro": macro, **vars(found)}, as_json=json, human=lambda: _shown(model, found))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
-from characterization.procedures.registry import Findings
+from characterization.procedures.registry import Findings, Procedure
 from characterization.setup import Setup
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
@@ -96,9 +96,26 @@ def characterize(
     with Cache(cache_folder("simulations")) as cache:
         choice = choose_rows(project, cache, jobs=jobs, announce=announce)
         setup = project.setup(choice.rows if choice else int(config.array.group_rows))
-        tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
-        announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
-        outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)
+        return measure_group(setup, procedures, cache, choice=choice, jobs=jobs, announce=announce, progress=progress)
+
+
+def measure_group(
+    setup: Setup,
+    procedures: Sequence[Procedure],
+    cache: Cache,
+    *,
+    choice: GroupChoice | None = None,
+    jobs: int | None = None,
+    announce: Announce = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> Characterized:
+    """Simulate the procedures of one group and fit the models.
+
+    Raises EngineError if ngspice is missing or too many simulations of a condition failed.
+    """
+    tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
+    announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
+    outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)
     data = Dataset(outcome.samples)
     _refuse_many_failures(data, setup)
     announce("fitting")

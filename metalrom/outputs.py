@@ -7,21 +7,26 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from characterization.campaign import Task, deck_of
 from characterization.procedures import with_requirements
 from interconnect.files import atomic_write_text
 from metalrom import results as facts
 from metalrom.flow import Characterized
 from metalrom.folders import ensure_output_folder
+from metalrom.project import Project
 
 
-def write_outputs(done: Characterized, found: facts.RunResults, out: Path) -> None:
+def write_outputs(project: Project, done: Characterized, found: facts.RunResults, out: Path) -> None:
     """Fill the output folder; every file appears whole or not at all."""
+    from metalrom.exports.source import write_layer
     from metalrom.reports.assemble import write_run_report
 
     written = [
         *write_tables(done, out),
         facts.write_results(found, out),
+        write_layer(out, project.weights.values.astype(np.int64), project.activations.values),
         *_write_netlists(done, ensure_output_folder(out / "netlists")),
     ]
     manifest = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from characterization.table import ReadoutTable
     from metalrom.exports.formats import CheckReport, Format
+    from metalrom.exports.views import View
 
 _EXACT = "exact: binary64"
 _SHORTEST = "exact: shortest decimal text that reads back as the same binary64"
@@ -28,6 +29,32 @@ _FILES = {
 }
 
 
+_VIEWS: dict[str, str] = {}
+"""View name -> module of this package that holds it as `VIEW`."""
+
+
+class _Views(Mapping[str, "View"]):
+    """Views by name; a view's module is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> View:
+        from interconnect.errors import InputError
+        from interconnect.suggestion import suggest
+
+        if name not in _VIEWS:
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *_VIEWS)))
+        view: View = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
+        return view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_VIEWS)
+
+    def __len__(self) -> int:
+        return len(_VIEWS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _VIEWS
+
+
 class _Formats(Mapping[str, "Format"]):
     """Formats by name; a format's module is imported when it is asked for."""
 
@@ -37,7 +64,7 @@ class _Formats(Mapping[str, "Format"]):
         from metalrom.exports.formats import Format
 
         if name not in _FORMATS:
-            raise InputError(f"export format {name!r} is not known", hint=suggest(name, _FORMATS))
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *_VIEWS)))
         module, description, precision = _FORMATS[name]
         room = import_module(f"{__name__}.{module}")
         return Format(name, description, precision, _FILES[name], room.write, room.read)
@@ -53,6 +80,9 @@ class _Formats(Mapping[str, "Format"]):
 
 
 FORMATS: Mapping[str, Format] = _Formats()
+"""Neutral formats: they hold a whole readout table, exactly."""
+VIEWS: Mapping[str, View] = _Views()
+"""Formats of other tools: they hold the part of a run that the tool can use."""
 
 
 def write(table: ReadoutTable, name: str, folder: Path) -> list[Path]:

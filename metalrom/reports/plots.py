@@ -46,7 +46,7 @@ _STYLE: Any = {
 
 
 @contextmanager
-def _chart(width: float, height: float) -> Iterator[Figure]:
+def chart(width: float, height: float) -> Iterator[Figure]:
     """A figure of the house style, sizes in inches at 72 dots; no global state is left behind."""
     import matplotlib
     from matplotlib.figure import Figure
@@ -57,7 +57,7 @@ def _chart(width: float, height: float) -> Iterator[Figure]:
         yield Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Figure, key: str, label: str) -> str:
+def svg(figure: Figure, key: str, label: str) -> str:
     """The figure as one `<svg>` that can stand in a page: no metadata, no style sheet, ids prefixed by `key`."""
     from xml.etree import ElementTree
 
@@ -127,7 +127,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
     labels = shown_conditions(table, nominal)[:LEVEL_PANELS]
     quantity = "bit-line level" if table.unit == "V" else "readout current"
     scale, unit = prefix(float(np.nanmax(np.abs(table.mean))), table.unit)
-    with _chart(13.4, 6.0) as figure:
+    with chart(13.4, 6.0) as figure:
         grid = figure.subplots(2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=(1.15, 1))
         for above, below, label in zip(grid[0], grid[1], labels, strict=True):
             i, sigma = table.index(label), table.total_sigma(label)
@@ -149,7 +149,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
         grid[1][0].set_ylabel("distance from\nstraight line, counts")
         grid[1][0].text(0.02, 0.47, "threshold", color=TARGET, va="top", transform=grid[1][0].get_yaxis_transform())
         grid[0][0].legend(loc="upper left", title=f"band: ±{sigmas:g} sigma", alignment="left")
-        return _svg(figure, "levels", "Level against MAC count for each condition")
+        return svg(figure, "levels", "Level against MAC count for each condition")
 
 
 def _band(panel: Axes, count: FloatArray, level: FloatArray, spread: FloatArray, k: int, words: str) -> None:
@@ -160,7 +160,7 @@ def _band(panel: Axes, count: FloatArray, level: FloatArray, spread: FloatArray,
 def eye_plot(table: ReadoutTable) -> str:
     """Distributions of the weakest count and its neighbours against the ADC thresholds of that case."""
     found = worst(table)
-    with _chart(6.6, 3.5) as figure:
+    with chart(6.6, 3.5) as figure:
         panel = figure.subplots()
         if found is None:
             return _empty(figure, panel, "eye", "The spread of the levels is not available")
@@ -188,13 +188,13 @@ def eye_plot(table: ReadoutTable) -> str:
             f"{'bit-line level' if table.unit == 'V' else 'readout current'}, {unit} (dashed: ADC thresholds)"
         )
         panel.set_title(f"The weakest count: {found.count} of {found.active} active, {found.condition}")
-        return _svg(figure, "eye", "Spread of the weakest count and its neighbours against the thresholds")
+        return svg(figure, "eye", "Spread of the weakest count and its neighbours against the thresholds")
 
 
 def _empty(figure: Figure, panel: Axes, key: str, words: str) -> str:
     panel.set_axis_off()
     panel.text(0.5, 0.5, words, ha="center", va="center", transform=panel.transAxes)
-    return _svg(figure, key, words)
+    return svg(figure, key, words)
 
 
 def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
@@ -204,7 +204,7 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
     """
     need = sigma_needed(target_error)
     n = table.rows
-    with _chart(13.4, 4.0) as figure:
+    with chart(13.4, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         scale, unit = prefix(abs(table.lsb(nominal)), table.unit)
         for k, label in enumerate(shown_conditions(table, nominal)):
@@ -228,12 +228,12 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
         right.set_ylim(min(0, low), max(high * 1.06, need * 1.15))
         right.set_title("Margin: distance from level to nearest threshold")
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
-        return _svg(figure, "margins", "Spacing and margin of neighbouring counts")
+        return svg(figure, "margins", "Spacing and margin of neighbouring counts")
 
 
 def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, cliff: NoiseCliff | None) -> str:
     """P(code error) of every count (worst number of active rows), log scale, target line and network accuracy marks."""
-    with _chart(13.4, 4.6) as figure:
+    with chart(13.4, 4.6) as figure:
         panel = figure.subplots()
         top = 1.0
         count = np.arange(table.rows + 1)
@@ -258,7 +258,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
             _cliff_marks(panel, cliff)
         panel.set_title("Code-error probability per count")
         figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
-        return _svg(figure, "errors", "Code-error probability of every count")
+        return svg(figure, "errors", "Code-error probability of every count")
 
 
 def _plain_powers(panel: Axes) -> None:
@@ -290,7 +290,7 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
     noise = column([r.sigma_noise_counts for r in rows])
     mismatch = column([r.sigma_mismatch_counts for r in rows])
     errors = column([r.code_error for r in rows])
-    with _chart(13.4, 4.0) as figure:
+    with chart(13.4, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         if not rows:
             right.set_axis_off()
@@ -323,13 +323,13 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
                     )
         left.legend(loc="upper left")
         right.legend(loc="lower right")
-        return _svg(figure, "groups", "Spread and code error against rows per group")
+        return svg(figure, "groups", "Spread and code error against rows per group")
 
 
 def breakdown_plot(table: MacroTable, key: str) -> str:
     """Bars of a macro quantity's components with their ranges; `key` makes the ids of the drawing unique in a page."""
     rows = table.rows
-    with _chart(6.6, 0.46 * max(len(rows), 1) + 1.0) as figure:
+    with chart(6.6, 0.46 * max(len(rows), 1) + 1.0) as figure:
         panel = figure.subplots()
         values = [row.mid for row in rows if known(row.mid)]
         if not values:
@@ -352,4 +352,4 @@ def breakdown_plot(table: MacroTable, key: str) -> str:
         panel.grid(visible=False, axis="y")
         panel.set(xlabel=unit, xlim=(0, edge * 1.22))
         panel.set_title(table.title)
-        return _svg(figure, key, f"{table.title} by component")
+        return svg(figure, key, f"{table.title} by component")

@@ -168,3 +168,20 @@ def test_python_surface(finished, out):
     text = project.netlist("column")
     assert ".subckt" in text
     assert_array_equal(weights_of(project.program), project.weights.values)
+
+
+def test_compare_takes_the_run(out, metalrom):
+    done = metalrom("compare", "--macro", out, "--workloads", "bert-base", "--sizes", "S", "--json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    ours = data["systems"]["metal-rom"]
+    assert ours["example"] is False
+    assert (data["rules"]["input_bits"], data["rules"]["weight_bits"]) == (4, 4)
+    # the run's own layer of 16 x 4 weights, 6 bit columns each, fills 24 of the 64 columns of one tile
+    told = json.loads(metalrom("estimate", out, "--json").stdout)
+    figures = {row["figure"]: row for row in told["figures"]}
+    assert ours["tile_area"]["mid"] == pytest.approx(figures["area, periphery under the array"]["mid"], rel=1e-4)
+    assert ours["energy_per_mac"]["mid"] == pytest.approx(figures["energy per MAC"]["mid"], rel=1e-4)
+    case = data["cases"][0]["systems"]["metal-rom"]
+    spent = case["energy"]["mid"]["computing_J"] - case["energy"]["mid"]["of_which_attention_J"]
+    assert spent == pytest.approx(1_019_805_696 * ours["energy_per_mac"]["mid"] * 1e-15)

@@ -1,0 +1,154 @@
+"""Table of the transistor baselines: level against the closed form, energy, time and area of each kind.
+
+    python benchmarks/baselines.py [--kinds rom_1t,sram_6t] [--cases 8] [--locals 16] [--rows 16] [--mismatch]
+    python benchmarks/baselines.py --decks FOLDER      writes one small example deck per kind and runs it
+
+All errors are in percent of full scale (the level of the highest product in every local array less that of none).
+offset: the simulated level with no product. gain: the simulated span against capacitors alone. residual: what is left
+of the simulated level against the line through these two. error: simulated against the charge balance with the
+switches' charges taken from the model cards, nothing fitted. needs: read and share times until everything stays within
+1 % of full scale of its final value.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from interconnect.files import atomic_file
+from netlists.condition import Condition
+from netlists.local import (
+    LocalCase,
+    LocalComputing,
+    LocalDeck,
+    LocalDeviations,
+    LocalTiming,
+    Operation,
+    closed_form,
+    draw_deviations,
+    local_cell_kinds,
+    local_column_deck,
+    make_local_cell,
+    measure_operation,
+    settling,
+)
+from netlists.local.base import LocalCell
+from netlists.technology import Technology, load_technology
+from ngspice_runner import Job, run
+
+LCC, TIMING = LocalComputing(), LocalTiming()
+NODE = 45e-9
+SHARES = ("word", "precharge", "lcc", "control", "cell")
+
+
+def simulate(deck: LocalDeck, tolerance: float = 0.0) -> tuple[Operation, tuple[float, float]]:
+    """Run a deck that must come out ok: what it says, and the read and share times that it needs (`settling`)."""
+    result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
+    if not result.ok:
+        raise SystemExit(f"{deck.title}: {result.verdict}\n{result.log}")
+    return measure_operation(deck, result.signals), settling(deck, result.signals, tolerance)
+
+
+def random_case(
+    rng: np.random.Generator, cell: LocalCell, locals_: int, rows: int, deviations: LocalDeviations | None = None
+) -> LocalCase:
+    """Stored symbols, selected rows and inputs, all drawn evenly."""
+    return LocalCase(
+        symbols=rng.integers(0, cell.symbols, (locals_, rows)),
+        selected=rng.integers(0, rows, locals_),
+        inputs=rng.integers(0, 2, locals_),
+        deviations=deviations or LocalDeviations(),
+    )
+
+
+def uniform_case(symbol: int, active: int, locals_: int, rows: int) -> LocalCase:
+    """One symbol and one input everywhere."""
+    return LocalCase(
+        symbols=np.full((locals_, rows), symbol),
+        selected=np.zeros(locals_, dtype=int),
+        inputs=np.full(locals_, active),
+    )
+
+
+def row(technology: Technology, condition: Condition, kind: str, options: argparse.Namespace) -> None:
+    """Simulate one kind and print its line."""
+    cell = make_local_cell(kind)
+    size = (options.locals, options.rows)
+
+    times = []
+
+    def level(case: LocalCase) -> tuple[Operation, float, float]:
+        deck = local_column_deck(technology, cell, LCC, TIMING, condition, case)
+        form = closed_form(technology, cell, LCC, condition, case)
+        got, needed = simulate(deck, 0.01 * form.full_scale)
+        times.append(needed)
+        return got, form.level, form.ideal
+
+    zero = level(uniform_case(0, 0, *size))[0].level
+    top, _, ideal_span = level(uniform_case(cell.symbols - 1, 1, *size))
+    span = top.level - zero
+    rng = np.random.default_rng(16)
+    error, residual, energy = [], [], []
+    for number in range(options.cases):
+        seed = np.random.SeedSequence([16, number])
+        shifts = draw_deviations(technology.devices, cell, LCC, options.locals, seed) if options.mismatch else None
+        got, expected, ideal = level(random_case(rng, cell, *size, shifts))
+        error.append(100 * abs(got.level - expected) / span)
+        residual.append(100 * abs(got.level - zero - ideal * span / ideal_span) / span)
+        energy.append([1e15 * got.energy.get(share, 0.0) / got.macs for share in SHARES])
+    read, share = 1e9 * np.max(times, axis=0)
+    area = cell.area(NODE)
+    parts = np.mean(energy, axis=0)
+    print(
+        f"{kind:11}{max(error):8.2f}{100 * zero / span:8.2f}{100 * (span / ideal_span - 1):8.2f}{max(residual):10.2f}"
+        f"{parts.sum():8.2f} ={''.join(f'{round(p, 2) + 0.0:7.2f}' for p in parts)}{read:7.2f}{share:6.2f}"
+        f"{area.scaled.value * 1e12:8.3f}{area.per_bit * 1e12:8.3f}{area.squares:6.0f}  {area.scaled.provenance.status}"
+    )
+
+
+def write_decks(technology: Technology, condition: Condition, folder: Path) -> None:
+    """One small deck per kind, every cell drawn: two local arrays of four rows, product 1 (or the top level) + 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in local_cell_kinds():
+        cell = make_local_cell(kind)
+        symbols = np.arange(8).reshape(2, 4) % cell.symbols
+        case = LocalCase(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
+        deck = local_column_deck(technology, cell, LCC, TIMING, condition, case, idle="full")
+        (got, _), form = simulate(deck), closed_form(technology, cell, LCC, condition, case)
+        with atomic_file(folder / f"{kind}.cir") as file:
+            file.write(deck.text.encode("ascii"))
+        print(f"{folder / f'{kind}.cir'}: {1e3 * got.level:.2f} mV, closed form {1e3 * form.level:.2f} mV")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kinds", default=",".join(local_cell_kinds()))
+    parser.add_argument("--cases", type=int, default=8, help="random cases per kind")
+    parser.add_argument("--locals", type=int, default=16, help="local arrays on the compute line")
+    parser.add_argument("--rows", type=int, default=16, help="rows of a local array")
+    parser.add_argument("--mismatch", action="store_true", help="draw thresholds of selected and computing cells")
+    parser.add_argument("--decks", type=Path, metavar="FOLDER", help="write example decks there instead")
+    options = parser.parse_args()
+    technology, condition = load_technology("open45", "open45"), Condition("tt", 1.0, 27.0)
+    if options.decks:
+        write_decks(technology, condition, options.decks)
+        return
+    print(f"{technology.name}, {condition.label}, {options.locals} local arrays of {options.rows} rows")
+    print(f"{'':11}{'level, % of full scale':>34}{'energy, fJ per MAC':>32}{'needs, ns':>24}{'cell':>7}{'bit':>8}")
+    heads = ("error", "offset", "gain", "residual", "sum", "", "word", "prec", "lcc", "ctrl", "cell", "read", "share")
+    widths = (8, 8, 8, 10, 8, 2, 7, 7, 7, 7, 7, 7, 6)
+    print("kind       " + "".join(f"{h:>{w}}" for h, w in zip(heads, widths, strict=True)) + "     um2     um2   F^2")
+    for kind in options.kinds.split(","):
+        row(technology, condition, kind, options)
+    print(f"An operation takes {TIMING.duration * 1e9:.2f} ns here, with room in every phase.")
+    print("Areas are of the cell alone, at 45 nm; the computing cell, drivers and converters come on top.")
+    for kind in options.kinds.split(","):
+        area = make_local_cell(kind).area(NODE)
+        if area.macro is not None and area.macro_node is not None:
+            print(f"{kind}: macro {area.macro.value / 1e12:.3f} Mb/mm2 ({area.macro.provenance.source})")
+
+
+if __name__ == "__main__":
+    main()

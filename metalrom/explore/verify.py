@@ -1,0 +1,54 @@
+"""A full characterization of chosen design points, beside what the exploration said of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from characterization.procedures import with_requirements
+from metalrom.explore.point import DesignPoint
+from metalrom.explore.probe import cell_variation
+from metalrom.explore.space import ColumnVariant
+from metalrom.flow import histogram, measure_group
+from metalrom.folders import cache_folder
+from metalrom.macro.quality import csnr, mean_code_error
+from ngspice_runner import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A design point again, now from levels, patterns and Monte-Carlo samples in ngspice. csnr: dB, None if exact."""
+
+    point: DesignPoint
+    lsb: float
+    code_error: float
+    csnr: float | None
+    simulations: int
+
+
+def verify(
+    variant: ColumnVariant, point: DesignPoint, *, jobs: int | None, announce: Callable[[str], None]
+) -> Verified:
+    """Characterize the column of `point` at the nominal condition. Raises EngineError when simulations fail."""
+    project = variant.project
+    setup = replace(
+        project.setup(point.group_rows), variation=cell_variation(variant), conditions=project.conditions[:1]
+    )
+    announce(f"characterizing {point.label}, {point.group_rows} rows, in full")
+    with Cache(cache_folder("simulations")) as cache:
+        done = measure_group(setup, with_requirements(("adc_margin",)), cache, jobs=jobs)
+    codes = min(point.group_rows + 1, 2**point.adc_bits)
+    table = replace(done.table, adc=replace(done.table.adc, codes=codes))
+    condition = table.conditions[0]
+    x, w = project.activations.values, project.weights.values.astype(np.int64)
+    raw = csnr(x @ w, project.macro_of(table, condition).matmul(x, w, call=0)).raw
+    return Verified(
+        point,
+        lsb=table.lsb(condition),
+        code_error=mean_code_error(table, condition, histogram(project, point.group_rows)),
+        csnr=raw if math.isfinite(raw) else None,
+        simulations=len(done.data),
+    )

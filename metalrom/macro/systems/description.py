@@ -1,0 +1,161 @@
+"""What a system of the literature is made of: a few numbers, each with a range, a status and a source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from interconnect.errors import InputError
+from interconnect.validation import validate
+from interconnect.yamlfile import read_yaml
+
+FactStatus = Literal["published", "derived", "measured", "estimate", "user"]
+"""`derived`: follows from published numbers by the arithmetic that its source tells."""
+
+DATA = Path(__file__).parent / "data"
+
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fact(_Frozen):
+    """A number with its range, in `unit`. `value` alone stands for a number without range."""
+
+    low: Number
+    mid: Number
+    high: Number
+    unit: str
+    status: FactStatus
+    source: str = Field(min_length=3)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "value" in data:
+            ranged = [key for key in ("low", "mid", "high") if key in data]
+            if ranged:
+                raise InputError(f"has both value and {ranged[0]}", hint="give value alone, or low, mid and high")
+            rest = {key: item for key, item in data.items() if key != "value"}
+            return {**rest, "low": data["value"], "mid": data["value"], "high": data["value"]}
+        return data
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Fact:
+        if not self.low <= self.mid <= self.high:
+            raise InputError(f"{self.low:g} <= {self.mid:g} <= {self.high:g} does not hold", hint="low, mid, high")
+        return self
+
+
+def none_of_it(unit: str) -> Fact:
+    """What a system does without."""
+    return Fact(low=0, mid=0, high=0, unit=unit, status="derived", source="the system has none")
+
+
+class System(_Frozen):
+    """A compute-in-memory system.
+
+    memory: whether the weights can be loaded again (sram) or are fixed (rom). node: nm. density: stored bits of the
+    whole macro at that node, Mb/mm2. efficiency: at 8-bit inputs and weights, TOPS/W. cells_per_bit: stored cells to
+    one bit of the network's weights. sram_per_bit: SRAM bits beside each of them (branch or mask). sram_macs: MACs in
+    that SRAM to each MAC of the network. efficiency_loss: share of the efficiency lost to expansion.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    title: str = Field(min_length=3, max_length=60)
+    work: str
+    memory: Literal["sram", "rom"]
+    node: Fact
+    density: Fact
+    efficiency: Fact
+    cells_per_bit: Fact = Fact(low=1, mid=1, high=1, unit="1", status="derived", source="one stored bit each")
+    sram_per_bit: Fact = none_of_it("1")
+    sram_macs: Fact = none_of_it("1")
+    efficiency_loss: Fact = none_of_it("1")
+
+    @model_validator(mode="after")
+    def _units(self) -> System:
+        for name, unit in _UNITS.items():
+            fact: Fact = getattr(self, name)
+            if fact.unit != unit:
+                raise InputError(f"has the unit {fact.unit!r}", where=name, hint=f"expected {unit}")
+            if name in ("node", "density", "efficiency", "cells_per_bit") and not fact.low > 0:
+                raise InputError("has a low end of 0", where=name, hint="expected more than 0")
+        if not self.efficiency_loss.high < 1:
+            raise InputError("reaches 1", where="efficiency_loss", hint="expected less than 1")
+        return self
+
+
+_UNITS = {
+    "node": "nm",
+    "density": "Mb/mm2",
+    "efficiency": "TOPS/W",
+    "cells_per_bit": "1",
+    "sram_per_bit": "1",
+    "sram_macs": "1",
+    "efficiency_loss": "1",
+}
+
+
+class BufferRow(_Frozen):
+    """Read energy of an SRAM buffer of `kilobytes`, pJ/bit: 22 nm low-power and high-performance, 32 nm low-power."""
+
+    kilobytes: Positive
+    low_power_22: Positive
+    high_performance_22: Positive
+    low_power_32: Positive
+
+
+class Assumptions(_Frozen):
+    """What all systems share: energies pJ/bit and pJ/MAC, the share of area that ROM systems leave to SRAM-CiM."""
+
+    dram: Fact
+    logic_mac: Fact
+    dynamic_share: Fact
+    buffer_kilobytes: Positive
+    buffer_source: str
+    buffers: tuple[BufferRow, ...]
+
+    @property
+    def buffer(self) -> Fact:
+        """Energy of one bit in the buffer that is used, pJ: between the 22 nm and the 32 nm low-power values."""
+        row = next((b for b in self.buffers if b.kilobytes == self.buffer_kilobytes), None)
+        if row is None:
+            sizes = ", ".join(f"{b.kilobytes:g}" for b in self.buffers)
+            raise InputError(f"no buffer of {self.buffer_kilobytes:g} KB in the table", hint=f"one of {sizes}")
+        return Fact(
+            low=row.low_power_22,
+            mid=(row.low_power_22 * row.low_power_32) ** 0.5,
+            high=max(row.high_performance_22, row.low_power_32),
+            unit="pJ/bit",
+            status="measured",
+            source=f"{self.buffer_kilobytes:g} KB buffer: {self.buffer_source}",
+        )
+
+
+def read_system(path: Path) -> System:
+    """A system from a YAML file of the form of the shipped ones. Raises InputError with the key that is wrong."""
+    data, _ = read_yaml(path)
+    return validate(System, data, where=str(path))
+
+
+@cache
+def shipped_systems() -> dict[str, System]:
+    """The systems of the literature that come along, by name."""
+    found = (read_system(DATA / f"{name}.yaml") for name in ("sram-cim", "yoloc", "mlc-rom", "hidden-rom"))
+    return {system.name: system for system in found}
+
+
+@cache
+def assumptions() -> Assumptions:
+    """What all systems share, as shipped."""
+    path = DATA / "assumptions.yaml"
+    data, _ = read_yaml(path)
+    return validate(Assumptions, data, where=str(path))

@@ -1,0 +1,95 @@
+"""One operation of a column of local arrays: what they store, which row is read, the inputs, the deviations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from interconnect.errors import InputError
+
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+
+MOST_ROWS = 64
+"""Rows of a local array; more would make the local bit line a long one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalDeviations:
+    """Threshold shifts in V (the simulator's `delvto`); None means nominal.
+
+    cell: of the selected cell of each local array, shape (locals, devices of the cell). lcc: of the computing cells,
+    shape (locals, devices of the computing cell). Rows that are not selected stay nominal.
+    """
+
+    cell: FloatArray | None = None
+    lcc: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCase:
+    """Local arrays along one compute line.
+
+    symbols: stored symbols, shape (locals, rows per local array). selected: the row whose word line rises in each
+    local array, shape (locals,). inputs: activation bits, 0 or 1, shape (locals,).
+    """
+
+    symbols: IntArray
+    selected: IntArray
+    inputs: IntArray
+    deviations: LocalDeviations = field(default_factory=LocalDeviations)
+
+    def __post_init__(self) -> None:
+        symbols = _whole(self.symbols, "symbols")
+        if symbols.ndim != 2 or symbols.size == 0:
+            raise InputError(f"local case: symbols have shape {symbols.shape}, expected (locals, rows per local array)")
+        if symbols.shape[1] > MOST_ROWS:
+            raise InputError(f"local case: {symbols.shape[1]} rows per local array, at most {MOST_ROWS} are allowed")
+        if symbols.min() < 0:
+            raise InputError("local case: symbols may not be negative")
+        for name, limit, what in (("selected", symbols.shape[1], "rows"), ("inputs", 2, "values 0 and 1")):
+            value = _whole(getattr(self, name), name)
+            if value.shape != (symbols.shape[0],):
+                raise InputError(f"local case: {name} have shape {value.shape}, expected ({symbols.shape[0]},)")
+            if value.min() < 0 or value.max() >= limit:
+                raise InputError(f"local case: {name} must lie in 0 to {limit - 1}, there are {limit} {what}")
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "symbols", symbols)
+        for name in ("cell", "lcc"):
+            shift = getattr(self.deviations, name)
+            if shift is not None and (
+                np.ndim(shift) != 2 or np.shape(shift)[0] != self.locals or not np.isfinite(shift).all()
+            ):
+                raise InputError(f"local case: deviations.{name} must be finite with shape ({self.locals}, devices)")
+
+    @property
+    def locals(self) -> int:
+        """Number of local arrays (and computing cells) on the compute line."""
+        return int(self.symbols.shape[0])
+
+    @property
+    def rows(self) -> int:
+        """Rows of a local array."""
+        return int(self.symbols.shape[1])
+
+    @property
+    def read(self) -> IntArray:
+        """The selected symbol of each local array, shape (locals,)."""
+        return np.asarray(self.symbols[np.arange(self.locals), self.selected])
+
+    @property
+    def count(self) -> int:
+        """Ideal sum of input times selected symbol."""
+        return int(np.sum(self.read * self.inputs))
+
+
+def _whole(value: ArrayLike, name: str) -> IntArray:
+    array: NDArray[Any] = np.asarray(value)
+    if array.dtype == bool:
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "iu":
+        raise InputError(f"local case: {name} must be whole numbers")
+    return array.astype(np.int64)

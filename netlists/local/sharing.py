@@ -1,0 +1,80 @@
+"""Level of the compute line in closed form: ideal charge sharing, and the charge balance with the switches in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+from netlists.condition import Condition
+from netlists.local.base import LocalCell, check_levels
+from netlists.local.case import LocalCase
+from netlists.local.computing import LocalComputing
+from netlists.local.switches import Terminal
+from netlists.technology import Technology
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """V. ideal: sum(x_i v_i) C / (M C + C_par), nothing but capacitors. level: with junctions, overlaps and channels
+    of the switches. zero, full: the same for no product and for the highest one in every local array."""
+
+    ideal: float
+    level: float
+    zero: float
+    full: float
+
+    @property
+    def full_scale(self) -> float:
+        """Span of the line from no product to all, V."""
+        return self.full - self.zero
+
+
+def closed_form(
+    technology: Technology, cell: LocalCell, lcc: LocalComputing, condition: Condition, case: LocalCase
+) -> ClosedForm:
+    """Nominal level of an operation from capacitances alone: everything has settled, nothing leaks.
+
+    The unit capacitor keeps the charge it has while the sampling switch still conducts at v_i (with half of that
+    switch's channel); the line starts with what the reset transistor leaves on it; after the share switches close, the
+    sum of all charges at one voltage V is the same, with the full channels of the share switches at V. Solved for V by
+    bisection. The ideal level drops all of that. Deviations are not in it.
+
+    Raises:
+        InputError: levels or corner that do not exist.
+    """
+    levels = np.asarray(check_levels(cell, condition.vdd))
+    vdd, m = condition.vdd, case.locals
+    line = lcc.line_capacitance(m)
+    values = np.asarray(levels[case.read] * case.inputs, dtype=np.float64)
+    ideal = float(values.sum() * lcc.capacitance / (m * lcc.capacitance + line))
+
+    def terminal(kind: str, width: float) -> Terminal:
+        return Terminal(technology.devices, condition.corner, "n" if kind == "n" else "p", width, lcc.length, vdd)
+
+    pair = (terminal("n", lcc.switch_width), terminal("p", lcc.switch_width))
+    reset = terminal("n", lcc.reset_width)
+    idle = 2 if cell.reading == "level" else 1  # sampling gates whose terminals hang on the unit capacitor
+
+    def unit(v: FloatArray) -> FloatArray:
+        """Charge on a unit capacitor while it is driven to v."""
+        sampling = sum(t.on(v) + t.channel(v) / 2 + idle * t.off(v) for t in pair)
+        return np.asarray(lcc.capacitance * v + sampling)
+
+    ground = np.zeros(1)
+    start = float((sum(m * t.off(ground) for t in pair) + reset.on(ground) + reset.channel(ground) / 2)[0])
+
+    def after(volts: float) -> float:
+        v = np.array([volts])
+        shared = sum(idle * t.off(v) + 2 * t.on(v) + t.channel(v) for t in pair)
+        return float((m * (lcc.capacitance * v + shared) + line * v + reset.off(v))[0])
+
+    def solve(sampled: FloatArray) -> float:
+        charge = float(unit(sampled).sum()) + start
+        return float(brentq(lambda v: after(v) - charge, -0.4 * vdd, 1.4 * vdd, xtol=1e-9))
+
+    return ClosedForm(ideal, solve(values), solve(np.zeros(m)), solve(np.full(m, levels.max())))
