@@ -1,12 +1,13 @@
 """Accuracy of MiniLM and SmolLM2 under quantization, converter range, noise, and characterized macros.
 
-    python benchmarks/accuracy.py [--parts schemes,adc,cliff,macro,smollm2] [--macro OUT] [--words 110]
+    python benchmarks/accuracy.py [--parts schemes,adc,cliff,macro,smollm2,smollm2_macro] [--macro OUT] [--words 110]
                                   [--json FILE] [--plot FILE] [--only-plot]
 
 schemes: float and exact integers on all of WordSim353, SimLex999 and Lee's documents. adc: a 6-bit converter over
 groups of 64 and 256 rows; steps of two counts; half the range. cliff: Gaussian noise before rounding, against the
-published figures. macro: a finished run at three conditions. smollm2: next tokens. Every part takes one to five
-minutes on two cores; parts already in the JSON file are kept. --only-plot: draw the figure from the JSON file alone.
+published figures. macro: a finished run at three conditions and its error budget. smollm2: next tokens in exact
+integers. smollm2_macro: the same on the ideal macro and on a finished run, few tokens. Each part takes one to ten
+minutes on two idle cores. --json: results, kept and added to. --only-plot: draw the figure from that file alone.
 Assets: `metalrom fetch minilm smollm2 wordsim`.
 """
 
@@ -120,31 +121,48 @@ def macro(args):
     """A finished run at three conditions, and on an eighth of the words its error budget at the nominal one."""
     work = words_only(args.words)
     at = evaluate(work, chips_of(str(args.macro), CONDITIONS), Settings(seed=1))
+    print(json.dumps(plain(at.outcomes)), file=sys.stderr, flush=True)
     budget = evaluate(words_only(max(12, args.words // 8)), chips_of(str(args.macro)), Settings(seed=1, budget=True))
     return {"conditions": plain(at), "budget": plain(budget)}
 
 
 def smollm2(args):
-    """Next tokens: float and exact integers on many, the ideal macro and a finished run on few."""
+    """Next tokens in exact integers, first 64 tokens of four documents."""
     model, pieces = fetched.smollm2()
-    out = {}
-    work = NextToken(model, pieces, documents()[:8], most_tokens=64)
+    work = NextToken(model, pieces, documents()[:4], most_tokens=64)
+    start = time.perf_counter()
     reference = work.run(float_operator)
-    rows = [{"scheme": "float", **work.figures(reference, reference)}]
-    for bits in (8, 6, 5, 4):
-        operator = QuantizedOperator(ExactProduct(), WeightRule(bits), ActivationRule(8))
-        rows.append({"scheme": f"w{bits}a8", **work.figures(work.run(operator), reference)})
-    out["exact"] = {"notes": work.notes, "rows": rows}
-    few = NextToken(model, pieces, documents()[:1], most_tokens=24)
-    folders = ["ideal"] + ([str(args.macro)] if args.macro else [])
+    speed = work.tokens / (time.perf_counter() - start)
+    rows = [{"scheme": "float", **work.figures(reference, reference), "tokens_per_second": speed}]
+    for bits, fine in ((8, False), (8, True), (6, True), (4, False), (4, True)):
+        operator = QuantizedOperator(ExactProduct(), WeightRule(bits, fine), ActivationRule(8, fine))
+        title = f"w{bits}a8" + (", fitted weights, shifted activations" if fine else "")
+        rows.append({"scheme": title, **work.figures(work.run(operator), reference)})
+        print(json.dumps(plain(rows[-1])), file=sys.stderr, flush=True)
+    return {"notes": work.notes, "rows": rows}
+
+
+def smollm2_macro(args):
+    """Next tokens on the ideal macro and on a finished run, few tokens."""
+    model, pieces = fetched.smollm2()
+    few = NextToken(model, pieces, documents()[:1], most_tokens=12)
+    out = {}
     for bits in (8, 4):
-        for folder in folders:
+        for name, folder in (("ideal", "ideal"), ("run", str(args.macro))):
             found = evaluate(few, chips_of(folder), Settings(WeightRule(bits), seed=1))
-            out[f"w{bits}a8 {'ideal' if folder == 'ideal' else 'run'}"] = plain(found)
+            out[f"w{bits}a8 {name}"] = plain(found)
+            print(json.dumps(plain(found.outcomes)), file=sys.stderr, flush=True)
     return out
 
 
-PARTS = {"schemes": schemes, "adc": adc, "cliff": cliff, "macro": macro, "smollm2": smollm2}
+PARTS = {
+    "schemes": schemes,
+    "adc": adc,
+    "cliff": cliff,
+    "macro": macro,
+    "smollm2": smollm2,
+    "smollm2_macro": smollm2_macro,
+}
 
 
 def plot(rows, notes, path):
@@ -186,7 +204,7 @@ def plot(rows, notes, path):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", default="schemes,adc,cliff", help="comma-separated")
-    parser.add_argument("--macro", type=Path, help="folder of a finished run, for the parts macro and smollm2")
+    parser.add_argument("--macro", type=Path, help="folder of a finished run, for the parts macro and smollm2_macro")
     parser.add_argument("--words", type=int, default=110)
     parser.add_argument("--json", type=Path, help="results, kept and added to")
     parser.add_argument("--plot", type=Path, help="figure of the part cliff")

@@ -52,11 +52,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One pass. figures: scores by name. seconds: wall time. conversions: of the macro, 0 without one."""
+    """One pass. figures: scores by name. seconds: wall time; storing_seconds: of it, once, to quantize and store weights.
+
+    tokens_per_second: without the latter. conversions: of the macro, 0 without one.
+    """
 
     scheme: str
     figures: dict[str, float]
     seconds: float
+    storing_seconds: float
     tokens_per_second: float
     conversions: int = 0
     code_error_rate: float | None = None
@@ -160,7 +164,7 @@ class _Watch:
     def __init__(self, workload: Workload, progress: Progress | None) -> None:
         self._workload, self._progress = workload, progress
         self._steps = len(workload.layers) * workload.passes
-        self._seconds = 0.0
+        self._seconds = self._storing = 0.0
 
     def run(self, title: str, operator: Operator) -> Any:
         done = 0
@@ -176,15 +180,17 @@ class _Watch:
         start = time.perf_counter()
         found = self._workload.run(told)
         self._seconds = time.perf_counter() - start
+        self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator) else 0.0
         return found
 
     def outcome(self, title: str, found: Any, reference: Any, product: MacroProduct | None = None) -> Outcome:
-        seconds = self._seconds
+        seconds, storing = self._seconds, self._storing
         return Outcome(
             title,
             self._workload.figures(found, reference),
             seconds,
-            self._workload.tokens / seconds if seconds else 0.0,
+            storing,
+            self._workload.tokens / (seconds - storing) if seconds > storing else 0.0,
             product.conversions if product else 0,
             product.code_error_rate if product else None,
         )

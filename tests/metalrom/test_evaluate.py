@@ -133,6 +133,7 @@ def test_ideal_macro_equals_exact_integers(workload: SentenceSimilarity, bits: t
     exact, macro = found.outcomes[1:]
     assert macro.figures == exact.figures
     assert macro.code_error_rate == 0.0
+    assert 0 < macro.storing_seconds < macro.seconds
     assert macro.conversions == conversions_of(workload, chips_of("ideal")[0], found.settings)
     assert found.outcomes[0].figures["wordsim_cosine"] == pytest.approx(1, abs=1e-6)
 
@@ -312,6 +313,7 @@ fetched_data = pytest.mark.skipif(
 
 
 @fetched_data
+@pytest.mark.slow
 def test_minilm_scores_on_word_pairs() -> None:
     from metalrom.models import fetched
 
@@ -325,6 +327,18 @@ def test_minilm_scores_on_word_pairs() -> None:
     # figures of an independent emulation: rho .730, cosine .998
     assert scores["wordsim_spearman"] == pytest.approx(0.730, abs=0.002)
     assert scores["wordsim_cosine"] == pytest.approx(0.998, abs=0.001)
+
+
+@fetched_data
+def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate_model("minilm", "synthetic:rows=64,sigma=0.05", limit=3, weight_bits=4, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert [o["scheme"] for o in found["outcomes"]] == ["float", "w4a8 exact", "w4a8 ideal_1.00V_27C"]
+    # 2 Q(10) = 1.5e-23: nothing errs
+    assert found["outcomes"][2]["figures"] == found["outcomes"][1]["figures"]
+    assert found["settings"]["weights"] == {"bits": 4, "fitted": False}
+    assert found["warnings"] == ["synthetic readout: chosen numbers, no circuit behind it"]
+    assert any(note.startswith("wordsim: 3 of 353 pairs") for note in found["notes"])
 
 
 @fetched_data

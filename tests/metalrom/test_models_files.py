@@ -143,6 +143,7 @@ def test_pieces_follow_the_pattern() -> None:
     ]  # fmt: skip
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_pieces_join_to_the_text(text: str) -> None:
     assert "".join(split_text(text)) == text
@@ -194,6 +195,7 @@ def test_minilm_equals_the_reference() -> None:
 
 
 @needs_smollm2
+@pytest.mark.slow
 def test_smollm2_equals_the_reference() -> None:
     from metalrom.models import fetched
 
