@@ -52,9 +52,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One pass. figures: scores by name. seconds: wall time; storing_seconds: of it, once, to quantize and store weights.
+    """One pass. figures: scores by name; conversions: of the macro, 0 without one.
 
-    tokens_per_second: without the latter. conversions: of the macro, 0 without one.
+    seconds: wall time; storing_seconds: the part that quantized and stored the weights, once; tokens_per_second:
+    without that part.
     """
 
     scheme: str
