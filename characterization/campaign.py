@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.dataset import Sample
+from characterization.device_probe import check_devices
 from characterization.setup import Setup
 from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
@@ -62,10 +63,16 @@ def run_tasks(
     """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
 
     A failed simulation becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when
-    ngspice itself is missing.
+    ngspice itself is missing, or lacks what a kit's transistors need.
     """
+    devices = setup.technology.devices
+    if devices.from_library:
+        check_devices(devices)
     decks = [deck_of(setup, task) for task in tasks]
-    jobs = [Job(text=d.text, outputs=d.outputs, stop=d.stop, timeout=setup.timeout, tag=d.title) for d in decks]
+    jobs = [
+        Job(d.text, d.outputs, stop=d.stop, timeout=setup.timeout, options=devices.job_options, tag=d.title)
+        for d in decks
+    ]
     results = run_many(jobs, workers=workers, cache=cache, progress=progress)
     hold = setup.converter.integration_time if setup.unit == "A" else 0.0
     samples = []

@@ -15,7 +15,9 @@ The same bench reads our cards and any foundry's, so that the numbers compare. D
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +26,12 @@ from interconnect.errors import InputError
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
 
+if TYPE_CHECKING:
+    from netlists.devices.device_set import DeviceSet
+
 Runner = Callable[[Job], Result]
+_Place = Callable[[str, str, str, float], str]
+"""Prints a transistor: its name, its four nodes, its type (`n` or `p`), its width (m)."""
 _Array = NDArray[np.float64]
 
 _V_LINEAR = 0.05
@@ -37,7 +44,10 @@ _STAGE = 3
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Conditions: supply V, temperature degC, sizes m, threshold criteria A (times W/L); diffusion length m or None."""
+    """Conditions: supply V, temperature degC, sizes m, threshold criteria A (times W/L); diffusion length m or None.
+
+    slower: factor on all times of the FO4 chain, for processes slower than 45 nm.
+    """
 
     vdd: float = 1.0
     temperature: float = 27.0
@@ -47,6 +57,7 @@ class Bench:
     criterion_n: float = 1e-7
     criterion_p: float = 4e-8
     diffusion_length: float | None = None
+    slower: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +82,7 @@ class Readings:
 
 def bench_jobs(cards: str, nmos: str, pmos: str, bench: Bench) -> tuple[Job, Job, Job]:
     """The three decks of the bench: drain-current sweeps, gate capacitance, FO4 chain."""
-    head = [
-        ".option num_threads=1 noinit",
-        f".option temp={bench.temperature:.6e} tnom=2.7e+01",
-        cards.rstrip("\n"),
-    ]
-    return (
-        _sweep_job(head, nmos, pmos, bench),
-        _capacitance_job(head, nmos, pmos, bench),
-        _chain_job(head, nmos, pmos, bench),
-    )
+    return _jobs(cards, partial(_plain, nmos, pmos, bench), bench, ())
 
 
 def measure(cards: str, nmos: str, pmos: str, bench: Bench | None = None, *, run: Runner | None = None) -> Readings:
@@ -90,13 +92,54 @@ def measure(cards: str, nmos: str, pmos: str, bench: Bench | None = None, *, run
     Raises EngineError if a simulation fails or a curve never reaches what is measured on it.
     """
     bench = bench or Bench()
+    return _measure(bench_jobs(cards, nmos, pmos, bench), bench, run)
+
+
+def measure_devices(
+    devices: DeviceSet, corner: str, bench: Bench | None = None, *, run: Runner | None = None
+) -> Readings:
+    """Measure a device set at a corner, its transistors called as it wants them and with their diffusions.
+
+    Without a `bench` at the set's supply, default length and widths of 0.5 and 0.75 um times its width scale. Raises as
+    `measure` does.
+    """
+    from netlists.transistors import device_printer
+
+    if bench is None:
+        long = devices.default_length
+        wide = devices.width_scale
+        bench = Bench(vdd=devices.vdd, wn=5e-7 * wide, wp=7.5e-7 * wide, l=long, slower=long / 5e-8)
+    mos = device_printer(devices, bench.l)
+
+    def place(name: str, nodes: str, kind: str, width: float) -> str:
+        return mos(name, *nodes.split(), kind, width)
+
+    return _measure(_jobs(devices.cards(corner), place, bench, devices.job_options), bench, run)
+
+
+def _jobs(cards: str, place: _Place, bench: Bench, options: tuple[tuple[str, str], ...]) -> tuple[Job, Job, Job]:
+    head = [
+        ".option num_threads=1 noinit",
+        f".option temp={bench.temperature:.6e} tnom=2.7e+01",
+        cards.rstrip("\n"),
+    ]
+    jobs = _sweep_job(head, place, bench), _capacitance_job(head, place, bench), _chain_job(head, place, bench)
+    first, second, third = (replace(job, options=options) for job in jobs)
+    return first, second, third
+
+
+def _plain(nmos: str, pmos: str, bench: Bench, name: str, nodes: str, kind: str, width: float) -> str:
+    return f"{name} {nodes} {nmos if kind == 'n' else pmos} {_size(width, bench)}"
+
+
+def _measure(jobs: tuple[Job, Job, Job], bench: Bench, run: Runner | None) -> Readings:
     if run is None:
         from ngspice_runner import run as run_job
 
         run = run_job
     if bench.vdd < 0.2:
         raise InputError(f"bench supply {bench.vdd:g} V is too low", hint="0.2 V or more is needed for the swing")
-    results = [_checked(run(job), job) for job in bench_jobs(cards, nmos, pmos, bench)]
+    results = [_checked(run(job), job) for job in jobs]
     n, p = _read_sweep(results[0], bench)
     cgg = [
         abs(float(results[1].signals[f"i(vg{kind})"].values[0].imag)) / (2 * np.pi * _FREQUENCY * w)
@@ -130,41 +173,42 @@ class _Device:
     swing: float
 
 
-def _sweep_job(head: list[str], nmos: str, pmos: str, bench: Bench) -> Job:
+def _sweep_job(head: list[str], place: _Place, bench: Bench) -> Job:
     lines = ["drain current sweeps", *head, "vg gn 0 0.0", "egp gp 0 gn 0 -1.0"]
     outputs = []
-    for kind, model, w, sign in (("n", nmos, bench.wn, 1.0), ("p", pmos, bench.wp, -1.0)):
+    for kind, w, sign in (("n", bench.wn, 1.0), ("p", bench.wp, -1.0)):
         for label, vds in (("lin", _V_LINEAR), ("sat", bench.vdd)):
             name = f"d{kind}{label}"
-            lines += [f"v{name} {name} 0 {sign * vds:.6e}", f"m{name} {name} g{kind} 0 0 {model} {_size(w, bench)}"]
+            lines += [f"v{name} {name} 0 {sign * vds:.6e}", place(f"m{name}", f"{name} g{kind} 0 0", kind, w)]
             outputs.append(f"i(v{name})")
     lines += [f".dc vg 0.0 {bench.vdd:.6e} {bench.vdd / 100:.6e}", f".save {' '.join(outputs)}", ".end"]
     return Job(text="\n".join(lines) + "\n", outputs=tuple(outputs), stop=bench.vdd)
 
 
-def _capacitance_job(head: list[str], nmos: str, pmos: str, bench: Bench) -> Job:
+def _capacitance_job(head: list[str], place: _Place, bench: Bench) -> Job:
     lines = ["gate capacitance", *head]
-    for kind, model, w, sign in (("n", nmos, bench.wn, 1.0), ("p", pmos, bench.wp, -1.0)):
+    for kind, w, sign in (("n", bench.wn, 1.0), ("p", bench.wp, -1.0)):
         lines += [
             f"vg{kind} g{kind} 0 dc {sign * bench.vdd:.6e} ac 1.0",
-            f"m{kind} 0 g{kind} 0 0 {model} {_size(w, bench)}",
+            place(f"m{kind}", f"0 g{kind} 0 0", kind, w),
         ]
     lines += [f".ac lin 1 {_FREQUENCY:.6e} {_FREQUENCY:.6e}", ".save i(vgn) i(vgp)", ".end"]
     return Job(text="\n".join(lines) + "\n", outputs=("i(vgn)", "i(vgp)"))
 
 
-def _chain_job(head: list[str], nmos: str, pmos: str, bench: Bench) -> Job:
+def _chain_job(head: list[str], place: _Place, bench: Bench) -> Job:
     nodes = (f"n{_STAGE - 1}", f"n{_STAGE}")
+    edge, rise_at, fall_at, stop, step = (bench.slower * t for t in (_EDGE, _RISE_AT, _FALL_AT, _STOP, _STEP))
     lines = [
         "fo4 chain",
         *head,
         ".subckt inverter a y vdd",
-        f"mn y a 0 0 {nmos} {_size(bench.wn, bench)}",
-        f"mp y a vdd vdd {pmos} {_size(bench.wp, bench)}",
+        place("mn", "y a 0 0", "n", bench.wn),
+        place("mp", "y a vdd vdd", "p", bench.wp),
         ".ends",
         f"vdd vdd 0 {bench.vdd:.6e}",
-        f"vin n0 0 pulse(0.0 {bench.vdd:.6e} {_RISE_AT:.6e} {_EDGE:.6e} {_EDGE:.6e} {_FALL_AT - _RISE_AT - _EDGE:.6e} "
-        f"{2 * _STOP:.6e})",
+        f"vin n0 0 pulse(0.0 {bench.vdd:.6e} {rise_at:.6e} {edge:.6e} {edge:.6e} {fall_at - rise_at - edge:.6e} "
+        f"{2 * stop:.6e})",
     ]
     for k in range(_STAGES):
         copies = 4 if k == _STAGES - 1 else 3
@@ -173,8 +217,8 @@ def _chain_job(head: list[str], nmos: str, pmos: str, bench: Bench) -> Job:
     guess = {f"n{k}": k % 2 for k in range(_STAGES + 1)} | {f"open{k}": k % 2 for k in range(_STAGES)}
     lines.append(".nodeset " + " ".join(f"v({node})={high * bench.vdd:.6e}" for node, high in guess.items()))
     outputs = tuple(f"v({node})" for node in nodes)
-    lines += [f".tran {_STEP:.6e} {_STOP:.6e} 0.0 {_STEP:.6e}", f".save {' '.join(outputs)}", ".end"]
-    return Job(text="\n".join(lines) + "\n", outputs=outputs, stop=_STOP)
+    lines += [f".tran {step:.6e} {stop:.6e} 0.0 {step:.6e}", f".save {' '.join(outputs)}", ".end"]
+    return Job(text="\n".join(lines) + "\n", outputs=outputs, stop=stop)
 
 
 def _size(w: float, bench: Bench) -> str:
@@ -236,6 +280,6 @@ def _crossing(time: _Array, v: _Array, *, rising: bool) -> float:
     passed = (v[:-1] < 0) & (v[1:] >= 0) if rising else (v[:-1] >= 0) & (v[1:] < 0)
     where = np.flatnonzero(passed)
     if where.size == 0:
-        raise EngineError("device bench: an inverter of the FO4 chain does not switch within 0.6 ns")
+        raise EngineError("device bench: an inverter of the FO4 chain does not switch in time")
     i = int(where[0])
     return float(time[i] - v[i] * (time[i + 1] - time[i]) / (v[i + 1] - v[i]))

@@ -56,7 +56,8 @@ class ReadoutTable:
     count > active are NaN. sigma_static: device and cell mismatch (frozen per chip); sigma_noise: thermal, new at every
     conversion; sigma_pattern: spread over row position, column position and neighbour data at equal count.
     row_energy: (conditions, N + 1 active), J per conversion drawn by the row drivers per column.
-    read_time: duration of one read, s.
+    read_time: duration of one read, s. levels: what a cell of a driven row adds to the count is 0..levels - 1 (2: one
+    bit); with more levels counts run to N (levels - 1) and the last axis of the spreads has that many entries plus one.
     """
 
     cell: str
@@ -72,10 +73,12 @@ class ReadoutTable:
     adc: AdcModel
     assumptions: tuple[Assumption, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    levels: int = 2
 
     def __post_init__(self) -> None:
-        n = self.rows + 1
-        want = (len(self.conditions), n, n)
+        if self.levels < 2:
+            raise InputError(f"readout table: a cell has {self.levels} levels, expected at least 2")
+        want = (len(self.conditions), self.rows + 1, self.max_count + 1)
         for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern"):
             if getattr(self, name).shape != want:
                 raise InputError(f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}")
@@ -96,10 +99,14 @@ class ReadoutTable:
                 raise InputError("readout table: a spread, energy or time is missing or negative")
 
     @property
+    def max_count(self) -> int:
+        """Largest count of a conversion: N (levels - 1)."""
+        return self.rows * (self.levels - 1)
+
+    @property
     def valid(self) -> NDArray[np.bool_]:
-        """Which (active, count) pairs exist: shape (N + 1, N + 1), true where count <= active."""
-        index = np.arange(self.rows + 1)
-        return index[None, :] <= index[:, None]
+        """Which (active, count) pairs exist: shape (N + 1, counts), true where count <= active (levels - 1)."""
+        return np.arange(self.max_count + 1)[None, :] <= np.arange(self.rows + 1)[:, None] * (self.levels - 1)
 
     def index(self, condition: Condition | str) -> int:
         """Row of a condition (or its label). Raises InputError for one that was not characterized."""
@@ -112,7 +119,7 @@ class ReadoutTable:
     def lsb(self, condition: Condition | str) -> float:
         """Mean spacing of neighbouring counts with all rows active, `unit` per count."""
         levels = self.mean[self.index(condition), self.rows]
-        return float((levels[-1] - levels[0]) / self.rows)
+        return float((levels[-1] - levels[0]) / self.max_count)
 
     def thresholds(self, condition: Condition | str) -> FloatArray:
         """Decision levels of the ADC: shape (N + 1 active, codes - 1), `unit`.
@@ -153,7 +160,7 @@ class ReadoutTable:
         Summed over the wrong codes, so that rare errors keep their digits.
         """
         probability = self.code_probability(condition)
-        right = np.arange(self.adc.codes) == np.arange(self.rows + 1)[:, None]
+        right = np.arange(self.adc.codes) == np.arange(self.max_count + 1)[:, None]
         out: FloatArray = np.where(right, 0.0, probability).sum(axis=2)
         return np.where(self.valid, out, np.nan)
 

@@ -99,6 +99,8 @@ def extract(
         raise InputError(
             f"unknown extraction method {method!r}", hint=f"choose one of {', '.join(get_args(MethodChoice))}"
         )
+    if stack.width_factor != 1.0:
+        geometry = geometry.widened(stack.width_factor)
     _check(geometry, stack)
     resistance, tcr = _resistances(geometry, stack)
     capacitance: NDArray[np.float64]

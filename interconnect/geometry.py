@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from interconnect.errors import InputError
@@ -87,6 +87,22 @@ class CellGeometry:
     def area(self) -> float:
         """Footprint of one cell, m^2."""
         return self.period[0] * self.period[1] / (self.rows * self.columns)
+
+    def widened(self, factor: float) -> CellGeometry:
+        """The same cell with its lines and cuts wider by `factor`, their centres kept; InputError where lines meet.
+
+        A line that runs through the period has no ends to move; its width is the other edge length.
+        """
+        return replace(self, boxes=tuple(self._wider(box, factor) for box in self.boxes))
+
+    def _wider(self, box: Box, factor: float) -> Box:
+        lower, upper = list(box.lower), list(box.upper)
+        ends = [axis for axis in (0, 1) if abs(box.size[axis] - self.period[axis]) > 1e-6 * self.period[axis]]
+        grow = 0.5 * (factor - 1.0) * min((box.size[axis] for axis in ends), default=0.0)
+        for axis in ends:
+            lower[axis] -= grow
+            upper[axis] += grow
+        return replace(box, lower=(lower[0], lower[1], lower[2]), upper=(upper[0], upper[1], upper[2]))
 
     def key(self) -> str:
         """Content hash (SHA-256, hex) of everything that decides the electrical result; the name is left out."""

@@ -71,6 +71,7 @@ class Stack:
     """A metal stack; `metals` and `vias` are ordered upwards. `reference_temperature` in degC.
 
     `sha256` is the hash of the file it was read from. `corners` and `spread` tell how the process varies, if known.
+    `width_factor`: lines and cuts come out wider than drawn by it; a corner's, applied by the extraction.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stack:
     sha256: str
     corners: tuple[Corner, ...] = ()
     spread: Spread | None = None
+    width_factor: float = 1.0
 
     def metal(self, name: str) -> Metal:
         """The metal layer called `name`; InputError if the stack has none."""
@@ -114,9 +116,9 @@ class Stack:
         raise InputError(f"stack {self.name} has no via from {below!r} up to {above!r}")
 
     def corner(self, name: str) -> Corner:
-        """The process corner called `name`; InputError if the stack has none."""
+        """The process corner called `name` (case does not matter); InputError if the stack has none."""
         for corner in self.corners:
-            if corner.name == name:
+            if corner.name.lower() == name.lower():
                 return corner
         known = ", ".join(["nominal", *(corner.name for corner in self.corners)])
         raise InputError(f"stack {self.name} has no corner {name!r}", hint=f"it has {known}")

@@ -37,6 +37,24 @@ def at_corner(geometry: CellGeometry, stack: Stack, corner: str) -> tuple[CellGe
     return replace(moved, name=f"{geometry.name} at {corner}"), replace(changed, name=f"{stack.name} at {corner}")
 
 
+def stack_at_corner(stack: Stack, corner: str) -> Stack:
+    """The stack alone at one of its corners (`nominal` is the stack itself; case does not matter), to draw cells on.
+
+    Cells drawn on it have the corner's heights; its `width_factor` makes their lines wider when they are extracted.
+    Raises InputError if the stack has no such corner.
+    """
+    if corner.lower() == "nominal":
+        return stack
+    chosen = stack.corner(corner)
+    old, new = _heights(stack, chosen.scaling)
+
+    def lift(z: float) -> float:
+        return float(np.interp(z, old, new))
+
+    moved = _scaled_stack(stack, chosen.scaling, lift, chosen.provenance)
+    return replace(moved, name=f"{stack.name} at {chosen.name}", corners=(), width_factor=chosen.scaling.width)
+
+
 def scaled(
     geometry: CellGeometry, stack: Stack, scaling: Scaling, *, origin: Provenance | None = None
 ) -> tuple[CellGeometry, Stack]:
@@ -54,7 +72,7 @@ def scaled(
     def lift(z: float) -> float:
         return float(np.interp(z, old, new))
 
-    boxes = tuple(_scaled_box(box, geometry, scaling, lift) for box in geometry.boxes)
+    boxes = tuple(_lifted(box, lift) for box in geometry.widened(scaling.width).boxes)
     slabs = tuple(_scaled_slab(slab, scaling, lift) for slab in geometry.slabs)
     name = f"{geometry.name}, scaled"
     moved = replace(
@@ -76,16 +94,9 @@ def _heights(stack: Stack, scaling: Scaling) -> tuple[Array, Array]:
     return np.array(old), np.array(new)
 
 
-def _scaled_box(box: Box, geometry: CellGeometry, scaling: Scaling, lift: Callable[[float], float]) -> Box:
-    lower, upper = list(box.lower), list(box.upper)
-    lower[2], upper[2] = lift(lower[2]), lift(upper[2])
-    # A line that runs through the period has no ends to move; its width is the other edge length.
-    ends = [axis for axis in (0, 1) if abs(box.size[axis] - geometry.period[axis]) > 1e-6 * geometry.period[axis]]
-    grow = 0.5 * (scaling.width - 1.0) * min((box.size[axis] for axis in ends), default=0.0)
-    for axis in ends:
-        lower[axis] -= grow
-        upper[axis] += grow
-    return replace(box, lower=(lower[0], lower[1], lower[2]), upper=(upper[0], upper[1], upper[2]))
+def _lifted(box: Box, lift: Callable[[float], float]) -> Box:
+    (x0, y0, z0), (x1, y1, z1) = box.lower, box.upper
+    return replace(box, lower=(x0, y0, lift(z0)), upper=(x1, y1, lift(z1)))
 
 
 def _scaled_slab(slab: Slab, scaling: Scaling, lift: Callable[[float], float]) -> Slab:
@@ -248,3 +259,16 @@ def capacitor_sigma(area: float, coefficient: float) -> float:
     if area <= 0 or coefficient < 0:
         raise InputError("the area must be positive and the coefficient not negative")
     return coefficient / math.sqrt(area)
+
+
+def cell_sigma_from_area(stack: Stack, area: float) -> float:
+    """Relative standard deviation of one cell's coupling from its facing `area` (m^2) by the stack's area law.
+
+    Raises InputError if the stack tells no spread: a law of another process is not taken.
+    """
+    if stack.spread is None:
+        raise InputError(
+            f"stack {stack.name} has no spread, so that no mismatch follows from an area",
+            hint="give the stack file a `spread`, or state the cell's sigma",
+        )
+    return capacitor_sigma(area, stack.spread.capacitor_area)

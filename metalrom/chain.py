@@ -24,6 +24,7 @@ def run(
 ) -> RunResults:
     """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
     figures/, report.html, results.json). Returns what was found. Raises InputError and EngineError."""
+    project.check_characterized()
     names = project.config.characterization.procedures
     if "adc_margin" not in names:
         raise InputError(

@@ -46,11 +46,14 @@ def root(
 
 @app.command()
 @guarded
-def doctor(json: Json = False) -> None:
+def doctor(
+    json: Json = False,
+    devices: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="try this device set, every corner")] = None,
+) -> None:
     """Say what is installed, what is missing and how to get it."""
     from metalrom.doctor import diagnose
 
-    report = diagnose()
+    report = diagnose(devices)
     emit(report.as_dict(), as_json=json, human=report.table)
     raise typer.Exit(report.exit_code)
 

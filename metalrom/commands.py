@@ -43,17 +43,11 @@ def write_netlist(config: Path, level: str, output: Path | None) -> None:
 
 def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
     """Compare a written netlist with the weights it should hold; true if every bit is there once."""
-    from netlists.audit import audit_netlist
-
-    project = load(config)
-    manifest = project.manifest
-    report = audit_netlist(
-        netlist, project.program, manifest, project.models, level=_level_of(netlist), group_rows=project.group_rows
-    )
+    report = load(config).audit(netlist, _level_of(netlist))
 
     def human() -> str:
         if report.ok:
-            return f"{netlist}: all {report.cells:,} cells hold the bit of the weights"
+            return f"{netlist}: all {report.cells:,} cells hold what they should"
         counts = (
             f"{report.wrong_bits} wrong, {report.missing} missing, {report.duplicate} double, {report.unknown} unknown"
         )

@@ -185,6 +185,7 @@ def macro_geometry(project: Project, group_rows: int) -> MacroGeometry:
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
+        mapping=c.mapping,
     )
 
 

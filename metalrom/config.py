@@ -39,8 +39,9 @@ class Section(BaseModel):
 class TechnologySection(Section):
     """Which metal stack and which transistors."""
 
-    stack: Line = Field("generic28", description="built-in stack (`open45`, `generic28`) or path of a stack YAML")
+    stack: Line = Field("generic28", description="built-in stack (`generic28`, `open45`, ...) or path of a stack YAML")
     devices: Line = Field("open45", description="built-in device set or path of a device YAML")
+    beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
 
 
 class PlaneSection(Section):
@@ -53,12 +54,23 @@ class PlaneSection(Section):
 class CellSection(Section):
     """The cell at one crossing and the planes that are stacked."""
 
-    kind: Name = Field("cap_balanced", description="`cap_balanced` (charge, default) or `res_via` (current)")
+    kind: Name = Field(
+        "cap_balanced",
+        description="`cap_balanced` (charge, default), `res_via` (current); also, for netlists and extraction, "
+        "`cap_present`, `cap_select` (several bits per cell) and `cap_ternary`",
+    )
+    levels: Integer | None = Field(
+        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
+    )
     row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
     column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
     row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
-    column_width: Length | None = Field(None, gt=0, description="drawn width of bit line, tab and shield")
-    tab_length: Length | None = Field(None, gt=0, description="cap_balanced: length of the tab along the bit line")
+    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
+    tab_length: Length | None = Field(
+        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
+    )
+    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
+    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
     resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
     planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
@@ -71,6 +83,17 @@ class ArraySection(Section):
     group_rows: Integer | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
     group_candidates: tuple[Integer, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
     columns_per_adc: Integer = Field(8, ge=1, le=4096, description="bit lines that share one converter")
+    dummy_columns: Integer = Field(0, ge=0, le=64, description="netlists: dummy columns at either edge of a plane")
+    reference_columns: tuple[Literal["zeros", "ones", "alternating"], ...] = Field(
+        (), max_length=64, description="netlists: columns of known symbols before those of the weights"
+    )
+    ground_return: Resistance | None = Field(
+        None, gt=0, description="netlists: from the ground lines of a plane to ground; default: tied directly"
+    )
+    lcc: bool = Field(
+        False, description="netlists: the planes share column circuits (select, reset, sampling, switch to a converter)"
+    )
+    lcc_capacitance: Capacitance = Field(1e-15, gt=0, description="netlists: sampling capacitor of a column circuit")
 
     @field_validator("group_rows")
     @classmethod
@@ -96,14 +119,17 @@ class ArraySection(Section):
 class WeightsSection(Section):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
-    file: Line | None = Field(None, description="safetensors, npy or npz path, or asset:NAME/FILE")
+    file: Line | None = Field(None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE")
     tensor: Line | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
     shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
     random: tuple[Integer, Integer] | None = Field(
         None, description="instead of a file: shape of Gaussian random weights"
     )
-    bits: Literal[4, 6, 8] = 8
+    bits: Literal[2, 4, 6, 8] = Field(8, description="per weight, sign included; 2: ternary weights -1, 0, 1")
+    integers: bool = Field(False, description="the file holds integers of `bits` bits: stored as they are")
+    word_bits: Integer | None = Field(None, ge=1, le=32, description="hex files: bits of a word; default: `bits`")
+    unsigned: bool = Field(False, description="hex files: words are not two's complement")
 
     @model_validator(mode="after")
     def _one_source(self) -> WeightsSection:
@@ -111,6 +137,8 @@ class WeightsSection(Section):
             raise ValueError("give either `file` (with `tensor`) or `random`")
         if self.random is not None and (self.tensor is not None or self.transpose):
             raise ValueError("`tensor` and `transpose` belong to `file`, not to `random`")
+        if self.random is not None and self.integers:
+            raise ValueError("`integers` belongs to `file`, not to `random`")
         return self
 
     @field_validator("shape", "random")
@@ -139,13 +167,13 @@ class InputsSection(Section):
 
 
 class PeripherySection(Section):
-    """Transistors around the metal; lengths are drawn gate sizes."""
+    """Transistors around the metal; lengths are drawn gate sizes, by default those of the device set."""
 
     driver_stages: Integer = Field(1, ge=1, le=8, description="inverters in a row driver")
-    driver_nmos_width: Length = Field(1.0e-6, gt=0, description="NMOS of the last driver stage")
-    driver_pmos_width: Length = Field(1.5e-6, gt=0, description="PMOS of the last driver stage")
-    length: Length = Field(50e-9, gt=0, description="channel length of every transistor")
-    reset_width: Length = Field(0.12e-6, gt=0, description="NMOS that resets a bit line")
+    driver_nmos_width: Length | None = Field(None, gt=0, description="NMOS of the last driver stage (45 nm: 1um)")
+    driver_pmos_width: Length | None = Field(None, gt=0, description="PMOS of the last driver stage (45 nm: 1.5um)")
+    length: Length | None = Field(None, gt=0, description="channel length of every transistor (45 nm: 50nm)")
+    reset_width: Length | None = Field(None, gt=0, description="NMOS that resets a bit line (45 nm: 0.12um)")
     sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
     sense_resistance: Resistance = Field(100.0, gt=0, description="res_via: input resistance of the current sense")
     read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
@@ -193,13 +221,15 @@ class ConditionsSection(Section):
     """Operating points; a star around the first of each list, or every combination."""
 
     corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
-    vdd: tuple[Supply, ...] = (1.0,)
+    vdd: tuple[Supply, ...] | None = Field(None, description="default: the nominal supply of the device set")
     temperature: tuple[Ambient, ...] = (27.0,)
     factorial: bool = False
 
     @field_validator("corners", "vdd", "temperature")
     @classmethod
-    def _distinct(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _distinct(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value is None:
+            return None
         if not value or len(set(value)) != len(value):
             raise ValueError("must hold at least one value and no value twice")
         return value
@@ -256,7 +286,9 @@ class Config(Section):
     cell: CellSection
     array: ArraySection = ArraySection()
     weights: WeightsSection
-    mapping: Literal["differential"] = "differential"
+    mapping: Literal["differential", "twos_complement", "offset", "unsigned", "ternary"] = Field(
+        "differential", description="how weights become cells; others than differential for netlists only"
+    )
     inputs: InputsSection = InputsSection()
     periphery: PeripherySection = PeripherySection()
     timing: TimingSection = TimingSection()

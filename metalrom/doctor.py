@@ -99,9 +99,13 @@ class Report:
         return table
 
 
-def diagnose() -> Report:
-    """Look at Python, packages, engines, the cache and the machine; takes about a second, changes nothing."""
-    found = [_python(), *_packages(), _field_solver(), _ngspice(), _shared_ngspice(), _iverilog()]
+def diagnose(devices: str | None = None) -> Report:
+    """Look at Python, packages, engines, the cache and the machine; takes about a second, changes nothing.
+
+    devices: a device set to try, one transistor of each type per corner. Raises InputError if it does not load.
+    """
+    tried = _devices(devices) if devices else []
+    found = [_python(), *_packages(), _field_solver(), _ngspice(), _shared_ngspice(), _iverilog(), *tried]
     return Report(tuple(check for check in [*found, _cache(), *_assets(), _machine()] if check))
 
 
@@ -266,6 +270,21 @@ def _cache() -> Check:
         note,
         "" if free > _SPACE else remedy,
     )
+
+
+def _devices(name: str) -> list[Check]:
+    """What a device set needs and the simulator lacks, and whether its transistors run."""
+    from characterization.device_probe import probe_devices
+    from netlists.devices.device_set import load_devices
+
+    devices = load_devices(name)
+    try:
+        sentences = list(probe_devices(devices))
+    except EngineError as error:
+        sentences = [str(error)]
+    if sentences:
+        return [Check("devices", devices.name, "missing", "", sentence) for sentence in sentences]
+    return [Check("devices", devices.name, "ok", f"{len(devices.corners)} corners", devices.title)]
 
 
 def _assets() -> Iterator[Check]:

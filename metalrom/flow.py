@@ -89,6 +89,7 @@ def characterize(
 
     Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
     """
+    project.check_characterized()
     config = project.config
     procedures = with_requirements(config.characterization.procedures)
     announce(f"reading the layer: {project.weights.values.shape[0]} inputs, {project.activations.source}")
@@ -159,7 +160,7 @@ def choose_rows(
 def histogram(project: Project, rows: int) -> NDArray[np.int64]:
     """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, rows + 1)."""
     c = project.config
-    macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits)
+    macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits, mapping=c.mapping)
     return macro.count_histogram(project.activations.values, project.weights.values)
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from interconnect.stack import Stack
     from metalrom.flow import Characterized
     from metalrom.macro import Macro
+    from netlists.array_options import ArrayOptions
+    from netlists.audit import AuditReport
     from netlists.cells.base import Cell, CellModel, Plane
     from netlists.condition import Condition
     from netlists.mapping import TileManifest, ViaProgram
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     from netlists.writer import WrittenNetlist
 
 ASSET = "asset:"
+
+CHARACTERIZED = ("cap_balanced", "res_via")
+"""Cell kinds whose column is read as one level that grows with a count of ones: what the procedures measure."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Project:
 
         section = self.config.technology
         with told_by(self.path, "technology"):
-            return load_technology(self._named(section.stack), self._named(section.devices))
+            return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
 
     @property
     def stack(self) -> Stack:
@@ -91,6 +96,16 @@ class Project:
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with told_by(self.path, "cell"):
             return make_cell(section.kind, given)
+
+    def check_characterized(self) -> None:
+        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
+        kind = self.config.cell.kind
+        if self.cell.kind not in CHARACTERIZED:
+            raise InputError(
+                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
+                where=f"{self.path}: cell.kind",
+                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
+            )
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -136,10 +151,11 @@ class Project:
     @cached_property
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
-        from netlists.periphery import Periphery
+        from netlists.periphery import default_periphery
 
+        devices = self.technology.devices
         with told_by(self.path, "periphery"):
-            return Periphery(kind="transistor", **self.config.periphery.model_dump())
+            return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
 
     @cached_property
     def timing(self) -> Timing:
@@ -158,6 +174,7 @@ class Project:
 
         c = self.config.conditions
         known = self.technology.devices.corners
+        supplies = (self.technology.devices.vdd,) if c.vdd is None else c.vdd
         for corner in c.corners:
             if corner not in known:
                 raise InputError(
@@ -166,16 +183,16 @@ class Project:
                     hint=suggest(corner, known),
                 )
         if c.factorial:
-            return tuple(Condition(*point) for point in product(c.corners, c.vdd, c.temperature))
-        star = [Condition(corner, c.vdd[0], c.temperature[0]) for corner in c.corners]
-        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in c.vdd[1:]]
-        star += [Condition(c.corners[0], c.vdd[0], temperature) for temperature in c.temperature[1:]]
+            return tuple(Condition(*point) for point in product(c.corners, supplies, c.temperature))
+        star = [Condition(corner, supplies[0], c.temperature[0]) for corner in c.corners]
+        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in supplies[1:]]
+        star += [Condition(c.corners[0], supplies[0], temperature) for temperature in c.temperature[1:]]
         return tuple(star)
 
     @cached_property
     def weights(self) -> QuantizedWeights:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
-        from netlists.weights import load_weights, quantize
+        from netlists.weights import Words, integer_weights, load_weights, quantize
 
         section = self.config.weights
         if section.random is not None:
@@ -183,18 +200,43 @@ class Project:
             return quantize(rng.standard_normal(section.random), section.bits)
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
+        words = Words(section.word_bits or section.bits, signed=not section.unsigned)
         with told_by(self.path, "weights.file"):
             tensor = load_weights(
-                self.resolve(section.file), section.tensor, transpose=section.transpose, shape=section.shape
+                self.resolve(section.file),
+                section.tensor,
+                transpose=section.transpose,
+                shape=section.shape,
+                words=words,
             )
-        return quantize(tensor, section.bits)
+            return integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
 
     @cached_property
     def program(self) -> ViaProgram:
-        """Via bits of the whole layer."""
+        """Cell symbols of the whole layer."""
         from netlists.mapping import via_program
 
-        return via_program(self.weights.values, self.config.weights.bits)
+        # Cells of two symbols need no extraction to be programmed.
+        counts = (0, 1) if self.config.cell.kind in CHARACTERIZED else self.models[0].counts
+        with told_by(self.path, "mapping"):
+            return via_program(
+                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
+            )
+
+    @cached_property
+    def array_options(self) -> ArrayOptions:
+        """What surrounds the storing columns in netlists."""
+        from netlists.array_options import ArrayOptions
+
+        array = self.config.array
+        return ArrayOptions(
+            dummy_columns=array.dummy_columns,
+            reference_columns=array.reference_columns,
+            ground_return=array.ground_return,
+            lcc=array.lcc,
+            columns_per_adc=array.columns_per_adc,
+            sample_capacitance=array.lcc_capacitance,
+        )
 
     @cached_property
     def manifest(self) -> TileManifest:
@@ -262,8 +304,26 @@ class Project:
                 condition=self.conditions[0],
                 config_hash=self.sha256,
                 group_rows=None if level == "cell" else self.group_rows,
+                options=self.array_options,
             )
             return written if path is not None else target.read_text(encoding="ascii")
+
+    def audit(self, netlist: str | Path, level: str) -> AuditReport:
+        """Read a netlist of this configuration back, statement by statement. Raises InputError for another file."""
+        from netlists.audit import audit_netlist
+
+        return audit_netlist(
+            netlist,
+            self.program,
+            self.manifest,
+            self.models,
+            level=level,
+            group_rows=self.group_rows,
+            options=self.array_options,
+            technology=self.technology,
+            periphery=self.periphery,
+            condition=self.conditions[0],
+        )
 
     def characterize(self, *, jobs: int | None = None) -> Characterized:
         """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
@@ -284,13 +344,15 @@ class Project:
             condition,
             weight_bits=self.config.weights.bits,
             input_bits=self.config.inputs.bits,
+            mapping=self.config.mapping,
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
             groups_per_adc=-(-self.config.array.rows // table.rows),
         )
 
     def setup(self, rows: int) -> Setup:
-        """What characterization needs, for groups of `rows` rows."""
+        """What characterization needs, for groups of `rows` rows. Raises InputError for a cell it cannot measure."""
+        self.check_characterized()
         from characterization.setup import Converter, Setup, Variation
 
         c = self.config

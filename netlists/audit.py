@@ -2,112 +2,39 @@
 
 The bit of a cell is what the file says electrically: which node its tab is tied to, or which subcircuit (with or
 without resistor) stands at the crossing. All other pins are checked too, so a cell that is wired to the wrong row or
-column is found as well. Instance names alone prove nothing and are only used to name what was found. Of the cell's own
-subcircuit only the pins are checked.
+column is found as well. Instance names alone prove nothing and are only used to name what was found. Drivers, reset
+switches, column circuits, ground returns and the cells' own elements are read too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from netlists.array_options import PLAIN, ArrayOptions
 from netlists.audit_cells import Found, Strange, line_pattern, take_cells
-from netlists.audit_wiring import array_pin_fault, tile_faults
+from netlists.audit_head import cell_faults, head_faults, loose_elements
+from netlists.audit_report import AuditReport, CellFault, ViaFault, compare
+from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
 from netlists.cells.base import CellModel, plane_models
-from netlists.mapping import Placement, TileManifest, ViaProgram, weights_of
+from netlists.condition import Condition
+from netlists.mapping import TileManifest, ViaProgram
+from netlists.periphery import Periphery
 from netlists.subckt import subckt_pins
-from netlists.writer import Scope, scopes
+from netlists.technology import Technology
+from netlists.writer import netlist_head
+from netlists.writer_scope import Scope, check_model, scopes
+
+__all__ = ["AuditReport", "CellFault", "ViaFault", "audit_netlist"]
 
 _BLOCK = 1 << 23
+_END = re.compile(rb"^[ \t]*\.end[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _CONTROL = re.compile(rb"\n[ \t]*\.(subckt|ends|include|inc|lib)\b[^\n]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class ViaFault:
-    """A via bit that differs from the program. `line` counts from 1."""
-
-    tile: int
-    plane: int
-    row: int
-    column: int
-    weight_row: int
-    weight_column: int
-    sign: int
-    significance: int
-    expected: int
-    found: int
-    line: int
-
-    def __str__(self) -> str:
-        return (
-            f"line {self.line}: via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} "
-            f"is {self.found} and should be {self.expected} ({'+' if self.sign > 0 else '-'}2^{self.significance} "
-            f"of weight [{self.weight_row}, {self.weight_column}])"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class CellFault:
-    """A cell that is missing, there twice, or not one of this design; or, with kind `wiring`, a sentence on the pins
-    of an array or the inside of a tile. `line` is 0 where there is none to name; `why` is empty unless the cell's bit
-    line is cut at the wrong place."""
-
-    kind: str
-    name: str
-    line: int
-    why: str = ""
-
-    def __str__(self) -> str:
-        if self.kind == "wiring":
-            return self.name
-        at = f"line {self.line}: " if self.line else ""
-        return f"{at}{self.kind} cell {self.name}" + (f": {self.why}" if self.why else "")
-
-
-@dataclass(frozen=True)
-class AuditReport:
-    """Outcome of an audit. Lists name at most `limit` faults each; the counts are complete.
-
-    weights: integer weights rebuilt from the file, shape (rows, weight columns); bits of cells that the file does not
-    hold count 0. weights_differing: how many of them differ from the program's.
-    """
-
-    path: Path
-    cells: int
-    wrong_bits: int
-    missing: int
-    duplicate: int
-    unknown: int
-    via_faults: tuple[ViaFault, ...]
-    cell_faults: tuple[CellFault, ...]
-    weights: NDArray[np.int64]
-    weights_differing: int
-
-    @property
-    def ok(self) -> bool:
-        """Every bit of the program is in the file, once, and nothing else."""
-        return self.wrong_bits == self.missing == self.duplicate == self.unknown == 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts and named faults as a JSON document."""
-        return {
-            "netlist": str(self.path),
-            "ok": self.ok,
-            "cells": self.cells,
-            "wrong_bits": self.wrong_bits,
-            "missing": self.missing,
-            "duplicate": self.duplicate,
-            "unknown": self.unknown,
-            "weights_differing": self.weights_differing,
-            "faults": [str(f) for f in (*self.via_faults, *self.cell_faults)],
-        }
 
 
 def audit_netlist(
@@ -121,46 +48,96 @@ def audit_netlist(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
+    options: ArrayOptions = PLAIN,
+    technology: Technology | None = None,
+    periphery: Periphery | None = None,
+    condition: Condition | None = None,
+    templates: Path | None = None,
     limit: int = 100,
+    library: str = "",
 ) -> AuditReport:
     """Compare a netlist with the program it should hold; all arguments as given to `write_netlist`.
 
+    library: the device set's lines in the netlist (`DeviceSet.cards`), if the technology is not given; files that they
+    include are taken for transistors alone, any other include is refused.
+
+    With the technology, whatever stands before the planes (cards, circuits of the periphery, cells) is compared
+    statement by statement with what the templates give; without it only the cells are, element by element.
+
     Raises:
         InputError: a group of no rows, or the file cannot be read, is cut off, or holds none of the expected
-            subcircuits.
+            subcircuits; a program and cells that do not belong together.
     """
     path = Path(path)
-    parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column)
+    parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
+    models = plane_models(model, manifest.shape.planes)
+    for m in models:
+        check_model(m, program)
+    if condition is not None:
+        models = tuple(m.at(condition.temperature) for m in models)
     expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
-    found = _read(path, expected, plane_models(model, manifest.shape.planes), level)
+    if technology is not None:
+        library = technology.devices.cards(condition.corner if condition else "tt")
+    content = _read(path, expected, models, program.counts.index(0), library)
+    found = content.found
     if not found.planes:
         raise InputError(
             f"holds none of the expected subcircuits ({next(iter(expected))}, ...)",
             where=str(path),
             hint="is it a netlist of this configuration and level?",
         )
-    return _compare(path, program, expected, found, limit)
+    faults = _wiring_faults(expected, models, content, level, lcc=options.lcc)
+    if technology is not None:
+        head = netlist_head(
+            level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash="",
+            group_rows=group_rows, options=options, templates=templates,
+        )  # fmt: skip
+        faults += head_faults(content.bodies, head)
+    else:
+        faults += cell_faults(models, content.bodies)
+        faults += [f"{x.split()[0]} stands outside every subcircuit" for x in loose_elements(content.bodies)]
+    # Wrong pins explain many a wrong cell, so they are named first.
+    pins = (
+        array_pin_fault(s, models[s.placement.plane], content.definitions[n])
+        for n, s in expected.items()
+        if n in content.definitions
+    )
+    found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pins if fault]
+    found.strange += [Strange("", fault, kind="wiring") for fault in faults]
+    return compare(path, program, expected, found, limit)
 
 
-def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], level: str) -> Found:
-    found = Found()
-    patterns = [[line_pattern(model, bit) for bit in (0, 1)] for model in models]
+@dataclass
+class _Content:
+    """A netlist taken apart: its cells, pins by subcircuit, and the text of every subcircuit without cells; text
+    outside of all stands under the empty name."""
+
+    found: Found = field(default_factory=Found)
+    definitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    bodies: dict[str, str] = field(default_factory=dict)
+
+
+def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...], zero: int, library: str) -> _Content:
+    content = _Content()
+    allowed = {line.strip() for line in library.encode().splitlines()}
+    found, definitions = content.found, content.definitions
+    kept: dict[str, list[bytes]] = {}
+    patterns: dict[str, list[re.Pattern[bytes]]] = {}
     inside = ""
     ended = False
-    definitions: dict[str, tuple[str, ...]] = {}
-    tiles: dict[str, list[bytes]] = {}
     for block in _blocks(path):
         position = 0
         for control in [*_CONTROL.finditer(block), None]:
             body = block[position : control.start() if control else len(block)]
             if inside in expected:
-                take_cells(body, expected[inside], patterns[expected[inside].placement.plane], found)
-            elif inside.startswith("tile_"):
-                tiles.setdefault(inside, []).append(body)
-            elif inside == "" and re.search(rb"^[ \t]*\.end[ \t]*$", body, re.MULTILINE | re.IGNORECASE):
-                ended = True
+                scope = expected[inside]
+                take_cells(body, scope, models[scope.placement.plane], patterns[inside], found)
+            else:
+                kept.setdefault(inside, []).append(body)
+                if inside == "" and _END.search(body):
+                    ended = True
             if control is None:
                 break
             words = control.group(0).split()
@@ -174,18 +151,23 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
                     raise InputError(f".subckt {inside} is defined twice", where=str(path))
                 if inside in expected:
                     s = expected[inside]
-                    shape = (s.placement.rows, s.stop - s.start)
-                    found.planes[inside] = (np.zeros(shape, np.uint8), np.zeros(shape, np.int64))
+                    model = models[s.placement.plane]
+                    patterns = {inside: [line_pattern(model, k, s) for k in range(model.symbols)]}
+                    shape = (s.placement.rows, len(s.physical))
+                    found.planes[inside] = (np.full(shape, zero, np.uint8), np.zeros(shape, np.int64))
+                else:
+                    kept.setdefault(inside, []).append(control.group(0))
                 definitions |= subckt_pins(control.group(0).decode("ascii", "replace"))
             elif keyword == b".ends":
                 inside = ""
+            elif not inside and control.group(0).strip() in allowed:
+                kept.setdefault("", []).append(control.group(0))
             else:
                 raise InputError(
                     f"includes another file ({control.group(0).decode('ascii', 'replace').strip()[:80]})",
                     where=str(path),
                     hint="an audit needs the whole netlist in one file",
                 )
-    _check_wiring(expected, definitions, tiles, found, whole=level == "macro")
     if not ended:
         raise InputError("is cut off: it has no .end line", where=str(path))
     for model in models:
@@ -195,27 +177,40 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
                     f".subckt {variant.subckt} is missing or has other pins than {' '.join(model.pins)}",
                     where=str(path),
                 )
-    return found
+    content.bodies = {name: b"".join(parts).decode("ascii", "replace") for name, parts in kept.items()}
+    return content
 
 
-def _check_wiring(
-    expected: dict[str, Scope],
-    definitions: dict[str, tuple[str, ...]],
-    tiles: dict[str, list[bytes]],
-    found: Found,
-    *,
-    whole: bool,
-) -> None:
-    """Pins of the arrays and, in a macro, their place in the tiles; faults join the lines that fit nothing."""
-    pin_faults = (array_pin_fault(s, definitions[name]) for name, s in expected.items() if name in definitions)
-    # Wrong pins explain many a wrong cell, so they are named first.
-    found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pin_faults if fault]
-    if whole:
-        for tile in sorted({s.placement.tile for s in expected.values()}):
-            name = f"tile_{tile}"
-            body = b"".join(tiles.get(name, [])).decode("ascii", "replace")
-            faults = tile_faults(tile, definitions.get(name, ()), body, expected)
-            found.strange += [Strange("", fault, kind="wiring") for fault in faults]
+def _wiring_faults(
+    expected: dict[str, Scope], models: tuple[CellModel, ...], content: _Content, level: str, *, lcc: bool
+) -> list[str]:
+    """Ground returns of the planes; in a macro, or around shared column circuits, what joins the planes."""
+    faults = []
+    for name, scope in expected.items():
+        times = content.found.returns.get(name, 0)
+        if scope.options.ground_return is not None and times != 1:
+            faults.append(f"{name} has {times} ground returns of {scope.options.ground_return:g} ohm instead of one")
+    checks: list[tuple[str, Callable[..., list[str]]]] = []
+    if lcc and level in ("array", "macro"):
+        checks.append(("planes_t", planes_faults))
+    if level == "macro":
+        checks.append(("tile_", shared_tile_faults if lcc else tile_faults))
+    allowed = set()
+    for tile in sorted({s.placement.tile for s in expected.values()}):
+        for prefix, check in checks:
+            name = f"{prefix}{tile}"
+            allowed.add(name)
+            # The first statement of a body is its `.subckt`, whose pins are known already.
+            body = "\n".join(statements(content.bodies.get(name, ""))[1:])
+            faults += check(tile, content.definitions.get(name, ()), body, expected, models)
+    for name in list(content.bodies):
+        if name.startswith(("tile_", "planes_t")):
+            del content.bodies[name]
+            if name not in allowed:
+                faults.append(f"{name} does not belong to this netlist")
+        elif name.startswith(("array_t", "column_t")):
+            faults.append(f"{name} does not belong to this netlist")
+    return faults
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -236,91 +231,3 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield b"\n" + rest.replace(b"\n+", b" ")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
-
-
-def _compare(path: Path, program: ViaProgram, expected: dict[str, Scope], found: Found, limit: int) -> AuditReport:
-    rebuilt = np.zeros_like(program.bits)
-    held = np.zeros(program.bits.shape, dtype=bool)
-    wanted: list[tuple[Scope, int, int, int]] = []
-    cell_faults: list[tuple[str, str, str, str]] = [(s.kind, s.subckt, s.name, s.why) for s in found.strange]
-    wrong = missing = duplicate = 0
-    for name, scope in expected.items():
-        p = scope.placement
-        columns = slice(p.column_start + scope.start, p.column_start + scope.stop)
-        target = program.bits[p.row_start : p.row_stop, columns]
-        held[p.row_start : p.row_stop, columns] = True
-        bits, times = found.planes.get(name, (np.zeros_like(target), np.zeros(target.shape, np.int64)))
-        rebuilt[p.row_start : p.row_stop, columns] = bits
-        bad = (bits != target) & (times > 0)
-        wrong += int(bad.sum())
-        missing += int((times == 0).sum())
-        duplicate += int((times > 1).sum())
-        for r, c in np.argwhere(bad)[: max(0, limit - len(wanted))]:
-            wanted.append((scope, int(r), int(c), int(bits[r, c])))
-        for kind, mask in (("missing", times == 0), ("duplicate", times > 1)):
-            for r, c in np.argwhere(mask)[:limit]:
-                cell_faults.append((kind, name, _cell_name(p, int(r), int(c) + scope.start), ""))
-    cell_faults = cell_faults[:limit]
-    lines = _find_lines(
-        path,
-        {(s.name, _cell_name(s.placement, r, c + s.start)) for s, r, c, _ in wanted}
-        | {(name, cell) for kind, name, cell, _ in cell_faults if kind in ("unknown", "duplicate")},
-    )
-    via_faults = []
-    for scope, r, c, bit in wanted:
-        p = scope.placement
-        k = p.column_start + scope.start + c
-        via_faults.append(
-            ViaFault(
-                tile=p.tile,
-                plane=p.plane,
-                row=r,
-                column=c + scope.start,
-                weight_row=p.row_start + r,
-                weight_column=int(program.weight_column[k]),
-                sign=int(program.sign[k]),
-                significance=int(program.significance[k]),
-                expected=int(program.bits[p.row_start + r, k]),
-                found=bit,
-                line=lines.get((scope.name, _cell_name(p, r, c + scope.start)), 0),
-            )
-        )
-    weights = weights_of(program, rebuilt)
-    should = weights_of(program, np.where(held, program.bits, 0).astype(np.uint8))
-    return AuditReport(
-        path=path,
-        cells=found.cells,
-        wrong_bits=wrong,
-        missing=missing,
-        duplicate=duplicate,
-        unknown=len(found.strange),
-        via_faults=tuple(via_faults),
-        cell_faults=tuple(
-            CellFault(kind, f"{cell} in {name}" if name else cell, lines.get((name, cell), 0), why)
-            for kind, name, cell, why in cell_faults
-        ),
-        weights=weights,
-        weights_differing=int((weights != should).sum()),
-    )
-
-
-def _cell_name(placement: Placement, row: int, column: int) -> str:
-    return f"X_r{row}_c{column}_p{placement.plane}"
-
-
-def _find_lines(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Line numbers (the last occurrence) of named instances; only read again when there is something to name."""
-    if not wanted:
-        return {}
-    out: dict[tuple[str, str], int] = {}
-    inside = ""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            head = line[:8].lower()
-            if head.startswith(b".subckt"):
-                inside = line.split()[1].decode("ascii", "replace").lower()
-            elif line[:1] not in b"*+.":
-                key = (inside, line.split(None, 1)[0].decode("ascii", "replace") if line.strip() else "")
-                if key in wanted:
-                    out[key] = number
-    return out

@@ -1,4 +1,4 @@
-"""One situation of a column: stored bits, inputs, place in the array and deviations from nominal."""
+"""One situation of a column: stored symbols, inputs, place in the array and deviations from nominal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Deviations:
 
     cell: factor on the cell's varying element (coupling capacitance or resistor), shape (rows, columns).
     driver_nmos, driver_pmos: threshold shifts of the last driver stage, shape (rows,), V (added to the magnitude's
-    signed threshold as the simulator's `delvto`). reset: threshold shift of the reset NMOS, shape (columns,), V.
+    signed threshold as the simulator's `delvto`); they act on the driver of the row's full line. reset: threshold shift
+    of the reset NMOS, V, shape (columns,), or (bit lines, columns) for columns of several bit lines.
     row_wire, bl_wire: factors on the wire resistances.
     """
 
@@ -36,9 +37,11 @@ class Deviations:
 class ColumnCase:
     """A target column between neighbours.
 
-    bits: via bits, shape (rows, columns), columns odd; the middle column is the target. inputs: 0 or 1 per row,
-    shape (rows,). position: columns between the row drivers and the first of these. columns_total: columns on the
-    row line, None = none beyond these. ones_fraction: share of 1 bits in the columns that are only a load.
+    bits: stored symbols, shape (rows, columns), columns odd; the middle column is the target. For a binary cell they
+    are its via bits. inputs: 0 or 1 per row, shape (rows,). position: columns between the row drivers and the first of
+    these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
+    columns that are only a load. counts: of the cell (`CellModel.counts`), what each symbol adds to the count.
+    shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
     """
 
     bits: BitArray
@@ -47,9 +50,11 @@ class ColumnCase:
     columns_total: int | None = None
     ones_fraction: float = 0.5
     deviations: Deviations = field(default_factory=Deviations)
+    counts: tuple[int, ...] = (0, 1)
+    shares: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        bits, inputs = _binary(self.bits, "bits"), _binary(self.inputs, "inputs")
+        bits, inputs = _symbols(self.bits, "bits", len(self.counts)), _symbols(self.inputs, "inputs", 2)
         object.__setattr__(self, "bits", bits)
         object.__setattr__(self, "inputs", inputs)
         if bits.ndim != 2 or bits.shape[0] < 1 or bits.shape[1] % 2 != 1:
@@ -63,9 +68,16 @@ class ColumnCase:
             )
         if not 0.0 <= self.ones_fraction <= 1.0:
             raise InputError(f"column case: ones_fraction is {self.ones_fraction!r}, expected 0 to 1")
+        if self.shares is not None and not (
+            len(self.shares) == len(self.counts) and min(self.shares) >= 0 and abs(sum(self.shares) - 1) < 1e-9
+        ):
+            raise InputError(
+                f"column case: shares are {self.shares!r}, expected {len(self.counts)} of them, zero or more, sum 1"
+            )
         d = self.deviations
+        reset = () if d.reset is None else np.shape(d.reset)[:-1]
         shapes = {"cell": bits.shape, "driver_nmos": (self.rows,), "driver_pmos": (self.rows,)}
-        for name, shape in {**shapes, "reset": (self.columns,)}.items():
+        for name, shape in {**shapes, "reset": (*reset[:1], self.columns)}.items():
             value = getattr(d, name)
             if value is not None and (np.shape(value) != shape or not np.isfinite(value).all()):
                 raise InputError(f"column case: deviations.{name} must be finite with shape {shape}")
@@ -97,8 +109,16 @@ class ColumnCase:
 
     @property
     def count(self) -> int:
-        """Ideal MAC count of the target column."""
-        return int(np.sum(self.bits[:, self.target] & self.inputs))
+        """Ideal MAC count of the target column: what its symbols count in the driven rows; it may be negative."""
+        return int(np.asarray(self.counts)[self.bits[:, self.target]] @ self.inputs.astype(np.int64))
+
+    @property
+    def load_shares(self) -> tuple[float, ...]:
+        """Share of each symbol in the columns that are only a load."""
+        if self.shares is not None:
+            return self.shares
+        n = len(self.counts)
+        return (1.0 - self.ones_fraction, self.ones_fraction) if n == 2 else (1.0 / n,) * n
 
     @property
     def active(self) -> int:
@@ -111,8 +131,9 @@ class ColumnCase:
         return np.ones(self.bits.shape) if cell is None else np.asarray(cell, dtype=np.float64)
 
 
-def _binary(value: ArrayLike, name: str) -> BitArray:
+def _symbols(value: ArrayLike, name: str, symbols: int) -> BitArray:
     array: NDArray[Any] = np.asarray(value)
-    if not np.isin(array, (0, 1)).all():
-        raise InputError(f"column case: {name} may hold 0 and 1 only")
+    if not np.isin(array, range(symbols)).all():
+        known = "0 and 1 only" if symbols == 2 else f"whole numbers from 0 to {symbols - 1} only"
+        raise InputError(f"column case: {name} may hold {known}")
     return array.astype(np.uint8)

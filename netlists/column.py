@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from interconnect.errors import InputError
 from netlists.case import ColumnCase, Deviations
-from netlists.cells.base import GROUND_NODE, CellModel
+from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery, Timing
@@ -18,6 +21,8 @@ from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
+
+FloatArray = NDArray[np.float64]
 
 __all__ = ["ColumnCase", "Deck", "Deviations", "Periphery", "Timing", "column_deck"]
 
@@ -27,9 +32,12 @@ class Deck:
     """A deck that is ready to run.
 
     outputs: saved vectors. target: the one that is read (bit-line voltage or sense current of the middle column).
-    columns: the same for every modelled column. stop: end of the transient, None for an operating point. read_at:
+    columns: the same for every modelled column. A differential column is read as the difference of two vectors: then
+    target and columns are those of its plus lines, target_minus and columns_minus those of its minus lines (None and
+    empty otherwise); `levels` takes the difference. stop: end of the transient, None for an operating point. read_at:
     time of the read, None for an operating point. input_at: start of the input edge. row_supply, reset_supply:
     currents into the positive terminals of the supplies (negative while they deliver); None where there is none.
+    level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
     """
 
     text: str
@@ -45,6 +53,16 @@ class Deck:
     row_voltage: float
     reset_supply: str | None
     reset_voltage: float
+    target_minus: str | None = None
+    columns_minus: tuple[str, ...] = ()
+    level_supplies: tuple[tuple[str, float], ...] = ()
+
+    def levels(self, signals: Mapping[str, ArrayLike]) -> FloatArray:
+        """What every modelled column reads from these vectors, by name: shape (columns, points), V or A."""
+        plus = np.array([signals[name] for name in self.columns], dtype=np.float64)
+        if not self.columns_minus:
+            return plus
+        return plus - np.array([signals[name] for name in self.columns_minus], dtype=np.float64)
 
     @property
     def sha256(self) -> str:
@@ -89,6 +107,7 @@ def column_deck(
     """
     d = case.deviations
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
+    check_case(model, case)
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
     drive = condition.vdd if charge else periphery.read_voltage
@@ -96,10 +115,14 @@ def column_deck(
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
         f"count {case.count} of {case.active} active, {condition.label}, {periphery.kind} periphery"
     )
-    lines = tuple(f"bl_{c}" if charge else f"v_sense_{c}" for c in range(case.columns))
+    ends = bit_line_ends(warm, case)
+    lines = [end.node if charge else f"v_sense_{end.name}" for end in ends]
     reads = tuple(f"v({x})" if charge else f"i({x})" for x in lines)
+    plus, minus = (tuple(read for read, end in zip(reads, ends, strict=True) if end.sign == sign) for sign in (1, -1))
+    levels = level_supplies(warm, drive)
     has_reset = charge and not ideal
-    outputs = (*reads, "i(v_rows)", *(("i(v_reset)",) if has_reset else ()))
+    level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
+    outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
     operating_point = ideal and not charge
     devices = technology.devices
     values: dict[str, Any] = {
@@ -115,13 +138,17 @@ def column_deck(
         "operating_point": operating_point,
         "case": case,
         "cells": cell_subckts(warm, folder=templates),
-        "drivers": _drivers(case),
+        "drivers": _drivers(warm, case),
+        "levels": levels,
+        "ends": ends,
+        "target": plus[case.target],
+        "target_minus": minus[case.target] if minus else None,
+        "node_names": _node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),
         "edges": edge_parts(warm, case),
         "extra": extra_row_parts(warm, case, extra_rows),
         "extra_rows": extra_rows,
-        "reset_shift": [float(x) for x in _or_zero(d.reset, case.columns)],
         "outputs": outputs,
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)
@@ -132,13 +159,16 @@ def column_deck(
         stop=None if operating_point else timing.read_at,
         read_at=None if operating_point else timing.read_at,
         input_at=None if operating_point else timing.input_start,
-        target=reads[case.target],
-        columns=reads,
+        target=plus[case.target],
+        columns=plus,
         unit="V" if charge else "A",
         row_supply="i(v_rows)",
         row_voltage=drive,
         reset_supply="i(v_reset)" if has_reset else None,
         reset_voltage=condition.vdd if has_reset else 0.0,
+        target_minus=minus[case.target] if minus else None,
+        columns_minus=minus,
+        level_supplies=level_currents,
     )
 
 
@@ -149,7 +179,7 @@ def instances(model: CellModel, case: ColumnCase) -> list[Instance]:
     for r in range(case.rows):
         for c in range(case.columns):
             variant = model.variants[int(case.bits[r, c])]
-            nodes = {pin: node(pin, r, c, case) for pin in model.pins if pin not in variant.ties}
+            nodes = {pin: node(model, pin, r, c, case) for pin in model.pins if pin not in variant.ties}
             nodes |= {pin: nodes[to] for pin, to in variant.ties.items()}
             out.append(
                 Instance(f"X_r{r}_c{c}", tuple(nodes[p] for p in model.pins), variant.subckt, float(factors[r, c]))
@@ -157,49 +187,133 @@ def instances(model: CellModel, case: ColumnCase) -> list[Instance]:
     return out
 
 
-def node(pin: str, row: int, column: int, case: ColumnCase) -> str:
-    """Node of a cell's pin. `s` signal line, `g` ground line, `b` bit line; `s3_1` lies before column 1 of row 3."""
-    match pin:
-        case "row_in":
-            return f"s{row}_{column}"
-        case "row_out":
-            return f"s{row}_{column + 1}"
-        case "gnd_in":
-            return GROUND_NODE if column == 0 and case.position == 0 else f"g{row}_{column}"
-        case "gnd_out":
-            return f"g{row}_{column + 1}"
-        case "bl_in":
-            return f"b{row}_{column}"
-        case "bl_out":
-            return f"bl_{column}" if row + 1 == case.rows else f"b{row + 1}_{column}"
-        case "bl_next":
-            return f"b{row}_{column + 1}" if column + 1 < case.columns else GROUND_NODE
+def node(model: CellModel, pin: str, row: int, column: int, case: ColumnCase) -> str:
+    """Node of a cell's pin: `s3_1` is the line of letter s of row 3 before column 1, `b3_1` the bit line of letter b of
+    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0."""
+    prefix, _, end = pin.rpartition("_")
+    for line in model.lines:
+        if line.prefix == prefix and end in ("in", "out"):
+            if end == "out":
+                return f"{line.letter}{row}_{column + 1}"
+            grounded = line.level == 0.0 and column == 0 and case.position == 0
+            return GROUND_NODE if grounded else f"{line.letter}{row}_{column}"
+    for bit_line in model.bit_lines:
+        if bit_line.prefix != prefix:
+            continue
+        match end:
+            case "in":
+                return f"{bit_line.letter}{row}_{column}"
+            case "out":
+                last = row + 1 == case.rows
+                return f"{prefix}_{column}" if last else f"{bit_line.letter}{row + 1}_{column}"
+            case "next":
+                return f"{bit_line.letter}{row}_{column + 1}" if column + 1 < case.columns else GROUND_NODE
     raise ValueError(f"unknown pin {pin!r}")
+
+
+def check_case(model: CellModel, case: ColumnCase) -> None:
+    """Refuse a case that is not about this cell's symbols, or a cell whose read-out there is no deck for.
+
+    Raises:
+        InputError: see above.
+    """
+    if case.counts != model.counts:
+        raise InputError(
+            f"column case: its symbols count {case.counts}, those of the cell {model.kind} count {model.counts}",
+            hint="give the case the cell's own: counts=model.counts",
+        )
+    signs = [line.sign for line in model.bit_lines]
+    if signs not in ([1], [1, -1]):
+        raise InputError(f"cell {model.kind}: its bit lines have the signs {signs}", hint="one of +1, or +1 and -1")
+    levels = [line.level for line in model.lines]
+    if levels[0] != 1.0 or any(not 0.0 <= level <= 1.0 for level in levels):
+        raise InputError(f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1")
+    if model.mode == "current" and (len(signs) > 1 or any(0.0 < level < 1.0 for level in levels)):
+        raise InputError(f"cell {model.kind}: a current cell has one bit line and rows of one level")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Sensed end of a bit line: suffix of its elements' names, its node, its sign, threshold shift of its reset, V."""
+
+    name: str
+    node: str
+    sign: int
+    reset_shift: float
+
+
+def bit_line_ends(model: CellModel, case: ColumnCase) -> list[End]:
+    """The ends of all bit lines, column by column."""
+    shift = np.atleast_2d(_or_zero(case.deviations.reset, case.columns))
+    if len(shift) not in (1, len(model.bit_lines)):
+        raise InputError(f"column case: deviations.reset has {len(shift)} rows for {len(model.bit_lines)} bit lines")
+    shift = np.broadcast_to(shift, (len(model.bit_lines), case.columns))
+    alone = len(model.bit_lines) == 1
+    return [
+        End(str(c) if alone else f"{line.letter}_{c}", f"{line.prefix}_{c}", line.sign, float(shift[i, c]))
+        for c in range(case.columns)
+        for i, line in enumerate(model.bit_lines)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSupply:
+    """Supply of the lines of one letter at part of the row voltage, V."""
+
+    letter: str
+    volts: float
+
+
+def level_supplies(model: CellModel, drive: float) -> list[LevelSupply]:
+    """Supplies of the lines between ground and the full row voltage `drive` (V)."""
+    return [LevelSupply(line.letter, line.level * drive) for line in model.lines if 0.0 < line.level < 1.0]
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """One row driver: its row, the node it drives, whether its input is active, threshold shifts in V."""
+    """One line's driver: its name, the node it drives, whether its row's input is active, threshold shifts in V.
 
-    row: int
+    source: what an ideal driver ties the line to. level: letter of the level supply, None for a line driven in full.
+    """
+
+    name: str
     node: str
     active: bool
+    source: str
+    level: str | None
     nmos_shift: float
     pmos_shift: float
 
 
-def row_driver_nodes(case: ColumnCase) -> list[str]:
-    """The node that each row's driver drives."""
-    end = "d" if case.position else "0"
-    return [f"s{r}_{end}" for r in range(case.rows)]
-
-
-def _drivers(case: ColumnCase) -> list[Driver]:
+def _drivers(model: CellModel, case: ColumnCase) -> list[Driver]:
     d = case.deviations
     dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
-    return [
-        Driver(r, end, bool(case.inputs[r]), float(dn[r]), float(dp[r])) for r, end in enumerate(row_driver_nodes(case))
-    ]
+    out = []
+    for r in range(case.rows):
+        active = bool(case.inputs[r])
+        for line in (x for x in model.lines if x.level > 0.0):
+            full, first = line.level == 1.0, line is model.lines[0]
+            source = ("active" if full else f"active_{line.letter}") if active else GROUND_NODE
+            name = str(r) if first else f"{r}_{line.letter}"
+            shifts = (float(dn[r]), float(dp[r])) if first else (0.0, 0.0)
+            out.append(Driver(name, driven_node(line, r, case), active, source, None if full else line.letter, *shifts))
+    return out
+
+
+def driven_node(line: RowLine, row: int, case: ColumnCase) -> str:
+    """The node of a row's line at its driver."""
+    return f"{line.letter}{row}_{'d' if case.position else '0'}"
+
+
+def _node_names(model: CellModel) -> str:
+    """What the letters of the array's nodes mean, for a comment."""
+    # A cell without a ground line is told of one too: the text belongs to decks that caches know.
+    lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
+    names = {1.0: "signal line", 0.0: "ground line"}
+    rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]
+    words = {1: "bit line"} if len(model.bit_lines) == 1 else {1: "plus line", -1: "minus line"}
+    columns = [f"{x.letter}<row>_<column> {words[x.sign]}" for x in model.bit_lines]
+    return f"{', '.join([*rows, *columns])} (sensed past its last row)"
 
 
 def _or_zero(values: Any, n: int) -> Any:

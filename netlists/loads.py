@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from interconnect.errors import InputError
 from netlists.case import ColumnCase
-from netlists.cells.base import CellModel
+from netlists.cells.base import GROUND_NODE, CellModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The load of `cells` columns on every row line: a pi of the signal (and ground) line as one subcircuit.
+    """The load of `cells` columns on every row: a pi of its lines as one subcircuit.
 
     calls: (instance name, nodes in pin order), one per row.
     """
@@ -39,8 +42,8 @@ def row_sections(model: CellModel, case: ColumnCase) -> list[Section]:
     Bit lines of those columns count as quiet. Half of a section's capacitance (and of the conductance of present
     resistors into virtual grounds) stands at each of its ends.
     """
-    has_ground = "gnd_in" in model.pins
     last, sections = case.columns, []
+    pins = tuple(f"{line.letter}_{end}" for line in model.lines for end in ("in", "out"))
     for name, cells, near, far in (
         ("columns_before", case.position, "d", "0"),
         ("columns_after", case.beyond, str(last), "f"),
@@ -49,77 +52,121 @@ def row_sections(model: CellModel, case: ColumnCase) -> list[Section]:
             continue
         calls = []
         for r in range(case.rows):
-            nodes = [f"s{r}_{near}", f"s{r}_{far}"]
-            if has_ground:
+            nodes = []
+            for line in model.lines:
                 # The driver end of every ground line is grounded.
-                nodes += ["0" if near == "d" else f"g{r}_{near}", f"g{r}_{far}"]
+                grounded = line.level == 0.0 and near == "d"
+                nodes += [GROUND_NODE if grounded else f"{line.letter}{r}_{near}", f"{line.letter}{r}_{far}"]
             calls.append((f"X_{name}_r{r}", tuple(nodes)))
-        pins = ("s_in", "s_out", "g_in", "g_out") if has_ground else ("s_in", "s_out")
-        sections.append(Section(name, cells, pins, _pi(model, cells, case.ones_fraction), tuple(calls)))
+        sections.append(Section(name, cells, pins, _pi(model, cells, case.load_shares), tuple(calls)))
     return sections
 
 
-def _pi(model: CellModel, cells: int, ones: float) -> tuple[Part, ...]:
-    has_ground = "gnd_in" in model.pins
+def _pi(model: CellModel, cells: int, shares: Sequence[float]) -> tuple[Part, ...]:
     half = cells / 2
-    between = _mean(model, "row_out", "gnd_out", ones) if has_ground else 0.0
-    parts = [Part("R_s", "s_in", "s_out", cells * model.value("R_row"))]
-    if has_ground:
-        parts.append(Part("R_g", "g_in", "g_out", cells * model.value("R_gnd")))
-    plug = _conductance(model, ones)
+    pin = {line.letter: f"{line.prefix}_out" for line in model.lines}
+    between = {(a, b): mean_capacitance(model, pin[a], pin[b], shares) for a, b in combinations(pin, 2)}
+    parts = [Part(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * model.value(f"R_{x.prefix}"))
+             for x in model.lines]  # fmt: skip
+    plug = _conductance(model, shares)
     for end in ("in", "out"):
-        parts.append(Part(f"C_s_{end}", f"s_{end}", "0", half * (_mean(model, "row_out", None, ones) - between)))
-        if has_ground:
-            parts.append(Part(f"C_sg_{end}", f"s_{end}", f"g_{end}", half * between))
-            parts.append(Part(f"C_g_{end}", f"g_{end}", "0", half * (_mean(model, "gnd_out", None, ones) - between)))
+        for a in pin:
+            rest = mean_capacitance(model, pin[a], None, shares)
+            for pair, value in between.items():
+                if a in pair:
+                    rest -= value
+            parts.append(Part(f"C_{a}_{end}", f"{a}_{end}", GROUND_NODE, half * rest))
+            parts += [
+                Part(f"C_{x}{y}_{end}", f"{x}_{end}", f"{y}_{end}", half * value)
+                for (x, y), value in between.items()
+                if x == a
+            ]
         if plug > 0:
-            parts.append(Part(f"R_cells_{end}", f"s_{end}", "0", 1.0 / (half * plug)))
+            parts.append(Part(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * plug)))
     return tuple(parts)
 
 
 def edge_parts(model: CellModel, case: ColumnCase) -> list[Part]:
-    """The first bit line's coupling to the (quiet) column before it, which is not modelled."""
-    load = _mean(model, "bl_next", None, case.ones_fraction)
-    return [Part(f"C_edge_r{r}", f"b{r}_0", "0", load) for r in range(case.rows)] if load > 0 else []
+    """The first bit lines' coupling to the (quiet) column before them, which is not modelled."""
+    parts = []
+    for line in _followed(model):
+        load = mean_capacitance(model, f"{line}_next", None, case.load_shares)
+        tag = _tag(model, line)
+        if load > 0:
+            parts += [
+                Part(f"C_edge_{tag}r{r}", f"{_letter(model, line)}{r}_0", GROUND_NODE, load) for r in range(case.rows)
+            ]
+    return parts
 
 
 def extra_row_parts(model: CellModel, case: ColumnCase, extra_rows: int) -> list[Part]:
     """Load of further rows with input 0 on the same bit lines, lumped at the end far from the sense node.
 
-    Exact for the settled level of a cell whose bit-line load does not depend on its bit; otherwise the mean bit.
+    Exact for the settled level of a cell whose bit-line load does not depend on its symbol; otherwise the mean symbol.
     """
     if extra_rows < 0:
         raise InputError(f"extra_rows is {extra_rows}, it must be zero or more")
     if extra_rows == 0:
         return []
-    ones = case.ones_fraction
-    neighbour = _mean(model, "bl_in", "bl_next", ones)
-    own = _mean(model, "bl_in", None, ones) - neighbour
-    left = _mean(model, "bl_next", None, ones)
-    plug = _conductance(model, ones)
+    shares = case.load_shares
+    plug = _conductance(model, shares)
+    prefixes = [line.prefix for line in model.bit_lines]
+    followed = _followed(model)
+    # Couplings of bit lines: within a column, and from a column to the next one.
+    inside = {(a, b): mean_capacitance(model, f"{a}_in", f"{b}_in", shares) for a, b in combinations(prefixes, 2)}
+    across = {(a, b): mean_capacitance(model, f"{a}_in", f"{b}_next", shares) for a in prefixes for b in followed}
     parts: list[Part] = []
     for c in range(case.columns):
         first, last = c == 0, c + 1 == case.columns
-        quiet = own + (left if first else left - neighbour) + (neighbour if last else 0.0)
-        parts.append(Part(f"C_extra_{c}", f"b0_{c}", "0", extra_rows * quiet))
-        if not last:
-            parts.append(Part(f"C_extra_next_{c}", f"b0_{c}", f"b0_{c + 1}", extra_rows * neighbour))
-        if plug > 0:
-            parts.append(Part(f"R_extra_{c}", f"b0_{c}", "0", 1.0 / (extra_rows * plug)))
+        for a in prefixes:
+            node, tag = f"{_letter(model, a)}0_{c}", f"{_tag(model, a)}{c}"
+            ahead = sum(value for (x, _), value in across.items() if x == a)
+            behind = sum(value for (_, y), value in across.items() if y == a)
+            own = mean_capacitance(model, f"{a}_in", None, shares) - ahead
+            for pair, value in inside.items():
+                if a in pair:
+                    own -= value
+            left = mean_capacitance(model, f"{a}_next", None, shares) if a in followed else 0.0
+            quiet = own + (left if first else left - behind) + (ahead if last else 0.0)
+            parts.append(Part(f"C_extra_{tag}", node, GROUND_NODE, extra_rows * quiet))
+            if not last:
+                for (x, b), value in across.items():
+                    if x == a:
+                        beyond = f"{_letter(model, b)}0_{c + 1}"
+                        parts.append(Part(f"C_extra_next_{_tag(model, a, b)}{c}", node, beyond, extra_rows * value))
+            for (x, b), value in inside.items():
+                if x == a:
+                    other = f"{_letter(model, b)}0_{c}"
+                    parts.append(Part(f"C_extra_{_tag(model, a, b)}{c}", node, other, extra_rows * value))
+            if plug > 0:
+                parts.append(Part(f"R_extra_{tag}", node, GROUND_NODE, 1.0 / (extra_rows * plug)))
     return [p for p in parts if p.value > 0]
 
 
-def _mean(model: CellModel, pin: str, other: str | None, ones: float) -> float:
-    """Capacitance of a pin averaged over the via bit with `ones` share of 1, F."""
-    on, off = (model.capacitance(pin, bit, other) for bit in (1, 0))
-    return ones * on + (1.0 - ones) * off
+def _followed(model: CellModel) -> list[str]:
+    """Prefixes of the bit lines whose next column's line is a pin of the cell."""
+    return [line.prefix for line in model.bit_lines if f"{line.prefix}_next" in model.pins]
 
 
-def _conductance(model: CellModel, ones: float) -> float:
+def _letter(model: CellModel, prefix: str) -> str:
+    return next(line.letter for line in model.bit_lines if line.prefix == prefix)
+
+
+def _tag(model: CellModel, *prefixes: str) -> str:
+    """What tells the bit lines of a column apart in a name; nothing where there is one."""
+    return "".join(_letter(model, p) for p in prefixes) + "_" if len(model.bit_lines) > 1 else ""
+
+
+def mean_capacitance(model: CellModel, pin: str, other: str | None, shares: Sequence[float]) -> float:
+    """Capacitance (F) of a pin, averaged over the symbols with these shares."""
+    return math.fsum(share * model.capacitance(pin, symbol, other) for symbol, share in enumerate(shares))
+
+
+def _conductance(model: CellModel, shares: Sequence[float]) -> float:
     """Mean conductance between row and bit line of a cell, S; 0 for a capacitive cell."""
     total = 0.0
-    for bit, share in ((1, ones), (0, 1.0 - ones)):
-        for e in model.variants[bit].elements:
+    for symbol in reversed(range(model.symbols)):
+        for e in model.variants[symbol].elements:
             if not e.is_capacitor and {e.a, e.b} == {"row_out", "bl_in"}:
-                total += share / e.value
+                total += shares[symbol] / e.value
     return total

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from netlists.parameters import parameter, require, require_positive
+
+if TYPE_CHECKING:
+    from netlists.devices.device_set import DeviceSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Periphery:
-    """Sizes of the circuits at the ends of rows and columns; SI units.
+    """Sizes of the circuits at the ends of rows and columns; SI units. The defaults are those of a 45 nm process.
 
     `transistor`: inverter chains drive the rows of a charge cell, transmission gates those of a current cell, an
     NMOS resets the bit line. `ideal`: Thevenin sources and an ideal switch, for comparison with exact solutions.
@@ -56,6 +59,20 @@ class Periphery:
         """(NMOS, PMOS) widths of the driver stages, first stage first, m."""
         scale = [self.driver_taper ** (i - self.driver_stages + 1) for i in range(self.driver_stages)]
         return tuple((self.driver_nmos_width * s, self.driver_pmos_width * s) for s in scale)
+
+
+def default_periphery(devices: DeviceSet, **given: Any) -> Periphery:
+    """A periphery in the sizes of a technology: lengths and widths that are not `given` (or None) follow the device
+    set (`default_length`, `width_scale`); other values keep their defaults. InputError for a value that is none."""
+    from dataclasses import fields
+
+    values = {name: value for name, value in given.items() if value is not None}
+    values.setdefault("length", devices.default_length)
+    for field in fields(Periphery):
+        if field.name.endswith("_width"):
+            usual: Any = field.default
+            values.setdefault(field.name, float(f"{usual * devices.width_scale:.12g}"))
+    return Periphery(**values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netlists.case import ColumnCase
+from netlists.cells import cell_class, cell_kinds
 from netlists.cells.base import GROUND_NODE, CellModel
-from netlists.column import instances, row_driver_nodes
+from netlists.cells.closed_form import ColumnRead, charge_share
+from netlists.column import bit_line_ends, check_case, driven_node, instances, level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery
@@ -23,7 +25,8 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ColumnReference:
-    """Exact result of a case. value: target column; columns: every modelled column, shape (columns,); V or A.
+    """Exact result of a case. value: target column; columns: every modelled column, shape (columns,); V or A. Of a
+    differential column these are the difference of its lines; lines: every bit line, shape (bit lines, columns).
 
     closed_form: the simple formula for the target column, neighbours quiet, no wire resistance and nominal cells.
     residual: certificate of the linear solution.
@@ -31,6 +34,7 @@ class ColumnReference:
 
     value: float
     columns: FloatArray
+    lines: FloatArray
     unit: Literal["V", "A"]
     closed_form: float
     residual: float
@@ -48,26 +52,28 @@ def reference_column(
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
     charge = model.mode == "charge"
     drive = condition.vdd if charge else periphery.read_voltage
+    check_case(model, case)
     network = column_network(warm, periphery, case, extra_rows=extra_rows)
-    if charge:
-        state = network.settled(["source"], [drive])
-        lines = network.index([f"bl_{c}" for c in range(case.columns)])
-        columns, residual = state.voltage[lines], state.residual
-    else:
-        solution = network.dc(["source"], [drive])
-        lines = network.index([f"bl_{c}" for c in range(case.columns)])
-        columns, residual = solution.voltage[lines] / periphery.sense_resistance, solution.residual
+    sources = {"source": drive} | {f"source_{x.letter}": x.volts for x in level_supplies(warm, drive)}
+    ends = network.index([f"{line.prefix}_{c}" for line in model.bit_lines for c in range(case.columns)])
+    solution = (network.settled if charge else network.dc)(list(sources), list(sources.values()))
+    lines = solution.voltage[ends].reshape(len(model.bit_lines), case.columns)
+    if not charge:
+        lines = lines / periphery.sense_resistance
+    columns = np.array([line.sign for line in model.bit_lines]) @ lines
     return ColumnReference(
         value=float(columns[case.target]),
         columns=columns,
+        lines=lines,
         unit="V" if charge else "A",
         closed_form=closed_form(warm, periphery, condition, case, extra_rows=extra_rows),
-        residual=residual,
+        residual=solution.residual,
     )
 
 
 def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, extra_rows: int = 0) -> LinearNetwork:
-    """The column deck with ideal periphery as a linear network; rows with input 1 hang on node `source`."""
+    """The column deck with ideal periphery as a linear network; rows with input 1 hang on node `source`, their lines at
+    part of the row voltage on `source_<letter>`."""
     from interconnect.network import LinearNetwork
 
     capacitors: list[tuple[str, str, float]] = []
@@ -88,16 +94,19 @@ def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, 
                 add(part.name, node[part.a], node[part.b], part.value)
     for part in (*edge_parts(model, case), *extra_row_parts(model, case, extra_rows)):
         add(part.name, part.a, part.b, part.value)
-    for row, node_name in enumerate(row_driver_nodes(case)):
-        add("R", "source" if case.inputs[row] else GROUND_NODE, node_name, periphery.driver_resistance)
-    for c in range(case.columns):
+    for row in range(case.rows):
+        for line in (x for x in model.lines if x.level > 0.0):
+            source = "source" if line.level == 1.0 else f"source_{line.letter}"
+            at = source if case.inputs[row] else GROUND_NODE
+            add("R", at, driven_node(line, row, case), periphery.driver_resistance)
+    for end in bit_line_ends(model, case):
         if model.mode == "charge":
-            add("C", f"bl_{c}", GROUND_NODE, periphery.sense_capacitance)
+            add("C", end.node, GROUND_NODE, periphery.sense_capacitance)
         else:
-            add("R", f"bl_{c}", GROUND_NODE, periphery.sense_resistance)
+            add("R", end.node, GROUND_NODE, periphery.sense_resistance)
     names = dict.fromkeys(n for a, b, _ in (*capacitors, *resistors) for n in (a, b))
     names.pop(GROUND_NODE, None)
-    names["source"] = None
+    names |= {"source": None} | {f"source_{x.letter}": None for x in level_supplies(model, 1.0)}
     network = LinearNetwork(tuple(names))
     kept = [(a, b, v) for a, b, v in capacitors if a != b]
     network.add_capacitors([a for a, _, _ in kept], [b for _, b, _ in kept], [v for _, _, v in kept])
@@ -108,21 +117,25 @@ def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, 
 def closed_form(
     model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
 ) -> float:
-    """The simple formula for the target column: capacitive divider (V) or sum of V/R (A); nominal cells."""
-    if model.mode == "charge":
-        from netlists.cells.cap_balanced import settled_voltage
+    """The simple formula of the cell's kind for the target column (V or A); nominal cells, see `ColumnRead`.
 
-        c_off = model.capacitance("bl_in", 0, "row_out")
-        return settled_voltage(
-            condition.vdd,
-            c_on=c_off + model.switched,
-            c_off=c_off,
-            c_bl=model.bl_total,
-            c_extra=periphery.sense_capacitance + extra_rows * model.bl_total,
-            n=case.rows,
-            active=case.active,
-            count=case.count,
-        )
-    from netlists.cells.res_via import ideal_current
+    A kind without a formula of its own (a user's) gets the general charge balance.
+    """
+    read = column_read(model, periphery, condition, case, extra_rows=extra_rows)
+    kind = cell_class(model.kind) if model.kind in cell_kinds() else None
+    return float(getattr(kind, "closed_form", charge_share)(model, read))
 
-    return ideal_current(periphery.read_voltage, model.value("R_plug"), case.count)
+
+def column_read(
+    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
+) -> ColumnRead:
+    """The target column of a case as the closed forms want it."""
+    return ColumnRead(
+        model=model,
+        drive=condition.vdd if model.mode == "charge" else periphery.read_voltage,
+        symbols=case.bits[:, case.target],
+        inputs=case.inputs,
+        c_extra=periphery.sense_capacitance,
+        shares=case.load_shares,
+        extra_rows=extra_rows,
+    )

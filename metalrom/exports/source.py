@@ -63,6 +63,7 @@ class Source:
             condition or self.results.condition,
             weight_bits=g.weight_bits,
             input_bits=g.input_bits,
+            mapping=g.mapping,
             seed=self.results.seed,
             columns_per_adc=g.columns_per_adc,
             groups_per_adc=-(-g.rows // self.table.rows),

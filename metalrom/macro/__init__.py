@@ -7,13 +7,32 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from metalrom.macro.blocks import StoredBlocks
+    from metalrom.macro.budget import ErrorBudget, error_budget
+    from metalrom.macro.calibration import Calibration, calibrate, calibrate_columns
+    from metalrom.macro.encoding import MAPPINGS, Encoding
     from metalrom.macro.engine import Macro, MvmResult, StoredWeights
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
     from metalrom.macro.geometry import MacroGeometry, PeripheryRules
+    from metalrom.macro.mitigation import Mitigation, MitigationCost, scaled_table
     from metalrom.macro.quality import Csnr, csnr, mean_code_error
-    from metalrom.macro.readout import EFFECTS, synthetic_table
+    from metalrom.macro.readout import EFFECTS, AdcRange, synthetic_table
+    from metalrom.macro.torch_twin import macro_linear
 
 _HOME = {
+    "Mitigation": "mitigation",
+    "MitigationCost": "mitigation",
+    "scaled_table": "mitigation",
+    "Calibration": "calibration",
+    "calibrate": "calibration",
+    "calibrate_columns": "calibration",
+    "AdcRange": "readout",
+    "StoredBlocks": "blocks",
+    "Encoding": "encoding",
+    "MAPPINGS": "encoding",
+    "ErrorBudget": "budget",
+    "error_budget": "budget",
+    "macro_linear": "torch_twin",
     "EFFECTS": "readout",
     "synthetic_table": "readout",
     "Macro": "engine",
@@ -32,18 +51,31 @@ _HOME = {
 
 __all__ = [
     "EFFECTS",
+    "MAPPINGS",
+    "AdcRange",
+    "Calibration",
     "Csnr",
+    "Encoding",
+    "ErrorBudget",
     "LayerEstimate",
     "Macro",
     "MacroEstimate",
     "MacroGeometry",
+    "Mitigation",
+    "MitigationCost",
     "MvmResult",
     "PeripheryRules",
+    "StoredBlocks",
     "StoredWeights",
+    "calibrate",
+    "calibrate_columns",
     "csnr",
+    "error_budget",
     "estimate_layer",
     "estimate_macro",
+    "macro_linear",
     "mean_code_error",
+    "scaled_table",
     "synthetic_table",
 ]
 

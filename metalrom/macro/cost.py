@@ -140,8 +140,9 @@ def _activity(table: ReadoutTable, histogram: NDArray[np.int64] | None) -> tuple
     if histogram is None:
         weight = np.array([math.comb(n, k) * 0.5**n for k in range(n + 1)])
         return weight, "assumed: every row driven half of the time"
-    if histogram.shape != (n + 1, n + 1) or not histogram.sum() > 0:
-        raise InputError(f"estimate: the histogram has shape {histogram.shape}, expected {(n + 1, n + 1)}, not empty")
+    if histogram.shape != table.valid.shape or not histogram.sum() > 0:
+        wanted = table.valid.shape
+        raise InputError(f"estimate: the histogram has shape {histogram.shape}, expected {wanted}, not empty")
     rows = histogram.sum(axis=1, dtype=np.float64)
     return rows / rows.sum(), "weighted with the data's driven rows"
 

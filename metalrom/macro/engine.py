@@ -1,9 +1,8 @@
-"""The macro as a calculator: bit-serial inputs x weight bit planes x row groups, every conversion through the table.
+"""The macro as a calculator: bit-serial inputs x weight columns x row groups, every conversion through the table.
 
-Scheme. Activations are two's complement; each bit plane drives the rows with 0 or 1, the most significant plane
-counts negative. Weights are sign-magnitude; each magnitude bit of the positive weights is one bit column, of the
-negative weights another. `table.rows` rows share one conversion; its count goes through the readout table, the
-codes (one count per code) are shifted, added and subtracted digitally.
+Scheme. Activations are two's complement (or unsigned); each bit plane drives the rows with 0 or 1. Weights are cell
+levels in several columns (`encoding`). `rows` rows share one conversion; its count goes through the readout table, the
+codes are shifted, added and subtracted digitally.
 
 Randomness. Frozen per chip: every bit-column segment has one standard normal number, scaled by the table's static
 sigma at the level being read (mismatch of one segment is thus taken as fully correlated between its levels: an
@@ -14,7 +13,7 @@ noise, converter noise and the pattern spread (the table gives its size over dat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,57 +21,76 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
-from interconnect.suggestion import suggest
-from metalrom.macro import kernels
-from metalrom.macro.readout import EFFECTS, TEMPORAL_FLOOR, Readout, readout_of, synthetic_table
+from metalrom.macro.blocks import StoredBlocks, block_scales, block_sums, blocks_of
+from metalrom.macro.calibration import Calibration, ColumnCorrection
+from metalrom.macro.domain import characterized
+from metalrom.macro.encoding import MAPPINGS, MAX_BITS, Encoding, encoding, integers
+from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
+from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
+from metalrom.macro.section import Counters, Section, StoredSection, sections_of
 from netlists.condition import Condition
 
 IntArray = NDArray[np.int64]
 
-MAX_BITS = 16
-MAPPINGS = ("differential",)
+__all__ = ["MAPPINGS", "MAX_BITS", "Macro", "MvmResult", "StoredWeights"]
 
 
 @dataclass(frozen=True)
 class MvmResult:
-    """Output of one layer: y (batch, columns) int64; number of conversions; codes that differ from their count."""
+    """Output of one layer.
 
-    y: IntArray
+    y (batch, columns): int64, or float64 where ranges were calibrated, reads averaged or columns corrected.
+    conversions: all of them, repeats and check columns included. code_errors: digital values that are not their count,
+    after medians and check columns. values: digital values (None: one per conversion). errors_before_checks: the same
+    before check columns corrected; sets of check columns: corrected, read again, given up.
+    outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
+    """
+
+    y: NDArray[Any]
     conversions: int
     code_errors: int
+    values: int | None = None
+    errors_before_checks: int | None = None
+    corrected: int = 0
+    read_again: int = 0
+    given_up: int = 0
+    outside_domain: tuple[str, ...] = ()
 
     @property
     def code_error_rate(self) -> float:
-        """Fraction of the simulated conversions whose code is not the ideal count."""
-        return self.code_errors / self.conversions if self.conversions else 0.0
+        """Fraction of the digital values that are not the ideal count."""
+        values = self.conversions if self.values is None else self.values
+        return self.code_errors / values if values else 0.0
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Weights as the macro holds them: packed bit columns and, if the readout has any, their frozen deviations.
-
-    words (groups, weight planes, 2 signs, words, columns); static, offset (groups, planes, 2, columns) or None.
-    """
+    """Weights (rows, columns) as the macro holds them, section by section; correction: of its output columns, if
+    any."""
 
     rows: int
     columns: int
-    words: NDArray[Any]
-    static: NDArray[np.float32] | None
-    offset: NDArray[np.float32] | None
+    sections: tuple[StoredSection, ...]
+    correction: ColumnCorrection | None = None
 
 
 class Macro:
     """A metal-ROM macro described by a readout table at one condition.
 
-    table, condition: the characterized readout. weight_bits: sign and magnitude together, |w| <= 2^(bits-1) - 1.
-    input_bits: two's complement. mapping: `differential` (separate columns for either sign). seed: the chip and its
-    noise. effects: the non-idealities at work (default all, see `EFFECTS`). columns_per_adc, groups_per_adc: bit
-    columns and row groups that share one converter, hence one offset. threads: default all processors; the result
-    does not depend on it.
+    table, condition: the characterized readout. weight_bits: 8, or 2 for ternary weights. input_bits, input_signed:
+    two's complement, or 0..2^bits - 1. mapping: see `encoding.MAPPINGS`; the cells' levels are the table's. seed: the
+    chip and its noise. effects: the non-idealities at work (default all, see `EFFECTS`). columns_per_adc,
+    groups_per_adc: bit columns and row groups that share one converter, hence one offset. threads: default all
+    processors; the result does not depend on it.
+
+    rows: rows per conversion (default: the table's); tables: readout tables of other group sizes. mitigations: planes
+    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`); planes with other rows per
+    conversion keep one count per code. signed_cells: the table's three
+    levels stand for -1, 0, 1. outside_domain: permit a group size or a condition that was not characterized,
+    extrapolated and labelled in `outside_domain` of the macro and its results.
 
     Raises InputError for options out of range, or a table without rising levels.
     """
@@ -82,7 +100,7 @@ class Macro:
         table: ReadoutTable,
         condition: Condition | str,
         *,
-        weight_bits: int = 8,
+        weight_bits: int | None = None,
         input_bits: int = 8,
         mapping: str = "differential",
         seed: int = 0,
@@ -90,28 +108,57 @@ class Macro:
         columns_per_adc: int = 1,
         groups_per_adc: int = 1,
         threads: int | None = None,
+        input_signed: bool = True,
+        rows: int | None = None,
+        tables: Mapping[int, ReadoutTable] | None = None,
+        mitigations: Sequence[Mitigation] = (),
+        calibration: Calibration | None = None,
+        outside_domain: bool = False,
+        signed_cells: bool = False,
     ) -> None:
-        for name, bits in (("weight_bits", weight_bits), ("input_bits", input_bits)):
-            if not 2 <= bits <= MAX_BITS:
-                raise InputError(f"macro: {name} is {bits}, expected 2 to {MAX_BITS}")
-        if mapping not in MAPPINGS:
-            raise InputError(f"macro: mapping {mapping!r} is not known", hint=suggest(mapping, MAPPINGS))
+        least = 2 if input_signed else 1
+        if not least <= input_bits <= MAX_BITS:
+            raise InputError(f"macro: input_bits is {input_bits}, expected {least} to {MAX_BITS}")
         for name, share in (("columns_per_adc", columns_per_adc), ("groups_per_adc", groups_per_adc)):
             if share < 1:
                 raise InputError(f"macro: {name} is {share}, expected at least 1")
         if seed < 0:
             raise InputError(f"macro: seed is {seed}, expected 0 or more")
-        self.table = table
+        default_bits = 2 if mapping == "ternary" else 8
+        self.encoding: Encoding = encoding(
+            mapping, default_bits if weight_bits is None else weight_bits, table.levels, signed_cells=signed_cells
+        )
+        tables = tables or {}
+        labels: list[str | None] = []
+        condition, label = characterized(table, condition, outside_domain)
+        labels.append(label)
+        table, label = table_for(table.rows if rows is None else rows, table, tables, outside_domain)
+        labels.append(label)
+        self.table, self.condition, self.effects = table, condition, tuple(effects)
         self.rows = table.rows
-        self.weight_bits = weight_bits
-        self.input_bits = input_bits
+        self.weight_bits = self.encoding.bits
+        self.input_bits, self.input_signed = input_bits, input_signed
         self.mapping = mapping
         self.seed = seed
         self.columns_per_adc = columns_per_adc
         self.groups_per_adc = groups_per_adc
         self.threads = max(1, threads if threads is not None else (os.cpu_count() or 1))
         self.readout: Readout = readout_of(table, condition, effects)
-        self._tables = None if self.readout.deterministic else _noisy_tables(self.readout)
+        ranks = len(self.encoding.significances)
+        plans = resolve(mitigations, ranks)
+        ranges = (None,) * ranks if calibration is None else calibration.ranges_for(self.encoding, self.rows)
+        readouts: dict[Any, Readout] = {(table.rows, None): self.readout}
+        keys = []
+        for plan, adc_range in zip(plans, ranges, strict=True):
+            own_rows = table.rows if plan.rows is None else plan.rows
+            key = (own_rows, adc_range if own_rows == table.rows else None)  # the ranges were found for table.rows
+            if key not in readouts:
+                own, label = table_for(key[0], table, tables, outside_domain)
+                labels.append(label)
+                readouts[key] = readout_of(own, condition, effects, key[1])
+            keys.append(key)
+        self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
+        self._sections = sections_of(self.encoding, plans, tuple(readouts[key] for key in keys))
         self._calls = 0
 
     @classmethod
@@ -120,146 +167,207 @@ class Macro:
         *,
         rows: int = 64,
         codes: int | None = None,
-        weight_bits: int = 8,
+        weight_bits: int | None = None,
         input_bits: int = 8,
         threads: int | None = None,
+        levels: int = 2,
+        **options: Any,
     ) -> Macro:
-        """A macro without any error: `matmul` equals the integer product (unless `codes` clips the range)."""
-        table = synthetic_table(rows, codes=codes)
-        return cls(table, table.conditions[0], weight_bits=weight_bits, input_bits=input_bits, threads=threads)
+        """A macro without any error: `matmul` equals the integer product (unless `codes` clips the range).
 
-    @property
-    def weight_planes(self) -> int:
-        """Magnitude bit planes of a weight."""
-        return self.weight_bits - 1
+        levels: of a cell. options: as of the constructor.
+        """
+        table = synthetic_table(rows, codes=codes, levels=levels)
+        return cls(
+            table, table.conditions[0], weight_bits=weight_bits, input_bits=input_bits, threads=threads, **options
+        )
 
     def store(self, w: NDArray[Any], *, layer: int = 0) -> StoredWeights:
         """Program integer weights (rows, columns) into the macro; `layer` names the place on the chip.
 
         The same seed and layer give the same frozen deviations. Raises InputError for weights out of range.
         """
-        w = _integers("weights", w, -(2**self.weight_planes - 1), 2**self.weight_planes - 1)
+        w = integers("weights", w, self.encoding.low, self.encoding.high).astype(np.int32)
+        place = (self.seed, layer, self.columns_per_adc, self.groups_per_adc)
         rows, columns = w.shape
-        groups = -(-rows // self.rows)
-        words = np.zeros((groups, self.weight_planes, 2, self._words, columns), self._word_type)
-        kernels.pack_weights(w, self.rows, self._word_bits, words)
-        static = offset = None
-        if not self.readout.deterministic:
-            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(0, layer)))
-            shape = (groups, self.weight_planes, 2, columns)
-            static = rng.standard_normal(shape, np.float32)
-            offset = self._offsets(rng, shape)
-        return StoredWeights(rows, columns, words, static, offset)
+        return StoredWeights(rows, columns, tuple(section.store(w, *place) for section in self._sections))
 
-    def matmul(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> IntArray:
-        """What the macro returns for x (batch, rows) times w (rows, columns): int64, shape (batch, columns).
+    def matmul(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> NDArray[Any]:
+        """What the macro returns for x (batch, rows) times w (rows, columns): shape (batch, columns).
 
-        x: integers in two's complement range; w: integer weights or what `store` returned. call: number of the noise
+        x: integers within the input range; w: integer weights or what `store` returned. call: number of the noise
         draw; by default every call takes the next one, so that a repeated product sees fresh noise while a program
-        run twice gives the same numbers. Raises InputError for wrong shapes, types or ranges.
+        run twice gives the same numbers. int64, or float64 where ranges were calibrated, reads averaged or columns
+        corrected. Raises InputError for wrong shapes, types or ranges.
         """
-        return self._product(x, w, call, count_errors=False).y
+        return self._run(x, w, call, count_errors=False).y
 
     def run(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> MvmResult:
         """As `matmul`, with the number of conversions and of code errors that occurred."""
-        return self._product(x, w, call, count_errors=True)
+        return self._run(x, w, call, count_errors=True)
 
-    def _product(
+    def store_blocks(
+        self,
+        integers: NDArray[Any],
+        scale: NDArray[Any],
+        offset: NDArray[Any] | None = None,
+        *,
+        block: int = 32,
+        layer: int = 0,
+    ) -> StoredBlocks:
+        """Program block-scaled weights: w = scale * integer + offset, one scale and offset per `block` rows and column.
+
+        integers (rows, columns); scale, offset (rows / block, columns), any unit. The rows of a conversion must equal
+        the block or divide it: scale and offset are applied digitally. Raises InputError for shapes that do not fit.
+        """
+        for section in self._sections:
+            if block < 1 or block % section.rows:
+                raise InputError(
+                    f"macro: {section.rows} rows per conversion do not divide the block of {block} rows",
+                    hint="a readout table for the block size or a divisor of it",
+                )
+        stored = self.store(integers, layer=layer)
+        return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
+
+    def matmul_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> NDArray[np.float64]:
+        """x (batch, rows) times block-scaled weights, in their real units: float64, shape (batch, columns).
+
+        The sum over blocks of scale * (macro's product of the block) + offset * sum(x in block).
+        """
+        x = self._inputs(x, stored.weights.rows)
+        call = self._next(call)
+        out = np.empty((len(x), stored.weights.columns))
+        for rows in blocks_of(len(x), stored):  # bounds the memory of the partial sums
+            sums, _ = self._product(x[rows], stored.weights, call, rows.start, stored.block)
+            out[rows] = stored.combine(sums, block_sums(x[rows], stored.block))
+        return out
+
+    def count_histogram(
+        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, by_significance: bool = False
+    ) -> IntArray:
+        """How often each (active, count) occurs among the conversions of this product: shape (N + 1, M + 1).
+
+        Independent of the readout's errors, without repeats and check columns; weighs tables of code-error probability
+        and row energy. by_significance: one such table per significance, the greatest first. Raises InputError if
+        planes are read with different rows per conversion.
+        """
+        stored = w if isinstance(w, StoredWeights) else self.store(w)
+        x = self._inputs(x, stored.rows)
+        if any(section.rows != self.rows for section in self._sections):
+            raise InputError("macro: the planes have different group sizes; take the histogram from a plain macro")
+        total = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
+        return np.asarray(total if by_significance else total.sum(axis=0))
+
+    def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
+        """What the mitigations cost for a layer of `rows` x `columns` weights, against the same macro without them."""
+        plain = -(-rows // self.rows) * self.encoding.units * columns
+        segments = sum(s.groups(rows) * s.columns(columns) for s in self._sections)
+        bit_columns = sum(s.columns(columns) for s in self._sections) / (self.encoding.units * columns)
+        conversions = sum(
+            s.groups(rows) * s.columns(columns) * (p.stop - p.start) * p.median * p.mean
+            for s in self._sections
+            for p in s.passes(self.input_bits)
+        ) / (plain * self.input_bits)
+        return MitigationCost(
+            conversions=conversions,
+            bit_columns=bit_columns,
+            segments=segments / plain,
+            time=conversions / bit_columns,
+            energy=conversions,
+        )
+
+    def _run(
         self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, call: int | None, *, count_errors: bool
     ) -> MvmResult:
         stored = w if isinstance(w, StoredWeights) else self.store(w)
-        x_words, active = self._drive(x, stored)
-        batch = x_words.shape[0]
-        out = np.zeros((batch, stored.columns), np.int64)
-        conversions = batch * self.input_bits * int(np.prod(stored.words.shape[:3])) * stored.columns
+        x = self._inputs(x, stored.rows)
+        sums, n = self._product(x, stored, self._next(call), 0, None)
+        errors = n.errors
+        if count_errors:
+            for section, part in self._parts(stored):
+                if section.readout.deterministic and part.checks is None and section.readout.wrong.any():
+                    errors += int(self._histogram(section, x, part).sum(axis=0)[section.readout.wrong].sum())
+        y = sums[:, 0] if stored.correction is None else stored.correction.apply(sums[:, 0])
+        return MvmResult(
+            y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
+            n.given_up, self.outside_domain,
+        )  # fmt: skip
+
+    def _product(
+        self, x: IntArray, stored: StoredWeights, call: int, first: int, block: int | None
+    ) -> tuple[NDArray[Any], Counters]:
+        """Digital sums (batch, blocks, columns), int64 or float64, and what happened; block None: all rows."""
+        blocks = 1 if block is None else stored.rows // block
+        counters = Counters()
+        total: NDArray[Any] | None = None
+        driven: dict[int, Any] = {}
+        for section, part in self._parts(stored):
+            section.fits(part, stored.rows)
+            if section.rows not in driven:
+                driven[section.rows] = section.drive(x, self.input_bits)
+            words, active = driven[section.rows]
+            per_block = section.groups(stored.rows) if block is None else block // section.rows
+            for i, run in enumerate(section.passes(self.input_bits)):
+                planes = np.s_[:, :, run.start : run.stop]
+                x_words, lit = (np.ascontiguousarray(a[planes]) for a in (words, active))
+                place = self._places()[run.start : run.stop]
+                sums: NDArray[Any] = np.zeros((len(x), blocks, stored.columns), np.int64)
+                reads = 1 if section.readout.deterministic else run.mean
+                for read in range(reads):
+                    keys = section.keys(self.seed, call, i, read)
+
+                    def work(rows: slice, s: Section = section, keys: NDArray[np.uint64] = keys, run: Any = run,
+                             part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
+                             per_block: int = per_block, sums: Any = sums) -> Counters:  # fmt: skip
+                        return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
+                                     sums[rows])  # fmt: skip
+
+                    counters = sum(self._split(len(x), work), counters)
+                if reads * section.readout.one > 1:
+                    sums = sums / (reads * section.readout.one)
+                total = sums if total is None else total + sums
+        assert total is not None  # noqa: S101 - an encoding has at least one unit
+        if self.encoding.bias:
+            total = total + self.encoding.bias * block_sums(x, block)[:, :, None]
+        return total, counters
+
+    def _parts(self, stored: StoredWeights) -> list[tuple[Section, StoredSection]]:
+        if len(stored.sections) != len(self._sections):
+            raise InputError("macro: these weights were stored with other mitigations; store them with this macro")
+        return list(zip(self._sections, stored.sections, strict=True))
+
+    def _histogram(self, section: Section, x: IntArray, stored: StoredSection) -> IntArray:
+        """Counts of one section by (significance, active, count)."""
+        x_words, active = section.drive(x, self.input_bits)
+        rank = np.array([self.encoding.rank[u] for u in section.units])
+        shape = (len(self.encoding.significances), *section.readout.valid.shape)
+
+        def part(rows: slice) -> IntArray:
+            out = np.zeros(shape, np.int64)
+            section.histogram(x_words[rows], active[rows], stored, rank, out)
+            return out
+
+        return np.asarray(np.sum(self._split(len(x), part), axis=0), np.int64)
+
+    def _inputs(self, x: NDArray[Any], rows: int) -> IntArray:
+        half = 2 ** (self.input_bits - 1)
+        low, high = (-half, half - 1) if self.input_signed else (0, 2 * half - 1)
+        x = integers("activations", x, low, high)
+        if x.shape[1] != rows:
+            raise InputError(f"macro: activations have {x.shape[1]} rows, the weights {rows}")
+        return x
+
+    def _places(self) -> IntArray:
+        """Worth of every input plane."""
+        out = np.int64(1) << np.arange(self.input_bits)
+        if self.input_signed:
+            out[-1] = -out[-1]
+        return out
+
+    def _next(self, call: int | None) -> int:
         if call is None:
             call, self._calls = self._calls, self._calls + 1
-        readout = self.readout
-        if self._tables is None:
-            self._split(
-                batch, lambda i: kernels.mvm_lookup(x_words[i], active[i], stored.words, readout.nominal, out[i])
-            )
-            errors = self._lookup_errors(x_words, active, stored) if count_errors else 0
-            return MvmResult(out, conversions, errors)
-        if stored.static is None or stored.offset is None:
-            raise InputError("macro: these weights were stored by an ideal macro; store them with this one")
-        tables = self._tables
-        static, offset = stored.static, stored.offset
-        seed = np.random.SeedSequence(self.seed, spawn_key=(1, call))
-        key = seed.generate_state(1, np.uint64)[0]
-        parts = self._split(
-            batch,
-            lambda i: kernels.mvm_noisy(
-                x_words[i], active[i], stored.words, readout.nominal, readout.level, readout.steps, tables,
-                static, offset, _guard(), key, i.start, out[i],
-            ),
-        )  # fmt: skip
-        return MvmResult(out, conversions, int(sum(parts)))
-
-    def count_histogram(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights) -> IntArray:
-        """How often each (active, count) occurs among the conversions of this product: shape (N + 1, N + 1).
-
-        Independent of the readout's errors; weighs tables of code-error probability and row energy.
-        """
-        stored = w if isinstance(w, StoredWeights) else self.store(w)
-        x_words, active = self._drive(x, stored)
-        return self._histogram(x_words, active, stored)
-
-    @property
-    def _word_bits(self) -> int:
-        return 32 if self.rows <= 32 else 64
-
-    @property
-    def _word_type(self) -> type[np.uint32] | type[np.uint64]:
-        return np.uint32 if self.rows <= 32 else np.uint64
-
-    @property
-    def _words(self) -> int:
-        return -(-self.rows // self._word_bits)
-
-    def _drive(self, x: NDArray[Any], stored: StoredWeights) -> tuple[NDArray[Any], NDArray[np.int32]]:
-        """Packed input planes and the number of driven rows of every group and plane."""
-        half = 2 ** (self.input_bits - 1)
-        x = _integers("activations", x, -half, half - 1)
-        if x.shape[1] != stored.rows:
-            raise InputError(f"macro: activations have {x.shape[1]} rows, the weights {stored.rows}")
-        groups, words = stored.words.shape[0], stored.words.shape[3]
-        if stored.words.dtype != self._word_type or words != self._words or groups != -(-stored.rows // self.rows):
-            raise InputError("macro: these weights were stored for another group size; store them with this macro")
-        if stored.words.shape[1] != self.weight_planes:
-            raise InputError("macro: these weights were stored with another weight_bits; store them with this macro")
-        packed = np.zeros((x.shape[0], groups, self.input_bits, words), self._word_type)
-        active = np.zeros(packed.shape[:3], np.int32)
-        kernels.pack_inputs(x, self.rows, self._word_bits, packed, active)
-        return packed, active
-
-    def _offsets(self, rng: np.random.Generator, shape: tuple[int, int, int, int]) -> NDArray[np.float32]:
-        """Converter offset of every bit-column segment, LSB; the bit columns of one weight are neighbours."""
-        groups, planes, signs, columns = shape
-        bit_column = np.arange(columns)[None, None, :] * (planes * signs)
-        bit_column = bit_column + np.arange(planes * signs).reshape(planes, signs, 1)
-        converter = bit_column // self.columns_per_adc
-        bank = np.arange(groups) // self.groups_per_adc
-        draws = rng.standard_normal((bank[-1] + 1, int(converter.max()) + 1), np.float32)
-        return draws[bank[:, None, None, None], converter[None]] * np.float32(self.readout.offset_sigma)
-
-    def _histogram(self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredWeights) -> IntArray:
-        shape = (self.rows + 1, self.rows + 1)
-
-        def part(i: slice) -> IntArray:
-            histogram = np.zeros(shape, np.int64)
-            kernels.count_pairs(x_words[i], active[i], stored.words, histogram)
-            return histogram
-
-        total: IntArray = np.sum(self._split(len(x_words), part), axis=0, dtype=np.int64)
-        return total
-
-    def _lookup_errors(self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredWeights) -> int:
-        """Wrong codes of a deterministic readout; counted only where the table has any wrong code."""
-        wrong = (self.readout.nominal != np.arange(self.rows + 1)[None, :]) & self.table.valid
-        if not wrong.any():
-            return 0
-        return int(self._histogram(x_words, active, stored)[wrong].sum())
+        return call
 
     def _split(self, batch: int, work: Callable[[slice], Any]) -> list[Any]:
         """Run `work` on consecutive slices of the batch, one per thread."""
@@ -270,37 +378,3 @@ class Macro:
             return [work(slices[0])]
         with ThreadPoolExecutor(parts) as pool:
             return list(pool.map(work, slices))
-
-
-def _integers(what: str, values: NDArray[Any], low: int, high: int) -> IntArray:
-    """`values` as a contiguous int64 matrix within [low, high], or InputError."""
-    values = np.asarray(values)
-    if values.ndim != 2 or 0 in values.shape:
-        raise InputError(f"macro: {what} have shape {values.shape}, expected a matrix (two dimensions, none empty)")
-    if values.dtype.kind not in "iu":
-        raise InputError(f"macro: {what} are {values.dtype}, expected integers")
-    lowest, highest = int(values.min()), int(values.max())
-    if lowest < low or highest > high:
-        raise InputError(f"macro: {what} span {lowest}..{highest}, expected {low}..{high}")
-    return np.ascontiguousarray(values, dtype=np.int64)
-
-
-def _noisy_tables(readout: Readout) -> kernels.ScaledTables:
-    """The readout's distances and spreads as the random path wants them."""
-    temporal = np.maximum(readout.temporal, TEMPORAL_FLOOR)
-    far = np.full((readout.rows + 1, 1), np.inf)
-    edges = np.concatenate([-far, readout.steps, far], axis=1)
-    below = readout.level - np.take_along_axis(edges, readout.nominal.astype(np.int64), axis=1)
-    above = np.take_along_axis(edges, readout.nominal.astype(np.int64) + 1, axis=1) - readout.level
-    tables = (below / temporal, above / temporal, readout.static / temporal, 1.0 / temporal)
-    return kernels.ScaledTables(*(np.ascontiguousarray(np.minimum(t, 1e30), dtype=np.float32) for t in tables))
-
-
-def _guard() -> NDArray[np.uint32]:
-    """Upper bound of the Gaussian tail beyond k / 16 sigma, in units of 2^-32, for every k.
-
-    1e-3 sigma and one unit of slack cover the rounding of the single-precision margin.
-    """
-    tail = ndtr(1e-3 - np.arange(kernels.GUARD_BINS) / kernels.GUARD_STEPS)
-    bound = np.minimum(np.ceil(tail * 2.0**32) + 1, 2.0**31)
-    return np.asarray(bound, dtype=np.uint32)

@@ -25,7 +25,9 @@ from metalrom.macro.cost import (
     mvm_time,
     step_times,
 )
+from metalrom.macro.domain import characterized
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.mitigation import table_for
 from metalrom.macro.quality import mean_code_error
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
@@ -65,6 +67,7 @@ class MacroEstimate:
     the macro area and the cells in use; weight_density counts weight bits: a differential weight of b bits takes
     2 (b - 1) cells.
     error_budget: figure -> relative half range by cause (fit, monte_carlo, extraction, technology_assumption).
+    outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
     """
 
     geometry: MacroGeometry
@@ -88,6 +91,7 @@ class MacroEstimate:
     tops_per_mm2_side_by_side: Span
     code_error: float
     error_budget: Mapping[str, Mapping[str, float]]
+    outside_domain: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""
@@ -123,6 +127,7 @@ class MacroEstimate:
             "code_error_probability": self.code_error,
             "error_budget": {name: dict(parts) for name, parts in self.error_budget.items()},
             "not_included": list(NOT_INCLUDED),
+            "outside_domain": list(self.outside_domain),
         }
 
 
@@ -165,14 +170,20 @@ def estimate_macro(
     *,
     histogram: NDArray[np.int64] | None = None,
     errors: RelativeErrors | None = None,
+    outside_domain: bool = False,
 ) -> MacroEstimate:
     """Cost of a macro whose conversions behave as `table` says.
 
     histogram: (active, count) of the data (`Macro.count_histogram`), which weighs row energy and code errors; without
     it every row is driven half of the time, and code errors are the mean over all counts with all rows driven. errors:
-    relative errors of the characterized quantities. Raises InputError if table and geometry do not fit, or outside
-    the domain of a regression.
+    relative errors of the characterized quantities. outside_domain: permit a group size or condition that the table
+    does not cover, extrapolated and labelled. Raises InputError if table and geometry do not fit, or outside the
+    domain of a regression.
     """
+    condition, other = characterized(table, condition, outside_domain)
+    rows = None
+    if outside_domain and geometry.group_rows < table.rows:
+        table, rows = table_for(geometry.group_rows, table, {}, outside_domain)
     check_readout(geometry, table)
     errors = errors or RelativeErrors()
     area = {name: _scaled(part, geometry.tiles) for name, part in area_components(geometry).items()}
@@ -220,6 +231,7 @@ def estimate_macro(
             "area_side_by_side": _budget(None, 0.0, side_by_side.half_range),
             "latency": _budget(None, 0.0, latency.half_range),
         },
+        outside_domain=tuple(label for label in (other, rows) if label),
     )
 
 
@@ -233,6 +245,7 @@ def estimate_layer(
     tokens: int = 1,
     histogram: NDArray[np.int64] | None = None,
     errors: RelativeErrors | None = None,
+    outside_domain: bool = False,
 ) -> LayerEstimate:
     """Cost of a linear layer (inputs, outputs) for `tokens` vectors on tiles of `geometry`.
 
@@ -247,7 +260,7 @@ def estimate_layer(
     tiles = row_tiles * -(-outputs // geometry.weights_per_row)
     cells = inputs * outputs * geometry.bit_columns_per_weight
     fitted = replace(geometry, tiles=tiles, utilisation=cells / (tiles * geometry.bits))
-    macro = estimate_macro(fitted, table, condition, histogram=histogram, errors=errors)
+    macro = estimate_macro(fitted, table, condition, histogram=histogram, errors=errors, outside_domain=outside_domain)
     last = inputs - (row_tiles - 1) * geometry.rows
     segments = (row_tiles - 1) * geometry.groups + -(-last // geometry.group_rows)
     conversions = tokens * geometry.input_bits * segments * outputs * geometry.bit_columns_per_weight

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
+from metalrom.macro.encoding import encoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class MacroGeometry:
     rules: PeripheryRules
     weight_bits: int = 8
     input_bits: int = 8
+    mapping: str = "differential"
     tiles: int = 1
     utilisation: float = 1.0
     planes_per_driver: int = 1
@@ -121,8 +123,8 @@ class MacroGeometry:
 
     @property
     def bit_columns_per_weight(self) -> int:
-        """Differential sign-magnitude mapping: one column per magnitude bit and sign."""
-        return 2 * (self.weight_bits - 1)
+        """Columns of one-bit cells that hold a weight: 2 (bits - 1) with the differential mapping, bits with most."""
+        return encoding(self.mapping, self.weight_bits).units
 
     @property
     def weights_per_row(self) -> int:

@@ -71,19 +71,19 @@ def csnr(y_ideal: NDArray[Any], y: NDArray[Any]) -> Csnr:
 def mean_code_error(table: ReadoutTable, condition: Condition | str, histogram: NDArray[Any] | None = None) -> float:
     """Expected fraction of conversions whose code is not the count.
 
-    histogram: how often each (active, count) occurs, shape (N + 1, N + 1), as from `Macro.count_histogram`; without it
-    all rows are driven and every count weighs the same. Raises InputError for a wrong shape or an empty histogram.
+    histogram: how often each (active, count) occurs, shape of the table's `valid`, as from `Macro.count_histogram`;
+    without it all rows are driven and every count weighs the same. Raises InputError for a wrong shape or an empty
+    histogram.
     """
-    n = table.rows + 1
+    valid = table.valid
     if histogram is None:
-        weight = np.zeros((n, n))
+        weight = np.zeros(valid.shape)
         weight[-1] = 1.0
     else:
         weight = np.asarray(histogram, dtype=np.float64)
-    if weight.shape != (n, n) or not weight[table.valid].sum() > 0:
-        raise InputError(f"code errors: the histogram has shape {weight.shape}, expected {(n, n)} with some entries")
+    if weight.shape != valid.shape or not weight[valid].sum() > 0:
+        raise InputError(f"code errors: the histogram has shape {weight.shape}, expected {valid.shape}, not empty")
     wrong = table.code_error(condition)
-    valid = table.valid
     return float((wrong[valid] * weight[valid]).sum() / weight[valid].sum())
 
 

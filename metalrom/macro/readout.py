@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc, ndtr
 
 from characterization.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
@@ -25,69 +26,169 @@ TEMPORAL_FLOOR = 1e-6
 """Least temporal sigma (LSB) in the random path: keeps the arithmetic finite where only frozen spreads act."""
 
 
+FRACTION = 4
+"""Binary digits after the point of a digital value whose range was calibrated: counts in steps of 1/16."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdcRange:
+    """What the converter's codes mean: code k reads as `origin` + k `counts_per_code` counts.
+
+    Thresholds lie midway between codes. codes: their number. Both are multiples of 1/16 count (the digital
+    adder's fixed point). Digital values are held within 0..the largest count that the driven rows can give.
+    """
+
+    counts_per_code: float
+    origin: float
+    codes: int
+
+    def __post_init__(self) -> None:
+        if self.codes < 2:
+            raise InputError(f"converter range: {self.codes} code, expected at least 2")
+        for name, value in (("counts_per_code", self.counts_per_code), ("origin", self.origin)):
+            if not (np.isfinite(value) and float(value * 2**FRACTION).is_integer()):
+                raise InputError(f"converter range: {name} is {value:g}, expected a multiple of 1/{2**FRACTION} count")
+        if not (self.counts_per_code > 0 and self.origin >= 0):
+            raise InputError(
+                f"converter range: {self.counts_per_code:g} counts per code from {self.origin:g} is not a rising range"
+            )
+
+    @property
+    def full_scale(self) -> float:
+        """Count that the last code stands for."""
+        return self.origin + (self.codes - 1) * self.counts_per_code
+
+    @property
+    def plain(self) -> bool:
+        """Whether every code is a whole number of counts, one apart."""
+        return self.counts_per_code == 1 and float(self.origin).is_integer()
+
+
 @dataclass(frozen=True)
 class Readout:
-    """One condition of a table, all in LSB (counts).
+    """One condition of a table, all in LSB (counts). N rows, M the greatest count.
 
-    level (N + 1 active, N + 1 count): mean level; entries with count > active repeat count = active and are never used.
-    steps (N + 1, codes - 1): thresholds. nominal (N + 1, N + 1): code of the undisturbed level.
-    static, temporal (N + 1, N + 1): frozen and per-conversion sigma. offset_sigma: frozen converter offset.
+    level (N + 1 active, M + 1 count): mean level; entries that cannot occur are 0. steps (N + 1, codes - 1):
+    thresholds.
+    code (N + 1, M + 1): of the undisturbed level. values (N + 1, codes): digital value of each code times `one`.
+    static, temporal (N + 1, M + 1): frozen and per-conversion sigma. offset_sigma: frozen converter offset.
+    levels: of a cell. valid (N + 1, M + 1): which (active, count) can occur.
     """
 
     rows: int
+    levels: int
     level: FloatArray
     steps: FloatArray
-    nominal: NDArray[np.int32]
+    code: NDArray[np.int32]
+    values: NDArray[np.int32]
+    one: int
     static: FloatArray
     temporal: FloatArray
     offset_sigma: float
+    valid: NDArray[np.bool_]
+
+    @property
+    def max_count(self) -> int:
+        """Largest count of a conversion."""
+        return self.rows * (self.levels - 1)
+
+    @property
+    def nominal(self) -> NDArray[np.int32]:
+        """Digital value of the undisturbed level times `one`, by (active, count)."""
+        return np.where(self.valid, np.take_along_axis(self.values, self.code.astype(np.int64), axis=1), 0)
 
     @property
     def deterministic(self) -> bool:
         """Whether nothing random acts: one look-up per conversion is then the whole readout."""
         return not (self.static.any() or self.temporal.any() or self.offset_sigma)
 
+    @property
+    def wrong(self) -> NDArray[np.bool_]:
+        """Which (active, count) an undisturbed conversion reads as another count."""
+        return np.asarray((self.nominal != np.arange(self.max_count + 1) * self.one) & self.valid)
 
-def readout_of(table: ReadoutTable, condition: Condition | str, effects: Collection[str] = EFFECTS) -> Readout:
+    def squared_error(self, active: NDArray[np.int64], count: NDArray[np.int64]) -> FloatArray:
+        """Mean square of (digital value - count) for these pairs, counts^2; frozen and temporal spreads together."""
+        sigma = np.sqrt(self.static**2 + self.temporal**2 + self.offset_sigma**2)[active, count]
+        distance = self.steps[active] - self.level[active, count][:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = np.where(sigma[:, None] > 0, distance / sigma[:, None], np.where(distance >= 0, np.inf, -np.inf))
+        below = np.pad(ndtr(z), ((0, 0), (1, 1)), constant_values=((0, 0), (0.0, 1.0)))
+        error = self.values[active] / self.one - count[:, None]
+        out: FloatArray = (np.diff(below, axis=1) * error**2).sum(axis=1)
+        return out
+
+
+def median_probability(p: FloatArray, reads: int) -> FloatArray:
+    """Probability that the median of `reads` (odd) draws does what one draw does with probability p."""
+    half = (reads + 1) / 2
+    return p if reads == 1 else np.asarray(betainc(half, half, p), dtype=np.float64)
+
+
+def readout_of(
+    table: ReadoutTable,
+    condition: Condition | str,
+    effects: Collection[str] = EFFECTS,
+    adc_range: AdcRange | None = None,
+) -> Readout:
     """The engine's view of `table` at `condition` with the chosen `effects`.
 
-    Raises InputError for an unknown condition or effect, or thresholds that do not rise.
+    adc_range: what the codes mean (default: one count per code from 0, as in the table). Raises InputError for an
+    unknown condition or effect, levels or thresholds that do not rise, or more codes than the table's converter has.
     """
     unknown = sorted(set(effects) - set(EFFECTS))
     if unknown:
         raise InputError(f"unknown readout effect {unknown[0]!r}", hint=suggest(unknown[0], EFFECTS))
     i = table.index(condition)
+    adc = table.adc
+    label = table.conditions[i].label
     lsb = table.lsb(condition)
     if not lsb > 0:
-        raise InputError(f"readout table, condition {table.conditions[i].label}: levels do not rise with the count")
+        raise InputError(f"readout table, condition {label}: levels do not rise with the count")
+    if adc_range is not None and adc_range.codes > adc.codes:
+        raise InputError(
+            f"converter range: {adc_range.codes} codes, the converter of the readout table has {adc.codes}"
+        )
     zero = table.mean[i, :, :1]
-    steps = (table.thresholds(condition) - zero) / lsb
-    if steps.shape[1] > 1 and not (np.diff(steps, axis=1) > 0).all():
-        raise InputError(f"readout table, condition {table.conditions[i].label}: ADC thresholds do not rise")
-    shape = (table.rows + 1, table.rows + 1)
+    shape = table.valid.shape
+    index = np.arange(adc.codes if adc_range is None else adc_range.codes)
+    step, origin = (1.0, 0.0) if adc_range is None else (adc_range.counts_per_code, adc_range.origin)
+    thresholds = origin + (index[:-1] + 0.5) * step
     if "levels" in effects:
         level = np.where(table.valid, (table.mean[i] - zero) / lsb, 0.0)
+        first = (table.thresholds(condition)[:, :1] - zero) / lsb - 0.5
     else:
-        level = np.broadcast_to(np.arange(table.rows + 1.0), shape)
-        steps = np.broadcast_to(np.arange(table.adc.codes - 1) + 0.5, steps.shape)
-    nominal = np.stack([np.searchsorted(s, row, side="left") for s, row in zip(steps, level, strict=True)])
+        level = np.broadcast_to(np.arange(table.max_count + 1.0), shape)
+        first = np.zeros((table.rows + 1, 1))
+    steps = first + thresholds
+    if steps.shape[1] > 1 and not (np.diff(steps, axis=1) > 0).all():
+        raise InputError(f"readout table, condition {label}: ADC thresholds do not rise")
+    code = np.stack([np.searchsorted(s, row, side="left") for s, row in zip(steps, level, strict=True)])
+    values = np.broadcast_to(index, (table.rows + 1, len(index))).astype(np.float64)
+    if adc_range is not None:
+        most = np.arange(table.rows + 1)[:, None] * (table.levels - 1)
+        values = np.clip(origin + values * step, 0, most)
+    one = 1 if adc_range is None or adc_range.plain else 2**FRACTION
 
     def spread(*parts: tuple[Effect, FloatArray | float]) -> FloatArray:
         squares = [np.broadcast_to(np.square(value), shape) for name, value in parts if name in effects]
         total = np.sqrt(np.sum(squares, axis=0)) / lsb if squares else np.zeros(shape)
         return np.where(table.valid, total, 0.0)
 
-    adc = table.adc
     return Readout(
         rows=table.rows,
+        levels=table.levels,
         level=np.ascontiguousarray(np.where(table.valid, level, 0.0)),
         steps=np.ascontiguousarray(steps),
-        nominal=np.where(table.valid, nominal, 0).astype(np.int32),
+        code=np.where(table.valid, code, 0).astype(np.int32),
+        values=np.ascontiguousarray(np.rint(values * one), dtype=np.int32),
+        one=one,
         static=spread(("static", table.sigma_static[i])),
         temporal=spread(
             ("noise", table.sigma_noise[i]), ("pattern", table.sigma_pattern[i]), ("adc_noise", adc.noise_sigma)
         ),
         offset_sigma=adc.offset_sigma / lsb if "adc_offset" in effects else 0.0,
+        valid=table.valid,
     )
 
 
@@ -98,17 +199,21 @@ def synthetic_table(
     sigma_noise: float = 0.0,
     sigma_static: float = 0.0,
     offset_sigma: float = 0.0,
+    levels: int = 2,
 ) -> ReadoutTable:
     """A made-up table with exact levels of 1 V per count and Gaussian spreads given in counts.
 
-    Without spreads it is the ideal readout. codes: converter codes, default rows + 1 (nothing clips).
+    Without spreads it is the ideal readout. codes: converter codes, default one per count (nothing clips). levels: of
+    a cell (2: one bit).
     The reference for tests and noise sweeps; it describes no circuit and says so.
     """
     if rows < 1:
         raise InputError(f"readout table: rows is {rows}, expected at least 1")
-    index = np.arange(rows + 1)
-    valid = index[None, :] <= index[:, None]
-    mean = np.where(valid, index[None, :].astype(np.float64), np.nan)[None]
+    if levels < 2:
+        raise InputError(f"readout table: a cell has {levels} levels, expected at least 2")
+    count = np.arange(rows * (levels - 1) + 1)
+    valid = count <= np.arange(rows + 1)[:, None] * (levels - 1)
+    mean = np.where(valid, count.astype(np.float64), np.nan)[None]
 
     def constant(value: float) -> FloatArray:
         return np.where(valid, value, np.nan)[None]
@@ -124,6 +229,7 @@ def synthetic_table(
         sigma_pattern=constant(0.0),
         row_energy=np.zeros((1, rows + 1)),
         read_time=0.0,
-        adc=AdcModel(codes=rows + 1 if codes is None else codes, offset_sigma=offset_sigma, noise_sigma=0.0),
+        adc=AdcModel(codes=len(count) if codes is None else codes, offset_sigma=offset_sigma, noise_sigma=0.0),
         provenance={"source": "synthetic table: exact levels, chosen spreads; no circuit behind it"},
+        levels=levels,
     )

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["cell_class", "cell_kinds", "make_cell", "register_cell"]
 
 _BUILT_IN = {
+    "cap_present": ("netlists.cells.cap_present", "CapPresent"),
     "cap_balanced": ("netlists.cells.cap_balanced", "CapBalanced"),
     "res_via": ("netlists.cells.res_via", "ResVia"),
+    "cap_select": ("netlists.cells.cap_select", "CapSelect"),
+    "cap_ternary": ("netlists.cells.cap_ternary", "CapTernary"),
 }
 _USER: dict[str, type[Cell]] = {}
 

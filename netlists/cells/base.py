@@ -12,6 +12,7 @@ from interconnect.stack import Stack
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
+    from netlists.cells.closed_form import ColumnRead
 
 Extract = Callable[[CellGeometry, Stack], "Extraction"]
 """What turns a geometry into capacitances and resistances; usually `interconnect.extract` with options bound."""
@@ -58,6 +59,7 @@ class RowLine:
     """A line of a row: pins `<prefix>_in` and `<prefix>_out`, nodes `<letter><row>_<column>` in decks.
 
     level: its voltage as a fraction of the row drive while the row's input is 1; a line of level 0 is always grounded.
+    The resistance of one segment is the element `R_<prefix>`.
     """
 
     prefix: str
@@ -68,7 +70,10 @@ class RowLine:
 @dataclass(frozen=True, slots=True)
 class BitLine:
     """A bit line of a column: pins `<prefix>_in`, `<prefix>_out`; nodes `<letter><row>_<column>`, sensed at
-    `<prefix>_<column>`. sign: +1, or -1 for the subtracted line of a differential column."""
+    `<prefix>_<column>`. sign: +1, or -1 for the subtracted line of a differential column.
+
+    A pin `<prefix>_next`, if the cell has one, is this bit line of the next column in the same row. The resistance of
+    one segment is the element `R_<prefix>`."""
 
     prefix: str
     letter: str
@@ -134,7 +139,8 @@ class CellModel:
     def at(self, temperature: float, *, row_wire: float = 1.0, bl_wire: float = 1.0) -> CellModel:
         """The model at `temperature` (degC), its row and bit-line wire resistances scaled by two factors."""
         rise = temperature - self.reference_temperature
-        wire = {"R_row": row_wire, "R_gnd": row_wire, "R_bl": bl_wire}
+        wire = {f"R_{line.prefix}": row_wire for line in (*self.lines, GROUND_LINE)}
+        wire |= {f"R_{line.prefix}": bl_wire for line in self.bit_lines}
 
         def warm(e: Element) -> Element:
             return replace(e, value=e.value * (1.0 + e.tcr * rise) * wire.get(e.name, 1.0), tcr=0.0)
@@ -187,16 +193,43 @@ class CellModel:
                 total += e.value
         return total
 
+    def load(self, symbol: int, line: BitLine | None = None) -> float:
+        """Capacitance (F) that a cell of this symbol puts on its own bit line `line` (default: the first)."""
+        return self.capacitance(f"{(line or self.bit_lines[0]).prefix}_in", symbol)
+
+    def next_load(self, symbol: int, line: BitLine | None = None) -> float:
+        """Capacitance (F) that a cell of this symbol puts on the bit line `line` of the next column."""
+        pin = f"{(line or self.bit_lines[0]).prefix}_next"
+        return self.capacitance(pin, symbol) if pin in self.pins else 0.0
+
+    def drive(self, symbol: int, line: BitLine | None = None) -> float:
+        """Capacitance (F) from a bit line to the row's lines, each weighed by its level: what one driven cell of this
+        symbol adds to the charge on `line` (default: the first) per volt of the row drive."""
+        pin = f"{(line or self.bit_lines[0]).prefix}_in"
+        return sum(
+            row.level * self.capacitance(pin, symbol, f"{row.prefix}_out") for row in self.lines if row.level != 0.0
+        )
+
+    def signal(self, symbol: int) -> float:
+        """`drive` of the bit lines added up with their signs, F: what a driven cell contributes to the read-out."""
+        return sum(line.sign * self.drive(symbol, line) for line in self.bit_lines)
+
     @property
     def bl_total(self) -> float:
-        """Bit-line capacitance per row (F), both neighbours quiet; the mean over the via bit."""
-        return sum((self.capacitance("bl_in", b) + self.capacitance("bl_next", b)) / 2 for b in (0, 1))
+        """Capacitance of one bit line per row (F), both neighbours quiet; the mean over symbols and bit lines."""
+        loads = [
+            (self.load(k, line) + self.next_load(k, line)) / (self.symbols * len(self.bit_lines))
+            for line in self.bit_lines
+            for k in range(self.symbols)
+        ]
+        return sum(loads)
 
     @property
     def switched(self) -> float:
-        """What a via bit switches: C(BL, row) with bit 1 less with bit 0, F (0 for a resistive cell)."""
-        on, off = (self.capacitance("bl_in", b, "row_out") for b in (1, 0))
-        return on - off
+        """Driven capacitance per count, F: by how much `signal` grows from the symbol of the lowest to that of the
+        highest count, over the counts between them (0 for a resistive cell)."""
+        low, high = (pick(range(self.symbols), key=self.counts.__getitem__) for pick in (min, max))
+        return (self.signal(high) - self.signal(low)) / (self.counts[high] - self.counts[low])
 
     @property
     def sha256(self) -> str:
@@ -234,17 +267,23 @@ class Cell(Protocol):
     title: ClassVar[str]
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
-        """One row of `len(program)` columns with these via bits (the extraction uses two columns)."""
+        """One row of `len(program)` columns with these symbols (the extraction uses two columns)."""
         ...
 
     def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
         """Electrical values from the extraction of this cell."""
         ...
 
+    @staticmethod
+    def closed_form(model: CellModel, read: ColumnRead) -> float:
+        """Level (V or A) of one column by the kind's simple formula; see `netlists.cells.closed_form`."""
+        ...
 
-def check_program(program: Sequence[int], kind: str) -> tuple[int, ...]:
-    """Via bits of a supercell as a tuple of 0 and 1; InputError otherwise."""
-    bits = tuple(int(b) for b in program)
-    if not bits or any(b not in (0, 1) for b in bits):
-        raise InputError(f"{kind}: a program is a list of via bits 0 or 1, got {list(program)!r}")
-    return bits
+
+def check_program(program: Sequence[int], kind: str, symbols: int = 2) -> tuple[int, ...]:
+    """Stored symbols of a supercell as a tuple of whole numbers below `symbols`; InputError otherwise."""
+    stored = tuple(int(b) for b in program)
+    if not stored or any(not 0 <= b < symbols for b in stored):
+        known = "via bits 0 or 1" if symbols == 2 else f"symbols 0 to {symbols - 1}"
+        raise InputError(f"{kind}: a program is a list of {known}, got {list(program)!r}")
+    return stored

@@ -14,6 +14,7 @@ from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import CellModel, Element, Extract, Plane, Variant, check_program
+from netlists.cells.closed_form import ColumnRead
 from netlists.parameters import parameter, require, require_positive
 
 PINS = ("row_in", "row_out", "bl_in", "bl_out", "bl_next")
@@ -150,6 +151,11 @@ class ResVia:
             method=e.method,
             geometry_keys=(geometry.key(),),
         ).rounded()
+
+    @staticmethod
+    def closed_form(model: CellModel, read: ColumnRead) -> float:
+        """`ideal_current` of the column."""
+        return ideal_current(read.drive, model.value("R_plug"), read.count)
 
 
 def build_model(

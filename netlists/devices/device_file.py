@@ -4,45 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import ConfigDict, Field, FiniteFloat
 
-from interconnect.provenance import Status
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from netlists.devices.kit_file import Call, FileEntry, Library, Needs
+from netlists.devices.strict import Sourced, Strict
 
 
-class _Sourced(_Strict):
-    status: Status
-    source: str = Field(min_length=1)
-
-
-class Models(_Strict):
-    """Names of the two models as decks call them."""
+class Models(Strict):
+    """Names of the two models or subcircuits as decks call them; `others`: further ones by a name of their own."""
 
     nmos: str
     pmos: str
+    others: dict[str, str] = Field(default_factory=dict)
 
 
-class Geometry(_Sourced):
-    """Allowed gate lengths and widths and the length of a contacted source or drain, m."""
+class Bin(Strict):
+    """A rectangle of allowed sizes, m."""
+
+    l_min: FiniteFloat = Field(gt=0)
+    l_max: FiniteFloat = Field(gt=0)
+    w_min: FiniteFloat = Field(gt=0)
+    w_max: FiniteFloat = Field(gt=0)
+
+
+class Geometry(Sourced):
+    """Allowed gate lengths and widths and the length of a contacted source or drain, m.
+
+    default_length: of transistors whose length nobody gave (default: l_min). width_scale: what the default widths of
+    the periphery are multiplied by (they are those of a 45 nm process). bins: a size must lie in one of them too.
+    """
 
     l_min: FiniteFloat = Field(gt=0)
     l_max: FiniteFloat = Field(gt=0)
     w_min: FiniteFloat = Field(gt=0)
     w_max: FiniteFloat = Field(gt=0)
     diffusion_length: FiniteFloat = Field(gt=0)
+    default_length: FiniteFloat | None = Field(None, gt=0)
+    width_scale: FiniteFloat = Field(1.0, gt=0)
+    bins: tuple[Bin, ...] = ()
 
 
-class Matching(_Sourced):
+class Matching(Sourced):
     """Pelgrom coefficients of the threshold, V m (of a pair's difference)."""
 
     avt_n: FiniteFloat = Field(ge=0)
     avt_p: FiniteFloat = Field(ge=0)
 
 
-class Group(_Sourced):
+class Group(Sourced):
     """Parameters that share a source; the values are checked by `ModelCard`."""
 
     common: dict[str, Any] = Field(default_factory=dict)
@@ -50,35 +59,35 @@ class Group(_Sourced):
     pmos: dict[str, Any] = Field(default_factory=dict)
 
 
-class CornerEntry(_Strict):
+class CornerEntry(Strict):
     """Per type: differences from the typical card, or the name of another corner whose card is taken."""
 
     nmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
     pmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
 
 
-class Corners(_Sourced):
+class Corners(Sourced):
     """Corner name -> entry; `tt` must be there and is the typical card itself."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, CornerEntry] = Field(init=False)
 
 
-class MixedCorner(_Strict):
+class MixedCorner(Strict):
     """A corner made of two others' cards."""
 
     nmos: str
     pmos: str
 
 
-class CardFiles(_Sourced):
-    """Corner name -> SPICE file with `.model` cards (relative to the YAML file), or a mix of two other corners."""
+class CardFiles(Sourced):
+    """Corner name -> SPICE file with `.model` cards (path, or path and hash), or a mix of two other corners."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, str | MixedCorner] = Field(init=False)
+    __pydantic_extra__: dict[str, str | FileEntry | MixedCorner] = Field(init=False)
 
 
-class CornerTargets(_Strict):
+class CornerTargets(Strict):
     """What the bench should read: ion A/m, vth V, FO4 delays s."""
 
     ion_n: FiniteFloat
@@ -89,15 +98,16 @@ class CornerTargets(_Strict):
     fo4_rise: FiniteFloat
 
 
-class Targets(_Sourced):
+class Targets(Sourced):
     """Corner name -> targets."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     __pydantic_extra__: dict[str, CornerTargets] = Field(init=False)
 
 
-class DeviceFile(_Strict):
-    """A whole device-set file: either `parameters` and `corners` (own cards) or `card_files` (cards of a kit)."""
+class DeviceFile(Strict):
+    """A whole device-set file. Models come in one of three ways: `parameters` and `corners` (own cards), `card_files`
+    (cards of a kit, read and printed again), or `library` (files of a kit that decks include)."""
 
     name: str
     title: str
@@ -109,4 +119,7 @@ class DeviceFile(_Strict):
     parameters: dict[str, Group] | None = None
     corners: Corners | None = None
     card_files: CardFiles | None = None
+    library: Library | None = None
+    call: Call = Call()
+    needs: Needs = Needs()
     notes: tuple[str, ...] = ()

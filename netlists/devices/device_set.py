@@ -16,6 +16,7 @@ from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from netlists.devices.device_file import (
+    Bin,
     CardFiles,
     CornerEntry,
     Corners,
@@ -23,7 +24,10 @@ from netlists.devices.device_file import (
     Group,
     MixedCorner,
 )
+from netlists.devices.kit import library_texts
+from netlists.devices.kit_file import Call, FileEntry, Library, Needs
 from netlists.devices.model_card import Kind, ModelCard, check_name, check_value, parse_model_cards
+from netlists.devices.spice_library import locate
 
 _HERE = Path(__file__).parent
 _LARGEST_FILE = 16 * 2**20
@@ -43,9 +47,11 @@ class Diffusion:
 class DeviceSet:
     """Transistors of a technology.
 
-    vdd: nominal supply, V. nmos, pmos: model names in a deck. Sizes in m. avt_n, avt_p: Pelgrom coefficient of the
-    threshold of a matched pair's difference, V m. targets: corner -> quantity -> value (ion A/m, vth V, fo4 s).
-    provenance: status and source by group of values. sha256: hash of the file and of every card file it names.
+    vdd: nominal supply, V. nmos, pmos: names of the models or subcircuits in a deck; others: further ones by role.
+    Sizes in m; default_length: of transistors whose length nobody gave; width_scale: on the periphery's default widths.
+    avt_n, avt_p: Pelgrom coefficient of the threshold of a matched pair's difference, V m. targets: corner -> quantity
+    -> value (ion A/m, vth V, fo4 s). call: how an instance is written. needs: what the simulator must offer.
+    provenance: status and source by group of values. sha256: hash of the file and of every file it names.
     """
 
     name: str
@@ -66,32 +72,67 @@ class DeviceSet:
     notes: tuple[str, ...]
     sha256: str
     _cards: Mapping[str, tuple[ModelCard, ModelCard]] = field(repr=False)
+    _texts: Mapping[str, str] = field(repr=False, default_factory=dict)
+    others: Mapping[str, str] = field(default_factory=dict)
+    default_length: float = 0.0
+    width_scale: float = 1.0
+    bins: tuple[Bin, ...] = ()
+    call: Call = field(default_factory=Call)
+    needs: Needs = field(default_factory=Needs)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for every doubt a report must repeat; empty when all values are published or measured."""
-        if all(p.status != "estimate" for p in self.provenance.values()):
+        weak = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
+        if not weak:
             return ()
+        if set(weak) <= {"geometry", "matching"}:
+            return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates",)
         return (f"{self.name}: transistor cards are estimates, not foundry data",)
 
-    def card(self, corner: str, kind: Kind) -> ModelCard:
-        """The model card of one type at a corner; raises InputError for a corner that the set does not have."""
-        if corner not in self._cards:
+    @property
+    def job_options(self) -> tuple[tuple[str, str], ...]:
+        """Options of every `Job` with these devices: the engine's compatibility mode, where a kit needs one."""
+        return (("ngbehavior", self.needs.ngbehavior),) if self.needs.ngbehavior else ()
+
+    @property
+    def from_library(self) -> bool:
+        """Whether decks include a kit's own files (which only a try can prove to run)."""
+        return bool(self._texts)
+
+    def check_corner(self, corner: str) -> None:
+        """Raise InputError for a corner that the set does not have."""
+        if corner not in self.corners:
             raise InputError(f"unknown corner {corner!r}", where=self.name, hint=suggest(corner, self.corners))
+
+    def card(self, corner: str, kind: Kind) -> ModelCard:
+        """The model card of one type at a corner; raises InputError for an unknown corner, or if the models are in
+        the kit's own files."""
+        self.check_corner(corner)
+        if corner not in self._cards:
+            raise InputError("its models are in the kit's files and are not read one by one", where=self.name)
         nmos, pmos = self._cards[corner]
         return nmos if kind == "nmos" else pmos
 
     def cards(self, corner: str) -> str:
-        """The `.model` text of both types to put into a deck; raises InputError for an unknown corner."""
+        """The lines that define the models in a deck, as cards or as includes; InputError for an unknown corner."""
+        self.check_corner(corner)
+        if corner in self._texts:
+            return self._texts[corner]
         return self.card(corner, "nmos").render() + self.card(corner, "pmos").render()
 
     def check_size(self, w: float, l: float, *, where: str) -> None:  # noqa: E741 - the SPICE name
         """Raise InputError if width `w` or length `l` (m) lies outside of what the cards are meant for."""
         for label, value, low, high in (("width", w, self.w_min, self.w_max), ("length", l, self.l_min, self.l_max)):
-            # A hair of room: sizes come from decimal text and sums.
-            if not low * (1 - 1e-9) <= value <= high * (1 + 1e-9):
+            if not _within(value, low, high):
                 hint = f"{self.name} allows {low:.4g} to {high:.4g} m"
                 raise InputError(f"transistor {label} {value:.4g} m is outside the device set", where=where, hint=hint)
+        if self.bins and not any(_within(w, b.w_min, b.w_max) and _within(l, b.l_min, b.l_max) for b in self.bins):
+            raise InputError(
+                f"no bin of {self.name} holds a transistor of {w:.4g} by {l:.4g} m",
+                where=where,
+                hint=f"it has {len(self.bins)} bins within {self.l_min:.4g} to {self.l_max:.4g} m of length",
+            )
 
     def diffusion(self, w: float) -> Diffusion:
         """Source or drain of an unshared transistor of width `w` (m): a rectangle w by `diffusion_length`."""
@@ -103,6 +144,11 @@ class DeviceSet:
         Pelgrom, Duinmaijer, Welbers, JSSC 1989: a pair's difference has avt / sqrt(W L), twice one device's variance.
         """
         return (self.avt_n if kind == "nmos" else self.avt_p) / math.sqrt(2 * w * l)
+
+
+def _within(value: float, low: float, high: float) -> bool:
+    # A hair of room: sizes come from decimal text and sums.
+    return low * (1 - 1e-9) <= value <= high * (1 + 1e-9)
 
 
 def built_in_devices() -> tuple[str, ...]:
@@ -128,6 +174,11 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     file = validate(DeviceFile, data, where=str(path))
     digest = hashlib.sha256(raw)
     check_name(file.name, where=f"{path}: name")
+    for role, name in file.models.others.items():
+        check_name(role, where=f"{path}: models.others")
+        check_name(name, where=f"{path}: models.others.{role}")
+        if role in ("n", "p"):
+            raise InputError(f"{role!r} stands for the first NMOS or PMOS", where=f"{path}: models.others")
     names = [check_name(name, where=f"{path}: models").lower() for name in (file.models.nmos, file.models.pmos)]
     if names[0] == names[1]:
         raise InputError(
@@ -136,19 +187,38 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     for low, high in (("l_min", "l_max"), ("w_min", "w_max")):
         if getattr(file.geometry, low) > getattr(file.geometry, high):
             raise InputError(f"{low} is larger than {high}", where=f"{path}: geometry")
-    provenance = {"geometry": _provenance(file.geometry), "matching": _provenance(file.matching)}
-    if file.card_files is not None and file.parameters is None and file.corners is None:
-        cards = _from_files(file.card_files, names, path, digest)
-        provenance["cards"] = _provenance(file.card_files)
-    elif file.card_files is None and file.parameters is not None and file.corners is not None:
-        cards = _from_parameters(file.parameters, file.corners, names, path)
-        provenance |= {group: _provenance(values) for group, values in file.parameters.items()}
-        provenance["corners"] = _provenance(file.corners)
-    else:
-        raise InputError(
-            "cards are not given in one way", where=str(path), hint="give parameters and corners, or card_files alone"
-        )
     size = file.geometry
+    default_length = size.l_min if size.default_length is None else size.default_length
+    if not _within(default_length, size.l_min, size.l_max):
+        raise InputError("default_length is outside l_min to l_max", where=f"{path}: geometry")
+    provenance = {"geometry": size.provenance, "matching": file.matching.provenance}
+    cards: dict[str, _Pair] = {}
+    texts: dict[str, str] = {}
+    match (file.parameters, file.corners, file.card_files, file.library):
+        case (None, None, CardFiles() as files, None):
+            cards = _from_files(files, names, path, digest)
+            provenance["cards"] = files.provenance
+        case (dict() as groups, Corners() as corners, None, None):
+            cards = _from_parameters(groups, corners, names, path)
+            provenance |= {group: values.provenance for group, values in groups.items()}
+            provenance["corners"] = corners.provenance
+        case (None, None, None, Library() as library):
+            called = {"models.nmos": names[0], "models.pmos": names[1]}
+            called |= {f"models.others.{role}": name for role, name in file.models.others.items()}
+            texts = library_texts(library, called, file.call.style, path, digest)
+            provenance["cards"] = library.provenance
+        case _:
+            raise InputError(
+                "cards are not given in one way",
+                where=str(path),
+                hint="give parameters and corners, or card_files alone, or library alone",
+            )
+    if cards and (file.call.style, file.call.unit) != ("M", "m"):
+        raise InputError(
+            "own cards are called by M, with sizes in m", where=f"{path}: call", hint="other calls go with `library`"
+        )
+    if cards and file.models.others:
+        raise InputError("only a library can hold further devices", where=f"{path}: models.others")
     return DeviceSet(
         name=file.name,
         title=" ".join(file.title.split()),
@@ -162,12 +232,19 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         diffusion_length=size.diffusion_length,
         avt_n=file.matching.avt_n,
         avt_p=file.matching.avt_p,
-        corners=tuple(cards),
-        targets=_targets(file, cards, path),
+        corners=tuple(cards or texts),
+        targets=_targets(file, cards or texts, path),
         provenance=MappingProxyType(provenance),
         notes=file.notes,
         sha256=digest.hexdigest(),
         _cards=MappingProxyType(cards),
+        _texts=MappingProxyType(texts),
+        others=MappingProxyType(dict(file.models.others)),
+        default_length=default_length,
+        width_scale=size.width_scale,
+        bins=size.bins,
+        call=file.call,
+        needs=file.needs,
     )
 
 
@@ -223,8 +300,11 @@ def _from_files(files: CardFiles, names: list[str], path: Path, digest: hashlib.
     pairs: dict[str, _Pair] = {}
     for corner, entry in entries.items():
         check_name(corner, where=f"{path}: card_files")
-        if isinstance(entry, str):
-            file = path.parent / entry
+        if not isinstance(entry, MixedCorner):
+            named = FileEntry(file=entry) if isinstance(entry, str) else entry
+            if named.section is not None:
+                raise InputError("a card file has no sections", where=f"{path}: card_files.{corner}")
+            file = locate(named, path.parent, where=f"{path}: card_files.{corner}")
             raw = read_bytes(file, limit=_LARGEST_FILE)
             digest.update(raw)
             found = parse_model_cards(decode(raw, where=str(file)), where=str(file))
@@ -236,7 +316,7 @@ def _from_files(files: CardFiles, names: list[str], path: Path, digest: hashlib.
     for corner, entry in entries.items():
         if isinstance(entry, MixedCorner):
             for other in (entry.nmos, entry.pmos):
-                if not isinstance(entries.get(other), str):
+                if not isinstance(entries.get(other), str | FileEntry):
                     raise InputError(f"{other!r} names no corner with a file", where=f"{path}: card_files.{corner}")
             pairs[corner] = (pairs[entry.nmos][0], pairs[entry.pmos][1])
     if not pairs:
@@ -244,10 +324,10 @@ def _from_files(files: CardFiles, names: list[str], path: Path, digest: hashlib.
     return {corner: pairs[corner] for corner in entries}
 
 
-def _targets(file: DeviceFile, corners: Mapping[str, _Pair], path: Path) -> Mapping[str, Mapping[str, Value]]:
+def _targets(file: DeviceFile, corners: Mapping[str, object], path: Path) -> Mapping[str, Mapping[str, Value]]:
     if file.targets is None:
         return MappingProxyType({})
-    known = _provenance(file.targets)
+    known = file.targets.provenance
     for corner in file.targets.__pydantic_extra__:
         if corner not in corners:
             raise InputError(f"unknown corner {corner!r}", where=f"{path}: targets", hint=suggest(corner, corners))
@@ -257,7 +337,3 @@ def _targets(file: DeviceFile, corners: Mapping[str, _Pair], path: Path) -> Mapp
             for corner, values in file.targets.__pydantic_extra__.items()
         }
     )
-
-
-def _provenance(values: object) -> Provenance:
-    return Provenance(values.status, values.source)  # type: ignore[attr-defined]

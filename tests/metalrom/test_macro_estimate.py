@@ -216,6 +216,19 @@ def test_bad_geometry_is_refused(table, geometry, change, message):
         estimate_macro(dataclasses.replace(geometry, **change), table, table.conditions[0])
 
 
+def test_estimate_outside_the_tables_domain_is_refused_or_labelled(table, geometry):
+    small = dataclasses.replace(geometry, group_rows=32)
+    with pytest.raises(InputError, match="sums 32 rows"):
+        estimate_macro(small, table, table.conditions[0])
+    estimate = estimate_macro(small, table, table.conditions[0], outside_domain=True)
+    assert estimate.to_dict()["outside_domain"] == ["32 rows per conversion scaled from a table of 64"]
+    # noise 0.1 count falls to 0.071: 5 sigma to a threshold become 7.07
+    assert estimate.code_error < 1e-10 < estimate_macro(geometry, table, table.conditions[0]).code_error
+    warm = dataclasses.replace(table.conditions[0], temperature=85.0)
+    layer = estimate_layer(geometry, table, warm, inputs=64, outputs=64, outside_domain=True)
+    assert "not characterized" in layer.to_dict()["macro"]["outside_domain"][0]
+
+
 def test_bad_layer_histogram_and_range_are_refused(table, geometry):
     with pytest.raises(InputError, match="inputs is 0"):
         estimate_layer(geometry, table, table.conditions[0], inputs=0, outputs=4)

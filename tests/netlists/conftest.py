@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netlists.cells import cap_balanced, res_via
+from interconnect.extraction import extract
+from interconnect.stack import load_stack
+from netlists.cells import cap_balanced, make_cell, res_via
 from netlists.cells.base import CellModel, Element, Plane
 from netlists.technology import Technology, load_technology
 
@@ -61,3 +63,16 @@ def res_model() -> CellModel:
         relative_error=3e-3,
         method="fieldsolver",
     )
+
+
+def formula_model(kind: str, **parameters: object) -> CellModel:
+    """A cell on generic28 with capacitances by closed formulas: at once, and of the size that field solution gives."""
+    stack = load_stack("generic28")
+    return make_cell(kind, parameters).model(stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
+
+
+@pytest.fixture(scope="session")
+def charge_models() -> dict[str, CellModel]:
+    """Every charge cell, `cap_select` with several numbers of levels."""
+    models = {kind: formula_model(kind) for kind in ("cap_present", "cap_balanced", "cap_ternary")}
+    return models | {f"cap_select{k}": formula_model("cap_select", levels=k) for k in (2, 3, 4, 8)}

@@ -153,7 +153,7 @@ def test_sizes_mismatch_and_diffusion() -> None:
         (lambda: changed("parameters", "all", "nmos", to={"vth0": math.inf}), "inf is not finite"),
         (lambda: {k: v for k, v in SMALL.items() if k != "corners"}, "cards are not given in one way"),
         (lambda: changed("card_files", to={"status": "user", "source": "kit", "tt": "a.spi"}), "not given in one way"),
-        (lambda: with_files(tt="missing.spi"), r"missing\.spi: cannot be read \(No such file"),
+        (lambda: with_files(tt="missing.spi"), r"card_files\.tt: there is no file \S+missing\.spi"),
         (lambda: with_files(), "no corner is given"),
         (lambda: with_files(sf={"nmos": "ss", "pmos": "ff"}), "'ss' names no corner with a file"),
         (lambda: "a: [1", r"mine\.yaml, line \d+: bad YAML: "),

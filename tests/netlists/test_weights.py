@@ -137,7 +137,7 @@ def test_a_zero_column_and_other_bits() -> None:
     q = quantize(np.array([[0.0, 1.0], [0.0, -2.0]]), 4)
     assert q.values.tolist() == [[0, 4], [0, -7]]  # 1 / (2 / 7) = 3.5 rounds to even
     assert q.scale.tolist() == [1.0, 2 / 7]
-    with pytest.raises(InputError, match="8, 6 or 4"):
+    with pytest.raises(InputError, match="8, 6, 4 or 2"):
         quantize(MATRIX, 5)
     with pytest.raises(InputError):
         quantize(np.array([[np.nan]]), 8)

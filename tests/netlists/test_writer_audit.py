@@ -441,18 +441,10 @@ def test_a_macro_with_transistors_runs(cap_model: CellModel, tmp_path: Path, tec
     program = via_program(np.array([[1, -1], [1, 1]], dtype=np.int16), 2)
     manifest = tile(program, MacroShape(rows=2, columns=2, planes=2))
     path = tmp_path / "m.cir"
-    write_netlist(
-        path,
-        "macro",
-        program,
-        manifest,
-        cap_model,
-        technology,
-        periphery=Periphery(),
-        condition=Condition("ss", 0.9, 85.0),
-        group_rows=1,
-    )
-    assert audit_netlist(path, program, manifest, cap_model, group_rows=1).ok
+    place = {"condition": Condition("ss", 0.9, 85.0), "group_rows": 1}
+    write_netlist(path, "macro", program, manifest, cap_model, technology, periphery=Periphery(), **place)
+    assert audit_netlist(path, program, manifest, cap_model, **place).ok
+    assert audit_netlist(path, program, manifest, cap_model, technology=technology, periphery=Periphery(), **place).ok
     ends = [f"bl{g}_p{p}_{c}" for p in (0, 1) for g in (0, 1) for c in (0, 1)]
     outputs = tuple(f"v({e})" for e in ends[:4])
     extra = (
@@ -479,7 +471,7 @@ def test_a_macro_with_transistors_runs(cap_model: CellModel, tmp_path: Path, tec
     ):
         assert text.count(old) == 1
         path.write_text(text.replace(old, new))
-        assert not audit_netlist(path, program, manifest, cap_model, group_rows=1).ok, (old, new)
+        assert not audit_netlist(path, program, manifest, cap_model, **place).ok, (old, new)
     # Row 0 rises; its weight +1 sits on the positive column of weight column 0. Row 1 has the same weight and stays.
     assert got["v(bl0_p0_0)"] > got["v(bl0_p0_1)"] + 1e-3
     assert abs(got["v(bl1_p0_0)"] - got["v(bl1_p0_1)"]) < 1e-3

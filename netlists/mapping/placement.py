@@ -1,100 +1,15 @@
-"""Integer weights as via bits (differential sign-magnitude bit planes), and their place on macros."""
+"""The place of a program's symbols on macros of one size: tiles, their planes, rows and columns."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from interconnect.errors import InputError
+from netlists.mapping.program import Encoding, ViaProgram
 from netlists.parameters import parameter, require
-
-BitArray = NDArray[np.uint8]
-IndexArray = NDArray[np.int64]
-IntArray = NDArray[np.int16]
-
-
-@dataclass(frozen=True)
-class ViaProgram:
-    """Via bits of a weight matrix and what each bit column stands for.
-
-    bits: shape (rows, bit_columns), 0 or 1. weight_column, sign (+1 or -1), significance (power of two): shape
-    (bit_columns,). A weight is the sum over its bit columns of sign * 2^significance * bit.
-    """
-
-    bits: BitArray
-    weight_column: IndexArray
-    sign: IndexArray
-    significance: IndexArray
-
-    def __post_init__(self) -> None:
-        if self.bits.ndim != 2 or self.bits.dtype != np.uint8 or (self.bits > 1).any():
-            raise InputError("a via program holds bits 0 and 1, shape (rows, bit columns)")
-        for name in ("weight_column", "sign", "significance"):
-            if getattr(self, name).shape != (self.bit_columns,):
-                raise InputError(f"via program: {name} has shape {getattr(self, name).shape}")
-
-    @property
-    def rows(self) -> int:
-        """Number of rows (inputs)."""
-        return int(self.bits.shape[0])
-
-    @property
-    def bit_columns(self) -> int:
-        """Number of bit columns."""
-        return int(self.bits.shape[1])
-
-    @property
-    def weight_columns(self) -> int:
-        """Number of weight columns (outputs)."""
-        return int(self.weight_column.max(initial=-1)) + 1
-
-
-def via_program(weights: IntArray, bits: int) -> ViaProgram:
-    """Differential sign-magnitude bit planes of integer weights.
-
-    weights: shape (rows, cols), within +-(2^(bits-1) - 1). Each weight column becomes 2 (bits - 1) bit columns: for
-    every significance from 0 up one for positive and, next to it, one for negative weights. Nothing is lost:
-    `weights_of` is the exact inverse.
-
-    Raises:
-        InputError: not an integer matrix, or a weight out of range.
-    """
-    w = np.asarray(weights)
-    if w.ndim != 2 or w.dtype.kind not in "iu":
-        raise InputError(f"weights of type {w.dtype} and shape {w.shape} are not an integer matrix")
-    if not 2 <= bits <= 15:
-        raise InputError(f"{bits} bits per weight cannot be mapped", hint="2 to 15")
-    planes, top = bits - 1, 2 ** (bits - 1) - 1
-    magnitude = np.abs(w.astype(np.int64))
-    if (magnitude > top).any():
-        raise InputError(f"a weight of magnitude {int(magnitude.max())} does not fit {bits} bits (at most {top})")
-    rows, cols = w.shape
-    out = np.zeros((rows, cols, planes, 2), dtype=np.uint8)
-    for k in range(planes):
-        bit = ((magnitude >> k) & 1).astype(np.uint8)
-        out[:, :, k, 0] = bit * (w > 0)
-        out[:, :, k, 1] = bit * (w < 0)
-    column, significance, negative = (x.ravel() for x in np.indices((cols, planes, 2)))
-    return ViaProgram(
-        out.reshape(rows, cols * planes * 2),
-        column.astype(np.int64),
-        (1 - 2 * negative).astype(np.int64),
-        significance.astype(np.int64),
-    )
-
-
-def weights_of(program: ViaProgram, bits: BitArray | None = None) -> NDArray[np.int64]:
-    """Integer weights, shape (rows, weight columns), of a program (or of other bits with its meaning)."""
-    b = program.bits if bits is None else bits
-    out = np.zeros((program.rows, program.weight_columns), dtype=np.int64)
-    worth = program.sign << program.significance
-    np.add.at(out.T, program.weight_column, (b * worth).T)
-    return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +61,8 @@ class TileManifest:
     shape: MacroShape
     rows: int
     bit_columns: int
+    encoding: Encoding = field(default_factory=Encoding)
+    """What the symbols mean: the reader of the macro's results needs it."""
 
     @property
     def row_blocks(self) -> int:
@@ -200,6 +117,7 @@ class TileManifest:
             "macro": {"rows": self.shape.rows, "columns": self.shape.columns, "planes": self.shape.planes},
             "rows": self.rows,
             "bit_columns": self.bit_columns,
+            "encoding": self.encoding.to_json(),
             "tiles": self.tiles,
             "utilisation": self.utilisation,
             "placements": [
@@ -216,4 +134,4 @@ class TileManifest:
 
 def tile(program: ViaProgram, shape: MacroShape) -> TileManifest:
     """Place a program on as few macros of `shape` as its order allows."""
-    return TileManifest(shape, program.rows, program.bit_columns)
+    return TileManifest(shape, program.rows, program.bit_columns, program.encoding)

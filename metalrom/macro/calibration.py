@@ -1,0 +1,190 @@
+"""Calibration on data: what the converters' codes should mean, and a digital gain and offset per output column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.macro.encoding import Encoding
+from metalrom.macro.readout import FRACTION, AdcRange, readout_of
+
+if TYPE_CHECKING:
+    from metalrom.macro.engine import Macro, StoredWeights
+
+FloatArray = NDArray[np.float64]
+
+STEPS = 24
+ORIGINS = 8
+"""Candidates of the search: counts per code and origins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Converter ranges by significance of the weight planes, the greatest first, and what they were chosen on.
+
+    mapping, bits, levels, rows: the macro it belongs to. mean_square, mean_square_before: expected squared error of one
+    conversion (counts^2, all spreads of the table included) with these ranges, and with one count per code from 0 and
+    as many codes. clipped: share of the counts more than half a code outside the range.
+    """
+
+    mapping: str
+    bits: int
+    levels: int
+    rows: int
+    ranges: tuple[AdcRange, ...]
+    mean_square: tuple[float, ...]
+    mean_square_before: tuple[float, ...]
+    clipped: tuple[float, ...]
+
+    def ranges_for(self, encoding: Encoding, rows: int) -> tuple[AdcRange, ...]:
+        """The ranges, if they were made for this encoding and group size; raises InputError otherwise."""
+        own = (self.mapping, self.bits, self.levels, self.rows)
+        asked = (encoding.mapping, encoding.bits, encoding.levels, rows)
+        if own != asked or len(self.ranges) != len(encoding.significances):
+            raise InputError(f"calibration: made for {own}, the macro is {asked} (mapping, bits, levels, rows)")
+        return self.ranges
+
+
+def calibrate(
+    macro: Macro,
+    samples: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    *,
+    codes: int | None = None,
+    per: Literal["plane", "layer"] = "plane",
+    objective: Literal["mean_square", "clip"] = "mean_square",
+    clip_probability: float = 1e-4,
+) -> Calibration:
+    """Choose counts per code and origin from the counts that sample products meet.
+
+    macro: plain, of the readout, encoding and input bits in question. samples: activations and integer weights, one
+    pair per layer. codes: of the converter (default: the table's). per: every significance its own range, or one for
+    all, weighted with the squared worth of the planes. objective: least mean square error, with the table's levels and
+    spreads, or the narrowest range that clips no more than `clip_probability` of the counts (half at either end).
+    Raises InputError for options out of range.
+    """
+    codes = macro.table.adc.codes if codes is None else codes
+    if not 0 <= clip_probability < 1:
+        raise InputError(f"calibration: clip_probability is {clip_probability:g}, expected 0 up to 1")
+    if not samples:
+        raise InputError("calibration: no sample products")
+    e = macro.encoding
+    histogram = np.sum([macro.count_histogram(x, w, by_significance=True) for x, w in samples], axis=0)
+    worth = np.array(e.significances, np.float64)
+    active, count = np.nonzero(histogram.sum(axis=0))
+    weight = histogram[:, active, count].astype(np.float64)
+    weight /= weight.sum(axis=1, keepdims=True)
+
+    def mean_square(adc_range: AdcRange) -> FloatArray:
+        readout = readout_of(macro.table, macro.condition, macro.effects, adc_range)
+        return np.asarray(weight @ readout.squared_error(active, count))
+
+    def whole(values: FloatArray) -> FloatArray:
+        return (worth**2 @ values) * np.ones_like(values) if per == "layer" else values
+
+    before = mean_square(AdcRange(1.0, 0.0, codes))
+    if objective == "clip":
+        shares = np.broadcast_to(weight.mean(axis=0), weight.shape) if per == "layer" else weight
+        ranges = [_clipping_range(count, share, codes, clip_probability) for share in shares]
+    else:
+        best, ranges = whole(before), [AdcRange(1.0, 0.0, codes)] * len(worth)
+        for adc_range in _candidates(count, weight, codes):
+            score = whole(mean_square(adc_range))
+            for rank in np.nonzero(score < best * (1 - 1e-9))[0]:
+                best[rank], ranges[rank] = score[rank], adc_range
+    after = [float(mean_square(r)[rank]) for rank, r in enumerate(ranges)]
+    clipped = [_clipped(count, weight[rank], r) for rank, r in enumerate(ranges)]
+    return Calibration(
+        e.mapping, e.bits, e.levels, macro.rows, tuple(ranges), tuple(after), tuple(before.tolist()), tuple(clipped)
+    )
+
+
+@dataclass(frozen=True)
+class ColumnCorrection:
+    """Gain and offset of every output column, (columns,): what a product returned is taken as gain * y + offset."""
+
+    gain: FloatArray
+    offset: FloatArray
+
+    def apply(self, y: NDArray[Any]) -> FloatArray:
+        """(y - offset) / gain for y (batch, columns)."""
+        out: FloatArray = (y - self.offset) / self.gain
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionReport:
+    """Mean square error of the outputs on vectors the fit did not see, before and after; negative `removed` harms."""
+
+    before: float
+    after: float
+    vectors: int
+
+    @property
+    def removed(self) -> float:
+        """Share of the squared error that the correction removes."""
+        return 1 - self.after / self.before if self.before else 0.0
+
+
+def calibrate_columns(
+    macro: Macro, w: NDArray[Any], x: NDArray[Any], *, layer: int = 0, gain: bool = True
+) -> tuple[StoredWeights, CorrectionReport]:
+    """Store w with a digital correction per column, fitted once on known test vectors x (batch, rows).
+
+    Even vectors fit, odd ones judge. What is frozen on the chip (mismatch, converter offsets, curved levels) is removed
+    as far as a straight line per output column describes it; noise is not. gain: false fits offsets only. Raises
+    InputError for fewer than 8 vectors.
+    """
+    if len(x) < 8:
+        raise InputError(f"column calibration: {len(x)} test vectors, expected at least 8")
+    stored = macro.store(w, layer=layer)
+    ideal = np.asarray(x, np.float64) @ np.asarray(w, np.float64)
+    real = np.asarray(macro.matmul(x, stored), np.float64)
+    fit_ideal, fit_real = ideal[::2], real[::2]
+    slope = np.ones(ideal.shape[1])
+    if gain:
+        spread = fit_ideal.var(axis=0)
+        covariance = ((fit_ideal - fit_ideal.mean(0)) * (fit_real - fit_real.mean(0))).mean(0)
+        usable = (spread > 0) & (covariance > 0)
+        slope[usable] = covariance[usable] / spread[usable]
+    correction = ColumnCorrection(slope, fit_real.mean(0) - slope * fit_ideal.mean(0))
+    before = float(((real - ideal)[1::2] ** 2).mean())
+    after = float(((correction.apply(real) - ideal)[1::2] ** 2).mean())
+    return replace(stored, correction=correction), CorrectionReport(before, after, len(fit_ideal))
+
+
+def _candidates(count: NDArray[np.int64], weight: FloatArray, codes: int) -> list[AdcRange]:
+    """Counts per code from 1/2 to what spans all counts, with origins among the counts that occur."""
+    widest = max(1.0, (count.max() + 1) / (codes - 1))
+    steps = {_grid(s) for s in np.geomspace(0.5, widest, STEPS)} | {float(k) for k in range(1, int(widest) + 2)}
+    order = np.argsort(count)
+    total = np.cumsum(weight.mean(axis=0)[order])
+    quantiles = np.concatenate([[0.0], np.geomspace(1e-6, 0.3, ORIGINS - 1)])
+    at = np.minimum(np.searchsorted(total, quantiles), len(order) - 1)
+    origins = {0.0, *(float(c) for c in count[order][at])}
+    return [AdcRange(s, o, codes) for s in sorted(steps) for o in sorted(origins)]
+
+
+def _clipping_range(count: NDArray[np.int64], share: FloatArray, codes: int, probability: float) -> AdcRange:
+    """Narrowest range, at least one count per code, with at most probability / 2 of the counts beyond either end."""
+    order = np.argsort(count)
+    total, counts = np.cumsum(share[order]), count[order]
+    low = counts[min(int(np.searchsorted(total, probability / 2 + 1e-12)), len(counts) - 1)]
+    high = counts[min(int(np.searchsorted(total, 1 - probability / 2 - 1e-12)), len(counts) - 1)]
+    step = max(1.0, np.ceil((high - low) / (codes - 1) * 2**FRACTION) / 2**FRACTION)
+    origin = float(low) if high > codes - 1 else 0.0
+    return AdcRange(float(step) if origin or step > 1 else 1.0, origin, codes)
+
+
+def _clipped(count: NDArray[np.int64], share: FloatArray, r: AdcRange) -> float:
+    half = r.counts_per_code / 2
+    return float(share[(count < r.origin - half) | (count > r.full_scale + half)].sum())
+
+
+def _grid(value: float) -> float:
+    one = 1 << FRACTION
+    return max(1, round(value * one)) / one

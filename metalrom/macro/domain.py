@@ -1,0 +1,41 @@
+"""The validity domain of a readout table: conditions that were characterized, or a labelled substitute."""
+
+from __future__ import annotations
+
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from netlists.condition import Condition
+
+SUPPLY_SCALE = 0.1
+TEMPERATURE_SCALE = 50.0
+"""What counts as far when the nearest condition is sought: 0.1 V of supply as much as 50 degC."""
+
+
+def characterized(
+    table: ReadoutTable, condition: Condition | str, outside_domain: bool
+) -> tuple[Condition, str | None]:
+    """The table's condition to use, and a label if it is a substitute: the nearest one of the same process corner.
+
+    Raises InputError for a condition that was not characterized unless outside_domain is true, and then for one whose
+    corner was not characterized at all (or of which only the label is known).
+    """
+    labels = [c.label for c in table.conditions]
+    label = condition if isinstance(condition, str) else condition.label
+    if label in labels:
+        return table.conditions[labels.index(label)], None
+    if not outside_domain or isinstance(condition, str):
+        table.index(condition)
+    assert isinstance(condition, Condition)  # noqa: S101 - `index` refused every unknown label
+    same = [c for c in table.conditions if c.corner == condition.corner]
+    if not same:
+        raise InputError(f"process corner {condition.corner} was not characterized, no condition stands in for it")
+
+    def distance(c: Condition) -> float:
+        supply, heat = (
+            (c.vdd - condition.vdd) / SUPPLY_SCALE,
+            (c.temperature - condition.temperature) / TEMPERATURE_SCALE,
+        )
+        return supply * supply + heat * heat
+
+    nearest = min(same, key=distance)
+    return nearest, f"condition {label} was not characterized, read as {nearest.label}"

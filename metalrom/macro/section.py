@@ -1,0 +1,260 @@
+"""A section of the macro: the columns of a weight that are read in one way, as stored words and compiled products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from interconnect.errors import InputError
+from metalrom.macro import kernels, noise
+from metalrom.macro.encoding import Encoding
+from metalrom.macro.mitigation import Mitigation
+from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
+from metalrom.macro.residue import ResidueCode, residue_code
+
+IntArray = NDArray[np.int64]
+
+_NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32))
+
+
+@dataclass(frozen=True)
+class StoredSection:
+    """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
+    of the check columns, and the frozen deviations of both."""
+
+    encoding: Encoding
+    rows: int
+    words: NDArray[Any]
+    frozen: noise.Frozen
+    checks: noise.Checks | None
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One run over a section: input planes start..stop, `median` reads joined per conversion, `mean` runs averaged."""
+
+    start: int
+    stop: int
+    median: int
+    mean: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What happened in a product: conversions, digital values taken from them, values that are not their count,
+    the same before any check, sets corrected, read again, given up."""
+
+    conversions: int = 0
+    values: int = 0
+    errors: int = 0
+    before_checks: int = 0
+    corrected: int = 0
+    read_again: int = 0
+    given_up: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+class Section:
+    """Units (columns per weight) `units` of an encoding, read through one readout with one mitigation."""
+
+    def __init__(
+        self, encoding: Encoding, units: tuple[int, ...], readout: Readout, plan: Mitigation, index: int
+    ) -> None:
+        self.encoding, self.units, self.readout, self.plan, self.index = encoding, units, readout, plan, index
+        self.rows = readout.rows
+        self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
+        if self.code and readout.one != 1:
+            raise InputError("macro: check columns take whole counts, the calibrated range has fractions of a count")
+        self.factor = np.array([encoding.factor[u] for u in units], np.int32)
+        worst = int(np.abs(self.factor.astype(np.int64)).sum()) * int(readout.values.max(initial=0))
+        if worst >= 2**31:
+            raise InputError(f"macro: sums up to {worst} do not fit the 32-bit adder", hint="fewer bits or rows")
+        self.words = -(-self.rows // kernels.WORD)
+        self.level_bits = (readout.levels - 1).bit_length()
+        self._lut = readout.nominal
+        self._tables: dict[int, noise.NoiseTables] = {}
+
+    def groups(self, rows: int) -> int:
+        """Conversions that a column of `rows` rows takes."""
+        return -(-rows // self.rows)
+
+    def columns(self, columns: int) -> int:
+        """Bit columns for `columns` weights, check columns included."""
+        return len(self.units) * (columns + (self.code.sets(columns) * self.code.checks if self.code else 0))
+
+    def passes(self, planes: int) -> tuple[Pass, ...]:
+        """How the input planes are run through this section."""
+        median, mean = (self.plan.reads, 1) if self.plan.combine == "median" else (1, self.plan.reads)
+        top = planes if self.plan.input_top is None else min(planes, self.plan.input_top)
+        repeated = Pass(planes - top, planes, median, mean)
+        return (repeated,) if top == planes else (Pass(0, planes - top, 1, 1), repeated)
+
+    def store(
+        self, w: NDArray[np.integer[Any]], seed: int, layer: int, columns_per_adc: int, groups_per_adc: int
+    ) -> StoredSection:
+        """Pack the section's units of w (rows, columns) and draw their deviations."""
+        rows, columns = w.shape
+        groups = self.groups(rows)
+        words = self._empty(groups, columns)
+        check_words = self._empty(groups, self.code.sets(columns) * self.code.checks) if self.code else None
+        for i, unit in enumerate(self.units):
+            level = self.encoding.level(w, unit)
+            self._pack(level, words[:, i])
+            if self.code and check_words is not None:
+                self._pack(self.code.check_levels(level), check_words[:, i])
+        key = (0, layer) if self.index == 0 else (0, layer, self.index)
+
+        def frozen(count: int, *more: int) -> noise.Frozen:
+            if not (self.readout.static.any() or self.readout.offset_sigma):
+                return _NOTHING
+            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*key, *more)))
+            shape = (groups, len(self.units), count)
+            static = rng.standard_normal(shape, np.float32)
+            return noise.Frozen(True, static, self._offsets(rng, shape, columns_per_adc, groups_per_adc))
+
+        checks = None
+        if self.code and check_words is not None:
+            c = self.code
+            checks = noise.Checks(
+                check_words, frozen(check_words.shape[3], self.index, 1), c.size, c.weight, c.check_weight, c.modulus,
+                c.place, c.step, self.readout.levels - 1, self.plan.retries,
+            )  # fmt: skip
+        return StoredSection(self.encoding, self.rows, words, frozen(columns), checks)
+
+    def fits(self, stored: StoredSection, rows: int) -> None:
+        """Raise InputError if `stored` was not stored by a section like this one."""
+        if stored.rows != self.rows or stored.words.shape[0] != self.groups(rows):
+            raise InputError("macro: these weights were stored for another group size; store them with this macro")
+        if stored.encoding != self.encoding or stored.words.shape[1] != len(self.units):
+            raise InputError("macro: these weights were stored with another weight_bits or mapping; store them with it")
+        if (self.code is None) != (stored.checks is None):
+            raise InputError("macro: these weights were stored with other check columns; store them with this macro")
+        if stored.frozen.any != bool(self.readout.static.any() or self.readout.offset_sigma):
+            raise InputError("macro: these weights were stored by an ideal macro; store them with this one")
+
+    def drive(self, x: IntArray, planes: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
+        """Packed input planes (batch, groups, planes, words) and the driven rows of every group and plane."""
+        packed = np.zeros((x.shape[0], self.groups(x.shape[1]), planes, self.words), np.uint64)
+        active = np.zeros(packed.shape[:3], np.int32)
+        kernels.pack_inputs(x, self.rows, packed, active)
+        return packed, active
+
+    def add(
+        self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, run: Pass, place: IntArray,
+        per_block: int, keys: NDArray[np.uint64], first: int, out: IntArray,
+    ) -> Counters:  # fmt: skip
+        """Add one run's digital sums to out (batch, blocks, columns), in units of 1 / readout.one."""
+        random = not self.readout.deterministic
+        conversions = x_words.shape[0] * int(np.prod(x_words.shape[1:3])) * len(self.units) * stored.words.shape[3]
+        if stored.checks is not None:
+            stats = np.zeros(5, np.int64)
+            kernel_place = np.ascontiguousarray(place)
+            noise.mvm_checked(
+                x_words, active, stored.words, random, self.tables(run.median), stored.frozen, stored.checks,
+                self.factor, kernel_place, per_block, keys, first, out, stats,
+            )  # fmt: skip
+            before, after, corrected, again, given_up = (int(n) for n in stats)
+            checks = conversions // stored.words.shape[3] * stored.checks.words.shape[3]
+            width = stored.checks.size + len(stored.checks.check_weight)
+            made = (conversions + checks + again * width) * run.median
+            return Counters(made, conversions, after, before, corrected, again, given_up)
+        if not random:
+            kernels.mvm_lookup(x_words, active, stored.words, self._lut, self.factor, place, per_block, out)
+            return Counters(conversions * run.median, conversions)
+        wrong = noise.mvm_noisy(
+            x_words, active, stored.words, self.tables(run.median), stored.frozen, self.factor, place, per_block,
+            keys[0], first, out,
+        )  # fmt: skip
+        return Counters(conversions * run.median, conversions, wrong, wrong)
+
+    def histogram(
+        self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, rank: NDArray[np.int64],
+        out: IntArray,
+    ) -> None:  # fmt: skip
+        """Add every data conversion to out[rank of its unit, active, count]."""
+        kernels.count_pairs(x_words, active, stored.words, rank, out)
+
+    def keys(self, seed: int, call: int, part: int, read: int) -> NDArray[np.uint64]:
+        """Random keys of one run; the very first is that of the call itself."""
+        where = (self.index, part, read)
+        key = (1, call) if not any(where) else (1, call, *where)
+        state = np.random.SeedSequence(seed, spawn_key=key).generate_state(2 + 2 * self.plan.retries, np.uint64)
+        return np.asarray(state, np.uint64)
+
+    def tables(self, reads: int) -> noise.NoiseTables:
+        """The readout as the random path wants it, for the median of `reads` conversions."""
+        if reads not in self._tables:
+            self._tables[reads] = _noise_tables(self.readout, reads)
+        return self._tables[reads]
+
+    def _empty(self, groups: int, columns: int) -> NDArray[Any]:
+        return np.zeros((groups, len(self.units), self.words * self.level_bits, columns), np.uint64)
+
+    def _pack(self, level: NDArray[np.uint8], out: NDArray[Any]) -> None:
+        kernels.pack_levels(level, self.rows, self.words, out)
+
+    def _offsets(
+        self, rng: np.random.Generator, shape: tuple[int, int, int], columns_per_adc: int, groups_per_adc: int
+    ) -> NDArray[np.float32]:
+        """Converter offset of every bit-column segment, LSB; the bit columns of one weight are neighbours."""
+        groups, units, columns = shape
+        converter = (np.arange(columns) * units + np.arange(units)[:, None]) // columns_per_adc
+        bank = np.arange(groups) // groups_per_adc
+        draws = rng.standard_normal((bank[-1] + 1, int(converter.max()) + 1), np.float32)
+        offsets = draws[bank[:, None, None], converter[None]] * np.float32(self.readout.offset_sigma)
+        return np.asarray(offsets, np.float32)
+
+
+def sections_of(
+    encoding: Encoding, plans: tuple[Mitigation, ...], readouts: tuple[Readout, ...]
+) -> tuple[Section, ...]:
+    """One section for all significances of the same plan and readout.
+
+    plans, readouts: by rank of significance.
+    """
+    kinds: dict[tuple[Mitigation, int], list[int]] = {}
+    for rank, unit in sorted(_by_rank(encoding), key=lambda pair: pair[1]):
+        kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
+    ranks = encoding.rank
+    return tuple(
+        Section(encoding, tuple(units), readouts[ranks[units[0]]], plan, i)
+        for i, ((plan, _), units) in enumerate(kinds.items())
+    )
+
+
+def _by_rank(encoding: Encoding) -> Iterator[tuple[int, int]]:
+    return ((rank, unit) for unit, rank in enumerate(encoding.rank))
+
+
+def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
+    temporal = np.maximum(readout.temporal, TEMPORAL_FLOOR)
+    far = np.full((readout.rows + 1, 1), np.inf)
+    edges = np.concatenate([-far, readout.steps, far], axis=1)
+    below = readout.level - np.take_along_axis(edges, readout.code.astype(np.int64), axis=1)
+    above = np.take_along_axis(edges, readout.code.astype(np.int64) + 1, axis=1) - readout.level
+    near = np.maximum(np.minimum(below, above), 0.0) / temporal
+    far = np.full((readout.rows + 1, 2), np.inf)
+    edges = np.concatenate([-far, readout.steps, far], axis=1)
+    at = readout.code.astype(np.int64)[:, :, None] + np.array([0, 1, 2, 3])
+    distance = np.abs(np.take_along_axis(edges[:, None, :], at, axis=2) - readout.level[:, :, None])
+    cross = median_probability(ndtr(-distance / temporal[:, :, None]), reads)
+    near_single, slope, inverse = (
+        np.ascontiguousarray(np.minimum(t, 1e30), np.float32) for t in (near, readout.static / temporal, 1 / temporal)
+    )
+    # 1e-3 sigma and one unit of slack cover the rounding of the single-precision margin.
+    margin = np.arange(noise.GUARD_BINS) / noise.GUARD_STEPS
+    bound, guard = (
+        np.minimum(np.ceil(median_probability(ndtr(1e-3 - d), reads) * 2.0**32) + 1, 2.0**31).astype(np.uint32)
+        for d in (near, margin)
+    )
+    return noise.NoiseTables(
+        readout.nominal, readout.values, readout.code, readout.level, readout.steps, near_single, slope, inverse,
+        bound, guard, cross, readout.one, reads,
+    )  # fmt: skip

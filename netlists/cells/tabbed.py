@@ -1,0 +1,131 @@
+"""A bit line beside a tab that a via ties to one of the row's parallel lines: shared by `cap_balanced`, `cap_select`.
+
+Rows: the lines side by side on the lower metal. Columns, on the upper metal: bit line, tab, grounded shield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Protocol
+
+from interconnect.geometry import GROUND, CellGeometry
+from interconnect.stack import Stack
+from netlists.cells.base import Element, Plane, RowLine
+from netlists.cells.decompose import Observation, Pair, pair_capacitances
+from netlists.cells.pattern import Drawing, Drawn, Metals, at_least, given, nm, reaches
+
+if TYPE_CHECKING:
+    from interconnect.extraction import Extraction
+
+
+class DrawnTab(Drawn, Protocol):
+    """A cell's parameters with the length of its tab."""
+
+    @property
+    def tab_length(self) -> float | None: ...
+
+
+class TabbedCell(Drawing):
+    """Resolved lengths of the pattern on a plane, drawing rules checked; `length` is the tab's, m."""
+
+    __slots__ = ()
+
+    @property
+    def tab_length(self) -> float:
+        """Length of the tab along the bit line, m."""
+        return self.length
+
+    @classmethod
+    def of(cls, stack: Stack, plane: Plane, lines: Sequence[str], cell: DrawnTab) -> TabbedCell:
+        """Resolve the defaults of `cell` and check the rules.
+
+        lines: the row's lines in words. Raises InputError for a missing layer, or for a length that violates the
+        stack's rules; it names the key.
+        """
+        m = Metals.of(stack, plane)
+        # The tab has to reach over the outermost lines and still keep its space to the tab of the next row.
+        step = m.via.size + max(m.via.space, m.column.min_space)
+        rows = m.tracks("row", lines, cell.row_pitch, cell.row_width, least_step=step)
+        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width)
+        tab = given(cell.tab_length, rows.pitch - m.column.min_space, "tab_length")
+        m.check(rows, columns, " and ".join(lines), "bit line, tab and shield")
+        m.check_cuts(rows.step, "row")
+        m.check_cuts(columns.pitch, "column")
+        at_least(rows.pitch - tab, m.column.min_space, "tab_length", f"space between tabs on {m.column.name}")
+        reach = rows.pitch - rows.step + m.via.size
+        short = f"the tab of {nm(tab)} does not reach over every line with a {m.via.name} cut"
+        reaches(tab, reach, "tab_length", short)
+        return cls(m, rows, columns, tab)
+
+    def geometry(
+        self, kind: str, stack: Stack, plane: Plane, program: Sequence[int], nets: Sequence[str], tied: Sequence[int]
+    ) -> CellGeometry:
+        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to."""
+        out = self.layout(len(tied))
+        for i, net in enumerate(nets):
+            out.row_line(net, self.rows.centre(i), self.rows.width)
+        width = self.columns.width
+        for k, line in enumerate(tied):
+            x_bl, x_tab, x_shield = (self.columns.centre(i, k) for i in range(3))
+            out.column_line(f"BL{k}", x_bl, width)
+            out.patch(nets[line], self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
+            out.cut(nets[line], x_tab, self.rows.centre(line))
+            out.shield(x_shield, width)
+        return out.geometry(kind, stack, plane, program)
+
+
+def decompose_tabs(
+    tied: Sequence[tuple[int, int]], extractions: Sequence[Extraction], nets: Sequence[str], letters: Sequence[str]
+) -> tuple[dict[str, float], float]:
+    """Pair capacitances per cell (F) that explain the extractions of supercells of two columns, and their misfit.
+
+    tied: lines of the two tabs of every extraction. Each bit line sees its own tab on one side and its neighbour's
+    beyond the shield; tabs belong to lines, so each observed coupling is a sum of pair terms. Keys: `bl_<letter>`,
+    `bl_tab`, `tab_bl` (tab to the next bit line), `bl_bl`, `bl_gnd`, `<letter>_<letter>`, `<letter>_gnd`, `tab_gnd`,
+    `tab_tab`, and `tab_<letter>`, the tab's coupling to a line that it is not tied to. With two lines that is part of
+    the coupling of these lines, whichever of them the tab is tied to. The misfit is relative to the bit line's total.
+    """
+    observations = []
+    for own, e in zip(tied, extractions, strict=True):
+        pairs = []
+        for k, line in enumerate(own):
+            bl, after, tab = f"BL{k}", f"BL{(k + 1) % len(own)}", nets[line]
+            pairs += [Pair(f"bl_{letter}", bl, net) for letter, net in zip(letters, nets, strict=True)]
+            pairs += [Pair("bl_tab", bl, tab), Pair("tab_bl", tab, after), Pair("bl_bl", bl, after)]
+            pairs += [Pair("bl_gnd", bl, GROUND), Pair("tab_gnd", tab, GROUND)]
+            pairs += [Pair("tab_tab", tab, nets[own[(k + 1) % len(own)]])]
+            named = list(zip(letters, nets, strict=True))
+            pairs += [Pair(f"{a}_{b}", x, y) for (a, x), (b, y) in combinations(named, 2)]
+            pairs += [Pair(f"{letter}_gnd", net, GROUND) for letter, net in named]
+            if len(nets) > 2:
+                pairs += [Pair(f"tab_{letter}", tab, net) for letter, net in named]
+        observations.append(Observation(e, tuple(pairs)))
+    total = [*(f"bl_{letter}" for letter in letters), "bl_tab", "tab_bl", "bl_gnd", "bl_bl", "bl_bl"]
+    return pair_capacitances(observations, total)
+
+
+def tab_elements(parts: dict[str, float], lines: Sequence[RowLine], words: Sequence[str]) -> tuple[Element, ...]:
+    """Capacitors of the cell from pair capacitances (F, keys of `decompose_tabs`); words: what the lines are called."""
+    named = list(zip(lines, words, strict=True))
+    out = [Element("C_bl_tab", "bl_in", "tab", parts["bl_tab"], "bit line to its tab: the switched share", varies=True)]
+    for line, word in named:
+        key, meaning = f"bl_{line.letter}", f"bit line to the {word}"
+        out.append(Element(f"C_{key}", "bl_in", f"{line.prefix}_out", parts[key], meaning))
+    out += [
+        Element("C_bl_gnd", "bl_in", "0", parts["bl_gnd"], "bit line to shield and neighbouring planes"),
+        Element("C_bl_bl", "bl_in", "bl_next", parts["bl_bl"], "bit line to the next bit line"),
+        Element("C_tab_bl", "tab", "bl_next", parts["tab_bl"], "tab to the next bit line"),
+        Element("C_tab_gnd", "tab", "0", parts["tab_gnd"], "tab to shield and neighbouring planes"),
+    ]
+    if len(lines) > 2:
+        for line, word in named:
+            key, meaning = f"tab_{line.letter}", f"tab to the {word}"
+            out.append(Element(f"C_{key}", "tab", f"{line.prefix}_out", parts[key], meaning))
+    for (a, word_a), (b, word_b) in combinations(named, 2):
+        key = f"{a.letter}_{b.letter}"
+        out.append(Element(f"C_{key}", f"{a.prefix}_out", f"{b.prefix}_out", parts[key], f"{word_a} to {word_b}"))
+    for line, word in named:
+        key = f"{line.letter}_gnd"
+        out.append(Element(f"C_{key}", f"{line.prefix}_out", "0", parts[key], f"{word} to neighbouring planes"))
+    return tuple(out)

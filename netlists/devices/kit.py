@@ -1,0 +1,58 @@
+"""A kit's own library as a device set takes it: checked files, and the lines that bring a corner into a deck."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from interconnect.errors import InputError
+from netlists.devices.kit_file import FileEntry, Library
+from netlists.devices.spice_library import LibraryReader, check_device, deck_path, locate
+
+
+def library_texts(
+    library: Library, devices: Mapping[str, str], style: str, path: Path, digest: hashlib._Hash
+) -> dict[str, str]:
+    """Corner -> deck lines: options and parameters, the files of the corner, the kit's own mismatch switched off.
+
+    devices: key of the YAML file -> name of a device, which must be in every corner. path: the YAML file. digest: takes
+    the content of all files. Raises InputError for a missing file, section or device.
+    """
+    reader = LibraryReader(digest)
+    texts = {}
+    for corner, entries in library.corners.items():
+        where = f"{path}: library.corners.{corner}"
+        if not entries:
+            raise InputError("no file is given", where=where, hint="write `- {file: PATH, section: NAME}`")
+        models: set[str] = set()
+        subcircuits: set[str] = set()
+        lines = _options(library)
+        for entry, place in [*((e, f"{path}: library.before") for e in library.before), *((e, where) for e in entries)]:
+            line, found = _line(entry, path.parent, reader, place)
+            lines.append(line)
+            models |= found[0]
+            subcircuits |= found[1]
+        for key, name in devices.items():
+            check_device(name, style, models, subcircuits, where=f"{path}: {key} at corner {corner}")
+        switch = library.mismatch
+        if switch is not None and switch.parameter is not None:
+            # After the files: of two `.param` of one name ngspice takes the last.
+            lines.append(f".param {switch.parameter}={switch.off!r}")
+        elif switch is not None and switch.include is not None:
+            lines.append(_line(switch.include, path.parent, reader, f"{path}: library.mismatch.include")[0])
+        texts[corner] = "\n".join(lines) + "\n"
+    return texts
+
+
+def _options(library: Library) -> list[str]:
+    lines = [f".option {name}={value!r}" for name, value in library.options.items()]
+    return lines + [f".param {name}={value!r}" for name, value in library.parameters.items()]
+
+
+def _line(entry: FileEntry, folder: Path, reader: LibraryReader, where: str) -> tuple[str, tuple[set[str], set[str]]]:
+    """The card that brings an entry in, and the models and subcircuits that it defines."""
+    path = locate(entry, folder, where=where)
+    text = deck_path(path)
+    found = reader.names(path, entry.section, where=where)
+    return f'.include "{text}"' if entry.section is None else f'.lib "{text}" {entry.section}', found

@@ -1,0 +1,141 @@
+"""Looking into a kit's SPICE libraries: which sections they have, which models and subcircuits a section defines."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interconnect.errors import InputError
+from interconnect.files import cache_folder, read_bytes
+from interconnect.suggestion import suggest
+from netlists.devices.kit_file import FileEntry
+
+ASSET = "asset:"
+_LARGEST = 512 * 2**20
+"""Of one library file, bytes."""
+_DEEPEST = 30
+"""Nested includes; more are a loop."""
+
+_CARD = re.compile(
+    rb"^[ \t]*\.(lib|endl|inc|incl|include|subckt|ends|model)\b[ \t]*(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|([^\s$;]*))"
+    rb"[ \t]*([^\s$;*(]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_BIN = re.compile(r"\.\d+$")
+_SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@%,=~:#()-]+")
+
+
+def deck_path(path: Path) -> str:
+    """The absolute path as it may stand between quotes in a deck; InputError for one that ngspice would misread."""
+    text = str(path.absolute())
+    if not _SAFE_PATH.fullmatch(text):
+        odd = next(char for char in text if not _SAFE_PATH.fullmatch(char))
+        raise InputError(
+            f"the path holds {odd!r}, which a netlist cannot carry",
+            where=text,
+            hint="put the library under a folder of letters, digits and _ . + - only, or make a link there",
+        )
+    return text
+
+
+def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
+    """The file of an entry: beside the device set's file in `folder`, or of a fetched asset.
+
+    Raises InputError if it is missing, no plain file, or not the one that the entry's hash pins.
+    """
+    if entry.file.startswith(ASSET):
+        asset, _, name = entry.file.removeprefix(ASSET).partition("/")
+        if not re.fullmatch(r"[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+", f"{asset}/{name}") or ".." in (asset, name):
+            raise InputError(f"{entry.file!r} names no file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
+        path = cache_folder("assets", asset, name)
+        remedy: str | None = f"run `metalrom fetch {asset.rpartition('-')[0]}`"
+    else:
+        path, remedy = folder / Path(entry.file).expanduser(), None
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", where=where, hint=remedy)
+    if entry.sha256 is not None and hashlib.sha256(read_bytes(path, limit=_LARGEST)).hexdigest() != entry.sha256:
+        raise InputError(f"{path} is not the file that was pinned (SHA-256 differs)", where=where, hint=remedy)
+    return path
+
+
+@dataclass(slots=True)
+class LibraryReader:
+    """Reads library files once each; `digest` takes the content of every file that is read."""
+
+    digest: hashlib._Hash
+    _files: dict[Path, bytes] = field(default_factory=dict)
+
+    def names(self, path: Path, section: str | None, *, where: str) -> tuple[set[str], set[str]]:
+        """(models, subcircuits) that a section (None: the whole file) defines at its top level, in lower case.
+
+        A binned model `nch.3` counts as `nch`. Raises InputError for a missing section or nested file.
+        """
+        models: set[str] = set()
+        subcircuits: set[str] = set()
+        self._walk(path.absolute(), section, models, subcircuits, where, 0)
+        return models, subcircuits
+
+    def _walk(
+        self, path: Path, section: str | None, models: set[str], subcircuits: set[str], where: str, depth: int
+    ) -> None:
+        if depth > _DEEPEST:
+            raise InputError(f"{path} includes itself, or files nest too deeply", where=where)
+        wanted = section.lower() if section else None
+        current: str | None = None
+        inside = 0
+        sections: list[str] = []
+        for match in _CARD.finditer(self._read(path)):
+            word = match[1].lower()
+            first = (match[2] or match[3] or match[4] or b"").decode("utf-8", "replace")
+            second = match[5].decode("utf-8", "replace")
+            if word == b"lib" and not second:
+                current = first.lower()
+                sections.append(first)
+            elif word == b"endl":
+                current = None
+            elif current != wanted:
+                continue
+            elif word in (b"lib", b"inc", b"incl", b"include"):
+                nested = self._nested(first, path, where)
+                self._walk(nested, second if word == b"lib" else None, models, subcircuits, where, depth + 1)
+            elif word == b"ends":
+                inside = max(0, inside - 1)
+            elif word == b"subckt":
+                if not inside:
+                    subcircuits.add(first.lower())
+                inside += 1
+            elif not inside:
+                models |= {first.lower(), _BIN.sub("", first.lower())}
+        if wanted is not None and wanted not in {name.lower() for name in sections}:
+            known = ", ".join(dict.fromkeys(sections)) or "none"
+            raise InputError(f"{path} has no section {section!r}", where=where, hint=f"it has {known}")
+
+    def _read(self, path: Path) -> bytes:
+        if path not in self._files:
+            self._files[path] = read_bytes(path, limit=_LARGEST)
+            self.digest.update(self._files[path])
+        return self._files[path]
+
+    def _nested(self, name: str, beside: Path, where: str) -> Path:
+        path = (beside.parent / Path(name).expanduser()).absolute()
+        if not path.is_file():
+            raise InputError(f"{beside} includes {name!r}, which is not there", where=where)
+        return path
+
+
+def check_device(name: str, style: str, models: Iterable[str], subcircuits: Iterable[str], *, where: str) -> None:
+    """InputError unless `name` is a model (style M) or a subcircuit (style X) among those found."""
+    wanted, other = (set(models), set(subcircuits)) if style == "M" else (set(subcircuits), set(models))
+    kinds = ("model", "subcircuit") if style == "M" else ("subcircuit", "model")
+    if name.lower() in wanted:
+        return
+    if name.lower() in other:
+        raise InputError(
+            f"{name!r} is a {kinds[1]} in the library, not a {kinds[0]}",
+            where=where,
+            hint=f"write `style: {'X' if style == 'M' else 'M'}` under `call`",
+        )
+    raise InputError(f"the library has no {kinds[0]} {name!r}", where=where, hint=suggest(name, sorted(wanted)))

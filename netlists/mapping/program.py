@@ -1,0 +1,102 @@
+"""A via program: one symbol per cell, and what the symbols of every bit column are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+
+SymbolArray = NDArray[np.uint8]
+IndexArray = NDArray[np.int64]
+
+MAX_SYMBOLS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What a symbol and a bit column mean.
+
+    mapping: name of the mapping. counts: what a symbol adds to the count of a driven row, by symbol (those of the
+    cell). radix: base of a column's significance. constant: part of every weight that no cell stores; the digital side
+    adds `constant` times the sum of the inputs to every output.
+    """
+
+    mapping: str = "differential"
+    counts: tuple[int, ...] = (0, 1)
+    radix: int = 2
+    constant: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The encoding as a JSON document; `add_per_input` is the digital correction."""
+        return {
+            "mapping": self.mapping,
+            "counts": list(self.counts),
+            "radix": self.radix,
+            "add_per_input": self.constant,
+        }
+
+
+@dataclass(frozen=True)
+class ViaProgram:
+    """The symbols of a weight matrix (via bits where a cell stores two) and what each bit column stands for.
+
+    bits: symbols, shape (rows, bit_columns). weight_column, sign (+1 or -1), significance (power of the radix): shape
+    (bit_columns,). A weight is the sum over its bit columns of sign * radix^significance * counts[symbol], plus the
+    encoding's constant.
+    """
+
+    bits: SymbolArray
+    weight_column: IndexArray
+    sign: IndexArray
+    significance: IndexArray
+    encoding: Encoding = field(default_factory=Encoding)
+
+    def __post_init__(self) -> None:
+        symbols = len(self.encoding.counts)
+        if self.bits.ndim != 2 or self.bits.dtype != np.uint8 or (self.bits >= symbols).any():
+            raise InputError(
+                f"a via program holds symbols 0 to {symbols - 1} as unsigned bytes, shape (rows, bit columns)"
+            )
+        for name in ("weight_column", "sign", "significance"):
+            if getattr(self, name).shape != (self.bit_columns,):
+                raise InputError(f"via program: {name} has shape {getattr(self, name).shape}")
+
+    @property
+    def rows(self) -> int:
+        """Number of rows (inputs)."""
+        return int(self.bits.shape[0])
+
+    @property
+    def bit_columns(self) -> int:
+        """Number of bit columns."""
+        return int(self.bits.shape[1])
+
+    @property
+    def weight_columns(self) -> int:
+        """Number of weight columns (outputs)."""
+        return int(self.weight_column.max(initial=-1)) + 1
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """What each symbol adds to the count of a driven row."""
+        return self.encoding.counts
+
+    @property
+    def worth(self) -> IndexArray:
+        """Weight of one count in each bit column, sign * radix^significance: shape (bit_columns,)."""
+        return np.asarray(self.sign * self.encoding.radix**self.significance, dtype=np.int64)
+
+
+def weights_of(program: ViaProgram, bits: SymbolArray | None = None) -> NDArray[np.int64]:
+    """Integer weights, shape (rows, weight columns), of a program (or of other symbols with its meaning)."""
+    symbols = program.bits if bits is None else bits
+    counts, worth = np.array(program.counts, dtype=np.int64), program.worth
+    out = np.full((program.weight_columns, program.rows), program.encoding.constant, dtype=np.int64)
+    # Column by column: a matrix of 64-bit counts would be eight times the program.
+    for k, column in enumerate(program.weight_column):
+        out[column] += (counts * worth[k])[symbols[:, k]]
+    return np.ascontiguousarray(out.T)

@@ -1,0 +1,38 @@
+"""Balanced ternary: digits -1, 0, 1 of base 3, each in one ternary cell or in a plus and a minus column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from netlists.mapping.program import Encoding
+from netlists.mapping.scheme import IntArray, Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Ternary:
+    """Weights -1, 0, 1 (2 bits) are one digit; wider ones take more digits of base 3."""
+
+    name: str = "ternary"
+    title: str = "digits -1, 0, 1: one ternary cell or a pair of columns each"
+
+    def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
+        """Weights within +-(2^(bits-1) - 1)."""
+        top, n = 2 ** (bits - 1) - 1, 1
+        while (3**n - 1) // 2 < top:
+            n += 1
+        pair = -1 not in counts
+        sign = (1, -1) * n if pair else (1,) * n
+        significance = tuple(k for k in range(n) for _ in range(2 if pair else 1))
+        return Scheme(Encoding(self.name, counts, 3), bits, -top, top, sign, significance)
+
+    def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:
+        """Balanced digits, split by sign where a digit has two columns."""
+        n = max(scheme.significance) + 1
+        # Every balanced digit is an ordinary one of the shifted number, less one.
+        shifted = weights[..., None] + (3**n - 1) // 2
+        digits = (shifted // 3 ** np.arange(n, dtype=np.int64)) % 3 - 1
+        if scheme.columns == n:
+            return np.asarray(digits)
+        return np.stack([digits > 0, digits < 0], axis=-1).astype(np.int64).reshape(*weights.shape, scheme.columns)

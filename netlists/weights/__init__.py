@@ -1,0 +1,24 @@
+"""Weight tensors from files, one reader per format, and their quantization to integers."""
+
+from __future__ import annotations
+
+from netlists.weights.blocks import BlockWeights
+from netlists.weights.gguf_file import read_blocks as load_blocks
+from netlists.weights.hex_file import Words
+from netlists.weights.loading import SUFFIXES, load_tensor, load_weights, tensor_names, tensor_shapes
+from netlists.weights.quantization import BITS, QuantizedWeights, integer_weights, quantize
+
+__all__ = [
+    "BITS",
+    "SUFFIXES",
+    "BlockWeights",
+    "QuantizedWeights",
+    "Words",
+    "integer_weights",
+    "load_blocks",
+    "load_tensor",
+    "load_weights",
+    "quantize",
+    "tensor_names",
+    "tensor_shapes",
+]

@@ -1,0 +1,58 @@
+"""Arrays of `.npy` and `.npz` files; pickled objects are never opened."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from netlists.weights.reading import one_line, pick
+
+
+def npz_names(path: Path) -> tuple[str, ...]:
+    """Names of the arrays in a `.npz` file."""
+    with _open_npz(path) as archive:
+        return tuple(archive.files)
+
+
+def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+    """(the array, what to call it in a sentence)."""
+    if name is not None:
+        raise InputError(
+            "a .npy file holds one array without a name", where=str(path), hint="leave the tensor name out"
+        )
+    try:
+        loaded = np.load(path, allow_pickle=False)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"is not a readable .npy file ({one_line(error)})", where=str(path)) from None
+    if not isinstance(loaded, np.ndarray):
+        raise InputError("is not a .npy file", where=str(path), hint="an archive needs the suffix .npz")
+    return loaded, "the array"
+
+
+def _open_npz(path: Path) -> Any:
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"is not a readable .npz file ({one_line(error)})", where=str(path)) from None
+    if isinstance(archive, np.ndarray):
+        raise InputError("is not a .npz file", where=str(path), hint="a single array needs the suffix .npy")
+    return archive
+
+
+def read_npz(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+    """(an array of the archive, what to call it in a sentence)."""
+    import zlib
+
+    with _open_npz(path) as archive:
+        name = pick(name, archive.files, str(path))
+        label = f"tensor {name}"
+        try:
+            array: NDArray[Any] = archive[name]
+        except (ValueError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+            raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+    return array, label

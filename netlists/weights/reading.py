@@ -1,0 +1,27 @@
+"""What the readers of weight files share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+
+
+def one_line(error: BaseException) -> str:
+    """What a library said, on one line of bounded length."""
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__
+
+
+def pick(name: str | None, known: Sequence[str], where: str) -> str:
+    """The tensor that is meant: the named one, or the only one. InputError with a suggestion otherwise."""
+    if name is None and len(known) == 1:
+        return known[0]
+    if name is None:
+        raise InputError(
+            f"the file holds {len(known)} tensors and none is named", where=where, hint=suggest("weight", known)
+        )
+    if name not in known:
+        raise InputError(f"there is no tensor {name!r}", where=where, hint=suggest(name, known))
+    return name

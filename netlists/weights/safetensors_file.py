@@ -1,0 +1,79 @@
+"""Tensors of safetensors files; the header is checked before the library sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from netlists.weights.reading import one_line, pick
+
+
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor of a `.safetensors` file, in its order, from the header alone.
+
+    Raises:
+        InputError: the file is missing, truncated or no safetensors file.
+    """
+    header, _ = _safetensors_header(path)
+    try:
+        return {k: tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
+    except (KeyError, TypeError, ValueError):
+        raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
+
+
+def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
+    """(header, start of the data); InputError for a file that is not safetensors or shorter than it says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        prefix = file.read(8)
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length < 2 or 8 + length > size:
+            raise InputError("is truncated or not a safetensors file (no complete header)", where=str(path))
+        raw = file.read(length)
+    try:
+        header = json.loads(raw)
+        ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+        complete = 8 + length + max(ends, default=0) <= size
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
+    if not complete:
+        raise InputError(
+            f"is truncated: its header promises {8 + length + max(ends)} bytes, the file has {size}", where=str(path)
+        )
+    return header, 8 + length
+
+
+def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+    """(a tensor, what to call it in a sentence)."""
+    from safetensors import SafetensorError, safe_open
+
+    header, start = _safetensors_header(path)
+    name = pick(name, [k for k in header if k != "__metadata__"], str(path))
+    entry = header[name]
+    label = f"tensor {name}"
+    if entry.get("dtype") == "BF16":
+        return _read_bfloat16(path, start, entry, label), label
+    try:
+        with safe_open(path, framework="numpy") as file:
+            array: NDArray[Any] = file.get_tensor(name)
+    except (SafetensorError, TypeError, ValueError, KeyError) as error:
+        raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+    return array, label
+
+
+def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) -> NDArray[Any]:
+    """numpy has no bfloat16: it is the upper half of a float32."""
+    try:
+        shape = tuple(int(n) for n in entry["shape"])
+        begin, end = (int(n) for n in entry["data_offsets"])
+        with path.open("rb") as file:
+            file.seek(start + begin)
+            half = np.frombuffer(file.read(end - begin), dtype="<u2").reshape(shape)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+    return (half.astype("<u4") << 16).view("<f4")

@@ -1,0 +1,137 @@
+"""What a netlist of a level holds: parts of placements, with the columns around them and the names of their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from netlists.array_options import PLAIN, ArrayOptions
+from netlists.cells.base import CellModel, RowLine
+from netlists.mapping import Placement, TileManifest, ViaProgram
+
+Level = Literal["cell", "column", "array", "macro"]
+LEVELS: tuple[str, ...] = get_args(Level)
+
+GROUND_RETURN = "gret"
+"""Node of a plane at which its ground lines meet before the ground return's resistance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The part of a placement that goes into a netlist: columns `start` to `stop` of its plane.
+
+    group_rows: rows after which every bit line is cut, from the first row of the tile on; the last segment may be
+    shorter. options: columns around the stored ones (whole planes only); physical columns count from `start` on.
+    """
+
+    placement: Placement
+    start: int
+    stop: int
+    group_rows: int
+    options: ArrayOptions = PLAIN
+
+    @property
+    def name(self) -> str:
+        """Name of the subcircuit."""
+        p = self.placement
+        base = f"array_t{p.tile}_p{p.plane}"
+        return base if (self.start, self.stop) == (0, p.columns) else f"column_t{p.tile}_p{p.plane}_c{self.start}"
+
+    @property
+    def segments(self) -> int:
+        """Segments of each bit line."""
+        return -(-self.placement.rows // self.group_rows)
+
+    @property
+    def physical(self) -> range:
+        """Numbers of all columns in the file, dummies and references included."""
+        return range(self.start, self.stop + self.options.extra)
+
+    @property
+    def readable(self) -> range:
+        """Columns whose bit lines have ends: references and those of the program."""
+        dummies = self.options.dummy_columns
+        return range(self.start + dummies, self.physical.stop - dummies)
+
+    @property
+    def stored(self) -> range:
+        """Columns of the program."""
+        return range(self.start + self.options.before, self.physical.stop - self.options.dummy_columns)
+
+    @property
+    def ground(self) -> str:
+        """Node at which the ground lines start."""
+        return "0" if self.options.ground_return is None else GROUND_RETURN
+
+    def symbols(self, program: ViaProgram) -> NDArray[np.uint8]:
+        """What the cells have to hold, shape (rows, physical columns)."""
+        p = self.placement
+        columns = slice(p.column_start + self.start, p.column_start + self.stop)
+        return self.options.symbols(program.bits[p.row_start : p.row_stop, columns], program.counts)
+
+    def ends(self, model: CellModel, infix: str = "") -> Iterator[str]:
+        """Ends of the bit lines, segment by segment: `bl<segment>_<infix><column>`."""
+        for g in range(self.segments):
+            for line in model.bit_lines:
+                for c in self.readable:
+                    yield f"{line.prefix}{g}_{infix}{c}"
+
+
+def driven_lines(model: CellModel) -> tuple[RowLine, ...]:
+    """Lines of a row that carry a voltage while its input is 1."""
+    return tuple(line for line in model.lines if line.level > 0)
+
+
+def check_model(model: CellModel, program: ViaProgram) -> None:
+    """Refuse a cell that does not store this program's symbols, or whose nodes could not be told apart."""
+    if tuple(model.counts) != program.counts or model.symbols != len(program.counts):
+        raise InputError(
+            f"the program has symbols of counts {program.counts}, cell {model.kind} stores {tuple(model.counts)}"
+        )
+    letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
+    if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):
+        raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be told apart")
+
+
+def scopes(
+    manifest: TileManifest,
+    level: str,
+    *,
+    group_rows: int | None = None,
+    tile: int = 0,
+    plane: int = 0,
+    column: int = 0,
+    options: ArrayOptions = PLAIN,
+) -> list[Scope]:
+    """What a netlist of `level` holds: nothing, one column, the planes of one tile, or everything.
+
+    Raises:
+        InputError: unknown level, a group of no rows, or a tile, plane or column that holds no bit of the program.
+    """
+    group = manifest.shape.rows if group_rows is None else group_rows
+    if group < 1:
+        raise InputError(f"group_rows is {group}", hint="1 or more, or None for bit lines that are not cut")
+    if level not in LEVELS:
+        raise InputError(f"there is no level {level!r}", hint=f"choose {', '.join(LEVELS)}")
+    if level == "cell":
+        return []
+    if level == "macro":
+        return [Scope(p, 0, p.columns, group, options) for p in manifest.placements()]
+    if not 0 <= tile < manifest.tiles:
+        raise InputError(f"there is no tile {tile}", hint=f"the weights take tiles 0 to {manifest.tiles - 1}")
+    planes = list(manifest.placements(tile))
+    if level == "array":
+        return [Scope(p, 0, p.columns, group, options) for p in planes]
+    if not 0 <= plane < len(planes):
+        raise InputError(f"tile {tile} has no plane {plane}", hint=f"it uses planes 0 to {len(planes) - 1}")
+    if not 0 <= column < planes[plane].columns:
+        raise InputError(
+            f"plane {plane} of tile {tile} has no column {column}",
+            hint=f"it uses columns 0 to {planes[plane].columns - 1}",
+        )
+    return [Scope(planes[plane], column, column + 1, group)]

@@ -1,0 +1,78 @@
+"""Every cell kind through the front door: netlist of a cell, extraction, pictures; what cannot be characterized."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from interconnect import extraction
+from interconnect.errors import InputError
+from metalrom import commands
+from metalrom.chain import run
+from metalrom.flow import characterize
+from metalrom.project import Project, load
+from metalrom.reports.geometry_views import cross_section, top_view
+
+KINDS = ["cap_present", "cap_select", "cap_ternary"]
+CONFIG = """
+name: kinds
+cell: {{kind: {kind}, planes: [{{row: M2, column: M3}}]}}
+array: {{rows: 16, columns: 16, group_rows: {group}}}
+weights: {{random: [16, 4], bits: 4}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def quick_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed formulas instead of the field solver: nothing here depends on the values."""
+    monkeypatch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
+
+
+def project(tmp_path: Path, kind: str, group: str = "4") -> Project:
+    path = tmp_path / "kinds.yaml"
+    path.write_text(CONFIG.format(kind=kind, group=group))
+    return load(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_netlist_of_a_cell(kind: str, tmp_path: Path) -> None:
+    text = str(project(tmp_path, kind).netlist("cell"))
+    assert f"* Cell {kind} on M2-M3" in text
+    subckts = {"cap_present": 2, "cap_select": 1, "cap_ternary": 3}[kind]
+    assert text.count(".subckt") == text.count(".ends") == subckts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extraction_command(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project(tmp_path, kind)
+    commands.extract_cell(tmp_path / "kinds.yaml", "auto", json=True)
+    assert '"capacitance_F"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("group", ["4", "auto"])
+def test_what_cannot_be_characterized_is_refused_before_anything_runs(kind: str, group: str, tmp_path: Path) -> None:
+    p = project(tmp_path, kind, group)
+    for start in (lambda: run(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
+        with pytest.raises(InputError, match=rf"cell\.kind: the cell {kind} cannot be characterized"):
+            start()
+    assert not (tmp_path / "out").exists()
+    assert "models" not in p.__dict__, "nothing may be extracted for a run that is refused"
+
+
+def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.yaml"
+    path.write_text(CONFIG.format(kind="cap_ternary, levels: 4", group="4"))
+    with pytest.raises(InputError, match=r"cell\.levels.*cap_ternary has no parameter"):
+        _ = load(path).cell
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_of_the_cell(kind: str, tmp_path: Path) -> None:
+    p = project(tmp_path, kind)
+    for program in ((1,), (0,), (1, 0)):
+        g = p.geometry(0, program)
+        for svg in (top_view(g, bit=program[0]), cross_section(g, "x"), cross_section(g, "y")):
+            ElementTree.fromstring(svg)  # noqa: S314 (our own text)
