@@ -1,23 +1,27 @@
 """Accuracy of MiniLM and SmolLM2 under quantization, converter range, noise, and characterized macros.
 
-    python benchmarks/accuracy.py [--parts schemes,adc,cliff,macro,smollm2,smollm2_macro] [--macro OUT] [--words 110]
-                                  [--json FILE] [--plot FILE] [--only-plot]
+    python benchmarks/accuracy.py [--parts schemes,adc,cliff,encoding,macro,smollm2,smollm2_macro] [--macro OUT]
+                                  [--words 110] [--json FILE] [--plot FILE] [--only-plot]
 
 schemes: float and exact integers on all of WordSim353, SimLex999 and Lee's documents. adc: a 6-bit converter over
 groups of 64 and 256 rows; steps of two counts; half the range. cliff: Gaussian noise before rounding, against the
-published figures. macro: a finished run at three conditions and its error budget. smollm2: next tokens in exact
-integers. smollm2_macro: the same on the ideal macro and on a finished run, few tokens. Each part takes one to ten
-minutes on two idle cores. --json: results, kept and added to. --only-plot: draw the figure from that file alone.
+published figures. encoding: how activations are driven. macro: a finished run at three conditions and its error
+budget. smollm2: next tokens in exact integers. smollm2_macro: the same on the ideal macro and on a finished run, few
+tokens. Each part takes one to ten minutes on two idle cores. --json: results, kept and added to. --only-plot: draw
+the figure from that file alone.
 Assets: `metalrom fetch minilm smollm2 wordsim`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 import time
 from pathlib import Path
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -37,6 +41,7 @@ from metalrom.evaluate import (
 from metalrom.evaluate.chips import gaussian_code_error
 from metalrom.evaluate.datasets import documents, judgements
 from metalrom.evaluate.macro_product import MacroProduct
+from metalrom.macro import Macro
 from metalrom.models import fetched
 from metalrom.models.linear import float_operator
 
@@ -103,6 +108,40 @@ def cliff(args):
     return {"notes": work.notes, "rows": rows}
 
 
+class SignMagnitude:
+    """Activations driven as sign and magnitude: positive ones first, then negative ones, outputs subtracted.
+
+    A conversion with no driven row is skipped, hence without noise. Takes up to twice the conversions.
+    """
+
+    def __init__(self, sigma, bits):
+        table = chips_of(f"synthetic:rows=64,sigma={sigma}")[0].table
+        spread = table.sigma_noise.copy()
+        spread[:, 0, 0] = 0.0
+        self.macro = Macro(
+            dataclasses.replace(table, sigma_noise=spread), table.conditions[0], weight_bits=bits, seed=1
+        )
+
+    def store(self, w, index):
+        return self.macro.store(w, layer=index)
+
+    def multiply(self, x, stored):
+        return self.macro.matmul(np.maximum(x, 0), stored) - self.macro.matmul(np.maximum(-x, 0), stored)
+
+
+def encoding(args):
+    """Two's complement against sign and magnitude at one noise in the middle of the cliff."""
+    work = words_only(args.words)
+    reference = work.run(float_operator)
+    rows = []
+    for bits in (8, 4):
+        rows.append({**noisy(work, reference, "rows=64,sigma=0.14", bits), "encoding": "two's complement"})
+        operator = QuantizedOperator(SignMagnitude(0.14, bits), WeightRule(bits), ActivationRule(8))
+        rows.append({"encoding": "sign and magnitude", **work.figures(work.run(operator), reference)})
+        print(json.dumps(plain(rows[-2:])), file=sys.stderr, flush=True)
+    return {"notes": work.notes, "rows": rows}
+
+
 def noisy(work, reference, text, bits):
     """One pass on a made-up readout."""
     chip = chips_of(f"synthetic:{text}")[0]
@@ -159,6 +198,7 @@ PARTS = {
     "schemes": schemes,
     "adc": adc,
     "cliff": cliff,
+    "encoding": encoding,
     "macro": macro,
     "smollm2": smollm2,
     "smollm2_macro": smollm2_macro,
