@@ -120,9 +120,7 @@ CONDITIONS = (Condition("tt", 1.0, 27.0), Condition("ss", 0.9, -40.0), Condition
 INPUTS, OUTPUTS, BITS, VECTORS = 24, 6, 4, 40
 
 
-def synthetic_table(
-    rows: int = 8, conditions: tuple[Condition, ...] = CONDITIONS, scale: float = 1.0
-) -> ReadoutTable:
+def synthetic_table(rows: int = 8, conditions: tuple[Condition, ...] = CONDITIONS, scale: float = 1.0) -> ReadoutTable:
     """Slightly bent levels that shift with the driven rows; spreads of 0.1 to 0.2 counts times `scale`."""
     active, count = np.meshgrid(np.arange(rows + 1.0), np.arange(rows + 1.0), indexing="ij")
     mean, static, noise, pattern, energy = [], [], [], [], []
@@ -166,8 +164,8 @@ def make_run(folder: Path, table: ReadoutTable) -> Source:
     nominal = table.conditions[0].label
     histogram = Macro(table, nominal, weight_bits=BITS, input_bits=BITS).count_histogram(activations, weights)
     geometry = MacroGeometry(
-        cell_area=6e-14, rows=-(-INPUTS // table.rows) * table.rows, columns=48, planes=1, group_rows=table.rows, columns_per_adc=8,
-        adc_bits=int(np.ceil(np.log2(table.adc.codes))), driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
+        cell_area=6e-14, rows=-(-INPUTS // table.rows) * table.rows, columns=48, planes=1, group_rows=table.rows,
+        columns_per_adc=8, adc_bits=int(np.ceil(np.log2(table.adc.codes))), driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
         weight_bits=BITS, input_bits=BITS,
     )  # fmt: skip
     charge = results_of("V", nominal)
@@ -175,8 +173,8 @@ def make_run(folder: Path, table: ReadoutTable) -> Source:
         name="synthetic", technology="generic28 with open45 devices", warnings=("SYNTHETIC: nothing was simulated",),
         condition=nominal, target_error=1e-2, seed=5, config={},
         cell=charge.cell,
-        layer=LayerFacts("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1, 1.0,
-                         ("M2-M3",), (((0, 1), (1, 0)),), tuple(tuple(row) for row in histogram.tolist())),
+        layer=LayerFacts("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
+                         1.0, ("M2-M3",), (((0, 1), (1, 0)),), tuple(tuple(row) for row in histogram.tolist())),
         candidates=(), group_rows=table.rows, group_reason="synthetic", group_automatic=False, margins=(), fits=(),
         quality=(), verdicts=(), macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.1, extraction_error=0.01,
         provenance={"source": "synthetic"},

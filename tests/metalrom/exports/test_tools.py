@@ -77,7 +77,7 @@ def test_modules_stand_alone(run_written):
 
 
 def test_csnr_of_the_mapping_is_that_of_the_macro(run):
-    """Independent reference: the macro's own simulation, mean error power over 40 chips.
+    """Independent reference: the macro's own simulation, mean error power over 24 chips.
 
     Tolerance 0.5 dB; the mean over chips of this run scatters by about 0.1 dB. The mapping joins converter offsets to
     their segments, the macro shares them between eight columns.
@@ -85,10 +85,10 @@ def test_csnr_of_the_mapping_is_that_of_the_macro(run):
     g, layer = run.results.macro_geometry, run.layer
     sampled = SampledLayer.of(layer, run.table.rows, g.weight_bits, g.input_bits)
     ideal = layer.activations @ layer.weights
-    for condition in run.table.conditions:
+    for condition in run.table.conditions[::2]:
         power = []
         macro = run.macro(condition.label)
-        for seed in range(40):
+        for seed in range(24):
             macro.seed = seed
             y = macro.matmul(layer.activations, macro.store(layer.weights))
             power.append(float(np.mean((y - ideal) ** 2.0)))
@@ -107,9 +107,7 @@ def test_csnr_in_crosssim_is_that_of_the_mapping(run, run_written):
     assert isinstance(got, dict), got
     ideal = layer.activations @ layer.weights
     simulated = 10 * np.log10(ideal.var() / np.mean(got["power"]))
-    expected = SampledLayer.of(layer, run.table.rows, g.weight_bits, g.input_bits).noise(
-        readout_of(run.table, last)
-    )
+    expected = SampledLayer.of(layer, run.table.rows, g.weight_bits, g.input_bits).noise(readout_of(run.table, last))
     print(f"\nCSNR at {last.label}: {simulated:.2f} dB in CrossSim, expected {expected.csnr:.2f} dB")
     assert simulated == pytest.approx(expected.csnr, abs=1.0)
 
@@ -161,8 +159,10 @@ def test_frozen_and_temporal_share_the_total():
 def test_mnsim_sections_are_those_of_its_reader(run_written, run):
     ini = configparser.ConfigParser()
     ini.read(run_written["mnsim"] / "SimConfig.ini")
-    assert {"Device level", "Crossbar level", "Interface level", "Process element level", "Digital module", "Tile level",
-            "Architecture level", "Algorithm Configuration", "metalrom"} == set(ini.sections())  # fmt: skip
+    levels = {
+        f"{name} level" for name in ("Device", "Crossbar", "Interface", "Process element", "Tile", "Architecture")
+    }
+    assert set(ini.sections()) == {*levels, "Digital module", "Algorithm Configuration", "metalrom"}
     bits, rate = ini.getint("Interface level", "ADC_Precision"), ini.getfloat("Interface level", "ADC_Sample_Rate")
     h = headline(run)
     assert (bits + 2) / rate * 1e-9 == pytest.approx(h.adc_time)
