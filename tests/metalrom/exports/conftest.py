@@ -165,7 +165,8 @@ def make_run(folder: Path, table: ReadoutTable) -> Source:
     histogram = Macro(table, nominal, weight_bits=BITS, input_bits=BITS).count_histogram(activations, weights)
     geometry = MacroGeometry(
         cell_area=6e-14, rows=-(-INPUTS // table.rows) * table.rows, columns=48, planes=1, group_rows=table.rows,
-        columns_per_adc=8, adc_bits=int(np.ceil(np.log2(table.adc.codes))), driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
+        columns_per_adc=8, adc_bits=int(np.ceil(np.log2(table.adc.codes))),
+        driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
         weight_bits=BITS, input_bits=BITS,
     )  # fmt: skip
     charge = results_of("V", nominal)
