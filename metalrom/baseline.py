@@ -104,7 +104,7 @@ def _stored(project: Project, program: ViaProgram, rows: int, group: int, filled
     """What the deck holds, in the words of its header."""
     first = (
         f"Stored: rows 0 to {rows - 1} of column 0 of {program.bit_columns} of the layer's program "
-        f"({program.encoding.mapping} mapping, base {len(program.counts)}); symbol s of a cell counts s times "
+        f"({program.encoding.mapping} mapping, base {program.encoding.radix}); symbol s of a cell counts s times "
         f"{program.worth[0]} in weight column {program.weight_column[0]}."
     )
     empty = f" The last {filled} rows fill up the last local array and store 0." if filled else ""
