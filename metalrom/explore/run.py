@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from metalrom.explore.answer import Answer, answers
 from metalrom.explore.frontier import frontier
+from metalrom.explore.kinds import KindFact, kind_facts
 from metalrom.explore.point import DesignPoint
 from metalrom.explore.probe import probe
 from metalrom.explore.rate import rate
@@ -44,6 +45,8 @@ class Exploration:
     frontier: tuple[DesignPoint, ...]
     verified: tuple[Verified, ...]
     answers: tuple[Answer, ...]
+    kinds: tuple[KindFact, ...]
+    planes: int
     target: float
     warnings: tuple[str, ...]
     simulated: int
@@ -82,10 +85,24 @@ def explore(
                 owner |= {p.key: variant for p in rated}
     best = frontier(points)
     told = answers(points)
+    announce("drawing every cell kind")
+    kinds = kind_facts(project)
     chosen = _to_verify(best, told, project.config.explore.verify)
     checked = tuple(verify(owner[p.key], p, jobs=jobs, announce=announce) for p in chosen)
     warnings, target = tuple(project.technology.warnings), project.config.readout.code_error_target
-    return Exploration(project.config.name, tuple(points), best, checked, told, target, warnings, simulated, cached)
+    return Exploration(
+        name=project.config.name,
+        points=tuple(points),
+        frontier=best,
+        verified=checked,
+        answers=told,
+        kinds=kinds,
+        planes=len(project.planes),
+        target=target,
+        warnings=warnings,
+        simulated=simulated,
+        cached=cached,
+    )
 
 
 def _to_verify(best: tuple[DesignPoint, ...], told: tuple[Answer, ...], number: int) -> tuple[DesignPoint, ...]:

@@ -57,14 +57,18 @@ def column_variants(project: Project) -> Iterator[ColumnVariant]:
 
 def _with_pitch(project: Project, kind: str, row: float, column: float) -> Project:
     """The project with a cell of `kind` whose pitches are these multiples of the smallest that the stack allows."""
-    smallest = _with_cell(project, fresh=True, kind=kind)
-    cell, plane = smallest.cell, smallest.planes[0]
-    lengths = getattr(cell, "lengths", None)
+    base = smallest(project, kind)
+    lengths = getattr(base.cell, "lengths", None)
     if lengths is None:
         raise InputError(f"cell kind {kind} does not tell its pitches", where=f"{project.path}: explore.cells")
-    d = lengths(smallest.stack, plane)
+    d = lengths(base.stack, base.planes[0])
     rows, columns = (d.row_pitch, d.column_pitch) if hasattr(d, "row_pitch") else (d[0], d[1])
-    return _with_cell(smallest, row_pitch=rows * row, column_pitch=columns * column)
+    return _with_cell(base, row_pitch=rows * row, column_pitch=columns * column)
+
+
+def smallest(project: Project, kind: str) -> Project:
+    """The project with a cell of `kind`, drawn as small as the stack allows, on its lowest plane alone."""
+    return _with_cell(project, fresh=True, kind=kind)
 
 
 def _with_cell(project: Project, *, fresh: bool = False, **changes: Any) -> Project:

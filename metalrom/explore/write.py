@@ -12,6 +12,7 @@ from typing import Any
 from interconnect.files import atomic_write_text
 from metalrom.console import plain
 from metalrom.explore.figure import frontier_figure
+from metalrom.explore.kinds import kinds_table
 from metalrom.explore.point import DesignPoint
 from metalrom.explore.run import METHOD, Exploration
 from metalrom.explore.verify import Verified
@@ -40,6 +41,7 @@ def document(found: Exploration) -> dict[str, Any]:
         "answers": [{"cell": a.cell, "sentences": a.sentences} for a in found.answers],
         "frontier": found.frontier,
         "verified": found.verified,
+        "kinds": found.kinds,
         "method": METHOD,
         "not_included": NOT_INCLUDED,
         "warnings": found.warnings,
@@ -77,6 +79,7 @@ def words(found: Exploration) -> str:
                 f"{p.code_error:.1e} / {v.code_error:.1e} | {_db(p.csnr)} / {_db(v.csnr)} | {v.simulations} |"
             )
         lines += ["", *(s for s in (judged(v, found.target) for v in found.verified)), ""]
+    lines += ["## Every cell kind, metal alone", "", *kinds_table(found.kinds, found.planes), ""]
     lines += ["## How the figures came about", "", *(f"- {line}" for line in METHOD)]
     lines += [f"- not included: {', '.join(NOT_INCLUDED)}", ""]
     return "\n".join(lines)

@@ -118,6 +118,16 @@ def test_full_characterization_agrees_with_the_probes(found: Exploration) -> Non
     assert v.simulations > 30
 
 
+def test_every_kind_is_drawn_and_obeys_the_group_size_law(found: Exploration) -> None:
+    by = {k.kind: k for k in found.kinds}
+    assert {"cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary"} <= set(by)
+    b = by["cap_balanced"]
+    # sqrt(k T N c_t) / (V c_s), k T at 27 degC = 4.144e-21 J, 32 rows, 1.0 V
+    assert b.noise == pytest.approx((4.144e-21 * 32 * b.load) ** 0.5 / b.per_count, rel=1e-3)
+    assert by["cap_select"].bits == 2.0
+    assert all(k.density == pytest.approx(k.bits * found.planes / k.area * 1e-12) for k in found.kinds)
+
+
 def test_written_files_read_back(found: Exploration, tmp_path: Path) -> None:
     write_exploration(found, tmp_path)
     rows = list(csv.DictReader((tmp_path / "points.csv").open()))

@@ -1,0 +1,1 @@
+"""Measurements of the readout circuits: comparator, converters, samplers, current sense."""

@@ -1,0 +1,1 @@
+"""Readout circuits as SPICE decks, each with a twin: comparator, samplers, multiplexer, current sense, converters."""
