@@ -41,7 +41,7 @@ from metalrom.evaluate import (
 from metalrom.evaluate.chips import gaussian_code_error
 from metalrom.evaluate.datasets import documents, judgements
 from metalrom.evaluate.macro_product import MacroProduct
-from metalrom.macro import Macro
+from metalrom.macro import Macro, synthetic_table
 from metalrom.models import fetched
 from metalrom.models.linear import float_operator
 
@@ -129,8 +129,23 @@ class SignMagnitude:
         return self.macro.matmul(np.maximum(x, 0), stored) - self.macro.matmul(np.maximum(-x, 0), stored)
 
 
+class OnePerPair:
+    """The positive and the negative column of a weight bit read as one difference: half of the conversions."""
+
+    def __init__(self, sigma, bits):
+        table = synthetic_table(64, levels=3, sigma_noise=sigma)
+        self.macro = Macro(table, table.conditions[0], weight_bits=bits, seed=1, signed_cells=True)
+
+    def store(self, w, index):
+        return self.macro.store(w, layer=index)
+
+    def multiply(self, x, stored):
+        return self.macro.matmul(x, stored)
+
+
 def encoding(args):
-    """Two's complement against sign and magnitude at one noise in the middle of the cliff."""
+    """At one noise in the middle of the cliff: two's complement against sign and magnitude, and one conversion per pair
+    of columns against one per column."""
     work = words_only(args.words)
     reference = work.run(float_operator)
     rows = []
@@ -138,7 +153,9 @@ def encoding(args):
         rows.append({**noisy(work, reference, "rows=64,sigma=0.14", bits), "encoding": "two's complement"})
         operator = QuantizedOperator(SignMagnitude(0.14, bits), WeightRule(bits), ActivationRule(8))
         rows.append({"encoding": "sign and magnitude", **work.figures(work.run(operator), reference)})
-        print(json.dumps(plain(rows[-2:])), file=sys.stderr, flush=True)
+        operator = QuantizedOperator(OnePerPair(0.14, bits), WeightRule(bits), ActivationRule(8))
+        rows.append({"encoding": "one conversion per pair", **work.figures(work.run(operator), reference)})
+        print(json.dumps(plain(rows[-3:])), file=sys.stderr, flush=True)
     return {"notes": work.notes, "rows": rows}
 
 

@@ -56,6 +56,11 @@ class MacroProduct:
         self.code_errors += result.code_errors
         return result.y
 
+    def bit_columns(self, rows: int, columns: int) -> float:
+        """Bit columns that the macro takes for a layer of `rows` x `columns` weights, check columns included."""
+        plain = self._macro.encoding.units * columns
+        return self._macro.mitigation_cost(rows, columns).bit_columns * plain
+
     @property
     def code_error_rate(self) -> float:
         """Fraction of the conversions so far whose code was not the count."""
