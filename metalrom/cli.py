@@ -168,7 +168,8 @@ def characterize(
 def estimate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
     workload: Annotated[
-        str | None, typer.Option(help="safetensors file of the model; default: the run's layer")
+        str | None,
+        typer.Option(help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer"),
     ] = None,
     json: Json = False,
 ) -> None:
