@@ -161,10 +161,10 @@ def fit_gaussian_process(
     fitted: Any = regressor.kernel_
     hyper = Hyperparameters(
         float(fitted.k1.amplitude),
-        tuple(float(v) for v in fitted.k1.lengths),
+        tuple(float(v) for v in np.atleast_1d(fitted.k1.lengths)),
         float(fitted.k2.noise_level),
         smooth,
-        tuple(float(v) for v in np.log(fitted.k1.stretch)),
+        tuple(float(v) for v in np.log(np.atleast_1d(fitted.k1.stretch))),
     )
     return GaussianProcess.conditioned(hyper, x, y, centre, scale)
 

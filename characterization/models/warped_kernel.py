@@ -67,16 +67,16 @@ class WarpedKernel(Kernel):  # type: ignore[misc]
     @property
     def hyperparameter_lengths(self) -> Any:
         """For scikit-learn."""
-        return Hyperparameter("lengths", "numeric", LENGTH, len(self.lengths))
+        return Hyperparameter("lengths", "numeric", LENGTH, np.size(self.lengths))
 
     @property
     def hyperparameter_stretch(self) -> Any:
         """For scikit-learn."""
-        return Hyperparameter("stretch", "numeric", tuple(np.exp(WARP)), len(self.stretch))
+        return Hyperparameter("stretch", "numeric", tuple(np.exp(WARP)), np.size(self.stretch))
 
     def __call__(self, a: FloatArray, b: FloatArray | None = None, eval_gradient: bool = False) -> Any:
         """Covariance (len(a), len(b)), and its gradient by the logarithms (..., parameters) if asked for."""
-        c, lengths = np.log(self.stretch), np.asarray(self.lengths)
+        c, lengths = np.log(np.atleast_1d(self.stretch)), np.atleast_1d(self.lengths)
         za = warped(np.asarray(a), c) / lengths
         zb = za if b is None else warped(np.asarray(b), c) / lengths
         delta = za[:, None, :] - zb[None, :, :]

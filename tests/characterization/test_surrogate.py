@@ -57,6 +57,19 @@ def test_the_process_equals_an_independent_one() -> None:
         assert np.hypot(own.predict(at)[1], own.noise) == pytest.approx(std, rel=1e-6)
 
 
+def test_the_gradient_of_the_warped_kernel() -> None:
+    from characterization.models.warped_kernel import WarpedKernel
+
+    x = np.random.default_rng(0).random((6, 3))
+    for smooth in (True, False):
+        kernel = WarpedKernel(1.3, np.array([0.3, 0.7, 1.0]), np.exp([1.2, -0.8, 0.0]), smooth)
+        _, gradient = kernel(x, eval_gradient=True)
+        for i in range(7):
+            step = 1e-5 * (np.arange(7) == i)
+            low, high = (kernel.clone_with_theta(kernel.theta + s)(x) for s in (-step, step))
+            assert gradient[:, :, i] == pytest.approx((high - low) / 2e-5, abs=1e-7)
+
+
 def test_leaving_points_out_in_closed_form() -> None:
     rng = np.random.default_rng(2)
     x = rng.random((25, 2))
@@ -100,7 +113,7 @@ def test_intervals_hold_what_they_say() -> None:
         return np.asarray(current(x) * np.exp(0.02 * rng.standard_normal(len(x))))
 
     x = BOX.latin_hypercube(200, seed=5)
-    fitted = fit_surrogate("current", "A", BOX, x, noisy(x), form=OHM, folds=10, restarts=0, seed=2)
+    fitted = fit_surrogate("current", "A", BOX, x, noisy(x), form=OHM, folds=5, restarts=0, seed=2)
     at = BOX.uniform(2000, seed=6)
     p, y = fitted.predict(at), noisy(at)
     assert 0.93 < np.mean((p.low <= y) & (y <= p.high)) < 0.97
