@@ -1,10 +1,10 @@
 """Rare code errors: importance sampling and sigma extrapolation against exact tails and against counting.
 
-    python benchmarks/rare.py [--samples 4000] [--brute 1000000] [--json]
+    python benchmarks/rare.py [--samples 4000] [--brute 400000] [--json]
 
-Exact: a plane at 3 to 6 sigma in 8 dimensions. Real: a column of 16 rows (balanced cell of generic28, couplings by formula, 0.9
-V), every cell's mismatch through the exact linear network, and a comparator's offset; four sizes of mismatch and offset,
-the commonest two affordable by counting.
+Exact: a plane at 3 to 6 sigma in 8 dimensions. Real: a column of 16 rows (balanced cell of generic28, couplings by
+formula, 0.9 V), every cell's mismatch through the exact linear network, and a comparator's offset; four sizes of
+mismatch and offset, the commonest two affordable by counting.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.models.rare import brute_force, gaussian_tail, importance_sampling, sigma_extrapolation
 from characterization.models.settled_column import SettledColumn, code_error_experiment
-from interconnect.extraction import extract
 from interconnect.errors import InputError
+from interconnect.extraction import extract
 from netlists.case import ColumnCase
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
@@ -50,7 +50,7 @@ def column() -> tuple[SettledColumn, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=4000)
-    parser.add_argument("--brute", type=int, default=1_000_000)
+    parser.add_argument("--brute", type=int, default=400_000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     direction = np.full(8, 8**-0.5)
