@@ -95,9 +95,13 @@ class Bench:
 
     def levels(self, name: str, decks: Sequence[Deck]) -> FloatArray:
         """Levels (V or A) of the decks at their read, shape (decks,), sampled as the setup's converter does."""
-        double = self.setup.double_sampling
         results = self.run(name, decks)
-        return np.array([measure(d, r, double_sampling=double)[0] for d, r in zip(decks, results, strict=True)])
+        return np.array([self.read(d, r)[0] for d, r in zip(decks, results, strict=True)])
+
+    def read(self, deck: Deck, result: Result) -> tuple[float, float]:
+        """(level in V or A, J drawn by the row drivers) of a result, sampled as the setup's converter does."""
+        hold = self.setup.converter.integration_time if self.setup.unit == "A" else 0.0
+        return measure(deck, result, double_sampling=self.setup.double_sampling, hold=hold)
 
     @property
     def outcome(self) -> Outcome:
