@@ -69,7 +69,9 @@ class Bench:
             if result.provenance is not None:
                 self._seen.setdefault(result.provenance.key, result.provenance)
             if not result.ok:
-                raise EngineError(f"{name}: {deck.title}: ngspice gave the verdict {result.verdict.value}: {result.log}")
+                raise EngineError(
+                    f"{name}: {deck.title}: ngspice gave the verdict {result.verdict.value}: {result.log}"
+                )
         return results
 
     def deck(

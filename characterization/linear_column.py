@@ -143,6 +143,4 @@ def _current(setup: Setup, condition: Condition, position: int) -> CurrentColumn
         rows.append(y[1:, 1:])
         drives.append(-y[1:, 0] * setup.periphery.read_voltage)
     wire = warm.value(f"R_{warm.bit_lines[0].prefix}")
-    return CurrentColumn(
-        np.array(rows), np.array(drives), 1.0 / wire, 1.0 / (wire + setup.periphery.sense_resistance)
-    )
+    return CurrentColumn(np.array(rows), np.array(drives), 1.0 / wire, 1.0 / (wire + setup.periphery.sense_resistance))

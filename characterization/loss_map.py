@@ -41,8 +41,8 @@ def places(number: int, most: int = MOST_PLACES) -> tuple[int, ...]:
 
 def current_loss(setup: Setup, condition: Condition) -> FloatArray:
     """Loss by wire, driver and sense resistance with every cell a one (the largest currents): 1 - I / (V / R), each
-    row's own current by superposition from the whole crossbar of the group, drivers and sense as resistors. Shape (rows,
-    columns) of the group."""
+    row's own current by superposition from the whole crossbar of the group, drivers and sense as resistors. Shape
+    (rows, columns) of the group."""
     from interconnect.crossbar import effective_conductance
 
     warm = setup.model.at(condition.temperature)

@@ -15,6 +15,7 @@ from metalrom.project import Project, load
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from metalrom.flow import Characterized
     from metalrom.results import RunResults
     from ngspice_runner import Progress
 
@@ -206,7 +207,7 @@ def _db(value: float | None) -> str:
 def characterize_only(
     config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
 ) -> None:
-    """Simulations and fits only: samples.csv, models.json and lut/ in the output folder."""
+    """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder."""
     project = _seeded(load(config), seed)
     from metalrom.flow import characterize
     from metalrom.folders import ensure_output_folder
@@ -220,7 +221,30 @@ def characterize_only(
     with _bar() as progress:
         done = characterize(project, jobs=jobs, announce=say, progress=progress)
     write_tables(done, output)
+    _show_findings(done)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
+
+
+def _show_findings(done: Characterized) -> None:
+    """A table of what the procedures beside the readout table found; nothing if none ran."""
+    from characterization.findings import Finding
+
+    rows = [
+        (name, f.name, f"{f.value:.4g}", f.unit, f.at)
+        for name, finding in done.findings.items()
+        if isinstance(finding, Finding)
+        for f in finding.figures()
+    ]
+    if not rows:
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("procedure", "figure", "value", "unit", "at"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for row in rows:
+        table.add_row(*row)
+    messages().print(table)
 
 
 def estimate_run(out: Path, workload: str | None, json: bool) -> None:

@@ -238,7 +238,14 @@ class ConditionsSection(Section):
 class CharacterizationSection(Section):
     """How much is simulated."""
 
-    procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
+    procedures: tuple[Name, ...] = Field(
+        ("transfer", "mismatch", "adc_margin"),
+        description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
+        "`supply`",
+    )
+    supply_resistance: Resistance = Field(
+        10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
+    )
     patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
     samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.bench import Bench
 from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import GroupChoice, choose_group
@@ -31,13 +32,17 @@ Finding = TypeVar("Finding")
 
 @dataclass(frozen=True)
 class Characterized:
-    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded."""
+    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
+
+    decks: of procedures that run their own, one readable deck per file name.
+    """
 
     setup: Setup
     choice: GroupChoice | None
     data: Dataset
     outcomes: tuple[Outcome, ...]
     findings: Findings
+    decks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def transfer(self) -> Transfer:
@@ -121,10 +126,15 @@ def measure_group(
     _refuse_many_failures(data, setup)
     announce("fitting")
     findings: dict[str, Any] = {}
+    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
     for procedure in procedures:
-        findings[procedure.name] = procedure.analyse(setup, data, findings)
-    outcomes = (*((choice.outcome,) if choice else ()), outcome)
-    return Characterized(setup, choice, data, outcomes, findings)
+        if procedure.measure is not None:
+            announce(f"measuring: {procedure.description}")
+            findings[procedure.name] = procedure.measure(setup, bench, findings)
+        else:
+            findings[procedure.name] = procedure.analyse(setup, data, findings)
+    outcomes = (*((choice.outcome,) if choice else ()), outcome, *((bench.outcome,) if bench.decks else ()))
+    return Characterized(setup, choice, data, outcomes, findings, bench.decks)
 
 
 def group_rows(project: Project, *, jobs: int | None = None) -> int:

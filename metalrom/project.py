@@ -378,6 +378,7 @@ class Project:
                 max_levels=c.characterization.max_levels,
                 seed=c.characterization.seed,
                 timeout=c.characterization.timeout,
+                supply_resistance=c.characterization.supply_resistance,
             )
 
     def resolve(self, name: str) -> Path:

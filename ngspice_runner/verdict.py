@@ -227,8 +227,9 @@ def _check_values(signals: Mapping[str, Signal], job: Job) -> tuple[list[str], l
 def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Signal]:
     """Vectors by lower-case name. The deck's main analysis has plain names, others a prefix (`op.v(a)`, `tran2.v(a)`).
 
-    The totals of a `.noise` stand under `integrated.`. Declared outputs are found under the name that was asked for: `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)`
-    for the engine's `@r1[i]`, `onoise_total` for the integrated noise.
+    The totals of a `.noise` stand under `integrated.`. Declared outputs are found under the name that was asked for:
+    `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)` for the engine's `@r1[i]`, `onoise_total` for the
+    integrated noise.
     """
     if not plots:
         return {}
@@ -274,10 +275,9 @@ def _derive(name: str, signals: Mapping[str, Signal]) -> Signal | None:
         return Signal(name, "A", found.values)
     if "(" not in name and name.endswith("_total"):
         # `.noise` writes its totals as voltages or currents into a plot of their own.
-        found = next((signals[f"integrated.{x}"] for x in (f"v({name})", f"i({name})", name)
-                      if f"integrated.{x}" in signals), None)  # fmt: skip
-        if found is not None:
-            return Signal(name, found.unit, found.values)
+        for total in (f"integrated.v({name})", f"integrated.i({name})", f"integrated.{name}"):
+            if total in signals:
+                return Signal(name, signals[total].unit, signals[total].values)
     if "(" not in name and f"v({name})" in signals:
         return Signal(name, "V", signals[f"v({name})"].values)
     return None

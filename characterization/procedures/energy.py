@@ -1,8 +1,9 @@
 """`energy`: what one read costs, component by component, against active rows and count.
 
 Row drivers: simulated, the whole row with all its columns. Of that the array's part is what the exact linear network
-takes (charge cell: C V^2 of the driven lines; current cell: V I of the rows while the current is integrated), the rest is the
-drivers' own. Reset: one whole period of the reset switches and their driver, simulated with lumped bit lines.
+takes (charge cell: C V^2 of the driven lines; current cell: V I of the rows while the current is integrated), the rest
+is the drivers' own. Their falling edge after the read is not simulated: the line discharges to ground. Reset: one whole
+period of the reset switches and their driver, simulated with lumped bit lines.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Energy(Plain):
 
 
 def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration: float) -> float:
-    """J that the linear array takes from ideal sources: V Q of a charge cell's settled step, V I t of a current cell."""
+    """J that the linear array takes from ideal sources: V Q of a charge cell's step, V I t of a current cell."""
     if case.active == 0:
         return 0.0
     warm = setup.model.at(condition.temperature)
@@ -125,9 +126,7 @@ def reset_energy(setup: Setup, bench: Bench, condition: Condition, case: ColumnC
     """J from the reset's supply in one period, per bit line; 0 for a cell without reset."""
     if setup.unit == "A":
         return 0.0
-    deck = reset_effect_deck(
-        setup.technology, setup.model, setup.periphery, setup.timing, condition, case, cycle=True
-    )
+    deck = reset_effect_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, cycle=True)
     (result,) = bench.run(f"energy_reset_{condition.label}", [deck])
     time = np.asarray(result.signals["time"].values, dtype=np.float64)
     current = np.asarray(result.signals[deck.reset_supply or ""].values, dtype=np.float64)

@@ -60,9 +60,7 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Leakage:
     out = []
     for condition in setup.conditions:
         decks = [
-            column_deck(
-                setup.technology, setup.model, setup.periphery, setup.timing, condition, case, static=state
-            )
+            column_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, static=state)
             for state in states
         ]
         for state, deck, result in zip(states, decks, bench.run(f"leakage_{condition.label}", decks), strict=True):

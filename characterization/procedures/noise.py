@@ -111,9 +111,7 @@ def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoin
     for case, result in zip(cases, bench.run(f"noise_{condition.label}", decks), strict=True):
         value = float(np.real(result.signals[DENSITY].values[0]))
         expected = float(np.sqrt(4.0 * BOLTZMANN * condition.kelvin * case.count / plug))
-        point = NoisePoint(
-            condition.label, "ideal", case.count, "A/sqrt(Hz)", value, expected, value / expected
-        )
+        point = NoisePoint(condition.label, "ideal", case.count, "A/sqrt(Hz)", value, expected, value / expected)
         out.append(point)
     return out
 

@@ -81,7 +81,12 @@ class ReadoutCurrent(Plain):
         out.append(Figure("largest loss of the map", loss, "", f"row {row}, column {column}"))
         weakest = min(self.places, key=lambda p: p.relative)
         out.append(
-            Figure("weakest place over the mean, transistors", weakest.relative, "", f"row {weakest.row}, column {weakest.column}")
+            Figure(
+                "weakest place over the mean, transistors",
+                weakest.relative,
+                "",
+                f"row {weakest.row}, column {weakest.column}",
+            )
         )
         out.append(Figure("ngspice against the exact network", self.checked, ""))
         if self.map_difference is not None:
@@ -162,9 +167,7 @@ def _places(setup: Setup, bench: Bench, condition: Condition, positions: Sequenc
     return tuple(out)
 
 
-def _against_map(
-    setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int], loss: FloatArray
-) -> float:
+def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int], loss: FloatArray) -> float:
     """Largest relative difference of a row's own current between ngspice's column and the whole crossbar of the map."""
     n = setup.rows
     ideal = replace(setup.periphery, kind="ideal")
