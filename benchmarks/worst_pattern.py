@@ -89,7 +89,9 @@ def main() -> None:
     parser.add_argument("--method", default="auto", help="extraction: auto, fieldsolver or formula")
     arguments = parser.parse_args()
     print(f"largest distance from the ideal line, LSB; {arguments.drawn:,} drawn patterns of each population")
-    print("cell, rows | search (evaluations, s) | as stored | fair coins | biased coins (s each) | full network agrees to")
+    print(
+        "cell, rows | search (evaluations, s) | as stored | fair coins | biased coins (s each) | full network agrees to"
+    )
     for group in GROUPS:
         setup = setup_of(group, arguments.method)
         condition = setup.conditions[0]

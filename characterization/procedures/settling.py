@@ -1,4 +1,8 @@
-"""`settling`: how long after the input edge a level needs to stay within half and a tenth of a count of its end."""
+"""`settling`: how long after the input edge a level needs to stay within half and a tenth of a count of its end.
+
+The end is the level when the observation ends, `WINDOW` times the configured time after the edge. A floating bit line
+leaks meanwhile: `drift` tells how much, and where it exceeds the narrow band the time to it is that of the leakage.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +54,16 @@ class Settling(Plain):
     worst: tuple[Settled, ...]
 
     def figures(self) -> Sequence[Figure]:
-        """Times of the slowest pattern at every condition."""
-        return [
-            Figure(f"within {band:g} LSB of the end", time, "s", f"{w.condition}, {w.pattern}, {w.count} of {w.active}")
-            for w in self.worst
-            for band, time in zip(self.bands, w.times, strict=True)
-        ]
+        """Times of the slowest pattern at every condition, and how far it still moves by then (leakage)."""
+        out = []
+        for w in self.worst:
+            at = f"{w.condition}, {w.pattern}, {w.count} of {w.active}"
+            out += [
+                Figure(f"within {band:g} LSB of the end", time, "s", at)
+                for band, time in zip(self.bands, w.times, strict=True)
+            ]
+            out.append(Figure("drift of the last quarter", w.drift, "LSB", at))
+        return out
 
 
 def settling_time(time: FloatArray, level: FloatArray, start: float, band: float) -> float:

@@ -65,10 +65,10 @@ class WorstPatterns(Plain):
     def figures(self) -> Sequence[Figure]:
         """Both extremes, on the network and with transistors."""
         out = [Figure("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
-        for name, worst in (("highest", self.high), ("lowest", self.low)):
+        for name, worst in (("largest positive", self.high), ("largest negative", self.low)):
             at = f"count {worst.count} of {worst.active} active"
-            out.append(Figure(f"{name} above the line", worst.deviation, "LSB", at))
-            out.append(Figure(f"{name}, transistors", worst.transistor_deviation, "LSB", at))
+            out.append(Figure(f"{name} deviation", worst.deviation, "LSB", at))
+            out.append(Figure(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
         return out
 
 

@@ -78,9 +78,11 @@ def test_currents_follow_ohms_law(current_setup: Setup) -> None:
     # count x 0.1 V / 1 Mohm, less than 5 % lost in transmission gates, wires and sense
     np.testing.assert_allclose(curve.ideal, 1e-7 * np.array(curve.counts), rtol=1e-12)
     lost = 1.0 - np.diff(curve.level) / np.diff(curve.ideal)
-    assert (lost > 0).all() and (lost < 0.05).all()
+    assert (lost > 0).all()
+    assert (lost < 0.05).all()
     assert found.checked < 1e-6
-    assert found.map_difference is not None and found.map_difference < 1e-3
+    assert found.map_difference is not None
+    assert found.map_difference < 1e-3
     # at 0 s, before the edge, nothing flows
     assert np.abs(curve.wave[:, 0]).max() < 1e-3 * curve.level[-1]
     written(found)
@@ -99,7 +101,8 @@ def test_loss_of_an_array_without_wires(current_setup: Setup) -> None:
     whole = 1.0 / (100.0 + 1e6 / 4 + 1e3 * 32 / 4)
     np.testing.assert_allclose((1.0 - loss).sum(axis=0) / 1e6, whole, rtol=1e-6)
     shown = thinned(loss)
-    assert shown.columns == tuple(range(32)) and shown.loss.shape == (4, 32)
+    assert shown.columns == tuple(range(32))
+    assert shown.loss.shape == (4, 32)
     assert places(1000, 5) == (0, 250, 500, 749, 999)
 
 
@@ -191,7 +194,13 @@ def test_impossible_states_are_refused(charge_setup: Setup, current_setup: Setup
         case = case_of(setup, drawn(setup, "random0", 4, 2))
         periphery = replace(setup.periphery, kind=str(options.pop("kind", "transistor")))
         column_deck(
-            setup.technology, setup.model, periphery, setup.timing, setup.conditions[0], case, **options  # type: ignore[arg-type]
+            setup.technology,
+            setup.model,
+            periphery,
+            setup.timing,
+            setup.conditions[0],
+            case,
+            **options,  # type: ignore[arg-type]
         )
 
     with pytest.raises(InputError, match="no reset to hold"):
