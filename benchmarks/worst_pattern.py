@@ -89,9 +89,7 @@ def main() -> None:
     parser.add_argument("--method", default="auto", help="extraction: auto, fieldsolver or formula")
     arguments = parser.parse_args()
     print(f"largest distance from the ideal line, LSB; {arguments.drawn:,} drawn patterns of each population")
-    print(
-        "cell, rows | search (evaluations, s) | as stored | fair coins | biased coins (s each) | full network agrees to"
-    )
+    print("cell, rows | search (evaluations, s) | as stored | fair coins | biased coins (s each) | full network")
     for group in GROUPS:
         setup = setup_of(group, arguments.method)
         condition = setup.conditions[0]
@@ -111,10 +109,8 @@ def main() -> None:
         exact = exact_level(setup, condition, position(setup), genes[:, 1:], genes[:, 0])
         mine = column.levels(genes[None, :, 1:], genes[None, :, 0])[0]
         cells = " | ".join(f"{value:.4g}" for value in worst.values())
-        print(
-            f"{group.kind}, {group.rows} | {abs(best.deviation):.4g} ({evaluations}, {searched:.2f}) | {cells} ({each:.2f})"
-            f" | {abs(mine / exact - 1.0):.1e}"
-        )
+        search = f"{abs(best.deviation):.4g} ({evaluations}, {searched:.2f})"
+        print(f"{group.kind}, {group.rows} | {search} | {cells} ({each:.2f}) | {abs(mine / exact - 1.0):.1e}")
 
 
 if __name__ == "__main__":
