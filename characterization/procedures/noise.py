@@ -13,7 +13,9 @@ from characterization.findings import Figure, Plain
 from characterization.noise import BOLTZMANN, charge_noise
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
+from netlists.case import ColumnCase
 from netlists.cells.closed_form import bit_line_total
+from netlists.column import Deck
 from netlists.column_noise import DENSITY, TOTAL, noise_deck
 from netlists.condition import Condition
 from netlists.reference import column_read
@@ -63,26 +65,28 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Noise:
     return Noise(tuple(point for condition in setup.conditions for point in read(setup, bench, condition)))
 
 
+def _deck(
+    setup: Setup,
+    condition: Condition,
+    case: ColumnCase,
+    last: float,
+    switch: Literal["ideal", "transistor"] = "ideal",
+) -> Deck:
+    """Noise of a case from FIRST to `last` Hz."""
+    return noise_deck(
+        setup.technology, setup.model, setup.periphery, condition, case, first=FIRST, last=last, switch=switch
+    )
+
+
 def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
     case = case_of(setup, drawn(setup, "random0", n, n // 2))
     total = bit_line_total(setup.model, column_read(setup.model, setup.periphery, condition, case))
     expected = charge_noise(total, condition.kelvin)
     pole = 1.0 / (2.0 * np.pi * setup.periphery.switch_resistance * total)
+    last = float(10.0 ** (np.ceil(np.log10(pole)) + DECADES_ABOVE))
     kinds: tuple[Literal["ideal", "transistor"], ...] = ("ideal", "transistor")
-    decks = [
-        noise_deck(
-            setup.technology,
-            setup.model,
-            setup.periphery,
-            condition,
-            case,
-            first=FIRST,
-            last=float(10.0 ** (np.ceil(np.log10(pole)) + DECADES_ABOVE)),
-            switch=kind,
-        )
-        for kind in kinds
-    ]
+    decks = [_deck(setup, condition, case, last, kind) for kind in kinds]
     results = bench.run(f"noise_{condition.label}", decks)
     found = [float(np.real(r.signals[TOTAL].values[-1])) for r in results]
     return [
@@ -94,18 +98,7 @@ def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint
 def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
     cases = [case_of(setup, drawn(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
-    decks = [
-        noise_deck(
-            setup.technology,
-            setup.model,
-            setup.periphery,
-            condition,
-            case,
-            first=FIRST,
-            last=1e3 * FIRST,
-        )
-        for case in cases
-    ]
+    decks = [_deck(setup, condition, case, 1e3 * FIRST) for case in cases]
     out = []
     plug = setup.model.at(condition.temperature).value("R_plug")
     for case, result in zip(cases, bench.run(f"noise_{condition.label}", decks), strict=True):
