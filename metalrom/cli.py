@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metalrom.console import emit, guarded
+from metalrom.console import CHECK_FAILED, emit, guarded
 from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
@@ -135,7 +135,7 @@ def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = N
     from metalrom.commands import run_chain
 
     if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
-        raise typer.Exit(1)
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
@@ -150,7 +150,8 @@ def characterize(
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
 
-    characterize_only(config, output, procedures, jobs=jobs, seed=seed)
+    if not characterize_only(config, output, procedures, jobs=jobs, seed=seed):
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()

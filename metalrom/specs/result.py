@@ -1,0 +1,47 @@
+"""The verdict on one specification at one condition: what results.json keeps and the report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metalrom.specs.grammar import Comparison, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class SpecResult:
+    """One specification at one condition.
+
+    limit, value, low, high: in `unit` (SI, or `""`, dB, sigma, Mb/mm2, TOPS/W). value: None where there is none to give
+    (the reason says why; an unbounded value may still pass). low, high: range of an estimate. condition: label, empty
+    for a quantity that is the same at every one. source: where the value comes from, in words.
+    """
+
+    quantity: str
+    comparison: Comparison
+    limit: float
+    value: float | None
+    unit: str
+    condition: str
+    passed: bool
+    source: str
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """The specification at this condition."""
+        return Spec(self.quantity, self.comparison, self.limit, self.unit, self.condition or None)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the whole range of the value, not only its middle, gives the same verdict."""
+        ends = [end for end in (self.low, self.high) if end is not None]
+        return all(self.spec.met_by(end) == self.passed for end in ends)
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A value of a specification in words: a probability, or an amount with its unit and prefix."""
+    from metalrom.reports import words
+
+    return words.probability(value) if unit == "" else words.amount(value, unit, places=4)
