@@ -196,6 +196,19 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
 
 @app.command()
 @guarded
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OUT1", help="output folder of a run")],
+    new: Annotated[Path, typer.Argument(metavar="OUT2", help="output folder of another run")],
+    json: Json = False,
+) -> None:
+    """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
+    from metalrom.diff.command import diff_runs
+
+    diff_runs(old, new, json=json)
+
+
+@app.command()
+@guarded
 def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
     """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
     from metalrom.explore.command import explore_config

@@ -32,13 +32,11 @@ from metalrom.reports.content import (
 from metalrom.reports.html import write_figures, write_report
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.results import ElementFact, RunResults, read_results, read_table
-from metalrom.specs.result import SpecResult, shown
+from metalrom.specs.result import SpecResult
 from metalrom.specs.show import asked, told
 from netlists.cells.base import CellModel
 
 REPORT = "report.html"
-NONE = "none"
-"""Shown where a specification has no value to compare."""
 
 _PARTS = {
     "array": "array (cells of one plane)",
@@ -144,11 +142,15 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
 
 
 def _spec_row(result: SpecResult) -> SpecRow:
-    value = shown(result.value, result.unit) if result.value is not None else NONE
-    given = result.low is not None and result.high is not None
-    span = f"{shown(result.low, result.unit)} to {shown(result.high, result.unit)}" if given else ""
     return SpecRow(
-        asked(result), value, span, result.condition, result.passed, result.certain, result.reason, result.source
+        asked=asked(result),
+        value=result.value_shown,
+        span=result.span_shown,
+        condition=result.condition,
+        passed=result.passed,
+        certain=result.certain,
+        reason=result.reason,
+        source=result.source,
     )
 
 

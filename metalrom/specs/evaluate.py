@@ -10,10 +10,8 @@ from characterization.failures import FailedCondition
 from interconnect.errors import InputError
 from metalrom.specs.grammar import ALL, Spec
 from metalrom.specs.quantities import Reading, get_quantity
-from metalrom.specs.result import SpecResult
+from metalrom.specs.result import BELOW, UNBOUNDED, SpecResult
 from metalrom.specs.view import RunView
-
-NO_BOUND = "unbounded: no error was seen"
 
 
 def default_specs(code_error_target: float) -> tuple[Spec, ...]:
@@ -57,11 +55,11 @@ def _judged(spec: Spec, place: _Place, run: RunView) -> SpecResult:
             reading = quantity.read(run, place.label)
         except InputError as error:
             reason = str(error)
-    elif reason is not None:
+    else:
         reason = f"the condition failed: {reason}"
     value = reading.value if reading else math.nan
     if reading is not None and not math.isfinite(value):
-        reason = "not available" if math.isnan(value) else NO_BOUND if value > 0 else "unbounded below"
+        reason = "not available" if math.isnan(value) else UNBOUNDED if value > 0 else BELOW
     finite = reading is not None and math.isfinite(value)
     low, high = _range(reading) if reading is not None and finite else (None, None)
     return SpecResult(

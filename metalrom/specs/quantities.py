@@ -87,10 +87,12 @@ def _csnr_fitted(run: RunView, condition: str) -> Reading:
 
 
 def _margin(run: RunView, condition: str) -> Reading:
-    found = [m.in_sigma for m in run.results.margins if m.condition == condition]
-    if not found:
-        raise InputError(f"the run holds no margin at {condition}")
-    return Reading(min(found), "half the spacing over sigma, worst pair of counts with all rows active")
+    from metalrom.reports.metrics import worst
+
+    found = worst(run.table, condition)
+    if found is None:
+        raise InputError(f"the readout table tells no margin at {condition}")
+    return Reading(found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)")
 
 
 def _lsb(run: RunView, condition: str) -> Reading:
@@ -141,7 +143,7 @@ for _quantity in (
     Quantity("csnr", ("dB",), "compute signal-to-noise ratio of the layer, no fit", _csnr, lower_is_better=False),
     Quantity("csnr_fitted", ("dB",), "the same with one gain and one offset removed", _csnr_fitted,
              lower_is_better=False),
-    Quantity("margin", ("sigma",), "smallest margin of neighbouring counts, all rows active", _margin,
+    Quantity("margin", ("sigma",), "distance of the weakest level to the nearest threshold", _margin,
              lower_is_better=False),
     Quantity("lsb", ("V", "A"), "spacing of neighbouring counts, all rows active", _lsb, lower_is_better=False),
     Quantity("energy_per_mac", ("J",), "energy of one multiply-accumulate", _energy_per_mac, lower_is_better=True),

@@ -22,10 +22,10 @@ def spec_table(results: RunResults) -> Table:
     for heading in ("", "specification", "value", "condition", "why"):
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for s in results.specs:
-        row = (asked(s), shown(s.value, s.unit) if s.value is not None else "-", s.condition or "any", remark(s))
+        row = (asked(s), s.value_shown, s.condition or "any", remark(s))
         table.add_row(Text("pass", "green") if s.passed else Text("FAIL", "bold red"), *map(Text, row))
     for f in results.failed_conditions:
-        row = ("characterize", "-", f.condition, told(f))
+        row = ("characterize", "none", f.condition, told(f))
         table.add_row(Text("FAIL", "bold red"), *map(Text, row))
     return table
 
@@ -37,15 +37,14 @@ def asked(result: SpecResult) -> str:
 
 def remark(result: SpecResult) -> str:
     """Why a value is missing, or that the range of an estimate reaches across the limit."""
-    if result.certain or result.low is None:
+    if result.certain:
         return result.reason
-    ends = f"{shown(result.low, result.unit)} to {shown(result.high, result.unit)}"
-    return f"by the middle of an estimate; its range, {ends}, reaches across the limit"
+    return f"by the middle of an estimate; its range, {result.span_shown}, reaches across the limit"
 
 
 def told(failed: FailedCondition) -> str:
     """Why a condition failed, and the verdicts of its simulations."""
-    return f"{failed.reason} ({', '.join(f'{count} {verdict}' for verdict, count in failed.verdicts)})"
+    return f"{failed.reason} (simulations: {', '.join(f'{count} {verdict}' for verdict, count in failed.verdicts)})"
 
 
 def missed(results: RunResults) -> str:
@@ -54,8 +53,8 @@ def missed(results: RunResults) -> str:
     parts = []
     if lost:
         names = ", ".join(dict.fromkeys(s.quantity for s in lost))
-        parts.append(f"{len(lost)} of {len(results.specs)} specifications missed ({names})")
+        parts.append(f"specifications missed: {len(lost)} of {len(results.specs)} ({names})")
     if results.failed_conditions:
         labels = ", ".join(f.condition for f in results.failed_conditions)
-        parts.append(f"{len(results.failed_conditions)} failed conditions ({labels})")
+        parts.append(f"failed conditions: {labels}")
     return "; ".join(parts)
