@@ -61,7 +61,7 @@ def changes(old: RunView, new: RunView, found: tuple[Cause, ...]) -> tuple[Figur
 
 
 def _importance(change: FigureChange) -> tuple[int, float]:
-    size = change.absolute if change.relative is None else change.relative
+    size = change.absolute if change.unit == "dB" else change.relative  # a change from zero is infinitely large
     return SECTIONS.index(change.section), -math.inf if size is None else -abs(size)
 
 

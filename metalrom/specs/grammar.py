@@ -15,7 +15,7 @@ Comparison = Literal["<", "<=", ">", ">="]
 ALL = "all"
 """Stands for every condition of the run."""
 
-_SPEC = re.compile(r"[ \t]*([A-Za-z]\w{0,63})[ \t]*([<>=!~]{1,3})[ \t]*(.+?)(?:[ \t]+at[ \t]+(\S+))?[ \t]*")
+_SPEC = re.compile(r"[ \t]*([A-Za-z]\w{0,63})[ \t]*([<>=!~]{1,3})[ \t]*(\S.*?)(?:[ \t]+at[ \t]+(\S+))?[ \t]*")
 _NUMBER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,4})?)[ \t]*(\S*)")
 _PLAIN = {"dB": ("dB",), "sigma": ("sigma", "σ"), "Mb/mm2": ("Mb/mm2", "Mb/mm^2", "Mb/mm²"), "TOPS/W": ("TOPS/W",)}
 """Units without prefixes, which may be left out, and how they are written."""
