@@ -75,7 +75,9 @@ def _figure(f: FigureChange) -> tuple[str, ...]:
 def _signed(value: float, unit: str) -> str:
     from metalrom.reports import words
 
-    return ("+" if value >= 0 else "") + (f"{value:.2g}" if unit == "" else words.amount(value, unit, places=3))
+    return ("+" if value >= 0 else "") + (
+        f"{value:.2g}" if unit == "" else words.amount(value, unit, places=3).replace("\u00a0", " ")
+    )
 
 
 def _because(a: Attribution) -> str:

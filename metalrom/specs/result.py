@@ -65,4 +65,4 @@ def shown(value: float | None, unit: str) -> str:
 
     if value == 0:
         return f"0 {unit}".strip()
-    return words.probability(value) if unit == "" else words.amount(value, unit, places=4)
+    return words.probability(value) if unit == "" else words.amount(value, unit, places=4).replace("\u00a0", " ")
