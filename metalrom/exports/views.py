@@ -38,6 +38,7 @@ class View:
     the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
     ConsumerMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
     own rounding allows, by quantity (`precision` in words).
+    measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
     """
 
     name: str
@@ -47,6 +48,7 @@ class View:
     write: Callable[[Source, Path], list[Path]]
     answer: Callable[[Path, Quantity, Points], FloatArray | None]
     consume: Callable[[Source, Path], ConsumerReading] | None
+    measure: Callable[[Source, Path], dict[str, float]] | None = None
 
 
 class ConsumerMissing(InputError):
@@ -82,12 +84,14 @@ def check_view(view: View, source: Source, folder: Path, *, require_consumer: bo
         if not held.any():
             raise InputError(f"the {view.name} export holds no {quantity} at any point", where=str(folder))
         ours = reference(source, quantity, points)
-        difference = relative(got[held], ours[held])
-        worst[quantity] = float(difference.max())
-        allowed = view.tolerance.get(quantity, 0.0)
-        if worst[quantity] > allowed:
+        worst[quantity] = float(relative(got[held], ours[held]).max())
+    if view.measure is not None:
+        worst.update(view.measure(source, folder))
+    for name, difference in worst.items():
+        allowed = view.tolerance.get(name, 0.0)
+        if not difference <= allowed:
             raise InputError(
-                f"the {view.name} export differs from the run in {quantity} by {worst[quantity]:.2g} (relative), "
+                f"the {view.name} export differs from the run in {name} by {difference:.2g} (relative), "
                 f"its rounding allows {allowed:.2g}",
                 where=str(folder),
             )

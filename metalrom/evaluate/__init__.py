@@ -1,0 +1,46 @@
+"""Accuracy of real networks with their weights in the macro: similarity judgements, next tokens (loaded lazily)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from metalrom.evaluate.chips import Chip, chips_of
+    from metalrom.evaluate.embeddings import SentenceSimilarity
+    from metalrom.evaluate.measure import Evaluation, Outcome, Settings, evaluate
+    from metalrom.evaluate.next_token import NextToken
+    from metalrom.evaluate.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
+
+_HOME = {
+    "Chip": "chips",
+    "chips_of": "chips",
+    "SentenceSimilarity": "embeddings",
+    "NextToken": "next_token",
+    "Evaluation": "measure",
+    "Outcome": "measure",
+    "Settings": "measure",
+    "evaluate": "measure",
+    "ActivationRule": "quantized",
+    "ExactProduct": "quantized",
+    "QuantizedOperator": "quantized",
+    "WeightRule": "quantized",
+}
+
+__all__ = [
+    "ActivationRule",
+    "Chip",
+    "Evaluation",
+    "ExactProduct",
+    "NextToken",
+    "Outcome",
+    "QuantizedOperator",
+    "SentenceSimilarity",
+    "Settings",
+    "WeightRule",
+    "chips_of",
+    "evaluate",
+]
+
+__getattr__ = lazy_names(__name__, _HOME)

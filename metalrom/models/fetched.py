@@ -1,0 +1,24 @@
+"""The networks that `metalrom fetch` brings, ready to run."""
+
+from __future__ import annotations
+
+from metalrom.assets import asset_path
+from metalrom.models.bert import Bert, load_bert
+from metalrom.models.bpe import BytePairs
+from metalrom.models.gguf_file import GgufFile
+from metalrom.models.llama import Llama, load_llama, load_tokenizer
+from metalrom.models.wordpiece import WordPiece, load_wordpiece
+
+SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def minilm() -> tuple[Bert, WordPiece]:
+    """all-MiniLM-L6-v2 and its tokenizer. Raises InputError, naming the command, while the asset is not fetched."""
+    model = load_bert(asset_path("minilm", "model.safetensors"), asset_path("minilm", "config.json"))
+    return model, load_wordpiece(asset_path("minilm", "vocab.txt"))
+
+
+def smollm2() -> tuple[Llama, BytePairs]:
+    """SmolLM2-135M-Instruct and its tokenizer. Raises InputError, naming the command, while it is not fetched."""
+    file = GgufFile(asset_path("smollm2", SMOLLM2_FILE))
+    return load_llama(file), load_tokenizer(file)

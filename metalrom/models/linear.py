@@ -1,0 +1,41 @@
+"""A linear layer of a network, and the one hook through which every product with stored weights passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """y = x @ weight + bias. weight: shape (inputs, outputs); bias: (outputs,) or None. index: place in the network."""
+
+    name: str
+    index: int
+    weight: Float32
+    bias: Float32 | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Rows of the stored matrix."""
+        return int(self.weight.shape[0])
+
+    @property
+    def outputs(self) -> int:
+        """Columns of the stored matrix."""
+        return int(self.weight.shape[1])
+
+
+Operator = Callable[[LinearLayer, Float32], Float32]
+"""How a layer is applied to x (tokens, inputs): returns (tokens, outputs), bias included."""
+
+
+def float_operator(layer: LinearLayer, x: Float32) -> Float32:
+    """The layer as trained, in single precision."""
+    y = x @ layer.weight
+    return y if layer.bias is None else y + layer.bias
