@@ -71,8 +71,11 @@ def _bytes(path: Path) -> bytes | None:
 def _specs(old: RunResults, new: RunResults, found: tuple[Cause, ...]) -> tuple[SpecChange, ...]:
     """Specifications whose verdict or presence differs; flips first.
 
-    The same question with another limit is one change, not two.
+    The same question with another limit is one change, not two. A run that recorded none (of an earlier version) tells
+    nothing: every run since then is asked for something.
     """
+    if not (old.specs and new.specs):
+        return ()
     a, b = _by_question(old), _by_question(new)
     out = []
     for question in dict.fromkeys([*a, *b]):

@@ -151,6 +151,10 @@ def test_flipped_specifications_come_first_with_what_flipped_them(pair):
     assert (cause.old, cause.new) == ('["lsb < 30mV"]', '["lsb < 10mV"]')
 
 
+def test_a_run_of_a_version_that_judged_nothing_is_not_blamed(pair):
+    assert pair(specs=(), new_specs=("csnr > 10",)).specs == ()
+
+
 def test_conditions_that_failed_or_were_not_asked(pair):
     reason = "9 of 9 simulations failed (verdict timeout first)"
     found = pair(
