@@ -95,8 +95,17 @@ def netlist(
     config: ConfigPath,
     level: Annotated[str, typer.Option(help="cell, column, array or macro")] = "column",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column"),
+    ] = None,
 ) -> None:
     """Write the SPICE netlist of one cell, one column, one tile or the whole macro."""
+    if baseline is not None:
+        from metalrom.baseline import write_baseline
+
+        write_baseline(config, level, baseline, output)
+        return
     from metalrom.commands import write_netlist
 
     write_netlist(config, level, output)
@@ -160,7 +169,8 @@ def characterize(
 def estimate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
     workload: Annotated[
-        str | None, typer.Option(help="safetensors file of the model; default: the run's layer")
+        str | None,
+        typer.Option(help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer"),
     ] = None,
     json: Json = False,
 ) -> None:

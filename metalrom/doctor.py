@@ -36,7 +36,7 @@ _USES = {
     "pyspice": "the shared-library backend of ngspice",
     "layout": "GDSII and OASIS output",
     "cluster": "simulations on several machines",
-    "parquet": "samples as Parquet instead of CSV",
+    "parquet": "the readout table as Parquet too",
     "llm": "weights in GGUF files",
     "check": "real readers of exported files",
     "dev": "the tests",

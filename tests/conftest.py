@@ -7,7 +7,7 @@ an unmarked one that finds no engine while it runs is skipped there, with that r
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ENGINE_PLACES = ("ngspice_runner",)
 """Folders below tests/ where any test may start the engine."""
+KITS = ("freepdk45", "sky130")
 _REASON = pytest.StashKey[str]()
 
 
@@ -98,3 +99,19 @@ def _trouble() -> str:
     except EngineError as error:
         return str(error)
     return ""
+
+
+@pytest.fixture(scope="session")
+def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Both kits at hand: in the cache in use, or else fetched into one of the session; skips where neither works."""
+    from metalrom.assets import FetchError, asset_state, fetch
+
+    with pytest.MonkeyPatch.context() as patch:
+        if any(asset_state(name) != "fetched" for name in KITS):
+            patch.setenv("METALROM_CACHE", str(tmp_path_factory.mktemp("kits")))
+            try:
+                for name in KITS:
+                    fetch(name)
+            except FetchError as error:
+                pytest.skip(f"the kit cannot be fetched here: {error}")
+        yield

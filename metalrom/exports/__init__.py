@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +22,30 @@ _FORMATS = {
     "netcdf": ("netcdf", "NetCDF-4 file with named dimensions, units, thresholds and provenance", _EXACT),
     "csv": ("csv_table", "CSV files with a JSON schema", _SHORTEST),
     "json": ("json_table", "one JSON file", _SHORTEST),
+    "parquet": (
+        "parquet_table",
+        "Parquet file, one row per condition, driven rows and count (extra `parquet`)",
+        _EXACT,
+    ),
 }
+_NEEDS = {"parquet": "pyarrow"}
+"""Formats of an extra and the package they need; they can be asked for by name, but are listed only where it is."""
 _FILES = {
     "netcdf": ("readout.nc",),
     "csv": ("readout.csv", "adc_thresholds.csv", "readout.schema.json"),
     "json": ("readout.json",),
+    "parquet": ("readout.parquet",),
 }
 
 
 _VIEWS: dict[str, str] = {
+    "accelergy": "accelergy",
+    "crosssim": "crosssim",
+    "aihwkit": "aihwkit",
+    "neurosim": "neurosim",
+    "mnsim": "mnsim",
+    "zigzag": "zigzag",
+    "hwcomponents": "hwcomponents",
     "lef": "lef",
     "liberty": "liberty",
     "spice_macro": "spice_macro",
@@ -77,10 +93,10 @@ class _Formats(Mapping[str, "Format"]):
         return Format(name, description, precision, _FILES[name], room.write, room.read)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_FORMATS)
+        return (name for name in _FORMATS if name not in _NEEDS or find_spec(_NEEDS[name]) is not None)
 
     def __len__(self) -> int:
-        return len(_FORMATS)
+        return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
         return name in _FORMATS

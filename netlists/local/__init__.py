@@ -17,15 +17,22 @@ _EXPORTS = {
     "LocalDeviations": "case",
     "LocalDevice": "base",
     "LocalTiming": "timing",
+    "MeasuredCharges": "switch_bench",
     "Operation": "measure",
+    "SwitchDeck": "switch_bench",
     "closed_form": "sharing",
+    "default_cell": "defaults",
+    "default_computing": "defaults",
+    "default_timing": "defaults",
     "draw_deviations": "mismatch",
     "local_cell_kinds": "registry",
     "local_column_deck": "column",
     "make_local_cell": "registry",
     "measure_operation": "measure",
+    "measured_charges": "switch_bench",
     "register_local_cell": "registry",
     "settling": "measure",
+    "switch_charge_deck": "switch_bench",
 }
 
 __all__ = sorted(_EXPORTS)

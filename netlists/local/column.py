@@ -15,7 +15,7 @@ from netlists.condition import Condition
 from netlists.local.base import PINS, LocalCell, LocalDevice, check_levels, level_pins, subckt_name
 from netlists.local.case import FloatArray, LocalCase
 from netlists.local.computing import LocalComputing
-from netlists.local.switches import Terminal
+from netlists.local.switches import Terminal, TransistorType
 from netlists.local.timing import LocalTiming, Points
 from netlists.render import render
 from netlists.subckt import subckt_pins
@@ -93,12 +93,30 @@ class CellInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Gate:
+    """Gates of the other columns, drawn as one transistor: type, width and length (m), how many."""
+
+    type: TransistorType
+    width: float
+    length: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What hangs on a line: a capacitor (F), and the gates whose capacitance is not in it."""
+
+    capacitance: float
+    gates: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ControlDriver:
-    """A control line: the node at its driver's input, and what wire and the other columns load it with (F)."""
+    """A control line: the node at its driver's input, and what wire and the other columns load it with."""
 
     line: str
     input: str
-    load: float
+    load: Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +145,7 @@ def local_column_deck(
     case: LocalCase,
     *,
     idle: Idle = "lumped",
+    notes: tuple[str, ...] = (),
     templates: Path | None = None,
 ) -> LocalDeck:
     """The deck of one operation of one column of local arrays.
@@ -137,8 +156,8 @@ def local_column_deck(
     Initial conditions hold SRAM latches in their stored state during the operating point only.
 
     Word lines of rows that are not selected are grounded. idle: `lumped` draws equal idle cells of a local array as
-    one instance with a multiplier (the same currents and charges), `full` draws each. templates: a user's template
-    folder.
+    one instance with a multiplier (the same currents and charges), `full` draws each. notes: lines of comment
+    for the head of the deck. templates: a user's template folder.
 
     Raises:
         InputError: symbols or deviations that do not fit the cell, a size outside the device set, a fault in a user's
@@ -170,6 +189,7 @@ def local_column_deck(
     lines = RowLines(technology, cell, lcc, condition)
     values: dict[str, Any] = {
         "title": title,
+        "notes": notes,
         "technology": technology.name,
         "warnings": technology.warnings,
         "cards": technology.devices.cards(condition.corner),
@@ -213,27 +233,35 @@ def local_column_deck(
 
 @dataclass(frozen=True, slots=True)
 class RowLines:
-    """Loads of the word and control lines beside this column: its wire, the gates and wires of all other columns."""
+    """Loads of the word and control lines beside this column: its wire, the gates and wires of all other columns.
+
+    The gates are part of the capacitor where model cards tell their capacitance (in inversion: an upper estimate).
+    Where the models are in a kit's library they are drawn as transistors, of which ngspice takes so many.
+    """
 
     technology: Technology
     cell: LocalCell
     lcc: LocalComputing
     condition: Condition
 
-    def load(self, line: str) -> float:
-        """F on the line `word`, `precharge`, `reset` or a control line of the computing cell."""
+    def load(self, line: str) -> Load:
+        """On the line `word`, `precharge`, `reset` or a control line of the computing cell."""
         cell, lcc = self.cell, self.lcc
         if line == "word":
             wire, widths, length = cell.wl_wire, (cell.word_gate_width, 0.0), cell.length
         else:
             wire, widths, length = lcc.control_wire, lcc.gates(line, 1 + ("blb" in cell.pins)), lcc.length
-        pair: tuple[tuple[Literal["n", "p"], float], ...] = (("n", widths[0]), ("p", widths[1]))
-        gates = [
+        pair: tuple[tuple[TransistorType, float], ...] = (("n", widths[0]), ("p", widths[1]))
+        others = lcc.columns - 1
+        if self.technology.devices.from_library:
+            gates = tuple(Gate(kind, width, length, others) for kind, width in pair if width > 0 and others)
+            return Load(_tidy(lcc.columns * wire), gates)
+        total = sum(
             Terminal(self.technology.devices, self.condition.corner, kind, width, length, self.condition.vdd).gate
             for kind, width in pair
             if width > 0
-        ]
-        return _tidy(lcc.columns * wire + (lcc.columns - 1) * sum(gates))
+        )
+        return Load(_tidy(lcc.columns * wire + others * total))
 
 
 def _supplies(cell: LocalCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.local.base import LocalCell, check_levels
 from netlists.local.case import LocalCase
 from netlists.local.computing import LocalComputing
-from netlists.local.switches import Terminal
+from netlists.local.switches import Charges, SwitchCharges, Terminal, TransistorType
 from netlists.technology import Technology
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +36,12 @@ class ClosedForm:
 
 
 def closed_form(
-    technology: Technology, cell: LocalCell, lcc: LocalComputing, condition: Condition, case: LocalCase
+    technology: Technology,
+    cell: LocalCell,
+    lcc: LocalComputing,
+    condition: Condition,
+    case: LocalCase,
+    charges: Charges | None = None,
 ) -> ClosedForm:
     """Nominal level of an operation from capacitances alone: everything has settled, nothing leaks.
 
@@ -44,33 +50,42 @@ def closed_form(
     sum of all charges at one voltage V is the same, with the full channels of the share switches at V. Solved for V by
     bisection. The ideal level drops all of that. Deviations are not in it.
 
+    charges: what the switches hold, as `netlists.local.measured_charges` has it; None takes it from the model cards.
+
     Raises:
-        InputError: levels or corner that do not exist.
+        InputError: levels or corner that do not exist, or no charges for devices whose models are in a kit's library.
     """
+    if charges is None and technology.devices.from_library:
+        raise InputError(
+            "the models are in the kit's files, what the switches hold is not known",
+            where=technology.devices.name,
+            hint="run the deck of switch_charge_deck and pass what measured_charges makes of it",
+        )
     levels = np.asarray(check_levels(cell, condition.vdd))
     vdd, m = condition.vdd, case.locals
     line = lcc.line_capacitance(m)
     values = np.asarray(levels[case.read] * case.inputs, dtype=np.float64)
     ideal = float(values.sum() * lcc.capacitance / (m * lcc.capacitance + line))
 
-    def terminal(kind: str, width: float) -> Terminal:
-        return Terminal(technology.devices, condition.corner, "n" if kind == "n" else "p", width, lcc.length, vdd)
+    def card(kind: TransistorType, width: float) -> SwitchCharges:
+        return Terminal(technology.devices, condition.corner, kind, width, lcc.length, vdd)
 
-    pair = (terminal("n", lcc.switch_width), terminal("p", lcc.switch_width))
-    reset = terminal("n", lcc.reset_width)
+    of = card if charges is None else charges
+    pair = (of("n", lcc.switch_width), of("p", lcc.switch_width))
+    reset = of("n", lcc.reset_width)
     idle = 2 if cell.reading == "level" else 1  # sampling gates whose terminals hang on the unit capacitor
 
     def unit(v: FloatArray) -> FloatArray:
         """Charge on a unit capacitor while it is driven to v."""
-        sampling = sum(t.on(v) + t.channel(v) / 2 + idle * t.off(v) for t in pair)
+        sampling = sum(t.conducting(v) + idle * t.off(v) for t in pair)
         return np.asarray(lcc.capacitance * v + sampling)
 
     ground = np.zeros(1)
-    start = float((sum(m * t.off(ground) for t in pair) + reset.on(ground) + reset.channel(ground) / 2)[0])
+    start = float((sum(m * t.off(ground) for t in pair) + reset.conducting(ground))[0])
 
     def after(volts: float) -> float:
         v = np.array([volts])
-        shared = sum(idle * t.off(v) + 2 * t.on(v) + t.channel(v) for t in pair)
+        shared = sum(idle * t.off(v) + 2 * t.conducting(v) for t in pair)
         return float((m * (lcc.capacitance * v + shared) + line * v + reset.off(v))[0])
 
     def solve(sampled: FloatArray) -> float:

@@ -1,16 +1,18 @@
-"""Charge at the terminals of a switch, from its model card: junctions, overlaps, channel.
+"""Charge at the terminals of a switch: what a closed form asks of it, and one answer, from the transistor's model card.
 
 Junction charge integrates C0 (1 + V / pb)^-mj over area, side wall and gate edge; overlaps are linear (`cgso` and half
 of the bias-dependent `cgsl`); the channel of a conducting switch at the voltage V holds Cox W L (Vg - Vt(V) - V) with
 Vt(V) = vth0 + k1 (sqrt(phi + V) - sqrt(phi)): first terms of the BSIM4 manual. Temperature and the charge thickness
-are left out, so a closed form made of these is good to some percent of the switch charge.
+are left out, so a closed form made of these is good to some percent of the switch charge. The other answer is measured:
+`netlists.local.switch_bench`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,27 @@ from numpy.typing import NDArray
 from netlists.devices.device_set import DeviceSet
 
 FloatArray = NDArray[np.float64]
+TransistorType = Literal["n", "p"]
 
 _EPS0 = 8.8541878128e-12
 _PHI = 0.9
 """Surface potential in strong inversion, V."""
+
+
+class SwitchCharges(Protocol):
+    """What a switch holds at one of its two terminals, C, both counted from one zero; shape of `volts`."""
+
+    def off(self, volts: FloatArray) -> FloatArray:
+        """While it is off and the terminal is at `volts`."""
+        ...
+
+    def conducting(self, volts: FloatArray) -> FloatArray:
+        """While it is on, both terminals at `volts`, with half of the channel."""
+        ...
+
+
+Charges = Callable[[TransistorType, float], SwitchCharges]
+"""The charges of a switch of a type and width (m)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,7 @@ class Terminal:
 
     devices: DeviceSet
     corner: str
-    type: Literal["n", "p"]
+    type: TransistorType
     width: float
     length: float
     vdd: float
@@ -83,6 +102,10 @@ class Terminal:
         """Charge on the terminal of a switch that is on, C, without the channel."""
         rail = self.vdd if self.type == "n" else 0.0
         return np.asarray(self.junction(volts) + self.overlap * (volts - rail))
+
+    def conducting(self, volts: FloatArray) -> FloatArray:
+        """Charge on the terminal of a switch that is on, C, with half of the channel."""
+        return self.on(volts) + self.channel(volts) / 2
 
     def channel(self, volts: FloatArray) -> FloatArray:
         """Charge of the whole channel of a switch that is on, both ends at `volts`, C (negative for electrons)."""

@@ -6,7 +6,6 @@ The kits are fetched once into the cache in use; without them and without a netw
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from characterization.device_probe import check_devices, missing_features, probe
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.stack import load_stack
-from metalrom.assets import FetchError, asset_spec, asset_state, fetch
+from metalrom.assets import asset_spec
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.column import ColumnCase, Timing, column_deck
@@ -35,20 +34,6 @@ from ngspice_runner.capability import Capability
 
 pytestmark = pytest.mark.ngspice
 KITS = ("freepdk45", "sky130")
-
-
-@pytest.fixture(scope="session")
-def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Both kits at hand: in the cache in use, or else fetched into one of the session."""
-    with pytest.MonkeyPatch.context() as patch:
-        if any(asset_state(name) != "fetched" for name in KITS):
-            patch.setenv("METALROM_CACHE", str(tmp_path_factory.mktemp("kits")))
-            try:
-                for name in KITS:
-                    fetch(name)
-            except FetchError as error:
-                pytest.skip(f"the kit cannot be fetched here: {error}")
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ import pytest
 
 from characterization.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
-from metalrom.exports.source import Source, write_layer
+from metalrom import exports
+from metalrom.exports.source import Source, load_source, write_layer
+from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
-from metalrom.results import CellFacts, ElementFact, LayerFacts, RunResults
+from metalrom.results import LUT, CellFacts, ElementFact, LayerFacts, RunResults, write_results
 from netlists.condition import Condition
 
 NM = 1e-9
@@ -112,3 +114,100 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Literal["
 def source(request: pytest.FixtureRequest, make_source: Callable[[str], Source]) -> Source:
     """A run of a charge cell, then of a current cell."""
     return make_source(request.param)
+
+
+CONDITIONS = (Condition("tt", 1.0, 27.0), Condition("ss", 0.9, -40.0), Condition("ff", 1.1, 125.0))
+INPUTS, OUTPUTS, BITS, VECTORS = 24, 6, 4, 40
+
+
+def synthetic_table(rows: int = 8, conditions: tuple[Condition, ...] = CONDITIONS, scale: float = 1.0) -> ReadoutTable:
+    """Slightly bent levels that shift with the driven rows; spreads of 0.1 to 0.2 counts times `scale`."""
+    active, count = np.meshgrid(np.arange(rows + 1.0), np.arange(rows + 1.0), indexing="ij")
+    mean, static, noise, pattern, energy = [], [], [], [], []
+    for k, c in enumerate(conditions):
+        lsb = 0.02 * c.vdd
+        full = [
+            lsb * (count + 0.11 * active - 0.004 * count * active / rows),
+            lsb * scale * (0.08 + 0.01 * k) * np.sqrt(1 + active / rows),
+            np.full_like(count, lsb * scale * 0.12 * np.sqrt((c.temperature + 273) / 300)),
+            lsb * scale * 0.03 * np.sqrt(active / rows),
+        ]
+        for values, kept in zip(full, (mean, static, noise, pattern), strict=True):
+            kept.append(np.where(count <= active, values, np.nan))
+        energy.append(np.arange(rows + 1) * 2.1e-16 * c.vdd**2)
+    return ReadoutTable(
+        cell="cap_balanced",
+        unit="V",
+        rows=rows,
+        conditions=conditions,
+        mean=np.array(mean),
+        sigma_static=np.array(static),
+        sigma_noise=np.array(noise),
+        sigma_pattern=np.array(pattern),
+        row_energy=np.array(energy),
+        read_time=1.1e-9,
+        adc=AdcModel(rows + 1, 0.05 * 0.02 * scale, 0.02 * 0.02 * scale),
+        assumptions=(
+            Assumption("every number", 'SYNTHETIC, "invented"', "assumption", "this test; µ and\nline break"),
+        ),
+        provenance={"source": "synthetic"},
+    )
+
+
+def make_run(folder: Path, table: ReadoutTable) -> Source:
+    """Write the parts of a finished run that exports are made from, and load them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(3)
+    top = 2 ** (BITS - 1)
+    weights = rng.integers(1 - top, top, (INPUTS, OUTPUTS))
+    activations = rng.integers(-top, top, (VECTORS, INPUTS))
+    nominal = table.conditions[0].label
+    histogram = Macro(table, nominal, weight_bits=BITS, input_bits=BITS).count_histogram(activations, weights)
+    geometry = MacroGeometry(
+        cell_area=6e-14, rows=-(-INPUTS // table.rows) * table.rows, columns=48, planes=1, group_rows=table.rows,
+        columns_per_adc=8, adc_bits=int(np.ceil(np.log2(table.adc.codes))),
+        driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
+        weight_bits=BITS, input_bits=BITS,
+    )  # fmt: skip
+    charge = results_of("V", nominal)
+    results = RunResults(
+        name="synthetic", technology="generic28 with open45 devices", warnings=("SYNTHETIC: nothing was simulated",),
+        condition=nominal, target_error=1e-2, seed=5, config={},
+        cell=charge.cell,
+        layer=LayerFacts("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
+                         1.0, ("M2-M3",), (((0, 1), (1, 0)),), tuple(tuple(row) for row in histogram.tolist())),
+        candidates=(), group_rows=table.rows, group_reason="synthetic", group_automatic=False, margins=(), fits=(),
+        quality=(), verdicts=(), macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.1, extraction_error=0.01,
+        provenance={"source": "synthetic"},
+    )  # fmt: skip
+    write_results(results, folder)
+    write_layer(folder, weights, activations)
+    exports.write(table, "json", folder / LUT)
+    return load_source(folder)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """A run as it lies on disk, with a layer large and noisy enough to count errors."""
+    return make_run(tmp_path_factory.mktemp("run"), synthetic_table())
+
+
+def write_all(source: Source, folder: Path) -> dict[str, Path]:
+    """Every view and format of a run, each in a folder of its name."""
+    for name, view in exports.VIEWS.items():
+        view.write(source, folder / name)
+    for name in exports.FORMATS:
+        exports.write(source.table, name, folder / name)
+    return {name: folder / name for name in (*exports.VIEWS, *exports.FORMATS)}
+
+
+@pytest.fixture(scope="session")
+def written(source: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folder of every view and format of `source`, by name; for reading only."""
+    return write_all(source, tmp_path_factory.mktemp("written"))
+
+
+@pytest.fixture(scope="session")
+def run_written(run: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same of `run`."""
+    return write_all(run, tmp_path_factory.mktemp("run_written"))
