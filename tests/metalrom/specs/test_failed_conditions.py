@@ -79,14 +79,17 @@ def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
 
 
 def test_simulations_that_run_out_of_time_fail_their_condition(setup: Setup, cache: Cache, dead: Characterized) -> None:
-    # the nominal condition comes from the cache; no ngspice ends within a millisecond
+    # the nominal condition comes from the cache; hardly an ngspice ends within a millisecond (on a busy machine the
+    # clock may be looked at late, so one or the other does)
     hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=1e-3, samples=10)
     said: list[str] = []
     done = measure_group(hurried, PROCEDURES, cache, announce=said.append)
     (failed,) = done.failed
     number = sum(s.condition == SLOW for s in done.data.samples)
-    assert failed.verdicts == (("timeout", number),)
-    assert failed.reason == f"{number} of {number} simulations failed (verdict timeout first)"
+    late = dict(failed.verdicts)["timeout"]
+    assert late > number / 2
+    assert sum(count for _, count in failed.verdicts) == number
+    assert failed.reason == f"{late} of {number} simulations failed (verdict timeout first)"
     assert done.table.conditions == (NOMINAL,)
     assert said[-1] == f"ss_1.00V_27C failed and is left out: {failed.reason}"
 
