@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from characterization.campaign import Outcome, ProgressCallback, measure
 from characterization.device_probe import check_devices
+from characterization.failures import ConditionError
 from characterization.patterns import Pattern, build_pattern
 from characterization.setup import Setup
 from netlists.case import ColumnCase
@@ -133,11 +134,11 @@ def case_of(setup: Setup, pattern: Pattern) -> ColumnCase:
 def full_scale(setup: Setup, bench: Bench, condition: Condition, name: str) -> tuple[float, float]:
     """(level with no row counting, spacing of a count): of all rows active under a drawn pattern, V or A.
 
-    Raises EngineError when the level does not rise.
+    Raises ConditionError when the level does not rise.
     """
     n = setup.rows
     decks = [bench.deck(condition, case_of(setup, drawn(setup, "random0", n, c))) for c in (0, n)]
     low, high = bench.levels(f"{name}_{condition.label}", decks)
     if not high > low:
-        raise EngineError(f"{name}: the level does not rise with the count at {condition.label}")
+        raise ConditionError(f"{name}: the level does not rise with the count", condition)
     return float(low), float((high - low) / n)

@@ -17,13 +17,10 @@ from metalrom.results import RunResults, read_results, read_table
 
 _MEGABIT = 1e6
 
-LOOKED_UP = ("embed", "wte.", "wpe.", "shared.")
-"""Parts of the names of tables that are looked up, not multiplied (BERT, Llama, GPT-2, T5)."""
-
 
 @dataclass(frozen=True)
 class NamedLayer:
-    """A linear layer of a workload: its name, inputs and outputs."""
+    """A fixed matrix of a workload: its layer's name, inputs and outputs."""
 
     name: str
     inputs: int
@@ -31,16 +28,22 @@ class NamedLayer:
 
 
 def layer_estimate(
-    results: RunResults, table: ReadoutTable, inputs: int, outputs: int, tokens: int = 1
+    results: RunResults,
+    table: ReadoutTable,
+    inputs: int,
+    outputs: int,
+    tokens: int = 1,
+    *,
+    condition: str | None = None,
 ) -> LayerEstimate:
-    """A linear layer on macros as the run characterized them, at its nominal condition.
+    """A linear layer on macros as the run characterized them, at a condition (default: its nominal one).
 
     The run's own (active, count) histogram weighs row energy and code errors.
     """
     return estimate_layer(
         results.macro_geometry,
         table,
-        results.condition,
+        condition or results.condition,
         inputs=inputs,
         outputs=outputs,
         tokens=tokens,
@@ -57,17 +60,17 @@ def own_layer(results: RunResults, table: ReadoutTable) -> LayerEstimate:
 def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
     """The estimate as plain values: `figures` (low, mid, high, unit), every component with its source, error budget.
 
-    workload: a safetensors file or a fetched model's name; every linear layer gets tiles of its own.
+    workload: what `workload_layers` takes; every matrix gets tiles of its own and one input vector.
     Raises InputError for an unfinished run or an unreadable workload.
     """
     results, table = read_results(out), read_table(out)
     layers = (
         [NamedLayer(results.layer.source, results.layer.inputs, results.layer.outputs)]
         if workload is None
-        else linear_layers(workload_file(workload))
+        else workload_layers(workload)
     )
     parts = [layer_estimate(results, table, layer.inputs, layer.outputs) for layer in layers]
-    title = layers[0].name if workload is None else f"{workload}: {len(layers)} linear layers"
+    title = layers[0].name if workload is None else f"{workload}: {len(layers)} weight matrices"
     quality = results.quality[0]
     return {
         "title": f"{title}, one input vector at {results.condition}",
@@ -91,32 +94,27 @@ def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
     }
 
 
-def workload_file(workload: str) -> Path:
-    """Path of a workload: a file, or the weights of a fetched model."""
-    path = Path(workload)
-    if path.suffix == ".safetensors":
-        return path
+def workload_layers(workload: str) -> list[NamedLayer]:
+    """Fixed matrices of a workload, each once: a built-in network, a fetched model, or what `inventory` reads.
+
+    Tables that are only looked up, and products of two activations, are not among them. Raises InputError.
+    """
     from metalrom.assets import ASSETS, asset_path
+    from metalrom.macro.workloads import read_inventory
 
-    if workload in ASSETS and any(f.name == "model.safetensors" for f in ASSETS[workload].files):
-        return asset_path(workload, "model.safetensors")
-    raise InputError(
-        f"workload `{workload}` is neither a .safetensors file nor a model that can be fetched",
-        hint="for example minilm, or the path of a model.safetensors",
-    )
-
-
-def linear_layers(path: Path) -> list[NamedLayer]:
-    """Weight matrices of a safetensors file in its order, without embedding tables (looked up, not multiplied)."""
-    from netlists.weights import tensor_shapes
-
+    model = workload
+    if workload in ASSETS:
+        files = [f.name for f in ASSETS[workload].files if f.name.endswith((".safetensors", ".gguf"))]
+        if files:
+            model = str(asset_path(workload, files[0]))
     layers = [
-        NamedLayer(name, shape[1], shape[0])
-        for name, shape in tensor_shapes(path).items()
-        if len(shape) == 2 and not any(word in name for word in LOOKED_UP)
+        NamedLayer(layer.name, matrix.rows, matrix.columns)
+        for layer in read_inventory(model).layers
+        if (matrix := layer.matrix) is not None
+        for _ in range(matrix.copies)
     ]
     if not layers:
-        raise InputError("holds no weight matrix of a linear layer", where=str(path))
+        raise InputError("holds no weight matrix of a linear layer", where=workload)
     return layers
 
 

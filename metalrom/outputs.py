@@ -43,6 +43,7 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
             "failed": len(done.data.failed()),
             "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
             "verdicts": [asdict(v) for v in found.verdicts],
+            "failed_conditions": [asdict(f) for f in found.failed_conditions],
         },
         "files": {
             str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
@@ -82,11 +83,11 @@ def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
     first: dict[str, Task] = {}
     for task in _tasks(done):
         first.setdefault(f"{task.procedure}_{task.condition.label}.cir", task)
-    texts = {name: deck_of(done.setup, task).text for name, task in first.items()} | dict(done.decks)
+    texts = {name: deck_of(done.planned, task).text for name, task in first.items()} | dict(done.decks)
     return [atomic_write_text(folder / name, text) for name, text in texts.items()]
 
 
 def _tasks(done: Characterized) -> list[Task]:
     """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
     names = dict.fromkeys(s.procedure for s in done.data.samples)
-    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.setup)]
+    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.planned)]

@@ -14,11 +14,11 @@ import numpy as np
 from characterization.bench import case_of, drawn
 from characterization.campaign import Task
 from characterization.dataset import Dataset
+from characterization.failures import ConditionError
 from characterization.findings import Figure, Plain
 from characterization.patterns import Pattern
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
-from interconnect.errors import InputError
 
 QUIET = "neighbours_0"
 PATTERNS = (QUIET, "neighbours_1", "left_1", "right_1", "alternating", "alternating_opposed")
@@ -87,13 +87,13 @@ def plan(setup: Setup) -> list[Task]:
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Crosstalk:
-    """Differences against quiet neighbours. Raises InputError when the quiet reads of a condition failed."""
+    """Differences against quiet neighbours. Raises ConditionError when the quiet reads of a condition failed."""
     out = []
     for condition in setup.conditions:
         level = {(s.pattern, s.count): s.level for s in data.select("crosstalk", condition).good().samples}
         quiet = [level.get((QUIET, c)) for c in (0, setup.rows)]
         if quiet[0] is None or quiet[1] is None:
-            raise InputError(f"condition {condition.label}: the reads with quiet neighbours failed; no crosstalk")
+            raise ConditionError("the reads with quiet neighbours failed; no crosstalk", condition)
         lsb = (quiet[1] - quiet[0]) / setup.rows
         out += [
             Shift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
