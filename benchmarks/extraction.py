@@ -81,15 +81,19 @@ def pattern(pitch: float, aspect: float, k: float, tab: bool, via: bool, shield:
     return CellGeometry(f"{pitch:g} nm, aspect {aspect:g}, k {k:g}{words}", tuple(boxes), period, 0.0, top, slabs)
 
 
+SHIPPED_KINDS = ("cap_balanced", "res_via")
+"""Kinds whose default cells ship solved: those that are characterized. The others ask for the field solver."""
+
+
 def project_cells(programs: bool = False) -> list[CellGeometry]:
-    """The project's cell kinds on its stacks: single cells, or what their models extract too."""
+    """The project's cell kinds on its stacks: single cells, or what the models of `SHIPPED_KINDS` extract too."""
     from netlists.cells import cell_kinds, make_cell
     from netlists.cells.base import Plane
 
     cells = []
     for name, row, column in SHIPPED if programs else SHIPPED[1::2]:
         stack = load_stack(name)
-        for kind in cell_kinds():
+        for kind in SHIPPED_KINDS if programs else cell_kinds():
             wanted = [(1,), (0,), (1, 1), (0, 0), (1, 0)] if programs else [(1,)]
             cells += [make_cell(kind).geometry(stack, Plane(row, column), program) for program in wanted]
     return cells
