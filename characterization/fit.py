@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from characterization.failures import ConditionError
 from interconnect.errors import InputError
 from netlists.condition import Condition
 
@@ -86,13 +87,14 @@ def fit_levels(
     """Fit on 80 % of the points, judge on the other 20 %, then refit on all.
 
     Whole (active, count) pairs are held out, so the test asks for levels that the fit has not seen.
-    Raises InputError when fewer than 12 distinct pairs are there.
+    Raises ConditionError when fewer than 12 distinct pairs are there.
     """
     pairs = np.stack([active, count], axis=1)
     distinct = np.unique(pairs, axis=0)
     if len(distinct) < 12:
-        raise InputError(
-            f"condition {condition.label}: {len(distinct)} distinct levels are too few for a level model (12 needed)",
+        raise ConditionError(
+            f"{len(distinct)} distinct levels are too few for a level model (12 needed)",
+            condition,
             hint="raise characterization.max_levels or look at the failed simulations",
         )
     rng = np.random.default_rng(np.random.SeedSequence([seed, rows, 77]))
@@ -167,14 +169,14 @@ def fit_spread(
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    Raises InputError with fewer than four points or ten draws a point.
+    Raises ConditionError with fewer than four points or ten draws a point.
     """
     from scipy.optimize import nnls
 
     if len(active) < 4 or draws.min() < 10:
-        raise InputError(
-            f"condition {condition.label}: {len(active)} Monte-Carlo points are too few for a spread model "
-            "(4 points of 10 good draws needed)",
+        raise ConditionError(
+            f"{len(active)} Monte-Carlo points are too few for a spread model (4 points of 10 good draws needed)",
+            condition,
             hint="look at the failed simulations or raise characterization.samples",
         )
     unit = float(variance.max()) or 1.0

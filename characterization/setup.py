@@ -42,7 +42,8 @@ class Converter:
 class Setup:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
-    ones: share of ones among the stored bits, with which neighbours and idle rows are drawn.
+    ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
+    the row drivers' supply and as much in their ground, for the procedure `supply` alone.
     """
 
     technology: Technology
@@ -60,6 +61,7 @@ class Setup:
     max_levels: int = 9
     seed: int = 1
     timeout: float = 120.0
+    supply_resistance: float = 10.0
 
     def __post_init__(self) -> None:
         if self.double_sampling and self.unit == "A":

@@ -23,8 +23,10 @@ def run(
     progress: ProgressCallback | None = None,
 ) -> RunResults:
     """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
-    figures/, report.html, results.json). Returns what was found. Raises InputError and EngineError."""
+    figures/, report.html, results.json). Returns what was found, failed conditions and missed specifications included.
+    Raises InputError, and EngineError if ngspice is missing or the nominal condition failed."""
     project.check_characterized()
+    _ = project.specs  # what cannot be judged is refused before simulating
     names = project.config.characterization.procedures
     if "adc_margin" not in names:
         raise InputError(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metalrom.console import emit, guarded
+from metalrom.console import CHECK_FAILED, emit, guarded
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.macro_cli import add_commands as add_macro_commands
 
@@ -145,7 +145,7 @@ def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = N
     from metalrom.commands import run_chain
 
     if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
-        raise typer.Exit(1)
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
@@ -160,7 +160,8 @@ def characterize(
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
 
-    characterize_only(config, output, procedures, jobs=jobs, seed=seed)
+    if not characterize_only(config, output, procedures, jobs=jobs, seed=seed):
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()
@@ -202,6 +203,19 @@ def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folde
     from metalrom.commands import report_run
 
     typer.echo(report_run(out))
+
+
+@app.command()
+@guarded
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OUT1", help="output folder of a run")],
+    new: Annotated[Path, typer.Argument(metavar="OUT2", help="output folder of another run")],
+    json: Json = False,
+) -> None:
+    """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
+    from metalrom.diff.command import diff_runs
+
+    diff_runs(old, new, json=json)
 
 
 @app.command()

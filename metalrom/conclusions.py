@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from metalrom.flow import Characterized, histogram
 from metalrom.macro import MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
 from metalrom.project import Project
+from metalrom.specs.evaluate import default_specs, evaluate
+from metalrom.specs.view import RunView
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
@@ -37,7 +40,7 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
     shares = [m.switched / m.bl_total for m in project.models] if model.mode == "charge" else [1.0]
     swing = table.lsb(nominal) * table.rows
     nominal_fit = done.transfer.models[0].quality
-    return facts.RunResults(
+    found = facts.RunResults(
         name=c.name,
         technology=project.technology.name,
         warnings=project.technology.warnings,
@@ -75,7 +78,10 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
         monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
         extraction_error=model.relative_error,
         provenance=_provenance(project, done),
+        failed_conditions=done.failed,
     )
+    specs = project.specs or default_specs(c.readout.code_error_target)
+    return replace(found, specs=evaluate(specs, RunView(found, table, done.findings), done.failed))
 
 
 def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
+from metalrom.specs.grammar import parse_spec
+from metalrom.specs.quantities import get_quantity
 from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -238,7 +241,14 @@ class ConditionsSection(Section):
 class CharacterizationSection(Section):
     """How much is simulated."""
 
-    procedures: tuple[Name, ...] = ("transfer", "mismatch", "adc_margin")
+    procedures: tuple[Name, ...] = Field(
+        ("transfer", "mismatch", "adc_margin"),
+        description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
+        "`supply`",
+    )
+    supply_resistance: Resistance = Field(
+        10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
+    )
     patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
     samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
@@ -278,6 +288,16 @@ class ExploreSection(Section):
     vectors: Integer = Field(16, ge=1, le=4096, description="input vectors of the layer through the macro engine")
 
 
+def _specification(text: str) -> str:
+    parse_spec(text)
+    return text
+
+
+Specification = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable),
+                          AfterValidator(_specification)]  # fmt: skip
+"""One thing asked of a run, e.g. `csnr > 40 at all`; the grammar is in `metalrom.specs.grammar`."""
+
+
 class Config(Section):
     """The whole project."""
 
@@ -297,6 +317,46 @@ class Config(Section):
     conditions: ConditionsSection = ConditionsSection()
     characterization: CharacterizationSection = CharacterizationSection()
     explore: ExploreSection = ExploreSection()
+    specs: tuple[Specification, ...] = Field(
+        (),
+        max_length=64,
+        description="what is asked of a run: `quantity < value` or `>`, with ` at CONDITION` or ` at all`; exit code 1 "
+        "if one is missed; default: code_error within readout.code_error_target at the nominal condition",
+    )
+
+    @field_validator("specs")
+    @classmethod
+    def _asked_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        seen = [parse_spec(text) for text in value]
+        for index, spec in enumerate(seen):
+            if spec in seen[:index]:
+                raise ValueError(f"`{value[index]}` is asked twice")
+        return value
+
+    @model_validator(mode="after")
+    def _measured(self) -> Config:
+        for index, text in enumerate(self.specs):
+            name = parse_spec(text).quantity
+            needed = get_quantity(name).procedure
+            if needed not in _with_requirements(self.characterization.procedures, needed):
+                raise InputError(
+                    f"{name} needs the procedure {needed}, which is not run",
+                    where=f"specs[{index}]",
+                    hint=f"add {needed} to characterization.procedures",
+                )
+        return self
+
+
+def _with_requirements(procedures: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """The procedures and, unless `wanted` is among them already, those that they require."""
+    if wanted in procedures:
+        return procedures
+    from characterization.procedures import with_requirements  # numpy: only where it decides
+
+    try:
+        return tuple(p.name for p in with_requirements(procedures))
+    except InputError:  # an unknown procedure is told, with its own place, when it is looked up
+        return procedures
 
 
 def load_config(path: str | Path) -> Config:

@@ -6,19 +6,16 @@ Nothing heavy is imported here; rich comes in with the first line that is printe
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import functools
 import json
-import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from enum import Enum
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from interconnect.errors import InputError, SolverError, one_line
+from interconnect.plain import plain
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
@@ -75,31 +72,6 @@ def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], Re
     else:
         shown = human() if callable(human) else human
         results().print(shown, markup=not isinstance(shown, str))
-
-
-def plain(data: object) -> Any:
-    """`data` as JSON can hold it: dataclasses, pydantic models, arrays, paths, enums opened; NaN and infinity are null.
-
-    Raises TypeError for anything else: a result must not turn into its repr unnoticed.
-    """
-    if data is None or (isinstance(data, bool | str | int) and not isinstance(data, Enum)):
-        return data
-    if isinstance(data, float):
-        return float(data) if math.isfinite(data) else None
-    if isinstance(data, Enum):
-        return plain(data.value)
-    if isinstance(data, PurePath):
-        return str(data)
-    if isinstance(data, Mapping):
-        return {str(plain(key)): plain(value) for key, value in data.items()}
-    if isinstance(data, list | tuple | set | frozenset):
-        return [plain(item) for item in (sorted(data) if isinstance(data, set | frozenset) else data)]
-    if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
-    for opener in ("model_dump", "tolist"):  # pydantic models; numpy arrays and scalars
-        if callable(open_ := getattr(data, opener, None)):
-            return plain(open_())
-    raise TypeError(f"{type(data).__name__} cannot be written as JSON")
 
 
 @contextlib.contextmanager

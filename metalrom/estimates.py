@@ -28,16 +28,22 @@ class NamedLayer:
 
 
 def layer_estimate(
-    results: RunResults, table: ReadoutTable, inputs: int, outputs: int, tokens: int = 1
+    results: RunResults,
+    table: ReadoutTable,
+    inputs: int,
+    outputs: int,
+    tokens: int = 1,
+    *,
+    condition: str | None = None,
 ) -> LayerEstimate:
-    """A linear layer on macros as the run characterized them, at its nominal condition.
+    """A linear layer on macros as the run characterized them, at a condition (default: its nominal one).
 
     The run's own (active, count) histogram weighs row energy and code errors.
     """
     return estimate_layer(
         results.macro_geometry,
         table,
-        results.condition,
+        condition or results.condition,
         inputs=inputs,
         outputs=outputs,
         tokens=tokens,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.bench import Bench
 from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
 from characterization.dataset import Dataset
+from characterization.failures import ConditionError, FailedCondition, failed_condition, too_many_failures
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Findings, Procedure
@@ -22,22 +24,27 @@ from metalrom.macro import Macro
 from metalrom.project import Project
 from ngspice_runner import Cache, EngineError
 
-MOST_FAILED = 0.1
-"""Largest share of failed simulations of a condition; fewer appear as failed rows."""
-
 Announce = Callable[[str], None]
 Finding = TypeVar("Finding")
 
 
 @dataclass(frozen=True)
 class Characterized:
-    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded."""
+    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
+
+    setup: holds the conditions that the findings speak of; planned: all that were simulated. failed: those that are in
+    `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
+    readable deck per file name.
+    """
 
     setup: Setup
     choice: GroupChoice | None
     data: Dataset
     outcomes: tuple[Outcome, ...]
     findings: Findings
+    planned: Setup
+    failed: tuple[FailedCondition, ...] = ()
+    decks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def transfer(self) -> Transfer:
@@ -87,7 +94,8 @@ def characterize(
 ) -> Characterized:
     """Choose the group size (if asked to), simulate the procedures and fit the models.
 
-    Raises InputError for a bad configuration, EngineError if ngspice is missing or a whole condition failed.
+    Raises InputError for a bad configuration, EngineError if ngspice is missing or the nominal condition failed; any
+    other condition that fails is listed in the result.
     """
     project.check_characterized()
     config = project.config
@@ -112,19 +120,44 @@ def measure_group(
 ) -> Characterized:
     """Simulate the procedures of one group and fit the models.
 
-    Raises EngineError if ngspice is missing or too many simulations of a condition failed.
+    A condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
+    with its reason; if it is the nominal one nothing is fitted. Raises EngineError then, or if ngspice is missing.
     """
     tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
     announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
     outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)
     data = Dataset(outcome.samples)
-    _refuse_many_failures(data, setup)
+    failed = _failed_simulations(data, setup)
+    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
     announce("fitting")
+    while True:
+        lost = {f.condition for f in failed}
+        good = replace(setup, conditions=tuple(c for c in setup.conditions if c.label not in lost))
+        try:
+            findings = _analysed(good, procedures, data, bench, announce)
+            break
+        except ConditionError as error:  # each round loses a condition, never the nominal one: this ends
+            if error.condition == setup.conditions[0] or error.condition.label in lost:
+                raise
+            failed.append(failed_condition(data, error.condition, error.reason))
+    for condition in failed:
+        announce(f"{condition.condition} failed and is left out: {condition.reason}")
+    outcomes = (*((choice.outcome,) if choice else ()), outcome, *((bench.outcome,) if bench.decks else ()))
+    return Characterized(good, choice, data, outcomes, findings, setup, tuple(failed), bench.decks)
+
+
+def _analysed(
+    setup: Setup, procedures: Sequence[Procedure], data: Dataset, bench: Bench, announce: Announce
+) -> Findings:
+    """What every procedure concludes at the conditions of `setup`, in their order."""
     findings: dict[str, Any] = {}
     for procedure in procedures:
-        findings[procedure.name] = procedure.analyse(setup, data, findings)
-    outcomes = (*((choice.outcome,) if choice else ()), outcome)
-    return Characterized(setup, choice, data, outcomes, findings)
+        if procedure.measure is not None:
+            announce(f"measuring: {procedure.description}")
+            findings[procedure.name] = procedure.measure(setup, bench, findings)
+        else:
+            findings[procedure.name] = procedure.analyse(setup, data, findings)
+    return findings
 
 
 def group_rows(project: Project, *, jobs: int | None = None) -> int:
@@ -164,13 +197,14 @@ def histogram(project: Project, rows: int) -> NDArray[np.int64]:
     return macro.count_histogram(project.activations.values, project.weights.values)
 
 
-def _refuse_many_failures(data: Dataset, setup: Setup) -> None:
-    """A condition with many failures is an engine failure, not a hole that a fit papers over."""
-    for condition in setup.conditions:
-        samples = [s for s in data.samples if s.condition == condition]
-        failed = [s for s in samples if s.verdict != "ok"]
-        if len(failed) > MOST_FAILED * len(samples):
-            raise EngineError(
-                f"{len(failed)} of {len(samples)} simulations at {condition.label} failed (verdict {failed[0].verdict} "
-                "first); nothing is fitted to the rest"
-            )
+def _failed_simulations(data: Dataset, setup: Setup) -> list[FailedCondition]:
+    """Conditions with too many failed simulations. Raises EngineError if the nominal one is among them."""
+    failed = []
+    for index, condition in enumerate(setup.conditions):
+        reason = too_many_failures(data, condition)
+        if reason is None:
+            continue
+        if index == 0:
+            raise EngineError(f"{reason} at the nominal condition {condition.label}; nothing is fitted to the rest")
+        failed.append(failed_condition(data, condition, reason))
+    return failed

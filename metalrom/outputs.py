@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
+from characterization.findings import Finding
 from characterization.procedures import with_requirements
 from interconnect.files import atomic_write_text
 from metalrom import results as facts
@@ -42,6 +43,7 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
             "failed": len(done.data.failed()),
             "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
             "verdicts": [asdict(v) for v in found.verdicts],
+            "failed_conditions": [asdict(f) for f in found.failed_conditions],
         },
         "files": {
             str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
@@ -52,7 +54,8 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
 
 
 def write_tables(done: Characterized, out: Path) -> list[Path]:
-    """samples.csv, models.json and lut/, as far as their procedures ran: the same bytes whether simulated or cached."""
+    """samples.csv, models.json, procedures.json and lut/, as far as their procedures ran: the same bytes whether
+    simulated or cached."""
     from metalrom.exports import FORMATS
 
     written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
@@ -65,6 +68,10 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     if "mismatch" in done.findings:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
+    found = {name: finding.to_json() for name, finding in done.findings.items() if isinstance(finding, Finding)}
+    if found:
+        text = json.dumps({"unit": done.setup.unit, "rows": done.setup.rows, **found}, indent=1, allow_nan=False)
+        written.append(atomic_write_text(out / "procedures.json", text + "\n"))
     if "adc_margin" in done.findings:
         for name in FORMATS:
             written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
@@ -72,14 +79,15 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
 
 
 def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
-    """One readable deck per procedure and condition: its first sample of each."""
+    """One readable deck per procedure and condition: its first sample of each, and the first of its own decks."""
     first: dict[str, Task] = {}
     for task in _tasks(done):
         first.setdefault(f"{task.procedure}_{task.condition.label}.cir", task)
-    return [atomic_write_text(folder / name, deck_of(done.setup, task).text) for name, task in first.items()]
+    texts = {name: deck_of(done.planned, task).text for name, task in first.items()} | dict(done.decks)
+    return [atomic_write_text(folder / name, text) for name, text in texts.items()]
 
 
 def _tasks(done: Characterized) -> list[Task]:
     """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
     names = dict.fromkeys(s.procedure for s in done.data.samples)
-    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.setup)]
+    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.planned)]

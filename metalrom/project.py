@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from interconnect.suggestion import suggest
 from metalrom.config import Config, load_config
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from interconnect.stack import Stack
     from metalrom.flow import Characterized
     from metalrom.macro import Macro
+    from metalrom.specs.grammar import Spec
     from netlists.array_options import ArrayOptions
     from netlists.audit import AuditReport
     from netlists.cells.base import Cell, CellModel, Plane
@@ -168,26 +168,17 @@ class Project:
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """Operating points, the nominal one (first of each list) first."""
-        from itertools import product
+        from metalrom.operating_points import operating_points
 
-        from netlists.condition import Condition
+        return operating_points(self.config.conditions, self.technology.devices, where=f"{self.path}: conditions")
 
-        c = self.config.conditions
-        known = self.technology.devices.corners
-        supplies = (self.technology.devices.vdd,) if c.vdd is None else c.vdd
-        for corner in c.corners:
-            if corner not in known:
-                raise InputError(
-                    f"the devices have no corner {corner}",
-                    where=f"{self.path}: conditions.corners",
-                    hint=suggest(corner, known),
-                )
-        if c.factorial:
-            return tuple(Condition(*point) for point in product(c.corners, supplies, c.temperature))
-        star = [Condition(corner, supplies[0], c.temperature[0]) for corner in c.corners]
-        star += [Condition(c.corners[0], vdd, c.temperature[0]) for vdd in supplies[1:]]
-        star += [Condition(c.corners[0], supplies[0], temperature) for temperature in c.temperature[1:]]
-        return tuple(star)
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        """What the configuration asks of a run. Raises InputError for a condition that is not planned or a level in V
+        of a current cell (A of a charge cell)."""
+        from metalrom.specs.check import checked
+
+        return checked(self)
 
     @cached_property
     def weights(self) -> QuantizedWeights:
@@ -378,6 +369,7 @@ class Project:
                 max_levels=c.characterization.max_levels,
                 seed=c.characterization.seed,
                 timeout=c.characterization.timeout,
+                supply_resistance=c.characterization.supply_resistance,
             )
 
     def resolve(self, name: str) -> Path:
@@ -395,5 +387,8 @@ class Project:
 
 
 def load(path: str | Path) -> Project:
-    """Read a configuration file; nothing is computed yet. Raises InputError."""
-    return Project(load_config(path), Path(path))
+    """Read a configuration file and check what it asks for; nothing is computed yet. Raises InputError."""
+    project = Project(load_config(path), Path(path))
+    if project.config.specs:
+        _ = project.specs  # conditions come from the device set
+    return project

@@ -5,10 +5,12 @@ The readout table lies beside it under `lut/`; the report, the estimate and the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from characterization.failures import FailedCondition
 from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
 from characterization.table import ReadoutTable
@@ -16,6 +18,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_bytes
 from interconnect.geometry import CellGeometry
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.specs.result import SpecResult
 
 RESULTS = "results.json"
 LUT = "lut"
@@ -99,6 +102,18 @@ class QualityFact:
     code_error_rate: float
     code_error_expected: float
 
+    @property
+    def raw(self) -> float:
+        """CSNR without a fit, dB; infinite where no output differs."""
+        return math.inf if self.csnr_raw is None else self.csnr_raw
+
+    @property
+    def fitted(self) -> float:
+        """CSNR with gain and offset removed, dB; -inf where the outputs do not follow the ideal ones at all."""
+        if self.csnr_fitted is not None:
+            return self.csnr_fitted
+        return math.inf if self.gain > 0 else -math.inf
+
 
 @dataclass(frozen=True)
 class VerdictFact:
@@ -114,7 +129,8 @@ class RunResults:
     """Everything a run found, apart from the readout table.
 
     fit_error, monte_carlo_error, extraction_error: relative errors of what was characterized.
-    provenance: versions and hashes, by name.
+    provenance: versions and hashes, by name. specs: every specification at every condition that it asks for.
+    failed_conditions: operating points that were asked for and are not in the readout table, with the reason.
     """
 
     name: str
@@ -139,6 +155,13 @@ class RunResults:
     monte_carlo_error: float
     extraction_error: float
     provenance: dict[str, str]
+    specs: tuple[SpecResult, ...] = ()
+    failed_conditions: tuple[FailedCondition, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether every condition was characterized and every specification is met."""
+        return not self.failed_conditions and all(s.passed for s in self.specs)
 
 
 def write_results(results: RunResults, folder: Path) -> Path:

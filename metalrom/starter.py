@@ -70,6 +70,10 @@ conditions:
 characterization:
   samples: 40
   seed: 1
+
+specs:                    # what is asked of a run: exit code 1 if one is missed
+  - code_error < 1e-4
+  - csnr > 20 at all      # at every condition
 """
 
 _STACKS = {"cap_balanced": "generic28", "res_via": "open45"}

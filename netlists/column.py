@@ -16,6 +16,7 @@ from netlists.case import ColumnCase, Deviations
 from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
+from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
 from netlists.render import render
 from netlists.subckt import cell_subckts
@@ -23,6 +24,9 @@ from netlists.technology import Technology
 from netlists.transistors import transistor_values
 
 FloatArray = NDArray[np.float64]
+
+Static = Literal["idle", "active", "reset"]
+"""State of a column whose static currents are asked for."""
 
 __all__ = ["ColumnCase", "Deck", "Deviations", "Periphery", "Timing", "column_deck"]
 
@@ -89,6 +93,8 @@ def column_deck(
     case: ColumnCase,
     *,
     extra_rows: int = 0,
+    static: Static | None = None,
+    supply_resistance: float = 0.0,
     templates: Path | None = None,
 ) -> Deck:
     """The deck of one read of a column.
@@ -100,6 +106,9 @@ def column_deck(
     grounded. Cell resistances are those at the condition's temperature.
 
     extra_rows: further rows on the same bit lines that hold input 0, as one lumped load at the far end.
+    static: instead of the read one operating point with transistors: `idle` (all inputs low, reset over), `active` (the
+    case's inputs high, reset over) or, for a charge cell, `reset` (inputs low, reset on). supply_resistance: ohm in
+    series with the row drivers' supply and with their and the reset's ground, for decks with transistors.
     templates: a user's template folder.
 
     Raises:
@@ -110,6 +119,7 @@ def column_deck(
     check_case(model, case)
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
+    _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -123,7 +133,7 @@ def column_deck(
     has_reset = charge and not ideal
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
-    operating_point = ideal and not charge
+    operating_point = (ideal and not charge) or static is not None
     devices = technology.devices
     values: dict[str, Any] = {
         "title": title,
@@ -136,14 +146,16 @@ def column_deck(
         "timing": timing,
         "ideal": ideal,
         "operating_point": operating_point,
+        "static": static,
+        "supply_resistance": supply_resistance,
         "case": case,
         "cells": cell_subckts(warm, folder=templates),
-        "drivers": _drivers(warm, case),
+        "drivers": drivers(warm, case),
         "levels": levels,
         "ends": ends,
         "target": plus[case.target],
         "target_minus": minus[case.target] if minus else None,
-        "node_names": _node_names(warm),
+        "node_names": node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),
         "edges": edge_parts(warm, case),
@@ -170,6 +182,17 @@ def column_deck(
         columns_minus=minus,
         level_supplies=level_currents,
     )
+
+
+def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None, supply_resistance: float) -> None:
+    """Refuse what the deck's periphery has no place for."""
+    require_positive(supply_resistance, where="supply_resistance", unit="ohm", zero=True)
+    if ideal and (static is not None or supply_resistance > 0):
+        raise InputError("static currents and supply resistance belong to transistor drivers", where="periphery.kind")
+    if static is not None and levels:
+        raise InputError("static currents of cells with lines at part of the row voltage are not supported")
+    if static == "reset" and not charge:
+        raise InputError("a current cell has no reset to hold on", hint="static: idle or active")
 
 
 def instances(model: CellModel, case: ColumnCase) -> list[Instance]:
@@ -285,7 +308,8 @@ class Driver:
     pmos_shift: float
 
 
-def _drivers(model: CellModel, case: ColumnCase) -> list[Driver]:
+def drivers(model: CellModel, case: ColumnCase) -> list[Driver]:
+    """The drivers of every line that is not always grounded, row by row."""
     d = case.deviations
     dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
     out = []
@@ -305,7 +329,7 @@ def driven_node(line: RowLine, row: int, case: ColumnCase) -> str:
     return f"{line.letter}{row}_{'d' if case.position else '0'}"
 
 
-def _node_names(model: CellModel) -> str:
+def node_names(model: CellModel) -> str:
     """What the letters of the array's nodes mean, for a comment."""
     # A cell without a ground line is told of one too: the text belongs to decks that caches know.
     lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines

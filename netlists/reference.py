@@ -71,9 +71,15 @@ def reference_column(
     )
 
 
-def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, extra_rows: int = 0) -> LinearNetwork:
+def column_network(
+    model: CellModel, periphery: Periphery, case: ColumnCase, *, extra_rows: int = 0, apart: bool = False
+) -> LinearNetwork:
     """The column deck with ideal periphery as a linear network; rows with input 1 hang on node `source`, their lines at
-    part of the row voltage on `source_<letter>`."""
+    part of the row voltage on `source_<letter>`.
+
+    apart: every row hangs on a node of its own instead, whatever its input: `input_<row>` and `input_<row>_<letter>`,
+    so that one solution with a vector per row gives what each adds.
+    """
     from interconnect.network import LinearNetwork
 
     capacitors: list[tuple[str, str, float]] = []
@@ -94,10 +100,14 @@ def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, 
                 add(part.name, node[part.a], node[part.b], part.value)
     for part in (*edge_parts(model, case), *extra_row_parts(model, case, extra_rows)):
         add(part.name, part.a, part.b, part.value)
+    supplies: dict[str, None] = {}
     for row in range(case.rows):
         for line in (x for x in model.lines if x.level > 0.0):
             source = "source" if line.level == 1.0 else f"source_{line.letter}"
             at = source if case.inputs[row] else GROUND_NODE
+            if apart:
+                at = source.replace("source", f"input_{row}")
+                supplies[at] = None
             add("R", at, driven_node(line, row, case), periphery.driver_resistance)
     for end in bit_line_ends(model, case):
         if model.mode == "charge":
@@ -106,7 +116,9 @@ def column_network(model: CellModel, periphery: Periphery, case: ColumnCase, *, 
             add("R", end.node, GROUND_NODE, periphery.sense_resistance)
     names = dict.fromkeys(n for a, b, _ in (*capacitors, *resistors) for n in (a, b))
     names.pop(GROUND_NODE, None)
-    names |= {"source": None} | {f"source_{x.letter}": None for x in level_supplies(model, 1.0)}
+    if not apart:
+        supplies = {"source": None} | {f"source_{x.letter}": None for x in level_supplies(model, 1.0)}
+    names |= supplies
     network = LinearNetwork(tuple(names))
     kept = [(a, b, v) for a, b, v in capacitors if a != b]
     network.add_capacitors([a for a, _, _ in kept], [b for _, b, _ in kept], [v for _, _, v in kept])

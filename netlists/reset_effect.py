@@ -31,6 +31,7 @@ def reset_effect_deck(
     condition: Condition,
     case: ColumnCase,
     *,
+    cycle: bool = False,
     templates: Path | None = None,
 ) -> Deck:
     """A deck like that of the column `case`, every column's bit lines replaced by the target's, lumped.
@@ -39,6 +40,9 @@ def reset_effect_deck(
 
     Same reset switches, reset driver, stimuli and instants as `column_deck` with transistors; an ideal source stands
     for the row drivers.
+
+    cycle: the reset comes back on at the read and the deck ends a reset phase later, with the current of the reset's
+    supply among the outputs: one whole period of the reset, for its energy.
 
     Raises:
         InputError: a cell that is read as a current, or ideal periphery (there is no switch to look at).
@@ -59,7 +63,9 @@ def reset_effect_deck(
         ]
     by_sign = {line.sign: tuple(f"v({line.prefix}_{c})" for c in range(case.columns)) for line in model.bit_lines}
     minus = by_sign.get(-1, ())
-    outputs = (*by_sign[1], *minus, "i(v_rows)")
+    outputs = (*by_sign[1], *minus, "i(v_rows)", *(("i(v_reset)",) if cycle else ()))
+    back_on = timing.read_at + timing.reset_edge
+    stop = back_on + timing.reset_end if cycle else timing.read_at
     title = f"{model.kind} bit lines lumped, behind their reset switches: count {case.count}, {condition.label}"
     values = {
         "title": title,
@@ -69,6 +75,9 @@ def reset_effect_deck(
         **transistor_values(technology, periphery),
         "condition": condition,
         "timing": timing,
+        "cycle": cycle,
+        "back_on": back_on,
+        "stop": stop,
         "parts": [p for p in parts if p.value > 0.0],
         "ends": [f"{name}_{c}" for name, c in ends],
         "outputs": outputs,
@@ -77,7 +86,7 @@ def reset_effect_deck(
         text=render("testbenches/reset_effect.cir.j2", values, folder=templates),
         title=title,
         outputs=outputs,
-        stop=timing.read_at,
+        stop=stop,
         read_at=timing.read_at,
         input_at=timing.input_start,
         target=by_sign[1][case.target],
@@ -85,7 +94,7 @@ def reset_effect_deck(
         unit="V",
         row_supply="i(v_rows)",
         row_voltage=condition.vdd,
-        reset_supply=None,
+        reset_supply="i(v_reset)" if cycle else None,
         reset_voltage=condition.vdd,
         target_minus=minus[case.target] if minus else None,
         columns_minus=minus,

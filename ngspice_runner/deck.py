@@ -21,6 +21,9 @@ PLOT_NAMES = {
 }
 """Analysis kind -> how the engine's plot name begins (lower case)."""
 
+INTEGRATED_NOISE = "integrated noise"
+"""Beginning of the second plot that `.noise` writes: one point, the totals."""
+
 _PARAMETER = re.compile(r"([a-z_]\w*)\s*=\s*('[^']*'|\{[^}]*\}|\"[^\"]*\"|[^\s,]+)", re.IGNORECASE)
 _INLINE_COMMENT = re.compile(r"\s*(?:;|//|(?<!\S)\$).*")
 _INCLUDE = re.compile(r"\.(inc|incl|include|lib)\s+(?:\"([^\"]*)\"|'([^']*)'|(\S+))\s*(\S+)?\s*$", re.IGNORECASE)

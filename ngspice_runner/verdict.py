@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.deck import PLOT_NAMES, Analysis, Deck
+from ngspice_runner.deck import INTEGRATED_NOISE, PLOT_NAMES, Analysis, Deck
 from ngspice_runner.job import Job, Signal, Verdict
 from ngspice_runner.lint import Finding
 from ngspice_runner.raw import Plot
@@ -227,8 +227,9 @@ def _check_values(signals: Mapping[str, Signal], job: Job) -> tuple[list[str], l
 def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Signal]:
     """Vectors by lower-case name. The deck's main analysis has plain names, others a prefix (`op.v(a)`, `tran2.v(a)`).
 
-    Declared outputs are found under the name that was asked for: `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)`
-    for the engine's `@r1[i]`.
+    The totals of a `.noise` stand under `integrated.`. Declared outputs are found under the name that was asked for:
+    `out` for `v(out)`, `v(a,b)` as a difference, `i(r1)` for the engine's `@r1[i]`, `onoise_total` for the
+    integrated noise.
     """
     if not plots:
         return {}
@@ -237,7 +238,7 @@ def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Si
     signals = {signal.name: signal for signal in main_plot.signals}
     used: dict[str, int] = {}
     for plot in plots:
-        kind = next((key for key, start in PLOT_NAMES.items() if plot.name.lower().startswith(start)), "plot")
+        kind = _kind(plot)
         used[kind] = used.get(kind, 0) + 1
         if plot is not main_plot:
             prefix = kind if used[kind] == 1 else f"{kind}{used[kind]}"
@@ -249,6 +250,14 @@ def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Si
             if found is not None:
                 signals[name] = found
     return signals
+
+
+def _kind(plot: Plot) -> str:
+    """Prefix of a plot's vectors: its analysis, `integrated` for the second plot of `.noise`, else `plot`."""
+    name = plot.name.lower()
+    if name.startswith(INTEGRATED_NOISE):
+        return "integrated"
+    return next((key for key, start in PLOT_NAMES.items() if name.startswith(start)), "plot")
 
 
 def _derive(name: str, signals: Mapping[str, Signal]) -> Signal | None:
@@ -264,6 +273,11 @@ def _derive(name: str, signals: Mapping[str, Signal]) -> Signal | None:
     if name.startswith("i(") and f"@{inner}[i]" in signals:
         found = signals[f"@{inner}[i]"]
         return Signal(name, "A", found.values)
+    if "(" not in name and name.endswith("_total"):
+        # `.noise` writes its totals as voltages or currents into a plot of their own.
+        for total in (f"integrated.v({name})", f"integrated.i({name})", f"integrated.{name}"):
+            if total in signals:
+                return Signal(name, signals[total].unit, signals[total].values)
     if "(" not in name and f"v({name})" in signals:
         return Signal(name, "V", signals[f"v({name})"].values)
     return None

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from characterization.procedures.adc_margin import AdcMargin
+from characterization.procedures.crosstalk import Crosstalk
+from characterization.procedures.energy import Energy
+from characterization.procedures.leakage import Leakage
 from characterization.procedures.mismatch import Mismatch
-from characterization.procedures.registry import PROCEDURES, Procedure, get_procedure, register, with_requirements
+from characterization.procedures.noise import Noise
+from characterization.procedures.readout_current import ReadoutCurrent
+from characterization.procedures.registry import (
+    PROCEDURES,
+    Procedure,
+    get_procedure,
+    measured,
+    register,
+    with_requirements,
+)
+from characterization.procedures.settling import Settling
+from characterization.procedures.supply import SupplyBounce
 from characterization.procedures.transfer import Transfer
+from characterization.procedures.worst_pattern import WorstPatterns
 
 __all__ = [
     "PROCEDURES",
     "AdcMargin",
+    "Crosstalk",
+    "Energy",
+    "Leakage",
     "Mismatch",
+    "Noise",
     "Procedure",
+    "ReadoutCurrent",
+    "Settling",
+    "SupplyBounce",
     "Transfer",
+    "WorstPatterns",
     "get_procedure",
+    "measured",
     "register",
     "with_requirements",
 ]

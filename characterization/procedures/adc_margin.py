@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.dataset import Dataset
+from characterization.failures import ConditionError
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.mismatch import Mismatch
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.procedures.transfer import Transfer
 from characterization.setup import Setup
 from characterization.table import AdcModel, Assumption, ReadoutTable
-from interconnect.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
@@ -44,7 +44,10 @@ class AdcMargin:
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
-    """Join the level and spread models and the closed-form noise into the readout table."""
+    """Join the level and spread models and the closed-form noise into the readout table.
+
+    Raises ConditionError where the level does not rise with the count.
+    """
     transfer: Transfer = findings["transfer"]
     mismatch: Mismatch = findings["mismatch"]
     n = setup.rows
@@ -59,7 +62,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         pattern[i][valid] = levels.sigma
         lsb = (mean[i, n, n] - mean[i, n, 0]) / n
         if not lsb > 0:
-            raise InputError(f"condition {condition.label}: the level does not rise with the count; nothing to convert")
+            raise ConditionError("the level does not rise with the count; nothing to convert", condition)
         noise[i][valid] = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count)[valid]
     nominal_lsb = float((mean[0, n, n] - mean[0, n, 0]) / n)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns

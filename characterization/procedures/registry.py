@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from characterization.bench import Bench
 from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.setup import Setup
@@ -21,7 +22,12 @@ class Procedure:
     """A characterization recipe.
 
     requires: procedures whose findings it reads. plan: the simulations it needs (may be none).
-    analyse: (setup, its own samples, findings of the required ones) -> its finding.
+    analyse: (setup, its own samples, findings of the required ones) -> its finding. A procedure that the column's task
+    does not fit has `measure` instead: it runs decks of its own on the bench, (setup, bench, findings of the required
+    ones) -> its finding; its plan is empty and `analyse` is not called.
+
+    A finding is the procedure's own frozen value. One that follows `characterization.findings.Finding` is written to
+    `procedures.json` and shown in the table of `metalrom characterize`.
     """
 
     name: str
@@ -29,6 +35,7 @@ class Procedure:
     requires: tuple[str, ...]
     plan: Callable[[Setup], list[Task]]
     analyse: Callable[[Setup, Dataset, Findings], Any]
+    measure: Callable[[Setup, Bench, Findings], Any] | None = None
 
 
 PROCEDURES: dict[str, Procedure] = {}
@@ -38,6 +45,21 @@ def register(procedure: Procedure) -> Procedure:
     """Make a procedure known by its name; a user's own file may call this too."""
     PROCEDURES[procedure.name] = procedure
     return procedure
+
+
+def measured(
+    name: str, description: str, measure: Callable[[Setup, Bench, Findings], Any], requires: tuple[str, ...] = ()
+) -> Procedure:
+    """A procedure that runs decks of its own; see `Procedure.measure`."""
+    return Procedure(name, description, requires, _no_tasks, _nothing, measure)
+
+
+def _no_tasks(setup: Setup) -> list[Task]:
+    return []
+
+
+def _nothing(setup: Setup, data: Dataset, findings: Findings) -> None:
+    return None
 
 
 def get_procedure(name: str) -> Procedure:

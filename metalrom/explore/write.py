@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interconnect.files import atomic_write_text
-from metalrom.console import plain
+from interconnect.plain import plain
 from metalrom.explore.figure import frontier_figure
 from metalrom.explore.kinds import kinds_table
 from metalrom.explore.point import DesignPoint

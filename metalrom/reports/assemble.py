@@ -18,6 +18,7 @@ from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
+    FailedRow,
     Figure,
     FitRow,
     GroupRow,
@@ -25,11 +26,14 @@ from metalrom.reports.content import (
     MacroTable,
     ReportContent,
     Simulations,
+    SpecRow,
     VerdictRow,
 )
 from metalrom.reports.html import write_figures, write_report
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.results import ElementFact, RunResults, read_results, read_table
+from metalrom.specs.result import SpecResult
+from metalrom.specs.show import asked, told
 from netlists.cells.base import CellModel
 
 REPORT = "report.html"
@@ -101,6 +105,8 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         ),
         group_reason=results.group_reason,
         simulations=simulations,
+        specs=tuple(_spec_row(s) for s in results.specs),
+        failed_conditions=tuple(FailedRow(f.condition, told(f)) for f in results.failed_conditions),
         warnings=results.warnings,
         assumptions=(*table.assumptions, *_technology_assumptions(results)),
         macro=_macro_tables(estimate),
@@ -108,8 +114,8 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
             row
             for q in results.quality
             for row in (
-                CsnrRow(q.condition, "as it comes", _or_infinite(q.csnr_raw)),
-                CsnrRow(q.condition, "gain and offset removed", _or_infinite(q.csnr_fitted)),
+                CsnrRow(q.condition, "as it comes", q.raw),
+                CsnrRow(q.condition, "gain and offset removed", q.fitted),
             )
         ),
         fits=tuple(
@@ -135,6 +141,19 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
     )
 
 
+def _spec_row(result: SpecResult) -> SpecRow:
+    return SpecRow(
+        asked=asked(result),
+        value=result.value_shown,
+        span=result.span_shown,
+        condition=result.condition,
+        passed=result.passed,
+        certain=result.certain,
+        reason=result.reason,
+        source=result.source,
+    )
+
+
 def _cell_words(results: RunResults) -> str:
     cell = results.cell
     area = f"{cell.area * 1e12:.3g} um2 per bit and plane"
@@ -157,17 +176,13 @@ def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
         energy_per_mac=_figure(
             "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
         ),
-        csnr=CsnrRow(known, "gain and offset removed", _or_infinite(q.csnr_fitted)),
-        csnr_unfitted=CsnrRow(known, "as it comes", _or_infinite(q.csnr_raw)),
+        csnr=CsnrRow(known, "gain and offset removed", q.fitted),
+        csnr_unfitted=CsnrRow(known, "as it comes", q.raw),
     )  # fmt: skip
 
 
 def _figure(name: str, span: Span, unit: str, status: str, source: str) -> Figure:
     return Figure(name, span.mid, unit, span.low, span.high, status, source)
-
-
-def _or_infinite(value: float | None) -> float:
-    return float("inf") if value is None else value
 
 
 def _macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
@@ -239,6 +254,7 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
         "The converter is behavioral (offset and noise assumed); its area, energy and time are a published regression.",
         "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
+        *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
         *(w[:1].upper() + w[1:] + "." for w in results.warnings),
     )
 

@@ -121,6 +121,31 @@ class FitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SpecRow:
+    """One specification at one condition, in words; condition empty: the same at every one.
+
+    certain: the whole `span` of an estimate gives the same verdict. reason: why there is no value, or what it means.
+    """
+
+    asked: str
+    value: str
+    span: str
+    condition: str
+    passed: bool
+    certain: bool
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRow:
+    """A condition that was asked for and could not be characterized, and why, with its verdicts."""
+
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictRow:
     """Simulations of one kind that ended with one verdict (`ok` or the name of the failure)."""
 
@@ -166,6 +191,7 @@ class ReportContent:
     values 0/1, plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
     (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
+    specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
     group_choice: rows by group size; group_reason: why the marked one was taken.
     Raises InputError when parts contradict each other.
     """
@@ -196,6 +222,8 @@ class ReportContent:
     not_established: tuple[str, ...] = ()
     layer_errors: Mapping[str, float] = field(default_factory=dict)
     double_sampling: bool = False
+    specs: tuple[SpecRow, ...] = ()
+    failed_conditions: tuple[FailedRow, ...] = ()
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
 

@@ -13,40 +13,19 @@ from characterization.dataset import Dataset
 from characterization.group_size import choose_group
 from characterization.procedures import get_procedure, mismatch, transfer, with_requirements
 from characterization.procedures.adc_margin import thermal_noise
-from characterization.setup import Converter, Setup, Variation
+from characterization.setup import Converter, Setup
 from interconnect.errors import InputError
-from interconnect.extraction import extract
 from netlists.case import ColumnCase, Deviations
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
-from netlists.technology import load_technology
 from ngspice_runner import Cache, Job, run
 
 TT = Condition("tt", 1.0, 27.0)
 
 
-@pytest.fixture(scope="module")
-def setup() -> Setup:
+@pytest.fixture
+def setup(charge_setup: Setup) -> Setup:
     """Four rows of the balanced cell, values by formula (the physics of the campaign does not depend on them)."""
-    technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced").model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    return Setup(
-        technology=technology,
-        model=model,
-        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
-        columns=32,
-        conditions=(TT,),
-        variation=Variation(0.03, "test"),
-        converter=Converter(0.05, 0.02, 5e-9),
-        patterns=1,
-        samples=30,
-    )
+    return charge_setup
 
 
 def task(rows: int, active: int, count: int) -> Task:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from interconnect.yamlfile import MAX_BYTES
 from metalrom.config import Config, load_config, schema
+from metalrom.project import load
 from metalrom.starter import write_starter
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.yaml"))
@@ -311,6 +312,45 @@ def test_any_value_behind_any_key_loads_or_is_refused_in_one_line(path: Path, da
     keys = sorted(SECTIONS[section].model_fields) if section in SECTIONS else [None]
     content = changed(section, data.draw(st.sampled_from([*keys, None])), data.draw(VALUES))
     load_or_refuse(path, yaml.safe_dump(content, allow_unicode=True))
+
+
+@pytest.mark.parametrize(
+    ("specs", "message"),
+    [
+        (["csnr > 40 at all", "cnsr > 40"], "specs[1]: unknown quantity 'cnsr'; did you mean 'csnr'?"),
+        (["energy_per_mac < 3ps"], "specs[0]: energy_per_mac: '3ps' has the wrong unit; give a quantity in J"),
+        (["csnr"], "specs[0]: 'csnr' is no specification; write for example `csnr > 40`"),
+        (["csnr > 40\n"], "specs[0]: must be one line of printable text"),
+        (["csnr > 40", "csnr >  40dB"], "specs: `csnr >  40dB` is asked twice"),
+        ([3], "specs[0]: "),
+        ("csnr > 40", "specs: should be a list"),
+    ],
+)
+def test_specifications_that_are_none(path: Path, specs: object, message: str) -> None:
+    assert refusal(path, {**DATA, "specs": specs}).startswith(message)
+
+
+def test_a_specification_names_the_procedure_that_it_lacks(path: Path) -> None:
+    data = {**changed("characterization", "procedures", ["transfer"]), "specs": ["csnr > 40"]}
+    assert refusal(path, data) == (
+        "specs[0]: csnr needs the procedure adc_margin, which is not run; add adc_margin to characterization.procedures"
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("csnr > 40 at ss_0.90V_85C", "specs[0]: the condition ss_0.90V_85C is not characterized; did you mean"),
+        ("lsb > 1uA", "specs[0]: lsb of the cell cap_balanced is in V, not A"),
+    ],
+)
+def test_what_only_the_project_knows_is_told_when_it_is_loaded(path: Path, spec: str, message: str) -> None:
+    path.write_text(yaml.safe_dump({**DATA, "specs": ["csnr > 40 at tt_1.00V_85C", spec][::-1]}), encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value).removeprefix(f"{path}: ").startswith(message)
+    path.write_text(yaml.safe_dump({**DATA, "specs": ["csnr > 40 at tt_1.00V_85C"]}), encoding="utf-8")
+    assert [str(s) for s in load(path).specs] == ["csnr > 40.0dB at tt_1.00V_85C"]
 
 
 def test_schema_knows_every_section_and_closes_them() -> None:

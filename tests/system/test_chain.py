@@ -170,6 +170,34 @@ def test_python_surface(finished, out):
     assert_array_equal(weights_of(project.program), project.weights.values)
 
 
+def test_specifications_and_a_dead_corner_decide_the_exit_code_and_diff_tells_them(out, finished, metalrom, tmp_path):
+    config = tmp_path / "asked.yaml"
+    text = finished["config"].read_text().replace("corners: [tt]", "corners: [tt], vdd: [1.0V, 0.05V]")
+    config.write_text(text + "specs: [csnr > 20 at all, density > 10, energy_per_conversion < 1fJ]\n")
+    done = metalrom("run", config, "-o", tmp_path / "out", "--json")
+    assert done.returncode == 1, done.stderr
+    data = json.loads(done.stdout)
+    verdicts = [(s["quantity"], s["condition"], s["passed"]) for s in data["specs"]]
+    assert verdicts == [
+        ("csnr", "tt_1.00V_27C", True),
+        ("csnr", "tt_0.05V_27C", False),  # at 50 mV no transistor drives anything
+        ("density", "", True),
+        ("energy_per_conversion", "tt_1.00V_27C", False),
+    ]
+    assert [f["condition"] for f in data["failed_conditions"]] == ["tt_0.05V_27C"]
+    assert read_table(tmp_path / "out").provenance == read_table(out).provenance
+    assert (tmp_path / "out" / "netlists" / "transfer_tt_0.05V_27C.cir").is_file()
+    for name in ("lut/readout.csv", "models.json"):  # the good condition is as it was
+        assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name
+    told = json.loads(metalrom("diff", out, tmp_path / "out", "--json").stdout)
+    assert {c["name"] for c in told["causes"]} == {"conditions.vdd", "specs"}
+    assert [(c["condition"], c["old"]) for c in told["conditions"]] == [("tt_0.05V_27C", "not asked")]
+    assert told["figures"] == []
+    done = metalrom("diff", out, out)
+    assert (done.returncode, done.stdout.strip()) == (0, "no difference")
+    assert metalrom("diff", out, tmp_path).returncode == 2
+
+
 def test_compare_takes_the_run(out, metalrom):
     done = metalrom("compare", "--macro", out, "--workloads", "bert-base", "--sizes", "S", "--json")
     assert done.returncode == 0, done.stderr

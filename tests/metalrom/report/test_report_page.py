@@ -14,7 +14,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.reports import plots
-from metalrom.reports.content import GroupRow, MacroTable
+from metalrom.reports.content import FailedRow, GroupRow, MacroTable, SpecRow
 from metalrom.reports.html import figures, render_report, write_figures, write_report
 from netlists.condition import Condition
 
@@ -227,3 +227,36 @@ def test_drawing_libraries_load_only_when_something_is_drawn():
 def test_contradictory_content_is_refused(make_content, changes, words):
     with pytest.raises(InputError, match=words):
         make_content(**changes)
+
+
+def spec_row(**changes):
+    row = SpecRow("csnr > 40 dB", "31.4 dB", "", "tt_1.00V_27C", False, True, "", "the layer <through> the macro")
+    return replace(row, **changes)
+
+
+def test_specifications_stand_before_the_pictures_with_every_verdict(make_content):
+    specs = (
+        spec_row(),
+        spec_row(asked="density > 10 Mb/mm²", value="18.4 Mb/mm²", span="11 to 26 Mb/mm²", condition="", passed=True),
+        spec_row(asked="energy_per_mac < 2 fJ", value="1.9 fJ", span="1.2 to 3.4 fJ", passed=True, certain=False),
+    )
+    html = render_report(make_content(specs=specs))
+    page = Page(html)
+    assert html.index('id="specifications"') < html.index("<svg")
+    assert "Specifications: 1 of 3 missed" in page.text
+    assert page.text.count("✓ pass") == 2
+    assert page.text.count("✗ fail") == 1
+    assert page.text.count("The range reaches across the limit") == 1
+    assert "the layer <through> the macro" in page.text  # escaped in the source, whole on the page
+    good = Page(render_report(make_content(specs=specs[1:])))
+    assert "Specifications: 2 of 2 met" in good.text
+    assert "specifications" not in Page(render_report(make_content())).ids
+
+
+def test_a_failed_condition_is_a_row_wherever_conditions_are_listed(make_content):
+    failed = FailedRow("ss_0.90V_125C", "12 of 15 simulations failed (verdict timeout first)")
+    html = render_report(make_content(specs=(spec_row(passed=True),), failed_conditions=(failed,)))
+    assert "Specifications: 1 of 1 met, 1 condition failed" in re.sub(r"\s+,", ",", Page(html).text)
+    assert html.count("12 of 15 simulations failed") == 2  # among the specifications and in the table of levels
+    levels = html[html.index('id="levels"') : html.index('id="margins"')]
+    assert "ss_0.90V_125C" in levels

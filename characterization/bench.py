@@ -1,0 +1,144 @@
+"""Runs a procedure's own decks: cached, judged, counted, and refused when ngspice did not vouch for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.campaign import Outcome, ProgressCallback, measure
+from characterization.device_probe import check_devices
+from characterization.failures import ConditionError
+from characterization.patterns import Pattern, build_pattern
+from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.column import Deck, column_deck
+from netlists.condition import Condition
+from netlists.periphery import Periphery, Timing
+from ngspice_runner import Cache, EngineError, Job, Result, RunProvenance, run_many
+
+FloatArray = NDArray[np.float64]
+Runner = Callable[[Sequence[Job]], Sequence[Result]]
+
+
+class Bench:
+    """The place where procedures measure.
+
+    setup: what is measured. cache, workers, progress: as for `run_many`. decks: one readable deck per name, the first
+    that ran under it.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        *,
+        cache: Cache | None = None,
+        workers: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        self.setup = setup
+        self.decks: dict[str, str] = {}
+        self._cache, self._workers, self._progress = cache, workers, progress
+        self._seen: dict[str, RunProvenance] = {}
+        self._verdicts: dict[str, int] = {}
+
+    def run(self, name: str, decks: Sequence[Deck]) -> list[Result]:
+        """Results of the decks in their order. name: of the procedure and condition, for messages and files.
+
+        Raises EngineError when ngspice is missing or one of the decks did not end with the verdict ok: a procedure's
+        few decks leave nothing to conclude from without one of them.
+        """
+        devices = self.setup.technology.devices
+        if devices.from_library:
+            check_devices(devices)
+        jobs = [
+            Job(
+                d.text,
+                d.outputs,
+                stop=d.stop,
+                timeout=self.setup.timeout,
+                options=devices.job_options,
+                tag=d.title,
+            )
+            for d in decks
+        ]
+        results = list(run_many(jobs, workers=self._workers, cache=self._cache, progress=self._progress))
+        for deck, result in zip(decks, results, strict=True):
+            self.decks.setdefault(f"{name}.cir", deck.text)
+            self._verdicts[result.verdict.value] = self._verdicts.get(result.verdict.value, 0) + 1
+            if result.provenance is not None:
+                self._seen.setdefault(result.provenance.key, result.provenance)
+            if not result.ok:
+                raise EngineError(
+                    f"{name}: {deck.title}: ngspice gave the verdict {result.verdict.value}: {result.log}"
+                )
+        return results
+
+    def deck(
+        self,
+        condition: Condition,
+        case: ColumnCase,
+        *,
+        periphery: Periphery | None = None,
+        timing: Timing | None = None,
+        supply_resistance: float = 0.0,
+    ) -> Deck:
+        """The read of a case; periphery and timing are the setup's unless given."""
+        s = self.setup
+        return column_deck(
+            s.technology,
+            s.model,
+            periphery or s.periphery,
+            timing or s.timing,
+            condition,
+            case,
+            supply_resistance=supply_resistance,
+        )
+
+    def levels(self, name: str, decks: Sequence[Deck]) -> FloatArray:
+        """Levels (V or A) of the decks at their read, shape (decks,), sampled as the setup's converter does."""
+        results = self.run(name, decks)
+        return np.array([self.read(d, r)[0] for d, r in zip(decks, results, strict=True)])
+
+    def read(self, deck: Deck, result: Result) -> tuple[float, float]:
+        """(level in V or A, J drawn by the row drivers) of a result, sampled as the setup's converter does."""
+        hold = self.setup.converter.integration_time if self.setup.unit == "A" else 0.0
+        return measure(deck, result, double_sampling=self.setup.double_sampling, hold=hold)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What it took so far."""
+        fresh = [p for p in self._seen.values() if not p.cached]
+        return Outcome(
+            (),
+            simulated=len(fresh),
+            cached=len(self._seen) - len(fresh),
+            verdicts=dict(self._verdicts),
+            cpu_seconds=sum(p.cpu_seconds for p in fresh),
+            engine=next((p.engine for p in self._seen.values()), ""),
+        )
+
+
+def drawn(setup: Setup, name: str, active: int, count: int, index: int = 0) -> Pattern:
+    """A pattern of `build_pattern` for this setup; equal arguments draw equal patterns in every procedure."""
+    seed = np.random.SeedSequence([setup.seed, 5, active, count, index])
+    return build_pattern(name, setup.rows, active, count, setup.columns, seed, setup.ones)
+
+
+def case_of(setup: Setup, pattern: Pattern) -> ColumnCase:
+    """The column of a pattern in the setup's array."""
+    return pattern.case(setup.columns, setup.ones)
+
+
+def full_scale(setup: Setup, bench: Bench, condition: Condition, name: str) -> tuple[float, float]:
+    """(level with no row counting, spacing of a count): of all rows active under a drawn pattern, V or A.
+
+    Raises ConditionError when the level does not rise.
+    """
+    n = setup.rows
+    decks = [bench.deck(condition, case_of(setup, drawn(setup, "random0", n, c))) for c in (0, n)]
+    low, high = bench.levels(f"{name}_{condition.label}", decks)
+    if not high > low:
+        raise ConditionError(f"{name}: the level does not rise with the count", condition)
+    return float(low), float((high - low) / n)

@@ -1,0 +1,98 @@
+"""Where in the array a counting cell loses signal: exact solutions over rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.condition import Condition
+from netlists.reference import column_network
+
+FloatArray = NDArray[np.float64]
+
+MOST_PLACES = 33
+"""Rows or columns of a map; a larger array is shown at this many, ends included."""
+
+
+@dataclass(frozen=True)
+class LossMap:
+    """loss (rows, columns): part of its ideal contribution that a counting cell does not deliver, at row and column
+    numbers `rows` (0 is farthest from the sense) and `columns` (0 is next to the row drivers)."""
+
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    loss: FloatArray
+
+    @property
+    def worst(self) -> tuple[float, int, int]:
+        """(largest loss, its row, its column)."""
+        i, j = np.unravel_index(int(self.loss.argmax()), self.loss.shape)
+        return float(self.loss[i, j]), self.rows[int(i)], self.columns[int(j)]
+
+
+def places(number: int, most: int = MOST_PLACES) -> tuple[int, ...]:
+    """At most `most` indices below `number`, ends included."""
+    return tuple(sorted({round(x) for x in np.linspace(0, number - 1, min(number, most))}))
+
+
+def current_loss(setup: Setup, condition: Condition) -> FloatArray:
+    """Loss by wire, driver and sense resistance with every cell a one (the largest currents): 1 - I / (V / R), each
+    row's own current by superposition from the whole crossbar of the group, drivers and sense as resistors. Shape
+    (rows, columns) of the group."""
+    from interconnect.crossbar import effective_conductance
+
+    warm = setup.model.at(condition.temperature)
+    plug = warm.value("R_plug")
+    matrix = effective_conductance(
+        np.full((setup.rows, setup.columns), 1.0 / plug),
+        r_row=warm.value("R_row"),
+        r_col=warm.value("R_bl"),
+        r_driver=setup.periphery.driver_resistance,
+        r_sense=setup.periphery.sense_resistance,
+    )
+    return 1.0 - matrix * plug
+
+
+def thinned(loss: FloatArray) -> LossMap:
+    """A loss (rows, columns) at few enough places to be shown."""
+    rows, columns = (places(number) for number in loss.shape)
+    return LossMap(rows, columns, loss[np.ix_(rows, columns)])
+
+
+def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -> LossMap:
+    """Loss by what has not settled at the read, ideal drivers: 1 - V / V_settled of what a stored one adds to a driven
+    row's share, by exact transients of the column with a vector per row. positions: of the left neighbour."""
+    from interconnect.transient import solve_transient
+    from interconnect.waveform import Source, ramp
+
+    warm = setup.model.at(condition.temperature)
+    n, t = setup.rows, setup.timing
+    stop = t.input_edge + t.read_after
+    loss = []
+    for position in positions:
+        reached, settled = np.zeros(n), np.zeros(n)
+        for bit, sign in ((1, 1.0), (0, -1.0)):
+            bits = np.zeros((n, 3), dtype=np.uint8)
+            bits[:, 1] = bit
+            case = ColumnCase(
+                bits=bits,
+                inputs=np.ones(n, dtype=np.uint8),
+                position=position,
+                columns_total=setup.columns,
+                ones_fraction=setup.ones,
+            )
+            network = column_network(warm, setup.periphery, case, apart=True)
+            names = [f"input_{r}" for r in range(n)]
+            end = f"{warm.bit_lines[0].prefix}_{case.target}"
+            drive = condition.vdd * np.eye(n)
+            source = Source(names, ramp(0.0, t.input_edge), level=drive)
+            run = solve_transient(network, [source], stop=stop, save=end, initial=0.0, tolerance=1e-6)
+            reached += sign * run.voltage[-1, 0]
+            settled += sign * network.settled(names, drive).voltage[int(network.index([end])[0])]
+        loss.append(1.0 - reached / settled)
+    rows = places(n)
+    return LossMap(rows, tuple(p + 1 for p in positions), np.array(loss).T[list(rows)])

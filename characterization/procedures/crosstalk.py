@@ -1,0 +1,106 @@
+"""`crosstalk`: counts by which stored data of the neighbouring bit lines shift a level.
+
+Planes above and below count as quiet grounded metal in the extraction of a cell; their lines are no nets of their own,
+so patterns of other planes are not part of this procedure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from characterization.bench import case_of, drawn
+from characterization.campaign import Task
+from characterization.dataset import Dataset
+from characterization.failures import ConditionError
+from characterization.findings import Figure, Plain
+from characterization.patterns import Pattern
+from characterization.procedures.registry import Findings, Procedure, register
+from characterization.setup import Setup
+
+QUIET = "neighbours_0"
+PATTERNS = (QUIET, "neighbours_1", "left_1", "right_1", "alternating", "alternating_opposed")
+SCOPE = "neighbouring bit lines of the same plane; other planes are extracted as quiet grounded metal"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Level of a count under a neighbour pattern less that with neighbours full of zeros, in LSB of the latter."""
+
+    condition: str
+    pattern: str
+    count: int
+    shift: float
+
+
+@dataclass(frozen=True)
+class Crosstalk(Plain):
+    """Shifts of all patterns, all rows active. scope: what is covered."""
+
+    shifts: tuple[Shift, ...]
+    scope: str = SCOPE
+
+    @property
+    def worst(self) -> Shift:
+        """The largest shift of all."""
+        return max(self.shifts, key=lambda s: abs(s.shift))
+
+    def figures(self) -> Sequence[Figure]:
+        """The largest shift of each pattern over conditions and counts."""
+        names = dict.fromkeys(s.pattern for s in self.shifts)
+        worst = [max((s for s in self.shifts if s.pattern == n), key=lambda s: abs(s.shift)) for n in names]
+        return [Figure(w.pattern.replace("_", " "), w.shift, "LSB", f"{w.condition}, count {w.count}") for w in worst]
+
+
+def neighbours(pattern: Pattern, name: str) -> Pattern:
+    """The pattern with other neighbours: full of zeros or ones, one of each, or changing from row to row."""
+    rows = np.arange(len(pattern.bits))
+    left, right = {
+        QUIET: (0 * rows, 0 * rows),
+        "neighbours_1": (0 * rows + 1, 0 * rows + 1),
+        "left_1": (0 * rows + 1, 0 * rows),
+        "right_1": (0 * rows, 0 * rows + 1),
+        "alternating": (rows % 2, rows % 2),
+        "alternating_opposed": (rows % 2, 1 - rows % 2),
+    }[name]
+    bits = pattern.bits.copy()
+    bits[:, 0], bits[:, 2] = left, right
+    return replace(pattern, name=name, bits=bits)
+
+
+def counts(rows: int) -> list[int]:
+    """Counts at which the shifts are measured."""
+    return sorted({0, rows // 2, rows})
+
+
+def plan(setup: Setup) -> list[Task]:
+    """Every neighbour pattern at three counts with all rows active, the target's own pattern unchanged."""
+    n = setup.rows
+    return [
+        Task("crosstalk", condition, n, c, name, -1, case_of(setup, neighbours(drawn(setup, "random0", n, c), name)))
+        for condition in setup.conditions
+        for c in counts(n)
+        for name in PATTERNS
+    ]
+
+
+def analyse(setup: Setup, data: Dataset, findings: Findings) -> Crosstalk:
+    """Differences against quiet neighbours. Raises ConditionError when the quiet reads of a condition failed."""
+    out = []
+    for condition in setup.conditions:
+        level = {(s.pattern, s.count): s.level for s in data.select("crosstalk", condition).good().samples}
+        quiet = [level.get((QUIET, c)) for c in (0, setup.rows)]
+        if quiet[0] is None or quiet[1] is None:
+            raise ConditionError("the reads with quiet neighbours failed; no crosstalk", condition)
+        lsb = (quiet[1] - quiet[0]) / setup.rows
+        out += [
+            Shift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
+            for (name, count), value in level.items()
+            if name != QUIET and (QUIET, count) in level
+        ]
+    return Crosstalk(tuple(out))
+
+
+register(Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan, analyse))

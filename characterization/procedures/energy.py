@@ -1,0 +1,136 @@
+"""`energy`: what one read costs, component by component, against active rows and count.
+
+Row drivers: simulated, the whole row with all its columns. Of that the array's part is what the exact linear network
+takes (charge cell: C V^2 of the driven lines; current cell: V I of the rows while the current is integrated), the rest
+is the drivers' own. Their falling edge after the read is not simulated: the line discharges to ground. Reset: one whole
+period of the reset switches and their driver, simulated with lumped bit lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.findings import Figure, Plain
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.condition import Condition
+from netlists.reference import column_network
+from netlists.reset_effect import reset_effect_deck
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadEnergy:
+    """One read of `active` rows with all their columns, J. rows: drawn by the row drivers; array: what of it the exact
+    linear network takes; drivers: the rest."""
+
+    condition: str
+    active: int
+    count: int
+    rows: float
+    array: float
+    drivers: float
+
+
+@dataclass(frozen=True)
+class ConditionEnergy:
+    """rows_fit: e0 + e1 active + e2 count, J, of the row drivers. reset: J per bit line and read (0 without a reset).
+    per_conversion: J of one bit line's share in a read of all rows, half of them counting, reset included."""
+
+    condition: str
+    rows_fit: FloatArray
+    fit_residual: float
+    reset: float
+    per_conversion: float
+
+
+@dataclass(frozen=True)
+class Energy(Plain):
+    """columns: bit lines that share a row's energy. duration: s over which a current cell's rows conduct, else 0."""
+
+    columns: int
+    duration: float
+    reads: tuple[ReadEnergy, ...]
+    conditions: tuple[ConditionEnergy, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Components of a full read and the share of one conversion, at every condition."""
+        out = []
+        for c in self.conditions:
+            full = max((r for r in self.reads if r.condition == c.condition), key=lambda r: (r.active, r.count))
+            at = f"{c.condition}, {full.active} rows, {self.columns} columns"
+            out.append(Figure("array", full.array, "J", at))
+            out.append(Figure("row drivers' own", full.drivers, "J", at))
+            out.append(Figure("reset of a bit line", c.reset, "J", c.condition))
+            out.append(Figure("conversion, without converter", c.per_conversion, "J", c.condition))
+        return out
+
+
+def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration: float) -> float:
+    """J that the linear array takes from ideal sources: V Q of a charge cell's step, V I t of a current cell."""
+    if case.active == 0:
+        return 0.0
+    warm = setup.model.at(condition.temperature)
+    network = column_network(warm, setup.periphery, case)
+    if setup.unit == "V":
+        state = network.settled(["source"], [condition.vdd])
+        # Only the driven lines end at the supply; what lies on them has come through their drivers.
+        driven = np.abs(state.voltage - condition.vdd) < 1e-9 * condition.vdd
+        return float(condition.vdd * state.charge[driven].sum())
+    volts = setup.periphery.read_voltage
+    return float(volts * network.dc(["source"], [volts]).current[0] * duration)
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
+    """Reads over active rows and counts, and one period of the reset."""
+    n = setup.rows
+    points = [(a, c) for a in sorted({0, 1, n // 2, n}) for c in sorted({0, a // 2, a})]
+    duration = 0.0
+    if setup.unit == "A":
+        duration = setup.timing.read_after + setup.timing.input_edge / 2 + setup.converter.integration_time
+    reads, conditions = [], []
+    for condition in setup.conditions:
+        cases = [case_of(setup, drawn(setup, "random0", a, c)) for a, c in points]
+        decks = [bench.deck(condition, case) for case in cases]
+        results = bench.run(f"energy_{condition.label}", decks)
+        rows = np.array([bench.read(d, r)[1] for d, r in zip(decks, results, strict=True)])
+        array = np.array([array_energy(setup, condition, case, duration) for case in cases])
+        reads += [
+            ReadEnergy(condition.label, a, c, float(e), float(x), float(e - x))
+            for (a, c), e, x in zip(points, rows, array, strict=True)
+        ]
+        x = np.array([[1.0, a, c] for a, c in points])
+        fit = np.linalg.lstsq(x, rows, rcond=None)[0]
+        reset = reset_energy(setup, bench, condition, cases[-1])
+        whole = float(fit @ np.array([1.0, n, n / 2]))
+        conditions.append(
+            ConditionEnergy(
+                condition.label,
+                fit,
+                float(np.sqrt(np.mean((rows - x @ fit) ** 2))),
+                reset,
+                whole / setup.columns + reset,
+            )
+        )
+    return Energy(setup.columns, duration, tuple(reads), tuple(conditions))
+
+
+def reset_energy(setup: Setup, bench: Bench, condition: Condition, case: ColumnCase) -> float:
+    """J from the reset's supply in one period, per bit line; 0 for a cell without reset."""
+    if setup.unit == "A":
+        return 0.0
+    deck = reset_effect_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, cycle=True)
+    (result,) = bench.run(f"energy_reset_{condition.label}", [deck])
+    time = np.asarray(result.signals["time"].values, dtype=np.float64)
+    current = np.asarray(result.signals[deck.reset_supply or ""].values, dtype=np.float64)
+    return float(-np.trapezoid(current, time) * deck.reset_voltage / len(deck.columns))
+
+
+register(measured("energy", "energy of a read by component, against active rows and count", measure))

@@ -1,0 +1,79 @@
+"""`leakage`: static currents of row drivers, reset and array, by operating points at every condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.findings import Figure, Plain
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+from netlists.column import Static, column_deck
+
+
+@dataclass(frozen=True, slots=True)
+class StaticCurrent:
+    """One state: `idle` (inputs low, reset over), `active` (all inputs high, reset over) or `reset` (inputs low).
+
+    drivers: A that the row drivers of the group draw; of a current cell's active state this is the read current itself.
+    reset: A of the driver of the modelled bit lines' reset. array: A into the target's sense (current cells), None for
+    charge cells, whose metal has no path for it. power: W of all supplies.
+    """
+
+    condition: str
+    state: Static
+    drivers: float
+    reset: float
+    array: float | None
+    power: float
+
+
+@dataclass(frozen=True)
+class Leakage(Plain):
+    """All states at all conditions. rows: drivers in the group."""
+
+    rows: int
+    states: tuple[StaticCurrent, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Currents of the idle state, per row driver and per reset, at every condition."""
+        out = []
+        for s in (s for s in self.states if s.state == "idle"):
+            out.append(Figure("idle row driver", s.drivers / self.rows, "A", s.condition))
+            if s.array is None:
+                out.append(Figure("driver of the reset, off", s.reset, "A", s.condition))
+            else:
+                out.append(Figure("idle array into a sense", s.array, "A", s.condition))
+        return out
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> Leakage:
+    """One operating point per state and condition, all cells of the target storing ones."""
+    n = setup.rows
+    charge = setup.unit == "V"
+    states: tuple[Static, ...] = ("idle", "active", "reset") if charge else ("idle", "active")
+    case = case_of(setup, drawn(setup, "random0", n, n))
+    out = []
+    for condition in setup.conditions:
+        decks = [
+            column_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, static=state)
+            for state in states
+        ]
+        for state, deck, result in zip(states, decks, bench.run(f"leakage_{condition.label}", decks), strict=True):
+
+            def last(name: str, signals: Any = result.signals) -> float:
+                return float(np.real(signals[name].values[-1]))
+
+            drivers = -last(deck.row_supply)
+            reset = -last(deck.reset_supply) if deck.reset_supply else 0.0
+            power = drivers * deck.row_voltage + reset * deck.reset_voltage
+            array = None if charge else last(deck.target)
+            out.append(StaticCurrent(condition.label, state, drivers, reset, array, power))
+    return Leakage(n, tuple(out))
+
+
+register(measured("leakage", "static currents of drivers, reset and array", measure))

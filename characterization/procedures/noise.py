@@ -1,0 +1,112 @@
+"""`noise`: the closed forms of thermal noise against the engine's small-signal noise of the whole column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.findings import Figure, Plain
+from characterization.noise import BOLTZMANN, charge_noise
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.cells.closed_form import bit_line_total
+from netlists.column import Deck
+from netlists.column_noise import DENSITY, TOTAL, noise_deck
+from netlists.condition import Condition
+from netlists.reference import column_read
+
+FIRST = 1e3
+"""Hz; far below every pole of a column, so that the density there is that of its resistors."""
+
+DECADES_ABOVE = 4
+"""The integral ends this many decades above the pole of the reset: what lies beyond is 2 / pi of 1e-4 of the power."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoisePoint:
+    """One simulation. unit: V (rms of the whole spectrum) or A/sqrt(Hz) (density at low frequency).
+
+    closed_form: sqrt(k T / C) with the metal's capacitance, or sqrt(4 k T n / R). ratio: simulated over closed form.
+    """
+
+    condition: str
+    switch: Literal["ideal", "transistor"]
+    count: int
+    unit: str
+    simulated: float
+    closed_form: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Noise(Plain):
+    """With an ideal switch the two must agree; a transistor switch adds its own capacitance and so lowers k T / C."""
+
+    points: tuple[NoisePoint, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Simulated value and ratio of every point."""
+        out = []
+        for p in self.points:
+            at = f"{p.condition}, {p.switch} reset" if p.unit == "V" else f"{p.condition}, count {p.count}"
+            out.append(Figure("thermal noise", p.simulated, p.unit, at))
+            out.append(Figure("over the closed form", p.ratio, "", at))
+        return out
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> Noise:
+    """k T / C of the reset (charge), or 4 k T / R at the virtual ground (current), at every condition."""
+    read = _charge if setup.unit == "V" else _current
+    return Noise(tuple(point for condition in setup.conditions for point in read(setup, bench, condition)))
+
+
+def _deck(
+    setup: Setup,
+    condition: Condition,
+    case: ColumnCase,
+    last: float,
+    switch: Literal["ideal", "transistor"] = "ideal",
+) -> Deck:
+    """Noise of a case from FIRST to `last` Hz."""
+    return noise_deck(
+        setup.technology, setup.model, setup.periphery, condition, case, first=FIRST, last=last, switch=switch
+    )
+
+
+def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
+    n = setup.rows
+    case = case_of(setup, drawn(setup, "random0", n, n // 2))
+    total = bit_line_total(setup.model, column_read(setup.model, setup.periphery, condition, case))
+    expected = charge_noise(total, condition.kelvin)
+    pole = 1.0 / (2.0 * np.pi * setup.periphery.switch_resistance * total)
+    last = float(10.0 ** (np.ceil(np.log10(pole)) + DECADES_ABOVE))
+    kinds: tuple[Literal["ideal", "transistor"], ...] = ("ideal", "transistor")
+    decks = [_deck(setup, condition, case, last, kind) for kind in kinds]
+    results = bench.run(f"noise_{condition.label}", decks)
+    found = [float(np.real(r.signals[TOTAL].values[-1])) for r in results]
+    return [
+        NoisePoint(condition.label, kind, case.count, "V", value, expected, value / expected)
+        for kind, value in zip(kinds, found, strict=True)
+    ]
+
+
+def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
+    n = setup.rows
+    cases = [case_of(setup, drawn(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
+    decks = [_deck(setup, condition, case, 1e3 * FIRST) for case in cases]
+    out = []
+    plug = setup.model.at(condition.temperature).value("R_plug")
+    for case, result in zip(cases, bench.run(f"noise_{condition.label}", decks), strict=True):
+        value = float(np.real(result.signals[DENSITY].values[0]))
+        expected = float(np.sqrt(4.0 * BOLTZMANN * condition.kelvin * case.count / plug))
+        point = NoisePoint(condition.label, "ideal", case.count, "A/sqrt(Hz)", value, expected, value / expected)
+        out.append(point)
+    return out
+
+
+register(measured("noise", "thermal noise in closed form against the engine's noise analysis", measure))

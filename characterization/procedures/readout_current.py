@@ -1,0 +1,187 @@
+"""`readout_current`: the level against count, time and place in the array, and the map of what is lost on the way.
+
+The map is an exact solution of the linear array with ideal drivers, checked in ngspice at its corners; levels with
+transistors are simulated at the same places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.findings import Figure, Plain
+from characterization.loss_map import LossMap, charge_map, current_loss, places, thinned
+from characterization.patterns import Pattern
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+from netlists.case import ColumnCase
+from netlists.condition import Condition
+from netlists.reference import reference_column
+
+FloatArray = NDArray[np.float64]
+
+COUNTS = 9
+TIMES = 21
+
+
+@dataclass(frozen=True)
+class LevelCurve:
+    """All rows active at one condition. level (counts,): at the read, V or A; ideal: by the cell's simple formula
+    (no wire, driver or sense resistance; of a charge cell without the reset's charge). time (times,): s from the start
+    of the input edge; wave (counts, times): the level then."""
+
+    condition: str
+    counts: tuple[int, ...]
+    level: FloatArray
+    ideal: FloatArray
+    time: FloatArray
+    wave: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A counting cell at a row and a column. step: what it adds with transistors, V or A; relative: over the mean of
+    all places. exact, engine: what it adds with ideal periphery by the linear network and by ngspice;
+    difference: relative."""
+
+    row: int
+    column: int
+    step: float
+    relative: float
+    exact: float
+    engine: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class ReadoutCurrent(Plain):
+    """Curves at every condition, places and map at the nominal one. checked: the largest relative difference between
+    ngspice and the exact network at the places. map_difference: of the map (the whole crossbar) from ngspice's column,
+    whose far columns are lumped; None for a charge cell, whose map is made of columns."""
+
+    unit: str
+    curves: tuple[LevelCurve, ...]
+    places: tuple[Place, ...]
+    map: LossMap
+    checked: float
+    map_difference: float | None
+
+    def figures(self) -> Sequence[Figure]:
+        """Full level at every condition, spread over places, worst loss, differences."""
+        out = []
+        for c in self.curves:
+            swing = float(c.level[-1] - c.level[0])
+            out.append(Figure("swing of all counts", swing, self.unit, c.condition))
+            out.append(Figure("over the simple formula", swing / float(c.ideal[-1] - c.ideal[0]), "", c.condition))
+        loss, row, column = self.map.worst
+        out.append(Figure("largest loss of the map", loss, "", f"row {row}, column {column}"))
+        weakest = min(self.places, key=lambda p: p.relative)
+        out.append(
+            Figure(
+                "weakest place over the mean, transistors",
+                weakest.relative,
+                "",
+                f"row {weakest.row}, column {weakest.column}",
+            )
+        )
+        out.append(Figure("ngspice against the exact network", self.checked, ""))
+        if self.map_difference is not None:
+            out.append(Figure("ngspice's column against the map", self.map_difference, ""))
+        return out
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> ReadoutCurrent:
+    """Curves, places, map."""
+    curves = tuple(_curve(setup, bench, condition) for condition in setup.conditions)
+    nominal = setup.conditions[0]
+    last = setup.columns - 3
+    positions = tuple(sorted({0, last // 2, last}))
+    found = _places(setup, bench, nominal, positions)
+    if setup.unit == "A":
+        full = current_loss(setup, nominal)
+        loss = thinned(full)
+        difference = _against_map(setup, bench, nominal, positions, full)
+    else:
+        loss, difference = charge_map(setup, nominal, positions), None
+    return ReadoutCurrent(setup.unit, curves, found, loss, max(abs(p.difference) for p in found), difference)
+
+
+def _curve(setup: Setup, bench: Bench, condition: Condition) -> LevelCurve:
+    n, t = setup.rows, setup.timing
+    counts = places(n + 1, COUNTS)
+    cases = [case_of(setup, drawn(setup, "random0", n, c)) for c in counts]
+    decks = [bench.deck(condition, case) for case in cases]
+    results = bench.run(f"readout_current_{condition.label}", decks)
+    moments = np.linspace(t.input_start, t.read_at, TIMES)
+    waves = [
+        np.interp(
+            moments,
+            np.asarray(r.signals["time"].values, dtype=np.float64),
+            np.asarray(r.signals[d.target].values, dtype=np.float64),
+        )
+        for d, r in zip(decks, results, strict=True)
+    ]
+    return LevelCurve(
+        condition.label,
+        counts,
+        np.array([bench.read(d, r)[0] for d, r in zip(decks, results, strict=True)]),
+        np.array([reference_column(setup.model, setup.periphery, condition, c).closed_form for c in cases]),
+        moments - t.input_start,
+        np.array(waves),
+    )
+
+
+def _single(setup: Setup, row: int | None, position: int) -> ColumnCase:
+    """All rows active, only one (or none) counting, neighbours as the layer stores."""
+    base = drawn(setup, "random0", setup.rows, 0)
+    bits = base.bits.copy()
+    if row is not None:
+        bits[row, 1] = 1
+    return case_of(setup, replace(base, bits=bits, position=position))
+
+
+def _places(setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int]) -> tuple[Place, ...]:
+    rows = tuple(sorted({0, setup.rows // 2, setup.rows - 1}))
+    ideal = replace(setup.periphery, kind="ideal")
+    cases = {(r, p): _single(setup, r, p) for p in positions for r in (None, *rows)}
+    name = f"readout_current_place_{condition.label}"
+    real = bench.levels(name, [bench.deck(condition, c) for c in cases.values()])
+    engine = bench.levels(f"{name}_ideal", [bench.deck(condition, c, periphery=ideal) for c in cases.values()])
+    exact = [reference_column(setup.model, ideal, condition, c).value for c in cases.values()]
+    keys = list(cases)
+
+    def step(levels: Sequence[float] | FloatArray, row: int, position: int) -> float:
+        return float(levels[keys.index((row, position))] - levels[keys.index((None, position))])
+
+    wanted = [(r, p) for p in positions for r in rows]
+    mean = float(np.mean([step(real, r, p) for r, p in wanted]))
+    out = []
+    for r, p in wanted:
+        mine, theirs = step(exact, r, p), step(engine, r, p)
+        here = step(real, r, p)
+        out.append(Place(r, p + 1, here, here / mean, mine, theirs, theirs / mine - 1.0))
+    return tuple(out)
+
+
+def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int], loss: FloatArray) -> float:
+    """Largest relative difference of a row's own current between ngspice's column and the whole crossbar of the map."""
+    n = setup.rows
+    ideal = replace(setup.periphery, kind="ideal")
+    alone = setup.periphery.read_voltage / setup.model.at(condition.temperature).value("R_plug")
+    spots = [(r, p) for p in positions for r in (0, n - 1)]
+    decks = []
+    for r, p in spots:
+        inputs = np.zeros(n, dtype=np.uint8)
+        inputs[r] = 1
+        case = Pattern("ones", np.ones((n, 3), dtype=np.uint8), inputs, p).case(setup.columns, 1.0)
+        decks.append(bench.deck(condition, case, periphery=ideal))
+    levels = bench.levels(f"readout_current_map_{condition.label}", decks)
+    exact = [alone * (1.0 - loss[r, p + 1]) for r, p in spots]
+    return float(np.abs(levels / np.array(exact) - 1.0).max())
+
+
+register(measured("readout_current", "level against count, time and place; map of the loss on the wires", measure))

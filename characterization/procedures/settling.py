@@ -1,0 +1,116 @@
+"""`settling`: how long after the input edge a level needs to stay within half and a tenth of a count of its end.
+
+The end is the level when the observation ends, `WINDOW` times the configured time after the edge. A floating bit line
+leaks meanwhile: `drift` tells how much, and where it exceeds the narrow band the time to it is that of the leakage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench, case_of, drawn, full_scale
+from characterization.findings import Figure, Plain
+from characterization.patterns import FAR, NEAR
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+
+FloatArray = NDArray[np.float64]
+
+BANDS = (0.5, 0.1)
+"""LSB around the final level."""
+
+WINDOW = 4.0
+"""Observed time over the configured time from the input edge to the read."""
+
+NAMES = (NEAR, FAR, "random0", "random1")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """One pattern. times: s from the end of the input edge until the level stays within BANDS. left_at_read: distance
+    from the final level at the configured read, LSB. drift: what the last quarter of the observation still moves, LSB.
+    """
+
+    condition: str
+    pattern: str
+    active: int
+    count: int
+    times: tuple[float, ...]
+    left_at_read: float
+    drift: float
+
+
+@dataclass(frozen=True)
+class Settling(Plain):
+    """All patterns; worst: the slowest to the narrowest band at each condition."""
+
+    bands: tuple[float, ...]
+    window: float
+    patterns: tuple[Settled, ...]
+    worst: tuple[Settled, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Times of the slowest pattern at every condition, and how far it still moves by then (leakage)."""
+        out = []
+        for w in self.worst:
+            at = f"{w.condition}, {w.pattern}, {w.count} of {w.active}"
+            out += [
+                Figure(f"within {band:g} LSB of the end", time, "s", at)
+                for band, time in zip(self.bands, w.times, strict=True)
+            ]
+            out.append(Figure("drift of the last quarter", w.drift, "LSB", at))
+        return out
+
+
+def settling_time(time: FloatArray, level: FloatArray, start: float, band: float) -> float:
+    """Seconds after `start` from which on `level` (points,) stays within `band` of its last value; 0 if it always does.
+
+    The crossing is interpolated linearly between the two points around it.
+    """
+    error = np.abs(level - level[-1])
+    outside = np.flatnonzero((error > band) & (time >= start))
+    if len(outside) == 0:
+        return 0.0
+    k = int(outside[-1])
+    part = (error[k] - band) / (error[k] - error[k + 1])
+    return float(time[k] + part * (time[k + 1] - time[k]) - start)
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
+    """Observe reads for longer than the configured time, in short steps."""
+    t = setup.timing
+    timing = replace(t, read_after=WINDOW * t.read_after, max_step=t.input_edge / 4)
+    n = setup.rows
+    points = [(name, n, count) for name in NAMES for count in sorted({0, n // 2, n})]
+    points += [(name, 1, 1) for name in (NEAR, FAR)]
+    found, worst = [], []
+    for condition in setup.conditions:
+        _, lsb = full_scale(setup, bench, condition, "settling_scale")
+        decks = [bench.deck(condition, case_of(setup, drawn(setup, *p)), timing=timing) for p in points]
+        here = []
+        for (name, active, count), deck, result in zip(
+            points, decks, bench.run(f"settling_{condition.label}", decks), strict=True
+        ):
+            time, level = (np.asarray(result.signals[x].values, dtype=np.float64) for x in ("time", deck.target))
+            late = time[0] + (t.input_end + 0.75 * timing.read_after)
+            here.append(
+                Settled(
+                    condition.label,
+                    name,
+                    active,
+                    count,
+                    tuple(settling_time(time, level, t.input_end, band * lsb) for band in BANDS),
+                    float((np.interp(t.read_at, time, level) - level[-1]) / lsb),
+                    float((level[-1] - np.interp(late, time, level)) / lsb),
+                )
+            )
+        found += here
+        worst.append(max(here, key=lambda s: s.times[::-1]))
+    return Settling(BANDS, timing.read_after, tuple(found), tuple(worst))
+
+
+register(measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure))

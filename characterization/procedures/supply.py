@@ -1,0 +1,71 @@
+"""`supply`: what a resistance in the row drivers' supply and ground takes from a level.
+
+The simulated group is the only one that draws current through it: `supply_resistance` is the path's resistance as this
+group sees it, an assumption of the configuration (no power grid is extracted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from characterization.bench import Bench, case_of, drawn, full_scale
+from characterization.findings import Figure, Plain
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """One level. change: with the resistance less without it at the read, LSB; peak_current: largest current that the
+    row drivers draw, A; peak_drop: that current times the resistance, V."""
+
+    condition: str
+    count: int
+    change: float
+    peak_current: float
+    peak_drop: float
+
+
+@dataclass(frozen=True)
+class SupplyBounce(Plain):
+    """Levels with all rows active. resistance: ohm in the supply and as much in the ground."""
+
+    resistance: float
+    levels: tuple[Bounce, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Largest change and largest drop."""
+        worst = max(self.levels, key=lambda b: abs(b.change))
+        drop = max(self.levels, key=lambda b: b.peak_drop)
+        at = f"{self.resistance:g} ohm"
+        return [
+            Figure("change of a level", worst.change, "LSB", f"{worst.condition}, count {worst.count}, {at}"),
+            Figure("peak drop of the supply", drop.peak_drop, "V", f"{drop.condition}, count {drop.count}, {at}"),
+        ]
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> SupplyBounce:
+    """Read the same patterns with and without the resistance."""
+    n, ohm = setup.rows, setup.supply_resistance
+    counts = sorted({0, n // 2, n})
+    out = []
+    for condition in setup.conditions:
+        _, lsb = full_scale(setup, bench, condition, "supply_scale")
+        cases = [case_of(setup, drawn(setup, "random0", n, c)) for c in counts]
+        stiff = [bench.deck(condition, case) for case in cases]
+        soft = [bench.deck(condition, case, supply_resistance=ohm) for case in cases]
+        before = bench.levels(f"supply_stiff_{condition.label}", stiff)
+        results = bench.run(f"supply_{condition.label}", soft)
+        for count, deck, result, level in zip(counts, soft, results, before, strict=True):
+            change = bench.read(deck, result)[0] - level
+            current = np.asarray(result.signals[deck.row_supply].values, dtype=np.float64)
+            time = np.asarray(result.signals["time"].values, dtype=np.float64)
+            peak = float(np.abs(current[time >= (deck.input_at or 0.0)]).max())
+            out.append(Bounce(condition.label, count, float(change / lsb), peak, peak * ohm))
+    return SupplyBounce(ohm, tuple(out))
+
+
+register(measured("supply", "change of a level by resistance in the row drivers' supply and ground", measure))

@@ -1,0 +1,125 @@
+"""`worst_pattern`: the weights and inputs of a column and its neighbours that mislead the converter most.
+
+Searched on the exact linear network (ideal periphery, far end of the row lines), verified in ngspice: with ideal
+periphery the level itself, with transistors its distance from other patterns of the same count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench, case_of, drawn, full_scale
+from characterization.findings import Figure, Plain
+from characterization.linear_column import linear_column
+from characterization.pattern_search import Found, IdealLine, draw, fit_line, search
+from characterization.patterns import Pattern
+from characterization.procedures.registry import Findings, measured, register
+from characterization.setup import Setup
+
+Bits = NDArray[np.uint8]
+
+LINE_PATTERNS = 500
+"""Drawn patterns through which the ideal line is laid."""
+
+BUDGET = 5000
+"""Levels computed in all: line and both searches; 5 % of the 100,000 drawn patterns of the benchmark."""
+
+PEERS = 4
+"""Drawn patterns of the same count with which the transistor column's level is compared."""
+
+
+@dataclass(frozen=True)
+class WorstPattern:
+    """One extreme. deviation: LSB from the ideal line on the exact network. genes (rows, 4): input, left neighbour,
+    target, right neighbour. engine_difference: ngspice with ideal periphery less the exact network, LSB.
+    transistor_deviation: level with transistors less the mean of drawn patterns of the same active rows and count,
+    in LSB of the transistor column; network_deviation: the same comparison on the exact network.
+    """
+
+    deviation: float
+    active: int
+    count: int
+    genes: Bits
+    engine_difference: float
+    transistor_deviation: float
+    network_deviation: float
+
+
+@dataclass(frozen=True)
+class WorstPatterns(Plain):
+    """Farthest above and below the line at the nominal condition. position: columns before the left neighbour;
+    typical: rms deviation of drawn patterns, LSB; evaluations: levels computed in all."""
+
+    condition: str
+    position: int
+    line: IdealLine
+    typical: float
+    high: WorstPattern
+    low: WorstPattern
+    evaluations: int
+
+    def figures(self) -> Sequence[Figure]:
+        """Both extremes, on the network and with transistors."""
+        out = [Figure("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
+        for name, worst in (("largest positive", self.high), ("largest negative", self.low)):
+            at = f"count {worst.count} of {worst.active} active"
+            out.append(Figure(f"{name} deviation", worst.deviation, "LSB", at))
+            out.append(Figure(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
+        return out
+
+
+def find(setup: Setup, budget: int = BUDGET) -> tuple[IdealLine, float, Found, Found, int]:
+    """(ideal line, rms of drawn patterns in LSB, highest, lowest, levels computed) on the exact network."""
+    column = linear_column(setup, setup.conditions[0], position(setup))
+    rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 6]))
+    patterns = draw(setup.rows, LINE_PATTERNS, setup.ones, rng)
+    line = fit_line(column, patterns)
+    typical = float(np.sqrt(np.mean(line.deviation(column, patterns) ** 2)))
+    share = (budget - 2 * LINE_PATTERNS) // 2
+    high, low = (search(lambda g: line.deviation(column, g), setup.rows, sign, share, rng) for sign in (1, -1))
+    return line, typical, high, low, 2 * LINE_PATTERNS + high.evaluations + low.evaluations
+
+
+def position(setup: Setup) -> int:
+    """Place of the column: the far end of the row lines."""
+    return setup.columns - 3
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> WorstPatterns:
+    """Search, then run the two patterns in ngspice."""
+    condition = setup.conditions[0]
+    line, typical, high, low, evaluations = find(setup)
+    _, lsb = full_scale(setup, bench, condition, "worst_pattern")
+    verified = [_verify(setup, bench, line, found, lsb) for found in (high, low)]
+    return WorstPatterns(condition.label, position(setup), line, typical, verified[0], verified[1], evaluations)
+
+
+def _verify(setup: Setup, bench: Bench, line: IdealLine, found: Found, lsb: float) -> WorstPattern:
+    condition, place = setup.conditions[0], position(setup)
+    pattern = Pattern("worst", found.genes[:, 1:], found.genes[:, 0], place)
+    case = case_of(setup, pattern)
+    active, count = case.active, case.count
+    ideal = bench.deck(condition, case, periphery=replace(setup.periphery, kind="ideal"))
+    engine = bench.levels(f"worst_pattern_ideal_{condition.label}", [ideal])[0]
+    exact = line.offset + line.slope * (count + found.deviation) + line.shift * active
+    peers = [replace(drawn(setup, "random0", active, count, i), position=place) for i in range(PEERS)]
+    decks = [bench.deck(condition, case_of(setup, p)) for p in (pattern, *peers)]
+    levels = bench.levels(f"worst_pattern_{condition.label}", decks)
+    column = linear_column(setup, condition, place)
+    others = column.levels(np.array([p.bits for p in peers]), np.array([p.inputs for p in peers]))
+    return WorstPattern(
+        deviation=found.deviation,
+        active=active,
+        count=count,
+        genes=found.genes,
+        engine_difference=float((engine - exact) / line.slope),
+        transistor_deviation=float((levels[0] - levels[1:].mean()) / lsb),
+        network_deviation=float((exact - others.mean()) / line.slope),
+    )
+
+
+register(measured("worst_pattern", "weights and inputs with the largest deviation from the ideal line", measure))

@@ -1,0 +1,68 @@
+"""The verdict on one specification at one condition: what results.json keeps and the report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metalrom.specs.grammar import Comparison, Spec
+
+UNBOUNDED = "unbounded: no error was seen"
+BELOW = "unbounded below: nothing follows the ideal result"
+"""Reasons that stand for an infinite value, which JSON cannot hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecResult:
+    """One specification at one condition.
+
+    limit, value, low, high: in `unit` (SI, or `""`, dB, sigma, Mb/mm2, TOPS/W). value: None where there is none to give
+    (the reason says why; an unbounded value may still pass). low, high: range of an estimate. condition: label, empty
+    for a quantity that is the same at every one. source: where the value comes from, in words.
+    """
+
+    quantity: str
+    comparison: Comparison
+    limit: float
+    value: float | None
+    unit: str
+    condition: str
+    passed: bool
+    source: str
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+    @property
+    def spec(self) -> Spec:
+        """The specification at this condition."""
+        return Spec(self.quantity, self.comparison, self.limit, self.unit, self.condition or None)
+
+    @property
+    def value_shown(self) -> str:
+        """The value in words; `none` where there is none."""
+        if self.value is None:
+            return "unbounded" if self.reason == UNBOUNDED else "none"
+        return shown(self.value, self.unit)
+
+    @property
+    def span_shown(self) -> str:
+        """The range of an estimate in words, empty without one."""
+        from metalrom.reports import words
+        from metalrom.reports.content import Figure
+
+        return words.span(Figure(self.quantity, self.value, self.unit, self.low, self.high))
+
+    @property
+    def certain(self) -> bool:
+        """Whether the whole range of the value, not only its middle, gives the same verdict."""
+        ends = [end for end in (self.low, self.high) if end is not None]
+        return all(self.spec.met_by(end) == self.passed for end in ends)
+
+
+def shown(value: float | None, unit: str) -> str:
+    """A value of a specification in words: a probability, or an amount with its unit and prefix."""
+    from metalrom.reports import words
+
+    if value == 0:
+        return f"0 {unit}".strip()
+    return words.probability(value) if unit == "" else words.amount(value, unit, places=4).replace("\u00a0", " ")

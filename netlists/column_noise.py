@@ -1,0 +1,111 @@
+"""Thermal noise of a column as a small-signal deck: what its resistors leave on the bit line or push into the sense."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from interconnect.errors import InputError
+from netlists.case import ColumnCase
+from netlists.cells.base import CellModel
+from netlists.column import Deck, bit_line_ends, check_case, drivers, instances, node_names
+from netlists.condition import Condition
+from netlists.loads import edge_parts, row_sections
+from netlists.parameters import require, require_positive
+from netlists.periphery import Periphery
+from netlists.render import render
+from netlists.subckt import cell_subckts
+from netlists.technology import Technology
+from netlists.transistors import transistor_values
+
+DENSITY = "onoise_spectrum"
+"""Saved vector: density of the target's noise, V/sqrt(Hz) (charge) or A/sqrt(Hz) (current)."""
+
+TOTAL = "onoise_total"
+"""Saved vector: the engine's own integral over the frequencies, rms, V or A."""
+
+SHORT = 1e-6
+"""Factor on the wires of a charge column: their noise lies at frequencies where no sampler follows, and their part of
+an integral without end would depend on where it is cut."""
+
+
+def noise_deck(
+    technology: Technology,
+    model: CellModel,
+    periphery: Periphery,
+    condition: Condition,
+    case: ColumnCase,
+    *,
+    first: float,
+    last: float,
+    points: int = 40,
+    switch: Literal["ideal", "transistor"] = "ideal",
+    templates: Path | None = None,
+) -> Deck:
+    """Noise from `first` to `last` Hz with `points` per decade, all inputs at 0 V.
+
+    Charge cell: voltage noise of the target bit line while the reset is on, through the on-resistance of the reset
+    switch (`ideal`) or a conducting NMOS (`transistor`); the wires count as short. Current cell: noise current into the
+    target's virtual ground. Row drivers are resistors.
+
+    Raises:
+        InputError: an impossible case, frequencies out of order, or a transistor switch for a current cell.
+    """
+    check_case(model, case)
+    require_positive(first, where="noise.first", unit="Hz")
+    require(last > first, f"is {last!r} Hz, below the first frequency", where="noise.last")
+    charge = model.mode == "charge"
+    if len(model.bit_lines) > 1 or (switch == "transistor" and not charge):
+        raise InputError(f"cell {model.kind}: a noise deck takes one bit line, and a reset switch only of charge cells")
+    if charge:
+        case = replace(case, deviations=replace(case.deviations, row_wire=SHORT, bl_wire=SHORT))
+    d = case.deviations
+    warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
+    ends = bit_line_ends(warm, case)
+    end = ends[case.target]
+    target = end.node if charge else f"sense_{end.name}"
+    title = (
+        f"{model.kind} column, noise: {case.rows} rows, count {case.count} of {case.active} active, {condition.label}, "
+        f"{switch} reset"
+    )
+    outputs = (DENSITY, TOTAL)
+    values = {
+        "title": title,
+        "warnings": technology.warnings,
+        "technology": technology.name,
+        "cards": technology.devices.cards(condition.corner),
+        **transistor_values(technology, periphery),
+        "condition": condition,
+        "charge": charge,
+        "transistor": switch == "transistor",
+        "target": target,
+        "output": f"v({target})" if charge else "v(out)",
+        "first": first,
+        "last": last,
+        "points": points,
+        "drivers": drivers(warm, case),
+        "ends": ends,
+        "cells": cell_subckts(warm, folder=templates),
+        "node_names": node_names(warm),
+        "instances": instances(warm, case),
+        "sections": row_sections(warm, case),
+        "edges": edge_parts(warm, case),
+        "extra": [],
+        "extra_rows": 0,
+    }
+    return Deck(
+        text=render("testbenches/column_noise.cir.j2", values, folder=templates),
+        title=title,
+        outputs=outputs,
+        stop=None,
+        read_at=None,
+        input_at=None,
+        target=DENSITY,
+        columns=(DENSITY,),
+        unit="V" if charge else "A",
+        row_supply="",
+        row_voltage=0.0,
+        reset_supply=None,
+        reset_voltage=0.0,
+    )

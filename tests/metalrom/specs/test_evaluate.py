@@ -1,0 +1,155 @@
+"""Specifications against a synthetic run whose figures are known in closed form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from scipy.special import ndtr
+
+from characterization.failures import FailedCondition
+from interconnect.errors import InputError
+from metalrom.results import read_results, write_results
+from metalrom.specs.evaluate import default_specs, evaluate
+from metalrom.specs.grammar import parse_spec
+from metalrom.specs.quantities import QUANTITIES, Quantity, Reading, register
+from metalrom.specs.show import missed, spec_table
+from metalrom.specs.view import RunView
+
+TT, SS, FF = "tt_1.00V_27C", "ss_1.00V_27C", "ff_1.00V_27C"
+
+
+@pytest.fixture
+def run(make_table, make_results):
+    table = make_table()
+    return RunView(make_results(table), table)
+
+
+def judged(run, *texts, failed=()):
+    return evaluate([parse_spec(text) for text in texts], run, failed)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("lsb > 1mV", 20e-3),  # the synthetic spacing
+        ("margin > 4.5", 5.0),  # half of 20 mV over 2 mV
+        ("code_error_worst < 1e-3", 2 * ndtr(-5.0)),  # an inner level errs to both sides
+        ("code_error < 1e-3", 1e-6),
+        ("csnr > 20", 30.0),
+        ("csnr_fitted > 20", 31.0),
+        ("read_time < 2ns", 1e-9),
+        ("density > 10", 1 / 0.06),  # one bit per 0.06 um2 is 16.667 Mb/mm2
+    ],
+)
+def test_values_are_those_of_the_run(run, text, value):
+    (found,) = judged(run, text)
+    assert found.value == pytest.approx(value, rel=1e-9)
+    assert found.passed
+    assert found.source
+
+
+def test_estimates_are_those_of_metalrom_estimate_with_their_range(run):
+    energy, rate, weight, macro, conversion = judged(
+        run, "energy_per_mac < 1pJ", "tops_per_watt > 1", "weight_density > 1", "density_macro > 1",
+        "energy_per_conversion < 1pJ",
+    )  # fmt: skip
+    layer = run.estimate(TT)
+    assert (energy.low, energy.value, energy.high) == (
+        layer.macro.energy_per_mac.low, layer.macro.energy_per_mac.mid, layer.macro.energy_per_mac.high
+    )  # fmt: skip
+    assert rate.value == pytest.approx(2e-12 / energy.value, rel=1e-9)  # a MAC is two operations
+    # 4-bit weights in 2 x 3 cells each
+    assert weight.value == pytest.approx(macro.value * 4 / 6, rel=1e-9)
+    # a MAC takes 4 input bits x 6 bit columns / 4 rows of a conversion
+    assert energy.value == pytest.approx(conversion.value * 4 * 6 / 4, rel=1e-9)
+
+
+def test_a_range_across_the_limit_is_told(run):
+    value = run.estimate(TT).macro.energy_per_mac
+    above, at_limit = judged(run, f"energy_per_mac < {2 * value.high!r}J", f"energy_per_mac < {1.01 * value.mid!r}J")
+    assert (above.passed, above.certain) == (True, True)
+    assert (at_limit.passed, at_limit.certain) == (True, False)
+
+
+def test_conditions_nominal_named_and_all(run):
+    assert [(s.condition, s.value) for s in judged(run, "csnr > 29.5")] == [(TT, 30.0)]
+    assert [(s.condition, s.passed) for s in judged(run, f"csnr > 29.5 at {SS}")] == [(SS, False)]
+    assert [(s.condition, s.passed) for s in judged(run, "csnr > 29.5 at all")] == [(TT, True), (SS, False)]
+    assert [s.condition for s in judged(run, "density > 1")] == [""]
+    with pytest.raises(InputError, match=f"condition {FF} was not characterized"):
+        judged(run, f"csnr > 1 at {FF}")
+
+
+def test_a_failed_condition_fails_every_specification_that_asks_for_it(run):
+    failed = (FailedCondition(FF, (("timeout", 12), ("ok", 3)), "12 of 15 simulations failed (verdict timeout first)"),)
+    found = judged(run, "csnr > 1 at all", f"lsb > 1mV at {FF}", "csnr > 1", failed=failed)
+    assert [(s.condition, s.passed) for s in found] == [(TT, True), (SS, True), (FF, False), (FF, False), (TT, True)]
+    assert found[2].value is None
+    assert found[2].reason == "the condition failed: 12 of 15 simulations failed (verdict timeout first)"
+
+
+def test_unbounded_values_pass_upwards_and_say_so(run, make_results):
+    perfect = replace(run.results.quality[0], csnr_raw=None, csnr_fitted=None)
+    lost = replace(perfect, gain=0.0)  # nothing follows the ideal output
+    view = RunView(replace(run.results, quality=(perfect,)), run.table)
+    assert [(s.passed, s.value, s.value_shown) for s in judged(view, "csnr > 100", "csnr_fitted > 100")] == [
+        (True, None, "unbounded")
+    ] * 2
+    view = RunView(replace(run.results, quality=(lost,)), run.table)
+    (found,) = judged(view, "csnr_fitted > -100")
+    assert (found.passed, found.value, found.value_shown) == (False, None, "none")
+
+
+def test_the_default_is_the_code_error_target_at_the_nominal_condition(run):
+    (found,) = evaluate(default_specs(1e-6), run)
+    assert (found.quantity, found.condition, found.passed) == ("code_error", TT, True)  # as large as the target: met
+    (found,) = evaluate(default_specs(0.99e-6), run)
+    assert not found.passed
+
+
+def test_results_keep_the_verdicts(run, tmp_path):
+    failed = (FailedCondition(FF, (("ok", 3),), "the level does not rise with the count; nothing to convert"),)
+    specs = judged(run, "csnr > 29.5 at all", "density > 1", failed=failed)
+    results = replace(run.results, specs=specs, failed_conditions=failed)
+    assert not results.passed
+    write_results(results, tmp_path)
+    assert read_results(tmp_path) == results
+    good = replace(results, specs=specs[:1], failed_conditions=())
+    assert good.passed
+    assert missed(results) == f"specifications missed: 2 of 4 (csnr); failed conditions: {FF}"
+    assert spec_table(results).row_count == 5
+
+
+def test_results_of_a_version_without_specifications_are_read(run, tmp_path):
+    import json
+
+    path = write_results(run.results, tmp_path)
+    data = json.loads(path.read_text())
+    del data["specs"], data["failed_conditions"]
+    path.write_text(json.dumps(data))
+    assert read_results(tmp_path) == run.results
+
+
+def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
+    monkeypatch.setattr("metalrom.specs.quantities.QUANTITIES", registry := dict(QUANTITIES))
+    settled = {TT: 2e-9, SS: 3e-9}
+    register(
+        Quantity(
+            "settled_after", ("s",), "test", lambda r, at: Reading(r.finding("settle", dict)[at], "test"), "settle"
+        )
+    )
+    assert "settled_after" in registry
+    view = RunView(run.results, run.table, {"settle": settled})
+    assert [s.passed for s in judged(view, "settled_after < 2.5ns at all")] == [True, False]
+    (found,) = judged(run, "settled_after < 5ns")  # a run without the finding
+    assert (found.passed, found.value) == (False, None)
+    assert "run the procedure settle" in found.reason
+
+
+def test_every_quantity_can_be_read_from_a_run(run):
+    for quantity in QUANTITIES.values():
+        reading = quantity.read(run, TT)
+        assert math.isfinite(reading.value), quantity.name
+        assert reading.source

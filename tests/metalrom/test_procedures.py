@@ -1,0 +1,76 @@
+"""Procedures on their way through the flow: a user's own, its finding in the output folder, the same bytes twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from characterization.procedures import PROCEDURES, get_procedure
+from characterization.setup import Converter, Setup, Variation
+from interconnect.extraction import extract
+from metalrom.flow import measure_group
+from metalrom.outputs import write_tables
+from netlists.cells import make_cell
+from netlists.cells.base import Plane
+from netlists.condition import Condition
+from netlists.periphery import Periphery, Timing
+from netlists.technology import load_technology
+from ngspice_runner import Cache
+
+pytestmark = pytest.mark.ngspice
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The procedure that docs/procedures.md shows, registered; its name."""
+    text = (ROOT / "docs" / "procedures.md").read_text(encoding="utf-8")
+    path = tmp_path / "droop.py"
+    path.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    known = dict(PROCEDURES)
+    import droop  # type: ignore[import-not-found]
+
+    assert droop.Droop.__dataclass_params__.frozen
+    yield "droop"
+    PROCEDURES.clear()
+    PROCEDURES.update(known)
+
+
+def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
+    technology = load_technology("generic28", "open45")
+    model = make_cell("cap_balanced").model(
+        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
+    )
+    setup = Setup(
+        technology=technology,
+        model=model,
+        periphery=Periphery(sense_capacitance=1e-16),
+        timing=Timing(),
+        rows=4,
+        columns=16,
+        conditions=(Condition("tt", 1.0, 27.0),),
+        variation=Variation(0.03, "test"),
+        converter=Converter(0.05, 0.02, 5e-9),
+    )
+    procedures = [get_procedure(name) for name in ("leakage", "crosstalk", documented)]
+    texts = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        with Cache(tmp_path / "cache") as cache:
+            done = measure_group(setup, procedures, cache)
+        written = write_tables(done, folder)
+        assert [p.name for p in written] == ["samples.csv", "models.json", "procedures.json"]
+        texts.append((folder / "procedures.json").read_bytes())
+        # three static states, 18 reads of crosstalk, two of the droop; the second time all from the cache
+        assert (done.simulated, done.cached) == ((23, 0) if name == "first" else (0, 23))
+        assert set(done.decks) == {"leakage_tt_1.00V_27C.cir", "droop.cir"}
+    assert texts[0] == texts[1]
+    found = json.loads(texts[0])
+    assert list(found) == ["unit", "rows", "leakage", "crosstalk", "droop"]
+    # an off switch of 0.12 um takes the line down, by less than a volt in 10 ns
+    assert 0.0 < found["droop"]["volts"] < 1.0
+    assert len(found["crosstalk"]["shifts"]) == 15
