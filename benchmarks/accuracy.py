@@ -6,9 +6,9 @@
 schemes: float and exact integers on all of WordSim353, SimLex999 and Lee's documents. adc: a 6-bit converter over
 groups of 64 and 256 rows; steps of two counts; half the range. cliff: Gaussian noise before rounding, against the
 published figures. encoding: how activations are driven. macro: a finished run at three conditions and its error
-budget. smollm2: next tokens in exact integers. smollm2_macro: the same on the ideal macro and on a finished run, few
-tokens. Each part takes one to ten minutes on two idle cores. --json: results, kept and added to. --only-plot: draw
-the figure from that file alone.
+budget. smollm2: next tokens in exact integers, and from the file's own 4-bit blocks. smollm2_macro: the same on the
+ideal macro and on a finished run, few tokens. Each part takes one to ten minutes on two idle cores. --json: results,
+kept and added to. --only-plot: draw the figure from that file alone.
 Assets: `metalrom fetch minilm smollm2 wordsim`.
 """
 
@@ -30,6 +30,7 @@ from metalrom.console import plain
 from metalrom.evaluate import (
     ActivationRule,
     ExactProduct,
+    NativeBlocks,
     NextToken,
     QuantizedOperator,
     SentenceSimilarity,
@@ -41,6 +42,7 @@ from metalrom.evaluate import (
 from metalrom.evaluate.chips import gaussian_code_error
 from metalrom.evaluate.datasets import documents, judgements
 from metalrom.evaluate.macro_product import MacroProduct
+from metalrom.evaluate.native import BlockOperator, ExactBlocks
 from metalrom.macro import Macro, synthetic_table
 from metalrom.models import fetched
 from metalrom.models.linear import float_operator
@@ -184,12 +186,17 @@ def macro(args):
 
 def smollm2(args):
     """Next tokens in exact integers, first 64 tokens of four documents."""
-    model, pieces = fetched.smollm2()
+    model, pieces = fetched.smollm2(blocks=True)
     work = NextToken(model, pieces, documents()[:4], most_tokens=64)
     start = time.perf_counter()
     reference = work.run(float_operator)
     speed = work.tokens / (time.perf_counter() - start)
     rows = [{"scheme": "float", **work.figures(reference, reference), "tokens_per_second": speed}]
+    for shifted in (False, True):
+        operator = BlockOperator(ExactBlocks(), ActivationRule(8, shifted))
+        title = "native blocks a8" + (", shifted activations" if shifted else "")
+        rows.append({"scheme": title, **work.figures(work.run(operator), reference)})
+        print(json.dumps(plain(rows[-1])), file=sys.stderr, flush=True)
     for bits, fine in ((8, False), (8, True), (6, True), (4, False), (4, True)):
         operator = QuantizedOperator(ExactProduct(), WeightRule(bits, fine), ActivationRule(8, fine))
         title = f"w{bits}a8" + (", fitted weights, shifted activations" if fine else "")
@@ -200,9 +207,11 @@ def smollm2(args):
 
 def smollm2_macro(args):
     """Next tokens on the ideal macro and on a finished run, few tokens."""
-    model, pieces = fetched.smollm2()
+    model, pieces = fetched.smollm2(blocks=True)
     few = NextToken(model, pieces, documents()[:1], most_tokens=12)
-    out = {}
+    native = evaluate(few, chips_of(str(args.macro)), Settings(NativeBlocks(), seed=1))
+    out = {"native blocks run": plain(native)}
+    print(json.dumps(plain(native.outcomes)), file=sys.stderr, flush=True)
     for bits in (8, 4):
         for name, folder in (("ideal", "ideal"), ("run", str(args.macro))):
             found = evaluate(few, chips_of(folder), Settings(WeightRule(bits), seed=1))

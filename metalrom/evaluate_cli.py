@@ -36,10 +36,11 @@ def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="minilm or smollm2, fetched before")],
     macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
     tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
-    weight_bits: Annotated[int, typer.Option("--weights-bits", help="2 to 8, sign included")] = 8,
+    weight_bits: Annotated[int | None, typer.Option("--weights-bits", help="2 to 8, sign included (default 8)")] = None,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
+    native: Annotated[bool, typer.Option("--native-blocks", help="smollm2: the file's own 4-bit blocks")] = False,
     condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
     seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
@@ -52,8 +53,8 @@ def evaluate(
     """Accuracy of a real network with its weights in the macro."""
     evaluate_model(
         model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
-        shifted=shifted, conditions=condition or (), nearest=nearest, seed=seed, limit=limit, tokens=tokens,
-        budget=budget, options=option or (), json=json,
+        shifted=shifted, native=native, conditions=condition or (), nearest=nearest, seed=seed, limit=limit,
+        tokens=tokens, budget=budget, options=option or (), json=json,
     )  # fmt: skip
 
 
@@ -62,10 +63,11 @@ def evaluate_model(
     macro: str,
     *,
     tasks: str | None = None,
-    weight_bits: int = 8,
+    weight_bits: int | None = None,
     activation_bits: int = 8,
     fitted: bool = False,
     shifted: bool = False,
+    native: bool = False,
     conditions: Sequence[str] = (),
     nearest: bool = False,
     seed: int = 0,
@@ -77,22 +79,35 @@ def evaluate_model(
 ) -> None:
     """Evaluate one model on one or several readouts and print the result with its labels.
 
-    fitted, shifted: see `WeightRule` and `ActivationRule`. limit: pairs, or documents, per task; 0 = all; None = the
-    model's default. options: `name=value` for the macro. Raises InputError for an unknown model, task, readout,
-    condition or option, or a model that is not fetched.
+    weight_bits: None = 8. fitted, shifted: see `WeightRule` and `ActivationRule`. native: the integers that the model's
+    file holds, through macros whose conversions divide their blocks; the ideal macro is then the exact product.
+    limit: pairs, or documents, per task; 0 = all; None = the model's default. options: `name=value` for the macro.
+    Raises InputError for an unknown model, task, readout, condition or option, or a model that is not fetched.
     """
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
-    from metalrom.evaluate import ActivationRule, Settings, WeightRule, chips_of
+    from metalrom.evaluate import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
     from metalrom.evaluate import evaluate as evaluated
     from metalrom.evaluate.macro_product import check_options
     from metalrom.evaluate.measure import conversions_of
 
-    rules = WeightRule(weight_bits, fitted), ActivationRule(activation_bits, shifted)
-    settings = Settings(*rules, seed=seed, budget=budget, options=parse_options(options))
+    if native:
+        _check_native(model, weight_bits, fitted)
+    weights = NativeBlocks() if native else WeightRule(8 if weight_bits is None else weight_bits, fitted)
+    settings = Settings(
+        weights, ActivationRule(activation_bits, shifted), seed=seed, budget=budget, options=parse_options(options)
+    )
     check_options(settings.options)
     chips = chips_of(macro, conditions, nearest=nearest)
-    workload = _workload(model, tasks, limit, tokens)
+    if native and macro == "ideal":
+        if budget or settings.options:
+            what = "--budget" if budget else "--option"
+            raise InputError(
+                "the ideal macro with native blocks is computed as an exact product, without a macro", where=what,
+                hint="leave it out, or take synthetic:rows=32",
+            )  # fmt: skip
+        chips = ()
+    workload = _workload(model, tasks, limit, tokens, native)
     for chip in chips:
         count = conversions_of(workload, chip, settings)
         say(f"{workload.tokens} tokens, {count / 1e9:.3g} thousand million conversions per pass on {chip.title}")
@@ -120,7 +135,17 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None) -> Workload:
+def _check_native(model: str, weight_bits: int | None, fitted: bool) -> None:
+    if model != "smollm2":
+        raise InputError(
+            f"{model} is stored as plain floats and has no blocks", where="--native-blocks", hint="smollm2"
+        )
+    for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):
+        if given:
+            raise InputError("native blocks have bits and scales of their own", where=name, hint="leave it out")
+
+
+def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None, native: bool) -> Workload:
     from metalrom.evaluate import NextToken, SentenceSimilarity
     from metalrom.evaluate.datasets import documents, judgements
     from metalrom.models import fetched
@@ -132,7 +157,7 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
         return SentenceSimilarity(bert, pieces, judgements(names, kept), most_tokens=tokens or WORD_TOKENS)
     if tasks not in (None, "next_token"):
         raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
-    llama, pairs = fetched.smollm2()
+    llama, pairs = fetched.smollm2(blocks=native)
     kept = None if limit == 0 else (limit or DOCUMENTS)
     return NextToken(llama, pairs, documents()[:kept], most_tokens=tokens or STORY_TOKENS)
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from metalrom.evaluate.chips import Chip, chips_of
     from metalrom.evaluate.embeddings import SentenceSimilarity
     from metalrom.evaluate.measure import Evaluation, Outcome, Settings, evaluate
+    from metalrom.evaluate.native import NativeBlocks
     from metalrom.evaluate.next_token import NextToken
     from metalrom.evaluate.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
 
@@ -17,6 +18,7 @@ _HOME = {
     "Chip": "chips",
     "chips_of": "chips",
     "SentenceSimilarity": "embeddings",
+    "NativeBlocks": "native",
     "NextToken": "next_token",
     "Evaluation": "measure",
     "Outcome": "measure",
@@ -33,6 +35,7 @@ __all__ = [
     "Chip",
     "Evaluation",
     "ExactProduct",
+    "NativeBlocks",
     "NextToken",
     "Outcome",
     "QuantizedOperator",

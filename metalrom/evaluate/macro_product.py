@@ -12,13 +12,32 @@ from numpy.typing import NDArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.evaluate.chips import Chip
-from metalrom.macro import EFFECTS, Macro
+from metalrom.macro import EFFECTS, Macro, MvmResult
 
 _OWN = {"self", "table", "condition", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
 
 
-class MacroProduct:
+class Counted:
+    """What a product through a macro keeps count of."""
+
+    def __init__(self) -> None:
+        self.conversions = 0
+        self.code_errors = 0
+
+    def count(self, result: MvmResult) -> NDArray[Any]:
+        """Add the result's conversions and code errors; returns its output."""
+        self.conversions += result.conversions
+        self.code_errors += result.code_errors
+        return result.y
+
+    @property
+    def code_error_rate(self) -> float:
+        """Fraction of the conversions so far whose code was not the count."""
+        return self.code_errors / self.conversions if self.conversions else 0.0
+
+
+class MacroProduct(Counted):
     """Multiplies through a `Macro`, one chip with a place for every layer, and keeps count of what it converted."""
 
     def __init__(
@@ -31,6 +50,7 @@ class MacroProduct:
         effects: Collection[str] = EFFECTS,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        super().__init__()
         options = dict(options or {})
         check_options(options)
         self._macro = Macro(
@@ -42,8 +62,6 @@ class MacroProduct:
             effects=effects,
             **options,
         )
-        self.conversions = 0
-        self.code_errors = 0
 
     def store(self, w: NDArray[np.int16], index: int) -> Any:
         """Program a layer's weights; `index` decides its frozen deviations."""
@@ -51,20 +69,12 @@ class MacroProduct:
 
     def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
         """What the macro returns."""
-        result = self._macro.run(x, stored)
-        self.conversions += result.conversions
-        self.code_errors += result.code_errors
-        return result.y
+        return self.count(self._macro.run(x, stored))
 
     def bit_columns(self, rows: int, columns: int) -> float:
         """Bit columns that the macro takes for a layer of `rows` x `columns` weights, check columns included."""
         plain = self._macro.encoding.units * columns
         return self._macro.mitigation_cost(rows, columns).bit_columns * plain
-
-    @property
-    def code_error_rate(self) -> float:
-        """Fraction of the conversions so far whose code was not the count."""
-        return self.code_errors / self.conversions if self.conversions else 0.0
 
 
 def macro_options() -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from metalrom.evaluate.chips import Chip
-from metalrom.evaluate.macro_product import MacroProduct, check_options
+from metalrom.evaluate.macro_product import Counted, MacroProduct, check_options
+from metalrom.evaluate.native import BlockOperator, ExactBlocks, MacroBlocks, NativeBlocks, columns_per_weight, formats
 from metalrom.evaluate.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
 from metalrom.macro import EFFECTS
 from metalrom.models.linear import Float32, LinearLayer, Operator, float_operator
@@ -40,10 +41,11 @@ class Workload(Protocol):
 class Settings:
     """How weights and activations become integers; seed: the chip and its noise; options: further keywords of `Macro`.
 
-    budget: also switch each non-ideality off in turn.
+    weights: `NativeBlocks()` takes the integers that the network's file holds. budget: also switch each non-ideality
+    off in turn.
     """
 
-    weights: WeightRule = field(default_factory=lambda: WeightRule(8))
+    weights: WeightRule | NativeBlocks = field(default_factory=lambda: WeightRule(8))
     activations: ActivationRule = field(default_factory=lambda: ActivationRule(8))
     seed: int = 0
     budget: bool = False
@@ -89,14 +91,17 @@ def evaluate(
     """Run `workload` as float, in exact integers, and on every chip.
 
     Every pass on a chip starts from a fresh macro of the same seed: results repeat exactly and effects are compared on
-    the same chip. Raises InputError for options that the macro does not have.
+    the same chip. Raises InputError for options that the macro does not have, or with native blocks for layers without
+    blocks and chips whose conversions do not divide them.
     """
     settings = settings or Settings()
     check_options(settings.options)
-    exact = QuantizedOperator(ExactProduct(), settings.weights, settings.activations)
+    for chip in chips:
+        _operator(workload, chip, settings, EFFECTS)  # refusals come before the first pass
+    exact, _ = _operator(workload, None, settings, EFFECTS)
     watch = _Watch(workload, progress)
     reference = watch.run("float", float_operator)
-    name = f"w{settings.weights.bits}a{settings.activations.bits}"
+    name = _scheme(workload, settings)
     outcomes = [watch.outcome("float", reference, reference), _pass(watch, f"{name} exact", exact, reference)]
     budget: dict[str, tuple[Outcome, ...]] = {}
     for chip in chips:
@@ -114,7 +119,7 @@ def evaluate(
         notes=(
             *workload.notes,
             *(chip.title for chip in chips),
-            _quantization(settings),
+            _quantization(workload, settings),
             f"one chip, seed {settings.seed}",
             *((f"macro options: {dict(settings.options)}",) if settings.options else ()),
         ),
@@ -124,10 +129,16 @@ def evaluate(
 
 
 def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
-    """Conversions of one pass, worked out beforehand for separate columns of either sign."""
-    rows = chip.table.rows
-    per_token = sum(-(-layer.inputs // rows) * layer.outputs for layer in workload.layers)
-    return workload.tokens * per_token * settings.activations.bits * (settings.weights.bits - 1) * 2
+    """Conversions of one pass, worked out beforehand for separate columns of either sign, or for the native blocks."""
+    rows, weights = chip.table.rows, settings.weights
+
+    def columns(layer: LinearLayer) -> int:
+        if isinstance(weights, NativeBlocks):
+            return columns_per_weight(layer, chip.table.levels)
+        return (weights.bits - 1) * 2
+
+    per_token = sum(-(-layer.inputs // rows) * layer.outputs * columns(layer) for layer in workload.layers)
+    return workload.tokens * per_token * settings.activations.bits
 
 
 def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> Outcome:
@@ -137,20 +148,53 @@ def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> Outc
 def _on_chip(
     watch: _Watch, title: str, chip: Chip, settings: Settings, effects: tuple[str, ...], reference: Any
 ) -> Outcome:
-    product = MacroProduct(
-        chip,
-        weight_bits=settings.weights.bits,
-        input_bits=settings.activations.bits,
-        seed=settings.seed,
-        effects=effects,
-        options=settings.options,
-    )
-    operator = QuantizedOperator(product, settings.weights, settings.activations)
+    operator, product = _operator(watch.workload, chip, settings, effects)
     found = watch.run(title, operator)
     return watch.outcome(title, found, reference, product)
 
 
-def _quantization(settings: Settings) -> str:
+def _operator(
+    workload: Workload, chip: Chip | None, settings: Settings, effects: tuple[str, ...]
+) -> tuple[QuantizedOperator | BlockOperator, Counted | None]:
+    """What applies the layers on a chip (None: exactly), and what counts its conversions."""
+    weights, activations = settings.weights, settings.activations
+    if isinstance(weights, NativeBlocks):
+        if chip is None:
+            return BlockOperator(ExactBlocks(), activations), None
+        blocks = MacroBlocks(
+            chip, workload.layers, input_bits=activations.bits, seed=settings.seed, effects=effects,
+            options=settings.options,
+        )  # fmt: skip
+        return BlockOperator(blocks, activations), blocks
+    if chip is None:
+        return QuantizedOperator(ExactProduct(), weights, activations), None
+    product = MacroProduct(
+        chip,
+        weight_bits=weights.bits,
+        input_bits=activations.bits,
+        seed=settings.seed,
+        effects=effects,
+        options=settings.options,
+    )
+    return QuantizedOperator(product, weights, activations), product
+
+
+def _scheme(workload: Workload, settings: Settings) -> str:
+    if isinstance(settings.weights, NativeBlocks):
+        return f"{'+'.join(sorted(formats(workload.layers)))} a{settings.activations.bits}"
+    return f"w{settings.weights.bits}a{settings.activations.bits}"
+
+
+def _quantization(workload: Workload, settings: Settings) -> str:
+    if isinstance(settings.weights, NativeBlocks):
+        held = ", ".join(f"{n} x {name}" for name, n in sorted(formats(workload.layers).items()))
+        span = "shifted" if settings.activations.shifted else "symmetric"
+        return (
+            f"linear layers: the file's own blocks ({held}), weights not quantized again, the float network being the "
+            f"same blocks; activations of {settings.activations.bits} bits, {span}, one scale per token; exact: what "
+            "an ideal macro returns, computed as activation integers times dequantized weights in single precision; no "
+            "training; the rest digital float"
+        )
     scale = "of least squared error" if settings.weights.fitted else "of the largest weight"
     span = "shifted" if settings.activations.shifted else "symmetric"
     return (
@@ -163,7 +207,7 @@ class _Watch:
     """Runs passes, times them and tells how far they are."""
 
     def __init__(self, workload: Workload, progress: Progress | None) -> None:
-        self._workload, self._progress = workload, progress
+        self.workload, self._progress = workload, progress
         self._steps = len(workload.layers) * workload.passes
         self._seconds = self._storing = 0.0
 
@@ -179,19 +223,19 @@ class _Watch:
             return y
 
         start = time.perf_counter()
-        found = self._workload.run(told)
+        found = self.workload.run(told)
         self._seconds = time.perf_counter() - start
-        self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator) else 0.0
+        self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator | BlockOperator) else 0.0
         return found
 
-    def outcome(self, title: str, found: Any, reference: Any, product: MacroProduct | None = None) -> Outcome:
+    def outcome(self, title: str, found: Any, reference: Any, product: Counted | None = None) -> Outcome:
         seconds, storing = self._seconds, self._storing
         return Outcome(
             title,
-            self._workload.figures(found, reference),
+            self.workload.figures(found, reference),
             seconds,
             storing,
-            self._workload.tokens / (seconds - storing) if seconds > storing else 0.0,
+            self.workload.tokens / (seconds - storing) if seconds > storing else 0.0,
             product.conversions if product else 0,
             product.code_error_rate if product else None,
         )

@@ -234,13 +234,11 @@ class Macro:
 
         The sum over blocks of scale * (macro's product of the block) + offset * sum(x in block).
         """
-        x = self._inputs(x, stored.weights.rows)
-        call = self._next(call)
-        out = np.empty((len(x), stored.weights.columns))
-        for rows in blocks_of(len(x), stored):  # bounds the memory of the partial sums
-            sums, _ = self._product(x[rows], stored.weights, call, rows.start, stored.block)
-            out[rows] = stored.combine(sums, block_sums(x[rows], stored.block))
-        return out
+        return self._run_blocks(x, stored, call, count_errors=False).y
+
+    def run_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> MvmResult:
+        """As `matmul_blocks`, with the number of conversions and of code errors that occurred."""
+        return self._run_blocks(x, stored, call, count_errors=True)
 
     def count_histogram(
         self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, by_significance: bool = False
@@ -282,12 +280,27 @@ class Macro:
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x = self._inputs(x, stored.rows)
         sums, n = self._product(x, stored, self._next(call), 0, None)
+        y = sums[:, 0] if stored.correction is None else stored.correction.apply(sums[:, 0])
+        return self._result(y, x, stored, n, count_errors)
+
+    def _run_blocks(self, x: NDArray[Any], stored: StoredBlocks, call: int | None, *, count_errors: bool) -> MvmResult:
+        x = self._inputs(x, stored.weights.rows)
+        call, n = self._next(call), Counters()
+        out = np.empty((len(x), stored.weights.columns))
+        for rows in blocks_of(len(x), stored):  # bounds the memory of the partial sums
+            sums, counters = self._product(x[rows], stored.weights, call, rows.start, stored.block)
+            out[rows] = stored.combine(sums, block_sums(x[rows], stored.block))
+            n = n + counters
+        return self._result(out, x, stored.weights, n, count_errors)
+
+    def _result(
+        self, y: NDArray[Any], x: IntArray, stored: StoredWeights, n: Counters, count_errors: bool
+    ) -> MvmResult:
         errors = n.errors
         if count_errors:
             for section, part in self._parts(stored):
                 if section.readout.deterministic and part.checks is None and section.readout.wrong.any():
                     errors += int(self._histogram(section, x, part).sum(axis=0)[section.readout.wrong].sum())
-        y = sums[:, 0] if stored.correction is None else stored.correction.apply(sums[:, 0])
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
             n.given_up, self.outside_domain,

@@ -18,7 +18,10 @@ def minilm() -> tuple[Bert, WordPiece]:
     return model, load_wordpiece(asset_path("minilm", "vocab.txt"))
 
 
-def smollm2() -> tuple[Llama, BytePairs]:
-    """SmolLM2-135M-Instruct and its tokenizer. Raises InputError, naming the command, while it is not fetched."""
+def smollm2(*, blocks: bool = False) -> tuple[Llama, BytePairs]:
+    """SmolLM2-135M-Instruct and its tokenizer; blocks: with the file's own integers of every linear layer.
+
+    Raises InputError, naming the command, while it is not fetched.
+    """
     file = GgufFile(asset_path("smollm2", SMOLLM2_FILE))
-    return load_llama(file), load_tokenizer(file)
+    return load_llama(file, blocks=blocks), load_tokenizer(file)

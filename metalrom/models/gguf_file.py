@@ -2,7 +2,8 @@
 
 Layout: magic, version, number of tensors, number of metadata entries, entries, tensor descriptions, padding, data.
 Block formats (llama.cpp, ggml): 32 values share a scale. Q8_0: float16 d, 32 x int8, w = d q. Q4_1: float16 d,
-float16 m, 16 bytes with value j in the low and value j + 16 in the high nibble of byte j, w = d q + m.
+float16 m, 16 bytes with value j in the low and value j + 16 in the high nibble of byte j, w = d q + m. Q4_0: the same
+without m, w = d (q - 8).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from numpy.typing import NDArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.models.linear import Float32
+from netlists.weights import BlockWeights, decode_blocks
 
 BLOCK = 32
-"""Values that share a scale in Q4_1 and Q8_0."""
+"""Values that share a scale in Q4_0, Q4_1 and Q8_0."""
 
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _STRING, _ARRAY = 8, 9
@@ -40,6 +42,14 @@ def _q8_0(raw: NDArray[np.uint8]) -> Float32:
     blocks = raw.reshape(-1, 2 + BLOCK)
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     out: Float32 = scale * np.ascontiguousarray(blocks[:, 2:]).view(np.int8)
+    return out
+
+
+def _q4_0(raw: NDArray[np.uint8]) -> Float32:
+    blocks = raw.reshape(-1, 2 + BLOCK // 2)
+    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
+    nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
+    out: Float32 = scale * (nibbles.astype(np.float32) - 8)
     return out
 
 
@@ -64,6 +74,7 @@ class Format:
 FORMATS = {
     0: Format("F32", 1, 4, _float32),
     1: Format("F16", 1, 2, _float16),
+    2: Format("Q4_0", BLOCK, 18, _q4_0),
     3: Format("Q4_1", BLOCK, 20, _q4_1),
     8: Format("Q8_0", BLOCK, 34, _q8_0),
 }
@@ -114,13 +125,28 @@ class GgufFile:
 
     def tensor(self, name: str) -> Float32:
         """A tensor, decoded. Raises InputError if the file has none of that name, or it holds NaN or infinity."""
-        if name not in self.tensors:
-            raise InputError(f"there is no tensor {name!r}", where=str(self.path), hint=suggest(name, self.tensors))
-        entry = self.tensors[name]
-        out = entry.format.decode(np.array(self._data[entry.offset : entry.offset + _bytes(entry)]))
+        entry, raw = self._raw(name)
+        out = entry.format.decode(raw)
         if not np.isfinite(out).all():
             raise InputError(f"tensor {name} holds NaN or infinity", where=str(self.path))
         return out.reshape(entry.shape)
+
+    def blocks(self, name: str) -> BlockWeights:
+        """A matrix as the file's own integers, scales and offsets, shape (inputs, outputs).
+
+        Raises InputError for a tensor that is missing, no matrix, or stored as plain numbers.
+        """
+        entry, raw = self._raw(name)
+        if entry.format.values == 1 or len(entry.shape) != 2:
+            what = f"{entry.format.name} of shape {entry.shape}"
+            raise InputError(f"tensor {name} is {what}, expected a matrix of blocks", where=str(self.path))
+        return decode_blocks(entry.format.name, raw, entry.shape[0])
+
+    def _raw(self, name: str) -> tuple[Entry, NDArray[np.uint8]]:
+        if name not in self.tensors:
+            raise InputError(f"there is no tensor {name!r}", where=str(self.path), hint=suggest(name, self.tensors))
+        entry = self.tensors[name]
+        return entry, np.array(self._data[entry.offset : entry.offset + _bytes(entry)])
 
     def get(self, key: str, kind: type) -> Any:
         """A metadata value of that kind. Raises InputError if it is missing or of another kind."""

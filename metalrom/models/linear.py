@@ -8,17 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from netlists.weights import BlockWeights
+
 Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class LinearLayer:
-    """y = x @ weight + bias. weight: shape (inputs, outputs); bias: (outputs,) or None. index: place in the network."""
+    """y = x @ weight + bias. weight: shape (inputs, outputs); bias: (outputs,) or None. index: place in the network.
+
+    blocks: the integers, scales and offsets that a file holds the same weights as, if it does and they were asked for.
+    """
 
     name: str
     index: int
     weight: Float32
     bias: Float32 | None = None
+    blocks: BlockWeights | None = None
 
     @property
     def inputs(self) -> int:

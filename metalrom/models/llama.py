@@ -116,8 +116,12 @@ def rotate(x: Float32, turn: tuple[Float32, Float32]) -> Float32:
     return out
 
 
-def load_llama(file: GgufFile) -> Llama:
-    """The network of a GGUF file. Raises InputError for another architecture, missing tensors, or shapes that clash."""
+def load_llama(file: GgufFile, *, blocks: bool = False) -> Llama:
+    """The network of a GGUF file. blocks: keep every linear layer's own integers, too.
+
+    Raises InputError for another architecture, missing tensors, shapes that clash, or with `blocks` a linear layer that
+    is stored as plain numbers.
+    """
     where = str(file.path)
     if file.get("general.architecture", str) != "llama":
         raise InputError(
@@ -149,7 +153,9 @@ def load_llama(file: GgufFile) -> Llama:
 
     def linear(name: str, inputs: int, outputs: int) -> LinearLayer:
         matrix = np.ascontiguousarray(tensor(f"{name}.weight", outputs, inputs).T)
-        return LinearLayer(name, next(order), matrix)
+        # Both come from the same stored order of outputs, so the rotary order of query and key rows is the same.
+        own = file.blocks(f"{name}.weight") if blocks else None
+        return LinearLayer(name, next(order), matrix, blocks=own)
 
     def block(i: int) -> LlamaBlock:
         at = f"blk.{i}"
@@ -166,8 +172,8 @@ def load_llama(file: GgufFile) -> Llama:
         )
 
     embedding = tensor("token_embd.weight", len(file.get("tokenizer.ggml.tokens", list)), width)
-    blocks = tuple(block(i) for i in range(sizes.blocks))
-    return Llama(sizes, embedding, blocks, tensor("output_norm.weight", width))
+    decoder = tuple(block(i) for i in range(sizes.blocks))
+    return Llama(sizes, embedding, decoder, tensor("output_norm.weight", width))
 
 
 def load_tokenizer(file: GgufFile) -> BytePairs:

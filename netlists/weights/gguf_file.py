@@ -27,6 +27,8 @@ _BFLOAT16 = 30
 _BLOCKS = {2: ("Q4_0", 18), 3: ("Q4_1", 20), 8: ("Q8_0", 34)}
 """Name and bytes per block."""
 
+_SIZES = dict(_BLOCKS.values())
+
 _OTHER = {6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K"}
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 _STRING, _ARRAY, _UINT32 = 8, 9, 4
@@ -84,6 +86,33 @@ def read_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
     return _blocks(path, tensor)
 
 
+def decode_blocks(name: str, raw: NDArray[np.uint8], outputs: int) -> BlockWeights:
+    """A matrix of the format `name` (Q4_0, Q4_1 or Q8_0) from its bytes `raw`, shape (inputs, outputs).
+
+    Blocks run along the last stored axis, the inputs. Half-precision scale, then (Q4_1) offset, then integers; 4-bit
+    ones hold the block's first half in the low nibbles.
+    """
+    raw = raw.reshape(outputs, -1, _SIZES[name])
+    head = 4 if name == "Q4_1" else 2
+    halves = np.ascontiguousarray(raw[:, :, :head]).view("<f2").astype(np.float32)
+    scale = halves[:, :, 0]
+    offset = halves[:, :, 1] if name == "Q4_1" else np.zeros_like(scale)
+    data = np.ascontiguousarray(raw[:, :, head:])
+    if name == "Q8_0":
+        integers, bits = data.view(np.int8), 8
+    else:
+        nibbles = np.concatenate([data & 15, data >> 4], axis=2).astype(np.int8)
+        integers, bits = nibbles - np.int8(8 if name == "Q4_0" else 0), 4
+    return BlockWeights(
+        type=name,
+        bits=bits,
+        integers=np.ascontiguousarray(integers.reshape(outputs, -1).T),
+        scale=np.ascontiguousarray(scale.T),
+        offset=np.ascontiguousarray(offset.T),
+        block_size=BLOCK,
+    )
+
+
 def _refuse(path: Path, label: str, tensor: _Tensor, *, known: Any) -> None:
     if tensor.type in known:
         return
@@ -103,29 +132,8 @@ def _bytes(path: Path, tensor: _Tensor) -> bytes:
 
 
 def _blocks(path: Path, tensor: _Tensor) -> BlockWeights:
-    """Blocks run along the last stored axis, the inputs. Half-precision scale, then (Q4_1) offset, then integers;
-    4-bit ones hold the block's first half in the low nibbles."""
-    name, size = _BLOCKS[tensor.type]
-    outputs = math.prod(tensor.shape[:-1])
-    raw = np.frombuffer(_bytes(path, tensor), np.uint8).reshape(outputs, tensor.shape[-1] // BLOCK, size)
-    head = 4 if name == "Q4_1" else 2
-    halves = np.ascontiguousarray(raw[:, :, :head]).view("<f2").astype(np.float32)
-    scale = halves[:, :, 0]
-    offset = halves[:, :, 1] if name == "Q4_1" else np.zeros_like(scale)
-    data = np.ascontiguousarray(raw[:, :, head:])
-    if name == "Q8_0":
-        integers, bits = data.view(np.int8), 8
-    else:
-        nibbles = np.concatenate([data & 15, data >> 4], axis=2).astype(np.int8)
-        integers, bits = nibbles - np.int8(8 if name == "Q4_0" else 0), 4
-    return BlockWeights(
-        type=name,
-        bits=bits,
-        integers=np.ascontiguousarray(integers.reshape(outputs, -1).T),
-        scale=np.ascontiguousarray(scale.T),
-        offset=np.ascontiguousarray(offset.T),
-        block_size=BLOCK,
-    )
+    name, _ = _BLOCKS[tensor.type]
+    return decode_blocks(name, np.frombuffer(_bytes(path, tensor), np.uint8), math.prod(tensor.shape[:-1]))
 
 
 class _Cursor:
