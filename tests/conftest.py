@@ -105,10 +105,17 @@ def _trouble() -> str:
 def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Both kits at hand: in the cache in use, or else fetched into one of the session; skips where neither works."""
     from metalrom.assets import FetchError, asset_state, fetch
+    from metalrom.folders import cache_folder
 
     with pytest.MonkeyPatch.context() as patch:
         if any(asset_state(name) != "fetched" for name in KITS):
-            patch.setenv("METALROM_CACHE", str(tmp_path_factory.mktemp("kits")))
+            had = cache_folder("assets")
+            cache = tmp_path_factory.mktemp("kits")
+            # Tests that follow in this session still find what was fetched before.
+            Path(cache, "assets").mkdir()
+            for asset in had.iterdir() if had.is_dir() else ():
+                Path(cache, "assets", asset.name).symlink_to(asset)
+            patch.setenv("METALROM_CACHE", str(cache))
             try:
                 for name in KITS:
                     fetch(name)
