@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
+from interconnect.quantity import parse_quantity
 from metalrom.estimates import own_layer
 from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
@@ -61,9 +63,10 @@ def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
 def write_run_report(out: Path) -> Path:
     """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
     results, table = read_results(out), read_table(out)
-    content = report_content(
-        results, table, _simulations(out, results), top=_tile_top(out, results), measured=read_measured(out)
-    )
+    measured = read_measured(out)
+    if measured is not None:
+        measured = replace(measured, read_after=_read_after(results))
+    content = report_content(results, table, _simulations(out, results), top=_tile_top(out, results), measured=measured)
     drawn = figures(content)
     write_figures(content, ensure_output_folder(out / "figures"), drawn)
     return write_report(content, out / REPORT, drawn)
@@ -156,6 +159,14 @@ def report_content(
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
+
+
+def _read_after(results: RunResults) -> float | None:
+    """Time from the input edge to the sample, s; None where the kept configuration does not tell."""
+    try:
+        return parse_quantity(results.config["timing"]["read_after"], "s", plain_si=True)
+    except (KeyError, TypeError, InputError):
+        return None
 
 
 def _tile_top(out: Path, results: RunResults) -> TileTop | None:

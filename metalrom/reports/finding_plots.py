@@ -38,8 +38,8 @@ class Picture:
     caption: str
 
 
-def pictures(found: Measured, read_time: float) -> tuple[Picture, ...]:
-    """Charts of the procedures that ran, in a fixed order. read_time: s, drawn where times are."""
+def pictures(found: Measured) -> tuple[Picture, ...]:
+    """Charts of the procedures that ran, in a fixed order."""
     out = []
     if (waves := found.readout_current) and waves.curves:
         told = "Each line is one count, all rows active; a dot is its end."
@@ -47,7 +47,7 @@ def pictures(found: Measured, read_time: float) -> tuple[Picture, ...]:
     if (settling := found.settling) and settling.worst:
         bands = " and ".join(f"{b:g}" for b in settling.bands)
         told = f"Slowest pattern: time after the input edge until the level stays within {bands} LSB of its end."
-        out.append(Picture("settling", "Settling", partial(_settling, settling, read_time), told))
+        out.append(Picture("settling", "Settling", partial(_settling, settling, found.read_after), told))
     if (noise := found.noise) and noise.points:
         told = "ngspice's noise analysis against the closed form, k T / C or 4 k T / R: equal with an ideal switch; a "
         told += "transistor's junctions add capacitance."
@@ -102,12 +102,11 @@ def _waves(found: Levels) -> str:
         return svg(figure, "fw", "Level in time for every count")
 
 
-def _settling(found: SettlingTimes, read_time: float) -> str:
+def _settling(found: SettlingTimes, read_after: float | None) -> str:
     names = [w.condition for w in found.worst]
     place = np.arange(len(names))
     share = 0.8 / max(len(found.bands), 1)
     times = [_numbers(w.times[k] if k < len(w.times) else None for w in found.worst) for k in range(len(found.bands))]
-    values = np.concatenate([t[np.isfinite(t)] for t in times] or [np.zeros(0)])
     with chart(_WIDTH, max(_HEIGHT, 0.5 * len(names) + 1.2)) as figure:
         panel = figure.subplots()
         for k, (band, value) in enumerate(zip(found.bands, times, strict=True)):
@@ -116,8 +115,8 @@ def _settling(found: SettlingTimes, read_time: float) -> str:
             for y, v in zip(at, value, strict=True):
                 if not np.isfinite(v):
                     panel.text(0, y, " not within the window", va="center", fontsize=9, color=TARGET)
-        if read_time > 0 and values.size:
-            panel.axvline(read_time * 1e12, color=INK, linestyle="--", label="a read")
+        if known(read_after):
+            panel.axvline(read_after * 1e12, color=INK, linestyle="--", label="sample")
         panel.set_yticks(place, names)
         panel.invert_yaxis()
         panel.grid(visible=False, axis="y")

@@ -73,7 +73,7 @@ def figures(content: ReportContent) -> dict[str, str]:
 
 
 def _findings(content: ReportContent) -> tuple[finding_plots.Picture, ...]:
-    return () if content.measured is None else finding_plots.pictures(content.measured, content.table.read_time)
+    return () if content.measured is None else finding_plots.pictures(content.measured)
 
 
 def write_figures(content: ReportContent, folder: Path, drawn: Mapping[str, str] | None = None) -> list[Path]:

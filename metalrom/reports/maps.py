@@ -11,8 +11,9 @@ from metalrom.reports.svg import SOFT, Canvas, number
 from metalrom.reports.words import probability
 
 _STEPS = ("#f1f5f8", "#dbe6ef", "#b9d3e6", "#8fbbdb", "#5f9bcb", "#3f77b5", "#7a4f9e", "#b1306f", "#d4213d", "#8a0d1c")
-_LOWEST, _STRIDE = -18, 2
-"""A colour per two decades from 1e-18 on: ten colours end at 1."""
+_SHARES = ("#f3f6f2", "#e3ece0", "#cfdfca", "#b7d0b0", "#9cbf95", "#7fad7b", "#629962", "#47844b", "#2f6c37", "#1c5226")
+_LOWEST, _STRIDE = -20, 2
+"""A colour per two decades from 1e-20 on: the last of ten is from 1e-2 to 1."""
 _SIDE, _TOP, _LEFT, _GAP = 340.0, 46.0, 46.0, 74.0
 
 FloatArray = NDArray[np.float64]
@@ -35,8 +36,8 @@ def error_map(table: ReadoutTable, nominal: str, histogram: NDArray[np.integer] 
         titles.append("share of the layer's reads")
     canvas = Canvas(_LEFT + len(maps) * (_SIDE + _GAP) - _GAP + 20, _TOP + _SIDE + 96)
     for k, (title, values) in enumerate(zip(titles, maps, strict=True)):
-        _map(canvas, _LEFT + k * (_SIDE + _GAP), title, values)
-    _key(canvas, _LEFT, _TOP + _SIDE + 66)
+        _map(canvas, _LEFT + k * (_SIDE + _GAP), title, values, _SHARES if k == len(labels) else _STEPS)
+    _key(canvas, _LEFT, _TOP + _SIDE + 52, shares=used is not None)
     return canvas.render(
         "Code-error map", "Probability of a wrong code for every number of active rows and every count."
     )
@@ -49,12 +50,12 @@ def _decades(values: FloatArray) -> NDArray[np.int64]:
     return np.where(np.isnan(values), -1, np.clip(step, 0, len(_STEPS) - 1)).astype(np.int64)
 
 
-def _map(canvas: Canvas, x: float, title: str, values: NDArray[np.int64]) -> None:
+def _map(canvas: Canvas, x: float, title: str, values: NDArray[np.int64], colours: tuple[str, ...]) -> None:
     """Active rows to the right, counts upwards; neighbours of one colour become one rectangle."""
     n = len(values)
     cell = _SIDE / n
     canvas.text((x, _TOP - 14), title, size=14, font_weight="600")
-    for colour, fill in enumerate(_STEPS):
+    for colour, fill in enumerate(colours):
         steps = []
         for active in range(n):
             same = np.flatnonzero(np.diff(np.concatenate([[0], values[active] == colour, [0]]).astype(np.int8)))
@@ -75,9 +76,13 @@ def _map(canvas: Canvas, x: float, title: str, values: NDArray[np.int64]) -> Non
     canvas.turned((x - 30, _TOP + _SIDE / 2), "count", size=12.5)
 
 
-def _key(canvas: Canvas, x: float, y: float) -> None:
+def _key(canvas: Canvas, x: float, y: float, *, shares: bool) -> None:
     wide = 74.0
-    for k, fill in enumerate(_STEPS):
-        canvas.rect(x + k * wide, y, wide, 13, fill=fill, stroke="#c3ccd4", stroke_width=0.5)
+    canvas.text((x + 10 * wide + 10, y + 11), "P(code error)", size=12)
+    if shares:
+        canvas.text((x + 10 * wide + 10, y + 26), "share of the reads", size=12)
+    for k in range(len(_STEPS)):
+        for row, colours in enumerate((_STEPS, _SHARES) if shares else (_STEPS,)):
+            canvas.rect(x + k * wide, y + 15 * row, wide, 13, fill=colours[k], stroke="#c3ccd4", stroke_width=0.5)
         lowest = "below" if k == 0 else f"{probability(10.0 ** (_LOWEST + _STRIDE * k))}"
-        canvas.text((x + k * wide, y + 26), lowest, size=11, fill=SOFT)
+        canvas.text((x + k * wide, y + (41 if shares else 26)), lowest, size=11, fill=SOFT)

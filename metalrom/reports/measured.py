@@ -189,9 +189,13 @@ class Bounces:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Findings of a run beside its readout table; None: the procedure was not run. others: what has a table only."""
+    """Findings of a run beside its readout table; None: the procedure was not run.
+
+    rows: figures of every procedure, also of those without a chart. read_after: s from the input edge to the sample.
+    """
 
     rows: tuple[FigureRow, ...] = ()
+    read_after: float | None = None
     readout_current: Levels | None = None
     settling: SettlingTimes | None = None
     noise: NoisePoints | None = None
