@@ -27,11 +27,10 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-sys.path[0] = str(
-    Path(__file__).resolve().parent.parent
-)  # not this folder: it holds a `coverage` that numba would take
+# not this folder itself: numba would take its `coverage` for the package
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from benchmarks.fuzz_cases import Case, config_cases, file_cases
+from benchmarks.fuzz_cases import Case, config_cases, file_cases  # noqa: E402
 
 LIMIT, MEMORY = 20.0, 6 * 2**30
 ALLOWED = {0, 1, 2, 3}

@@ -60,7 +60,8 @@ ODD: tuple[Any, ...] = (
     float("nan"), float("inf"), float("-inf"), "", " ", "nan", "inf", "1e999nm", "-5nm", "0nm", "1e-30nm", "1e30nm",
     "200 nm", "200nmm", "200NM", "2OOnm", "٣nm", "１００nm", "200µm", "200um", "1/0 nm", "1e400", "0x10", "1_000",
     "\u202eabc", "naïve", "名前", "😀", "a\nb", "\x00", "a" * 5000, "../../etc/passwd", "/dev/zero", "/dev/stdin", ".",
-    "asset:", "asset:x", "asset:minilm/../x", "$(id)", ".control", "{{ 1 }}", "%s%n", "auto", [], [[]], [None], [1] * 999,
+    "asset:", "asset:x", "asset:minilm/../x", "$(id)", ".control", "{{ 1 }}", "%s%n", "auto", [], [[]], [None],
+    [1] * 999,
     "/", "--1", "nm",
     {}, {"a": {"b": 1}}, {"random": 1}, ["tt", "tt"], [1, 2, 3], [0, 0], [-1, 4], [2**40, 2**40], "true", "1;2",
 )  # fmt: skip
