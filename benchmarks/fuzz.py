@@ -162,6 +162,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for the files of defects")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    if given.run is not None and not (given.run / "results.json").exists():
+        parser.error(f"{given.run} is no finished run")
     tally: dict[str, Counter[str]] = {}
     defects: list[Ended] = []
     slowest, start = 0.0, time.monotonic()
