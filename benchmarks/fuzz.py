@@ -166,12 +166,13 @@ def main() -> int:
         parser.error(f"{given.run} is no finished run")
     tally: dict[str, Counter[str]] = {}
     defects: list[Ended] = []
-    slowest, start = 0.0, time.monotonic()
+    slowest, which, start = 0.0, "", time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzzcache") as cache:
         cases = [*config_cases(given.configs, given.seed), *file_cases(given.files, given.seed, given.run)]
         for case, ended in endings(iter(cases), cache):
             tally.setdefault(case.name.split(":")[0], Counter())[ended.defect or f"exit {ended.code}"] += 1
-            slowest = max(slowest, ended.seconds)
+            if ended.seconds > slowest:
+                slowest, which = ended.seconds, f"{case.name} {ended.command}"
             if ended.defect:
                 defects.append(ended)
                 print(
@@ -187,6 +188,7 @@ def main() -> int:
         "defects": [asdict(d) for d in defects],
         "by_kind": {kind: dict(counts) for kind, counts in sorted(tally.items())},
         "slowest_seconds": round(slowest, 2),
+        "slowest": which,
         "seconds": round(time.monotonic() - start, 1),
     }
     if given.json:
@@ -194,7 +196,9 @@ def main() -> int:
     else:
         for kind, counts in sorted(tally.items()):
             print(f"{kind:12} {dict(counts)}")
-        print(f"{found['cases']} cases, {len(defects)} defects, slowest {slowest:.2f} s, {found['seconds']} s in all")
+        print(
+            f"{found['cases']} cases, {len(defects)} defects, slowest {slowest:.2f} s ({which}), {found['seconds']} s in all"
+        )
     return 1 if defects else 0
 
 
