@@ -197,7 +197,7 @@ def main() -> int:
         for kind, counts in sorted(tally.items()):
             print(f"{kind:12} {dict(counts)}")
         print(
-            f"{found['cases']} cases, {len(defects)} defects, slowest {slowest:.2f} s ({which}), {found['seconds']} s in all"
+            f"{found['cases']} cases, {len(defects)} defects in {found['seconds']} s; slowest {slowest:.2f} s: {which}"
         )
     return 1 if defects else 0
 
