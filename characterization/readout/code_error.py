@@ -16,7 +16,7 @@ from characterization.procedures.registry import with_requirements
 from characterization.readout.bench import FloatArray
 from characterization.readout.decision import Calibration, DecisionSigmas, switch_noise
 from characterization.setup import Setup
-from characterization.table import AdcModel, ReadoutTable
+from characterization.table import ReadoutTable
 
 BOOTSTRAPS = 400
 
@@ -188,8 +188,3 @@ def resampled(data: Dataset, rng: np.random.Generator) -> Dataset:
         for s in chips[numbers[i]]
     ]
     return Dataset((*(reads[i] for i in rng.integers(len(reads), size=len(reads))), *fixed, *picked))
-
-
-def with_offset(table: ReadoutTable, offset_sigma: float) -> ReadoutTable:
-    """The table with a characterized offset sigma (V or A) in place of the assumed one."""
-    return replace(table, adc=AdcModel(table.adc.codes, offset_sigma, table.adc.noise_sigma, table.adc.tracks_active))
