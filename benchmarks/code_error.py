@@ -24,7 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from characterization.campaign import run_tasks
+from characterization.campaign import Task, run_tasks
 from characterization.dataset import Dataset
 from characterization.models.box import Box, Input
 from characterization.models.column_bench import COLUMN_BOX, ColumnBench
@@ -42,6 +42,7 @@ from characterization.readout.decision import (
     decision_deck_of,
     input_load,
     read_decisions,
+    switch_spread,
 )
 from characterization.setup import Converter, Setup, Variation
 from interconnect.extraction import extract
@@ -81,6 +82,7 @@ POINTS = {
     "fitted": Point("fitted", 2.4e-6, 20, 16, 8),
     "held-out": Point("held-out", 2.65e-6, 18, 18, 9),
 }
+PATTERNS = 16
 TRAIN_PITCH, TRAIN_ROWS = (2.0e-6, 2.4e-6, 2.9e-6, 3.4e-6), (12, 16, 20, 24)
 BOX = Box((Input("rows", 12, 24, log=True, integer=True), Input("row_pitch", 2.0e-6, 3.4e-6, "m", log=True)))
 """Where the surrogate models are trained; neither 18 rows nor a pitch of 2.65 um is among them."""
@@ -146,6 +148,18 @@ def opening_gain(setup: Setup, bench: Bench) -> float:
     return (high.sampled - low.sampled) / (high.line - low.line)
 
 
+def pattern_spread(setup: Setup, bench: Bench) -> float:
+    """Spread (V) of the bit line over drawn patterns with all rows active and half of them counting, by ngspice."""
+    n = setup.rows
+    patterns = [
+        build_pattern("drawn", n, n, n // 2, COLUMNS, np.random.SeedSequence([8, n, i]), ONES) for i in range(PATTERNS)
+    ]
+    tasks = [Task("pattern", CONDITION, n, n // 2, p.name, -1, p.case(COLUMNS, ONES)) for p in patterns]
+    return float(
+        np.std([s.level for s in run_tasks(setup, tasks, cache=bench.cache, workers=bench.workers).samples], ddof=1)
+    )
+
+
 def held_out(point: Point, bench: Bench, load: float, options: argparse.Namespace) -> tuple[Setup, Predicted]:
     """Surrogate models of spacing, static spread and gain over row pitch and rows, asked at a geometry not in them."""
     grid = [(float(rows), pitch) for pitch in TRAIN_PITCH for rows in TRAIN_ROWS]
@@ -158,10 +172,17 @@ def held_out(point: Point, bench: Bench, load: float, options: argparse.Namespac
         ]
     )
     figures = column_bench(bench).run(COLUMN_BOX, full)
-    gains = [opening_gain(setup_of(Point("", p, int(r), int(r), 0), load, 30), bench) for r, p in grid]
+    setups = [setup_of(Point("", p, int(r), int(r), 0), load, 30) for r, p in grid]
+    trained = {
+        "spacing": figures.lsb,
+        "static": figures.static,
+        "gain": np.array([opening_gain(s, bench) for s in setups]),
+        "pattern": np.array([pattern_spread(s, bench) for s in setups]),
+        "switches": np.array([switch_spread(s, bench, DECIDER, s.rows, s.rows // 2, LEVEL) for s in setups]),
+    }
     where = np.array([[point.rows, point.row_pitch]])
     found = {}
-    for name, values in {"spacing": figures.lsb, "gain": np.array(gains), "static": figures.static}.items():
+    for name, values in trained.items():
         form = fit_form(
             Form("constant", {"value": float(np.mean(values))}), BOX.named(np.array(grid)), values, ["value"]
         )
@@ -178,7 +199,8 @@ def show(p: Predicted) -> None:
     """A prediction and what it is made of."""
     m = p.model
     print(f"  distances {' '.join(f'{v * 1e3:.3f}' for v in m.distance)} mV, spread of levels ", end="")
-    print(f"{' '.join(f'{v * 1e3:.3f}' for v in m.level)} mV, offset {m.offset * 1e3:.3f} mV, noise ", end="")
+    print(f"{' '.join(f'{v * 1e3:.3f}' for v in m.level)} mV, switches {m.switches * 1e3:.3f} mV, ", end="")
+    print(f"offset {m.offset * 1e3:.3f} mV, noise ", end="")
     print(", ".join(f"{k} {v * 1e3:.3f}" for k, v in asdict(m.noise).items()), "mV")
     print(f"  predicted {p.value:.4f} ({p.low:.4f} to {p.high:.4f})", flush=True)
 
@@ -211,6 +233,10 @@ def run(point: Point, bench: Bench, options: argparse.Namespace) -> None:
     wrong, kept = int(b.wrong.sum()), len(b.wrong)
     low, high = clopper_pearson(wrong, kept)
     upper = b.counts == point.count
+    print("  counted samples: distances ", end="")
+    print(", ".join(f"{s * np.mean(b.difference[u]) * 1e3:.3f}" for s, u in ((-1, upper), (1, ~upper))), end="")
+    print(" mV, spread of levels and switches ", end="")
+    print(", ".join(f"{np.std(b.difference[u]) * 1e3:.3f}" for u in (upper, ~upper)), "mV")
     print(f"  counted {wrong} of {kept}: {wrong / kept:.4f} ({low:.4f} to {high:.4f}); ", end="")
     print(f"count {point.count}: {np.mean(b.wrong[upper]):.4f}, next: {np.mean(b.wrong[~upper]):.4f}; ", end="")
     print(f"{b.undecided} undecided, {b.failed} failed; {b.cpu_seconds:.0f} s CPU for {b.fresh} decks ", end="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,19 +27,20 @@ class DecisionModel:
     """A decision between a count and the next one, all at the comparator's inputs, V.
 
     distance: of the mean levels of both counts from the threshold, positive on the right side, (2,). level: spread of
-    these levels from chip to chip and pattern to pattern, (2,). noise: of reset, switches and comparator. offset: sigma
-    of the comparators' offsets.
+    these levels from chip to chip and pattern to pattern, (2,). switches: spread from sampling switches' thresholds.
+    noise: thermal, of reset, switches and comparator. offset: sigma of the comparators' offsets.
     """
 
     distance: FloatArray
     level: FloatArray
+    switches: float
     noise: DecisionSigmas
     offset: float
 
     @property
     def sigma(self) -> FloatArray:
         """All spreads together, (2,)."""
-        return np.asarray(np.sqrt(self.level**2 + self.noise.total**2 + self.offset**2))
+        return np.asarray(np.sqrt(self.level**2 + self.switches**2 + self.noise.total**2 + self.offset**2))
 
     @property
     def error(self) -> float:
@@ -100,7 +102,11 @@ def decision_model(
         comparator=gain * table.adc.noise_sigma,
     )
     return DecisionModel(
-        gain * (threshold - levels) * np.array([1.0, -1.0]), gain * np.hypot(static, pattern), noise, offset
+        gain * (threshold - levels) * np.array([1.0, -1.0]),
+        gain * np.hypot(static, pattern),
+        calibration.switches,
+        noise,
+        offset,
     )
 
 
@@ -142,16 +148,27 @@ class Known:
 
 
 def predict_figures(
-    setup: Setup, load: float, *, spacing: Known, gain: Known, static: Known, offsets: FloatArray, seed: int = 1
+    setup: Setup,
+    load: float,
+    *,
+    spacing: Known,
+    gain: Known,
+    static: Known,
+    pattern: Known,
+    switches: Known,
+    offsets: FloatArray,
+    seed: int = 1,
 ) -> Predicted:
-    """Probability and interval where no campaign was run: spacing (V) and static spread (V) of the bit line and the
-    opening switch's gain come from models with errors; `setup` tells conditions, cell and the converter's noise.
+    """Probability and interval where no campaign was run: the figures come from models with errors.
 
-    The interval: percentiles over normal draws of the three figures and resampled comparators.
+    spacing, static, pattern: of the bit line, V; gain of the opening switch and spread from its threshold (V at the
+    comparator). `setup` tells conditions, cell and the converter's noise. The interval: percentiles over normal draws
+    of the figures and resampled comparators.
     """
     condition = setup.conditions[0]
 
-    def model(step: float, rise: float, spread: float, o: FloatArray) -> DecisionModel:
+    def model(figures: Sequence[float], o: FloatArray) -> DecisionModel:
+        step, rise, own, drawn, opening = figures
         total = condition.vdd * setup.model.switched / step
         sample, replica = switch_noise(load, total, condition.kelvin)
         noise = DecisionSigmas(
@@ -161,15 +178,17 @@ def predict_figures(
             comparator=rise * setup.converter.noise_sigma * step,
         )
         half = np.full(2, rise * step / 2)
-        return DecisionModel(half, np.full(2, rise * spread), noise, float(np.std(o, ddof=1)))
+        spread = np.full(2, rise * np.hypot(own, drawn))
+        return DecisionModel(half, spread, opening, noise, float(np.std(o, ddof=1)))
 
+    known = (spacing, gain, static, pattern, switches)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 42]))
     drawn = []
     for _ in range(10 * BOOTSTRAPS):
-        step, rise, spread = (k.value + k.error * rng.standard_normal() for k in (spacing, gain, static))
-        drawn.append(model(step, rise, spread, rng.choice(offsets, offsets.size)).error)
+        figures = [k.value + k.error * rng.standard_normal() for k in known]
+        drawn.append(model(figures, rng.choice(offsets, offsets.size)).error)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    best = model(spacing.value, gain.value, static.value, offsets)
+    best = model([k.value for k in known], offsets)
     return Predicted(best.error, float(low), float(high), best)
 
 

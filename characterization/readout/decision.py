@@ -115,11 +115,13 @@ class Calibration:
     """What a calibrated converter knows of the nominal column, by ngspice.
 
     reference: V at which it decides between `count` and the next. gain: change of the sample per change of the bit
-    line. spacing: V of a count at the comparator; level: V there, midway between both counts.
+    line. switches: see `switch_spread`. spacing: V of a count at the comparator; level: V there, midway between both
+    counts.
     """
 
     reference: float
     gain: float
+    switches: float
     spacing: float
     level: float
 
@@ -183,7 +185,39 @@ def calibrate(
     # That reference matches the pattern's own sample; the threshold lies elsewhere by their difference.
     reference = (low + high) / 2 + (threshold - own[0].sampled) / slope
     gain = float((sampled[4] - sampled[3]) / (line[4] - line[3]))
-    return Calibration(reference, gain, float(step), float((sampled[3] + sampled[4]) / 2))
+    switches = switch_spread(setup, bench, decider, active, count, reference, seed=seed)
+    return Calibration(reference, gain, switches, float(step), float((sampled[3] + sampled[4]) / 2))
+
+
+def switch_sigmas(setup: Setup, decider: Decider) -> tuple[float, float]:
+    """Pelgrom's sigma (V) of the thresholds of a sampling switch's NMOS and PMOS."""
+    d, width, length = setup.technology.devices, decider.sampler.switch_width, decider.comparator.length
+    return d.sigma_vth("nmos", width, length), d.sigma_vth("pmos", width, length)
+
+
+def switch_spread(
+    setup: Setup, bench: Bench, decider: Decider, active: int, count: int, reference: float, *, seed: int = 11
+) -> float:
+    """Spread (V) of the difference of both opened samples from the thresholds of both sampling switches, by ngspice.
+
+    An opening switch injects charge that depends on its threshold. Each of the four transistors is shifted by one sigma
+    in turn; their effects are independent and small enough to add as squares.
+    """
+    seeds = np.random.SeedSequence([seed, active, count, 0])
+    pattern = build_pattern("drawn", setup.rows, active, count, setup.columns, seeds, setup.ones)
+    n, p = switch_sigmas(setup, decider)
+    shifts = [((0.0, 0.0), (0.0, 0.0))]
+    shifts += [(s, (0.0, 0.0)) for s in ((n, 0.0), (0.0, p))] + [((0.0, 0.0), s) for s in ((n, 0.0), (0.0, p))]
+    decks = [
+        decision_deck_of(
+            setup,
+            Decision(decider=decider, reference=reference, sampler_shifts=own, replica_shifts=replica),
+            pattern,
+        )
+        for own, replica in shifts
+    ]
+    nominal, *shifted = (r.sampled - r.replica for r in read_decisions(setup, bench, decider, decks))
+    return float(np.sqrt(np.sum((np.array(shifted) - nominal) ** 2)))
 
 
 def decider_middle(setup: Setup) -> float:
@@ -195,12 +229,16 @@ def decider_middle(setup: Setup) -> float:
 class BruteForce:
     """Drawn decisions that were simulated.
 
-    counts, wrong: (samples,), without failed ones. undecided: comparators that had not decided in time (counted as
-    wrong). failed: simulations without the verdict ok. cpu_seconds: of ngspice, for `fresh` decks not in the cache.
+    counts, wrong: (samples,), without failed ones. difference: (samples,), V, of both opened samples, before noise;
+    drawn: (samples,), V, of the drawn noise, sign as the difference. undecided: comparators that had not decided in
+    time (counted as wrong). failed: simulations without the verdict ok. cpu_seconds: of ngspice, for `fresh` decks
+    not in the cache.
     """
 
     counts: FloatArray
     wrong: BoolArray
+    difference: FloatArray
+    drawn: FloatArray
     undecided: int
     failed: int
     cpu_seconds: float
@@ -225,9 +263,8 @@ def count_errors(
     and comparator transistor, and the voltages of `sigmas`.
     """
     thresholds = threshold_sigmas(bench, decider.comparator)
-    devices, s = setup.technology.devices, decider.sampler
-    switch = [devices.sigma_vth(kind, s.switch_width, decider.comparator.length) for kind in ("nmos", "pmos")]
-    decks, counts = [], []
+    switch = switch_sigmas(setup, decider)
+    decks, counts, noises = [], [], []
     for i in range(samples):
         root = np.random.SeedSequence([seed, i])
         for_pattern, for_chip, for_readout = root.spawn(3)
@@ -253,20 +290,25 @@ def count_errors(
         )
         decks.append(decision_deck_of(setup, decision, pattern, draw_deviations(setup, for_chip)))
         counts.append(stored)
+        n = decision.noise
+        noises.append(n.reset + n.sample + n.comparator - n.replica)
     results = _results(setup, bench, decks)
     wrong, kept, undecided, failed = [], [], 0, 0
-    for deck, result, stored in zip(decks, results, counts, strict=True):
+    for deck, result, stored, noise in zip(decks, results, counts, noises, strict=True):
         if result.verdict is not Verdict.OK:
             failed += 1
             continue
-        above = Reading.of(setup, decider, deck, result).above
-        undecided += above is None
-        wrong.append(above is None or above != (stored > count))
-        kept.append(stored)
+        reading = Reading.of(setup, decider, deck, result)
+        undecided += reading.above is None
+        wrong.append(reading.above is None or reading.above != (stored > count))
+        kept.append((stored, reading.sampled - reading.replica, noise))
     fresh = {r.provenance.key: r.provenance for r in results if r.provenance and not r.provenance.cached}
+    counts_kept, difference, drawn = np.array(kept, dtype=np.float64).reshape(-1, 3).T
     return BruteForce(
-        np.array(kept),
+        counts_kept,
         np.array(wrong, dtype=bool),
+        difference,
+        drawn,
         undecided,
         failed,
         sum(p.cpu_seconds for p in fresh.values()),
