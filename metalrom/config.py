@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from interconnect.errors import InputError
 from interconnect.validation import validate
@@ -196,17 +205,24 @@ class AdcSection(Section):
     """A converter that the procedure `adc` simulates by transistors."""
 
     kind: Literal["sar", "flash", "ramp"]
-    bits: Integer = Field(6, ge=2, le=8, description="sar and ramp: 3 to 8; flash: 2 to 6")
+    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
     low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
     high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
     comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
     every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
 
 
+OffsetSigma = Annotated[
+    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "characterized" else "number"),
+]
+"""A number of LSB, or what the procedure `adc` measured."""
+
+
 class ReadoutSection(Section):
     """The converter, as assumptions, and what is asked of it."""
 
-    offset_sigma: Literal["characterized"] | Annotated[Fraction, Field(ge=0)] = Field(
+    offset_sigma: OffsetSigma = Field(
         0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
     )
     noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")

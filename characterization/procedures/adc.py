@@ -114,6 +114,10 @@ def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
 
     Raises InputError for bits or references that its kind does not allow.
     """
+    if request.bits < 3:
+        raise InputError(
+            f"is {request.bits}", where="readout.adc.bits", hint="3 at least: edges are found by their slope"
+        )
     low = 0.05 * devices.vdd if request.low is None else request.low
     high = 0.45 * devices.vdd if request.high is None else request.high
     length = devices.default_length
@@ -167,13 +171,14 @@ def _reading(setup: Setup, bench: Bench, request: AdcRequest, adc: Adc, conditio
         sources=cost.sources,
         gate_area=cost.gate_area,
         capacitance=cost.capacitance,
-        comparator=None if isinstance(adc, Ramp) else _comparator(setup, bench, request, adc, condition),
+        comparator=None if isinstance(adc, Ramp) else comparator_figures(setup, bench, request, adc, condition),
     )
 
 
-def _comparator(
+def comparator_figures(
     setup: Setup, bench: Bench, request: AdcRequest, adc: Sar | Flash, condition: Condition
 ) -> ComparatorFigures:
+    """Offset spread and one decision at half a code, in the middle of the converter's range."""
     own = _bench(setup, bench, condition, "comparator")
     middle = (adc.ref_low + adc.ref_high) / 2
     half = (adc.ref_high - adc.ref_low) / 2 ** (adc.bits + 1)
