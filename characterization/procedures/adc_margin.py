@@ -61,7 +61,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         levels = transfer.models[i]
         mean[i][valid] = levels(active[valid], count[valid])
         static[i][valid] = mismatch.models[i](active[valid], count[valid])
-        pattern[i][valid] = levels.sigma
+        pattern[i][valid] = np.sqrt(transfer.pattern[i] @ [np.ones(valid.sum()), active[valid]])
         lsb = (mean[i, n, n] - mean[i, n, 0]) / n
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count; nothing to convert", condition)
