@@ -91,7 +91,8 @@ class AdcFigures(Plain):
         """Linearity, cost and comparator at every condition."""
         out = []
         for r in self.readings:
-            at, known = r.condition, f"{r.condition}, edges known to {r.edge_error:.2g} LSB"
+            at = r.condition
+            known = f"{at}, edges {f'known to {r.edge_error:.2g} LSB' if r.edge_error else 'interpolated'}"
             out += [
                 Figure(f"offset of the {self.bits}-bit {self.kind}", r.offset, "LSB", at),
                 Figure("gain", r.gain, "", at),
