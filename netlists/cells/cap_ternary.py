@@ -75,7 +75,12 @@ class CapTernary:
         m.check(rows, columns, ", ".join(row_lines), ", ".join(column_lines))
         m.check_cuts(rows.pitch, "row")
         m.check_cuts(columns.step, "column")
-        at_least(columns.step - (m.via.size + post) / 2, m.row.min_space, "column_pitch", f"space between plates on {m.row.name}")
+        at_least(
+            columns.step - (m.via.size + post) / 2,
+            m.row.min_space,
+            "column_pitch",
+            f"space between plates on {m.row.name}",
+        )
         # Symmetric about the middle between the bit lines, as far as the post's spaces allow.
         longest = 2 * (1.5 * columns.step - post / 2 - m.row.min_space)
         least = columns.step + m.via.size
