@@ -136,12 +136,15 @@ def layout(
     tile: Annotated[int, typer.Option(min=0, help="which tile, for levels tile and array")] = 0,
     plane: Annotated[int, typer.Option(min=0, help="which plane, for levels cell and tile")] = 0,
     check: Annotated[bool, typer.Option("--check", help="read back: every via, every wire, the stack's rules")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="the first plane's corner from above")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Write the mask layout of a cell, a plane, a tile or the whole macro, with the weights as vias."""
     from metalrom.layout.command import layout_config
 
-    if not layout_config(config, level, output, tile=tile, plane=plane, check=check, json=json):
+    if not layout_config(config, level, output, tile=tile, plane=plane, check=check, picture=picture, json=json):
         raise typer.Exit(CHECK_FAILED)
 
 

@@ -39,7 +39,7 @@ class LayoutFault:
         told = f" ({self.meaning})" if self.meaning else ""
         return (
             f"via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} "
-            f"[{self.at[0]:g}, {self.at[1]:g} um] {found} and should be {self.expected}{told}"
+            f"[{self.at[0]:.9g}, {self.at[1]:.9g} um] {found} and should be {self.expected}{told}"
         )
 
 

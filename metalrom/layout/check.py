@@ -94,7 +94,7 @@ def check_file(path: Path, project: Project, plan: Plan | None = None, *, limit:
 
     Raises InputError: not a layout of this project, unreadable, or gdstk is missing.
     """
-    opened = open_layout(path)
+    opened = open_layout(path, foreign=plan is None)
     if plan is None:
         found = _TOP.fullmatch(opened.top.name)
         if not found:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from interconnect.files import atomic_write_text
 from metalrom.console import emit, say
 from metalrom.layout.check import check_file, plan_of
 from metalrom.layout.draw import need_gdstk
 from metalrom.layout.files import check_suffix, describe, write_layout
+from metalrom.layout.read import open_layout
 from metalrom.project import load
 
 
-def layout_config(config: Path, level: str, output: Path, *, tile: int, plane: int, check: bool, json: bool) -> bool:
-    """Write a layout and, if asked, read it back; false if what was read differs or breaks a rule."""
+def layout_config(
+    config: Path,
+    level: str,
+    output: Path,
+    *,
+    tile: int = 0,
+    plane: int = 0,
+    check: bool = False,
+    picture: Path | None = None,
+    json: bool = False,
+) -> bool:
+    """Write a layout and, if asked, read it back and draw its corner; false if what was read is not as it should be."""
     check_suffix(output)
     need_gdstk()  # before anything is computed
     project = load(config)
@@ -26,6 +38,11 @@ def layout_config(config: Path, level: str, output: Path, *, tile: int, plane: i
         say(f"layer numbers are an {plan.layers.status}: {plan.layers.source}")
     if plan.moved:
         say(f"WARNING: coordinates were rounded by up to {plan.moved * 1e9:.3g} nm to a grid of {plan.grid * 1e9:g} nm")
+    if picture:
+        from metalrom.layout.picture import top_view
+
+        atomic_write_text(picture, top_view(plan, open_layout(output).flatten(plan.grid)))
+        say(f"wrote {picture}")
     found = check_file(output, project, plan) if check else None
     data = {"file": str(output), "bytes": done.size, "seconds": done.seconds, **describe(plan)}
     data["check"] = found.to_json() if found else None

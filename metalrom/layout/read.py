@@ -5,6 +5,8 @@ Nothing of how the file was drawn is used: cells are flattened by their referenc
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
@@ -60,8 +62,31 @@ class OpenLayout:
         return Shapes(self.path, self.top.name, dict(flat.of(self.top)))
 
 
-def open_layout(path: Path) -> OpenLayout:
-    """Read a file.
+_PROBE = """
+import sys, gdstk
+library = (gdstk.read_gds if sys.argv[2] == "gds" else gdstk.read_oas)(sys.argv[1])
+library.top_level()
+for cell in library.cells:
+    cell.name
+    [(p.layer, p.points, p.repetition.get_offsets()) for p in cell.polygons]
+    [(p.layer, p.to_polygons()) for p in cell.paths]
+    [(r.cell_name, r.origin, r.repetition.get_offsets()) for r in cell.references]
+"""
+_PROBE_SECONDS = 600
+
+
+def _survives(path: Path) -> bool:
+    """Whether another process can read the file: the reader may crash on a damaged one, and take us with it."""
+    words = [sys.executable, "-P", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:]]
+    quiet = subprocess.DEVNULL
+    try:
+        return subprocess.run(words, stdin=quiet, stdout=quiet, stderr=quiet, timeout=_PROBE_SECONDS).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
+    """Read a file. foreign: it was not written a moment ago, so try in another process first whether it can be read.
 
     Raises:
         InputError: gdstk is missing; the file cannot be read or holds no or several top cells.
@@ -72,9 +97,11 @@ def open_layout(path: Path) -> OpenLayout:
     start = read_bytes(path, limit=MOST_BYTES)[:16]
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
         raise InputError("does not begin as a layout file of its suffix does", where=str(path))
+    if foreign and not _survives(path):
+        raise InputError("cannot be read as a layout: it is damaged or cut off", where=str(path))
     try:
         library = (gdstk.read_gds if gds else gdstk.read_oas)(path)
-    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         raise InputError(f"cannot be read as a layout ({error})", where=str(path)) from None
     tops = library.top_level()
     if len(tops) != 1:
@@ -127,6 +154,8 @@ class _Flat:
 
     def _rects(self, polygon: Any, cell: str) -> IntArray:
         points = np.rint(polygon.points * self.scale).astype(np.int64)
+        if len(points) < 4:
+            raise InputError(f"layer {polygon.layer}/{polygon.datatype} holds no outline", where=str(self.path))
         sides = np.roll(points, -1, axis=0) - points
         if not (sides == 0).any(axis=1).all():
             x, y = polygon.points[0]

@@ -42,8 +42,8 @@ class Violation:
     place: str = ""
 
     def __str__(self) -> str:
-        x0, y0, x1, y1 = self.box
-        at = f"at ({x0:g}, {y0:g}) to ({x1:g}, {y1:g}) um" + (f", {self.place}" if self.place else "")
+        x0, y0, x1, y1 = (f"{v:.9g}" for v in self.box)
+        at = f"at ({x0}, {y0}) to ({x1}, {y1}) um" + (f", {self.place}" if self.place else "")
         if self.rule == "cover":
             how = "lies beside it" if self.value is None else f"sticks out by {-self.value * 1e9:.4g} nm"
             return f"{self.layer} cut not covered by {self.with_layer}: {how} {at}"

@@ -89,6 +89,19 @@ def test_bad_words_are_one_sentence(
     assert [p.name for p in tmp_path.iterdir()] == ["small.yaml"]
 
 
+@pytest.mark.parametrize("suffix", [".gds", ".oas"])
+def test_a_damaged_file_is_one_sentence(suffix: str, config: Path, tmp_path: Path) -> None:
+    """Cut off; and, for OASIS, with a record that makes the reader crash."""
+    path = tmp_path / f"x{suffix}"
+    assert call("layout", config, "-o", path)[0] == 0
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:40] + b"\xff" * 40 + whole[80:]):
+        path.write_bytes(content)
+        code, out, err = call("audit", path, config)
+        assert (code, out) == (2, "")
+        assert "layout" in err.splitlines()[-1]
+
+
 def test_files_that_are_no_layout_of_ours(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.gds"
     library = gdstk.Library()
