@@ -160,19 +160,29 @@ def _wire_faults(plan: Plan, layer: str, found: IntArray, limit: int) -> tuple[i
     # The same metal may be cut into other pieces: compare the unions, slab by slab.
     edges = np.unique(np.concatenate([found[:, [1, 3]].ravel(), wanted[:, [1, 3]].ravel()]))
     a, b = Slabs.of(found, edges), Slabs.of(wanted, edges)
-    both = np.concatenate([np.stack([s.slab, s.low, s.high], axis=1) for s in (a, b)])
-    side = np.repeat([0, 1], [len(a.slab), len(b.slab)])
-    order = np.lexsort(both.T)
-    both, side = both[order], side[order]
-    twin = (both[1:] == both[:-1]).all(axis=1)  # an interval of one union equals one of the other
-    single = ~(np.append(twin, False) | np.insert(twin, 0, False))
     out, total = [], 0
-    for which, word in ((0, "more or other metal than planned"), (1, "metal missing or other than planned")):
-        slab, low, high = both[single & (side == which)].T
-        boxes = b.rects(slab, low, high)
+    for missing, (slab, low, high) in zip((False, True), _differences(a, b), strict=True):
+        boxes = a.rects(slab, low, high)
         total += len(boxes)
-        out += [f"{layer}: {word} at {box_of(box, plan.grid)} um" for box in boxes[:limit]]
+        word = "missing" if missing else "that should not be there"
+        out += [f"{layer}: metal {word} at {box_of(box, plan.grid)} um" for box in boxes[:limit]]
     return total, out
+
+
+def _differences(a: Slabs, b: Slabs) -> tuple[tuple[IntArray, ...], tuple[IntArray, ...]]:
+    """What only the first and what only the second of two unions on the same slabs covers: slab, low, high each."""
+    slab = np.concatenate([a.slab, a.slab, b.slab, b.slab])
+    x = np.concatenate([a.low, a.high, b.low, b.high])
+    n, m = len(a.slab), len(b.slab)
+    step = np.repeat(
+        [1, -1, 2, -2], [n, n, m, m]
+    )  # the running sum is 1 inside the first, 2 inside the second, 3 in both
+    order = np.lexsort((x, slab))
+    slab, x, inside = slab[order], x[order], np.cumsum(step[order])
+    real = x[1:] > x[:-1]
+    found = [np.flatnonzero(real & (inside[:-1] == which)) for which in (1, 2)]
+    first, second = ((slab[i], x[i], x[i + 1]) for i in found)
+    return first, second
 
 
 def _sorted(rects: IntArray) -> IntArray:

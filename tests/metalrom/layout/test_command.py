@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import gdstk
 import pytest
 from typer.testing import CliRunner
 
 from metalrom.cli import app
+from metalrom.reports.roles import PAINT
 
 CONFIG = """\
 name: small
@@ -44,6 +46,15 @@ def test_write_check_and_audit(config: Path, tmp_path: Path) -> None:
         assert code == 0
         assert "hold what they should" in out
         assert "not checked: " in out
+
+
+def test_a_picture_shows_every_cut_of_its_window(config: Path, tmp_path: Path) -> None:
+    """The first 8 of 8 rows and of 18 columns, each cell with one cut."""
+    picture = tmp_path / "corner.svg"
+    assert call("layout", config, "-o", tmp_path / "x.gds", "--picture", picture)[0] == 0
+    root = ElementTree.fromstring(picture.read_text())  # noqa: S314 (our own text)
+    red = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("fill") == PAINT["via"].fill]
+    assert len(red) == 8 * 8 + 1  # and the key's
 
 
 def test_another_program_s_layout_fails(config: Path, tmp_path: Path) -> None:

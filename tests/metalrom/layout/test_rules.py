@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metalrom.layout.audit import audit_layout
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import Shapes, open_layout
@@ -44,7 +45,7 @@ def found(plan: Plan, path: Path) -> tuple[Violation, ...]:
 
 def test_a_widened_tab_breaks_a_space(small_plan: Draw, tamper: Tamper, tmp_path: Path) -> None:
     """The tab of row 3, column 4 grows 10 nm to the right: 45 - 10 = 35 nm remain to the shield beside it."""
-    plan, _ = small_plan("cap_balanced", "array")
+    plan, program = small_plan("cap_balanced", "array")
     path = write_layout(plan, tmp_path / "x.gds").path
     p, um = plan.parts[0].pattern, plan.grid * 1e6
     tab = next(s.box for s in p.common if s.layer == "M3")
@@ -56,6 +57,10 @@ def test_a_widened_tab_breaks_a_space(small_plan: Draw, tamper: Tamper, tmp_path
     assert v.box[0] == pytest.approx(x + 0.01)
     assert v.place == "tile 0, plane 0, row 3, column 4"
     assert "M3 space 35 nm, must be at least 45 nm" in str(v)
+    audit = audit_layout(plan, open_layout(path).flatten(plan.grid), program)
+    assert (audit.differing, audit.wires) == (0, 1)  # and the 10 nm are metal that the plan does not have
+    (told,) = audit.sentences
+    assert told.startswith("M3: metal that should not be there at ")
 
 
 def test_a_narrow_piece_and_a_corner(small_plan: Draw, tamper: Tamper, tmp_path: Path) -> None:
