@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,16 +202,3 @@ def _fault(plan: Plan, part: Part, row: int, column: int, found: int, program: V
             meaning = f"{sign}{program.encoding.radix}^{int(program.significance[k])} of weight {weight}"
     x, y = (round(v * plan.grid * 1e6, 6) for v in at)
     return LayoutFault(part.tile, part.plane, row, column, int(part.symbols[row, column]), found, (x, y), meaning)
-
-
-def to_json(audit: LayoutAudit) -> dict[str, Any]:
-    """The audit as a JSON document."""
-    return {
-        "layout": str(audit.path),
-        "ok": audit.ok,
-        "cells": audit.cells,
-        "differing_vias": audit.differing,
-        "differing_wires": audit.wires,
-        "strange_shapes": audit.strange,
-        "faults": [str(f) for f in audit.faults] + list(audit.sentences),
-    }
