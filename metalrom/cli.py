@@ -173,7 +173,7 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command(epilog=examples("extract metalrom.yaml", "extract metalrom.yaml --method formula --json"))
+@app.command(epilog=examples("layout metalrom.yaml -o tile.gds --check"))
 @guarded
 def layout(
     config: ConfigPath,
@@ -194,7 +194,7 @@ def layout(
         raise typer.Exit(CHECK_FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("extract metalrom.yaml", "extract metalrom.yaml --method formula --json"))
 @guarded
 def extract(
     config: ConfigPath,
