@@ -171,6 +171,7 @@ _CALLS: tuple[tuple[str, ...], ...] = (
     ("run", "@/c.yaml", "-o", "@/out"),
     ("netlist", "@/c.yaml", "--level", "column", "--baseline", "rom_1t", "-o", "@/out.cir"),
     ("explore", "@/c.yaml", "-o", "@/out"),
+    ("layout", "@/c.yaml", "--level", "tile", "-o", "@/out.gds"),
 )
 
 
