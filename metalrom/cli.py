@@ -81,11 +81,11 @@ def fetch(
 
 @app.command(epilog=examples("schema > schema.json"))
 @guarded
-def schema() -> None:
-    """Print the JSON schema of the configuration."""
+def schema(json: Json = True) -> None:
+    """Print the JSON schema of the configuration; it is JSON with or without --json."""
     from metalrom.config import schema as config_schema
 
-    emit(config_schema(), as_json=True)
+    emit(config_schema(), as_json=json)
 
 
 @app.command(

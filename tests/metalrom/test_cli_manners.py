@@ -51,9 +51,8 @@ def test_every_command_shows_examples_that_it_understands(words: tuple[str, ...]
         ALL[words].make_context(words[-1], given[1 + len(words) :])  # an unknown or missing option raises
 
 
-@pytest.mark.parametrize("words", [w for w in ALL if w != ("schema",)], ids=" ".join)
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_has_json(words: tuple[str, ...]) -> None:
-    """`schema` prints JSON and nothing else anyway."""
     assert any("--json" in p.opts for p in ALL[words].params)
 
 
