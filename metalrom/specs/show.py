@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def spec_table(results: RunResults) -> Table:
-    """One row per specification and condition, then one per failed condition."""
+    """One row per specification and condition, then one per failed condition and procedure."""
     from rich.table import Table
     from rich.text import Text
 
@@ -26,6 +26,9 @@ def spec_table(results: RunResults) -> Table:
         table.add_row(Text("pass", "green") if s.passed else Text("FAIL", "bold red"), *map(Text, row))
     for f in results.failed_conditions:
         row = ("characterize", "none", f.condition, told(f))
+        table.add_row(Text("FAIL", "bold red"), *map(Text, row))
+    for p in results.failed_procedures:
+        row = (p.procedure, "none", p.condition or "any", p.reason)
         table.add_row(Text("FAIL", "bold red"), *map(Text, row))
     return table
 
@@ -57,4 +60,7 @@ def missed(results: RunResults) -> str:
     if results.failed_conditions:
         labels = ", ".join(f.condition for f in results.failed_conditions)
         parts.append(f"failed conditions: {labels}")
+    if results.failed_procedures:
+        rows = ", ".join(f"{p.procedure} at {p.condition or 'any'}" for p in results.failed_procedures)
+        parts.append(f"failed procedures: {rows}")
     return "; ".join(parts)
