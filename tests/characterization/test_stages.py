@@ -79,6 +79,21 @@ def test_only_what_is_new_is_simulated_and_stands_in_the_order_of_the_plan(charg
         np.testing.assert_array_equal(a.cell, b.cell)
 
 
+def test_draws_are_local(charge_setup: Setup) -> None:
+    """What a chip shares is the condition's: the mean over a chip's own devices has no variance beyond theirs."""
+    seeds = [np.random.SeedSequence([1, 2, i]) for i in range(600)]
+    chips = [mismatch.draw_deviations(charge_setup, seed) for seed in seeds]
+    devices, p = charge_setup.technology.devices, charge_setup.periphery
+    driver = devices.sigma_vth("nmos", p.driver_nmos_width, p.length)
+    means = {"cell": (0.03, [c.cell.mean() for c in chips], 4 * 3),
+             "driver": (driver, [np.mean(c.driver_nmos) for c in chips], 4)}  # fmt: skip
+    for sigma, values, number in means.values():
+        # sigma^2 / n for n independent deviations; the variance of 600 draws is known to 6 %
+        assert abs(np.var(values) / (sigma**2 / number) - 1) < 0.25
+    both = np.corrcoef(means["cell"][1], means["driver"][1])[0, 1]
+    assert abs(both) < 4 / np.sqrt(600)
+
+
 def test_samples_tell_the_metals_only_where_they_differ(charge_setup: Setup) -> None:
     tasks = mismatch.plan(planned(charge_setup))
     data = Dataset(tuple(map(sample_of, tasks)))
