@@ -251,7 +251,7 @@ class VariationSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> VariationSection:
-        if self.cell_sigma == "auto" and "source" in self.model_fields_set:
+        if self.cell_sigma == "auto" and self.source != type(self).model_fields["source"].default:
             raise ValueError("with `cell_sigma: auto` the source is the technology's; leave `source` out")
         return self
 
