@@ -56,11 +56,11 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
         models.append(model)
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
-        energies.append(_energy_line(active, drawn.column("row_energy")))
+        energies.append(energy_line(active, drawn.column("row_energy")))
     return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies))
 
 
-def _energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
     e0 that the scatter of the patterns would push it below zero."""
     from scipy.optimize import nnls

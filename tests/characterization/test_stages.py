@@ -8,7 +8,7 @@ import numpy as np
 
 from characterization.campaign import Task
 from characterization.dataset import Dataset, Sample, read_csv
-from characterization.procedures import mismatch
+from characterization.procedures import mismatch, transfer
 from characterization.setup import Setup
 from characterization.stages import merged, missing, refined
 from characterization.table import AdcModel, ReadoutTable
@@ -103,3 +103,16 @@ def test_samples_tell_the_metals_only_where_they_differ(charge_setup: Setup) -> 
     assert plain.to_csv().splitlines()[0].endswith(",deck")
     assert read_csv(plain.to_csv()) == plain
     assert len(data.select("mismatch", CMAX)) == 10 * len(mismatch.points(4))
+
+
+def test_energy_of_drivers_that_do_not_leak_is_not_negative() -> None:
+    active = np.array([0.0, 1.0, 2.0, 4.0])
+    # a line above zero is the plain least-squares one, to the last bit
+    up = 2e-17 + 3e-14 * active
+    x = np.stack([np.ones(4), active], axis=1)
+    np.testing.assert_array_equal(transfer.energy_line(active, up), np.linalg.lstsq(x, up, rcond=None)[0])
+    # below zero at no active row: the best line through the origin has the slope sum(a e) / sum(a^2)
+    bent = 3e-14 * active + np.array([0.0, -2e-16, 0.0, 1e-16])
+    assert np.linalg.lstsq(x, bent, rcond=None)[0][0] < 0
+    expected = [0.0, float(active @ bent / (active @ active))]
+    np.testing.assert_allclose(transfer.energy_line(active, bent), expected, rtol=1e-9, atol=1e-30)
