@@ -8,22 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
 from interconnect.errors import InputError
-from interconnect.quantity import parse_quantity
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import get_quantity
-from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
+from metalrom.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Temperature, Time, Voltage
 from netlists.condition import NOMINAL_METALS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -213,28 +209,6 @@ class ReadoutSection(Section):
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
     sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
-
-
-def _sigma_or_auto(value: Any) -> float | str:
-    if value == "auto":
-        return "auto"
-    sigma = parse_quantity(value, "")
-    if not sigma >= 0:
-        raise ValueError("should be greater than or equal to 0")
-    if not sigma < 1:
-        raise ValueError("should be less than 1")
-    return sigma
-
-
-SigmaOrAuto = Annotated[
-    float | Literal["auto"],
-    BeforeValidator(_sigma_or_auto),
-    PlainSerializer(lambda v: v if v == "auto" else f"{v!r}", return_type=str, when_used="json"),
-    WithJsonSchema(
-        {"anyOf": [{"type": ["number", "string"]}, {"const": "auto"}], "examples": ["0.025", "2.5%", "auto"]}
-    ),
-]
-"""A relative sigma as a number or percentage, or `auto`; refused in one message, unlike a plain union."""
 
 
 class VariationSection(Section):
