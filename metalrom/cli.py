@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from metalrom.console import CHECK_FAILED, emit, guarded
+from metalrom.console import CHECK_FAILED, emit, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.macro_cli import add_commands as add_macro_commands
 
@@ -35,13 +35,29 @@ def version_callback(value: bool) -> None:
         raise typer.Exit
 
 
+USES_PLUGINS = {"extract", "netlist", "audit", "run", "characterize", "explore", "estimate", "export", "report"}
+"""Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""
+
+
 @app.callback()
+@guarded
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=version_callback, is_eager=True, help="print the version")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE|FILE", help="import your own cells, procedures or formats; may be repeated"),
+    ] = None,
 ) -> None:
     """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+    if plugin or context.invoked_subcommand in USES_PLUGINS:
+        from metalrom.plugins import load_installed, load_named
+
+        for trouble in load_installed():
+            say(f"WARNING: {trouble}; it is left out")
+        load_named(plugin or ())
 
 
 @app.command()
