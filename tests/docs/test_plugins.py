@@ -20,7 +20,7 @@ cell: {kind: res_via, resistance: 1Mohm, planes: [{row: metal2, column: metal3}]
 array: {rows: 8, columns: 16, group_rows: 4}
 weights: {random: [8, 2], bits: 4}
 conditions: {corners: [tt]}
-characterization: {patterns: 1, samples: 30, max_levels: 5}
+characterization: {patterns: 2, samples: 30, max_levels: 5}
 """
 
 

@@ -27,7 +27,7 @@ weights: {random: [8, 2], bits: 4}
 inputs: {bits: 4, source: random, vectors: 4}
 readout: {code_error_target: 1e-1}
 conditions: {corners: [tt]}
-characterization: {patterns: 1, samples: 30, max_levels: 5}
+characterization: {patterns: 2, samples: 30, max_levels: 5}
 """
 
 
