@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "first_column.ipynb"
 
 
+@pytest.mark.slow  # ten seconds of CPU, half of them the kernel's start and compiling
 @pytest.mark.ngspice
 def test_first_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat", reason="the extra `docs` is not installed")
@@ -22,7 +23,9 @@ def test_first_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not any(cell.get("outputs") for cell in notebook.cells), "outputs are made, not kept"
     monkeypatch.setenv("METALROM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep))
-    nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=300, startup_timeout=240, resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
     outputs = [out for cell in notebook.cells for out in cell.get("outputs", ())]
     text = "".join(out.get("text", "") for out in outputs)
     assert any("image/png" in out.get("data", {}) for out in outputs)

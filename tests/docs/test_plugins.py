@@ -58,6 +58,7 @@ def test_own_cell(tmp_path: Path, cache: Path) -> None:
     assert "there is no cell kind 'wide_cell'" in alone.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_own_procedure(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
@@ -68,6 +69,48 @@ def test_own_procedure(tmp_path: Path, cache: Path) -> None:
     line = next(line for line in done.stderr.splitlines() if line.startswith("droop"))
     assert abs(float(line.split("droop in 10 ns")[1].split()[0])) < 1e-6  # a current cell does not droop: A, not V
     assert '"droop"' in (tmp_path / "out" / "procedures.json").read_text()
+
+
+def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view writes a table's levels and answers from its own file; a changed level is seen."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from metalrom.exports import VIEWS
+    from metalrom.exports.queries import Points
+    from metalrom.plugins import load_named
+
+    load_named([str(PLUGINS / "levels_csv.py")])
+    load_named([str(PLUGINS / "levels_csv.py")])  # once is enough
+    mean = np.tril(np.arange(1.0, 10.0).reshape(3, 3))[None] / 7
+    table = SimpleNamespace(rows=2, unit="V", conditions=[SimpleNamespace(label="tt")], mean=mean, sigma_noise=mean / 9)
+    source = SimpleNamespace(table=table, results=SimpleNamespace(name="x", warnings=("an estimate",)))
+    view = VIEWS["levels_csv"]
+    (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]
+    assert "# an estimate\n" in file.read_text()
+    points = Points(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))
+    got = view.answer(tmp_path, "level", points)
+    assert got is not None
+    # the last row of `mean`, to the bit; one driven row of two is not in the file
+    assert got[:3].tolist() == [7 / 7, 8 / 7, 9 / 7]
+    assert np.isnan(got[3])
+    assert view.answer(tmp_path, "area", points) is None
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_own_exporter_on_the_command_line(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        SMALL.replace("cell: {kind: res_via, resistance: 1Mohm,", "cell: {kind: cap_balanced,")
+        + "readout: {double_sampling: true, code_error_target: 0.1}\n"
+    )
+    done = call(tmp_path, cache, "run", "small.yaml", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    exporter = PLUGINS / "levels_csv.py"
+    done = call(tmp_path, cache, "--plugin", exporter, "export", "out", "--format", "levels_csv", "-o", "x", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "worst relative difference: level 0.0e+00" in done.stderr
 
 
 def test_pages_show_the_files() -> None:
