@@ -35,7 +35,18 @@ def version_callback(value: bool) -> None:
         raise typer.Exit
 
 
-USES_PLUGINS = {"extract", "netlist", "audit", "run", "characterize", "explore", "estimate", "export", "report"}
+USES_PLUGINS = {
+    "extract",
+    "netlist",
+    "layout",
+    "audit",
+    "run",
+    "characterize",
+    "explore",
+    "estimate",
+    "export",
+    "report",
+}
 """Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""
 
 
