@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -158,3 +159,20 @@ def test_names_and_licences_are_in_the_reference(generate: ModuleType) -> None:
     for name, asset in ASSETS.items():
         assert f"| `{name}` |" in made["reference/licences.md"]
         assert asset.licence.name in made["reference/licences.md"]
+
+
+def test_search_finds_something_in_a_browser(site: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no browser here")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=8000", f"--user-data-dir={tmp_path}"]
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND"
+    page = f"file://{site}/index.html?q=margin"
+    done = subprocess.run(
+        [browser, *flags, offline, "--dump-dom", page], capture_output=True, text=True, timeout=60, check=False
+    )
+    if not done.stdout:
+        pytest.skip("the browser does not start here")
+    told = re.search(r'md-search-result__meta">(\d+) matching documents', done.stdout)
+    assert told
+    assert int(told[1]) >= 5
