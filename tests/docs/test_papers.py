@@ -57,3 +57,11 @@ def test_the_first_screen_of_the_readme() -> None:
     assert "./run demo" in first
     assert "./run test" in first
     assert re.search(r"!\[[^\]]{20,}\]\(docs/images/\S+\)", first)
+
+
+@pytest.mark.parametrize("page", ["theory.md", "limits.md", "howto_cell.md", "howto_procedure.md"])
+def test_code_that_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    rooms = "interconnect|netlists|characterization|metalrom|ngspice_runner|templates|examples|tests"
+    named = re.findall(rf"`((?:{rooms})/[\w/.]+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
