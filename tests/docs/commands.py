@@ -98,7 +98,7 @@ def inline(path: Path) -> list[Command]:
 def indented(path: Path) -> list[str]:
     """Commands that stand indented instead of fenced, where this collection would miss them."""
     text = _FENCE.sub("", path.read_text(encoding="utf-8"))
-    return re.findall(r"^(?: {4}|\t)(?:metalrom|\./run|python benchmarks|pip) .*$", text, re.MULTILINE)
+    return re.findall(r"^(?: {4}|\t)(?:(?:metalrom|\./run|pip) |python benchmarks).*$", text, re.MULTILINE)
 
 
 def options_of_script(path: Path) -> set[str]:
