@@ -21,6 +21,17 @@ BACKENDS = ("process", "batch", "shared")
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A dask scheduler that jobs go to: its address (`tcp://host:8786`) or the file that it wrote (`.json`)."""
+
+    address: str
+
+
+Workers = int | Cluster | None
+"""Where simulations run: so many at a time on this machine, on every core of it (None), or on a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """State of a batch: jobs done of total, how many came from the cache, how many have no verdict ok; seconds."""
 
@@ -109,7 +120,7 @@ def run(
 def run_many(
     jobs: Sequence[Job],
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     cache: Cache | None = None,
     backend: str | Backend = "process",
     engine: Engine | None = None,
@@ -117,7 +128,8 @@ def run_many(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run jobs with `workers` engine processes at a time (None: one per core); results in the order of the jobs.
+    """Run jobs with `workers` engine processes at a time (None: one per core), or on a cluster (see `cluster.py`: each
+    worker uses its own engine and the cache's folder); results in the order of the jobs.
 
     Equal jobs run once; on one cache they run once even if several processes ask for them at the same time. Each
     result is committed to the cache as it ends. backend, retry_failures, retry: see `run`; with `batch`, jobs that
@@ -126,6 +138,21 @@ def run_many(
     the same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first
     such job.
     """
+    if isinstance(workers, Cluster):
+        from ngspice_runner.cluster import run_cluster
+
+        if engine is not None or not isinstance(backend, str):
+            raise JobError("workers of a cluster have engines of their own: name the backend and give no engine")
+        folder = None if cache is None else str(cache.folder)
+        return run_cluster(
+            jobs,
+            workers.address,
+            cache=folder,
+            backend=backend,
+            progress=progress,
+            retry_failures=retry_failures,
+            retry=retry,
+        )
     check_workers(workers)
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
     board = Board(len(jobs), progress, cache)
