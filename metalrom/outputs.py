@@ -40,10 +40,14 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
         "simulations": {
             "run": done.simulated,
             "cached": done.cached,
+            "linear": done.counts.linear,
+            "closed_form": done.counts.closed_form,
+            "more_samples": list(done.counts.refined),
             "failed": len(done.data.failed()),
             "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
             "verdicts": [asdict(v) for v in found.verdicts],
             "failed_conditions": [asdict(f) for f in found.failed_conditions],
+            "failed_procedures": [asdict(f) for f in found.failed_procedures],
         },
         "files": {
             str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
