@@ -83,6 +83,7 @@ class Setup:
     worst_conditions: int = 0
     worst_samples: int = 100
     worst_everywhere: bool = False
+    spread_patterns: int = 100_000
 
     def __post_init__(self) -> None:
         if self.double_sampling and self.unit == "A":

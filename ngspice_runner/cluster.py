@@ -53,7 +53,7 @@ def run_cluster(
         from distributed import Client, as_completed
     except ImportError:
         raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
-    board = Board(len(jobs), progress, None)
+    board = Board(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag=""), []).append(index)
@@ -89,10 +89,7 @@ def run_cluster(
             if following is not None:
                 running.add(following)
     except KeyboardInterrupt:
-        interrupted = board.interrupted()
-        kept = f"kept in {cache}: run the same again to go on from there" if cache else "not kept"
-        interrupted.args = (f"{str(interrupted).rpartition(' are ')[0]} are {kept}",)
-        raise interrupted from None
+        raise board.interrupted() from None
     finally:
         client.close()
     return board.finished()

@@ -53,11 +53,12 @@ class Progress:
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """A batch was interrupted; `results` holds what was finished (None elsewhere), the cache keeps it."""
+    """A batch was interrupted; `results` holds what was finished (None elsewhere), `kept` says where it is kept."""
 
-    def __init__(self, message: str, results: list[Result | None]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, results: list[Result | None], kept: str) -> None:
+        super().__init__(f"{message}; {kept}")
         self.results = results
+        self.kept = kept
 
 
 def make_backend(name: str) -> Backend:
@@ -155,7 +156,7 @@ def run_many(
         )
     check_workers(workers)
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(jobs), progress, cache)
+    board = Board(len(jobs), progress, None if cache is None else str(cache.path))
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag="") if job.tag else job, []).append(index)
@@ -181,9 +182,10 @@ def run_many(
 class Board:
     """Results of a batch as they come in, and its progress."""
 
-    def __init__(self, total: int, progress: Callable[[Progress], None] | None, cache: Cache | None) -> None:
+    def __init__(self, total: int, progress: Callable[[Progress], None] | None, place: str | None) -> None:
+        """place: where finished results are kept, None = nowhere."""
         self.results: list[Result | None] = [None] * total
-        self._progress, self._cache = progress, cache
+        self._progress, self._place = progress, place
         self._done = self._cached = self._failed = 0
         self._started = time.monotonic()
 
@@ -200,12 +202,12 @@ class Board:
     def interrupted(self) -> RunInterrupted:
         """What to raise after Ctrl-C."""
         kept = (
-            f"kept in {self._cache.path}: run the same again to go on from there"
-            if self._cache
+            f"kept in {self._place}: run the same again to go on from there"
+            if self._place
             else "not kept: give a cache to be able to go on"
         )
-        message = f"interrupted after {self._done} of {len(self.results)} jobs; finished results are {kept}"
-        return RunInterrupted(message, self.results)
+        message = f"interrupted after {self._done} of {len(self.results)} jobs"
+        return RunInterrupted(message, self.results, f"finished results are {kept}")
 
     def finished(self) -> list[Result]:
         """All results; raises EngineError if one is missing, which must not happen."""
