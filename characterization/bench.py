@@ -17,6 +17,7 @@ from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
+from netlists.readout.deck import ReadoutDeck
 from ngspice_runner import Cache, Job, Result, RunProvenance, Workers, run_many
 
 FloatArray = NDArray[np.float64]
@@ -49,8 +50,10 @@ class Bench:
         """Note levels that the exact linear network solved, or values that a formula gave, in place of ngspice."""
         self._counted[method] += number
 
-    def run(self, name: str, decks: Sequence[Deck]) -> list[Result]:
+    def run(self, name: str, decks: Sequence[Deck | ReadoutDeck], *, timeout: float | None = None) -> list[Result]:
         """Results of the decks in their order. name: of the procedure and condition, for messages and files.
+
+        timeout: s for one deck; the setup's by default.
 
         Raises EngineError when ngspice is missing, and ProcedureError when one of the decks did not end with the
         verdict ok: a procedure's few decks leave nothing to conclude from without one of them.
@@ -63,7 +66,7 @@ class Bench:
                 d.text,
                 d.outputs,
                 stop=d.stop,
-                timeout=self.setup.timeout,
+                timeout=self.setup.timeout if timeout is None else timeout,
                 options=devices.job_options,
                 tag=d.title,
             )
@@ -78,7 +81,7 @@ class Bench:
             if not result.ok:
                 verdict = result.verdict.value
                 what = f"{name}: {deck.title}: ngspice gave the verdict {verdict}: {result.log}"
-                raise ProcedureError(what, verdict, deck.condition)
+                raise ProcedureError(what, verdict, deck.condition if isinstance(deck, Deck) else None)
         return results
 
     def deck(

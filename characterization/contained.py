@@ -40,16 +40,17 @@ class Fitted:
     failed: tuple[FailedCondition, ...]
 
 
-def fit(setup: Setup, core: Sequence[Procedure], data: Dataset) -> Fitted:
+def fit(setup: Setup, core: Sequence[Procedure], data: Dataset, given: Findings | None = None) -> Fitted:
     """What the core procedures conclude; a condition that fails (too many failed simulations, levels that do not rise)
-    is left out of all of them. Raises EngineError or ConditionError if it is the nominal one."""
+    is left out of all of them. given: findings that they may read. Raises EngineError or ConditionError if it
+    is the nominal one."""
     names = {p.name for p in core}
     own = Dataset(tuple(s for s in data.samples if s.procedure in names))
     failed = _failed_simulations(own, setup)
     while True:
         lost = {f.condition for f in failed}
         good = replace(setup, conditions=tuple(c for c in setup.conditions if c.label not in lost))
-        findings: dict[str, Any] = {}
+        findings: dict[str, Any] = dict(given or {})
         try:
             for procedure in core:
                 findings[procedure.name] = procedure.analyse(good, data, findings)

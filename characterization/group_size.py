@@ -113,7 +113,7 @@ def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
     noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count), device / lsb)
-    converter = float(np.hypot(setup.converter.offset_sigma, setup.converter.noise_sigma))
+    converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
     tail = ndtr(-0.5 / sigma)
     # the lowest and the highest code can only err to one side

@@ -30,15 +30,43 @@ class Variation:
 class Converter:
     """Assumed converter: static offset and noise, as fractions of one count's spacing (LSB).
 
+    offset_sigma None: what the procedure `adc` measured, without trimming.
     integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout. sample_capacitance: F; if
     given, charge readout samples the bit line twice, before and after the inputs rise, and converts the difference
     (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels.
     """
 
-    offset_sigma: float
+    offset_sigma: float | None
     noise_sigma: float
     integration_time: float
     sample_capacitance: float | None = None
+
+    @property
+    def assumed_offset(self) -> float:
+        """`offset_sigma`, LSB. Raises InputError where it is to be measured, so that nothing can be said before."""
+        if self.offset_sigma is None:
+            raise InputError(
+                "the converter's offset is to be characterized, but is needed before anything is simulated",
+                where="readout.offset_sigma",
+                hint="give a number here, or array.group_rows as a number",
+            )
+        return self.offset_sigma
+
+
+@dataclass(frozen=True, slots=True)
+class AdcRequest:
+    """A converter to be simulated by transistors (procedure `adc`).
+
+    low, high: references, V (None: 5 and 45 % of the nominal supply). comparators: drawn for the offset's sigma.
+    every_condition: measure at all conditions, not at the nominal one alone.
+    """
+
+    kind: Literal["sar", "flash", "ramp"]
+    bits: int = 6
+    low: float | None = None
+    high: float | None = None
+    comparators: int = 100
+    every_condition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +86,8 @@ class Setup:
     every corner of the stack that a condition names; technology and model are those of its nominal one. more_samples:
     (condition, Monte-Carlo samples) where a later stage asks for more. samples_elsewhere: off the nominal condition,
     None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.stages`.
-    worst_everywhere: search the worst pattern at every condition, not at the nominal one alone.
+    worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
+    the procedure `adc` simulates; None: the converter is an assumption.
     """
 
     technology: Technology
@@ -84,6 +113,7 @@ class Setup:
     worst_samples: int = 100
     worst_everywhere: bool = False
     spread_patterns: int = 100_000
+    adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:
         if self.double_sampling and self.unit == "A":

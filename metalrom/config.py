@@ -8,22 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
+    Tag,
     field_validator,
     model_validator,
 )
 
 from interconnect.errors import InputError
-from interconnect.quantity import parse_quantity
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import get_quantity
-from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
+from metalrom.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Temperature, Time, Voltage
 from netlists.condition import NOMINAL_METALS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
@@ -204,37 +202,36 @@ class TimingSection(Section):
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
+class AdcSection(Section):
+    """A converter that the procedure `adc` simulates by transistors."""
+
+    kind: Literal["sar", "flash", "ramp"]
+    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
+    low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
+    high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
+    comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
+    every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+
+OffsetSigma = Annotated[
+    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "characterized" else "number"),
+]
+"""A number of LSB, or what the procedure `adc` measured."""
+
+
 class ReadoutSection(Section):
     """The converter, as assumptions, and what is asked of it."""
 
-    offset_sigma: Fraction = Field(0.05, ge=0, description="static offset of a converter after trimming, LSB")
+    offset_sigma: OffsetSigma = Field(
+        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
+    )
     noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
     sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
+    adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
-
-
-def _sigma_or_auto(value: Any) -> float | str:
-    if value == "auto":
-        return "auto"
-    sigma = parse_quantity(value, "")
-    if not sigma >= 0:
-        raise ValueError("should be greater than or equal to 0")
-    if not sigma < 1:
-        raise ValueError("should be less than 1")
-    return sigma
-
-
-SigmaOrAuto = Annotated[
-    float | Literal["auto"],
-    BeforeValidator(_sigma_or_auto),
-    PlainSerializer(lambda v: v if v == "auto" else f"{v!r}", return_type=str, when_used="json"),
-    WithJsonSchema(
-        {"anyOf": [{"type": ["number", "string"]}, {"const": "auto"}], "examples": ["0.025", "2.5%", "auto"]}
-    ),
-]
-"""A relative sigma as a number or percentage, or `auto`; refused in one message, unlike a plain union."""
 
 
 class VariationSection(Section):
@@ -251,7 +248,7 @@ class VariationSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> VariationSection:
-        if self.cell_sigma == "auto" and "source" in self.model_fields_set:
+        if self.cell_sigma == "auto" and self.source != type(self).model_fields["source"].default:
             raise ValueError("with `cell_sigma: auto` the source is the technology's; leave `source` out")
         return self
 
@@ -296,7 +293,7 @@ class CharacterizationSection(Section):
     procedures: tuple[Name, ...] = Field(
         ("transfer", "mismatch", "adc_margin"),
         description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
-        "`pattern_spread`, `supply`",
+        "`pattern_spread`, `supply`, `adc`",
     )
     supply_resistance: Resistance = Field(
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"

@@ -143,8 +143,12 @@ def measure_group(
     outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
     data = Dataset(outcomes[0].samples)
     core = core_of(procedures)
+    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    # a converter whose offset is measured comes before the margin, which reads it
+    first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
+    given, lost_first = conclude_others(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
-        table = fit(setup, core, data).findings["adc_margin"].table
+        table = fit(setup, core, data, given).findings["adc_margin"].table
         setup = refined(setup, table, lambda label: _margin(table, label))
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
@@ -152,12 +156,13 @@ def measure_group(
         announce(f"simulating {len(more)} more at the smallest margins ({where})")
         outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
         data = merged(tasks, data, Dataset(outcomes[1].samples))
-    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
     announce("fitting")
-    fitted = fit(setup, core, data)
+    fitted = fit(setup, core, data, given)
     for condition in fitted.failed:
         announce(f"{condition.condition} failed and is left out: {condition.reason}")
-    findings, lost = conclude_others(fitted.setup, procedures, data, bench, fitted.findings, announce)
+    rest = [p for p in procedures if p not in first or p.name in given]
+    findings, lost = conclude_others(fitted.setup, rest, data, bench, fitted.findings, announce)
+    lost = (*lost_first, *lost)
     for row in lost:
         announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
     if "adc_margin" in findings:

@@ -73,8 +73,10 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
     found = {name: finding.to_json() for name, finding in done.findings.items() if isinstance(finding, Finding)}
-    if found:
-        text = json.dumps({"unit": done.setup.unit, "rows": done.setup.rows, **found}, indent=1, allow_nan=False)
+    failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
+    if found or failed:
+        everything = {"unit": done.setup.unit, "rows": done.setup.rows, **found, **failed}
+        text = json.dumps(everything, indent=1, allow_nan=False)
         written.append(atomic_write_text(out / "procedures.json", text + "\n"))
     if "adc_margin" in done.findings:
         for name in FORMATS:

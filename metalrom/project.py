@@ -371,7 +371,7 @@ class Project:
         Raises InputError for a cell it cannot measure.
         """
         self.check_characterized()
-        from characterization.setup import Converter, Setup
+        from characterization.setup import AdcRequest, Converter, Setup
         from metalrom.cell_variation import cell_variation
 
         c = self.config
@@ -386,7 +386,7 @@ class Project:
                 conditions=self.conditions[:1] if nominal_only else self.conditions,
                 variation=cell_variation(self),
                 converter=Converter(
-                    c.readout.offset_sigma,
+                    None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
                     c.readout.noise_sigma,
                     c.readout.integration_time,
                     c.readout.sample_capacitance if c.readout.double_sampling else None,
@@ -404,6 +404,7 @@ class Project:
                 worst_samples=c.characterization.worst_samples,
                 worst_everywhere=c.characterization.worst_pattern == "all",
                 spread_patterns=c.characterization.spread_patterns,
+                adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             )
 
     def resolve(self, name: str) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from characterization.campaign import Task
 from characterization.dataset import Dataset
-from characterization.fit import LevelModel, fit_levels
+from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
 from characterization.patterns import FAR, NEAR, build_pattern, level_grid, random_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
@@ -19,7 +19,8 @@ from characterization.setup import Setup
 class Transfer:
     """One level model per condition, what the extremes do to it, and the row drivers' energy.
 
-    The models are fitted to drawn patterns, so that their residual is the spread that stored data cause. near, far:
+    The models are fitted to drawn patterns, so that their residual is the spread that stored data cause. pattern:
+    (conditions, 2), variance of that spread, p0 + p1 active (`fit_pattern_variance`). near, far:
     (conditions,), mean distance of the extreme patterns from the model, level's unit. row_energy: (conditions, 2), J
     drawn by the drivers of one conversion, e0 + e1 active, whole rows.
     """
@@ -28,6 +29,7 @@ class Transfer:
     near: NDArray[np.float64]
     far: NDArray[np.float64]
     row_energy: NDArray[np.float64]
+    pattern: NDArray[np.float64]
 
 
 def plan(setup: Setup) -> list[Task]:
@@ -47,18 +49,31 @@ def plan(setup: Setup) -> list[Task]:
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
-    models, near, far, energies = [], [], [], []
+    models, near, far, energies, patterns = [], [], [], [], []
     for condition in setup.conditions:
         good = data.select("transfer", condition).good()
         drawn = Dataset(tuple(s for s in good.samples if s.pattern not in (NEAR, FAR)))
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
         model = fit_levels(condition, setup.rows, active, count, level, setup.seed)
         models.append(model)
+        patterns.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
-        x = np.stack([np.ones_like(active), active], axis=1)
-        energies.append(np.linalg.lstsq(x, drawn.column("row_energy"), rcond=None)[0])
-    return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies))
+        energies.append(energy_line(active, drawn.column("row_energy")))
+    return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies), np.array(patterns))
+
+
+def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
+    e0 that the scatter of the patterns would push it below zero."""
+    from scipy.optimize import nnls
+
+    x = np.stack([np.ones_like(active), active], axis=1)
+    free = np.linalg.lstsq(x, energy, rcond=None)[0]
+    if free.min() >= 0:
+        return np.asarray(free, dtype=np.float64)
+    unit = float(np.abs(energy).max())  # the solver's tolerances are absolute
+    return np.asarray(nnls(x, energy / unit)[0] * unit, dtype=np.float64)
 
 
 def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:

@@ -97,16 +97,20 @@ def condition_plot(table: ReadoutTable, nominal: str, layer_errors: Mapping[str,
 def _strip(panel: Axes, name: str, words: Sequence[str]) -> None:
     """One coloured cell per condition, and what the colours mean beside them."""
     kinds = sorted(set(words), key=_rank)
-    for k, kind in enumerate(kinds):
-        here = [i for i, w in enumerate(words) if w == kind]
-        panel.bar(here, 1.0, width=1.0, color=SHADES[k % len(SHADES)], linewidth=0, label=kind)
+    # more kinds than shades share them, neighbours with neighbours
+    size = 1 if len(kinds) <= len(SHADES) else -(-len(kinds) // 3)
+    groups = [kinds[i : i + size] for i in range(0, len(kinds), size)]
+    for k, group in enumerate(groups):
+        here = [i for i, w in enumerate(words) if w in group]
+        label = group[0] if len(group) == 1 else f"{group[0]} to {group[-1]}"
+        panel.bar(here, 1.0, width=1.0, color=SHADES[k], linewidth=0, label=label)
     panel.set(ylim=(0, 1), yticks=[], xticks=[])
     panel.grid(visible=False)
     for side in panel.spines.values():
         side.set_visible(False)
     panel.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9.5)
-    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=len(kinds), fontsize=8.5, handlelength=0.9,
-                 handletextpad=0.3, columnspacing=0.8, borderpad=0.1)  # fmt: skip
+    panel.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=min(len(groups), 3), fontsize=8.5,
+                 handlelength=0.9, handletextpad=0.3, columnspacing=0.8, borderpad=0.1)  # fmt: skip
 
 
 def _rank(word: str) -> tuple[float, str]:
