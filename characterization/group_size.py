@@ -21,7 +21,7 @@ from characterization.procedures.adc_margin import thermal_noise
 from characterization.setup import Setup
 from interconnect.errors import InputError
 from netlists.case import Deviations
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache, EngineError, Workers
 
 FloatArray = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def choose_group(
     target: float,
     *,
     cache: Cache | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> GroupChoice:
     """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
