@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from characterization.symbols import CountLaw, count_law, symbol_levels
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
@@ -43,7 +44,8 @@ class Setup:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
-    the row drivers' supply and as much in their ground, for the procedure `supply` alone.
+    the row drivers' supply and as much in their ground, for the procedure `supply` alone. shares: of every symbol among
+    the stored ones, for cells of more than two; None: by `ones` for two, else equal.
     """
 
     technology: Technology
@@ -62,8 +64,10 @@ class Setup:
     seed: int = 1
     timeout: float = 120.0
     supply_resistance: float = 10.0
+    shares: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        symbol_levels(self.model.counts)
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -79,6 +83,40 @@ class Setup:
     def unit(self) -> Literal["V", "A"]:
         """Unit of a level: V for charge readout, A for current readout."""
         return "V" if self.model.mode == "charge" else "A"
+
+    @property
+    def levels(self) -> int:
+        """Levels of a cell: a driven row adds 0 to levels - 1 to the count (see `characterization.symbols`)."""
+        return len(self.model.counts)
+
+    @property
+    def max_count(self) -> int:
+        """Largest count of a conversion: rows (levels - 1)."""
+        return self.rows * (self.levels - 1)
+
+    @property
+    def symbol_shares(self) -> tuple[float, ...]:
+        """Share of every symbol among the stored ones."""
+        if self.shares is not None:
+            return self.shares
+        return (1.0 - self.ones, self.ones) if self.levels == 2 else (1.0 / self.levels,) * self.levels
+
+    @property
+    def law(self) -> CountLaw:
+        """Which symbols driven rows of a known sum hold."""
+        return count_law(self.rows, symbol_levels(self.model.counts), self.symbol_shares)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether a bit line's load is the same for every symbol: then a level depends on (active, count) alone."""
+        if self.unit == "A":
+            return True
+        loads = [
+            [f(s, line) for s in range(self.model.symbols)]
+            for line in self.model.bit_lines
+            for f in (self.model.load, self.model.next_load)
+        ]
+        return all(max(values) - min(values) <= 1e-9 * self.model.bl_total for values in loads)
 
     @property
     def varying(self) -> float:

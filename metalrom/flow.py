@@ -191,9 +191,16 @@ def choose_rows(
 
 
 def histogram(project: Project, rows: int) -> NDArray[np.int64]:
-    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, rows + 1)."""
-    c = project.config
-    macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits, mapping=c.mapping)
+    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
+    c, counts = project.config, project.program.counts
+    macro = Macro.ideal(
+        rows=rows,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
+    )
     return macro.count_histogram(project.activations.values, project.weights.values)
 
 
