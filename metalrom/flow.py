@@ -121,8 +121,11 @@ def measure_group(
     """Simulate the procedures of one group and fit the models.
 
     A condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
-    with its reason; if it is the nominal one nothing is fitted. Raises EngineError then, or if ngspice is missing.
+    with its reason; if it is the nominal one nothing is fitted. Raises EngineError then, or if ngspice is missing, and
+    InputError for a procedure that cannot measure the cell.
     """
+    for procedure in procedures:
+        procedure.check(setup)
     tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
     announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
     outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)

@@ -84,8 +84,8 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
     """Observe reads for longer than the configured time, in short steps."""
     t = setup.timing
     timing = replace(t, read_after=WINDOW * t.read_after, max_step=t.input_edge / 4)
-    n = setup.rows
-    points = [(name, n, count) for name in NAMES for count in sorted({0, n // 2, n})]
+    n, top = setup.rows, setup.max_count
+    points = [(name, n, count) for name in NAMES for count in sorted({0, top // 2, top})]
     points += [(name, 1, 1) for name in (NEAR, FAR)]
     found, worst = [], []
     for condition in setup.conditions:
@@ -96,6 +96,8 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
             points, decks, bench.run(f"settling_{condition.label}", decks), strict=True
         ):
             time, level = (np.asarray(result.signals[x].values, dtype=np.float64) for x in ("time", deck.target))
+            if deck.target_minus:
+                level = level - np.asarray(result.signals[deck.target_minus].values, dtype=np.float64)
             late = time[0] + (t.input_end + 0.75 * timing.read_after)
             here.append(
                 Settled(
