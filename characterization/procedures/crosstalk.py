@@ -55,7 +55,8 @@ class Crosstalk(Plain):
 
 
 def neighbours(pattern: Pattern, name: str) -> Pattern:
-    """The pattern with other neighbours: full of zeros or ones (the lowest or the highest count), one of each, or changing from row to row."""
+    """The pattern with other neighbours: full of zeros or ones, one of each, or changing from row to row; ones are
+    symbols of the highest count, zeros of the lowest."""
     rows = np.arange(len(pattern.bits))
     left, right = {
         QUIET: (0 * rows, 0 * rows),

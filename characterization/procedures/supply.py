@@ -76,5 +76,7 @@ def refuses(setup: Setup) -> str | None:
 
 
 register(
-    measured("supply", "change of a level by resistance in the row drivers' supply and ground", measure, refuses=refuses)
+    measured(
+        "supply", "change of a level by resistance in the row drivers' supply and ground", measure, refuses=refuses
+    )
 )
