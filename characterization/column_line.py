@@ -93,12 +93,24 @@ class ColumnLines:
         out[valid] = self.mean_column[1] / self.lines(stored[valid])[1]
         return out
 
+    def column_spread(self, number: int = 4000) -> FloatArray:
+        """Standard deviation, V, of a level over columns drawn with the layer's shares about that of the mean column,
+        (active, count): the gain and offset error of a column that thresholds do not follow."""
+        offset, gain = self.lines(self._drawn(number))
+        (oo, og), (_, gg) = np.cov(offset, gain)
+        active, count = np.arange(self.setup.rows + 1.0)[:, None], np.arange(self.setup.max_count + 1.0)[None, :]
+        out: FloatArray = np.sqrt(np.maximum(oo * active**2 + 2.0 * og * active * count + gg * count**2, 0.0))
+        return out
+
+    def _drawn(self, number: int) -> FloatArray:
+        """What columns store, drawn with the layer's shares, (number, symbols)."""
+        rng = np.random.default_rng(np.random.SeedSequence([self.setup.seed, 8]))
+        return rng.multinomial(self.setup.rows, self.setup.symbol_shares, size=number).astype(np.float64)
+
     def gain_spread(self, number: int = 4000) -> float:
         """Relative standard deviation of the gain over columns drawn with the layer's shares: what a converter of one
         gain for all columns would see."""
-        rng = np.random.default_rng(np.random.SeedSequence([self.setup.seed, 8]))
-        stored = rng.multinomial(self.setup.rows, self.setup.symbol_shares, size=number).astype(np.float64)
-        gain = self.lines(stored)[1]
+        gain = self.lines(self._drawn(number))[1]
         return float(gain.std() / gain.mean())
 
 

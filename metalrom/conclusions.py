@@ -40,6 +40,9 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
     shares = [m.switched / m.bl_total for m in project.models] if model.mode == "charge" else [1.0]
     swing = table.lsb(nominal) * table.max_count
     nominal_fit = done.transfer.models[0].quality
+    config = c.model_dump(mode="json")
+    if setup.balanced:
+        del config["readout"]["follow_columns"]  # says nothing of a cell whose columns are alike
     found = facts.RunResults(
         name=c.name,
         technology=project.technology.name,
@@ -47,7 +50,7 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
         condition=nominal.label,
         target_error=c.readout.code_error_target,
         seed=c.characterization.seed,
-        config=c.model_dump(mode="json"),
+        config=config,
         cell=facts.CellFacts(
             kind=model.kind,
             title=project.cell.title,

@@ -389,6 +389,7 @@ class Project:
                     c.readout.noise_sigma,
                     c.readout.integration_time,
                     c.readout.sample_capacitance if c.readout.double_sampling else None,
+                    c.readout.follow_columns,
                 ),
                 ones=float(self.program.bits.mean()) if self.cell.kind in BINARY else 0.5,
                 patterns=c.characterization.patterns,

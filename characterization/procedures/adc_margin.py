@@ -70,6 +70,8 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
             static[i][valid] *= factor
             noise[i][valid] *= factor
             pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
+            if not setup.converter.follows_columns:
+                static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
     energy = np.maximum(energy, 0.0)  # a fit may begin a little below what undriven rows draw: nothing
@@ -89,7 +91,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
             offset_sigma=setup.converter.offset_sigma * nominal_lsb,
             noise_sigma=setup.converter.noise_sigma * nominal_lsb,
         ),
-        assumptions=(*assumptions(setup), *column_assumptions(transfer)),
+        assumptions=(*assumptions(setup), *column_assumptions(setup, transfer)),
         levels=setup.levels,
     )
     return AdcMargin(table, margins_of(table))
@@ -203,16 +205,22 @@ def _shares(setup: Setup) -> str:
     return ", ".join(f"{100 * share:.3g} % of count {count}" for count, share in sorted(parts))
 
 
-def column_assumptions(transfer: Transfer) -> tuple[Assumption, ...]:
+def column_assumptions(setup: Setup, transfer: Transfer) -> tuple[Assumption, ...]:
     """What the levels of cells with a load that depends on the data rest on."""
     if not transfer.lines:
         return ()
     line = transfer.lines[0]
+    spread = f"{100 * line.gain_spread():.2g} % rms"
+    if setup.converter.follows_columns:
+        name = "thresholds follow the column"
+        value = f"each column's gain and offset per driven row from what it stores; one gain for all is off by {spread}"
+    else:
+        name = "thresholds of the mean column"
+        value = f"one gain and offset for all columns; theirs differ by {spread}, in the static spread"
     return (
         Assumption(
-            "thresholds follow the column",
-            f"each column's gain and offset per driven row from what it stores; one gain for all would be off by "
-            f"{100 * line.gain_spread():.2g} % rms",
+            name,
+            value,
             "assumption",
             "behavioral converter; the lines from the charge balance of the extracted cell, with "
             f"{line.extra * 1e18:.3g} aF of the reset switch found from the simulated levels",

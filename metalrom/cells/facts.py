@@ -24,10 +24,11 @@ class CellFact:
     lsb: level per count, all rows active; lsb_metal: of the metal alone, ideal drivers and reset (linear). swing: from
     the lowest to the highest count. margin: distance of the weakest level with all rows active to its nearest
     threshold, in LSB and in sigma of that level. cell, switch, noise, pattern, converter: sigmas of a conversion in
-    LSB, root mean square over the layer's conversions. code_error: expected over the layer; csnr: of the layer through
-    the macro, dB, None where no error was seen. gain_spread: relative, of the gain over columns of the layer's data;
-    None where all columns are alike. energy_*: low, mid, high. settling: from the input edge to 0.1 LSB of the end.
-    density_*: of bits, log2 of the levels per cell; weight_density: of weight bits, periphery under the array.
+    LSB, root mean square over the layer's conversions. code_error: expected over the layer; code_error_common: with
+    thresholds of the mean column, None where all are alike; csnr: of the layer through the macro, dB, None where no
+    error was seen. gain_spread: relative, of the gain over columns of the layer's data; None where all columns are
+    alike. energy_*: low, mid, high. settling: from the input edge to 0.1 LSB of the end. density_*: of bits, log2 of
+    the levels per cell; weight_density: of weight bits, periphery under the array.
     """
 
     letter: str
@@ -51,6 +52,7 @@ class CellFact:
     pattern: float
     converter: float
     code_error: float
+    code_error_common: float | None
     csnr: float | None
     csnr_fitted: float | None
     gain_spread: float | None

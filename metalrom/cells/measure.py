@@ -134,6 +134,7 @@ def _reading(
         pattern=pattern,
         converter=float(np.hypot(table.adc.offset_sigma, table.adc.noise_sigma) / lsb),
         code_error=mean_code_error(table, condition, used),
+        code_error_common=_common(done, used),
         csnr=quality.raw if np.isfinite(quality.raw) else None,
         csnr_fitted=quality.fitted if np.isfinite(quality.fitted) else None,
         gain_spread=done.transfer.lines[0].gain_spread() if done.transfer.lines else None,
@@ -169,6 +170,16 @@ def _sigmas(done: Characterized, used: np.ndarray, lsb: float) -> tuple[float, f
         return float(np.sqrt(np.sum(weight * np.nan_to_num(np.broadcast_to(variance, weight.shape)))) / lsb)
 
     return rms(cells), float(np.sqrt(v[0]) / lsb), rms(table.sigma_noise[0] ** 2), rms(table.sigma_pattern[0] ** 2)
+
+
+def _common(done: Characterized, used: np.ndarray) -> float | None:
+    """Code error of the layer where thresholds are those of the mean column; None where all columns are alike."""
+    table = done.table
+    if not done.transfer.lines:
+        return None
+    spread = np.where(table.valid, done.transfer.lines[0].column_spread(), np.nan)[None]
+    unfollowed = replace(table, sigma_static=np.hypot(table.sigma_static, spread))
+    return mean_code_error(unfollowed, table.conditions[0], used)
 
 
 def _metal_lsb(setup: Setup) -> float:

@@ -59,6 +59,12 @@ LINES = (
         "Spread",
     ),
     Line("code error of the layer", lambda f: probability(f.code_error), "model", "Accuracy"),
+    Line(
+        "the same, one threshold set for all",
+        lambda f: "the same" if f.code_error_common is None else probability(f.code_error_common),
+        "linear",
+        "Accuracy",
+    ),
     Line("CSNR of the layer", lambda f: _db(f.csnr), "model", "Accuracy"),
     Line("CSNR, gain and offset removed", lambda f: _db(f.csnr_fitted), "model", "Accuracy"),
     Line("row drivers, per conversion", lambda f: amount(f.energy_rows, "J"), "ngspice", "Energy"),

@@ -34,7 +34,7 @@ def reading(letter: str, kind: str, rows: int, levels: int, unit: str) -> CellRe
         letter=letter, kind=kind, title="a <cell>", rows=rows, levels=levels, unit=unit, area=5e-14,
         pitch=(2e-7, 2.5e-7), columns_per_weight=14, lsb=lsb, lsb_metal=lsb, swing=lsb * top, margin_lsb=0.4,
         margin_sigma=3.2, weakest=1, cell=0.1, switch=0.05, noise=0.06, pattern=0.01, converter=0.054,
-        code_error=1e-4, csnr=None if letter == "B" else 31.5, csnr_fitted=33.0,
+        code_error=1e-4, code_error_common=None, csnr=None if letter == "B" else 31.5, csnr_fitted=33.0,
         gain_spread=0.01 if letter == "E" else None, energy_rows=1e-15, energy_reset=1e-16,
         energy_conversion=(1e-14, 2e-14, 4e-14), energy_mac=(1e-13, 2e-13, 4e-13), read_time=1e-9, settling=5e-11,
         density_cells=80.0, density_macro=three, weight_density=three, extraction="fieldsolver, error about 0.1 %",
