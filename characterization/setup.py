@@ -30,9 +30,9 @@ class Converter:
 
     integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout. sample_capacitance: F; if
     given, charge readout samples the bit line twice, before and after the inputs rise, and converts the difference
-    (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels. follows_columns: of cells
-    whose load depends on the data: thresholds follow what each column stores; if not, they are those of the mean column
-    and every column has a gain and an offset error of its own.
+    (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels. follows_columns: of
+    cells whose load depends on the data: thresholds follow what each column stores; if not, they are those of the mean
+    column and every column has a gain and an offset error of its own.
     """
 
     offset_sigma: float

@@ -73,6 +73,7 @@ def summary_figure(page: CellsPage, key: str) -> str:
         left.set_title("Variance of a conversion, by cause")
         left.set_ylabel("LSB²")
         left.legend(loc="upper left")
+        left.set_ylim(top=1.45 * float(bottom.max()))  # room for the legend
         for panel, name, title, unit, factor in (
             (middle, "energy_mac", "Energy of a MAC", "fJ", 1e15),
             (right, "weight_density", "Weight bits, with periphery", "Mb/mm²", 1.0),

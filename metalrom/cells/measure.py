@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from characterization.bench import case_of, drawn
+from characterization.bench import Bench, case_of, drawn
 from characterization.campaign import Outcome, ProgressCallback
 from characterization.column_line import ColumnLines
-from characterization.procedures import Energy, Settling, with_requirements
+from characterization.patterns import FAR, NEAR
+from characterization.procedures import Energy, with_requirements
 from characterization.procedures.mismatch import moved
+from characterization.procedures.settling import observed
 from characterization.setup import Setup
 from interconnect.errors import InputError
 from metalrom.cells.facts import CellFact, CellReading, CellsPage, Levels
@@ -29,9 +31,9 @@ from metalrom.reports.metrics import margins
 from netlists.reference import reference_column
 from ngspice_runner import Cache
 
-PROCEDURES = ("adc_margin", "settling", "energy")
-SAMPLES = 24
-"""Chips per point: sigma to 15 %. One condition, five kinds, several group sizes: fewer than a run takes."""
+PROCEDURES = ("adc_margin", "energy")
+SAMPLES = 12
+"""Chips per point, of six to eight points: many cells and group sizes, so fewer than a run takes."""
 PATTERNS, MAX_LEVELS = 2, 5
 
 
@@ -51,17 +53,18 @@ def compare_cells(
     readings: list[CellReading] = []
     refused: list[str] = []
     outcomes: list[Outcome] = []
+    kinds = variants(project)
     with Cache(cache_folder("simulations")) as cache:
-        for variant in variants(project):
-            for number in rows:
+        for number in rows:
+            for variant in kinds:
                 announce(f"cell {variant.letter}, {variant.kind}, {number} rows")
                 try:
-                    reading, done = _reading(variant, number, cache, jobs=jobs, progress=progress)
+                    reading, took = _reading(variant, number, cache, jobs=jobs, progress=progress)
                 except InputError as error:
                     refused.append(f"{variant.letter} ({variant.kind}), {number} rows: {error.what}")
                     continue
                 readings.append(reading)
-                outcomes += done.outcomes
+                outcomes += took
     if not readings:
         raise InputError(f"no cell kind can be compared: {refused[0]}", where=str(project.path))
     c = project.config
@@ -85,7 +88,7 @@ def compare_cells(
 
 def _reading(
     variant: CellVariant, rows: int, cache: Cache, *, jobs: int | None, progress: ProgressCallback | None
-) -> tuple[CellReading, Characterized]:
+) -> tuple[CellReading, tuple[Outcome, ...]]:
     project = variant.project
     project.check_characterized()
     setup = replace(project.setup(rows), samples=SAMPLES, patterns=PATTERNS, max_levels=MAX_LEVELS)
@@ -104,9 +107,12 @@ def _reading(
     layer = estimate_layer(
         geometry, table, condition, inputs=w.shape[0], outputs=w.shape[1], histogram=used, errors=errors
     )
-    energy, settling = done.findings["energy"], done.findings["settling"]
-    assert isinstance(energy, Energy)  # noqa: S101 - of these procedures
-    assert isinstance(settling, Settling)  # noqa: S101
+    energy = done.findings["energy"]
+    assert isinstance(energy, Energy)  # noqa: S101 - of this procedure
+    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    # the ends of the rows and of the range: near and far rows first to count, the farthest column
+    ends = [(FAR, rows, top), (NEAR, rows, 0), (FAR, rows, top // 2)]
+    settled = max(s.times[-1] for s in observed(setup, bench, condition, ends, lsb))
     margin = margins(table, condition.label)[rows]
     weakest = int(np.nanargmin(margin))
     sigma = table.total_sigma(condition)[rows]
@@ -143,7 +149,7 @@ def _reading(
         energy_conversion=_ends(layer.macro.energy_per_conversion),
         energy_mac=_ends(layer.macro.energy_per_mac),
         read_time=table.read_time,
-        settling=settling.worst[0].times[-1],
+        settling=settled,
         density_cells=layer.macro.density_raw.mid,
         density_macro=_ends(layer.macro.density_stacked),
         weight_density=_ends(layer.macro.weight_density_stacked),
@@ -154,7 +160,7 @@ def _reading(
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
     levels = Levels(count + min(model.counts) * rows, level, sigma, zero + count * lsb)
     told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
-    return CellReading(fact, levels, told), done
+    return CellReading(fact, levels, told), (*done.outcomes, bench.outcome)
 
 
 def _sigmas(done: Characterized, used: np.ndarray, lsb: float) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from metalrom.cells.facts import SOURCES, CellFact, CellsPage
-from metalrom.reports.words import amount, probability
+from metalrom.reports.words import amount, prefix, probability
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -32,8 +32,9 @@ def _db(value: float | None) -> str:
 
 
 def _range(ends: tuple[float, float, float], unit: str) -> str:
-    low, mid, high = (amount(v, unit) for v in ends)
-    return f"{mid} ({low} to {high})"
+    scale, shown = prefix(ends[1], unit)
+    low, high = (f"{v / scale:.3g}" for v in (ends[0], ends[2]))
+    return f"{amount(ends[1], unit)} ({low} to {high} {shown})"
 
 
 LINES = (
