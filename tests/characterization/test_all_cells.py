@@ -197,3 +197,43 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     get_procedure("leakage").check(ternary)
     with pytest.raises(InputError, match="worst_pattern"):
         get_procedure("worst_pattern").check(project("cap_present", tmp_path).setup(ROWS))
+
+
+def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Project, Characterized]) -> None:
+    _, done = measured
+    setup, followed = done.setup, done.table
+    plain = replace(setup, converter=replace(setup.converter, follows_columns=False))
+    table = get_procedure("adc_margin").analyse(plain, done.data, done.findings).table
+    assert np.array_equal(table.mean, followed.mean, equal_nan=True)
+    grown = np.sqrt(table.sigma_static**2 - followed.sigma_static**2)[0][table.valid]
+    if setup.balanced:
+        assert not grown.any()
+        return
+    # Independent: the largest count in columns as they are drawn, each solved by its own charge balance.
+    line = done.transfer.lines[0]
+    stored = np.random.default_rng(5).multinomial(ROWS, setup.symbol_shares, size=3000).astype(float)
+    offset, gain = line.lines(stored)
+    spread = float((ROWS * offset + table.max_count * gain).std())
+    assert grown[-1] == pytest.approx(spread, rel=0.1)  # 4000 against 3000 draws: 2 % each
+    assert np.nanmax(table.code_error("tt_1.00V_27C")) > np.nanmax(followed.code_error("tt_1.00V_27C"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_whole_run(kind: str, tmp_path: Path) -> None:
+    from metalrom.chain import run as run_all
+    from metalrom.commands import export_run
+    from metalrom.exports.source import load_source
+
+    p = project(kind, tmp_path)
+    found = run_all(p, tmp_path / "out", jobs=1)
+    source = load_source(tmp_path / "out")
+    assert source.table.levels == found.macro_geometry.levels == len(p.program.counts)
+    assert source.results.macro_geometry == found.macro_geometry
+    x, w = source.layer.activations, source.layer.weights
+    quiet = source.macro(effects=())
+    assert np.array_equal(quiet.matmul(x, w), x @ w)
+    assert found.quality[0].csnr_raw is None or found.quality[0].csnr_raw > 10
+    if found.macro_geometry.levels > 2:
+        with pytest.raises(InputError, match="cells of two levels"):
+            export_run(tmp_path / "out", "veriloga", tmp_path / "va", check=False)
