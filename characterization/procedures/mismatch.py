@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
-from characterization.patterns import pattern_of
+from characterization.patterns import Pattern, pattern_of
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
 from netlists.case import Deviations
@@ -31,10 +31,14 @@ class Mismatch:
 
 def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
     """(active, count) pairs that separate the three sources of spread: devices, counted cells, idle cells; `levels` of
-    a cell."""
+    a cell.
+
+    With more than two levels the read of no row at all gives way to one more in the middle: driven rows halve what the
+    reset switch's leakage spreads, and a fit through both would take it from the cells.
+    """
     half, most = max(rows // 2, 1), levels - 1
-    ends = {(0, 0), (half, 0), (half, half * most), (rows, 0), (rows, half * most), (rows, rows * most)}
-    return sorted(ends | ({(half, half * most // 2), (rows, 0)} if levels > 2 else set()))
+    ends = {(half, 0), (half, half * most), (rows, 0), (rows, half * most), (rows, rows * most)}
+    return sorted(ends | {(0, 0) if levels == 2 else (half, half * most // 2)})
 
 
 def moved(setup: Setup, active: FloatArray, count: FloatArray) -> FloatArray:
@@ -79,12 +83,25 @@ def plan(setup: Setup) -> list[Task]:
     for index, condition in enumerate(setup.conditions):
         number = setup.samples if index == 0 else max(LEAST_DRAWS, setup.samples // 3)
         for active, count in points(setup.rows, setup.levels):
-            seed = np.random.SeedSequence([setup.seed, 3, active, count])
-            pattern = pattern_of(setup, "random0", active, count, seed)
+            pattern = pattern_at(setup, active, count)
             for draw, deviations in enumerate(chips[:number]):
                 case = pattern.case(setup.columns, setup.ones, deviations)
                 tasks.append(Task("mismatch", condition, active, count, pattern.name, draw, case))
     return tasks
+
+
+def pattern_at(setup: Setup, active: int, count: int) -> Pattern:
+    """The pattern that all chips show at a point."""
+    return pattern_of(setup, "random0", active, count, np.random.SeedSequence([setup.seed, 3, active, count]))
+
+
+def _moved_at(setup: Setup, active: float, count: float) -> float:
+    """`moved` of the very pattern of a point."""
+    if setup.model.counts == (0, 1):
+        return count
+    counts = np.asarray(setup.model.counts, dtype=np.float64)
+    pattern = pattern_at(setup, int(active), int(count))
+    return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
@@ -107,7 +124,8 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
             ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
             rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-        models.append(fit_spread(condition, active, moved(setup, active, count), variance, draws))
+        moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
+        models.append(fit_spread(condition, active, moving, variance, draws))
     return Mismatch(tuple(models))
 
 

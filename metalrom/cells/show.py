@@ -33,7 +33,7 @@ def _db(value: float | None) -> str:
 
 def _range(ends: tuple[float, float, float], unit: str) -> str:
     scale, shown = prefix(ends[1], unit)
-    low, high = (f"{v / scale:.3g}" for v in (ends[0], ends[2]))
+    low, high = (f"{v / scale:.3g}" if v < 1e3 * scale else f"{v / scale:.0f}" for v in (ends[0], ends[2]))
     return f"{amount(ends[1], unit)} ({low} to {high} {shown})"
 
 
