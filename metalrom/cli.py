@@ -115,15 +115,38 @@ def netlist(
 @app.command()
 @guarded
 def audit(
-    netlist: Annotated[Path, typer.Argument(metavar="NETLIST", help="a netlist written at level array or macro")],
+    netlist: Annotated[
+        Path, typer.Argument(metavar="FILE", help="a netlist written at level array or macro, or a layout (.gds, .oas)")
+    ],
     config: ConfigPath,
     json: Json = False,
 ) -> None:
-    """Read a written netlist back; every weight bit must be there."""
-    from metalrom.commands import audit_netlist_file
+    """Read a written netlist or layout back; every weight bit must be there."""
+    from metalrom.commands import audit_file
 
-    if not audit_netlist_file(netlist, config, json):
+    if not audit_file(netlist, config, json):
         raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def layout(
+    config: ConfigPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="GDSII (.gds) or OASIS (.oas)")],
+    level: Annotated[str, typer.Option(help="cell, tile (one plane), array (all planes of a tile) or macro")] = "array",
+    tile: Annotated[int, typer.Option(min=0, help="which tile, for levels tile and array")] = 0,
+    plane: Annotated[int, typer.Option(min=0, help="which plane, for levels cell and tile")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="read back: every via, every wire, the stack's rules")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="the first plane's corner from above")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the mask layout of a cell, a plane, a tile or the whole macro, with the weights as vias."""
+    from metalrom.layout.command import layout_config
+
+    if not layout_config(config, level, output, tile=tile, plane=plane, check=check, picture=picture, json=json):
+        raise typer.Exit(CHECK_FAILED)
 
 
 @app.command()

@@ -43,6 +43,17 @@ def write_netlist(config: Path, level: str, output: Path | None) -> None:
         say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
 
 
+def audit_file(path: Path, config: Path, json: bool) -> bool:
+    """Compare a netlist, or a layout by its suffix, with what it should hold; true if nothing differs."""
+    from metalrom.layout.files import is_layout
+
+    if is_layout(path):
+        from metalrom.layout.command import audit_layout_file
+
+        return audit_layout_file(path, config, json)
+    return audit_netlist_file(path, config, json)
+
+
 def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
     """Compare a written netlist with the weights it should hold; true if every bit is there once."""
     report = load(config).audit(netlist, _level_of(netlist))

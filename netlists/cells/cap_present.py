@@ -39,7 +39,7 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import ColumnRead, charge_share, per_symbol
 from netlists.cells.decompose import Pair
-from netlists.cells.pattern import Drawing, Metals, given, nm, reaches
+from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
 from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
@@ -66,8 +66,10 @@ class CapPresent:
         """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
         m = Metals.of(stack, plane)
         width = given(self.column_width, max(m.column.min_width, m.via.size), "column_width")
-        # Finger and post stand over S and G in one track: each with a cut, and a space between them.
-        step = max(m.via.size + m.via.space, (m.via.size + width) / 2 + m.column.min_space)
+        # Finger and post stand over S and G in one track: each with a cut and the metal's least width, and a space
+        # between them.
+        least = max(m.column.min_width, m.via.size)
+        step = max(m.via.size + m.via.space, (least + width) / 2 + m.column.min_space)
         rows = m.tracks("row", ("signal line", "ground line"), self.row_pitch, self.row_width, least_step=step)
         columns = m.tracks("column", ("bit line", "finger", "shield"), self.column_pitch, self.column_width)
         m.check(rows, columns, "signal line and ground line", "bit line, finger and shield")
@@ -83,6 +85,7 @@ class CapPresent:
             )
         reaches(finger, longest, "finger_length", f"the row of {nm(rows.pitch)} cannot hold the finger", longest=True)
         reaches(finger, m.via.size, "finger_length", f"the finger cannot hold a {m.via.name} cut")
+        at_least(finger, m.column.min_width, "finger_length", f"length of the finger on {m.column.name}")
         return Drawing(m, rows, columns, finger)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:

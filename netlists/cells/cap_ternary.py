@@ -68,15 +68,21 @@ class CapTernary:
         m = Metals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
         # Cuts stand under neighbouring column lines, on plate and post, which need a space between them.
-        step = max(m.via.size + m.via.space, m.via.size + m.row.min_space)
+        post = _post_width(m)
+        step = max(m.via.size + m.via.space, (m.via.size + post) / 2 + m.row.min_space)
         rows = m.tracks("row", row_lines, self.row_pitch, self.row_width)
         columns = m.tracks("column", column_lines, self.column_pitch, self.column_width, least_step=step)
         m.check(rows, columns, ", ".join(row_lines), ", ".join(column_lines))
         m.check_cuts(rows.pitch, "row")
         m.check_cuts(columns.step, "column")
-        at_least(columns.step - m.via.size, m.row.min_space, "column_pitch", f"space between plates on {m.row.name}")
+        at_least(
+            columns.step - (m.via.size + post) / 2,
+            m.row.min_space,
+            "column_pitch",
+            f"space between plates on {m.row.name}",
+        )
         # Symmetric about the middle between the bit lines, as far as the post's spaces allow.
-        longest = 2 * (1.5 * columns.step - m.via.size / 2 - m.row.min_space)
+        longest = 2 * (1.5 * columns.step - post / 2 - m.row.min_space)
         least = columns.step + m.via.size
         plate = given(self.plate_length, longest, "plate_length")
         reaches(
@@ -105,7 +111,7 @@ class CapTernary:
             if symbol:
                 out.cut(net, x_plus if symbol == 1 else x_minus, y_plate)
             out.shield(x_shield, d.columns.width)
-            out.patch(GROUND, d.metals.row, "shield", (x_shield, y_plate), (d.metals.via.size, d.rows.width))
+            out.patch(GROUND, d.metals.row, "shield", (x_shield, y_plate), (_post_width(d.metals), d.rows.width))
             out.cut(GROUND, x_shield, y_plate)
         return out.geometry(self.kind, stack, plane, symbols)
 
@@ -136,6 +142,11 @@ class CapTernary:
         C_+ V+ - C_pn V- = V_DD sum_i x_i C_drive,+(s_i) and likewise for V-; every sum depends on the stored data.
         """
         return charge_share(model, read)
+
+
+def _post_width(metals: Metals) -> float:
+    """Length of the post along the row, m: it holds a cut and keeps the metal's least width."""
+    return max(metals.via.size, metals.row.min_width)
 
 
 def load_imbalance(model: CellModel) -> float:
