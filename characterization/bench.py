@@ -16,6 +16,7 @@ from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
+from netlists.readout.deck import ReadoutDeck
 from ngspice_runner import Cache, EngineError, Job, Result, RunProvenance, run_many
 
 FloatArray = NDArray[np.float64]
@@ -43,8 +44,10 @@ class Bench:
         self._seen: dict[str, RunProvenance] = {}
         self._verdicts: dict[str, int] = {}
 
-    def run(self, name: str, decks: Sequence[Deck]) -> list[Result]:
+    def run(self, name: str, decks: Sequence[Deck | ReadoutDeck], *, timeout: float | None = None) -> list[Result]:
         """Results of the decks in their order. name: of the procedure and condition, for messages and files.
+
+        timeout: s for one deck; the setup's by default.
 
         Raises EngineError when ngspice is missing or one of the decks did not end with the verdict ok: a procedure's
         few decks leave nothing to conclude from without one of them.
@@ -57,7 +60,7 @@ class Bench:
                 d.text,
                 d.outputs,
                 stop=d.stop,
-                timeout=self.setup.timeout,
+                timeout=self.setup.timeout if timeout is None else timeout,
                 options=devices.job_options,
                 tag=d.title,
             )

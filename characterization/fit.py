@@ -139,6 +139,26 @@ def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray
     return beta.astype(np.float64), covariance.astype(np.float64), sigma, freedom
 
 
+def fit_pattern_variance(active: FloatArray, residual: FloatArray, freedom: int) -> FloatArray:
+    """Variance of levels over stored data and places: (p0, p1) of sigma^2 = p0 + p1 active, the level's unit squared.
+
+    active, residual: shape (points,), a level less its model. Every driven row adds the couplings of its own data,
+    which are independent of those of other rows. Non-negative least squares of the squares, each weighed by one over
+    its expected size (a square scatters by sqrt(2) times that); freedom: parameters of the levels' model.
+    """
+    from scipy.optimize import nnls
+
+    square = residual**2 * len(residual) / max(len(residual) - freedom, 1)
+    unit, rows = float(square.mean()) or 1.0, max(float(active.max()), 1.0)
+    x = np.stack([np.ones(len(active)), active / rows], axis=1)
+    expected = np.ones(len(active))
+    found = np.zeros(2)
+    for _ in range(4):  # the weights settle at once: the form is linear
+        found = nnls(x / expected[:, None], square / unit / expected)[0]
+        expected = np.maximum(x @ found, 1e-3)
+    return np.asarray(found * unit / np.array([1.0, rows]))
+
+
 @dataclass(frozen=True)
 class SpreadModel:
     """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).

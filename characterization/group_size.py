@@ -131,7 +131,7 @@ def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target
     counting = np.nan_to_num(moved(setup, active, count))  # pairs that cannot be weigh nothing
     noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), device / lsb)
-    converter = float(np.hypot(setup.converter.offset_sigma, setup.converter.noise_sigma))
+    converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
     tail = ndtr(-0.5 / sigma)
     # the lowest and the highest code can only err to one side

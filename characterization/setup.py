@@ -28,6 +28,7 @@ class Variation:
 class Converter:
     """Assumed converter: static offset and noise, as fractions of one count's spacing (LSB).
 
+    offset_sigma None: what the procedure `adc` measured, without trimming.
     integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout. sample_capacitance: F; if
     given, charge readout samples the bit line twice, before and after the inputs rise, and converts the difference
     (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels. follows_columns: of
@@ -35,11 +36,38 @@ class Converter:
     column and every column has a gain and an offset error of its own.
     """
 
-    offset_sigma: float
+    offset_sigma: float | None
     noise_sigma: float
     integration_time: float
     sample_capacitance: float | None = None
     follows_columns: bool = True
+
+    @property
+    def assumed_offset(self) -> float:
+        """`offset_sigma`, LSB. Raises InputError where it is to be measured, so that nothing can be said before."""
+        if self.offset_sigma is None:
+            raise InputError(
+                "the converter's offset is to be characterized, but is needed before anything is simulated",
+                where="readout.offset_sigma",
+                hint="give a number here, or array.group_rows as a number",
+            )
+        return self.offset_sigma
+
+
+@dataclass(frozen=True, slots=True)
+class AdcRequest:
+    """A converter to be simulated by transistors (procedure `adc`).
+
+    low, high: references, V (None: 5 and 45 % of the nominal supply). comparators: drawn for the offset's sigma.
+    every_condition: measure at all conditions, not at the nominal one alone.
+    """
+
+    kind: Literal["sar", "flash", "ramp"]
+    bits: int = 6
+    low: float | None = None
+    high: float | None = None
+    comparators: int = 100
+    every_condition: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +76,8 @@ class Setup:
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
     the row drivers' supply and as much in their ground, for the procedure `supply` alone. shares: of every symbol among
-    the stored ones, for cells of more than two; None: by `ones` for two, else equal.
+    the stored ones, for cells of more than two; None: by `ones` for two, else equal. adc: what the procedure `adc`
+    simulates; None: the converter is an assumption.
     """
 
     technology: Technology
@@ -68,6 +97,7 @@ class Setup:
     timeout: float = 120.0
     supply_resistance: float = 10.0
     shares: tuple[float, ...] | None = None
+    adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.counts)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from interconnect.errors import InputError
 from interconnect.validation import validate
@@ -192,10 +201,30 @@ class TimingSection(Section):
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
+class AdcSection(Section):
+    """A converter that the procedure `adc` simulates by transistors."""
+
+    kind: Literal["sar", "flash", "ramp"]
+    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
+    low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
+    high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
+    comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
+    every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+
+OffsetSigma = Annotated[
+    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "characterized" else "number"),
+]
+"""A number of LSB, or what the procedure `adc` measured."""
+
+
 class ReadoutSection(Section):
     """The converter, as assumptions, and what is asked of it."""
 
-    offset_sigma: Fraction = Field(0.05, ge=0, description="static offset of a converter after trimming, LSB")
+    offset_sigma: OffsetSigma = Field(
+        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
+    )
     noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
@@ -204,6 +233,7 @@ class ReadoutSection(Section):
         True,
         description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
     )
+    adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
 
@@ -248,7 +278,7 @@ class CharacterizationSection(Section):
     procedures: tuple[Name, ...] = Field(
         ("transfer", "mismatch", "adc_margin"),
         description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
-        "`supply`",
+        "`supply`, `adc`",
     )
     supply_resistance: Resistance = Field(
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"

@@ -371,7 +371,7 @@ class Project:
     def setup(self, rows: int) -> Setup:
         """What characterization needs, for groups of `rows` rows. Raises InputError for a cell it cannot measure."""
         self.check_characterized()
-        from characterization.setup import Converter, Setup, Variation
+        from characterization.setup import AdcRequest, Converter, Setup, Variation
 
         c = self.config
         with told_by(self.path, "readout"):
@@ -385,7 +385,7 @@ class Project:
                 conditions=self.conditions,
                 variation=Variation(c.variation.cell_sigma, c.variation.source),
                 converter=Converter(
-                    c.readout.offset_sigma,
+                    None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
                     c.readout.noise_sigma,
                     c.readout.integration_time,
                     c.readout.sample_capacitance if c.readout.double_sampling else None,
@@ -399,6 +399,7 @@ class Project:
                 timeout=c.characterization.timeout,
                 supply_resistance=c.characterization.supply_resistance,
                 shares=None if self.cell.kind in BINARY else self.symbol_shares,
+                adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             )
 
     def resolve(self, name: str) -> Path:

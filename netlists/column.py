@@ -18,6 +18,7 @@ from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
+from netlists.readout.decision import Decision
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
@@ -95,6 +96,7 @@ def column_deck(
     extra_rows: int = 0,
     static: Static | None = None,
     supply_resistance: float = 0.0,
+    decision: Decision | None = None,
     templates: Path | None = None,
 ) -> Deck:
     """The deck of one read of a column.
@@ -109,6 +111,8 @@ def column_deck(
     static: instead of the read one operating point with transistors: `idle` (all inputs low, reset over), `active` (the
     case's inputs high, reset over) or, for a charge cell, `reset` (inputs low, reset on). supply_resistance: ohm in
     series with the row drivers' supply and with their and the reset's ground, for decks with transistors.
+    decision: a sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and
+    the comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
     templates: a user's template folder.
 
     Raises:
@@ -120,6 +124,8 @@ def column_deck(
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
+    if decision is not None and (ideal or not charge or static is not None or len(model.bit_lines) > 1):
+        raise InputError("a decision belongs to the read of a charge column of one bit line, with transistors")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -133,6 +139,8 @@ def column_deck(
     has_reset = charge and not ideal
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
+    outputs += decision.OUTPUTS if decision else ()
+    stop = decision.stop(timing) if decision else timing.read_at
     operating_point = (ideal and not charge) or static is not None
     devices = technology.devices
     values: dict[str, Any] = {
@@ -162,13 +170,16 @@ def column_deck(
         "extra": extra_row_parts(warm, case, extra_rows),
         "extra_rows": extra_rows,
         "outputs": outputs,
+        "stop": stop,
+        "decided": ends[case.target].node if decision else None,
+        **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)
     return Deck(
         text=text,
         title=title,
         outputs=outputs,
-        stop=None if operating_point else timing.read_at,
+        stop=None if operating_point else stop,
         read_at=None if operating_point else timing.read_at,
         input_at=None if operating_point else timing.input_start,
         target=plus[case.target],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.crosstalk import Crosstalk
 from characterization.procedures.energy import Energy
@@ -24,6 +25,7 @@ from characterization.procedures.worst_pattern import WorstPatterns
 
 __all__ = [
     "PROCEDURES",
+    "AdcFigures",
     "AdcMargin",
     "Crosstalk",
     "Energy",

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.noise import charge_noise, current_noise
+from characterization.procedures.adc import ComparatorFigures
 from characterization.procedures.mismatch import Mismatch, moved
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.procedures.transfer import Transfer, spread_terms
 from characterization.setup import Setup
 from characterization.table import AdcModel, Assumption, ReadoutTable
+from interconnect.errors import InputError
 
 FloatArray = NDArray[np.float64]
 
@@ -59,7 +61,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         levels = transfer.models[i]
         mean[i][valid] = levels(active[valid], count[valid])
         static[i][valid] = mismatch.models[i](active[valid], moved(setup, active[valid], count[valid]))
-        pattern[i][valid] = levels.sigma
+        pattern[i][valid] = np.sqrt(transfer.pattern[i] @ [np.ones(valid.sum()), active[valid]])
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count; nothing to convert", condition)
@@ -72,9 +74,11 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
             pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
             if not setup.converter.follows_columns:
                 static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
+    measured = measured_offset(setup, findings)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
     energy = np.maximum(energy, 0.0)  # a fit may begin a little below what undriven rows draw: nothing
+    offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
     table = ReadoutTable(
         cell=setup.model.kind,
         unit=setup.unit,
@@ -88,10 +92,10 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         read_time=read_time(setup),
         adc=AdcModel(
             codes=top + 1,
-            offset_sigma=setup.converter.offset_sigma * nominal_lsb,
+            offset_sigma=offset,
             noise_sigma=setup.converter.noise_sigma * nominal_lsb,
         ),
-        assumptions=(*assumptions(setup), *column_assumptions(setup, transfer)),
+        assumptions=(*assumptions(setup, measured), *column_assumptions(setup, transfer)),
         levels=setup.levels,
     )
     return AdcMargin(table, margins_of(table))
@@ -143,16 +147,45 @@ def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
     return tuple(out)
 
 
-def assumptions(setup: Setup) -> tuple[Assumption, ...]:
-    """Inputs of the margin that nothing here has measured."""
+def measured_offset(setup: Setup, findings: Findings) -> ComparatorFigures | None:
+    """The comparator whose offset sigma replaces the assumed one; None where a number is assumed.
+
+    Raises InputError when it is asked for and nothing has measured it (charge cells, sar and flash converters only).
+    """
+    if setup.converter.offset_sigma is not None:
+        return None
+    found = findings.get("adc")
+    if setup.unit != "V" or found is None or found.readings[0].comparator is None:
+        raise InputError(
+            "no converter's offset was characterized",
+            where="readout.offset_sigma",
+            hint="for a charge cell, with readout.adc of kind sar or flash, and adc first in "
+            "characterization.procedures; or give a number",
+        )
+    comparator: ComparatorFigures = found.readings[0].comparator
+    return comparator
+
+
+def assumptions(setup: Setup, measured: ComparatorFigures | None = None) -> tuple[Assumption, ...]:
+    """Inputs of the margin that nothing here has measured; measured: the comparator, where one was."""
     c = setup.converter
+    offset = (
+        Assumption(
+            "converter offset", f"{c.offset_sigma:g} LSB rms after trimming", "assumption", "configuration, readout"
+        )
+        if measured is None
+        else Assumption(
+            "converter offset",
+            f"{measured.offset_sigma * 1e3:.3g} mV rms of {measured.samples} drawn comparators, not trimmed",
+            "measured",
+            "procedure adc, thresholds by the device set's Pelgrom coefficients",
+        )
+    )
     out = [
         Assumption(
             "cell mismatch", f"{100 * setup.variation.cell_sigma:g} % per cell", "estimate", setup.variation.source
         ),
-        Assumption(
-            "converter offset", f"{c.offset_sigma:g} LSB rms after trimming", "assumption", "configuration, readout"
-        ),
+        offset,
         Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
         Assumption(
             "neighbouring bits",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from characterization.campaign import Task
 from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
-from characterization.fit import LevelModel, fit_levels
+from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
@@ -21,19 +21,21 @@ from netlists.condition import Condition
 class Transfer:
     """One level model per condition, what the extremes do to it, and the row drivers' energy.
 
-    The models are fitted to drawn patterns, so that their residual is the spread that stored data cause. near, far:
+    The models are fitted to drawn patterns, so that their residual is the spread that stored data cause. pattern:
+    (conditions, 2), variance of that spread, p0 + p1 active (`fit_pattern_variance`). near, far:
     (conditions,), mean distance of the extreme patterns from the model, level's unit. row_energy: (conditions, 2), J
     drawn by the drivers of one conversion, e0 + e1 active, whole rows.
 
     Cells whose load depends on the symbol: levels are referred to the mean column (`characterization.column_line`),
     lines: of each condition. patterns: (conditions, 4), variance about the model, level's unit squared: p0 + p1 a +
-    p2 a^2 + p3 n^2 with a = active / rows, n = count over its largest; None where one sigma serves all levels.
+    p2 a^2 + p3 n^2 with a = active / rows, n = count over its largest; None where `pattern` serves all levels.
     """
 
     models: tuple[LevelModel, ...]
     near: NDArray[np.float64]
     far: NDArray[np.float64]
     row_energy: NDArray[np.float64]
+    pattern: NDArray[np.float64]
     lines: tuple[ColumnLines, ...] = ()
     patterns: NDArray[np.float64] | None = None
 
@@ -57,7 +59,7 @@ def plan(setup: Setup) -> list[Task]:
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
-    models, near, far, energies, lines, patterns = [], [], [], [], [], []
+    models, near, far, energies, pattern, lines, patterns = [], [], [], [], [], [], []
     stored = {} if setup.balanced else _stored(setup)
     for condition in setup.conditions:
         good = data.select("transfer", condition).good()
@@ -68,6 +70,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
         model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels)
         models.append(model)
+        pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         if stored:
             patterns.append(_spread(setup, model, active, count, level))
         near.append(_distance(good, NEAR, model))
@@ -79,6 +82,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
         np.array(near),
         np.array(far),
         np.array(energies),
+        np.array(pattern),
         tuple(lines),
         np.array(patterns) if stored else None,
     )

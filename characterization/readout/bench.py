@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from netlists.technology import Technology
 from ngspice_runner.cache import Cache
 from ngspice_runner.errors import EngineError
 from ngspice_runner.executor import run_many
-from ngspice_runner.job import Job
+from ngspice_runner.job import Job, Result
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -26,19 +26,23 @@ class UndecidedError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a measurement runs with. workers: engine processes at a time (None: one per core); timeout: s per deck."""
+    """What a measurement runs with. workers: engine processes at a time (None: one per core); timeout: s per deck.
+
+    runner: runs decks in place of `run_many` with these settings (a procedure's own bench does so).
+    """
 
     technology: Technology
     condition: Condition
     workers: int | None = None
     cache: Cache | None = None
     timeout: float = 600.0
+    runner: Callable[[Sequence[ReadoutDeck]], Sequence[Result]] | None = None
 
     def run(self, decks: Sequence[ReadoutDeck]) -> list[Waves]:
         """Simulate decks; EngineError names the first whose verdict is not ok."""
-        jobs = [Job(text=d.text, outputs=d.outputs, stop=d.stop, timeout=self.timeout) for d in decks]
+        run = self.runner or self._run
         waves = []
-        for deck, result in zip(decks, run_many(jobs, workers=self.workers, cache=self.cache), strict=True):
+        for deck, result in zip(decks, run(decks), strict=True):
             if not result.ok:
                 raise EngineError(
                     f"readout: the deck '{deck.title}' ended with verdict {result.verdict}: {result.log[:300]}"
@@ -47,6 +51,10 @@ class Bench:
             cpu = result.provenance.cpu_seconds if result.provenance else 0.0
             waves.append(Waves(deck, signals, cpu))
         return waves
+
+    def _run(self, decks: Sequence[ReadoutDeck]) -> Sequence[Result]:
+        jobs = [Job(text=d.text, outputs=d.outputs, stop=d.stop, timeout=self.timeout) for d in decks]
+        return run_many(jobs, workers=self.workers, cache=self.cache)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,15 +33,20 @@ class OffsetSpread:
 
 def threshold_draws(bench: Bench, sizes: StrongArm, seed: int, sample: int) -> dict[str, float]:
     """Threshold shift (V) of every transistor of the comparator, independent and normal with Pelgrom's sigma."""
+    sigmas = threshold_sigmas(bench, sizes)
+    z = np.random.default_rng(np.random.SeedSequence([seed, sample])).standard_normal(len(sigmas))
+    return {name: float(x * sigma) for (name, sigma), x in zip(sigmas.items(), z, strict=True)}
+
+
+def threshold_sigmas(bench: Bench, sizes: StrongArm) -> dict[str, float]:
+    """Pelgrom's sigma (V) of every transistor of the comparator, by name."""
     devices = bench.technology.devices
     deck = offset_deck(bench.technology, bench.condition, sizes=sizes, decisions=1)
-    found = transistors(deck.text, "strongarm")
-    z = np.random.default_rng(np.random.SeedSequence([seed, sample])).standard_normal(len(found))
     return {
         t.name.removeprefix("M_"): float(
-            x * devices.sigma_vth("nmos" if t.model == devices.nmos else "pmos", t.width, t.length)
+            devices.sigma_vth("nmos" if t.model == devices.nmos else "pmos", t.width, t.length)
         )
-        for t, x in zip(found, z, strict=True)
+        for t in transistors(deck.text, "strongarm")
     }
 
 

@@ -171,7 +171,7 @@ def _probed(setup: Setup, plan: list[Task], outcome: Outcome, histogram: FloatAr
         sigma_pattern=masked(np.hypot(place, neighbour)),
         row_energy=np.arange(n + 1.0)[None] * (outcome.samples[full].row_energy / (n * setup.columns)),
         read_time=read_time(setup),
-        adc=AdcModel(n + 1, setup.converter.offset_sigma * lsb, setup.converter.noise_sigma * lsb),
+        adc=AdcModel(n + 1, setup.converter.assumed_offset * lsb, setup.converter.noise_sigma * lsb),
         assumptions=assumptions(setup),
         provenance={
             "source": "ten reads by ngspice per group size; noise, cell mismatch and neighbours in closed form"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from characterization.fit import features, fit_levels, fit_spread
+from characterization.fit import features, fit_levels, fit_pattern_variance, fit_spread
 from interconnect.errors import InputError
 from netlists.condition import Condition
 
@@ -93,3 +93,15 @@ def test_fit_scales_with_its_unit(unit: float, seed: int) -> None:
     other = fit_levels(TT, 6, active, count, level * unit, seed=2)
     np.testing.assert_allclose(other.coefficients, one.coefficients * unit, rtol=1e-6, atol=1e-12 * unit)
     assert other.sigma == pytest.approx(one.sigma * unit, rel=1e-6)
+
+
+def test_pattern_spread_grows_with_the_driven_rows() -> None:
+    rng = np.random.default_rng(4)
+    active = np.tile(np.arange(33.0), 60)
+    residual = np.sqrt(1e-8 + 4e-8 * active) * rng.standard_normal(active.size)
+    fixed, each = fit_pattern_variance(active, residual, 6)
+    # 1980 squares know the slope to about sqrt(2 / 1980), 3 %; the constant is small against most of them
+    assert each == pytest.approx(4e-8, rel=0.1)
+    assert 0.0 <= fixed < 4e-8
+    # without any spread there is none
+    assert fit_pattern_variance(active, np.zeros(active.size), 6).tolist() == [0.0, 0.0]

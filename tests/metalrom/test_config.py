@@ -359,3 +359,18 @@ def test_schema_knows_every_section_and_closes_them() -> None:
     assert document["additionalProperties"] is False
     assert all(part["additionalProperties"] is False for part in document["$defs"].values())
     assert json.dumps(document)
+
+
+def test_a_converter_is_assumed_unless_one_is_named(path: Path) -> None:
+    path.write_text(yaml.safe_dump(DATA), encoding="utf-8")
+    assert load_config(path).readout.adc is None
+    content = {**DATA, "readout": {"offset_sigma": "characterized", "adc": {"kind": "sar", "bits": 4, "high": "0.4V"}}}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    readout = load_config(path).readout
+    assert readout.offset_sigma == "characterized"
+    assert readout.adc is not None
+    assert (readout.adc.kind, readout.adc.bits, readout.adc.low, readout.adc.high) == ("sar", 4, None, 0.4)
+    assert refusal(path, changed("readout", "offset_sigma", "measured")).startswith("readout.offset_sigma")
+    assert refusal(path, changed("readout", "offset_sigma", -0.1)).startswith("readout.offset_sigma")
+    assert refusal(path, changed("readout", "adc", {"kind": "pipeline"})).startswith("readout.adc.kind")
+    assert refusal(path, changed("readout", "adc", {"kind": "sar", "bits": 2})).startswith("readout.adc.bits")

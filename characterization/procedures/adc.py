@@ -1,0 +1,200 @@
+"""`adc`: a converter by transistors: code edges, cost of a conversion, offset and speed of its comparator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from characterization.bench import Bench
+from characterization.findings import Figure, Plain
+from characterization.procedures.registry import Findings, measured, register
+from characterization.readout.bench import Bench as ReadoutBench
+from characterization.readout.comparator import decision, offset_spread
+from characterization.readout.converters import Adc, adc_edges, conversion_cost
+from characterization.setup import AdcRequest, Setup
+from interconnect.errors import InputError
+from netlists.condition import Condition
+from netlists.devices.device_set import DeviceSet
+from netlists.readout.flash import Flash
+from netlists.readout.ramp import Ramp
+from netlists.readout.sar import Sar
+from netlists.readout.strongarm import StrongArm
+
+NOT_INCLUDED = {
+    "sar": "the phases' sources, references and input driver are ideal",
+    "flash": "the phases' sources and references are ideal, the counting of the thermometer code is not there",
+    "ramp": "the phases' sources, references and bias current are ideal, the counter is not there",
+}
+"""What no transistor of the simulation does, by kind."""
+LEAST_TIMEOUT = 600.0
+"""s; a deck holds 32 conversions, many times the work of a column's read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparatorFigures:
+    """The converter's StrongARM. offset_sigma, offset_error (its standard error), by_hand (of the input pair alone),
+    resolution: V; samples: drawn comparators. difference: V of the input, half a code, at which it takes decision_time
+    (s) and decision_energy (J per clock period)."""
+
+    samples: int
+    offset_sigma: float
+    offset_error: float
+    by_hand: float
+    resolution: float
+    difference: float
+    decision_time: float
+    decision_energy: float
+
+
+@dataclass(frozen=True)
+class AdcReading:
+    """A converter without mismatch at one condition. LSB: the ideal code, (ref_high - ref_low) / 2^bits.
+
+    offset (of the first edge, LSB), gain (mean code over the ideal one); dnl, inl: of the inner codes and edges, LSB,
+    by end points; edge_error: how well edges are known, LSB (0: interpolated). missing: codes that never came. time
+    (s) and energy (J) of a conversion; sources: J by source; gate_area (m2): a lower bound; capacitance: of its
+    capacitors, F. comparator: None for a ramp, whose comparator is another circuit.
+    """
+
+    condition: str
+    step: float
+    offset: float
+    gain: float
+    dnl: tuple[float, ...]
+    inl: tuple[float, ...]
+    edge_error: float
+    missing: tuple[int, ...]
+    conversions: int
+    time: float
+    energy: float
+    sources: dict[str, float]
+    gate_area: float
+    capacitance: float
+    comparator: ComparatorFigures | None
+
+
+@dataclass(frozen=True)
+class AdcFigures(Plain):
+    """The converter that was simulated and its readings; not_included: what the simulation leaves out."""
+
+    kind: str
+    bits: int
+    ref_low: float
+    ref_high: float
+    not_included: str
+    readings: tuple[AdcReading, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Linearity, cost and comparator at every condition."""
+        out = []
+        for r in self.readings:
+            at = r.condition
+            known = f"{at}, edges {f'known to {r.edge_error:.2g} LSB' if r.edge_error else 'interpolated'}"
+            out += [
+                Figure(f"offset of the {self.bits}-bit {self.kind}", r.offset, "LSB", at),
+                Figure("gain", r.gain, "", at),
+                Figure("largest DNL", float(np.abs(r.dnl).max()), "LSB", known),
+                Figure("largest INL", float(np.abs(r.inl).max()), "LSB", known),
+                Figure("missing codes", float(len(r.missing)), "", at),
+                Figure("energy of a conversion", r.energy, "J", at),
+                Figure("time of a conversion", r.time, "s", at),
+            ]
+            if c := r.comparator:
+                out += [
+                    Figure("comparator offset sigma", c.offset_sigma, "V", f"{at}, {c.samples} samples"),
+                    Figure("comparator decision time", c.decision_time, "s", f"{at}, {c.difference * 1e3:.3g} mV"),
+                ]
+        return out
+
+
+def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
+    """The converter that is asked for, its references by default at 5 and 45 % of the nominal supply.
+
+    Raises InputError for bits or references that its kind does not allow.
+    """
+    if request.bits < 3:
+        raise InputError(
+            f"is {request.bits}", where="readout.adc.bits", hint="3 at least: edges are found by their slope"
+        )
+    low = 0.05 * devices.vdd if request.low is None else request.low
+    high = 0.45 * devices.vdd if request.high is None else request.high
+    length = devices.default_length
+    if request.kind == "ramp":
+        return Ramp(bits=request.bits, ref_low=low, ref_high=high, length=length)
+    comparator = StrongArm(length=length)
+    if request.kind == "sar":
+        return Sar(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
+    return Flash(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> AdcFigures:
+    """Edges, cost and comparator at the nominal condition, or at all. Raises InputError without a converter to measure,
+    EngineError where it does not convert."""
+    request = setup.adc
+    if request is None:
+        raise InputError(
+            "the procedure adc has no converter to measure: it stays an assumption",
+            where="readout.adc",
+            hint="e.g. adc: {kind: sar, bits: 6}",
+        )
+    adc = make_adc(request, setup.technology.devices)
+    conditions = setup.conditions if request.every_condition else setup.conditions[:1]
+    readings = tuple(_reading(setup, bench, request, adc, condition) for condition in conditions)
+    return AdcFigures(request.kind, adc.bits, adc.ref_low, adc.ref_high, NOT_INCLUDED[request.kind], readings)
+
+
+def _bench(setup: Setup, bench: Bench, condition: Condition, name: str) -> ReadoutBench:
+    """The readout's measurements on the procedure's bench, where they are cached, counted and kept."""
+    timeout = max(setup.timeout, LEAST_TIMEOUT)
+    runner = partial(bench.run, f"{name}_{condition.label}", timeout=timeout)
+    return ReadoutBench(setup.technology, condition, runner=runner)
+
+
+def _reading(setup: Setup, bench: Bench, request: AdcRequest, adc: Adc, condition: Condition) -> AdcReading:
+    own = _bench(setup, bench, condition, "adc")
+    edges = adc_edges(own, adc)
+    cost = conversion_cost(own, adc)
+    return AdcReading(
+        condition=condition.label,
+        step=edges.step,
+        offset=edges.offset,
+        gain=edges.gain,
+        dnl=tuple(map(float, edges.dnl)),
+        inl=tuple(map(float, edges.inl)),
+        edge_error=edges.uncertainty / edges.step,
+        missing=edges.missing,
+        conversions=edges.conversions,
+        time=cost.time,
+        energy=cost.energy,
+        sources=cost.sources,
+        gate_area=cost.gate_area,
+        capacitance=cost.capacitance,
+        comparator=None if isinstance(adc, Ramp) else comparator_figures(setup, bench, request, adc, condition),
+    )
+
+
+def comparator_figures(
+    setup: Setup, bench: Bench, request: AdcRequest, adc: Sar | Flash, condition: Condition
+) -> ComparatorFigures:
+    """Offset spread and one decision at half a code, in the middle of the converter's range."""
+    own = _bench(setup, bench, condition, "comparator")
+    middle = (adc.ref_low + adc.ref_high) / 2
+    half = (adc.ref_high - adc.ref_low) / 2 ** (adc.bits + 1)
+    spread = offset_spread(own, samples=request.comparators, seed=setup.seed, sizes=adc.comparator, common_mode=middle)
+    one = decision(own, half, sizes=adc.comparator, common_mode=middle)
+    return ComparatorFigures(
+        request.comparators,
+        spread.sigma,
+        spread.sigma_error,
+        spread.hand,
+        spread.resolution,
+        half,
+        one.delay,
+        one.energy,
+    )
+
+
+register(measured("adc", "a converter by transistors: linearity, cost, comparator", measure))
