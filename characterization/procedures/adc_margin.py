@@ -65,7 +65,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count; nothing to convert", condition)
-        noise[i][valid] = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count)[valid]
+        noise[i][valid] = thermal_noise(setup.at(condition), lsb, condition.vdd, condition.kelvin, active, count)[valid]
         if transfer.patterns is not None:
             # Volts of a column with a larger load are fewer: they are referred to the mean column as its level is.
             factor = transfer.lines[i].noise_factor()[valid]
@@ -77,7 +77,6 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
     measured = measured_offset(setup, findings)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
-    energy = np.maximum(energy, 0.0)  # a fit may begin a little below what undriven rows draw: nothing
     offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
     table = ReadoutTable(
         cell=setup.model.kind,

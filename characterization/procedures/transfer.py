@@ -75,8 +75,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
             patterns.append(_spread(setup, model, active, count, level))
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
-        x = np.stack([np.ones_like(active), active], axis=1)
-        energies.append(np.linalg.lstsq(x, drawn.column("row_energy"), rcond=None)[0])
+        energies.append(energy_line(active, drawn.column("row_energy")))
     return Transfer(
         tuple(models),
         np.array(near),
@@ -103,7 +102,7 @@ def _referred(
     active, count, level = (data.column(name) for name in ("active", "count", "level"))
     numbers = np.array([stored[condition, s.active, s.count, s.pattern] for s in data.samples])
     drawn = np.array([s.pattern not in (NEAR, FAR) for s in data.samples])
-    line = fitted(setup, condition, level[drawn], active[drawn], count[drawn], numbers[drawn])
+    line = fitted(setup.at(condition), condition, level[drawn], active[drawn], count[drawn], numbers[drawn])
     return line, Dataset(
         tuple(
             replace(s, level=float(v)) for s, v in zip(data.samples, line.referred(level, active, numbers), strict=True)
@@ -132,6 +131,19 @@ def spread_terms(setup: Setup, active: NDArray[np.float64], count: NDArray[np.fl
     """Regressors of `Transfer.patterns`, shape (..., 4)."""
     a, n = active / setup.rows, count / setup.max_count
     return np.stack([np.ones_like(a), a, a * a, n * n], axis=-1)
+
+
+def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
+    e0 that the scatter of the patterns would push it below zero."""
+    from scipy.optimize import nnls
+
+    x = np.stack([np.ones_like(active), active], axis=1)
+    free = np.linalg.lstsq(x, energy, rcond=None)[0]
+    if free.min() >= 0:
+        return np.asarray(free, dtype=np.float64)
+    unit = float(np.abs(energy).max())  # the solver's tolerances are absolute
+    return np.asarray(nnls(x, energy / unit)[0] * unit, dtype=np.float64)
 
 
 def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.failures import FailedProcedure
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
@@ -192,6 +193,7 @@ class ReportContent:
     (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
+    failed_procedures: what else could not be told, and where.
     group_choice: rows by group size; group_reason: why the marked one was taken.
     Raises InputError when parts contradict each other.
     """
@@ -224,6 +226,7 @@ class ReportContent:
     double_sampling: bool = False
     specs: tuple[SpecRow, ...] = ()
     failed_conditions: tuple[FailedRow, ...] = ()
+    failed_procedures: tuple[FailedProcedure, ...] = ()
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interconnect.files import atomic_write_bytes
-from metalrom.reports import geometry_views, metrics, plots, schematic, stack_view, words
+from metalrom.reports import condition_plots, geometry_views, metrics, plots, schematic, stack_view, words
 from metalrom.reports.content import CsnrRow, Figure, ReportContent
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def figures(content: ReportContent) -> dict[str, str]:
         "errors": plots.code_error_plot(table, content.condition, content.target_error, content.noise_cliff),
         "groups": plots.group_size_plot(content.group_choice, content.target_error),
     }
+    out |= condition_plots.condition_pictures(table, content.condition, content.layer_errors, content.target_error)
     for k, part in enumerate(content.macro):
         out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
     return out
