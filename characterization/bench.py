@@ -18,7 +18,7 @@ from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.deck import ReadoutDeck
-from ngspice_runner import Cache, Job, Result, RunProvenance, run_many
+from ngspice_runner import Cache, Job, Result, RunProvenance, Workers, run_many
 
 FloatArray = NDArray[np.float64]
 Runner = Callable[[Sequence[Job]], Sequence[Result]]
@@ -36,7 +36,7 @@ class Bench:
         setup: Setup,
         *,
         cache: Cache | None = None,
-        workers: int | None = None,
+        workers: Workers = None,
         progress: ProgressCallback | None = None,
     ) -> None:
         self.setup = setup

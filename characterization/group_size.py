@@ -23,7 +23,7 @@ from characterization.procedures.mismatch import moved
 from characterization.setup import Setup
 from interconnect.errors import InputError
 from netlists.case import Deviations
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache, EngineError, Workers
 
 FloatArray = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def choose_group(
     target: float,
     *,
     cache: Cache | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> GroupChoice:
     """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.

@@ -118,6 +118,7 @@ class Setup:
     worst_conditions: int = 0
     worst_samples: int = 100
     worst_everywhere: bool = False
+    spread_patterns: int = 100_000
     adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:

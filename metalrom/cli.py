@@ -24,6 +24,14 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project conf
 OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
+ClusterPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS|FILE",
+        help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
 
 
@@ -164,11 +172,21 @@ def extract(
 
 @app.command()
 @guarded
-def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = None, json: Json = False) -> None:
+def run(
+    config: ConfigPath,
+    output: OutFolder,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
     """The whole chain: extract, simulate, fit, tables, estimate, report."""
     from metalrom.commands import run_chain
+    from metalrom.simulators import simulators
 
-    if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
+    with simulators(jobs, cluster) as workers:
+        passed = run_chain(config, output, jobs=workers, seed=seed, json=json)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -179,12 +197,16 @@ def characterize(
     output: OutFolder,
     procedures: Annotated[str | None, typer.Option(help="comma-separated names; default: as configured")] = None,
     jobs: Jobs = None,
+    cluster: ClusterPlace = None,
     seed: Seed = None,
 ) -> None:
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
+    from metalrom.simulators import simulators
 
-    if not characterize_only(config, output, procedures, jobs=jobs, seed=seed):
+    with simulators(jobs, cluster) as workers:
+        passed = characterize_only(config, output, procedures, jobs=workers, seed=seed)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -244,11 +266,15 @@ def diff(
 
 @app.command()
 @guarded
-def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+def explore(
+    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
+) -> None:
     """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
     from metalrom.explore.command import explore_config
+    from metalrom.simulators import simulators
 
-    explore_config(config, output, jobs=jobs, json=json)
+    with simulators(jobs, cluster) as workers:
+        explore_config(config, output, jobs=workers, json=json)
 
 
 @app.command()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from metalrom.flow import Characterized
     from metalrom.results import RunResults
-    from ngspice_runner import Progress
+    from ngspice_runner import Progress, Workers
 
 
 def fetch_assets(names: list[str]) -> None:
@@ -156,7 +156,7 @@ def _seeded(project: Project, seed: int | None) -> Project:
     return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
 
 
-def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
+def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
     """The whole chain; false if a specification is missed or a condition failed."""
     project = _seeded(load(config), seed)
     from metalrom.chain import run  # only now: a wrong configuration is told at once
@@ -246,9 +246,7 @@ def _db(value: float | None) -> str:
     return "unbounded (no error seen)" if value is None else f"{value:.1f}"
 
 
-def characterize_only(
-    config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None
-) -> bool:
+def characterize_only(config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None) -> bool:
     """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
     condition failed.
 

@@ -297,7 +297,7 @@ class CharacterizationSection(Section):
     procedures: tuple[Name, ...] = Field(
         ("transfer", "mismatch", "adc_margin"),
         description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
-        "`supply`, `adc`",
+        "`pattern_spread`, `supply`, `adc`",
     )
     supply_resistance: Resistance = Field(
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
@@ -315,6 +315,9 @@ class CharacterizationSection(Section):
     worst_samples: Integer = Field(100, ge=30, le=100_000, description="Monte-Carlo samples per point there, at least")
     worst_pattern: Literal["nominal", "all"] = Field(
         "nominal", description="procedure worst_pattern: the conditions at which it searches"
+    )
+    spread_patterns: Integer = Field(
+        100_000, ge=1000, le=100_000_000, description="procedure pattern_spread: patterns per condition and place"
     )
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
     seed: Integer = Field(1, ge=0, lt=2**63)

@@ -24,7 +24,7 @@ from interconnect.errors import InputError
 from metalrom.folders import cache_folder
 from metalrom.macro import Macro
 from metalrom.project import Project
-from ngspice_runner import Cache
+from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]
 Finding = TypeVar("Finding")
@@ -101,7 +101,7 @@ class Characterized:
 def characterize(
     project: Project,
     *,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> Characterized:
@@ -127,7 +127,7 @@ def measure_group(
     cache: Cache,
     *,
     choice: GroupChoice | None = None,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> Characterized:
@@ -186,7 +186,7 @@ def _margin(table: ReadoutTable, label: str) -> float:
     return float("-inf") if found is None else found.margin
 
 
-def group_rows(project: Project, *, jobs: int | None = None) -> int:
+def group_rows(project: Project, *, jobs: Workers = None) -> int:
     """Rows that one conversion sums: as configured, or chosen by the margin (a few cached simulations)."""
     with Cache(cache_folder("simulations")) as cache:
         choice = choose_rows(project, cache, jobs=jobs)
@@ -194,7 +194,7 @@ def group_rows(project: Project, *, jobs: int | None = None) -> int:
 
 
 def choose_rows(
-    project: Project, cache: Cache, *, jobs: int | None = None, announce: Announce = lambda text: None
+    project: Project, cache: Cache, *, jobs: Workers = None, announce: Announce = lambda text: None
 ) -> GroupChoice | None:
     """The group size by margin if the configuration leaves it open, else None. Raises InputError and EngineError."""
     config = project.config

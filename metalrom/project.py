@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
     from netlists.writer import WrittenNetlist
+    from ngspice_runner import Workers
 
 ASSET = "asset:"
 
@@ -365,7 +366,7 @@ class Project:
             condition=self.conditions[0],
         )
 
-    def characterize(self, *, jobs: int | None = None) -> Characterized:
+    def characterize(self, *, jobs: Workers = None) -> Characterized:
         """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
         from metalrom.flow import characterize
 
@@ -431,6 +432,7 @@ class Project:
                 worst_conditions=c.characterization.worst_conditions,
                 worst_samples=c.characterization.worst_samples,
                 worst_everywhere=c.characterization.worst_pattern == "all",
+                spread_patterns=c.characterization.spread_patterns,
                 adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             )
 

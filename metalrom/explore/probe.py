@@ -26,7 +26,7 @@ from metalrom.cell_variation import roughness_variation
 from metalrom.explore.space import ColumnVariant
 from netlists.case import Deviations
 from netlists.cells.base import CellModel
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache, EngineError, Workers
 
 FloatArray = NDArray[np.float64]
 RANDOM = "random0"
@@ -57,7 +57,7 @@ def probe(
     histogram: Callable[[int], FloatArray],
     *,
     cache: Cache | None,
-    jobs: int | None,
+    jobs: Workers,
 ) -> tuple[tuple[Probed, ...], int, int]:
     """Probe a variant at every group size: (results, simulations run now, answered by the cache).
 
