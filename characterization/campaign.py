@@ -200,18 +200,23 @@ def measure(deck: Deck, result: Result, *, double_sampling: bool = False, hold: 
 
     The level is interpolated linearly between the two engine points around the instant; with double sampling the level
     just before the input edge is subtracted. The energy is the trapezoidal integral of -V i over the supply of the
-    row drivers, and its last power for `hold` s more (a current that is integrated goes on flowing).
+    row drivers, of those of the lines between ground and the full level too, and its last power for `hold` s more (a
+    current that is integrated goes on flowing).
     """
     if deck.read_at is None or deck.input_at is None:
         return float(_real(result, deck.target)[-1]), float("nan")
     time = _real(result, "time")
     line = _real(result, deck.target)
+    if deck.target_minus:
+        line = line - _real(result, deck.target_minus)
     level = float(np.interp(deck.read_at, time, line))
     if double_sampling:
         level -= float(np.interp(deck.input_at, time, line))
     inside = time[(time > deck.input_at) & (time < deck.read_at)]
     grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
+    for current, volts in deck.level_supplies:
+        power = power - np.interp(grid, time, _real(result, current)) * volts
     return level, float(np.trapezoid(power, grid) + power[-1] * hold)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from metalrom.cells_cli import add_command as add_cells_command
 from metalrom.console import CHECK_FAILED, emit, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.macro_cli import add_commands as add_macro_commands
@@ -321,6 +322,7 @@ def simulate(
 
 
 add_evaluate_command(app)
+add_cells_command(app)
 add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)

@@ -332,11 +332,13 @@ def export_run(out: Path, format: str, output: Path, check: bool) -> None:
 
 def _export_view(out: Path, format: str, output: Path, check: bool) -> None:
     from metalrom.exports import VIEWS
+    from metalrom.exports.seal import two_levels
     from metalrom.exports.source import load_source
     from metalrom.exports.views import check_view
     from metalrom.folders import ensure_output_folder
 
     source, view = load_source(out), VIEWS[format]
+    two_levels(source, f"the format {format}")
     for path in view.write(source, ensure_output_folder(output)):
         print(path)
     if check:

@@ -69,8 +69,8 @@ class CellSection(Section):
 
     kind: Name = Field(
         "cap_balanced",
-        description="`cap_balanced` (charge, default), `res_via` (current); also, for netlists and extraction, "
-        "`cap_present`, `cap_select` (several bits per cell) and `cap_ternary`",
+        description="`cap_balanced` (charge, default), `res_via` (current), `cap_present` (via or none), `cap_select` "
+        "(several bits per cell) or `cap_ternary` (-1, 0, 1)",
     )
     levels: Integer | None = Field(
         None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
@@ -230,6 +230,10 @@ class ReadoutSection(Section):
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
     sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
+    follow_columns: bool = Field(
+        True,
+        description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
+    )
     adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 

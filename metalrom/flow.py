@@ -136,8 +136,11 @@ def measure_group(
     With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
     condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
     with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
-    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing.
+    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing,
+    InputError for a procedure that cannot measure the cell.
     """
+    for procedure in procedures:
+        procedure.check(setup)
     tasks = _plan(setup, procedures)
     announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
     outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
@@ -214,7 +217,14 @@ def choose_rows(
 
 
 def histogram(project: Project, rows: int) -> NDArray[np.int64]:
-    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, rows + 1)."""
-    c = project.config
-    macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits, mapping=c.mapping)
+    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
+    c, counts = project.config, project.program.counts
+    macro = Macro.ideal(
+        rows=rows,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
+    )
     return macro.count_histogram(project.activations.values, project.weights.values)

@@ -17,6 +17,7 @@ from characterization.findings import Figure, Plain
 from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, draw, fit_line
 from characterization.procedures.registry import Findings, measured, register
+from characterization.procedures.worst_pattern import refuses
 from characterization.setup import Setup
 from netlists.condition import Condition
 
@@ -107,4 +108,8 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> PatternSpread:
     return PatternSpread(spreads)
 
 
-register(measured("pattern_spread", "deviation from the ideal line over many drawn patterns, exact", measure))
+register(
+    measured(
+        "pattern_spread", "deviation from the ideal line over many drawn patterns, exact", measure, refuses=refuses
+    )
+)

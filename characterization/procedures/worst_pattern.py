@@ -151,8 +151,21 @@ def _verify(
     )
 
 
+def refuses(setup: Setup) -> str | None:
+    """The search changes via bits; the ideal line must be one for all columns."""
+    if setup.levels > 2:
+        return f"the search knows two symbols, it has {setup.levels}"
+    if not setup.balanced:
+        return "the load of its bit line depends on the stored bits, so that no line holds for every column"
+    return None
+
+
 register(
     measured(
-        "worst_pattern", "weights and inputs with the largest deviation from the ideal line", measure, anchored=True
+        "worst_pattern",
+        "weights and inputs with the largest deviation from the ideal line",
+        measure,
+        anchored=True,
+        refuses=refuses,
     )
 )
