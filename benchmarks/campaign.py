@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20_000, help="simulations in all")
     parser.add_argument("--cluster", help="as in `metalrom characterize`")
     asked = parser.parse_args()
+    # A shell's background job ignores Ctrl-C, and so would the command started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not shutil.which("ngspice"):
         parser.error("ngspice is missing")
     with tempfile.TemporaryDirectory() as scratch:
