@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from metalrom import completion as known
-from metalrom.console import CHECK_FAILED, emit, examples, guarded
+from metalrom.cells_cli import add_command as add_cells_command
+from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
+from metalrom.harness_commands import add_commands as add_harness_commands
 from metalrom.macro_cli import add_commands as add_macro_commands
 
 app = typer.Typer(
@@ -24,6 +26,14 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project conf
 OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
+ClusterPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS|FILE",
+        help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
 
 
@@ -36,13 +46,40 @@ def version_callback(value: bool) -> None:
         raise typer.Exit
 
 
+USES_PLUGINS = {
+    "extract",
+    "netlist",
+    "layout",
+    "audit",
+    "run",
+    "characterize",
+    "explore",
+    "estimate",
+    "export",
+    "report",
+}
+"""Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""
+
+
 @app.callback()
+@guarded
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=version_callback, is_eager=True, help="print the version")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE|FILE", help="import your own cells, procedures or formats; may be repeated"),
+    ] = None,
 ) -> None:
     """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+    if plugin or context.invoked_subcommand in USES_PLUGINS:
+        from metalrom.plugins import load_installed, load_named
+
+        for trouble in load_installed():
+            say(f"WARNING: {trouble}; it is left out")
+        load_named(plugin or ())
 
 
 @app.command(epilog=examples("doctor", "doctor --json", "doctor --devices open45"))
@@ -211,11 +248,21 @@ def extract(
 
 @app.command(epilog=examples("run metalrom.yaml -o out", "run metalrom.yaml -o out -j 4 --seed 7 --json"))
 @guarded
-def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = None, json: Json = False) -> None:
+def run(
+    config: ConfigPath,
+    output: OutFolder,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
     """The whole chain: extract, simulate, fit, tables, estimate, report."""
     from metalrom.commands import run_chain
+    from metalrom.simulators import simulators
 
-    if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
+    with simulators(jobs, cluster) as workers:
+        passed = run_chain(config, output, jobs=workers, seed=seed, json=json)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -229,13 +276,17 @@ def characterize(
         typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
     ] = None,
     jobs: Jobs = None,
+    cluster: ClusterPlace = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
+    from metalrom.simulators import simulators
 
-    if not characterize_only(config, output, procedures, jobs=jobs, seed=seed, json=json):
+    with simulators(jobs, cluster) as workers:
+        passed = characterize_only(config, output, procedures, jobs=workers, seed=seed, json=json)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -253,7 +304,7 @@ def estimate(
     json: Json = False,
 ) -> None:
     """Area, density, energy, latency, accuracy and error budget from a finished run."""
-    from metalrom.commands import estimate_run
+    from metalrom.run_commands import estimate_run
 
     estimate_run(out, workload, json)
 
@@ -275,7 +326,7 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the lookup tables of a run in another format."""
-    from metalrom.commands import export_run
+    from metalrom.run_commands import export_run
 
     export_run(out, format, output, check, json)
 
@@ -286,7 +337,7 @@ def report(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")], json: Json = False
 ) -> None:
     """Write the self-contained HTML report of a run again."""
-    from metalrom.commands import report_run
+    from metalrom.run_commands import report_run
 
     report_run(out, json)
 
@@ -306,71 +357,21 @@ def diff(
 
 @app.command(epilog=examples("explore metalrom.yaml -o explored -j 4"))
 @guarded
-def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+def explore(
+    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
+) -> None:
     """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
     from metalrom.explore.command import explore_config
+    from metalrom.simulators import simulators
 
-    explore_config(config, output, jobs=jobs, json=json)
-
-
-@app.command(
-    epilog=examples("simulate deck.cir --save 'v(out),i(vdd)'", "simulate deck.cir --save 'v(out)' --timeout 30 --json")
-)
-@guarded
-def simulate(
-    deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
-    save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
-    backend: Annotated[
-        str, typer.Option(help="process, batch or shared", autocompletion=known.names(known.BACKENDS))
-    ] = "process",
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
-    retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
-    json: Json = False,
-) -> None:
-    """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
-    from metalrom.harness_cli import simulate_deck
-
-    if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
-        raise typer.Exit(3)
+    with simulators(jobs, cluster) as workers:
+        explore_config(config, output, jobs=workers, json=json)
 
 
+add_harness_commands(app)
 add_evaluate_command(app)
+add_cells_command(app)
 add_macro_commands(app)
-
-cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
-app.add_typer(cache_app, name="cache")
-
-
-@cache_app.command(epilog=examples("cache stats"))
-@guarded
-def stats(json: Json = False) -> None:
-    """What is kept: results by verdict, size, damage."""
-    from metalrom.harness_cli import cache_stats
-
-    cache_stats(json=json)
-
-
-@cache_app.command(epilog=examples("cache verify"))
-@guarded
-def verify(json: Json = False) -> None:
-    """Check every kept result; damaged ones are set aside and run again when they are asked for."""
-    from metalrom.harness_cli import cache_verify
-
-    if not cache_verify(json=json):
-        raise typer.Exit(1)
-
-
-@cache_app.command(epilog=examples("cache prune --older-than 30 --failures"))
-@guarded
-def prune(
-    older_than: Annotated[float | None, typer.Option(metavar="DAYS", min=0, help="results older than this")] = None,
-    failures: Annotated[bool, typer.Option("--failures", help="failed runs as well")] = False,
-    json: Json = False,
-) -> None:
-    """Remove damaged results and, if asked, old ones and failures; give the space back."""
-    from metalrom.harness_cli import cache_prune
-
-    cache_prune(older_than_days=older_than, failures=failures, json=json)
 
 
 def main() -> None:

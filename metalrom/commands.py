@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from characterization.findings import Figure
     from metalrom.flow import Characterized
     from metalrom.results import RunResults
-    from ngspice_runner import Progress
+    from ngspice_runner import Progress, Workers
 
 
 def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
@@ -174,7 +174,7 @@ def _seeded(project: Project, seed: int | None) -> Project:
     return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
 
 
-def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
+def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
     """The whole chain; false if a specification is missed or a condition failed."""
     project = _seeded(load(config), seed)
     from metalrom.chain import run  # only now: a wrong configuration is told at once
@@ -265,7 +265,7 @@ def _db(value: float | None) -> str:
 
 
 def characterize_only(
-    config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None, json: bool = False
+    config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None, json: bool = False
 ) -> bool:
     """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
     condition failed.
@@ -325,72 +325,3 @@ def _show_findings(figures: list[tuple[str, Figure]]) -> None:
     for row in rows:
         table.add_row(*row)
     messages().print(table)
-
-
-def estimate_run(out: Path, workload: str | None, json: bool) -> None:
-    """Area, density, energy, latency and error budget of a finished run, for its layer or for a whole model file."""
-    from metalrom.estimates import estimate_of_run
-
-    data = estimate_of_run(out, workload)
-
-    def human() -> Table:
-        from rich.table import Table
-
-        table = Table(title=data["title"], caption="\n".join(f"WARNING: {w}" for w in data["warnings"]))
-        for heading in ("figure", "low", "mid", "high", "unit"):
-            table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
-        for row in data["figures"]:
-            table.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
-        return table
-
-    emit(data, as_json=json, human=human)
-
-
-def export_run(out: Path, format: str, output: Path, check: bool, json: bool = False) -> None:
-    """Write a run in a format; check: read it back, with its real consumer too where that is installed."""
-    from metalrom.exports import FORMATS, VIEWS
-    from metalrom.folders import ensure_output_folder
-    from metalrom.results import read_table
-
-    if format in VIEWS:
-        written, checked = _export_view(out, format, output, check)
-    else:
-        table = read_table(out)
-        chosen = FORMATS[format]
-        written, checked = list(chosen.write(table, ensure_output_folder(output))), None
-        if check:
-            report = chosen.check(table, output)
-            checked = {"values": report.values, "worst_difference": report.worst_difference, "consumer": None}
-            say(f"read back: {report.values} values, worst difference {report.worst_difference:g} ({chosen.precision})")
-    data = {"format": format, "files": written, "check": checked}
-    emit(data, as_json=json, human="\n".join(str(path) for path in written))
-
-
-def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
-    from metalrom.exports import VIEWS
-    from metalrom.exports.source import load_source
-    from metalrom.exports.views import check_view
-    from metalrom.folders import ensure_output_folder
-
-    source, view = load_source(out), VIEWS[format]
-    written = list(view.write(source, ensure_output_folder(output)))
-    if not check:
-        return written, None
-    report = check_view(view, source, output)
-    worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
-    say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
-    consumer = None
-    if report.reading is None:
-        say(f"consumer: {report.unverified}")
-    else:
-        consumer = report.reading.consumer
-        say("; ".join((f"read by {consumer}", *report.reading.facts)))
-    return written, {"points": report.points, "worst_relative_difference": dict(report.worst), "consumer": consumer}
-
-
-def report_run(out: Path, json: bool = False) -> None:
-    """Write report.html and figures/ of a finished run again."""
-    from metalrom.reports.assemble import write_run_report
-
-    path = write_run_report(out)
-    emit({"report": path, "bytes": path.stat().st_size}, as_json=json, human=str(path))
