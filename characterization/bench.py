@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from characterization.campaign import Outcome, ProgressCallback, measure
 from characterization.device_probe import check_devices
-from characterization.failures import ConditionError
+from characterization.failures import ConditionError, ProcedureError
 from characterization.patterns import Pattern, build_pattern
 from characterization.setup import Setup
 from netlists.case import ColumnCase
@@ -17,7 +18,7 @@ from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.deck import ReadoutDeck
-from ngspice_runner import Cache, EngineError, Job, Result, RunProvenance, run_many
+from ngspice_runner import Cache, Job, Result, RunProvenance, run_many
 
 FloatArray = NDArray[np.float64]
 Runner = Callable[[Sequence[Job]], Sequence[Result]]
@@ -43,14 +44,19 @@ class Bench:
         self._cache, self._workers, self._progress = cache, workers, progress
         self._seen: dict[str, RunProvenance] = {}
         self._verdicts: dict[str, int] = {}
+        self._counted = {"linear": 0, "closed_form": 0}
+
+    def count(self, method: Literal["linear", "closed_form"], number: int) -> None:
+        """Note levels that the exact linear network solved, or values that a formula gave, in place of ngspice."""
+        self._counted[method] += number
 
     def run(self, name: str, decks: Sequence[Deck | ReadoutDeck], *, timeout: float | None = None) -> list[Result]:
         """Results of the decks in their order. name: of the procedure and condition, for messages and files.
 
         timeout: s for one deck; the setup's by default.
 
-        Raises EngineError when ngspice is missing or one of the decks did not end with the verdict ok: a procedure's
-        few decks leave nothing to conclude from without one of them.
+        Raises EngineError when ngspice is missing, and ProcedureError when one of the decks did not end with the
+        verdict ok: a procedure's few decks leave nothing to conclude from without one of them.
         """
         devices = self.setup.technology.devices
         if devices.from_library:
@@ -73,9 +79,9 @@ class Bench:
             if result.provenance is not None:
                 self._seen.setdefault(result.provenance.key, result.provenance)
             if not result.ok:
-                raise EngineError(
-                    f"{name}: {deck.title}: ngspice gave the verdict {result.verdict.value}: {result.log}"
-                )
+                verdict = result.verdict.value
+                what = f"{name}: {deck.title}: ngspice gave the verdict {verdict}: {result.log}"
+                raise ProcedureError(what, verdict, deck.condition if isinstance(deck, Deck) else None)
         return results
 
     def deck(
@@ -88,7 +94,7 @@ class Bench:
         supply_resistance: float = 0.0,
     ) -> Deck:
         """The read of a case; periphery and timing are the setup's unless given."""
-        s = self.setup
+        s = self.setup.at(condition)
         return column_deck(
             s.technology,
             s.model,
@@ -120,6 +126,8 @@ class Bench:
             verdicts=dict(self._verdicts),
             cpu_seconds=sum(p.cpu_seconds for p in fresh),
             engine=next((p.engine for p in self._seen.values()), ""),
+            linear=self._counted["linear"],
+            closed_form=self._counted["closed_form"],
         )
 
 

@@ -36,7 +36,8 @@ class Task:
 class Outcome:
     """Samples in the order of the tasks, and what it took to get them.
 
-    simulated, cached: distinct decks that were run now and that were found in the cache.
+    simulated, cached: distinct decks that were run now and that were found in the cache. linear: levels that the exact
+    linear network gave instead. closed_form: values that a formula gave.
     """
 
     samples: tuple[Sample, ...]
@@ -45,11 +46,26 @@ class Outcome:
     verdicts: dict[str, int]
     cpu_seconds: float
     engine: str
+    linear: int = 0
+    closed_form: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationCounts:
+    """Work by method: ngspice (decks, run now or found in the cache), linear (levels of the exact linear network),
+    closed_form (values of a formula; thermal noise counts once a condition). refined: labels of the conditions that a
+    second stage gave more samples."""
+
+    ngspice: int
+    linear: int
+    closed_form: int
+    refined: tuple[str, ...] = ()
 
 
 def deck_of(setup: Setup, task: Task) -> Deck:
     """The complete deck of a task."""
-    return column_deck(setup.technology, setup.model, setup.periphery, setup.timing, task.condition, task.case)
+    s = setup.at(task.condition)
+    return column_deck(s.technology, s.model, s.periphery, s.timing, task.condition, task.case)
 
 
 def run_tasks(
@@ -99,6 +115,7 @@ def run_tasks(
                 row_energy=energy,
                 verdict=result.verdict.value,
                 deck=_provenance(result).deck_sha256,
+                beol=task.condition.beol,
             )
         )
     provenances = {p.key: p for p in map(_provenance, results)}

@@ -6,11 +6,12 @@ import csv
 import io
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Sample:
     level: bit-line voltage (V) or readout current (A) at the sample instant, NaN unless the verdict is ok.
     row_energy: J that the row drivers drew, of the whole simulated row (all its columns); NaN likewise.
     pattern: name of the row/column/neighbour pattern. draw: Monte-Carlo sample, -1 for the nominal cell.
-    deck: SHA-256 of the deck that was run.
+    deck: SHA-256 of the deck that was run. beol: corner of the metals.
     """
 
     procedure: str
@@ -36,14 +37,16 @@ class Sample:
     row_energy: float
     verdict: str
     deck: str
+    beol: str = NOMINAL_METALS
 
     @property
     def condition(self) -> Condition:
         """The operating point of the sample."""
-        return Condition(self.corner, self.vdd, self.temperature)
+        return Condition(self.corner, self.vdd, self.temperature, self.beol)
 
 
-COLUMNS = tuple(field.name for field in fields(Sample))
+COLUMNS = tuple(field.name for field in fields(Sample) if field.name != "beol")
+"""Columns of `samples.csv`; `beol` follows them where a corner of the metals was simulated."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,16 @@ class Dataset:
 
     def select(self, procedure: str, condition: Condition | None = None) -> Dataset:
         """Samples of one procedure (and one condition)."""
-        return Dataset(
-            tuple(
-                s for s in self.samples if s.procedure == procedure and (condition is None or s.condition == condition)
-            )
-        )
+        return Dataset(tuple(self._sorted.get((procedure, condition), ())))
+
+    @cached_property
+    def _sorted(self) -> dict[tuple[str, Condition | None], list[Sample]]:
+        """Samples by procedure and condition, and by procedure alone; a campaign asks for every one of them."""
+        out: dict[tuple[str, Condition | None], list[Sample]] = {}
+        for s in self.samples:
+            out.setdefault((s.procedure, s.condition), []).append(s)
+            out.setdefault((s.procedure, None), []).append(s)
+        return out
 
     def good(self) -> Dataset:
         """Samples whose simulation was judged ok."""
@@ -80,9 +88,10 @@ class Dataset:
         """CSV text with a header; floats with full precision, so that reading it back is exact."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        columns = COLUMNS if all(s.beol == NOMINAL_METALS for s in self.samples) else (*COLUMNS, "beol")
+        writer.writerow(columns)
         for sample in self.samples:
-            writer.writerow([_cell(getattr(sample, name)) for name in COLUMNS])
+            writer.writerow([_cell(getattr(sample, name)) for name in columns])
         return buffer.getvalue()
 
 
@@ -90,10 +99,10 @@ def read_csv(text: str) -> Dataset:
     """Inverse of `Dataset.to_csv`. Raises ValueError for another header."""
     rows = csv.reader(io.StringIO(text))
     header = tuple(next(rows, ()))
-    if header != COLUMNS:
+    if header not in (COLUMNS, (*COLUMNS, "beol")):
         raise ValueError(f"samples: unexpected columns {header}")
     types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Sample)}
-    return Dataset(tuple(Sample(**{n: types[n](v) for n, v in zip(COLUMNS, row, strict=True)}) for row in rows))
+    return Dataset(tuple(Sample(**{n: types[n](v) for n, v in zip(header, row, strict=True)}) for row in rows))
 
 
 def _cell(value: object) -> str:

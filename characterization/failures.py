@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from characterization.dataset import Dataset
 from interconnect.errors import InputError
 from netlists.condition import Condition
+from ngspice_runner import EngineError
 
 MOST_FAILED = 0.1
 """Largest share of failed simulations of a condition; fewer appear as failed rows."""
@@ -19,6 +20,29 @@ class ConditionError(InputError):
         super().__init__(f"condition {condition.label}: {what}", hint=hint)
         self.reason = what
         self.condition = condition
+
+
+class ProcedureError(EngineError):
+    """A deck of a procedure ended with another verdict than ok; other conditions and procedures may be fine.
+
+    condition: of the deck, None where it does not tell.
+    """
+
+    def __init__(self, what: str, verdict: str, condition: Condition | None) -> None:
+        super().__init__(what)
+        self.verdict = verdict
+        self.condition = condition
+
+
+@dataclass(frozen=True, slots=True)
+class FailedProcedure:
+    """A procedure without a finding at a condition (its label; empty: at none). verdict: of ngspice, empty where it is
+    not to blame. reason: in words."""
+
+    procedure: str
+    condition: str
+    verdict: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

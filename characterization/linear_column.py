@@ -104,7 +104,7 @@ def linear_column(setup: Setup, condition: Condition, position: int) -> LinearCo
 def exact_level(setup: Setup, condition: Condition, position: int, bits: Bits, inputs: Bits) -> float:
     """Level (V or A) of one pattern by the full network, rows and columns node by node."""
     case = _case(setup, position, bits, inputs)
-    return reference_column(setup.model, setup.periphery, condition, case).value
+    return reference_column(setup.at(condition).model, setup.periphery, condition, case).value
 
 
 def _case(setup: Setup, position: int, bits: Bits, inputs: Bits) -> ColumnCase:
@@ -114,7 +114,7 @@ def _case(setup: Setup, position: int, bits: Bits, inputs: Bits) -> ColumnCase:
 
 
 def _charge(setup: Setup, condition: Condition, position: int) -> ChargeColumn:
-    warm = setup.model.at(condition.temperature)
+    warm = setup.at(condition).model.at(condition.temperature)
     rows = setup.rows
     found = []
     for column in (None, 0, 1, 2):
@@ -133,7 +133,7 @@ def _charge(setup: Setup, condition: Condition, position: int) -> ChargeColumn:
 def _current(setup: Setup, condition: Condition, position: int) -> CurrentColumn:
     from interconnect.admittance import admittance
 
-    warm = setup.model.at(condition.temperature)
+    warm = setup.at(condition).model.at(condition.temperature)
     apart: Periphery = replace(setup.periphery, sense_resistance=OPEN)
     rows, drives = [], []
     for stored in product((0, 1), repeat=3):

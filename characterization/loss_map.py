@@ -45,7 +45,7 @@ def current_loss(setup: Setup, condition: Condition) -> FloatArray:
     (rows, columns) of the group."""
     from interconnect.crossbar import effective_conductance
 
-    warm = setup.model.at(condition.temperature)
+    warm = setup.at(condition).model.at(condition.temperature)
     plug = warm.value("R_plug")
     matrix = effective_conductance(
         np.full((setup.rows, setup.columns), 1.0 / plug),
@@ -69,7 +69,7 @@ def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -
     from interconnect.transient import solve_transient
     from interconnect.waveform import Source, ramp
 
-    warm = setup.model.at(condition.temperature)
+    warm = setup.at(condition).model.at(condition.temperature)
     n, t = setup.rows, setup.timing
     stop = t.input_edge + t.read_after
     loss = []

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
 from netlists.periphery import Periphery, Timing
 from netlists.technology import Technology
+
+LEAST_DRAWS = 10
+"""Fewer common chips than this say nothing about a variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,24 @@ class AdcRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Metals:
+    """The technology and the cell at one corner of the metals."""
+
+    technology: Technology
+    model: CellModel
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
-    the row drivers' supply and as much in their ground, for the procedure `supply` alone. adc: what the procedure `adc`
-    simulates; None: the converter is an assumption.
+    the row drivers' supply and as much in their ground, for the procedure `supply` alone. metals: (name, metals) of
+    every corner of the stack that a condition names; technology and model are those of its nominal one. more_samples:
+    (condition, Monte-Carlo samples) where a later stage asks for more. samples_elsewhere: off the nominal condition,
+    None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.stages`.
+    worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
+    the procedure `adc` simulates; None: the converter is an assumption.
     """
 
     technology: Technology
@@ -91,6 +106,12 @@ class Setup:
     seed: int = 1
     timeout: float = 120.0
     supply_resistance: float = 10.0
+    metals: tuple[tuple[str, Metals], ...] = ()
+    more_samples: tuple[tuple[Condition, int], ...] = ()
+    samples_elsewhere: int | None = None
+    worst_conditions: int = 0
+    worst_samples: int = 100
+    worst_everywhere: bool = False
     adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +120,26 @@ class Setup:
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
                 where="readout.double_sampling",
             )
+
+    def at(self, condition: Condition) -> Setup:
+        """The setup with technology and cell model of the condition's metals; itself where they are nominal.
+
+        Raises InputError for a corner of the metals that the setup does not hold.
+        """
+        if condition.beol == NOMINAL_METALS:
+            return self
+        known = dict(self.metals)
+        if condition.beol not in known:
+            raise InputError(f"condition {condition.label}: the setup has no cell at the metal corner {condition.beol}")
+        there = known[condition.beol]
+        return replace(self, technology=there.technology, model=there.model)
+
+    def samples_of(self, condition: Condition) -> int:
+        """Monte-Carlo samples of a condition: all at the nominal (first) one, at others a third, but LEAST_DRAWS at
+        least, unless `samples_elsewhere` or `more_samples` says otherwise."""
+        elsewhere = self.samples // 3 if self.samples_elsewhere is None else self.samples_elsewhere
+        usual = self.samples if condition == self.conditions[0] else max(LEAST_DRAWS, elsewhere)
+        return max(usual, dict(self.more_samples).get(condition, 0))
 
     @property
     def double_sampling(self) -> bool:

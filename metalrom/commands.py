@@ -181,7 +181,11 @@ def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None,
 
     with _bar() as update:
         results = run(project, output, jobs=jobs, announce=say, progress=update)
-    emit(summary(results), as_json=json, human=lambda: _summary_table(results, output))
+    emit(
+        {**summary(results), "simulations": simulations_of(output)},
+        as_json=json,
+        human=lambda: _summary_table(results, output),
+    )
     if not results.passed:
         from metalrom.specs.show import missed
 
@@ -192,6 +196,22 @@ def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None,
 def meets_target(results: RunResults) -> bool:
     """Whether the layer's expected code error at the nominal condition stays below the target."""
     return results.quality[0].code_error_expected <= results.target_error
+
+
+def simulations_of(output: Path) -> dict[str, Any]:
+    """Work by method, as the manifest of a run tells it: ngspice decks run now and cached, levels of the exact linear
+    network, values in closed form."""
+    import json
+
+    from interconnect.files import read_text
+
+    told: dict[str, Any] = json.loads(read_text(output / "manifest.json"))["simulations"]
+    keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
+    return {key: told[key] for key in keys}
+
+
+def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
+    return f"ngspice {run} now, {cached} from the cache; linear network {linear}; closed form {closed_form}"
 
 
 def summary(results: RunResults) -> dict[str, Any]:
@@ -210,6 +230,7 @@ def summary(results: RunResults) -> dict[str, Any]:
         "passed": results.passed,
         "specs": list(results.specs),
         "failed_conditions": list(results.failed_conditions),
+        "failed_procedures": list(results.failed_procedures),
         "csnr_dB": {"raw": q.csnr_raw, "gain_offset_removed": q.csnr_fitted},
         "failed_simulations": sum(v.count for v in results.verdicts if v.verdict != "ok"),
         "warnings": list(results.warnings),
@@ -224,12 +245,14 @@ def _summary_table(results: RunResults, output: Path) -> Group:
 
     table = Table(box=None, show_header=False, pad_edge=False)
     data = summary(results)
+    work = simulations_of(output)
     csnr = data["csnr_dB"]
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
         ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level with all rows active, {results.condition})"),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
+        ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
         ("assumed", "; ".join(results.warnings) or "see the report"),
         ("report", str(output / "report.html")),
     ):
@@ -277,7 +300,8 @@ def characterize_only(
     else:
         _show_findings(figures)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
-    return not done.failed
+    say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
+    return not (done.failed or done.failed_procedures)
 
 
 def _found_figures(done: Characterized) -> list[tuple[str, Figure]]:

@@ -79,6 +79,8 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
         extraction_error=model.relative_error,
         provenance=_provenance(project, done),
         failed_conditions=done.failed,
+        failed_procedures=done.failed_procedures,
+        simulations=done.counts,
     )
     specs = project.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=evaluate(specs, RunView(found, table, done.findings), done.failed))
@@ -204,7 +206,10 @@ def _provenance(project: Project, done: Characterized) -> dict[str, str]:
         "configuration": f"sha256 {project.sha256}",
         "stack": f"{project.stack.name}, sha256 {project.stack.sha256}",
         "devices": f"{project.technology.devices.name}, sha256 {project.technology.devices.sha256}",
-        "cell model": f"sha256 {done.setup.model.sha256}",
+        # of every corner of the metals, so that equal entries prove equal cells
+        "cell model": "; ".join(
+            [f"sha256 {done.setup.model.sha256}", *(f"{n} sha256 {m.model.sha256}" for n, m in done.setup.metals)]
+        ),
         "weights": f"sha256 {hashlib.sha256(project.weights.values.tobytes()).hexdigest()} (quantized)",
         "decks": f"sha256 {decks} over {len(done.data)} decks",
         "seed": str(project.config.characterization.seed),

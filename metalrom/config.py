@@ -21,7 +21,8 @@ from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import get_quantity
-from metalrom.units import Capacitance, Fraction, Length, Resistance, Temperature, Time, Voltage
+from metalrom.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Temperature, Time, Voltage
+from netlists.condition import NOMINAL_METALS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
@@ -236,13 +237,20 @@ class ReadoutSection(Section):
 class VariationSection(Section):
     """Local mismatch, as assumptions."""
 
-    cell_sigma: Fraction = Field(
-        0.025, ge=0, lt=1, description="relative sigma of one cell's capacitance or resistance"
+    cell_sigma: SigmaOrAuto = Field(
+        0.025,
+        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness",
     )
     source: Line = Field(
         "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
         description="where cell_sigma comes from; printed in every output",
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> VariationSection:
+        if self.cell_sigma == "auto" and self.source != type(self).model_fields["source"].default:
+            raise ValueError("with `cell_sigma: auto` the source is the technology's; leave `source` out")
+        return self
 
 
 Supply = Annotated[Voltage, Field(gt=0, le=20)]
@@ -254,17 +262,28 @@ class ConditionsSection(Section):
     """Operating points; a star around the first of each list, or every combination."""
 
     corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
+    beol: tuple[Name, ...] = Field(
+        ("nominal",),
+        description="corners of the metal stack (`Cmax`, ...), `nominal` first: its cell is drawn and netlisted",
+    )
     vdd: tuple[Supply, ...] | None = Field(None, description="default: the nominal supply of the device set")
     temperature: tuple[Ambient, ...] = (27.0,)
     factorial: bool = False
 
-    @field_validator("corners", "vdd", "temperature")
+    @field_validator("corners", "beol", "vdd", "temperature")
     @classmethod
     def _distinct(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         if value is None:
             return None
         if not value or len(set(value)) != len(value):
             raise ValueError("must hold at least one value and no value twice")
+        return value
+
+    @field_validator("beol")
+    @classmethod
+    def _nominal_metals_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value[0] != NOMINAL_METALS:
+            raise ValueError("must begin with nominal; `technology.beol` chooses one corner for a whole run")
         return value
 
 
@@ -280,7 +299,19 @@ class CharacterizationSection(Section):
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
     )
     patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
-    samples: Integer = Field(60, ge=30, le=100_000, description="Monte-Carlo samples per point (a third off nominal)")
+    samples: Integer = Field(
+        60, ge=30, le=100_000, description="Monte-Carlo samples per point at the nominal condition"
+    )
+    samples_elsewhere: Integer | None = Field(
+        None, ge=10, le=100_000, description="the same at every other condition; default: a third"
+    )
+    worst_conditions: Integer = Field(
+        0, ge=0, le=1000, description="so many conditions of the smallest margin get `worst_samples` in a second stage"
+    )
+    worst_samples: Integer = Field(100, ge=30, le=100_000, description="Monte-Carlo samples per point there, at least")
+    worst_pattern: Literal["nominal", "all"] = Field(
+        "nominal", description="procedure worst_pattern: the conditions at which it searches"
+    )
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
     seed: Integer = Field(1, ge=0, lt=2**63)
     timeout: Time = Field(120.0, gt=0, description="for one simulation")
@@ -362,6 +393,16 @@ class Config(Section):
             if spec in seen[:index]:
                 raise ValueError(f"`{value[index]}` is asked twice")
         return value
+
+    @model_validator(mode="after")
+    def _one_choice_of_metals(self) -> Config:
+        if self.technology.beol.lower() != NOMINAL_METALS and len(self.conditions.beol) > 1:
+            raise InputError(
+                f"technology.beol puts the whole run at {self.technology.beol}, conditions.beol asks for others",
+                where="conditions.beol",
+                hint="leave technology.beol out to vary the metals, or conditions.beol to hold them",
+            )
+        return self
 
     @model_validator(mode="after")
     def _measured(self) -> Config:

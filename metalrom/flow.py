@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from characterization.bench import Bench
-from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
+from characterization.campaign import Outcome, ProgressCallback, SimulationCounts, Task, run_tasks
+from characterization.contained import conclude_others, core_of, fit
 from characterization.dataset import Dataset
-from characterization.failures import ConditionError, FailedCondition, failed_condition, too_many_failures
+from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Findings, Procedure
 from characterization.setup import Setup
+from characterization.stages import merged, missing, refined
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.folders import cache_folder
 from metalrom.macro import Macro
 from metalrom.project import Project
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache
 
 Announce = Callable[[str], None]
 Finding = TypeVar("Finding")
@@ -34,7 +36,7 @@ class Characterized:
 
     setup: holds the conditions that the findings speak of; planned: all that were simulated. failed: those that are in
     `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
-    readable deck per file name.
+    readable deck per file name. failed_procedures: what a procedure beside the readout table could not tell, and where.
     """
 
     setup: Setup
@@ -45,6 +47,7 @@ class Characterized:
     planned: Setup
     failed: tuple[FailedCondition, ...] = ()
     decks: Mapping[str, str] = field(default_factory=dict)
+    failed_procedures: tuple[FailedProcedure, ...] = ()
 
     @property
     def transfer(self) -> Transfer:
@@ -84,6 +87,16 @@ class Characterized:
         """Simulations that the cache answered."""
         return sum(o.cached for o in self.outcomes)
 
+    @property
+    def counts(self) -> SimulationCounts:
+        """How many values came from which method, the cache aside."""
+        return SimulationCounts(
+            ngspice=self.simulated + self.cached,
+            linear=sum(o.linear for o in self.outcomes),
+            closed_form=sum(o.closed_form for o in self.outcomes),
+            refined=tuple(c.label for c, _ in self.planned.more_samples),
+        )
+
 
 def characterize(
     project: Project,
@@ -120,44 +133,54 @@ def measure_group(
 ) -> Characterized:
     """Simulate the procedures of one group and fit the models.
 
-    A condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
-    with its reason; if it is the nominal one nothing is fitted. Raises EngineError then, or if ngspice is missing.
+    With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
+    condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
+    with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
+    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing.
     """
-    tasks: list[Task] = [task for procedure in procedures for task in procedure.plan(setup)]
+    tasks = _plan(setup, procedures)
     announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
-    outcome = run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)
-    data = Dataset(outcome.samples)
-    failed = _failed_simulations(data, setup)
+    outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
+    data = Dataset(outcomes[0].samples)
+    core = core_of(procedures)
     bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    # a converter whose offset is measured comes before the margin, which reads it
+    first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
+    given, lost_first = conclude_others(setup, first, data, bench, {}, announce)
+    if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
+        table = fit(setup, core, data, given).findings["adc_margin"].table
+        setup = refined(setup, table, lambda label: _margin(table, label))
+        tasks = _plan(setup, procedures)
+        more = missing(tasks, data)
+        where = ", ".join(c.label for c, _ in setup.more_samples)
+        announce(f"simulating {len(more)} more at the smallest margins ({where})")
+        outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
+        data = merged(tasks, data, Dataset(outcomes[1].samples))
     announce("fitting")
-    while True:
-        lost = {f.condition for f in failed}
-        good = replace(setup, conditions=tuple(c for c in setup.conditions if c.label not in lost))
-        try:
-            findings = _analysed(good, procedures, data, bench, announce)
-            break
-        except ConditionError as error:  # each round loses a condition, never the nominal one: this ends
-            if error.condition == setup.conditions[0] or error.condition.label in lost:
-                raise
-            failed.append(failed_condition(data, error.condition, error.reason))
-    for condition in failed:
+    fitted = fit(setup, core, data, given)
+    for condition in fitted.failed:
         announce(f"{condition.condition} failed and is left out: {condition.reason}")
-    outcomes = (*((choice.outcome,) if choice else ()), outcome, *((bench.outcome,) if bench.decks else ()))
-    return Characterized(good, choice, data, outcomes, findings, setup, tuple(failed), bench.decks)
+    rest = [p for p in procedures if p not in first or p.name in given]
+    findings, lost = conclude_others(fitted.setup, rest, data, bench, fitted.findings, announce)
+    lost = (*lost_first, *lost)
+    for row in lost:
+        announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
+    if "adc_margin" in findings:
+        bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
+    all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
+    return Characterized(fitted.setup, choice, data, all_outcomes, findings, setup, fitted.failed, bench.decks, lost)
 
 
-def _analysed(
-    setup: Setup, procedures: Sequence[Procedure], data: Dataset, bench: Bench, announce: Announce
-) -> Findings:
-    """What every procedure concludes at the conditions of `setup`, in their order."""
-    findings: dict[str, Any] = {}
-    for procedure in procedures:
-        if procedure.measure is not None:
-            announce(f"measuring: {procedure.description}")
-            findings[procedure.name] = procedure.measure(setup, bench, findings)
-        else:
-            findings[procedure.name] = procedure.analyse(setup, data, findings)
-    return findings
+def _plan(setup: Setup, procedures: Sequence[Procedure]) -> list[Task]:
+    return [task for procedure in procedures for task in procedure.plan(setup)]
+
+
+def _margin(table: ReadoutTable, label: str) -> float:
+    """Margin of the weakest level at a condition, sigma; as the specification `margin` reads it."""
+    from metalrom.reports.metrics import worst
+
+    found = worst(table, label)
+    return float("-inf") if found is None else found.margin
 
 
 def group_rows(project: Project, *, jobs: int | None = None) -> int:
@@ -195,16 +218,3 @@ def histogram(project: Project, rows: int) -> NDArray[np.int64]:
     c = project.config
     macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits, mapping=c.mapping)
     return macro.count_histogram(project.activations.values, project.weights.values)
-
-
-def _failed_simulations(data: Dataset, setup: Setup) -> list[FailedCondition]:
-    """Conditions with too many failed simulations. Raises EngineError if the nominal one is among them."""
-    failed = []
-    for index, condition in enumerate(setup.conditions):
-        reason = too_many_failures(data, condition)
-        if reason is None:
-            continue
-        if index == 0:
-            raise EngineError(f"{reason} at the nominal condition {condition.label}; nothing is fitted to the rest")
-        failed.append(failed_condition(data, condition, reason))
-    return failed

@@ -41,10 +41,14 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
         "simulations": {
             "run": done.simulated,
             "cached": done.cached,
+            "linear": done.counts.linear,
+            "closed_form": done.counts.closed_form,
+            "more_samples": list(done.counts.refined),
             "failed": len(done.data.failed()),
             "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
             "verdicts": [asdict(v) for v in found.verdicts],
             "failed_conditions": [asdict(f) for f in found.failed_conditions],
+            "failed_procedures": [asdict(f) for f in found.failed_procedures],
         },
         "files": {
             str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
@@ -70,11 +74,12 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
     shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, Finding)}
-    if shown:
+    failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
+    if shown or failed:
         figures = [{"procedure": name, **plain(figure)} for name, f in shown.items() for figure in f.figures()]
         found = {name: finding.to_json() for name, finding in shown.items()}
-        data = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found}
-        text = json.dumps(data, indent=1, allow_nan=False)
+        everything = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found, **failed}
+        text = json.dumps(everything, indent=1, allow_nan=False)
         written.append(atomic_write_text(out / "procedures.json", text + "\n"))
     if "adc_margin" in done.findings:
         for name in FORMATS:

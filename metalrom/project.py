@@ -16,7 +16,7 @@ from interconnect.errors import InputError
 from metalrom.config import Config, load_config
 
 if TYPE_CHECKING:
-    from characterization.setup import Setup
+    from characterization.setup import Metals, Setup
     from characterization.table import ReadoutTable
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
@@ -130,10 +130,13 @@ class Project:
 
     def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
+        return self._extract_on(geometry, self.stack, method)
+
+    def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str = "auto") -> Extraction:
         from interconnect.extraction import extract
         from metalrom.folders import cache_folder
 
-        return extract(geometry, self.stack, method=method, cache_dir=cache_folder("extraction"))
+        return extract(geometry, stack, method=method, cache_dir=cache_folder("extraction"))
 
     @cached_property
     def models(self) -> tuple[CellModel, ...]:
@@ -170,7 +173,27 @@ class Project:
         """Operating points, the nominal one (first of each list) first."""
         from metalrom.operating_points import operating_points
 
-        return operating_points(self.config.conditions, self.technology.devices, where=f"{self.path}: conditions")
+        section = self.config.conditions
+        with told_by(self.path, "conditions.beol"):
+            return operating_points(section, self.technology.devices, self.stack, where=f"{self.path}: conditions")
+
+    @cached_property
+    def metals(self) -> tuple[tuple[str, Metals], ...]:
+        """Technology and cell of the characterized plane at every corner of the metals that a condition names.
+
+        The plane is the nominal one's; every corner is extracted on its own (cached).
+        """
+        from characterization.setup import Metals
+        from netlists.condition import NOMINAL_METALS
+
+        plane = self.planes[self.worst_plane]
+        found = []
+        for name in dict.fromkeys(c.beol for c in self.conditions if c.beol != NOMINAL_METALS):
+            there = self.technology.at_metal_corner(name)
+            with told_by(self.path, "conditions.beol"):
+                model = self.cell.model(there.stack, plane, self._extract_on)
+            found.append((name, Metals(there, model)))
+        return tuple(found)
 
     @cached_property
     def specs(self) -> tuple[Spec, ...]:
@@ -341,10 +364,14 @@ class Project:
             groups_per_adc=-(-self.config.array.rows // table.rows),
         )
 
-    def setup(self, rows: int) -> Setup:
-        """What characterization needs, for groups of `rows` rows. Raises InputError for a cell it cannot measure."""
+    def setup(self, rows: int, *, nominal_only: bool = False) -> Setup:
+        """What characterization needs, for groups of `rows` rows, at every condition or the nominal one alone.
+
+        Raises InputError for a cell it cannot measure.
+        """
         self.check_characterized()
-        from characterization.setup import AdcRequest, Converter, Setup, Variation
+        from characterization.setup import AdcRequest, Converter, Setup
+        from metalrom.cell_variation import cell_variation
 
         c = self.config
         with told_by(self.path, "readout"):
@@ -355,8 +382,8 @@ class Project:
                 timing=self.timing,
                 rows=rows,
                 columns=c.array.columns,
-                conditions=self.conditions,
-                variation=Variation(c.variation.cell_sigma, c.variation.source),
+                conditions=self.conditions[:1] if nominal_only else self.conditions,
+                variation=cell_variation(self),
                 converter=Converter(
                     None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
                     c.readout.noise_sigma,
@@ -370,6 +397,11 @@ class Project:
                 seed=c.characterization.seed,
                 timeout=c.characterization.timeout,
                 supply_resistance=c.characterization.supply_resistance,
+                metals=() if nominal_only else self.metals,
+                samples_elsewhere=c.characterization.samples_elsewhere,
+                worst_conditions=c.characterization.worst_conditions,
+                worst_samples=c.characterization.worst_samples,
+                worst_everywhere=c.characterization.worst_pattern == "all",
                 adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             )
 

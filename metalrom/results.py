@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from characterization.failures import FailedCondition
+from characterization.campaign import SimulationCounts
+from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
 from characterization.table import ReadoutTable
@@ -131,6 +132,8 @@ class RunResults:
     fit_error, monte_carlo_error, extraction_error: relative errors of what was characterized.
     provenance: versions and hashes, by name. specs: every specification at every condition that it asks for.
     failed_conditions: operating points that were asked for and are not in the readout table, with the reason.
+    failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
+    method; how many the cache answered differs from run to run and stands in the manifest.
     """
 
     name: str
@@ -157,11 +160,13 @@ class RunResults:
     provenance: dict[str, str]
     specs: tuple[SpecResult, ...] = ()
     failed_conditions: tuple[FailedCondition, ...] = ()
+    failed_procedures: tuple[FailedProcedure, ...] = ()
+    simulations: SimulationCounts | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether every condition was characterized and every specification is met."""
-        return not self.failed_conditions and all(s.passed for s in self.specs)
+        """Whether every condition and procedure was characterized and every specification is met."""
+        return not (self.failed_conditions or self.failed_procedures) and all(s.passed for s in self.specs)
 
 
 def write_results(results: RunResults, folder: Path) -> Path:

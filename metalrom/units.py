@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -34,3 +34,25 @@ Energy = Annotated[float, *_quantity_type("J")]
 Power = Annotated[float, *_quantity_type("W")]
 Temperature = Annotated[float, *_quantity_type("degC")]
 Fraction = Annotated[float, *_quantity_type("")]
+
+
+def _sigma_or_auto(value: Any) -> float | str:
+    if value == "auto":
+        return "auto"
+    sigma = parse_quantity(value, "")
+    if not sigma >= 0:
+        raise ValueError("should be greater than or equal to 0")
+    if not sigma < 1:
+        raise ValueError("should be less than 1")
+    return sigma
+
+
+SigmaOrAuto = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(_sigma_or_auto),
+    PlainSerializer(lambda v: v if v == "auto" else f"{v!r}", return_type=str, when_used="json"),
+    WithJsonSchema(
+        {"anyOf": [{"type": ["number", "string"]}, {"const": "auto"}], "examples": ["0.025", "2.5%", "auto"]}
+    ),
+]
+"""A relative sigma as a number or percentage, or `auto`; refused in one message, unlike a plain union."""

@@ -43,6 +43,7 @@ class Deck:
     time of the read, None for an operating point. input_at: start of the input edge. row_supply, reset_supply:
     currents into the positive terminals of the supplies (negative while they deliver); None where there is none.
     level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
+    condition: the operating point, where the writer of the deck tells it.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Deck:
     target_minus: str | None = None
     columns_minus: tuple[str, ...] = ()
     level_supplies: tuple[tuple[str, float], ...] = ()
+    condition: Condition | None = None
 
     def levels(self, signals: Mapping[str, ArrayLike]) -> FloatArray:
         """What every modelled column reads from these vectors, by name: shape (columns, points), V or A."""
@@ -192,6 +194,7 @@ def column_deck(
         target_minus=minus[case.target] if minus else None,
         columns_minus=minus,
         level_supplies=level_currents,
+        condition=condition,
     )
 
 

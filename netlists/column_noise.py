@@ -108,4 +108,5 @@ def noise_deck(
         row_voltage=0.0,
         reset_supply=None,
         reset_voltage=0.0,
+        condition=condition,
     )

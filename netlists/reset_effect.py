@@ -98,4 +98,5 @@ def reset_effect_deck(
         reset_voltage=condition.vdd,
         target_minus=minus[case.target] if minus else None,
         columns_minus=minus,
+        condition=condition,
     )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interconnect.stack import Stack, load_stack
+from netlists.condition import NOMINAL_METALS
 
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
-
-NOMINAL = "nominal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,14 @@ class Technology:
 
     stack: Stack
     devices: DeviceSet
-    beol: str = NOMINAL
+    beol: str = NOMINAL_METALS
+
+    def at_metal_corner(self, beol: str) -> Technology:
+        """The same technology, its metals at a corner of the stack. Raises InputError if there is no such corner."""
+        from interconnect.variation import stack_at_corner
+
+        corner = self.stack.corner(beol).name
+        return replace(self, stack=stack_at_corner(self.stack, corner), beol=corner)
 
     @property
     def _same(self) -> bool:
@@ -41,7 +47,7 @@ class Technology:
         return (*self.stack.warnings, *mixed, *self.devices.warnings)
 
 
-def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: str = NOMINAL) -> Technology:
+def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: str = NOMINAL_METALS) -> Technology:
     """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one.
 
     beol: corner of the stack (`Cmax`, ...; case does not matter) at which cells are drawn and extracted; InputError for
@@ -50,9 +56,7 @@ def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: s
     from netlists.devices.device_set import load_devices
 
     stack = load_stack(stack_name)
-    if beol.lower() == NOMINAL:
-        return Technology(stack, load_devices(devices_name))
-    from interconnect.variation import stack_at_corner
-
-    corner = stack.corner(beol).name
-    return Technology(stack_at_corner(stack, corner), load_devices(devices_name), corner)
+    if beol.lower() != NOMINAL_METALS:
+        stack.corner(beol)  # told before the devices are read
+    technology = Technology(stack, load_devices(devices_name))
+    return technology if beol.lower() == NOMINAL_METALS else technology.at_metal_corner(beol)

@@ -169,7 +169,7 @@ class ChipSource:
         if self.ambient.temperatures:
             low, high = self.ambient.temperatures
             temperature = low + (high - low) * even
-        return Condition(self.condition.corner, float(vdd), float(temperature))
+        return replace(self.condition, vdd=float(vdd), temperature=float(temperature))
 
 
 def _sequence(seed: int, sample: int, stream: int) -> np.random.SeedSequence:

@@ -65,7 +65,7 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         lsb = (mean[i, n, n] - mean[i, n, 0]) / n
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count; nothing to convert", condition)
-        noise[i][valid] = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count)[valid]
+        noise[i][valid] = thermal_noise(setup.at(condition), lsb, condition.vdd, condition.kelvin, active, count)[valid]
     measured = measured_offset(setup, findings)
     nominal_lsb = float((mean[0, n, n] - mean[0, n, 0]) / n)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns

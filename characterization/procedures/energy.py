@@ -77,7 +77,7 @@ def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration:
     """J that the linear array takes from ideal sources: V Q of a charge cell's step, V I t of a current cell."""
     if case.active == 0:
         return 0.0
-    warm = setup.model.at(condition.temperature)
+    warm = setup.at(condition).model.at(condition.temperature)
     network = column_network(warm, setup.periphery, case)
     if setup.unit == "V":
         state = network.settled(["source"], [condition.vdd])
@@ -101,6 +101,7 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
         decks = [bench.deck(condition, case) for case in cases]
         results = bench.run(f"energy_{condition.label}", decks)
         rows = np.array([bench.read(d, r)[1] for d, r in zip(decks, results, strict=True)])
+        bench.count("linear", len(cases))
         array = np.array([array_energy(setup, condition, case, duration) for case in cases])
         reads += [
             ReadEnergy(condition.label, a, c, float(e), float(x), float(e - x))
@@ -126,7 +127,8 @@ def reset_energy(setup: Setup, bench: Bench, condition: Condition, case: ColumnC
     """J from the reset's supply in one period, per bit line; 0 for a cell without reset."""
     if setup.unit == "A":
         return 0.0
-    deck = reset_effect_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, cycle=True)
+    s = setup.at(condition)
+    deck = reset_effect_deck(s.technology, s.model, s.periphery, s.timing, condition, case, cycle=True)
     (result,) = bench.run(f"energy_reset_{condition.label}", [deck])
     time = np.asarray(result.signals["time"].values, dtype=np.float64)
     current = np.asarray(result.signals[deck.reset_supply or ""].values, dtype=np.float64)

@@ -59,8 +59,9 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Leakage:
     case = case_of(setup, drawn(setup, "random0", n, n))
     out = []
     for condition in setup.conditions:
+        here = setup.at(condition)
         decks = [
-            column_deck(setup.technology, setup.model, setup.periphery, setup.timing, condition, case, static=state)
+            column_deck(here.technology, here.model, here.periphery, here.timing, condition, case, static=state)
             for state in states
         ]
         for state, deck, result in zip(states, decks, bench.run(f"leakage_{condition.label}", decks), strict=True):

@@ -13,13 +13,10 @@ from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
 from characterization.patterns import build_pattern
 from characterization.procedures.registry import Findings, Procedure, register
-from characterization.setup import Setup
+from characterization.setup import LEAST_DRAWS, Setup
 from netlists.case import Deviations
 
 FloatArray = NDArray[np.float64]
-
-LEAST_DRAWS = 10
-"""Fewer common chips than this say nothing about a variance."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,16 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
 
 
 def plan(setup: Setup) -> list[Task]:
-    """`samples` draws of every point at the nominal condition, a third of them at every other one.
+    """`Setup.samples_of` draws of every point at a condition.
 
-    A draw is the same chip at all points and conditions, so that conditions can be compared chip by chip.
+    A draw is the same chip at all points and conditions, so that conditions can be compared chip by chip. It holds
+    local deviations alone: what all devices or all metals of a chip share is the condition's (process, metal corner).
     """
     tasks = []
-    chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(setup.samples)]
-    for index, condition in enumerate(setup.conditions):
-        number = setup.samples if index == 0 else max(LEAST_DRAWS, setup.samples // 3)
+    most = max(setup.samples_of(c) for c in setup.conditions)
+    chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(most)]
+    for condition in setup.conditions:
+        number = setup.samples_of(condition)
         for active, count in points(setup.rows):
             seed = np.random.SeedSequence([setup.seed, 3, active, count])
             pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed, setup.ones)
@@ -76,7 +75,8 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
     """Fit the spread model per condition.
 
     Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips
-    that both have seen: the few draws then cost a ratio's error, not a variance's.
+    that both have seen: the few draws then cost a ratio's error, not a variance's. A condition with at least as many
+    draws as the nominal one has a variance of its own.
     """
     nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
     models = []
@@ -85,6 +85,9 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
         rows = []
         for point, chips in own.items():
             reference = nominal.get(point, {})
+            if index > 0 and len(chips) >= max(len(reference), LEAST_DRAWS):
+                rows.append((*point, len(chips), np.var(list(chips.values()), ddof=1)))
+                continue
             common = sorted(chips.keys() & reference.keys())
             if len(common) < LEAST_DRAWS:
                 continue

@@ -62,7 +62,7 @@ class Noise(Plain):
 def measure(setup: Setup, bench: Bench, findings: Findings) -> Noise:
     """k T / C of the reset (charge), or 4 k T / R at the virtual ground (current), at every condition."""
     read = _charge if setup.unit == "V" else _current
-    return Noise(tuple(point for condition in setup.conditions for point in read(setup, bench, condition)))
+    return Noise(tuple(p for condition in setup.conditions for p in read(setup.at(condition), bench, condition)))
 
 
 def _deck(
@@ -85,6 +85,7 @@ def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint
     expected = charge_noise(total, condition.kelvin)
     pole = 1.0 / (2.0 * np.pi * setup.periphery.switch_resistance * total)
     last = float(10.0 ** (np.ceil(np.log10(pole)) + DECADES_ABOVE))
+    bench.count("closed_form", 1)
     kinds: tuple[Literal["ideal", "transistor"], ...] = ("ideal", "transistor")
     decks = [_deck(setup, condition, case, last, kind) for kind in kinds]
     results = bench.run(f"noise_{condition.label}", decks)
@@ -100,6 +101,7 @@ def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoin
     cases = [case_of(setup, drawn(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
     decks = [_deck(setup, condition, case, 1e3 * FIRST) for case in cases]
     out = []
+    bench.count("closed_form", len(cases))
     plug = setup.model.at(condition.temperature).value("R_plug")
     for case, result in zip(cases, bench.run(f"noise_{condition.label}", decks), strict=True):
         value = float(np.real(result.signals[DENSITY].values[0]))

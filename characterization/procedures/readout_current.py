@@ -102,10 +102,12 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> ReadoutCurrent:
     positions = tuple(sorted({0, last // 2, last}))
     found = _places(setup, bench, nominal, positions)
     if setup.unit == "A":
+        bench.count("linear", 1)
         full = current_loss(setup, nominal)
         loss = thinned(full)
         difference = _against_map(setup, bench, nominal, positions, full)
     else:
+        bench.count("linear", 2 * len(positions))
         loss, difference = charge_map(setup, nominal, positions), None
     return ReadoutCurrent(setup.unit, curves, found, loss, max(abs(p.difference) for p in found), difference)
 
@@ -116,6 +118,7 @@ def _curve(setup: Setup, bench: Bench, condition: Condition) -> LevelCurve:
     cases = [case_of(setup, drawn(setup, "random0", n, c)) for c in counts]
     decks = [bench.deck(condition, case) for case in cases]
     results = bench.run(f"readout_current_{condition.label}", decks)
+    bench.count("closed_form", len(cases))
     moments = np.linspace(t.input_start, t.read_at, TIMES)
     waves = [
         np.interp(
@@ -129,7 +132,9 @@ def _curve(setup: Setup, bench: Bench, condition: Condition) -> LevelCurve:
         condition.label,
         counts,
         np.array([bench.read(d, r)[0] for d, r in zip(decks, results, strict=True)]),
-        np.array([reference_column(setup.model, setup.periphery, condition, c).closed_form for c in cases]),
+        np.array(
+            [reference_column(setup.at(condition).model, setup.periphery, condition, c).closed_form for c in cases]
+        ),
         moments - t.input_start,
         np.array(waves),
     )
@@ -151,7 +156,8 @@ def _places(setup: Setup, bench: Bench, condition: Condition, positions: Sequenc
     name = f"readout_current_place_{condition.label}"
     real = bench.levels(name, [bench.deck(condition, c) for c in cases.values()])
     engine = bench.levels(f"{name}_ideal", [bench.deck(condition, c, periphery=ideal) for c in cases.values()])
-    exact = [reference_column(setup.model, ideal, condition, c).value for c in cases.values()]
+    bench.count("linear", len(cases))
+    exact = [reference_column(setup.at(condition).model, ideal, condition, c).value for c in cases.values()]
     keys = list(cases)
 
     def step(levels: Sequence[float] | FloatArray, row: int, position: int) -> float:
@@ -171,7 +177,7 @@ def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Se
     """Largest relative difference of a row's own current between ngspice's column and the whole crossbar of the map."""
     n = setup.rows
     ideal = replace(setup.periphery, kind="ideal")
-    alone = setup.periphery.read_voltage / setup.model.at(condition.temperature).value("R_plug")
+    alone = setup.periphery.read_voltage / setup.at(condition).model.at(condition.temperature).value("R_plug")
     spots = [(r, p) for p in positions for r in (0, n - 1)]
     decks = []
     for r, p in spots:
@@ -184,4 +190,8 @@ def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Se
     return float(np.abs(levels / np.array(exact) - 1.0).max())
 
 
-register(measured("readout_current", "level against count, time and place; map of the loss on the wires", measure))
+register(
+    measured(
+        "readout_current", "level against count, time and place; map of the loss on the wires", measure, anchored=True
+    )
+)

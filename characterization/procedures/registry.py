@@ -24,7 +24,8 @@ class Procedure:
     requires: procedures whose findings it reads. plan: the simulations it needs (may be none).
     analyse: (setup, its own samples, findings of the required ones) -> its finding. A procedure that the column's task
     does not fit has `measure` instead: it runs decks of its own on the bench, (setup, bench, findings of the required
-    ones) -> its finding; its plan is empty and `analyse` is not called.
+    ones) -> its finding; its plan is empty and `analyse` is not called. anchored: it speaks of the nominal condition,
+    and has nothing to tell when that one fails; any other procedure goes on with the remaining conditions.
 
     A finding is the procedure's own frozen value. One that follows `characterization.findings.Finding` is written to
     `procedures.json` and shown in the table of `metalrom characterize`.
@@ -36,6 +37,7 @@ class Procedure:
     plan: Callable[[Setup], list[Task]]
     analyse: Callable[[Setup, Dataset, Findings], Any]
     measure: Callable[[Setup, Bench, Findings], Any] | None = None
+    anchored: bool = False
 
 
 PROCEDURES: dict[str, Procedure] = {}
@@ -48,10 +50,15 @@ def register(procedure: Procedure) -> Procedure:
 
 
 def measured(
-    name: str, description: str, measure: Callable[[Setup, Bench, Findings], Any], requires: tuple[str, ...] = ()
+    name: str,
+    description: str,
+    measure: Callable[[Setup, Bench, Findings], Any],
+    requires: tuple[str, ...] = (),
+    *,
+    anchored: bool = False,
 ) -> Procedure:
-    """A procedure that runs decks of its own; see `Procedure.measure`."""
-    return Procedure(name, description, requires, _no_tasks, _nothing, measure)
+    """A procedure that runs decks of its own; see `Procedure`."""
+    return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored)
 
 
 def _no_tasks(setup: Setup) -> list[Task]:

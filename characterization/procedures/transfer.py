@@ -59,9 +59,21 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
         patterns.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
-        x = np.stack([np.ones_like(active), active], axis=1)
-        energies.append(np.linalg.lstsq(x, drawn.column("row_energy"), rcond=None)[0])
+        energies.append(energy_line(active, drawn.column("row_energy")))
     return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies), np.array(patterns))
+
+
+def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
+    e0 that the scatter of the patterns would push it below zero."""
+    from scipy.optimize import nnls
+
+    x = np.stack([np.ones_like(active), active], axis=1)
+    free = np.linalg.lstsq(x, energy, rcond=None)[0]
+    if free.min() >= 0:
+        return np.asarray(free, dtype=np.float64)
+    unit = float(np.abs(energy).max())  # the solver's tolerances are absolute
+    return np.asarray(nnls(x, energy / unit)[0] * unit, dtype=np.float64)
 
 
 def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:

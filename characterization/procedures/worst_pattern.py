@@ -6,7 +6,7 @@ periphery the level itself, with transistors its distance from other patterns of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from characterization.pattern_search import Found, IdealLine, draw, fit_line, se
 from characterization.patterns import Pattern
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
+from netlists.condition import Condition
 
 Bits = NDArray[np.uint8]
 
@@ -52,7 +53,8 @@ class WorstPattern:
 @dataclass(frozen=True)
 class WorstPatterns(Plain):
     """Farthest above and below the line at the nominal condition. position: columns before the left neighbour;
-    typical: rms deviation of drawn patterns, LSB; evaluations: levels computed in all."""
+    typical: rms deviation of drawn patterns, LSB; evaluations: levels computed in all. others: the same at every other
+    condition, where the search was asked for there."""
 
     condition: str
     position: int
@@ -61,20 +63,42 @@ class WorstPatterns(Plain):
     high: WorstPattern
     low: WorstPattern
     evaluations: int
+    others: tuple[WorstPatterns, ...] = ()
+
+    @property
+    def everywhere(self) -> tuple[WorstPatterns, ...]:
+        """Itself and the others."""
+        return (self, *self.others)
+
+    def to_json(self) -> Mapping[str, object]:
+        """Every field as plain values; `others` only where there are any."""
+        out = dict(super().to_json())
+        if self.others:
+            out["others"] = [o.to_json() for o in self.others]
+        else:
+            del out["others"]
+        return out
 
     def figures(self) -> Sequence[Figure]:
-        """Both extremes, on the network and with transistors."""
+        """Both extremes, on the network and with transistors, at every condition that was searched."""
+        return [figure for found in self.everywhere for figure in found._own(bool(self.others))]
+
+    def _own(self, named: bool) -> list[Figure]:
         out = [Figure("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
         for name, worst in (("largest positive", self.high), ("largest negative", self.low)):
             at = f"count {worst.count} of {worst.active} active"
+            at = f"{self.condition}, {at}" if named else at
             out.append(Figure(f"{name} deviation", worst.deviation, "LSB", at))
             out.append(Figure(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
         return out
 
 
-def find(setup: Setup, budget: int = BUDGET) -> tuple[IdealLine, float, Found, Found, int]:
-    """(ideal line, rms of drawn patterns in LSB, highest, lowest, levels computed) on the exact network."""
-    column = linear_column(setup, setup.conditions[0], position(setup))
+def find(
+    setup: Setup, budget: int = BUDGET, condition: Condition | None = None
+) -> tuple[IdealLine, float, Found, Found, int]:
+    """(ideal line, rms of drawn patterns in LSB, highest, lowest, levels computed) on the exact network, at a condition
+    (default: the nominal one)."""
+    column = linear_column(setup, condition or setup.conditions[0], position(setup))
     rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 6]))
     patterns = draw(setup.rows, LINE_PATTERNS, setup.ones, rng)
     line = fit_line(column, patterns)
@@ -90,16 +114,24 @@ def position(setup: Setup) -> int:
 
 
 def measure(setup: Setup, bench: Bench, findings: Findings) -> WorstPatterns:
-    """Search, then run the two patterns in ngspice."""
-    condition = setup.conditions[0]
-    line, typical, high, low, evaluations = find(setup)
+    """Search, then run the two patterns in ngspice: at the nominal condition, or at all of them."""
+    conditions = setup.conditions if setup.worst_everywhere else setup.conditions[:1]
+    nominal, *others = (_at(setup, bench, condition) for condition in conditions)
+    return replace(nominal, others=tuple(others))
+
+
+def _at(setup: Setup, bench: Bench, condition: Condition) -> WorstPatterns:
+    line, typical, high, low, evaluations = find(setup, condition=condition)
+    bench.count("linear", evaluations)
     _, lsb = full_scale(setup, bench, condition, "worst_pattern")
-    verified = [_verify(setup, bench, line, found, lsb) for found in (high, low)]
+    verified = [_verify(setup, bench, condition, line, found, lsb) for found in (high, low)]
     return WorstPatterns(condition.label, position(setup), line, typical, verified[0], verified[1], evaluations)
 
 
-def _verify(setup: Setup, bench: Bench, line: IdealLine, found: Found, lsb: float) -> WorstPattern:
-    condition, place = setup.conditions[0], position(setup)
+def _verify(
+    setup: Setup, bench: Bench, condition: Condition, line: IdealLine, found: Found, lsb: float
+) -> WorstPattern:
+    place = position(setup)
     pattern = Pattern("worst", found.genes[:, 1:], found.genes[:, 0], place)
     case = case_of(setup, pattern)
     active, count = case.active, case.count
@@ -122,4 +154,8 @@ def _verify(setup: Setup, bench: Bench, line: IdealLine, found: Found, lsb: floa
     )
 
 
-register(measured("worst_pattern", "weights and inputs with the largest deviation from the ideal line", measure))
+register(
+    measured(
+        "worst_pattern", "weights and inputs with the largest deviation from the ideal line", measure, anchored=True
+    )
+)

@@ -136,7 +136,11 @@ def _conditions(a: RunResults, b: RunResults, view_a: RunView, view_b: RunView) 
 
     def fates(results: RunResults, view: RunView) -> dict[str, str]:
         good = dict.fromkeys((c.label for c in view.table.conditions), "characterized")
-        return {**good, **{f.condition: f"failed: {told(f)}" for f in results.failed_conditions}}
+        return {
+            **good,
+            **{f.condition: f"failed: {told(f)}" for f in results.failed_conditions},
+            **{f"{p.procedure} at {p.condition or 'any'}": f"failed: {p.reason}" for p in results.failed_procedures},
+        }
 
     old, new = fates(a, view_a), fates(b, view_b)
     out = [

@@ -14,7 +14,7 @@ from characterization.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro.readout import synthetic_table
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
 
 IDEAL_ROWS = 64
 _SYNTHETIC = "synthetic"
@@ -137,7 +137,7 @@ def find_condition(table: ReadoutTable, asked: str, *, nearest: bool) -> tuple[C
     if asked in known:
         return known[asked], ()
     wanted = _parse(asked, known)
-    same = [c for c in table.conditions if c.corner == wanted.corner]
+    same = [c for c in table.conditions if (c.corner, c.beol) == (wanted.corner, wanted.beol)]
     if not nearest or not same:
         hint = f"characterized: {', '.join(known)}" + ("; --nearest takes the closest one" if same else "")
         raise InputError(f"condition {asked} was not characterized", where="--condition", hint=hint)
@@ -147,8 +147,10 @@ def find_condition(table: ReadoutTable, asked: str, *, nearest: bool) -> tuple[C
 
 def _parse(label: str, known: dict[str, Condition]) -> Condition:
     try:
-        corner, vdd, temperature = label.split("_")
-        condition = Condition(corner, float(vdd.removesuffix("V")), float(temperature.removesuffix("C")))
+        # names of metal corners may hold underscores themselves
+        corner, *metals, vdd, temperature = label.split("_")
+        beol = "_".join(metals) or NOMINAL_METALS
+        condition = Condition(corner, float(vdd.removesuffix("V")), float(temperature.removesuffix("C")), beol)
         if 0 < condition.vdd < math.inf and 0 < condition.kelvin < math.inf:
             return condition
     except ValueError:

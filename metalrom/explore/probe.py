@@ -21,7 +21,8 @@ from characterization.procedures.adc_margin import assumptions, read_time, therm
 from characterization.setup import Setup, Variation
 from characterization.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
-from interconnect.variation import cell_sigma_from_ler
+from metalrom.cell_variation import cell_variation as configured_variation
+from metalrom.cell_variation import roughness_variation
 from metalrom.explore.space import ColumnVariant
 from netlists.case import Deviations
 from netlists.cells.base import CellModel
@@ -62,7 +63,7 @@ def probe(
 
     Raises EngineError when a probe fails, InputError for a cell that the readout cannot serve.
     """
-    setup = replace(variant.project.setup(1), variation=cell_variation(variant))
+    setup = replace(variant.project.setup(1, nominal_only=True), variation=cell_variation(variant))
     plans = {rows: _plan(replace(setup, rows=rows)) for rows in groups}
     outcome = run_tasks(setup, [t for plan in plans.values() for t in plan], cache=cache, workers=jobs)
     bad = [s for s in outcome.samples if s.verdict != "ok"]
@@ -98,17 +99,7 @@ def cell_variation(variant: ColumnVariant) -> Variation:
 
     A longer tab averages more of the roughness. A resistor keeps the configured sigma: it is no matter of its lines.
     """
-    project = variant.project
-    configured = project.config.variation
-    spread = project.stack.spread
-    lengths = project.cell.lengths(project.stack, project.planes[0])  # type: ignore[attr-defined]
-    if spread is None or not hasattr(lengths, "tab_length"):
-        return Variation(configured.cell_sigma, configured.source)
-    gap = lengths.column_pitch / 3 - lengths.column_width
-    sigma = cell_sigma_from_ler(lengths.tab_length, gap, spread.edge_sigma, spread.edge_correlation)
-    edge = f"{3 * spread.edge_sigma * 1e9:.3g} nm (3 sigma), correlation {spread.edge_correlation * 1e9:.3g} nm"
-    place = f"on a gap of {gap * 1e9:.3g} nm over {lengths.tab_length * 1e9:.3g} nm"
-    return Variation(sigma, f"estimate: line-edge roughness of {edge}, {place}")
+    return roughness_variation(variant.project) or configured_variation(variant.project)
 
 
 def neighbour_share(model: CellModel) -> float:

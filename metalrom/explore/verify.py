@@ -34,9 +34,7 @@ def verify(
 ) -> Verified:
     """Characterize the column of `point` at the nominal condition. Raises EngineError when simulations fail."""
     project = variant.project
-    setup = replace(
-        project.setup(point.group_rows), variation=cell_variation(variant), conditions=project.conditions[:1]
-    )
+    setup = replace(project.setup(point.group_rows, nominal_only=True), variation=cell_variation(variant))
     announce(f"characterizing {point.label}, {point.group_rows} rows, in full")
     with Cache(cache_folder("simulations")) as cache:
         done = measure_group(setup, with_requirements(("adc_margin",)), cache, jobs=jobs)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from characterization.table import AdcModel, Assumption, ReadoutTable
 from interconnect.errors import InputError
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
 
 FloatArray = NDArray[np.float64]
 
@@ -42,9 +42,7 @@ def header_of(table: ReadoutTable) -> dict[str, Any]:
         "cell": table.cell,
         "unit": table.unit,
         "rows": int(table.rows),
-        "conditions": [
-            {"corner": c.corner, "vdd_V": float(c.vdd), "temperature_C": float(c.temperature)} for c in table.conditions
-        ],
+        "conditions": [_condition(c) for c in table.conditions],
         "read_time_s": float(table.read_time),
         "adc": {
             "codes": int(table.adc.codes),
@@ -57,12 +55,20 @@ def header_of(table: ReadoutTable) -> dict[str, Any]:
     }
 
 
+def _condition(c: Condition) -> dict[str, Any]:
+    """A condition as plain values; the corner of the metals only where there is one, so that other headers stay."""
+    plain: dict[str, Any] = {"corner": c.corner, "vdd_V": float(c.vdd), "temperature_C": float(c.temperature)}
+    return plain if c.beol == NOMINAL_METALS else {**plain, "beol": c.beol}
+
+
 def validity_of(table: ReadoutTable) -> dict[str, Any]:
     """The box in which the table holds; nothing is known outside of it or between its conditions."""
     vdd = [c.vdd for c in table.conditions]
     temperature = [c.temperature for c in table.conditions]
+    metals = sorted({c.beol for c in table.conditions})
     return {
         "corners": sorted({c.corner for c in table.conditions}),
+        **({} if metals == [NOMINAL_METALS] else {"beol": metals}),
         "vdd_V": [min(vdd), max(vdd)],
         "temperature_C": [min(temperature), max(temperature)],
         "active": [0, table.rows],
@@ -89,7 +95,8 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
     conditions = []
     for item in head.take("conditions", list):
         c = _Fields(item, where)
-        conditions.append(Condition(c.take("corner", str), c.number("vdd_V"), c.number("temperature_C")))
+        metals = c.take("beol", str) if isinstance(item, dict) and "beol" in item else NOMINAL_METALS
+        conditions.append(Condition(c.take("corner", str), c.number("vdd_V"), c.number("temperature_C"), metals))
         c.done()
     adc = _Fields(head.take("adc", dict), where)
     model = AdcModel(

@@ -23,6 +23,7 @@ from metalrom.exports.content import (
     table_from,
     validity_of,
 )
+from netlists.condition import NOMINAL_METALS
 
 if TYPE_CHECKING:
     import xarray
@@ -62,6 +63,7 @@ def dataset_of(table: ReadoutTable) -> xarray.Dataset:
         "corner": ("condition", np.array([c.corner for c in table.conditions], dtype=object)),
         "vdd": ("condition", np.array([float(c.vdd) for c in table.conditions]), {"units": "V"}),
         "temperature": ("condition", np.array([float(c.temperature) for c in table.conditions]), {"units": "degC"}),
+        **_metals(table),
         "active": ("active", count, {"units": "1", "long_name": "driven rows of the group"}),
         "count": ("count", count, {"units": "1", "long_name": "ideal sum of the conversion, 0..active"}),
     }
@@ -76,6 +78,14 @@ def dataset_of(table: ReadoutTable) -> xarray.Dataset:
         "content_sha256": content_sha256(table),
     }
     return xarray.Dataset(variables, coordinates, attributes)
+
+
+def _metals(table: ReadoutTable) -> dict[str, Any]:
+    """The corner of the metals as a coordinate, where one beside the nominal one was characterized."""
+    names = [c.beol for c in table.conditions]
+    if set(names) == {NOMINAL_METALS}:
+        return {}
+    return {"beol": ("condition", np.array(names, dtype=object), {"long_name": "corner of the metal stack"})}
 
 
 def write(table: ReadoutTable, folder: Path) -> list[Path]:

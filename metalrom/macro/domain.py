@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
 
 SUPPLY_SCALE = 0.1
 TEMPERATURE_SCALE = 50.0
@@ -26,9 +26,12 @@ def characterized(
     if not outside_domain or isinstance(condition, str):
         table.index(condition)
     assert isinstance(condition, Condition)  # noqa: S101 - `index` refused every unknown label
-    same = [c for c in table.conditions if c.corner == condition.corner]
+    same = [c for c in table.conditions if (c.corner, c.beol) == (condition.corner, condition.beol)]
     if not same:
-        raise InputError(f"process corner {condition.corner} was not characterized, no condition stands in for it")
+        metals = "" if condition.beol == NOMINAL_METALS else f" with metals at {condition.beol}"
+        raise InputError(
+            f"process corner {condition.corner}{metals} was not characterized, no condition stands in for it"
+        )
 
     def distance(c: Condition) -> float:
         supply, heat = (

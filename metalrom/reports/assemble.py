@@ -123,6 +123,7 @@ def report_content(
         simulations=simulations,
         specs=tuple(_spec_row(s) for s in results.specs),
         failed_conditions=tuple(FailedRow(f.condition, told(f)) for f in results.failed_conditions),
+        failed_procedures=results.failed_procedures,
         warnings=results.warnings,
         assumptions=(*table.assumptions, *_technology_assumptions(results)),
         macro=_macro_tables(estimate),
@@ -311,6 +312,10 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
         "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
         *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
+        *(
+            f"The procedure {p.procedure} tells nothing at {p.condition or 'any condition'}."
+            for p in results.failed_procedures
+        ),
         *(w[:1].upper() + w[1:] + "." for w in results.warnings),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.failures import FailedProcedure
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
@@ -211,6 +212,7 @@ class ReportContent:
     (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
+    failed_procedures: what else could not be told, and where.
     group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
     from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). measured: findings
     of further procedures, None if none ran. configuration: every key with its value, defaults filled in.
@@ -245,6 +247,7 @@ class ReportContent:
     double_sampling: bool = False
     specs: tuple[SpecRow, ...] = ()
     failed_conditions: tuple[FailedRow, ...] = ()
+    failed_procedures: tuple[FailedProcedure, ...] = ()
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
     tile_top: TileTop | None = None

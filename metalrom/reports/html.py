@@ -12,6 +12,7 @@ import numpy as np
 
 from interconnect.files import atomic_write_bytes
 from metalrom.reports import (
+    condition_plots,
     finding_plots,
     geometry_views,
     maps,
@@ -63,6 +64,7 @@ def figures(content: ReportContent) -> dict[str, str]:
         "errors": plots.code_error_plot(table, content.condition, content.target_error, content.noise_cliff),
         "groups": plots.group_size_plot(content.group_choice, content.target_error),
     }
+    out |= condition_plots.condition_pictures(table, content.condition, content.layer_errors, content.target_error)
     for k, part in enumerate(content.macro):
         out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
     if content.tile_top is not None:

@@ -17,7 +17,13 @@ ALL = "all"
 
 _SPEC = re.compile(r"[ \t]*([A-Za-z]\w{0,63})[ \t]*([<>=!~]{1,3})[ \t]*(\S.*?)(?:[ \t]+at[ \t]+(\S+))?[ \t]*")
 _NUMBER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,4})?)[ \t]*(\S*)")
-_PLAIN = {"dB": ("dB",), "sigma": ("sigma", "σ"), "Mb/mm2": ("Mb/mm2", "Mb/mm^2", "Mb/mm²"), "TOPS/W": ("TOPS/W",)}
+_PLAIN = {
+    "dB": ("dB",),
+    "sigma": ("sigma", "σ"),
+    "Mb/mm2": ("Mb/mm2", "Mb/mm^2", "Mb/mm²"),
+    "TOPS/W": ("TOPS/W",),
+    "LSB": ("LSB", "counts"),
+}
 """Units without prefixes, which may be left out, and how they are written."""
 
 EXAMPLE = "write for example `csnr > 40`, `energy_per_mac < 3pJ` or `code_error < 1e-3 at all`"

@@ -161,3 +161,5 @@ for _quantity in (
              _weight_density, per_condition=False, lower_is_better=False),
 ):  # fmt: skip
     register(_quantity)
+
+from metalrom.specs import procedure_quantities as _procedures  # noqa: E402, F401 - it registers with the names above

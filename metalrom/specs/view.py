@@ -44,5 +44,8 @@ class RunView:
         """The finding of a procedure. Raises InputError if it was left out, or if the run was read from its folder."""
         found = self._findings.get(procedure)
         if not isinstance(found, kind):
+            failed = next((f for f in self.results.failed_procedures if f.procedure == procedure), None)
+            if failed is not None:
+                raise InputError(f"the procedure {procedure} failed: {failed.reason}")
             raise InputError(f"the finding of {procedure} is not at hand", hint=f"run the procedure {procedure}")
         return found

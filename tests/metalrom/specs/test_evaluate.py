@@ -150,6 +150,10 @@ def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
 
 def test_every_quantity_can_be_read_from_a_run(run):
     for quantity in QUANTITIES.values():
+        if quantity.procedure != "adc_margin":  # no finding of it is at hand here
+            with pytest.raises(InputError, match=f"run the procedure {quantity.procedure}"):
+                quantity.read(run, TT)
+            continue
         reading = quantity.read(run, TT)
         assert math.isfinite(reading.value), quantity.name
         assert reading.source

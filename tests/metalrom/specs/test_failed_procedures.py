@@ -1,0 +1,162 @@
+"""Procedures that fail at a condition: their own row is lost and told, everything else stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from characterization.failures import FailedProcedure
+from characterization.procedures import Leakage, Settling, get_procedure, measured
+from characterization.setup import Converter, Setup, Variation
+from characterization.table import ReadoutTable
+from interconnect.errors import InputError
+from interconnect.extraction import extract
+from metalrom.flow import measure_group
+from metalrom.results import RunResults, read_results, write_results
+from metalrom.specs.evaluate import evaluate
+from metalrom.specs.grammar import parse_spec
+from metalrom.specs.show import condensed, missed, spec_table
+from metalrom.specs.view import RunView
+from netlists.cells import make_cell
+from netlists.cells.base import Plane
+from netlists.condition import Condition
+from netlists.periphery import Periphery, Timing
+from netlists.technology import load_technology
+from ngspice_runner import Cache
+
+NOMINAL, SLOW, DEAD = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0), Condition("tt", 0.05, 27.0)
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    technology = load_technology("generic28", "open45")
+    model = make_cell("cap_balanced").model(
+        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
+    )
+    return Setup(
+        technology=technology,
+        model=model,
+        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
+        timing=Timing(),
+        rows=4,
+        columns=16,
+        conditions=(NOMINAL, DEAD),
+        variation=Variation(0.03, "test"),
+        converter=Converter(0.05, 0.02, 5e-9, 20e-15),
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    return Cache(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def run(make_table: Callable[..., ReadoutTable], make_results: Callable[..., RunResults]) -> RunView:
+    table = make_table()
+    return RunView(make_results(table), table)
+
+
+@pytest.mark.ngspice
+def test_a_condition_is_lost_to_one_procedure_alone(setup: Setup, cache: Cache) -> None:
+    done = measure_group(setup, [get_procedure(n) for n in ("settling", "leakage", "crosstalk")], cache)
+    reason = "settling_scale: the level does not rise with the count"
+    # crosstalk's reads at 50 mV are judged ok by ngspice: it only sees small levels there
+    assert done.failed_procedures == (FailedProcedure("settling", DEAD.label, "", reason),)
+    assert done.failed == ()
+    assert [w.condition for w in done.findings["settling"].worst] == [NOMINAL.label]
+    assert {s.condition for s in done.findings["leakage"].states} == {NOMINAL.label, DEAD.label}
+
+
+@pytest.mark.ngspice
+def test_the_nominal_condition_may_be_the_one(setup: Setup, cache: Cache) -> None:
+    turned = replace(setup, conditions=(DEAD, NOMINAL))
+    done = measure_group(turned, [get_procedure(n) for n in ("settling", "worst_pattern")], cache)
+    settling, worst = done.failed_procedures
+    assert (settling.procedure, settling.condition) == ("settling", DEAD.label)
+    assert [w.condition for w in done.findings["settling"].worst] == [NOMINAL.label]
+    # the search speaks of the nominal condition: another one is no substitute
+    assert (worst.procedure, worst.condition) == ("worst_pattern", DEAD.label)
+    assert "worst_pattern" not in done.findings
+
+
+@pytest.mark.ngspice
+def test_a_verdict_of_ngspice_is_told(setup: Setup, cache: Cache) -> None:
+    procedures = [get_procedure("leakage"), measured("reader", "reads leakage", lambda s, b, f: f["leakage"],
+                                                     requires=("leakage",))]  # fmt: skip
+    measure_group(replace(setup, conditions=(NOMINAL,)), procedures[:1], cache)
+    hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=1e-3)  # the nominal condition is in the cache
+    said: list[str] = []
+    done = measure_group(hurried, procedures, cache, announce=said.append)
+    (failed,) = done.failed_procedures
+    assert (failed.procedure, failed.condition, failed.verdict) == ("leakage", SLOW.label, "timeout")
+    assert "ngspice gave the verdict timeout" in failed.reason
+    assert {s.condition for s in done.findings["leakage"].states} == {NOMINAL.label}
+    assert said[-1].startswith(f"leakage failed at {SLOW.label}: ")
+    lost = measure_group(replace(setup, conditions=(replace(NOMINAL, vdd=0.98),), timeout=1e-3), procedures, cache)
+    assert lost.findings == {}
+    assert [f.procedure for f in lost.failed_procedures] == ["leakage", "reader"]
+    assert lost.failed_procedures[1].reason == "it reads what leakage finds, which failed"
+
+
+@pytest.mark.ngspice
+def test_the_worst_pattern_everywhere(setup: Setup, cache: Cache) -> None:
+    two = replace(setup, conditions=(NOMINAL, SLOW))
+    alone = measure_group(two, [get_procedure("worst_pattern")], cache).findings["worst_pattern"]
+    both = measure_group(replace(two, worst_everywhere=True), [get_procedure("worst_pattern")], cache)
+    found = both.findings["worst_pattern"]
+    assert [f.condition for f in found.everywhere] == [NOMINAL.label, SLOW.label]
+    assert "others" not in alone.to_json()
+    assert {k: v for k, v in found.to_json().items() if k != "others"} == alone.to_json()
+    assert both.counts.linear == sum(f.evaluations for f in found.everywhere)
+
+
+def test_failures_decide_and_are_told(run: RunView, tmp_path: Path) -> None:
+    failed = (FailedProcedure("settling", "ss_1.00V_27C", "timeout", "ngspice gave the verdict timeout"),)
+    results: RunResults = replace(run.results, failed_procedures=failed)
+    assert run.results.passed
+    assert not results.passed
+    assert missed(results).endswith("failed procedures: settling at ss_1.00V_27C")
+    assert spec_table(results).row_count == spec_table(run.results).row_count + 1
+    write_results(results, tmp_path)
+    assert read_results(tmp_path) == results
+
+
+def test_quantities_of_procedures(run: RunView) -> None:
+    from characterization.procedures.leakage import StaticCurrent
+    from characterization.procedures.settling import Settled
+
+    nominal = run.results.condition
+    slow = Settled(nominal, "far", 4, 4, (3e-11, 5e-11), 0.0, 0.0)
+    quick = replace(slow, pattern="near", times=(4e-11, 4.5e-11))
+    settling = Settling((0.5, 0.1), 2e-9, (slow, quick), (slow,))
+    leakage = Leakage(4, (StaticCurrent(nominal, "idle", 1e-9, 0.0, None, 2e-9),))
+    failed = (FailedProcedure("settling", "ss_1.00V_27C", "timeout", "it timed out"),)
+    results = replace(run.results, failed_procedures=failed)
+    view = RunView(results, run.table, {"settling": settling, "leakage": leakage})
+    asked = ["settling < 41ps", "settling_tenth < 50ps", "leakage <= 2nW", "settling < 1ns at ss_1.00V_27C",
+             "crosstalk < 0.5LSB"]  # fmt: skip
+    one, two, three, lost, absent = evaluate([parse_spec(s) for s in asked], view)
+    # the slowest to half a count is another pattern than the slowest to a tenth
+    assert (one.value, one.passed) == (4e-11, True)
+    assert (two.value, two.passed) == (5e-11, False)
+    assert (three.value, three.passed, three.unit) == (2e-9, True, "W")
+    assert (lost.value, lost.passed) == (None, False)
+    assert "tells nothing at ss_1.00V_27C: it timed out" in lost.reason
+    assert not absent.passed
+    with pytest.raises(InputError, match="wrong unit"):
+        parse_spec("crosstalk < 3mV")
+
+
+def test_many_conditions_are_condensed(run: RunView) -> None:
+    (result,) = evaluate([parse_spec("code_error < 1e-3")], run)
+    many = [replace(result, condition=f"c{i}", value=i * 1e-4, passed=i < 10) for i in range(30)]
+    shown = condensed(many)
+    assert [s.condition for s in shown[:2]] == ["c29", "c28"]
+    assert len(shown) == 13
+    assert shown[11].reason == "8 more conditions miss it by less"
+    assert (shown[12].condition, shown[12].reason) == ("c9", "the closest of 10 conditions that pass")
+    assert condensed(many[:12]) == many[:12]

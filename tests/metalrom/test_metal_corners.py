@@ -1,0 +1,229 @@
+"""Corners of the metals among the conditions: planned, labelled, refused, simulated, exported and read back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.procedures import with_requirements
+from characterization.setup import Converter, Metals, Setup, Variation
+from characterization.table import AdcModel, ReadoutTable
+from interconnect.errors import InputError
+from interconnect.extraction import extract
+from metalrom.cell_variation import cell_variation
+from metalrom.evaluate.chips import find_condition
+from metalrom.exports import FORMATS
+from metalrom.exports.content import header_of
+from metalrom.flow import measure_group
+from metalrom.macro.domain import characterized
+from metalrom.project import Project, load
+from netlists.cells import make_cell
+from netlists.cells.base import CellModel, Plane
+from netlists.condition import Condition
+from netlists.periphery import Periphery, Timing
+from netlists.reference import reference_column
+from netlists.technology import Technology, load_technology
+from ngspice_runner import Cache
+
+CONFIG: dict[str, Any] = {
+    "name": "corners",
+    "cell": {"kind": "cap_balanced", "planes": [{"row": "M2", "column": "M3"}]},
+    "array": {"rows": 16, "columns": 32, "group_rows": 4},
+    "weights": {"random": [16, 4], "bits": 4},
+    "inputs": {"bits": 4},
+    "conditions": {"corners": ["tt"], "beol": ["nominal", "cmax"]},
+    "characterization": {"patterns": 1, "samples": 30, "samples_elsewhere": 10, "max_levels": 5},
+}
+TT, CMAX = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 27.0, "Cmax")
+
+
+def project(path: Path, **sections: Any) -> Project:
+    (path / "c.yaml").write_text(yaml.safe_dump({**CONFIG, **sections}))
+    return load(path / "c.yaml")
+
+
+def refusal(path: Path, **sections: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        _ = project(path, **sections).conditions
+    return str(caught.value)
+
+
+def test_labels_of_nominal_metals_stay() -> None:
+    assert TT.label == "tt_1.00V_27C"
+    assert CMAX.label == "tt_Cmax_1.00V_27C"
+
+
+def test_star_and_factorial(tmp_path: Path) -> None:
+    lists = {"corners": ["tt", "ss"], "beol": ["nominal", "Cmax", "cmin"], "temperature": ["27degC", "85degC"]}
+    star = project(tmp_path, conditions=lists).conditions
+    assert [c.label for c in star] == [
+        "tt_1.00V_27C", "ss_1.00V_27C", "tt_1.00V_85C", "tt_Cmax_1.00V_27C", "tt_Cmin_1.00V_27C",
+    ]  # fmt: skip
+    every = project(tmp_path, conditions={**lists, "factorial": True}).conditions
+    assert len(set(every)) == 12
+    assert every[0] == TT
+    # without metals the order is what it always was: corners, supplies, temperatures
+    plain = project(tmp_path, conditions={**lists, "beol": ["nominal"], "factorial": True}).conditions
+    assert [c for c in every if c.beol == "nominal"] == list(plain)
+
+
+def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    def beol(*names: str) -> dict[str, Any]:
+        return {"corners": ["tt"], "beol": list(names)}
+
+    said = refusal(tmp_path, conditions=beol("nominal", "Cmox"))
+    assert "conditions.beol" in said
+    assert "has no corner 'Cmox'; it has nominal, Cmax" in said
+    assert "twice (case does not matter)" in refusal(tmp_path, conditions=beol("nominal", "Cmax", "cmax"))
+    assert "must begin with nominal" in refusal(tmp_path, conditions=beol("Cmax"))
+    said = refusal(tmp_path, technology={"beol": "Cmin"}, conditions=beol("nominal", "Cmax"))
+    assert "technology.beol puts the whole run at Cmin" in said
+    specs = ["code_error < 1 at tt_Cmix_1.00V_27C"]
+    with pytest.raises(InputError, match=r"is not characterized; did you mean 'tt_Cmax_1\.00V_27C'"):
+        project(tmp_path, specs=specs)
+
+
+def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
+    from interconnect.variation import cell_sigma_from_ler
+
+    shape = {"row_pitch": "200nm", "column_pitch": "300nm", "row_width": "50nm", "column_width": "50nm"}
+    cell = {**CONFIG["cell"], **shape, "tab_length": "150nm"}
+    found = cell_variation(project(tmp_path, cell=cell, variation={"cell_sigma": "auto"}))
+    # generic28: 1.67 nm roughness, correlation 25 nm, on the gap of 50 nm (a third of the pitch less the line)
+    assert found.cell_sigma == pytest.approx(cell_sigma_from_ler(150e-9, 50e-9, 1.67e-9, 25e-9), rel=1e-9)
+    assert "area law" in found.source
+    resistor = {"kind": "res_via", "resistance": "1Mohm", "planes": CONFIG["cell"]["planes"]}
+    with pytest.raises(InputError, match="cell_sigma is auto, but the technology has no mismatch law for the varying"):
+        cell_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": "auto"}))
+    with pytest.raises(InputError, match="leave `source` out"):
+        project(tmp_path, variation={"cell_sigma": "auto", "source": "mine"})
+
+
+@pytest.mark.slow
+def test_a_project_extracts_every_metal_corner(tmp_path: Path) -> None:
+    setup = project(tmp_path).setup(4)
+    ((name, there),) = setup.metals
+    assert (name, there.technology.name) == ("Cmax", "generic28 at Cmax with open45 devices")
+    # wider and thicker lines, thinner dielectric, higher k: more capacitance, less resistance
+    assert there.model.bl_total > 1.1 * setup.model.bl_total
+    assert there.model.value("R_bl") < setup.model.value("R_bl")
+    assert project(tmp_path).setup(4, nominal_only=True).metals == ()
+
+
+@pytest.fixture(scope="module")
+def setup() -> Setup:
+    """Four rows at both corners of the metals, values by formula."""
+    technology = load_technology("generic28", "open45")
+
+    def cell(t: Technology) -> CellModel:
+        return make_cell("cap_balanced").model(t.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
+
+    there = technology.at_metal_corner("Cmax")
+    return Setup(
+        technology=technology,
+        model=cell(technology),
+        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
+        timing=Timing(),
+        rows=4,
+        columns=16,
+        conditions=(TT, CMAX),
+        variation=Variation(0.03, "test"),
+        converter=Converter(0.05, 0.02, 5e-9, 20e-15),
+        patterns=1,
+        samples=10,
+        max_levels=5,
+        metals=(("Cmax", Metals(there, cell(there))),),
+    )
+
+
+@pytest.mark.ngspice
+def test_levels_are_those_of_the_metals_of_their_condition(setup: Setup, tmp_path: Path) -> None:
+    there = setup.at(CMAX)
+    # Cmax of generic28: wider and thicker lines, thinner dielectric, higher k: more capacitance
+    assert there.model.bl_total > 1.1 * setup.model.bl_total
+    assert setup.at(TT) is setup
+    ideal = replace(setup.periphery, kind="ideal")
+    case = case_of(setup, drawn(setup, "random0", 4, 2))
+    with Cache(tmp_path / "cache") as cache:
+        bench = Bench(setup, cache=cache)
+        levels = bench.levels("x", [bench.deck(c, case, periphery=ideal) for c in (TT, CMAX)])
+        # the exact network of the cell extracted at that corner, solved without ngspice
+        exact = [reference_column(m, ideal, TT, case).value for m in (setup.model, there.model)]
+        np.testing.assert_allclose(levels, exact, rtol=1e-6)
+        assert abs(levels[1] / levels[0] - 1) > 1e-3
+        with pytest.raises(InputError, match="no cell at the metal corner Rmax"):
+            bench.deck(replace(TT, beol="Rmax"), case)
+
+
+@pytest.mark.ngspice
+def test_a_staged_campaign_over_metals(setup: Setup, tmp_path: Path) -> None:
+    setup = replace(setup, worst_conditions=1, worst_samples=12)
+    procedures = with_requirements(("adc_margin", "leakage"))
+    said: list[str] = []
+    with Cache(tmp_path / "cache") as cache:
+        done = measure_group(setup, procedures, cache, announce=said.append)
+        again = measure_group(setup, procedures, cache)
+        first = measure_group(replace(setup, worst_conditions=0), procedures, cache)
+        alone = measure_group(replace(setup, conditions=(TT,), worst_conditions=0), procedures, cache)
+    assert done.table.conditions == (TT, CMAX)
+    # the second stage chose one condition: 12 draws there, ten elsewhere
+    (chosen,) = done.counts.refined
+    assert chosen in (TT.label, CMAX.label)
+    draws = {m.condition: m.samples for m in done.mismatch.models}
+    assert draws == {TT: 12 if chosen == TT.label else 10, CMAX: 12 if chosen == CMAX.label else 10}
+    assert any(chosen in text and "smallest margins" in text for text in said)
+    assert (again.simulated, again.cached) == (0, done.simulated + done.cached)
+    assert again.data.to_csv() == done.data.to_csv()
+    # the nominal condition comes out to the last bit as if no other metals had been asked for
+    assert alone.simulated == 0
+    for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
+        np.testing.assert_array_equal(getattr(alone.table, name)[0], getattr(first.table, name)[0])
+    assert {s.condition for s in done.findings["leakage"].states} == {TT.label, CMAX.label}
+
+
+def table_with_metals() -> ReadoutTable:
+    """SYNTHETIC levels at three conditions."""
+    conditions = (TT, CMAX, Condition("tt", 0.9, 85.0, "C_best"))
+    n = 5
+    count = np.broadcast_to(np.arange(n), (3, n, n))
+    mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
+    spread = np.where(np.isnan(mean), np.nan, 1e-3)
+    return ReadoutTable("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)), 1e-9,
+                        AdcModel(n, 0.0, 0.0))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_tables_keep_their_metals(name: str, tmp_path: Path) -> None:
+    table = table_with_metals()
+    FORMATS[name].write(table, tmp_path)
+    assert FORMATS[name].read(tmp_path).conditions == table.conditions
+    assert FORMATS[name].check(table, tmp_path).values > 0
+
+
+def test_headers_without_metals_stay() -> None:
+    table = table_with_metals()
+    first, second, _ = header_of(table)["conditions"]
+    assert first == {"corner": "tt", "vdd_V": 1.0, "temperature_C": 27.0}
+    assert second == {**first, "beol": "Cmax"}
+
+
+def test_conditions_are_found_by_label_and_nearness() -> None:
+    table = table_with_metals()
+    assert find_condition(table, CMAX.label, nearest=False)[0] == CMAX
+    near, warnings = find_condition(table, "tt_Cmax_0.95V_30C", nearest=True)
+    assert near == CMAX
+    assert "OUTSIDE THE DOMAIN" in warnings[0]
+    assert find_condition(table, "tt_C_best_1.00V_27C", nearest=True)[0].beol == "C_best"
+    with pytest.raises(InputError, match="was not characterized"):
+        find_condition(table, "tt_Rmax_1.00V_27C", nearest=True)
+    found, told = characterized(table, replace(CMAX, vdd=1.1), outside_domain=True)
+    assert found == CMAX
+    assert told is not None
+    with pytest.raises(InputError, match="process corner tt with metals at Rmax was not characterized"):
+        characterized(table, replace(TT, beol="Rmax"), outside_domain=True)
