@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from characterization.campaign import Outcome, ProgressCallback, measure
 from characterization.device_probe import check_devices
 from characterization.failures import ConditionError, ProcedureError
-from characterization.patterns import Pattern, build_pattern
+from characterization.patterns import Pattern, pattern_of
 from characterization.setup import Setup
 from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.deck import ReadoutDeck
-from ngspice_runner import Cache, Job, Result, RunProvenance, run_many
+from ngspice_runner import Cache, Job, Result, RunProvenance, Workers, run_many
 
 FloatArray = NDArray[np.float64]
 Runner = Callable[[Sequence[Job]], Sequence[Result]]
@@ -36,7 +36,7 @@ class Bench:
         setup: Setup,
         *,
         cache: Cache | None = None,
-        workers: int | None = None,
+        workers: Workers = None,
         progress: ProgressCallback | None = None,
     ) -> None:
         self.setup = setup
@@ -132,9 +132,9 @@ class Bench:
 
 
 def drawn(setup: Setup, name: str, active: int, count: int, index: int = 0) -> Pattern:
-    """A pattern of `build_pattern` for this setup; equal arguments draw equal patterns in every procedure."""
+    """A pattern of `pattern_of` for this setup; equal arguments draw equal patterns in every procedure."""
     seed = np.random.SeedSequence([setup.seed, 5, active, count, index])
-    return build_pattern(name, setup.rows, active, count, setup.columns, seed, setup.ones)
+    return pattern_of(setup, name, active, count, seed)
 
 
 def case_of(setup: Setup, pattern: Pattern) -> ColumnCase:
@@ -143,13 +143,13 @@ def case_of(setup: Setup, pattern: Pattern) -> ColumnCase:
 
 
 def full_scale(setup: Setup, bench: Bench, condition: Condition, name: str) -> tuple[float, float]:
-    """(level with no row counting, spacing of a count): of all rows active under a drawn pattern, V or A.
+    """(level of count 0, spacing of a count): of all rows active under a drawn pattern, V or A.
 
     Raises ConditionError when the level does not rise.
     """
     n = setup.rows
-    decks = [bench.deck(condition, case_of(setup, drawn(setup, "random0", n, c))) for c in (0, n)]
+    decks = [bench.deck(condition, case_of(setup, drawn(setup, "random0", n, c))) for c in (0, setup.max_count)]
     low, high = bench.levels(f"{name}_{condition.label}", decks)
     if not high > low:
         raise ConditionError(f"{name}: the level does not rise with the count", condition)
-    return float(low), float((high - low) / n)
+    return float(low), float((high - low) / setup.max_count)

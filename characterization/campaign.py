@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,23 @@ from characterization.setup import Setup
 from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
 from netlists.condition import Condition
-from ngspice_runner import Cache, EngineError, Job, Progress, Result, RunProvenance, run_many
+from ngspice_runner import (
+    Cache,
+    EngineError,
+    Job,
+    Progress,
+    Result,
+    RunInterrupted,
+    RunProvenance,
+    Verdict,
+    Workers,
+    run_many,
+)
 
 ProgressCallback = Callable[[Progress], None]
+
+PART = 2000
+"""Decks written and waveforms held at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,61 +89,104 @@ def run_tasks(
     tasks: Sequence[Task],
     *,
     cache: Cache | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> Outcome:
     """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
 
-    A failed simulation becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when
-    ngspice itself is missing, or lacks what a kit's transistors need.
+    Waveforms are let go of part by part: memory grows with the samples, not with their time points. A failed simulation
+    becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when ngspice itself is missing,
+    or lacks what a kit's transistors need.
     """
     devices = setup.technology.devices
     if devices.from_library:
         check_devices(devices)
-    decks = [deck_of(setup, task) for task in tasks]
-    jobs = [
-        Job(d.text, d.outputs, stop=d.stop, timeout=setup.timeout, options=devices.job_options, tag=d.title)
-        for d in decks
-    ]
-    results = run_many(jobs, workers=workers, cache=cache, progress=progress)
-    hold = setup.converter.integration_time if setup.unit == "A" else 0.0
-    samples = []
+    reads: list[_Read] = []
+    known: dict[str, _Read] = {}
+    begun = monotonic()
+    for start in range(0, len(tasks), PART):
+        decks = [deck_of(setup, task) for task in tasks[start : start + PART]]
+        texts = [hashlib.sha256(d.text.encode()).hexdigest() for d in decks]
+        new = {text: deck for text, deck in zip(texts, decks, strict=True) if text not in known}
+        jobs = [
+            Job(d.text, d.outputs, stop=d.stop, timeout=setup.timeout, options=devices.job_options, tag=d.title)
+            for d in new.values()
+        ]
+        again = len(decks) - len(new)  # read before: done at once
+        tell = progress and _continued(progress, len(tasks), begun, reads, again)
+        try:
+            results = run_many(jobs, workers=workers, cache=cache, progress=tell)
+        except RunInterrupted as error:
+            done = start + again + sum(r is not None for r in error.results)
+            error.args = (f"interrupted after {done} of {len(tasks)} reads; {error.kept}",)
+            raise
+        for (text, deck), result in zip(new.items(), results, strict=True):
+            known[text] = _read(setup, deck, result)
+        reads += [known[text] for text in texts]
     verdicts: dict[str, int] = {}
-    for task, deck, result in zip(tasks, decks, results, strict=True):
-        verdicts[result.verdict.value] = verdicts.get(result.verdict.value, 0) + 1
-        level, energy = (
-            measure(deck, result, double_sampling=setup.double_sampling, hold=hold)
-            if result.ok
-            else (float("nan"), float("nan"))
-        )
-        samples.append(
-            Sample(
-                procedure=task.procedure,
-                corner=task.condition.corner,
-                vdd=task.condition.vdd,
-                temperature=task.condition.temperature,
-                rows=task.case.rows,
-                active=task.active,
-                count=task.count,
-                pattern=task.pattern,
-                draw=task.draw,
-                level=level,
-                row_energy=energy,
-                verdict=result.verdict.value,
-                deck=_provenance(result).deck_sha256,
-                beol=task.condition.beol,
-            )
-        )
-    provenances = {p.key: p for p in map(_provenance, results)}
+    for read in reads:
+        verdicts[read.verdict] = verdicts.get(read.verdict, 0) + 1
+    provenances = {r.provenance.key: r.provenance for r in known.values()}
     fresh = [p for p in provenances.values() if not p.cached]
     return Outcome(
-        tuple(samples),
+        tuple(_sample(task, read) for task, read in zip(tasks, reads, strict=True)),
         simulated=len(fresh),
         cached=len(provenances) - len(fresh),
         verdicts=verdicts,
         cpu_seconds=sum(p.cpu_seconds for p in fresh),
         engine=next((p.engine for p in provenances.values()), ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is kept of a result: level (V or A) and energy (J), NaN unless the verdict is ok."""
+
+    level: float
+    energy: float
+    verdict: str
+    provenance: RunProvenance
+
+
+def _read(setup: Setup, deck: Deck, result: Result) -> _Read:
+    level = energy = float("nan")
+    if result.ok:
+        hold = setup.converter.integration_time if setup.unit == "A" else 0.0
+        level, energy = measure(deck, result, double_sampling=setup.double_sampling, hold=hold)
+    return _Read(level, energy, result.verdict.value, _provenance(result))
+
+
+def _sample(task: Task, read: _Read) -> Sample:
+    return Sample(
+        procedure=task.procedure,
+        corner=task.condition.corner,
+        vdd=task.condition.vdd,
+        temperature=task.condition.temperature,
+        rows=task.case.rows,
+        active=task.active,
+        count=task.count,
+        pattern=task.pattern,
+        draw=task.draw,
+        level=read.level,
+        row_energy=read.energy,
+        verdict=read.verdict,
+        deck=read.provenance.deck_sha256,
+        beol=task.condition.beol,
+    )
+
+
+def _continued(
+    progress: ProgressCallback, total: int, begun: float, before: Sequence[_Read], again: int
+) -> ProgressCallback:
+    """The report of one part told as that of the whole: `before` was read when it began, `again` of it besides."""
+    cached = again + sum(r.provenance.cached for r in before)
+    failed = sum(r.verdict != Verdict.OK for r in before)
+    done = len(before) + again
+
+    def tell(state: Progress) -> None:
+        progress(Progress(state.done + done, total, state.cached + cached, state.failed + failed, monotonic() - begun))
+
+    return tell
 
 
 def _provenance(result: Result) -> RunProvenance:
@@ -141,18 +200,23 @@ def measure(deck: Deck, result: Result, *, double_sampling: bool = False, hold: 
 
     The level is interpolated linearly between the two engine points around the instant; with double sampling the level
     just before the input edge is subtracted. The energy is the trapezoidal integral of -V i over the supply of the
-    row drivers, and its last power for `hold` s more (a current that is integrated goes on flowing).
+    row drivers, of those of the lines between ground and the full level too, and its last power for `hold` s more (a
+    current that is integrated goes on flowing).
     """
     if deck.read_at is None or deck.input_at is None:
         return float(_real(result, deck.target)[-1]), float("nan")
     time = _real(result, "time")
     line = _real(result, deck.target)
+    if deck.target_minus:
+        line = line - _real(result, deck.target_minus)
     level = float(np.interp(deck.read_at, time, line))
     if double_sampling:
         level -= float(np.interp(deck.input_at, time, line))
     inside = time[(time > deck.input_at) & (time < deck.read_at)]
     grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
+    for current, volts in deck.level_supplies:
+        power = power - np.interp(grid, time, _real(result, current)) * volts
     return level, float(np.trapezoid(power, grid) + power[-1] * hold)
 
 

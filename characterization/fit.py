@@ -38,7 +38,8 @@ class LevelModel:
     Charge sharing says V = V0 + V_dd (c_s count + c_off active) / C_tot; the junction of the reset switch and its
     leakage bend it a little, so squares are added: level = b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2 with n = count
     / rows and a = active / rows. `covariance`: of b, (6, 6). `sigma`: residual standard deviation, the level's unit.
-    domain: counts and active rows 0..rows only; evaluation outside is refused.
+    domain: counts and active rows 0..rows only; evaluation outside is refused. levels: of a cell; with more than two,
+    counts run to active (levels - 1) and n is the count over its largest.
     """
 
     condition: Condition
@@ -47,18 +48,21 @@ class LevelModel:
     covariance: FloatArray
     sigma: float
     quality: FitQuality
+    levels: int = 2
 
     FORM = "b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2, n = count/rows, a = active/rows"
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Level for arrays of active rows and counts (same shape). Refuses to extrapolate (InputError)."""
         active, count = np.asarray(active, dtype=np.float64), np.asarray(count, dtype=np.float64)
-        inside = (count >= 0) & (count <= active) & (active <= self.rows)
+        most = self.levels - 1
+        inside = (count >= 0) & (count <= active * most) & (active <= self.rows)
         if not inside.all():
             raise InputError(
-                f"level model of {self.rows} rows asked outside its domain (0 <= count <= active <= {self.rows})"
+                f"level model of {self.rows} rows asked outside its domain (0 <= count"
+                f"{f' / {most}' if most > 1 else ''} <= active <= {self.rows})"
             )
-        out: FloatArray = features(active / self.rows, count / self.rows) @ self.coefficients
+        out: FloatArray = features(active / self.rows, count / (self.rows * most)) @ self.coefficients
         return out
 
     def to_json(self) -> Mapping[str, object]:
@@ -70,7 +74,10 @@ class LevelModel:
             "coefficients": self.coefficients.tolist(),
             "covariance": self.covariance.tolist(),
             "sigma": self.sigma,
-            "domain": {"active": [0, self.rows], "count": [0, "active"]},
+            "domain": {
+                "active": [0, self.rows],
+                "count": [0, "active" if self.levels == 2 else f"{self.levels - 1} active"],
+            },
             "quality": {name: getattr(self.quality, name) for name in FitQuality.__slots__},
         }
 
@@ -82,7 +89,13 @@ def features(a: FloatArray, n: FloatArray) -> FloatArray:
 
 
 def fit_levels(
-    condition: Condition, rows: int, active: FloatArray, count: FloatArray, level: FloatArray, seed: int
+    condition: Condition,
+    rows: int,
+    active: FloatArray,
+    count: FloatArray,
+    level: FloatArray,
+    seed: int,
+    levels: int = 2,
 ) -> LevelModel:
     """Fit on 80 % of the points, judge on the other 20 %, then refit on all.
 
@@ -100,7 +113,7 @@ def fit_levels(
     rng = np.random.default_rng(np.random.SeedSequence([seed, rows, 77]))
     held = distinct[rng.permutation(len(distinct))[: max(2, len(distinct) // 5)]]
     test = (pairs[:, None, :] == held[None, :, :]).all(axis=2).any(axis=1)
-    x = features(active / rows, count / rows)
+    x = features(active / rows, count / (rows * (levels - 1)))
     beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
     error = level[test] - x[test] @ beta
     spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))
@@ -114,7 +127,7 @@ def fit_levels(
         held_out_max=float(np.abs(error).max()),
         coverage=covered,
     )
-    return LevelModel(condition, rows, beta, covariance, sigma, quality)
+    return LevelModel(condition, rows, beta, covariance, sigma, quality, levels)
 
 
 def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, float, int]:

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
-from characterization.patterns import build_pattern
+from characterization.column_line import ColumnLines, stored_numbers
+from characterization.patterns import pattern_of
 from characterization.procedures.adc_margin import thermal_noise
+from characterization.procedures.mismatch import moved
 from characterization.setup import Setup
 from interconnect.errors import InputError
 from netlists.case import Deviations
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache, EngineError, Workers
 
 FloatArray = NDArray[np.float64]
 
@@ -61,23 +63,27 @@ def choose_group(
     target: float,
     *,
     cache: Cache | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> GroupChoice:
     """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
 
-    histogram(rows): how often each (active, count) occurs in the layer, shape (rows + 1, rows + 1), any scale.
+    histogram(rows): how often each (active, count) occurs in the layer, shape (rows + 1, counts), any scale.
     If none meets the target the one with the smallest code error is taken and the reason says so. Raises EngineError
     when a probe simulation fails.
     """
     condition = setup.conditions[0]
     sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
-    shifted = Deviations(reset=np.full(3, sigma))
+    lines = len(setup.model.bit_lines)
+    one = np.full(3, sigma)
+    # Of two bit lines one alone is shifted: what both share cancels in their difference, and they vary apart.
+    shifted = Deviations(reset=one if lines == 1 else np.stack([one, *[0 * one] * (lines - 1)]))
     tasks = []
     for rows in candidates:
-        for count, deviations in ((0, Deviations()), (rows, Deviations()), (0, shifted)):
+        here = replace(setup, rows=rows)
+        for count, deviations in ((0, Deviations()), (here.max_count, Deviations()), (0, shifted)):
             seed = np.random.SeedSequence([setup.seed, 4, rows, count])
-            p = build_pattern("random0", rows, rows, count, setup.columns, seed, setup.ones)
+            p = pattern_of(here, "random0", rows, count, seed)
             case = p.case(setup.columns, setup.ones, deviations)
             tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
@@ -86,8 +92,12 @@ def choose_group(
         raise EngineError(f"the probe of a group of {bad[0].active} rows failed in ngspice: verdict {bad[0].verdict}")
     rated = []
     for i, rows in enumerate(candidates):
+        here = replace(setup, rows=rows)
         low, high, off = (s.level for s in outcome.samples[3 * i : 3 * i + 3])
-        rated.append(_rate(replace(setup, rows=rows), (high - low) / rows, abs(off - low), histogram(rows), target))
+        if not setup.balanced:
+            low, high, off = _referred(here, tasks[3 * i : 3 * i + 3], (low, high, off))
+        device = abs(off - low) * float(np.sqrt(lines))
+        rated.append(_rate(here, (high - low) / here.max_count, device, histogram(rows), target))
     good = [c for c in rated if c.meets_target]
     if good:
         chosen = max(good, key=lambda c: c.rows)
@@ -104,20 +114,28 @@ def choose_group(
     return GroupChoice(tuple(rated), chosen.rows, reason, outcome)
 
 
+def _referred(setup: Setup, tasks: list[Task], levels: tuple[float, ...]) -> list[float]:
+    """Levels of the probes as those of the mean column; the reset switch's own load is left out."""
+    stored = np.array([stored_numbers(t.case) for t in tasks])
+    active = np.array([t.active for t in tasks], dtype=np.float64)
+    return [float(v) for v in ColumnLines(setup, setup.conditions[0]).referred(np.array(levels), active, stored)]
+
+
 def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target: float) -> GroupCandidate:
     """Closed-form sigma and code error of one group size; `lsb` and the reset switch's sigma `device` are simulated."""
     n = setup.rows
     if not lsb > 0:
         raise InputError(f"a group of {n} rows gives no rising level; check the cell and the timing")
     condition = setup.conditions[0]
-    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
+    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
+    counting = np.nan_to_num(moved(setup, active, count))  # pairs that cannot be weigh nothing
     noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
-    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(count), device / lsb)
+    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), device / lsb)
     converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
     tail = ndtr(-0.5 / sigma)
     # the lowest and the highest code can only err to one side
-    error = tail * ((count > 0).astype(float) + (count < n).astype(float))
+    error = tail * ((count > 0).astype(float) + (count < setup.max_count).astype(float))
     weight = histogram / histogram.sum()
     return GroupCandidate(
         rows=n,

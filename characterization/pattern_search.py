@@ -19,6 +19,9 @@ from characterization.linear_column import LinearColumn
 FloatArray = NDArray[np.float64]
 Bits = NDArray[np.uint8]
 
+LINE_PATTERNS = 500
+"""Drawn patterns through which the ideal line is laid."""
+
 GENES = 4
 """Per row: input, left neighbour, target, right neighbour."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.setup import Setup
 from netlists.case import ColumnCase, Deviations
 
 Bits = NDArray[np.uint8]
@@ -17,13 +18,16 @@ FAR = "far"
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """bits: shape (rows, 3), via bits of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
-    position: columns between the row drivers and the left neighbour."""
+    """bits: shape (rows, 3), symbols of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
+    position: columns between the row drivers and the left neighbour. counts, shares: of the cell's symbols, see
+    `ColumnCase`."""
 
     name: str
     bits: Bits
     inputs: Bits
     position: int
+    counts: tuple[int, ...] = (0, 1)
+    shares: tuple[float, ...] | None = None
 
     def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnCase:
         """The column to simulate: rows that run over `columns` columns, the others holding the share `ones` of ones."""
@@ -34,6 +38,8 @@ class Pattern:
             columns_total=columns,
             ones_fraction=ones,
             deviations=deviations or Deviations(),
+            counts=self.counts,
+            shares=self.shares,
         )
 
 
@@ -71,10 +77,40 @@ def build_pattern(
     return Pattern(name, bits, inputs, position)
 
 
-def level_grid(rows: int, max_levels: int) -> list[tuple[int, int]]:
-    """(active, count) pairs to simulate: every pair of a small group, else an even selection with all corners."""
+def pattern_of(setup: Setup, name: str, active: int, count: int, seed: np.random.SeedSequence) -> Pattern:
+    """A pattern of the setup's cell: `build_pattern` for two symbols that count 0 and 1.
+
+    Other cells: near and far as there, with the highest levels in as few rows as give the count and neighbours of the
+    lowest or the highest level; any other name: symbols drawn with the layer's shares, those of the driven rows under
+    the condition that they give the count.
+    """
+    rows, columns, counts = setup.rows, setup.columns, setup.model.counts
+    if counts == (0, 1):
+        return build_pattern(name, rows, active, count, columns, seed, setup.ones)
+    law, shares = setup.law, setup.symbol_shares
+    rng = np.random.default_rng(seed)
+    bits = rng.choice(len(counts), size=(rows, 3), p=shares).astype(np.uint8)
+    inputs = np.zeros(rows, dtype=np.uint8)
+    if name in (NEAR, FAR):
+        near = name == NEAR
+        driven = np.arange(rows)[::-1][:active] if near else np.arange(rows)[:active]
+        bits[:, [0, 2]] = (np.argmin if near else np.argmax)(counts)
+        position = 0 if near else columns - 3
+        stored = law.greedy(active, count)
+    else:
+        driven = rng.permutation(rows)[:active]
+        position = int(rng.integers(0, columns - 2))
+        stored = law.draw(active, count, rng)
+    inputs[driven] = 1
+    bits[driven, 1] = stored
+    return Pattern(name, bits, inputs, position, counts, shares)
+
+
+def level_grid(rows: int, max_levels: int, levels: int = 2) -> list[tuple[int, int]]:
+    """(active, count) pairs to simulate: every pair of a small group, else an even selection with all corners; `levels`
+    of a cell."""
     actives = _spread(rows, max_levels)
-    return [(a, c) for a in actives for c in _spread(a, max_levels)]
+    return [(a, c) for a in actives for c in _spread(a * (levels - 1), max_levels)]
 
 
 def _spread(top: int, number: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from characterization.symbols import CountLaw, count_law, symbol_levels
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
@@ -33,13 +34,16 @@ class Converter:
     offset_sigma None: what the procedure `adc` measured, without trimming.
     integration_time: of a current sense, s (bandwidth 1 / (2 t)); unused for charge readout. sample_capacitance: F; if
     given, charge readout samples the bit line twice, before and after the inputs rise, and converts the difference
-    (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels.
+    (correlated double sampling): what the reset left behind (k T / C, charge injection) cancels. follows_columns: of
+    cells whose load depends on the data: thresholds follow what each column stores; if not, they are those of the mean
+    column and every column has a gain and an offset error of its own.
     """
 
     offset_sigma: float | None
     noise_sigma: float
     integration_time: float
     sample_capacitance: float | None = None
+    follows_columns: bool = True
 
     @property
     def assumed_offset(self) -> float:
@@ -87,7 +91,8 @@ class Setup:
     (condition, Monte-Carlo samples) where a later stage asks for more. samples_elsewhere: off the nominal condition,
     None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.stages`.
     worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
-    the procedure `adc` simulates; None: the converter is an assumption.
+    the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
+    among the stored ones, for cells of more than two; None: by `ones` for two, else equal.
     """
 
     technology: Technology
@@ -106,15 +111,18 @@ class Setup:
     seed: int = 1
     timeout: float = 120.0
     supply_resistance: float = 10.0
+    shares: tuple[float, ...] | None = None
     metals: tuple[tuple[str, Metals], ...] = ()
     more_samples: tuple[tuple[Condition, int], ...] = ()
     samples_elsewhere: int | None = None
     worst_conditions: int = 0
     worst_samples: int = 100
     worst_everywhere: bool = False
+    spread_patterns: int = 100_000
     adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:
+        symbol_levels(self.model.counts)
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -150,6 +158,40 @@ class Setup:
     def unit(self) -> Literal["V", "A"]:
         """Unit of a level: V for charge readout, A for current readout."""
         return "V" if self.model.mode == "charge" else "A"
+
+    @property
+    def levels(self) -> int:
+        """Levels of a cell: a driven row adds 0 to levels - 1 to the count (see `characterization.symbols`)."""
+        return len(self.model.counts)
+
+    @property
+    def max_count(self) -> int:
+        """Largest count of a conversion: rows (levels - 1)."""
+        return self.rows * (self.levels - 1)
+
+    @property
+    def symbol_shares(self) -> tuple[float, ...]:
+        """Share of every symbol among the stored ones."""
+        if self.shares is not None:
+            return self.shares
+        return (1.0 - self.ones, self.ones) if self.levels == 2 else (1.0 / self.levels,) * self.levels
+
+    @property
+    def law(self) -> CountLaw:
+        """Which symbols driven rows of a known sum hold."""
+        return count_law(self.rows, symbol_levels(self.model.counts), self.symbol_shares)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether a bit line's load is the same for every symbol: then a level depends on (active, count) alone."""
+        if self.unit == "A":
+            return True
+        loads = [
+            [f(s, line) for s in range(self.model.symbols)]
+            for line in self.model.bit_lines
+            for f in (self.model.load, self.model.next_load)
+        ]
+        return all(max(values) - min(values) <= 1e-9 * self.model.bl_total for values in loads)
 
     @property
     def varying(self) -> float:

@@ -12,13 +12,14 @@ from metalrom.folders import ensure_output_folder
 from metalrom.outputs import write_outputs
 from metalrom.project import Project
 from metalrom.results import RunResults
+from ngspice_runner import Workers
 
 
 def run(
     project: Project,
     out: Path,
     *,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> RunResults:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from metalrom import completion as known
-from metalrom.console import CHECK_FAILED, emit, examples, guarded
+from metalrom.cells_cli import add_command as add_cells_command
+from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.macro_cli import add_commands as add_macro_commands
 
@@ -24,6 +25,14 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project conf
 OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
+ClusterPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS|FILE",
+        help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
 
 
@@ -36,13 +45,40 @@ def version_callback(value: bool) -> None:
         raise typer.Exit
 
 
+USES_PLUGINS = {
+    "extract",
+    "netlist",
+    "layout",
+    "audit",
+    "run",
+    "characterize",
+    "explore",
+    "estimate",
+    "export",
+    "report",
+}
+"""Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""
+
+
 @app.callback()
+@guarded
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=version_callback, is_eager=True, help="print the version")
     ] = False,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODULE|FILE", help="import your own cells, procedures or formats; may be repeated"),
+    ] = None,
 ) -> None:
     """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+    if plugin or context.invoked_subcommand in USES_PLUGINS:
+        from metalrom.plugins import load_installed, load_named
+
+        for trouble in load_installed():
+            say(f"WARNING: {trouble}; it is left out")
+        load_named(plugin or ())
 
 
 @app.command(epilog=examples("doctor", "doctor --json", "doctor --devices open45"))
@@ -211,11 +247,21 @@ def extract(
 
 @app.command(epilog=examples("run metalrom.yaml -o out", "run metalrom.yaml -o out -j 4 --seed 7 --json"))
 @guarded
-def run(config: ConfigPath, output: OutFolder, jobs: Jobs = None, seed: Seed = None, json: Json = False) -> None:
+def run(
+    config: ConfigPath,
+    output: OutFolder,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
     """The whole chain: extract, simulate, fit, tables, estimate, report."""
     from metalrom.commands import run_chain
+    from metalrom.simulators import simulators
 
-    if not run_chain(config, output, jobs=jobs, seed=seed, json=json):
+    with simulators(jobs, cluster) as workers:
+        passed = run_chain(config, output, jobs=workers, seed=seed, json=json)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -229,13 +275,17 @@ def characterize(
         typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
     ] = None,
     jobs: Jobs = None,
+    cluster: ClusterPlace = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
+    from metalrom.simulators import simulators
 
-    if not characterize_only(config, output, procedures, jobs=jobs, seed=seed, json=json):
+    with simulators(jobs, cluster) as workers:
+        passed = characterize_only(config, output, procedures, jobs=workers, seed=seed, json=json)
+    if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
@@ -306,11 +356,15 @@ def diff(
 
 @app.command(epilog=examples("explore metalrom.yaml -o explored -j 4"))
 @guarded
-def explore(config: ConfigPath, output: OutFolder, jobs: Jobs = None, json: Json = False) -> None:
+def explore(
+    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
+) -> None:
     """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
     from metalrom.explore.command import explore_config
+    from metalrom.simulators import simulators
 
-    explore_config(config, output, jobs=jobs, json=json)
+    with simulators(jobs, cluster) as workers:
+        explore_config(config, output, jobs=workers, json=json)
 
 
 @app.command(
@@ -335,6 +389,7 @@ def simulate(
 
 
 add_evaluate_command(app)
+add_cells_command(app)
 add_macro_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from characterization.findings import Figure
     from metalrom.flow import Characterized
     from metalrom.results import RunResults
-    from ngspice_runner import Progress
+    from ngspice_runner import Progress, Workers
 
 
 def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
@@ -174,7 +174,7 @@ def _seeded(project: Project, seed: int | None) -> Project:
     return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
 
 
-def run_chain(config: Path, output: Path, *, jobs: int | None, seed: int | None, json: bool) -> bool:
+def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
     """The whole chain; false if a specification is missed or a condition failed."""
     project = _seeded(load(config), seed)
     from metalrom.chain import run  # only now: a wrong configuration is told at once
@@ -265,7 +265,7 @@ def _db(value: float | None) -> str:
 
 
 def characterize_only(
-    config: Path, output: Path, procedures: str | None, *, jobs: int | None, seed: int | None, json: bool = False
+    config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None, json: bool = False
 ) -> bool:
     """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
     condition failed.
@@ -368,11 +368,13 @@ def export_run(out: Path, format: str, output: Path, check: bool, json: bool = F
 
 def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
     from metalrom.exports import VIEWS
+    from metalrom.exports.seal import two_levels
     from metalrom.exports.source import load_source
     from metalrom.exports.views import check_view
     from metalrom.folders import ensure_output_folder
 
     source, view = load_source(out), VIEWS[format]
+    two_levels(source, f"the format {format}")
     written = list(view.write(source, ensure_output_folder(output)))
     if not check:
         return written, None

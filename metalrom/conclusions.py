@@ -19,7 +19,7 @@ from metalrom import results as facts
 from metalrom.flow import Characterized, histogram
 from metalrom.macro import MacroGeometry, csnr
 from metalrom.macro.quality import mean_code_error
-from metalrom.project import Project
+from metalrom.project import BINARY, Project
 from metalrom.specs.evaluate import default_specs, evaluate
 from metalrom.specs.view import RunView
 
@@ -38,8 +38,11 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
     quality = tuple(_quality(project, table, i, used) for i in range(len(table.conditions)))
     model = setup.model
     shares = [m.switched / m.bl_total for m in project.models] if model.mode == "charge" else [1.0]
-    swing = table.lsb(nominal) * table.rows
+    swing = table.lsb(nominal) * table.max_count
     nominal_fit = done.transfer.models[0].quality
+    config = c.model_dump(mode="json")
+    if setup.balanced:
+        del config["readout"]["follow_columns"]  # says nothing of a cell whose columns are alike
     found = facts.RunResults(
         name=c.name,
         technology=project.technology.name,
@@ -47,7 +50,7 @@ def conclude(project: Project, done: Characterized) -> facts.RunResults:
         condition=nominal.label,
         target_error=c.readout.code_error_target,
         seed=c.characterization.seed,
-        config=c.model_dump(mode="json"),
+        config=config,
         cell=facts.CellFacts(
             kind=model.kind,
             title=project.cell.title,
@@ -95,7 +98,7 @@ def _layer(project: Project, used: NDArray[np.int64]) -> facts.LayerFacts:
             place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
             place.column_start : min(place.column_stop, place.column_start + SAMPLE_COLUMNS),
         ]
-        sample[place.plane, : corner.shape[0], : corner.shape[1]] = corner
+        sample[place.plane, : corner.shape[0], : corner.shape[1]] = np.minimum(corner, 1)  # of several symbols: not 0
     source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = project.weights.values.shape
     return facts.LayerFacts(
@@ -145,7 +148,7 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
             )
         )  # fmt: skip
     for spread in done.mismatch.models:
-        number = len(points(done.setup.rows))
+        number = len(points(done.setup.rows, done.setup.levels))
         rows.append(
             facts.FitFact(
                 "static spread", spread.condition.label, spread.FORM, number, number, spread.held_out_rms, None,
@@ -180,6 +183,10 @@ def macro_geometry(project: Project, group_rows: int) -> MacroGeometry:
     small = rules.transistor_area(p.reset_width)
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
+    # a differential column has two bit lines; every line between ground and the full level has a driver of its own
+    counts = (0, 1) if project.cell.kind in BINARY else project.models[0].counts
+    segment *= 2 if -1 in counts else 1
+    driver *= 1 if -1 in counts else len(counts) - 1
     return MacroGeometry(
         cell_area=project.models[project.worst_plane].area,
         rows=c.array.rows,
@@ -187,13 +194,15 @@ def macro_geometry(project: Project, group_rows: int) -> MacroGeometry:
         planes=len(project.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
-        adc_bits=max(1, math.ceil(math.log2(group_rows + 1))),
+        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(counts) - 1) + 1))),
         driver_area=driver,
         reset_area=segment,
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
         mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
     )
 
 

@@ -69,8 +69,8 @@ class CellSection(Section):
 
     kind: Name = Field(
         "cap_balanced",
-        description="`cap_balanced` (charge, default), `res_via` (current); also, for netlists and extraction, "
-        "`cap_present`, `cap_select` (several bits per cell) and `cap_ternary`",
+        description="`cap_balanced` (charge, default), `res_via` (current), `cap_present` (via or none), `cap_select` "
+        "(several bits per cell) or `cap_ternary` (-1, 0, 1)",
     )
     levels: Integer | None = Field(
         None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
@@ -230,6 +230,10 @@ class ReadoutSection(Section):
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
     double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
     sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
+    follow_columns: bool = Field(
+        True,
+        description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
+    )
     adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
@@ -293,7 +297,7 @@ class CharacterizationSection(Section):
     procedures: tuple[Name, ...] = Field(
         ("transfer", "mismatch", "adc_margin"),
         description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
-        "`supply`, `adc`",
+        "`pattern_spread`, `supply`, `adc`",
     )
     supply_resistance: Resistance = Field(
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
@@ -311,6 +315,9 @@ class CharacterizationSection(Section):
     worst_samples: Integer = Field(100, ge=30, le=100_000, description="Monte-Carlo samples per point there, at least")
     worst_pattern: Literal["nominal", "all"] = Field(
         "nominal", description="procedure worst_pattern: the conditions at which it searches"
+    )
+    spread_patterns: Integer = Field(
+        100_000, ge=1000, le=100_000_000, description="procedure pattern_spread: patterns per condition and place"
     )
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
     seed: Integer = Field(1, ge=0, lt=2**63)

@@ -24,7 +24,7 @@ from interconnect.errors import InputError
 from metalrom.folders import cache_folder
 from metalrom.macro import Macro
 from metalrom.project import Project
-from ngspice_runner import Cache
+from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]
 Finding = TypeVar("Finding")
@@ -101,7 +101,7 @@ class Characterized:
 def characterize(
     project: Project,
     *,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> Characterized:
@@ -127,7 +127,7 @@ def measure_group(
     cache: Cache,
     *,
     choice: GroupChoice | None = None,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> Characterized:
@@ -136,8 +136,11 @@ def measure_group(
     With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
     condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
     with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
-    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing.
+    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing,
+    InputError for a procedure that cannot measure the cell.
     """
+    for procedure in procedures:
+        procedure.check(setup)
     tasks = _plan(setup, procedures)
     announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
     outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
@@ -183,7 +186,7 @@ def _margin(table: ReadoutTable, label: str) -> float:
     return float("-inf") if found is None else found.margin
 
 
-def group_rows(project: Project, *, jobs: int | None = None) -> int:
+def group_rows(project: Project, *, jobs: Workers = None) -> int:
     """Rows that one conversion sums: as configured, or chosen by the margin (a few cached simulations)."""
     with Cache(cache_folder("simulations")) as cache:
         choice = choose_rows(project, cache, jobs=jobs)
@@ -191,7 +194,7 @@ def group_rows(project: Project, *, jobs: int | None = None) -> int:
 
 
 def choose_rows(
-    project: Project, cache: Cache, *, jobs: int | None = None, announce: Announce = lambda text: None
+    project: Project, cache: Cache, *, jobs: Workers = None, announce: Announce = lambda text: None
 ) -> GroupChoice | None:
     """The group size by margin if the configuration leaves it open, else None. Raises InputError and EngineError."""
     config = project.config
@@ -214,7 +217,14 @@ def choose_rows(
 
 
 def histogram(project: Project, rows: int) -> NDArray[np.int64]:
-    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, rows + 1)."""
-    c = project.config
-    macro = Macro.ideal(rows=rows, weight_bits=c.weights.bits, input_bits=c.inputs.bits, mapping=c.mapping)
+    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
+    c, counts = project.config, project.program.counts
+    macro = Macro.ideal(
+        rows=rows,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
+    )
     return macro.count_histogram(project.activations.values, project.weights.values)

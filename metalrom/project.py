@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from netlists.technology import Technology
     from netlists.weights import QuantizedWeights
     from netlists.writer import WrittenNetlist
+    from ngspice_runner import Workers
 
 ASSET = "asset:"
 
-CHARACTERIZED = ("cap_balanced", "res_via")
-"""Cell kinds whose column is read as one level that grows with a count of ones: what the procedures measure."""
+CHARACTERIZED = ("cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary")
+"""Cell kinds that the procedures measure."""
+
+BINARY = ("cap_present", "cap_balanced", "res_via")
+"""Those of two symbols, counting 0 and 1: they need no extraction to be programmed."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,24 @@ class Project:
                 where=f"{self.path}: cell.kind",
                 hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
             )
+        if self.cell.kind not in BINARY:
+            self._check_engine()
+
+    def _check_engine(self) -> None:
+        """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
+        from metalrom.macro.encoding import encoding
+        from netlists.mapping.scheme import scheme_of
+
+        counts, bits = self.models[0].counts, self.config.weights.bits
+        with told_by(self.path, "mapping"):
+            ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
+            stored = scheme_of(self.config.mapping, bits, counts)
+            if sorted(ours.factor) != sorted(stored.worth):
+                raise InputError(
+                    f"the mapping {self.config.mapping} of {bits} bits is stored in columns worth {stored.worth} in "
+                    f"the cell {self.cell.kind}, the macro's engine reads columns worth {ours.factor}",
+                    hint="mapping: differential",
+                )
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -230,12 +252,17 @@ class Project:
         """Cell symbols of the whole layer."""
         from netlists.mapping import via_program
 
-        # Cells of two symbols need no extraction to be programmed.
-        counts = (0, 1) if self.config.cell.kind in CHARACTERIZED else self.models[0].counts
+        counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
         with told_by(self.path, "mapping"):
             return via_program(
                 self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
             )
+
+    @property
+    def symbol_shares(self) -> tuple[float, ...]:
+        """Share of every symbol among the cells of the layer."""
+        found = np.bincount(self.program.bits.ravel(), minlength=len(self.program.counts))
+        return tuple(float(v) for v in found / found.sum())
 
     @cached_property
     def array_options(self) -> ArrayOptions:
@@ -339,7 +366,7 @@ class Project:
             condition=self.conditions[0],
         )
 
-    def characterize(self, *, jobs: int | None = None) -> Characterized:
+    def characterize(self, *, jobs: Workers = None) -> Characterized:
         """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
         from metalrom.flow import characterize
 
@@ -362,6 +389,7 @@ class Project:
             seed=self.config.characterization.seed,
             columns_per_adc=self.config.array.columns_per_adc,
             groups_per_adc=-(-self.config.array.rows // table.rows),
+            signed_cells=-1 in self.program.counts,
         )
 
     def setup(self, rows: int, *, nominal_only: bool = False) -> Setup:
@@ -389,19 +417,22 @@ class Project:
                     c.readout.noise_sigma,
                     c.readout.integration_time,
                     c.readout.sample_capacitance if c.readout.double_sampling else None,
+                    c.readout.follow_columns,
                 ),
-                ones=float(self.program.bits.mean()),
+                ones=float(self.program.bits.mean()) if self.cell.kind in BINARY else 0.5,
                 patterns=c.characterization.patterns,
                 samples=c.characterization.samples,
                 max_levels=c.characterization.max_levels,
                 seed=c.characterization.seed,
                 timeout=c.characterization.timeout,
                 supply_resistance=c.characterization.supply_resistance,
+                shares=None if self.cell.kind in BINARY else self.symbol_shares,
                 metals=() if nominal_only else self.metals,
                 samples_elsewhere=c.characterization.samples_elsewhere,
                 worst_conditions=c.characterization.worst_conditions,
                 worst_samples=c.characterization.worst_samples,
                 worst_everywhere=c.characterization.worst_pattern == "all",
+                spread_patterns=c.characterization.spread_patterns,
                 adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             )
 

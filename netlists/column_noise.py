@@ -45,9 +45,9 @@ def noise_deck(
 ) -> Deck:
     """Noise from `first` to `last` Hz with `points` per decade, all inputs at 0 V.
 
-    Charge cell: voltage noise of the target bit line while the reset is on, through the on-resistance of the reset
-    switch (`ideal`) or a conducting NMOS (`transistor`); the wires count as short. Current cell: noise current into the
-    target's virtual ground. Row drivers are resistors.
+    Charge cell: voltage noise of the target bit line (of the difference of its two lines, if there are two) while the
+    reset is on, through the on-resistance of the reset switch (`ideal`) or a conducting NMOS (`transistor`); the wires
+    count as short. Current cell: noise current into the target's virtual ground. Row drivers are resistors.
 
     Raises:
         InputError: an impossible case, frequencies out of order, or a transistor switch for a current cell.
@@ -56,14 +56,15 @@ def noise_deck(
     require_positive(first, where="noise.first", unit="Hz")
     require(last > first, f"is {last!r} Hz, below the first frequency", where="noise.last")
     charge = model.mode == "charge"
-    if len(model.bit_lines) > 1 or (switch == "transistor" and not charge):
-        raise InputError(f"cell {model.kind}: a noise deck takes one bit line, and a reset switch only of charge cells")
+    if switch == "transistor" and not charge:
+        raise InputError(f"cell {model.kind}: a noise deck takes a reset switch only of charge cells")
     if charge:
         case = replace(case, deviations=replace(case.deviations, row_wire=SHORT, bl_wire=SHORT))
     d = case.deviations
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
     ends = bit_line_ends(warm, case)
-    end = ends[case.target]
+    lines = len(model.bit_lines)
+    end, *other = ends[case.target * lines : (case.target + 1) * lines]
     target = end.node if charge else f"sense_{end.name}"
     title = (
         f"{model.kind} column, noise: {case.rows} rows, count {case.count} of {case.active} active, {condition.label}, "
@@ -80,7 +81,8 @@ def noise_deck(
         "charge": charge,
         "transistor": switch == "transistor",
         "target": target,
-        "output": f"v({target})" if charge else "v(out)",
+        "output": f"v({target})" if charge and not other else "v(out)",
+        "minus": other[0].node if other else None,
         "first": first,
         "last": last,
         "points": points,

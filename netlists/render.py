@@ -88,9 +88,24 @@ def _finalize(value: Any) -> Any:
     )
 
 
+_USER_FOLDERS: list[Path] = []
+
+
+def register_templates(folder: Path) -> None:
+    """Look for templates in `folder` too, after our own: a user's cell kind brings `cells/<kind>.cir.j2` there.
+
+    Raises InputError if it is no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"there is no template folder {folder}")
+    if folder not in _USER_FOLDERS:
+        _USER_FOLDERS.append(folder)
+        _environment.cache_clear()
+
+
 @lru_cache(maxsize=8)
 def _environment(folder: Path | None) -> ImmutableSandboxedEnvironment:
-    loaders = [FileSystemLoader(p) for p in (folder, TEMPLATES) if p is not None]
+    loaders = [FileSystemLoader(p) for p in (folder, TEMPLATES, *_USER_FOLDERS) if p is not None]
     env = ImmutableSandboxedEnvironment(
         loader=ChoiceLoader(loaders),
         undefined=StrictUndefined,

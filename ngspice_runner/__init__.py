@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ngspice_runner.cache import Cache, CacheStats
     from ngspice_runner.engine import Engine, find_engine
     from ngspice_runner.errors import EngineError, JobError
-    from ngspice_runner.executor import Progress, RunInterrupted, run, run_many
+    from ngspice_runner.executor import Cluster, Progress, RunInterrupted, Workers, run, run_many
     from ngspice_runner.job import Job, Result, RunProvenance, Signal, Verdict
     from ngspice_runner.points import Sweep
     from ngspice_runner.sweep import run_sweep
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Cache": "cache",
     "CacheStats": "cache",
+    "Cluster": "executor",
     "Engine": "engine",
     "EngineError": "errors",
     "Job": "job",
@@ -34,6 +35,7 @@ _HOME = {
     "Signal": "job",
     "Sweep": "points",
     "Verdict": "job",
+    "Workers": "executor",
     "find_engine": "engine",
     "run": "executor",
     "run_many": "executor",
@@ -43,6 +45,7 @@ _HOME = {
 __all__ = [
     "Cache",
     "CacheStats",
+    "Cluster",
     "Engine",
     "EngineError",
     "Job",
@@ -54,6 +57,7 @@ __all__ = [
     "Signal",
     "Sweep",
     "Verdict",
+    "Workers",
     "find_engine",
     "run",
     "run_many",

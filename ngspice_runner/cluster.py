@@ -8,15 +8,18 @@ Jobs and results travel as plain dictionaries and bytes, never as pickled object
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
-from ngspice_runner.executor import Board, Progress, make_setting
+from ngspice_runner.executor import Board, Cluster, Progress, check_workers, cores, make_setting
 from ngspice_runner.job import Job, Result
 
 INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
@@ -38,7 +41,9 @@ def run_cluster(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run jobs on the workers of the scheduler at address `scheduler` (`tcp://host:8786`); results in their order.
+    """Run jobs on the workers of a scheduler; results in their order.
+
+    scheduler: its address (`tcp://host:8786`), or the path of the file that it wrote (`--scheduler-file`, .json).
 
     cache: folder as the workers see it, None = none (then a lost worker's jobs run again). Equal jobs run once; other
     arguments, progress and Ctrl-C as in `run_many`. Raises EngineError when dask is missing, the scheduler cannot be
@@ -48,7 +53,7 @@ def run_cluster(
         from distributed import Client, as_completed
     except ImportError:
         raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
-    board = Board(len(jobs), progress, None)
+    board = Board(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag=""), []).append(index)
@@ -59,7 +64,7 @@ def run_cluster(
         "retry": retry,
     }
     try:
-        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+        client = _connect(Client, scheduler)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"no dask scheduler answers at {scheduler} ({error})") from None
     places: dict[str, list[int]] = {}
@@ -84,13 +89,34 @@ def run_cluster(
             if following is not None:
                 running.add(following)
     except KeyboardInterrupt:
-        interrupted = board.interrupted()
-        kept = f"kept in {cache}: run the same again to go on from there" if cache else "not kept"
-        interrupted.args = (f"{str(interrupted).rpartition(' are ')[0]} are {kept}",)
-        raise interrupted from None
+        raise board.interrupted() from None
     finally:
         client.close()
     return board.finished()
+
+
+def _connect(client: Any, scheduler: str) -> Any:
+    if scheduler.endswith(".json"):
+        if not Path(scheduler).is_file():  # dask would wait for it to appear
+            raise EngineError(f"there is no scheduler file {scheduler}")
+        return client(scheduler_file=scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+    return client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+
+
+@contextmanager
+def local_cluster(workers: int | None = None) -> Iterator[Cluster]:
+    """A dask cluster on this machine's loopback interface, ended with the block: `workers` processes (None: one per
+    core), each with one engine at a time. Raises EngineError when dask is missing."""
+    try:
+        from distributed import LocalCluster
+    except ImportError:
+        raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
+    check_workers(workers)
+    count = workers or cores()
+    with LocalCluster(
+        n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=logging.ERROR
+    ) as cluster:
+        yield Cluster(cluster.scheduler_address)
 
 
 def _result_of(future: Any) -> Result:

@@ -21,6 +21,17 @@ BACKENDS = ("process", "batch", "shared")
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """A dask scheduler that jobs go to: its address (`tcp://host:8786`) or the file that it wrote (`.json`)."""
+
+    address: str
+
+
+Workers = int | Cluster | None
+"""Where simulations run: so many at a time on this machine, on every core of it (None), or on a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """State of a batch: jobs done of total, how many came from the cache, how many have no verdict ok; seconds."""
 
@@ -42,11 +53,12 @@ class Progress:
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """A batch was interrupted; `results` holds what was finished (None elsewhere), the cache keeps it."""
+    """A batch was interrupted; `results` holds what was finished (None elsewhere), `kept` says where it is kept."""
 
-    def __init__(self, message: str, results: list[Result | None]) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, results: list[Result | None], kept: str) -> None:
+        super().__init__(f"{message}; {kept}")
         self.results = results
+        self.kept = kept
 
 
 def make_backend(name: str) -> Backend:
@@ -109,7 +121,7 @@ def run(
 def run_many(
     jobs: Sequence[Job],
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     cache: Cache | None = None,
     backend: str | Backend = "process",
     engine: Engine | None = None,
@@ -117,7 +129,8 @@ def run_many(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run jobs with `workers` engine processes at a time (None: one per core); results in the order of the jobs.
+    """Run jobs with `workers` engine processes at a time (None: one per core), or on a cluster (see `cluster.py`: each
+    worker uses its own engine and the cache's folder); results in the order of the jobs.
 
     Equal jobs run once; on one cache they run once even if several processes ask for them at the same time. Each
     result is committed to the cache as it ends. backend, retry_failures, retry: see `run`; with `batch`, jobs that
@@ -126,9 +139,24 @@ def run_many(
     the same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first
     such job.
     """
+    if isinstance(workers, Cluster):
+        from ngspice_runner.cluster import run_cluster
+
+        if engine is not None or not isinstance(backend, str):
+            raise JobError("workers of a cluster have engines of their own: name the backend and give no engine")
+        folder = None if cache is None else str(cache.folder)
+        return run_cluster(
+            jobs,
+            workers.address,
+            cache=folder,
+            backend=backend,
+            progress=progress,
+            retry_failures=retry_failures,
+            retry=retry,
+        )
     check_workers(workers)
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(jobs), progress, cache)
+    board = Board(len(jobs), progress, None if cache is None else str(cache.path))
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag="") if job.tag else job, []).append(index)
@@ -154,9 +182,10 @@ def run_many(
 class Board:
     """Results of a batch as they come in, and its progress."""
 
-    def __init__(self, total: int, progress: Callable[[Progress], None] | None, cache: Cache | None) -> None:
+    def __init__(self, total: int, progress: Callable[[Progress], None] | None, place: str | None) -> None:
+        """place: where finished results are kept, None = nowhere."""
         self.results: list[Result | None] = [None] * total
-        self._progress, self._cache = progress, cache
+        self._progress, self._place = progress, place
         self._done = self._cached = self._failed = 0
         self._started = time.monotonic()
 
@@ -173,12 +202,12 @@ class Board:
     def interrupted(self) -> RunInterrupted:
         """What to raise after Ctrl-C."""
         kept = (
-            f"kept in {self._cache.path}: run the same again to go on from there"
-            if self._cache
+            f"kept in {self._place}: run the same again to go on from there"
+            if self._place
             else "not kept: give a cache to be able to go on"
         )
-        message = f"interrupted after {self._done} of {len(self.results)} jobs; finished results are {kept}"
-        return RunInterrupted(message, self.results)
+        message = f"interrupted after {self._done} of {len(self.results)} jobs"
+        return RunInterrupted(message, self.results, f"finished results are {kept}")
 
     def finished(self) -> list[Result]:
         """All results; raises EngineError if one is missing, which must not happen."""

@@ -72,7 +72,7 @@ def run_sweep(
     check_workers(workers)
     name = "shared" if backend == "shared" else "process"
     setting = make_setting(name, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(sweep.points), progress, cache)
+    board = Board(len(sweep.points), progress, None if cache is None else str(cache.path))
     try:
         prepared = prepare(sweep.base, setting.backend.engine_for(setting.engine), backend)
         points = plan(sweep, prepared.deck)

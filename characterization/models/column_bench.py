@@ -24,7 +24,7 @@ from netlists.column import Deck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.technology import Technology
-from ngspice_runner import Cache, EngineError, Job, run_many
+from ngspice_runner import Cache, EngineError, Job, Workers, run_many
 
 FloatArray = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ class ColumnBench:
     corner: str = "tt"
     columns: int = 32
     timing: Timing = field(default_factory=Timing)
-    workers: int | None = None
+    workers: Workers = None
     cache: Cache | None = None
     timeout: float = 60.0
     _models: dict[float, CellModel] = field(default_factory=dict, repr=False)

@@ -9,6 +9,7 @@ from characterization.procedures.energy import Energy
 from characterization.procedures.leakage import Leakage
 from characterization.procedures.mismatch import Mismatch
 from characterization.procedures.noise import Noise
+from characterization.procedures.pattern_spread import PatternSpread
 from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
     PROCEDURES,
@@ -32,6 +33,7 @@ __all__ = [
     "Leakage",
     "Mismatch",
     "Noise",
+    "PatternSpread",
     "Procedure",
     "ReadoutCurrent",
     "Settling",

@@ -11,9 +11,9 @@ from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc import ComparatorFigures
-from characterization.procedures.mismatch import Mismatch
+from characterization.procedures.mismatch import Mismatch, moved
 from characterization.procedures.registry import Findings, Procedure, register
-from characterization.procedures.transfer import Transfer
+from characterization.procedures.transfer import Transfer, spread_terms
 from characterization.setup import Setup
 from characterization.table import AdcModel, Assumption, ReadoutTable
 from interconnect.errors import InputError
@@ -52,22 +52,30 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
     """
     transfer: Transfer = findings["transfer"]
     mismatch: Mismatch = findings["mismatch"]
-    n = setup.rows
-    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
-    valid = count <= active
-    shape = (len(setup.conditions), n + 1, n + 1)
+    n, top = setup.rows, setup.max_count
+    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(top + 1.0), indexing="ij")
+    valid = count <= active * (setup.levels - 1)
+    shape = (len(setup.conditions), n + 1, top + 1)
     mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
     for i, condition in enumerate(setup.conditions):
         levels = transfer.models[i]
         mean[i][valid] = levels(active[valid], count[valid])
-        static[i][valid] = mismatch.models[i](active[valid], count[valid])
+        static[i][valid] = mismatch.models[i](active[valid], moved(setup, active[valid], count[valid]))
         pattern[i][valid] = np.sqrt(transfer.pattern[i] @ [np.ones(valid.sum()), active[valid]])
-        lsb = (mean[i, n, n] - mean[i, n, 0]) / n
+        lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count; nothing to convert", condition)
         noise[i][valid] = thermal_noise(setup.at(condition), lsb, condition.vdd, condition.kelvin, active, count)[valid]
+        if transfer.patterns is not None:
+            # Volts of a column with a larger load are fewer: they are referred to the mean column as its level is.
+            factor = transfer.lines[i].noise_factor()[valid]
+            static[i][valid] *= factor
+            noise[i][valid] *= factor
+            pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
+            if not setup.converter.follows_columns:
+                static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
     measured = measured_offset(setup, findings)
-    nominal_lsb = float((mean[0, n, n] - mean[0, n, 0]) / n)
+    nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
     offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
     table = ReadoutTable(
@@ -82,11 +90,12 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
         row_energy=energy,
         read_time=read_time(setup),
         adc=AdcModel(
-            codes=n + 1,
+            codes=top + 1,
             offset_sigma=offset,
             noise_sigma=setup.converter.noise_sigma * nominal_lsb,
         ),
-        assumptions=assumptions(setup, measured),
+        assumptions=(*assumptions(setup, measured), *column_assumptions(setup, transfer)),
+        levels=setup.levels,
     )
     return AdcMargin(table, margins_of(table))
 
@@ -99,14 +108,16 @@ def thermal_noise(
     Charge: sqrt(k T / C_tot), with C_tot = V_dd C_signal / LSB taken from the simulated slope, so that it holds the
     junction and gate capacitance of the reset switch too. With double sampling that noise is in both samples and
     cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors and
-    of those in undriven rows; an amplifier's noise is the converter's.
+    of those in undriven rows; an amplifier's noise is the converter's. A difference of two bit lines has the noise of
+    both (k T times what the inverse of their capacitance matrix gives for it: 2 k T / C_tot for equal lines).
     """
+    lines = np.sqrt(len(setup.model.bit_lines))
     sample = setup.converter.sample_capacitance
     if sample is not None:
-        return np.full(count.shape, np.sqrt(2.0) * charge_noise(sample, kelvin))
+        return np.full(count.shape, lines * np.sqrt(2.0) * charge_noise(sample, kelvin))
     if setup.unit == "V":
         total = vdd * setup.model.switched / lsb
-        return np.full(count.shape, charge_noise(total, kelvin))
+        return np.full(count.shape, lines * charge_noise(total, kelvin))
     idle_ones = setup.ones * np.maximum(
         setup.rows - active, 0.0
     )  # a stored one of an undriven row is a resistor to 0 V
@@ -128,7 +139,7 @@ def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
         levels = table.mean[i, n]
         sigma = table.total_sigma(condition)[n]
         wrong = table.code_error(condition)[n]
-        for c in range(n):
+        for c in range(table.max_count):
             spacing = float(levels[c + 1] - levels[c])
             wide = float(max(sigma[c], sigma[c + 1]))
             out.append(Margin(condition.label, c, spacing, wide, spacing / (2.0 * wide), float(wrong[c])))
@@ -177,7 +188,7 @@ def assumptions(setup: Setup, measured: ComparatorFigures | None = None) -> tupl
         Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
         Assumption(
             "neighbouring bits",
-            f"drawn with {100 * setup.ones:.3g} % ones, the layer's own share",
+            f"drawn with {_shares(setup)}, the layer's own share",
             "measured",
             "the via program of the layer",
         ),
@@ -217,6 +228,36 @@ def assumptions(setup: Setup, measured: ComparatorFigures | None = None) -> tupl
             )
         )
     return tuple(out)
+
+
+def _shares(setup: Setup) -> str:
+    if setup.model.counts == (0, 1):
+        return f"{100 * setup.ones:.3g} % ones"
+    parts = zip(setup.model.counts, setup.symbol_shares, strict=True)
+    return ", ".join(f"{100 * share:.3g} % of count {count}" for count, share in sorted(parts))
+
+
+def column_assumptions(setup: Setup, transfer: Transfer) -> tuple[Assumption, ...]:
+    """What the levels of cells with a load that depends on the data rest on."""
+    if not transfer.lines:
+        return ()
+    line = transfer.lines[0]
+    spread = f"{100 * line.gain_spread():.2g} % rms"
+    if setup.converter.follows_columns:
+        name = "thresholds follow the column"
+        value = f"each column's gain and offset per driven row from what it stores; one gain for all is off by {spread}"
+    else:
+        name = "thresholds of the mean column"
+        value = f"one gain and offset for all columns; theirs differ by {spread}, in the static spread"
+    return (
+        Assumption(
+            name,
+            value,
+            "assumption",
+            "behavioral converter; the lines from the charge balance of the extracted cell, with "
+            f"{line.extra * 1e18:.3g} aF of the reset switch found from the simulated levels",
+        ),
+    )
 
 
 register(

@@ -55,7 +55,8 @@ class Crosstalk(Plain):
 
 
 def neighbours(pattern: Pattern, name: str) -> Pattern:
-    """The pattern with other neighbours: full of zeros or ones, one of each, or changing from row to row."""
+    """The pattern with other neighbours: full of zeros or ones, one of each, or changing from row to row; ones are
+    symbols of the highest count, zeros of the lowest."""
     rows = np.arange(len(pattern.bits))
     left, right = {
         QUIET: (0 * rows, 0 * rows),
@@ -66,13 +67,15 @@ def neighbours(pattern: Pattern, name: str) -> Pattern:
         "alternating_opposed": (rows % 2, 1 - rows % 2),
     }[name]
     bits = pattern.bits.copy()
-    bits[:, 0], bits[:, 2] = left, right
+    # of cells of several symbols: those of the lowest and the highest count
+    symbols = np.array([np.argmin(pattern.counts), np.argmax(pattern.counts)])
+    bits[:, 0], bits[:, 2] = symbols[left], symbols[right]
     return replace(pattern, name=name, bits=bits)
 
 
-def counts(rows: int) -> list[int]:
+def counts(setup: Setup) -> list[int]:
     """Counts at which the shifts are measured."""
-    return sorted({0, rows // 2, rows})
+    return sorted({0, setup.max_count // 2, setup.max_count})
 
 
 def plan(setup: Setup) -> list[Task]:
@@ -81,7 +84,7 @@ def plan(setup: Setup) -> list[Task]:
     return [
         Task("crosstalk", condition, n, c, name, -1, case_of(setup, neighbours(drawn(setup, "random0", n, c), name)))
         for condition in setup.conditions
-        for c in counts(n)
+        for c in counts(setup)
         for name in PATTERNS
     ]
 
@@ -91,10 +94,10 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Crosstalk:
     out = []
     for condition in setup.conditions:
         level = {(s.pattern, s.count): s.level for s in data.select("crosstalk", condition).good().samples}
-        quiet = [level.get((QUIET, c)) for c in (0, setup.rows)]
+        quiet = [level.get((QUIET, c)) for c in (0, setup.max_count)]
         if quiet[0] is None or quiet[1] is None:
             raise ConditionError("the reads with quiet neighbours failed; no crosstalk", condition)
-        lsb = (quiet[1] - quiet[0]) / setup.rows
+        lsb = (quiet[1] - quiet[0]) / setup.max_count
         out += [
             Shift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
             for (name, count), value in level.items()

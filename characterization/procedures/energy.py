@@ -19,6 +19,7 @@ from characterization.findings import Figure, Plain
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
 from netlists.case import ColumnCase
+from netlists.column import level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 from netlists.reset_effect import reset_effect_deck
@@ -80,18 +81,23 @@ def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration:
     warm = setup.at(condition).model.at(condition.temperature)
     network = column_network(warm, setup.periphery, case)
     if setup.unit == "V":
-        state = network.settled(["source"], [condition.vdd])
-        # Only the driven lines end at the supply; what lies on them has come through their drivers.
-        driven = np.abs(state.voltage - condition.vdd) < 1e-9 * condition.vdd
-        return float(condition.vdd * state.charge[driven].sum())
+        supplies = {"source": condition.vdd}
+        supplies |= {f"source_{x.letter}": x.volts for x in level_supplies(warm, condition.vdd)}
+        state = network.settled(list(supplies), list(supplies.values()))
+        total = 0.0
+        for volts in supplies.values():
+            # Only the driven lines end at their supply; what lies on them has come through their drivers.
+            driven = np.abs(state.voltage - volts) < 1e-9 * condition.vdd
+            total += volts * float(state.charge[driven].sum())
+        return total
     volts = setup.periphery.read_voltage
     return float(volts * network.dc(["source"], [volts]).current[0] * duration)
 
 
 def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
     """Reads over active rows and counts, and one period of the reset."""
-    n = setup.rows
-    points = [(a, c) for a in sorted({0, 1, n // 2, n}) for c in sorted({0, a // 2, a})]
+    n, most = setup.rows, setup.levels - 1
+    points = [(a, c) for a in sorted({0, 1, n // 2, n}) for c in sorted({0, a * most // 2, a * most})]
     duration = 0.0
     if setup.unit == "A":
         duration = setup.timing.read_after + setup.timing.input_edge / 2 + setup.converter.integration_time
@@ -110,7 +116,7 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
         x = np.array([[1.0, a, c] for a, c in points])
         fit = np.linalg.lstsq(x, rows, rcond=None)[0]
         reset = reset_energy(setup, bench, condition, cases[-1])
-        whole = float(fit @ np.array([1.0, n, n / 2]))
+        whole = float(fit @ np.array([1.0, n, n * most / 2]))
         conditions.append(
             ConditionEnergy(
                 condition.label,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
-from characterization.patterns import build_pattern
+from characterization.patterns import Pattern, pattern_of
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import LEAST_DRAWS, Setup
 from netlists.case import Deviations
@@ -26,10 +26,28 @@ class Mismatch:
     models: tuple[SpreadModel, ...]
 
 
-def points(rows: int) -> list[tuple[int, int]]:
-    """(active, count) pairs that separate the three sources of spread: devices, counted cells, idle cells."""
-    half = max(rows // 2, 1)
-    return sorted({(0, 0), (half, 0), (half, half), (rows, 0), (rows, half), (rows, rows)})
+def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
+    """(active, count) pairs that separate the three sources of spread: devices, counted cells, idle cells; `levels` of
+    a cell.
+
+    With more than two levels the read of no row at all gives way to one more in the middle: driven rows halve what the
+    reset switch's leakage spreads, and a fit through both would take it from the cells.
+    """
+    half, most = max(rows // 2, 1), levels - 1
+    ends = {(half, 0), (half, half * most), (rows, 0), (rows, half * most), (rows, rows * most)}
+    return sorted(ends | {(0, 0) if levels == 2 else (half, half * most // 2)})
+
+
+def moved(setup: Setup, active: FloatArray, count: FloatArray) -> FloatArray:
+    """Driven cells that count, each with the square of what its varying element moves relative to the largest: what the
+    variance of a level grows with. Two symbols that count 0 and 1: the count itself. Others: the expectation over the
+    patterns that give a count; shape of `count` (whole numbers)."""
+    if setup.model.counts == (0, 1):
+        return count
+    counts = np.asarray(setup.model.counts, dtype=np.float64)
+    squares = (counts / np.abs(counts).max()) ** 2
+    out: FloatArray = setup.law.driven[active.astype(int), count.astype(int)] @ squares
+    return out
 
 
 def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
@@ -42,10 +60,11 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
         return out
 
     cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
+    lines = len(setup.model.bit_lines)
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
     return Deviations(
         cell=np.maximum(cell, 0.05),
-        reset=shifts("nmos", p.reset_width, 3),
+        reset=shifts("nmos", p.reset_width, 3 * lines).reshape((lines, 3) if lines > 1 else (3,)),
         driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
         driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
     )
@@ -62,13 +81,26 @@ def plan(setup: Setup) -> list[Task]:
     chips = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 2, i])) for i in range(most)]
     for condition in setup.conditions:
         number = setup.samples_of(condition)
-        for active, count in points(setup.rows):
-            seed = np.random.SeedSequence([setup.seed, 3, active, count])
-            pattern = build_pattern("random0", setup.rows, active, count, setup.columns, seed, setup.ones)
+        for active, count in points(setup.rows, setup.levels):
+            pattern = pattern_at(setup, active, count)
             for draw, deviations in enumerate(chips[:number]):
                 case = pattern.case(setup.columns, setup.ones, deviations)
                 tasks.append(Task("mismatch", condition, active, count, pattern.name, draw, case))
     return tasks
+
+
+def pattern_at(setup: Setup, active: int, count: int) -> Pattern:
+    """The pattern that all chips show at a point."""
+    return pattern_of(setup, "random0", active, count, np.random.SeedSequence([setup.seed, 3, active, count]))
+
+
+def _moved_at(setup: Setup, active: float, count: float) -> float:
+    """`moved` of the very pattern of a point."""
+    if setup.model.counts == (0, 1):
+        return count
+    counts = np.asarray(setup.model.counts, dtype=np.float64)
+    pattern = pattern_at(setup, int(active), int(count))
+    return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
@@ -95,7 +127,8 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
             ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
             rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
-        models.append(fit_spread(condition, active, count, variance, draws))
+        moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
+        models.append(fit_spread(condition, active, moving, variance, draws))
     return Mismatch(tuple(models))
 
 

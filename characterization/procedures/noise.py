@@ -14,7 +14,7 @@ from characterization.noise import BOLTZMANN, charge_noise
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
 from netlists.case import ColumnCase
-from netlists.cells.closed_form import bit_line_total
+from netlists.cells.closed_form import bit_line_total, charge_balance
 from netlists.column import Deck
 from netlists.column_noise import DENSITY, TOTAL, noise_deck
 from netlists.condition import Condition
@@ -80,9 +80,14 @@ def _deck(
 
 def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
-    case = case_of(setup, drawn(setup, "random0", n, n // 2))
-    total = bit_line_total(setup.model, column_read(setup.model, setup.periphery, condition, case))
-    expected = charge_noise(total, condition.kelvin)
+    case = case_of(setup, drawn(setup, "random0", n, setup.max_count // 2))
+    read = column_read(setup.model, setup.periphery, condition, case)
+    total = capacitance = bit_line_total(setup.model, read)
+    if len(setup.model.bit_lines) > 1:
+        # of a difference: k T times what the inverse of the lines' capacitance matrix gives for it
+        signs = np.array([line.sign for line in setup.model.bit_lines], dtype=np.float64)
+        capacitance = 1.0 / float(signs @ np.linalg.solve(charge_balance(setup.model, read)[0], signs))
+    expected = charge_noise(capacitance, condition.kelvin)
     pole = 1.0 / (2.0 * np.pi * setup.periphery.switch_resistance * total)
     last = float(10.0 ** (np.ceil(np.log10(pole)) + DECADES_ABOVE))
     bench.count("closed_form", 1)

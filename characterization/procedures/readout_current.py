@@ -190,8 +190,17 @@ def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Se
     return float(np.abs(levels / np.array(exact) - 1.0).max())
 
 
+def refuses(setup: Setup) -> str | None:
+    """Curves and the map are drawn for cells that store a one or a zero."""
+    return None if setup.levels == 2 else f"its curves are of cells of two symbols, it has {setup.levels}"
+
+
 register(
     measured(
-        "readout_current", "level against count, time and place; map of the loss on the wires", measure, anchored=True
+        "readout_current",
+        "level against count, time and place; map of the loss on the wires",
+        measure,
+        anchored=True,
+        refuses=refuses,
     )
 )

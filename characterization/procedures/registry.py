@@ -29,6 +29,8 @@ class Procedure:
 
     A finding is the procedure's own frozen value. One that follows `characterization.findings.Finding` is written to
     `procedures.json` and shown in the table of `metalrom characterize`.
+
+    refuses: (setup) -> one sentence why it cannot measure this cell, None if it can; asked before anything runs.
     """
 
     name: str
@@ -38,6 +40,17 @@ class Procedure:
     analyse: Callable[[Setup, Dataset, Findings], Any]
     measure: Callable[[Setup, Bench, Findings], Any] | None = None
     anchored: bool = False
+    refuses: Callable[[Setup], str | None] | None = None
+
+    def check(self, setup: Setup) -> None:
+        """Raises InputError for a cell that this procedure cannot measure."""
+        reason = self.refuses(setup) if self.refuses else None
+        if reason is not None:
+            raise InputError(
+                f"the procedure {self.name} cannot measure the cell {setup.model.kind}: {reason}",
+                where="characterization.procedures",
+                hint=f"leave out {self.name}",
+            )
 
 
 PROCEDURES: dict[str, Procedure] = {}
@@ -56,9 +69,10 @@ def measured(
     requires: tuple[str, ...] = (),
     *,
     anchored: bool = False,
+    refuses: Callable[[Setup], str | None] | None = None,
 ) -> Procedure:
     """A procedure that runs decks of its own; see `Procedure`."""
-    return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored)
+    return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored, refuses)
 
 
 def _no_tasks(setup: Setup) -> list[Task]:

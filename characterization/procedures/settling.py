@@ -17,6 +17,7 @@ from characterization.findings import Figure, Plain
 from characterization.patterns import FAR, NEAR
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
+from netlists.condition import Condition
 
 FloatArray = NDArray[np.float64]
 
@@ -82,35 +83,45 @@ def settling_time(time: FloatArray, level: FloatArray, start: float, band: float
 
 def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
     """Observe reads for longer than the configured time, in short steps."""
-    t = setup.timing
-    timing = replace(t, read_after=WINDOW * t.read_after, max_step=t.input_edge / 4)
-    n = setup.rows
-    points = [(name, n, count) for name in NAMES for count in sorted({0, n // 2, n})]
+    n, top = setup.rows, setup.max_count
+    points = [(name, n, count) for name in NAMES for count in sorted({0, top // 2, top})]
     points += [(name, 1, 1) for name in (NEAR, FAR)]
     found, worst = [], []
     for condition in setup.conditions:
         _, lsb = full_scale(setup, bench, condition, "settling_scale")
-        decks = [bench.deck(condition, case_of(setup, drawn(setup, *p)), timing=timing) for p in points]
-        here = []
-        for (name, active, count), deck, result in zip(
-            points, decks, bench.run(f"settling_{condition.label}", decks), strict=True
-        ):
-            time, level = (np.asarray(result.signals[x].values, dtype=np.float64) for x in ("time", deck.target))
-            late = time[0] + (t.input_end + 0.75 * timing.read_after)
-            here.append(
-                Settled(
-                    condition.label,
-                    name,
-                    active,
-                    count,
-                    tuple(settling_time(time, level, t.input_end, band * lsb) for band in BANDS),
-                    float((np.interp(t.read_at, time, level) - level[-1]) / lsb),
-                    float((level[-1] - np.interp(late, time, level)) / lsb),
-                )
-            )
+        here = observed(setup, bench, condition, points, lsb)
         found += here
         worst.append(max(here, key=lambda s: s.times[::-1]))
-    return Settling(BANDS, timing.read_after, tuple(found), tuple(worst))
+    return Settling(BANDS, WINDOW * setup.timing.read_after, tuple(found), tuple(worst))
+
+
+def observed(
+    setup: Setup, bench: Bench, condition: Condition, points: Sequence[tuple[str, int, int]], lsb: float
+) -> list[Settled]:
+    """Reads of these (pattern, active, count), observed for `WINDOW` times the configured time; lsb: V or A."""
+    t = setup.timing
+    timing = replace(t, read_after=WINDOW * t.read_after, max_step=t.input_edge / 4)
+    decks = [bench.deck(condition, case_of(setup, drawn(setup, *p)), timing=timing) for p in points]
+    here = []
+    for (name, active, count), deck, result in zip(
+        points, decks, bench.run(f"settling_{condition.label}", decks), strict=True
+    ):
+        time, level = (np.asarray(result.signals[x].values, dtype=np.float64) for x in ("time", deck.target))
+        if deck.target_minus:
+            level = level - np.asarray(result.signals[deck.target_minus].values, dtype=np.float64)
+        late = time[0] + (t.input_end + 0.75 * timing.read_after)
+        here.append(
+            Settled(
+                condition.label,
+                name,
+                active,
+                count,
+                tuple(settling_time(time, level, t.input_end, band * lsb) for band in BANDS),
+                float((np.interp(t.read_at, time, level) - level[-1]) / lsb),
+                float((level[-1] - np.interp(late, time, level)) / lsb),
+            )
+        )
+    return here
 
 
 register(measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure))

@@ -50,7 +50,7 @@ class SupplyBounce(Plain):
 def measure(setup: Setup, bench: Bench, findings: Findings) -> SupplyBounce:
     """Read the same patterns with and without the resistance."""
     n, ohm = setup.rows, setup.supply_resistance
-    counts = sorted({0, n // 2, n})
+    counts = sorted({0, setup.max_count // 2, setup.max_count})
     out = []
     for condition in setup.conditions:
         _, lsb = full_scale(setup, bench, condition, "supply_scale")
@@ -68,4 +68,15 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> SupplyBounce:
     return SupplyBounce(ohm, tuple(out))
 
 
-register(measured("supply", "change of a level by resistance in the row drivers' supply and ground", measure))
+def refuses(setup: Setup) -> str | None:
+    """The resistance stands in the supply of the full level alone."""
+    if any(0.0 < line.level < 1.0 for line in setup.model.lines):
+        return "the supplies of its lines at part of the row voltage have no resistance in the deck"
+    return None
+
+
+register(
+    measured(
+        "supply", "change of a level by resistance in the row drivers' supply and ground", measure, refuses=refuses
+    )
+)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from characterization.campaign import Task
+from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
 from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
-from characterization.patterns import FAR, NEAR, build_pattern, level_grid, random_names
+from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.setup import Setup
+from netlists.condition import Condition
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Transfer:
     (conditions, 2), variance of that spread, p0 + p1 active (`fit_pattern_variance`). near, far:
     (conditions,), mean distance of the extreme patterns from the model, level's unit. row_energy: (conditions, 2), J
     drawn by the drivers of one conversion, e0 + e1 active, whole rows.
+
+    Cells whose load depends on the symbol: levels are referred to the mean column (`characterization.column_line`),
+    lines: of each condition. patterns: (conditions, 4), variance about the model, level's unit squared: p0 + p1 a +
+    p2 a^2 + p3 n^2 with a = active / rows, n = count over its largest; None where `pattern` serves all levels.
     """
 
     models: tuple[LevelModel, ...]
@@ -30,18 +36,22 @@ class Transfer:
     far: NDArray[np.float64]
     row_energy: NDArray[np.float64]
     pattern: NDArray[np.float64]
+    lines: tuple[ColumnLines, ...] = ()
+    patterns: NDArray[np.float64] | None = None
 
 
 def plan(setup: Setup) -> list[Task]:
     """Every (active, count) of the grid under drawn patterns, and a few levels under the extremes, everywhere."""
     n = setup.rows
-    drawn = [(a, c, name) for a, c in level_grid(n, setup.max_levels) for name in random_names(setup.patterns)]
-    extreme = [(n, c, name) for c in sorted({0, n // 2, n}) for name in (NEAR, FAR)]
+    top = setup.max_count
+    grid = level_grid(n, setup.max_levels, setup.levels)
+    drawn = [(a, c, name) for a, c in grid for name in random_names(setup.patterns)]
+    extreme = [(n, c, name) for c in sorted({0, top // 2, top}) for name in (NEAR, FAR)]
     tasks = []
     for condition in setup.conditions:
         for index, (active, count, name) in enumerate((*drawn, *extreme)):
             seed = np.random.SeedSequence([setup.seed, 1, active, count, index])
-            pattern = build_pattern(name, n, active, count, setup.columns, seed, setup.ones)
+            pattern = pattern_of(setup, name, active, count, seed)
             case = pattern.case(setup.columns, setup.ones)
             tasks.append(Task("transfer", condition, active, count, name, -1, case))
     return tasks
@@ -49,18 +59,78 @@ def plan(setup: Setup) -> list[Task]:
 
 def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
-    models, near, far, energies, patterns = [], [], [], [], []
+    models, near, far, energies, pattern, lines, patterns = [], [], [], [], [], [], []
+    stored = {} if setup.balanced else _stored(setup)
     for condition in setup.conditions:
         good = data.select("transfer", condition).good()
+        if stored:
+            line, good = _referred(setup, condition, good, stored)
+            lines.append(line)
         drawn = Dataset(tuple(s for s in good.samples if s.pattern not in (NEAR, FAR)))
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
-        model = fit_levels(condition, setup.rows, active, count, level, setup.seed)
+        model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels)
         models.append(model)
-        patterns.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
+        pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
+        if stored:
+            patterns.append(_spread(setup, model, active, count, level))
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
         energies.append(energy_line(active, drawn.column("row_energy")))
-    return Transfer(tuple(models), np.array(near), np.array(far), np.array(energies), np.array(patterns))
+    return Transfer(
+        tuple(models),
+        np.array(near),
+        np.array(far),
+        np.array(energies),
+        np.array(pattern),
+        tuple(lines),
+        np.array(patterns) if stored else None,
+    )
+
+
+Key = tuple[Condition, int, int, str]
+
+
+def _stored(setup: Setup) -> dict[Key, NDArray[np.float64]]:
+    """What the target column of every planned sample stores."""
+    return {(t.condition, t.active, t.count, t.pattern): stored_numbers(t.case) for t in plan(setup)}
+
+
+def _referred(
+    setup: Setup, condition: Condition, data: Dataset, stored: dict[Key, NDArray[np.float64]]
+) -> tuple[ColumnLines, Dataset]:
+    """The lines of a condition, and its samples with levels referred to the mean column."""
+    active, count, level = (data.column(name) for name in ("active", "count", "level"))
+    numbers = np.array([stored[condition, s.active, s.count, s.pattern] for s in data.samples])
+    drawn = np.array([s.pattern not in (NEAR, FAR) for s in data.samples])
+    line = fitted(setup.at(condition), condition, level[drawn], active[drawn], count[drawn], numbers[drawn])
+    return line, Dataset(
+        tuple(
+            replace(s, level=float(v)) for s, v in zip(data.samples, line.referred(level, active, numbers), strict=True)
+        )
+    )
+
+
+def _spread(
+    setup: Setup,
+    model: LevelModel,
+    active: NDArray[np.float64],
+    count: NDArray[np.float64],
+    level: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """p0 to p3 of `Transfer.patterns`: non-negative least squares to the squared residuals of the level model."""
+    from scipy.optimize import nnls
+
+    squares = (level - model(active, count)) ** 2
+    unit = float(squares.mean()) or 1.0
+    freedom = len(level) / max(len(level) - 6, 1)  # of the model's six coefficients
+    out: NDArray[np.float64] = nnls(spread_terms(setup, active, count), squares / unit)[0] * unit * freedom
+    return out
+
+
+def spread_terms(setup: Setup, active: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Regressors of `Transfer.patterns`, shape (..., 4)."""
+    a, n = active / setup.rows, count / setup.max_count
+    return np.stack([np.ones_like(a), a, a * a, n * n], axis=-1)
 
 
 def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,16 +15,13 @@ from numpy.typing import NDArray
 from characterization.bench import Bench, case_of, drawn, full_scale
 from characterization.findings import Figure, Plain
 from characterization.linear_column import linear_column
-from characterization.pattern_search import Found, IdealLine, draw, fit_line, search
+from characterization.pattern_search import LINE_PATTERNS, Found, IdealLine, draw, fit_line, search
 from characterization.patterns import Pattern
 from characterization.procedures.registry import Findings, measured, register
 from characterization.setup import Setup
 from netlists.condition import Condition
 
 Bits = NDArray[np.uint8]
-
-LINE_PATTERNS = 500
-"""Drawn patterns through which the ideal line is laid."""
 
 BUDGET = 5000
 """Levels computed in all: line and both searches; 5 % of the 100,000 drawn patterns of the benchmark."""
@@ -154,8 +151,21 @@ def _verify(
     )
 
 
+def refuses(setup: Setup) -> str | None:
+    """The search changes via bits; the ideal line must be one for all columns."""
+    if setup.levels > 2:
+        return f"the search knows two symbols, it has {setup.levels}"
+    if not setup.balanced:
+        return "the load of its bit line depends on the stored bits, so that no line holds for every column"
+    return None
+
+
 register(
     measured(
-        "worst_pattern", "weights and inputs with the largest deviation from the ideal line", measure, anchored=True
+        "worst_pattern",
+        "weights and inputs with the largest deviation from the ideal line",
+        measure,
+        anchored=True,
+        refuses=refuses,
     )
 )

@@ -13,7 +13,7 @@ from netlists.readout.deck import ReadoutDeck
 from netlists.technology import Technology
 from ngspice_runner.cache import Cache
 from ngspice_runner.errors import EngineError
-from ngspice_runner.executor import run_many
+from ngspice_runner.executor import Workers, run_many
 from ngspice_runner.job import Job, Result
 
 FloatArray = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Bench:
 
     technology: Technology
     condition: Condition
-    workers: int | None = None
+    workers: Workers = None
     cache: Cache | None = None
     timeout: float = 600.0
     runner: Callable[[Sequence[ReadoutDeck]], Sequence[Result]] | None = None

@@ -53,6 +53,8 @@ class MacroProduct(Counted):
         super().__init__()
         options = dict(options or {})
         check_options(options)
+        if chip.table.cell == "cap_ternary" and options.get("mapping", "differential") == "differential":
+            options.setdefault("signed_cells", True)
         self._macro = Macro(
             chip.table,
             chip.condition,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metalrom.console import emit, progress_bar, say
 from metalrom.project import load
 
+if TYPE_CHECKING:
+    from ngspice_runner import Workers
 
-def explore_config(config: Path, output: Path, *, jobs: int | None, json: bool) -> None:
+
+def explore_config(config: Path, output: Path, *, jobs: Workers, json: bool) -> None:
     """Explore the design space of a configuration into the folder `output`. Raises InputError and EngineError."""
     from metalrom.folders import ensure_output_folder
 

@@ -26,7 +26,7 @@ from metalrom.cell_variation import roughness_variation
 from metalrom.explore.space import ColumnVariant
 from netlists.case import Deviations
 from netlists.cells.base import CellModel
-from ngspice_runner import Cache, EngineError
+from ngspice_runner import Cache, EngineError, Workers
 
 FloatArray = NDArray[np.float64]
 RANDOM = "random0"
@@ -57,13 +57,20 @@ def probe(
     histogram: Callable[[int], FloatArray],
     *,
     cache: Cache | None,
-    jobs: int | None,
+    jobs: Workers,
 ) -> tuple[tuple[Probed, ...], int, int]:
     """Probe a variant at every group size: (results, simulations run now, answered by the cache).
 
     Raises EngineError when a probe fails, InputError for a cell that the readout cannot serve.
     """
     setup = replace(variant.project.setup(1, nominal_only=True), variation=cell_variation(variant))
+    if setup.levels > 2 or not setup.balanced:
+        raise InputError(
+            f"{variant.label}: ten reads do not tell the levels of a cell of several symbols, or of one whose load "
+            "depends on its data",
+            where=f"{variant.project.path}: explore.cells",
+            hint="explore cap_balanced or res_via; metalrom cells compares all kinds",
+        )
     plans = {rows: _plan(replace(setup, rows=rows)) for rows in groups}
     outcome = run_tasks(setup, [t for plan in plans.values() for t in plan], cache=cache, workers=jobs)
     bad = [s for s in outcome.samples if s.verdict != "ok"]

@@ -21,7 +21,7 @@ from metalrom.explore.verify import Verified, verify
 from metalrom.flow import histogram
 from metalrom.folders import cache_folder
 from metalrom.project import Project
-from ngspice_runner import Cache
+from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -56,7 +56,7 @@ class Exploration:
 def explore(
     project: Project,
     *,
-    jobs: int | None = None,
+    jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: Progress = lambda done, total: None,
 ) -> Exploration:

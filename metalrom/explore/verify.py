@@ -15,7 +15,7 @@ from metalrom.explore.space import ColumnVariant
 from metalrom.flow import histogram, measure_group
 from metalrom.folders import cache_folder
 from metalrom.macro.quality import csnr, mean_code_error
-from ngspice_runner import Cache
+from ngspice_runner import Cache, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,7 @@ class Verified:
     simulations: int
 
 
-def verify(
-    variant: ColumnVariant, point: DesignPoint, *, jobs: int | None, announce: Callable[[str], None]
-) -> Verified:
+def verify(variant: ColumnVariant, point: DesignPoint, *, jobs: Workers, announce: Callable[[str], None]) -> Verified:
     """Characterize the column of `point` at the nominal condition. Raises EngineError when simulations fail."""
     project = variant.project
     setup = replace(project.setup(point.group_rows, nominal_only=True), variation=cell_variation(variant))

@@ -56,6 +56,23 @@ _VIEWS: dict[str, str] = {
 """View name -> module of this package that holds it as `VIEW`."""
 
 
+_USER_FORMATS: dict[str, Format] = {}
+_USER_VIEWS: dict[str, View] = {}
+
+
+def register(export: Format | View) -> None:
+    """Make a user's own format or view known by its name. Raises InputError for a name that is taken."""
+    from interconnect.errors import InputError
+    from metalrom.exports.formats import Format
+
+    if export.name in FORMATS or export.name in VIEWS:
+        raise InputError(f"there is already an export format {export.name!r}")
+    if isinstance(export, Format):
+        _USER_FORMATS[export.name] = export
+    else:
+        _USER_VIEWS[export.name] = export
+
+
 class _Views(Mapping[str, "View"]):
     """Views by name; a view's module is imported when it is asked for."""
 
@@ -63,19 +80,21 @@ class _Views(Mapping[str, "View"]):
         from interconnect.errors import InputError
         from interconnect.suggestion import suggest
 
+        if name in _USER_VIEWS:
+            return _USER_VIEWS[name]
         if name not in _VIEWS:
-            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *_VIEWS)))
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
         view: View = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
         return view
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_VIEWS)
+        return iter((*_VIEWS, *_USER_VIEWS))
 
     def __len__(self) -> int:
-        return len(_VIEWS)
+        return len(_VIEWS) + len(_USER_VIEWS)
 
     def __contains__(self, name: object) -> bool:
-        return name in _VIEWS
+        return name in _VIEWS or name in _USER_VIEWS
 
 
 class _Formats(Mapping[str, "Format"]):
@@ -86,20 +105,23 @@ class _Formats(Mapping[str, "Format"]):
         from interconnect.suggestion import suggest
         from metalrom.exports.formats import Format
 
+        if name in _USER_FORMATS:
+            return _USER_FORMATS[name]
         if name not in _FORMATS:
-            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *_VIEWS)))
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
         module, description, precision = _FORMATS[name]
         room = import_module(f"{__name__}.{module}")
         return Format(name, description, precision, _FILES[name], room.write, room.read)
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in _FORMATS if name not in _NEEDS or find_spec(_NEEDS[name]) is not None)
+        yield from (name for name in _FORMATS if name not in _NEEDS or find_spec(_NEEDS[name]) is not None)
+        yield from _USER_FORMATS
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in _FORMATS
+        return name in _FORMATS or name in _USER_FORMATS
 
 
 FORMATS: Mapping[str, Format] = _Formats()

@@ -29,10 +29,13 @@ LEVEL_ARRAYS = {
     "sigma_noise": "standard deviation between conversions (thermal noise)",
     "sigma_pattern": "standard deviation over row position, column position and neighbour data at equal count",
 }
-"""Arrays of shape (condition, active, count) in the table's unit, defined where count <= active."""
+"""Arrays of shape (condition, active, count) in the table's unit, defined where the driven rows can give the count."""
 
 MAX_ROWS = 4096
 """Refuse headers that would make a reader allocate without bound."""
+
+MAX_LEVELS = 16
+"""Levels of a cell, likewise."""
 
 
 def header_of(table: ReadoutTable) -> dict[str, Any]:
@@ -42,6 +45,7 @@ def header_of(table: ReadoutTable) -> dict[str, Any]:
         "cell": table.cell,
         "unit": table.unit,
         "rows": int(table.rows),
+        **({"levels": int(table.levels)} if table.levels != 2 else {}),
         "conditions": [_condition(c) for c in table.conditions],
         "read_time_s": float(table.read_time),
         "adc": {
@@ -72,13 +76,32 @@ def validity_of(table: ReadoutTable) -> dict[str, Any]:
         "vdd_V": [min(vdd), max(vdd)],
         "temperature_C": [min(temperature), max(temperature)],
         "active": [0, table.rows],
-        "count": "0..active",
+        "count": count_range(table),
         "conditions": "characterized at the listed conditions only; no value is implied between or beyond them",
     }
 
 
+def count_range(table: ReadoutTable) -> str:
+    """The counts of a conversion in words."""
+    return "0..active" if table.levels == 2 else f"0..{table.levels - 1} active"
+
+
+def levels_of(header: Mapping[str, Any]) -> int:
+    """Levels of a cell that a header tells; 2 if it tells none that could be."""
+    levels = header.get("levels", 2)
+    return levels if type(levels) is int and 2 <= levels <= MAX_LEVELS else 2
+
+
+def places_of(rows: int, levels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(active, count) of every entry of a table that can be, active rows first."""
+    active, count = np.nonzero(
+        np.arange(rows * (levels - 1) + 1)[None, :] <= np.arange(rows + 1)[:, None] * (levels - 1)
+    )
+    return active, count
+
+
 def arrays_of(table: ReadoutTable) -> dict[str, FloatArray]:
-    """The table's arrays by name; undefined entries (count > active) are one canonical NaN."""
+    """The table's arrays by name; undefined entries (counts that the driven rows cannot give) are one canonical NaN."""
     arrays: dict[str, FloatArray] = {}
     for name in LEVEL_ARRAYS:
         arrays[name] = np.where(table.valid, np.asarray(getattr(table, name), dtype=np.float64), np.nan)
@@ -109,6 +132,9 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
         assumptions.append(Assumption(*(a.take(key, str) for key in ("name", "value", "status", "source"))))
         a.done()
     cell, unit, rows = head.take("cell", str), head.take("unit", str), head.take("rows", int)
+    levels = head.take("levels", int) if "levels" in header else 2
+    if not 2 <= levels <= MAX_LEVELS:
+        raise InputError(f"levels is {levels}, expected 2 to {MAX_LEVELS}", where=where)
     read_time, provenance = head.number("read_time_s"), head.take("provenance", dict)
     head.done()
     try:
@@ -126,6 +152,7 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
             adc=model,
             assumptions=tuple(assumptions),
             provenance=provenance,
+            levels=levels,
         )
     except KeyError as missing:
         raise InputError(f"array {missing} is missing", where=where) from None

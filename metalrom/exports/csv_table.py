@@ -19,9 +19,12 @@ from metalrom.exports.content import (
     MAX_ROWS,
     arrays_of,
     content_sha256,
+    count_range,
     header_of,
     json_sha256,
+    levels_of,
     parse_json,
+    places_of,
     table_from,
     validity_of,
 )
@@ -39,7 +42,7 @@ def _fields(table: ReadoutTable) -> list[dict[str, str]]:
     return [
         {"name": "condition", "type": "string", "unit": "", "description": "corner, supply and temperature"},
         {"name": "active", "type": "integer", "unit": "rows", "description": "driven rows of the group"},
-        {"name": "count", "type": "integer", "unit": "counts", "description": "ideal sum, 0..active"},
+        {"name": "count", "type": "integer", "unit": "counts", "description": f"ideal sum, {count_range(table)}"},
         *level,
         {
             "name": "row_energy",
@@ -71,7 +74,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
         levels = [arrays[name][i].tolist() for name in LEVEL_ARRAYS]
         energy = arrays["row_energy"][i].tolist()
         for a in range(table.rows + 1):
-            for c in range(a + 1):
+            for c in range(a * (table.levels - 1) + 1):
                 row = [level[a][c] for level in levels]
                 out.writerow([condition.label, a, c, *map(repr, row), repr(energy[a]), repr(wrong[a][c])])
         for a, row in enumerate(table.thresholds(condition).tolist()):
@@ -108,8 +111,9 @@ def read(folder: Path) -> ReadoutTable:
     if not isinstance(header, dict) or type(header.get("rows")) is not int or not 1 <= header["rows"] <= MAX_ROWS:
         raise InputError("the header is missing or has no rows", where=str(schema_path))
     conditions = header.get("conditions")
-    n, number = header["rows"] + 1, len(conditions) if isinstance(conditions, list) else 0
-    active, count = np.tril_indices(n)
+    rows, number = header["rows"], len(conditions) if isinstance(conditions, list) else 0
+    levels = levels_of(header)
+    active, count = places_of(rows, levels)
     lines = list(csv.reader(io.StringIO(read_text(path))))
     if not lines or len(lines) - 1 != number * active.size:
         raise InputError(f"{len(lines) - 1} lines, expected {number * active.size}", where=str(path))
@@ -125,7 +129,7 @@ def read(folder: Path) -> ReadoutTable:
         raise InputError("lines are not in the order condition, active, count", where=str(path))
     arrays = {}
     for name in LEVEL_ARRAYS:
-        arrays[name] = np.full((number, n, n), np.nan)
+        arrays[name] = np.full((number, rows + 1, rows * (levels - 1) + 1), np.nan)
         arrays[name][:, active, count] = values[name]
     arrays["row_energy"] = values["row_energy"][:, count == 0]
     table = table_from(header, arrays, str(path))

@@ -18,6 +18,7 @@ from metalrom.exports.content import (
     content_sha256,
     header_of,
     json_sha256,
+    levels_of,
     parse_json,
     table_from,
     validity_of,
@@ -27,7 +28,8 @@ FILE = "readout.json"
 
 
 def write(table: ReadoutTable, folder: Path) -> list[Path]:
-    """Write `readout.json`: header, validity domain, and arrays[name][condition][active][count 0..active]."""
+    """Write `readout.json`: header, validity domain, and arrays[name][condition][active][count]; counts end at the
+    largest that the active rows can give."""
     document: dict[str, Any] = {
         "header": header_of(table),
         "validity": validity_of(table),
@@ -35,9 +37,10 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
         "content_sha256": content_sha256(table),
     }
     arrays: dict[str, Any] = {}
+    top = table.levels - 1
     for name, values in arrays_of(table).items():
         if name in LEVEL_ARRAYS:
-            arrays[name] = [[row[: a + 1].tolist() for a, row in enumerate(level)] for level in values]
+            arrays[name] = [[row[: a * top + 1].tolist() for a, row in enumerate(level)] for level in values]
         else:
             arrays[name] = values.tolist()
     document["arrays"] = arrays
@@ -57,9 +60,9 @@ def read(folder: Path) -> ReadoutTable:
     header, arrays = document.get("header"), document.get("arrays")
     if not isinstance(header, dict) or not isinstance(arrays, dict) or type(header.get("rows")) is not int:
         raise InputError("header or arrays are missing", where=where)
-    n = header["rows"] + 1
+    n, top = header["rows"] + 1, levels_of(header) - 1
     try:
-        full = {name: _square(arrays[name], n) for name in LEVEL_ARRAYS}
+        full = {name: _square(arrays[name], n, top) for name in LEVEL_ARRAYS}
         full["row_energy"] = np.array(arrays["row_energy"], dtype=np.float64)
     except (KeyError, TypeError, ValueError, IndexError):
         raise InputError("an array is missing or has the wrong shape", where=where) from None
@@ -69,14 +72,14 @@ def read(folder: Path) -> ReadoutTable:
     return table
 
 
-def _square(triangles: list[list[list[float]]], n: int) -> NDArray[np.float64]:
-    """Rows of length active + 1 as a full array, shape (conditions, n, n), NaN beyond."""
-    out = np.full((len(triangles), n, n), np.nan)
+def _square(triangles: list[list[list[float]]], n: int, top: int) -> NDArray[np.float64]:
+    """Rows of length active * top + 1 as a full array, shape (conditions, n, (n - 1) * top + 1), NaN beyond."""
+    out = np.full((len(triangles), n, (n - 1) * top + 1), np.nan)
     for i, triangle in enumerate(triangles):
         if len(triangle) != n:
             raise ValueError("rows")
         for a, row in enumerate(triangle):
-            if len(row) != a + 1:
+            if len(row) != a * top + 1:
                 raise ValueError("counts")
-            out[i, a, : a + 1] = row
+            out[i, a, : a * top + 1] = row
     return out

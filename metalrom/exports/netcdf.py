@@ -18,6 +18,7 @@ from metalrom.exports.content import (
     arrays_of,
     canonical_json,
     content_sha256,
+    count_range,
     header_of,
     parse_json,
     table_from,
@@ -37,7 +38,8 @@ def dataset_of(table: ReadoutTable) -> xarray.Dataset:
 
     arrays = arrays_of(table)
     unit = {"units": table.unit}
-    count = np.arange(table.rows + 1, dtype=np.int32)
+    active = np.arange(table.rows + 1, dtype=np.int32)
+    count = np.arange(table.max_count + 1, dtype=np.int32)
     label = np.array([c.label for c in table.conditions], dtype=object)
     variables: dict[str, Any] = {
         name: (("condition", "active", "count"), arrays[name], {**unit, "long_name": text})
@@ -64,8 +66,8 @@ def dataset_of(table: ReadoutTable) -> xarray.Dataset:
         "vdd": ("condition", np.array([float(c.vdd) for c in table.conditions]), {"units": "V"}),
         "temperature": ("condition", np.array([float(c.temperature) for c in table.conditions]), {"units": "degC"}),
         **_metals(table),
-        "active": ("active", count, {"units": "1", "long_name": "driven rows of the group"}),
-        "count": ("count", count, {"units": "1", "long_name": "ideal sum of the conversion, 0..active"}),
+        "active": ("active", active, {"units": "1", "long_name": "driven rows of the group"}),
+        "count": ("count", count, {"units": "1", "long_name": f"ideal sum of the conversion, {count_range(table)}"}),
     }
     header = header_of(table)
     attributes = {

@@ -17,8 +17,11 @@ from metalrom.exports.content import (
     arrays_of,
     canonical_json,
     content_sha256,
+    count_range,
     header_of,
+    levels_of,
     parse_json,
+    places_of,
     table_from,
     validity_of,
 )
@@ -31,8 +34,8 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.parquet`. Raises InputError without pyarrow."""
     arrow, parquet = _pyarrow()
     arrays = arrays_of(table)
-    n, number = table.rows + 1, len(table.conditions)
-    active, count = np.tril_indices(n)
+    number = len(table.conditions)
+    active, count = places_of(table.rows, table.levels)
     columns: list[tuple[str, Any, str, str]] = [
         (
             "condition",
@@ -41,7 +44,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
             "corner, supply and temperature",
         ),
         ("active", np.tile(active.astype(np.int32), number), "rows", "driven rows of the group"),
-        ("count", np.tile(count.astype(np.int32), number), "counts", "ideal sum, 0..active"),
+        ("count", np.tile(count.astype(np.int32), number), "counts", f"ideal sum, {count_range(table)}"),
     ]
     columns += [(name, arrays[name][:, active, count].ravel(), table.unit, LEVEL_ARRAYS[name]) for name in LEVEL_ARRAYS]
     energy = arrays["row_energy"][:, active].ravel()
@@ -79,14 +82,15 @@ def read(folder: Path) -> ReadoutTable:
     rows, conditions = header.get("rows"), header.get("conditions")
     if type(rows) is not int or not 1 <= rows <= MAX_ROWS or not isinstance(conditions, list):
         raise InputError("the header is missing or has no rows", where=where)
-    active, count = np.tril_indices(rows + 1)
+    levels = levels_of(header)
+    active, count = places_of(rows, levels)
     number = len(conditions)
     expected = {"active": np.tile(active, number), "count": np.tile(count, number)}
     if any(not np.array_equal(found[name], values) for name, values in expected.items()):
         raise InputError("rows are missing or not in the order condition, active, count", where=where)
     arrays = {}
     for name in LEVEL_ARRAYS:
-        arrays[name] = np.full((number, rows + 1, rows + 1), np.nan)
+        arrays[name] = np.full((number, rows + 1, rows * (levels - 1) + 1), np.nan)
         arrays[name][:, active, count] = found[name].reshape(number, -1)
     energy = found["row_energy"].reshape(number, -1)
     arrays["row_energy"] = energy[:, count == 0]

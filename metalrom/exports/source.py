@@ -67,6 +67,7 @@ class Source:
             seed=self.results.seed,
             columns_per_adc=g.columns_per_adc,
             groups_per_adc=-(-g.rows // self.table.rows),
+            signed_cells=g.signed_cells,
             **options,
         )
 

@@ -193,6 +193,7 @@ def estimate_macro(
     side_by_side = _with_edge(array + periphery, geometry)
     stored = geometry.bits * geometry.tiles
     used = stored * geometry.utilisation * _MEGABIT_PER_MM2
+    per_cell = geometry.bits_per_cell
     weight_bits = geometry.weight_bits / geometry.bit_columns_per_weight
     conversion = conversion_energy(geometry, table, condition, histogram, errors)
     per_conversion = total(conversion)
@@ -210,9 +211,9 @@ def estimate_macro(
         area=area,
         stacked=stacked,
         side_by_side=side_by_side,
-        density_raw=array.under(stored * _MEGABIT_PER_MM2),
-        density_stacked=stacked.under(used),
-        density_side_by_side=side_by_side.under(used),
+        density_raw=array.under(stored * per_cell * _MEGABIT_PER_MM2),
+        density_stacked=stacked.under(used * per_cell),
+        density_side_by_side=side_by_side.under(used * per_cell),
         weight_density_stacked=stacked.under(used * weight_bits),
         conversion=conversion,
         energy_per_conversion=per_conversion,

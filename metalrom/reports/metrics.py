@@ -30,13 +30,13 @@ def _distances(table: ReadoutTable, condition: str) -> tuple[FloatArray, FloatAr
     the last code has no code at all (-inf below): it is always wrong.
     """
     i = table.index(condition)
-    n, codes = table.rows + 1, table.adc.codes
+    n, codes = table.max_count + 1, table.adc.codes
     sign = np.sign(table.lsb(condition)) or 1.0
     level = sign * table.mean[i]
     edges = sign * table.thresholds(condition)
     known = min(n, codes)
-    below = np.full((n, n), -np.inf)
-    above = np.full((n, n), np.inf)
+    below = np.full((table.rows + 1, n), -np.inf)
+    above = np.full((table.rows + 1, n), np.inf)
     below[:, 0] = np.inf
     below[:, 1:known] = level[:, 1:known] - edges[:, : known - 1]
     inner = min(n, codes - 1)

@@ -133,8 +133,8 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
             i, sigma = table.index(label), table.total_sigma(label)
             lsb, edges = table.lsb(label), table.thresholds(label)
             for k, active in enumerate(_actives(table.rows)):
-                count = np.arange(active + 1)
-                level, spread = table.mean[i, active, : active + 1], sigma[active, : active + 1] * sigmas
+                count = np.arange(active * (table.levels - 1) + 1)
+                level, spread = table.mean[i, active, : len(count)], sigma[active, : len(count)] * sigmas
                 words = f"{active} active row{'s' if active > 1 else ''}"
                 _band(above, count, level / scale, spread / scale, k, words)
                 straight = edges[active, 0] + (count - 0.5) * lsb
@@ -166,7 +166,11 @@ def eye_plot(table: ReadoutTable) -> str:
             return _empty(figure, panel, "eye", "The spread of the levels is not available")
         i, sigma = table.index(found.condition), table.total_sigma(found.condition)[found.active]
         edges = table.thresholds(found.condition)[found.active]
-        near = [c for c in range(found.count - 1, found.count + 2) if 0 <= c <= found.active and sigma[c] > 0]
+        near = [
+            c
+            for c in range(found.count - 1, found.count + 2)
+            if 0 <= c <= found.active * (table.levels - 1) and sigma[c] > 0
+        ]
         level = table.mean[i, found.active]
         if not near:
             return _empty(figure, panel, "eye", "The levels have no spread")
@@ -211,12 +215,12 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
             i, sigma = table.index(label), table.total_sigma(label)[n]
             colour, mark = SERIES[k % len(SERIES)], MARKS[k % len(MARKS)]
             spacing = np.abs(np.diff(table.mean[i, n]))
-            pair = np.arange(n) + 0.5
+            pair = np.arange(table.max_count) + 0.5
             left.plot(pair, spacing / scale, color=colour, marker=mark, label=label)
             left.plot(pair, need * (sigma[:-1] + sigma[1:]) / scale, color=colour, linestyle=":", linewidth=1.8)
             margin = margins(table, label)[n]
             margin[~np.isfinite(margin)] = np.nan
-            right.plot(np.arange(n + 1), margin, color=colour, marker=mark, label=label)
+            right.plot(np.arange(table.max_count + 1), margin, color=colour, marker=mark, label=label)
         left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}")
         left.margins(y=0.25)
         left.set_title(f"Spacing (solid) and what {need:.2f} sigma on both sides needs (dotted)")
@@ -236,11 +240,11 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
     with chart(13.4, 4.6) as figure:
         panel = figure.subplots()
         top = 1.0
-        count = np.arange(table.rows + 1)
+        count = np.arange(table.max_count + 1)
         for k, label in enumerate(shown_conditions(table, nominal)):
             errors = code_errors(table, label)
             some = ~np.isnan(errors).all(axis=0)
-            value = np.full(table.rows + 1, np.nan)
+            value = np.full(table.max_count + 1, np.nan)
             value[some] = np.nanmax(errors[:, some], axis=0)
             colour = SERIES[k % len(SERIES)]
             panel.plot(count, np.maximum(value, FLOOR), color=colour, marker=MARKS[k % len(MARKS)], label=label)

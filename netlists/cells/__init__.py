@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,12 +26,19 @@ def cell_kinds() -> tuple[str, ...]:
     return (*_BUILT_IN, *_USER)
 
 
-def register_cell(cls: type[Cell]) -> type[Cell]:
-    """Make a user's own cell kind known under its `kind`; usable as a decorator."""
+def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cell]:
+    """Make a user's own cell kind known under its `kind`; usable as a decorator.
+
+    templates: folder that holds its `cells/<kind>.cir.j2`. Raises InputError for a kind that is there already.
+    """
     from interconnect.errors import InputError
 
     if cls.kind in cell_kinds():
         raise InputError(f"there is already a cell kind {cls.kind!r}")
+    if templates is not None:
+        from netlists.render import register_templates
+
+        register_templates(templates)
     _USER[cls.kind] = cls
     return cls
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from characterization import campaign
 from characterization.campaign import Task, deck_of, measure, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import choose_group
@@ -17,7 +20,7 @@ from characterization.setup import Converter, Setup
 from interconnect.errors import InputError
 from netlists.case import ColumnCase, Deviations
 from netlists.condition import Condition
-from ngspice_runner import Cache, Job, run
+from ngspice_runner import Cache, Job, Progress, RunInterrupted, run
 
 TT = Condition("tt", 1.0, 27.0)
 
@@ -79,6 +82,35 @@ def test_cached_runs_are_told_apart(setup: Setup, tmp_path) -> None:
     assert (first.simulated, first.cached) == (2, 0)  # the third task is the first again
     assert (second.simulated, second.cached) == (0, 2)
     assert first.samples == second.samples
+
+
+def test_parts_are_told_as_one_campaign(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks = [task(4, 4, c) for c in (1, 2, 1, 2, 3, 1, 3)]
+    whole = run_tasks(setup, tasks)
+    monkeypatch.setattr(campaign, "PART", 2)
+    seen: list[Progress] = []
+    parts = run_tasks(setup, tasks, progress=seen.append)  # no cache: a deck of an earlier part is not run again
+    assert parts.samples == whole.samples
+    assert (parts.simulated, parts.cached, parts.verdicts) == (3, 0, {"ok": 7})
+    assert [s.done for s in seen] == [1, 2, 6]  # the second part and one each of the third and fourth were known
+    assert all(s.total == 7 for s in seen)
+    assert all(later.elapsed >= sooner.elapsed for sooner, later in itertools.pairwise(seen))
+
+
+def test_interruption_counts_the_whole_campaign(setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    tasks = [task(4, 4, c) for c in (0, 1, 2, 3, 4)]
+    monkeypatch.setattr(campaign, "PART", 2)
+
+    def stop(state: Progress) -> None:
+        if state.done == 3:
+            raise KeyboardInterrupt
+
+    with Cache(tmp_path) as cache:
+        with pytest.raises(RunInterrupted, match=r"after [34] of 5 reads; finished results are kept") as stopped:
+            run_tasks(setup, tasks, cache=cache, workers=1, progress=stop)
+        done = int(re.findall("after ([0-9])", str(stopped.value))[0])
+        again = run_tasks(setup, tasks, cache=cache)
+    assert (again.simulated, again.cached) == (5 - done, done)
 
 
 def test_cell_mismatch_spreads_levels_as_the_closed_form_says(setup: Setup) -> None:

@@ -31,6 +31,7 @@ def written(finding: Finding) -> str:
 
 def test_all_procedures_are_known() -> None:
     extra = {"readout_current", "settling", "noise", "crosstalk", "worst_pattern", "energy", "leakage", "supply"}
+    extra |= {"pattern_spread"}
     assert extra < set(PROCEDURES)
 
 

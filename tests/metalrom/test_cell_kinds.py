@@ -1,4 +1,4 @@
-"""Every cell kind through the front door: netlist of a cell, extraction, pictures; what cannot be characterized."""
+"""Every cell kind through the front door: netlist of a cell, extraction, pictures; mappings that are refused."""
 
 from __future__ import annotations
 
@@ -51,15 +51,17 @@ def test_extraction_command(kind: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert '"capacitance_F"' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("group", ["4", "auto"])
-def test_what_cannot_be_characterized_is_refused_before_anything_runs(kind: str, group: str, tmp_path: Path) -> None:
-    p = project(tmp_path, kind, group)
+@pytest.mark.parametrize(("kind", "mapping"), [("cap_ternary", "twos_complement"), ("cap_select", "ternary")])
+def test_columns_that_the_engine_cannot_add_up_are_refused_before_anything_runs(
+    kind: str, mapping: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "kinds.yaml"
+    path.write_text(CONFIG.format(kind=kind, group="4") + f"mapping: {mapping}\n")
+    p = load(path)
     for start in (lambda: run(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
-        with pytest.raises(InputError, match=rf"cell\.kind: the cell {kind} cannot be characterized"):
+        with pytest.raises(InputError, match=r"kinds\.yaml: mapping"):
             start()
     assert not (tmp_path / "out").exists()
-    assert "models" not in p.__dict__, "nothing may be extracted for a run that is refused"
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:

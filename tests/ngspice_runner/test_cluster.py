@@ -151,3 +151,31 @@ def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
     with pytest.raises(EngineError, match="no dask scheduler"):
         run_cluster([divider(1)], "tcp://127.0.0.1:9", cache=None)
+
+
+def test_run_many_on_a_cluster(cluster: Cluster) -> None:
+    from ngspice_runner import Cluster as Place
+    from ngspice_runner import run_many
+
+    jobs = [divider(i) for i in range(6)]
+    with Cache(cluster.folder / "cache") as cache:
+        there = run_many(jobs, workers=Place(str(cluster.folder / "scheduler.json")), cache=cache)
+        again = run_many(jobs, workers=Place(cluster.address), cache=cache)
+        here = run_many(jobs, cache=cache)
+    assert all(r.ok for r in there)
+    assert not any(r.provenance.cached for r in there if r.provenance)
+    assert all(r.provenance.cached for r in again if r.provenance)
+    assert [r.signals["v(b)"].values.tolist() for r in here] == [r.signals["v(b)"].values.tolist() for r in there]
+    with pytest.raises(JobError, match="engines of their own"):
+        run_many(jobs, workers=Place(cluster.address), engine=find_engine())
+    with pytest.raises(EngineError, match="no scheduler file"):
+        run_many(jobs, workers=Place("elsewhere.json"))
+
+
+def test_local_cluster(tmp_path: Path) -> None:
+    from ngspice_runner import run_many
+    from ngspice_runner.cluster import local_cluster
+
+    with local_cluster(2) as place, Cache(tmp_path) as cache:
+        results = run_many([divider(i) for i in range(4)], workers=place, cache=cache)
+    assert [r.verdict for r in results] == [Verdict.OK] * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -59,6 +60,13 @@ def test_a_second_run_simulates_nothing_and_writes_the_same_bytes(out, finished,
     assert counts["cached"] > 0
     for name in TABLES:
         assert (tmp_path / "again" / name).read_bytes() == (out / name).read_bytes(), name
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="dask.distributed is not installed")
+def test_a_cluster_gives_the_same_bytes(out, finished, metalrom, tmp_path):
+    done = metalrom("run", finished["config"], "-o", tmp_path / "there", "--cluster", "local", "--jobs", 2, "--seed", 1)
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / "there" / name).read_bytes() == (out / name).read_bytes() for name in TABLES)
 
 
 def test_another_seed_gives_other_decks(out, finished, metalrom, tmp_path):

@@ -1,0 +1,206 @@
+"""A campaign of 20,000 ngspice runs by `metalrom characterize`, interrupted twice and resumed; then bare ngspice.
+
+    python benchmarks/campaign.py [--runs 20000] [--cluster local]
+
+Monte-Carlo draws of a four-row column with transistors. Every start of the engine is logged, so that a run lost or
+done twice shows. Bare ngspice runs decks of the same campaign, one process a deck, as many at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+POINTS = 6
+"""(active, count) pairs of the procedure `mismatch`."""
+CLEAN = 3000
+"""Runs of the campaign that is timed without the log of starts."""
+BARE = 400
+CONFIG = """\
+name: campaign
+technology: {{stack: generic28, devices: open45}}
+cell:
+  kind: cap_balanced
+  row_pitch: 200nm
+  column_pitch: 300nm
+  row_width: 50nm
+  column_width: 50nm
+  tab_length: 150nm
+  planes: [{{row: M2, column: M3}}]
+array: {{rows: 16, columns: 64, group_rows: 4}}
+weights: {{file: w.npy, transpose: false, bits: 4}}
+inputs: {{bits: 4}}
+variation: {{cell_sigma: 2.5%}}
+conditions: {{corners: [tt], vdd: [1.0V], temperature: [27degC]}}
+characterization: {{procedures: [mismatch], samples: {samples}}}
+"""
+
+
+def main() -> None:
+    """Run the campaign and print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=20_000, help="simulations in all")
+    parser.add_argument("--cluster", help="as in `metalrom characterize`")
+    asked = parser.parse_args()
+    # A shell's background job ignores Ctrl-C, and so would the command started here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not shutil.which("ngspice"):
+        parser.error("ngspice is missing")
+    with tempfile.TemporaryDirectory() as scratch:
+        measure(Path(scratch), asked.runs, asked.cluster)
+
+
+def measure(folder: Path, runs: int, cluster: str | None) -> None:
+    """The campaign in parts, its accounts, bare ngspice."""
+    samples = -(-runs // POINTS)
+    runs = samples * POINTS
+    np.save(folder / "w.npy", np.random.default_rng(1).normal(size=(16, 8)))
+    Path(folder, "campaign.yaml").write_text(CONFIG.format(samples=samples), encoding="ascii")
+    wall, before = time.monotonic(), _child_seconds()
+    for part, until in enumerate((runs // 3, 2 * runs // 3, None), 1):
+        begun, had = time.monotonic(), _committed(folder)
+        code, words = _run(folder, until, cluster)
+        now = _committed(folder)
+        print(
+            f"part {part}: exit code {code}, {now - had} committed in {time.monotonic() - begun:.0f} s, {now} in all\n"
+            f"  {words}",
+            flush=True,
+        )
+    wall, cpu = time.monotonic() - wall, _child_seconds() - before
+    _account(folder, runs)
+    print(f"campaign: {wall / runs * 1e3:.1f} ms wall and {cpu / runs * 1e3:.1f} ms CPU per run, everything included")
+    begun = time.monotonic()
+    _run(folder, None, cluster)
+    print(f"all of it again from the cache: {time.monotonic() - begun:.0f} s")
+    clean = min(CLEAN, runs) // POINTS * POINTS
+    Path(folder, "campaign.yaml").write_text(CONFIG.format(samples=clean // POINTS), encoding="ascii")
+    wall, before = time.monotonic(), _child_seconds()
+    _run(folder, None, cluster, cache="clean", logged=False)
+    wall, cpu = (time.monotonic() - wall) / clean, (_child_seconds() - before) / clean
+    print(f"{clean} runs at one go, no log: {wall * 1e3:.1f} ms wall and {cpu * 1e3:.1f} ms CPU per run")
+    bare_wall, bare_cpu = _bare(folder, min(BARE, runs))
+    print(f"bare ngspice: {bare_wall * 1e3:.1f} ms wall and {bare_cpu * 1e3:.1f} ms CPU per run")
+    print(f"throughput over bare: {bare_wall / wall:.2f} by wall, {bare_cpu / cpu:.2f} by CPU")
+
+
+def _run(
+    folder: Path, until: int | None, cluster: str | None, *, cache: str = "cache", logged: bool = True
+) -> tuple[int, str]:
+    """(exit code, last words) of the command; it gets Ctrl-C as soon as `until` results are committed."""
+    command = f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); from metalrom.cli import main; main()"
+    more = ["--cluster", cluster] if cluster else []
+    environment = os.environ | {
+        "METALROM_CACHE": str(folder / cache),
+        "PYTHONPATH": str(HERE.parent),
+    }
+    if logged:
+        environment["METALROM_NGSPICE"] = str(_logging_engine(folder))
+    with Path(folder, "words").open("w+", encoding="utf-8") as words:
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, "characterize", "campaign.yaml", "-o", "out", *more],
+            cwd=folder, env=environment, stdout=words, stderr=words,
+        )  # fmt: skip
+        while process.poll() is None:
+            time.sleep(0.5)
+            if until is not None and _committed(folder) >= until:
+                process.send_signal(signal.SIGINT)
+                process.wait(60)
+        words.seek(0)
+        return process.returncode, words.read().strip().replace("\n", "\n  ")
+
+
+def _logging_engine(folder: Path) -> Path:
+    """ngspice behind a script that notes the time and the title (it carries the key) of every deck started."""
+    path = folder / "ngspice"
+    if not path.exists():
+        path.write_text(
+            '#!/bin/bash\nfor last; do :; done\n[ -f "$last" ] && read -r title < "$last" && '
+            f'echo "$EPOCHREALTIME $title" >> "{folder}/starts"\nexec {shutil.which("ngspice")} "$@"\n',
+            encoding="utf-8",
+        )
+        path.chmod(0o755)
+    return path
+
+
+def _rows(folder: Path) -> list[tuple[str, float]]:
+    """(key, time of commit) of every result kept."""
+    path = folder / "cache" / "simulations" / "results.sqlite"
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(path, timeout=30.0)) as connection:
+            return list(connection.execute("SELECT key, created FROM results"))
+    except sqlite3.OperationalError:  # being made
+        return []
+
+
+def _committed(folder: Path) -> int:
+    return len(_rows(folder))
+
+
+def _account(folder: Path, runs: int) -> None:
+    """Nothing lost, nothing done twice: from the log of starts, the cache and the samples."""
+    committed = {key[:24]: when for key, when in _rows(folder)}
+    starts: dict[str, list[float]] = {}
+    for line in Path(folder, "starts").read_text(encoding="utf-8").splitlines():
+        when, _, key = line.split()
+        starts.setdefault(key, []).append(float(when))
+    late = sum(max(times) > committed[key] for key, times in starts.items() if key in committed)
+    with Path(folder, "out", "samples.csv").open(encoding="utf-8", newline="") as file:
+        verdicts = Counter(row["verdict"] for row in csv.DictReader(line for line in file if not line.startswith("#")))
+    twice = sum(len(times) > 1 for times in starts.values())
+    print(
+        f"{runs} asked: {len(committed)} committed, {sum(verdicts.values())} samples {dict(verdicts)}; "
+        f"started again after their commit: {late}; under way at an interruption, started again: {twice}"
+    )
+
+
+def _bare(folder: Path, number: int) -> tuple[float, float]:
+    """Seconds of wall and CPU time per deck of `ngspice -b`, two or more at a time."""
+    sys.path.insert(0, str(HERE.parent))
+    from characterization.campaign import deck_of
+    from characterization.procedures import get_procedure
+    from metalrom.project import load
+
+    setup = load(folder / "campaign.yaml").setup(4)
+    decks = []
+    for index, task in enumerate(get_procedure("mismatch").plan(setup)[:number]):
+        deck = deck_of(setup, task)
+        path = folder / f"bare{index}.cir"
+        saved = deck.text.replace("\n.end", f"\n.save {' '.join(deck.outputs)}\n.end")
+        path.write_text(saved, encoding="ascii")
+        decks.append(path)
+
+    def one(path: Path) -> None:
+        command = ["ngspice", "-b", "-r", f"{path}.raw", str(path)]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+    wall, cpu = time.monotonic(), _child_seconds()
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(one, decks))
+    return (time.monotonic() - wall) / number, (_child_seconds() - cpu) / number
+
+
+def _child_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""`pattern_spread`: how far the stored and driven neighbours alone push a level off the ideal line, on many patterns.
+
+Levels of `spread_patterns` drawn patterns by the exact linear network (ideal periphery, no mismatch), at both ends of
+the row lines and at every condition. It is the part of an error that no calibration of the converter takes away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench
+from characterization.findings import Figure, Plain
+from characterization.linear_column import linear_column
+from characterization.pattern_search import LINE_PATTERNS, draw, fit_line
+from characterization.procedures.registry import Findings, measured, register
+from characterization.procedures.worst_pattern import refuses
+from characterization.setup import Setup
+from netlists.condition import Condition
+
+FloatArray = NDArray[np.float64]
+
+PART = 10_000
+"""Patterns held at a time."""
+
+TAIL = 0.999
+"""Quantile of the size of a deviation that is told beside the rms."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Deviations (LSB) from the least-squares line at one condition and place. position: columns before the left
+    neighbour. rms, tail, largest: of their size; wrong: share beyond half an LSB, which patterns alone read wrong.
+    by_count (rows + 1, 2): mean and sigma of the patterns of every count, None where fewer than two were drawn.
+    """
+
+    condition: str
+    position: int
+    patterns: int
+    rms: float
+    tail: float
+    largest: float
+    wrong: float
+    by_count: tuple[tuple[float, float] | None, ...]
+
+
+@dataclass(frozen=True)
+class PatternSpread(Plain):
+    """Spread of the drawn patterns at every condition, near and far end of the row lines."""
+
+    spreads: tuple[Spread, ...]
+
+    def figures(self) -> Sequence[Figure]:
+        """Of every condition the end that spreads more."""
+        worst: dict[str, Spread] = {}
+        for spread in self.spreads:
+            if spread.condition not in worst or spread.rms > worst[spread.condition].rms:
+                worst[spread.condition] = spread
+        out = []
+        for label, spread in worst.items():
+            at = f"{label}, {spread.patterns} patterns"
+            out.append(Figure("deviation by patterns, rms", spread.rms, "LSB", at))
+            out.append(Figure("deviation by patterns, largest", spread.largest, "LSB", at))
+        return out
+
+
+def spread(setup: Setup, condition: Condition, position: int, number: int) -> Spread:
+    """Draw `number` patterns and solve their levels; the same patterns at every condition and place."""
+    there = setup.at(condition)
+    column = linear_column(there, condition, position)
+    rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 8]))
+    line = fit_line(column, draw(setup.rows, LINE_PATTERNS, setup.ones, rng))
+    parts, counts = [], []
+    for start in range(0, number, PART):
+        genes = draw(setup.rows, min(PART, number - start), setup.ones, rng)
+        parts.append(line.deviation(column, genes))
+        counts.append(np.einsum("br,br->b", genes[:, :, 0], genes[:, :, 2], dtype=np.int64))
+    found, count = np.concatenate(parts), np.concatenate(counts)
+    size = np.abs(found)
+    return Spread(
+        condition=condition.label,
+        position=position,
+        patterns=number,
+        rms=float(np.sqrt(np.mean(found**2))),
+        tail=float(np.quantile(size, TAIL)),
+        largest=float(size.max()),
+        wrong=float(np.mean(size > 0.5)),
+        by_count=_by_count(found, count, setup.rows),
+    )
+
+
+def _by_count(found: FloatArray, count: NDArray[np.int64], rows: int) -> tuple[tuple[float, float] | None, ...]:
+    number = np.bincount(count, minlength=rows + 1)
+    least = np.maximum(number, 1)
+    mean = np.bincount(count, found, rows + 1) / least
+    sigma = np.sqrt(np.maximum(np.bincount(count, found**2, rows + 1) / least - mean**2, 0.0))
+    return tuple((float(m), float(s)) if n > 1 else None for m, s, n in zip(mean, sigma, number, strict=True))
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> PatternSpread:
+    """Every condition, both ends; no engine runs."""
+    places = sorted({0, max(setup.columns - 3, 0)})
+    spreads = tuple(spread(setup, c, place, setup.spread_patterns) for c in setup.conditions for place in places)
+    bench.count("linear", sum(s.patterns + LINE_PATTERNS for s in spreads))
+    return PatternSpread(spreads)
+
+
+register(
+    measured(
+        "pattern_spread", "deviation from the ideal line over many drawn patterns, exact", measure, refuses=refuses
+    )
+)

@@ -1,0 +1,41 @@
+"""A procedure of one's own: what a held bit line loses in ten nanoseconds.
+
+metalrom --plugin droop.py characterize metalrom.yaml -o out --procedures transfer,mismatch,adc_margin,droop
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from characterization.bench import Bench, case_of, drawn
+from characterization.findings import Figure, Plain
+from characterization.procedures import measured, register
+from characterization.procedures.registry import Findings
+from characterization.setup import Setup
+
+HOLD = 10e-9
+"""Between the two reads, s."""
+
+
+@dataclass(frozen=True)
+class Droop(Plain):  # Plain writes the fields as JSON
+    """volts: level at the read less the level HOLD later, every row driven, drawn bits."""
+
+    volts: float
+
+    def figures(self) -> Sequence[Figure]:
+        """What the table of `metalrom characterize` shows."""
+        return [Figure("droop in 10 ns", self.volts, "V")]
+
+
+def measure(setup: Setup, bench: Bench, findings: Findings) -> Droop:
+    """Two decks of the same case, read early and late; a verdict other than ok raises EngineError."""
+    case = case_of(setup, drawn(setup, "random0", setup.rows, setup.rows))
+    late = replace(setup.timing, read_after=setup.timing.read_after + HOLD)
+    decks = [bench.deck(setup.conditions[0], case, timing=timing) for timing in (setup.timing, late)]
+    early, after = bench.levels("droop", decks)
+    return Droop(float(early - after))
+
+
+register(measured("droop", "what a held level loses in 10 ns", measure))

@@ -1,0 +1,1 @@
+"""The cell kinds side by side: the same stack, devices, rows, layer and converter, one page."""

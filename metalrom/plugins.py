@@ -1,0 +1,91 @@
+"""Cells, procedures and exporters of a user: modules that register them, imported only where the user says so.
+
+Two ways lead in, and no other: a module or file named on the command line (`metalrom --plugin FILE ...`), and packages
+that the user installed and that announce an entry point of the group `metalrom.plugins`. A configuration never names
+code: it may come along with somebody's weights.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+from interconnect.errors import InputError, shortened
+
+GROUP = "metalrom.plugins"
+"""Entry-point group of installed plugins; each entry names a module."""
+
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def load_named(names: Iterable[str]) -> None:
+    """Import each module (dotted name) or file (path that ends in `.py`), once.
+
+    Raises InputError for one that is not there or that cannot be imported.
+    """
+    for name in names:
+        if name.endswith(".py"):
+            _load_file(Path(name))
+        elif _MODULE.fullmatch(name):
+            _import(name, where="--plugin")
+        else:
+            raise InputError(
+                f"{shortened(repr(name))} is neither a module nor a Python file",
+                where="--plugin",
+                hint="a dotted name such as my_lab.cells, or a path that ends in .py",
+            )
+
+
+def load_installed() -> tuple[str, ...]:
+    """Import what installed packages announce; returns one sentence for each that cannot be imported.
+
+    A broken plugin must not take the other commands along, so it is told and left out.
+    """
+    from importlib.metadata import entry_points
+
+    troubles = []
+    for entry in entry_points(group=GROUP):
+        try:
+            _import(entry.module, where=f"entry point {entry.name} of group {GROUP}")
+        except InputError as error:
+            troubles.append(str(error))
+    return tuple(troubles)
+
+
+def _load_file(path: Path) -> None:
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    if not path.is_file():
+        raise InputError(f"there is no file {path}", where="--plugin")
+    name = f"metalrom_plugin_{path.stem}"
+    loaded = sys.modules.get(name)
+    if loaded is not None:
+        if Path(loaded.__file__ or "").resolve() == path.resolve():
+            return
+        raise InputError(f"two plugins are called {path.name}", where="--plugin", hint="rename one of them")
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} cannot be imported", where="--plugin")
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up while it runs
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise _told(str(path), error, "--plugin") from error
+
+
+def _import(name: str, where: str) -> None:
+    try:
+        import_module(name)
+    except Exception as error:  # whatever a stranger's module raises
+        raise _told(name, error, where) from error
+
+
+def _told(name: str, error: Exception, where: str) -> InputError:
+    if isinstance(error, InputError):
+        return InputError(f"the plugin {name} says: {error}", where=where)
+    return InputError(f"the plugin {name} cannot be imported ({type(error).__name__}: {error})", where=where)

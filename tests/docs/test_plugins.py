@@ -1,0 +1,169 @@
+"""The plugins of examples/plugins run as their pages say, and nothing else leads to imported code."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "examples" / "plugins"
+
+SMALL = """\
+name: small
+technology: {stack: open45, devices: open45}
+cell: {kind: res_via, resistance: 1Mohm, planes: [{row: metal2, column: metal3}]}
+array: {rows: 8, columns: 16, group_rows: 4}
+weights: {random: [8, 2], bits: 4}
+conditions: {corners: [tt]}
+characterization: {patterns: 2, samples: 30, max_levels: 5}
+"""
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cells and simulations of this file."""
+    return tmp_path_factory.mktemp("plugins_cache")
+
+
+def call(folder: Path, cache: Path, *words: object, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own; path: a further place of installed packages."""
+    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli import main; main()"
+    environment = {**os.environ, "METALROM_CACHE": str(cache), "COLUMNS": "200"}
+    if path is not None:
+        environment["PYTHONPATH"] = str(path)
+    return subprocess.run(
+        [sys.executable, "-c", program, str(ROOT), *map(str, words)],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_own_cell(tmp_path: Path, cache: Path) -> None:
+    cell, config = PLUGINS / "wide_cell.py", PLUGINS / "wide.yaml"
+    done = call(tmp_path, cache, "--plugin", cell, "netlist", config, "--level", "macro", "-o", "m.cir")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "m.cir").read_text()
+    assert "* Cell wide_cell on metal2-metal3" in text  # its own template wrote the cell
+    assert re.search(r"^R_plug .* 2\.0e\+06", text, re.MULTILINE), "2 Mohm of wide.yaml"
+    audit = call(tmp_path, cache, "--plugin", cell, "audit", "m.cir", config)
+    assert audit.returncode == 0, audit.stderr
+    assert "all 96 cells hold what they should" in audit.stdout  # 16 weights of 4 bits: 6 columns
+    # the same configuration without the plugin names no code, so the cell is unknown
+    alone = call(tmp_path, cache, "netlist", config)
+    assert alone.returncode == 2
+    assert "there is no cell kind 'wide_cell'" in alone.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_own_procedure(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    names = "transfer,mismatch,adc_margin,droop"
+    droop = PLUGINS / "droop.py"
+    done = call(tmp_path, cache, "--plugin", droop, "characterize", "small.yaml", "-o", "out", "--procedures", names)
+    assert done.returncode == 0, done.stderr
+    line = next(line for line in done.stderr.splitlines() if line.startswith("droop"))
+    assert abs(float(line.split("droop in 10 ns")[1].split()[0])) < 1e-6  # a current cell does not droop: A, not V
+    assert '"droop"' in (tmp_path / "out" / "procedures.json").read_text()
+
+
+def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The view writes a table's levels and answers from its own file; a changed level is seen."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from metalrom.exports import VIEWS
+    from metalrom.exports.queries import Points
+    from metalrom.plugins import load_named
+
+    load_named([str(PLUGINS / "levels_csv.py")])
+    load_named([str(PLUGINS / "levels_csv.py")])  # once is enough
+    mean = np.tril(np.arange(1.0, 10.0).reshape(3, 3))[None] / 7
+    table = SimpleNamespace(rows=2, unit="V", conditions=[SimpleNamespace(label="tt")], mean=mean, sigma_noise=mean / 9)
+    source = SimpleNamespace(table=table, results=SimpleNamespace(name="x", warnings=("an estimate",)))
+    view = VIEWS["levels_csv"]
+    (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]
+    assert "# an estimate\n" in file.read_text()
+    points = Points(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))
+    got = view.answer(tmp_path, "level", points)
+    assert got is not None
+    # the last row of `mean`, to the bit; one driven row of two is not in the file
+    assert got[:3].tolist() == [7 / 7, 8 / 7, 9 / 7]
+    assert np.isnan(got[3])
+    assert view.answer(tmp_path, "area", points) is None
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_own_exporter_on_the_command_line(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        SMALL.replace("cell: {kind: res_via, resistance: 1Mohm,", "cell: {kind: cap_balanced,")
+        + "readout: {double_sampling: true, code_error_target: 0.1}\n"
+    )
+    done = call(tmp_path, cache, "run", "small.yaml", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    exporter = PLUGINS / "levels_csv.py"
+    done = call(tmp_path, cache, "--plugin", exporter, "export", "out", "--format", "levels_csv", "-o", "x", "--check")
+    assert done.returncode == 0, done.stderr
+    assert "worst relative difference: level 0.0e+00" in done.stderr
+
+
+def test_pages_show_the_files() -> None:
+    for page, names in {
+        "howto_cell.md": ("wide_cell.py", "cells/wide_cell.cir.j2", "wide.yaml"),
+        "howto_procedure.md": ("droop.py",),
+        "howto_exporter.md": ("levels_csv.py",),
+    }.items():
+        shown = re.findall(r"^```\w+\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.MULTILINE | re.DOTALL)
+        for name in names:
+            assert (PLUGINS / name).read_text() in shown, f"{page} shows another {name}"
+
+
+def test_an_installed_package_announces_its_plugin(tmp_path: Path, cache: Path) -> None:
+    info = tmp_path / "site" / "my_lab-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-lab\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[metalrom.plugins]\ngood = my_lab_good\nbad = my_lab_bad\n")
+    (tmp_path / "site" / "my_lab_bad.py").write_text("raise RuntimeError('no licence server')\n")
+    (tmp_path / "site" / "my_lab_good.py").write_text(
+        (PLUGINS / "wide_cell.py").read_text().replace("Path(__file__).parent", f"Path({str(PLUGINS)!r})")
+    )
+    done = call(tmp_path, cache, "extract", PLUGINS / "wide.yaml", path=tmp_path / "site")
+    assert done.returncode == 0, done.stderr
+    assert "wide_cell on metal2-metal3" in done.stdout
+    assert "WARNING: entry point bad of group metalrom.plugins: the plugin my_lab_bad cannot be imported" in done.stderr
+    assert "no licence server" in done.stderr
+    quiet = call(tmp_path, cache, "schema", path=tmp_path / "site")  # looks nothing up: plugins stay out
+    assert quiet.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("missing.py", "there is no file missing.py"),
+        ("no_such_module", "cannot be imported (ModuleNotFoundError"),
+        ("a b; import os", "neither a module nor a Python file"),
+        ("broken.py", "cannot be imported (SyntaxError"),
+    ],
+)
+def test_a_plugin_that_fails_is_one_sentence(name: str, sentence: str, tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "broken.py").write_text("def\n")
+    done = call(tmp_path, cache, "--plugin", name, "schema")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert sentence in done.stderr
+
+
+def test_a_configuration_cannot_name_code(tmp_path: Path, cache: Path) -> None:
+    (tmp_path / "trap.py").write_text("open('trapped', 'w')\n")
+    (tmp_path / "x.yaml").write_text("plugins: [trap.py]\n" + SMALL)
+    done = call(tmp_path, cache, "netlist", "x.yaml")
+    assert done.returncode == 2
+    assert "plugins" in done.stderr
+    assert not (tmp_path / "trapped").exists()
