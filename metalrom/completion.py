@@ -18,7 +18,7 @@ FORMATS = (
 )  # fmt: skip
 PROCEDURES = (
     "transfer", "mismatch", "adc_margin", "readout_current", "settling", "noise", "crosstalk", "worst_pattern",
-    "energy", "leakage", "supply", "adc",
+    "pattern_spread", "energy", "leakage", "supply", "adc",
 )  # fmt: skip
 WORKLOADS = (
     "smollm2",
