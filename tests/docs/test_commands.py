@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +67,21 @@ def run_metalrom(words: list[str]) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with a small configuration and its run; the whole session keeps one cache."""
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small configuration, its run and the cache of both, which other tests do not see."""
     folder = tmp_path_factory.mktemp("docs_run")
-    patch = pytest.MonkeyPatch()
-    patch.setenv("METALROM_CACHE", str(folder / "cache"))
     (folder / "small.yaml").write_text(SMALL)
-    code, told = run_metalrom(["run", str(folder / "small.yaml"), "-o", str(folder / "out"), "--jobs", "2"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METALROM_CACHE", str(folder / "cache"))
+        code, told = run_metalrom(["run", str(folder / "small.yaml"), "-o", str(folder / "out"), "--jobs", "2"])
     assert code == 0, told
-    yield folder
-    patch.undo()
+    return folder
 
 
 @pytest.fixture
 def place(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with everything that pages speak of, small."""
+    monkeypatch.setenv("METALROM_CACHE", str(finished / "cache"))
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in ("CONFIG", "examples/minilm_layer.yaml"):
         (tmp_path / name).write_text(SMALL)
