@@ -11,6 +11,7 @@ from metalrom.cells_cli import add_command as add_cells_command
 from metalrom.console import CHECK_FAILED, emit, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.macro_cli import add_commands as add_macro_commands
+from metalrom.model_cli import add_commands as add_model_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -52,6 +53,7 @@ USES_PLUGINS = {
     "run",
     "characterize",
     "explore",
+    "model",
     "estimate",
     "export",
     "report",
@@ -324,6 +326,7 @@ def simulate(
 add_evaluate_command(app)
 add_cells_command(app)
 add_macro_commands(app)
+add_model_commands(app)
 
 cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
