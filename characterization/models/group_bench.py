@@ -68,11 +68,7 @@ QUANTITIES = {
 def quantity(name: str, *, where: str | None = None) -> Quantity:
     """The quantity of that name. Raises InputError with a suggestion."""
     if name not in QUANTITIES:
-        raise InputError(
-            f"no bench measures {name[:60]!r}; {suggest(name, list(QUANTITIES))}",
-            where=where,
-            hint=f"choose one of {', '.join(QUANTITIES)}",
-        )
+        raise InputError(f"no bench measures {name[:60]!r}", where=where, hint=suggest(name, list(QUANTITIES)))
     return QUANTITIES[name]
 
 

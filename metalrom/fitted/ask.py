@@ -17,7 +17,7 @@ from interconnect.errors import InputError, shortened
 from interconnect.files import atomic_write_text, read_text
 from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
-from metalrom.reports.words import amount
+from metalrom.fitted.axes import shown
 
 FloatArray = NDArray[np.float64]
 
@@ -99,13 +99,6 @@ def write_answers(answers: Answers, path: Path) -> Path:
     table = np.column_stack([answers.points, answers.mean, answers.low, answers.high])
     writer.writerows([[repr(float(v)) for v in row] for row in table])
     return atomic_write_text(path, out.getvalue())
-
-
-def shown(axis: Input, value: float) -> str:
-    """A value of an input in words, with its unit."""
-    if axis.unit in ("", "degC"):
-        return f"{value:.6g} {axis.unit}".strip()
-    return amount(value, axis.unit, places=4).replace("\u00a0", " ")
 
 
 def documents(answers: Answers) -> list[Mapping[str, object]]:

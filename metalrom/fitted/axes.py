@@ -13,6 +13,7 @@ from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from metalrom.config import Config
 from metalrom.project import Project, told_by
+from metalrom.reports.words import amount
 
 KEYS = {
     **dict.fromkeys(("cell.row_pitch", "cell.column_pitch", "cell.row_width", "cell.column_width"), "m"),
@@ -52,8 +53,7 @@ def parse_axis(text: str) -> Input:
         )
     if key not in KEYS:
         raise InputError(
-            f"{shortened(key)!r} cannot be varied; {suggest(key, list(KEYS))}", where="--vary",
-            hint=f"what can: {', '.join(KEYS)}",
+            f"{shortened(key)!r} cannot be varied", where="--vary", hint=suggest(key, list(KEYS))
         )  # fmt: skip
     where, unit = f"--vary {key}", KEYS[key]
     ends = [parse_quantity(end.strip(), unit, where=where) for end in (low, high)]
@@ -112,7 +112,7 @@ class Family:
                     project.cell.lengths(project.stack, project.planes[0])  # type: ignore[attr-defined]
                 _ = project.periphery, project.timing
             except InputError as error:
-                place = ", ".join(f"{k}={_text(v, KEYS[k])}" for k, v in values.items())
+                place = ", ".join(f"{i.name} {shown(i, v)}" for i, v in zip(self.box.inputs, corner, strict=True))
                 raise InputError(f"{error.what} (at the corner {place})", where=error.where, hint=error.hint) from None
 
     def rows_at(self, values: Mapping[str, float]) -> int:
@@ -143,6 +143,13 @@ class Family:
         return dict(data)
 
 
+def shown(axis: Input, value: float) -> str:
+    """A value of an input in words, with its unit."""
+    if axis.unit in ("", "degC"):
+        return f"{value:.6g} {axis.unit}".strip()
+    return amount(value, axis.unit, places=4).replace("\u00a0", " ")
+
+
 def _text(value: float, unit: str) -> str:
     """A value as a configuration takes it, with every digit."""
-    return f"{value!r}{unit}"
+    return f"{float(value)!r}{unit}"

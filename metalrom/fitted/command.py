@@ -100,13 +100,13 @@ def sentences(found: Fitted, output: Path) -> list[str]:
         f"error asked {100 * error['asked']:.3g} %, {verdict}: {100 * error['share']:g} % of the domain within "
         f"{100 * error['reached']:.2g} % by the model's own calibrated estimate",
         f"held out fold by fold ({quality.points} places): rms {100 * quality.relative_rms:.2g} %, largest "
-        f"{100 * quality.relative_largest:.2g} %; {100 * quality.coverage:.3g} % inside of the 95 % interval",
+        f"{100 * quality.relative_largest:.2g} %; {_inside(quality.coverage, quality.points)} inside the 95 % interval",
     ]
     if found.held is not None:
         h = found.held
         out.append(
             f"at {h.points} further places: rms {100 * h.rms:.2g} %, largest {100 * h.largest:.2g} %; "
-            f"{100 * h.coverage:.3g} % inside"
+            f"{_inside(h.coverage, h.points)} inside the 95 % interval"
         )
     extracted = ", ".join(f"{number} cells by {method}" for method, number in work["extractions"].items())
     formula = f", {work['closed_form']} values in closed form" if work["closed_form"] else ""
@@ -117,6 +117,10 @@ def sentences(found: Fitted, output: Path) -> list[str]:
         f"wrote {output}",
     ]
     return out
+
+
+def _inside(share: float, points: int) -> str:
+    return f"{round(share * points)} of {points}"
 
 
 def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | None, *, json: bool) -> None:
@@ -150,7 +154,7 @@ def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | 
 
 
 def _sentence(file: ModelFile, answers: Answers) -> str:
-    from metalrom.fitted.ask import shown
+    from metalrom.fitted.axes import shown
     from metalrom.reports.words import amount
 
     mean, low, high = (
@@ -158,13 +162,14 @@ def _sentence(file: ModelFile, answers: Answers) -> str:
         for v in (answers.mean, answers.low, answers.high)
     )
     at = ", ".join(f"{i.name} {shown(i, float(v))}" for i, v in zip(answers.box.inputs, answers.points[0], strict=True))
-    return f"{file.model.quantity} {mean}, 95 % interval {low} to {high} ({at})"
+    half = 50 * float((answers.high - answers.low)[0] / abs(answers.mean[0]))
+    return f"{file.model.quantity} {mean}, 95 % interval {low} to {high} (+- {half:.2g} %) at {at}"
 
 
 def _table(file: ModelFile, answers: Answers) -> Table:
     from rich.table import Table
 
-    from metalrom.fitted.ask import shown
+    from metalrom.fitted.axes import shown
     from metalrom.reports.words import amount
 
     table = Table(title=f"{file.model.quantity}: {file.meaning}")
@@ -177,6 +182,6 @@ def _table(file: ModelFile, answers: Answers) -> Table:
 
 
 def _example(file: ModelFile) -> str:
-    from metalrom.fitted.ask import shown
+    from metalrom.fitted.axes import shown
 
     return ",".join(f"{i.name}={shown(i, i.low).replace(' ', '')}" for i in file.model.box.inputs)

@@ -33,6 +33,8 @@ Progress = Callable[[int, int], None]
 
 LEAST = 20
 """Points that a fit begins with, at least: the folds of its cross-validation hold two each."""
+LEAST_ROWS = 4
+"""Of a group: stands in for one that is yet to be chosen."""
 SHARE = 0.95
 """Of the box that is to be within the error asked for."""
 _CHECK_SEED = 902
@@ -99,9 +101,11 @@ def fit_model(
     with Cache(cache_folder("simulations")) as cache:
         bench = GroupBench(name, cache=cache, workers=jobs)
         rows = round(box.inputs[box.names.index("array.group_rows")].low) if "array.group_rows" in box.names else None
-        family = Family(project, box, project.worst_plane, rows or project.group_rows)
+        Family(project, box, 0, rows or LEAST_ROWS).check()  # before anything is extracted or simulated
+        plane = project.worst_plane if len(project.planes) > 1 else 0
+        family = Family(project, box, plane, rows or project.group_rows)
         family.check()
-        place = _Place(family, bench, announce)
+        place = _Place(family, bench, lambda done: progress(done, most + check))
         middle = place.setup(box.from_unit(np.full((1, box.dims), 0.5))[0])
         check_setup(middle)
         unit = bench.quantity.unit_of(middle)
@@ -109,7 +113,6 @@ def fit_model(
         announce(f"fitting {name} over {box.dims} keys, beginning with {first} places")
 
         def watch(model: SurrogateModel, state: Round) -> None:
-            progress(state.points, most)
             announce(f"{state.points} places: {100 * SHARE:g} % of the domain within {_percent(state.estimate)}")
 
         result = adaptive_fit(
@@ -142,11 +145,11 @@ def fit_model(
 class _Place:
     """Points of the box as setups, simulated in batches. extractions: cells by the method that gave them."""
 
-    def __init__(self, family: Family, bench: GroupBench, announce: Announce) -> None:
+    def __init__(self, family: Family, bench: GroupBench, tell: Callable[[int], None]) -> None:
         self.family, self.bench = family, bench
         self.extractions: Counter[str] = Counter()
         self._seen: set[str] = set()
-        self._announce = announce
+        self._tell, self._done = tell, 0
 
     def setup(self, point: FloatArray) -> Setup:
         values = self.values(point)
@@ -161,7 +164,15 @@ class _Place:
         return dict(zip(self.family.box.names, map(float, point), strict=True))
 
     def simulate(self, points: FloatArray) -> FloatArray:
-        found = self.bench.run([self.setup(p) for p in points])
+        half = len(points) / 2  # of the work of a place: its cell; the other half: its reads
+        setups = []
+        for k, point in enumerate(points):
+            setups.append(self.setup(point))
+            self._tell(self._done + (k + 1) // 2)
+        found = self.bench.run(
+            setups, progress=lambda state: self._tell(self._done + round(half + half * state.done / state.total))
+        )
+        self._done += len(points)
         for point, value in zip(points, found, strict=True):
             if not value > 0:
                 at = ", ".join(f"{k} {amount(v, KEYS[k])}" for k, v in self.values(point).items())
@@ -192,7 +203,7 @@ def _about(
         "project": c.name,
         "meaning": bench.quantity.meaning,
         "error": {"asked": error, "reached": result.estimate, "share": SHARE, "stopped": result.stopped},
-        "condition": middle.conditions[0].label,
+        "condition": _held_fixed(family),
         "plane": project.planes[family.plane].label,
         "keys": [
             {"key": i.name, "low": i.low, "high": i.high, "unit": i.unit, "scale": "log" if i.log else "linear"}
@@ -219,6 +230,17 @@ def _about(
         "assumptions": _assumptions(bench, middle),
         "warnings": list(t.warnings),
     }
+
+
+def _held_fixed(family: Family) -> str:
+    """Corner, supply and temperature in words, as far as they are not varied."""
+    nominal = family.base.conditions[0]
+    out = [nominal.corner]
+    if "conditions.vdd" not in family.box.names:
+        out.append(f"{nominal.vdd:g} V")
+    if "conditions.temperature" not in family.box.names:
+        out.append(f"{nominal.temperature:g} degC")
+    return ", ".join(out)
 
 
 def _versions(*names: str) -> Mapping[str, str]:
