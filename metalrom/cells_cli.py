@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from interconnect.errors import InputError
-from metalrom.console import emit, guarded, say
+from metalrom.console import emit, examples, guarded, say
 
 ROWS = "16,64"
 LEAST, MOST = 4, 64
@@ -19,7 +19,7 @@ LEAST, MOST = 4, 64
 
 def add_command(app: typer.Typer) -> None:
     """Register the command of this file."""
-    app.command()(guarded(cells))
+    app.command(epilog=examples("cells metalrom.yaml -o cells --rows 16,64"))(guarded(cells))
 
 
 def cells(

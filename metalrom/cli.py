@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from metalrom import completion as known
 from metalrom.cells_cli import add_command as add_cells_command
-from metalrom.console import CHECK_FAILED, emit, guarded, say
+from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
+from metalrom.harness_commands import add_commands as add_harness_commands
 from metalrom.macro_cli import add_commands as add_macro_commands
 from metalrom.model_cli import add_commands as add_model_commands
 
@@ -82,11 +84,16 @@ def root(
         load_named(plugin or ())
 
 
-@app.command()
+@app.command(epilog=examples("doctor", "doctor --json", "doctor --devices open45"))
 @guarded
 def doctor(
     json: Json = False,
-    devices: Annotated[str | None, typer.Option(metavar="NAME|FILE", help="try this device set, every corner")] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="try this device set, every corner", autocompletion=known.names(known.DEVICES)
+        ),
+    ] = None,
 ) -> None:
     """Say what is installed, what is missing and how to get it."""
     from metalrom.doctor import diagnose
@@ -96,60 +103,100 @@ def doctor(
     raise typer.Exit(report.exit_code)
 
 
-@app.command()
+@app.command(epilog=examples("fetch minilm", "fetch smollm2 wordsim"))
 @guarded
-def fetch(names: Annotated[list[str], typer.Argument(metavar="NAME...", help="assets, e.g. minilm")]) -> None:
+def fetch(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="assets, e.g. minilm", autocompletion=known.names(known.ASSETS)),
+    ],
+    json: Json = False,
+) -> None:
     """Download public models and cards (by name, version and SHA-256) into the user's cache."""
     from metalrom.commands import fetch_assets
 
-    fetch_assets(names)
+    fetch_assets(names, json)
 
 
-@app.command()
+@app.command(epilog=examples("schema > schema.json"))
 @guarded
-def schema() -> None:
-    """Print the JSON schema of the configuration."""
+def schema(json: Json = True) -> None:
+    """Print the JSON schema of the configuration; it is JSON with or without --json."""
     from metalrom.config import schema as config_schema
 
-    emit(config_schema(), as_json=True)
+    emit(config_schema(), as_json=json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "init my_macro",
+        "init my_macro --cell res_via --rows 32 --stack open45",
+        "init my_macro --weights model.safetensors --tensor layer.weight --bits 8",
+    )
+)
 @guarded
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
-    cell: Annotated[str, typer.Option(help="cap_balanced or res_via")] = "cap_balanced",
+    cell: Annotated[
+        str | None, typer.Option(help="cap_balanced or res_via", autocompletion=known.names(known.STARTERS))
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="metal stack", autocompletion=known.names(known.STACKS)),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="transistor cards", autocompletion=known.names(known.DEVICES)),
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="rows of the array (default 64)")] = None,
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="default: random weights")] = None,
+    tensor: Annotated[str | None, typer.Option(metavar="NAME", help="its name in the weight file")] = None,
+    bits: Annotated[int | None, typer.Option(help="per weight: 2, 4, 6 or 8 (default 4)")] = None,
+    json: Json = False,
 ) -> None:
-    """Write a commented starter configuration."""
-    from metalrom.starter import write_starter
+    """Write a commented starter configuration; without options it asks, on a terminal."""
+    from metalrom.commands import init_project
 
-    path = write_starter(folder, cell)
-    typer.echo(f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}")
+    given = {"cell": cell, "stack": stack, "devices": devices, "rows": rows, "weights": weights, "tensor": tensor}
+    init_project(folder, {**given, "bits": bits}, json)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "netlist metalrom.yaml --level column",
+        "netlist metalrom.yaml --level macro -o macro.cir",
+        "netlist metalrom.yaml --baseline rom_1t -o rom.cir",
+    )
+)
 @guarded
 def netlist(
     config: ConfigPath,
-    level: Annotated[str, typer.Option(help="cell, column, array or macro")] = "column",
+    level: Annotated[
+        str, typer.Option(help="cell, column, array or macro", autocompletion=known.names(known.LEVELS))
+    ] = "column",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column"),
+        typer.Option(
+            metavar="KIND",
+            help="rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column",
+            autocompletion=known.names(known.BASELINES),
+        ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Write the SPICE netlist of one cell, one column, one tile or the whole macro."""
     if baseline is not None:
         from metalrom.baseline import write_baseline
 
-        write_baseline(config, level, baseline, output)
+        write_baseline(config, level, baseline, output, json)
         return
     from metalrom.commands import write_netlist
 
-    write_netlist(config, level, output)
+    write_netlist(config, level, output, json)
 
 
-@app.command()
+@app.command(epilog=examples("audit macro.cir metalrom.yaml"))
 @guarded
 def audit(
     netlist: Annotated[
@@ -165,7 +212,7 @@ def audit(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(epilog=examples("layout metalrom.yaml -o tile.gds --check"))
 @guarded
 def layout(
     config: ConfigPath,
@@ -186,11 +233,13 @@ def layout(
         raise typer.Exit(CHECK_FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("extract metalrom.yaml", "extract metalrom.yaml --method formula --json"))
 @guarded
 def extract(
     config: ConfigPath,
-    method: Annotated[str, typer.Option(help="auto, fieldsolver, table or formula")] = "auto",
+    method: Annotated[
+        str, typer.Option(help="auto, fieldsolver, table or formula", autocompletion=known.names(known.METHODS))
+    ] = "auto",
     json: Json = False,
 ) -> None:
     """Capacitances and resistances of the cell and its neighbours."""
@@ -199,7 +248,7 @@ def extract(
     extract_cell(config, method, json)
 
 
-@app.command()
+@app.command(epilog=examples("run metalrom.yaml -o out", "run metalrom.yaml -o out -j 4 --seed 7 --json"))
 @guarded
 def run(
     config: ConfigPath,
@@ -219,68 +268,83 @@ def run(
         raise typer.Exit(CHECK_FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("characterize metalrom.yaml -o out --procedures noise,energy,leakage"))
 @guarded
 def characterize(
     config: ConfigPath,
     output: OutFolder,
-    procedures: Annotated[str | None, typer.Option(help="comma-separated names; default: as configured")] = None,
+    procedures: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
+    ] = None,
     jobs: Jobs = None,
     cluster: ClusterPlace = None,
     seed: Seed = None,
+    json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
     from metalrom.commands import characterize_only
     from metalrom.simulators import simulators
 
     with simulators(jobs, cluster) as workers:
-        passed = characterize_only(config, output, procedures, jobs=workers, seed=seed)
+        passed = characterize_only(config, output, procedures, jobs=workers, seed=seed, json=json)
     if not passed:
         raise typer.Exit(CHECK_FAILED)
 
 
-@app.command()
+@app.command(epilog=examples("estimate out", "estimate out --workload bert-base --json"))
 @guarded
 def estimate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
     workload: Annotated[
         str | None,
-        typer.Option(help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer"),
+        typer.Option(
+            help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer",
+            autocompletion=known.names(known.WORKLOADS),
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Area, density, energy, latency, accuracy and error budget from a finished run."""
-    from metalrom.commands import estimate_run
+    from metalrom.run_commands import estimate_run
 
     estimate_run(out, workload, json)
 
 
-@app.command()
+@app.command(epilog=examples("export out --format csv -o tables --check", "export out --format neurosim -o neurosim"))
 @guarded
 def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
     format: Annotated[
-        str, typer.Option("--format", help="netcdf, csv, json, or a tool's format (see the documentation)")
+        str,
+        typer.Option(
+            "--format",
+            help="netcdf, csv, json, or a tool's format (see the documentation)",
+            autocompletion=known.names(known.FORMATS),
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
     check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
+    json: Json = False,
 ) -> None:
     """Write the lookup tables of a run in another format."""
-    from metalrom.commands import export_run
+    from metalrom.run_commands import export_run
 
-    export_run(out, format, output, check)
+    export_run(out, format, output, check, json)
 
 
-@app.command()
+@app.command(epilog=examples("report out"))
 @guarded
-def report(out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")]) -> None:
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")], json: Json = False
+) -> None:
     """Write the self-contained HTML report of a run again."""
-    from metalrom.commands import report_run
+    from metalrom.run_commands import report_run
 
-    typer.echo(report_run(out))
+    report_run(out, json)
 
 
-@app.command()
+@app.command(epilog=examples("diff out1 out2", "diff out1 out2 --json"))
 @guarded
 def diff(
     old: Annotated[Path, typer.Argument(metavar="OUT1", help="output folder of a run")],
@@ -293,7 +357,7 @@ def diff(
     diff_runs(old, new, json=json)
 
 
-@app.command()
+@app.command(epilog=examples("explore metalrom.yaml -o explored -j 4"))
 @guarded
 def explore(
     config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
@@ -306,62 +370,11 @@ def explore(
         explore_config(config, output, jobs=workers, json=json)
 
 
-@app.command()
-@guarded
-def simulate(
-    deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
-    save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
-    backend: Annotated[str, typer.Option(help="process, batch or shared")] = "process",
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
-    retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
-    json: Json = False,
-) -> None:
-    """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
-    from metalrom.harness_cli import simulate_deck
-
-    if not simulate_deck(deck, save, backend=backend, timeout=timeout, json=json, retry=retry):
-        raise typer.Exit(3)
-
-
+add_harness_commands(app)
 add_evaluate_command(app)
 add_cells_command(app)
 add_macro_commands(app)
 add_model_commands(app)
-
-cache_app = typer.Typer(help="Kept simulation results.", no_args_is_help=True)
-app.add_typer(cache_app, name="cache")
-
-
-@cache_app.command()
-@guarded
-def stats(json: Json = False) -> None:
-    """What is kept: results by verdict, size, damage."""
-    from metalrom.harness_cli import cache_stats
-
-    cache_stats(json=json)
-
-
-@cache_app.command()
-@guarded
-def verify(json: Json = False) -> None:
-    """Check every kept result; damaged ones are set aside and run again when they are asked for."""
-    from metalrom.harness_cli import cache_verify
-
-    if not cache_verify(json=json):
-        raise typer.Exit(1)
-
-
-@cache_app.command()
-@guarded
-def prune(
-    older_than: Annotated[float | None, typer.Option(metavar="DAYS", min=0, help="results older than this")] = None,
-    failures: Annotated[bool, typer.Option("--failures", help="failed runs as well")] = False,
-    json: Json = False,
-) -> None:
-    """Remove damaged results and, if asked, old ones and failures; give the space back."""
-    from metalrom.harness_cli import cache_prune
-
-    cache_prune(older_than_days=older_than, failures=failures, json=json)
 
 
 def main() -> None:

@@ -9,30 +9,55 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
-from metalrom.console import emit, messages, say
+from interconnect.plain import plain
+from metalrom.console import emit, messages, progress, say
 from metalrom.project import Project, load
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
+    from characterization.findings import Figure
     from metalrom.flow import Characterized
     from metalrom.results import RunResults
     from ngspice_runner import Progress, Workers
 
 
-def fetch_assets(names: list[str]) -> None:
+def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
+    """Write a starter configuration; on a terminal, without options, ask for them.
+
+    given: fields of `Starter`, None where the option was left out.
+    """
+    from metalrom.starter import Starter, ask, write_starter
+
+    chosen = {key: value for key, value in given.items() if value is not None}
+    asked = Starter(**chosen)
+    if not chosen and not json and sys.stdin.isatty() and sys.stderr.isatty():
+        import typer
+
+        asked = ask(lambda question, default: str(typer.prompt(question, default=default, err=True)), asked)
+    path = write_starter(folder, asked)
+    human = f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}"
+    emit({"config": path}, as_json=json, human=human)
+
+
+def fetch_assets(names: list[str], json: bool = False) -> None:
     """Bring assets into the user's cache and show their licences."""
     from metalrom.assets import fetch
 
+    found = []
     for name in names:
         asset = fetch(name, progress=say)
-        say(f"licence: {asset.spec.licence.name}, see {asset.spec.licence.source}")
-        print(asset.folder)
+        licence = asset.spec.licence
+        say(f"licence: {licence.name}, see {licence.source}")
+        found.append({"name": name, "folder": asset.folder, "licence": licence.name, "licence_source": licence.source})
+    emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
 
 
-def write_netlist(config: Path, level: str, output: Path | None) -> None:
-    """Write a netlist to a file, or a small one to standard output."""
+def write_netlist(config: Path, level: str, output: Path | None, json: bool = False) -> None:
+    """Write a netlist to a file, or a small one to standard output. json: tell about the file in a JSON document."""
+    if json and output is None:
+        raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
     project = load(config)
     if output is None:
         sys.stdout.write(str(project.netlist(level)))
@@ -41,6 +66,9 @@ def write_netlist(config: Path, level: str, output: Path | None) -> None:
     if not isinstance(done, str):
         rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
         say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
+        if json:
+            data = {"path": output, "level": level, "cells": done.cells, "bytes": done.size, "sha256": done.sha256}
+            emit(data, as_json=True)
 
 
 def audit_file(path: Path, config: Path, json: bool) -> bool:
@@ -127,18 +155,8 @@ def extract_cell(config: Path, method: str, json: bool) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Any]:
-    """Progress of the simulations on standard error: done, rate, time left."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("simulating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Bar(*columns, console=messages(), transient=True) as bar:
+    """Progress of the simulations on standard error: done, time gone by and left."""
+    with progress() as bar:
         task = bar.add_task("simulating", total=None, note="")
 
         def update(state: Progress) -> None:
@@ -161,8 +179,8 @@ def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, js
     project = _seeded(load(config), seed)
     from metalrom.chain import run  # only now: a wrong configuration is told at once
 
-    with _bar() as progress:
-        results = run(project, output, jobs=jobs, announce=say, progress=progress)
+    with _bar() as update:
+        results = run(project, output, jobs=jobs, announce=say, progress=update)
     emit(
         {**summary(results), "simulations": simulations_of(output)},
         as_json=json,
@@ -246,7 +264,9 @@ def _db(value: float | None) -> str:
     return "unbounded (no error seen)" if value is None else f"{value:.1f}"
 
 
-def characterize_only(config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None) -> bool:
+def characterize_only(
+    config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None, json: bool = False
+) -> bool:
     """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
     condition failed.
 
@@ -262,25 +282,39 @@ def characterize_only(config: Path, output: Path, procedures: str | None, *, job
         section = project.config.characterization.model_copy(update={"procedures": names})
         project = Project(project.config.model_copy(update={"characterization": section}), project.path)
     ensure_output_folder(output)
-    with _bar() as progress:
-        done = characterize(project, jobs=jobs, announce=say, progress=progress)
-    write_tables(done, output)
-    _show_findings(done)
+    with _bar() as update:
+        done = characterize(project, jobs=jobs, announce=say, progress=update)
+    written = write_tables(done, output)
+    figures = _found_figures(done)
+    if json:
+        data = {
+            "output": output,
+            "files": [path.relative_to(output) for path in written],
+            "samples": len(done.data),
+            "simulated": done.simulated,
+            "cached": done.cached,
+            "failed_conditions": list(done.failed),
+            "figures": [{"procedure": name, **plain(figure)} for name, figure in figures],
+        }
+        emit(data, as_json=True)
+    else:
+        _show_findings(figures)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
     say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
     return not (done.failed or done.failed_procedures)
 
 
-def _show_findings(done: Characterized) -> None:
-    """A table of what the procedures beside the readout table found; nothing if none ran."""
+def _found_figures(done: Characterized) -> list[tuple[str, Figure]]:
+    """Figures of the procedures beside the readout table, with the procedure's name."""
     from characterization.findings import Finding
 
-    rows = [
-        (name, f.name, f"{f.value:.4g}", f.unit, f.at)
-        for name, finding in done.findings.items()
-        if isinstance(finding, Finding)
-        for f in finding.figures()
-    ]
+    found = done.findings.items()
+    return [(name, f) for name, finding in found if isinstance(finding, Finding) for f in finding.figures()]
+
+
+def _show_findings(figures: list[tuple[str, Figure]]) -> None:
+    """A table of what the procedures beside the readout table found; nothing if none ran."""
+    rows = [(name, f.name, f"{f.value:.4g}", f.unit, f.at) for name, f in figures]
     if not rows:
         return
     from rich.table import Table
@@ -291,68 +325,3 @@ def _show_findings(done: Characterized) -> None:
     for row in rows:
         table.add_row(*row)
     messages().print(table)
-
-
-def estimate_run(out: Path, workload: str | None, json: bool) -> None:
-    """Area, density, energy, latency and error budget of a finished run, for its layer or for a whole model file."""
-    from metalrom.estimates import estimate_of_run
-
-    data = estimate_of_run(out, workload)
-
-    def human() -> Table:
-        from rich.table import Table
-
-        table = Table(title=data["title"], caption="\n".join(f"WARNING: {w}" for w in data["warnings"]))
-        for heading in ("figure", "low", "mid", "high", "unit"):
-            table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
-        for row in data["figures"]:
-            table.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
-        return table
-
-    emit(data, as_json=json, human=human)
-
-
-def export_run(out: Path, format: str, output: Path, check: bool) -> None:
-    """Write a run in a format; check: read it back, with its real consumer too where that is installed."""
-    from metalrom.exports import FORMATS, VIEWS
-    from metalrom.folders import ensure_output_folder
-    from metalrom.results import read_table
-
-    if format in VIEWS:
-        _export_view(out, format, output, check)
-        return
-    table = read_table(out)
-    chosen = FORMATS[format]
-    for path in chosen.write(table, ensure_output_folder(output)):
-        print(path)
-    if check:
-        report = chosen.check(table, output)
-        say(f"read back: {report.values} values, worst difference {report.worst_difference:g} ({chosen.precision})")
-
-
-def _export_view(out: Path, format: str, output: Path, check: bool) -> None:
-    from metalrom.exports import VIEWS
-    from metalrom.exports.seal import two_levels
-    from metalrom.exports.source import load_source
-    from metalrom.exports.views import check_view
-    from metalrom.folders import ensure_output_folder
-
-    source, view = load_source(out), VIEWS[format]
-    two_levels(source, f"the format {format}")
-    for path in view.write(source, ensure_output_folder(output)):
-        print(path)
-    if check:
-        report = check_view(view, source, output)
-        worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
-        say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
-        if report.reading is None:
-            say(f"consumer: {report.unverified}")
-        else:
-            say("; ".join((f"read by {report.reading.consumer}", *report.reading.facts)))
-
-
-def report_run(out: Path) -> Path:
-    """Write report.html and figures/ of a finished run again."""
-    from metalrom.reports.assemble import write_run_report
-
-    return write_run_report(out)

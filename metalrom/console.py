@@ -20,6 +20,7 @@ from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.progress import Progress
 
 DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C."""
@@ -54,11 +55,38 @@ def say(message: str) -> None:
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error while the block runs; call the value with (done, total). Silent where no one watches."""
-    from rich.progress import Progress
-
-    with Progress(console=messages(), transient=True) as bar:
-        task = bar.add_task(title, total=None)
+    with progress() as bar:
+        task = bar.add_task(title, total=None, note="")
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def progress() -> Progress:
+    """A bar with counts, time gone by and time left; a task carries `note`, a few words. Nothing off a terminal."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    console = messages()
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def examples(*lines: str) -> str:
+    """The Examples section of a command's help: one command line a line, after `metalrom`."""
+    return "\n\n".join(["Examples:", *(f"  metalrom {line}".replace("[", "\\[") for line in lines)])
 
 
 def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], RenderableType] | None = None) -> None:

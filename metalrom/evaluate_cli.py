@@ -13,7 +13,8 @@ import typer
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from metalrom.console import emit, guard, guarded, messages, say
+from metalrom import completion as known
+from metalrom.console import emit, examples, guard, guarded, progress, say
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -29,13 +30,27 @@ WORD_TOKENS, STORY_TOKENS = 64, 24
 
 def add_command(app: typer.Typer) -> None:
     """Register the command of this file."""
-    app.command()(guarded(evaluate))
+    app.command(
+        epilog=examples(
+            "evaluate minilm --macro out",
+            "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
+            "evaluate smollm2 --macro out --native-blocks --budget",
+        )
+    )(guarded(evaluate))
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="minilm or smollm2, fetched before")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="minilm or smollm2, fetched before", autocompletion=known.names(known.MODELS)
+        ),
+    ],
     macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
-    tasks: Annotated[str | None, typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)")] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)", autocompletion=known.lists(known.TASKS)),
+    ] = None,
     weight_bits: Annotated[int | None, typer.Option("--weights-bits", help="2 to 8, sign included (default 8)")] = None,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
@@ -166,10 +181,8 @@ class _Bars:
     """A bar on standard error for the pass that is running."""
 
     def __init__(self) -> None:
-        from rich.progress import Progress
-
-        self._bar = Progress(console=messages(), transient=True)
-        self._task = self._bar.add_task("", total=None)
+        self._bar = progress()
+        self._task = self._bar.add_task("", total=None, note="")
 
     def __enter__(self) -> _Bars:
         self._bar.start()

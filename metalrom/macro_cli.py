@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interconnect.errors import InputError, shortened
-from metalrom.console import CHECK_FAILED, emit, guarded, say
+from metalrom import completion as known
+from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -31,11 +32,16 @@ _EXTENTS = re.compile(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6})+")
 def add_commands(app: typer.Typer) -> None:
     """Register `inventory` and `compare`."""
 
-    @app.command()
+    @app.command(epilog=examples("inventory bert-base", "inventory resnet-34 --image 224x224 --tile 384x256x4"))
     @guarded
     def inventory(
         model: Annotated[
-            str, typer.Argument(metavar="MODEL", help="built-in name, config.json, .safetensors or .gguf file")
+            str,
+            typer.Argument(
+                metavar="MODEL",
+                help="built-in name, config.json, .safetensors or .gguf file",
+                autocompletion=known.names(known.WORKLOADS),
+            ),
         ],
         image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
         sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
@@ -48,14 +54,24 @@ def add_commands(app: typer.Typer) -> None:
             model, image=image, sequence=sequence, tile=tile, columns_per_weight=columns_per_weight, json=json
         )
 
-    @app.command()
+    @app.command(epilog=examples("compare", "compare --workloads alexnet,bert-base --sizes S,M --macro out -o tables"))
     @guarded
     def compare(
         workloads: Annotated[
-            str | None, typer.Option(metavar="A,B", help="built-in names or config.json files; default: four networks")
+            str | None,
+            typer.Option(
+                metavar="A,B",
+                help="built-in names or config.json files; default: four networks",
+                autocompletion=known.lists(known.WORKLOADS),
+            ),
         ] = None,
         systems: Annotated[
-            str | None, typer.Option(metavar="A,B", help="names or .yaml files; default: all five systems")
+            str | None,
+            typer.Option(
+                metavar="A,B",
+                help="names or .yaml files; default: all five systems",
+                autocompletion=known.lists(known.SYSTEMS),
+            ),
         ] = None,
         sizes: Annotated[
             str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")

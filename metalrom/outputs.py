@@ -13,6 +13,7 @@ from characterization.campaign import Task, deck_of
 from characterization.findings import Finding
 from characterization.procedures import with_requirements
 from interconnect.files import atomic_write_text
+from interconnect.plain import plain
 from metalrom import results as facts
 from metalrom.flow import Characterized
 from metalrom.folders import ensure_output_folder
@@ -72,10 +73,12 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     if "mismatch" in done.findings:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
-    found = {name: finding.to_json() for name, finding in done.findings.items() if isinstance(finding, Finding)}
+    shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, Finding)}
     failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
-    if found or failed:
-        everything = {"unit": done.setup.unit, "rows": done.setup.rows, **found, **failed}
+    if shown or failed:
+        figures = [{"procedure": name, **plain(figure)} for name, f in shown.items() for figure in f.figures()]
+        found = {name: finding.to_json() for name, finding in shown.items()}
+        everything = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found, **failed}
         text = json.dumps(everything, indent=1, allow_nan=False)
         written.append(atomic_write_text(out / "procedures.json", text + "\n"))
     if "adc_margin" in done.findings:

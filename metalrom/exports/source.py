@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.table import ReadoutTable
-from interconnect.errors import InputError
+from interconnect.errors import InputError, one_line
 from interconnect.files import atomic_file
 from metalrom.results import RunResults, read_results, read_table
+from netlists.weights.numpy_files import DAMAGED
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro
@@ -119,8 +119,10 @@ def read_layer(folder: Path) -> Layer:
         raise InputError(
             f"cannot be read ({error.strerror or error})", where=str(path), hint="run the configuration again"
         ) from None
-    except (ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise InputError(f"is damaged ({error})", where=str(path), hint="run the configuration again") from None
+    except DAMAGED as error:
+        raise InputError(
+            f"is damaged ({one_line(str(error))})", where=str(path), hint="run the configuration again"
+        ) from None
     for name, values in found.items():
         if values.ndim != 2 or values.dtype.kind != "i" or not 0 < values.size <= _LARGEST:
             raise InputError(f"{name} is no integer matrix", where=str(path))

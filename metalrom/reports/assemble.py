@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
+from interconnect.quantity import parse_quantity
 from metalrom.estimates import own_layer
 from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
@@ -27,10 +29,13 @@ from metalrom.reports.content import (
     ReportContent,
     Simulations,
     SpecRow,
+    TileTop,
     VerdictRow,
 )
-from metalrom.reports.html import write_figures, write_report
+from metalrom.reports.html import figures, write_figures, write_report
+from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
+from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.results import ElementFact, RunResults, read_results, read_table
 from metalrom.specs.result import SpecResult
 from metalrom.specs.show import asked, told
@@ -58,13 +63,24 @@ def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
 def write_run_report(out: Path) -> Path:
     """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
     results, table = read_results(out), read_table(out)
-    content = report_content(results, table, _simulations(out, results))
-    write_figures(content, ensure_output_folder(out / "figures"))
-    return write_report(content, out / REPORT)
+    measured = read_measured(out)
+    if measured is not None:
+        measured = replace(measured, read_after=_read_after(results))
+    content = report_content(results, table, _simulations(out, results), top=_tile_top(out, results), measured=measured)
+    drawn = figures(content)
+    write_figures(content, ensure_output_folder(out / "figures"), drawn)
+    return write_report(content, out / REPORT, drawn)
 
 
-def report_content(results: RunResults, table: ReadoutTable, simulations: Simulations) -> ReportContent:
-    """Everything the report shows of a run."""
+def report_content(
+    results: RunResults,
+    table: ReadoutTable,
+    simulations: Simulations,
+    *,
+    top: TileTop | None = None,
+    measured: Measured | None = None,
+) -> ReportContent:
+    """Everything the report shows of a run. top: corner of a tile seen from above; measured: further procedures."""
     layer, cell = results.layer, results.cell
     estimate = own_layer(results, table)
     g = estimate.macro.geometry
@@ -137,9 +153,49 @@ def report_content(results: RunResults, table: ReadoutTable, simulations: Simula
         not_established=_not_established(results),
         layer_errors={q.condition: q.code_error_expected for q in results.quality},
         double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
+        tile_top=top,
+        histogram=np.array(layer.histogram, dtype=np.int64),
+        measured=measured,
+        configuration=tuple(_flat(results.config)),
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
+
+
+def _read_after(results: RunResults) -> float | None:
+    """Time from the input edge to the sample, s; None where the kept configuration does not tell."""
+    try:
+        return parse_quantity(results.config["timing"]["read_after"], "s", plain_si=True)
+    except (KeyError, TypeError, InputError):
+        return None
+
+
+def _tile_top(out: Path, results: RunResults) -> TileTop | None:
+    """The corner of the first tile's lowest plane, from the stored layer; None for a run that kept no layer."""
+    from metalrom.exports.source import LAYER, read_layer
+    from netlists.mapping import via_program
+
+    if not (out / LAYER).exists():
+        return None
+    layer, g = results.layer, results.macro_geometry
+    rows, columns = min(MOST_ROWS, g.rows), min(MOST_COLUMNS, g.columns)
+    weights = read_layer(out).weights[:rows, :columns]
+    program = via_program(weights, g.weight_bits, mapping=g.mapping)
+    outputs = tuple(int(k) for k in program.weight_column[:columns])
+    title = f"tile 0, {layer.planes[0]}: first {len(weights)} rows and {len(outputs)} bit columns of {layer.source}"
+    return TileTop(program.bits[:, :columns], outputs, results.group_rows, title)
+
+
+def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every key of a configuration by its path; short lists on one line, what is not given left out."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        if value:
+            yield path, ", ".join(" ".join(map(str, v.values())) if isinstance(v, Mapping) else str(v) for v in value)
+    elif value is not None:
+        yield path, f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _spec_row(result: SpecResult) -> SpecRow:

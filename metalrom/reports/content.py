@@ -15,6 +15,7 @@ from characterization.failures import FailedProcedure
 from characterization.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
+from metalrom.reports.measured import Measured
 
 BitArray = NDArray[np.integer] | NDArray[np.bool_]
 
@@ -183,6 +184,24 @@ class BudgetRow:
 
 
 @dataclass(frozen=True, eq=False)
+class TileTop:
+    """The corner of a tile that is drawn: bits (rows, columns), 0 or 1; outputs: which output a bit column is part of;
+    group_rows: the bit line is cut after so many rows; title: plane, tile and tensor in words.
+
+    Raises InputError when the parts have different widths.
+    """
+
+    bits: BitArray
+    outputs: tuple[int, ...]
+    group_rows: int
+    title: str
+
+    def __post_init__(self) -> None:
+        if self.bits.ndim != 2 or 0 in self.bits.shape or len(self.outputs) != self.bits.shape[1]:
+            raise InputError(f"tile view: {len(self.outputs)} outputs for bits of shape {self.bits.shape}")
+
+
+@dataclass(frozen=True, eq=False)
 class ReportContent:
     """Everything that one report shows.
 
@@ -194,7 +213,9 @@ class ReportContent:
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
     failed_procedures: what else could not be told, and where.
-    group_choice: rows by group size; group_reason: why the marked one was taken.
+    group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
+    from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). measured: findings
+    of further procedures, None if none ran. configuration: every key with its value, defaults filled in.
     Raises InputError when parts contradict each other.
     """
 
@@ -229,6 +250,10 @@ class ReportContent:
     failed_procedures: tuple[FailedProcedure, ...] = ()
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
+    tile_top: TileTop | None = None
+    histogram: NDArray[np.int64] | None = None
+    measured: Measured | None = None
+    configuration: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         self.table.index(self.condition)

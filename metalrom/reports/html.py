@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interconnect.files import atomic_write_bytes
-from metalrom.reports import condition_plots, geometry_views, metrics, plots, schematic, stack_view, words
+from metalrom.reports import (
+    condition_plots,
+    finding_plots,
+    geometry_views,
+    maps,
+    metrics,
+    plots,
+    schematic,
+    stack_view,
+    tile_view,
+    words,
+)
 from metalrom.reports.content import CsnrRow, Figure, ReportContent
 
 if TYPE_CHECKING:
@@ -55,28 +67,36 @@ def figures(content: ReportContent) -> dict[str, str]:
     out |= condition_plots.condition_pictures(table, content.condition, content.layer_errors, content.target_error)
     for k, part in enumerate(content.macro):
         out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
+    if content.tile_top is not None:
+        out["tile"] = tile_view.tile_top(one, zero, content.tile_top)
+    out["error_map"] = maps.error_map(table, content.condition, content.histogram)
+    out |= {f"finding_{p.name}": p.draw() for p in _findings(content)}
     return out
 
 
-def write_figures(content: ReportContent, folder: Path) -> list[Path]:
+def _findings(content: ReportContent) -> tuple[finding_plots.Picture, ...]:
+    return () if content.measured is None else finding_plots.pictures(content.measured)
+
+
+def write_figures(content: ReportContent, folder: Path, drawn: Mapping[str, str] | None = None) -> list[Path]:
     """Write every picture as `<stem>.svg` into `folder`; returns the paths. Raises InputError if it cannot write."""
     written = []
-    for stem, text in figures(content).items():
+    for stem, text in (drawn or figures(content)).items():
         path = Path(folder) / f"{stem}.svg"
         _replace(path, '<?xml version="1.0" encoding="UTF-8"?>\n' + text)
         written.append(path)
     return written
 
 
-def write_report(content: ReportContent, path: Path) -> Path:
+def write_report(content: ReportContent, path: Path, drawn: Mapping[str, str] | None = None) -> Path:
     """Write the report to `path` (temporary file, then rename) and return it. Raises InputError if it cannot write."""
     path = Path(path)
-    _replace(path, render_report(content))
+    _replace(path, render_report(content, drawn))
     return path
 
 
-def render_report(content: ReportContent) -> str:
-    """The whole page as text."""
+def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None) -> str:
+    """The whole page as text. drawn: what `figures` gave, if it was called already."""
     from markupsafe import Markup
 
     table = content.table
@@ -84,7 +104,8 @@ def render_report(content: ReportContent) -> str:
     return _environment().get_template(TEMPLATE).render(
         c=content,
         # the pictures are written by this package and escape every name themselves
-        svg={stem: Markup(text) for stem, text in figures(content).items()},  # noqa: S704
+        svg={stem: Markup(text) for stem, text in (drawn or figures(content)).items()},  # noqa: S704
+        findings=_findings(content),
         rows=table.rows,
         quantity="voltage" if table.unit == "V" else "current",
         needed=needed,

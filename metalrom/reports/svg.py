@@ -66,6 +66,10 @@ class Canvas:
         path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
         self._parts.append(self._shape("polyline", {"points": path, "fill": "none", "stroke": INK, **style}) + "/>")
 
+    def path(self, steps: str, **style: str | float | None) -> None:
+        """Path of ready-made steps (`M0 0h1v1z`): many shapes of one colour in little text."""
+        self._parts.append(self._shape("path", {"d": steps, **style}) + "/>")
+
     def circle(self, centre: Xy, radius: float, **style: str | float | None) -> None:
         """Circle."""
         self._parts.append(self._shape("circle", {"cx": centre[0], "cy": centre[1], "r": radius, **style}) + "/>")

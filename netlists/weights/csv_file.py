@@ -54,7 +54,7 @@ def _headings(line: str) -> list[str] | None:
 
 
 def _number(field: str) -> float | None:
-    if "_" in field:  # Python would read 1_0
+    if "_" in field or "\r" in field.rstrip():  # Python would read 1_0, and 1 with a stray end of line
         return None
     try:
         return float(field)

@@ -63,6 +63,8 @@ def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
         blocks = _blocks(path, tensor)
         return np.ascontiguousarray(blocks.dequantized().T).reshape(tensor.shape), label
     _refuse(path, label, tensor, known=_PLAIN)
+    if not math.prod(tensor.shape):  # also (0, 2^60), which no array can be
+        raise InputError(f"{label} has shape {tensor.shape}: it holds no numbers", where=str(path))
     values = np.frombuffer(_bytes(path, tensor), dtype=_PLAIN[tensor.type]).reshape(tensor.shape)
     # numpy has no bfloat16: it is the upper half of a float32.
     return ((values.astype("<u4") << 16).view("<f4") if tensor.type == _BFLOAT16 else values), label

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,13 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from netlists.weights.reading import one_line, pick
+
+DAMAGED = (
+    ValueError, TypeError, LookupError, EOFError, SyntaxError, TokenError, RuntimeError, ArithmeticError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy raises for a damaged file: its header is parsed as Python text, its archive member by member, and a
+shape that no memory holds is one more damage."""
 
 
 def npz_names(path: Path) -> tuple[str, ...]:
@@ -27,7 +36,7 @@ def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
         )
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InputError(f"is not a readable .npy file ({one_line(error)})", where=str(path)) from None
     if not isinstance(loaded, np.ndarray):
         raise InputError("is not a .npy file", where=str(path), hint="an archive needs the suffix .npz")
@@ -37,7 +46,7 @@ def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
 def _open_npz(path: Path) -> Any:
     try:
         archive = np.load(path, allow_pickle=False)
-    except (ValueError, zipfile.BadZipFile) as error:
+    except DAMAGED as error:
         raise InputError(f"is not a readable .npz file ({one_line(error)})", where=str(path)) from None
     if isinstance(archive, np.ndarray):
         raise InputError("is not a .npz file", where=str(path), hint="a single array needs the suffix .npy")
@@ -46,13 +55,13 @@ def _open_npz(path: Path) -> Any:
 
 def read_npz(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(an array of the archive, what to call it in a sentence)."""
-    import zlib
-
     with _open_npz(path) as archive:
         name = pick(name, archive.files, str(path))
         label = f"tensor {name}"
         try:
             array: NDArray[Any] = archive[name]
-        except (ValueError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        except DAMAGED as error:
             raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+    if not isinstance(array, np.ndarray):  # a member without numpy's first bytes comes as they are
+        raise InputError(f"{label} is no array", where=str(path))
     return array, label

@@ -22,7 +22,7 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
     header, _ = _safetensors_header(path)
     try:
         return {k: tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, OverflowError):
         raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
 
 
@@ -39,7 +39,7 @@ def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
         header = json.loads(raw)
         ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
         complete = 8 + length + max(ends, default=0) <= size
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
     if not complete:
         raise InputError(
@@ -74,6 +74,6 @@ def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) ->
         with path.open("rb") as file:
             file.seek(start + begin)
             half = np.frombuffer(file.read(end - begin), dtype="<u2").reshape(shape)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
         raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
     return (half.astype("<u4") << 16).view("<f4")

@@ -222,8 +222,8 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_run(kind: str, tmp_path: Path) -> None:
     from metalrom.chain import run as run_all
-    from metalrom.commands import export_run
     from metalrom.exports.source import load_source
+    from metalrom.run_commands import export_run
 
     p = project(kind, tmp_path)
     found = run_all(p, tmp_path / "out", jobs=1)

@@ -70,7 +70,11 @@ def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> No
         assert set(done.decks) == {"leakage_tt_1.00V_27C.cir", "droop.cir"}
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
-    assert list(found) == ["unit", "rows", "leakage", "crosstalk", "droop"]
+    assert list(found) == ["unit", "rows", "figures", "leakage", "crosstalk", "droop"]
+    told = [f for f in found["figures"] if f["procedure"] == "droop"]
+    assert told == [
+        {"procedure": "droop", "name": "droop in 10 ns", "value": found["droop"]["volts"], "unit": "V", "at": ""}
+    ]
     # an off switch of 0.12 um takes the line down, by less than a volt in 10 ns
     assert 0.0 < found["droop"]["volts"] < 1.0
     assert len(found["crosstalk"]["shifts"]) == 15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -273,3 +274,46 @@ def test_ternary_quantization() -> None:
     # mean |w| = 1: 0.4 rounds to 0, 0.6 to 1, -3 is cut to -1, 0 stays
     q = quantize(np.array([[0.4], [0.6], [-3.0], [0.0]]), 2)
     assert (q.values[:, 0].tolist(), q.scale[0]) == ([0, 1, -1, 0], 1.0)
+
+
+def test_a_damaged_npy_header_is_refused(tmp_path: Path) -> None:
+    """numpy parses the header as Python text: an open bracket ends in a TokenError, a huge shape in a MemoryError."""
+    path = tmp_path / "w.npy"
+    np.save(path, np.ones((16, 2)))
+    whole = path.read_bytes()
+    for old, new in ((b")", b"("), (b"(16, 2)", b"(9" + b"9" * 14 + b",2)"), (b"'descr'", b"\x00descr'")):
+        path.write_bytes(whole.replace(old, new, 1))
+        with pytest.raises(InputError, match="not a readable"):
+            load_tensor(path)
+
+
+def test_a_stray_carriage_return_in_csv_is_refused_and_windows_lines_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "w.csv"
+    path.write_bytes(b"1,2\n\r3,4\n")
+    with pytest.raises(InputError, match="line 2"):
+        load_tensor(path)
+    path.write_bytes(b"1,2\r\n3,4\r\n")
+    np.testing.assert_array_equal(load_tensor(path), [[1, 2], [3, 4]])
+
+
+def test_gguf_with_an_empty_huge_tensor_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.gguf"
+    path.write_bytes(gguf_file({"a": (0, (0, 2**60), b"")}))
+    with pytest.raises(InputError, match="holds no numbers"):
+        load_tensor(path, "a")
+
+
+def test_safetensors_offsets_of_one_number_are_refused(tmp_path: Path) -> None:
+    head = b'{"w":{"dtype":"F32","shape":[1,1],"data_offsets":[4]}}'
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(head)) + head + bytes(4))
+    with pytest.raises(InputError, match="header cannot be read"):
+        load_tensor(path, "w")
+
+
+def test_an_npz_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("w.npy", b"something else")
+    with pytest.raises(InputError, match="is no array"):
+        load_tensor(path, "w")

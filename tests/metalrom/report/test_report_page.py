@@ -66,7 +66,7 @@ def page(make_content, tmp_path_factory):
 def test_the_page_is_well_formed_and_complete(page):
     assert [i for i in page.ids if i in SECTIONS] == SECTIONS
     assert len(page.ids) == len(set(page.ids))
-    assert page.tags.count("svg") == 15  # 13 pictures and one per macro table (2)
+    assert page.tags.count("svg") == 16  # 14 pictures and one per macro table (2)
 
 
 def test_the_page_needs_no_network_and_no_script(page):
