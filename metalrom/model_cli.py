@@ -10,26 +10,21 @@ from typing import Annotated
 
 import typer
 
-from metalrom.console import CHECK_FAILED, guarded
-
-_MODEL_EXAMPLES = (
-    "model metalrom.yaml -o lsb.json --vary cell.row_pitch=200nm:400nm --vary array.group_rows=8:32 --quantity lsb",
-    "model metalrom.yaml -o e.json --vary conditions.vdd=0.8V:1.1V --quantity energy --error 2% --most 60 -j 2",
-)
-_ASK_EXAMPLES = (
-    "ask lsb.json --at cell.row_pitch=250nm,array.group_rows=16",
-    "ask lsb.json --points places.csv -o answers.csv",
-)
-
-
-def _epilog(lines: tuple[str, ...]) -> str:
-    return "\n\n".join(["Examples:", *(f"  metalrom {line}" for line in lines)])
+from metalrom import completion as known
+from metalrom.console import CHECK_FAILED, examples, guarded
 
 
 def add_commands(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    app.command(epilog=_epilog(_MODEL_EXAMPLES))(guarded(model))
-    app.command(epilog=_epilog(_ASK_EXAMPLES))(guarded(ask))
+    fit = examples(
+        "model metalrom.yaml -o lsb.json --vary cell.row_pitch=200nm:400nm --vary array.group_rows=8:32",
+        "model metalrom.yaml -o energy.json --vary conditions.vdd=0.8V:1.1V --quantity energy --error 2% --most 60",
+    )
+    question = examples(
+        "ask lsb.json --at cell.row_pitch=250nm,array.group_rows=16", "ask lsb.json --points places.csv -o answers.csv"
+    )
+    app.command(epilog=fit)(guarded(model))
+    app.command(epilog=question)(guarded(ask))
 
 
 def model(
@@ -38,12 +33,19 @@ def model(
     vary: Annotated[
         list[str], typer.Option(metavar="KEY=LOW:HIGH", help="key of the configuration and its range; may be repeated")
     ],
-    quantity: Annotated[str, typer.Option(help="lsb, level, sigma_static, energy or settling")] = "lsb",
+    quantity: Annotated[
+        str,
+        typer.Option(help="lsb, level, sigma_static, energy or settling", autocompletion=known.names(known.QUANTITIES)),
+    ] = "lsb",
     error: Annotated[str, typer.Option(help="relative error to reach at 95 % of the domain")] = "1%",
     most: Annotated[int, typer.Option(min=1, help="places to simulate, at most")] = 200,
     check: Annotated[int, typer.Option(min=0, help="further places at which the finished model is judged")] = 0,
     extraction: Annotated[
-        str, typer.Option(help="auto, fieldsolver, table or formula; a field solution per geometry takes seconds")
+        str,
+        typer.Option(
+            help="auto, fieldsolver, table or formula; a field solution per geometry takes seconds",
+            autocompletion=known.names(known.METHODS),
+        ),
     ] = "auto",
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations")] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
+from metalrom.completion import METHODS
 from metalrom.console import emit, progress_bar, say
 from metalrom.project import Project, load
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from metalrom.fitted.file import ModelFile
     from metalrom.fitted.fit import Fitted
     from ngspice_runner import Workers
-
-METHODS = ("auto", "fieldsolver", "table", "formula")
 
 
 def fit_config(
@@ -108,7 +107,7 @@ def sentences(found: Fitted, output: Path) -> list[str]:
             f"at {h.points} further places: rms {100 * h.rms:.2g} %, largest {100 * h.largest:.2g} %; "
             f"{_inside(h.coverage, h.points)} inside the 95 % interval"
         )
-    extracted = ", ".join(f"{number} cells by {method}" for method, number in work["extractions"].items())
+    extracted = ", ".join(f"{number} geometries by {method}" for method, number in work["extractions"].items())
     formula = f", {work['closed_form']} values in closed form" if work["closed_form"] else ""
     out += [
         f"{work['ngspice']} ngspice simulations at {work['places']} places{formula}; {extracted} "

@@ -148,15 +148,16 @@ class _Place:
     def __init__(self, family: Family, bench: GroupBench, tell: Callable[[int], None]) -> None:
         self.family, self.bench = family, bench
         self.extractions: Counter[str] = Counter()
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, ...]] = set()
         self._tell, self._done = tell, 0
 
     def setup(self, point: FloatArray) -> Setup:
         values = self.values(point)
         project = self.family.at(values)
         setup = project.setup(self.family.rows_at(values), nominal_only=True)
-        if setup.model.sha256 not in self._seen:
-            self._seen.add(setup.model.sha256)
+        drawn = setup.model.geometry_keys or (setup.model.sha256,)
+        if drawn not in self._seen:
+            self._seen.add(drawn)
             self.extractions[setup.model.method] += 1
         return setup
 

@@ -18,6 +18,7 @@ from characterization.models.form import Form
 from characterization.models.group_bench import QUANTITIES, GroupBench, quantity
 from interconnect.errors import InputError
 from interconnect.extraction import extract
+from metalrom import completion
 from metalrom.cli import app
 from metalrom.fitted.ask import ask, parse_point, read_points
 from metalrom.fitted.axes import KEYS, Family, parse_axis, parse_box
@@ -69,6 +70,10 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[s
         patch.undo()
     assert code == 0, err
     return folder, folder / "level.json", json.loads(out)
+
+
+def test_the_shell_completes_what_there_is() -> None:
+    assert tuple(QUANTITIES) == completion.QUANTITIES
 
 
 def test_ranges_are_read_with_their_units() -> None:
