@@ -253,7 +253,7 @@ _RUN_CALLS: tuple[tuple[str, ...], ...] = (
     ("estimate", "@/run", "--workload", "bert-base", "--json"),
     ("export", "@/run", "--format", "netcdf", "-o", "@/out"),
     ("export", "@/run", "--format", "csv", "-o", "@/out", "--check"),
-    ("export", "@/run", "--format", "verilog-a", "-o", "@/out"),
+    ("export", "@/run", "--format", "veriloga", "-o", "@/out"),
     ("export", "@/run", "--format", "neurosim", "-o", "@/out"),
     ("export", "@/run", "--format", "liberty", "-o", "@/out"),
 )

@@ -18,6 +18,7 @@ from characterization.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_bytes
 from interconnect.geometry import CellGeometry
+from metalrom.intact import check_intact
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.specs.result import SpecResult
 
@@ -180,7 +181,7 @@ def write_results(results: RunResults, folder: Path) -> Path:
 
 
 def read_results(folder: Path) -> RunResults:
-    """Read what `write_results` wrote. Raises InputError with one sentence for a missing or damaged file."""
+    """Read what `write_results` wrote. Raises InputError with one sentence for a missing, damaged or edited file."""
     from pydantic import TypeAdapter, ValidationError
 
     from interconnect.validation import input_error
@@ -191,6 +192,7 @@ def read_results(folder: Path) -> RunResults:
     except InputError as error:
         hint = "give the output folder of a finished `metalrom run`"
         raise InputError(error.what, where=error.where, hint=hint) from None
+    check_intact(folder, RESULTS)
     try:
         return TypeAdapter(RunResults).validate_json(raw)
     except ValidationError as error:
@@ -202,7 +204,8 @@ def read_results(folder: Path) -> RunResults:
 
 
 def read_table(folder: Path) -> ReadoutTable:
-    """The readout table of a finished run. Raises InputError if it is missing or damaged."""
+    """The readout table of a finished run. Raises InputError if it is missing, damaged or edited."""
     from metalrom.exports import read
 
+    check_intact(folder, f"{LUT}/readout.json")
     return read("json", folder / LUT)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError, one_line
 from interconnect.files import atomic_file
+from metalrom.intact import check_intact
 from metalrom.results import RunResults, read_results, read_table
 from netlists.weights.numpy_files import DAMAGED
 
@@ -108,6 +109,7 @@ def write_layer(folder: Path, weights: NDArray[np.int64], activations: NDArray[n
 def read_layer(folder: Path) -> Layer:
     """Read what `write_layer` wrote. Raises InputError for a missing, damaged or foreign file."""
     path = folder / LAYER
+    check_intact(folder, LAYER)
     found = {}
     try:
         with np.load(path, allow_pickle=False) as data:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
+from metalrom.intact import check_intact
 
 PROCEDURES = "procedures.json"
 """A number that a procedure could not give is null in this file and None here."""
@@ -223,6 +224,7 @@ def read_measured(folder: Path) -> Measured | None:
     Raises InputError with one sentence for a damaged file.
     """
     path = folder / PROCEDURES
+    check_intact(folder, PROCEDURES)
     if not path.exists():
         return None
     try:
