@@ -13,6 +13,7 @@ from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
 from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.harness_commands import add_commands as add_harness_commands
 from metalrom.macro_cli import add_commands as add_macro_commands
+from metalrom.model_cli import add_commands as add_model_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -54,6 +55,7 @@ USES_PLUGINS = {
     "run",
     "characterize",
     "explore",
+    "model",
     "estimate",
     "export",
     "report",
@@ -372,6 +374,7 @@ add_harness_commands(app)
 add_evaluate_command(app)
 add_cells_command(app)
 add_macro_commands(app)
+add_model_commands(app)
 
 
 def main() -> None:

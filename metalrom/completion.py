@@ -27,6 +27,7 @@ WORKLOADS = (
 )  # fmt: skip
 MODELS = ("minilm", "smollm2")
 SYSTEMS = ("sram-cim", "yoloc", "mlc-rom", "hidden-rom", "metal-rom")
+QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
 SIZES = ("S", "M", "L")
 TASKS = ("wordsim", "simlex", "lee")
 

@@ -67,10 +67,12 @@ def told_by(path: Path, key: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Project:
-    """A configuration and everything that follows from it. `path`: the configuration file."""
+    """A configuration and everything that follows from it. `path`: the configuration file. `extraction`: the method by
+    which cells are extracted unless a call names another."""
 
     config: Config
     path: Path
+    extraction: str = "auto"
 
     @property
     def folder(self) -> Path:
@@ -150,15 +152,15 @@ class Project:
         with told_by(self.path, "cell"):
             return self.cell.geometry(self.stack, self.planes[plane], program)
 
-    def extract(self, geometry: CellGeometry, method: str = "auto") -> Extraction:
+    def extract(self, geometry: CellGeometry, method: str | None = None) -> Extraction:
         """Capacitances and resistances, cached by geometry in the user's cache folder."""
         return self._extract_on(geometry, self.stack, method)
 
-    def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str = "auto") -> Extraction:
+    def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str | None = None) -> Extraction:
         from interconnect.extraction import extract
         from metalrom.folders import cache_folder
 
-        return extract(geometry, stack, method=method, cache_dir=cache_folder("extraction"))
+        return extract(geometry, stack, method=method or self.extraction, cache_dir=cache_folder("extraction"))
 
     @cached_property
     def models(self) -> tuple[CellModel, ...]:

@@ -17,7 +17,7 @@ from interconnect.suggestion import suggest
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,59}")
 _SLACK = 1e-9
 """Of the width of an input's range: what rounding may put outside."""
 
@@ -39,7 +39,7 @@ class Input:
     def __post_init__(self) -> None:
         where = "model input" if not _NAME.fullmatch(self.name) else f"model input {self.name}"
         if not _NAME.fullmatch(self.name):
-            raise InputError(f"the name {self.name[:60]!r} is no word of letters, digits and _", where=where)
+            raise InputError(f"the name {self.name[:60]!r} is no word of letters, digits, _ and .", where=where)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"its range is {self.low!r} to {self.high!r}", where=where, hint="give low < high")
         if self.log and self.low <= 0:

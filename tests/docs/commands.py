@@ -24,6 +24,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"metalrom cells ", "parse", "minutes; tests/metalrom/test_cells_page.py runs it on a small layer"),
     (r"metalrom .*--cluster ", "parse", "machines; tests/system runs it on a cluster of its own"),
     (r"srun ", "shell", "machines"),
+    (r"metalrom (model|ask) ", "parse", "minutes of field solutions; tests/metalrom/test_fitted.py runs a small one"),
     (r"metalrom .*(mine\.yaml|my40\.yaml|model\.gguf|asset:)", "parse", "a file of the reader"),
     (r"metalrom --plugin ", "elsewhere", "tests/docs/test_plugins.py"),
     (r"metalrom ", "run", ""),
