@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from interconnect.errors import InputError
-from metalrom.project import Project, told_by
+from metalrom.project import Project
+from metalrom.told import told_by
 
 if TYPE_CHECKING:
     from netlists.local import LocalCell, LocalDeck

@@ -11,7 +11,7 @@ from netlists.condition import NOMINAL_METALS, Condition
 
 if TYPE_CHECKING:
     from interconnect.stack import Stack
-    from metalrom.config import ConditionsSection
+    from metalrom.config_runs import ConditionsSection
     from netlists.devices.device_set import DeviceSet
 
 

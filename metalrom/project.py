@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from metalrom.config import Config, load_config
+from metalrom.told import told_by
 
 if TYPE_CHECKING:
     from characterization.setup import Metals, Setup
@@ -50,19 +49,6 @@ class Activations:
 
     values: NDArray[np.int64]
     source: str
-
-
-@contextmanager
-def told_by(path: Path, key: str) -> Iterator[None]:
-    """Let an InputError inside say which configuration file, and which key of it, it comes from."""
-    try:
-        yield
-    except InputError as error:
-        where = error.where or ""
-        if str(path) in where:
-            raise
-        place = where if where.startswith(key.split(".")[0] + ".") else ": ".join(filter(None, [key, where]))
-        raise InputError(error.what, where=f"{path}: {place}", hint=error.hint) from error
 
 
 @dataclass(frozen=True)
@@ -399,44 +385,9 @@ class Project:
 
         Raises InputError for a cell it cannot measure.
         """
-        self.check_characterized()
-        from characterization.setup import AdcRequest, Converter, Setup
-        from metalrom.cell_variation import cell_variation
+        from metalrom.group_setup import group_setup
 
-        c = self.config
-        with told_by(self.path, "readout"):
-            return Setup(
-                technology=self.technology,
-                model=self.models[self.worst_plane],
-                periphery=self.periphery,
-                timing=self.timing,
-                rows=rows,
-                columns=c.array.columns,
-                conditions=self.conditions[:1] if nominal_only else self.conditions,
-                variation=cell_variation(self),
-                converter=Converter(
-                    None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
-                    c.readout.noise_sigma,
-                    c.readout.integration_time,
-                    c.readout.sample_capacitance if c.readout.double_sampling else None,
-                    c.readout.follow_columns,
-                ),
-                ones=float(self.program.bits.mean()) if self.cell.kind in BINARY else 0.5,
-                patterns=c.characterization.patterns,
-                samples=c.characterization.samples,
-                max_levels=c.characterization.max_levels,
-                seed=c.characterization.seed,
-                timeout=c.characterization.timeout,
-                supply_resistance=c.characterization.supply_resistance,
-                shares=None if self.cell.kind in BINARY else self.symbol_shares,
-                metals=() if nominal_only else self.metals,
-                samples_elsewhere=c.characterization.samples_elsewhere,
-                worst_conditions=c.characterization.worst_conditions,
-                worst_samples=c.characterization.worst_samples,
-                worst_everywhere=c.characterization.worst_pattern == "all",
-                spread_patterns=c.characterization.spread_patterns,
-                adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
-            )
+        return group_setup(self, rows, nominal_only=nominal_only)
 
     def resolve(self, name: str) -> Path:
         """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.config import ExploreSection
+from metalrom.config_runs import ExploreSection
 from metalrom.project import Project
 
 

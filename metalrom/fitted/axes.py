@@ -12,8 +12,9 @@ from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from metalrom.config import Config
-from metalrom.project import Project, told_by
+from metalrom.project import Project
 from metalrom.reports.words import amount
+from metalrom.told import told_by
 
 KEYS = {
     **dict.fromkeys(("cell.row_pitch", "cell.column_pitch", "cell.row_width", "cell.column_width"), "m"),

@@ -72,7 +72,7 @@ def plan_of(project: Project, level: str, *, tile: int = 0, plane: int = 0) -> P
 
     Raises InputError for an unknown level, tile or plane, or a cell that breaks a drawing rule.
     """
-    from metalrom.project import told_by
+    from metalrom.told import told_by
 
     with told_by(project.path, "cell"):
         return plan_layout(

@@ -1,0 +1,29 @@
+"""What every block of the configuration is made of: frozen sections, names, whole numbers, lines of text."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
+LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
+Integer = Annotated[int, Field(strict=True)]
+"""A whole number as YAML writes it: neither `true` nor `3.0` nor text."""
+
+
+def printable(text: str) -> str:
+    """One line of printable text, or ValueError."""
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(printable)]
+"""One line of free text: it reaches messages, reports and comments of netlists."""
+
+
+class Section(BaseModel):
+    """A block of the configuration: frozen, every key known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
