@@ -7,6 +7,7 @@ The table is made up (levels on a bent line); only its shape matters here.
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import tempfile
 import time
@@ -26,6 +27,7 @@ CONDITIONS = tuple(
 
 def main() -> None:
     """Print a table of formats."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     path = HERE.parent / "tests" / "metalrom" / "exports" / "conftest.py"
     spec = importlib.util.spec_from_file_location("synthetic_run", path)
     assert spec is not None

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-# not this folder itself: numba would take its `coverage` for the package
+# the parent, so that the cases import as a package from any working folder
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.fuzz_cases import Case, config_cases, file_cases  # noqa: E402

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.machinery
 import importlib.util
 import io
 import json
@@ -216,8 +217,20 @@ def test_benchmarks_and_tests_exist_with_these_options() -> None:
             assert all((ROOT / w.partition("::")[0]).exists() for w in told), command
 
 
+BENCHMARKS = [path for path in sorted((ROOT / "benchmarks").glob("*.py")) if "__main__" in path.read_text()]
+
+
+def test_no_benchmark_hides_a_package() -> None:
+    # a script's own folder comes first on the path: numba once took a benchmark named coverage for the package
+    for path in (ROOT / "benchmarks").glob("*.py"):
+        spec = importlib.machinery.PathFinder.find_spec(path.stem, [p for p in sys.path if "benchmarks" not in p])
+        known = path.stem in sys.stdlib_module_names or (spec is not None and "site-packages" in (spec.origin or ""))
+        assert path.stem != "coverage", path
+        assert not known, path
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("script", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("script", BENCHMARKS, ids=lambda path: path.name)
 def test_benchmarks_start(script: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(script), "--help"],

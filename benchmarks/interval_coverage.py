@@ -1,6 +1,6 @@
 """Held-out error and coverage of the 95 % intervals of column models, on points simulated by ngspice that no fit saw.
 
-    python benchmarks/coverage.py [--train 300] [--test 400] [--json]
+    python benchmarks/interval_coverage.py [--train 300] [--test 400] [--json]
 
 Quantities: spacing of levels per count, level without counts (its sign changes: the residual is added, errors are
 told against its standard deviation), static spread from chip to chip. `raw` is the process's own interval, `calibrated`
