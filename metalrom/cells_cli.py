@@ -12,6 +12,7 @@ import typer
 
 from interconnect.errors import InputError
 from metalrom.console import emit, examples, guarded, say
+from metalrom.options import ConfigPath, Jobs, Json, OutFolder
 
 ROWS = "16,64"
 LEAST, MOST = 4, 64
@@ -23,11 +24,11 @@ def add_command(app: typer.Typer) -> None:
 
 
 def cells(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="project configuration (YAML)")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")],
+    config: ConfigPath,
+    output: OutFolder,
     rows: Annotated[str, typer.Option(help="rows per conversion, separated by commas")] = ROWS,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations")] = None,
-    json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    jobs: Jobs = None,
+    json: Json = False,
 ) -> None:
     """The cells A to E side by side: signal, margin, spread, accuracy, energy, time and density, with their sources."""
     compare(config, output, rows, jobs=jobs, json=json)

@@ -14,6 +14,7 @@ from metalrom.evaluate_cli import add_command as add_evaluate_command
 from metalrom.harness_commands import add_commands as add_harness_commands
 from metalrom.macro_cli import add_commands as add_macro_commands
 from metalrom.model_cli import add_commands as add_model_commands
+from metalrom.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
 
 app = typer.Typer(
     name="metalrom",
@@ -22,20 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project configuration (YAML)")]
-OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
-ClusterPlace = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster",
-        metavar="local|ADDRESS|FILE",
-        help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
-    ),
-]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
 
 
 def version_callback(value: bool) -> None:

@@ -15,6 +15,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom import completion as known
 from metalrom.console import emit, examples, guard, guarded, progress, say
+from metalrom.options import Json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,7 +64,7 @@ def evaluate(
     tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
     budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
     option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
-    json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    json: Json = False,
 ) -> None:
     """Accuracy of a real network with its weights in the macro."""
     evaluate_model(

@@ -12,8 +12,7 @@ import typer
 
 from metalrom import completion as known
 from metalrom.console import examples, guarded
-
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+from metalrom.options import Json
 
 
 def add_commands(app: typer.Typer) -> None:

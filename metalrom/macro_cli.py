@@ -15,6 +15,7 @@ import typer
 from interconnect.errors import InputError, shortened
 from metalrom import completion as known
 from metalrom.console import CHECK_FAILED, emit, examples, guarded, say
+from metalrom.options import Json
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -47,7 +48,7 @@ def add_commands(app: typer.Typer) -> None:
         sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
         tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
         columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
-        json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+        json: Json = False,
     ) -> None:
         """Parameters, multiply-accumulates and activations of a network, layer by layer."""
         show_inventory(
@@ -85,7 +86,7 @@ def add_commands(app: typer.Typer) -> None:
         ] = "full",
         attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
         node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
-        json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+        json: Json = False,
     ) -> None:
         """Systems of the literature and ours side by side, and published results recomputed."""
         if not show_comparison(

@@ -12,6 +12,7 @@ import typer
 
 from metalrom import completion as known
 from metalrom.console import CHECK_FAILED, examples, guarded
+from metalrom.options import ClusterPlace, ConfigPath, Jobs, Json, Seed
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def add_commands(app: typer.Typer) -> None:
 
 
 def model(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="project configuration (YAML)")],
+    config: ConfigPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.json", help="model file to write")],
     vary: Annotated[
         list[str], typer.Option(metavar="KEY=LOW:HIGH", help="key of the configuration and its range; may be repeated")
@@ -47,17 +48,10 @@ def model(
             autocompletion=known.names(known.METHODS),
         ),
     ] = "auto",
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations")] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="local|ADDRESS|FILE",
-            help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
-        ),
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    json: Json = False,
 ) -> None:
     """Fit a model with error bars over keys of the configuration: simulates where it is least sure, until it is."""
     from metalrom.fitted.command import fit_config
@@ -83,7 +77,7 @@ def ask(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="TABLE.csv", help="write the answers as a table, SI units")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")] = False,
+    json: Json = False,
 ) -> None:
     """Ask a fitted model: the mean and the 95 % interval at points of its domain; it refuses to leave it."""
     from metalrom.fitted.command import ask_file

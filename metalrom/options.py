@@ -1,0 +1,22 @@
+"""Arguments and options that several commands take, spelled once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project configuration (YAML)")]
+OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
+ClusterPlace = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="local|ADDRESS|FILE",
+        help="simulate on dask: `local` (this machine), tcp://HOST:PORT or the scheduler's file",
+    ),
+]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="overrides characterization.seed")]
