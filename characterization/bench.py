@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.campaign import Outcome, ProgressCallback, measure
+from characterization.campaign import Outcome, ProgressCallback, job_of, measure
 from characterization.device_probe import check_devices
 from characterization.failures import ConditionError, ProcedureError
 from characterization.patterns import Pattern, pattern_of
@@ -61,17 +61,7 @@ class Bench:
         devices = self.setup.technology.devices
         if devices.from_library:
             check_devices(devices)
-        jobs = [
-            Job(
-                d.text,
-                d.outputs,
-                stop=d.stop,
-                timeout=self.setup.timeout if timeout is None else timeout,
-                options=devices.job_options,
-                tag=d.title,
-            )
-            for d in decks
-        ]
+        jobs = [job_of(self.setup, d, timeout=timeout) for d in decks]
         results = list(run_many(jobs, workers=self._workers, cache=self._cache, progress=self._progress))
         for deck, result in zip(decks, results, strict=True):
             self.decks.setdefault(f"{name}.cir", deck.text)

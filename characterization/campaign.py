@@ -16,6 +16,7 @@ from characterization.setup import Setup
 from netlists.case import ColumnCase
 from netlists.column import Deck, column_deck
 from netlists.condition import Condition
+from netlists.readout.deck import ReadoutDeck
 from ngspice_runner import (
     Cache,
     EngineError,
@@ -84,6 +85,19 @@ def deck_of(setup: Setup, task: Task) -> Deck:
     return column_deck(s.technology, s.model, s.periphery, s.timing, task.condition, task.case)
 
 
+def job_of(setup: Setup, deck: Deck | ReadoutDeck, *, timeout: float | None = None) -> Job:
+    """A deck as the harness takes it, with what the setup's devices ask of the engine. timeout: s, the setup's by
+    default."""
+    return Job(
+        deck.text,
+        deck.outputs,
+        stop=deck.stop,
+        timeout=setup.timeout if timeout is None else timeout,
+        options=setup.technology.devices.job_options,
+        tag=deck.title,
+    )
+
+
 def run_tasks(
     setup: Setup,
     tasks: Sequence[Task],
@@ -108,10 +122,7 @@ def run_tasks(
         decks = [deck_of(setup, task) for task in tasks[start : start + PART]]
         texts = [hashlib.sha256(d.text.encode()).hexdigest() for d in decks]
         new = {text: deck for text, deck in zip(texts, decks, strict=True) if text not in known}
-        jobs = [
-            Job(d.text, d.outputs, stop=d.stop, timeout=setup.timeout, options=devices.job_options, tag=d.title)
-            for d in new.values()
-        ]
+        jobs = [job_of(setup, deck) for deck in new.values()]
         again = len(decks) - len(new)  # read before: done at once
         tell = progress and _continued(progress, len(tasks), begun, reads, again)
         try:

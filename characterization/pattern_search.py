@@ -36,8 +36,7 @@ class IdealLine:
 
     def deviation(self, column: LinearColumn, genes: Bits) -> FloatArray:
         """Distance of exact levels from the line in LSB, shape (batch,); genes (batch, rows, 4)."""
-        inputs = genes[:, :, 0]
-        count = np.einsum("br,br->b", inputs.astype(np.int64), genes[:, :, 2].astype(np.int64))
+        inputs, count = genes[:, :, 0], counts_of(genes)
         level = column.levels(genes[:, :, 1:], inputs)
         out: FloatArray = (level - self.offset - self.slope * count - self.shift * inputs.sum(axis=1)) / self.slope
         return out
@@ -50,6 +49,12 @@ class Found:
     genes: Bits
     deviation: float
     evaluations: int
+
+
+def counts_of(genes: Bits) -> NDArray[np.int64]:
+    """Counts of patterns: driven rows whose target stores a one; genes (batch, rows, 4), shape (batch,)."""
+    out: NDArray[np.int64] = np.einsum("br,br->b", genes[:, :, 0], genes[:, :, 2], dtype=np.int64)
+    return out
 
 
 def draw(rows: int, number: int, ones: float, rng: np.random.Generator) -> Bits:
@@ -67,8 +72,7 @@ def draw(rows: int, number: int, ones: float, rng: np.random.Generator) -> Bits:
 def fit_line(column: LinearColumn, genes: Bits) -> IdealLine:
     """Least-squares line through the exact levels of drawn patterns (rows, at least two counts among them)."""
     inputs = genes[:, :, 0].astype(np.float64)
-    count = np.einsum("br,br->b", inputs, genes[:, :, 2].astype(np.float64))
-    x = np.stack([np.ones(len(genes)), count, inputs.sum(axis=1)], axis=1)
+    x = np.stack([np.ones(len(genes)), counts_of(genes), inputs.sum(axis=1)], axis=1)
     offset, slope, shift = np.linalg.lstsq(x, column.levels(genes[:, :, 1:], genes[:, :, 0]), rcond=None)[0]
     return IdealLine(float(offset), float(slope), float(shift))
 

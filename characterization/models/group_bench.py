@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.campaign import measure
+from characterization.campaign import job_of, measure
 from characterization.device_probe import check_devices
 from characterization.patterns import FAR, build_pattern
 from characterization.procedures.settling import BANDS, WINDOW, settling_time
@@ -22,7 +22,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.case import ColumnCase, Deviations
 from netlists.column import Deck, column_deck
-from ngspice_runner import Cache, EngineError, Job, Progress, Result, RunProvenance, Workers, run_many
+from ngspice_runner import Cache, EngineError, Progress, Result, RunProvenance, Workers, run_many
 
 FloatArray = NDArray[np.float64]
 
@@ -106,13 +106,7 @@ class GroupBench:
             if s.technology.devices.from_library:
                 check_devices(s.technology.devices)
         decks = [self.decks(s) for s in setups]
-        jobs = [
-            Job(
-                d.text, d.outputs, stop=d.stop, timeout=s.timeout, options=s.technology.devices.job_options, tag=d.title
-            )
-            for s, reads in zip(setups, decks, strict=True)
-            for d in reads
-        ]
+        jobs = [job_of(s, d) for s, reads in zip(setups, decks, strict=True) for d in reads]
         results = run_many(jobs, workers=self._workers, cache=self._cache, progress=progress)
         for job, result in zip(jobs, results, strict=True):
             if not result.ok or result.provenance is None:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from characterization.bench import Bench
 from characterization.findings import Figure, Plain
 from characterization.linear_column import linear_column
-from characterization.pattern_search import LINE_PATTERNS, draw, fit_line
+from characterization.pattern_search import LINE_PATTERNS, counts_of, draw, fit_line
 from characterization.procedures.registry import Findings, measured, register
+from characterization.procedures.worst_pattern import position as far_end
 from characterization.procedures.worst_pattern import refuses
 from characterization.setup import Setup
 from netlists.condition import Condition
@@ -77,7 +78,7 @@ def spread(setup: Setup, condition: Condition, position: int, number: int) -> Sp
     for start in range(0, number, PART):
         genes = draw(setup.rows, min(PART, number - start), setup.ones, rng)
         parts.append(line.deviation(column, genes))
-        counts.append(np.einsum("br,br->b", genes[:, :, 0], genes[:, :, 2], dtype=np.int64))
+        counts.append(counts_of(genes))
     found, count = np.concatenate(parts), np.concatenate(counts)
     size = np.abs(found)
     return Spread(
@@ -102,7 +103,7 @@ def _by_count(found: FloatArray, count: NDArray[np.int64], rows: int) -> tuple[t
 
 def measure(setup: Setup, bench: Bench, findings: Findings) -> PatternSpread:
     """Every condition, both ends; no engine runs."""
-    places = sorted({0, max(setup.columns - 3, 0)})
+    places = sorted({0, far_end(setup)})
     spreads = tuple(spread(setup, c, place, setup.spread_patterns) for c in setup.conditions for place in places)
     bench.count("linear", sum(s.patterns + LINE_PATTERNS for s in spreads))
     return PatternSpread(spreads)
