@@ -201,11 +201,9 @@ def meets_target(results: RunResults) -> bool:
 def simulations_of(output: Path) -> dict[str, Any]:
     """Work by method, as the manifest of a run tells it: ngspice decks run now and cached, levels of the exact linear
     network, values in closed form."""
-    import json
+    from metalrom.manifest import read_manifest
 
-    from interconnect.files import read_text
-
-    told: dict[str, Any] = json.loads(read_text(output / "manifest.json"))["simulations"]
+    told = read_manifest(output)["simulations"]
     keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
     return {key: told[key] for key in keys}
 

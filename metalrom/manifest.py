@@ -1,14 +1,29 @@
-"""Whether a file of a finished run is still what the run wrote: its SHA-256 against that in the run's manifest."""
+"""The manifest of a finished run: what it took, and the SHA-256 of every file it wrote."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from interconnect.errors import InputError
+from interconnect.files import read_bytes
 
 MANIFEST = "manifest.json"
+
+
+def read_manifest(folder: Path) -> Mapping[str, Any]:
+    """The manifest of a run's folder. Raises InputError for one that is missing or damaged."""
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(found, dict):
+        raise _damaged(path)
+    return found
 
 
 def check_intact(folder: Path, name: str) -> None:
@@ -20,20 +35,18 @@ def check_intact(folder: Path, name: str) -> None:
     Raises:
         InputError: a manifest that is damaged, or a file whose hash is not the listed one.
     """
-    try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
-        content = (folder / name).read_bytes()
-    except FileNotFoundError:
+    if not (folder / MANIFEST).exists() or not (folder / name).exists():
         return
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({error})", where=str(folder), hint="run the configuration again") from None
-    try:
-        listed = json.loads(text)["files"].get(name)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise InputError("is damaged", where=str(folder / MANIFEST), hint="run the configuration again") from None
-    if listed is not None and listed != hashlib.sha256(content).hexdigest():
+    listed = read_manifest(folder).get("files")
+    if not isinstance(listed, dict):
+        raise _damaged(folder / MANIFEST)
+    if name in listed and listed[name] != hashlib.sha256(read_bytes(folder / name)).hexdigest():
         raise InputError(
             f"was changed after the run (its SHA-256 is not that in {MANIFEST})",
             where=str(folder / name),
             hint="run the configuration again",
         )
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError("is missing or damaged", where=str(path), hint="run the configuration again")

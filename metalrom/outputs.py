@@ -17,6 +17,7 @@ from interconnect.plain import plain
 from metalrom import results as facts
 from metalrom.flow import Characterized
 from metalrom.folders import ensure_output_folder
+from metalrom.manifest import MANIFEST
 from metalrom.project import Project
 
 
@@ -54,7 +55,7 @@ def write_outputs(project: Project, done: Characterized, found: facts.RunResults
             str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
         },
     }
-    atomic_write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    atomic_write_text(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
     write_run_report(out)
 
 

@@ -18,8 +18,8 @@ from characterization.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_bytes
 from interconnect.geometry import CellGeometry
-from metalrom.intact import check_intact
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.manifest import check_intact
 from metalrom.specs.result import SpecResult
 
 RESULTS = "results.json"

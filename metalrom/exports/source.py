@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from characterization.table import ReadoutTable
 from interconnect.errors import InputError, one_line
 from interconnect.files import atomic_file
-from metalrom.intact import check_intact
+from metalrom.manifest import check_intact
 from metalrom.results import RunResults, read_results, read_table
 from netlists.weights.numpy_files import DAMAGED
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from metalrom.estimates import own_layer
 from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
 from metalrom.macro.quantity import Component, Span
+from metalrom.manifest import MANIFEST, read_manifest
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
@@ -322,12 +321,14 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
 
 def _simulations(out: Path, results: RunResults) -> Simulations:
     """Counts of the last run, from the manifest; verdicts from the results."""
-    path = out / "manifest.json"
+    told = read_manifest(out)
     try:
-        counts: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["simulations"]
+        counts = told["simulations"]
         run, cached = int(counts["run"]), int(counts["cached"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("is missing or damaged", where=str(path), hint="run the configuration again") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "is missing or damaged", where=str(out / MANIFEST), hint="run the configuration again"
+        ) from error
     failed = sum(v.count for v in results.verdicts if v.verdict != "ok")
     return Simulations(
         run, cached, failed, tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in results.verdicts)
