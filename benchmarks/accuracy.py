@@ -26,8 +26,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from interconnect.files import atomic_write_text
-from metalrom.console import plain
-from metalrom.evaluate import (
+from metalrom.cli.console import plain
+from metalrom.macro import Macro, synthetic_table
+from metalrom.studies.accuracy import (
     ActivationRule,
     ExactProduct,
     NativeBlocks,
@@ -39,13 +40,12 @@ from metalrom.evaluate import (
     chips_of,
     evaluate,
 )
-from metalrom.evaluate.chips import gaussian_code_error
-from metalrom.evaluate.datasets import documents, judgements
-from metalrom.evaluate.macro_product import MacroProduct
-from metalrom.evaluate.native import BlockOperator, ExactBlocks
-from metalrom.macro import Macro, synthetic_table
-from metalrom.models import fetched
-from metalrom.models.linear import float_operator
+from metalrom.studies.accuracy.chips import gaussian_code_error
+from metalrom.studies.accuracy.datasets import documents, judgements
+from metalrom.studies.accuracy.macro_product import MacroProduct
+from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks
+from metalrom.workloads.networks import fetched
+from metalrom.workloads.networks.linear import float_operator
 
 PUBLISHED_SCHEMES = {"float": (0.729, 1.0), "w8a8": (0.730, 0.998), "w6a8": (0.737, 0.992), "w4a8": (0.714, 0.943)}
 """Spearman's rho on WordSim353 and mean cosine to float: the project's reference, measured elsewhere beforehand."""

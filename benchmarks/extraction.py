@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from interconnect import extraction_table, fieldsolver, formula
 from interconnect.geometry import GROUND, Box, CellGeometry, Slab
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 
 Matrix = NDArray[np.float64]
 NM = 1e-9

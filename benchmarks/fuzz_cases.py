@@ -298,7 +298,7 @@ def _netlist() -> bytes:
     """A whole array netlist of the base configuration, to be damaged."""
     import tempfile
 
-    from metalrom.project import load
+    from metalrom.api import load
 
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "c.yaml"

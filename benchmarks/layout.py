@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gdstk
 
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from metalrom.assets import asset_path
 from metalrom.layout.audit import audit_layout
 from metalrom.layout.files import write_layout

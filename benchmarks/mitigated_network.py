@@ -21,15 +21,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.accuracy import words_only
 from interconnect.files import atomic_write_text
-from metalrom.console import plain
-from metalrom.estimates import layer_estimate
-from metalrom.evaluate import ActivationRule, QuantizedOperator, WeightRule, chips_of
-from metalrom.evaluate.macro_product import MacroProduct
-from metalrom.evaluate.quantized import ExactProduct
+from metalrom.cli.console import plain
 from metalrom.macro import Mitigation
-from metalrom.models import fetched
-from metalrom.models.linear import float_operator
-from metalrom.results import read_results, read_table
+from metalrom.run.estimate import layer_estimate
+from metalrom.run.results import read_results, read_table
+from metalrom.studies.accuracy import ActivationRule, QuantizedOperator, WeightRule, chips_of
+from metalrom.studies.accuracy.macro_product import MacroProduct
+from metalrom.studies.accuracy.quantized import ExactProduct
+from metalrom.workloads.networks import fetched
+from metalrom.workloads.networks.linear import float_operator
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from characterization.campaign import Task
 from characterization.dataset import Dataset, Sample
 from characterization.setup import Setup
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 
 
 def refined(setup: Setup, table: ReadoutTable, margin: Callable[[str], float]) -> Setup:

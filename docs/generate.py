@@ -36,7 +36,7 @@ def config_keys(model: type | None = None, prefix: str = "") -> Iterator[tuple[s
     """(dotted key, pydantic field, class that holds it) of every key; `[]` marks an entry of a list."""
     from pydantic import BaseModel
 
-    from metalrom.config import Config
+    from metalrom.config.schema import Config
 
     owner: Any = model or Config
     for name, field in owner.model_fields.items():
@@ -61,7 +61,7 @@ def _section_of(annotation: Any, listed: bool = False) -> tuple[type | None, boo
 
 def config_page() -> str:
     """Every key of the configuration, section by section."""
-    from metalrom.config import Config, schema
+    from metalrom.config.schema import Config, schema
 
     definitions = schema()["$defs"]
     lines = [
@@ -149,7 +149,7 @@ def commands() -> Iterator[tuple[str, Any]]:
     """(`metalrom cache stats`, command object) of every command, in the order of the help."""
     import typer
 
-    from metalrom.cli import app
+    from metalrom.cli.main import app
 
     def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", None)
@@ -166,7 +166,7 @@ def cli_page() -> str:
     """Every command with its arguments and options."""
     import typer
 
-    from metalrom.cli import app
+    from metalrom.cli.main import app
 
     root = typer.main.get_command(app)
     lines = [
@@ -222,7 +222,8 @@ def _type(option: Any) -> str:
 def lists_page() -> str:
     """Everything that a configuration or option may name."""
     from characterization.procedures import PROCEDURES
-    from metalrom.exports import FORMATS, VIEWS
+    from characterization.tables.formats import FORMATS
+    from metalrom.exporters import VIEWS
     from metalrom.specs.quantities import QUANTITIES
     from netlists.cells import cell_class, cell_kinds
     from netlists.parameters import describe

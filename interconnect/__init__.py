@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from interconnect.provenance import Provenance, Value
     from interconnect.reduction import ReducedNetwork, reduce_network
     from interconnect.scaling import Corner, Scaling, Spread
-    from interconnect.stack import Metal, Stack, ViaLayer, load_stack
+    from interconnect.stack import Metal, Stack, ViaLayer
+    from interconnect.stackfile import load_stack
     from interconnect.transient import Transient, solve_transient
     from interconnect.variation import Sensitivity, at_corner, cell_sigma_from_ler, scaled, sensitivity
     from interconnect.waveform import Source, Switch, Waveform
@@ -57,7 +58,7 @@ _HOMES = {
     "Metal": "stack",
     "Stack": "stack",
     "ViaLayer": "stack",
-    "load_stack": "stack",
+    "load_stack": "stackfile",
     "Transient": "transient",
     "solve_transient": "transient",
     "Sensitivity": "variation",

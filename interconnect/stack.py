@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from interconnect.errors import InputError
 from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
 from interconnect.scaling import Corner, Spread
 from interconnect.suggestion import suggest
-
-BUILT_IN = Path(__file__).parent / "stacks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,30 +162,3 @@ class Stack:
         if all(source.status == "estimate" for _, source in self.provenances()):
             return (f"{self.name}: every value is an estimate, not foundry data",)
         return (f"{self.name}: some values are estimates ({', '.join(sorted(weak))})",)
-
-
-def built_in_stacks() -> tuple[str, ...]:
-    """Names of the stacks that come with the project."""
-    return tuple(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
-
-
-def load_stack(name_or_path: str | Path) -> Stack:
-    """Load a built-in stack by name, or any stack from a YAML file.
-
-    Raises:
-        InputError: unknown name, unreadable file, unknown key, wrong unit or inconsistent layers; the message names
-            the file and the key path.
-    """
-    text = str(name_or_path)
-    is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
-    if not is_path and text not in built_in_stacks():
-        raise InputError(
-            f"there is no built-in stack {text!r}",
-            hint=f"{suggest(text, built_in_stacks())} (or give the path of a .yaml file)",
-        )
-    path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
-    from interconnect.stackfile import parse_stack
-    from interconnect.yamlfile import read_yaml
-
-    data, raw = read_yaml(path)
-    return parse_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())

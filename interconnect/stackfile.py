@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,6 +16,7 @@ from interconnect.provenance import Provenance, Status
 from interconnect.quantity import parse_quantity
 from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
+from interconnect.suggestion import suggest
 from interconnect.validation import validate
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
@@ -265,3 +268,33 @@ def _check_filled(metals: tuple[Metal, ...], dielectrics: tuple[Dielectric, ...]
             )
     if dielectrics[0].slab.bottom > 0 or dielectrics[-1].slab.top < metals[-1].top:
         raise InputError("the dielectrics must reach from 0 to above the top metal", where=f"{label}: dielectrics")
+
+
+BUILT_IN = Path(__file__).parent / "stacks"
+
+
+def built_in_stacks() -> tuple[str, ...]:
+    """Names of the stacks that come with the project."""
+    return tuple(sorted(path.stem for path in BUILT_IN.glob("*.yaml")))
+
+
+def load_stack(name_or_path: str | Path) -> Stack:
+    """Load a built-in stack by name, or any stack from a YAML file.
+
+    Raises:
+        InputError: unknown name, unreadable file, unknown key, wrong unit or inconsistent layers; the message names
+            the file and the key path.
+    """
+    text = str(name_or_path)
+    is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
+    if not is_path and text not in built_in_stacks():
+        raise InputError(
+            f"there is no built-in stack {text!r}",
+            hint=f"{suggest(text, built_in_stacks())} (or give the path of a .yaml file)",
+        )
+    path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
+    from interconnect.stackfile import parse_stack
+    from interconnect.yamlfile import read_yaml
+
+    data, raw = read_yaml(path)
+    return parse_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())

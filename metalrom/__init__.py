@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from metalrom.config import Config, load_config
-    from metalrom.project import Project, load
+    from metalrom.api import Project, load
+    from metalrom.config.schema import Config, load_config
 
 __version__ = "0.1.0"
 
-_HOME = {"Config": "config", "load_config": "config", "Project": "project", "load": "project"}
+_HOME = {"Config": "config.schema", "load_config": "config.schema", "Project": "api", "load": "api"}
 
 __all__ = ["Config", "Project", "__version__", "load", "load_config"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from netlists.case import ColumnCase
 from netlists.cells import cell_class, cell_kinds
-from netlists.cells.base import GROUND_NODE, CellModel
-from netlists.cells.closed_form import ColumnRead, charge_share
+from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
+from netlists.cells.closed_form import charge_share
 from netlists.column import bit_line_ends, check_case, driven_node, instances, level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interconnect.stack import Stack, load_stack
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 from netlists.condition import NOMINAL_METALS
 
 if TYPE_CHECKING:

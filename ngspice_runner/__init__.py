@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from ngspice_runner.cache import Cache, CacheStats
     from ngspice_runner.engine import Engine, find_engine
     from ngspice_runner.errors import EngineError, JobError
-    from ngspice_runner.executor import Cluster, Progress, RunInterrupted, Workers, run, run_many
+    from ngspice_runner.executor import run, run_many
     from ngspice_runner.job import Job, Result, RunProvenance, Signal, Verdict
     from ngspice_runner.points import Sweep
+    from ngspice_runner.scheduling import Cluster, Progress, RunInterrupted, Workers
     from ngspice_runner.sweep import run_sweep
 
 _HOME = {

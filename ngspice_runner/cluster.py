@@ -19,8 +19,8 @@ from typing import Any
 
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
-from ngspice_runner.executor import Board, Cluster, Progress, check_workers, cores, make_setting
 from ngspice_runner.job import Job, Result
+from ngspice_runner.scheduling import Board, Cluster, Progress, check_workers, cores, make_setting
 
 INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
 _RETRIES = 5

@@ -23,10 +23,10 @@ from ngspice_runner.backends.batch import BatchEngine
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import JobError
-from ngspice_runner.executor import Board, Progress, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.points import Points, Sweep, grouped, plan
 from ngspice_runner.prepare import Prepared, point_key, prepare
+from ngspice_runner.scheduling import Board, Progress, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, judged, lookup, run_one
 
 CHUNK = 1000

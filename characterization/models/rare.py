@@ -6,17 +6,13 @@ An experiment maps standard normals (samples, dims) to margins (samples,): a sam
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from characterization.models.experiment import Experiment, FloatArray
 from interconnect.errors import InputError
-
-FloatArray = NDArray[np.float64]
-Experiment = Callable[[FloatArray], FloatArray]
 
 CHUNK = 100_000
 """Samples that are drawn at once at most."""

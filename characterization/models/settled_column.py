@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.models.rare import Experiment
+from characterization.models.experiment import Experiment
 from interconnect.errors import InputError
 from netlists.case import ColumnCase, Deviations
 from netlists.cells.base import CellModel

@@ -15,7 +15,7 @@ from characterization.procedures.mismatch import Mismatch, moved
 from characterization.procedures.registry import Findings, Procedure, register
 from characterization.procedures.transfer import Transfer, spread_terms
 from characterization.setup import Setup
-from characterization.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.errors import InputError
 
 FloatArray = NDArray[np.float64]

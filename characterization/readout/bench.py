@@ -13,8 +13,9 @@ from netlists.readout.deck import ReadoutDeck
 from netlists.technology import Technology
 from ngspice_runner.cache import Cache
 from ngspice_runner.errors import EngineError
-from ngspice_runner.executor import Workers, run_many
+from ngspice_runner.executor import run_many
 from ngspice_runner.job import Job, Result
+from ngspice_runner.scheduling import Workers
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

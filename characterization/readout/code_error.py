@@ -17,7 +17,7 @@ from characterization.procedures.registry import with_requirements
 from characterization.readout.bench import FloatArray
 from characterization.readout.decision import Calibration, DecisionSigmas, switch_noise
 from characterization.setup import Setup
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 
 BOOTSTRAPS = 400
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.files import atomic_write_files
-from metalrom.exports import register
-from metalrom.exports.queries import Points, Quantity
-from metalrom.exports.source import Source
-from metalrom.exports.views import View
+from metalrom.exporters import register
+from metalrom.exporters.exporter import View
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.run_data import Source
 
 FILE = "levels.csv"
 

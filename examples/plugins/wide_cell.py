@@ -13,8 +13,7 @@ from typing import ClassVar, Literal
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 from netlists.cells import register_cell
-from netlists.cells.base import CellModel, Extract, Plane
-from netlists.cells.closed_form import ColumnRead
+from netlists.cells.base import CellModel, ColumnRead, Extract, Plane
 from netlists.cells.res_via import ResVia
 from netlists.parameters import parameter
 

@@ -1,4 +1,4 @@
-"""A layout of a project: what it holds, and a file of it read back, compared and checked."""
+"""A layout of a design: what it holds, and a file of it read back, compared and checked."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from metalrom.layout.audit import LayoutAudit, audit_layout
 from metalrom.layout.plan import Plan, plan_layout
 from metalrom.layout.read import open_layout
 from metalrom.layout.rules import NOT_CHECKED, RuleReport, check_rules
+from metalrom.run.characterize import group_rows
 
 if TYPE_CHECKING:
-    from metalrom.project import Project
+    from metalrom.design.design import Design
 
 _TOP = re.compile(r"(?P<cell>cell)|array_t(?P<of>\d{1,6})_p(?P<plane>\d{1,3})|tile_(?P<tile>\d{1,6})|(?P<macro>macro)")
 
@@ -67,32 +68,32 @@ class Checked:
         return "\n".join(lines)
 
 
-def plan_of(project: Project, level: str, *, tile: int = 0, plane: int = 0) -> Plan:
+def plan_of(design: Design, level: str, *, tile: int = 0, plane: int = 0) -> Plan:
     """What a layout of a project's level holds; `array.group_rows: auto` is decided as for netlists.
 
     Raises InputError for an unknown level, tile or plane, or a cell that breaks a drawing rule.
     """
-    from metalrom.told import told_by
+    from metalrom.design.error_context import told_by
 
-    with told_by(project.path, "cell"):
+    with told_by(design.path, "cell"):
         return plan_layout(
-            project.cell,
-            project.stack,
-            project.planes,
-            project.program,
-            project.manifest,
+            design.cell,
+            design.stack,
+            design.planes,
+            design.program,
+            design.manifest,
             level,
-            group_rows=project.group_rows if level in ("tile", "array", "macro") else None,
+            group_rows=group_rows(design) if level in ("tile", "array", "macro") else None,
             tile=tile,
             plane=plane,
-            options=project.array_options,
+            options=design.array_options,
         )
 
 
-def check_file(path: Path, project: Project, plan: Plan | None = None, *, limit: int = 20) -> Checked:
+def check_file(path: Path, design: Design, plan: Plan | None = None, *, limit: int = 20) -> Checked:
     """Read a layout back. Without a plan its top cell's name says what it should hold.
 
-    Raises InputError: not a layout of this project, unreadable, or gdstk is missing.
+    Raises InputError: not a layout of this design, unreadable, or gdstk is missing.
     """
     opened = open_layout(path, foreign=plan is None)
     if plan is None:
@@ -104,8 +105,8 @@ def check_file(path: Path, project: Project, plan: Plan | None = None, *, limit:
                 hint="expected cell, array_t<tile>_p<plane>, tile_<tile> or macro",
             )
         level = "cell" if found["cell"] else "macro" if found["macro"] else "array" if found["tile"] else "tile"
-        plan = plan_of(project, level, tile=int(found["tile"] or found["of"] or 0), plane=int(found["plane"] or 0))
+        plan = plan_of(design, level, tile=int(found["tile"] or found["of"] or 0), plane=int(found["plane"] or 0))
     shapes = opened.flatten(plan.grid)
     return Checked(
-        plan, audit_layout(plan, shapes, project.program, limit=limit), check_rules(plan, shapes, limit=limit)
+        plan, audit_layout(plan, shapes, design.program, limit=limit), check_rules(plan, shapes, limit=limit)
     )

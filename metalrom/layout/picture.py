@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from metalrom.drawing.palette import PAINT
+from metalrom.drawing.svg import INK, SOFT, Canvas
 from metalrom.layout.plan import IntArray, Part, Plan
 from metalrom.layout.read import Shapes
-from metalrom.reports.roles import PAINT
-from metalrom.reports.svg import INK, SOFT, Canvas
 
 MOST_ROWS, MOST_COLUMNS = 8, 8
 """Cells in a picture: more could not be told apart."""

@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from metalrom.macro.adc_ranges import Calibration
     from metalrom.macro.blocks import StoredBlocks
     from metalrom.macro.budget import ErrorBudget, error_budget
-    from metalrom.macro.calibration import Calibration, calibrate, calibrate_columns
+    from metalrom.macro.calibration import calibrate, calibrate_columns
     from metalrom.macro.encoding import MAPPINGS, Encoding
-    from metalrom.macro.engine import Macro, MvmResult, StoredWeights
+    from metalrom.macro.engine import Macro
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
     from metalrom.macro.geometry import MacroGeometry, PeripheryRules
     from metalrom.macro.mitigation import Mitigation, MitigationCost, scaled_table
     from metalrom.macro.quality import Csnr, csnr, mean_code_error
     from metalrom.macro.readout import EFFECTS, AdcRange, synthetic_table
+    from metalrom.macro.stored import MvmResult, StoredWeights
     from metalrom.macro.torch_twin import macro_linear
 
 _HOME = {
     "Mitigation": "mitigation",
     "MitigationCost": "mitigation",
     "scaled_table": "mitigation",
-    "Calibration": "calibration",
+    "Calibration": "adc_ranges",
     "calibrate": "calibration",
     "calibrate_columns": "calibration",
     "AdcRange": "readout",
@@ -36,8 +38,8 @@ _HOME = {
     "EFFECTS": "readout",
     "synthetic_table": "readout",
     "Macro": "engine",
-    "MvmResult": "engine",
-    "StoredWeights": "engine",
+    "MvmResult": "stored",
+    "StoredWeights": "stored",
     "Csnr": "quality",
     "csnr": "quality",
     "mean_code_error": "quality",

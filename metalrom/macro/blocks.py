@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from interconnect.errors import InputError
 
 if TYPE_CHECKING:
-    from metalrom.macro.engine import StoredWeights
+    from metalrom.macro.stored import StoredWeights
 
 FloatArray = NDArray[np.float64]
 

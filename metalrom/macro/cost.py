@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from netlists.condition import NOMINAL_METALS, Condition
 

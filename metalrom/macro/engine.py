@@ -15,66 +15,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
+from metalrom.macro.adc_ranges import Calibration
 from metalrom.macro.blocks import StoredBlocks, block_scales, block_sums, blocks_of
-from metalrom.macro.calibration import Calibration, ColumnCorrection
 from metalrom.macro.domain import characterized
 from metalrom.macro.encoding import MAPPINGS, MAX_BITS, Encoding, encoding, integers
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
 from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
 from metalrom.macro.section import Counters, Section, StoredSection, sections_of
+from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
 
 IntArray = NDArray[np.int64]
 
 __all__ = ["MAPPINGS", "MAX_BITS", "Macro", "MvmResult", "StoredWeights"]
-
-
-@dataclass(frozen=True)
-class MvmResult:
-    """Output of one layer.
-
-    y (batch, columns): int64, or float64 where ranges were calibrated, reads averaged or columns corrected.
-    conversions: all of them, repeats and check columns included. code_errors: digital values that are not their count,
-    after medians and check columns. values: digital values (None: one per conversion). errors_before_checks: the same
-    before check columns corrected; sets of check columns: corrected, read again, given up.
-    outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
-    """
-
-    y: NDArray[Any]
-    conversions: int
-    code_errors: int
-    values: int | None = None
-    errors_before_checks: int | None = None
-    corrected: int = 0
-    read_again: int = 0
-    given_up: int = 0
-    outside_domain: tuple[str, ...] = ()
-
-    @property
-    def code_error_rate(self) -> float:
-        """Fraction of the digital values that are not the ideal count."""
-        values = self.conversions if self.values is None else self.values
-        return self.code_errors / values if values else 0.0
-
-
-@dataclass(frozen=True)
-class StoredWeights:
-    """Weights (rows, columns) as the macro holds them, section by section; correction: of its output columns, if
-    any."""
-
-    rows: int
-    columns: int
-    sections: tuple[StoredSection, ...]
-    correction: ColumnCorrection | None = None
 
 
 class Macro:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from characterization.table import Assumption, ReadoutTable
+from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 
 Combine = Literal["median", "mean"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from netlists.condition import Condition
 

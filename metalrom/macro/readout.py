@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc, ndtr
 
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.condition import Condition

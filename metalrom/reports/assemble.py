@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from characterization.table import Assumption, ReadoutTable
+from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
-from metalrom.estimates import own_layer
 from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
 from metalrom.macro.quantity import Component, Span
-from metalrom.manifest import MANIFEST, read_manifest
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
@@ -35,10 +33,10 @@ from metalrom.reports.html import figures, write_figures, write_report
 from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
-from metalrom.results import ElementFact, RunResults, read_results, read_table
-from metalrom.specs.result import SpecResult
-from metalrom.specs.show import asked, told
-from netlists.cells.base import CellModel
+from metalrom.run.estimate import own_layer
+from metalrom.run.manifest import MANIFEST, read_manifest
+from metalrom.run.results import RunResults, read_results, read_table
+from metalrom.specs.result import SpecResult, asked, told
 
 REPORT = "report.html"
 
@@ -50,13 +48,6 @@ _PARTS = {
     "shift_add": "digital shift-add",
     "read": "read",
 }
-
-
-def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
-    """Elements of a cell that stores a one, as the report lists them."""
-    return tuple(
-        ElementFact(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements
-    )
 
 
 def write_run_report(out: Path) -> Path:
@@ -171,7 +162,7 @@ def _read_after(results: RunResults) -> float | None:
 
 def _tile_top(out: Path, results: RunResults) -> TileTop | None:
     """The corner of the first tile's lowest plane, from the stored layer; None for a run that kept no layer."""
-    from metalrom.exports.source import LAYER, read_layer
+    from metalrom.run.layer import LAYER, read_layer
     from netlists.mapping import via_program
 
     if not (out / LAYER).exists():

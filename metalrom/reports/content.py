@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.failures import FailedProcedure
-from characterization.table import Assumption, ReadoutTable
+from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.reports.measured import Measured

@@ -8,6 +8,9 @@ from functools import partial
 
 import numpy as np
 
+from metalrom.drawing.palette import PAINT
+from metalrom.drawing.svg import INK, SOFT, Canvas
+from metalrom.formatting import amount, known, prefix
 from metalrom.reports.measured import (
     Bounces,
     Energies,
@@ -21,9 +24,6 @@ from metalrom.reports.measured import (
     StaticStates,
 )
 from metalrom.reports.plots import MARKS, SERIES, TARGET, chart, svg
-from metalrom.reports.roles import PAINT
-from metalrom.reports.svg import INK, SOFT, Canvas
-from metalrom.reports.words import amount, known, prefix
 
 _WIDTH, _HEIGHT = 6.6, 3.6
 

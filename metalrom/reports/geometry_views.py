@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Literal
 
 from interconnect.geometry import GROUND, Box, CellGeometry
-from metalrom.reports.roles import PAINT, Paint, Role, layers, legend, name, role
-from metalrom.reports.svg import INK, SOFT, Canvas, text_width
+from metalrom.drawing.palette import PAINT, Paint, Role, layers, legend, name, role
+from metalrom.drawing.svg import INK, SOFT, Canvas, text_width
 
 NM = 1e9
 _Place = tuple[float, float, float]  # left, right, baseline (pixels) of a text

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization import margins as metrics
 from interconnect.files import atomic_write_bytes
+from metalrom import formatting as words
 from metalrom.reports import (
     condition_plots,
     finding_plots,
     geometry_views,
     maps,
-    metrics,
     plots,
     schematic,
     stack_view,
     tile_view,
-    words,
 )
 from metalrom.reports.content import CsnrRow, Figure, ReportContent
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.table import ReadoutTable
-from metalrom.reports.metrics import code_errors, worst
-from metalrom.reports.svg import SOFT, Canvas, number
-from metalrom.reports.words import probability
+from characterization.margins import code_errors, worst
+from characterization.tables.table import ReadoutTable
+from metalrom.drawing.svg import SOFT, Canvas, number
+from metalrom.formatting import probability
 
 _STEPS = ("#f1f5f8", "#dbe6ef", "#b9d3e6", "#8fbbdb", "#5f9bcb", "#3f77b5", "#7a4f9e", "#b1306f", "#d4213d", "#8a0d1c")
 _SHARES = ("#f3f6f2", "#e3ece0", "#cfdfca", "#b7d0b0", "#9cbf95", "#7fad7b", "#629962", "#47844b", "#2f6c37", "#1c5226")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
-from metalrom.manifest import check_intact
+from metalrom.run.manifest import check_intact
 
 PROCEDURES = "procedures.json"
 """A number that a procedure could not give is null in this file and None here."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.table import ReadoutTable
+from characterization.margins import code_errors, margins, sigma_needed, worst
+from characterization.tables.table import ReadoutTable
+from metalrom.drawing.svg import INK, SOFT, clean
+from metalrom.formatting import amount, known, prefix, probability
 from metalrom.reports.content import GroupRow, MacroTable, NoiseCliff
-from metalrom.reports.metrics import code_errors, margins, sigma_needed, worst
-from metalrom.reports.svg import INK, SOFT, clean
-from metalrom.reports.words import amount, known, prefix, probability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from metalrom.drawing.palette import PAINT
+from metalrom.drawing.svg import INK, SOFT, Canvas, text_width
+from metalrom.formatting import amount, known
 from metalrom.reports.content import Headline, Reference
-from metalrom.reports.roles import PAINT
-from metalrom.reports.svg import INK, SOFT, Canvas, text_width
-from metalrom.reports.words import amount, known
 
 _ROWS = (("1", "1"), ("1", "0"), ("0", "1"))  # (driven input bit, stored weight bit) of the drawn cells
 

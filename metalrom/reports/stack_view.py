@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.geometry import Box, CellGeometry
+from metalrom.drawing.palette import PAINT, Role, direction, legend, role
+from metalrom.drawing.svg import INK, SOFT, Canvas, Xy, number
 from metalrom.reports.content import BitArray
-from metalrom.reports.roles import PAINT, Role, direction, legend, role
-from metalrom.reports.svg import INK, SOFT, Canvas, Xy, number
 
 _TURN = radians(25.0)
 _TILT = radians(26.0)

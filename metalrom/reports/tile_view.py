@@ -8,9 +8,9 @@ from itertools import groupby
 import numpy as np
 
 from interconnect.geometry import Box, CellGeometry
+from metalrom.drawing.palette import PAINT, Role, direction, legend, role
+from metalrom.drawing.svg import INK, SOFT, Canvas, number
 from metalrom.reports.content import TileTop
-from metalrom.reports.roles import PAINT, Role, direction, legend, role
-from metalrom.reports.svg import INK, SOFT, Canvas, number
 
 _WIDTH, _LEFT, _TOP = 1280.0, 44.0, 52.0
 MOST_ROWS, MOST_COLUMNS = 32, 56

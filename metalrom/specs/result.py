@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from metalrom.specs.grammar import Comparison, Spec
+
+if TYPE_CHECKING:
+    from characterization.failures import FailedCondition
 
 UNBOUNDED = "unbounded: no error was seen"
 BELOW = "unbounded below: nothing follows the ideal result"
@@ -47,7 +51,7 @@ class SpecResult:
     @property
     def span_shown(self) -> str:
         """The range of an estimate in words, empty without one."""
-        from metalrom.reports import words
+        from metalrom import formatting as words
         from metalrom.reports.content import Figure
 
         return words.span(Figure(self.quantity, self.value, self.unit, self.low, self.high))
@@ -61,8 +65,18 @@ class SpecResult:
 
 def shown(value: float | None, unit: str) -> str:
     """A value of a specification in words: a probability, or an amount with its unit and prefix."""
-    from metalrom.reports import words
+    from metalrom import formatting as words
 
     if value == 0:
         return f"0 {unit}".strip()
     return words.probability(value) if unit == "" else words.amount(value, unit, places=4).replace("\u00a0", " ")
+
+
+def asked(result: SpecResult) -> str:
+    """The specification without its condition: `csnr > 40 dB`."""
+    return f"{result.quantity} {result.comparison} {shown(result.limit, result.unit)}"
+
+
+def told(failed: FailedCondition) -> str:
+    """Why a condition failed, and the verdicts of its simulations."""
+    return f"{failed.reason} (simulations: {', '.join(f'{count} {verdict}' for verdict, count in failed.verdicts)})"

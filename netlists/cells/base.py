@@ -12,7 +12,12 @@ from interconnect.stack import Stack
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
-    from netlists.cells.closed_form import ColumnRead
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 Extract = Callable[[CellGeometry, Stack], "Extraction"]
 """What turns a geometry into capacitances and resistances; usually `interconnect.extract` with options bound."""
@@ -287,3 +292,47 @@ def check_program(program: Sequence[int], kind: str, symbols: int = 2) -> tuple[
         known = "via bits 0 or 1" if symbols == 2 else f"symbols 0 to {symbols - 1}"
         raise InputError(f"{kind}: a program is a list of {known}, got {list(program)!r}")
     return stored
+
+
+@dataclass(frozen=True)
+class ColumnRead:
+    """One read of one column.
+
+    drive: row voltage, V. symbols: stored in the column, shape (rows,). inputs: 0 or 1 per row, shape (rows,).
+    c_extra: capacitance on each bit line that is not the cells', F. shares: of each symbol in the column before, which
+    loads the first bit line, and in the `extra_rows` further rows, which are not driven. model: the cell.
+    """
+
+    model: CellModel
+    drive: float
+    symbols: NDArray[np.uint8]
+    inputs: NDArray[np.uint8]
+    c_extra: float
+    shares: tuple[float, ...]
+    extra_rows: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Cells on the bit line whose symbols are known."""
+        return len(self.symbols)
+
+    @property
+    def active(self) -> int:
+        """Driven rows."""
+        return int(self.inputs.sum())
+
+    @cached_property
+    def count(self) -> int:
+        """Ideal MAC count."""
+        return int(np.asarray(self.model.counts)[self.symbols] @ self.inputs.astype(np.int64))
+
+    @cached_property
+    def stored(self) -> FloatArray:
+        """Cells per symbol, those of the further rows included, shape (symbols,)."""
+        further = self.extra_rows * np.asarray(self.shares)
+        return np.asarray(np.bincount(self.symbols, minlength=self.model.symbols) + further, dtype=np.float64)
+
+    @cached_property
+    def driven(self) -> FloatArray:
+        """Cells per symbol in driven rows, shape (symbols,)."""
+        return np.bincount(self.symbols[self.inputs > 0], minlength=self.model.symbols).astype(np.float64)

@@ -14,8 +14,17 @@ from typing import ClassVar, Literal
 
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Element, Extract, Plane, Variant, check_program
-from netlists.cells.closed_form import ColumnRead
+from netlists.cells.base import (
+    GROUND_LINE,
+    SIGNAL,
+    CellModel,
+    ColumnRead,
+    Element,
+    Extract,
+    Plane,
+    Variant,
+    check_program,
+)
 from netlists.cells.tabbed import TabbedCell, decompose_tabs, tab_elements
 from netlists.parameters import parameter
 

@@ -31,13 +31,14 @@ from netlists.cells.base import (
     GROUND_LINE,
     SIGNAL,
     CellModel,
+    ColumnRead,
     Element,
     Extract,
     Plane,
     Variant,
     check_program,
 )
-from netlists.cells.closed_form import ColumnRead, charge_share, per_symbol
+from netlists.cells.closed_form import charge_share, per_symbol
 from netlists.cells.decompose import Pair
 from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
 from netlists.parameters import parameter

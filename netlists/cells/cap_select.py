@@ -22,13 +22,14 @@ from netlists.cells.base import (
     GROUND_LINE,
     SIGNAL,
     CellModel,
+    ColumnRead,
     Extract,
     Plane,
     RowLine,
     Variant,
     check_program,
 )
-from netlists.cells.closed_form import ColumnRead, charge_share
+from netlists.cells.closed_form import charge_share
 from netlists.cells.tabbed import TabbedCell, decompose_tabs, tab_elements
 from netlists.parameters import parameter, require
 

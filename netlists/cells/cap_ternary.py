@@ -29,13 +29,14 @@ from netlists.cells.base import (
     SIGNAL,
     BitLine,
     CellModel,
+    ColumnRead,
     Element,
     Extract,
     Plane,
     Variant,
     check_program,
 )
-from netlists.cells.closed_form import ColumnRead, charge_share
+from netlists.cells.closed_form import charge_share
 from netlists.cells.decompose import Pair
 from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
 from netlists.parameters import parameter

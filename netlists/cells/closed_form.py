@@ -3,59 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from netlists.cells.base import CellModel
+from netlists.cells.base import CellModel, ColumnRead
 
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ColumnRead:
-    """One read of one column.
-
-    drive: row voltage, V. symbols: stored in the column, shape (rows,). inputs: 0 or 1 per row, shape (rows,).
-    c_extra: capacitance on each bit line that is not the cells', F. shares: of each symbol in the column before, which
-    loads the first bit line, and in the `extra_rows` further rows, which are not driven. model: the cell.
-    """
-
-    model: CellModel
-    drive: float
-    symbols: NDArray[np.uint8]
-    inputs: NDArray[np.uint8]
-    c_extra: float
-    shares: tuple[float, ...]
-    extra_rows: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Cells on the bit line whose symbols are known."""
-        return len(self.symbols)
-
-    @property
-    def active(self) -> int:
-        """Driven rows."""
-        return int(self.inputs.sum())
-
-    @cached_property
-    def count(self) -> int:
-        """Ideal MAC count."""
-        return int(np.asarray(self.model.counts)[self.symbols] @ self.inputs.astype(np.int64))
-
-    @cached_property
-    def stored(self) -> FloatArray:
-        """Cells per symbol, those of the further rows included, shape (symbols,)."""
-        further = self.extra_rows * np.asarray(self.shares)
-        return np.asarray(np.bincount(self.symbols, minlength=self.model.symbols) + further, dtype=np.float64)
-
-    @cached_property
-    def driven(self) -> FloatArray:
-        """Cells per symbol in driven rows, shape (symbols,)."""
-        return np.bincount(self.symbols[self.inputs > 0], minlength=self.model.symbols).astype(np.float64)
 
 
 def charge_share(model: CellModel, read: ColumnRead) -> float:

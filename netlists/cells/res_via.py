@@ -13,8 +13,7 @@ from typing import ClassVar, Literal
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import CellModel, Element, Extract, Plane, Variant, check_program
-from netlists.cells.closed_form import ColumnRead
+from netlists.cells.base import CellModel, ColumnRead, Element, Extract, Plane, Variant, check_program
 from netlists.parameters import parameter, require, require_positive
 
 PINS = ("row_in", "row_out", "bl_in", "bl_out", "bl_next")

@@ -15,11 +15,11 @@ from characterization.procedures import get_procedure, with_requirements
 from characterization.procedures.mismatch import moved
 from characterization.setup import Setup
 from characterization.symbols import CountLaw, symbol_levels
+from characterization.tables.formats import FORMATS
 from interconnect import extraction
 from interconnect.errors import InputError
-from metalrom.exports import FORMATS
-from metalrom.flow import Characterized, histogram, measure_group
-from metalrom.project import Project, load
+from metalrom.api import Project, load
+from metalrom.run.characterize import Characterized, histogram, measure_group
 from netlists.column import column_deck
 from netlists.reference import reference_column
 from ngspice_runner import Cache, Job, run
@@ -221,9 +221,9 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_run(kind: str, tmp_path: Path) -> None:
-    from metalrom.chain import run as run_all
-    from metalrom.exports.source import load_source
-    from metalrom.run_commands import export_run
+    from metalrom.cli.finished_run import export_run
+    from metalrom.exporters.run_data import load_source
+    from metalrom.pipeline import run as run_all
 
     p = project(kind, tmp_path)
     found = run_all(p, tmp_path / "out", jobs=1)

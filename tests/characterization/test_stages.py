@@ -11,7 +11,7 @@ from characterization.dataset import Dataset, Sample, read_csv
 from characterization.procedures import mismatch, transfer
 from characterization.setup import Setup
 from characterization.stages import merged, missing, refined
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.table import AdcModel, ReadoutTable
 from netlists.condition import Condition
 
 TT, SS = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0)

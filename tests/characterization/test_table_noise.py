@@ -6,7 +6,7 @@ import pytest
 from characterization.dataset import Dataset, Sample, read_csv
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc_margin import margins_of
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from netlists.condition import Condition
 

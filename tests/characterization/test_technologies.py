@@ -18,7 +18,7 @@ from characterization.device_bench import measure_devices
 from characterization.device_probe import check_devices, missing_features, probe_devices
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from metalrom.assets import asset_spec
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane

@@ -56,7 +56,7 @@ def ids(commands: list[Any]) -> list[str]:
 
 def run_metalrom(words: list[str]) -> tuple[int, str]:
     """The command line in this process: exit code and what it wrote on standard output."""
-    from metalrom.cli import app
+    from metalrom.cli.main import app
 
     out = io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
@@ -160,7 +160,7 @@ def check_options(words: list[str], *, complete: bool) -> None:
     """The command exists and knows these options; complete: all arguments are there, and of their type."""
     import typer
 
-    from metalrom.cli import app
+    from metalrom.cli.main import app
 
     root = typer.main.get_command(app)
     context = root.make_context("metalrom", list(words), resilient_parsing=True)

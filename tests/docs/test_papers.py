@@ -42,7 +42,7 @@ def test_links_lead_somewhere(name: str) -> None:
 def test_readme_names_every_page_and_command() -> None:
     import typer
 
-    from metalrom.cli import app
+    from metalrom.cli.main import app
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -32,7 +32,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(folder: Path, cache: Path, *words: object, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own; path: a further place of installed packages."""
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli import main; main()"
+    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
     environment = {**os.environ, "METALROM_CACHE": str(cache), "COLUMNS": "200"}
     if path is not None:
         environment["PYTHONPATH"] = str(path)
@@ -77,8 +77,8 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     import numpy as np
 
-    from metalrom.exports import VIEWS
-    from metalrom.exports.queries import Points
+    from metalrom.exporters import VIEWS
+    from metalrom.exporters.probes import Points
     from metalrom.plugins import load_named
 
     load_named([str(PLUGINS / "levels_csv.py")])

@@ -116,7 +116,7 @@ def test_every_page_is_in_the_menu(site: Path) -> None:
 
 
 def test_every_key_is_in_the_reference(generate: ModuleType) -> None:
-    from metalrom.config import schema
+    from metalrom.config.schema import schema
 
     text = generate.pages()["reference/config.md"]
     sections = {part.partition("\n")[0].strip("` "): part for part in text.split("\n## ")[1:]}
@@ -146,8 +146,9 @@ def test_every_command_and_option_is_in_the_reference(generate: ModuleType) -> N
 
 def test_names_and_licences_are_in_the_reference(generate: ModuleType) -> None:
     from characterization.procedures import PROCEDURES
+    from characterization.tables.formats import FORMATS
     from metalrom.assets.catalogue import ASSETS
-    from metalrom.exports import FORMATS, VIEWS
+    from metalrom.exporters import VIEWS
     from metalrom.specs.quantities import QUANTITIES
     from netlists.cells import cell_kinds
 

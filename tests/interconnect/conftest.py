@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from interconnect.geometry import Box, CellGeometry
-from interconnect.stack import Stack, load_stack
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 
 CellMaker = Callable[..., CellGeometry]
 

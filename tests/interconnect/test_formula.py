@@ -9,7 +9,8 @@ import pytest
 
 from interconnect import fieldsolver, formula
 from interconnect.geometry import Box, CellGeometry, Slab
-from interconnect.stack import Stack, load_stack
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 
 CellMaker = Callable[..., CellGeometry]
 NM = 1e-9

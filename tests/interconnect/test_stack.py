@@ -10,7 +10,7 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.geometry import CellGeometry
-from interconnect.stack import BUILT_IN, load_stack
+from interconnect.stackfile import BUILT_IN, load_stack
 from interconnect.variation import at_corner, cell_sigma_from_area, stack_at_corner
 
 CellMaker = Callable[..., CellGeometry]

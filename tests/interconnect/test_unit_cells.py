@@ -17,7 +17,7 @@ from interconnect import extraction_table, fieldsolver
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.geometry import Box, CellGeometry, Slab
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from netlists.cells import cell_kinds, make_cell
 from netlists.cells.base import Plane
 

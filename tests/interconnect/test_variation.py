@@ -14,7 +14,8 @@ from interconnect.errors import InputError
 from interconnect.extraction import Extraction, extract
 from interconnect.geometry import Box, CellGeometry
 from interconnect.scaling import GLOBAL_PARAMETERS, Scaling
-from interconnect.stack import Stack, load_stack
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 from interconnect.variation import (
     Extract,
     at_corner,

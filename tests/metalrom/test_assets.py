@@ -14,7 +14,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.assets import ASSETS, AssetFile, AssetSpec, FetchError, Licence, asset_path, asset_state, fetch
-from metalrom.console import ENGINE_FAILED, explain
+from metalrom.cli.console import ENGINE_FAILED, explain
 
 DATA = {"card.spi": b"* a card\n" * 50, "LICENSE": b"Apache-2.0\n"}
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from metalrom.baseline import baseline_deck
-from metalrom.cli import app
-from metalrom.project import load
-from netlists.local import LocalCase, LocalComputing, closed_form, make_local_cell, measure_operation
+from metalrom.api import load
+from metalrom.cli.main import app
+from metalrom.studies.baseline import baseline_deck
+from netlists.baselines import LocalCase, LocalComputing, closed_form, make_local_cell, measure_operation
 from ngspice_runner import Job, run
 
 RUNNER = CliRunner()

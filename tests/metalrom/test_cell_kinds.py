@@ -9,11 +9,11 @@ import pytest
 
 from interconnect import extraction
 from interconnect.errors import InputError
-from metalrom import commands
-from metalrom.chain import run
-from metalrom.flow import characterize
-from metalrom.project import Project, load
+from metalrom.api import Project, load
+from metalrom.cli import project as commands
+from metalrom.pipeline import run
 from metalrom.reports.geometry_views import cross_section, top_view
+from metalrom.run.characterize import characterize
 
 KINDS = ["cap_present", "cap_select", "cap_ternary"]
 CONFIG = """

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.cells.facts import CellFact, CellReading, CellsPage, Levels
-from metalrom.cells.page import write_page
-from metalrom.cells.show import LINES, document, markdown
-from metalrom.cells.variants import variants
-from metalrom.cells_cli import compare, group_sizes
-from metalrom.project import load
+from metalrom.api import load
+from metalrom.cli.cells import compare, group_sizes
+from metalrom.studies.cells.facts import CellFact, CellReading, CellsPage, Levels
+from metalrom.studies.cells.page import write_page
+from metalrom.studies.cells.show import LINES, document, markdown
+from metalrom.studies.cells.variants import variants
 
 CONFIG = """
 name: kinds

@@ -17,10 +17,10 @@ import yaml
 from typer.testing import CliRunner
 
 from interconnect.errors import InputError
-from metalrom import completion
-from metalrom.cli import app
-from metalrom.config import load_config
-from metalrom.starter import Starter, ask, write_starter
+from metalrom.cli import completion
+from metalrom.cli.init import Starter, ask, write_starter
+from metalrom.cli.main import app
+from metalrom.config.schema import load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SHELL_WORDS = (">", "|")
@@ -58,15 +58,16 @@ def test_every_command_has_json(words: tuple[str, ...]) -> None:
 
 def test_completed_names_are_those_that_exist() -> None:
     from characterization.procedures.registry import PROCEDURES
+    from characterization.tables.formats import _FORMATS
     from interconnect.errors import InputError as Refused
-    from interconnect.stack import load_stack
+    from interconnect.stackfile import load_stack
     from metalrom.assets.catalogue import ASSETS
-    from metalrom.evaluate_cli import MODELS as NETWORKS
-    from metalrom.exports import _FORMATS, _VIEWS
-    from metalrom.macro.systems.comparison import SYSTEMS
-    from metalrom.macro.workloads.catalogue import MODELS
-    from metalrom.starter import _CELLS
-    from netlists.local.registry import local_cell_class
+    from metalrom.cli.accuracy import MODELS as NETWORKS
+    from metalrom.cli.init import _CELLS
+    from metalrom.exporters import _VIEWS
+    from metalrom.studies.systems.comparison import SYSTEMS
+    from metalrom.workloads.inventory.catalogue import MODELS
+    from netlists.baselines.registry import local_cell_class
 
     assert set(completion.FORMATS) == {*_FORMATS, *_VIEWS}
     assert set(completion.ASSETS) == set(ASSETS)
@@ -85,7 +86,7 @@ def test_completed_names_are_those_that_exist() -> None:
 
 def shell(words: str, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own, not on a terminal."""
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli import main; main()"
+    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", program, str(ROOT), *shlex.split(words)],
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "160", **(env or {})},

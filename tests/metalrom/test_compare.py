@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from interconnect.errors import InputError
-from metalrom.macro.systems import merit
-from metalrom.macro.systems.checks import CHECKS, Outcome, run_checks
-from metalrom.macro.systems.comparison import BASELINE, METAL, SYSTEMS, Comparison, compare_systems, corners
-from metalrom.macro.systems.description import DATA, Assumptions, Fact, assumptions, read_system, shipped_systems
-from metalrom.macro.systems.energy import Bits, Demand, Platform, Scenario, inference_energy, platform_of
-from metalrom.macro.systems.metal import MetalMacro, example_macro, example_text
-from metalrom.macro.workloads.catalogue import SIZES, at_size
+from metalrom.studies.systems import merit
+from metalrom.studies.systems.checks import CHECKS, Outcome, run_checks
+from metalrom.studies.systems.comparison import BASELINE, METAL, SYSTEMS, Comparison, compare_systems, corners
+from metalrom.studies.systems.description import DATA, Assumptions, Fact, assumptions, read_system, shipped_systems
+from metalrom.studies.systems.energy import Bits, Demand, Platform, Scenario, inference_energy, platform_of
+from metalrom.studies.systems.metal import MetalMacro, example_macro, example_text
+from metalrom.workloads.inventory.catalogue import SIZES, at_size
 
 
 def test_definitions() -> None:

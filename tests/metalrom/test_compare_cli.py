@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from metalrom.cli import app
-from metalrom.macro.systems import checks
-from metalrom.macro.systems.comparison import SYSTEMS
+from metalrom.cli.main import app
+from metalrom.studies.systems import checks
+from metalrom.studies.systems.comparison import SYSTEMS
 
 RUNNER = CliRunner()
 QUICK = ["--workloads", "resnet-34,bert-base", "--sizes", "S,L"]
@@ -144,7 +144,7 @@ def test_a_failed_check_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_heavy_is_imported_for_an_inventory() -> None:
     code = (
-        "import sys; from metalrom.macro_cli import show_inventory; show_inventory('minigpt-4', json=True); "
+        "import sys; from metalrom.cli.workloads import show_inventory; show_inventory('minigpt-4', json=True); "
         "heavy = ('numpy', 'scipy', 'pydantic', 'matplotlib', 'jinja2'); "
         "print([name for name in heavy if name in sys.modules], file=sys.stderr)"
     )

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from interconnect.yamlfile import MAX_BYTES
-from metalrom.config import Config, load_config, schema
-from metalrom.project import load
-from metalrom.starter import write_starter
+from metalrom.api import load
+from metalrom.cli.init import write_starter
+from metalrom.config.schema import Config, load_config, schema
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.yaml"))
 TEXT = (EXAMPLES[0].parent / "minilm_layer.yaml").read_text(encoding="utf-8")

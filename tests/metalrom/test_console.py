@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from interconnect.errors import InputError
-from metalrom import console
+from metalrom.cli import console
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Verdict
 
@@ -168,7 +168,9 @@ def _python(code: str) -> subprocess.Popen[str]:
 
 
 def test_ctrl_c_in_a_real_process() -> None:
-    code = "import time\nfrom metalrom.console import guard\nwith guard():\n  print('in', flush=True); time.sleep(30)"
+    code = (
+        "import time\nfrom metalrom.cli.console import guard\nwith guard():\n  print('in', flush=True); time.sleep(30)"
+    )
     process = _python(code)
     assert process.stdout is not None
     assert process.stdout.readline() == "in\n"
@@ -179,7 +181,7 @@ def test_ctrl_c_in_a_real_process() -> None:
 
 
 def test_reader_that_leaves_early_gets_no_complaint() -> None:
-    code = "from metalrom.console import *\nwith guard():\n  while True: emit(['x' * 1000], as_json=True)"
+    code = "from metalrom.cli.console import *\nwith guard():\n  while True: emit(['x' * 1000], as_json=True)"
     process = _python(code)
     assert process.stdout is not None
     assert process.stderr is not None
@@ -203,7 +205,7 @@ def test_progress_stays_off_standard_output(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_importing_the_plumbing_is_cheap() -> None:
-    code = "import sys, metalrom.console, metalrom.folders, metalrom.assets; print(*sys.modules)"
+    code = "import sys, metalrom.cli.console, metalrom.folders, metalrom.assets; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from metalrom import doctor
-from metalrom.doctor import Check, Report, diagnose
+from metalrom.cli import doctor
+from metalrom.cli.doctor import Check, Report, diagnose
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -116,7 +116,7 @@ def test_report_as_json_and_as_a_table() -> None:
 
 
 def test_looking_imports_no_heavy_package() -> None:
-    code = "import sys; from metalrom.doctor import diagnose; diagnose(); print(*sys.modules)"
+    code = "import sys; from metalrom.cli.doctor import diagnose; diagnose(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"numpy", "scipy", "ngsolve", "skrf", "sklearn", "numba", "matplotlib", "xarray"}.isdisjoint(
         done.stdout.split()

@@ -11,8 +11,10 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.assets import asset_state
-from metalrom.console import plain
-from metalrom.evaluate import (
+from metalrom.cli.accuracy import evaluate_model, parse_options
+from metalrom.cli.console import plain
+from metalrom.macro import Macro, synthetic_table
+from metalrom.studies.accuracy import (
     ActivationRule,
     ExactProduct,
     NextToken,
@@ -23,16 +25,14 @@ from metalrom.evaluate import (
     chips_of,
     evaluate,
 )
-from metalrom.evaluate.chips import coarse_table, find_condition, gaussian_code_error
-from metalrom.evaluate.datasets import Judgements, judgements, read_word_pairs, spaced
-from metalrom.evaluate.macro_product import MacroProduct, macro_options
-from metalrom.evaluate.measure import conversions_of
-from metalrom.evaluate.quantized import quantize_columns
-from metalrom.evaluate_cli import evaluate_model, parse_options
-from metalrom.macro import Macro, synthetic_table
-from metalrom.models.bert import Bert, BertBlock, BertSizes, LayerNorm
-from metalrom.models.linear import LinearLayer, float_operator
-from metalrom.models.wordpiece import WordPiece
+from metalrom.studies.accuracy.chips import coarse_table, find_condition, gaussian_code_error
+from metalrom.studies.accuracy.datasets import Judgements, judgements, read_word_pairs, spaced
+from metalrom.studies.accuracy.macro_product import MacroProduct, macro_options
+from metalrom.studies.accuracy.measure import conversions_of
+from metalrom.studies.accuracy.quantized import quantize_columns
+from metalrom.workloads.networks.bert import Bert, BertBlock, BertSizes, LayerNorm
+from metalrom.workloads.networks.linear import LinearLayer, float_operator
+from metalrom.workloads.networks.wordpiece import WordPiece
 from netlists.condition import Condition
 from netlists.weights import quantize
 
@@ -315,7 +315,7 @@ fetched_data = pytest.mark.skipif(
 @fetched_data
 @pytest.mark.slow
 def test_minilm_scores_on_word_pairs() -> None:
-    from metalrom.models import fetched
+    from metalrom.workloads.networks import fetched
 
     model, tokenizer = fetched.minilm()
     work = SentenceSimilarity(model, tokenizer, judgements(["wordsim"]))

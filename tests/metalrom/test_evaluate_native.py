@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.console import plain
-from metalrom.evaluate import ActivationRule, NativeBlocks, NextToken, Settings, WeightRule, chips_of, evaluate
-from metalrom.evaluate.measure import conversions_of
-from metalrom.evaluate.native import BlockOperator, ExactBlocks, MacroBlocks
-from metalrom.evaluate_cli import evaluate_model
-from metalrom.models.gguf_file import GgufFile
-from metalrom.models.linear import LinearLayer, float_operator
-from metalrom.models.llama import Llama, load_llama
+from metalrom.cli.accuracy import evaluate_model
+from metalrom.cli.console import plain
+from metalrom.studies.accuracy import ActivationRule, NativeBlocks, NextToken, Settings, WeightRule, chips_of, evaluate
+from metalrom.studies.accuracy.measure import conversions_of
+from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
+from metalrom.workloads.networks.gguf_file import GgufFile
+from metalrom.workloads.networks.linear import LinearLayer, float_operator
+from metalrom.workloads.networks.llama import Llama, load_llama
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12
 NUMBERS = {"F32": 0, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8}

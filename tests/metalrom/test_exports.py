@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
-from characterization.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.errors import InputError
-from metalrom import exports
+from metalrom import exporters as exports
 from netlists.condition import Condition
 
 FORMATS = tuple(exports.FORMATS)

@@ -18,13 +18,13 @@ from characterization.models.form import Form
 from characterization.models.group_bench import QUANTITIES, GroupBench, quantity
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from metalrom import completion
-from metalrom.cli import app
-from metalrom.fitted.ask import ask, parse_point, read_points
-from metalrom.fitted.axes import KEYS, Family, parse_axis, parse_box
-from metalrom.fitted.file import read_model
-from metalrom.fitted.laws import form_of
-from metalrom.project import Project, load
+from metalrom.api import Project, load
+from metalrom.cli import completion
+from metalrom.cli.main import app
+from metalrom.studies.surrogates.ask import ask, parse_point, read_points
+from metalrom.studies.surrogates.axes import KEYS, Family, parse_axis, parse_box
+from metalrom.studies.surrogates.file import read_model
+from metalrom.studies.surrogates.laws import form_of
 from netlists.case import ColumnCase
 from netlists.reference import reference_column
 from ngspice_runner import Cache

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from metalrom.cli import app
+from metalrom.cli.main import app
 from metalrom.folders import cache_folder
 from ngspice_runner import Cache, Job, run
 

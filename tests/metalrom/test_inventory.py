@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from metalrom.macro.workloads.catalogue import MODELS, SIZES, at_size, build
-from metalrom.macro.workloads.inventory import Inventory
-from metalrom.macro.workloads.layers import Attention, Conv, Linear
-from metalrom.macro.workloads.read import read_inventory
-from metalrom.macro.workloads.tiling import tile_inventory
+from metalrom.workloads.inventory.catalogue import MODELS, SIZES, at_size, build
+from metalrom.workloads.inventory.inventory import Inventory
+from metalrom.workloads.inventory.layers import Attention, Conv, Linear
+from metalrom.workloads.inventory.read import read_inventory
+from metalrom.workloads.inventory.tiling import tile_inventory
 from netlists.mapping import MacroShape, tile, via_program
 
 # Counts of an analytic survey whose parameter totals equal the published ones; (parameters, weights in matrices, MACs

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from interconnect.errors import InputError
-from metalrom.macro.workloads.gguf import read_gguf_header
-from metalrom.macro.workloads.read import read_inventory
+from metalrom.workloads.inventory.gguf import read_gguf_header
+from metalrom.workloads.inventory.read import read_inventory
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 TINYLLAMA = LLAMA | {

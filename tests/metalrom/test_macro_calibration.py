@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from characterization.table import Assumption
+from characterization.tables.table import Assumption
 from interconnect.errors import InputError
 from metalrom.macro import Macro, Mitigation, calibrate, calibrate_columns, csnr, error_budget, synthetic_table
 from metalrom.macro.cost import RelativeErrors

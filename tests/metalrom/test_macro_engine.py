@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro import Macro, mean_code_error, synthetic_table
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("room", ["metalrom.macro", "metalrom.exports"])
+@pytest.mark.parametrize("room", ["metalrom.macro", "metalrom.exporters"])
 def test_import_is_light(room):
     code = f"import sys, {room}; print(sorted({{'numpy', 'scipy', 'numba', 'xarray', 'h5py'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

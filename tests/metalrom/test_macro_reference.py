@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.macro import Macro, synthetic_table
-from metalrom.macro.calibration import Calibration
+from metalrom.macro.adc_ranges import Calibration
 from metalrom.macro.encoding import encoding
 from metalrom.macro.mitigation import Mitigation
 from metalrom.macro.readout import AdcRange

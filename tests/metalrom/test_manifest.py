@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.manifest import check_intact
+from metalrom.run.manifest import check_intact
 
 
 @pytest.fixture

@@ -13,16 +13,16 @@ import yaml
 from characterization.bench import Bench, case_of, drawn
 from characterization.procedures import with_requirements
 from characterization.setup import Converter, Metals, Setup, Variation
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.content import header_of
+from characterization.tables.formats import FORMATS
+from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from metalrom.cell_variation import cell_variation
-from metalrom.evaluate.chips import find_condition
-from metalrom.exports import FORMATS
-from metalrom.exports.content import header_of
-from metalrom.flow import measure_group
+from metalrom.api import Project, load
+from metalrom.design.variation import cell_variation
 from metalrom.macro.domain import characterized
-from metalrom.project import Project, load
+from metalrom.run.characterize import measure_group
+from metalrom.studies.accuracy.chips import find_condition
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.condition import Condition

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.models.bert import Bert, BertBlock, BertSizes, LayerNorm, gelu
-from metalrom.models.linear import Float32, LinearLayer, float_operator
-from metalrom.models.llama import Llama, LlamaBlock, LlamaSizes
-from metalrom.models.packing import batches, pack
+from metalrom.workloads.networks.bert import Bert, BertBlock, BertSizes, LayerNorm, gelu
+from metalrom.workloads.networks.linear import Float32, LinearLayer, float_operator
+from metalrom.workloads.networks.llama import Llama, LlamaBlock, LlamaSizes
+from metalrom.workloads.networks.packing import batches, pack
 
 WIDTH, WIDE, HEADS, VOCABULARY = 12, 20, 3, 17
 SEQUENCES = [[3, 1, 4, 1, 5], [9, 2], [6, 5, 3, 5, 8], [16]]

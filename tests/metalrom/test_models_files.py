@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from metalrom.assets import asset_state
-from metalrom.models.bpe import BytePairs, byte_letters, split_text
-from metalrom.models.gguf_file import GgufFile
-from metalrom.models.llama import load_llama
-from metalrom.models.wordpiece import WordPiece, load_wordpiece, split_words
+from metalrom.workloads.networks.bpe import BytePairs, byte_letters, split_text
+from metalrom.workloads.networks.gguf_file import GgufFile
+from metalrom.workloads.networks.llama import load_llama
+from metalrom.workloads.networks.wordpiece import WordPiece, load_wordpiece, split_words
 
 KINDS = {str: 8, int: 4, float: 6, bool: 7, list: 9}
 
@@ -161,7 +161,7 @@ HEADLINE = (
 
 @needs_minilm
 def test_minilm_equals_the_reference() -> None:
-    from metalrom.models import fetched
+    from metalrom.workloads.networks import fetched
 
     model, tokenizer = fetched.minilm()
     # tokenizers 0.23.3 with the asset's tokenizer.json; transformers 5.23.0 BertModel, torch 2.13.0, mean pooling and
@@ -197,7 +197,7 @@ def test_minilm_equals_the_reference() -> None:
 @needs_smollm2
 @pytest.mark.slow
 def test_smollm2_equals_the_reference() -> None:
-    from metalrom.models import fetched
+    from metalrom.workloads.networks import fetched
 
     model, tokenizer = fetched.smollm2()
     # transformers 5.23.0 LlamaForCausalLM and tokenizer from the same GGUF file, torch 2.13.0, float32

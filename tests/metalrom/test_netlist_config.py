@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.conclusions import macro_geometry
+from metalrom.api import Project, load
 from metalrom.macro.readout import synthetic_table
-from metalrom.project import Project, load
+from metalrom.run.evaluate import macro_geometry
 from netlists.mapping import weights_of
 
 CONFIG = """\

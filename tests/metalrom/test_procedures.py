@@ -10,8 +10,8 @@ import pytest
 from characterization.procedures import PROCEDURES, get_procedure
 from characterization.setup import Converter, Setup, Variation
 from interconnect.extraction import extract
-from metalrom.flow import measure_group
-from metalrom.outputs import write_tables
+from metalrom.run.characterize import measure_group
+from metalrom.run.write import write_tables
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition

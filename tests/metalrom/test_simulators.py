@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.simulators import simulators
+from metalrom.cli.workers import simulators
 from ngspice_runner import Cluster
 
 

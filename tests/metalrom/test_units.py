@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from metalrom.units import (
+from metalrom.config.units import (
     Area,
     Capacitance,
     Fraction,

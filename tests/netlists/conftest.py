@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interconnect.extraction import extract
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from netlists.cells import cap_balanced, make_cell, res_via
 from netlists.cells.base import CellModel, Element, Plane
 from netlists.technology import Technology, load_technology

@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from netlists.cells import cell_class, cell_kinds, make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.cells.cap_balanced import CapBalanced, settled_voltage

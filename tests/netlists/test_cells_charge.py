@@ -10,14 +10,14 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.extraction import Extraction, extract
 from interconnect.geometry import Box, CellGeometry
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from netlists.case import ColumnCase
 from netlists.cells import make_cell
-from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Element, Plane, Variant
+from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, ColumnRead, Element, Plane, Variant
 from netlists.cells.cap_present import CapPresent, column_correction
 from netlists.cells.cap_select import CapSelect
 from netlists.cells.cap_ternary import CapTernary, load_imbalance
-from netlists.cells.closed_form import ColumnRead, bit_line_voltages, charge_share
+from netlists.cells.closed_form import bit_line_voltages, charge_share
 from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
 
 NM = 1e-9

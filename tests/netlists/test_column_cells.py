@@ -12,7 +12,8 @@ import pytest
 
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
-from interconnect.stack import Stack, load_stack
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 from netlists import cells
 from netlists.cells import make_cell, register_cell
 from netlists.cells.base import BitLine, CellModel, Element, Extract, Plane, RowLine, Variant

@@ -12,8 +12,7 @@ import pytest
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
-from netlists.condition import Condition
-from netlists.local import (
+from netlists.baselines import (
     CellArea,
     LocalCase,
     LocalCell,
@@ -32,6 +31,7 @@ from netlists.local import (
     register_local_cell,
     settling,
 )
+from netlists.condition import Condition
 from netlists.technology import Technology, load_technology
 from ngspice_runner import Job, Signal, run
 
@@ -249,7 +249,7 @@ WIDE = """* A user's cell
 
 
 def test_a_users_own_cell_plugs_in(open45: Technology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netlists.local import registry
+    from netlists.baselines import registry
 
     monkeypatch.setattr(registry, "_USER", {})
     register_local_cell(WideRom)

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from netlists.condition import Condition
-from netlists.local import (
+from netlists.baselines import (
     LocalCase,
     LocalComputing,
     LocalDeviations,
@@ -20,6 +19,7 @@ from netlists.local import (
     local_column_deck,
     make_local_cell,
 )
+from netlists.condition import Condition
 from netlists.technology import Technology, load_technology
 
 NOMINAL = Condition("tt", 1.0, 27.0)

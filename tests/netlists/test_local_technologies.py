@@ -10,9 +10,7 @@ import pytest
 import yaml
 
 from interconnect.errors import InputError
-from netlists.condition import Condition
-from netlists.devices.device_set import load_devices
-from netlists.local import (
+from netlists.baselines import (
     LocalCase,
     LocalComputing,
     LocalTiming,
@@ -29,8 +27,10 @@ from netlists.local import (
     measured_charges,
     switch_charge_deck,
 )
-from netlists.local.sram import Sram6T
-from netlists.local.switches import Terminal
+from netlists.baselines.sram import Sram6T
+from netlists.baselines.switches import Terminal
+from netlists.condition import Condition
+from netlists.devices.device_set import load_devices
 from netlists.technology import Technology, load_technology
 from ngspice_runner import Job, run
 

@@ -11,7 +11,7 @@ import pytest
 import metalrom
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from metalrom.starter import write_starter
+from metalrom.cli.init import write_starter
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.devices.device_set import load_devices

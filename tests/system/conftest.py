@@ -46,7 +46,7 @@ def metalrom(shared_cache: Path) -> Run:
     def call(
         *arguments: object, env: dict[str, str] | None = None, timeout: float = 240
     ) -> subprocess.CompletedProcess[str]:
-        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli import main; main()"
+        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
         environment = {**os.environ, "METALROM_CACHE": str(shared_cache), "COLUMNS": "200", **(env or {})}
         return subprocess.run(
             [sys.executable, "-c", program, str(REPOSITORY), *map(str, arguments)],

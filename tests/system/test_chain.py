@@ -14,9 +14,9 @@ from numpy.testing import assert_array_equal
 
 import metalrom as package
 from characterization.dataset import read_csv
-from metalrom.exports import FORMATS
+from characterization.tables.formats import FORMATS
 from metalrom.macro import Macro, csnr
-from metalrom.results import read_results, read_table
+from metalrom.run.results import read_results, read_table
 from netlists.mapping import weights_of
 
 OUTPUTS = ("manifest.json", "samples.csv", "models.json", "results.json", "report.html", "netlists", "lut", "figures")

@@ -176,9 +176,9 @@ def test_importing_the_rooms_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("code", "count"),
     [
-        ("import metalrom.cli", 1),
+        ("import metalrom.cli.main", 1),
         ("from ngspice_runner import run", 1),
-        ("def f():\n    from characterization.table import X", 1),
+        ("def f():\n    from characterization.tables.table import X", 1),
         ("from ..netlists import x", 1),
         ("import importlib\nimportlib.import_module('metalrom')", 1),
         ("from tests import helper", 1),

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from metalrom.explore.answer import answers
-from metalrom.explore.frontier import frontier, undominated
-from metalrom.explore.point import DesignPoint
-from metalrom.explore.run import Exploration, explore
-from metalrom.explore.write import write_exploration
-from metalrom.project import load
+from metalrom.api import load
+from metalrom.studies.density.answer import answers
+from metalrom.studies.density.frontier import frontier, undominated
+from metalrom.studies.density.point import DesignPoint
+from metalrom.studies.density.run import Exploration, explore
+from metalrom.studies.density.write import write_exploration
 
 POINT = DesignPoint(
     label="p", cell="cap_balanced", row_pitch=2e-7, column_pitch=3e-7, rows=384, columns=256, resistance=None,

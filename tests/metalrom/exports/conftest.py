@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from characterization.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
-from metalrom import exports
-from metalrom.exports.source import Source, load_source, write_layer
+from metalrom import exporters as exports
+from metalrom.exporters.run_data import Source, load_source
 from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
-from metalrom.results import LUT, CellFacts, ElementFact, LayerFacts, RunResults, write_results
+from metalrom.run.layer import write_layer
+from metalrom.run.results import LUT, CellFacts, ElementFact, LayerFacts, RunResults, write_results
 from netlists.condition import Condition
 
 NM = 1e-9

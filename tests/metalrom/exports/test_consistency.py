@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom import exports
-from metalrom.exports.queries import QUANTITIES, points_of, reference, table_answer
-from metalrom.exports.views import relative
+from metalrom import exporters as exports
+from metalrom.exporters.exporter import relative
+from metalrom.exporters.probes import QUANTITIES, points_of, reference, table_answer
 
 VIEWS, FORMATS = tuple(exports.VIEWS), tuple(exports.FORMATS)
 

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom import exports
-from metalrom.exports import consumers, crosssim
-from metalrom.exports.headline import headline, technology_node
-from metalrom.exports.noise import SampledLayer, code_moments, node_weights
-from metalrom.exports.source import Layer
-from metalrom.exports.views import ConsumerMissing, ConsumerReading, check_view
+from metalrom import exporters as exports
+from metalrom.exporters import python_tools as consumers
+from metalrom.exporters.estimator import crosssim
+from metalrom.exporters.estimator.headline import headline, technology_node
+from metalrom.exporters.estimator.noise import SampledLayer, code_moments, node_weights
+from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_view
 from metalrom.macro import Macro
 from metalrom.macro.readout import readout_of, synthetic_table
+from metalrom.run.layer import Layer
 
 MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwkit": "aihwkit", "mnsim": "MNSIM",
            "zigzag": "zigzag", "hwcomponents": "hwcomponents"}  # fmt: skip

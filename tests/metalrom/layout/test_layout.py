@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from interconnect.stack import load_stack
+from interconnect.stackfile import load_stack
 from metalrom.layout.audit import audit_layout
 from metalrom.layout.files import write_layout
 from metalrom.layout.layers import layer_map

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from characterization.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
 from metalrom.reports.content import (
     BudgetRow,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.failures import FailedProcedure
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.table import AdcModel, ReadoutTable
 from metalrom.reports.condition_plots import MOST_DRAWN, condition_pictures, factors
 from metalrom.reports.html import render_report
 from netlists.condition import Condition

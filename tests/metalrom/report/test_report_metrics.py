@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from characterization.margins import code_errors, margins, sigma_needed, worst
 from interconnect.errors import InputError
+from metalrom.formatting import amount, prefix, probability, span
 from metalrom.reports.content import Figure
-from metalrom.reports.metrics import code_errors, margins, sigma_needed, worst
-from metalrom.reports.words import amount, prefix, probability, span
 
 NOMINAL = "tt_1.00V_27C"
 

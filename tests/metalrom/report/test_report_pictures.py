@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
+from metalrom.drawing.palette import PAINT, role
 from metalrom.reports import stack_view
 from metalrom.reports.geometry_views import cross_section, cut_position, top_view
-from metalrom.reports.roles import PAINT, role
 from metalrom.reports.schematic import density_bar, read_schematic
 from metalrom.reports.stack_view import paint_order, stack_picture, tile_blocks
 

@@ -11,20 +11,12 @@ import numpy as np
 import pytest
 
 from characterization.procedures.adc_margin import margins_of
-from characterization.table import AdcModel, ReadoutTable
+from characterization.tables.formats import FORMATS
+from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
-from metalrom.config import Config
-from metalrom.exports import FORMATS
+from metalrom.config.schema import Config
 from metalrom.macro.geometry import RULES, MacroGeometry
-from metalrom.results import (
-    LUT,
-    CellFacts,
-    ElementFact,
-    LayerFacts,
-    QualityFact,
-    RunResults,
-    write_results,
-)
+from metalrom.run.results import LUT, CellFacts, ElementFact, LayerFacts, QualityFact, RunResults, write_results
 from netlists.condition import Condition
 
 ROWS, STEP, SIGMA = 4, 20e-3, 2e-3

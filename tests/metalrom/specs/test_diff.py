@@ -8,12 +8,12 @@ import pytest
 
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
-from metalrom.console import plain
-from metalrom.diff.compare import compare
-from metalrom.diff.show import SAME, shown_difference, why
-from metalrom.specs.evaluate import evaluate
+from metalrom.cli.console import plain
+from metalrom.run.judge import evaluate
+from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.view import RunView
+from metalrom.studies.diff.compare import compare
+from metalrom.studies.diff.show import SAME, shown_difference, why
 
 TT, SS = "tt_1.00V_27C", "ss_1.00V_27C"
 

@@ -10,12 +10,13 @@ from scipy.special import ndtr
 
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
-from metalrom.results import read_results, write_results
-from metalrom.specs.evaluate import default_specs, evaluate
+from metalrom.cli.specs import missed, spec_table
+from metalrom.run.judge import default_specs, evaluate
+from metalrom.run.readers import read_quantity
+from metalrom.run.results import read_results, write_results
+from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES, Quantity, Reading, register
-from metalrom.specs.show import missed, spec_table
-from metalrom.specs.view import RunView
 
 TT, SS, FF = "tt_1.00V_27C", "ss_1.00V_27C", "ff_1.00V_27C"
 
@@ -152,8 +153,8 @@ def test_every_quantity_can_be_read_from_a_run(run):
     for quantity in QUANTITIES.values():
         if quantity.procedure != "adc_margin":  # no finding of it is at hand here
             with pytest.raises(InputError, match=f"run the procedure {quantity.procedure}"):
-                quantity.read(run, TT)
+                read_quantity(quantity.name, run, TT)
             continue
-        reading = quantity.read(run, TT)
+        reading = read_quantity(quantity.name, run, TT)
         assert math.isfinite(reading.value), quantity.name
         assert reading.source

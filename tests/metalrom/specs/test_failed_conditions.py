@@ -11,7 +11,7 @@ from characterization.failures import ConditionError
 from characterization.procedures import with_requirements
 from characterization.setup import Converter, Setup, Variation
 from interconnect.extraction import extract
-from metalrom.flow import Characterized, measure_group
+from metalrom.run.characterize import Characterized, measure_group
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition

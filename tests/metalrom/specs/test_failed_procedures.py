@@ -11,15 +11,15 @@ import pytest
 from characterization.failures import FailedProcedure
 from characterization.procedures import Leakage, Settling, get_procedure, measured
 from characterization.setup import Converter, Setup, Variation
-from characterization.table import ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from metalrom.flow import measure_group
-from metalrom.results import RunResults, read_results, write_results
-from metalrom.specs.evaluate import evaluate
+from metalrom.cli.specs import condensed, missed, spec_table
+from metalrom.run.characterize import measure_group
+from metalrom.run.judge import evaluate
+from metalrom.run.results import RunResults, read_results, write_results
+from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.show import condensed, missed, spec_table
-from metalrom.specs.view import RunView
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition

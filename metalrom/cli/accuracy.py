@@ -1,0 +1,230 @@
+"""The command `evaluate`: a real network's accuracy with its weights in a characterized macro.
+
+The command line takes it over with `add_command`; it imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+from metalrom.cli import completion as known
+from metalrom.cli.console import emit, examples, guard, guarded, progress, say
+from metalrom.cli.options import Json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from metalrom.studies.accuracy import Evaluation, Outcome
+    from metalrom.studies.accuracy.measure import Workload
+
+MODELS = ("minilm", "smollm2")
+PAIRS, DOCUMENTS = 100, 2
+WORD_TOKENS, STORY_TOKENS = 64, 24
+"""Defaults of --limit and --tokens for the encoder and the language model: a minute or two, not an hour."""
+
+
+def add_command(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command(
+        epilog=examples(
+            "evaluate minilm --macro out",
+            "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
+            "evaluate smollm2 --macro out --native-blocks --budget",
+        )
+    )(guarded(evaluate))
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="minilm or smollm2, fetched before", autocompletion=known.names(known.MODELS)
+        ),
+    ],
+    macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
+    tasks: Annotated[
+        str | None,
+        typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)", autocompletion=known.lists(known.TASKS)),
+    ] = None,
+    weight_bits: Annotated[int | None, typer.Option("--weights-bits", help="2 to 8, sign included (default 8)")] = None,
+    activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
+    fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
+    shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
+    native: Annotated[bool, typer.Option("--native-blocks", help="smollm2: the file's own 4-bit blocks")] = False,
+    condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
+    nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
+    limit: Annotated[int | None, typer.Option(min=0, help="pairs or documents per task, 0 = all")] = None,
+    tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
+    budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
+    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
+    json: Json = False,
+) -> None:
+    """Accuracy of a real network with its weights in the macro."""
+    evaluate_model(
+        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
+        shifted=shifted, native=native, conditions=condition or (), nearest=nearest, seed=seed, limit=limit,
+        tokens=tokens, budget=budget, options=option or (), json=json,
+    )  # fmt: skip
+
+
+def evaluate_model(
+    model: str,
+    macro: str,
+    *,
+    tasks: str | None = None,
+    weight_bits: int | None = None,
+    activation_bits: int = 8,
+    fitted: bool = False,
+    shifted: bool = False,
+    native: bool = False,
+    conditions: Sequence[str] = (),
+    nearest: bool = False,
+    seed: int = 0,
+    limit: int | None = None,
+    tokens: int | None = None,
+    budget: bool = False,
+    options: Sequence[str] = (),
+    json: bool = False,
+) -> None:
+    """Evaluate one model on one or several readouts and print the result with its labels.
+
+    weight_bits: None = 8. fitted, shifted: see `WeightRule` and `ActivationRule`. native: the integers that the model's
+    file holds, through macros whose conversions divide their blocks; the ideal macro is then the exact product.
+    limit: pairs, or documents, per task; 0 = all; None = the model's default. options: `name=value` for the macro.
+    Raises InputError for an unknown model, task, readout, condition or option, or a model that is not fetched.
+    """
+    if model not in MODELS:
+        raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
+    from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
+    from metalrom.studies.accuracy import evaluate as evaluated
+    from metalrom.studies.accuracy.macro_product import check_options
+    from metalrom.studies.accuracy.measure import conversions_of
+
+    if native:
+        _check_native(model, weight_bits, fitted)
+    weights = NativeBlocks() if native else WeightRule(8 if weight_bits is None else weight_bits, fitted)
+    settings = Settings(
+        weights, ActivationRule(activation_bits, shifted), seed=seed, budget=budget, options=parse_options(options)
+    )
+    check_options(settings.options)
+    chips = chips_of(macro, conditions, nearest=nearest)
+    if native and macro == "ideal":
+        if budget or settings.options:
+            what = "--budget" if budget else "--option"
+            raise InputError(
+                "the ideal macro with native blocks is computed as an exact product, without a macro", where=what,
+                hint="leave it out, or take synthetic:rows=32",
+            )  # fmt: skip
+        chips = ()
+    workload = _workload(model, tasks, limit, tokens, native)
+    for chip in chips:
+        count = conversions_of(workload, chip, settings)
+        say(f"{workload.tokens} tokens, {count / 1e9:.3g} thousand million conversions per pass on {chip.title}")
+    with guard(resume="nothing was kept; a smaller --limit or --tokens takes less time"), _Bars() as bars:
+        found = evaluated(workload, chips, settings, progress=bars)
+    emit({"model": model, "macro": macro, **vars(found)}, as_json=json, human=lambda: _shown(model, found))
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, Any]:
+    """`name=value` as keyword options of the macro; values are numbers, true, false, lists or plain words (YAML).
+
+    Raises InputError for text that is not of that form.
+    """
+    import yaml
+
+    options: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        try:
+            options[name.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            equals = ""
+        if not equals or not name.strip().isidentifier():
+            raise InputError(f"`{text}` is not name=value", where="--option", hint="e.g. columns_per_adc=64")
+    return options
+
+
+def _check_native(model: str, weight_bits: int | None, fitted: bool) -> None:
+    if model != "smollm2":
+        raise InputError(
+            f"{model} is stored as plain floats and has no blocks", where="--native-blocks", hint="smollm2"
+        )
+    for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):
+        if given:
+            raise InputError("native blocks have bits and scales of their own", where=name, hint="leave it out")
+
+
+def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None, native: bool) -> Workload:
+    from metalrom.studies.accuracy import NextToken, SentenceSimilarity
+    from metalrom.studies.accuracy.datasets import documents, judgements
+    from metalrom.workloads.networks import fetched
+
+    if model == "minilm":
+        names = [name.strip() for name in (tasks or "wordsim").split(",")]
+        kept = None if limit == 0 else (limit or PAIRS)
+        bert, pieces = fetched.minilm()
+        return SentenceSimilarity(bert, pieces, judgements(names, kept), most_tokens=tokens or WORD_TOKENS)
+    if tasks not in (None, "next_token"):
+        raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
+    llama, pairs = fetched.smollm2(blocks=native)
+    kept = None if limit == 0 else (limit or DOCUMENTS)
+    return NextToken(llama, pairs, documents()[:kept], most_tokens=tokens or STORY_TOKENS)
+
+
+class _Bars:
+    """A bar on standard error for the pass that is running."""
+
+    def __init__(self) -> None:
+        self._bar = progress()
+        self._task = self._bar.add_task("", total=None, note="")
+
+    def __enter__(self) -> _Bars:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        if done == 1:
+            self._bar.reset(self._task, description=title, total=total)
+        self._bar.update(self._task, completed=done)
+
+
+def _shown(model: str, found: Evaluation) -> RenderableType:
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [_table(model, found.outcomes)]
+    for title, outcomes in found.budget.items():
+        parts.append(_table(f"error budget: {title}", outcomes))
+    lines = [*(f"WARNING: {w}" for w in found.warnings), *found.notes]
+    lines += [f"assumed: {a}" for a in found.assumptions]
+    return Group(*parts, Text("\n".join(lines)))
+
+
+def _table(title: str, outcomes: Sequence[Outcome]) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    names = list(outcomes[0].figures)
+    for name in ("scheme", *(n.replace("_", " ") for n in names), "code errors", "tokens/s", "s"):
+        table.add_column(name, justify="left" if name == "scheme" else "right")
+    for o in outcomes:
+        errors = "" if o.code_error_rate is None else f"{o.code_error_rate:.1e}"
+        scores = [_number(o.figures[n]) for n in names]
+        table.add_row(o.scheme, *scores, errors, f"{o.tokens_per_second:.3g}", f"{o.seconds:.1f}")
+    return table
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "undefined"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}"

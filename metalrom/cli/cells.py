@@ -1,0 +1,65 @@
+"""The command `cells`: every cell kind side by side, same stack, devices, rows, layer and converter.
+
+The command line takes it over with `add_command`; it imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interconnect.errors import InputError
+from metalrom.cli.console import emit, examples, guarded, say
+from metalrom.cli.options import ConfigPath, Jobs, Json, OutFolder
+
+ROWS = "16,64"
+LEAST, MOST = 4, 64
+
+
+def add_command(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command(epilog=examples("cells metalrom.yaml -o cells --rows 16,64"))(guarded(cells))
+
+
+def cells(
+    config: ConfigPath,
+    output: OutFolder,
+    rows: Annotated[str, typer.Option(help="rows per conversion, separated by commas")] = ROWS,
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """The cells A to E side by side: signal, margin, spread, accuracy, energy, time and density, with their sources."""
+    compare(config, output, rows, jobs=jobs, json=json)
+
+
+def compare(config: Path, output: Path, rows: str, *, jobs: int | None, json: bool) -> None:
+    """Compare the cells of a configuration's stack into the folder `output`. Raises InputError and EngineError."""
+    from metalrom.api import load
+    from metalrom.folders import ensure_output_folder
+
+    project = load(config)
+    sizes = group_sizes(rows, project.config.array.rows)
+    ensure_output_folder(output)
+    from metalrom.studies.cells.measure import compare_cells
+    from metalrom.studies.cells.page import write_page
+    from metalrom.studies.cells.show import document, tables
+
+    page = compare_cells(project, sizes, jobs=jobs, announce=say)
+    written = write_page(page, output)
+    for reason in page.refused:
+        say(f"left out: {reason}")
+    emit(document(page), as_json=json, human=lambda: tables(page))
+    say(f"wrote {', '.join(path.name for path in written)} into {output}")
+
+
+def group_sizes(text: str, array_rows: int) -> tuple[int, ...]:
+    """Group sizes of `16,64`, each once, smallest first. Raises InputError for anything else."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words or not all(w.isascii() and w.isdigit() and LEAST <= int(w) <= min(MOST, array_rows) for w in words):
+        raise InputError(
+            f"{text[:60]!r} are no group sizes", where="--rows", hint=f"whole numbers from {LEAST} to "
+            f"{min(MOST, array_rows)}, such as {ROWS}"
+        )  # fmt: skip
+    return tuple(sorted({int(w) for w in words}))

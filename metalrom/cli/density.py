@@ -1,0 +1,35 @@
+"""The command `explore`: run, write, and say what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metalrom.api import load
+from metalrom.cli.console import emit, progress_bar, say
+
+if TYPE_CHECKING:
+    from ngspice_runner import Workers
+
+
+def explore_config(config: Path, output: Path, *, jobs: Workers, json: bool) -> None:
+    """Explore the design space of a configuration into the folder `output`. Raises InputError and EngineError."""
+    from metalrom.folders import ensure_output_folder
+
+    project = load(config)
+    ensure_output_folder(output)
+    from metalrom.studies.density.run import explore
+    from metalrom.studies.density.write import document, judged, write_exploration
+
+    with progress_bar("columns") as progress:
+        found = explore(project, jobs=jobs, announce=say, progress=progress)
+    written = write_exploration(found, output)
+
+    def human() -> str:
+        lines = [f"{len(found.points)} points, {len(found.frontier)} on the frontier"]
+        lines += [sentence for a in found.answers for sentence in a.sentences]
+        lines += [judged(v, found.target).removeprefix("- ") for v in found.verified]
+        lines += [f"WARNING: {w}" for w in found.warnings]
+        return "\n".join([*lines, f"wrote {', '.join(path.name for path in written)} into {output}"])
+
+    emit(document(found), as_json=json, human=human)

@@ -1,0 +1,305 @@
+"""What is installed here, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from interconnect.errors import InputError
+from metalrom.assets import ASSETS, asset_state
+from metalrom.cli.console import CHECK_FAILED, DONE, ENGINE_FAILED
+from metalrom.folders import cache_folder
+from ngspice_runner.errors import EngineError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from rich.table import Table
+
+State = Literal["ok", "missing", "optional"]
+
+_PROJECT = "metalrom"
+_OLDEST_PYTHON = (3, 11)
+_SPACE = 1e9  # bytes: the assets and a few thousand cached results
+
+_USES = {
+    "fieldsolver": "capacitances by finite elements instead of closed formulas",
+    "pyspice": "the shared-library backend of ngspice",
+    "layout": "GDSII and OASIS output",
+    "cluster": "simulations on several machines",
+    "parquet": "the readout table as Parquet too",
+    "llm": "weights in GGUF files",
+    "check": "real readers of exported files",
+    "dev": "the tests",
+}
+"""What each extra is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One finding. state: `ok`; `missing` (needed, absent or unusable); `optional` (absent, something works less well).
+
+    found: version or fact, empty if nothing was found. note: what it is for or what is wrong. remedy: how to get it.
+    """
+
+    group: str
+    name: str
+    state: State
+    found: str = ""
+    note: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every finding, in the order to be shown."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing that is needed is missing."""
+        return all(check.state != "missing" for check in self.checks)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if `ok`, 3 if the simulation engine is among what is missing, else 1."""
+        if self.ok:
+            return DONE
+        engine = any(check.group == "engine" and check.state == "missing" for check in self.checks)
+        return ENGINE_FAILED if engine else CHECK_FAILED
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for `--json`: {"ok", "platform", "checks": [{the fields of Check}]}."""
+        fields = Check.__slots__
+        checks = [{field: getattr(check, field) for field in fields} for check in self.checks]
+        return {"ok": self.ok, "platform": platform.platform(), "checks": checks}
+
+    def table(self) -> Table:
+        """The report for people."""
+        from rich.markup import escape
+        from rich.table import Table
+
+        colour = {"ok": "green", "missing": "bold red", "optional": "yellow"}
+        table = Table(box=None, pad_edge=False)
+        for heading in ("", "part", "found", "note"):
+            table.add_column(heading, overflow="fold")
+        for check in self.checks:
+            told = "; ".join(filter(None, [check.note, check.remedy]))
+            state = f"[{colour[check.state]}]{check.state}[/]"
+            table.add_row(state, escape(check.name), escape(check.found), escape(told))
+        return table
+
+
+def diagnose(devices: str | None = None) -> Report:
+    """Look at Python, packages, engines, the cache and the machine; takes about a second, changes nothing.
+
+    devices: a device set to try, one transistor of each type per corner. Raises InputError if it does not load.
+    """
+    tried = _devices(devices) if devices else []
+    found = [_python(), *_packages(), _field_solver(), _ngspice(), _shared_ngspice(), _iverilog(), *tried]
+    return Report(tuple(check for check in [*found, _cache(), *_assets(), _machine()] if check))
+
+
+def _python() -> Check:
+    fine = sys.version_info >= _OLDEST_PYTHON
+    return Check(
+        "python",
+        "Python",
+        "ok" if fine else "missing",
+        platform.python_version(),
+        sys.executable,
+        "" if fine else "install Python 3.11 or newer",
+    )
+
+
+def _packages() -> Iterator[Check]:
+    """Core packages and extras against the lower bounds that the project declares."""
+    for extra, requirement in _requirements():
+        bound = str(requirement.specifier)
+        needed = extra == ""
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        fetch = f'pip install "{requirement.name}{extras}{bound}"'
+        purpose = "" if needed else f"extra `{extra}`: {_USES.get(extra, '')}".rstrip(": ")
+        absent: State = "missing" if needed else "optional"
+        group = "core" if needed else extra
+        try:
+            version = metadata.version(requirement.name)
+        except metadata.PackageNotFoundError:
+            yield Check(group, requirement.name, absent, "", purpose, fetch)
+            continue
+        if requirement.specifier.contains(version, prereleases=True):
+            yield Check(group, requirement.name, "ok", version, purpose)
+        else:
+            old = f"{purpose}; needs {bound}".removeprefix("; ")
+            yield Check(group, requirement.name, absent, version, old, f"{fetch} --upgrade")
+
+
+def _requirements() -> Iterator[tuple[str, Requirement]]:
+    """(extra or "", requirement) as the installed package declares them, or as pyproject.toml does in a bare clone."""
+    from packaging.requirements import Requirement
+
+    pyproject = Path(__file__).resolve().parents[2] / "pyproject.toml"
+    try:
+        installed = metadata.metadata(_PROJECT)
+    except metadata.PackageNotFoundError:
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"] if pyproject.is_file() else {}
+        declared = {"": project.get("dependencies", []), **project.get("optional-dependencies", {})}
+        for extra, lines in declared.items():
+            for requirement in map(Requirement, lines):
+                if requirement.marker is None or requirement.marker.evaluate():
+                    yield extra, requirement
+        return
+    extras = installed.get_all("Provides-Extra") or []
+    for requirement in map(Requirement, installed.get_all("Requires-Dist") or []):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield "", requirement
+            continue
+        for extra in extras:
+            if requirement.marker.evaluate({"extra": extra}):
+                yield extra, requirement
+
+
+def _field_solver() -> Check | None:
+    """NGSolve may be installed and still not load: its wheel needs a system library that minimal images lack."""
+    try:
+        metadata.version("ngsolve")
+    except metadata.PackageNotFoundError:
+        return None
+    done = subprocess.run(
+        [sys.executable, "-c", "import ngsolve"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
+    )
+    if done.returncode == 0:
+        return Check("fieldsolver", "NGSolve loads", "ok")
+    reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    remedy = "`apt-get install libquadmath0` (Debian, Ubuntu), `dnf install libquadmath` (Fedora)"
+    return Check("fieldsolver", "NGSolve loads", "optional", "", f"extraction uses formulas instead ({reason})", remedy)
+
+
+def _ngspice() -> Check:
+    from ngspice_runner.engine import find_engine
+
+    try:
+        engine = find_engine()
+    except EngineError as error:
+        return Check("engine", "ngspice", "missing", "", str(error))
+    return Check("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
+
+
+def _features(ngspice: str) -> str:
+    """What that ngspice was built with, asked of itself."""
+    deck = "features\n.control\nversion -f\npre_osdi none\nquit 0\n.endc\n.end\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "features.cir")
+        path.write_text(deck, encoding="ascii")
+        try:
+            done = subprocess.run(
+                [ngspice, "-b", str(path)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=20,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return "does not tell what it was built with"
+    told = done.stdout + done.stderr
+    words = {"XSPICE": "XSPICE", "KLU": "KLU", "OpenMP": "OpenMP"}
+    built = {name: word in told for name, word in words.items()}
+    built["OSDI"] = "osdi: no such command" not in told
+    have = [name for name, there in built.items() if there]
+    lack = [name for name, there in built.items() if not there]
+    return "; ".join(
+        filter(None, [f"with {', '.join(have)}" if have else "", f"without {', '.join(lack)}" if lack else ""])
+    )
+
+
+def _shared_ngspice() -> Check:
+    import ctypes.util
+
+    library = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
+    note = "the shared-library backend of ngspice"
+    if library:
+        return Check("shared", "libngspice", "ok", library, note)
+    remedy = (
+        "`apt-get install libngspice0` (Debian), `dnf install libngspice` (Fedora), `brew install libngspice` (macOS)"
+    )
+    return Check(
+        "shared", "libngspice", "optional", "", note, f"{remedy} or `conda install -c conda-forge ngspice-lib`"
+    )
+
+
+def _iverilog() -> Check:
+    path = shutil.which("iverilog")
+    note = "checks exported Verilog with a real simulator"
+    if path:
+        return Check("exports", "iverilog", "ok", path, note)
+    remedy = (
+        "`apt-get install iverilog` (Debian), `dnf install iverilog` (Fedora), `brew install icarus-verilog` (macOS)"
+    )
+    return Check("exports", "iverilog", "optional", "", note, f"{remedy} or `conda install -c conda-forge iverilog`")
+
+
+def _cache() -> Check:
+    remedy = "set METALROM_CACHE to a folder that you may write, on a disk with 1 GB free"
+    try:
+        folder = cache_folder()
+    except InputError as error:
+        return Check("cache", "cache folder", "missing", "", str(error))
+    existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+        free = shutil.disk_usage(existing).free
+    except OSError as error:
+        return Check("cache", "cache folder", "missing", str(folder), f"not writable ({error.strerror})", remedy)
+    note = f"{free / 1e9:.1f} GB free"
+    return Check(
+        "cache",
+        "cache folder",
+        "ok" if free > _SPACE else "missing",
+        str(folder),
+        note,
+        "" if free > _SPACE else remedy,
+    )
+
+
+def _devices(name: str) -> list[Check]:
+    """What a device set needs and the simulator lacks, and whether its transistors run."""
+    from characterization.device_probe import probe_devices
+    from netlists.devices.device_set import load_devices
+
+    devices = load_devices(name)
+    try:
+        sentences = list(probe_devices(devices))
+    except EngineError as error:
+        sentences = [str(error)]
+    if sentences:
+        return [Check("devices", devices.name, "missing", "", sentence) for sentence in sentences]
+    return [Check("devices", devices.name, "ok", f"{len(devices.corners)} corners", devices.title)]
+
+
+def _assets() -> Iterator[Check]:
+    for spec in ASSETS.values():
+        try:
+            state = asset_state(spec.name)
+        except InputError:  # no cache folder: told by the check before
+            state = "missing"
+        remedy = "" if state == "fetched" else f"`metalrom fetch {spec.name}`"
+        found = "" if state == "missing" else spec.version if state == "fetched" else "damaged"
+        yield Check("assets", spec.name, "ok" if state == "fetched" else "optional", found, spec.title, remedy)
+
+
+def _machine() -> Check:
+    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return Check("machine", "cores", "ok", str(cores), f"{platform.system()} {platform.machine()}")

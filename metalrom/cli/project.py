@@ -1,0 +1,325 @@
+"""What the commands of the command line do, without its option parsing; each returns what decides the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interconnect.errors import InputError
+from interconnect.plain import plain
+from metalrom.api import Project, load
+from metalrom.cli.console import emit, messages, progress, say
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+    from characterization.findings import Figure
+    from metalrom.run.characterize import Characterized
+    from metalrom.run.results import RunResults
+    from ngspice_runner import Progress, Workers
+
+
+def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
+    """Write a starter configuration; on a terminal, without options, ask for them.
+
+    given: fields of `Starter`, None where the option was left out.
+    """
+    from metalrom.cli.init import Starter, ask, write_starter
+
+    chosen = {key: value for key, value in given.items() if value is not None}
+    asked = Starter(**chosen)
+    if not chosen and not json and sys.stdin.isatty() and sys.stderr.isatty():
+        import typer
+
+        asked = ask(lambda question, default: str(typer.prompt(question, default=default, err=True)), asked)
+    path = write_starter(folder, asked)
+    human = f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}"
+    emit({"config": path}, as_json=json, human=human)
+
+
+def fetch_assets(names: list[str], json: bool = False) -> None:
+    """Bring assets into the user's cache and show their licences."""
+    from metalrom.assets import fetch
+
+    found = []
+    for name in names:
+        asset = fetch(name, progress=say)
+        licence = asset.spec.licence
+        say(f"licence: {licence.name}, see {licence.source}")
+        found.append({"name": name, "folder": asset.folder, "licence": licence.name, "licence_source": licence.source})
+    emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
+
+
+def write_netlist(config: Path, level: str, output: Path | None, json: bool = False) -> None:
+    """Write a netlist to a file, or a small one to standard output. json: tell about the file in a JSON document."""
+    if json and output is None:
+        raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
+    project = load(config)
+    if output is None:
+        sys.stdout.write(str(project.netlist(level)))
+        return
+    done = project.netlist(level, output)
+    if not isinstance(done, str):
+        rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
+        say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
+        if json:
+            data = {"path": output, "level": level, "cells": done.cells, "bytes": done.size, "sha256": done.sha256}
+            emit(data, as_json=True)
+
+
+def audit_file(path: Path, config: Path, json: bool) -> bool:
+    """Compare a netlist, or a layout by its suffix, with what it should hold; true if nothing differs."""
+    from metalrom.layout.files import is_layout
+
+    if is_layout(path):
+        from metalrom.cli.layout import audit_layout_file
+
+        return audit_layout_file(path, config, json)
+    return audit_netlist_file(path, config, json)
+
+
+def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
+    """Compare a written netlist with the weights it should hold; true if every bit is there once."""
+    report = load(config).audit(netlist, _level_of(netlist))
+
+    def human() -> str:
+        if report.ok:
+            return f"{netlist}: all {report.cells:,} cells hold what they should"
+        counts = (
+            f"{report.wrong_bits} wrong, {report.missing} missing, {report.duplicate} double, {report.unknown} unknown"
+        )
+        named = [str(fault) for fault in (*report.via_faults, *report.cell_faults)]
+        return "\n".join([f"{netlist}: {report.cells:,} cells, {counts}", *named])
+
+    emit(report.to_json(), as_json=json, human=human)
+    return report.ok
+
+
+def _level_of(path: Path) -> str:
+    """Level that the first line of one of our netlists tells. Raises InputError for another file."""
+    try:
+        with path.open("rb") as file:
+            words = file.readline(200).decode("ascii", "replace").split()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if words[:2] != ["*", "metalrom"] or len(words) < 4 or words[3] != "netlist:":
+        raise InputError("is not a netlist that metalrom wrote", where=str(path))
+    return words[2]
+
+
+def extract_cell(config: Path, method: str, json: bool) -> None:
+    """Show capacitances and resistances of two neighbouring cells, one storing a 1 and one a 0."""
+    project = load(config)
+    found = []
+    for index, plane in enumerate(project.planes):
+        geometry = project.geometry(index, (1, 0))
+        e = project.extract(geometry, method)
+        found.append(
+            {
+                "plane": plane.label,
+                "nets": list(e.nets),
+                "capacitance_F": e.capacitance.tolist(),
+                "resistance_ohm": dict(e.resistance),
+                "method": e.method,
+                "relative_error": e.relative_error,
+                "domain": dict(e.domain),
+                "geometry": geometry.key(),
+            }
+        )
+    warnings = list(project.technology.warnings)
+    data = {**found[0], "planes": found, "warnings": warnings}
+
+    def human() -> Table:
+        from rich.table import Table
+
+        first = found[0]
+        table = Table(
+            title=f"{project.config.cell.kind} on {first['plane']}, two columns storing 1 and 0: couplings in aF "
+            f"({first['method']}, error about {100 * float(first['relative_error']):.2g} %)",
+            caption="\n".join(f"WARNING: {w}" for w in warnings),
+        )
+        table.add_column("net")
+        nets: list[str] = first["nets"]
+        for net in nets:
+            table.add_column(net, justify="right")
+        for net, row in zip(nets, first["capacitance_F"], strict=True):
+            table.add_row(net, *(f"{value * 1e18:.3f}" for value in row))
+        return table
+
+    emit(data, as_json=json, human=human)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """Progress of the simulations on standard error: done, time gone by and left."""
+    with progress() as bar:
+        task = bar.add_task("simulating", total=None, note="")
+
+        def update(state: Progress) -> None:
+            note = f"{state.cached} from cache" + (f", {state.failed} failed" if state.failed else "")
+            bar.update(task, completed=state.done, total=state.total, note=note)
+
+        yield update
+
+
+def _seeded(project: Project, seed: int | None) -> Project:
+    """The project with another seed."""
+    if seed is None:
+        return project
+    characterization = project.config.characterization.model_copy(update={"seed": seed})
+    return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
+
+
+def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
+    """The whole chain; false if a specification is missed or a condition failed."""
+    project = _seeded(load(config), seed)
+    from metalrom.pipeline import run  # only now: a wrong configuration is told at once
+
+    with _bar() as update:
+        results = run(project, output, jobs=jobs, announce=say, progress=update)
+    emit(
+        {**summary(results), "simulations": simulations_of(output)},
+        as_json=json,
+        human=lambda: _summary_table(results, output),
+    )
+    if not results.passed:
+        from metalrom.cli.specs import missed
+
+        say(missed(results))
+    return results.passed
+
+
+def meets_target(results: RunResults) -> bool:
+    """Whether the layer's expected code error at the nominal condition stays below the target."""
+    return results.quality[0].code_error_expected <= results.target_error
+
+
+def simulations_of(output: Path) -> dict[str, Any]:
+    """Work by method, as the manifest of a run tells it: ngspice decks run now and cached, levels of the exact linear
+    network, values in closed form."""
+    from metalrom.run.manifest import read_manifest
+
+    told = read_manifest(output)["simulations"]
+    keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
+    return {key: told[key] for key in keys}
+
+
+def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
+    return f"ngspice {run} now, {cached} from the cache; linear network {linear}; closed form {closed_form}"
+
+
+def summary(results: RunResults) -> dict[str, Any]:
+    """The few numbers that a script wants after a run."""
+    q = results.quality[0]
+    worst = min((m for m in results.margins if m.condition == results.condition), key=lambda m: m.in_sigma)
+    return {
+        "name": results.name,
+        "condition": results.condition,
+        "group_rows": results.group_rows,
+        "worst_margin_sigma": worst.in_sigma,
+        "code_error_expected": q.code_error_expected,
+        "code_error_simulated": q.code_error_rate,
+        "target": results.target_error,
+        "meets_target": meets_target(results),
+        "passed": results.passed,
+        "specs": list(results.specs),
+        "failed_conditions": list(results.failed_conditions),
+        "failed_procedures": list(results.failed_procedures),
+        "csnr_dB": {"raw": q.csnr_raw, "gain_offset_removed": q.csnr_fitted},
+        "failed_simulations": sum(v.count for v in results.verdicts if v.verdict != "ok"),
+        "warnings": list(results.warnings),
+    }
+
+
+def _summary_table(results: RunResults, output: Path) -> Group:
+    from rich.console import Group
+    from rich.table import Table
+
+    from metalrom.cli.specs import spec_table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    data = summary(results)
+    work = simulations_of(output)
+    csnr = data["csnr_dB"]
+    for label, value in (
+        ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
+        ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level with all rows active, {results.condition})"),
+        ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
+        ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
+        ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
+        ("assumed", "; ".join(results.warnings) or "see the report"),
+        ("report", str(output / "report.html")),
+    ):
+        table.add_row(label, value)
+    return Group(spec_table(results), "", table)
+
+
+def _db(value: float | None) -> str:
+    return "unbounded (no error seen)" if value is None else f"{value:.1f}"
+
+
+def characterize_only(
+    config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None, json: bool = False
+) -> bool:
+    """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
+    condition failed.
+
+    Specifications are not judged: they speak of the whole run.
+    """
+    project = _seeded(load(config), seed)
+    from metalrom.folders import ensure_output_folder
+    from metalrom.run.characterize import characterize
+    from metalrom.run.write import write_tables
+
+    if procedures:
+        names = tuple(name.strip() for name in procedures.split(",") if name.strip())
+        section = project.config.characterization.model_copy(update={"procedures": names})
+        project = Project(project.config.model_copy(update={"characterization": section}), project.path)
+    ensure_output_folder(output)
+    with _bar() as update:
+        done = characterize(project, jobs=jobs, announce=say, progress=update)
+    written = write_tables(done, output)
+    figures = _found_figures(done)
+    if json:
+        data = {
+            "output": output,
+            "files": [path.relative_to(output) for path in written],
+            "samples": len(done.data),
+            "simulated": done.simulated,
+            "cached": done.cached,
+            "failed_conditions": list(done.failed),
+            "figures": [{"procedure": name, **plain(figure)} for name, figure in figures],
+        }
+        emit(data, as_json=True)
+    else:
+        _show_findings(figures)
+    say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
+    say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
+    return not (done.failed or done.failed_procedures)
+
+
+def _found_figures(done: Characterized) -> list[tuple[str, Figure]]:
+    """Figures of the procedures beside the readout table, with the procedure's name."""
+    from characterization.findings import Finding
+
+    found = done.findings.items()
+    return [(name, f) for name, finding in found if isinstance(finding, Finding) for f in finding.figures()]
+
+
+def _show_findings(figures: list[tuple[str, Figure]]) -> None:
+    """A table of what the procedures beside the readout table found; nothing if none ran."""
+    rows = [(name, f.name, f"{f.value:.4g}", f.unit, f.at) for name, f in figures]
+    if not rows:
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("procedure", "figure", "value", "unit", "at"):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for row in rows:
+        table.add_row(*row)
+    messages().print(table)

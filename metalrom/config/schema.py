@@ -1,0 +1,332 @@
+"""The user's configuration: YAML in, one frozen typed value out; unknown keys and wrong units are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from interconnect.errors import InputError
+from interconnect.validation import validate
+from interconnect.yamlfile import read_yaml
+from metalrom.config.base import Integer, LayerName, Line, Name, Section, printable
+from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
+from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
+from metalrom.specs.grammar import parse_spec
+from metalrom.specs.quantities import get_quantity
+from netlists.condition import NOMINAL_METALS
+
+MAX_WEIGHTS = 2**26
+"""Entries of one matrix; the largest layers of 7 B models have 45 M."""
+
+
+class TechnologySection(Section):
+    """Which metal stack and which transistors."""
+
+    stack: Line = Field("generic28", description="built-in stack (`generic28`, `open45`, ...) or path of a stack YAML")
+    devices: Line = Field("open45", description="built-in device set or path of a device YAML")
+    beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
+
+
+class PlaneSection(Section):
+    """One storing plane: the metal of its rows and the metal of its columns, the next one above."""
+
+    row: LayerName
+    column: LayerName
+
+
+class CellSection(Section):
+    """The cell at one crossing and the planes that are stacked."""
+
+    kind: Name = Field(
+        "cap_balanced",
+        description="`cap_balanced` (charge, default), `res_via` (current), `cap_present` (via or none), `cap_select` "
+        "(several bits per cell) or `cap_ternary` (-1, 0, 1)",
+    )
+    levels: Integer | None = Field(
+        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
+    )
+    row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
+    column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
+    row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
+    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
+    tab_length: Length | None = Field(
+        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
+    )
+    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
+    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
+    resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
+    planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
+
+
+class ArraySection(Section):
+    """Size of one macro tile and how its bit lines are cut into groups."""
+
+    rows: Integer = Field(384, ge=1, le=65536)
+    columns: Integer = Field(256, ge=3, le=65536, description="bit lines per plane")
+    group_rows: Integer | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
+    group_candidates: tuple[Integer, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
+    columns_per_adc: Integer = Field(8, ge=1, le=4096, description="bit lines that share one converter")
+    dummy_columns: Integer = Field(0, ge=0, le=64, description="netlists: dummy columns at either edge of a plane")
+    reference_columns: tuple[Literal["zeros", "ones", "alternating"], ...] = Field(
+        (), max_length=64, description="netlists: columns of known symbols before those of the weights"
+    )
+    ground_return: Resistance | None = Field(
+        None, gt=0, description="netlists: from the ground lines of a plane to ground; default: tied directly"
+    )
+    lcc: bool = Field(
+        False, description="netlists: the planes share column circuits (select, reset, sampling, switch to a converter)"
+    )
+    lcc_capacitance: Capacitance = Field(1e-15, gt=0, description="netlists: sampling capacitor of a column circuit")
+
+    @field_validator("group_rows")
+    @classmethod
+    def _group(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and not 4 <= value <= 64:
+            raise ValueError("group_rows must be 4..64 (or auto)")
+        return value
+
+    @field_validator("group_candidates")
+    @classmethod
+    def _candidates(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or any(not 4 <= v <= 64 for v in value):
+            raise ValueError("group_candidates must hold numbers in 4..64")
+        return tuple(sorted(set(value)))
+
+    @model_validator(mode="after")
+    def _group_fits(self) -> ArraySection:
+        if isinstance(self.group_rows, int) and self.group_rows > self.rows:
+            raise ValueError(f"group_rows is {self.group_rows}, the array has {self.rows} rows")
+        return self
+
+
+class WeightsSection(Section):
+    """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
+
+    file: Line | None = Field(None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE")
+    tensor: Line | None = Field(None, description="name of the tensor in the file")
+    transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
+    shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
+    random: tuple[Integer, Integer] | None = Field(
+        None, description="instead of a file: shape of Gaussian random weights"
+    )
+    bits: Literal[2, 4, 6, 8] = Field(8, description="per weight, sign included; 2: ternary weights -1, 0, 1")
+    integers: bool = Field(False, description="the file holds integers of `bits` bits: stored as they are")
+    word_bits: Integer | None = Field(None, ge=1, le=32, description="hex files: bits of a word; default: `bits`")
+    unsigned: bool = Field(False, description="hex files: words are not two's complement")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> WeightsSection:
+        if (self.file is None) == (self.random is None):
+            raise ValueError("give either `file` (with `tensor`) or `random`")
+        if self.random is not None and (self.tensor is not None or self.transpose):
+            raise ValueError("`tensor` and `transpose` belong to `file`, not to `random`")
+        if self.random is not None and self.integers:
+            raise ValueError("`integers` belongs to `file`, not to `random`")
+        return self
+
+    @field_validator("shape", "random")
+    @classmethod
+    def _size(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not (min(value) >= 1 and value[0] * value[1] <= MAX_WEIGHTS):
+            raise ValueError(f"must be (inputs, outputs), both at least 1, of at most {MAX_WEIGHTS} weights")
+        return value
+
+
+class InputsSection(Section):
+    """The activations with which the layer is judged."""
+
+    bits: Integer = Field(8, ge=2, le=8)
+    source: Literal["embeddings", "random"] = Field(
+        "random", description="embeddings: real first-layer inputs of a BERT checkpoint, for `text`"
+    )
+    text: tuple[Line, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
+    vectors: Integer = Field(32, ge=1, le=4096, description="random only: number of vectors")
+
+    @model_validator(mode="after")
+    def _some_text(self) -> InputsSection:
+        if self.source == "embeddings" and not self.text:
+            raise ValueError("`source: embeddings` needs at least one line of `text`")
+        return self
+
+
+class PeripherySection(Section):
+    """Transistors around the metal; lengths are drawn gate sizes, by default those of the device set."""
+
+    driver_stages: Integer = Field(1, ge=1, le=8, description="inverters in a row driver")
+    driver_nmos_width: Length | None = Field(None, gt=0, description="NMOS of the last driver stage (45 nm: 1um)")
+    driver_pmos_width: Length | None = Field(None, gt=0, description="PMOS of the last driver stage (45 nm: 1.5um)")
+    length: Length | None = Field(None, gt=0, description="channel length of every transistor (45 nm: 50nm)")
+    reset_width: Length | None = Field(None, gt=0, description="NMOS that resets a bit line (45 nm: 0.12um)")
+    sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
+    sense_resistance: Resistance = Field(100.0, gt=0, description="res_via: input resistance of the current sense")
+    read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
+
+
+class TimingSection(Section):
+    """One read in time."""
+
+    reset_end: Time = Field(0.3e-9, gt=0, description="end of the reset phase")
+    reset_edge: Time = Field(20e-12, gt=0, description="fall time of the reset signal")
+    input_start: Time = Field(0.5e-9, gt=0, description="start of the input edge")
+    input_edge: Time = Field(20e-12, gt=0, description="rise time of the inputs")
+    read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
+
+
+class AdcSection(Section):
+    """A converter that the procedure `adc` simulates by transistors."""
+
+    kind: Literal["sar", "flash", "ramp"]
+    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
+    low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
+    high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
+    comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
+    every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+
+OffsetSigma = Annotated[
+    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "characterized" else "number"),
+]
+"""A number of LSB, or what the procedure `adc` measured."""
+
+
+class ReadoutSection(Section):
+    """The converter, as assumptions, and what is asked of it."""
+
+    offset_sigma: OffsetSigma = Field(
+        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
+    )
+    noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
+    integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
+    double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
+    sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
+    follow_columns: bool = Field(
+        True,
+        description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
+    )
+    adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
+    code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
+
+
+class VariationSection(Section):
+    """Local mismatch, as assumptions."""
+
+    cell_sigma: SigmaOrAuto = Field(
+        0.025,
+        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness",
+    )
+    source: Line = Field(
+        "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
+        description="where cell_sigma comes from; printed in every output",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> VariationSection:
+        if self.cell_sigma == "auto" and self.source != type(self).model_fields["source"].default:
+            raise ValueError("with `cell_sigma: auto` the source is the technology's; leave `source` out")
+        return self
+
+
+def _specification(text: str) -> str:
+    parse_spec(text)
+    return text
+
+
+Specification = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(printable),
+                          AfterValidator(_specification)]  # fmt: skip
+"""One thing asked of a run, e.g. `csnr > 40 at all`; the grammar is in `metalrom.specs.grammar`."""
+
+
+class Config(Section):
+    """The whole project."""
+
+    name: Name
+    technology: TechnologySection = TechnologySection()
+    cell: CellSection
+    array: ArraySection = ArraySection()
+    weights: WeightsSection
+    mapping: Literal["differential", "twos_complement", "offset", "unsigned", "ternary"] = Field(
+        "differential", description="how weights become cells; others than differential for netlists only"
+    )
+    inputs: InputsSection = InputsSection()
+    periphery: PeripherySection = PeripherySection()
+    timing: TimingSection = TimingSection()
+    readout: ReadoutSection = ReadoutSection()
+    variation: VariationSection = VariationSection()
+    conditions: ConditionsSection = ConditionsSection()
+    characterization: CharacterizationSection = CharacterizationSection()
+    explore: ExploreSection = ExploreSection()
+    specs: tuple[Specification, ...] = Field(
+        (),
+        max_length=64,
+        description="what is asked of a run: `quantity < value` or `>`, with ` at CONDITION` or ` at all`; exit code 1 "
+        "if one is missed; default: code_error within readout.code_error_target at the nominal condition",
+    )
+
+    @field_validator("specs")
+    @classmethod
+    def _asked_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        seen = [parse_spec(text) for text in value]
+        for index, spec in enumerate(seen):
+            if spec in seen[:index]:
+                raise ValueError(f"`{value[index]}` is asked twice")
+        return value
+
+    @model_validator(mode="after")
+    def _one_choice_of_metals(self) -> Config:
+        if self.technology.beol.lower() != NOMINAL_METALS and len(self.conditions.beol) > 1:
+            raise InputError(
+                f"technology.beol puts the whole run at {self.technology.beol}, conditions.beol asks for others",
+                where="conditions.beol",
+                hint="leave technology.beol out to vary the metals, or conditions.beol to hold them",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> Config:
+        for index, text in enumerate(self.specs):
+            name = parse_spec(text).quantity
+            needed = get_quantity(name).procedure
+            if needed not in _with_requirements(self.characterization.procedures, needed):
+                raise InputError(
+                    f"{name} needs the procedure {needed}, which is not run",
+                    where=f"specs[{index}]",
+                    hint=f"add {needed} to characterization.procedures",
+                )
+        return self
+
+
+def _with_requirements(procedures: tuple[str, ...], wanted: str) -> tuple[str, ...]:
+    """The procedures and, unless `wanted` is among them already, those that they require."""
+    if wanted in procedures:
+        return procedures
+    from characterization.procedures import with_requirements  # numpy: only where it decides
+
+    try:
+        return tuple(p.name for p in with_requirements(procedures))
+    except InputError:  # an unknown procedure is told, with its own place, when it is looked up
+        return procedures
+
+
+def load_config(path: str | Path) -> Config:
+    """Read a YAML configuration.
+
+    Raises InputError with file and key path for an unreadable file, bad YAML, an unknown key (with a
+    suggestion), a wrong unit or a value out of range.
+    """
+    data, _ = read_yaml(Path(path))
+    return validate(Config, data, where=str(path))
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of the configuration."""
+    return Config.model_json_schema()

@@ -1,0 +1,109 @@
+"""The blocks of the configuration that say what is simulated: conditions, characterization, exploration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from metalrom.config.base import Integer, Name, Section
+from metalrom.config.units import Resistance, Temperature, Time, Voltage
+from netlists.condition import NOMINAL_METALS
+
+Supply = Annotated[Voltage, Field(gt=0, le=20)]
+Ambient = Annotated[Temperature, Field(ge=-100, le=300)]
+"""The range in which BSIM4 cards mean anything, with room to spare, degC."""
+
+
+class ConditionsSection(Section):
+    """Operating points; a star around the first of each list, or every combination."""
+
+    corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
+    beol: tuple[Name, ...] = Field(
+        ("nominal",),
+        description="corners of the metal stack (`Cmax`, ...), `nominal` first: its cell is drawn and netlisted",
+    )
+    vdd: tuple[Supply, ...] | None = Field(None, description="default: the nominal supply of the device set")
+    temperature: tuple[Ambient, ...] = (27.0,)
+    factorial: bool = False
+
+    @field_validator("corners", "beol", "vdd", "temperature")
+    @classmethod
+    def _distinct(cls, value: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if value is None:
+            return None
+        if not value or len(set(value)) != len(value):
+            raise ValueError("must hold at least one value and no value twice")
+        return value
+
+    @field_validator("beol")
+    @classmethod
+    def _nominal_metals_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value[0] != NOMINAL_METALS:
+            raise ValueError("must begin with nominal; `technology.beol` chooses one corner for a whole run")
+        return value
+
+
+class CharacterizationSection(Section):
+    """How much is simulated."""
+
+    procedures: tuple[Name, ...] = Field(
+        ("transfer", "mismatch", "adc_margin"),
+        description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
+        "`pattern_spread`, `supply`, `adc`",
+    )
+    supply_resistance: Resistance = Field(
+        10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
+    )
+    patterns: Integer = Field(3, ge=1, le=64, description="drawn row, column and neighbour patterns per level")
+    samples: Integer = Field(
+        60, ge=30, le=100_000, description="Monte-Carlo samples per point at the nominal condition"
+    )
+    samples_elsewhere: Integer | None = Field(
+        None, ge=10, le=100_000, description="the same at every other condition; default: a third"
+    )
+    worst_conditions: Integer = Field(
+        0, ge=0, le=1000, description="so many conditions of the smallest margin get `worst_samples` in a second stage"
+    )
+    worst_samples: Integer = Field(100, ge=30, le=100_000, description="Monte-Carlo samples per point there, at least")
+    worst_pattern: Literal["nominal", "all"] = Field(
+        "nominal", description="procedure worst_pattern: the conditions at which it searches"
+    )
+    spread_patterns: Integer = Field(
+        100_000, ge=1000, le=100_000_000, description="procedure pattern_spread: patterns per condition and place"
+    )
+    max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
+    seed: Integer = Field(1, ge=0, lt=2**63)
+    timeout: Time = Field(120.0, gt=0, description="for one simulation")
+
+
+Factor = Annotated[float, Field(ge=1.0, le=20.0)]
+
+
+class ExploreSection(Section):
+    """What `metalrom explore` varies; every list is crossed with every other."""
+
+    cells: tuple[Name, ...] = Field(("cap_balanced", "res_via"), min_length=1, description="cell kinds to compare")
+    row_pitch_factors: tuple[Factor, ...] = Field(
+        (1.0, 1.5, 2.0, 3.0), min_length=1, description="row pitch over the smallest one; a longer tab couples more"
+    )
+    column_pitch_factors: tuple[Factor, ...] = Field((1.0,), min_length=1, description="column pitch likewise")
+    resistances: tuple[Annotated[Resistance, Field(gt=0)], ...] = Field(
+        (1.0e6, 4.0e6), min_length=1, description="resistors of current cells (assumed to exist as a plug)"
+    )
+    double_sampling: tuple[bool, ...] = Field((True, False), min_length=1, description="of charge cells")
+    planes: tuple[Annotated[Integer, Field(ge=1, le=16)], ...] = Field(
+        (1, 2, 4), min_length=1, description="stacked planes; at most as many as `cell.planes` lists"
+    )
+    group_rows: tuple[Annotated[Integer, Field(ge=4, le=64)], ...] = Field((8, 16, 32, 64), min_length=1)
+    adc_bits_less: tuple[Annotated[Integer, Field(ge=0, le=4)], ...] = Field(
+        (0, 1), min_length=1, description="converter bits below one code per count; the top counts clip"
+    )
+    columns_per_adc: tuple[Annotated[Integer, Field(ge=1, le=4096)], ...] = Field(
+        (16, 64, 256, 1024), min_length=1, description="bit lines that share one converter; at most the columns"
+    )
+    verify: Integer = Field(4, ge=0, le=32, description="frontier points that are characterized in full")
+    arrays: tuple[tuple[Annotated[Integer, Field(ge=64, le=8192)], Annotated[Integer, Field(ge=16, le=8192)]], ...] = (
+        Field(((384, 256), (1024, 1024)), min_length=1, description="rows and columns of one plane of a macro")
+    )
+    vectors: Integer = Field(16, ge=1, le=4096, description="input vectors of the layer through the macro engine")

@@ -1,0 +1,45 @@
+"""The operating points of a configuration, from its lists of corners, metals, supplies and temperatures."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+from netlists.condition import NOMINAL_METALS, Condition
+
+if TYPE_CHECKING:
+    from interconnect.stack import Stack
+    from metalrom.config.simulation import ConditionsSection
+    from netlists.devices.device_set import DeviceSet
+
+
+def operating_points(
+    section: ConditionsSection, devices: DeviceSet, stack: Stack, *, where: str
+) -> tuple[Condition, ...]:
+    """The nominal point (first of each list) first: a star around it, or every combination.
+
+    where: file and key path, for messages. Raises InputError for a corner that the device set or the stack does
+    not have, and for a corner of the stack that is named twice in other letters.
+    """
+    supplies = (devices.vdd,) if section.vdd is None else section.vdd
+    for corner in section.corners:
+        if corner not in devices.corners:
+            raise InputError(
+                f"the devices have no corner {corner}",
+                where=f"{where}.corners",
+                hint=suggest(corner, devices.corners),
+            )
+    metals = tuple(NOMINAL_METALS if name == NOMINAL_METALS else stack.corner(name).name for name in section.beol)
+    if len(set(metals)) < len(metals):
+        raise InputError("names a corner of the stack twice (case does not matter)", where=f"{where}.beol")
+    if section.factorial:
+        points = product(section.corners, metals, supplies, section.temperature)
+        return tuple(Condition(corner, vdd, heat, beol) for corner, beol, vdd, heat in points)
+    corner, vdd, temperature = section.corners[0], supplies[0], section.temperature[0]
+    star = [Condition(name, vdd, temperature) for name in section.corners]
+    star += [Condition(corner, other, temperature) for other in supplies[1:]]
+    star += [Condition(corner, vdd, other) for other in section.temperature[1:]]
+    star += [Condition(corner, vdd, temperature, other) for other in metals[1:]]
+    return tuple(star)

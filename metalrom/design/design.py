@@ -1,0 +1,310 @@
+"""A configuration brought to life: every stage of the chain as a typed value, computed when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.config.schema import Config
+from metalrom.design.error_context import told_by
+from metalrom.design.specs import check_specs
+
+if TYPE_CHECKING:
+    from characterization.setup import Metals
+    from interconnect.extraction import Extraction
+    from interconnect.geometry import CellGeometry
+    from interconnect.stack import Stack
+    from metalrom.specs.grammar import Spec
+    from netlists.array_options import ArrayOptions
+    from netlists.cells.base import Cell, CellModel, Plane
+    from netlists.condition import Condition
+    from netlists.mapping import TileManifest, ViaProgram
+    from netlists.periphery import Periphery, Timing
+    from netlists.technology import Technology
+    from netlists.weights import QuantizedWeights
+
+ASSET = "asset:"
+
+CHARACTERIZED = ("cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary")
+"""Cell kinds that the procedures measure."""
+
+BINARY = ("cap_present", "cap_balanced", "res_via")
+"""Those of two symbols, counting 0 and 1: they need no extraction to be programmed."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """Integer inputs of the layer, shape (vectors, rows), and where they come from in words."""
+
+    values: NDArray[np.int64]
+    source: str
+
+
+@dataclass(frozen=True)
+class Design:
+    """Typed, lazily evaluated view of a configuration: what follows from it before anything is simulated. `path`: the configuration file. `extraction`: the method by
+    which cells are extracted unless a call names another."""
+
+    config: Config
+    path: Path
+    extraction: str = "auto"
+
+    @property
+    def folder(self) -> Path:
+        """Folder against which relative paths of the configuration are read."""
+        return self.path.parent
+
+    @cached_property
+    def technology(self) -> Technology:
+        """Metal stack and transistors."""
+        from netlists.technology import load_technology
+
+        section = self.config.technology
+        with told_by(self.path, "technology"):
+            return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
+
+    @property
+    def stack(self) -> Stack:
+        """The metal stack."""
+        return self.technology.stack
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The cell's parameters."""
+        from netlists.cells import make_cell
+
+        section = self.config.cell
+        given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
+        with told_by(self.path, "cell"):
+            return make_cell(section.kind, given)
+
+    def check_characterized(self) -> None:
+        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
+        kind = self.config.cell.kind
+        if self.cell.kind not in CHARACTERIZED:
+            raise InputError(
+                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
+                where=f"{self.path}: cell.kind",
+                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
+            )
+        if self.cell.kind not in BINARY:
+            self._check_engine()
+
+    def _check_engine(self) -> None:
+        """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
+        from metalrom.macro.encoding import encoding
+        from netlists.mapping.scheme import scheme_of
+
+        counts, bits = self.models[0].counts, self.config.weights.bits
+        with told_by(self.path, "mapping"):
+            ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
+            stored = scheme_of(self.config.mapping, bits, counts)
+            if sorted(ours.factor) != sorted(stored.worth):
+                raise InputError(
+                    f"the mapping {self.config.mapping} of {bits} bits is stored in columns worth {stored.worth} in "
+                    f"the cell {self.cell.kind}, the macro's engine reads columns worth {ours.factor}",
+                    hint="mapping: differential",
+                )
+
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """Storing planes, lowest first. Raises InputError when two planes share a metal."""
+        from netlists.cells.base import Plane
+
+        planes = tuple(Plane(p.row, p.column) for p in self.config.cell.planes)
+        used = [name for p in planes for name in (p.row, p.column)]
+        for name in used:
+            if used.count(name) > 1:
+                raise InputError(
+                    f"metal {name} is used by two planes",
+                    where=f"{self.path}: cell.planes",
+                    hint="give each plane its own pair",
+                )
+        return planes
+
+    def geometry(self, plane: int = 0, program: tuple[int, ...] = (1, 0)) -> CellGeometry:
+        """The cell's boxes on one plane for these via bits (one per column)."""
+        with told_by(self.path, "cell"):
+            return self.cell.geometry(self.stack, self.planes[plane], program)
+
+    def extract(self, geometry: CellGeometry, method: str | None = None) -> Extraction:
+        """Capacitances and resistances, cached by geometry in the user's cache folder."""
+        return self._extract_on(geometry, self.stack, method)
+
+    def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str | None = None) -> Extraction:
+        from interconnect.extraction import extract
+        from metalrom.folders import cache_folder
+
+        return extract(geometry, stack, method=method or self.extraction, cache_dir=cache_folder("extraction"))
+
+    @cached_property
+    def models(self) -> tuple[CellModel, ...]:
+        """Electrical model of the cell on every plane."""
+        with told_by(self.path, "cell"):
+            return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+
+    @cached_property
+    def worst_plane(self) -> int:
+        """Index of the plane with the smallest signal (charge) or the largest wire resistance (current)."""
+        if self.models[0].mode == "charge":
+            return int(np.argmin([m.switched / m.bl_total for m in self.models]))
+        return int(np.argmax([m.value("R_bl") + m.value("R_row") for m in self.models]))
+
+    @cached_property
+    def periphery(self) -> Periphery:
+        """Transistor sizes around the array."""
+        from netlists.periphery import default_periphery
+
+        devices = self.technology.devices
+        with told_by(self.path, "periphery"):
+            return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
+
+    @cached_property
+    def timing(self) -> Timing:
+        """When things happen in a read."""
+        from netlists.periphery import Timing
+
+        with told_by(self.path, "timing"):
+            return Timing(**self.config.timing.model_dump())
+
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Operating points, the nominal one (first of each list) first."""
+        from metalrom.design.conditions import operating_points
+
+        section = self.config.conditions
+        with told_by(self.path, "conditions.beol"):
+            return operating_points(section, self.technology.devices, self.stack, where=f"{self.path}: conditions")
+
+    @cached_property
+    def metals(self) -> tuple[tuple[str, Metals], ...]:
+        """Technology and cell of the characterized plane at every corner of the metals that a condition names.
+
+        The plane is the nominal one's; every corner is extracted on its own (cached).
+        """
+        from characterization.setup import Metals
+        from netlists.condition import NOMINAL_METALS
+
+        plane = self.planes[self.worst_plane]
+        found = []
+        for name in dict.fromkeys(c.beol for c in self.conditions if c.beol != NOMINAL_METALS):
+            there = self.technology.at_metal_corner(name)
+            with told_by(self.path, "conditions.beol"):
+                model = self.cell.model(there.stack, plane, self._extract_on)
+            found.append((name, Metals(there, model)))
+        return tuple(found)
+
+    @cached_property
+    def specs(self) -> tuple[Spec, ...]:
+        """What the configuration asks of a run. Raises InputError for a condition that is not planned or a level in V
+        of a current cell (A of a charge cell)."""
+        return check_specs(self.config.specs, self.conditions, self.cell, self.path)
+
+    @cached_property
+    def weights(self) -> QuantizedWeights:
+        """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
+        from netlists.weights import Words, integer_weights, load_weights, quantize
+
+        section = self.config.weights
+        if section.random is not None:
+            rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
+            return quantize(rng.standard_normal(section.random), section.bits)
+        if section.file is None:
+            raise InputError("no weight file given", where=f"{self.path}: weights.file")
+        words = Words(section.word_bits or section.bits, signed=not section.unsigned)
+        with told_by(self.path, "weights.file"):
+            tensor = load_weights(
+                self.resolve(section.file),
+                section.tensor,
+                transpose=section.transpose,
+                shape=section.shape,
+                words=words,
+            )
+            return integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
+
+    @cached_property
+    def program(self) -> ViaProgram:
+        """Cell symbols of the whole layer."""
+        from netlists.mapping import via_program
+
+        counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
+        with told_by(self.path, "mapping"):
+            return via_program(
+                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
+            )
+
+    @property
+    def symbol_shares(self) -> tuple[float, ...]:
+        """Share of every symbol among the cells of the layer."""
+        found = np.bincount(self.program.bits.ravel(), minlength=len(self.program.counts))
+        return tuple(float(v) for v in found / found.sum())
+
+    @cached_property
+    def array_options(self) -> ArrayOptions:
+        """What surrounds the storing columns in netlists."""
+        from netlists.array_options import ArrayOptions
+
+        array = self.config.array
+        return ArrayOptions(
+            dummy_columns=array.dummy_columns,
+            reference_columns=array.reference_columns,
+            ground_return=array.ground_return,
+            lcc=array.lcc,
+            columns_per_adc=array.columns_per_adc,
+            sample_capacitance=array.lcc_capacitance,
+        )
+
+    @cached_property
+    def manifest(self) -> TileManifest:
+        """Where the via bits sit: tiles of the array's size, their planes and columns."""
+        from netlists.mapping import MacroShape, tile
+
+        array = self.config.array
+        return tile(self.program, MacroShape(rows=array.rows, columns=array.columns, planes=len(self.planes)))
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the configuration file's bytes."""
+        import hashlib
+
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @cached_property
+    def activations(self) -> Activations:
+        """Integer inputs with which the layer is judged."""
+        from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
+
+        section = self.config.inputs
+        width = self.weights.values.shape[0]
+        if section.source == "random":
+            x = random_activations(section.vectors, width, self.config.characterization.seed)
+            source = f"{section.vectors} Gaussian random vectors"
+        else:
+            checkpoint = self.resolve(self.config.weights.file or "")
+            x = embedding_activations(checkpoint, checkpoint.parent / "vocab.txt", section.text)
+            source = f"embeddings of {len(section.text)} sentences ({len(x)} tokens) from {checkpoint.name}"
+            if x.shape[1] != width:
+                raise InputError(
+                    f"the checkpoint's embeddings have width {x.shape[1]}, the layer takes {width}",
+                    where=f"{self.path}: inputs.source",
+                )
+        return Activations(quantize_activations(x, section.bits)[0], source)
+
+    def resolve(self, name: str) -> Path:
+        """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""
+        if name.startswith(ASSET):
+            from metalrom.assets import asset_path
+
+            asset, _, file = name.removeprefix(ASSET).partition("/")
+            return asset_path(asset, file)
+        return self.folder / name
+
+    def _named(self, name: str) -> str | Path:
+        """The name of something built in as it is, a YAML file relative to the configuration's folder."""
+        return self.folder / name if name.endswith((".yaml", ".yml")) else name

@@ -1,0 +1,47 @@
+"""From a design to what characterization measures: one group of rows on a bit line."""
+
+from __future__ import annotations
+
+from characterization.setup import AdcRequest, Converter, Setup
+from metalrom.design.design import BINARY, Design
+from metalrom.design.error_context import told_by
+from metalrom.design.variation import cell_variation
+
+
+def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Setup:
+    """See `Design.setup`."""
+    design.check_characterized()
+    c = design.config
+    with told_by(design.path, "readout"):
+        return Setup(
+            technology=design.technology,
+            model=design.models[design.worst_plane],
+            periphery=design.periphery,
+            timing=design.timing,
+            rows=rows,
+            columns=c.array.columns,
+            conditions=design.conditions[:1] if nominal_only else design.conditions,
+            variation=cell_variation(design),
+            converter=Converter(
+                None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
+                c.readout.noise_sigma,
+                c.readout.integration_time,
+                c.readout.sample_capacitance if c.readout.double_sampling else None,
+                c.readout.follow_columns,
+            ),
+            ones=float(design.program.bits.mean()) if design.cell.kind in BINARY else 0.5,
+            patterns=c.characterization.patterns,
+            samples=c.characterization.samples,
+            max_levels=c.characterization.max_levels,
+            seed=c.characterization.seed,
+            timeout=c.characterization.timeout,
+            supply_resistance=c.characterization.supply_resistance,
+            shares=None if design.cell.kind in BINARY else design.symbol_shares,
+            metals=() if nominal_only else design.metals,
+            samples_elsewhere=c.characterization.samples_elsewhere,
+            worst_conditions=c.characterization.worst_conditions,
+            worst_samples=c.characterization.worst_samples,
+            worst_everywhere=c.characterization.worst_pattern == "all",
+            spread_patterns=c.characterization.spread_patterns,
+            adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
+        )

@@ -1,0 +1,37 @@
+"""What a configuration's specifications name must exist in the design: conditions, and the unit of a level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interconnect.errors import InputError, shortened
+from interconnect.suggestion import suggest
+from metalrom.specs.grammar import ALL, Spec, parse_spec
+
+if TYPE_CHECKING:
+    from netlists.cells.base import Cell
+    from netlists.condition import Condition
+
+
+def check_specs(texts: Sequence[str], conditions: Sequence[Condition], cell: Cell, path: Path) -> tuple[Spec, ...]:
+    """The specifications of a configuration, parsed and checked against its conditions and its cell.
+
+    Raises InputError for a condition that is not planned, and for a level in V of a current cell or A of a charge cell.
+    """
+    specs = tuple(parse_spec(text) for text in texts)
+    for index, spec in enumerate(specs):
+        where = f"{path}: specs[{index}]"
+        if spec.at is not None and spec.at != ALL:
+            known = [c.label for c in conditions]
+            if spec.at not in known:
+                raise InputError(
+                    f"the condition {shortened(spec.at)} is not characterized",
+                    where=where,
+                    hint=suggest(spec.at, [ALL, *known]),
+                )
+        level = "V" if cell.mode == "charge" else "A"
+        if spec.unit in ("V", "A") and spec.unit != level:
+            raise InputError(f"{spec.quantity} of the cell {cell.kind} is in {level}, not {spec.unit}", where=where)
+    return specs

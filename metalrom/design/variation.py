@@ -1,0 +1,64 @@
+"""Local mismatch of the cells: as the configuration states it, or by the roughness law of the metal stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interconnect.errors import InputError
+
+if TYPE_CHECKING:
+    from characterization.setup import Variation
+    from metalrom.design.design import Design
+
+AUTO = "auto"
+
+
+def cell_variation(design: Design) -> Variation:
+    """Relative sigma of one cell's coupling or resistor, and where it comes from.
+
+    Raises InputError for `auto` where the technology has no law for this cell: a law of another process is not taken.
+    """
+    from characterization.setup import Variation
+
+    section = design.config.variation
+    if section.cell_sigma != AUTO:
+        return Variation(float(section.cell_sigma), section.source)
+    found = roughness_variation(design)
+    if found is not None:
+        return found
+    kind = design.config.cell.kind
+    missing = (
+        f"the stack {design.stack.name} tells no spread"
+        if design.stack.spread is None
+        else f"the technology has no mismatch law for the varying element of {kind}"
+    )
+    raise InputError(
+        f"cell_sigma is auto, but {missing}",
+        where=f"{design.path}: variation.cell_sigma",
+        hint="state a number, such as 2.5%, and its source",
+    )
+
+
+def roughness_variation(design: Design) -> Variation | None:
+    """Line-edge roughness of the stack on the drawn gap between tab and bit line; None where there is no such law.
+
+    A longer tab averages more of the roughness. The stack's area law of capacitors is told beside it: it was found on
+    capacitors of square micrometres and only extrapolates to a cell. A resistor is no matter of its lines.
+    """
+    from characterization.setup import Variation
+    from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
+
+    spread = design.stack.spread
+    plane = design.planes[0]
+    lengths = design.cell.lengths(design.stack, plane)  # type: ignore[attr-defined]
+    if spread is None or not hasattr(lengths, "tab_length"):
+        return None
+    gap = lengths.column_pitch / 3 - lengths.column_width
+    sigma = cell_sigma_from_ler(lengths.tab_length, gap, spread.edge_sigma, spread.edge_correlation)
+    edge = f"{3 * spread.edge_sigma * 1e9:.3g} nm (3 sigma), correlation {spread.edge_correlation * 1e9:.3g} nm"
+    place = f"on a gap of {gap * 1e9:.3g} nm over {lengths.tab_length * 1e9:.3g} nm"
+    source = f"estimate: line-edge roughness of {edge}, {place}"
+    if design.config.variation.cell_sigma == AUTO:
+        by_area = cell_sigma_from_area(design.stack, lengths.tab_length * design.stack.metal(plane.column).thickness)
+        source += f"; the area law of large capacitors, extrapolated, would give {100 * by_area:.3g} %"
+    return Variation(sigma, source)

@@ -1,0 +1,80 @@
+"""Lookup tables for other tools: every format writes, reads back and checks itself (loaded on first use).
+
+`FORMATS` maps a name to its `Format`; `write`, `read` and `check` are the same by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check, read, write
+
+if TYPE_CHECKING:
+    from characterization.tables.registry import Format
+    from metalrom.exporters.exporter import View
+
+
+_VIEWS: dict[str, str] = {
+    "accelergy": "estimator.accelergy",
+    "crosssim": "estimator.crosssim",
+    "aihwkit": "estimator.aihwkit",
+    "neurosim": "estimator.neurosim",
+    "mnsim": "estimator.mnsim",
+    "zigzag": "estimator.zigzag",
+    "hwcomponents": "estimator.hwcomponents",
+    "lef": "circuit.lef",
+    "liberty": "circuit.liberty",
+    "spice_macro": "circuit.spice_macro",
+    "systemverilog": "circuit.systemverilog",
+    "touchstone": "circuit.touchstone",
+    "veriloga": "circuit.veriloga",
+}
+"""View name -> module of this package that holds it as `VIEW`."""
+
+
+_USER_VIEWS: dict[str, View] = {}
+
+
+def register(export: Format | View) -> None:
+    """Make a user's own format or view known by its name. Raises InputError for a name that is taken."""
+    from characterization.tables.registry import Format
+    from interconnect.errors import InputError
+
+    if export.name in FORMATS or export.name in VIEWS:
+        raise InputError(f"there is already an export format {export.name!r}")
+    if isinstance(export, Format):
+        _USER_FORMATS[export.name] = export
+    else:
+        _USER_VIEWS[export.name] = export
+
+
+class _Views(Mapping[str, "View"]):
+    """Views by name; a view's module is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> View:
+        from interconnect.errors import InputError
+        from interconnect.suggestion import suggest
+
+        if name in _USER_VIEWS:
+            return _USER_VIEWS[name]
+        if name not in _VIEWS:
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
+        view: View = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
+        return view
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*_VIEWS, *_USER_VIEWS))
+
+    def __len__(self) -> int:
+        return len(_VIEWS) + len(_USER_VIEWS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _VIEWS or name in _USER_VIEWS
+
+
+VIEWS: Mapping[str, View] = _Views()
+"""Formats of other tools: they hold the part of a run that the tool can use."""
+
+__all__ = ["FORMATS", "VIEWS", "check", "read", "register", "write"]

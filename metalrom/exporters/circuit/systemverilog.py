@@ -1,0 +1,156 @@
+"""SystemVerilog real-number model: one conversion, a whole tile with its via bits, and a bench that checks itself.
+
+Look-up files hold the 64 bits of every double, so nothing is rounded. The nominal code of a level is the number of
+thresholds below it, as in the macro calculator.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_files
+from metalrom.exporters.checksum import condition_lines, header, sealed, two_levels
+from metalrom.exporters.circuit.decisions import code_error, code_of, code_probability
+from metalrom.exporters.circuit.memh import MARK, bit_words, doubles
+from metalrom.exporters.circuit.systemverilog_data import (
+    LUTS,
+    MODELS,
+    READS,
+    VECTORS,
+    FloatArray,
+    group_words,
+    program_of,
+    read,
+    read_weights,
+    stimuli,
+    tiles_of,
+)
+from metalrom.exporters.exporter import ConsumerReading, View
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.run_data import Source
+from netlists.render import cards, render
+
+if TYPE_CHECKING:
+    pass
+
+
+def write(source: Source, folder: Path) -> list[Path]:
+    """Write models, look-up files, via bits of every tile, and the bench with its stimuli."""
+    table, g = source.table, source.results.macro_geometry
+    two_levels(source, "the SystemVerilog model")
+    first = next(tiles_of(source))
+    part = source.layer.weights[first.inputs, first.outputs]
+    shape, program = part.shape, program_of(source, part)
+    top = header(source, MARK, *condition_lines(source), f"unit of levels: {table.unit}")
+    latency = source.estimate.macro.latency.mid
+    values = {
+        "header": cards(top),
+        "rows": table.rows,
+        "codes": table.adc.codes,
+        "code_bits": max(1, (table.adc.codes - 1).bit_length()),
+        "conditions": len(table.conditions),
+        "nominal": table.index(source.results.condition),
+        "unit": table.unit,
+        "read_time_ns": table.read_time * 1e9,
+        "latency_ns": latency * 1e9,
+        "inputs": shape[0],
+        "outputs": shape[1],
+        "input_bits": g.input_bits,
+        "mapping": g.mapping,
+        "worth": program.worth[program.weight_column == 0].tolist(),
+        "bias": program.encoding.constant,
+        "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
+        "reads": READS,
+        "vectors": VECTORS,
+    }
+    templates = ("exports/column.sv.j2", "exports/tile.sv.j2", "exports/testbench.sv.j2")
+    texts = {name: render(template, values) for name, template in zip(MODELS, templates, strict=True)}
+    sigma = np.stack([table.total_sigma(c) for c in table.conditions])
+    thresholds = np.stack([table.thresholds(c) for c in table.conditions])
+    arrays = (table.mean, np.where(table.valid, sigma, np.nan), thresholds, table.row_energy)
+    meanings = (
+        f"mean level, {table.unit}; word (condition, driven rows, count)",
+        f"standard deviation of the level with every spread incl. the converter's, {table.unit}; as the level",
+        f"converter thresholds, {table.unit}; word (condition, driven rows, threshold)",
+        "energy of the row drivers per conversion and column, J; word (condition, driven rows)",
+    )
+    for name, array, meaning in zip(LUTS, arrays, meanings, strict=True):
+        texts[name] = header(source, MARK, *condition_lines(source), meaning) + doubles(array)
+    for number, tile in enumerate(tiles_of(source)):
+        i, o = tile.inputs, tile.outputs
+        told = (
+            f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
+            f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
+        )
+        words = group_words(program_of(source, source.layer.weights[i, o]), table.rows)
+        texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
+    for name, text in stimuli(source).items():
+        texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
+    return atomic_write_files(folder, {name: sealed(text, MARK) for name, text in texts.items()})
+
+
+def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+    """The common questions, from the look-up files."""
+    if quantity not in TOLERANCE:
+        return None
+    held = read(folder)
+    i, a, c = points.condition, points.active, points.count
+    level, sigma = held.level[i, a, c], held.sigma[i, a, c]
+    match quantity:
+        case "level":
+            return level
+        case "sigma":
+            return sigma
+        case "row_energy":
+            return np.asarray(held.row_energy[i, a])
+        case "read_time":
+            return np.full(len(points), held.read_time)
+    probability = code_probability(level, sigma, held.thresholds[i, a])
+    return code_of(probability) if quantity == "code" else code_error(probability, c)
+
+
+def measure(source: Source, folder: Path) -> dict[str, float]:
+    """Share of the via bits of all tiles that are not the run's. Raises InputError for other tiles than the run's."""
+    tiles = list(tiles_of(source))
+    if len(list(folder.glob("weights_*.memh"))) != len(tiles):
+        raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
+    wrong = total = 0
+    for number, tile in enumerate(tiles):
+        ours = group_words(program_of(source, source.layer.weights[tile.inputs, tile.outputs]), source.table.rows)
+        held = read_weights(folder, number)
+        if held.shape != ours.shape:
+            raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))
+        wrong, total = wrong + int((held != ours).sum()), total + ours.size
+    return {"via_bits": wrong / total}
+
+
+TOLERANCE: dict[str, float] = {
+    "level": 0.0,
+    "sigma": 0.0,
+    "code": 0.0,
+    "code_error": 1e-12,
+    "row_energy": 0.0,
+    "read_time": 1e-15,
+}
+
+
+def _consume(source: Source, folder: Path) -> ConsumerReading:
+    from metalrom.exporters.circuit.verilog_check import consume
+
+    return consume(source, folder)
+
+
+VIEW = View(
+    "systemverilog",
+    "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
+    "exact: 64 bits per value; times in ns to 1e-15",
+    {"via_bits": 0.0, **TOLERANCE},
+    write,
+    answer,
+    _consume,
+    measure,
+)

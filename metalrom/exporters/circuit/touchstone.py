@@ -1,0 +1,111 @@
+"""Touchstone: scattering parameters of one bit line of a group and of one word line of a plane."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_files
+from metalrom.exporters.checksum import header, sealed, unsealed_files
+from metalrom.exporters.circuit.lines import SURROUNDINGS, Ladder, ladders
+from metalrom.exporters.exporter import ConsumerReading, View
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.run_data import Source
+
+FloatArray = NDArray[np.float64]
+
+MARK = "!"
+FILES = ("bit_line.s2p", "word_line.s2p")
+Z0 = 50.0
+HERTZ = np.geomspace(1e6, 1e11, 101)
+AGREEMENT = 1e-11
+"""|dS| between the exact admittance of the ladder and its chain matrix: the rounding of either."""
+
+
+def write(source: Source, folder: Path) -> list[Path]:
+    """Write `bit_line.s2p` and `word_line.s2p` (real and imaginary parts, 18 digits, 1 MHz to 100 GHz, 50 ohm)."""
+    from interconnect.network_parameters import line_parameters
+
+    files = {}
+    for name, ladder in zip(FILES, ladders(source), strict=True):
+        line = line_parameters(ladder.network(), [0, ladder.cells], HERTZ, z0=Z0, name=ladder.name)
+        text = line.write_touchstone(return_string=True, form="ri", format_spec_A="{:.17e}", format_spec_B="{:.17e}")
+        body = "".join(f"{row}\n" for row in text.splitlines() if row and not row.startswith(MARK))
+        told = (
+            f"{ladder.name} on plane {source.results.cell.plane}, port 1 near end, port 2 far end; {SURROUNDINGS}",
+            f"ladder: {ladder.cells} cells of {ladder.resistance!r} ohm, {ladder.capacitance!r} F, "
+            f"{ladder.conductance!r} S",
+        )
+        files[name] = sealed(header(source, MARK, *told) + body, MARK)
+    return atomic_write_files(folder, files)
+
+
+def read(folder: Path) -> dict[str, tuple[Ladder, FloatArray, NDArray[np.complex128]]]:
+    """Ladder, frequencies (Hz) and S of both files, from the files alone. Raises InputError if one is damaged."""
+    out = {}
+    for name, text in unsealed_files(folder, FILES, MARK).items():
+        found = re.search(r"^! ladder: (\d+) cells of (\S+) ohm, (\S+) F, (\S+) S$", text, re.MULTILINE)
+        option = re.search(r"^# (\S+) S RI R (\S+)", text, re.MULTILINE | re.IGNORECASE)
+        rows = [line.split() for line in text.splitlines() if line and line[0] not in "!#"]
+        if not found or not option or option.group(1).lower() != "hz" or float(option.group(2)) != Z0:
+            raise InputError("does not say what it is", where=str(folder / name))
+        try:
+            data = np.array(rows, dtype=np.float64)
+            s = (data[:, 1::2] + 1j * data[:, 2::2]).reshape(-1, 2, 2).swapaxes(1, 2)  # columns first: S11 S21 S12 S22
+        except (ValueError, IndexError):
+            raise InputError("a line holds no two-port", where=str(folder / name)) from None
+        r, c, g = (float(found.group(k)) for k in (2, 3, 4))
+        out[name] = (Ladder(name.removesuffix(".s2p"), int(found.group(1)), r, c, g), data[:, 0], s)
+    return out
+
+
+def measure(source: Source, folder: Path) -> dict[str, float]:
+    """Largest |dS| of either file against the chain matrix of the run's ladder."""
+    ours = {ladder.name: ladder for ladder in ladders(source)}
+    worst = {}
+    for ladder, hertz, s in read(folder).values():
+        if ladder != ours[ladder.name]:
+            raise InputError(f"{ladder.name} is not that of the run", where=str(folder))
+        worst[f"s_{ladder.name}"] = float(np.abs(s - ladder.scattering(hertz, Z0)).max())
+    return worst
+
+
+def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+    """Nothing: the format holds lines, not readings."""
+    return None
+
+
+def consume(source: Source, folder: Path) -> ConsumerReading:
+    """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
+    import skrf
+
+    tool = f"scikit-rf {skrf.__version__}"
+    facts = []
+    for name, (ladder, hertz, s) in read(folder).items():
+        line: Any = skrf.Network(str(folder / name))
+        if line.nports != 2 or line.s.shape != s.shape or not np.allclose(line.f, hertz, rtol=1e-12):
+            return ConsumerReading(tool, f"{name} has another size or other frequencies")
+        if np.abs(line.s - s).max() > 0 or (line.z0 != Z0).any():
+            return ConsumerReading(tool, f"{name} holds other numbers")
+        if not (line.is_reciprocal(tol=1e-9) and line.is_passive(tol=1e-9)):
+            return ConsumerReading(tool, f"{name} is not reciprocal and passive")
+        low = ladder.cells * ladder.resistance
+        facts.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
+    return ConsumerReading(tool, None, tuple(facts))
+
+
+VIEW = View(
+    "touchstone",
+    "Touchstone two-ports of one bit line of a group and of one word line of a plane",
+    "18 digits; the ladder's two calculations agree to 1e-11",
+    dict.fromkeys(("s_bit_line", "s_word_line"), AGREEMENT),
+    write,
+    answer,
+    consume,
+    measure,
+)

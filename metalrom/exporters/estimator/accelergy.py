@@ -1,0 +1,177 @@
+"""Accelergy and CiMLoop: a library CSV (pJ, um2), a cell file with NVSim keys, and an architecture that asks for it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_files
+from metalrom.exporters.checksum import sealed, unsealed
+from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, Headline, answer_of, headline
+from metalrom.exporters.exporter import ConsumerReading, View, commented
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.python_tools import ask
+from metalrom.exporters.run_data import Source
+from metalrom.exporters.templates import fill
+
+COMPONENT = "metalrom_macro"
+CSV = f"{COMPONENT}.csv"
+CELL = "metalrom.cell.yaml"
+ARCHITECTURE = "architecture.yaml"
+DIGITS = 9
+TOLERANCE = 1e-8
+_ACTIONS = {"convert": "energy_conversion", "mac": "energy_mac", "mvm": "energy_mvm"}
+"""Action -> figure. `read` and `compute` are other names of `convert`."""
+
+
+def write(source: Source, folder: Path) -> list[Path]:
+    """Write the three files."""
+    h, g = headline(source), source.estimate.macro.geometry
+    notes = [*source.stamp, MEANING, *source.assumptions]
+    attributes = {
+        "technology": h.node,
+        "voltage": h.vdd,
+        "global_cycle_seconds": h.read_time + h.adc_time,
+        "resolution": g.adc_bits,
+        "rows": g.rows,
+        "columns": g.columns,
+        "planes": g.planes,
+        "group_rows": g.group_rows,
+        "weight_bits": g.weight_bits,
+        "input_bits": g.input_bits,
+    }
+    names = {key: _text(value) for key, value in attributes.items()}
+    content = {
+        CSV: _csv(h, names, notes),
+        CELL: fill(
+            "accelergy_cell.yaml.j2",
+            notes=commented(notes, "#"),
+            node=_text(h.node),
+            area=_text(h.cell_area / (h.node * 1e-9) ** 2),
+            aspect=_text(_aspect(source)),
+            capacitance=_text(source.results.cell.bl_total),
+            vdd=_text(h.vdd),
+            read_ns=_text(h.read_time * 1e9),
+            read_pj=_text(_cell_energy(source) * 1e12),
+            charge=source.table.unit == "V",
+            resistance=_text(_resistance(source)) if source.table.unit == "A" else "",
+        ),
+        ARCHITECTURE: fill(
+            "accelergy_architecture.yaml.j2",
+            notes=commented(notes, "#"),
+            component=COMPONENT,
+            technology=names["technology"],
+            cycle=names["global_cycle_seconds"],
+            attributes="\n".join(f"        {key}: {value}" for key, value in names.items()),
+        ),
+    }
+    return atomic_write_files(folder, {name: sealed(text, "#") for name, text in content.items()})
+
+
+def _csv(h: Headline, attributes: dict[str, str], notes: list[str]) -> str:
+    out = io.StringIO()
+    # the reader splits at commas and takes the text before `#`, so comments stand on lines of their own
+    out.write(commented((*notes, "energy in pJ, area in um^2 (of one whole macro, whatever the action)"), "#"))
+    out.write(commented((f"write, update: {NO_WRITE}", f"leak: {NO_LEAK}"), "#"))
+    line = csv.writer(out, lineterminator="\n")
+    line.writerow([*attributes, "energy", "area", "action"])
+    area = _text(h.area * 1e12)
+    rows = [
+        (h.energy_conversion, "read|compute|convert"),
+        (h.energy_mac, "mac"),
+        (h.energy_mvm, "mvm"),
+        (0.0, "leak"),
+        (0.0, "write|update"),
+    ]
+    line.writerows([*attributes.values(), _text(energy * 1e12), area, action] for energy, action in rows)
+    return out.getvalue()
+
+
+def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+    """Energy per conversion and MAC, and area, from the CSV."""
+    for name in (CELL, ARCHITECTURE):
+        unsealed(folder / name, "#")
+    text = unsealed(folder / CSV, "#")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    try:
+        rows = {row["action"]: row for row in csv.DictReader(lines)}
+        figures: dict[Quantity, float] = {
+            "energy_conversion": float(rows["read|compute|convert"]["energy"]) * 1e-12,
+            "energy_mac": float(rows["mac"]["energy"]) * 1e-12,
+            "area": float(rows["mac"]["area"]) * 1e-12,
+        }
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"a row is missing or no number ({error})", where=str(folder / CSV)) from None
+    return answer_of(figures, quantity, points)
+
+
+def consume(source: Source, folder: Path) -> ConsumerReading:
+    """Accelergy with its library plug-in: energy of every action and area of the component, against ours."""
+    remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
+    got = ask("Accelergy", "accelergy", remedy, _SCRIPT, folder)
+    if isinstance(got, ConsumerReading):
+        return got
+    h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
+    facts, problem = [], None
+    wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
+    wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0, "area": h.area * 1e12}
+    for what, ours in wanted.items():
+        theirs = float(got["values"].get(what, "nan"))
+        facts.append(f"{what}: {theirs:.9g} {'um2' if what == 'area' else 'pJ'}, ours {ours:.9g}")
+        if not abs(theirs - ours) <= TOLERANCE * abs(ours):
+            problem = problem or f"its {what} is {theirs:.9g}, ours {ours:.9g}"
+    return ConsumerReading(name, problem, tuple(facts))
+
+
+_SCRIPT = """
+import importlib.metadata, json, os, sys, yaml
+folder = sys.argv[1]
+os.environ["ACCELERGY_COMPONENT_LIBRARIES"] = folder
+from accelergy.accelergy_console import run
+sys.argv = ["accelergy", os.path.join(folder, "architecture.yaml"), "-o", "out/", "-p", "12"]
+run()
+with open("out/ERT.yaml") as file:
+    ert = yaml.safe_load(file)["ERT"]["tables"][0]
+with open("out/ART.yaml") as file:
+    art = yaml.safe_load(file)["ART"]["tables"][0]
+values = {a["name"]: a["energy"] for a in ert["actions"]}
+values["area"] = art["area"]
+print(json.dumps({"version": importlib.metadata.version("accelergy"), "values": values}))
+"""
+
+
+def _cell_energy(source: Source) -> float:
+    """Row energy of one driven cell, J: all rows driven, nominal condition, shared evenly."""
+    table = source.table
+    return float(table.row_energy[table.index(source.results.condition), table.rows]) / table.rows
+
+
+def _aspect(source: Source) -> float:
+    """Width (along the row) over height (along the column) of a cell."""
+    width, height = source.results.cell.geometry_one.period
+    return float(width / height)
+
+
+def _resistance(source: Source) -> float:
+    """Resistance of a current cell, ohm: the largest of its elements (the others are wires)."""
+    return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
+
+
+def _text(value: float) -> str:
+    return f"{value:.{DIGITS}g}"
+
+
+VIEW = View(
+    name="accelergy",
+    description="Accelergy / CiMLoop component library (CSV), NVSim cell file and a small architecture",
+    precision=f"{DIGITS} significant digits",
+    tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
+    write=write,
+    answer=answer,
+    consume=consume,
+)

@@ -1,0 +1,82 @@
+"""The figures of one macro that cost models take: a handful of numbers, from the run's estimate."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.run_data import Source
+
+NO_WRITE = (
+    "a ROM: its bits are vias, they cannot be written after manufacture; writing is free only in that it never happens"
+)
+NO_LEAK = "leakage was not characterized: 0 says `not included`, not `none`"
+MEANING = (
+    "energy, area and time: middle of the run's estimate (see its report for the ranges); periphery under the array; "
+    "not included: clock, control, buffers, global wiring, leakage"
+)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One macro (tile), SI units. energy: J per conversion (one bit column, one input bit, one row group), per MAC and
+    per matrix-vector product of a full tile. node: transistor technology, nm. latency: s per product."""
+
+    node: float
+    vdd: float
+    energy_conversion: float
+    energy_mac: float
+    energy_mvm: float
+    row_energy: float
+    adc_energy: float
+    adc_time: float
+    adc_area: float
+    area: float
+    cell_area: float
+    read_time: float
+    latency: float
+
+
+def headline(source: Source) -> Headline:
+    """The figures of `source` at its nominal condition."""
+    macro, table = source.estimate.macro, source.table
+    g = macro.geometry
+    i = table.index(source.results.condition)
+    return Headline(
+        node=technology_node(g.rules.name),
+        vdd=table.conditions[i].vdd,
+        energy_conversion=macro.energy_per_conversion.mid,
+        energy_mac=macro.energy_per_mac.mid,
+        energy_mvm=macro.energy_per_mac.mid * g.macs,
+        row_energy=macro.conversion["row_drivers"].value.mid,
+        adc_energy=macro.conversion["adc"].value.mid,
+        adc_time=macro.step["adc"].value.mid,
+        adc_area=macro.area["adc"].value.mid / (g.tiles * g.adcs),
+        area=macro.stacked.mid / g.tiles,
+        cell_area=g.cell_area,
+        read_time=table.read_time,
+        latency=macro.latency.mid,
+    )
+
+
+def technology_node(name: str) -> float:
+    """The number of a technology's name in nm: 45 of `open45`. Raises InputError if it has none."""
+    found = re.search(r"\d+", name)
+    if found is None:
+        raise InputError(f"technology {name!r} has no node number in its name, which this format needs")
+    return float(found.group())
+
+
+def constant(value: float, points: Points) -> NDArray[np.float64]:
+    """The same answer at every point."""
+    return np.full(len(points), value)
+
+
+def answer_of(figures: dict[Quantity, float], quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+    """Answer of a format that holds one figure per quantity."""
+    return constant(figures[quantity], points) if quantity in figures else None

@@ -1,0 +1,122 @@
+"""hwcomponents: the macro as a component class (Python >= 3.12), SI units, one action per question."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from numpy import float64
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_files
+from metalrom.exporters.checksum import header, sealed, unsealed
+from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, answer_of, headline
+from metalrom.exporters.exporter import ConsumerReading, View
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.python_tools import ask
+from metalrom.exporters.run_data import Source
+from metalrom.exporters.templates import fill
+
+FILE = "metalrom_hwcomponents.py"
+_NAMES: dict[Quantity, str] = {
+    "energy_conversion": "ENERGY_CONVERSION",
+    "energy_mac": "ENERGY_MAC",
+    "area": "AREA",
+    "read_time": "READ_TIME",
+}
+
+
+def write(source: Source, folder: Path) -> list[Path]:
+    """Write the module."""
+    h, g = headline(source), source.estimate.macro.geometry
+    figures = {
+        "energy_conversion": h.energy_conversion,
+        "energy_mac": h.energy_mac,
+        "energy_mvm": h.energy_mvm,
+        "area": h.area,
+        "read_time": h.read_time,
+        "conversion_time": h.read_time + h.adc_time,
+        "latency": h.latency,
+        "voltage": h.vdd,
+    }
+    text = fill(
+        "hwcomponents_module.py.j2",
+        notes=header(source, "#", MEANING, f"no write action: {NO_WRITE}", f"leak_power: {NO_LEAK}"),
+        technology=repr(h.node * 1e-9),
+        rows=g.rows,
+        macs=g.macs,
+        adcs=g.adcs,
+        **{name: repr(float(value)) for name, value in figures.items()},
+    )
+    return atomic_write_files(folder, {FILE: sealed(text, "#")})
+
+
+def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64] | None:
+    """Energies, area and read time, from the constants of the module (parsed, never run)."""
+    path = folder / FILE
+    text = unsealed(path, "#")
+    try:
+        tree = ast.parse(text)
+        found = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        figures: dict[Quantity, float] = {what: float(str(found[name])) for what, name in _NAMES.items()}
+    except (SyntaxError, KeyError, ValueError):
+        raise InputError("a constant is missing or no number", where=str(path)) from None
+    return answer_of(figures, quantity, points)
+
+
+def consume(source: Source, folder: Path) -> ConsumerReading:
+    """hwcomponents finds the class and gives area, energy and latency of its actions."""
+    got = ask("hwcomponents", "hwcomponents", "pip install hwcomponents in a Python >= 3.12", _SCRIPT, folder)
+    if isinstance(got, ConsumerReading):
+        return got
+    h = headline(source)
+    wanted = {
+        "area": h.area,
+        "read": h.energy_conversion,
+        "compute": h.energy_conversion,
+        "mac": h.energy_mac,
+        "mvm": h.energy_mvm,
+        "mvm_latency": h.latency,
+        "leak_power": 0.0,
+    }
+    facts, problem = [], None
+    for what, ours in wanted.items():
+        theirs = float(got["values"].get(what, "nan"))
+        facts.append(f"{what}: {theirs:.6g}, ours {ours:.6g}")
+        if theirs != ours:
+            problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
+    return ConsumerReading(f"hwcomponents {got['version']}", problem, tuple(facts))
+
+
+_SCRIPT = """
+import importlib.metadata, json, os, sys
+from hwcomponents import get_models
+found = get_models(os.path.join(sys.argv[1], "metalrom_hwcomponents.py"))
+wrapped = [m for m in found if "metalrom_macro" in m.component_name]
+sys.path.insert(0, sys.argv[1])
+from metalrom_hwcomponents import MetalromMacro
+macro = MetalromMacro()
+values = {"area": macro.area, "leak_power": macro.leak_power, "read": macro.read().energy,
+          "compute": macro.compute().energy, "mac": macro.mac().energy, "mvm": macro.mvm().energy,
+          "mvm_latency": macro.mvm().latency}
+if not wrapped:
+    sys.exit("the class was not found as a model")
+print(json.dumps({"version": importlib.metadata.version("hwcomponents"), "values": values}))
+"""
+
+VIEW = View(
+    name="hwcomponents",
+    description="hwcomponents class file (Python >= 3.12, SI units)",
+    precision="exact: shortest decimal text",
+    tolerance={},
+    write=write,
+    answer=answer,
+    consume=consume,
+)

@@ -1,0 +1,147 @@
+"""NeuroSim: values for `Param.cpp` of V1.4, and the two CSV files of V1.5 (memory states, statistics of the output).
+
+V1.5 models one conversion as (count) -> Gaussian code with mean and sigma, whatever the number of driven rows: what it
+is given are our levels with all rows driven. Neither version can be run here: V1.5 is bound to CUDA, and V1.4 takes its
+values by editing source code. The files are therefore not verified by their consumer; the CSV columns are those that
+V1.5's own reader asks for by name.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.tables.content import json_sha256
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_files
+from metalrom.exporters.checksum import header, sealed, unsealed
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, answer_of, headline
+from metalrom.exporters.exporter import NOT_VERIFIED, View
+from metalrom.exporters.probes import Points, Quantity
+from metalrom.exporters.run_data import Source
+from metalrom.exporters.templates import fill, seal_json, unseal_json
+
+PARAM = "param_values.cpp"
+STATES = "mem_states.csv"
+OUTPUT = "output_noise.csv"
+ABOUT = "neurosim_about.json"
+DIGITS = 9
+TOLERANCE = 1e-8
+
+
+def write(source: Source, folder: Path) -> list[Path]:
+    """Write the value list, both CSV files, and the file that says what they are and guards them."""
+    h, table = headline(source), source.table
+    g = source.estimate.macro.geometry
+    i = table.index(source.results.condition)
+    n = table.rows
+    levels, lsb = table.mean[i, n], table.lsb(source.results.condition)
+    sigma = table.total_sigma(source.results.condition)[n]
+    value, unit, spread = _states(source)
+    param = fill(
+        "neurosim_param.cpp.j2",
+        notes=header(source, "//", MEANING, NOT_VERIFIED, f"write pulses: {NO_WRITE}"),
+        node=round(h.node),
+        temperature=_text(table.conditions[i].temperature + 273.15),
+        rows=g.rows,
+        columns=g.columns,
+        group_rows=n,
+        share=g.columns_per_adc,
+        levels=2**g.adc_bits,
+        weight_bits=g.weight_bits,
+        input_bits=g.input_bits,
+        height=_text(_side(source, 1) / (h.node * 1e-9)),
+        width=_text(_side(source, 0) / (h.node * 1e-9)),
+        vdd=_text(h.vdd),
+        read_time=_text(h.read_time),
+        charge=table.unit == "V",
+        on=_text(1 / value if table.unit == "A" else 0.0),
+    )
+    content = {
+        PARAM: sealed(param, "//"),
+        # the tool refuses or misreads comment lines in these two
+        STATES: _csv(("states", "mean", "std"), [(0, 0.0, 0.0), (1, value, spread)]),
+        OUTPUT: _csv(
+            ("output", "mean", "std"),
+            [(k, (levels[k] - levels[0]) / lsb, sigma[k] / lsb) for k in range(n + 1)],
+        ),
+    }
+    about = {
+        "stamp": list(source.stamp),
+        "verified": NOT_VERIFIED,
+        "assumptions": list(source.assumptions),
+        "condition": source.results.condition,
+        "condition_index": i,
+        "unit": table.unit,
+        "zero_level": float(levels[0]),
+        "count": float(lsb),
+        "mem_states": f"mean and frozen sigma of a cell, {unit}; state 0: nothing beside the wires",
+        "output_noise": f"mean and sigma of the code before rounding, in counts, with all {n} rows driven",
+        "files": {name: json_sha256(content[name].decode()) for name in (STATES, OUTPUT)},
+    }
+    return atomic_write_files(folder, {**content, ABOUT: seal_json(about)})
+
+
+def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+    """Level, sigma and read time, with all rows driven at one condition."""
+    param = unsealed(folder / PARAM, "//")
+    about, path = unseal_json(folder / ABOUT), folder / OUTPUT
+    for name, digest in about.get("files", {}).items():
+        if json_sha256((folder / Path(name).name).read_text()) != digest:
+            where = str(folder / name)
+            raise InputError(f"its content does not match the checksum in {ABOUT}", where=where, hint="export it again")
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        mean, std = (np.array([float(row[key]) for row in rows]) for key in ("mean", "std"))
+        condition, zero, lsb = int(about["condition_index"]), float(about["zero_level"]), float(about["count"])
+        read = re.search(r"^\s*readPulseWidth = (\S+);", param, re.MULTILINE)
+        figures: dict[Quantity, float] = {"read_time": float(read.group(1))} if read else {}
+    except (KeyError, ValueError, TypeError):
+        raise InputError("a column is missing or a value is no number", where=str(path)) from None
+    if quantity not in ("level", "sigma"):
+        return answer_of(figures, quantity, points)
+    values = zero + mean * lsb if quantity == "level" else std * lsb
+    held = (points.condition == condition) & (points.active == len(mean) - 1)
+    out: NDArray[np.float64] = np.where(held, values[points.count], np.nan)
+    return out
+
+
+def _states(source: Source) -> tuple[float, str, float]:
+    """What a programmed cell adds, its unit, and the frozen sigma of one cell."""
+    table, results = source.table, source.results
+    i, n = table.index(results.condition), table.rows
+    relative = float(table.sigma_static[i, n, n]) / math.sqrt(n) / table.lsb(results.condition)
+    if table.unit == "V":
+        return results.cell.switched, "F", relative * results.cell.switched
+    conductance = 1 / max(e.value for e in results.cell.elements if e.unit == "ohm")
+    return conductance, "S", relative * conductance
+
+
+def _side(source: Source, axis: int) -> float:
+    return float(source.results.cell.geometry_one.period[axis])
+
+
+def _csv(head: tuple[str, ...], rows: list[tuple[int, float, float]]) -> bytes:
+    lines = [",".join(head), *(f"{k},{_text(mean)},{_text(std)}" for k, mean, std in rows)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _text(value: float) -> str:
+    return f"{value:.{DIGITS}g}"
+
+
+VIEW = View(
+    name="neurosim",
+    description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV ({NOT_VERIFIED})",
+    precision=f"{DIGITS} significant digits",
+    tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
+    write=write,
+    answer=answer,
+    consume=None,
+)

@@ -1,0 +1,76 @@
+"""Programs that read exported files: found on the path or inside an installed package, run without a shell."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from interconnect.errors import InputError
+from metalrom.exporters.exporter import ConsumerMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A finished program: exit code and everything it printed."""
+
+    code: int
+    text: str
+
+    @property
+    def complaint(self) -> str:
+        """The first line that speaks of an error, else the last line."""
+        lines = [line.strip() for line in self.text.splitlines() if line.strip()]
+        wrong = [line for line in lines if "error" in line.lower()]
+        return (wrong or lines[-1:] or [f"exit code {self.code}"])[0]
+
+
+def program(name: str, hint: str, package: str | None = None, inside: str = "bin") -> Path:
+    """Path of a program: on the path, else in folder `inside` of an installed Python package.
+
+    Raises ConsumerMissing with the hint.
+    """
+    found = shutil.which(name)
+    if found:
+        return Path(found)
+    spec = importlib.util.find_spec(package) if package else None
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(place, inside, name)
+        if path.is_file() and os.access(path, os.X_OK):
+            return path
+    raise ConsumerMissing(f"{name} is not installed", hint=hint)
+
+
+def package_version(name: str, hint: str) -> str:
+    """Version of an installed distribution. Raises ConsumerMissing with the hint."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        raise ConsumerMissing(f"{name} is not installed", hint=hint) from None
+
+
+def run_program(
+    command: Sequence[str | Path], folder: Path, timeout: float, environment: Mapping[str, str] | None = None
+) -> Ran:
+    """Run a program in `folder`. timeout: s. Raises InputError if it cannot start or does not end in time."""
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            env={**os.environ, **(environment or {})},
+        )
+    except subprocess.TimeoutExpired:
+        raise InputError(f"{name} did not end within {timeout:g} s", where=str(folder)) from None
+    except OSError as error:
+        raise InputError(f"{name} cannot be started ({error.strerror})") from None
+    return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))

@@ -1,0 +1,124 @@
+"""Views: exports for other tools. They keep a part of a run and are read back by that tool where it can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.exporters.probes import QUANTITIES, Points, Quantity, points_of, reference
+from metalrom.exporters.run_data import Source
+
+FloatArray = NDArray[np.float64]
+
+NOT_VERIFIED = "not verified by its consumer"
+"""Written into files and documentation of a format whose consumer cannot be installed here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerReading:
+    """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
+    sentence; facts: what it read, in words."""
+
+    consumer: str
+    problem: str | None = None
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """One format for another tool.
+
+    write(source, folder) -> files. answer(folder, quantity, points) -> values (points,) read from the files alone, NaN
+    where the view does not hold that point, None for a quantity that it does not hold. consume(source, folder) -> what
+    the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
+    ConsumerMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
+    own rounding allows, by quantity (`precision` in words).
+    measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
+    """
+
+    name: str
+    description: str
+    precision: str
+    tolerance: dict[str, float]
+    write: Callable[[Source, Path], list[Path]]
+    answer: Callable[[Path, Quantity, Points], FloatArray | None]
+    consume: Callable[[Source, Path], ConsumerReading] | None
+    measure: Callable[[Source, Path], dict[str, float]] | None = None
+
+
+class ConsumerMissing(InputError):
+    """The tool that reads a format is not installed; the hint says how to get it."""
+
+
+@dataclass(frozen=True)
+class ViewReport:
+    """Outcome of a check. worst: relative difference by quantity, over `points` points; reading: None if the consumer
+    was not there (`unverified` says why)."""
+
+    format: str
+    files: tuple[Path, ...]
+    points: int
+    worst: dict[str, float]
+    reading: ConsumerReading | None
+    unverified: str | None
+
+
+def check_view(view: View, source: Source, folder: Path, *, require_consumer: bool = False) -> ViewReport:
+    """Ask a written view the common questions and let its consumer read it.
+
+    Raises InputError when an answer differs by more than the format's rounding, when it answers nothing, when the
+    consumer refuses the files, or (with require_consumer) when the consumer is missing.
+    """
+    points = points_of(source)
+    worst: dict[str, float] = {}
+    for quantity in QUANTITIES:
+        got = view.answer(folder, quantity, points)
+        if got is None:
+            continue
+        held = ~np.isnan(got)
+        if not held.any():
+            raise InputError(f"the {view.name} export holds no {quantity} at any point", where=str(folder))
+        ours = reference(source, quantity, points)
+        worst[quantity] = float(relative(got[held], ours[held]).max())
+    if view.measure is not None:
+        worst.update(view.measure(source, folder))
+    for name, difference in worst.items():
+        allowed = view.tolerance.get(name, 0.0)
+        if not difference <= allowed:
+            raise InputError(
+                f"the {view.name} export differs from the run in {name} by {difference:.2g} (relative), "
+                f"its rounding allows {allowed:.2g}",
+                where=str(folder),
+            )
+    if not worst:
+        raise InputError(f"the {view.name} export answers no question", where=str(folder))
+    files = tuple(sorted(p for p in folder.rglob("*") if p.is_file()))
+    reading, unverified = None, NOT_VERIFIED if view.consume is None else None
+    if view.consume is not None:
+        try:
+            reading = view.consume(source, folder)
+        except ConsumerMissing as missing:
+            if require_consumer:
+                raise
+            unverified = str(missing)
+        if reading is not None and reading.problem is not None:
+            raise InputError(f"{reading.consumer} refuses the {view.name} export: {reading.problem}", where=str(folder))
+    return ViewReport(view.name, files, len(points), worst, reading, unverified)
+
+
+def relative(got: FloatArray, ours: FloatArray) -> FloatArray:
+    """|got - ours| relative to |ours|; absolute where ours is 0."""
+    scale = np.where(ours == 0.0, 1.0, np.abs(ours))
+    out: FloatArray = np.abs(got - ours) / scale
+    return out
+
+
+def commented(lines: Iterable[str], mark: str) -> str:
+    """Lines of text as comments of a format; nothing but printable ASCII goes in."""
+    clean = ("".join(c if " " <= c <= "~" else "?" for c in line) for line in lines)
+    return "".join(f"{mark} {line}\n" for line in clean)

@@ -1,0 +1,93 @@
+"""The questions that every view is asked: the same points and quantities, so that all views tell one story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.tables.table import ReadoutTable
+from metalrom.exporters.run_data import Source
+
+FloatArray = NDArray[np.float64]
+
+Quantity = Literal[
+    "level", "sigma", "code", "code_error", "row_energy", "energy_conversion", "energy_mac", "area", "read_time"
+]
+QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+"""level, sigma: V or A (mean; all spreads together). code: most likely code. code_error: probability. row_energy: J per
+conversion and column. energy_conversion, energy_mac: J, nominal, mid. area: m2 of one macro, periphery under the array,
+mid. read_time: s."""
+
+POINTS = 240
+"""Asked of every view."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Places in a table: indices, each shape (points,). condition: of the table's conditions; active >= count >= 0."""
+
+    condition: NDArray[np.int64]
+    active: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.condition)
+
+    def where(self, keep: NDArray[np.bool_]) -> Points:
+        """The points of a mask."""
+        return Points(self.condition[keep], self.active[keep], self.count[keep])
+
+
+def points_of(source: Source, number: int = POINTS, seed: int = 1) -> Points:
+    """`number` points of the table: its corners at every condition, then drawn ones."""
+    n, conditions = source.table.rows, len(source.table.conditions)
+    corners = [
+        (i, a, c) for i in range(conditions) for a, c in ((n, 0), (n, n), (n, n // 2), (n // 2, 0), (0, 0), (1, 1))
+    ]
+    rng = np.random.default_rng(np.random.SeedSequence(seed))
+    drawn: list[tuple[int, int, int]] = []
+    while len(corners) + len(drawn) < number:
+        active = int(rng.integers(0, n + 1))
+        drawn.append((int(rng.integers(0, conditions)), active, int(rng.integers(0, active + 1))))
+    columns = np.array([*corners, *drawn], dtype=np.int64).T
+    return Points(columns[0], columns[1], columns[2])
+
+
+def reference(source: Source, quantity: Quantity, points: Points) -> FloatArray:
+    """Our own answer at every point, shape (points,)."""
+    known = table_answer(source.table, quantity, points)
+    if known is not None:
+        return known
+    estimate = source.estimate.macro
+    figures = {
+        "energy_conversion": estimate.energy_per_conversion.mid,
+        "energy_mac": estimate.energy_per_mac.mid,
+        "area": estimate.stacked.mid / estimate.geometry.tiles,
+    }
+    return np.full(len(points), figures[quantity])
+
+
+def table_answer(table: ReadoutTable, quantity: Quantity, points: Points) -> FloatArray | None:
+    """What a readout table says at every point, shape (points,); None for the quantities of the estimate."""
+    i, a, c = points.condition, points.active, points.count
+    out: FloatArray
+    match quantity:
+        case "level":
+            out = table.mean[i, a, c]
+        case "sigma":
+            out = np.stack([table.total_sigma(x) for x in table.conditions])[i, a, c]
+        case "code":
+            codes = [np.nan_to_num(table.code_probability(x)).argmax(axis=2) for x in table.conditions]
+            out = np.stack(codes)[i, a, c].astype(np.float64)
+        case "code_error":
+            out = np.stack([table.code_error(x) for x in table.conditions])[i, a, c]
+        case "row_energy":
+            out = table.row_energy[i, a]
+        case "read_time":
+            out = np.full(len(points), table.read_time)
+        case _:
+            return None
+    return np.asarray(out, dtype=np.float64)

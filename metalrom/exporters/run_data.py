@@ -1,0 +1,80 @@
+"""What every export is made from: a finished run with its table, its estimate and its layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from characterization.tables.table import ReadoutTable
+from metalrom.run.layer import Layer, read_layer
+from metalrom.run.results import RunResults, read_results, read_table
+
+if TYPE_CHECKING:
+    from metalrom.macro import Macro
+    from metalrom.macro.estimate import LayerEstimate
+
+
+@dataclass(frozen=True)
+class Source:
+    """A finished run. folder: its output folder."""
+
+    folder: Path
+    results: RunResults
+    table: ReadoutTable
+
+    @cached_property
+    def estimate(self) -> LayerEstimate:
+        """Cost of the run's layer at the nominal condition."""
+        from metalrom.run.estimate import own_layer
+
+        return own_layer(self.results, self.table)
+
+    @cached_property
+    def layer(self) -> Layer:
+        """Weights and activations of the run. Raises InputError for a run of an older version or a damaged file."""
+        return read_layer(self.folder)
+
+    def macro(self, condition: str | None = None, **options: Any) -> Macro:
+        """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
+        from metalrom.macro import Macro
+
+        g = self.results.macro_geometry
+        return Macro(
+            self.table,
+            condition or self.results.condition,
+            weight_bits=g.weight_bits,
+            input_bits=g.input_bits,
+            mapping=g.mapping,
+            seed=self.results.seed,
+            columns_per_adc=g.columns_per_adc,
+            groups_per_adc=-(-g.rows // self.table.rows),
+            signed_cells=g.signed_cells,
+            **options,
+        )
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Every assumption and warning as one line of text, for comments in exported files."""
+        listed = (f"{a.name}: {a.value} ({a.status}; {a.source})" for a in self.table.assumptions)
+        return (*(f"WARNING: {w}" for w in self.results.warnings), *listed)
+
+    @property
+    def stamp(self) -> tuple[str, ...]:
+        """Lines that say what an exported file is: version, run, domain, fingerprint."""
+        from characterization.tables.content import content_sha256
+        from metalrom import __version__
+
+        labels = ", ".join(c.label for c in self.table.conditions)
+        table = self.table
+        return (
+            f"metalrom {__version__}, run {self.results.name}, cell {table.cell}, {table.rows} rows per conversion",
+            f"domain: conditions {labels}; counts 0..driven rows, driven rows 0..{self.table.rows}; nothing beyond",
+            f"content sha256 {content_sha256(self.table)}",
+        )
+
+
+def load_source(folder: Path) -> Source:
+    """A finished run's folder. Raises InputError for an unfinished or damaged one."""
+    return Source(folder, read_results(folder), read_table(folder))

@@ -1,0 +1,59 @@
+"""The range of a converter and the correction of a column, as calibration chose them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.macro.encoding import Encoding
+from metalrom.macro.readout import AdcRange
+
+if TYPE_CHECKING:
+    pass
+
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Converter ranges by significance of the weight planes, the greatest first, and what they were chosen on.
+
+    mapping, bits, levels, rows: the macro it belongs to. mean_square, mean_square_before: expected squared error of one
+    conversion (counts^2, all spreads of the table included) with these ranges, and with one count per code from 0 and
+    as many codes. clipped: share of the counts more than half a code outside the range.
+    """
+
+    mapping: str
+    bits: int
+    levels: int
+    rows: int
+    ranges: tuple[AdcRange, ...]
+    mean_square: tuple[float, ...]
+    mean_square_before: tuple[float, ...]
+    clipped: tuple[float, ...]
+
+    def ranges_for(self, encoding: Encoding, rows: int) -> tuple[AdcRange, ...]:
+        """The ranges, if they were made for this encoding and group size; raises InputError otherwise."""
+        own = (self.mapping, self.bits, self.levels, self.rows)
+        asked = (encoding.mapping, encoding.bits, encoding.levels, rows)
+        if own != asked or len(self.ranges) != len(encoding.significances):
+            raise InputError(f"calibration: made for {own}, the macro is {asked} (mapping, bits, levels, rows)")
+        return self.ranges
+
+
+@dataclass(frozen=True)
+class ColumnCorrection:
+    """Gain and offset of every output column, (columns,): what a product returned is taken as gain * y + offset."""
+
+    gain: FloatArray
+    offset: FloatArray
+
+    def apply(self, y: NDArray[Any]) -> FloatArray:
+        """(y - offset) / gain for y (batch, columns)."""
+        out: FloatArray = (y - self.offset) / self.gain
+        return out

@@ -1,0 +1,46 @@
+"""The whole chain, from a configuration to a filled output folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from characterization.campaign import ProgressCallback
+from interconnect.errors import InputError
+from metalrom.design.design import Design
+from metalrom.folders import ensure_output_folder
+from metalrom.run.characterize import Announce, characterize
+from metalrom.run.evaluate import conclude, macro_geometry
+from metalrom.run.results import RunResults
+from metalrom.run.write import write_outputs
+from ngspice_runner import Workers
+
+
+def run(
+    design: Design,
+    out: Path,
+    *,
+    jobs: Workers = None,
+    announce: Announce = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> RunResults:
+    """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
+    figures/, report.html, results.json). Returns what was found, failed conditions and missed specifications included.
+    Raises InputError, and EngineError if ngspice is missing or the nominal condition failed."""
+    design.check_characterized()
+    _ = design.specs  # what cannot be judged is refused before simulating
+    names = design.config.characterization.procedures
+    if "adc_margin" not in names:
+        raise InputError(
+            "a whole run needs the procedure adc_margin",
+            where=f"{design.path}: characterization.procedures",
+            hint="add it, or use `metalrom characterize`",
+        )
+    rows = design.config.array.group_rows
+    macro_geometry(design, rows if isinstance(rows, int) else 4)  # what cannot be laid out is refused before simulating
+    ensure_output_folder(out)
+    done = characterize(design, jobs=jobs, announce=announce, progress=progress)
+    announce("running the layer through the macro")
+    found = conclude(design, done)
+    announce("writing tables, netlists and the report")
+    write_outputs(design, done, found, out)
+    return found

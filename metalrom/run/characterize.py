@@ -1,0 +1,231 @@
+"""Characterization of a design: extract, choose the group, simulate, fit, tabulate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.bench import Bench
+from characterization.campaign import Outcome, ProgressCallback, SimulationCounts, Task, run_tasks
+from characterization.contained import conclude_others, core_of, fit
+from characterization.dataset import Dataset
+from characterization.failures import FailedCondition, FailedProcedure
+from characterization.group_size import GroupChoice, choose_group
+from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
+from characterization.procedures.registry import Findings, Procedure
+from characterization.setup import Setup
+from characterization.stages import merged, missing, refined
+from characterization.tables.table import ReadoutTable
+from interconnect.errors import InputError
+from metalrom.design.design import Design
+from metalrom.design.setup import group_setup
+from metalrom.folders import cache_folder
+from metalrom.macro import Macro
+from ngspice_runner import Cache, Workers
+
+Announce = Callable[[str], None]
+Finding = TypeVar("Finding")
+
+
+@dataclass(frozen=True)
+class Characterized:
+    """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
+
+    setup: holds the conditions that the findings speak of; planned: all that were simulated. failed: those that are in
+    `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
+    readable deck per file name. failed_procedures: what a procedure beside the readout table could not tell, and where.
+    """
+
+    setup: Setup
+    choice: GroupChoice | None
+    data: Dataset
+    outcomes: tuple[Outcome, ...]
+    findings: Findings
+    planned: Setup
+    failed: tuple[FailedCondition, ...] = ()
+    decks: Mapping[str, str] = field(default_factory=dict)
+    failed_procedures: tuple[FailedProcedure, ...] = ()
+
+    @property
+    def transfer(self) -> Transfer:
+        """Level models. Raises InputError if the procedure was left out."""
+        return self._found("transfer", Transfer)
+
+    @property
+    def mismatch(self) -> Mismatch:
+        """Spread models. Raises InputError if the procedure was left out."""
+        return self._found("mismatch", Mismatch)
+
+    @property
+    def margin(self) -> AdcMargin:
+        """Margins and the readout table. Raises InputError if the procedure was left out."""
+        return self._found("adc_margin", AdcMargin)
+
+    @property
+    def table(self) -> ReadoutTable:
+        """The readout table. Raises InputError if `adc_margin` was left out."""
+        return self.margin.table
+
+    def _found(self, name: str, kind: type[Finding]) -> Finding:
+        finding = self.findings.get(name)
+        if not isinstance(finding, kind):
+            raise InputError(
+                f"the procedure {name} was not run", where="characterization.procedures", hint=f"include {name}"
+            )
+        return finding
+
+    @property
+    def simulated(self) -> int:
+        """Simulations that were run now."""
+        return sum(o.simulated for o in self.outcomes)
+
+    @property
+    def cached(self) -> int:
+        """Simulations that the cache answered."""
+        return sum(o.cached for o in self.outcomes)
+
+    @property
+    def counts(self) -> SimulationCounts:
+        """How many values came from which method, the cache aside."""
+        return SimulationCounts(
+            ngspice=self.simulated + self.cached,
+            linear=sum(o.linear for o in self.outcomes),
+            closed_form=sum(o.closed_form for o in self.outcomes),
+            refined=tuple(c.label for c, _ in self.planned.more_samples),
+        )
+
+
+def characterize(
+    design: Design,
+    *,
+    jobs: Workers = None,
+    announce: Announce = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> Characterized:
+    """Choose the group size (if asked to), simulate the procedures and fit the models.
+
+    Raises InputError for a bad configuration, EngineError if ngspice is missing or the nominal condition failed; any
+    other condition that fails is listed in the result.
+    """
+    design.check_characterized()
+    config = design.config
+    procedures = with_requirements(config.characterization.procedures)
+    announce(f"reading the layer: {design.weights.values.shape[0]} inputs, {design.activations.source}")
+    announce(f"extracting the cell {config.cell.kind} on {len(design.planes)} plane(s)")
+    with Cache(cache_folder("simulations")) as cache:
+        choice = choose_rows(design, cache, jobs=jobs, announce=announce)
+        setup = group_setup(design, choice.rows if choice else int(config.array.group_rows))
+        return measure_group(setup, procedures, cache, choice=choice, jobs=jobs, announce=announce, progress=progress)
+
+
+def measure_group(
+    setup: Setup,
+    procedures: Sequence[Procedure],
+    cache: Cache,
+    *,
+    choice: GroupChoice | None = None,
+    jobs: Workers = None,
+    announce: Announce = lambda text: None,
+    progress: ProgressCallback | None = None,
+) -> Characterized:
+    """Simulate the procedures of one group and fit the models.
+
+    With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
+    condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
+    with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
+    condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing,
+    InputError for a procedure that cannot measure the cell.
+    """
+    for procedure in procedures:
+        procedure.check(setup)
+    tasks = _plan(setup, procedures)
+    announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
+    outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
+    data = Dataset(outcomes[0].samples)
+    core = core_of(procedures)
+    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    # a converter whose offset is measured comes before the margin, which reads it
+    first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
+    given, lost_first = conclude_others(setup, first, data, bench, {}, announce)
+    if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
+        table = fit(setup, core, data, given).findings["adc_margin"].table
+        setup = refined(setup, table, lambda label: _margin(table, label))
+        tasks = _plan(setup, procedures)
+        more = missing(tasks, data)
+        where = ", ".join(c.label for c, _ in setup.more_samples)
+        announce(f"simulating {len(more)} more at the smallest margins ({where})")
+        outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
+        data = merged(tasks, data, Dataset(outcomes[1].samples))
+    announce("fitting")
+    fitted = fit(setup, core, data, given)
+    for condition in fitted.failed:
+        announce(f"{condition.condition} failed and is left out: {condition.reason}")
+    rest = [p for p in procedures if p not in first or p.name in given]
+    findings, lost = conclude_others(fitted.setup, rest, data, bench, fitted.findings, announce)
+    lost = (*lost_first, *lost)
+    for row in lost:
+        announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
+    if "adc_margin" in findings:
+        bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
+    all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
+    return Characterized(fitted.setup, choice, data, all_outcomes, findings, setup, fitted.failed, bench.decks, lost)
+
+
+def _plan(setup: Setup, procedures: Sequence[Procedure]) -> list[Task]:
+    return [task for procedure in procedures for task in procedure.plan(setup)]
+
+
+def _margin(table: ReadoutTable, label: str) -> float:
+    """Margin of the weakest level at a condition, sigma; as the specification `margin` reads it."""
+    from characterization.margins import worst
+
+    found = worst(table, label)
+    return float("-inf") if found is None else found.margin
+
+
+def group_rows(design: Design, *, jobs: Workers = None) -> int:
+    """Rows that one conversion sums: as configured, or chosen by the margin (a few cached simulations)."""
+    with Cache(cache_folder("simulations")) as cache:
+        choice = choose_rows(design, cache, jobs=jobs)
+    return choice.rows if choice else int(design.config.array.group_rows)
+
+
+def choose_rows(
+    design: Design, cache: Cache, *, jobs: Workers = None, announce: Announce = lambda text: None
+) -> GroupChoice | None:
+    """The group size by margin if the configuration leaves it open, else None. Raises InputError and EngineError."""
+    config = design.config
+    if isinstance(config.array.group_rows, int):
+        return None
+    candidates = tuple(c for c in config.array.group_candidates if c <= config.array.rows)
+    if not candidates:
+        raise InputError("no candidate fits the array", where=f"{design.path}: array.group_candidates")
+    announce("choosing the group size")
+    choice = choose_group(
+        group_setup(design, 1),
+        candidates,
+        lambda n: histogram(design, n).astype(np.float64),
+        config.readout.code_error_target,
+        cache=cache,
+        workers=jobs,
+    )
+    announce(choice.reason)
+    return choice
+
+
+def histogram(design: Design, rows: int) -> NDArray[np.int64]:
+    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
+    c, counts = design.config, design.program.counts
+    macro = Macro.ideal(
+        rows=rows,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
+    )
+    return macro.count_histogram(design.activations.values, design.weights.values)

@@ -1,0 +1,252 @@
+"""What follows from the readout table and the layer: facts for the report, the estimate and the next reader."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from characterization.fit import LevelModel
+from characterization.procedures.mismatch import points
+from characterization.tables.table import ReadoutTable
+from interconnect.errors import InputError
+from metalrom import __version__
+from metalrom.design.design import BINARY, Design
+from metalrom.macro import Macro, MacroGeometry, csnr
+from metalrom.macro.quality import mean_code_error
+from metalrom.run import results as facts
+from metalrom.run.characterize import Characterized, histogram
+from metalrom.run.judge import default_specs, evaluate
+from metalrom.run.results import ElementFact
+from metalrom.run.view import RunView
+from netlists.cells.base import CellModel
+
+from netlists.condition import Condition
+
+SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
+"""Rows and columns of the corner of the layer that the report draws."""
+
+
+def conclude(design: Design, done: Characterized) -> facts.RunResults:
+    """Everything that follows from the readout table and the layer, as one value."""
+
+    c, table, setup = design.config, done.table, done.setup
+    nominal = setup.conditions[0]
+    used = histogram(design, table.rows)
+    layer = _layer(design, used)
+    quality = tuple(_quality(design, table, i, used) for i in range(len(table.conditions)))
+    model = setup.model
+    shares = [m.switched / m.bl_total for m in design.models] if model.mode == "charge" else [1.0]
+    swing = table.lsb(nominal) * table.max_count
+    nominal_fit = done.transfer.models[0].quality
+    config = c.model_dump(mode="json")
+    if setup.balanced:
+        del config["readout"]["follow_columns"]  # says nothing of a cell whose columns are alike
+    found = facts.RunResults(
+        name=c.name,
+        technology=design.technology.name,
+        warnings=design.technology.warnings,
+        condition=nominal.label,
+        target_error=c.readout.code_error_target,
+        seed=c.characterization.seed,
+        config=config,
+        cell=facts.CellFacts(
+            kind=model.kind,
+            title=design.cell.title,
+            mode=model.mode,
+            plane=model.plane.label,
+            elements=element_facts(model),
+            bl_total=model.bl_total,
+            switched=model.switched if model.mode == "charge" else 0.0,
+            area=model.area,
+            method=model.method,
+            relative_error=model.relative_error,
+            fit_residual=model.fit_residual,
+            plane_spread=max(shares) / min(shares) - 1.0,
+            geometry_one=design.geometry(design.worst_plane, (1,)),
+            geometry_zero=design.geometry(design.worst_plane, (0,)),
+        ),
+        layer=layer,
+        candidates=done.choice.candidates if done.choice else (),
+        group_rows=table.rows,
+        group_reason=done.choice.reason if done.choice else f"{table.rows} rows were set in the configuration",
+        group_automatic=done.choice is not None,
+        margins=done.margin.margins,
+        fits=_fits(done),
+        quality=quality,
+        verdicts=_verdicts(done),
+        macro_geometry=macro_geometry(design, table.rows),
+        fit_error=nominal_fit.held_out_rms / swing,
+        monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
+        extraction_error=model.relative_error,
+        provenance=_provenance(design, done),
+        failed_conditions=done.failed,
+        failed_procedures=done.failed_procedures,
+        simulations=done.counts,
+    )
+    specs = design.specs or default_specs(c.readout.code_error_target)
+    return replace(found, specs=evaluate(specs, RunView(found, table, done.findings), done.failed))
+
+
+def _layer(design: Design, used: NDArray[np.int64]) -> facts.LayerFacts:
+    c, program = design.config, design.program
+    manifest = design.manifest
+    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
+    for place in manifest.placements(0):
+        corner = program.bits[
+            place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
+            place.column_start : min(place.column_stop, place.column_start + SAMPLE_COLUMNS),
+        ]
+        sample[place.plane, : corner.shape[0], : corner.shape[1]] = np.minimum(corner, 1)  # of several symbols: not 0
+    source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
+    inputs, outputs = design.weights.values.shape
+    return facts.LayerFacts(
+        source=source,
+        inputs=inputs,
+        outputs=outputs,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        activations=design.activations.source,
+        tokens=len(design.activations.values),
+        bits_stored=int(program.bits.size),
+        tiles=manifest.tiles,
+        utilisation=manifest.utilisation,
+        planes=tuple(p.label for p in design.planes),
+        sample=tuple(tuple(tuple(int(b) for b in row) for row in plane) for plane in sample),
+        histogram=tuple(tuple(int(n) for n in row) for row in used),
+    )
+
+
+def _quality(design: Design, table: ReadoutTable, index: int, used: NDArray[np.int64]) -> facts.QualityFact:
+    """The layer through the macro at one condition, against the exact integer product."""
+    condition = table.conditions[index]
+    x, w = design.activations.values, design.weights.values.astype(np.int64)
+    got = macro_of(design, table, condition).run(x, w)
+    q = csnr(x @ w, got.y)
+    return facts.QualityFact(
+        condition=condition.label,
+        csnr_raw=q.raw if math.isfinite(q.raw) else None,
+        csnr_fitted=q.fitted if math.isfinite(q.fitted) else None,
+        gain=q.gain,
+        offset=q.offset,
+        conversions=got.conversions,
+        code_error_rate=got.code_error_rate,
+        code_error_expected=mean_code_error(table, condition, used),
+    )
+
+
+def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
+    unit = done.table.unit
+    rows = []
+    for level in done.transfer.models:
+        q = level.quality
+        rows.append(
+            facts.FitFact(
+                "level", level.condition.label, LevelModel.FORM, q.points, q.held_out, q.held_out_rms, q.held_out_max,
+                unit, q.coverage,
+            )
+        )  # fmt: skip
+    for spread in done.mismatch.models:
+        number = len(points(done.setup.rows, done.setup.levels))
+        rows.append(
+            facts.FitFact(
+                "static spread", spread.condition.label, spread.FORM, number, number, spread.held_out_rms, None,
+                "relative", None,
+            )
+        )  # fmt: skip
+    return tuple(rows)
+
+
+def _verdicts(done: Characterized) -> tuple[facts.VerdictFact, ...]:
+    counts: dict[tuple[str, str], int] = {}
+    for outcome in done.outcomes:
+        for sample in outcome.samples:
+            key = (sample.procedure, sample.verdict)
+            counts[key] = counts.get(key, 0) + 1
+    return tuple(facts.VerdictFact(*key, count) for key, count in sorted(counts.items()))
+
+
+def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
+    """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
+    from metalrom.macro.geometry import RULES
+
+    c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
+    rules = RULES.get(design.technology.devices.name)
+    if rules is None:
+        raise InputError(
+            f"no area rules for the devices {design.technology.devices.name}",
+            where=f"{design.path}: technology.devices",
+            hint=f"known: {', '.join(RULES)}",
+        )
+    driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
+    small = rules.transistor_area(p.reset_width)
+    # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
+    segment = 3 * small if charge else small
+    # a differential column has two bit lines; every line between ground and the full level has a driver of its own
+    counts = (0, 1) if design.cell.kind in BINARY else design.models[0].counts
+    segment *= 2 if -1 in counts else 1
+    driver *= 1 if -1 in counts else len(counts) - 1
+    return MacroGeometry(
+        cell_area=design.models[design.worst_plane].area,
+        rows=c.array.rows,
+        columns=c.array.columns,
+        planes=len(design.planes),
+        group_rows=group_rows,
+        columns_per_adc=c.array.columns_per_adc,
+        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(counts) - 1) + 1))),
+        driver_area=driver,
+        reset_area=segment,
+        rules=rules,
+        weight_bits=c.weights.bits,
+        input_bits=c.inputs.bits,
+        mapping=c.mapping,
+        levels=len(counts),
+        signed_cells=-1 in counts,
+    )
+
+
+def _provenance(design: Design, done: Characterized) -> dict[str, str]:
+    decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
+    return {
+        "metalrom": __version__,
+        "engine": next((o.engine for o in done.outcomes if o.engine), ""),
+        "extraction": done.setup.model.method,
+        "configuration": f"sha256 {design.sha256}",
+        "stack": f"{design.stack.name}, sha256 {design.stack.sha256}",
+        "devices": f"{design.technology.devices.name}, sha256 {design.technology.devices.sha256}",
+        # of every corner of the metals, so that equal entries prove equal cells
+        "cell model": "; ".join(
+            [f"sha256 {done.setup.model.sha256}", *(f"{n} sha256 {m.model.sha256}" for n, m in done.setup.metals)]
+        ),
+        "weights": f"sha256 {hashlib.sha256(design.weights.values.tobytes()).hexdigest()} (quantized)",
+        "decks": f"sha256 {decks} over {len(done.data)} decks",
+        "seed": str(design.config.characterization.seed),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+
+
+def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
+    """Elements of a cell that stores a one, as the report lists them."""
+    return tuple(
+        ElementFact(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements
+    )
+
+
+def macro_of(design: Design, table: ReadoutTable, condition: Condition | str) -> Macro:
+    """The macro of a design read through `table` at a condition: its widths, seed and sharing of converters."""
+    return Macro(
+        table,
+        condition,
+        weight_bits=design.config.weights.bits,
+        input_bits=design.config.inputs.bits,
+        mapping=design.config.mapping,
+        seed=design.config.characterization.seed,
+        columns_per_adc=design.config.array.columns_per_adc,
+        groups_per_adc=-(-design.config.array.rows // table.rows),
+        signed_cells=-1 in design.program.counts,
+    )

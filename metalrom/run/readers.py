@@ -1,0 +1,112 @@
+"""Where each specified quantity is read from a finished run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interconnect.errors import InputError
+
+if TYPE_CHECKING:
+    from metalrom.macro.quantity import Span
+    from metalrom.run.view import RunView
+from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
+from metalrom.specs.quantities import Reader, Reading, get_quantity
+
+
+def _code_error(run: RunView, condition: str) -> Reading:
+    return Reading(run.quality(condition).code_error_expected, "readout table, weighed by the layer's conversions")
+
+
+def _code_error_worst(run: RunView, condition: str) -> Reading:
+    import numpy as np
+
+    return Reading(float(np.nanmax(run.table.code_error(condition))), "readout table, its worst level")
+
+
+def _csnr(run: RunView, condition: str) -> Reading:
+    return Reading(run.quality(condition).raw, "the layer through the macro, as it comes")
+
+
+def _csnr_fitted(run: RunView, condition: str) -> Reading:
+    return Reading(run.quality(condition).fitted, "the layer through the macro, gain and offset removed")
+
+
+def _margin(run: RunView, condition: str) -> Reading:
+    from characterization.margins import worst
+
+    found = worst(run.table, condition)
+    if found is None:
+        raise InputError(f"the readout table tells no margin at {condition}")
+    return Reading(found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)")
+
+
+def _lsb(run: RunView, condition: str) -> Reading:
+    return Reading(run.table.lsb(condition), "readout table, spacing of counts with all rows active")
+
+
+def _read_time(run: RunView, condition: str) -> Reading:
+    return Reading(run.table.read_time, "timing of the simulated read")
+
+
+_ESTIMATE = "macro estimate for the run's own layer"
+
+
+def _energy_per_mac(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).macro.energy_per_mac, _ESTIMATE)
+
+
+def _energy_per_conversion(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).macro.energy_per_conversion, _ESTIMATE)
+
+
+def _latency(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).latency, f"{_ESTIMATE}, one input vector")
+
+
+def _tops_per_watt(run: RunView, condition: str) -> Reading:
+    layer = run.estimate(condition)
+    return _reading(layer.energy.under(2e-12 * layer.macs), f"{_ESTIMATE}, 1 MAC = 2 operations")
+
+
+def _density(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).macro.density_raw, "cells over their footprint, all planes")
+
+
+def _density_macro(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).macro.density_stacked, f"{_ESTIMATE}, periphery under the array")
+
+
+def _weight_density(run: RunView, condition: str) -> Reading:
+    return _reading(run.estimate(condition).macro.weight_density_stacked, f"{_ESTIMATE}, bits of weights, not vias")
+
+
+def _reading(span: Span, source: str, scale: float = 1.0) -> Reading:
+    """An estimate with its range, `scale` times the span."""
+    return Reading(span.mid * scale, source, span.low * scale, span.high * scale)
+
+
+READERS: dict[str, Reader] = {
+    "code_error": _code_error,
+    "code_error_worst": _code_error_worst,
+    "csnr": _csnr,
+    "csnr_fitted": _csnr_fitted,
+    "margin": _margin,
+    "lsb": _lsb,
+    "energy_per_mac": _energy_per_mac,
+    "energy_per_conversion": _energy_per_conversion,
+    "latency": _latency,
+    "tops_per_watt": _tops_per_watt,
+    "read_time": _read_time,
+    "density": _density,
+    "density_macro": _density_macro,
+    "weight_density": _weight_density,
+    **PROCEDURE_READERS,
+}
+
+
+def read_quantity(name: str, run: RunView, condition: str) -> Reading:
+    """The value of a quantity at a condition of a finished run. Raises InputError where the run cannot tell."""
+    reader = get_quantity(name).read or READERS.get(name)
+    if reader is None:
+        raise InputError(f"nothing reads the quantity {name} from a run")
+    return reader(run, condition)

@@ -1,0 +1,211 @@
+"""What a run found, as one typed value that is written to the output folder and read back by everything after it.
+
+The readout table lies beside it under `lut/`; the report, the estimate and the exports need these two and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from characterization.campaign import SimulationCounts
+from characterization.failures import FailedCondition, FailedProcedure
+from characterization.group_size import GroupCandidate
+from characterization.procedures.adc_margin import Margin
+from characterization.tables.table import ReadoutTable
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_text, read_bytes
+from interconnect.geometry import CellGeometry
+from metalrom.macro.geometry import MacroGeometry
+from metalrom.run.manifest import check_intact
+from metalrom.specs.result import SpecResult
+
+RESULTS = "results.json"
+LUT = "lut"
+
+
+@dataclass(frozen=True)
+class ElementFact:
+    """One element of the cell: value in `unit` and what it stands for."""
+
+    name: str
+    value: float
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """The cell on the characterized plane. bl_total, switched: F per row (0 for a current cell); area m^2."""
+
+    kind: str
+    title: str
+    mode: str
+    plane: str
+    elements: tuple[ElementFact, ...]
+    bl_total: float
+    switched: float
+    area: float
+    method: str
+    relative_error: float
+    fit_residual: float
+    plane_spread: float
+    geometry_one: CellGeometry
+    geometry_zero: CellGeometry
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """The stored layer. sample: via bits of a corner, (planes, rows, columns) nested; histogram: conversions by
+    (active, count), shape (rows + 1, rows + 1) of the chosen group."""
+
+    source: str
+    inputs: int
+    outputs: int
+    weight_bits: int
+    input_bits: int
+    activations: str
+    tokens: int
+    bits_stored: int
+    tiles: int
+    utilisation: float
+    planes: tuple[str, ...]
+    sample: tuple[tuple[tuple[int, ...], ...], ...]
+    histogram: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class FitFact:
+    """Quality of one fitted model; errors in `unit`, None where a figure does not apply."""
+
+    quantity: str
+    condition: str
+    form: str
+    points: int
+    held_out: int
+    held_out_rms: float
+    held_out_max: float | None
+    unit: str
+    coverage: float | None
+
+
+@dataclass(frozen=True)
+class QualityFact:
+    """The layer through the macro at one condition: CSNR in dB without and with a gain/offset fit."""
+
+    condition: str
+    csnr_raw: float | None
+    csnr_fitted: float | None
+    gain: float
+    offset: float
+    conversions: int
+    code_error_rate: float
+    code_error_expected: float
+
+    @property
+    def raw(self) -> float:
+        """CSNR without a fit, dB; infinite where no output differs."""
+        return math.inf if self.csnr_raw is None else self.csnr_raw
+
+    @property
+    def fitted(self) -> float:
+        """CSNR with gain and offset removed, dB; -inf where the outputs do not follow the ideal ones at all."""
+        if self.csnr_fitted is not None:
+            return self.csnr_fitted
+        return math.inf if self.gain > 0 else -math.inf
+
+
+@dataclass(frozen=True)
+class VerdictFact:
+    """How many simulations of a procedure ended with a verdict."""
+
+    procedure: str
+    verdict: str
+    count: int
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Everything a run found, apart from the readout table.
+
+    fit_error, monte_carlo_error, extraction_error: relative errors of what was characterized.
+    provenance: versions and hashes, by name. specs: every specification at every condition that it asks for.
+    failed_conditions: operating points that were asked for and are not in the readout table, with the reason.
+    failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
+    method; how many the cache answered differs from run to run and stands in the manifest.
+    """
+
+    name: str
+    technology: str
+    warnings: tuple[str, ...]
+    condition: str
+    target_error: float
+    seed: int
+    config: dict[str, Any]
+    cell: CellFacts
+    layer: LayerFacts
+    candidates: tuple[GroupCandidate, ...]
+    group_rows: int
+    group_reason: str
+    group_automatic: bool
+    margins: tuple[Margin, ...]
+    fits: tuple[FitFact, ...]
+    quality: tuple[QualityFact, ...]
+    verdicts: tuple[VerdictFact, ...]
+    macro_geometry: MacroGeometry
+    fit_error: float
+    monte_carlo_error: float
+    extraction_error: float
+    provenance: dict[str, str]
+    specs: tuple[SpecResult, ...] = ()
+    failed_conditions: tuple[FailedCondition, ...] = ()
+    failed_procedures: tuple[FailedProcedure, ...] = ()
+    simulations: SimulationCounts | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every condition and procedure was characterized and every specification is met."""
+        return not (self.failed_conditions or self.failed_procedures) and all(s.passed for s in self.specs)
+
+
+def write_results(results: RunResults, folder: Path) -> Path:
+    """Write `results.json` into the output folder."""
+    from pydantic import TypeAdapter
+
+    # Cells of two levels: files as they were before there were others.
+    new = {"levels", "signed_cells"} if results.macro_geometry.levels == 2 else set()
+    text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
+    return atomic_write_text(folder / RESULTS, text + "\n")
+
+
+def read_results(folder: Path) -> RunResults:
+    """Read what `write_results` wrote. Raises InputError with one sentence for a missing, damaged or edited file."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from interconnect.validation import input_error
+
+    path = folder / RESULTS
+    try:
+        raw = read_bytes(path)
+    except InputError as error:
+        hint = "give the output folder of a finished `metalrom run`"
+        raise InputError(error.what, where=error.where, hint=hint) from None
+    check_intact(folder, RESULTS)
+    try:
+        return TypeAdapter(RunResults).validate_json(raw)
+    except ValidationError as error:
+        raise InputError(
+            f"is damaged or of another version ({input_error(error)})",
+            where=str(path),
+            hint="run the configuration again",
+        ) from error
+
+
+def read_table(folder: Path) -> ReadoutTable:
+    """The readout table of a finished run. Raises InputError if it is missing, damaged or edited."""
+    from characterization.tables.formats import read
+
+    check_intact(folder, f"{LUT}/readout.json")
+    return read("json", folder / LUT)

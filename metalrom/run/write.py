@@ -1,0 +1,103 @@
+"""The output folder of a run: every file appears whole or not at all, tables repeat to the last byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from characterization.campaign import Task, deck_of
+from characterization.findings import Finding
+from characterization.procedures import with_requirements
+from interconnect.files import atomic_write_text
+from interconnect.plain import plain
+from metalrom.design.design import Design
+from metalrom.folders import ensure_output_folder
+from metalrom.run import results as facts
+from metalrom.run.characterize import Characterized
+from metalrom.run.manifest import MANIFEST
+
+
+def write_outputs(design: Design, done: Characterized, found: facts.RunResults, out: Path) -> None:
+    """Fill the output folder; every file appears whole or not at all."""
+    from metalrom.reports.assemble import write_run_report
+    from metalrom.run.layer import write_layer
+
+    written = [
+        *write_tables(done, out),
+        facts.write_results(found, out),
+        write_layer(out, design.weights.values.astype(np.int64), design.activations.values),
+        *_write_netlists(done, ensure_output_folder(out / "netlists")),
+    ]
+    manifest = {
+        "name": found.name,
+        "provenance": found.provenance,
+        "warnings": list(found.warnings),
+        "assumptions": [
+            {"name": a.name, "value": a.value, "status": a.status, "source": a.source} for a in done.table.assumptions
+        ],
+        "simulations": {
+            "run": done.simulated,
+            "cached": done.cached,
+            "linear": done.counts.linear,
+            "closed_form": done.counts.closed_form,
+            "more_samples": list(done.counts.refined),
+            "failed": len(done.data.failed()),
+            "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
+            "verdicts": [asdict(v) for v in found.verdicts],
+            "failed_conditions": [asdict(f) for f in found.failed_conditions],
+            "failed_procedures": [asdict(f) for f in found.failed_procedures],
+        },
+        "files": {
+            str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
+        },
+    }
+    atomic_write_text(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    write_run_report(out)
+
+
+def write_tables(done: Characterized, out: Path) -> list[Path]:
+    """samples.csv, models.json, procedures.json and lut/, as far as their procedures ran: the same bytes whether
+    simulated or cached."""
+    from characterization.tables.formats import FORMATS
+
+    written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
+    models: dict[str, object] = {"unit": done.setup.unit}
+    if "transfer" in done.findings:
+        models["levels"] = [
+            {**m.to_json(), "near_patterns": float(near), "far_patterns": float(far)}
+            for m, near, far in zip(done.transfer.models, done.transfer.near, done.transfer.far, strict=True)
+        ]
+    if "mismatch" in done.findings:
+        models["spreads"] = [m.to_json() for m in done.mismatch.models]
+    written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
+    shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, Finding)}
+    failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
+    if shown or failed:
+        figures = [{"procedure": name, **plain(figure)} for name, f in shown.items() for figure in f.figures()]
+        found = {name: finding.to_json() for name, finding in shown.items()}
+        everything = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found, **failed}
+        text = json.dumps(everything, indent=1, allow_nan=False)
+        written.append(atomic_write_text(out / "procedures.json", text + "\n"))
+    if "adc_margin" in done.findings:
+        for name in FORMATS:
+            written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    return written
+
+
+def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
+    """One readable deck per procedure and condition: its first sample of each, and the first of its own decks."""
+    first: dict[str, Task] = {}
+    for task in _tasks(done):
+        first.setdefault(f"{task.procedure}_{task.condition.label}.cir", task)
+    texts = {name: deck_of(done.planned, task).text for name, task in first.items()} | dict(done.decks)
+    return [atomic_write_text(folder / name, text) for name, text in texts.items()]
+
+
+def _tasks(done: Characterized) -> list[Task]:
+    """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
+    names = dict.fromkeys(s.procedure for s in done.data.samples)
+    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.planned)]

@@ -1,0 +1,83 @@
+"""Sentence similarity as a person sees it and as the encoder computes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metalrom.studies.accuracy.datasets import Judgements
+from metalrom.workloads.networks.bert import Bert
+from metalrom.workloads.networks.linear import LinearLayer, Operator
+from metalrom.workloads.networks.packing import batches
+from metalrom.workloads.networks.wordpiece import WordPiece
+
+BATCH_TOKENS = 256
+
+
+class SentenceSimilarity:
+    """MiniLM's embeddings of the texts of some tasks.
+
+    judged: pairs of texts with people's judgements. most_tokens: first tokens of a text that are kept, [CLS] and [SEP]
+    included.
+    Figures: Spearman's rho against people for words, Pearson's r for documents (Lee et al. 2005), and the mean cosine
+    of the embeddings to those of the float network.
+    """
+
+    def __init__(
+        self, model: Bert, tokenizer: WordPiece, judged: Sequence[Judgements], *, most_tokens: int = 128
+    ) -> None:
+        self._model, self._judged = model, tuple(judged)
+        self._texts = tuple(dict.fromkeys(text for j in judged for text in j.texts))
+        full = [tokenizer.encode(text) for text in self._texts]
+        self._sequences = [tokenizer.encode(text, most=most_tokens) for text in self._texts]
+        cut = sum(len(a) < len(b) for a, b in zip(self._sequences, full, strict=True))
+        self.notes: tuple[str, ...] = tuple(
+            f"{j.task}: {len(j.pairs)} of {j.whole} pairs, {len(j.texts)} different texts" for j in self._judged
+        )
+        if cut:
+            self.notes += (f"{cut} of {len(full)} texts were cut to their first {most_tokens} tokens",)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that one pass computes."""
+        return sum(map(len, self._sequences))
+
+    @property
+    def layers(self) -> tuple[LinearLayer, ...]:
+        """The layers that go through the operator."""
+        return self._model.layers
+
+    @property
+    def passes(self) -> int:
+        """Batches of one pass, each applying every layer once."""
+        return len(batches(self._sequences, BATCH_TOKENS))
+
+    def run(self, operator: Operator) -> NDArray[np.float32]:
+        """Embeddings of every text, shape (texts, width)."""
+        parts = batches(self._sequences, BATCH_TOKENS)
+        return np.array([e for part in parts for e in self._model.embed(part, operator)])
+
+    def figures(self, embeddings: NDArray[np.float32], reference: NDArray[np.float32]) -> dict[str, float]:
+        """Scores by name, `reference` being the float network's embeddings."""
+        place = {text: i for i, text in enumerate(self._texts)}
+        found: dict[str, float] = {}
+        for j in self._judged:
+            rows = np.array([place[text] for text in j.texts])
+            e = embeddings[rows]
+            cosine = np.einsum("ij,ij->i", e[j.pairs[:, 0]], e[j.pairs[:, 1]])
+            name = "pearson" if j.task == "lee" else "spearman"
+            found[f"{j.task}_{name}"] = _correlation(name, cosine, j.human)
+            found[f"{j.task}_cosine"] = float(np.einsum("ij,ij->i", e, reference[rows]).mean())
+        return found
+
+
+def _correlation(kind: str, x: NDArray[np.float32], y: NDArray[np.float64]) -> float:
+    """Pearson's r, or Spearman's rho: r of the ranks, ties sharing their mean. NaN where nothing varies."""
+    from scipy.stats import rankdata
+
+    a, b = (rankdata(v) if kind == "spearman" else v.astype(np.float64) for v in (x, y))
+    a, b = a - a.mean(), b - b.mean()
+    length = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / length if length > 0 else float("nan")

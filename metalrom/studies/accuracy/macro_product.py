@@ -1,0 +1,91 @@
+"""The one place where this room meets the macro engine: integer products through a characterized readout."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+from metalrom.macro import EFFECTS, Macro, MvmResult
+from metalrom.studies.accuracy.chips import Chip
+
+_OWN = {"self", "table", "condition", "weight_bits", "input_bits", "seed", "effects"}
+"""Arguments of `Macro` that an evaluation sets itself; the others are free options."""
+
+
+class Counted:
+    """What a product through a macro keeps count of."""
+
+    def __init__(self) -> None:
+        self.conversions = 0
+        self.code_errors = 0
+
+    def count(self, result: MvmResult) -> NDArray[Any]:
+        """Add the result's conversions and code errors; returns its output."""
+        self.conversions += result.conversions
+        self.code_errors += result.code_errors
+        return result.y
+
+    @property
+    def code_error_rate(self) -> float:
+        """Fraction of the conversions so far whose code was not the count."""
+        return self.code_errors / self.conversions if self.conversions else 0.0
+
+
+class MacroProduct(Counted):
+    """Multiplies through a `Macro`, one chip with a place for every layer, and keeps count of what it converted."""
+
+    def __init__(
+        self,
+        chip: Chip,
+        *,
+        weight_bits: int,
+        input_bits: int,
+        seed: int = 0,
+        effects: Collection[str] = EFFECTS,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        options = dict(options or {})
+        check_options(options)
+        if chip.table.cell == "cap_ternary" and options.get("mapping", "differential") == "differential":
+            options.setdefault("signed_cells", True)
+        self._macro = Macro(
+            chip.table,
+            chip.condition,
+            weight_bits=weight_bits,
+            input_bits=input_bits,
+            seed=seed,
+            effects=effects,
+            **options,
+        )
+
+    def store(self, w: NDArray[np.int16], index: int) -> Any:
+        """Program a layer's weights; `index` decides its frozen deviations."""
+        return self._macro.store(w, layer=index)
+
+    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+        """What the macro returns."""
+        return self.count(self._macro.run(x, stored))
+
+    def bit_columns(self, rows: int, columns: int) -> float:
+        """Bit columns that the macro takes for a layer of `rows` x `columns` weights, check columns included."""
+        plain = self._macro.encoding.units * columns
+        return self._macro.mitigation_cost(rows, columns).bit_columns * plain
+
+
+def macro_options() -> tuple[str, ...]:
+    """Options of the macro that may be chosen freely: mappings, sharing of converters, mitigations."""
+    return tuple(name for name in inspect.signature(Macro.__init__).parameters if name not in _OWN)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise InputError for an option that the macro does not have."""
+    for name in options:
+        if name not in macro_options():
+            raise InputError(f"the macro has no option {name!r}", where="--option", hint=suggest(name, macro_options()))

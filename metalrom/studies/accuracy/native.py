@@ -1,0 +1,151 @@
+"""Linear layers as a checkpoint's own blocks of integers: no second quantization of the weights.
+
+Every block of rows and column has a digital scale and offset; the macro multiplies the integers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.macro import EFFECTS, Macro
+from metalrom.macro.encoding import encoding
+from metalrom.studies.accuracy.chips import Chip
+from metalrom.studies.accuracy.macro_product import Counted, check_options
+from metalrom.studies.accuracy.quantized import ActivationRule
+from metalrom.workloads.networks.linear import Float32, LinearLayer
+from netlists.weights import BlockWeights
+
+STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8)}
+"""Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127."""
+
+
+@dataclass(frozen=True)
+class NativeBlocks:
+    """In place of a `WeightRule`: the layers' own integers, scales and offsets (`LinearLayer.blocks`)."""
+
+    kind: Literal["native blocks"] = "native blocks"
+
+
+class BlockProduct(Protocol):
+    """What multiplies with a layer's blocks."""
+
+    def store(self, layer: LinearLayer) -> Any:
+        """Keep the layer's blocks."""
+        ...
+
+    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+        """x (tokens, inputs) times the stored weights in their real units, shape (tokens, outputs)."""
+        ...
+
+
+class ExactBlocks:
+    """The product itself: integers times dequantized weights, sum of x (scale q + offset), by one GEMM.
+
+    That is what an ideal macro with digital scales returns, but for the rounding of single precision.
+    """
+
+    def store(self, layer: LinearLayer) -> Float32:
+        """The dequantized weights, which the layer has already."""
+        return layer.weight
+
+    def multiply(self, x: NDArray[np.int64], stored: Float32) -> NDArray[Any]:
+        """x @ stored."""
+        y: NDArray[Any] = x.astype(np.float32) @ stored
+        return y
+
+
+class MacroBlocks(Counted):
+    """Multiplies blocks through a chip: a `Macro` per block format, one place per layer.
+
+    Raises InputError if the rows of a conversion do not divide a block, or for options that the macro does not have or
+    that the blocks decide (`mapping`).
+    """
+
+    def __init__(
+        self,
+        chip: Chip,
+        layers: Sequence[LinearLayer],
+        *,
+        input_bits: int,
+        seed: int = 0,
+        effects: Collection[str] = EFFECTS,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        options = dict(options or {})
+        check_options(options)
+        if "mapping" in options:
+            raise InputError("the blocks' format decides the mapping", where="--option", hint="leave it out")
+        self._calls = 0
+        self._macros: dict[str, Macro] = {}
+        for name, size in {(b.type, b.block_size) for b in map(blocks_of, layers)}:
+            mapping, bits = STORED[name]
+            macro = Macro(
+                chip.table, chip.condition, weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed,
+                effects=effects, **options,
+            )  # fmt: skip
+            macro.store_blocks(
+                np.zeros((size, 1), np.int64), np.ones((1, 1)), block=size
+            )  # refuses before minutes pass
+            self._macros[name] = macro
+
+    def store(self, layer: LinearLayer) -> Any:
+        """Program a layer's integers; its index decides its frozen deviations."""
+        b = blocks_of(layer)
+        macro = self._macros[b.type]
+        offset = b.offset if b.offset.any() else None
+        return macro, macro.store_blocks(b.integers, b.scale, offset, block=b.block_size, layer=layer.index)
+
+    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+        """What the macro returns. Formats share one numbering of the noise draws: no draw is used twice."""
+        macro, blocks = stored
+        self._calls += 1
+        return self.count(macro.run_blocks(x, blocks, call=self._calls - 1))
+
+
+class BlockOperator:
+    """Applies linear layers as blocks of integers; scales, offsets and bias are applied digitally in float.
+
+    Weights are stored on their first use, which took `storing_seconds` so far.
+    """
+
+    def __init__(self, product: BlockProduct, activations: ActivationRule) -> None:
+        self._product, self._activations = product, activations
+        self._stored: dict[int, tuple[Any, Float32]] = {}
+        self.storing_seconds = 0.0
+
+    def __call__(self, layer: LinearLayer, x: Float32) -> Float32:
+        if layer.index not in self._stored:
+            start = time.perf_counter()
+            self._stored[layer.index] = self._product.store(layer), layer.weight.sum(axis=0)
+            self.storing_seconds += time.perf_counter() - start
+        stored, sums = self._stored[layer.index]
+        integers, token_scale, shift = self._activations(x)
+        y: Float32 = (self._product.multiply(integers, stored) * token_scale + shift * sums).astype(np.float32)
+        return y if layer.bias is None else y + layer.bias
+
+
+def blocks_of(layer: LinearLayer) -> BlockWeights:
+    """The layer's own blocks. Raises InputError for a layer without."""
+    if layer.blocks is None:
+        raise InputError(f"layer {layer.name} has no blocks of its own", hint="load the network with blocks=True")
+    return layer.blocks
+
+
+def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
+    """Number of layers by block format."""
+    return dict(Counter(blocks_of(layer).type for layer in layers))
+
+
+def columns_per_weight(layer: LinearLayer, levels: int) -> int:
+    """Bit columns of one weight of the layer in cells of `levels` levels."""
+    mapping, bits = STORED[blocks_of(layer).type]
+    return encoding(mapping, bits, levels).units

@@ -1,0 +1,153 @@
+"""Linear layers in integers: per-token activations times per-column weights, by an exact product or by a macro."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interconnect.errors import InputError
+from metalrom.workloads.activations import quantize_activations
+from metalrom.workloads.networks.linear import Float32, LinearLayer
+
+MOST_BITS = 8
+LEAST_BITS = 2
+FRACTIONS = tuple(1 - 0.04 * i for i in range(1, 16))
+"""Parts of the largest weight that a fitted scale may hold: 0.96 down to 0.4."""
+
+_EXACT_SINGLE = 2**24
+"""Integers below it are exact in single precision."""
+
+
+class Product(Protocol):
+    """What multiplies integers: stores a matrix once, then multiplies activations with it."""
+
+    def store(self, w: NDArray[np.int16], index: int) -> Any:
+        """Keep integer weights (inputs, outputs) of the layer at place `index`."""
+        ...
+
+    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+        """x (tokens, inputs) times the stored weights: integers, shape (tokens, outputs)."""
+        ...
+
+
+class ExactProduct:
+    """The integer product itself, computed by a floating-point GEMM that is wide enough to be exact."""
+
+    def store(self, w: NDArray[np.int16], index: int) -> NDArray[np.int16]:
+        """The weights as they are."""
+        return w
+
+    def multiply(self, x: NDArray[np.int64], stored: NDArray[np.int16]) -> NDArray[Any]:
+        """x @ stored, exactly."""
+        bound = int(np.abs(x).max()) * int(np.abs(stored).max()) * stored.shape[0]
+        kind = np.float32 if bound < _EXACT_SINGLE else np.float64
+        y: NDArray[Any] = x.astype(kind) @ stored.astype(kind)
+        return y
+
+
+class QuantizedOperator:
+    """Applies linear layers in integers; scales, offsets and bias are applied digitally in float.
+
+    weights, activations: the two quantizers. Weights are quantized and stored on their first use, which took
+    `storing_seconds` so far.
+    """
+
+    def __init__(self, product: Product, weights: WeightRule, activations: ActivationRule) -> None:
+        self._product, self._weights, self._activations = product, weights, activations
+        self._stored: dict[int, tuple[Any, Float32, Float32]] = {}
+        self.storing_seconds = 0.0
+
+    def __call__(self, layer: LinearLayer, x: Float32) -> Float32:
+        if layer.index not in self._stored:
+            start = time.perf_counter()
+            values, scale = self._weights(layer.weight)
+            sums = values.sum(axis=0, dtype=np.int64).astype(np.float32) * scale
+            self._stored[layer.index] = self._product.store(values, layer.index), scale, sums
+            self.storing_seconds += time.perf_counter() - start
+        stored, scale, sums = self._stored[layer.index]
+        integers, token_scale, offset = self._activations(x)
+        y: Float32 = (self._product.multiply(integers, stored) * token_scale * scale + offset * sums).astype(np.float32)
+        return y if layer.bias is None else y + layer.bias
+
+
+@dataclass(frozen=True)
+class WeightRule:
+    """Symmetric integers of `bits` (sign and magnitude), one scale per output column.
+
+    fitted: the scale with the least squared error is searched below the one that just holds the largest weight, which
+    then clips; costs nothing in the macro, but harms networks that live on few large weights.
+    Raises InputError for bits outside 2..8.
+    """
+
+    bits: int
+    fitted: bool = False
+
+    def __post_init__(self) -> None:
+        _check("weight", self.bits)
+
+    def __call__(self, weight: Float32) -> tuple[NDArray[np.int16], Float32]:
+        """Integers, shape as `weight`, and scales (outputs,)."""
+        values, scale = quantize_columns(weight, self.bits)
+        if not self.fitted:
+            return values, scale
+        least = _squares(weight, values, scale)
+        for fraction in FRACTIONS:
+            tried, step = quantize_columns(weight, self.bits, fraction)
+            squares = _squares(weight, tried, step)
+            better = squares < least
+            values[:, better], scale[better], least[better] = tried[:, better], step[better], squares[better]
+        return values, scale
+
+
+@dataclass(frozen=True)
+class ActivationRule:
+    """Integers of `bits` (two's complement), one scale per token, as a digital circuit before the macro would do.
+
+    shifted: the whole range serves the span from least to largest value; the shift times each column's sum, known when
+    the weights are stored, is added digitally. Otherwise symmetric. Raises InputError for bits outside 2..8.
+    """
+
+    bits: int
+    shifted: bool = False
+
+    def __post_init__(self) -> None:
+        _check("activation", self.bits)
+
+    def __call__(self, x: Float32) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """q, scale and offset with x = q scale + offset: shapes as `x`, (tokens, 1), (tokens, 1)."""
+        exact = x.astype(np.float64)
+        if not self.shifted:
+            integers, scale = quantize_activations(exact, self.bits)
+            return integers, scale, np.zeros_like(scale)
+        low = exact.min(axis=1, keepdims=True)
+        scale = (exact.max(axis=1, keepdims=True) - low) / (2**self.bits - 1)
+        scale[scale == 0] = 1.0
+        half = 2 ** (self.bits - 1)
+        return np.rint((exact - low) / scale).astype(np.int64) - half, scale, low + half * scale
+
+
+def quantize_columns(weight: Float32, bits: int, fraction: float = 1.0) -> tuple[NDArray[np.int16], Float32]:
+    """q = round(w / s), s = fraction max|w| / (2^(bits-1) - 1): integers as `weight`, scales (outputs,).
+
+    The rule of `netlists.weights.quantize` (fraction 1), for any width and in single precision.
+    """
+    top = 2 ** (bits - 1) - 1
+    scale = np.abs(weight).max(axis=0) * np.float32(fraction / top)
+    scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
+    return np.clip(np.rint(weight / scale), -top, top).astype(np.int16), scale
+
+
+def _squares(weight: Float32, values: NDArray[np.int16], scale: Float32) -> Float32:
+    """Squared error of every column."""
+    error = values * scale - weight
+    out: Float32 = np.einsum("ij,ij->j", error, error)
+    return out
+
+
+def _check(what: str, bits: int) -> None:
+    if not LEAST_BITS <= bits <= MOST_BITS:
+        raise InputError(f"{what} bits are {bits}, expected {LEAST_BITS} to {MOST_BITS}")

@@ -1,0 +1,58 @@
+"""The output folder of a comparison: cells.json, cells.html (one self-contained page) and its pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from interconnect.files import atomic_write_text
+from interconnect.plain import plain
+from metalrom.folders import ensure_output_folder
+from metalrom.formatting import amount
+from metalrom.studies.cells.facts import SOURCES, CellsPage
+from metalrom.studies.cells.figures import colour, level_figure, summary_figure
+from metalrom.studies.cells.show import LINES, document
+
+TEMPLATE = "cells.html.j2"
+
+
+def write_page(page: CellsPage, out: Path) -> list[Path]:
+    """Write the folder; each file appears whole or not at all. Raises InputError if it cannot be written."""
+    folder = ensure_output_folder(out)
+    pictures = figures(page)
+    written = [atomic_write_text(folder / "cells.json", json.dumps(plain(document(page)), indent=1) + "\n")]
+    for stem, text in pictures.items():
+        written.append(atomic_write_text(folder / f"{stem}.svg", '<?xml version="1.0" encoding="UTF-8"?>\n' + text))
+    written.append(atomic_write_text(folder / "cells.html", render(page, pictures)))
+    return written
+
+
+def figures(page: CellsPage) -> dict[str, str]:
+    """Every picture as SVG text, by file stem."""
+    out = {f"levels_{rows}": level_figure(page.at(rows), f"levels{rows}") for rows in page.rows}
+    return {**out, "summary": summary_figure(page, "summary")}
+
+
+def render(page: CellsPage, pictures: dict[str, str]) -> str:
+    """The page as text: inline SVG and CSS, no script, no network."""
+    from importlib.resources import files
+
+    from jinja2 import DictLoader, Environment, StrictUndefined
+    from markupsafe import Markup
+
+    source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
+    environment = Environment(
+        loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["amount"] = amount
+    groups = list(dict.fromkeys(line.group for line in LINES))
+    cells = {r.fact.letter: r for r in page.readings}
+    return environment.get_template(TEMPLATE).render(
+        page=page,
+        svg={stem: Markup(text) for stem, text in pictures.items()},  # noqa: S704 - written by this package, escaped
+        groups=[(name, [line for line in LINES if line.group == name]) for name in groups],
+        sources=SOURCES,
+        cells=list(cells.values()),
+        colour=colour,
+    )

@@ -1,0 +1,24 @@
+"""Design space exploration: which cell, pitch, planes, group and converter buy density, and what they cost in signal.
+
+`explore` is the whole room: it builds every variant of a design, probes each distinct column with ngspice, rates the
+layer through the macro engine and finds the frontier.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["DesignPoint", "Exploration", "explore"]
+
+if TYPE_CHECKING:
+    from metalrom.studies.density.point import DesignPoint
+    from metalrom.studies.density.run import Exploration, explore
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    homes = {"DesignPoint": "point", "Exploration": "run", "explore": "run"}
+    if name in homes:
+        return getattr(import_module(f"metalrom.studies.density.{homes[name]}"), name)
+    raise AttributeError(name)

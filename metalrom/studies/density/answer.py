@@ -1,0 +1,108 @@
+"""Does the design space reach the reference density, with which cell, and what does reaching it cost?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metalrom.macro.estimate import REFERENCE_DENSITY
+from metalrom.studies.density.point import DesignPoint
+
+REFERENCE = REFERENCE_DENSITY.value
+"""Mb/mm2; a published line, whether of the cell or of the macro is not public."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one cell kind reaches.
+
+    sharpest: best CSNR of all; within: densest macro that meets the code-error target; densest: densest macro of all;
+    raw, macro: best CSNR among the points whose raw cell density, or density with periphery, reaches the reference.
+    None where no point qualifies. most_raw: largest raw density.
+    """
+
+    cell: str
+    sharpest: DesignPoint
+    densest: DesignPoint
+    within: DesignPoint | None
+    raw: DesignPoint | None
+    macro: DesignPoint | None
+    most_raw: float
+
+    @property
+    def spoken(self) -> tuple[DesignPoint, ...]:
+        """The points that the sentences are about."""
+        return tuple(p for p in (self.within, self.raw, self.macro, self.densest) if p is not None)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """The answer in words."""
+        raw = (
+            f"its cells alone reach {REFERENCE:g} Mb/mm2 ({self.most_raw:.1f} at most)"
+            if self.raw
+            else f"its cells alone do not reach {REFERENCE:g} Mb/mm2 ({self.most_raw:.1f} at most)"
+        )
+        reach = "reaches" if self.macro else "does not reach"
+        out = [f"{raw}; the macro with its periphery {reach} it ({self.densest.density_macro:.1f} at most)"]
+        if self.within is None:
+            out.append("no point keeps the code-error target")
+        else:
+            out.append(f"densest within the code-error target: {describe(self.within)}")
+        goal = self.macro or self.raw or self.densest
+        name = "at the reference with periphery" if self.macro else "at the reference, cells alone" if self.raw else ""
+        out.append(f"{name or 'densest of all'}: {describe(goal)}")
+        out.append(price(goal, self.sharpest))
+        return tuple(f"{self.cell}: {sentence}" for sentence in out)
+
+
+def answers(points: Sequence[DesignPoint]) -> tuple[Answer, ...]:
+    """One answer per cell kind, in the order of the points."""
+    return tuple(_answer(kind, [p for p in points if p.cell == kind]) for kind in dict.fromkeys(p.cell for p in points))
+
+
+def _answer(kind: str, points: Sequence[DesignPoint]) -> Answer:
+    raw = [p for p in points if p.density_raw >= REFERENCE]
+    macro = [p for p in points if p.density_macro >= REFERENCE]
+
+    def sharp(p: DesignPoint) -> tuple[float, float]:
+        return p.sharpness, p.density_macro
+
+    return Answer(
+        cell=kind,
+        sharpest=max(points, key=sharp),
+        densest=max(points, key=lambda p: (p.density_macro, p.sharpness)),
+        within=max((p for p in points if p.meets_target), key=lambda p: p.density_macro, default=None),
+        raw=max(raw, key=sharp, default=None),
+        macro=max(macro, key=sharp, default=None),
+        most_raw=max(p.density_raw for p in points),
+    )
+
+
+def describe(p: DesignPoint) -> str:
+    """A point in one clause."""
+    csnr = "no error seen" if p.csnr is None else f"CSNR {p.csnr:.1f} dB"
+    return (
+        f"{p.label}, {p.planes} plane(s), {p.group_rows} rows per conversion, {p.adc_bits}-bit converter for "
+        f"{p.columns_per_adc} columns: {p.density_raw:.1f} Mb/mm2 raw, {p.density_macro:.1f} with periphery "
+        f"(converters {100 * p.adc_share:.0f} %, drivers {100 * p.driver_share:.0f} %, segment circuits "
+        f"{100 * p.lcc_share:.0f} % of the area), {csnr}, code error {p.code_error:.1e}, "
+        f"{p.energy_per_mac * 1e15:.0f} fJ per MAC, {p.tops_per_mm2:.2g} TOPS/mm2"
+    )
+
+
+def price(dense: DesignPoint, sharp: DesignPoint) -> str:
+    """What a dense point gives up against the sharpest one of its kind."""
+    if dense.key == sharp.key:
+        return "that point also has the best CSNR of this kind"
+    if dense.csnr is not None and sharp.csnr is not None:
+        signal = f"{sharp.csnr - dense.csnr:.1f} dB of CSNR"
+    elif dense.csnr is not None:
+        signal = "a CSNR without any error seen"
+    else:
+        signal = "no CSNR"
+    return (
+        f"its price against the sharpest point ({sharp.density_macro:.1f} Mb/mm2 with periphery): {signal} given up, "
+        f"code error {sharp.code_error:.1e} to {dense.code_error:.1e}, energy x"
+        f"{dense.energy_per_mac / sharp.energy_per_mac:.2f}, TOPS/mm2 x{dense.tops_per_mm2 / sharp.tops_per_mm2:.2g}, "
+        f"{dense.adc_bits} instead of {sharp.adc_bits} converter bits"
+    )

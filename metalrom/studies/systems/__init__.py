@@ -1,0 +1,51 @@
+"""Systems of the literature and ours under the same rules: energy of an inference, capacity, published figures checked
+by arithmetic (loaded on first use)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interconnect.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from metalrom.studies.systems.checks import CHECKS, Check, run_checks
+    from metalrom.studies.systems.comparison import Comparison, compare_systems
+    from metalrom.studies.systems.description import System, read_system, shipped_systems
+    from metalrom.studies.systems.energy import Energy, Scenario, inference_energy
+    from metalrom.studies.systems.metal import MetalMacro, example_macro, macro_of_run
+
+_HOME = {
+    "CHECKS": "checks",
+    "Check": "checks",
+    "run_checks": "checks",
+    "Comparison": "comparison",
+    "compare_systems": "comparison",
+    "System": "description",
+    "read_system": "description",
+    "shipped_systems": "description",
+    "Energy": "energy",
+    "Scenario": "energy",
+    "inference_energy": "energy",
+    "MetalMacro": "metal",
+    "example_macro": "metal",
+    "macro_of_run": "metal",
+}
+
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Comparison",
+    "Energy",
+    "MetalMacro",
+    "Scenario",
+    "System",
+    "compare_systems",
+    "example_macro",
+    "inference_energy",
+    "macro_of_run",
+    "read_system",
+    "run_checks",
+    "shipped_systems",
+]
+
+__getattr__ = lazy_names(__name__, _HOME)

@@ -1,0 +1,119 @@
+"""The inventory of a network: its layers and their sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interconnect.errors import InputError
+from metalrom.workloads.inventory.layers import Attention, Layer
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What `model` stores and computes for one input (batch 1).
+
+    input: what the counts are for, in words. attention_known: False if the source does not tell about products of
+    activations. notes: what the reader has to know about the counts.
+    """
+
+    model: str
+    input: str
+    layers: tuple[Layer, ...]
+    source: str
+    attention_known: bool = True
+    notes: tuple[str, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """Stored numbers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Numbers in fixed matrices, a shared table counted where it is multiplied."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates with fixed weights; None if one layer's are unknown."""
+        return _sum(layer.macs for layer in self.layers)
+
+    @property
+    def attention_macs(self) -> int | None:
+        """Multiply-accumulates of activations with activations."""
+        return sum(layer.attention_macs for layer in self.layers) if self.attention_known else None
+
+    @property
+    def activations_in(self) -> int | None:
+        """Numbers that enter fixed matrices."""
+        return _sum(layer.activations_in for layer in self.layers)
+
+    @property
+    def activations_out(self) -> int | None:
+        """Numbers that leave fixed matrices."""
+        return _sum(layer.activations_out for layer in self.layers)
+
+    @property
+    def activations(self) -> int | None:
+        """Numbers that enter or leave fixed matrices."""
+        return _sum((self.activations_in, self.activations_out))
+
+    @property
+    def attention(self) -> tuple[Attention, ...]:
+        """The layers that multiply activations."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Attention))
+
+    def complete(self) -> tuple[int, int]:
+        """(macs, activations). Raises InputError if the source does not tell them."""
+        if self.macs is None or self.activations is None:
+            raise InputError(
+                f"{self.model}: the multiply-accumulates are not known from a file of tensors alone",
+                hint="give the network's config.json or a built-in name",
+            )
+        return self.macs, self.activations
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "model": self.model,
+            "input": self.input,
+            "parameters": self.parameters,
+            "weights": self.weights,
+            "macs": self.macs,
+            "attention_macs": self.attention_macs,
+            "activations": self.activations,
+            "activations_in": self.activations_in,
+            "activations_out": self.activations_out,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "source": self.source,
+            "notes": list(self.notes),
+        }
+
+
+def joined(model: str, input: str, parts: Sequence[tuple[str, Inventory]], *, source: str) -> Inventory:
+    """One inventory of several networks that run one after the other; names get `prefix.` in front."""
+    from dataclasses import replace
+
+    layers = tuple(replace(layer, name=f"{prefix}.{layer.name}") for prefix, part in parts for layer in part.layers)
+    notes = tuple(dict.fromkeys(note for _, part in parts for note in part.notes))
+    known = all(part.attention_known for _, part in parts)
+    return Inventory(model, input, layers, source, attention_known=known, notes=notes)
+
+
+def grouped(layers: Sequence[Layer], key: Callable[[Layer], str]) -> dict[str, list[Layer]]:
+    """Layers by `key`, in order of first appearance."""
+    found: dict[str, list[Layer]] = {}
+    for layer in layers:
+        found.setdefault(key(layer), []).append(layer)
+    return found
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    total = 0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total

@@ -1,0 +1,64 @@
+"""One door to every inventory: a built-in name, a config.json, a safetensors or a GGUF file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interconnect.errors import InputError, shortened
+from interconnect.suggestion import suggest
+from metalrom.workloads.inventory.catalogue import MODELS, Size, at_size, build, check_input, known
+from metalrom.workloads.inventory.inventory import Inventory
+
+SUFFIXES = (".json", ".safetensors", ".gguf")
+
+
+def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence: int | None = None) -> Inventory:
+    """Inventory of `model` for an image (height, width) or a sequence; defaults 224 x 224 (or the model's own), 128.
+
+    model: a built-in name, the path of a config.json (or of the folder it lies in), a .safetensors or a .gguf file.
+    Raises InputError for anything else, for a damaged file or an input that does not fit.
+    """
+    path = Path(model)
+    suffix = path.suffix.casefold()
+    if suffix not in SUFFIXES:
+        if known(model) is None and _is_folder(path):
+            path, suffix = path / "config.json", ".json"
+        elif known(model) is not None:
+            return build(model, image=image, sequence=sequence)
+        else:
+            raise InputError(
+                f"unknown model {shortened(repr(model))}",
+                hint=f"{suggest(model, MODELS)} Or give a config.json, .safetensors or .gguf file",
+            )
+    if suffix == ".json":
+        from metalrom.workloads.inventory.huggingface import config_inventory
+
+        return config_inventory(path, image=image, sequence=sequence)
+    from metalrom.workloads.inventory import tensorfile
+
+    check_input(path.name, "sequence", image, sequence)
+    reader = tensorfile.gguf_inventory if suffix == ".gguf" else tensorfile.safetensors_inventory
+    return reader(path, sequence=sequence)
+
+
+def sized_inventory(model: str, size: Size) -> Inventory:
+    """Inventory of `model` at a size of the comparison: its image or its sequence. Raises as `read_inventory`."""
+    if known(model) is not None:
+        return at_size(model, size)
+    path = Path(model)
+    if _is_folder(path):
+        path = path / "config.json"
+    if path.suffix.casefold() == ".json":
+        from metalrom.workloads.inventory.huggingface import config_inventory, config_takes
+
+        if config_takes(path) == "image":
+            return config_inventory(path, image=size.image)
+        return config_inventory(path, sequence=size.sequence)
+    return read_inventory(model, sequence=size.sequence)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,28 @@
+"""Threshold shifts of one manufactured column, drawn from Pelgrom's law."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from netlists.baselines.base import LocalCell, LocalDevice
+from netlists.baselines.case import FloatArray, LocalDeviations
+from netlists.baselines.computing import LocalComputing
+from netlists.devices.device_set import DeviceSet
+
+
+def sigmas(devices: DeviceSet, transistors: tuple[LocalDevice, ...], length: float) -> FloatArray:
+    """Standard deviation of each transistor's own threshold, V, shape (transistors,)."""
+    return np.array([devices.sigma_vth("nmos" if t.type == "n" else "pmos", t.width, length) for t in transistors])
+
+
+def draw_deviations(
+    devices: DeviceSet, cell: LocalCell, lcc: LocalComputing, locals_: int, seed: np.random.SeedSequence
+) -> LocalDeviations:
+    """One draw for the selected cells and computing cells of `locals_` local arrays: avt / sqrt(2 W L) per device."""
+    rng = np.random.default_rng(seed)
+    of_cell = sigmas(devices, cell.devices, cell.length)
+    of_lcc = sigmas(devices, lcc.devices(cell.reading), lcc.length)
+    return LocalDeviations(
+        cell=rng.standard_normal((locals_, of_cell.size)) * of_cell,
+        lcc=rng.standard_normal((locals_, of_lcc.size)) * of_lcc,
+    )
