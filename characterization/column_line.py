@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 from characterization.setup import Setup
 from characterization.symbols import symbol_levels
@@ -129,7 +130,6 @@ def fitted(
 ) -> ColumnLines:
     """The lines of a condition, with the extra load under which they meet simulated levels best, up to one constant
     (what the reset leaves behind): levels (samples,), what their columns store (samples, symbols)."""
-    from scipy.optimize import minimize_scalar
 
     def residual(extra: float) -> float:
         offset, gain = ColumnLines(setup, condition, extra).lines(stored)

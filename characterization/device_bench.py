@@ -23,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from netlists.transistors import device_printer
+from ngspice_runner import run as run_job
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
 
@@ -103,8 +105,6 @@ def measure_devices(
     Without a `bench` at the set's supply, default length and widths of 0.5 and 0.75 um times its width scale. Raises as
     `measure` does.
     """
-    from netlists.transistors import device_printer
-
     if bench is None:
         long = devices.default_length
         wide = devices.width_scale
@@ -134,8 +134,6 @@ def _plain(nmos: str, pmos: str, bench: Bench, name: str, nodes: str, kind: str,
 
 def _measure(jobs: tuple[Job, Job, Job], bench: Bench, run: Runner | None) -> Readings:
     if run is None:
-        from ngspice_runner import run as run_job
-
         run = run_job
     if bench.vdd < 0.2:
         raise InputError(f"bench supply {bench.vdd:g} V is too low", hint="0.2 V or more is needed for the swing")

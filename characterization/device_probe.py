@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from netlists.transistors import device_printer
+from ngspice_runner import run as run_job
 from ngspice_runner.capability import Capability, probe
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
@@ -46,8 +48,6 @@ def probe_devices(
     if missing:
         return
     if run is None:
-        from ngspice_runner import run as run_job
-
         run = run_job
     for corner in devices.corners:
         result = run(probe_job(devices, corner))
@@ -92,8 +92,6 @@ def missing_features(devices: DeviceSet, version: str, capability: Capability) -
 
 def probe_job(devices: DeviceSet, corner: str) -> Job:
     """One NMOS and one PMOS of least width, switched on at the nominal supply: drain currents `i(vn)`, `i(vp)`."""
-    from netlists.transistors import device_printer
-
     mos = device_printer(devices, devices.default_length)
     width = min(devices.w_max, 2 * devices.w_min)
     vdd = devices.vdd

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 from scipy.special import stdtrit
 
 from characterization.failures import ConditionError
@@ -146,8 +147,6 @@ def fit_pattern_variance(active: FloatArray, residual: FloatArray, freedom: int)
     which are independent of those of other rows. Non-negative least squares of the squares, each weighed by one over
     its expected size (a square scatters by sqrt(2) times that); freedom: parameters of the levels' model.
     """
-    from scipy.optimize import nnls
-
     square = residual**2 * len(residual) / max(len(residual) - freedom, 1)
     unit, rows = float(square.mean()) or 1.0, max(float(active.max()), 1.0)
     x = np.stack([np.ones(len(active)), active / rows], axis=1)
@@ -204,8 +203,6 @@ def fit_spread(
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
-    from scipy.optimize import nnls
-
     if len(active) < 4 or draws.min() < 10:
         raise ConditionError(
             f"{len(active)} Monte-Carlo points are too few for a spread model (4 points of 10 good draws needed)",

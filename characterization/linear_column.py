@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.setup import Setup
+from interconnect.admittance import admittance
 from interconnect.errors import InputError
 from netlists.case import ColumnCase
 from netlists.condition import Condition
@@ -131,8 +132,6 @@ def _charge(setup: Setup, condition: Condition, position: int) -> ChargeColumn:
 
 
 def _current(setup: Setup, condition: Condition, position: int) -> CurrentColumn:
-    from interconnect.admittance import admittance
-
     warm = setup.at(condition).model.at(condition.temperature)
     apart: Periphery = replace(setup.periphery, sense_resistance=OPEN)
     rows, drives = [], []

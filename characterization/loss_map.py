@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.setup import Setup
+from interconnect.crossbar import effective_conductance
+from interconnect.transient import solve_transient
+from interconnect.waveform import Source, ramp
 from netlists.case import ColumnCase
 from netlists.condition import Condition
 from netlists.reference import column_network
@@ -43,8 +46,6 @@ def current_loss(setup: Setup, condition: Condition) -> FloatArray:
     """Loss by wire, driver and sense resistance with every cell a one (the largest currents): 1 - I / (V / R), each
     row's own current by superposition from the whole crossbar of the group, drivers and sense as resistors. Shape
     (rows, columns) of the group."""
-    from interconnect.crossbar import effective_conductance
-
     warm = setup.at(condition).model.at(condition.temperature)
     plug = warm.value("R_plug")
     matrix = effective_conductance(
@@ -66,9 +67,6 @@ def thinned(loss: FloatArray) -> LossMap:
 def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -> LossMap:
     """Loss by what has not settled at the read, ideal drivers: 1 - V / V_settled of what a stored one adds to a driven
     row's share, by exact transients of the column with a vector per row. positions: of the left neighbour."""
-    from interconnect.transient import solve_transient
-    from interconnect.waveform import Source, ramp
-
     warm = setup.at(condition).model.at(condition.temperature)
     n, t = setup.rows, setup.timing
     stop = t.input_edge + t.read_after

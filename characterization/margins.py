@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from characterization.tables.table import ReadoutTable
 
@@ -65,8 +66,6 @@ def margins(table: ReadoutTable, condition: str) -> FloatArray:
 
 def code_errors(table: ReadoutTable, condition: str) -> FloatArray:
     """P(code differs from count): shape (N + 1 active, N + 1 count); Gaussian tails beyond both thresholds."""
-    from scipy.special import ndtr
-
     sigma = table.total_sigma(condition)
     below, above = _distances(table, condition)
     out: FloatArray = np.minimum(ndtr(-_per_sigma(below, sigma)) + ndtr(-_per_sigma(above, sigma)), 1.0)
@@ -90,6 +89,4 @@ def worst(table: ReadoutTable, condition: str | None = None) -> WorstCase | None
 
 def sigma_needed(code_error: float) -> float:
     """Margin in sigma at which both tails together reach `code_error`: Q^-1(code_error / 2)."""
-    from scipy.special import ndtri
-
     return float(-ndtri(code_error / 2))

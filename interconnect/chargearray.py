@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve, solveh_banded
 
 from interconnect.errors import InputError, SolverError
 
@@ -165,8 +166,6 @@ def _solve(diagonal: Array, beside: Array, right: Array, floating: Array, own: A
 
 
 def _banded(bands: Array, right: Array) -> Array:
-    from scipy.linalg import solveh_banded
-
     with np.errstate(all="ignore"):
         try:
             lower = bands[: right.shape[0]]  # a single column has no second band
@@ -176,8 +175,6 @@ def _banded(bands: Array, right: Array) -> Array:
 
 
 def _cholesky(matrix: Array, right: Array) -> Array:
-    from scipy.linalg import cho_factor, cho_solve
-
     try:
         return np.asarray(cho_solve(cho_factor(matrix, check_finite=False), right, check_finite=False))
     except np.linalg.LinAlgError:

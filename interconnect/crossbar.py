@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interconnect import crossbar_kernels as kernels
+from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
 
 Array = NDArray[np.float64]
@@ -119,8 +121,6 @@ class _Crossbar:
     def __init__(
         self, conductance: ArrayLike, r_row: ArrayLike, r_col: ArrayLike, r_driver: ArrayLike, r_sense: ArrayLike
     ) -> None:
-        from interconnect import crossbar_kernels as kernels
-
         cells = np.asarray(conductance, dtype=float)
         if cells.ndim != 2 or cells.size == 0:
             raise InputError(f"conductance must have shape (rows, cols), got {cells.shape}")
@@ -140,8 +140,6 @@ class _Crossbar:
 
     def solve(self, drives: Array) -> tuple[Array, float, int]:
         """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
-        from interconnect.crossbar_kernels import solve_vectors
-
         current = np.zeros((len(drives), self.cols))
         residual, iterations = solve_vectors(
             drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL, current

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import skrf
 from numpy.typing import ArrayLike, NDArray
+from skrf.vectorFitting import VectorFitting
 
 from interconnect.admittance import admittance
 from interconnect.errors import InputError, SolverError
@@ -45,8 +47,6 @@ def line_parameters(
     Raises:
         InputError: bad frequencies, ports or reference.
     """
-    import skrf
-
     hertz = np.atleast_1d(np.asarray(frequencies, dtype=float))
     if not (np.isfinite(hertz).all() and (np.diff(hertz) > 0).all()):
         raise InputError("frequencies must be finite and increase")
@@ -65,8 +65,6 @@ def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
         InputError: wrong ending, or a file that cannot be written.
         SolverError: the file read back differs.
     """
-    import skrf
-
     path = Path(path)
     ending = f".s{line.nports}p"
     if path.suffix.lower() != ending:
@@ -157,8 +155,6 @@ def judge(fit: VectorFitting, line: skrf.Network) -> LineFit:
 
 
 def _vector_fit(line: skrf.Network, poles: int) -> VectorFitting:
-    from skrf.vectorFitting import VectorFitting
-
     fit = VectorFitting(line)
     with warnings.catch_warnings():
         # Whether a fit is good or passive is judged here, by its response.

@@ -12,6 +12,8 @@ import math
 import re
 from typing import Any
 
+from quantiphy import QuantiPhyError, Quantity
+
 from interconnect.errors import InputError, shortened
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?"
@@ -122,7 +124,6 @@ def _split(suffix: str) -> tuple[float, str]:
 @functools.cache
 def _quantiphy() -> tuple[Any, Any]:
     """quantiphy's class, shielded from preferences that the calling program may have set, and its error."""
-    from quantiphy import QuantiPhyError, Quantity
 
     class Plain(Quantity):
         pass

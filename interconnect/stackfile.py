@@ -18,6 +18,7 @@ from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
+from interconnect.yamlfile import read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
 
@@ -293,8 +294,6 @@ def load_stack(name_or_path: str | Path) -> Stack:
             hint=f"{suggest(text, built_in_stacks())} (or give the path of a .yaml file)",
         )
     path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
-    from interconnect.stackfile import parse_stack
-    from interconnect.yamlfile import read_yaml
 
     data, raw = read_yaml(path)
     return parse_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())

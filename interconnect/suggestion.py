@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from interconnect.errors import shortened
@@ -12,8 +13,6 @@ _LONGEST = 80
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """What the user may have meant by `name`: the closest known name, those that contain it, or else a list."""
-    import difflib  # only needed when something is wrong already
-
     folded: dict[str, str] = {}
     for candidate in known:
         folded.setdefault(candidate.casefold(), candidate)

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeGuard
-
-from metalrom.reports.content import Figure
 
 MISSING = "not available"
 _PREFIXED = frozenset({"V", "A", "J", "s", "F", "ohm", "W", "Hz", "m", "S", "bit/s", "op/s", "op/J"})
 _PREFIXES = "afpnµm kMGTPE"  # 1e-18 .. 1e18, a blank for unity
 _AREAS = {"m2": 1.0, "mm2": 1e-6, "um2": 1e-12}
 _PRETTY = {"ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "m2": "m²", "um": "µm", "degC": "°C"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the macro with its range.
+
+    mid: the value, in `unit` (SI base units such as J, s, V are printed with a prefix; any other unit as it is).
+    low, high: the range that the error budget gives. status: published, measured, estimate, user or assumption.
+    """
+
+    name: str
+    mid: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+    status: str = ""
+    source: str = ""
 
 
 def known(value: float | None) -> TypeGuard[float]:

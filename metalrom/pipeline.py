@@ -8,6 +8,7 @@ from characterization.campaign import ProgressCallback
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
+from metalrom.reports.assemble import write_run_report
 from metalrom.run.characterize import Announce, characterize
 from metalrom.run.evaluate import conclude, macro_geometry
 from metalrom.run.results import RunResults
@@ -43,4 +44,5 @@ def run(
     found = conclude(design, done)
     announce("writing tables, netlists and the report")
     write_outputs(design, done, found, out)
+    write_run_report(out)
     return found

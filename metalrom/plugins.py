@@ -11,6 +11,8 @@ import re
 import sys
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.metadata import entry_points
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from interconnect.errors import InputError, shortened
@@ -44,8 +46,6 @@ def load_installed() -> tuple[str, ...]:
 
     A broken plugin must not take the other commands along, so it is told and left out.
     """
-    from importlib.metadata import entry_points
-
     troubles = []
     for entry in entry_points(group=GROUP):
         try:
@@ -56,8 +56,6 @@ def load_installed() -> tuple[str, ...]:
 
 
 def _load_file(path: Path) -> None:
-    from importlib.util import module_from_spec, spec_from_file_location
-
     if not path.is_file():
         raise InputError(f"there is no file {path}", where="--plugin")
     name = f"metalrom_plugin_{path.stem}"

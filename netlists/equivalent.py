@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
+from interconnect.transient import solve_transient
+from interconnect.waveform import Source, Waveform
 from netlists.case import ColumnCase
 from netlists.cells.base import GROUND_NODE, CellModel, Element, Variant
 from netlists.column import Deck, column_deck, level_supplies
@@ -264,9 +266,6 @@ def _waveforms(
     short: ColumnCase,
 ) -> tuple[float | None, float | None]:
     """(largest difference in time, difference at the read) of the target's level; None for a current cell."""
-    from interconnect.transient import solve_transient
-    from interconnect.waveform import Source, Waveform
-
     if model.mode != "charge":
         return None, None
     times = np.linspace(timing.input_start, timing.read_at, 200)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from netlists.parameters import parameter, require, require_positive
@@ -64,8 +64,6 @@ class Periphery:
 def default_periphery(devices: DeviceSet, **given: Any) -> Periphery:
     """A periphery in the sizes of a technology: lengths and widths that are not `given` (or None) follow the device
     set (`default_length`, `width_scale`); other values keep their defaults. InputError for a value that is none."""
-    from dataclasses import fields
-
     values = {name: value for name, value in given.items() if value is not None}
     values.setdefault("length", devices.default_length)
     for field in fields(Periphery):

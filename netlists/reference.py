@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.network import LinearNetwork
 from netlists.case import ColumnCase
 from netlists.cells import cell_class, cell_kinds
 from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
@@ -80,8 +81,6 @@ def column_network(
     apart: every row hangs on a node of its own instead, whatever its input: `input_<row>` and `input_<row>_<letter>`,
     so that one solution with a vector per row gives what each adds.
     """
-    from interconnect.network import LinearNetwork
-
     capacitors: list[tuple[str, str, float]] = []
     resistors: list[tuple[str, str, float]] = []
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from interconnect.stack import Stack
 from interconnect.stackfile import load_stack
+from interconnect.variation import stack_at_corner
 from netlists.condition import NOMINAL_METALS
+from netlists.devices.device_set import load_devices
 
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
@@ -24,8 +26,6 @@ class Technology:
 
     def at_metal_corner(self, beol: str) -> Technology:
         """The same technology, its metals at a corner of the stack. Raises InputError if there is no such corner."""
-        from interconnect.variation import stack_at_corner
-
         corner = self.stack.corner(beol).name
         return replace(self, stack=stack_at_corner(self.stack, corner), beol=corner)
 
@@ -54,8 +54,6 @@ def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: s
     beol: corner of the stack (`Cmax`, ...; case does not matter) at which cells are drawn and extracted; InputError for
     one that the stack does not have.
     """
-    from netlists.devices.device_set import load_devices
-
     stack = load_stack(stack_name)
     if beol.lower() != NOMINAL_METALS:
         stack.corner(beol)  # told before the devices are read

@@ -21,6 +21,7 @@ from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
 from ngspice_runner.scheduling import Board, Cluster, Progress, check_workers, cores, make_setting
+from ngspice_runner.simulate import run_one
 
 INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
 _RETRIES = 5
@@ -140,8 +141,6 @@ def fields_of(job: Job) -> dict[str, Any]:
 
 def run_remote(fields: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Run one job on a worker: {"row", "cached"} or {"error", "kind"}."""
-    from ngspice_runner.simulate import run_one
-
     plain: dict[str, Any] = dict(fields)
     plain |= {name: tuple(fields[name]) for name in ("outputs", "includes")}
     job = Job(**plain | {"options": tuple(map(tuple, fields["options"]))})

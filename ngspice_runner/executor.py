@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from ngspice_runner.backends import Backend
 from ngspice_runner.cache import Cache
+from ngspice_runner.cluster import run_cluster
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
 from ngspice_runner.scheduling import Board, Cluster, Progress, Workers, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import run_one
+from ngspice_runner.sweep import run_groups
 
 
 def run(
@@ -64,8 +66,6 @@ def run_many(
     such job.
     """
     if isinstance(workers, Cluster):
-        from ngspice_runner.cluster import run_cluster
-
         if engine is not None or not isinstance(backend, str):
             raise JobError("workers of a cluster have engines of their own: name the backend and give no engine")
         folder = None if cache is None else str(cache.folder)
@@ -91,8 +91,6 @@ def run_many(
 
     try:
         if backend == "batch":
-            from ngspice_runner.sweep import run_groups
-
             run_groups(groups, setting, workers or cores(), settle)
         run_jobs(groups, setting, workers or cores(), settle)
     except KeyboardInterrupt:

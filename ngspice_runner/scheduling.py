@@ -11,6 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from ngspice_runner.backends import Backend
+from ngspice_runner.backends.process import ProcessBackend
+from ngspice_runner.backends.shared import SharedBackend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError, JobError
@@ -65,12 +67,8 @@ def make_backend(name: str) -> Backend:
     """The backend of a name. Raises JobError for a name that does not exist, EngineError when what it needs is not
     installed."""
     if name in ("process", "batch"):  # what `batch` cannot group has a process of its own
-        from ngspice_runner.backends.process import ProcessBackend
-
         return ProcessBackend()
     if name == "shared":
-        from ngspice_runner.backends.shared import SharedBackend
-
         return SharedBackend()
     raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.batch import BatchEngine
+from ngspice_runner.backends.shared import SharedBackend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import JobError
@@ -332,8 +333,6 @@ class _SharedPoints:
     """Points through libngspice, several answers to a group."""
 
     def __init__(self, setting: Setting) -> None:
-        from ngspice_runner.backends.shared import SharedBackend
-
         if not isinstance(setting.backend, SharedBackend):
             raise JobError("a sweep through libngspice needs the shared backend")
         self._shared = setting.backend

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from characterization.models.box import Box
 from characterization.models.form import Form, fit_form
@@ -180,8 +181,6 @@ def next_batch(model: SurrogateModel, candidates: FloatArray, count: int, *, loc
 
 def _difficulty(model: SurrogateModel, u: FloatArray) -> FloatArray:
     """Rms of the left-out errors over their sigma next to u (points, inputs), over that of all points; 0.2 to 5."""
-    from scipy.spatial.distance import cdist
-
     process = model.process
     error, sigma = process.left_out()
     z2 = np.minimum((error / sigma) ** 2, 25.0)

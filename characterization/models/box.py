@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -143,8 +144,6 @@ class Box:
 
     def latin_hypercube(self, count: int, seed: int) -> FloatArray:
         """`count` points (count, inputs), each input's range (in its scale) hit once per 1/count; seeded."""
-        from scipy.stats import qmc
-
         return self.from_unit(qmc.LatinHypercube(self.dims, seed=np.random.default_rng([seed, 11])).random(count))
 
     def uniform(self, count: int, seed: int) -> FloatArray:

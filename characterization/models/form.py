@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -101,8 +102,6 @@ def fit_form(form: Form, inputs: Mapping[str, FloatArray], values: FloatArray, f
 
     Raises InputError for a parameter that it does not have.
     """
-    from scipy.optimize import least_squares
-
     for name in free:
         if name not in form.parameters:
             raise InputError(f"it has no parameter {name!r}", where=f"closed form {form.name}")

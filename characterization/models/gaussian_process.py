@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.spatial.distance import cdist
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import WhiteKernel
 
 from characterization.models.warped_kernel import AMPLITUDE, LENGTH, WARP, WarpedKernel, profile, warped
 from interconnect.errors import InputError, SolverError
@@ -42,8 +47,6 @@ class Hyperparameters:
 
     def kernel(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Covariance of the curve, shape (len(a), len(b)), without noise."""
-        from scipy.spatial.distance import cdist
-
         return np.asarray(
             self.amplitude * profile(cdist(self.stretched(a), self.stretched(b), "sqeuclidean"), self.smooth)[0]
         )
@@ -69,8 +72,6 @@ class GaussianProcess:
         cls, hyper: Hyperparameters, x: FloatArray, y: FloatArray, centre: float, scale: float
     ) -> GaussianProcess:
         """Factor the covariance. Raises SolverError if it is not positive definite."""
-        from scipy.linalg import cho_solve, cholesky
-
         k = hyper.kernel(x, x)
         k[np.diag_indices_from(k)] += hyper.noise + JITTER * hyper.amplitude
         try:
@@ -93,8 +94,6 @@ class GaussianProcess:
 
     def predict(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Mean and standard deviation of the curve (noise not included) at x (points, inputs), in the unit of y."""
-        from scipy.linalg import solve_triangular
-
         cross = self.hyper.kernel(x, self.x)
         half = solve_triangular(self.factor, cross.T, lower=True)
         variance = np.maximum(self.hyper.amplitude - np.sum(half * half, axis=0), 0.0)
@@ -102,8 +101,6 @@ class GaussianProcess:
 
     def covariance(self, a: FloatArray, b: FloatArray) -> FloatArray:
         """Posterior covariance of the curve between points a and b, shape (len(a), len(b)), in scaled units."""
-        from scipy.linalg import solve_triangular
-
         half_a = solve_triangular(self.factor, self.hyper.kernel(a, self.x).T, lower=True)
         half_b = half_a if a is b else solve_triangular(self.factor, self.hyper.kernel(b, self.x).T, lower=True)
         return np.asarray(self.hyper.kernel(a, b) - half_a.T @ half_b)
@@ -113,8 +110,6 @@ class GaussianProcess:
 
         Closed form with the hyperparameters kept: Rasmussen and Williams 2006, equations 5.10 to 5.12.
         """
-        from scipy.linalg import cho_solve
-
         inverse = np.diag(cho_solve((self.factor, True), np.eye(len(self.x))))
         return self.scale * self.weights / inverse, self.scale / np.sqrt(inverse)
 
@@ -134,10 +129,6 @@ def fit_gaussian_process(
     start: where to begin, e.g. an earlier fit; most: points that the likelihood sees (drawn with the seed; its cost
     goes with their cube), the conditioning sees all. Raises SolverError when no factor can be found.
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import WhiteKernel
-
     centre, scale = float(np.mean(y)), float(np.std(y))
     if not scale > 1e-14 * max(abs(centre), 1e-300):
         # Nothing is left to explain (or not by anything but rounding).

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from characterization.models.experiment import Experiment, FloatArray
+from characterization.models.failure_point import failure_points
 from interconnect.errors import InputError
 
 CHUNK = 100_000
@@ -87,8 +88,6 @@ def importance_sampling(
     interval is lognormal with the standard error of the mean. Raises InputError where no failure is found.
     """
     if points is None:
-        from characterization.models.failure_point import failure_points
-
         found = failure_points(experiment, dims, seed)
         points, searched = found.points, found.calls
     centres = np.vstack([np.zeros((1, dims)), np.atleast_2d(np.asarray(points, dtype=np.float64))])

@@ -6,10 +6,12 @@ charge. Their capacitance matrix is linear in the cells' factors: one small solv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from characterization.models.experiment import Experiment
 from interconnect.errors import InputError
@@ -45,9 +47,6 @@ class SettledColumn:
     @classmethod
     def of(cls, model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase) -> SettledColumn:
         """From the same elements as the column's deck and `reference_column`. Raises InputError for a current cell."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
         if model.mode != "charge":
             raise InputError(f"the cell {model.kind} is read as a current: it does not settle by sharing charge")
         d = case.deviations
@@ -125,7 +124,5 @@ def code_error_experiment(
 
 
 def _with_cells(case: ColumnCase, factors: FloatArray) -> ColumnCase:
-    from dataclasses import replace
-
     deviations: Deviations = replace(case.deviations, cell=factors)
     return replace(case, deviations=deviations)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from characterization.campaign import Task
 from characterization.column_line import ColumnLines, fitted, stored_numbers
@@ -118,8 +119,6 @@ def _spread(
     level: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """p0 to p3 of `Transfer.patterns`: non-negative least squares to the squared residuals of the level model."""
-    from scipy.optimize import nnls
-
     squares = (level - model(active, count)) ** 2
     unit = float(squares.mean()) or 1.0
     freedom = len(level) / max(len(level) - 6, 1)  # of the model's six coefficients
@@ -136,8 +135,6 @@ def spread_terms(setup: Setup, active: NDArray[np.float64], count: NDArray[np.fl
 def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
     e0 that the scatter of the patterns would push it below zero."""
-    from scipy.optimize import nnls
-
     x = np.stack([np.ones_like(active), active], axis=1)
     free = np.linalg.lstsq(x, energy, rcond=None)[0]
     if free.min() >= 0:

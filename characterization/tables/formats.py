@@ -8,6 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from characterization.tables.registry import Format
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+
 if TYPE_CHECKING:
     from characterization.tables.registry import CheckReport, Format
     from characterization.tables.table import ReadoutTable
@@ -50,10 +54,6 @@ class _Formats(Mapping[str, "Format"]):
     """Formats by name; a format's module is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> Format:
-        from characterization.tables.registry import Format
-        from interconnect.errors import InputError
-        from interconnect.suggestion import suggest
-
         if name in _USER_FORMATS:
             return _USER_FORMATS[name]
         if name not in _FORMATS:

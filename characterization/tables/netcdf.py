@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray
 
 from characterization.tables.content import (
     LEVEL_ARRAYS,
@@ -34,8 +35,6 @@ FILE = "readout.nc"
 
 def dataset_of(table: ReadoutTable) -> xarray.Dataset:
     """The table as an xarray dataset with dimensions condition, active, count, threshold."""
-    import xarray
-
     arrays = arrays_of(table)
     unit = {"units": table.unit}
     active = np.arange(table.rows + 1, dtype=np.int32)
@@ -110,8 +109,6 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
 
 def read(folder: Path) -> ReadoutTable:
     """The table of `readout.nc`. Raises InputError if the file is missing, truncated or edited."""
-    import xarray
-
     path = folder / FILE
     where = str(path)
     read_bytes(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from metalrom.assets.spec import AssetFile, AssetSpec, Licence
+from netlists.devices.trim import SizeRange, read_parameters, trim
 
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
 SIZES = (1.5e-7, 5.0e-7, 3.6e-7, 1.0e-4)
@@ -111,10 +113,6 @@ def trimmed(sources: Mapping[str, bytes]) -> dict[str, bytes]:
 
     Raises InputError if a file is not of the form that `netlists.devices.trim` reads.
     """
-    import json
-
-    from netlists.devices.trim import SizeRange, read_parameters, trim
-
     sizes = SizeRange(*SIZES)
     made: dict[str, bytes] = {}
     record: dict[str, object] = {"lengths_m": SIZES[:2], "widths_m": SIZES[2:]}

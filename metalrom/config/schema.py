@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from characterization.procedures import with_requirements
 from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
@@ -309,7 +310,6 @@ def _with_requirements(procedures: tuple[str, ...], wanted: str) -> tuple[str, .
     """The procedures and, unless `wanted` is among them already, those that they require."""
     if wanted in procedures:
         return procedures
-    from characterization.procedures import with_requirements  # numpy: only where it decides
 
     try:
         return tuple(p.name for p in with_requirements(procedures))

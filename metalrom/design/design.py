@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.setup import Metals
 from interconnect.errors import InputError
+from interconnect.extraction import extract
+from metalrom.assets import asset_path
 from metalrom.config.schema import Config
+from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import told_by
 from metalrom.design.specs import check_specs
+from metalrom.folders import cache_folder
+from metalrom.macro.encoding import encoding
+from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
+from netlists.array_options import ArrayOptions
+from netlists.cells import make_cell
+from netlists.cells.base import Plane
+from netlists.condition import NOMINAL_METALS
+from netlists.mapping import MacroShape, tile, via_program
+from netlists.mapping.scheme import scheme_of
+from netlists.periphery import Timing, default_periphery
+from netlists.technology import load_technology
+from netlists.weights import Words, integer_weights, load_weights, quantize
 
 if TYPE_CHECKING:
     from characterization.setup import Metals
@@ -63,8 +80,6 @@ class Design:
     @cached_property
     def technology(self) -> Technology:
         """Metal stack and transistors."""
-        from netlists.technology import load_technology
-
         section = self.config.technology
         with told_by(self.path, "technology"):
             return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
@@ -77,8 +92,6 @@ class Design:
     @cached_property
     def cell(self) -> Cell:
         """The cell's parameters."""
-        from netlists.cells import make_cell
-
         section = self.config.cell
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with told_by(self.path, "cell"):
@@ -98,9 +111,6 @@ class Design:
 
     def _check_engine(self) -> None:
         """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
-        from metalrom.macro.encoding import encoding
-        from netlists.mapping.scheme import scheme_of
-
         counts, bits = self.models[0].counts, self.config.weights.bits
         with told_by(self.path, "mapping"):
             ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
@@ -115,8 +125,6 @@ class Design:
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
         """Storing planes, lowest first. Raises InputError when two planes share a metal."""
-        from netlists.cells.base import Plane
-
         planes = tuple(Plane(p.row, p.column) for p in self.config.cell.planes)
         used = [name for p in planes for name in (p.row, p.column)]
         for name in used:
@@ -138,9 +146,6 @@ class Design:
         return self._extract_on(geometry, self.stack, method)
 
     def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str | None = None) -> Extraction:
-        from interconnect.extraction import extract
-        from metalrom.folders import cache_folder
-
         return extract(geometry, stack, method=method or self.extraction, cache_dir=cache_folder("extraction"))
 
     @cached_property
@@ -159,8 +164,6 @@ class Design:
     @cached_property
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
-        from netlists.periphery import default_periphery
-
         devices = self.technology.devices
         with told_by(self.path, "periphery"):
             return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
@@ -168,16 +171,12 @@ class Design:
     @cached_property
     def timing(self) -> Timing:
         """When things happen in a read."""
-        from netlists.periphery import Timing
-
         with told_by(self.path, "timing"):
             return Timing(**self.config.timing.model_dump())
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """Operating points, the nominal one (first of each list) first."""
-        from metalrom.design.conditions import operating_points
-
         section = self.config.conditions
         with told_by(self.path, "conditions.beol"):
             return operating_points(section, self.technology.devices, self.stack, where=f"{self.path}: conditions")
@@ -188,9 +187,6 @@ class Design:
 
         The plane is the nominal one's; every corner is extracted on its own (cached).
         """
-        from characterization.setup import Metals
-        from netlists.condition import NOMINAL_METALS
-
         plane = self.planes[self.worst_plane]
         found = []
         for name in dict.fromkeys(c.beol for c in self.conditions if c.beol != NOMINAL_METALS):
@@ -209,8 +205,6 @@ class Design:
     @cached_property
     def weights(self) -> QuantizedWeights:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
-        from netlists.weights import Words, integer_weights, load_weights, quantize
-
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
@@ -231,8 +225,6 @@ class Design:
     @cached_property
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
-        from netlists.mapping import via_program
-
         counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
         with told_by(self.path, "mapping"):
             return via_program(
@@ -248,8 +240,6 @@ class Design:
     @cached_property
     def array_options(self) -> ArrayOptions:
         """What surrounds the storing columns in netlists."""
-        from netlists.array_options import ArrayOptions
-
         array = self.config.array
         return ArrayOptions(
             dummy_columns=array.dummy_columns,
@@ -263,23 +253,17 @@ class Design:
     @cached_property
     def manifest(self) -> TileManifest:
         """Where the via bits sit: tiles of the array's size, their planes and columns."""
-        from netlists.mapping import MacroShape, tile
-
         array = self.config.array
         return tile(self.program, MacroShape(rows=array.rows, columns=array.columns, planes=len(self.planes)))
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the configuration file's bytes."""
-        import hashlib
-
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     @cached_property
     def activations(self) -> Activations:
         """Integer inputs with which the layer is judged."""
-        from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
-
         section = self.config.inputs
         width = self.weights.values.shape[0]
         if section.source == "random":
@@ -299,8 +283,6 @@ class Design:
     def resolve(self, name: str) -> Path:
         """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""
         if name.startswith(ASSET):
-            from metalrom.assets import asset_path
-
             asset, _, file = name.removeprefix(ASSET).partition("/")
             return asset_path(asset, file)
         return self.folder / name

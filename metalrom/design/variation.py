@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from characterization.setup import Variation
 from interconnect.errors import InputError
+from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
 
 if TYPE_CHECKING:
     from characterization.setup import Variation
@@ -18,8 +20,6 @@ def cell_variation(design: Design) -> Variation:
 
     Raises InputError for `auto` where the technology has no law for this cell: a law of another process is not taken.
     """
-    from characterization.setup import Variation
-
     section = design.config.variation
     if section.cell_sigma != AUTO:
         return Variation(float(section.cell_sigma), section.source)
@@ -45,9 +45,6 @@ def roughness_variation(design: Design) -> Variation | None:
     A longer tab averages more of the roughness. The stack's area law of capacitors is told beside it: it was found on
     capacitors of square micrometres and only extrapolates to a cell. A resistor is no matter of its lines.
     """
-    from characterization.setup import Variation
-    from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
-
     spread = design.stack.spread
     plane = design.planes[0]
     lengths = design.cell.lengths(design.stack, plane)  # type: ignore[attr-defined]

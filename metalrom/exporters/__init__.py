@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check, read, write
+from characterization.tables.registry import Format
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
     from characterization.tables.registry import Format
@@ -39,9 +42,6 @@ _USER_VIEWS: dict[str, View] = {}
 
 def register(export: Format | View) -> None:
     """Make a user's own format or view known by its name. Raises InputError for a name that is taken."""
-    from characterization.tables.registry import Format
-    from interconnect.errors import InputError
-
     if export.name in FORMATS or export.name in VIEWS:
         raise InputError(f"there is already an export format {export.name!r}")
     if isinstance(export, Format):
@@ -54,9 +54,6 @@ class _Views(Mapping[str, "View"]):
     """Views by name; a view's module is imported when it is asked for."""
 
     def __getitem__(self, name: str) -> View:
-        from interconnect.errors import InputError
-        from interconnect.suggestion import suggest
-
         if name in _USER_VIEWS:
             return _USER_VIEWS[name]
         if name not in _VIEWS:

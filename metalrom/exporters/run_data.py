@@ -7,7 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from characterization.tables.content import content_sha256
 from characterization.tables.table import ReadoutTable
+from metalrom import __version__
+from metalrom.macro import Macro
+from metalrom.run.estimate import own_layer
 from metalrom.run.layer import Layer, read_layer
 from metalrom.run.results import RunResults, read_results, read_table
 
@@ -27,8 +31,6 @@ class Source:
     @cached_property
     def estimate(self) -> LayerEstimate:
         """Cost of the run's layer at the nominal condition."""
-        from metalrom.run.estimate import own_layer
-
         return own_layer(self.results, self.table)
 
     @cached_property
@@ -38,8 +40,6 @@ class Source:
 
     def macro(self, condition: str | None = None, **options: Any) -> Macro:
         """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
-        from metalrom.macro import Macro
-
         g = self.results.macro_geometry
         return Macro(
             self.table,
@@ -63,9 +63,6 @@ class Source:
     @property
     def stamp(self) -> tuple[str, ...]:
         """Lines that say what an exported file is: version, run, domain, fingerprint."""
-        from characterization.tables.content import content_sha256
-        from metalrom import __version__
-
         labels = ", ".join(c.label for c in self.table.conditions)
         table = self.table
         return (

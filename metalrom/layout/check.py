@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
+from metalrom.design.error_context import told_by
 from metalrom.layout.audit import LayoutAudit, audit_layout
 from metalrom.layout.plan import Plan, plan_layout
 from metalrom.layout.read import open_layout
@@ -73,8 +74,6 @@ def plan_of(design: Design, level: str, *, tile: int = 0, plane: int = 0) -> Pla
 
     Raises InputError for an unknown level, tile or plane, or a cell that breaks a drawing rule.
     """
-    from metalrom.design.error_context import told_by
-
     with told_by(design.path, "cell"):
         return plan_layout(
             design.cell,

@@ -12,13 +12,13 @@ from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
+from metalrom.formatting import Figure
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
     FailedRow,
-    Figure,
     FitRow,
     GroupRow,
     Headline,
@@ -34,9 +34,11 @@ from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.run.estimate import own_layer
+from metalrom.run.layer import LAYER, read_layer
 from metalrom.run.manifest import MANIFEST, read_manifest
 from metalrom.run.results import RunResults, read_results, read_table
 from metalrom.specs.result import SpecResult, asked, told
+from netlists.mapping import via_program
 
 REPORT = "report.html"
 
@@ -162,9 +164,6 @@ def _read_after(results: RunResults) -> float | None:
 
 def _tile_top(out: Path, results: RunResults) -> TileTop | None:
     """The corner of the first tile's lowest plane, from the stored layer; None for a run that kept no layer."""
-    from metalrom.run.layer import LAYER, read_layer
-    from netlists.mapping import via_program
-
     if not (out / LAYER).exists():
         return None
     layer, g = results.layer, results.macro_geometry

@@ -15,26 +15,10 @@ from characterization.failures import FailedProcedure
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
+from metalrom.formatting import Figure
 from metalrom.reports.measured import Measured
 
 BitArray = NDArray[np.integer] | NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number of the macro with its range.
-
-    mid: the value, in `unit` (SI base units such as J, s, V are printed with a prefix; any other unit as it is).
-    low, high: the range that the error budget gives. status: published, measured, estimate, user or assumption.
-    """
-
-    name: str
-    mid: float | None
-    unit: str
-    low: float | None = None
-    high: float | None = None
-    status: str = ""
-    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
 from characterization import margins as metrics
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
+from metalrom.formatting import Figure
 from metalrom.reports import (
     condition_plots,
     finding_plots,
@@ -23,7 +27,7 @@ from metalrom.reports import (
     stack_view,
     tile_view,
 )
-from metalrom.reports.content import CsnrRow, Figure, ReportContent
+from metalrom.reports.content import CsnrRow, ReportContent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -97,8 +101,6 @@ def write_report(content: ReportContent, path: Path, drawn: Mapping[str, str] | 
 
 def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None) -> str:
     """The whole page as text. drawn: what `figures` gave, if it was called already."""
-    from markupsafe import Markup
-
     table = content.table
     needed = metrics.sigma_needed(content.target_error)
     return _environment().get_template(TEMPLATE).render(
@@ -166,10 +168,6 @@ def _slug(text: str) -> str:
 
 
 def _environment() -> Environment:
-    from importlib.resources import files
-
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
     source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
         loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
+
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
+from interconnect.validation import input_error
 from metalrom.run.manifest import check_intact
 
 PROCEDURES = "procedures.json"
@@ -240,10 +243,6 @@ def read_measured(folder: Path) -> Measured | None:
 
 
 def _typed(kind: type[Kind], data: object, path: Path, name: str) -> Kind:
-    from pydantic import TypeAdapter, ValidationError
-
-    from interconnect.validation import input_error
-
     try:
         return TypeAdapter(kind).validate_python(data)
     except ValidationError as error:

@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from characterization.margins import code_errors, margins, sigma_needed, worst
@@ -48,9 +53,6 @@ _STYLE: Any = {
 @contextmanager
 def chart(width: float, height: float) -> Iterator[Figure]:
     """A figure of the house style, sizes in inches at 72 dots; no global state is left behind."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -59,10 +61,6 @@ def chart(width: float, height: float) -> Iterator[Figure]:
 
 def svg(figure: Figure, key: str, label: str) -> str:
     """The figure as one `<svg>` that can stand in a page: no metadata, no style sheet, ids prefixed by `key`."""
-    from xml.etree import ElementTree
-
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
     FigureCanvasSVG(figure)
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -267,8 +265,6 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
 
 def _plain_powers(panel: Axes) -> None:
     """Label a log axis as 1e-5: mathematical text is switched off, so that names with `$` stay names."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
     panel.yaxis.set_major_locator(LogLocator(base=10, numticks=9))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"1e{round(np.log10(v))}" if v < 0.9 else f"{v:g}"))
     panel.yaxis.set_minor_locator(NullLocator())

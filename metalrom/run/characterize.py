@@ -15,6 +15,7 @@ from characterization.contained import conclude_others, core_of, fit
 from characterization.dataset import Dataset
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
+from characterization.margins import worst
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Findings, Procedure
 from characterization.setup import Setup
@@ -181,8 +182,6 @@ def _plan(setup: Setup, procedures: Sequence[Procedure]) -> list[Task]:
 
 def _margin(table: ReadoutTable, label: str) -> float:
     """Margin of the weakest level at a condition, sigma; as the specification `margin` reads it."""
-    from characterization.margins import worst
-
     found = worst(table, label)
     return float("-inf") if found is None else found.margin
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
+from metalrom.assets import ASSETS, asset_path
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer
 from metalrom.macro.quantity import Span
 from metalrom.run.results import RunResults, read_results, read_table
+from metalrom.workloads.inventory import read_inventory
 
 _MEGABIT = 1e6
 
@@ -99,9 +101,6 @@ def workload_layers(workload: str) -> list[NamedLayer]:
 
     Tables that are only looked up, and products of two activations, are not among them. Raises InputError.
     """
-    from metalrom.assets import ASSETS, asset_path
-    from metalrom.workloads.inventory import read_inventory
-
     model = workload
     if workload in ASSETS:
         files = [f.name for f in ASSETS[workload].files if f.name.endswith((".safetensors", ".gguf"))]

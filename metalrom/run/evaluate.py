@@ -17,6 +17,7 @@ from interconnect.errors import InputError
 from metalrom import __version__
 from metalrom.design.design import BINARY, Design
 from metalrom.macro import Macro, MacroGeometry, csnr
+from metalrom.macro.geometry import RULES
 from metalrom.macro.quality import mean_code_error
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized, histogram
@@ -24,7 +25,6 @@ from metalrom.run.judge import default_specs, evaluate
 from metalrom.run.results import ElementFact
 from metalrom.run.view import RunView
 from netlists.cells.base import CellModel
-
 from netlists.condition import Condition
 
 SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
@@ -172,8 +172,6 @@ def _verdicts(done: Characterized) -> tuple[facts.VerdictFact, ...]:
 
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
-    from metalrom.macro.geometry import RULES
-
     c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
     rules = RULES.get(design.technology.devices.name)
     if rules is None:

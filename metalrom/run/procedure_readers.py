@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from characterization.procedures import (
+    Crosstalk,
+    Energy,
+    Leakage,
+    Noise,
+    ReadoutCurrent,
+    Settling,
+    SupplyBounce,
+    WorstPatterns,
+)
 from interconnect.errors import InputError
 from metalrom.specs.quantities import Reading
 
@@ -28,8 +38,6 @@ def _why(run: RunView, procedure: str, condition: str) -> str:
 
 
 def _settling(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Settling
-
     found = run.finding("settling", Settling)
     (worst,) = _rows(run, "settling", condition, found.worst)
     slowest = max(s.times[0] for s in found.patterns if s.condition == condition)
@@ -39,16 +47,12 @@ def _settling(run: RunView, condition: str) -> Reading:
 
 
 def _settling_tenth(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Settling
-
     found = run.finding("settling", Settling)
     (worst,) = _rows(run, "settling", condition, found.worst)
     return Reading(worst.times[-1], f"procedure settling, {found.bands[-1]:g} LSB, pattern {worst.pattern}")
 
 
 def _read_energy(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Energy
-
     (row,) = _rows(run, "energy", condition, run.finding("energy", Energy).conditions)
     return Reading(
         row.per_conversion, "procedure energy: one bit line's share of a full read, half of the rows counting"
@@ -56,32 +60,24 @@ def _read_energy(run: RunView, condition: str) -> Reading:
 
 
 def _leakage(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Leakage
-
     states = _rows(run, "leakage", condition, run.finding("leakage", Leakage).states)
     idle = next(s for s in states if s.state == "idle")
     return Reading(idle.power, "procedure leakage: drivers and reset of the simulated group, idle")
 
 
 def _crosstalk(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Crosstalk
-
     shifts = _rows(run, "crosstalk", condition, run.finding("crosstalk", Crosstalk).shifts)
     worst = max(shifts, key=lambda s: abs(s.shift))
     return Reading(abs(worst.shift), f"procedure crosstalk: {worst.pattern.replace('_', ' ')}, count {worst.count}")
 
 
 def _supply(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import SupplyBounce
-
     found = run.finding("supply", SupplyBounce)
     worst = max(_rows(run, "supply", condition, found.levels), key=lambda b: abs(b.change))
     return Reading(abs(worst.change), f"procedure supply: {found.resistance:g} ohm (assumed), count {worst.count}")
 
 
 def _pattern(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import WorstPatterns
-
     (found,) = _rows(run, "worst_pattern", condition, run.finding("worst_pattern", WorstPatterns).everywhere)
     worst = max((found.high, found.low), key=lambda w: abs(w.deviation))
     place = f"count {worst.count} of {worst.active} active"
@@ -89,8 +85,6 @@ def _pattern(run: RunView, condition: str) -> Reading:
 
 
 def _noise(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import Noise
-
     points = _rows(run, "noise", condition, run.finding("noise", Noise).points)
     ideal = [p for p in points if p.switch == "ideal"]
     worst = max(ideal, key=lambda p: abs(p.ratio - 1.0))
@@ -98,15 +92,11 @@ def _noise(run: RunView, condition: str) -> Reading:
 
 
 def _swing(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import ReadoutCurrent
-
     (curve,) = _rows(run, "readout_current", condition, run.finding("readout_current", ReadoutCurrent).curves)
     return Reading(float(curve.level[-1] - curve.level[0]), "procedure readout_current, all rows active")
 
 
 def _place_loss(run: RunView, condition: str) -> Reading:
-    from characterization.procedures import ReadoutCurrent
-
     loss, row, column = run.finding("readout_current", ReadoutCurrent).map.worst
     return Reading(loss, f"procedure readout_current: row {row}, column {column}, exact linear network")
 

@@ -9,6 +9,9 @@ from interconnect.errors import InputError
 if TYPE_CHECKING:
     from metalrom.macro.quantity import Span
     from metalrom.run.view import RunView
+import numpy as np
+
+from characterization.margins import worst
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
 from metalrom.specs.quantities import Reader, Reading, get_quantity
 
@@ -18,8 +21,6 @@ def _code_error(run: RunView, condition: str) -> Reading:
 
 
 def _code_error_worst(run: RunView, condition: str) -> Reading:
-    import numpy as np
-
     return Reading(float(np.nanmax(run.table.code_error(condition))), "readout table, its worst level")
 
 
@@ -32,8 +33,6 @@ def _csnr_fitted(run: RunView, condition: str) -> Reading:
 
 
 def _margin(run: RunView, condition: str) -> Reading:
-    from characterization.margins import worst
-
     found = worst(run.table, condition)
     if found is None:
         raise InputError(f"the readout table tells no margin at {condition}")

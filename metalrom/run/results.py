@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from characterization.campaign import SimulationCounts
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
+from characterization.tables.formats import read
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_bytes
 from interconnect.geometry import CellGeometry
+from interconnect.validation import input_error
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.run.manifest import check_intact
 from metalrom.specs.result import SpecResult
@@ -172,8 +176,6 @@ class RunResults:
 
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
-    from pydantic import TypeAdapter
-
     # Cells of two levels: files as they were before there were others.
     new = {"levels", "signed_cells"} if results.macro_geometry.levels == 2 else set()
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
@@ -182,10 +184,6 @@ def write_results(results: RunResults, folder: Path) -> Path:
 
 def read_results(folder: Path) -> RunResults:
     """Read what `write_results` wrote. Raises InputError with one sentence for a missing, damaged or edited file."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from interconnect.validation import input_error
-
     path = folder / RESULTS
     try:
         raw = read_bytes(path)
@@ -205,7 +203,5 @@ def read_results(folder: Path) -> RunResults:
 
 def read_table(folder: Path) -> ReadoutTable:
     """The readout table of a finished run. Raises InputError if it is missing, damaged or edited."""
-    from characterization.tables.formats import read
-
     check_intact(folder, f"{LUT}/readout.json")
     return read("json", folder / LUT)

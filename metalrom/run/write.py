@@ -12,20 +12,19 @@ import numpy as np
 from characterization.campaign import Task, deck_of
 from characterization.findings import Finding
 from characterization.procedures import with_requirements
+from characterization.tables.formats import FORMATS
 from interconnect.files import atomic_write_text
 from interconnect.plain import plain
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized
+from metalrom.run.layer import write_layer
 from metalrom.run.manifest import MANIFEST
 
 
 def write_outputs(design: Design, done: Characterized, found: facts.RunResults, out: Path) -> None:
     """Fill the output folder; every file appears whole or not at all."""
-    from metalrom.reports.assemble import write_run_report
-    from metalrom.run.layer import write_layer
-
     written = [
         *write_tables(done, out),
         facts.write_results(found, out),
@@ -56,14 +55,11 @@ def write_outputs(design: Design, done: Characterized, found: facts.RunResults, 
         },
     }
     atomic_write_text(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    write_run_report(out)
 
 
 def write_tables(done: Characterized, out: Path) -> list[Path]:
     """samples.csv, models.json, procedures.json and lut/, as far as their procedures ran: the same bytes whether
     simulated or cached."""
-    from characterization.tables.formats import FORMATS
-
     written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
     models: dict[str, object] = {"unit": done.setup.unit}
     if "transfer" in done.findings:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metalrom import formatting as words
+from metalrom.formatting import Figure
 from metalrom.specs.grammar import Comparison, Spec
 
 if TYPE_CHECKING:
@@ -51,9 +53,6 @@ class SpecResult:
     @property
     def span_shown(self) -> str:
         """The range of an estimate in words, empty without one."""
-        from metalrom import formatting as words
-        from metalrom.reports.content import Figure
-
         return words.span(Figure(self.quantity, self.value, self.unit, self.low, self.high))
 
     @property
@@ -65,8 +64,6 @@ class SpecResult:
 
 def shown(value: float | None, unit: str) -> str:
     """A value of a specification in words: a probability, or an amount with its unit and prefix."""
-    from metalrom import formatting as words
-
     if value == 0:
         return f"0 {unit}".strip()
     return words.probability(value) if unit == "" else words.amount(value, unit, places=4).replace("\u00a0", " ")

@@ -10,6 +10,8 @@ from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.design.error_context import told_by
 from metalrom.run.characterize import group_rows
+from netlists.baselines import LocalCase, default_cell, default_computing, default_timing, local_column_deck
+from netlists.mapping import via_program
 
 if TYPE_CHECKING:
     from netlists.baselines import LocalCell, LocalDeck
@@ -30,8 +32,6 @@ def baseline_deck(design: Design, kind: str) -> LocalDeck:
     Raises:
         InputError: an unknown kind, weights that its cells cannot hold, or too many local arrays.
     """
-    from netlists.baselines import LocalCase, default_cell, default_computing, default_timing, local_column_deck
-
     devices = design.technology.devices
     cell = default_cell(devices, kind)
     program = _program(design, cell)
@@ -63,8 +63,6 @@ def baseline_deck(design: Design, kind: str) -> LocalDeck:
 
 
 def _program(design: Design, cell: LocalCell) -> ViaProgram:
-    from netlists.mapping import via_program
-
     with told_by(design.path, "mapping"):
         return via_program(
             design.weights.values,

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from interconnect.errors import InputError
+from interconnect.suggestion import suggest
+from netlists.parameters import describe
+from netlists.render import register_templates
 
 if TYPE_CHECKING:
     from netlists.cells.base import Cell
@@ -31,13 +37,9 @@ def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cel
 
     templates: folder that holds its `cells/<kind>.cir.j2`. Raises InputError for a kind that is there already.
     """
-    from interconnect.errors import InputError
-
     if cls.kind in cell_kinds():
         raise InputError(f"there is already a cell kind {cls.kind!r}")
     if templates is not None:
-        from netlists.render import register_templates
-
         register_templates(templates)
     _USER[cls.kind] = cls
     return cls
@@ -48,11 +50,7 @@ def cell_class(kind: str) -> type[Cell]:
     if kind in _USER:
         return _USER[kind]
     if kind not in _BUILT_IN:
-        from interconnect.errors import InputError
-        from interconnect.suggestion import suggest
-
         raise InputError(f"there is no cell kind {kind!r}", where="cell.kind", hint=suggest(kind, cell_kinds()))
-    from importlib import import_module
 
     module, name = _BUILT_IN[kind]
     found: type[Cell] = getattr(import_module(module), name)
@@ -61,10 +59,6 @@ def cell_class(kind: str) -> type[Cell]:
 
 def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
     """A cell of `kind` with these parameters (SI); InputError for an unknown kind or parameter."""
-    from interconnect.errors import InputError
-    from interconnect.suggestion import suggest
-    from netlists.parameters import describe
-
     cls = cell_class(kind)
     known = [p.name for p in describe(cls)]
     for name in parameters or {}:

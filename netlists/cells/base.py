@@ -12,6 +12,8 @@ from interconnect.stack import Stack
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
+import hashlib
+import json
 from functools import cached_property
 
 import numpy as np
@@ -239,9 +241,6 @@ class CellModel:
     @property
     def sha256(self) -> str:
         """Content hash of the printed values (they decide every deck made from this model)."""
-        import hashlib
-        import json
-
         body = [
             self.kind,
             self.pins,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import nnls
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
@@ -35,8 +36,6 @@ def pair_capacitances(observations: Sequence[Observation], reference: Iterable[s
     Every coupling of two nets is the sum of the pairs between them. Non-negative least squares (Lawson and Hanson).
     reference: the pairs whose sum is the bit line's total (a name may come twice); the misfit is relative to it.
     """
-    from scipy.optimize import nnls
-
     names = list(dict.fromkeys(p.name for o in observations for p in o.pairs))
     index = {name: i for i, name in enumerate(names)}
     rows, observed = [], []

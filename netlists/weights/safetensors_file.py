@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
 
 from interconnect.errors import InputError
 from netlists.weights.reading import one_line, pick
@@ -50,8 +51,6 @@ def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
 
 def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(a tensor, what to call it in a sentence)."""
-    from safetensors import SafetensorError, safe_open
-
     header, start = _safetensors_header(path)
     name = pick(name, [k for k in header if k != "__metadata__"], str(path))
     entry = header[name]

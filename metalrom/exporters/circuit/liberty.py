@@ -18,6 +18,7 @@ from metalrom.exporters.executables import package_version
 from metalrom.exporters.exporter import ConsumerReading, View
 from metalrom.exporters.probes import Points, Quantity
 from metalrom.exporters.run_data import Source
+from metalrom.run.estimate import own_layer
 from netlists.render import cards, render
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ FEMTO, NANO, MICRO2 = 1e15, 1e9, 1e12
 
 def estimate_at(source: Source, label: str) -> MacroEstimate:
     """Cost of the run's layer at a condition."""
-    from metalrom.run.estimate import own_layer
-
     return own_layer(replace(source.results, condition=label), source.table).macro
 
 

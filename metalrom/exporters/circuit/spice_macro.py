@@ -34,6 +34,7 @@ from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, View
 from metalrom.exporters.probes import Points, Quantity
 from metalrom.exporters.run_data import Source
 from netlists.render import cards, number, render
+from ngspice_runner import EngineError, Job, find_engine, run
 
 FloatArray = NDArray[np.float64]
 
@@ -124,8 +125,6 @@ def outputs(held: Held) -> tuple[str, ...]:
 
 def consume(source: Source, folder: Path) -> ConsumerReading:
     """ngspice sweeps every subcircuit over all whole numbers; every value against the run's table."""
-    from ngspice_runner import EngineError, Job, find_engine, run
-
     try:
         tool = find_engine().version
     except EngineError as error:

@@ -29,6 +29,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     stimuli,
     tiles_of,
 )
+from metalrom.exporters.circuit.verilog_check import consume
 from metalrom.exporters.exporter import ConsumerReading, View
 from metalrom.exporters.probes import Points, Quantity
 from metalrom.exporters.run_data import Source
@@ -139,8 +140,6 @@ TOLERANCE: dict[str, float] = {
 
 
 def _consume(source: Source, folder: Path) -> ConsumerReading:
-    from metalrom.exporters.circuit.verilog_check import consume
-
     return consume(source, folder)
 
 

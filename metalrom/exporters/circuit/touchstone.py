@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import skrf
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
+from interconnect.network_parameters import line_parameters
 from metalrom.exporters.checksum import header, sealed, unsealed_files
 from metalrom.exporters.circuit.lines import SURROUNDINGS, Ladder, ladders
 from metalrom.exporters.exporter import ConsumerReading, View
@@ -29,8 +31,6 @@ AGREEMENT = 1e-11
 
 def write(source: Source, folder: Path) -> list[Path]:
     """Write `bit_line.s2p` and `word_line.s2p` (real and imaginary parts, 18 digits, 1 MHz to 100 GHz, 50 ohm)."""
-    from interconnect.network_parameters import line_parameters
-
     files = {}
     for name, ladder in zip(FILES, ladders(source), strict=True):
         line = line_parameters(ladder.network(), [0, ladder.cells], HERTZ, z0=Z0, name=ladder.name)
@@ -82,8 +82,6 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
 
 def consume(source: Source, folder: Path) -> ConsumerReading:
     """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
-    import skrf
-
     tool = f"scikit-rf {skrf.__version__}"
     facts = []
     for name, (ladder, hertz, s) in read(folder).items():

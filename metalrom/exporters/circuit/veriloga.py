@@ -19,6 +19,7 @@ from metalrom.exporters.circuit.curves import (
     held_of,
     told,
 )
+from metalrom.exporters.circuit.veriloga_check import consume
 from metalrom.exporters.circuit.veriloga_data import MARK, TABLE_MARK, FloatArray, read
 from metalrom.exporters.exporter import ConsumerReading, View
 from metalrom.exporters.probes import Points, Quantity
@@ -59,8 +60,6 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
 
 
 def _consume(source: Source, folder: Path) -> ConsumerReading:
-    from metalrom.exporters.circuit.veriloga_check import consume
-
     return consume(source, folder)
 
 

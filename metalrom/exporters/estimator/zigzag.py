@@ -11,6 +11,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import yaml
 from numpy import float64
 from numpy.typing import NDArray
 
@@ -60,8 +61,6 @@ def write(source: Source, folder: Path) -> list[Path]:
 
 def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64] | None:
     """Energy per MAC and area, from the unit's energy and area."""
-    import yaml
-
     unsealed(folder / CELLS, "#")
     try:
         array = yaml.safe_load(unsealed(folder / WHOLE, "#"))["operational_array"]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from metalrom.studies.accuracy.datasets import Judgements
 from metalrom.workloads.networks.bert import Bert
@@ -75,8 +76,6 @@ class SentenceSimilarity:
 
 def _correlation(kind: str, x: NDArray[np.float32], y: NDArray[np.float64]) -> float:
     """Pearson's r, or Spearman's rho: r of the ranks, ties sharing their mean. NaN where nothing varies."""
-    from scipy.stats import rankdata
-
     a, b = (rankdata(v) if kind == "spearman" else v.astype(np.float64) for v in (x, y))
     a, b = a - a.mean(), b - b.mean()
     length = float(np.sqrt((a @ a) * (b @ b)))

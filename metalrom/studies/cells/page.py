@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
 
 from interconnect.files import atomic_write_text
 from interconnect.plain import plain
@@ -35,11 +39,6 @@ def figures(page: CellsPage) -> dict[str, str]:
 
 def render(page: CellsPage, pictures: dict[str, str]) -> str:
     """The page as text: inline SVG and CSS, no script, no network."""
-    from importlib.resources import files
-
-    from jinja2 import DictLoader, Environment, StrictUndefined
-    from markupsafe import Markup
-
     source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(
         loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
+from rich.table import Table
+
 from metalrom.formatting import amount, prefix, probability
 from metalrom.studies.cells.facts import SOURCES, CellFact, CellsPage
 
@@ -101,9 +104,6 @@ def document(page: CellsPage) -> dict[str, Any]:
 
 def tables(page: CellsPage) -> Group:
     """One table per group size, for the terminal."""
-    from rich.console import Group
-    from rich.table import Table
-
     shown = []
     for rows in page.rows:
         table = Table(title=f"{rows} rows per conversion, {page.condition}", title_justify="left")

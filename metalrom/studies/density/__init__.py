@@ -6,6 +6,7 @@ layer through the macro engine and finds the frontier.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["DesignPoint", "Exploration", "explore"]
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     homes = {"DesignPoint": "point", "Exploration": "run", "explore": "run"}
     if name in homes:
         return getattr(import_module(f"metalrom.studies.density.{homes[name]}"), name)

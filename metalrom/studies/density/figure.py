@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
+
 from metalrom.drawing.svg import INK
 from metalrom.macro.estimate import REFERENCE_DENSITY
 from metalrom.reports.plots import MARKS, SERIES, TARGET, chart, svg
@@ -40,8 +42,6 @@ def frontier_figure(found: Exploration) -> str:
 
 
 def _panel(panel: Axes, found: Exploration, raw: bool) -> None:
-    from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
-
     best = {p.key for p in found.frontier}
     kinds = list(dict.fromkeys(p.cell for p in found.points))
     for i, kind in enumerate(kinds):

@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
+from metalrom.config.schema import Config
 from metalrom.run.results import RunResults
 from metalrom.studies.diff.changes import Attribution, Cause, Effect, Verdict
 
@@ -106,10 +109,6 @@ def _effect(key: str, automatic: bool) -> Effect:
 
 def _complete(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration with the keys that its version did not know at their defaults; as it is where that fails."""
-    from pydantic import ValidationError
-
-    from metalrom.config.schema import Config
-
     try:
         return Config.model_validate(config).model_dump(mode="json")
     except ValidationError:

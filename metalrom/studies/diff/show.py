@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
 from interconnect.errors import shortened
+from metalrom import formatting as words
 from metalrom.specs.result import shown
 from metalrom.studies.diff.changes import Attribution, Difference, FigureChange
 
@@ -19,9 +24,6 @@ _WIDEST = 44
 
 def shown_difference(d: Difference) -> Group | str:
     """Tables, most important first; one line where nothing differs."""
-    from rich.console import Group
-    from rich.text import Text
-
     if d.same:
         return SAME
     parts: list[Table | Text] = [Text(f"{d.old} -> {d.new}", "bold"), Text(why(d))]
@@ -73,8 +75,6 @@ def _figure(f: FigureChange) -> tuple[str, ...]:
 
 
 def _signed(value: float, unit: str) -> str:
-    from metalrom import formatting as words
-
     return ("+" if value >= 0 else "") + (
         f"{value:.2g}" if unit == "" else words.amount(value, unit, places=3).replace("\u00a0", " ")
     )
@@ -99,9 +99,6 @@ def _short(text: str) -> str:
 def _table(
     title: str, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], right: tuple[int, ...] = ()
 ) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(title=f"\n{title}", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="right" if index in right else "left")

@@ -7,6 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -247,8 +248,6 @@ def _held_fixed(family: Family) -> str:
 
 
 def _versions(*names: str) -> Mapping[str, str]:
-    from importlib.metadata import version
-
     return {name: version(name) for name in names}
 
 

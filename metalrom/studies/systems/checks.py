@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metalrom.studies.systems import merit
+from metalrom.workloads.inventory.catalogue import build
 
 Status = Literal["published", "derived"]
 
@@ -74,8 +75,6 @@ def run_checks(checks: Sequence[Check] | None = None) -> list[Outcome]:
 
 def _parameters(model: str) -> Callable[[], float]:
     def count() -> float:
-        from metalrom.workloads.inventory.catalogue import build
-
         return float(build(model).parameters)
 
     return count

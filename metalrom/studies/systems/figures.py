@@ -13,6 +13,7 @@ from metalrom.studies.systems.comparison import BASELINE, LEVELS, Case, Comparis
 from metalrom.studies.systems.description import shipped_systems
 from metalrom.studies.systems.energy import Energy, Scenario, platform_of
 from metalrom.studies.systems.metal import MetalMacro
+from metalrom.workloads.inventory.catalogue import known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,8 +105,6 @@ def _largest_first(found: Comparison) -> dict[str, Case]:
 
 
 def _capacity(figure: Figure, found: Comparison) -> list[str]:
-    from metalrom.workloads.inventory.catalogue import known
-
     years, areas = figure.subplots(1, 2, width_ratios=(1, 1.25), sharey=True)
     models = {name: (known(name), case) for name, case in _largest_first(found).items()}
     for model, case in models.values():

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import yaml
 from pydantic import Field
 
 from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
+from metalrom.macro.cost import RelativeErrors
+from metalrom.macro.estimate import estimate_macro
+from metalrom.run.results import read_results, read_table
 from metalrom.studies.systems.description import DATA, Fact, FactStatus, _Frozen
 from metalrom.studies.systems.merit import normalised_to_one_bit
 from netlists.mapping import MacroShape
@@ -74,14 +80,6 @@ class MetalMacro(_Frozen):
 
 def macro_of_run(out: Path) -> MetalMacro:
     """The macro of a finished `metalrom run`, a whole tile in use. Raises InputError for an unfinished run."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    from metalrom.macro.cost import RelativeErrors
-    from metalrom.macro.estimate import estimate_macro
-    from metalrom.run.results import read_results, read_table
-
     results, table = read_results(out), read_table(out)
     geometry = replace(results.macro_geometry, tiles=1, utilisation=1.0)
     estimate = estimate_macro(
@@ -121,8 +119,6 @@ def example_macro() -> MetalMacro:
 
 def example_text(macro: MetalMacro) -> str:
     """What `example_macro.yaml` holds for the macro of a run of examples/minilm_layer.yaml."""
-    import yaml
-
     lines = [
         "# Summary of a run of examples/minilm_layer.yaml, used by `metalrom compare` where no run is given.",
         "# Written by metalrom.studies.systems.metal.example_text from the run's output folder.",

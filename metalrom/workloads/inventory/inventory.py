@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from interconnect.errors import InputError
@@ -94,8 +94,6 @@ class Inventory:
 
 def joined(model: str, input: str, parts: Sequence[tuple[str, Inventory]], *, source: str) -> Inventory:
     """One inventory of several networks that run one after the other; names get `prefix.` in front."""
-    from dataclasses import replace
-
     layers = tuple(replace(layer, name=f"{prefix}.{layer.name}") for prefix, part in parts for layer in part.layers)
     notes = tuple(dict.fromkeys(note for _, part in parts for note in part.notes))
     known = all(part.attention_known for _, part in parts)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
+from metalrom.workloads.inventory import tensorfile
 from metalrom.workloads.inventory.catalogue import MODELS, Size, at_size, build, check_input, known
+from metalrom.workloads.inventory.huggingface import config_inventory, config_takes
 from metalrom.workloads.inventory.inventory import Inventory
 
 SUFFIXES = (".json", ".safetensors", ".gguf")
@@ -31,10 +33,7 @@ def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence
                 hint=f"{suggest(model, MODELS)} Or give a config.json, .safetensors or .gguf file",
             )
     if suffix == ".json":
-        from metalrom.workloads.inventory.huggingface import config_inventory
-
         return config_inventory(path, image=image, sequence=sequence)
-    from metalrom.workloads.inventory import tensorfile
 
     check_input(path.name, "sequence", image, sequence)
     reader = tensorfile.gguf_inventory if suffix == ".gguf" else tensorfile.safetensors_inventory
@@ -49,8 +48,6 @@ def sized_inventory(model: str, size: Size) -> Inventory:
     if _is_folder(path):
         path = path / "config.json"
     if path.suffix.casefold() == ".json":
-        from metalrom.workloads.inventory.huggingface import config_inventory, config_takes
-
         if config_takes(path) == "image":
             return config_inventory(path, image=size.image)
         return config_inventory(path, sequence=size.sequence)

@@ -10,6 +10,7 @@ from metalrom.workloads.inventory.catalogue import SEQUENCE, check_input
 from metalrom.workloads.inventory.gguf import Items, MetaValue, read_gguf_header
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import Attention, Embedding, Kernel, Layer, Linear, Offsets
+from netlists.weights import tensor_shapes
 
 LOOKED_UP = ("embed", "embd", "wte.", "wpe.", "shared.", "relative_attention_bias")
 """Parts of the names of tables that are looked up, not multiplied (BERT, Llama, GPT-2, T5, GGUF)."""
@@ -30,8 +31,6 @@ def safetensors_inventory(path: Path, *, sequence: int | None = None) -> Invento
 
     Convolutions have parameters but no known MACs. Raises InputError for a damaged file.
     """
-    from netlists.weights import tensor_shapes
-
     check_input(path.name, "sequence", None, sequence)
     tokens = sequence or SEQUENCE
     layers = layers_of(tensor_shapes(path), tokens)

@@ -14,6 +14,7 @@ from interconnect.errors import InputError
 from interconnect.files import read_bytes
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 from metalrom.workloads.networks.packing import attend, pack
+from netlists.weights import load_tensor
 
 NORM_FLOOR = 1e-12
 """Least length of a pooled vector that is divided by (torch.nn.functional.normalize's own)."""
@@ -111,8 +112,6 @@ def gelu(x: Float32) -> Float32:
 
 def load_bert(weights: Path, config: Path) -> Bert:
     """A checkpoint in safetensors with its config.json. Raises InputError if either cannot be read or does not fit."""
-    from netlists.weights import load_tensor
-
     sizes = _sizes(config)
     names = iter(range(6 * sizes.blocks))
 

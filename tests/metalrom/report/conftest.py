@@ -11,10 +11,10 @@ import pytest
 
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
+from metalrom.formatting import Figure
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
-    Figure,
     FitRow,
     GroupRow,
     Headline,

@@ -7,8 +7,7 @@ import pytest
 
 from characterization.margins import code_errors, margins, sigma_needed, worst
 from interconnect.errors import InputError
-from metalrom.formatting import amount, prefix, probability, span
-from metalrom.reports.content import Figure
+from metalrom.formatting import Figure, amount, prefix, probability, span
 
 NOMINAL = "tt_1.00V_27C"
 
