@@ -38,10 +38,10 @@ from metalrom.studies.accuracy import (
     Settings,
     WeightRule,
     chips_of,
-    evaluate,
+    evaluate_network,
 )
 from metalrom.studies.accuracy.chips import gaussian_code_error
-from metalrom.studies.accuracy.datasets import documents, judgements
+from metalrom.studies.accuracy.datasets import judgements, lee_documents
 from metalrom.studies.accuracy.macro_product import MacroProduct
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks
 from metalrom.workloads.networks import fetched
@@ -178,16 +178,18 @@ def noisy(work, reference, text, bits):
 def macro(args):
     """A finished run at three conditions, and on an eighth of the words its error budget at the nominal one."""
     work = words_only(args.words)
-    at = evaluate(work, chips_of(str(args.macro), CONDITIONS), Settings(seed=1))
+    at = evaluate_network(work, chips_of(str(args.macro), CONDITIONS), Settings(seed=1))
     print(json.dumps(plain(at.outcomes)), file=sys.stderr, flush=True)
-    budget = evaluate(words_only(max(12, args.words // 8)), chips_of(str(args.macro)), Settings(seed=1, budget=True))
+    budget = evaluate_network(
+        words_only(max(12, args.words // 8)), chips_of(str(args.macro)), Settings(seed=1, budget=True)
+    )
     return {"conditions": plain(at), "budget": plain(budget)}
 
 
 def smollm2(args):
     """Next tokens in exact integers, first 64 tokens of four documents."""
     model, pieces = fetched.smollm2(blocks=True)
-    work = NextToken(model, pieces, documents()[:4], most_tokens=64)
+    work = NextToken(model, pieces, lee_documents()[:4], most_tokens=64)
     start = time.perf_counter()
     reference = work.run(float_operator)
     speed = work.tokens / (time.perf_counter() - start)
@@ -208,13 +210,13 @@ def smollm2(args):
 def smollm2_macro(args):
     """Next tokens on the ideal macro and on a finished run, few tokens."""
     model, pieces = fetched.smollm2(blocks=True)
-    few = NextToken(model, pieces, documents()[:1], most_tokens=12)
-    native = evaluate(few, chips_of(str(args.macro)), Settings(NativeBlocks(), seed=1))
+    few = NextToken(model, pieces, lee_documents()[:1], most_tokens=12)
+    native = evaluate_network(few, chips_of(str(args.macro)), Settings(NativeBlocks(), seed=1))
     out = {"native blocks run": plain(native)}
     print(json.dumps(plain(native.outcomes)), file=sys.stderr, flush=True)
     for bits in (8, 4):
         for name, folder in (("ideal", "ideal"), ("run", str(args.macro))):
-            found = evaluate(few, chips_of(folder), Settings(WeightRule(bits), seed=1))
+            found = evaluate_network(few, chips_of(folder), Settings(WeightRule(bits), seed=1))
             out[f"w{bits}a8 {name}"] = plain(found)
             print(json.dumps(plain(found.outcomes)), file=sys.stderr, flush=True)
     return out

@@ -8,7 +8,7 @@ All errors are in percent of full scale (the level of the highest product in eve
 offset: the simulated level with no product. gain: the simulated span against capacitors alone. residual: what is left
 of the simulated level against the line through these two. error: simulated against the charge balance with the
 switches' charges, nothing fitted to a column: taken from the model cards, or measured on one switch of each type where
-the models are in a kit's library (`netlists.baselines.switch_bench`; --charges measured does so everywhere). needs: read
+the models are in a kit's library (`baselines.switch_bench`; --charges measured does so everywhere). needs: read
 and share times until everything stays within 1 % of full scale of its final value. Sizes and times are the defaults of
 each technology, at its typical corner and supply; cards and libraries come from `metalrom fetch freepdk45 sky130`.
 """
@@ -33,20 +33,20 @@ from netlists.baselines import (
     LocalDeviations,
     LocalTiming,
     Operation,
-    closed_form,
     default_cell,
     default_computing,
     default_timing,
-    draw_deviations,
+    draw_baseline_deviations,
     local_cell_kinds,
     local_column_deck,
     make_local_cell,
     measure_operation,
     measured_charges,
     settling,
+    shared_level,
     switch_charge_deck,
 )
-from netlists.baselines.base import LocalCell
+from netlists.baselines.base import BaselineCell
 from netlists.baselines.switches import Charges
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
@@ -97,7 +97,7 @@ def simulate(deck: LocalDeck, devices: DeviceSet, tolerance: float = 0.0) -> tup
 
 
 def random_case(
-    rng: np.random.Generator, cell: LocalCell, locals_: int, rows: int, deviations: LocalDeviations | None = None
+    rng: np.random.Generator, cell: BaselineCell, locals_: int, rows: int, deviations: LocalDeviations | None = None
 ) -> LocalCase:
     """Stored symbols, selected rows and inputs, all drawn evenly."""
     return LocalCase(
@@ -126,7 +126,7 @@ def row(b: Bench, kind: str, options: argparse.Namespace) -> None:
 
     def level(case: LocalCase) -> tuple[Operation, float, float]:
         deck = local_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case)
-        form = closed_form(b.technology, cell, b.lcc, b.condition, case, b.charges)
+        form = shared_level(b.technology, cell, b.lcc, b.condition, case, b.charges)
         got, needed = simulate(deck, b.devices, 0.01 * form.full_scale)
         times.append(needed)
         return got, form.level, form.ideal
@@ -138,7 +138,7 @@ def row(b: Bench, kind: str, options: argparse.Namespace) -> None:
     error, residual, energy = [], [], []
     for number in range(options.cases):
         seed = np.random.SeedSequence([16, number])
-        shifts = draw_deviations(b.devices, cell, b.lcc, options.locals, seed) if options.mismatch else None
+        shifts = draw_baseline_deviations(b.devices, cell, b.lcc, options.locals, seed) if options.mismatch else None
         got, expected, ideal = level(random_case(rng, cell, *size, shifts))
         error.append(100 * abs(got.level - expected) / span)
         residual.append(100 * abs(got.level - zero - ideal * span / ideal_span) / span)
@@ -161,7 +161,10 @@ def write_decks(b: Bench, folder: Path) -> None:
         symbols = np.arange(8).reshape(2, 4) % cell.symbols
         case = LocalCase(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
         deck = local_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case, idle="full")
-        (got, _), form = simulate(deck, b.devices), closed_form(b.technology, cell, b.lcc, b.condition, case, b.charges)
+        (got, _), form = (
+            simulate(deck, b.devices),
+            shared_level(b.technology, cell, b.lcc, b.condition, case, b.charges),
+        )
         with atomic_file(folder / f"{kind}.cir") as file:
             file.write(deck.text.encode("ascii"))
         print(f"{folder / f'{kind}.cir'}: {1e3 * got.level:.2f} mV, closed form {1e3 * form.level:.2f} mV")

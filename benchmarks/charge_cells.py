@@ -20,7 +20,7 @@ from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.column import ColumnCase, Periphery, Timing, column_deck
 from netlists.condition import Condition
-from netlists.reference import closed_form
+from netlists.reference import closed_form_level
 from netlists.technology import Technology, load_technology
 from ngspice_runner import Job, run
 
@@ -67,7 +67,7 @@ def spacing(technology: Technology, model: CellModel) -> tuple[float, float, flo
             raise SystemExit(f"{model.kind}: {result.verdict}\n{result.log}")
         line = deck.levels({name: signal.values for name, signal in result.signals.items()})[case.target]
         levels.append(float(line[-1] - np.interp(deck.input_at or 0.0, result.signals["time"].values, line)))
-        alone.append(closed_form(model, bare, CONDITION, case))
+        alone.append(closed_form_level(model, bare, CONDITION, case))
         cpu.append(result.provenance.cpu_seconds)
     counts = (model.counts[top] - model.counts[low]) * (ROWS // 2)
     return (levels[0] - levels[1]) / counts, (alone[0] - alone[1]) / counts, float(np.mean(cpu))

@@ -26,25 +26,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.campaign import Task, run_tasks
 from characterization.dataset import Dataset
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from characterization.models.column_bench import COLUMN_BOX, ColumnBench
 from characterization.models.form import Form, fit_form
 from characterization.models.surrogate import fit_surrogate
 from characterization.patterns import build_pattern
 from characterization.procedures.registry import with_requirements
-from characterization.readout.bench import Bench
-from characterization.readout.code_error import Known, Predicted, clopper_pearson, predict, predict_figures
+from characterization.readout.code_error import Known, Predicted, clopper_pearson, predict_code_error, predict_figures
 from characterization.readout.comparator import OffsetSpread, offset_spread
 from characterization.readout.decision import (
-    Calibration,
-    calibrate,
+    ConverterCalibration,
+    calibrate_reference,
     count_errors,
     decision_deck_of,
     input_load,
     read_decisions,
     switch_spread,
 )
-from characterization.setup import Converter, Setup, Variation
+from characterization.readout.testbench import ReadoutTestbench
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from interconnect.variation import cell_sigma_from_ler
 from metalrom.folders import cache_folder
@@ -52,7 +52,7 @@ from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition
 from netlists.periphery import Timing, default_periphery
-from netlists.readout.decision import Decider, Decision
+from netlists.readout.decision import Decider, DeciderInput
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import load_technology
 from ngspice_runner import Cache
@@ -84,19 +84,21 @@ POINTS = {
 }
 PATTERNS = 16
 TRAIN_PITCH, TRAIN_ROWS = (2.0e-6, 2.4e-6, 2.9e-6, 3.4e-6), (12, 16, 20, 24)
-BOX = Box((Input("rows", 12, 24, log=True, integer=True), Input("row_pitch", 2.0e-6, 3.4e-6, "m", log=True)))
+BOX = Domain(
+    (DomainInput("rows", 12, 24, log=True, integer=True), DomainInput("row_pitch", 2.0e-6, 3.4e-6, "m", log=True))
+)
 """Where the surrogate models are trained; neither 18 rows nor a pitch of 2.65 um is among them."""
 DECIDER = Decider(comparator=StrongArm(input_width=4e-6))
 
 
-def setup_of(point: Point, load: float, samples: int) -> Setup:
+def setup_of(point: Point, load: float, samples: int) -> Testbench:
     """The point's column as the project's own path characterizes it, the readout as a load (F)."""
     cell = make_cell("cap_balanced", {"row_pitch": point.row_pitch})
     model = cell.model(TECHNOLOGY.stack, PLANE, EXTRACT)
     spread, lengths = TECHNOLOGY.stack.spread, cell.lengths(TECHNOLOGY.stack, PLANE)
     gap = lengths.columns.pitch / 3 - lengths.columns.width
     sigma = cell_sigma_from_ler(lengths.tab_length, gap, spread.edge_sigma, spread.edge_correlation)
-    return Setup(
+    return Testbench(
         technology=TECHNOLOGY,
         model=model,
         periphery=default_periphery(TECHNOLOGY.devices, sense_capacitance=load),
@@ -113,42 +115,42 @@ def setup_of(point: Point, load: float, samples: int) -> Setup:
     )
 
 
-def column_bench(bench: Bench) -> ColumnBench:
+def column_bench(bench: ReadoutTestbench) -> ColumnBench:
     """Simulates spacing and static spread of a column at any geometry, as the surrogate model is trained."""
     return ColumnBench(
         TECHNOLOGY, EXTRACT, PLANE, CONDITION.corner, COLUMNS, TIMING, workers=bench.workers, cache=bench.cache
     )
 
 
-def comparators(bench: Bench, level: float, options: argparse.Namespace) -> OffsetSpread:
+def comparators(bench: ReadoutTestbench, level: float, options: argparse.Namespace) -> OffsetSpread:
     """Drawn comparators at a level (V) of the bit line."""
     return offset_spread(bench, samples=options.comparators, seed=5, sizes=DECIDER.comparator, common_mode=level)
 
 
 def fitted(
-    point: Point, bench: Bench, load: float, options: argparse.Namespace
-) -> tuple[Setup, Calibration, Predicted]:
+    point: Point, bench: ReadoutTestbench, load: float, options: argparse.Namespace
+) -> tuple[Testbench, ConverterCalibration, Predicted]:
     """The project's own path: transfer, mismatch and adc_margin of the very column."""
     setup = setup_of(point, load, options.chips)
     tasks = [t for p in with_requirements(("adc_margin",)) for t in p.plan(setup)]
     data = Dataset(run_tasks(setup, tasks, cache=bench.cache, workers=bench.workers).samples)
-    known = calibrate(setup, bench, DECIDER, point.active, point.count)
+    known = calibrate_reference(setup, bench, DECIDER, point.active, point.count)
     offsets = comparators(bench, round(known.level, 3), options).offsets
-    return setup, known, predict(setup, data, load, known, offsets, active=point.active, count=point.count)
+    return setup, known, predict_code_error(setup, data, load, known, offsets, active=point.active, count=point.count)
 
 
-def opening_gain(setup: Setup, bench: Bench) -> float:
+def opening_gain(setup: Testbench, bench: ReadoutTestbench) -> float:
     """Change of the open sample per change of the bit line, around half of all rows counting, by ngspice."""
     n = setup.rows
     decks = []
     for count in (n // 2 - 2, n // 2 + 2):
         pattern = build_pattern("drawn", n, n, count, COLUMNS, np.random.SeedSequence([7, n]), ONES)
-        decks.append(decision_deck_of(setup, Decision(decider=DECIDER, reference=LEVEL), pattern))
+        decks.append(decision_deck_of(setup, DeciderInput(decider=DECIDER, reference=LEVEL), pattern))
     low, high = read_decisions(setup, bench, DECIDER, decks)
     return (high.sampled - low.sampled) / (high.line - low.line)
 
 
-def pattern_spread(setup: Setup, bench: Bench) -> float:
+def pattern_spread(setup: Testbench, bench: ReadoutTestbench) -> float:
     """Spread (V) of the bit line over drawn patterns with all rows active and half of them counting, by ngspice."""
     # Every geometry draws its own, so that the scatter of few patterns shows as noise of the model.
     n, pitch = setup.rows, round(setup.model.pitch[0] * 1e12)
@@ -162,7 +164,9 @@ def pattern_spread(setup: Setup, bench: Bench) -> float:
     )
 
 
-def held_out(point: Point, bench: Bench, load: float, options: argparse.Namespace) -> tuple[Setup, Predicted]:
+def held_out(
+    point: Point, bench: ReadoutTestbench, load: float, options: argparse.Namespace
+) -> tuple[Testbench, Predicted]:
     """Surrogate models of spacing, static spread and gain over row pitch and rows, asked at a geometry not in them."""
     grid = [(float(rows), pitch) for pitch in TRAIN_PITCH for rows in TRAIN_ROWS]
     fixed = {"vdd": CONDITION.vdd, "temperature": CONDITION.temperature, "sense_capacitance": load}
@@ -207,7 +211,7 @@ def show(p: Predicted) -> None:
     print(f"  predicted {p.value:.4f} ({p.low:.4f} to {p.high:.4f})", flush=True)
 
 
-def run(point: Point, bench: Bench, options: argparse.Namespace) -> None:
+def run(point: Point, bench: ReadoutTestbench, options: argparse.Namespace) -> None:
     """Predict, then count."""
     began = time.monotonic()
     print(f"{point.name}: row pitch {point.row_pitch * 1e6:g} um, {point.active} of {point.rows} rows active, ", end="")
@@ -219,7 +223,7 @@ def run(point: Point, bench: Bench, options: argparse.Namespace) -> None:
     else:
         setup, p = held_out(point, bench, load, options)
         show(p)
-        known = calibrate(setup, bench, DECIDER, point.active, point.count)
+        known = calibrate_reference(setup, bench, DECIDER, point.active, point.count)
     print(f"  input load {load * 1e15:.3f} fF; nominal decks: level {known.level * 1e3:.1f} mV, ", end="")
     print(
         f"spacing {known.spacing * 1e3:.3f} mV, gain {known.gain:.4f}, reference {known.reference * 1e3:.2f} mV ",
@@ -256,7 +260,7 @@ def main() -> None:
     parser.add_argument("--predict", action="store_true")
     options = parser.parse_args()
     with Cache() as cache:
-        bench = Bench(TECHNOLOGY, CONDITION, workers=options.workers, cache=cache)
+        bench = ReadoutTestbench(TECHNOLOGY, CONDITION, workers=options.workers, cache=cache)
         for name in POINTS if options.point == "both" else [options.point]:
             run(POINTS[name], bench, options)
 

@@ -26,14 +26,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from characterization.campaign import measure
+from characterization.campaign import run_decks
 from characterization.device_probe import check_devices
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.files import cache_folder
 from netlists.cells import cell_kinds, make_cell
 from netlists.cells.base import Plane
-from netlists.column import ColumnCase, Deck, Timing, column_deck
+from netlists.column import ColumnCase, ColumnDeck, Timing, column_deck
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
 from netlists.periphery import default_periphery
@@ -111,7 +111,7 @@ class Step:
     cpu: float
 
 
-def step_of(deck: Deck, devices: DeviceSet) -> Step:
+def step_of(deck: ColumnDeck, devices: DeviceSet) -> Step:
     """Run a deck and take its target column apart."""
     result = run(Job(deck.text, deck.outputs, stop=deck.stop, timeout=300.0, options=devices.job_options))
     cpu = result.provenance.cpu_seconds if result.provenance else float("nan")
@@ -127,7 +127,7 @@ def step_of(deck: Deck, devices: DeviceSet) -> Step:
     before, level = (float(np.interp(at, time, line)) for at in (deck.input_at, deck.read_at))
     risen = (time > deck.input_at) & ((line - before) / (level - before) >= 0.9)
     t90 = float(time[risen][0] - deck.input_at) if risen.any() else nan
-    energy = measure(deck, result)[1] if "i(v_rows)" in signals else nan
+    energy = run_decks(deck, result)[1] if "i(v_rows)" in signals else nan
     return Step("ok", before, level - before, energy, t90, cpu)
 
 

@@ -31,28 +31,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-
+from interconnect.arrays import FloatArray
 
 ALONE = 2048
 """From this size on only ours runs."""
 
 
-def array(size: int) -> tuple[Array, Array]:
+def array(size: int) -> tuple[FloatArray, FloatArray]:
     """Cell conductances (S) and row voltages (V)."""
     rng = np.random.default_rng(size)
     return np.where(rng.random((size, size)) < 0.5, 1e-4, 1e-6), rng.uniform(0.05, 0.2, size)
 
 
-def ours(cells: Array, drive: Array, ohm: float) -> Array:
+def ours(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     from interconnect.crossbar import solve_crossbar
 
     return solve_crossbar(cells, drive, r_row=ohm, r_col=ohm).current
 
 
-def scipy_lu(cells: Array, drive: Array, ohm: float) -> Array:
+def scipy_lu(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     """All nodes in one sparse matrix, `spsolve`."""
     import scipy.sparse as sp
     from scipy.sparse.linalg import spsolve
@@ -73,7 +71,7 @@ def scipy_lu(cells: Array, drive: Array, ohm: float) -> Array:
     return np.asarray(spsolve(matrix, right)[bit[-1]] / ohm)
 
 
-def badcrossbar(cells: Array, drive: Array, ohm: float) -> Array:
+def badcrossbar(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     if "cairo" not in sys.modules and importlib.util.find_spec("cairo") is None:
         cairo = types.ModuleType("cairo")
         cairo.Context = cairo.Surface = object  # type: ignore[attr-defined]  # named in badcrossbar's annotations
@@ -84,7 +82,7 @@ def badcrossbar(cells: Array, drive: Array, ohm: float) -> Array:
     return np.asarray(solution.currents.output, dtype=float).ravel()
 
 
-def ngspice(cells: Array, drive: Array, ohm: float) -> Array:
+def ngspice(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     """`.op` of the flat array in ngspice; its CPU time counts as a child's."""
     rows, cols = cells.shape
     deck = ["crossbar", ".option num_threads=1 noinit"]
@@ -106,7 +104,7 @@ def ngspice(cells: Array, drive: Array, ohm: float) -> Array:
     return np.array([values[f"i(vs{j})"] for j in range(cols)])
 
 
-SOLVERS: dict[str, Callable[[Array, Array, float], Array]] = {
+SOLVERS: dict[str, Callable[[FloatArray, FloatArray, float], FloatArray]] = {
     "ours": ours,
     "scipy": scipy_lu,
     "badcrossbar": badcrossbar,

@@ -11,7 +11,7 @@ import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from characterization.device_bench import Bench, Readings, measure
+from characterization.device_testbench import DeviceReadings, DeviceTestbench, measure_models
 from netlists.devices.device_set import load_devices
 from netlists.devices.model_card import parse_model_cards
 
@@ -26,12 +26,12 @@ SCALES = {  # quantity -> (unit to print, factor)
 FREEPDK45_FILES = {"tt": "freepdk45_nom.spi", "ff": "freepdk45_ff.spi", "ss": "freepdk45_ss.spi"}
 
 
-def read_freepdk45(folder: Path, corner: str, bench: Bench) -> Readings:
+def read_freepdk45(folder: Path, corner: str, bench: DeviceTestbench) -> DeviceReadings:
     """The FreePDK45 VTG cards of a corner on the same bench."""
     path = folder / FREEPDK45_FILES[corner]
     cards = parse_model_cards(path.read_text(encoding="utf-8"), where=str(path))
     text = cards["nmos_vtg"].render() + cards["pmos_vtg"].render()
-    return measure(text, "nmos_vtg", "pmos_vtg", bench)
+    return measure_models(text, "nmos_vtg", "pmos_vtg", bench)
 
 
 def main() -> None:
@@ -41,16 +41,16 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=27.0, help="degC")
     arguments = parser.parse_args()
     devices = load_devices(arguments.devices)
-    bench = Bench(vdd=devices.vdd, temperature=arguments.temperature)
+    bench = DeviceTestbench(vdd=devices.vdd, temperature=arguments.temperature)
     print(f"{devices.name}: {devices.vdd:g} V, {bench.temperature:g} degC (targets hold at 27 degC)")
     print(f"{'corner':7}{'quantity':11}{'unit':8}{'target':>9}{'ours':>9}{'deviation':>11}{'FreePDK45 VTG':>15}")
     for corner in devices.corners:
-        ours = asdict(measure(devices.cards(corner), devices.nmos, devices.pmos, bench))
+        ours = asdict(measure_models(devices.cards(corner), devices.nmos, devices.pmos, bench))
         real = None
         if arguments.freepdk45 and corner in FREEPDK45_FILES:
             real = asdict(read_freepdk45(arguments.freepdk45, corner, bench))
         targets = devices.targets.get(corner, {}) if bench.temperature == 27.0 else {}
-        for quantity in (field.name for field in fields(Readings)):
+        for quantity in (field.name for field in fields(DeviceReadings)):
             unit, factor = SCALES[quantity.split("_")[0]]
             target = targets.get(quantity)
             wanted = f"{float(target) * factor:9.4g}" if target else f"{'-':>9}"

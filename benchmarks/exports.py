@@ -45,13 +45,13 @@ def main() -> None:
             if name in exports.VIEWS:
                 files = exports.VIEWS[name].write(source, folder)
             else:
-                files = exports.write(table, name, folder)
+                files = exports.write_table(table, name, folder)
             taken = time.perf_counter() - start
             size = sum(p.stat().st_size for p in files) / 1e6
             reading = ""
             if name not in exports.VIEWS:
                 start = time.perf_counter()
-                exports.read(name, folder)
+                exports.read_table(name, folder)
                 reading = f"{time.perf_counter() - start:.2f}"
             print(f"{name:16}{taken:10.2f}{reading:>10}{len(files):7d}{size:10.2f}", flush=True)
 

@@ -109,9 +109,9 @@ def difference(matrix: Matrix, reference: Matrix) -> float:
 def measure(cell: CellGeometry) -> dict[str, Any]:
     """One row of the table."""
     start = time.process_time()
-    solution = fieldsolver.solve(cell)
+    solution = fieldsolver.solve_cell(cell)
     seconds = time.process_time() - start
-    fine = fieldsolver.solve(cell, order=fieldsolver.DEFAULT_ORDER + 1, level=0.6).capacitance
+    fine = fieldsolver.solve_cell(cell, order=fieldsolver.DEFAULT_ORDER + 1, level=0.6).capacitance
     shipped = extraction_table.look_up(cell)
     return {
         "cell": cell.name,
@@ -130,7 +130,7 @@ def write_table() -> None:
     for cell in project_cells(programs=True):
         key = extraction_table.table_key(cell)
         if key not in cells:
-            solution = fieldsolver.solve(cell)
+            solution = fieldsolver.solve_cell(cell)
             cells[key] = extraction_table.entry(cell, solution.capacitance, solution.relative_error)
             print(f"{cell.name}: estimated error {solution.relative_error:.2%}", flush=True)
     source = f"NGSolve {fieldsolver.version()}, order {fieldsolver.DEFAULT_ORDER}"
@@ -149,7 +149,7 @@ def main() -> None:
     if args.write_table:
         write_table()
         return
-    fieldsolver.solve(pattern(*PATTERNS[1]), order=3)  # imports
+    fieldsolver.solve_cell(pattern(*PATTERNS[1]), order=3)  # imports
     rows = []
     if not args.json:
         print(f"{'cell':46s} {'CPU':>6s} {'est.':>7s} {'to finer':>8s} {'formula':>8s} {'table':>8s}")

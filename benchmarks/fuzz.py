@@ -2,7 +2,7 @@
 
     python benchmarks/fuzz.py [--configs 2000] [--files 500] [--seed 1] [--run OUT] [--json]
 
-Every case is one call of `metalrom.cli.main.main` in a worker process with captured output. ngspice and the field solver
+Every case is one call of the command's `main` in a worker process with captured output. ngspice and the field solver
 are hidden from it, so a case is cheap; --run gives a finished run's folder (without it the cases that need one are left
 out). A case is a defect if it shows a traceback or `a fault of metalrom`, ends with a code other than 0 to 3, takes
 longer than 20 s, kills its worker, or leaves a file after an error. Everything follows from --seed.

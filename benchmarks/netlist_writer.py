@@ -28,7 +28,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from netlists.audit import audit_netlist
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import cap_balanced
 from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Element, Plane, RowLine, Variant
 from netlists.column import Periphery, Timing, column_deck
@@ -56,7 +56,7 @@ def two_symbols() -> CellModel:
         "g_gnd": 10.0e-18,
         "tab_gnd": 16.4e-18,
     }
-    return cap_balanced.build_model(
+    return cap_balanced.build_balanced_model(
         cap_balanced.build_elements(parts, r_row=1.6, r_gnd=1.6, r_bl=1.1),
         plane=Plane("M2", "M3"),
         pitch=(200e-9, 300e-9),
@@ -152,7 +152,7 @@ def show_equivalent(rows: int) -> None:
     for seed in range(10):
         rng = np.random.default_rng(seed)
         active = rng.uniform(1 / 8, 1 / 2)
-        case = ColumnCase(
+        case = ColumnStimulus(
             bits=rng.integers(0, 2, (rows, 3)),
             inputs=(rng.random(rows) < active).astype(int),
             position=100,

@@ -23,7 +23,7 @@ from characterization.models.rare import brute_force, gaussian_tail, importance_
 from characterization.models.settled_column import SettledColumn, code_error_experiment
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition
@@ -41,7 +41,7 @@ def column() -> tuple[SettledColumn, float]:
     model = cell.model(technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
     rng = np.random.default_rng(0)
     bits = (rng.random((16, 3)) < 0.5).astype(np.uint8)
-    case = ColumnCase(bits=bits, inputs=(rng.random(16) < 0.7).astype(np.uint8), columns_total=8, position=2)
+    case = ColumnStimulus(bits=bits, inputs=(rng.random(16) < 0.7).astype(np.uint8), columns_total=8, position=2)
     condition, periphery = Condition("tt", 0.9, 27.0), Periphery(kind="ideal")
     settled = SettledColumn.of(model, periphery, condition, case)
     return settled, condition.vdd * model.switched / (16 * model.bl_total + periphery.sense_capacitance)

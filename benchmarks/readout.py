@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from characterization.readout.bench import Bench
 from characterization.readout.comparator import decision, offset_spread
 from characterization.readout.converters import Adc, adc_edges, conversion_cost, fitted_twin
 from characterization.readout.linearity import Edges
 from characterization.readout.sampling import sampler_readings, sampling_noise
+from characterization.readout.testbench import ReadoutTestbench
 from characterization.readout.virtual_ground import current_sense_readings, design_resistance
 from interconnect.files import atomic_file
 from netlists.condition import Condition
@@ -31,7 +31,7 @@ from netlists.readout.sar import Sar
 from netlists.technology import load_technology
 
 
-def comparator(bench: Bench, samples: int, seed: int) -> None:
+def comparator(bench: ReadoutTestbench, samples: int, seed: int) -> None:
     """Offset spread, decision time and energy."""
     spread = offset_spread(bench, samples=samples, seed=seed)
     print(
@@ -45,7 +45,7 @@ def comparator(bench: Bench, samples: int, seed: int) -> None:
         print(f"  decision at {difference * 1e3:4.0f} mV: {d.delay * 1e12:5.0f} ps, {d.energy * 1e15:5.1f} fJ")
 
 
-def analog(bench: Bench) -> None:
+def analog(bench: ReadoutTestbench) -> None:
     """Sampling with and without double sampling, current sense."""
     for correlated in (False, True):
         x = sampler_readings(bench, correlated=correlated)
@@ -67,7 +67,7 @@ def analog(bench: Bench) -> None:
     print(f"{r.energy * 1e15:.0f} fJ per read of {s.cycle * 1e9:g} ns")
 
 
-def converter(bench: Bench, adc: Adc) -> None:
+def converter(bench: ReadoutTestbench, adc: Adc) -> None:
     """Linearity, agreement with the twin, cost."""
     edges = adc_edges(bench, adc)
     twin = adc_edges(bench, fitted_twin(adc, edges) if isinstance(adc, Sar) else adc, "behavioral")
@@ -107,7 +107,7 @@ def main() -> None:
             with atomic_file(arguments.decks / f"{stem}.cir") as file:
                 file.write(deck.text.encode("ascii"))
         return
-    bench = Bench(technology, Condition("tt", technology.devices.vdd, 27.0), workers=arguments.workers)
+    bench = ReadoutTestbench(technology, Condition("tt", technology.devices.vdd, 27.0), workers=arguments.workers)
     jobs = {
         "comparator": lambda: comparator(bench, arguments.samples, arguments.seed),
         "analog": lambda: analog(bench),

@@ -25,17 +25,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from interconnect.arrays import FloatArray
 from interconnect.network import LinearNetwork
 from interconnect.reduction import reduce_network
 from interconnect.wire_array import wire_array
 from netlists.devices.device_set import load_devices
 from ngspice_runner import Job, run
 
-Array = NDArray[np.float64]
 VDD, LENGTH, STOP, RISE = 1.0, 50e-9, 1e-9, 20e-12
 
 
@@ -106,7 +105,7 @@ def deck(body: list[str], columns: int, step: float) -> str:
     return "\n".join(lines)
 
 
-def simulate(text: str, columns: int, limit: float) -> tuple[Array, Array, float]:
+def simulate(text: str, columns: int, limit: float) -> tuple[FloatArray, FloatArray, float]:
     outputs = tuple(f"v(bl_{k})" for k in range(columns))
     result = run(Job(text=text, outputs=outputs, stop=STOP, timeout=limit))
     if not result.ok or result.provenance is None:
@@ -115,7 +114,7 @@ def simulate(text: str, columns: int, limit: float) -> tuple[Array, Array, float
     return np.asarray(result.signals["time"].values, dtype=float), values, result.provenance.cpu_seconds
 
 
-def difference(one: tuple[Array, Array, float], other: tuple[Array, Array, float]) -> float:
+def difference(one: tuple[FloatArray, FloatArray, float], other: tuple[FloatArray, FloatArray, float]) -> float:
     """Largest difference of any bit line at the first one's times, relative to its peak."""
     held = np.stack([np.interp(one[0], other[0], column) for column in other[1].T], axis=1)
     return float(np.abs(held - one[1]).max() / np.abs(one[1]).max())

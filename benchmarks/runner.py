@@ -73,9 +73,9 @@ def points(job: Job, count: int, start: int) -> Sweep:
 
 def jobs_of(sweep: Sweep) -> list[Job]:
     from ngspice_runner.deck import read_deck
-    from ngspice_runner.points import plan
+    from ngspice_runner.points import plan_points
 
-    planned = plan(sweep, read_deck(sweep.base.text))
+    planned = plan_points(sweep, read_deck(sweep.base.text))
     return [planned.job(index) for index in range(len(planned))]
 
 

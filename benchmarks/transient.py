@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from interconnect.arrays import FloatArray
 from interconnect.network import LinearNetwork
 from interconnect.transient import Transient, solve_transient
-from interconnect.waveform import Source, ramp
+from interconnect.waveform import VoltageSources, ramp
 from interconnect.wire_array import WireArray, wire_array
 from ngspice_runner import Job, run
 
-Array = NDArray[np.float64]
 START, RISE, LEVEL, OHM = 20e-12, 50e-12, 0.9, 1e3
 
 
@@ -41,7 +41,7 @@ def stop(cols: int) -> float:
 
 
 def build(rows: int, cols: int) -> tuple[WireArray, NDArray[np.bool_]]:
-    """Array with random cells, and which rows are active."""
+    """FloatArray with random cells, and which rows are active."""
     rng = np.random.default_rng(rows)
     cells = np.where(rng.random((rows, cols)) < 0.5, 14.0e-18, 2.3e-18)
     array = wire_array(
@@ -52,7 +52,7 @@ def build(rows: int, cols: int) -> tuple[WireArray, NDArray[np.bool_]]:
 
 def ours(rows: int, cols: int, step: float | None) -> Transient:
     array, active = build(rows, cols)
-    drivers = Source(array.row_end, ramp(START, RISE, LEVEL), level=active.astype(float), ohm=OHM)
+    drivers = VoltageSources(array.row_end, ramp(START, RISE, LEVEL), level=active.astype(float), ohm=OHM)
     return solve_transient(array.network, [drivers], stop=stop(cols), save=array.bit_end, step=step, initial=0.0)
 
 
@@ -70,7 +70,7 @@ def elements(network: LinearNetwork) -> list[str]:
     return lines
 
 
-def ngspice(rows: int, cols: int, step: float, limit: float) -> tuple[Array, Array, float] | None:
+def ngspice(rows: int, cols: int, step: float, limit: float) -> tuple[FloatArray, FloatArray, float] | None:
     """Times (points,), bit-line ends (points, cols) and CPU seconds; None if it does not end in time."""
     array, active = build(rows, cols)
     deck = ["column or array", ".option num_threads=1 noinit"]

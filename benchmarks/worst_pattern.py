@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.linear_column import exact_level, linear_column
 from characterization.pattern_search import draw
-from characterization.procedures.worst_pattern import find, position
-from characterization.setup import Converter, Setup, Variation
+from characterization.procedures.worst_pattern import find_extremes, position
+from characterization.testbench import Converter, Testbench, Variation
+from interconnect.arrays import ByteArray
 from interconnect.extraction import extract
 from metalrom.folders import cache_folder
 from netlists.cells import make_cell
@@ -30,7 +30,6 @@ from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.technology import load_technology
 
-Bits = NDArray[np.uint8]
 DRAWN = 100_000
 CHUNK = 10_000
 
@@ -52,7 +51,7 @@ GROUPS = (
 )
 
 
-def setup_of(group: Group, method: str) -> Setup:
+def setup_of(group: Group, method: str) -> Testbench:
     """The group in an array of 256 columns."""
     technology = load_technology("generic28", "open45")
     model = make_cell(group.kind, group.given).model(
@@ -60,7 +59,7 @@ def setup_of(group: Group, method: str) -> Setup:
         Plane("M2", "M3"),
         lambda g, s: extract(g, s, method=method, cache_dir=cache_folder("extraction")),
     )
-    return Setup(
+    return Testbench(
         technology=technology,
         model=model,
         periphery=Periphery(sense_capacitance=1e-16, read_voltage=0.2),
@@ -74,7 +73,7 @@ def setup_of(group: Group, method: str) -> Setup:
     )
 
 
-def populations(rows: int, ones: float, number: int, rng: np.random.Generator) -> Iterator[tuple[str, Bits]]:
+def populations(rows: int, ones: float, number: int, rng: np.random.Generator) -> Iterator[tuple[str, ByteArray]]:
     """(name, patterns (number, rows, 4)) of each population."""
     yield "as stored", draw(rows, number, ones, rng)
     yield "fair coins", rng.integers(0, 2, (number, rows, 4), dtype=np.uint8)
@@ -94,7 +93,7 @@ def main() -> None:
         setup = setup_of(group, arguments.method)
         condition = setup.conditions[0]
         start = time.process_time()
-        line, _, high, low, evaluations = find(setup)
+        line, _, high, low, evaluations = find_extremes(setup)
         searched = time.process_time() - start
         best = max((high, low), key=lambda f: abs(f.deviation))
         column = linear_column(setup, condition, position(setup))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.dataset import Sample
 from characterization.device_probe import check_devices
-from characterization.setup import Setup
-from netlists.case import ColumnCase
-from netlists.column import Deck, column_deck
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.case import ColumnStimulus
+from netlists.column import ColumnDeck, column_deck
 from netlists.condition import Condition
 from netlists.readout.deck import ReadoutDeck
 from ngspice_runner import (
@@ -46,11 +46,11 @@ class Task:
     count: int
     pattern: str
     draw: int
-    case: ColumnCase
+    case: ColumnStimulus
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CampaignOutcome:
     """Samples in the order of the tasks, and what it took to get them.
 
     simulated, cached: distinct decks that were run now and that were found in the cache. linear: levels that the exact
@@ -79,13 +79,13 @@ class SimulationCounts:
     refined: tuple[str, ...] = ()
 
 
-def deck_of(setup: Setup, task: Task) -> Deck:
+def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
     """The complete deck of a task."""
     s = setup.at(task.condition)
     return column_deck(s.technology, s.model, s.periphery, s.timing, task.condition, task.case)
 
 
-def job_of(setup: Setup, deck: Deck | ReadoutDeck, *, timeout: float | None = None) -> Job:
+def job_of(setup: Testbench, deck: ColumnDeck | ReadoutDeck, *, timeout: float | None = None) -> Job:
     """A deck as the harness takes it, with what the setup's devices ask of the engine. timeout: s, the setup's by
     default."""
     return Job(
@@ -99,13 +99,13 @@ def job_of(setup: Setup, deck: Deck | ReadoutDeck, *, timeout: float | None = No
 
 
 def run_tasks(
-    setup: Setup,
+    setup: Testbench,
     tasks: Sequence[Task],
     *,
     cache: Cache | None = None,
     workers: Workers = None,
     progress: ProgressCallback | None = None,
-) -> Outcome:
+) -> CampaignOutcome:
     """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
 
     Waveforms are let go of part by part: memory grows with the samples, not with their time points. A failed simulation
@@ -139,7 +139,7 @@ def run_tasks(
         verdicts[read.verdict] = verdicts.get(read.verdict, 0) + 1
     provenances = {r.provenance.key: r.provenance for r in known.values()}
     fresh = [p for p in provenances.values() if not p.cached]
-    return Outcome(
+    return CampaignOutcome(
         tuple(_sample(task, read) for task, read in zip(tasks, reads, strict=True)),
         simulated=len(fresh),
         cached=len(provenances) - len(fresh),
@@ -159,11 +159,11 @@ class _Read:
     provenance: RunProvenance
 
 
-def _read(setup: Setup, deck: Deck, result: Result) -> _Read:
+def _read(setup: Testbench, deck: ColumnDeck, result: Result) -> _Read:
     level = energy = float("nan")
     if result.ok:
         hold = setup.converter.integration_time if setup.unit == "A" else 0.0
-        level, energy = measure(deck, result, double_sampling=setup.double_sampling, hold=hold)
+        level, energy = run_decks(deck, result, double_sampling=setup.double_sampling, hold=hold)
     return _Read(level, energy, result.verdict.value, _provenance(result))
 
 
@@ -206,7 +206,9 @@ def _provenance(result: Result) -> RunProvenance:
     return result.provenance
 
 
-def measure(deck: Deck, result: Result, *, double_sampling: bool = False, hold: float = 0.0) -> tuple[float, float]:
+def run_decks(
+    deck: ColumnDeck, result: Result, *, double_sampling: bool = False, hold: float = 0.0
+) -> tuple[float, float]:
     """(level at the sample instant, J drawn by the row drivers from the input edge to it) of an ok result.
 
     The level is interpolated linearly between the two engine points around the instant; with double sampling the level
@@ -231,5 +233,5 @@ def measure(deck: Deck, result: Result, *, double_sampling: bool = False, hold: 
     return level, float(np.trapezoid(power, grid) + power[-1] * hold)
 
 
-def _real(result: Result, name: str) -> NDArray[np.float64]:
+def _real(result: Result, name: str) -> FloatArray:
     return np.asarray(result.signals[name.lower()].values, dtype=np.float64)

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from characterization.setup import Setup
 from characterization.symbols import symbol_levels
-from netlists.case import ColumnCase
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.case import ColumnStimulus
 from netlists.cells.closed_form import per_symbol
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class ColumnLines:
     """Lines of columns of a setup at a condition. extra: F on every bit line that is neither the cells' nor the readout
     input's: the reset switch, found from simulated levels (see `fitted`)."""
 
-    setup: Setup
+    setup: Testbench
     condition: Condition
     extra: float = 0.0
 
@@ -115,13 +113,13 @@ class ColumnLines:
         return float(gain.std() / gain.mean())
 
 
-def stored_numbers(case: ColumnCase) -> FloatArray:
+def stored_numbers(case: ColumnStimulus) -> FloatArray:
     """How many cells of each symbol the target column of a case stores, shape (symbols,)."""
     return np.bincount(case.bits[:, case.target], minlength=len(case.counts)).astype(np.float64)
 
 
 def fitted(
-    setup: Setup,
+    setup: Testbench,
     condition: Condition,
     level: FloatArray,
     active: FloatArray,

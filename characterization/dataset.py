@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from netlists.condition import NOMINAL_METALS, Condition
 
 
@@ -77,7 +77,7 @@ class Dataset:
         good = set(map(id, self.good().samples))
         return Dataset(tuple(s for s in self.samples if id(s) not in good))
 
-    def column(self, name: str) -> NDArray[np.float64]:
+    def column(self, name: str) -> FloatArray:
         """A numeric column as floats, shape (samples,)."""
         return np.array([getattr(s, name) for s in self.samples], dtype=np.float64)
 
@@ -95,7 +95,7 @@ class Dataset:
         return buffer.getvalue()
 
 
-def read_csv(text: str) -> Dataset:
+def read_samples_csv(text: str) -> Dataset:
     """Inverse of `Dataset.to_csv`. Raises ValueError for another header."""
     rows = csv.reader(io.StringIO(text))
     header = tuple(next(rows, ()))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netlists.transistors import device_printer
 from ngspice_runner import run as run_job
-from ngspice_runner.capability import Capability, probe
+from ngspice_runner.capability import Capability, probe_engine
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
@@ -43,7 +43,7 @@ def probe_devices(
     there is no simulator.
     """
     engine = engine or find_engine()
-    missing = list(missing_features(devices, engine.version, probe(engine)))
+    missing = list(missing_features(devices, engine.version, probe_engine(engine)))
     yield from missing
     if missing:
         return

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import stdtrit
 
 from characterization.failures import ConditionError
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +212,7 @@ def fit_spread(
     scale = np.maximum(x.max(axis=0), 1.0)
     weight = np.sqrt(draws) / np.maximum(variance / unit, 1e-3)
 
-    def solve(keep: NDArray[np.bool_]) -> FloatArray:
+    def solve(keep: BoolArray) -> FloatArray:
         found = nnls(x[keep] / scale * weight[keep, None], variance[keep] / unit * weight[keep])[0]
         out: FloatArray = found / scale * unit
         return out

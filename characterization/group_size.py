@@ -12,20 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from characterization.campaign import Outcome, ProgressCallback, Task, run_tasks
+from characterization.campaign import CampaignOutcome, ProgressCallback, Task, run_tasks
 from characterization.column_line import ColumnLines, stored_numbers
 from characterization.patterns import pattern_of
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.procedures.mismatch import moved
-from characterization.setup import Setup
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.case import Deviations
 from ngspice_runner import Cache, EngineError, Workers
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +51,11 @@ class GroupChoice:
     candidates: tuple[GroupCandidate, ...]
     rows: int
     reason: str
-    outcome: Outcome
+    outcome: CampaignOutcome
 
 
 def choose_group(
-    setup: Setup,
+    setup: Testbench,
     candidates: tuple[int, ...],
     histogram: Callable[[int], FloatArray],
     target: float,
@@ -114,14 +112,14 @@ def choose_group(
     return GroupChoice(tuple(rated), chosen.rows, reason, outcome)
 
 
-def _referred(setup: Setup, tasks: list[Task], levels: tuple[float, ...]) -> list[float]:
+def _referred(setup: Testbench, tasks: list[Task], levels: tuple[float, ...]) -> list[float]:
     """Levels of the probes as those of the mean column; the reset switch's own load is left out."""
     stored = np.array([stored_numbers(t.case) for t in tasks])
     active = np.array([t.active for t in tasks], dtype=np.float64)
     return [float(v) for v in ColumnLines(setup, setup.conditions[0]).referred(np.array(levels), active, stored)]
 
 
-def _rate(setup: Setup, lsb: float, device: float, histogram: FloatArray, target: float) -> GroupCandidate:
+def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, target: float) -> GroupCandidate:
     """Closed-form sigma and code error of one group size; `lsb` and the reset switch's sigma `device` are simulated."""
     n = setup.rows
     if not lsb > 0:

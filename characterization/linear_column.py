@@ -13,18 +13,15 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.setup import Setup
+from characterization.testbench import Testbench
 from interconnect.admittance import admittance
+from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import column_network, reference_column
-
-FloatArray = NDArray[np.float64]
-Bits = NDArray[np.uint8]
 
 OPEN = 1e30
 """Ohm; a sense resistance that passes nothing."""
@@ -33,7 +30,7 @@ OPEN = 1e30
 class LinearColumn(Protocol):
     """Levels of patterns by exact linear algebra."""
 
-    def levels(self, bits: Bits, inputs: Bits) -> FloatArray:
+    def levels(self, bits: ByteArray, inputs: ByteArray) -> FloatArray:
         """Settled level of the target column (V or A), shape (batch,); bits (batch, rows, 3), inputs (batch, rows)."""
         ...
 
@@ -45,7 +42,7 @@ class ChargeColumn:
     own: FloatArray
     weight: FloatArray
 
-    def levels(self, bits: Bits, inputs: Bits) -> FloatArray:
+    def levels(self, bits: ByteArray, inputs: ByteArray) -> FloatArray:
         """See `LinearColumn`."""
         out: FloatArray = np.einsum("br,br->b", inputs, np.einsum("brc,rc->br", bits, self.weight) + self.own)
         return out
@@ -62,7 +59,7 @@ class CurrentColumn:
     segment: float
     end: float
 
-    def levels(self, bits: Bits, inputs: Bits) -> FloatArray:
+    def levels(self, bits: ByteArray, inputs: ByteArray) -> FloatArray:
         """See `LinearColumn`."""
         rows = bits.shape[1]
         stored = bits @ np.array([4, 2, 1])
@@ -82,7 +79,7 @@ class CurrentColumn:
         raise AssertionError("a column has rows")
 
 
-def linear_column(setup: Setup, condition: Condition, position: int) -> LinearColumn:
+def linear_column(setup: Testbench, condition: Condition, position: int) -> LinearColumn:
     """The column of a setup at `position` (columns before the left neighbour) between two neighbours.
 
     The form of a charge cell's level is checked against the full network.
@@ -102,19 +99,19 @@ def linear_column(setup: Setup, condition: Condition, position: int) -> LinearCo
     return column
 
 
-def exact_level(setup: Setup, condition: Condition, position: int, bits: Bits, inputs: Bits) -> float:
+def exact_level(setup: Testbench, condition: Condition, position: int, bits: ByteArray, inputs: ByteArray) -> float:
     """Level (V or A) of one pattern by the full network, rows and columns node by node."""
     case = _case(setup, position, bits, inputs)
     return reference_column(setup.at(condition).model, setup.periphery, condition, case).value
 
 
-def _case(setup: Setup, position: int, bits: Bits, inputs: Bits) -> ColumnCase:
-    return ColumnCase(
+def _case(setup: Testbench, position: int, bits: ByteArray, inputs: ByteArray) -> ColumnStimulus:
+    return ColumnStimulus(
         bits=bits, inputs=inputs, position=position, columns_total=setup.columns, ones_fraction=setup.ones
     )
 
 
-def _charge(setup: Setup, condition: Condition, position: int) -> ChargeColumn:
+def _charge(setup: Testbench, condition: Condition, position: int) -> ChargeColumn:
     warm = setup.at(condition).model.at(condition.temperature)
     rows = setup.rows
     found = []
@@ -131,7 +128,7 @@ def _charge(setup: Setup, condition: Condition, position: int) -> ChargeColumn:
     return ChargeColumn(own, np.stack([f - own for f in found[1:]], axis=1))
 
 
-def _current(setup: Setup, condition: Condition, position: int) -> CurrentColumn:
+def _current(setup: Testbench, condition: Condition, position: int) -> CurrentColumn:
     warm = setup.at(condition).model.at(condition.temperature)
     apart: Periphery = replace(setup.periphery, sense_resistance=OPEN)
     rows, drives = [], []

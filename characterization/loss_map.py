@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.setup import Setup
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from interconnect.crossbar import effective_conductance
 from interconnect.transient import solve_transient
-from interconnect.waveform import Source, ramp
-from netlists.case import ColumnCase
+from interconnect.waveform import VoltageSources, ramp
+from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.reference import column_network
-
-FloatArray = NDArray[np.float64]
 
 MOST_PLACES = 33
 """Rows or columns of a map; a larger array is shown at this many, ends included."""
@@ -37,12 +35,12 @@ class LossMap:
         return float(self.loss[i, j]), self.rows[int(i)], self.columns[int(j)]
 
 
-def places(number: int, most: int = MOST_PLACES) -> tuple[int, ...]:
+def spread_indices(number: int, most: int = MOST_PLACES) -> tuple[int, ...]:
     """At most `most` indices below `number`, ends included."""
     return tuple(sorted({round(x) for x in np.linspace(0, number - 1, min(number, most))}))
 
 
-def current_loss(setup: Setup, condition: Condition) -> FloatArray:
+def current_loss(setup: Testbench, condition: Condition) -> FloatArray:
     """Loss by wire, driver and sense resistance with every cell a one (the largest currents): 1 - I / (V / R), each
     row's own current by superposition from the whole crossbar of the group, drivers and sense as resistors. Shape
     (rows, columns) of the group."""
@@ -60,11 +58,11 @@ def current_loss(setup: Setup, condition: Condition) -> FloatArray:
 
 def thinned(loss: FloatArray) -> LossMap:
     """A loss (rows, columns) at few enough places to be shown."""
-    rows, columns = (places(number) for number in loss.shape)
+    rows, columns = (spread_indices(number) for number in loss.shape)
     return LossMap(rows, columns, loss[np.ix_(rows, columns)])
 
 
-def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -> LossMap:
+def charge_map(setup: Testbench, condition: Condition, positions: tuple[int, ...]) -> LossMap:
     """Loss by what has not settled at the read, ideal drivers: 1 - V / V_settled of what a stored one adds to a driven
     row's share, by exact transients of the column with a vector per row. positions: of the left neighbour."""
     warm = setup.at(condition).model.at(condition.temperature)
@@ -76,7 +74,7 @@ def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -
         for bit, sign in ((1, 1.0), (0, -1.0)):
             bits = np.zeros((n, 3), dtype=np.uint8)
             bits[:, 1] = bit
-            case = ColumnCase(
+            case = ColumnStimulus(
                 bits=bits,
                 inputs=np.ones(n, dtype=np.uint8),
                 position=position,
@@ -87,10 +85,10 @@ def charge_map(setup: Setup, condition: Condition, positions: tuple[int, ...]) -
             names = [f"input_{r}" for r in range(n)]
             end = f"{warm.bit_lines[0].prefix}_{case.target}"
             drive = condition.vdd * np.eye(n)
-            source = Source(names, ramp(0.0, t.input_edge), level=drive)
+            source = VoltageSources(names, ramp(0.0, t.input_edge), level=drive)
             run = solve_transient(network, [source], stop=stop, save=end, initial=0.0, tolerance=1e-6)
             reached += sign * run.voltage[-1, 0]
             settled += sign * network.settled(names, drive).voltage[int(network.index([end])[0])]
         loss.append(1.0 - reached / settled)
-    rows = places(n)
+    rows = spread_indices(n)
     return LossMap(rows, tuple(p + 1 for p in positions), np.array(loss).T[list(rows)])

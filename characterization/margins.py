@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from characterization.tables.table import ReadoutTable
-
-FloatArray = NDArray[np.float64]
+from interconnect.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from interconnect.arrays import FloatArray
 
 BOLTZMANN = 1.380649e-23
 """J/K, exact (SI, 2019)."""
-
-FloatArray = NDArray[np.float64]
 
 
 def charge_noise(capacitance: float, kelvin: float) -> float:

@@ -12,12 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.linear_column import LinearColumn
-
-FloatArray = NDArray[np.float64]
-Bits = NDArray[np.uint8]
+from interconnect.arrays import ByteArray, FloatArray, IntArray
 
 LINE_PATTERNS = 500
 """Drawn patterns through which the ideal line is laid."""
@@ -34,7 +31,7 @@ class IdealLine:
     slope: float
     shift: float
 
-    def deviation(self, column: LinearColumn, genes: Bits) -> FloatArray:
+    def deviation(self, column: LinearColumn, genes: ByteArray) -> FloatArray:
         """Distance of exact levels from the line in LSB, shape (batch,); genes (batch, rows, 4)."""
         inputs, count = genes[:, :, 0], counts_of(genes)
         level = column.levels(genes[:, :, 1:], inputs)
@@ -43,21 +40,21 @@ class IdealLine:
 
 
 @dataclass(frozen=True)
-class Found:
+class PatternExtreme:
     """A pattern and its signed deviation (LSB). genes (rows, 4); evaluations: levels computed for it."""
 
-    genes: Bits
+    genes: ByteArray
     deviation: float
     evaluations: int
 
 
-def counts_of(genes: Bits) -> NDArray[np.int64]:
+def counts_of(genes: ByteArray) -> IntArray:
     """Counts of patterns: driven rows whose target stores a one; genes (batch, rows, 4), shape (batch,)."""
-    out: NDArray[np.int64] = np.einsum("br,br->b", genes[:, :, 0], genes[:, :, 2], dtype=np.int64)
+    out: IntArray = np.einsum("br,br->b", genes[:, :, 0], genes[:, :, 2], dtype=np.int64)
     return out
 
 
-def draw(rows: int, number: int, ones: float, rng: np.random.Generator) -> Bits:
+def draw(rows: int, number: int, ones: float, rng: np.random.Generator) -> ByteArray:
     """Patterns as stored data gives them: any number of active rows and of ones among them alike, neighbours with the
     share `ones` of ones; shape (number, rows, 4)."""
     active = rng.integers(0, rows + 1, number)
@@ -69,7 +66,7 @@ def draw(rows: int, number: int, ones: float, rng: np.random.Generator) -> Bits:
     return np.stack([inputs, sides[:, :, 0], target, sides[:, :, 1]], axis=2).astype(np.uint8)
 
 
-def fit_line(column: LinearColumn, genes: Bits) -> IdealLine:
+def fit_ideal_line(column: LinearColumn, genes: ByteArray) -> IdealLine:
     """Least-squares line through the exact levels of drawn patterns (rows, at least two counts among them)."""
     inputs = genes[:, :, 0].astype(np.float64)
     x = np.stack([np.ones(len(genes)), counts_of(genes), inputs.sum(axis=1)], axis=1)
@@ -78,13 +75,13 @@ def fit_line(column: LinearColumn, genes: Bits) -> IdealLine:
 
 
 def search(
-    deviation: Callable[[Bits], FloatArray], rows: int, sign: int, budget: int, rng: np.random.Generator
-) -> Found:
+    deviation: Callable[[ByteArray], FloatArray], rows: int, sign: int, budget: int, rng: np.random.Generator
+) -> PatternExtreme:
     """The pattern with the largest `sign` * deviation that at most `budget` evaluations find; a local optimum under
     any change of one gene unless the budget ends first."""
     used = 0
 
-    def score(genes: Bits) -> FloatArray:
+    def score(genes: ByteArray) -> FloatArray:
         nonlocal used
         genes = genes[: max(budget - used, 0)]
         used += len(genes)
@@ -108,12 +105,12 @@ def search(
         genes, value = _climb(score, shaken, float(start[0]), lambda: used < budget)
         if value > top:
             best, top = genes, value
-    return Found(best, sign * top, used)
+    return PatternExtreme(best, sign * top, used)
 
 
 def _climb(
-    score: Callable[[Bits], FloatArray], genes: Bits, value: float, more: Callable[[], bool]
-) -> tuple[Bits, float]:
+    score: Callable[[ByteArray], FloatArray], genes: ByteArray, value: float, more: Callable[[], bool]
+) -> tuple[ByteArray, float]:
     """Coordinate ascent from one state."""
     rows = len(genes)
     flips = np.eye(rows * GENES, dtype=np.uint8).reshape(-1, rows, GENES)

@@ -5,33 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.setup import Setup
-from netlists.case import ColumnCase, Deviations
-
-Bits = NDArray[np.uint8]
+from characterization.testbench import Testbench
+from interconnect.arrays import ByteArray
+from netlists.case import ColumnStimulus, Deviations
 
 NEAR = "near"
 FAR = "far"
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class ColumnPattern:
     """bits: shape (rows, 3), symbols of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
     position: columns between the row drivers and the left neighbour. counts, shares: of the cell's symbols, see
-    `ColumnCase`."""
+    `ColumnStimulus`."""
 
     name: str
-    bits: Bits
-    inputs: Bits
+    bits: ByteArray
+    inputs: ByteArray
     position: int
     counts: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
 
-    def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnCase:
+    def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnStimulus:
         """The column to simulate: rows that run over `columns` columns, the others holding the share `ones` of ones."""
-        return ColumnCase(
+        return ColumnStimulus(
             bits=self.bits,
             inputs=self.inputs,
             position=self.position,
@@ -50,7 +48,7 @@ def random_names(number: int) -> tuple[str, ...]:
 
 def build_pattern(
     name: str, rows: int, active: int, count: int, columns: int, seed: np.random.SeedSequence, ones: float = 0.5
-) -> Pattern:
+) -> ColumnPattern:
     """A pattern with `active` driven rows of which `count` carry a via to the signal line.
 
     near: the counted rows are the last ones (next to the readout), the column is the first of its rows, both
@@ -74,10 +72,10 @@ def build_pattern(
     inputs[driven] = 1
     bits[driven, 1] = 0
     bits[driven[:count], 1] = 1
-    return Pattern(name, bits, inputs, position)
+    return ColumnPattern(name, bits, inputs, position)
 
 
-def pattern_of(setup: Setup, name: str, active: int, count: int, seed: np.random.SeedSequence) -> Pattern:
+def pattern_of(setup: Testbench, name: str, active: int, count: int, seed: np.random.SeedSequence) -> ColumnPattern:
     """A pattern of the setup's cell: `build_pattern` for two symbols that count 0 and 1.
 
     Other cells: near and far as there, with the highest levels in as few rows as give the count and neighbours of the
@@ -103,7 +101,7 @@ def pattern_of(setup: Setup, name: str, active: int, count: int, seed: np.random
         stored = law.draw(active, count, rng)
     inputs[driven] = 1
     bits[driven, 1] = stored
-    return Pattern(name, bits, inputs, position, counts, shares)
+    return ColumnPattern(name, bits, inputs, position, counts, shares)
 
 
 def level_grid(rows: int, max_levels: int, levels: int = 2) -> list[tuple[int, int]]:

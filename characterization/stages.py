@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from characterization.campaign import Task
 from characterization.dataset import Dataset, Sample
-from characterization.setup import Setup
 from characterization.tables.table import ReadoutTable
+from characterization.testbench import Testbench
 
 
-def refined(setup: Setup, table: ReadoutTable, margin: Callable[[str], float]) -> Setup:
+def refined(setup: Testbench, table: ReadoutTable, margin: Callable[[str], float]) -> Testbench:
     """The setup with `worst_samples` at the `worst_conditions` conditions of the table with the smallest margin.
 
     margin: label of a condition -> sigma. Equal margins go by the order of the conditions.

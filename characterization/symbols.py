@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 LEAST_SHARE = 1e-4
 """Every symbol can occur: a count that the layer never shows must still have patterns."""
@@ -54,7 +52,7 @@ class CountLaw:
             out[a] = np.convolve(out[a - 1], one)[: out.shape[1]]
         return out
 
-    def draw(self, active: int, count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    def draw(self, active: int, count: int, rng: np.random.Generator) -> ByteArray:
         """Symbols (active,) of driven cells whose levels sum to `count`, as the shares make them likely."""
         out = np.zeros(active, dtype=np.uint8)
         left = count
@@ -67,7 +65,7 @@ class CountLaw:
             left -= self.levels[int(out[i])]
         return out
 
-    def greedy(self, active: int, count: int) -> NDArray[np.uint8]:
+    def greedy(self, active: int, count: int) -> ByteArray:
         """Symbols (active,) with as few counting cells as give `count`: the highest level first."""
         top = max(self.levels)
         level = np.clip(count - top * np.arange(active), 0, top)

@@ -226,14 +226,14 @@ def lists_page() -> str:
     from metalrom.exporters import VIEWS
     from metalrom.specs.quantities import QUANTITIES
     from netlists.cells import cell_class, cell_kinds
-    from netlists.parameters import describe
+    from netlists.parameters import describe_parameters
 
     lines = ["# Cells, procedures, formats", "", MADE, "", "## Cell kinds", ""]
     for kind in cell_kinds():
         cls = cell_class(kind)
         lines += [f"### {kind}", "", f"{cls.title}; mode `{cls.mode}`.", ""]
         lines += ["| parameter | unit | default | meaning |", "|---|---|---|---|"]
-        for p in describe(cls):
+        for p in describe_parameters(cls):
             default = "from the stack" if p.default is None else f"{p.default:g}"
             lines.append(f"| `{p.name}` | {p.unit or '1'} | {default} | {_cell(p.description)} |")
         lines.append("")

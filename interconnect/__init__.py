@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from interconnect.stackfile import load_stack
     from interconnect.transient import Transient, solve_transient
     from interconnect.variation import Sensitivity, at_corner, cell_sigma_from_ler, scaled, sensitivity
-    from interconnect.waveform import Source, Switch, Waveform
+    from interconnect.waveform import Switch, VoltageSources, Waveform
     from interconnect.wire_array import WireArray
 
 
@@ -66,7 +66,7 @@ _HOMES = {
     "cell_sigma_from_ler": "variation",
     "scaled": "variation",
     "sensitivity": "variation",
-    "Source": "waveform",
+    "VoltageSources": "waveform",
     "Switch": "waveform",
     "Waveform": "waveform",
     "WireArray": "wire_array",
@@ -91,13 +91,13 @@ __all__ = [
     "SettledArray",
     "Slab",
     "SolverError",
-    "Source",
     "Spread",
     "Stack",
     "Switch",
     "Transient",
     "Value",
     "ViaLayer",
+    "VoltageSources",
     "Waveform",
     "WireArray",
     "at_corner",

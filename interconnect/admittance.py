@@ -10,10 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.csgraph import connected_components
 
 from interconnect.errors import InputError
-from interconnect.ldl import LDL, elimination_order, solve
+from interconnect.ldl import LDL, elimination_order, solve_factored
 from interconnect.network import LinearNetwork, NodeList
-
-Array = NDArray[np.float64]
 
 
 class PortSystem:
@@ -81,7 +79,7 @@ class PortSystem:
         """Solution of the symmetric system with `values`; right-hand sides (inner, vectors)."""
         result = np.array(right, dtype=np.result_type(values, right), order="C")
         if result.size:
-            solve(self.ldl.factor(values), result)
+            solve_factored(self.ldl.factor(values), result)
         return result
 
     def sum_groups(self, left: Any, right: Any) -> Any:

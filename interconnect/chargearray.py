@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve, solveh_banded
 
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError, SolverError
-
-Array = NDArray[np.float64]
 
 RESIDUAL_LIMIT = 1e-9
 
@@ -41,8 +40,8 @@ class SettledArray:
     `residual`: largest charge imbalance of a floating node relative to the largest charge moved.
     """
 
-    voltage: Array
-    row_voltage: Array
+    voltage: FloatArray
+    row_voltage: FloatArray
     residual: float
 
 
@@ -121,8 +120,8 @@ def settle_array(
 
 
 def _without_tabs(
-    tabs: FloatingTabs, cell: Array, ground: Array, beside: Array, under: Array
-) -> tuple[Array, Array, Array, Array]:
+    tabs: FloatingTabs, cell: FloatArray, ground: FloatArray, beside: FloatArray, under: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Each floating tab as the mesh of capacitors that its star of n capacitors equals: C_a C_b / sum."""
     a, b, c, d = (
         np.broadcast_to(_checked(f"tabs.{name}", getattr(tabs, name), cell.shape), cell.shape)
@@ -141,7 +140,9 @@ def _without_tabs(
     return cell, ground, beside + (a * b * share).sum(axis=0)[:-1], under + (c * d * share).sum(axis=1)
 
 
-def _solve(diagonal: Array, beside: Array, right: Array, floating: Array, own: Array) -> tuple[Array, Array]:
+def _solve(
+    diagonal: FloatArray, beside: FloatArray, right: FloatArray, floating: FloatArray, own: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Changes (cols, vectors) of the columns and (floating rows, vectors) of the floating rows."""
     scale = float(diagonal.max())
     if scale == 0.0 or (own <= 0).any():
@@ -165,7 +166,7 @@ def _solve(diagonal: Array, beside: Array, right: Array, floating: Array, own: A
     return change + reach @ lift, lift
 
 
-def _banded(bands: Array, right: Array) -> Array:
+def _banded(bands: FloatArray, right: FloatArray) -> FloatArray:
     with np.errstate(all="ignore"):
         try:
             lower = bands[: right.shape[0]]  # a single column has no second band
@@ -174,7 +175,7 @@ def _banded(bands: Array, right: Array) -> Array:
             raise _undetermined() from None
 
 
-def _cholesky(matrix: Array, right: Array) -> Array:
+def _cholesky(matrix: FloatArray, right: FloatArray) -> FloatArray:
     try:
         return np.asarray(cho_solve(cho_factor(matrix, check_finite=False), right, check_finite=False))
     except np.linalg.LinAlgError:
@@ -188,14 +189,14 @@ def _undetermined() -> InputError:
 
 
 def _residual(
-    diagonal: Array,
-    beside: Array,
-    cell: Array,
-    own: Array,
-    loose: NDArray[np.bool_],
-    step: Array,
-    change: Array,
-    put: Array,
+    diagonal: FloatArray,
+    beside: FloatArray,
+    cell: FloatArray,
+    own: FloatArray,
+    loose: BoolArray,
+    step: FloatArray,
+    change: FloatArray,
+    put: FloatArray,
 ) -> float:
     """Charge imbalance of columns and floating rows relative to the largest charge moved."""
     through = cell.T @ step
@@ -208,7 +209,7 @@ def _residual(
     return float(worst / moved) if moved > 0 else float(worst)
 
 
-def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
     array = np.asarray(values, dtype=float)
     if array.shape not in ((), shape):
         raise InputError(f"{name} has shape {array.shape}, expected a scalar or {shape}")
@@ -217,18 +218,18 @@ def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
     return array
 
 
-def _matrix(name: str, values: ArrayLike) -> Array:
+def _matrix(name: str, values: ArrayLike) -> FloatArray:
     array = np.asarray(values, dtype=float)
     if array.ndim != 2 or array.size == 0:
         raise InputError(f"{name} must have shape (rows, cols), got {array.shape}")
     return _checked(name, array, array.shape)
 
 
-def _farads(name: str, values: ArrayLike, count: int) -> Array:
+def _farads(name: str, values: ArrayLike, count: int) -> FloatArray:
     return np.broadcast_to(_checked(name, values, (count,)), (count,))
 
 
-def _levels(name: str, values: ArrayLike, count: int, vectors: int) -> Array:
+def _levels(name: str, values: ArrayLike, count: int, vectors: int) -> FloatArray:
     """Voltages or charges as shape (count, vectors)."""
     array = np.asarray(values, dtype=float)
     if array.shape not in ((), (count,), (count, vectors)) or not np.isfinite(array).all():

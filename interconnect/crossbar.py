@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from interconnect import crossbar_kernels as kernels
+from interconnect.arrays import FloatArray
 from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
-
-Array = NDArray[np.float64]
 
 TOLERANCE = 1e-13
 """Iteration stops when the next correction of every bit-line voltage is below this part of the largest drive."""
@@ -38,7 +37,7 @@ class CrossbarSolution:
     lines satisfy Kirchhoff's laws by construction). `iterations`: most iterations any vector took.
     """
 
-    current: Array
+    current: FloatArray
     residual: float
     iterations: int
 
@@ -88,7 +87,7 @@ def effective_conductance(
     r_col: ArrayLike,
     r_driver: ArrayLike = 0.0,
     r_sense: ArrayLike = 0.0,
-) -> Array:
+) -> FloatArray:
     """The matrix M, shape (rows, cols), S, with current = drive @ M for every drive: solve once, multiply ever after.
 
     Arguments and errors as for `solve_crossbar`.
@@ -110,7 +109,7 @@ def effective_conductance(
     return np.ascontiguousarray(solution.current[::-1, ::-1])
 
 
-def _mirrored(values: ArrayLike) -> Array:
+def _mirrored(values: ArrayLike) -> FloatArray:
     """Resistances of the array seen from its sense nodes: rows and columns exchanged and counted backwards."""
     return np.flip(np.asarray(values, dtype=float).T)
 
@@ -138,7 +137,7 @@ class _Crossbar:
         kernels.factor_columns(self.rows, self.cells, column_link, column)
         self.factors = (row_link, row, column_link, column)
 
-    def solve(self, drives: Array) -> tuple[Array, float, int]:
+    def solve(self, drives: FloatArray) -> tuple[FloatArray, float, int]:
         """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
         current = np.zeros((len(drives), self.cols))
         residual, iterations = solve_vectors(
@@ -147,18 +146,18 @@ class _Crossbar:
         return current, float(residual), int(iterations)
 
 
-def _padded(values: Array, shape: tuple[int, int]) -> Array:
+def _padded(values: FloatArray, shape: tuple[int, int]) -> FloatArray:
     array = np.zeros(shape)
     array[: len(values)] = values
     return array
 
 
-def _check(name: str, values: Array, infinite: bool = False) -> None:
+def _check(name: str, values: FloatArray, infinite: bool = False) -> None:
     if np.isnan(values).any() or (values < 0).any() or (not infinite and np.isinf(values).any()):
         raise InputError(f"{name} must be {'' if infinite else 'finite and '}not negative")
 
 
-def _segments(name: str, value: ArrayLike, shape: tuple[int, int]) -> Array:
+def _segments(name: str, value: ArrayLike, shape: tuple[int, int]) -> FloatArray:
     array = np.asarray(value, dtype=float)
     if array.shape not in ((), shape):
         raise InputError(f"{name} has shape {array.shape}, expected a scalar or {shape}")
@@ -166,7 +165,7 @@ def _segments(name: str, value: ArrayLike, shape: tuple[int, int]) -> Array:
     return np.broadcast_to(array, shape)
 
 
-def _ends(name: str, value: ArrayLike, count: int, *, infinite: bool) -> Array:
+def _ends(name: str, value: ArrayLike, count: int, *, infinite: bool) -> FloatArray:
     array = np.asarray(value, dtype=float)
     if array.shape not in ((), (count,)):
         raise InputError(f"{name} has shape {array.shape}, expected a scalar or ({count},)")

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from interconnect.arrays import FloatArray
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 LANES = 4
@@ -41,7 +41,7 @@ def _eliminate(seen: float, series: float) -> tuple[float, float]:
 
 
 @_compiled
-def factor_rows(rows: int, cells: Array, link: Array, inverse: Array) -> None:
+def factor_rows(rows: int, cells: FloatArray, link: FloatArray, inverse: FloatArray) -> None:
     """Factors of the word lines, exit at column 0; `inverse` holds the series resistances on entry."""
     cols = cells.shape[1]
     seen = np.zeros(rows)
@@ -55,7 +55,7 @@ def factor_rows(rows: int, cells: Array, link: Array, inverse: Array) -> None:
 
 
 @_compiled
-def factor_columns(rows: int, cells: Array, link: Array, inverse: Array) -> None:
+def factor_columns(rows: int, cells: FloatArray, link: FloatArray, inverse: FloatArray) -> None:
     """Factors of the bit lines, exit past the last row; `inverse` holds the series resistances on entry."""
     cols = cells.shape[1]
     seen = np.zeros(cols)
@@ -69,7 +69,7 @@ def factor_columns(rows: int, cells: Array, link: Array, inverse: Array) -> None
 
 
 @_compiled
-def _word_lines(i: int, link: Array, inverse: Array, lines: Array) -> None:
+def _word_lines(i: int, link: FloatArray, inverse: FloatArray, lines: FloatArray) -> None:
     """Voltages (in place) of `LANES` word lines from `i` for currents `lines` into their nodes, drivers at 0 V."""
     a = b = c = d = 0.0
     for j in range(lines.shape[1] - 1, -1, -1):
@@ -100,12 +100,12 @@ def _word_lines(i: int, link: Array, inverse: Array, lines: Array) -> None:
 @_compiled
 def _apply(
     ratio: float,
-    cells: Array,
-    link: Array,
-    inverse: Array,
-    state: tuple[Array, Array, Array, Array, Array],
-    lines: Array,
-    applied: Array,
+    cells: FloatArray,
+    link: FloatArray,
+    inverse: FloatArray,
+    state: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
+    lines: FloatArray,
+    applied: FloatArray,
 ) -> float:
     """New search direction `correction + ratio * step`, the system applied to it, and its energy."""
     _, residue, correction, step, image = state
@@ -134,10 +134,10 @@ def _apply(
 def _advance(
     length: float,
     rows: int,
-    link: Array,
-    inverse: Array,
-    state: tuple[Array, Array, Array, Array, Array],
-    applied: Array,
+    link: FloatArray,
+    inverse: FloatArray,
+    state: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
+    applied: FloatArray,
 ) -> tuple[float, float]:
     """Step along the direction; the next correction by the bit lines alone, its energy and its largest entry."""
     volts, residue, correction, step, _ = state
@@ -167,13 +167,13 @@ def _advance(
 @_compiled
 def _currents(
     rows: int,
-    drive: Array,
-    cells: Array,
-    factors: tuple[Array, Array, Array, Array],
-    volts: Array,
-    lines: Array,
-    flow: Array,
-    current: Array,
+    drive: FloatArray,
+    cells: FloatArray,
+    factors: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
+    volts: FloatArray,
+    lines: FloatArray,
+    flow: FloatArray,
+    current: FloatArray,
 ) -> float:
     """Column currents at bit-line voltages `volts`, and how far (V) these violate Ohm's law along the columns."""
     row_link, row_inverse, column_link, column_inverse = factors
@@ -207,13 +207,13 @@ def _currents(
 
 @_compiled
 def solve_vectors(
-    drives: Array,
-    cells: Array,
-    factors: tuple[Array, Array, Array, Array],
+    drives: FloatArray,
+    cells: FloatArray,
+    factors: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     tolerance: float,
     max_iterations: int,
     stall: int,
-    currents: Array,
+    currents: FloatArray,
 ) -> tuple[float, int]:
     """Currents (vectors, cols) for drives (vectors, rows); worst residual relative to the drive, most iterations.
 

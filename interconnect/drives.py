@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from interconnect.network import Index, LinearNetwork
-from interconnect.waveform import Source, Waveform
-
-Array = NDArray[np.float64]
+from interconnect.waveform import VoltageSources, Waveform
 
 
 @dataclass(frozen=True)
@@ -23,17 +21,17 @@ class Drives:
     waves: tuple[Waveform, ...]
     node: Index
     wave: Index
-    level: Array
-    siemens: Array
+    level: FloatArray
+    siemens: FloatArray
     owner: Index
     flat: bool
 
     @property
-    def ideal(self) -> NDArray[np.bool_]:
+    def ideal(self) -> BoolArray:
         """Which entries hold their node."""
         return np.isinf(self.siemens)
 
-    def values(self, times: Array) -> Array:
+    def values(self, times: FloatArray) -> FloatArray:
         """All waveforms at `times`, shape (times, waves)."""
         return np.stack([wave(times) for wave in self.waves], axis=1)
 
@@ -43,7 +41,7 @@ class Drives:
         return float((np.abs(self.level).max(axis=1, initial=0.0) * peak[self.wave]).max(initial=0.0))
 
 
-def take_apart(network: LinearNetwork, sources: Sequence[Source]) -> Drives:
+def take_apart(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Drives:
     """Check sources and bring them into arrays; raises InputError as `solve_transient` does."""
     if not sources:
         raise InputError("a transient needs at least one source")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interconnect import extraction_cache, extraction_table, fieldsolver, formula
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.provenance import Provenance
@@ -34,7 +34,7 @@ class Extraction:
     """
 
     nets: tuple[str, ...]
-    capacitance: NDArray[np.float64]
+    capacitance: FloatArray
     resistance: Mapping[str, float]
     tcr: Mapping[str, float]
     method: Method
@@ -103,7 +103,7 @@ def extract(
         geometry = geometry.widened(stack.width_factor)
     _check(geometry, stack)
     resistance, tcr = _resistances(geometry, stack)
-    capacitance: NDArray[np.float64]
+    capacitance: FloatArray
     chosen: Method
     if method == "fieldsolver" and not fieldsolver.available():
         raise InputError("the field solver NGSolve is not installed", hint="pip install ngsolve, or use method formula")
@@ -141,12 +141,12 @@ def extract(
     )
 
 
-def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tuple[NDArray[np.float64], float, str]:
+def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tuple[FloatArray, float, str]:
     version = fieldsolver.version()
     key = extraction_cache.cache_key(geometry.key(), "fieldsolver", version=version, order=order)
-    stored = extraction_cache.load(cache_dir, key) if cache_dir else None
+    stored = extraction_cache.load_extraction(cache_dir, key) if cache_dir else None
     if stored is None:
-        solution = fieldsolver.solve(geometry, order=order)
+        solution = fieldsolver.solve_cell(geometry, order=order)
         stored = {
             "capacitance": solution.capacitance.tolist(),
             "relative_error": solution.relative_error,
@@ -154,7 +154,7 @@ def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tup
             "unknowns": solution.unknowns,
         }
         if cache_dir:
-            extraction_cache.store(cache_dir, key, stored)
+            extraction_cache.store_extraction(cache_dir, key, stored)
     source = (
         f"periodic finite elements, NGSolve {version}, orders {order - 2} to {order} extrapolated, "
         f"{stored['elements']} elements, {stored['unknowns']} unknowns"
@@ -163,7 +163,7 @@ def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tup
     return np.array(stored["capacitance"], dtype=float).reshape(n, n), float(stored["relative_error"]), source
 
 
-def _with_ground(inner: NDArray[np.float64]) -> NDArray[np.float64]:
+def _with_ground(inner: FloatArray) -> FloatArray:
     """Complete the matrix by `GND`, so that rows sum to zero and no coupling is negative.
 
     A pair that is screened from each other comes out as a coupling of rounding size and either sign: it is set to 0.

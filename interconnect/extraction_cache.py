@@ -19,7 +19,7 @@ def cache_key(geometry_key: str, method: str, **settings: str | int) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def load(directory: Path, key: str) -> dict[str, Any] | None:
+def load_extraction(directory: Path, key: str) -> dict[str, Any] | None:
     """The stored result, or None if there is none that passes its checksum."""
     try:
         document = json.loads((directory / f"{key}.json").read_text("utf-8"))
@@ -31,7 +31,7 @@ def load(directory: Path, key: str) -> dict[str, Any] | None:
     return None
 
 
-def store(directory: Path, key: str, result: dict[str, Any]) -> None:
+def store_extraction(directory: Path, key: str, result: dict[str, Any]) -> None:
     """Write the result whole or not at all; raises InputError if the cache directory cannot be written."""
     document = {"key": key, "sha256": _digest(result), "result": result}
     atomic_write_files(directory, {f"{key}.json": json.dumps(document, indent=1).encode()})

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.geometry import GROUND, CellGeometry
 
 PATH = Path(__file__).parent / "tables" / "solved_cells.json"
@@ -28,7 +28,7 @@ UNIT = 1e-13
 class SolvedCell:
     """A cell's Maxwell matrix (F) of all nets but ground, its estimated relative error, and how it was solved."""
 
-    capacitance: NDArray[np.float64]
+    capacitance: FloatArray
     relative_error: float
     source: str
 
@@ -57,7 +57,7 @@ def table_key(geometry: CellGeometry) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def entry(geometry: CellGeometry, capacitance: NDArray[np.float64], relative_error: float) -> dict[str, Any]:
+def entry(geometry: CellGeometry, capacitance: FloatArray, relative_error: float) -> dict[str, Any]:
     """The table's record of a solved cell, capacitances divided by the lowest slab's permittivity."""
     return {
         "name": geometry.name,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, SolverError
 from interconnect.geometry import GROUND, Box, CellGeometry
 
@@ -33,7 +33,7 @@ EDGE_RATE = 8.0 / 3.0
 REFERENCE_FRACTION = 0.02
 """Couplings below this fraction of the nets' totals are judged against it, not against themselves."""
 
-Matrix = NDArray[np.float64]
+Matrix = FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def version() -> str:
     return importlib.metadata.version("ngsolve")
 
 
-def solve(
+def solve_cell(
     geometry: CellGeometry, *, order: int = DEFAULT_ORDER, refine: float | None = None, level: float = 1.0
 ) -> FieldSolution:
     """Solve the cell; `order` (3..8) is the highest polynomial order.

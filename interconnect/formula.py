@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.geometry import CellGeometry
 
 EPSILON_0 = 8.8541878128e-12
@@ -20,21 +20,19 @@ SOURCE = "closed formulas (Sakurai-Tamaru fringes as zones, plates, coplanar str
 RELATIVE_ERROR = 0.25
 """Stated error: the field solver differs by at most 16 % on the cells of tests/interconnect/test_formula.py."""
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
     """The boxes of one metal layer: net numbers, corners (boxes, 2) in the plane, heights, permittivities."""
 
-    net: NDArray[np.int64]
-    lower: Array
-    upper: Array
+    net: IntArray
+    lower: FloatArray
+    upper: FloatArray
     bottom: float
     top: float
 
 
-def capacitance(geometry: CellGeometry) -> Array:
+def capacitance(geometry: CellGeometry) -> FloatArray:
     """Maxwell matrix (F per period) of all nets but ground, shape (nets - 1, nets - 1)."""
     names = geometry.nets
     layers = _layers(geometry)
@@ -66,14 +64,14 @@ def _layers(geometry: CellGeometry) -> list[_Layer]:
     ]
 
 
-def _shifts(geometry: CellGeometry) -> Array:
+def _shifts(geometry: CellGeometry) -> FloatArray:
     """Offsets (9, 2) of the period's copies."""
     steps = np.array([-1.0, 0.0, 1.0])
     grid = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(9, 2)
     return np.asarray(grid * np.array(geometry.period), dtype=float)
 
 
-def _copies(layer: _Layer, geometry: CellGeometry) -> tuple[NDArray[np.int64], Array, Array]:
+def _copies(layer: _Layer, geometry: CellGeometry) -> tuple[IntArray, FloatArray, FloatArray]:
     """Nets, lower and upper corners of the layer's boxes in all nine periods."""
     shifts = _shifts(geometry)[:, None, :]
     lower = (layer.lower[None] + shifts).reshape(-1, 2)
@@ -88,7 +86,7 @@ def _clearance(i: int, layers: list[_Layer], geometry: CellGeometry) -> tuple[fl
     return layers[i].bottom - below, above - layers[i].top
 
 
-def _zones(layer: _Layer, geometry: CellGeometry, i: int, layers: list[_Layer]) -> tuple[Array, Array]:
+def _zones(layer: _Layer, geometry: CellGeometry, i: int, layers: list[_Layer]) -> tuple[FloatArray, FloatArray]:
     """Corners (boxes, 2) of each box's zone."""
     height = min(_clearance(i, layers, geometry))
     fringe = 1.4 * height * ((layer.top - layer.bottom) / height) ** 0.222
@@ -119,7 +117,11 @@ def _zones(layer: _Layer, geometry: CellGeometry, i: int, layers: list[_Layer]) 
 
 
 def _lateral(
-    coupling: Array, layer: _Layer, zone: tuple[Array, Array], geometry: CellGeometry, clearance: tuple[float, float]
+    coupling: FloatArray,
+    layer: _Layer,
+    zone: tuple[FloatArray, FloatArray],
+    geometry: CellGeometry,
+    clearance: tuple[float, float],
 ) -> None:
     """Add the coupling between boxes that face one another on a layer."""
     net, lower, upper = _copies(layer, geometry)
@@ -152,7 +154,11 @@ def _lateral(
 
 
 def _vertical(
-    coupling: Array, i: int, layers: list[_Layer], zones: list[tuple[Array, Array]], geometry: CellGeometry
+    coupling: FloatArray,
+    i: int,
+    layers: list[_Layer],
+    zones: list[tuple[FloatArray, FloatArray]],
+    geometry: CellGeometry,
 ) -> None:
     """Add plates from layer i down to what its zones see below, and up to the ceiling where nothing lies above."""
     ground = len(coupling) - 1
@@ -181,7 +187,9 @@ def _vertical(
     )
 
 
-def _overlap_area(a: tuple[Array, Array], b: tuple[Array, Array], geometry: CellGeometry) -> Array:
+def _overlap_area(
+    a: tuple[FloatArray, FloatArray], b: tuple[FloatArray, FloatArray], geometry: CellGeometry
+) -> FloatArray:
     """Common area (boxes of a, boxes of b) of two sets of rectangles, over all copies of b."""
     shifts = _shifts(geometry)
     low = np.maximum(a[0][:, None, None], b[0][None, :, None] + shifts)

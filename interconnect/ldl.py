@@ -15,10 +15,11 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse.linalg import spilu, splu
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import SolverError
 from interconnect.network import Index
 
-Numbers = NDArray[np.float64] | NDArray[np.complex128]
+Numbers = FloatArray | NDArray[np.complex128]
 
 
 _OPTIONS = {"SymmetricMode": True, "Equil": False}
@@ -266,7 +267,7 @@ def _solve_one(factor: Factor, x: Any) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def solve(factor: Factor, x: Any) -> None:
+def solve_factored(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x, in place; x (nodes, vectors)."""
     vectors = x.shape[1]
     if vectors == 1:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
+from interconnect.arrays import BoolArray, FloatArray, IntArray
 from interconnect.errors import InputError, SolverError
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+Index = IntArray
 NodeList = Sequence[str] | Sequence[int] | Index
 
 GROUND_NODE = -1
@@ -29,8 +29,8 @@ class DCSolution:
     into the network (driven,) or (driven, vectors) A; `residual`: largest current imbalance of a free node relative
     to the largest branch current sum of any node."""
 
-    voltage: Array
-    current: Array
+    voltage: FloatArray
+    current: FloatArray
     residual: float
 
 
@@ -40,8 +40,8 @@ class SettledState:
     the change of the charge on each node's capacitors, which for a driven node is what its source delivered;
     `residual`: largest charge imbalance of a floating node relative to the largest charge moved."""
 
-    voltage: Array
-    charge: Array
+    voltage: FloatArray
+    charge: FloatArray
     residual: float
 
 
@@ -62,8 +62,8 @@ class LinearNetwork:
         self._position = {name: i for i, name in enumerate(self.names or ())}
         if len(self._position) != len(self.names or ()):
             raise InputError("two nodes of the network have the same name")
-        self._conductors: list[tuple[Index, Index, Array]] = []
-        self._capacitors: list[tuple[Index, Index, Array]] = []
+        self._conductors: list[tuple[Index, Index, FloatArray]] = []
+        self._capacitors: list[tuple[Index, Index, FloatArray]] = []
 
     def add_conductances(self, a: NodeList | int | str, b: NodeList | int | str, siemens: ArrayLike) -> None:
         """Add conductances (S, >= 0) between nodes `a` and `b`; everything broadcasts."""
@@ -109,11 +109,11 @@ class LinearNetwork:
         copy._capacitors = list(self._capacitors)
         return copy
 
-    def conductors(self) -> tuple[Index, Index, Array]:
+    def conductors(self) -> tuple[Index, Index, FloatArray]:
         """All conductances in the order they were added: nodes a, nodes b (-1 is ground), siemens."""
         return _joined(self._conductors)
 
-    def capacitors(self) -> tuple[Index, Index, Array]:
+    def capacitors(self) -> tuple[Index, Index, FloatArray]:
         """All capacitors in the order they were added: nodes a, nodes b (-1 is ground), farad."""
         return _joined(self._capacitors)
 
@@ -241,7 +241,7 @@ class LinearNetwork:
 
     def _elements(
         self, a: NodeList | int | str, b: NodeList | int | str, values: ArrayLike, what: str, unit: str
-    ) -> tuple[Index, Index, Array]:
+    ) -> tuple[Index, Index, FloatArray]:
         number = np.atleast_1d(np.asarray(values, dtype=float)).ravel()
         ends = self.index(a), self.index(b)
         try:
@@ -252,7 +252,7 @@ class LinearNetwork:
             raise InputError(f"a {what} ({unit}) must be finite and not negative")
         return left, right, number
 
-    def _matrix(self, elements: list[tuple[Index, Index, Array]]) -> sp.csc_array:
+    def _matrix(self, elements: list[tuple[Index, Index, FloatArray]]) -> sp.csc_array:
         a, b, value = _joined(elements)
         rows = np.concatenate([a, b, a, b])
         columns = np.concatenate([a, b, b, a])
@@ -260,7 +260,7 @@ class LinearNetwork:
         keep = (rows >= 0) & (columns >= 0) & (np.concatenate([a != b] * 4))
         return sp.csc_array((data[keep], (rows[keep], columns[keep])), shape=(self.size, self.size))
 
-    def _components(self, elements: list[tuple[Index, Index, Array]]) -> Index:
+    def _components(self, elements: list[tuple[Index, Index, FloatArray]]) -> Index:
         """Label (nodes,) of the group that each node forms with those its elements tie it to (ground ties none)."""
         a, b, value = _joined(elements)
         keep = (a >= 0) & (b >= 0) & (value > 0)
@@ -268,7 +268,7 @@ class LinearNetwork:
         _, labels = connected_components(graph, directed=False)
         return np.asarray(labels, dtype=np.int64)
 
-    def _grounded(self, elements: list[tuple[Index, Index, Array]], labels: Index) -> NDArray[np.bool_]:
+    def _grounded(self, elements: list[tuple[Index, Index, FloatArray]], labels: Index) -> BoolArray:
         """Per label, whether one of its nodes has an element to ground."""
         a, b, value = _joined(elements)
         reach = np.zeros(labels.max(initial=-1) + 1, dtype=bool)
@@ -276,7 +276,7 @@ class LinearNetwork:
             reach[labels[one[(one >= 0) & (other < 0) & (value > 0)]]] = True
         return reach
 
-    def _driven(self, driven: NodeList, volts: ArrayLike) -> tuple[Index, Array, bool]:
+    def _driven(self, driven: NodeList, volts: ArrayLike) -> tuple[Index, FloatArray, bool]:
         held = self.index(driven)
         level = np.asarray(volts, dtype=float)
         flat = level.ndim < 2
@@ -293,7 +293,7 @@ class LinearNetwork:
             raise InputError(f"node {self.name(int(unique[count > 1][0]))} is driven twice")
         return held, level[:, None] if level.ndim == 1 else level, flat
 
-    def _initial(self, initial: ArrayLike | None) -> tuple[Array, bool]:
+    def _initial(self, initial: ArrayLike | None) -> tuple[FloatArray, bool]:
         if initial is None:
             return np.zeros((self.size, 1)), True
         start = np.asarray(initial, dtype=float)
@@ -301,7 +301,7 @@ class LinearNetwork:
             raise InputError(f"initial voltages must be finite, shape ({self.size},) or ({self.size}, vectors)")
         return start.reshape(self.size, -1), start.ndim == 1
 
-    def _injected(self, injected: tuple[NodeList, ArrayLike] | None, vectors: int, what: str) -> Array:
+    def _injected(self, injected: tuple[NodeList, ArrayLike] | None, vectors: int, what: str) -> FloatArray:
         total = np.zeros((self.size, vectors))
         if injected is not None:
             nodes = self.index(injected[0])
@@ -316,7 +316,7 @@ class LinearNetwork:
         return total
 
 
-def _joined(elements: list[tuple[Index, Index, Array]]) -> tuple[Index, Index, Array]:
+def _joined(elements: list[tuple[Index, Index, FloatArray]]) -> tuple[Index, Index, FloatArray]:
     if not elements:
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing, np.zeros(0)
@@ -324,7 +324,7 @@ def _joined(elements: list[tuple[Index, Index, Array]]) -> tuple[Index, Index, A
     return np.concatenate(a), np.concatenate(b), np.concatenate(value)
 
 
-def _solve_free(matrix: sp.csc_array, voltage: Array, source: Array, free: Index, held: Index) -> None:
+def _solve_free(matrix: sp.csc_array, voltage: FloatArray, source: FloatArray, free: Index, held: Index) -> None:
     """Fill in `voltage[free]` so that currents balance there; nodes outside `free` and `held` are not connected."""
     if len(free) == 0:
         return
@@ -333,7 +333,7 @@ def _solve_free(matrix: sp.csc_array, voltage: Array, source: Array, free: Index
     voltage[free] = _factor_solve(sp.csc_array(rows[:, free]), right)
 
 
-def _factor_solve(matrix: sp.csc_array, right: Array) -> Array:
+def _factor_solve(matrix: sp.csc_array, right: FloatArray) -> FloatArray:
     """Solve a symmetric positive definite system with several right-hand sides and one step of refinement."""
     # Scaling by the diagonal keeps SuperLU's arithmetic away from the tiny numbers of capacitances.
     scale = 1.0 / np.sqrt(matrix.diagonal())
@@ -356,5 +356,5 @@ def _certify(residual: float) -> None:
         raise SolverError(f"the linear network could not be solved: residual {residual:.1e} (limit {RESIDUAL_LIMIT:g})")
 
 
-def _shape(values: Array, flat: bool) -> Array:
+def _shape(values: FloatArray, flat: bool) -> FloatArray:
     return values[:, 0] if flat else values

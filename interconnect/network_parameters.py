@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from skrf.vectorFitting import VectorFitting
 
 from interconnect.admittance import admittance
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, SolverError
 from interconnect.network import LinearNetwork, NodeList
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import skrf
     from skrf.vectorFitting import VectorFitting
 
-Array = NDArray[np.float64]
 
 PASSIVE = 1e-6
 """Excess of a singular value of S over 1 that the fit's own error may explain."""
@@ -124,7 +124,7 @@ def fit_line(line: skrf.Network, *, error: float = 1e-4, poles: tuple[int, ...] 
     faults = []
     for count in poles:
         fit = _vector_fit(line, count)
-        found = judge(fit, line)
+        found = measure_fit(fit, line)
         if found.constant > 1 + PASSIVE:
             faults.append(f"{count} poles: singular value {found.constant:.6g} > 1 of the constant term")
         elif found.gain > 1 + PASSIVE:
@@ -138,7 +138,7 @@ def fit_line(line: skrf.Network, *, error: float = 1e-4, poles: tuple[int, ...] 
     raise SolverError(f"no fit of {line.name} is good (allowed error {error:g}): " + "; ".join(faults))
 
 
-def judge(fit: VectorFitting, line: skrf.Network) -> LineFit:
+def measure_fit(fit: VectorFitting, line: skrf.Network) -> LineFit:
     """Measure a fit against the line: error, singular values of the constant term and over frequency."""
     ports = line.nports
     model = _response(fit, line.f, ports)
@@ -163,7 +163,7 @@ def _vector_fit(line: skrf.Network, poles: int) -> VectorFitting:
     return fit
 
 
-def _response(fit: VectorFitting, hertz: Array, ports: int) -> NDArray[np.complex128]:
+def _response(fit: VectorFitting, hertz: FloatArray, ports: int) -> NDArray[np.complex128]:
     """S of a fit, (count, ports, ports), from its poles (conjugate pairs are stored once), residues and constants."""
     s = 2j * np.pi * hertz
     total: Any = np.asarray(fit.constant_coeff)[:, None] + np.asarray(fit.proportional_coeff)[:, None] * s

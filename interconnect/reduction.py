@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from interconnect.admittance import PortSystem
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError, SolverError
-from interconnect.ldl import solve
+from interconnect.ldl import solve_factored
 from interconnect.network import Index, LinearNetwork, NodeList
-
-Array = NDArray[np.float64]
 
 MAX_BLOCKS = 12
 """Krylov blocks of a group before the requested error counts as out of reach."""
@@ -54,8 +53,8 @@ class ReducedNetwork:
     """
 
     ports: int
-    conductance: Array
-    capacitance: Array
+    conductance: FloatArray
+    capacitance: FloatArray
     error: float
     dc_error: float
     band: float
@@ -122,8 +121,8 @@ def reduce_network(
 class _Modes:
     """Inner modes of 1 S each: time constant (modes,) s, coupling to the ports (modes, ports) F/sqrt(S)."""
 
-    tau: Array
-    coupling: Array
+    tau: FloatArray
+    coupling: FloatArray
 
 
 class _Reducer:
@@ -146,7 +145,7 @@ class _Reducer:
         """Add one block to every group's space; False if none grew."""
         system = self.system
         block = np.array(self._next, order="C")
-        solve(self._factor, block)
+        solve_factored(self._factor, block)
         fresh = np.zeros_like(block)
         grown = False
         for k, (members, local) in enumerate(zip(system.members, system.local, strict=True)):
@@ -188,20 +187,20 @@ class _Reducer:
         inner = np.einsum("kj,sk,kl->sjl", modes.coupling, weight, modes.coupling, optimize=True)
         return np.asarray(self.conductance + points[:, None, None] * self.capacitance - inner)
 
-    def _follow(self, tied: Index) -> Array:
+    def _follow(self, tied: Index) -> FloatArray:
         """Inner voltages at DC per local port at 1 V, -Gii^-1 Gip: 0 or 1 where an island meets one port alone."""
         system = self.system
         follow = np.zeros_like(system.g_ports)
         if (tied < 0).any():
             follow = -np.ascontiguousarray(system.g_ports)
-            solve(self._factor, follow)
+            solve_factored(self._factor, follow)
         for members, local in zip(system.members, system.local, strict=True):
             sure = members[tied[members] >= 0]
             follow[sure] = 0.0
             follow[sure, : len(local)] = tied[sure, None] == local
         return follow
 
-    def _dc(self, follow: Array, grounded: NDArray[np.bool_]) -> Array:
+    def _dc(self, follow: FloatArray, grounded: BoolArray) -> FloatArray:
         """Port conductances Gpp - Gpi Gii^-1 Gip, their diagonal summed up from what leads to other ports and ground:
         a port that meets no other one then carries no current at all."""
         system = self.system
@@ -222,7 +221,7 @@ class _Reducer:
         return np.asarray(total)
 
 
-def islands(system: PortSystem) -> tuple[Index, NDArray[np.bool_]]:
+def islands(system: PortSystem) -> tuple[Index, BoolArray]:
     """Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
     whether they lead to ground.
 
@@ -326,7 +325,7 @@ def _realise(
     return ReducedNetwork(ports, written[0], written[1], reached, dc_error, band, count, blocks, elements)
 
 
-def _elements(kind: str, matrix: Array) -> list[tuple[str, int, int, float]]:
+def _elements(kind: str, matrix: FloatArray) -> list[tuple[str, int, int, float]]:
     """Two-terminal elements of a symmetric nodal matrix: ohm for R, farad for C; -1 is ground."""
     a, b = np.nonzero(np.triu(matrix, 1))
     value = -matrix[a, b]
@@ -340,7 +339,7 @@ def _elements(kind: str, matrix: Array) -> list[tuple[str, int, int, float]]:
     return [(kind, i, j, x) for i, j, x in zip(a.tolist(), b.tolist(), value.tolist(), strict=True)]
 
 
-def _nodal(kind: str, elements: tuple[tuple[str, int, int, float], ...], size: int) -> Array:
+def _nodal(kind: str, elements: tuple[tuple[str, int, int, float], ...], size: int) -> FloatArray:
     """Nodal matrix of the elements of one kind."""
     matrix = np.zeros((size, size))
     mine = [(a, b, 1.0 / x if kind == "R" else x) for k, a, b, x in elements if k == kind]
@@ -355,7 +354,7 @@ def _nodal(kind: str, elements: tuple[tuple[str, int, int, float], ...], size: i
     return matrix
 
 
-def _ports_only(matrices: list[Array], ports: int, s: complex) -> NDArray[np.complex128]:
+def _ports_only(matrices: list[FloatArray], ports: int, s: complex) -> NDArray[np.complex128]:
     """Admittance at the ports of dense nodal matrices (G, C) at the complex frequency s."""
     y = matrices[0] + s * matrices[1]
     inner = np.linalg.solve(y[ports:, ports:], y[ports:, :ports])

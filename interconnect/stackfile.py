@@ -56,7 +56,7 @@ class SourceEntry(_Strict):
     citation: Annotated[str, Field(min_length=1)]
 
 
-class Sourced(_Strict):
+class SourcedEntry(_Strict):
     """A value (checked by `parse_quantity`), with its own source (a key of `sources`) if it has one."""
 
     value: Any
@@ -67,7 +67,7 @@ def _as_sourced(item: object) -> object:
     return item if isinstance(item, dict) else {"value": item}
 
 
-Entry = Annotated[Sourced, BeforeValidator(_as_sourced)]
+Entry = Annotated[SourcedEntry, BeforeValidator(_as_sourced)]
 
 
 class MetalEntry(_Strict):
@@ -106,16 +106,16 @@ class DielectricEntry(_Strict):
     k: Entry
 
 
-class CornerEntry(_Strict):
+class StackCornerEntry(_Strict):
     """A process corner: factors on the nominal stack."""
 
     name: Name
     source: str
-    width: Entry = Sourced(value=1.0)
-    thickness: Entry = Sourced(value=1.0)
-    ild: Entry = Sourced(value=1.0)
-    k: Entry = Sourced(value=1.0)
-    via_resistance: Entry = Sourced(value=1.0)
+    width: Entry = SourcedEntry(value=1.0)
+    thickness: Entry = SourcedEntry(value=1.0)
+    ild: Entry = SourcedEntry(value=1.0)
+    k: Entry = SourcedEntry(value=1.0)
+    via_resistance: Entry = SourcedEntry(value=1.0)
 
 
 class SpreadEntry(_Strict):
@@ -143,7 +143,7 @@ class StackFile(_Strict):
     metals: Annotated[list[MetalEntry], Field(min_length=1)]
     vias: list[ViaEntry] = []
     dielectrics: Annotated[list[DielectricEntry], Field(min_length=1)]
-    corners: list[CornerEntry] = []
+    corners: list[StackCornerEntry] = []
     spread: SpreadEntry | None = None
     notes: list[str] = []
 
@@ -185,7 +185,7 @@ def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
 
 
 def _values(
-    entry: MetalEntry | ViaEntry | DielectricEntry | CornerEntry | SpreadEntry,
+    entry: MetalEntry | ViaEntry | DielectricEntry | StackCornerEntry | SpreadEntry,
     units: Mapping[str, str],
     file: StackFile,
     where: str,
@@ -194,7 +194,7 @@ def _values(
     numbers: dict[str, float] = {}
     origins: dict[str, Provenance] = {}
     for field, unit in units.items():
-        item: Sourced = getattr(entry, field)
+        item: SourcedEntry = getattr(entry, field)
         value, source = item.value, item.source or entry.source
         if source not in file.sources:
             raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.network import Index
-
-Array = NDArray[np.float64]
 
 
 class Stamps(NamedTuple):
@@ -18,11 +16,11 @@ class Stamps(NamedTuple):
 
     row: Index
     column: Index
-    value: Array
+    value: FloatArray
     tag: Index
 
 
-def stamps(parts: Sequence[tuple[Index, Index, Array, int]]) -> Stamps:
+def stamps(parts: Sequence[tuple[Index, Index, FloatArray, int]]) -> Stamps:
     """Nodal entries of two-terminal elements: (nodes a, nodes b, values, tag) each; node -1 is ground.
     Elements of value 0 are opens and left out."""
     a, b, value = (np.concatenate([part[k] for part in parts]) for k in range(3))
@@ -33,7 +31,7 @@ def stamps(parts: Sequence[tuple[Index, Index, Array, int]]) -> Stamps:
     return Stamps(row[keep], column[keep], entry[keep], np.concatenate([tag] * 4)[keep])
 
 
-class Pattern(NamedTuple):
+class SparsityPattern(NamedTuple):
     """Compressed columns (start, rows) that hold all entries of several matrices between placed nodes. inside: per
     matrix, which of its stamps lie there; slot: per matrix, where those go."""
 
@@ -42,14 +40,14 @@ class Pattern(NamedTuple):
     inside: tuple[Index, ...]
     slot: tuple[Index, ...]
 
-    def values(self, matrix: int, entries: Array) -> Array:
+    def values(self, matrix: int, entries: FloatArray) -> FloatArray:
         """Values of one matrix in the pattern's order from its stamps' values."""
         chosen = entries[self.inside[matrix]]
         # Without any stamp bincount would answer with integers.
         return np.bincount(self.slot[matrix], weights=chosen, minlength=len(self.rows)).astype(np.float64)
 
 
-def pattern(matrices: Sequence[Stamps], place: Index, size: int) -> Pattern:
+def pattern(matrices: Sequence[Stamps], place: Index, size: int) -> SparsityPattern:
     """Common pattern of matrices between the nodes with `place` (nodes,) >= 0, which is their number there."""
     inside, keys = [], []
     for part in matrices:
@@ -61,4 +59,4 @@ def pattern(matrices: Sequence[Stamps], place: Index, size: int) -> Pattern:
     start = np.zeros(size + 1, dtype=np.int64)
     np.cumsum(np.bincount(unique // max(size, 1), minlength=size), out=start[1:])
     ends = np.cumsum([len(one) for one in keys])[:-1]
-    return Pattern(start, unique % max(size, 1), tuple(inside), tuple(np.split(slot, ends)))
+    return SparsityPattern(start, unique % max(size, 1), tuple(inside), tuple(np.split(slot, ends)))

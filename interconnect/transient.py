@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, SolverError
 from interconnect.network import LinearNetwork, NodeList
 from interconnect.transient_kernel import GAMMA, SMALL, march
-from interconnect.transient_system import System
-from interconnect.waveform import Source, Switch
-
-Array = NDArray[np.float64]
+from interconnect.transient_system import TransientSystem
+from interconnect.waveform import Switch, VoltageSources
 
 SETTLE = 1e-4
 """Length of the backward Euler step after a switching, as a part of the regular step or of the interval."""
@@ -43,18 +42,18 @@ class Transient:
     it is the mean over the short step there. steps, rejected, factorisations: work done.
     """
 
-    time: Array
-    voltage: Array
-    current: Mapping[str, Array]
+    time: FloatArray
+    voltage: FloatArray
+    current: Mapping[str, FloatArray]
     steps: int
     rejected: int
     factorisations: int
-    stage_time: Array
+    stage_time: FloatArray
     """Times of the stages inside the steps, (points - 1,) s."""
-    stage_voltage: Array
+    stage_voltage: FloatArray
     """Voltages at the stages, (points - 1, saved[, vectors]) V."""
 
-    def at(self, times: ArrayLike) -> Array:
+    def at(self, times: ArrayLike) -> FloatArray:
         """Voltages at any `times` (count,) within the simulated span, shape (count, saved) or (count, saved, vectors).
 
         Parabola through both ends and the stage of each step: third order, as accurate as the steps themselves.
@@ -73,7 +72,7 @@ class Transient:
 
 def solve_transient(
     network: LinearNetwork,
-    sources: Sequence[Source],
+    sources: Sequence[VoltageSources],
     *,
     stop: float,
     save: NodeList | int | str,
@@ -103,7 +102,7 @@ def solve_transient(
         raise InputError(f"the time step must be positive, not {step!r} s")
     if not 1e-12 <= tolerance <= 0.1:
         raise InputError(f"the tolerance must lie between 1e-12 and 0.1, not {tolerance!r}")
-    run = _Run(System(network, sources, switches, network.index(save), currents, initial), stop)
+    run = _Run(TransientSystem(network, sources, switches, network.index(save), currents, initial), stop)
     if step is not None:
         run.fixed(step)
     else:
@@ -114,14 +113,14 @@ def solve_transient(
 class _Run:
     """The state on its way through time and what was recorded."""
 
-    def __init__(self, system: System, stop: float) -> None:
+    def __init__(self, system: TransientSystem, stop: float) -> None:
         self.system, self.stop = system, stop
         self.state = system.start()
         self.steps = self.rejected = 0
-        self.times: list[Array] = [np.zeros(1)]
-        self.stage_times: list[Array] = []
-        self.ends: list[Array] = [system.record(self.state, 0.0)]
-        self.stages: list[Array] = []
+        self.times: list[FloatArray] = [np.zeros(1)]
+        self.stage_times: list[FloatArray] = []
+        self.ends: list[FloatArray] = [system.record(self.state, 0.0)]
+        self.stages: list[FloatArray] = []
 
     def intervals(self) -> list[tuple[float, float]]:
         """Spans of time within which everything is smooth."""
@@ -140,7 +139,7 @@ class _Run:
         self._keep(start, np.array([end]), after, (before + GAMMA * (after[0] - before))[None])
         return end
 
-    def _keep(self, start: float, ends: Array, values: Array, stages: Array) -> None:
+    def _keep(self, start: float, ends: FloatArray, values: FloatArray, stages: FloatArray) -> None:
         begins = np.append(start, ends[:-1])
         self.times.append(ends)
         self.stage_times.append(begins + GAMMA * (ends - begins))
@@ -153,7 +152,7 @@ class _Run:
     ) -> tuple[int, float]:
         """Take up to `steps` steps of size h; `final`: exact time of the last one's end."""
         system = self.system
-        grid: Array = start + h * np.arange(steps + 1, dtype=np.float64)
+        grid: FloatArray = start + h * np.arange(steps + 1, dtype=np.float64)
         if final is not None:
             grid[-1] = final
         points = np.empty(2 * steps + 1)
@@ -212,7 +211,7 @@ class _Run:
         saved = len(system.save)
         current = system.currents(time, ends, stages)
 
-        def shape(values: Array) -> Array:
+        def shape(values: FloatArray) -> FloatArray:
             return values[..., 0] if system.flat else values
 
         return Transient(

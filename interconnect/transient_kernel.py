@@ -11,11 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from interconnect.ldl import Factor, solve
-
-Array = NDArray[np.float64]
+from interconnect.arrays import FloatArray
+from interconnect.ldl import Factor, solve_factored
 
 GAMMA = 2.0 - 2.0**0.5
 """Place of the trapezoidal stage in a step: both stages then share one matrix."""
@@ -50,7 +48,7 @@ class Forcing(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def _multiply(matrix: Sparse, x: Array, out: Array, sign: float) -> None:
+def _multiply(matrix: Sparse, x: FloatArray, out: FloatArray, sign: float) -> None:
     """out <- sign * matrix @ x."""
     start, index, value = matrix
     vectors = x.shape[1]
@@ -72,7 +70,7 @@ def _multiply(matrix: Sparse, x: Array, out: Array, sign: float) -> None:
 
 @njit(cache=True, nogil=True)
 def _force(
-    forcing: Forcing, old: Array, new: Array, alpha: float, out: Array, resistive: bool, capacitive: bool
+    forcing: Forcing, old: FloatArray, new: FloatArray, alpha: float, out: FloatArray, resistive: bool, capacitive: bool
 ) -> None:
     """out += conductive * (new - old) [if resistive] - alpha * capacitive * (new - old) [if capacitive]."""
     vectors = out.shape[1]
@@ -94,11 +92,11 @@ def march(
     conductance: Sparse,
     forcing: Forcing,
     alpha: float,
-    waves: Array,
-    state: Array,
+    waves: FloatArray,
+    state: FloatArray,
     taps: Sparse,
-    ends: Array,
-    stages: Array,
+    ends: FloatArray,
+    stages: FloatArray,
     tolerance: float,
     grow: bool,
 ) -> tuple[int, float]:
@@ -127,7 +125,7 @@ def march(
         for i in range(total):
             new[i] = 2.0 * start[i]
         _force(forcing, begin, stage, alpha, trial, True, True)
-        solve(factor, trial)
+        solve_factored(factor, trial)
         for i in range(total):
             new[i] += now[i]
         _multiply(taps, trial, stages[k], 1.0)
@@ -137,7 +135,7 @@ def march(
         for i in range(total):
             aid[i] = half[i] + WEIGHT * (start[i] + half[i])
         _force(forcing, stage, end, alpha, work, True, True)
-        solve(factor, work)
+        solve_factored(factor, work)
         for i in range(total):
             new[i] += aid[i]
         _multiply(conductance, trial, work, -1.0)
@@ -145,7 +143,7 @@ def march(
         if tolerance > 0.0:
             for i in range(total):
                 half[i] = ERROR * (start[i] / GAMMA - half[i] / (GAMMA * (1.0 - GAMMA)) + aid[i] / (1.0 - GAMMA))
-            solve(factor, middle)
+            solve_factored(factor, middle)
             error = 0.0
             for i in range(total):
                 error = max(error, abs(half[i]))

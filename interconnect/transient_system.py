@@ -7,23 +7,22 @@ from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.drives import take_apart
 from interconnect.errors import InputError
-from interconnect.ldl import LDL, Factor, elimination_order, solve
+from interconnect.ldl import LDL, Factor, elimination_order, solve_factored
 from interconnect.network import Index, LinearNetwork
 from interconnect.stamps import Stamps, pattern, stamps
 from interconnect.transient_kernel import GAMMA, WEIGHT, Forcing, Sparse
-from interconnect.waveform import Source, Switch
-
-Array = NDArray[np.float64]
+from interconnect.waveform import Switch, VoltageSources
 
 KEPT_FACTORS = 12
 """Factorisations kept for steps of a size met before."""
 
 
-class System:
+class TransientSystem:
     """A network with its sources and switches, ready to be stepped through time.
 
     Free nodes are numbered in the order of elimination; conductance and capacitance share one pattern there. `g_rows`,
@@ -34,7 +33,7 @@ class System:
     def __init__(
         self,
         network: LinearNetwork,
-        sources: Sequence[Source],
+        sources: Sequence[VoltageSources],
         switches: Sequence[Switch],
         save: Index,
         currents: Sequence[str],
@@ -60,7 +59,7 @@ class System:
         self._settled = initial is None
         self._load(0.0)
 
-    def corners(self, stop: float) -> Array:
+    def corners(self, stop: float) -> FloatArray:
         """Times from 0 to `stop` between which everything is smooth."""
         parts = [np.array([0.0, stop]), *(w.times for w in self.drives.waves)]
         parts += [np.asarray(switch.times, dtype=float) for switch in self.switches]
@@ -77,7 +76,7 @@ class System:
         self._settled = True
         return changed
 
-    def start(self) -> Array:
+    def start(self) -> FloatArray:
         """Voltages of the free nodes at time 0, (free, vectors)."""
         if self.initial is not None:
             return np.array(self.initial[self.free])
@@ -108,7 +107,7 @@ class System:
         self._factors[h] = factor
         return factor
 
-    def backward_euler(self, state: Array, start: float, end: float) -> Array:
+    def backward_euler(self, state: FloatArray, start: float, end: float) -> FloatArray:
         """The state one backward Euler step later; it forgets at once what the capacitors do not hold."""
         old, new = self.drives.values(np.array([start, end]))
         rate = 1.0 / (end - start)
@@ -117,22 +116,22 @@ class System:
         np.add.at(change, f.node, new[f.wave, None] * f.conductive)
         np.add.at(change, f.node, -rate * (new - old)[f.wave, None] * f.capacitive)
         change = np.ascontiguousarray(change)
-        solve(self._ldl.factor(self._g_values + rate * self._c_values), change)
+        solve_factored(self._ldl.factor(self._g_values + rate * self._c_values), change)
         self.factorisations += 1
         return np.asarray(state + change)
 
-    def record(self, state: Array, time: float) -> Array:
+    def record(self, state: FloatArray, time: float) -> FloatArray:
         """All taps of one state, (1, taps, vectors)."""
         taps = np.asarray(self._tap_matrix @ state)[None]
         self.add_held(taps, self.drives.values(np.array([time])))
         return taps
 
-    def add_held(self, taps: Array, waves: Array) -> None:
+    def add_held(self, taps: FloatArray, waves: FloatArray) -> None:
         """Add to taps (steps, taps, vectors) what the held nodes contribute; waves (steps, waves)."""
         for wave, part in self._held_taps.items():
             taps += waves[:, wave, None, None] * part
 
-    def currents(self, time: Array, ends: Array, stages: Array) -> Mapping[str, Array]:
+    def currents(self, time: FloatArray, ends: FloatArray, stages: FloatArray) -> Mapping[str, FloatArray]:
         """Currents of the wanted sources from their taps: name -> (points, nodes, vectors) A."""
         if len(self.wanted) == 0:
             return {}
@@ -226,7 +225,7 @@ class System:
         self._tap_matrix = sp.csr_array(matrix[:, self.free])
         taps = self._tap_matrix
         self.tap_rows = Sparse(taps.indptr.astype(np.int64), taps.indices.astype(np.uint32), taps.data)
-        self._held_taps: dict[int, Array] = {}
+        self._held_taps: dict[int, FloatArray] = {}
         at_held = sp.csc_array(matrix[:, self.held])
         if at_held.nnz:
             for wave in np.unique(self.held_wave):
@@ -265,7 +264,7 @@ class System:
                 raise InputError(f"there is no source {name!r} whose current could be returned")
         return np.flatnonzero(np.isin(self.drives.owner, [known[name] for name in names]))
 
-    def _initial(self, initial: ArrayLike | None) -> Array | None:
+    def _initial(self, initial: ArrayLike | None) -> FloatArray | None:
         if initial is None:
             return None
         start = np.asarray(initial, dtype=float)

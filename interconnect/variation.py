@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.extraction import Extraction
 from interconnect.geometry import Box, CellGeometry, Slab
@@ -16,7 +17,6 @@ from interconnect.provenance import Provenance
 from interconnect.scaling import GLOBAL_PARAMETERS, Scaling, Spread
 from interconnect.stack import Dielectric, Stack
 
-Array = NDArray[np.float64]
 Extract = Callable[[CellGeometry, Stack], Extraction]
 """What extracts a geometry; usually `interconnect.extract` with a method and a cache folder bound."""
 
@@ -81,7 +81,7 @@ def scaled(
     return moved, _scaled_stack(stack, scaling, lift, origin)
 
 
-def _heights(stack: Stack, scaling: Scaling) -> tuple[Array, Array]:
+def _heights(stack: Stack, scaling: Scaling) -> tuple[FloatArray, FloatArray]:
     """Heights of all metal faces, and of the substrate and the top, before and after."""
     old, new = [0.0], [0.0]
     for metal in stack.metals:
@@ -144,7 +144,7 @@ class Sensitivity:
     """
 
     nominal: Extraction
-    capacitance: Mapping[str, Array]
+    capacitance: Mapping[str, FloatArray]
     resistance: Mapping[str, Mapping[str, float]]
 
     def coupling(self, a: str, b: str, parameter: str) -> float:
@@ -152,7 +152,7 @@ class Sensitivity:
         self.nominal.coupling(a, b)
         return float(self.capacitance[parameter][self.nominal.nets.index(a), self.nominal.nets.index(b)])
 
-    def couplings(self, factors: Mapping[str, ArrayLike]) -> Array:
+    def couplings(self, factors: Mapping[str, ArrayLike]) -> FloatArray:
         """Couplings (F), shape (draws, nets, nets), zero diagonal, at global factors (draws,) per parameter.
 
         A product of powers: exact for a lone parallel plate, first order in logarithms for everything else.
@@ -189,7 +189,7 @@ def sensitivity(geometry: CellGeometry, stack: Stack, extract: Extract, *, step:
         raise InputError(f"the relative step must lie between 0 and 0.3, got {step:g}")
     nominal = extract(geometry, stack)
     coupled = nominal.capacitance < 0
-    capacitance: dict[str, Array] = {}
+    capacitance: dict[str, FloatArray] = {}
     resistance: dict[str, dict[str, float]] = {}
     for name in GLOBAL_PARAMETERS:
         if name == "k":
@@ -207,7 +207,7 @@ def sensitivity(geometry: CellGeometry, stack: Stack, extract: Extract, *, step:
     return Sensitivity(nominal, capacitance, resistance)
 
 
-def global_factors(spread: Spread, count: int, seed: int | np.random.SeedSequence) -> dict[str, Array]:
+def global_factors(spread: Spread, count: int, seed: int | np.random.SeedSequence) -> dict[str, FloatArray]:
     """`count` draws (count,) of the factor of each global parameter: independent, lognormal with median 1."""
     rng = np.random.default_rng(seed)
     return {name: np.exp(rng.normal(0.0, getattr(spread, name), count)) for name in GLOBAL_PARAMETERS}
@@ -215,7 +215,7 @@ def global_factors(spread: Spread, count: int, seed: int | np.random.SeedSequenc
 
 def via_resistances(
     nominal: float, sigma: float, shape: int | tuple[int, ...], seed: int | np.random.SeedSequence
-) -> Array:
+) -> FloatArray:
     """Resistances (ohm) of single cuts: lognormal with median `nominal`, `sigma` of the logarithm, independent."""
     return np.asarray(nominal * np.exp(np.random.default_rng(seed).normal(0.0, sigma, shape)))
 

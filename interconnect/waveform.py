@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.network import NodeList
-
-Array = NDArray[np.float64]
 
 
 class Waveform:
@@ -34,12 +33,12 @@ class Waveform:
                 f"the times of a waveform must increase, {at:g} s does not", hint="give a jump a rise time"
             )
 
-    def __call__(self, times: ArrayLike) -> Array:
+    def __call__(self, times: ArrayLike) -> FloatArray:
         """Values at `times`, same shape."""
         return np.asarray(np.interp(np.asarray(times, dtype=float), self.times, self.values))
 
 
-def constant(value: float) -> Waveform:
+def constant_waveform(value: float) -> Waveform:
     """A waveform that holds one value for ever."""
     return Waveform([0.0], [value])
 
@@ -50,7 +49,7 @@ def ramp(start: float, rise: float, level: float = 1.0) -> Waveform:
 
 
 @dataclass(frozen=True)
-class Source:
+class VoltageSources:
     """Voltage sources with one waveform, each behind its own resistance.
 
     nodes: where they are. level: what the waveform is multiplied with, scalar, (nodes,) or (nodes, vectors); vectors

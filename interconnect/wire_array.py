@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.network import Index, LinearNetwork
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def wire_array(
     network = LinearNetwork(int(lines.max()) + 1)
     word, bit = wires[:, 1:], lines[:-1]
 
-    def spread(name: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:
+    def spread(name: str, values: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
         try:
             return np.broadcast_to(np.asarray(values, dtype=float), shape).ravel()
         except ValueError:

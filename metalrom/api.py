@@ -16,7 +16,7 @@ from netlists.audit import audit_netlist
 from netlists.writer import write_netlist
 
 if TYPE_CHECKING:
-    from characterization.setup import Setup
+    from characterization.testbench import Testbench
     from metalrom.macro import Macro
     from netlists.audit import AuditReport
     from netlists.condition import Condition
@@ -85,7 +85,7 @@ class Project(Design):
         """The characterized macro as a calculator, at a condition (default: the nominal one)."""
         return macro_of(self, (done or self.characterize()).table, condition or self.conditions[0])
 
-    def setup(self, rows: int, *, nominal_only: bool = False) -> Setup:
+    def setup(self, rows: int, *, nominal_only: bool = False) -> Testbench:
         """What characterization needs, for groups of `rows` rows, at every condition or the nominal one alone.
 
         Raises InputError for a cell it cannot measure.

@@ -10,13 +10,13 @@ from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.reports.assemble import write_run_report
 from metalrom.run.characterize import Announce, characterize
-from metalrom.run.evaluate import conclude, macro_geometry
+from metalrom.run.evaluate import macro_geometry, summarize_run
 from metalrom.run.results import RunResults
 from metalrom.run.write import write_outputs
 from ngspice_runner import Workers
 
 
-def run(
+def run_pipeline(
     design: Design,
     out: Path,
     *,
@@ -41,7 +41,7 @@ def run(
     ensure_output_folder(out)
     done = characterize(design, jobs=jobs, announce=announce, progress=progress)
     announce("running the layer through the macro")
-    found = conclude(design, done)
+    found = summarize_run(design, done)
     announce("writing tables, netlists and the report")
     write_outputs(design, done, found, out)
     write_run_report(out)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.parameters import parameter, require, require_positive
@@ -63,7 +63,7 @@ class ArrayOptions:
         """Physical columns that hold nothing of the program."""
         return self.before + self.dummy_columns
 
-    def symbols(self, stored: NDArray[np.uint8], counts: tuple[int, ...]) -> NDArray[np.uint8]:
+    def symbols(self, stored: ByteArray, counts: tuple[int, ...]) -> ByteArray:
         """Symbols of all physical columns of a plane, shape (rows, columns + extra), around the `stored` ones."""
         if not self.extra:
             return stored

@@ -17,9 +17,9 @@ import numpy as np
 
 from interconnect.errors import InputError
 from netlists.array_options import PLAIN, ArrayOptions
-from netlists.audit_cells import Found, Strange, line_pattern, take_cells
+from netlists.audit_cells import AuditedCells, Strange, line_pattern, take_cells
 from netlists.audit_head import cell_faults, head_faults, loose_elements
-from netlists.audit_report import AuditReport, CellFault, ViaFault, compare
+from netlists.audit_report import AuditReport, CellFault, ViaFault, audit_report
 from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
 from netlists.cells.base import CellModel, plane_models
 from netlists.condition import Condition
@@ -106,7 +106,7 @@ def audit_netlist(
     )
     found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pins if fault]
     found.strange += [Strange("", fault, kind="wiring") for fault in faults]
-    return compare(path, program, expected, found, limit)
+    return audit_report(path, program, expected, found, limit)
 
 
 @dataclass
@@ -114,7 +114,7 @@ class _Content:
     """A netlist taken apart: its cells, pins by subcircuit, and the text of every subcircuit without cells; text
     outside of all stands under the empty name."""
 
-    found: Found = field(default_factory=Found)
+    found: AuditedCells = field(default_factory=AuditedCells)
     definitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
 

@@ -13,13 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray, ByteArray, IntArray
 from interconnect.errors import InputError
 from netlists.cells.base import BitLine, CellModel
 from netlists.render import number
 from netlists.writer_scope import Scope
-
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
 
 _STATEMENT = re.compile(rb"[ \t]*[^*\s]")
 _NUMBER = "(?!0[0-9])[0-9]{1,9}"
@@ -38,10 +36,10 @@ class Strange:
 
 
 @dataclass
-class Found:
+class AuditedCells:
     """What the file holds: per subcircuit the symbols and how often each cell occurs; lines that fit nothing."""
 
-    planes: dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]] = field(default_factory=dict)
+    planes: dict[str, tuple[ByteArray, IntArray]] = field(default_factory=dict)
     strange: list[Strange] = field(default_factory=list)
     cells: int = 0
     returns: dict[str, int] = field(default_factory=dict)
@@ -97,7 +95,9 @@ def _factored(prefix: str, letter: str) -> str:
     return f"(?:{prefix}{segment}|{letter}{below})"
 
 
-def take_cells(body: bytes, scope: Scope, model: CellModel, patterns: list[re.Pattern[bytes]], found: Found) -> None:
+def take_cells(
+    body: bytes, scope: Scope, model: CellModel, patterns: list[re.Pattern[bytes]], found: AuditedCells
+) -> None:
     """Enter the cells of a piece of a plane's subcircuit; the piece begins with a line break."""
     symbols, times = found.planes[scope.name]
     columns, place = scope.physical, scope.placement
@@ -161,7 +161,7 @@ def _bit_line_fault(scope: Scope, line: BitLine, row: int, column: int, segment:
     return f"its bit line {does} and should {should}"
 
 
-def _integers(table: NDArray[np.bytes_], names: list[str], name: str) -> NDArray[np.int64]:
+def _integers(table: NDArray[np.bytes_], names: list[str], name: str) -> IntArray:
     """A column of the findall table as integers; an empty entry or an absent group is -1."""
     if name not in names:
         return np.full(len(table), -1)

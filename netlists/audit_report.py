@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from netlists.audit_cells import Found
+from interconnect.arrays import IntArray
+from netlists.audit_cells import AuditedCells
 from netlists.mapping import Placement, ViaProgram, weights_of
 from netlists.writer_scope import Scope
 
@@ -80,7 +80,7 @@ class AuditReport:
     unknown: int
     via_faults: tuple[ViaFault, ...]
     cell_faults: tuple[CellFault, ...]
-    weights: NDArray[np.int64]
+    weights: IntArray
     weights_differing: int
 
     @property
@@ -103,7 +103,9 @@ class AuditReport:
         }
 
 
-def compare(path: Path, program: ViaProgram, expected: Mapping[str, Scope], found: Found, limit: int) -> AuditReport:
+def audit_report(
+    path: Path, program: ViaProgram, expected: Mapping[str, Scope], found: AuditedCells, limit: int
+) -> AuditReport:
     """The report on what was found in a file against what should be there."""
     zero = program.counts.index(0)
     rebuilt = np.full_like(program.bits, zero)

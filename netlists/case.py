@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
-
-BitArray = NDArray[np.uint8]
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Deviations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnCase:
+class ColumnStimulus:
     """A target column between neighbours.
 
     bits: stored symbols, shape (rows, columns), columns odd; the middle column is the target. For a binary cell they
@@ -44,8 +42,8 @@ class ColumnCase:
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
     """
 
-    bits: BitArray
-    inputs: BitArray
+    bits: ByteArray
+    inputs: ByteArray
     position: int = 0
     columns_total: int | None = None
     ones_fraction: float = 0.5
@@ -131,7 +129,7 @@ class ColumnCase:
         return np.ones(self.bits.shape) if cell is None else np.asarray(cell, dtype=np.float64)
 
 
-def _symbols(value: ArrayLike, name: str, symbols: int) -> BitArray:
+def _symbols(value: ArrayLike, name: str, symbols: int) -> ByteArray:
     array: NDArray[Any] = np.asarray(value)
     if not np.isin(array, range(symbols)).all():
         known = "0 and 1 only" if symbols == 2 else f"whole numbers from 0 to {symbols - 1} only"

@@ -9,31 +9,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
-from netlists.readout.decision import Decision
+from netlists.readout.decision import DeciderInput
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
 
-FloatArray = NDArray[np.float64]
-
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
 
-__all__ = ["ColumnCase", "Deck", "Deviations", "Periphery", "Timing", "column_deck"]
+__all__ = ["ColumnDeck", "ColumnStimulus", "Deviations", "Periphery", "Timing", "column_deck"]
 
 
 @dataclass(frozen=True, slots=True)
-class Deck:
+class ColumnDeck:
     """A deck that is ready to run.
 
     outputs: saved vectors. target: the one that is read (bit-line voltage or sense current of the middle column).
@@ -93,14 +92,14 @@ def column_deck(
     periphery: Periphery,
     timing: Timing,
     condition: Condition,
-    case: ColumnCase,
+    case: ColumnStimulus,
     *,
     extra_rows: int = 0,
     static: Static | None = None,
     supply_resistance: float = 0.0,
-    decision: Decision | None = None,
+    decision: DeciderInput | None = None,
     templates: Path | None = None,
-) -> Deck:
+) -> ColumnDeck:
     """The deck of one read of a column.
 
     Charge cell: the reset switch holds the bit lines at 0 V with all inputs low, opens, the inputs rise, the bit line
@@ -177,7 +176,7 @@ def column_deck(
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)
-    return Deck(
+    return ColumnDeck(
         text=text,
         title=title,
         outputs=outputs,
@@ -209,7 +208,7 @@ def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None
         raise InputError("a current cell has no reset to hold on", hint="static: idle or active")
 
 
-def instances(model: CellModel, case: ColumnCase) -> list[Instance]:
+def instances(model: CellModel, case: ColumnStimulus) -> list[Instance]:
     """Every cell of the column deck, row by row."""
     factors = case.factors()
     out = []
@@ -224,7 +223,7 @@ def instances(model: CellModel, case: ColumnCase) -> list[Instance]:
     return out
 
 
-def node(model: CellModel, pin: str, row: int, column: int, case: ColumnCase) -> str:
+def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus) -> str:
     """Node of a cell's pin: `s3_1` is the line of letter s of row 3 before column 1, `b3_1` the bit line of letter b of
     column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0."""
     prefix, _, end = pin.rpartition("_")
@@ -248,7 +247,7 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnCase) ->
     raise ValueError(f"unknown pin {pin!r}")
 
 
-def check_case(model: CellModel, case: ColumnCase) -> None:
+def check_case(model: CellModel, case: ColumnStimulus) -> None:
     """Refuse a case that is not about this cell's symbols, or a cell whose read-out there is no deck for.
 
     Raises:
@@ -279,7 +278,7 @@ class End:
     reset_shift: float
 
 
-def bit_line_ends(model: CellModel, case: ColumnCase) -> list[End]:
+def bit_line_ends(model: CellModel, case: ColumnStimulus) -> list[End]:
     """The ends of all bit lines, column by column."""
     shift = np.atleast_2d(_or_zero(case.deviations.reset, case.columns))
     if len(shift) not in (1, len(model.bit_lines)):
@@ -322,7 +321,7 @@ class Driver:
     pmos_shift: float
 
 
-def drivers(model: CellModel, case: ColumnCase) -> list[Driver]:
+def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
     """The drivers of every line that is not always grounded, row by row."""
     d = case.deviations
     dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
@@ -338,7 +337,7 @@ def drivers(model: CellModel, case: ColumnCase) -> list[Driver]:
     return out
 
 
-def driven_node(line: RowLine, row: int, case: ColumnCase) -> str:
+def driven_node(line: RowLine, row: int, case: ColumnStimulus) -> str:
     """The node of a row's line at its driver."""
     return f"{line.letter}{row}_{'d' if case.position else '0'}"
 

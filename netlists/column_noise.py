@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from interconnect.errors import InputError
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
-from netlists.column import Deck, bit_line_ends, check_case, drivers, instances, node_names
+from netlists.column import ColumnDeck, bit_line_ends, check_case, drivers, instances, node_names
 from netlists.condition import Condition
 from netlists.loads import edge_parts, row_sections
 from netlists.parameters import require, require_positive
@@ -35,14 +35,14 @@ def noise_deck(
     model: CellModel,
     periphery: Periphery,
     condition: Condition,
-    case: ColumnCase,
+    case: ColumnStimulus,
     *,
     first: float,
     last: float,
     points: int = 40,
     switch: Literal["ideal", "transistor"] = "ideal",
     templates: Path | None = None,
-) -> Deck:
+) -> ColumnDeck:
     """Noise from `first` to `last` Hz with `points` per decade, all inputs at 0 V.
 
     Charge cell: voltage noise of the target bit line (of the difference of its two lines, if there are two) while the
@@ -96,7 +96,7 @@ def noise_deck(
         "extra": [],
         "extra_rows": 0,
     }
-    return Deck(
+    return ColumnDeck(
         text=render("testbenches/column_noise.cir.j2", values, folder=templates),
         title=title,
         outputs=outputs,

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
 from interconnect.transient import solve_transient
-from interconnect.waveform import Source, Waveform
-from netlists.case import ColumnCase
+from interconnect.waveform import VoltageSources, Waveform
+from netlists.case import ColumnStimulus
 from netlists.cells.base import GROUND_NODE, CellModel, Element, Variant
-from netlists.column import Deck, column_deck, level_supplies
+from netlists.column import ColumnDeck, column_deck, level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts
 from netlists.periphery import Periphery, Timing
@@ -69,13 +69,13 @@ def equivalent_deck(
     periphery: Periphery,
     timing: Timing,
     condition: Condition,
-    case: ColumnCase,
+    case: ColumnStimulus,
     *,
     where: Where = "kept",
     keep_columns: int | None = None,
     waveform: bool = True,
     templates: Path | None = None,
-) -> tuple[Deck, EquivalentError]:
+) -> tuple[ColumnDeck, EquivalentError]:
     """`column_deck` of a case with equivalent loads, and their error for this case.
 
     where, keep_columns: see `equivalent_case`. waveform: compare in time too (two linear transients; charge cells).
@@ -103,8 +103,8 @@ def equivalent_deck(
 
 
 def equivalent_case(
-    model: CellModel, case: ColumnCase, *, where: Where = "kept", keep_columns: int | None = None
-) -> tuple[CellModel, ColumnCase]:
+    model: CellModel, case: ColumnStimulus, *, where: Where = "kept", keep_columns: int | None = None
+) -> tuple[CellModel, ColumnStimulus]:
     """The cell with blocks of idle rows as further symbols, and the case of the driven rows and these blocks.
 
     where: `kept` puts one block in the place of each run of idle rows, `merged` a single one at the far end of the bit
@@ -164,7 +164,7 @@ def equivalent_case(
     return replace(model, variants=tuple(variants), counts=counts), short
 
 
-def _runs(case: ColumnCase, where: Where) -> list[list[int]]:
+def _runs(case: ColumnStimulus, where: Where) -> list[list[int]]:
     """Rows of every row of the short case: driven ones alone, idle ones together."""
     driven = [[int(r)] for r in np.flatnonzero(case.inputs)]
     if where == "merged":
@@ -179,7 +179,7 @@ def _runs(case: ColumnCase, where: Where) -> list[list[int]]:
     return runs
 
 
-def _block(model: CellModel, stored: NDArray[np.uint8], edge: float, name: str) -> Variant:
+def _block(model: CellModel, stored: ByteArray, edge: float, name: str) -> Variant:
     """Idle cells of one column as one subcircuit with the cell's pins. edge: what the column before adds, F."""
     outs = {f"{line.prefix}_in": f"{line.prefix}_out" for line in model.bit_lines}
     rows = {f"{line.prefix}_in": f"{line.prefix}_out" for line in model.lines}
@@ -221,14 +221,14 @@ def _block(model: CellModel, stored: NDArray[np.uint8], edge: float, name: str) 
     return Variant(name, tuple(elements), dict.fromkeys(free, f"{model.lines[0].prefix}_out"))
 
 
-def _factor(model: CellModel, stored: NDArray[np.uint8], factors: NDArray[np.float64]) -> float:
+def _factor(model: CellModel, stored: ByteArray, factors: FloatArray) -> float:
     """Mismatch of a block: that of its cells, weighed by what varies in them."""
     weight = [sum(e.value if e.is_capacitor else 1.0 / e.value for e in v.elements if e.varies) for v in model.variants]
     weights = np.array(weight)[stored]
     return float(np.average(factors, weights=weights)) if weights.sum() > 0 else float(factors.mean())
 
 
-def _narrow(case: ColumnCase, keep: int | None) -> ColumnCase:
+def _narrow(case: ColumnStimulus, keep: int | None) -> ColumnStimulus:
     """The case with only `keep` columns modelled, the target in the middle."""
     if keep is None or keep == case.columns:
         return case
@@ -252,7 +252,7 @@ def _narrow(case: ColumnCase, keep: int | None) -> ColumnCase:
     )
 
 
-def _mean(values: NDArray[np.float64] | None, rows: Sequence[Sequence[int]]) -> NDArray[np.float64] | None:
+def _mean(values: FloatArray | None, rows: Sequence[Sequence[int]]) -> FloatArray | None:
     return None if values is None else np.array([values[list(run)].mean() for run in rows])
 
 
@@ -262,8 +262,8 @@ def _waveforms(
     periphery: Periphery,
     timing: Timing,
     condition: Condition,
-    case: ColumnCase,
-    short: ColumnCase,
+    case: ColumnStimulus,
+    short: ColumnStimulus,
 ) -> tuple[float | None, float | None]:
     """(largest difference in time, difference at the read) of the target's level; None for a current cell."""
     if model.mode != "charge":
@@ -277,7 +277,7 @@ def _waveforms(
         supplies = {"source": condition.vdd}
         supplies |= {f"source_{x.letter}": x.volts for x in level_supplies(warm, condition.vdd)}
         rise = Waveform([timing.input_start, timing.input_end], [0.0, 1.0])
-        source = Source(list(supplies), rise, level=list(supplies.values()))
+        source = VoltageSources(list(supplies), rise, level=list(supplies.values()))
         saved = [f"{line.prefix}_{c.target}" for line in m.bit_lines]
         run = solve_transient(network, [source], stop=timing.read_at, save=saved, initial=0.0, tolerance=1e-7)
         levels.append(run.at(times) @ np.array([line.sign for line in m.bit_lines]))

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from interconnect.errors import InputError
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells.base import GROUND_NODE, CellModel
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LoadElement:
     """A capacitor (name `C...`, F) or resistor (`R...`, ohm) between two nodes."""
 
     name: str
@@ -23,7 +23,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class LoadSection:
     """The load of `cells` columns on every row: a pi of its lines as one subcircuit.
 
     calls: (instance name, nodes in pin order), one per row.
@@ -32,11 +32,11 @@ class Section:
     name: str
     cells: int
     pins: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[LoadElement, ...]
     calls: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def row_sections(model: CellModel, case: ColumnCase) -> list[Section]:
+def row_sections(model: CellModel, case: ColumnStimulus) -> list[LoadSection]:
     """Pi sections for the columns before and after the modelled ones.
 
     Bit lines of those columns count as quiet. Half of a section's capacitance (and of the conductance of present
@@ -58,15 +58,15 @@ def row_sections(model: CellModel, case: ColumnCase) -> list[Section]:
                 grounded = line.level == 0.0 and near == "d"
                 nodes += [GROUND_NODE if grounded else f"{line.letter}{r}_{near}", f"{line.letter}{r}_{far}"]
             calls.append((f"X_{name}_r{r}", tuple(nodes)))
-        sections.append(Section(name, cells, pins, _pi(model, cells, case.load_shares), tuple(calls)))
+        sections.append(LoadSection(name, cells, pins, _pi(model, cells, case.load_shares), tuple(calls)))
     return sections
 
 
-def _pi(model: CellModel, cells: int, shares: Sequence[float]) -> tuple[Part, ...]:
+def _pi(model: CellModel, cells: int, shares: Sequence[float]) -> tuple[LoadElement, ...]:
     half = cells / 2
     pin = {line.letter: f"{line.prefix}_out" for line in model.lines}
     between = {(a, b): mean_capacitance(model, pin[a], pin[b], shares) for a, b in combinations(pin, 2)}
-    parts = [Part(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * model.value(f"R_{x.prefix}"))
+    parts = [LoadElement(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * model.value(f"R_{x.prefix}"))
              for x in model.lines]  # fmt: skip
     plug = _conductance(model, shares)
     for end in ("in", "out"):
@@ -75,18 +75,20 @@ def _pi(model: CellModel, cells: int, shares: Sequence[float]) -> tuple[Part, ..
             for pair, value in between.items():
                 if a in pair:
                     rest -= value
-            parts.append(Part(f"C_{a}_{end}", f"{a}_{end}", GROUND_NODE, half * rest))
+            parts.append(LoadElement(f"C_{a}_{end}", f"{a}_{end}", GROUND_NODE, half * rest))
             parts += [
-                Part(f"C_{x}{y}_{end}", f"{x}_{end}", f"{y}_{end}", half * value)
+                LoadElement(f"C_{x}{y}_{end}", f"{x}_{end}", f"{y}_{end}", half * value)
                 for (x, y), value in between.items()
                 if x == a
             ]
         if plug > 0:
-            parts.append(Part(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * plug)))
+            parts.append(
+                LoadElement(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * plug))
+            )
     return tuple(parts)
 
 
-def edge_parts(model: CellModel, case: ColumnCase) -> list[Part]:
+def edge_parts(model: CellModel, case: ColumnStimulus) -> list[LoadElement]:
     """The first bit lines' coupling to the (quiet) column before them, which is not modelled."""
     parts = []
     for line in _followed(model):
@@ -94,12 +96,13 @@ def edge_parts(model: CellModel, case: ColumnCase) -> list[Part]:
         tag = _tag(model, line)
         if load > 0:
             parts += [
-                Part(f"C_edge_{tag}r{r}", f"{_letter(model, line)}{r}_0", GROUND_NODE, load) for r in range(case.rows)
+                LoadElement(f"C_edge_{tag}r{r}", f"{_letter(model, line)}{r}_0", GROUND_NODE, load)
+                for r in range(case.rows)
             ]
     return parts
 
 
-def extra_row_parts(model: CellModel, case: ColumnCase, extra_rows: int) -> list[Part]:
+def extra_row_parts(model: CellModel, case: ColumnStimulus, extra_rows: int) -> list[LoadElement]:
     """Load of further rows with input 0 on the same bit lines, lumped at the end far from the sense node.
 
     Exact for the settled level of a cell whose bit-line load does not depend on its symbol; otherwise the mean symbol.
@@ -115,7 +118,7 @@ def extra_row_parts(model: CellModel, case: ColumnCase, extra_rows: int) -> list
     # Couplings of bit lines: within a column, and from a column to the next one.
     inside = {(a, b): mean_capacitance(model, f"{a}_in", f"{b}_in", shares) for a, b in combinations(prefixes, 2)}
     across = {(a, b): mean_capacitance(model, f"{a}_in", f"{b}_next", shares) for a in prefixes for b in followed}
-    parts: list[Part] = []
+    parts: list[LoadElement] = []
     for c in range(case.columns):
         first, last = c == 0, c + 1 == case.columns
         for a in prefixes:
@@ -128,18 +131,20 @@ def extra_row_parts(model: CellModel, case: ColumnCase, extra_rows: int) -> list
                     own -= value
             left = mean_capacitance(model, f"{a}_next", None, shares) if a in followed else 0.0
             quiet = own + (left if first else left - behind) + (ahead if last else 0.0)
-            parts.append(Part(f"C_extra_{tag}", node, GROUND_NODE, extra_rows * quiet))
+            parts.append(LoadElement(f"C_extra_{tag}", node, GROUND_NODE, extra_rows * quiet))
             if not last:
                 for (x, b), value in across.items():
                     if x == a:
                         beyond = f"{_letter(model, b)}0_{c + 1}"
-                        parts.append(Part(f"C_extra_next_{_tag(model, a, b)}{c}", node, beyond, extra_rows * value))
+                        parts.append(
+                            LoadElement(f"C_extra_next_{_tag(model, a, b)}{c}", node, beyond, extra_rows * value)
+                        )
             for (x, b), value in inside.items():
                 if x == a:
                     other = f"{_letter(model, b)}0_{c}"
-                    parts.append(Part(f"C_extra_{_tag(model, a, b)}{c}", node, other, extra_rows * value))
+                    parts.append(LoadElement(f"C_extra_{_tag(model, a, b)}{c}", node, other, extra_rows * value))
             if plug > 0:
-                parts.append(Part(f"R_extra_{tag}", node, GROUND_NODE, 1.0 / (extra_rows * plug)))
+                parts.append(LoadElement(f"R_extra_{tag}", node, GROUND_NODE, 1.0 / (extra_rows * plug)))
     return [p for p in parts if p.value > 0]
 
 

@@ -26,7 +26,7 @@ def parameter(default: Any, unit: str, description: str) -> Any:
     return dataclasses.field(default=default, metadata={"unit": unit, "description": description})
 
 
-def describe(cls: type) -> tuple[ParameterInfo, ...]:
+def describe_parameters(cls: type) -> tuple[ParameterInfo, ...]:
     """The parameters of a class built with `parameter`, in order."""
     return tuple(
         ParameterInfo(f.name, str(f.type), f.default, f.metadata["unit"], f.metadata["description"])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.network import LinearNetwork
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import cell_class, cell_kinds
 from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
 from netlists.cells.closed_form import charge_share
@@ -20,8 +20,6 @@ from netlists.periphery import Periphery
 
 if TYPE_CHECKING:
     from interconnect.network import LinearNetwork
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class ColumnReference:
 
 
 def reference_column(
-    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
+    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus, *, extra_rows: int = 0
 ) -> ColumnReference:
     """Solve the linear network of a column deck with Thevenin drivers exactly.
 
@@ -67,13 +65,13 @@ def reference_column(
         columns=columns,
         lines=lines,
         unit="V" if charge else "A",
-        closed_form=closed_form(warm, periphery, condition, case, extra_rows=extra_rows),
+        closed_form=closed_form_level(warm, periphery, condition, case, extra_rows=extra_rows),
         residual=solution.residual,
     )
 
 
 def column_network(
-    model: CellModel, periphery: Periphery, case: ColumnCase, *, extra_rows: int = 0, apart: bool = False
+    model: CellModel, periphery: Periphery, case: ColumnStimulus, *, extra_rows: int = 0, apart: bool = False
 ) -> LinearNetwork:
     """The column deck with ideal periphery as a linear network; rows with input 1 hang on node `source`, their lines at
     part of the row voltage on `source_<letter>`.
@@ -125,8 +123,8 @@ def column_network(
     return network
 
 
-def closed_form(
-    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
+def closed_form_level(
+    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus, *, extra_rows: int = 0
 ) -> float:
     """The simple formula of the cell's kind for the target column (V or A); nominal cells, see `ColumnRead`.
 
@@ -138,7 +136,7 @@ def closed_form(
 
 
 def column_read(
-    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase, *, extra_rows: int = 0
+    model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus, *, extra_rows: int = 0
 ) -> ColumnRead:
     """The target column of a case as the closed forms want it."""
     return ColumnRead(

@@ -10,12 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from interconnect.errors import InputError
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
 from netlists.cells.closed_form import charge_balance
-from netlists.column import Deck
+from netlists.column import ColumnDeck
 from netlists.condition import Condition
-from netlists.loads import Part
+from netlists.loads import LoadElement
 from netlists.periphery import Periphery, Timing
 from netlists.reference import column_read
 from netlists.render import render
@@ -29,11 +29,11 @@ def reset_effect_deck(
     periphery: Periphery,
     timing: Timing,
     condition: Condition,
-    case: ColumnCase,
+    case: ColumnStimulus,
     *,
     cycle: bool = False,
     templates: Path | None = None,
-) -> Deck:
+) -> ColumnDeck:
     """A deck like that of the column `case`, every column's bit lines replaced by the target's, lumped.
 
     A capacitor to a common input carries the driven charge, one goes to ground, one joins two bit lines of a column.
@@ -51,14 +51,14 @@ def reset_effect_deck(
         raise InputError("the reset switch acts on charge cells with transistor periphery only", where="periphery.kind")
     matrix, driven = charge_balance(model, column_read(model, periphery, condition, case))
     names = [line.prefix for line in model.bit_lines]
-    parts: list[Part] = []
+    parts: list[LoadElement] = []
     ends = [(name, c) for c in range(case.columns) for name in names]
     for name, c in ends:
         i, node = names.index(name), f"{name}_{c}"
-        parts.append(Part(f"C_driven_{node}", node, "active", float(driven[i])))
-        parts.append(Part(f"C_rest_{node}", node, "0", float(matrix[i].sum() - driven[i])))
+        parts.append(LoadElement(f"C_driven_{node}", node, "active", float(driven[i])))
+        parts.append(LoadElement(f"C_rest_{node}", node, "0", float(matrix[i].sum() - driven[i])))
         parts += [
-            Part(f"C_to_{other}_{c}", node, f"{other}_{c}", float(-matrix[i, names.index(other)]))
+            LoadElement(f"C_to_{other}_{c}", node, f"{other}_{c}", float(-matrix[i, names.index(other)]))
             for other in names[i + 1 :]
         ]
     by_sign = {line.sign: tuple(f"v({line.prefix}_{c})" for c in range(case.columns)) for line in model.bit_lines}
@@ -82,7 +82,7 @@ def reset_effect_deck(
         "ends": [f"{name}_{c}" for name, c in ends],
         "outputs": outputs,
     }
-    return Deck(
+    return ColumnDeck(
         text=render("testbenches/reset_effect.cir.j2", values, folder=templates),
         title=title,
         outputs=outputs,

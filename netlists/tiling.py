@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray, ByteArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.mapping import Encoding, MacroShape, ViaProgram
@@ -26,7 +26,7 @@ FORMAT = "metalrom tiling 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class TiledLayer:
     """A layer of a tiling: its name, size of its program, what its symbols mean."""
 
     name: str
@@ -56,7 +56,7 @@ class Tiling:
     """Where the cells of several layers are. `pieces` are in order of macro, plane, row, column."""
 
     shape: MacroShape
-    layers: tuple[Layer, ...]
+    layers: tuple[TiledLayer, ...]
     pieces: tuple[Piece, ...]
     row_step: int = 1
     _strips: dict[str, dict[int, tuple[list[int], list[Piece]]]] = field(init=False, repr=False, compare=False)
@@ -83,7 +83,7 @@ class Tiling:
         cells = sum(p.rows * p.columns for p in self.pieces)
         return cells / (self.macros * self.shape.cells)
 
-    def layer(self, name: str) -> Layer:
+    def layer(self, name: str) -> TiledLayer:
         """The layer of a name; InputError with a suggestion for an unknown one."""
         for layer in self.layers:
             if layer.name == name:
@@ -149,7 +149,7 @@ class Tiling:
         ones = np.ones(columns, dtype=np.int64)
         return ViaProgram(symbols, np.arange(columns), ones, 0 * ones, Encoding("stored", counts))
 
-    def gather(self, macros: Sequence[NDArray[np.uint8]]) -> dict[str, NDArray[np.uint8]]:
+    def gather(self, macros: Sequence[ByteArray]) -> dict[str, ByteArray]:
         """Symbols of every layer, shape (rows, bit columns), from those of all macros (as `macro_program` has them)."""
         shape = (self.shape.rows, self.shape.planes * self.shape.columns)
         if len(macros) != self.macros or any(m.shape != shape for m in macros):
@@ -199,7 +199,7 @@ class Tiling:
             return Tiling(
                 MacroShape(rows=macro["rows"], columns=macro["columns"], planes=macro["planes"]),
                 tuple(
-                    Layer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), _encoding(x["encoding"]))
+                    TiledLayer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), _encoding(x["encoding"]))
                     for x in document["layers"]
                 ),
                 tuple(
@@ -237,7 +237,7 @@ class Tiling:
 
     def _check(self) -> None:
         """Every cell of every layer once, every cell of a macro at most once."""
-        used: dict[int, NDArray[np.bool_]] = {}
+        used: dict[int, BoolArray] = {}
         for p in self.pieces:
             rows, columns = self._cells(p)
             inside = p.row >= 0 and p.row + p.rows <= self.shape.rows and p.column >= 0
@@ -282,7 +282,7 @@ def tile_layers(
         InputError: no layers, an empty one, layers for different cells, or more macros needed than allowed.
     """
     require(1 <= row_step <= shape.rows, f"is {row_step}", where="row_step", hint=f"1 to {shape.rows}")
-    layers = tuple(Layer(name, p.rows, p.bit_columns, p.encoding) for name, p in programs.items())
+    layers = tuple(TiledLayer(name, p.rows, p.bit_columns, p.encoding) for name, p in programs.items())
     if not layers:
         raise InputError("there are no layers to tile")
     for x in layers:

@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
+from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from netlists.array_options import PLAIN, ArrayOptions
 from netlists.cells.base import CellModel, RowLine
@@ -68,7 +66,7 @@ class Scope:
         """Node at which the ground lines start."""
         return "0" if self.options.ground_return is None else GROUND_RETURN
 
-    def symbols(self, program: ViaProgram) -> NDArray[np.uint8]:
+    def symbols(self, program: ViaProgram) -> ByteArray:
         """What the cells have to hold, shape (rows, physical columns)."""
         p = self.placement
         columns = slice(p.column_start + self.start, p.column_start + self.stop)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.backends.process import environment
-from ngspice_runner.deck import Deck, read_deck
+from ngspice_runner.deck import ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job
@@ -40,7 +40,7 @@ class Capability:
     threads: bool
 
 
-def probe(engine: Engine | None = None) -> Capability:
+def probe_engine(engine: Engine | None = None) -> Capability:
     """Ask an engine what it was built with; remembered per file. Raises EngineError when it does not answer."""
     return _probe(engine or find_engine())
 
@@ -70,7 +70,7 @@ def _probe(engine: Engine) -> Capability:
     )
 
 
-def mesh_size(deck: Deck) -> tuple[int, int]:
+def mesh_size(deck: ParsedDeck) -> tuple[int, int]:
     """(nodes, independent loops) of the R, C and L of a flat deck, ground and supply nodes taken out."""
     fixed = {"0", "gnd"}
     edges: set[tuple[str, str]] = set()
@@ -112,12 +112,12 @@ def warn_before(job: Job, engine: Engine | None = None) -> list[str]:
     return warnings_of(read_deck(job.text), engine or find_engine())
 
 
-def warnings_of(deck: Deck, engine: Engine) -> list[str]:
+def warnings_of(deck: ParsedDeck, engine: Engine) -> list[str]:
     """The same for a deck that was read before."""
     if len(deck.cards) <= MESH_NODES:
         return []
     nodes, loops = mesh_size(deck)
-    if nodes <= MESH_NODES or loops < _LOOPS_PER_NODE * nodes or probe(engine).klu:
+    if nodes <= MESH_NODES or loops < _LOOPS_PER_NODE * nodes or probe_engine(engine).klu:
         return []
     return [
         f"the deck is a mesh of {nodes} nodes with {loops} loops and {engine.version} was built without KLU: it may "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from ngspice_runner.spice_numbers import evaluate
+from ngspice_runner.spice_numbers import evaluate_expression
 
 PLOT_NAMES = {
     "op": "operating point",
@@ -59,7 +59,7 @@ class Include:
 
 
 @dataclass(frozen=True, slots=True)
-class Deck:
+class ParsedDeck:
     """What a deck's text says. `cards`: (line number from 1, logical line without comments) outside the control
     section."""
 
@@ -84,7 +84,7 @@ class Deck:
         return next((a for a in self.analyses if a.kind != "op"), self.analyses[0] if self.analyses else None)
 
 
-def read_deck(text: str) -> Deck:
+def read_deck(text: str) -> ParsedDeck:
     """Split a deck into logical lines (continuations joined, comments dropped) and read its analyses and includes."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     cards: list[tuple[int, str]] = []
@@ -136,10 +136,12 @@ def read_deck(text: str) -> Deck:
     if control:
         analyses += [a for a in (_analysis(number, card, parameters) for number, card in control) if a]
     titles = [(number, card) for number, card in dotted if card[:6].lower() == ".title"]
-    return Deck(lines, cards, control, tuple(analyses), includes, end_line, titles[-1] if titles else None, parameters)
+    return ParsedDeck(
+        lines, cards, control, tuple(analyses), includes, end_line, titles[-1] if titles else None, parameters
+    )
 
 
-def with_parameters(deck: Deck, values: dict[str, str]) -> Deck:
+def with_parameters(deck: ParsedDeck, values: dict[str, str]) -> ParsedDeck:
     """The deck as it reads when `.param` names have other values: its analyses anew where they use expressions."""
     if not any("{" in a.text or "'" in a.text or '"' in a.text for a in deck.analyses):
         return deck
@@ -179,7 +181,7 @@ def _analysis(line: int, text: str, parameters: dict[str, str]) -> Analysis | No
     tokens = _tokens(text)[1:]
 
     def value(position: int) -> float | None:
-        return evaluate(tokens[position], parameters) if position < len(tokens) else None
+        return evaluate_expression(tokens[position], parameters) if position < len(tokens) else None
 
     if kind == "tran":
         uic = any(token.lower() == "uic" for token in tokens)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ngspice_runner.deck import Deck
+from ngspice_runner.deck import ParsedDeck
 
 _NESTED = re.compile(
     rb"^[ \t]*\.(inc|incl|include|lib)[ \t]+(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(\S+))[ \t]*([^\s$;*]+)?",
@@ -49,7 +49,7 @@ _memo: dict[tuple[str, int, int, int, int], _Scan] = {}
 _lock = threading.Lock()
 
 
-def scan_includes(deck: Deck, folder: str | None, extra: tuple[str, ...] = ()) -> IncludeSet:
+def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] = ()) -> IncludeSet:
     """Find and hash the includes of a deck whose relative names start from `folder` (None: the working folder).
 
     Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file. `extra`

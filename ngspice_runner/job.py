@@ -9,6 +9,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
+
 
 class Verdict(StrEnum):
     """The one judgement of a finished simulation; only `OK` results may be used silently."""
@@ -54,7 +56,7 @@ class Signal:
 
     name: str
     unit: str
-    values: NDArray[np.float64] | NDArray[np.complex128]
+    values: FloatArray | NDArray[np.complex128]
 
 
 @dataclass(frozen=True, slots=True)

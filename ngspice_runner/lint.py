@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ngspice_runner.deck import Analysis, Deck
+from ngspice_runner.deck import Analysis, ParsedDeck
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.spice_numbers import bad_suffix, parse_number
@@ -70,7 +70,7 @@ _DC_PATH_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class LintFinding:
     """One finding. verdict: of a job that has it; None for a warning that leaves the verdict alone."""
 
     line: int
@@ -82,10 +82,10 @@ class Finding:
         return f"line {self.line}: {self.message}" if self.line else self.message
 
 
-def lint(job: Job, deck: Deck, includes: IncludeSet) -> tuple[Finding, ...]:
+def lint(job: Job, deck: ParsedDeck, includes: IncludeSet) -> tuple[LintFinding, ...]:
     """All findings of a deck, in the order of the rules; empty for a clean deck."""
     findings = [
-        Finding(line, f"include file {name!r} does not exist", Verdict.PARSE) for name, line in includes.missing
+        LintFinding(line, f"include file {name!r} does not exist", Verdict.PARSE) for name, line in includes.missing
     ]
     findings += _title(deck)
     findings += _elements(deck)
@@ -95,7 +95,7 @@ def lint(job: Job, deck: Deck, includes: IncludeSet) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _elements(deck: Deck) -> Iterator[Finding]:
+def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
     scopes: list[set[str]] = [set()]
     scope = scopes[0]
     last = deck.end_line if deck.end_line is not None else len(deck.lines)
@@ -112,27 +112,27 @@ def _elements(deck: Deck) -> Iterator[Finding]:
             elif lowered in (".if", ".else", ".elsei", ".if(") or lowered.startswith((".if ", ".elif")):
                 scope.clear()  # branches may define one name each
             elif lowered[:5] == ".meas":
-                yield Finding(
+                yield LintFinding(
                     line, ".meas is not evaluated when a raw file is written: compute it from the signals", None, False
                 )
             continue
         if line > last:
-            yield Finding(line, "ngspice still reads this element after .end", None, False)
+            yield LintFinding(line, "ngspice still reads this element after .end", None, False)
         tokens = card.split(None, 4)
         name = tokens[0].lower()
         if kind in "rcl":
             if len(tokens) < 4 or "=" in tokens[3] or (len(tokens) > 4 and tokens[4][0] == "="):
                 tail = card.split(None, 3)[3:]
                 if not tail or not _VALUE_KEYS[kind].search(tail[0]):
-                    yield Finding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
+                    yield LintFinding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
             elif kind == "r" and tokens[3][0] in "0." and parse_number(tokens[3]) == 0:
-                yield Finding(line, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None, False)
+                yield LintFinding(line, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None, False)
         if name in scope:
-            yield Finding(line, f"element {name} is defined twice", Verdict.PARSE)
+            yield LintFinding(line, f"element {name} is defined twice", Verdict.PARSE)
         scope.add(name)
 
 
-def _suffixes(text: str, deck: Deck) -> Iterator[Finding]:
+def _suffixes(text: str, deck: ParsedDeck) -> Iterator[LintFinding]:
     # Most decks of this harness hold plain exponent floats only: a digit before a letter other than e is rare there.
     if not _some_suffix(text) or not any(bad_suffix(tail) for tail in set(_SUSPECT_NUMBER.findall(text))):
         return
@@ -141,7 +141,7 @@ def _suffixes(text: str, deck: Deck) -> Iterator[Finding]:
             for match in _SUSPECT_NUMBER.finditer(region):
                 reason = bad_suffix(match.group(1))
                 if reason and not (match.group(1) == "A" and card[0] not in "cCrRlL"):
-                    yield Finding(line, f"{match.group(0)}: {reason}", Verdict.PARSE)
+                    yield LintFinding(line, f"{match.group(0)}: {reason}", Verdict.PARSE)
 
 
 def _some_suffix(text: str) -> bool:
@@ -177,13 +177,13 @@ def _value_regions(card: str) -> list[str]:
     return [_NODE_REFERENCE.sub(" ", value) for value in assignments]
 
 
-def _title(deck: Deck) -> Iterator[Finding]:
+def _title(deck: ParsedDeck) -> Iterator[LintFinding]:
     title = deck.title.strip()
     tokens = title.split()
     if title.startswith(".") and re.match(
         r"\.(tran|op|ac|dc|subckt|model|param|inc|include|lib|option)\b", title, re.IGNORECASE
     ):
-        yield Finding(1, f"the first line is the title, but it is a card: {title!r}", Verdict.PARSE)
+        yield LintFinding(1, f"the first line is the title, but it is a card: {title!r}", Verdict.PARSE)
         return
     if len(tokens) < 4 or not _ELEMENT.match(tokens[0]):
         return
@@ -195,7 +195,7 @@ def _title(deck: Deck) -> Iterator[Finding]:
         }
         positional = [token for token in tokens if "=" not in token]
         if positional[-1].lower() in subcircuits:
-            yield Finding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
+            yield LintFinding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
         return
     if not count or len(tokens) < count + 2:
         return
@@ -220,17 +220,17 @@ def _title(deck: Deck) -> Iterator[Finding]:
     hits = [node.lower() in known for node in tokens[1 : 1 + count]]
     # A prose title like "Cell 4 by 4" has the shape of an element as well: its "nodes" are not those of the circuit.
     if all(hits) or (any(hits) and re.fullmatch(r"[A-Za-z]\d+", tokens[0])):
-        yield Finding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
+        yield LintFinding(1, f"the first line is the title, but it is an element: {title!r}", Verdict.PARSE)
 
 
-def _analyses(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
+def _analyses(job: Job, deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     main = deck.main
     if main is None:
         if not includes.analysis and not any(card.split()[0].lower() in ("run", "source") for _, card in deck.control):
-            yield Finding(0, "the deck has no analysis (.op, .tran, .ac, .dc, ...)", Verdict.NO_OUTPUT)
+            yield LintFinding(0, "the deck has no analysis (.op, .tran, .ac, .dc, ...)", Verdict.NO_OUTPUT)
         return
     if job.stop is not None and main.stop is not None and main.swept and not _agrees(job.stop, main, main.stop):
-        yield Finding(
+        yield LintFinding(
             main.line,
             f"the job declares the end {job.stop:g}, the deck says {main.stop:g}: {main.text!r}",
             Verdict.PARSE,
@@ -246,7 +246,7 @@ def _agrees(stop: float, analysis: Analysis, end: float) -> bool:
     return abs(stop - end) <= slack
 
 
-def nodes_without_dc_path(deck: Deck) -> list[str]:
+def nodes_without_dc_path(deck: ParsedDeck) -> list[str]:
     """Nodes of a flat deck that no resistance, inductance, source or semiconductor connects to ground.
 
     Semiconductors count as connecting all their nodes, elements that are not looked into (subcircuits, code models) as
@@ -286,7 +286,7 @@ def nodes_without_dc_path(deck: Deck) -> list[str]:
     return [node for node in parent if root(node) != root("0")]
 
 
-def _paths(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
+def _paths(job: Job, deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     if len(deck.cards) > _DC_PATH_LIMIT or includes.hashes or not deck.analyses or all(a.uic for a in deck.analyses):
         return
     if "rshunt" in job.text.lower() or any(name.lower() == "rshunt" for name, _ in job.options):
@@ -294,6 +294,6 @@ def _paths(job: Job, deck: Deck, includes: IncludeSet) -> Iterator[Finding]:
     floating = nodes_without_dc_path(deck)
     if floating:
         names = ", ".join(sorted(floating)[:5]) + (" ..." if len(floating) > 5 else "")
-        yield Finding(
+        yield LintFinding(
             0, f"no DC path to ground from node {names}: the operating point is arbitrary there", Verdict.SUSPECT, False
         )

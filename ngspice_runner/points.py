@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ngspice_runner.deck import Deck, with_parameters
+from ngspice_runner.deck import ParsedDeck, with_parameters
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Job
 
@@ -49,10 +49,10 @@ class Knob:
         return f"alterparam {self.name} = {token}" if self.is_parameter else f"alter {self.name} = {token}"
 
 
-class Points:
+class SweepPoints:
     """The points of a sweep over one base job. values: tokens per point in the order of `knobs`."""
 
-    def __init__(self, base: Job, deck: Deck, knobs: Sequence[Knob], values: Sequence[tuple[str, ...]]) -> None:
+    def __init__(self, base: Job, deck: ParsedDeck, knobs: Sequence[Knob], values: Sequence[tuple[str, ...]]) -> None:
         self._base, self._deck, self.values = base, deck, values
         order = sorted(range(len(knobs)), key=lambda i: knobs[i].start)
         self._knobs = [knobs[i] for i in order]
@@ -95,17 +95,17 @@ class Points:
             if not knob.is_parameter and knob.name[0] in "rcl"
         )
 
-    def deck(self, index: int) -> Deck:
+    def deck(self, index: int) -> ParsedDeck:
         """The point's deck as far as the judge needs it: its analyses."""
         named = {k.name: self.values[index][place] for k, place in zip(self._knobs, self._order, strict=True)}
         return with_parameters(self._deck, named)
 
 
-def plan(sweep: Sweep, deck: Deck) -> Points:
+def plan_points(sweep: Sweep, deck: ParsedDeck) -> SweepPoints:
     """Find the numbers that a sweep changes. Raises JobError for a name that the deck has not, or a value that is no
     finite number."""
     if not sweep.points:
-        return Points(sweep.base, deck, (), ())
+        return SweepPoints(sweep.base, deck, (), ())
     names = list(sweep.points[0])
     lowered = [name.lower() for name in names]
     if len(set(lowered)) != len(lowered):
@@ -119,10 +119,10 @@ def plan(sweep: Sweep, deck: Deck) -> Points:
         if not all(map(math.isfinite, numbers)):
             raise JobError(f"point {number} holds a value that is no finite number: {dict(point)}")
         values.append(tuple(map(repr, numbers)))
-    return Points(sweep.base, deck, knobs, values)
+    return SweepPoints(sweep.base, deck, knobs, values)
 
 
-def _find(name: str, deck: Deck) -> Knob:
+def _find(name: str, deck: ParsedDeck) -> Knob:
     offsets = [0]
     for physical in deck.lines:
         offsets.append(offsets[-1] + len(physical) + 1)
@@ -157,7 +157,7 @@ def _find(name: str, deck: Deck) -> Knob:
     return found[0]
 
 
-def grouped(jobs: Sequence[Job], least: int) -> list[tuple[list[Job], Job, list[Knob], list[tuple[str, ...]]]]:
+def group_jobs(jobs: Sequence[Job], least: int) -> list[tuple[list[Job], Job, list[Knob], list[tuple[str, ...]]]]:
     """Groups of at least `least` jobs that differ only in plain numbers of `.param` cards: (jobs, base, knobs,
     values)."""
     groups: dict[Job, list[tuple[Job, list[re.Match[str]]]]] = {}

@@ -6,12 +6,12 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from ngspice_runner.deck import Deck, read_deck
+from ngspice_runner.deck import ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
-from ngspice_runner.lint import Finding, lint
+from ngspice_runner.lint import LintFinding, lint
 
 SCHEMA = "ngspice_runner-1"
 """Part of every cache key: raise it when a change of the harness can change a result."""
@@ -33,10 +33,10 @@ class Prepared:
     cache, `cacheable` False when the result may depend on files that the key does not cover."""
 
     job: Job
-    deck: Deck
+    deck: ParsedDeck
     engine: Engine
     includes: IncludeSet
-    findings: tuple[Finding, ...]
+    findings: tuple[LintFinding, ...]
     key: str
     deck_sha256: str
     run_text: str
@@ -46,7 +46,7 @@ class Prepared:
     cacheable: bool
 
     @property
-    def errors(self) -> tuple[Finding, ...]:
+    def errors(self) -> tuple[LintFinding, ...]:
         """Findings that forbid running the job."""
         return tuple(f for f in self.findings if f.verdict is not None and f.fatal)
 
@@ -128,7 +128,7 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     return digest.hexdigest()
 
 
-def _run_text(job: Job, deck: Deck, includes: IncludeSet, title: str) -> str:
+def _run_text(job: Job, deck: ParsedDeck, includes: IncludeSet, title: str) -> str:
     """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as
     they are."""
     lines = list(deck.lines)
@@ -154,7 +154,7 @@ def _run_text(job: Job, deck: Deck, includes: IncludeSet, title: str) -> str:
     return "\n".join([*lines[:end], *added, *(lines[end:] or [".end"])]) + "\n"
 
 
-def _saves(job: Job, deck: Deck) -> list[str]:
+def _saves(job: Job, deck: ParsedDeck) -> list[str]:
     """What to `.save` for the declared outputs; nothing when the deck runs an analysis with vectors of its own
     (`.noise`)."""
     if not {analysis.kind for analysis in deck.analyses} <= _SAVED_KINDS:

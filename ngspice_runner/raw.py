@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from ngspice_runner.job import Signal
 
 _MARK = b"Binary:\n"
@@ -140,7 +141,7 @@ def _plot(header: _Header, data: bytes, start: int, points: int) -> Plot:
     columns.flags.writeable = False
     signals = []
     for index, (name, kind) in enumerate(header.names):
-        values: NDArray[np.float64] | NDArray[np.complex128] = columns[index]
+        values: FloatArray | NDArray[np.complex128] = columns[index]
         if header.is_complex and kind == "frequency":
             # ngspice leaves the imaginary part of the frequency uninitialised.
             values = np.ascontiguousarray(values.real)

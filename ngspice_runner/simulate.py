@@ -13,10 +13,10 @@ from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
-from ngspice_runner.lint import Finding
+from ngspice_runner.lint import LintFinding
 from ngspice_runner.prepare import Prepared, prepare
 from ngspice_runner.retry import LADDER, RETRIED, options_of
-from ngspice_runner.verdict import judge
+from ngspice_runner.verdict import judge_simulation
 
 _NOTES = re.compile(
     r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
@@ -138,7 +138,7 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         for warning in warnings_of(prepared.deck, setting.engine):
             warnings.warn(warning, MeshWarning, stacklevel=2)
     outcome = backend.run(prepared)
-    result = judged(prepared, outcome, backend.name)
+    result = finished_result(prepared, outcome, backend.name)
     cache = setting.cache
     if cache is None:
         return result
@@ -152,9 +152,9 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     return result
 
 
-def judged(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
+def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
     """The result of a finished run."""
-    judgement = judge(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
+    judgement = judge_simulation(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
     notes = _warnings(prepared.findings)
     notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
     provenance = _provenance(prepared, backend, outcome.cpu_seconds, outcome.wall_seconds, notes)
@@ -171,7 +171,7 @@ def _refused(prepared: Prepared, backend: str) -> Result:
     return Result(prepared.errors[0].verdict or Verdict.PARSE, {}, log, provenance, prepared.job.tag)
 
 
-def _warnings(findings: Sequence[Finding]) -> list[str]:
+def _warnings(findings: Sequence[LintFinding]) -> list[str]:
     return [str(finding) for finding in findings if finding.verdict is None]
 
 

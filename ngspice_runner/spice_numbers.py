@@ -84,7 +84,7 @@ def bad_suffix(tail: str) -> str | None:
     return f"ngspice ignores the suffix {tail}: write the number with an exponent"
 
 
-def evaluate(token: str, parameters: Mapping[str, str]) -> float | None:
+def evaluate_expression(token: str, parameters: Mapping[str, str]) -> float | None:
     """Value of a number or an arithmetic expression over `.param` names, None when it cannot be told.
 
     parameters: lower-case names to their text. Braces or quotes around the expression are optional. Nothing but

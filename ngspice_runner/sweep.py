@@ -25,10 +25,10 @@ from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Job, Result, Verdict
-from ngspice_runner.points import Points, Sweep, grouped, plan
+from ngspice_runner.points import Sweep, SweepPoints, group_jobs, plan_points
 from ngspice_runner.prepare import Prepared, point_key, prepare
 from ngspice_runner.scheduling import Board, Progress, check_workers, cores, make_setting, run_jobs
-from ngspice_runner.simulate import CLAIM_PAUSE, Setting, judged, lookup, run_one
+from ngspice_runner.simulate import CLAIM_PAUSE, Setting, finished_result, lookup, run_one
 
 CHUNK = 1000
 """Points per engine process at most."""
@@ -76,7 +76,7 @@ def run_sweep(
     board = Board(len(sweep.points), progress, None if cache is None else str(cache.path))
     try:
         prepared = prepare(sweep.base, setting.backend.engine_for(setting.engine), backend)
-        points = plan(sweep, prepared.deck)
+        points = plan_points(sweep, prepared.deck)
 
         def settle(indices: Sequence[int], result: Result) -> None:
             for index in indices:
@@ -95,9 +95,9 @@ def run_groups(groups: dict[Job, list[int]], setting: Setting, workers: int, set
     """Run those of `groups` (job -> where its results go) in batches that differ only in `.param` numbers, and remove
     them from it."""
     runner = _Runner(setting, "batch", workers, settle)
-    for jobs, base, knobs, values in grouped(list(groups), WORTHWHILE):
+    for jobs, base, knobs, values in group_jobs(list(groups), WORTHWHILE):
         prepared = prepare(base, setting.engine, "batch")
-        runner.run(prepared, Points(base, prepared.deck, knobs, values), [groups.pop(job) for job in jobs])
+        runner.run(prepared, SweepPoints(base, prepared.deck, knobs, values), [groups.pop(job) for job in jobs])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class _Runner:
         elif backend != "process":
             raise JobError(f"backend {backend!r} cannot run a sweep: batch, shared or process is needed")
 
-    def run(self, prepared: Prepared, points: Points, places: Sequence[Sequence[int]]) -> None:
+    def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""
         todo: dict[str, list[int]] = {}
         for index in range(len(points)):
@@ -162,7 +162,7 @@ class _Runner:
             return "there is text after .end"
         return self._setting.backend.refuses(prepared) if self._backend == "shared" else ""
 
-    def _run_alone(self, points: Points, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
+    def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
         notes = {
             points.job(index): (index, f"run alone: {reason}" if reason else "") for index, reason in alone.items()
         }
@@ -179,7 +179,7 @@ class _Runner:
         run_jobs(jobs, replace(self._setting, backend=self._setting.alone), self._workers, settle)
 
     def _round(
-        self, prepared: Prepared, points: Points, left: Sequence[int], where: Mapping[int, Sequence[int]]
+        self, prepared: Prepared, points: SweepPoints, left: Sequence[int], where: Mapping[int, Sequence[int]]
     ) -> tuple[list[int], dict[int, str]]:
         """Run what can be claimed; (points that run elsewhere, points to run alone and why)."""
         size = max(WORTHWHILE, min(CHUNK, -(-len(left) // self._workers)))
@@ -227,7 +227,7 @@ class _Chunk:
         self,
         runner: _Runner,
         prepared: Prepared,
-        points: Points,
+        points: SweepPoints,
         tell: Callable[[_Event], None],
         stop: threading.Event,
     ) -> None:
@@ -298,7 +298,7 @@ class _Chunk:
         for index, outcome in group:
             digest, key = self._keys[index]
             prepared = replace(self._prepared, deck=self._points.deck(index), key=key, deck_sha256=digest)
-            result = judged(prepared, outcome, self._runner._backend)
+            result = finished_result(prepared, outcome, self._runner._backend)
             if result.ok:
                 good.append((index, result))
             elif result.verdict is Verdict.TIMEOUT:

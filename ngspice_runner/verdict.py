@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.deck import INTEGRATED_NOISE, PLOT_NAMES, Analysis, Deck
+from ngspice_runner.deck import INTEGRATED_NOISE, PLOT_NAMES, Analysis, ParsedDeck
 from ngspice_runner.job import Job, Signal, Verdict
-from ngspice_runner.lint import Finding
+from ngspice_runner.lint import LintFinding
 from ngspice_runner.raw import Plot
 
 _FATAL: tuple[tuple[Verdict, str], ...] = (
@@ -62,7 +62,9 @@ class Judgement:
     signals: Mapping[str, Signal]
 
 
-def judge(outcome: RawOutcome, job: Job, deck: Deck, *, title: str, findings: Sequence[Finding] = ()) -> Judgement:
+def judge_simulation(
+    outcome: RawOutcome, job: Job, deck: ParsedDeck, *, title: str, findings: Sequence[LintFinding] = ()
+) -> Judgement:
     """Judge one finished simulation. A pure function.
 
     title: the title that every plot must carry. findings: of the lint; those with a verdict that did not stop the job
@@ -224,7 +226,7 @@ def _check_values(signals: Mapping[str, Signal], job: Job) -> tuple[list[str], l
     return nonfinite, huge
 
 
-def collect_signals(plots: Sequence[Plot], job: Job, deck: Deck) -> dict[str, Signal]:
+def collect_signals(plots: Sequence[Plot], job: Job, deck: ParsedDeck) -> dict[str, Signal]:
     """Vectors by lower-case name. The deck's main analysis has plain names, others a prefix (`op.v(a)`, `tran2.v(a)`).
 
     The totals of a `.noise` stand under `integrated.`. Declared outputs are found under the name that was asked for:

@@ -11,7 +11,7 @@ from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
     from characterization.models.adaptive import AdaptiveResult, adaptive_fit
-    from characterization.models.box import Box, Input
+    from characterization.models.box import Domain, DomainInput
     from characterization.models.chip import ChipDraw, ChipSource
     from characterization.models.form import Form, fit_form, register_form
     from characterization.models.rare import Probability, brute_force, importance_sampling, sigma_extrapolation
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _HOME = {
     "AdaptiveResult": "adaptive",
     "adaptive_fit": "adaptive",
-    "Box": "box",
-    "Input": "box",
+    "Domain": "box",
+    "DomainInput": "box",
     "ChipDraw": "chip",
     "ChipSource": "chip",
     "Form": "form",
@@ -38,11 +38,11 @@ _HOME = {
 
 __all__ = [
     "AdaptiveResult",
-    "Box",
     "ChipDraw",
     "ChipSource",
+    "Domain",
+    "DomainInput",
     "Form",
-    "Input",
     "Prediction",
     "Probability",
     "SurrogateModel",

@@ -14,15 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from characterization.models.box import Box
+from characterization.models.box import Domain
 from characterization.models.form import Form, fit_form
 from characterization.models.surrogate import TWO_SIDED_95, SurrogateModel, fit_surrogate, interval_scale
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 
-FloatArray = NDArray[np.float64]
 Simulate = Callable[[FloatArray], FloatArray]
 """Points (points, inputs), SI units -> values (points,)."""
 
@@ -65,7 +64,7 @@ class AdaptiveResult:
 def adaptive_fit(
     quantity: str,
     unit: str,
-    box: Box,
+    box: Domain,
     simulate: Simulate,
     *,
     target: float,

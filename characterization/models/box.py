@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import qmc
 
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.]{0,59}")
 _SLACK = 1e-9
@@ -24,7 +22,7 @@ _SLACK = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class DomainInput:
     """One input: its range in SI units; log: the model sees its logarithm; integer: only whole values occur.
 
     Raises InputError for a range that is empty, not finite, or not positive although log is asked for.
@@ -52,10 +50,10 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Box:
+class Domain:
     """Inputs in the order in which points list them: a point is (inputs,), many are (points, inputs), SI units."""
 
-    inputs: tuple[Input, ...]
+    inputs: tuple[DomainInput, ...]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
@@ -155,7 +153,7 @@ class Box:
         return [{k: getattr(i, k) for k in ("name", "low", "high", "unit", "log", "integer")} for i in self.inputs]
 
     @classmethod
-    def from_json(cls, data: Any) -> Box:
+    def from_json(cls, data: Any) -> Domain:
         """Inverse of `to_json`. Raises InputError for anything else."""
         keys = {"name": str, "low": float, "high": float, "unit": str, "log": bool, "integer": bool}
         if not isinstance(data, list) or not all(isinstance(d, dict) and set(d) == set(keys) for d in data):
@@ -165,7 +163,7 @@ class Box:
                 numeric = isinstance(d[key], (int, float)) and not isinstance(d[key], bool)
                 if not (numeric if kind is float else isinstance(d[key], kind)):
                     raise InputError(f"{key} is {d[key]!r}", where="model file: inputs")
-        return cls(tuple(Input(**d) for d in data))
+        return cls(tuple(DomainInput(**d) for d in data))
 
     def _limits(self) -> tuple[FloatArray, FloatArray]:
         return np.array([i.low for i in self.inputs]), np.array([i.high for i in self.inputs])

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.models.settled_column import LEAST_FACTOR
 from interconnect.errors import InputError
@@ -24,8 +23,6 @@ from netlists.condition import Condition
 from netlists.devices.draws import GlobalDraw, GlobalSpread, global_draw, local_draws
 from netlists.periphery import Periphery
 from netlists.technology import Technology
-
-FloatArray = NDArray[np.float64]
 
 BuildModel = Callable[[Scaling], CellModel]
 """The cell's model with this scaling applied to its geometry and stack, see `scaled_cell`."""

@@ -11,31 +11,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.campaign import measure
-from characterization.models.box import Box, Input
+from characterization.campaign import run_decks
+from characterization.models.box import Domain, DomainInput
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.variation import cell_sigma_from_ler
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Extract, Plane
-from netlists.column import Deck, column_deck
+from netlists.column import ColumnDeck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.technology import Technology
 from ngspice_runner import Cache, EngineError, Job, Workers, run_many
 
-FloatArray = NDArray[np.float64]
-
-COLUMN_BOX = Box(
+COLUMN_BOX = Domain(
     (
-        Input("rows", 4, 32, log=True, integer=True),
-        Input("vdd", 0.8, 1.1, "V", log=True),
-        Input("temperature", -40.0, 125.0, "degC"),
-        Input("reset_width", 0.12e-6, 0.4e-6, "m", log=True),
-        Input("sense_capacitance", 0.1e-15, 2e-15, "F", log=True),
-        Input("row_pitch", 180e-9, 360e-9, "m", log=True),
+        DomainInput("rows", 4, 32, log=True, integer=True),
+        DomainInput("vdd", 0.8, 1.1, "V", log=True),
+        DomainInput("temperature", -40.0, 125.0, "degC"),
+        DomainInput("reset_width", 0.12e-6, 0.4e-6, "m", log=True),
+        DomainInput("sense_capacitance", 0.1e-15, 2e-15, "F", log=True),
+        DomainInput("row_pitch", 180e-9, 360e-9, "m", log=True),
     )
 )
 """What a column is asked for by default."""
@@ -79,7 +77,7 @@ class ColumnBench:
     timeout: float = 60.0
     _models: dict[float, CellModel] = field(default_factory=dict, repr=False)
 
-    def decks(self, box: Box, point: FloatArray, *, static: bool = True) -> tuple[Deck, ...]:
+    def decks(self, box: Domain, point: FloatArray, *, static: bool = True) -> tuple[ColumnDeck, ...]:
         """The reads of one point (inputs,): count 0, full count, and count 0 with a shifted reset switch."""
         model, periphery, condition, rows = self._parts(box, point)
         sigma = self.technology.devices.sigma_vth("nmos", periphery.reset_width, periphery.length)
@@ -88,7 +86,7 @@ class ColumnBench:
             bits = np.zeros((rows, 3), dtype=np.uint8)
             bits[:count, 1] = 1
             deviations = Deviations(reset=np.full(3, shift)) if shift else Deviations()
-            case = ColumnCase(
+            case = ColumnStimulus(
                 bits=bits,
                 inputs=np.ones(rows, dtype=np.uint8),
                 columns_total=self.columns,
@@ -97,7 +95,7 @@ class ColumnBench:
             out.append(column_deck(self.technology, model, periphery, self.timing, condition, case))
         return tuple(out)
 
-    def run(self, box: Box, points: FloatArray, *, static: bool = True) -> ColumnFigures:
+    def run(self, box: Domain, points: FloatArray, *, static: bool = True) -> ColumnFigures:
         """Simulate all points (points, inputs); static: the third read too.
 
         Raises EngineError naming the first read that fails.
@@ -111,7 +109,7 @@ class ColumnBench:
         for i, (deck, result) in enumerate(zip(decks, results, strict=True)):
             if not result.ok or result.provenance is None:
                 raise EngineError(f"the read '{deck.title}' ended with verdict {result.verdict.value}")
-            levels[i] = measure(deck, result)[0]
+            levels[i] = run_decks(deck, result)[0]
             p = result.provenance
             cpu.setdefault(p.key, 0.0 if p.cached else p.cpu_seconds)
         low, high, *off = levels.reshape(-1, reads).T
@@ -122,7 +120,7 @@ class ColumnBench:
             spread = np.hypot(off[0] - low, lsb * cells)
         return ColumnFigures(lsb, low, spread, len(cpu), sum(s > 0 for s in cpu.values()), sum(cpu.values()))
 
-    def quantity(self, box: Box, name: str) -> Callable[[FloatArray], FloatArray]:
+    def quantity(self, box: Domain, name: str) -> Callable[[FloatArray], FloatArray]:
         """One figure as a function of points: what `adaptive_fit` simulates."""
         static = name == "static"
         return lambda points: np.asarray(getattr(self.run(box, points, static=static), name), dtype=np.float64)
@@ -136,7 +134,7 @@ class ColumnBench:
             )
         return self._models[grid]
 
-    def _parts(self, box: Box, point: FloatArray) -> tuple[CellModel, Periphery, Condition, int]:
+    def _parts(self, box: Domain, point: FloatArray) -> tuple[CellModel, Periphery, Condition, int]:
         at: dict[str, Any] = dict(zip(box.names, map(float, point), strict=True))
         missing = [n for n in COLUMN_BOX.names if n not in at]
         if missing or len(at) != COLUMN_BOX.dims:
@@ -148,7 +146,7 @@ class ColumnBench:
         condition = Condition(self.corner, at["vdd"], at["temperature"])
         return self.model(at["row_pitch"]), periphery, condition, round(at["rows"])
 
-    def _cell_spread(self, box: Box, point: FloatArray) -> float:
+    def _cell_spread(self, box: Domain, point: FloatArray) -> float:
         """Sigma of the full count's level from cell mismatch, in counts: gain sigma sqrt(rows)."""
         model, _, _, rows = self._parts(box, point)
         spread = self.technology.stack.spread

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
-
+from interconnect.arrays import FloatArray
 
 Experiment = Callable[[FloatArray], FloatArray]

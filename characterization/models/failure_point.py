@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.models.experiment import Experiment
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 _STEP = 1e-3
 """Of the central differences, in standard deviations."""

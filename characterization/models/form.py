@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
-FloatArray = NDArray[np.float64]
 Law = Callable[[Mapping[str, FloatArray], Mapping[str, float]], FloatArray]
 """(inputs by name, each (points,); parameters) -> value (points,)."""
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.spatial.distance import cdist
 from sklearn.exceptions import ConvergenceWarning
@@ -15,9 +14,8 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import WhiteKernel
 
 from characterization.models.warped_kernel import AMPLITUDE, LENGTH, WARP, WarpedKernel, profile, warped
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, SolverError
-
-FloatArray = NDArray[np.float64]
 
 _NOISE = (1e-10, 1.0)
 JITTER = 1e-10

@@ -11,20 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.campaign import job_of, measure
+from characterization.campaign import job_of, run_decks
 from characterization.device_probe import check_devices
 from characterization.patterns import FAR, build_pattern
 from characterization.procedures.settling import BANDS, WINDOW, settling_time
-from characterization.setup import Setup
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from netlists.case import ColumnCase, Deviations
-from netlists.column import Deck, column_deck
+from netlists.case import ColumnStimulus, Deviations
+from netlists.column import ColumnDeck, column_deck
 from ngspice_runner import Cache, EngineError, Progress, Result, RunProvenance, Workers, run_many
-
-FloatArray = NDArray[np.float64]
 
 STEPS = 20
 """Of the engine, at least, within the input edge where the time of settling is taken."""
@@ -35,7 +33,7 @@ the drivers, observed for `WINDOW` times as long in short steps."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class GroupQuantity:
     """unit: `level` is V or A, as the cell is read. meaning: in words. reads: those that it is taken from."""
 
     name: str
@@ -43,7 +41,7 @@ class Quantity:
     meaning: str
     reads: tuple[str, ...]
 
-    def unit_of(self, setup: Setup) -> str:
+    def unit_of(self, setup: Testbench) -> str:
         """Unit of the value."""
         return setup.unit if self.unit == "level" else self.unit
 
@@ -51,28 +49,28 @@ class Quantity:
 QUANTITIES = {
     q.name: q
     for q in (
-        Quantity("lsb", "level", "level per count: of all rows counting less that of none, over the rows",
+        GroupQuantity("lsb", "level", "level per count: of all rows counting less that of none, over the rows",
                  (EMPTY, FULL)),
-        Quantity("level", "level", "level of all rows counting, as the converter samples it", (FULL,)),
-        Quantity("sigma_static", "level", "standard deviation over chips of the level of all rows counting: cell "
+        GroupQuantity("level", "level", "level of all rows counting, as the converter samples it", (FULL,)),
+        GroupQuantity("sigma_static", "level", "standard deviation over chips of the level of all rows counting: cell "
                  "mismatch in closed form, reset switch one sigma off in ngspice", (EMPTY, FULL, SHIFTED)),
-        Quantity("energy", "J", "energy that the row drivers of the group draw in one read of all rows, all columns",
+        GroupQuantity("energy", "J", "energy the group's row drivers draw in one read of all rows, all columns",
                  (FULL,)),
-        Quantity("settling", "s", f"time from the start of the input edge until the level stays within {BANDS[-1]:g} "
+        GroupQuantity("settling", "s", f"time from the start of the input edge until the level is within {BANDS[-1]:g} "
                  "of a count of its end, all rows counting, last column of the rows", (EMPTY, FULL, LONG)),
     )
 }  # fmt: skip
 """By name."""
 
 
-def quantity(name: str, *, where: str | None = None) -> Quantity:
+def group_quantity(name: str, *, where: str | None = None) -> GroupQuantity:
     """The quantity of that name. Raises InputError with a suggestion."""
     if name not in QUANTITIES:
         raise InputError(f"no bench measures {name[:60]!r}", where=where, hint=suggest(name, list(QUANTITIES)))
     return QUANTITIES[name]
 
 
-def check_setup(setup: Setup) -> None:
+def check_setup(setup: Testbench) -> None:
     """Refuse a cell whose level is no function of the count alone. Raises InputError."""
     if setup.levels > 2 or not setup.balanced:
         raise InputError(
@@ -90,17 +88,17 @@ class GroupBench:
     """
 
     def __init__(self, name: str, *, cache: Cache | None = None, workers: Workers = None) -> None:
-        self.quantity = quantity(name)
+        self.quantity = group_quantity(name)
         self.seen: dict[str, RunProvenance] = {}
         self.closed_form = 0
         self._cache, self._workers = cache, workers
 
-    def decks(self, setup: Setup) -> tuple[Deck, ...]:
+    def decks(self, setup: Testbench) -> tuple[ColumnDeck, ...]:
         """The reads of one setup at its nominal condition, in the order of the quantity's `reads`."""
         check_setup(setup)
         return tuple(_deck(setup, read) for read in self.quantity.reads)
 
-    def run(self, setups: Sequence[Setup], *, progress: Callable[[Progress], None] | None = None) -> FloatArray:
+    def run(self, setups: Sequence[Testbench], *, progress: Callable[[Progress], None] | None = None) -> FloatArray:
         """Values (setups,), SI units. Raises EngineError naming the first read that fails."""
         for s in setups[:1]:
             if s.technology.devices.from_library:
@@ -120,12 +118,12 @@ class GroupBench:
             ]
         )
 
-    def _value(self, setup: Setup, decks: Sequence[Deck], results: Sequence[Result]) -> float:
+    def _value(self, setup: Testbench, decks: Sequence[ColumnDeck], results: Sequence[Result]) -> float:
         found = dict(zip(self.quantity.reads, zip(decks, results, strict=True), strict=True))
         hold = setup.converter.integration_time if setup.unit == "A" else 0.0
 
         def read(name: str) -> tuple[float, float]:
-            return measure(*found[name], double_sampling=setup.double_sampling, hold=hold)
+            return run_decks(*found[name], double_sampling=setup.double_sampling, hold=hold)
 
         if self.quantity.name == "level":
             return read(FULL)[0]
@@ -145,7 +143,7 @@ class GroupBench:
         return settling_time(time, level, deck.input_at, BANDS[-1] * abs(lsb))
 
 
-def _deck(setup: Setup, read: str) -> Deck:
+def _deck(setup: Testbench, read: str) -> ColumnDeck:
     condition = setup.conditions[0]
     s, n, timing = setup.at(condition), setup.rows, setup.timing
     if read == LONG:
@@ -157,7 +155,7 @@ def _deck(setup: Setup, read: str) -> Deck:
         bits[:, 1] = read == FULL
         p = s.periphery
         off = s.technology.devices.sigma_vth("nmos", p.reset_width, p.length) if read == SHIFTED else 0.0
-        case = ColumnCase(
+        case = ColumnStimulus(
             bits=bits,
             inputs=np.ones(n, dtype=np.uint8),
             columns_total=setup.columns,

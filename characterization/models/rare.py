@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from characterization.models.experiment import Experiment, FloatArray
+from characterization.models.experiment import Experiment
 from characterization.models.failure_point import failure_points
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 
 CHUNK = 100_000

@@ -9,20 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from characterization.models.experiment import Experiment
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import CellModel
 from netlists.column import level_supplies
 from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import column_network
-
-FloatArray = NDArray[np.float64]
 
 LEAST_FACTOR = 0.05
 """Cell factors are kept above this: below, a cell would be open, which is a defect and not mismatch."""
@@ -45,7 +43,7 @@ class SettledColumn:
     cells: tuple[int, int]
 
     @classmethod
-    def of(cls, model: CellModel, periphery: Periphery, condition: Condition, case: ColumnCase) -> SettledColumn:
+    def of(cls, model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus) -> SettledColumn:
         """From the same elements as the column's deck and `reference_column`. Raises InputError for a current cell."""
         if model.mode != "charge":
             raise InputError(f"the cell {model.kind} is read as a current: it does not settle by sharing charge")
@@ -123,6 +121,6 @@ def code_error_experiment(
     return margin, cells + 1
 
 
-def _with_cells(case: ColumnCase, factors: FloatArray) -> ColumnCase:
+def _with_cells(case: ColumnStimulus, factors: FloatArray) -> ColumnStimulus:
     deviations: Deviations = replace(case.deviations, cell=factors)
     return replace(case, deviations=deviations)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from characterization.models.box import BoolArray, Box
+from characterization.models.box import Domain
 from characterization.models.form import Form
 from characterization.models.gaussian_process import (
     GaussianProcess,
@@ -23,10 +23,9 @@ from characterization.models.gaussian_process import (
     check_hyperparameters,
     fit_gaussian_process,
 )
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError, SolverError
 from interconnect.files import atomic_write_text, read_text
-
-FloatArray = NDArray[np.float64]
 
 FORMAT = "metalrom surrogate 1"
 TWO_SIDED_95 = 1.959963984540054
@@ -87,7 +86,7 @@ class SurrogateModel:
 
     quantity: str
     unit: str
-    box: Box
+    box: Domain
     form: Form
     process: GaussianProcess
     scale: float
@@ -175,7 +174,7 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
         raise InputError("it is no surrogate model", where=where, hint=f"format must be {FORMAT!r}")
     try:
         kernel = data["kernel"]
-        box, form = Box.from_json(data["inputs"]), Form.from_json(data["form"])
+        box, form = Domain.from_json(data["inputs"]), Form.from_json(data["form"])
         family = ("matern 5/2", "squared exponential").index(kernel["family"])
         lengths = tuple(float(v) for v in kernel["lengths"])
         warps = tuple(float(v) for v in kernel["warps"])
@@ -206,7 +205,7 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
 def fit_surrogate(
     quantity: str,
     unit: str,
-    box: Box,
+    box: Domain,
     points: ArrayLike,
     values: ArrayLike,
     *,

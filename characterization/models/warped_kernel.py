@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
-FloatArray = NDArray[np.float64]
+from interconnect.arrays import FloatArray
 
 AMPLITUDE = (1e-3, 1e4)
 LENGTH = (0.05, 100.0)

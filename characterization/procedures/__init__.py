@@ -5,7 +5,7 @@ from __future__ import annotations
 from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.crosstalk import Crosstalk
-from characterization.procedures.energy import Energy
+from characterization.procedures.energy import EnergyResult
 from characterization.procedures.leakage import Leakage
 from characterization.procedures.mismatch import Mismatch
 from characterization.procedures.noise import Noise
@@ -16,7 +16,7 @@ from characterization.procedures.registry import (
     Procedure,
     get_procedure,
     measured,
-    register,
+    register_procedure,
     with_requirements,
 )
 from characterization.procedures.settling import Settling
@@ -29,7 +29,7 @@ __all__ = [
     "AdcFigures",
     "AdcMargin",
     "Crosstalk",
-    "Energy",
+    "EnergyResult",
     "Leakage",
     "Mismatch",
     "Noise",
@@ -42,6 +42,6 @@ __all__ = [
     "WorstPatterns",
     "get_procedure",
     "measured",
-    "register",
+    "register_procedure",
     "with_requirements",
 ]

@@ -8,13 +8,13 @@ from functools import partial
 
 import numpy as np
 
-from characterization.bench import Bench
-from characterization.findings import Figure, Plain
-from characterization.procedures.registry import Findings, measured, register
-from characterization.readout.bench import Bench as ReadoutBench
+from characterization.column_testbench import ColumnTestbench
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.readout.comparator import decision, offset_spread
 from characterization.readout.converters import Adc, adc_edges, conversion_cost
-from characterization.setup import AdcRequest, Setup
+from characterization.readout.testbench import ReadoutTestbench as ReadoutBench
+from characterization.testbench import AdcRequest, Testbench
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
@@ -87,25 +87,25 @@ class AdcFigures(Plain):
     not_included: str
     readings: tuple[AdcReading, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Linearity, cost and comparator at every condition."""
         out = []
         for r in self.readings:
             at = r.condition
             known = f"{at}, edges {f'known to {r.edge_error:.2g} LSB' if r.edge_error else 'interpolated'}"
             out += [
-                Figure(f"offset of the {self.bits}-bit {self.kind}", r.offset, "LSB", at),
-                Figure("gain", r.gain, "", at),
-                Figure("largest DNL", float(np.abs(r.dnl).max()), "LSB", known),
-                Figure("largest INL", float(np.abs(r.inl).max()), "LSB", known),
-                Figure("missing codes", float(len(r.missing)), "", at),
-                Figure("energy of a conversion", r.energy, "J", at),
-                Figure("time of a conversion", r.time, "s", at),
+                ResultRow(f"offset of the {self.bits}-bit {self.kind}", r.offset, "LSB", at),
+                ResultRow("gain", r.gain, "", at),
+                ResultRow("largest DNL", float(np.abs(r.dnl).max()), "LSB", known),
+                ResultRow("largest INL", float(np.abs(r.inl).max()), "LSB", known),
+                ResultRow("missing codes", float(len(r.missing)), "", at),
+                ResultRow("energy of a conversion", r.energy, "J", at),
+                ResultRow("time of a conversion", r.time, "s", at),
             ]
             if c := r.comparator:
                 out += [
-                    Figure("comparator offset sigma", c.offset_sigma, "V", f"{at}, {c.samples} samples"),
-                    Figure("comparator decision time", c.decision_time, "s", f"{at}, {c.difference * 1e3:.3g} mV"),
+                    ResultRow("comparator offset sigma", c.offset_sigma, "V", f"{at}, {c.samples} samples"),
+                    ResultRow("comparator decision time", c.decision_time, "s", f"{at}, {c.difference * 1e3:.3g} mV"),
                 ]
         return out
 
@@ -130,7 +130,7 @@ def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
     return Flash(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> AdcFigures:
+def measure_adc(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> AdcFigures:
     """Edges, cost and comparator at the nominal condition, or at all. Raises InputError without a converter to measure,
     EngineError where it does not convert."""
     request = setup.adc
@@ -146,14 +146,16 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> AdcFigures:
     return AdcFigures(request.kind, adc.bits, adc.ref_low, adc.ref_high, NOT_INCLUDED[request.kind], readings)
 
 
-def _bench(setup: Setup, bench: Bench, condition: Condition, name: str) -> ReadoutBench:
+def _bench(setup: Testbench, bench: ColumnTestbench, condition: Condition, name: str) -> ReadoutBench:
     """The readout's measurements on the procedure's bench, where they are cached, counted and kept."""
     timeout = max(setup.timeout, LEAST_TIMEOUT)
     runner = partial(bench.run, f"{name}_{condition.label}", timeout=timeout)
     return ReadoutBench(setup.technology, condition, runner=runner)
 
 
-def _reading(setup: Setup, bench: Bench, request: AdcRequest, adc: Adc, condition: Condition) -> AdcReading:
+def _reading(
+    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: Adc, condition: Condition
+) -> AdcReading:
     own = _bench(setup, bench, condition, "adc")
     edges = adc_edges(own, adc)
     cost = conversion_cost(own, adc)
@@ -177,7 +179,7 @@ def _reading(setup: Setup, bench: Bench, request: AdcRequest, adc: Adc, conditio
 
 
 def comparator_figures(
-    setup: Setup, bench: Bench, request: AdcRequest, adc: Sar | Flash, condition: Condition
+    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: Sar | Flash, condition: Condition
 ) -> ComparatorFigures:
     """Offset spread and one decision at half a code, in the middle of the converter's range."""
     own = _bench(setup, bench, condition, "comparator")
@@ -197,4 +199,4 @@ def comparator_figures(
     )
 
 
-register(measured("adc", "a converter by transistors: linearity, cost, comparator", measure))
+register_procedure(measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc))

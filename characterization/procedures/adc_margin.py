@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc import ComparatorFigures
 from characterization.procedures.mismatch import Mismatch, moved
-from characterization.procedures.registry import Findings, Procedure, register
+from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
 from characterization.procedures.transfer import Transfer, spread_terms
-from characterization.setup import Setup
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class AdcMargin:
     margins: tuple[Margin, ...]
 
 
-def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
+def analyse_margin(setup: Testbench, data: Dataset, findings: ProcedureResults) -> AdcMargin:
     """Join the level and spread models and the closed-form noise into the readout table.
 
     Raises ConditionError where the level does not rise with the count.
@@ -94,14 +92,14 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> AdcMargin:
             offset_sigma=offset,
             noise_sigma=setup.converter.noise_sigma * nominal_lsb,
         ),
-        assumptions=(*assumptions(setup, measured), *column_assumptions(setup, transfer)),
+        assumptions=(*margin_assumptions(setup, measured), *column_assumptions(setup, transfer)),
         levels=setup.levels,
     )
     return AdcMargin(table, margins_of(table))
 
 
 def thermal_noise(
-    setup: Setup, lsb: float, vdd: float, kelvin: float, active: FloatArray, count: FloatArray
+    setup: Testbench, lsb: float, vdd: float, kelvin: float, active: FloatArray, count: FloatArray
 ) -> FloatArray:
     """Thermal noise of a level, V or A, shape of `count`.
 
@@ -124,7 +122,7 @@ def thermal_noise(
     return current_noise((count + idle_ones) / setup.varying, kelvin, setup.converter.integration_time)
 
 
-def read_time(setup: Setup) -> float:
+def read_time(setup: Testbench) -> float:
     """Duration of one read, s. Charge: reset, first sample, inputs, sample; current: inputs and integration."""
     if setup.unit == "V":
         return setup.timing.read_at
@@ -146,7 +144,7 @@ def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
     return tuple(out)
 
 
-def measured_offset(setup: Setup, findings: Findings) -> ComparatorFigures | None:
+def measured_offset(setup: Testbench, findings: ProcedureResults) -> ComparatorFigures | None:
     """The comparator whose offset sigma replaces the assumed one; None where a number is assumed.
 
     Raises InputError when it is asked for and nothing has measured it (charge cells, sar and flash converters only).
@@ -165,7 +163,7 @@ def measured_offset(setup: Setup, findings: Findings) -> ComparatorFigures | Non
     return comparator
 
 
-def assumptions(setup: Setup, measured: ComparatorFigures | None = None) -> tuple[Assumption, ...]:
+def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = None) -> tuple[Assumption, ...]:
     """Inputs of the margin that nothing here has measured; measured: the comparator, where one was."""
     c = setup.converter
     offset = (
@@ -230,14 +228,14 @@ def assumptions(setup: Setup, measured: ComparatorFigures | None = None) -> tupl
     return tuple(out)
 
 
-def _shares(setup: Setup) -> str:
+def _shares(setup: Testbench) -> str:
     if setup.model.counts == (0, 1):
         return f"{100 * setup.ones:.3g} % ones"
     parts = zip(setup.model.counts, setup.symbol_shares, strict=True)
     return ", ".join(f"{100 * share:.3g} % of count {count}" for count, share in sorted(parts))
 
 
-def column_assumptions(setup: Setup, transfer: Transfer) -> tuple[Assumption, ...]:
+def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption, ...]:
     """What the levels of cells with a load that depends on the data rest on."""
     if not transfer.lines:
         return ()
@@ -260,6 +258,8 @@ def column_assumptions(setup: Setup, transfer: Transfer) -> tuple[Assumption, ..
     )
 
 
-register(
-    Procedure("adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse)
+register_procedure(
+    Procedure(
+        "adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse_margin
+    )
 )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from characterization.bench import case_of, drawn
 from characterization.campaign import Task
+from characterization.column_testbench import draw_pattern, stimulus_of
 from characterization.dataset import Dataset
 from characterization.failures import ConditionError
-from characterization.findings import Figure, Plain
-from characterization.patterns import Pattern
-from characterization.procedures.registry import Findings, Procedure, register
-from characterization.setup import Setup
+from characterization.patterns import ColumnPattern
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.testbench import Testbench
 
 QUIET = "neighbours_0"
 PATTERNS = (QUIET, "neighbours_1", "left_1", "right_1", "alternating", "alternating_opposed")
@@ -26,7 +26,7 @@ SCOPE = "neighbouring bit lines of the same plane; other planes are extracted as
 
 
 @dataclass(frozen=True, slots=True)
-class Shift:
+class NeighbourShift:
     """Level of a count under a neighbour pattern less that with neighbours full of zeros, in LSB of the latter."""
 
     condition: str
@@ -39,22 +39,24 @@ class Shift:
 class Crosstalk(Plain):
     """Shifts of all patterns, all rows active. scope: what is covered."""
 
-    shifts: tuple[Shift, ...]
+    shifts: tuple[NeighbourShift, ...]
     scope: str = SCOPE
 
     @property
-    def worst(self) -> Shift:
+    def worst(self) -> NeighbourShift:
         """The largest shift of all."""
         return max(self.shifts, key=lambda s: abs(s.shift))
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """The largest shift of each pattern over conditions and counts."""
         names = dict.fromkeys(s.pattern for s in self.shifts)
         worst = [max((s for s in self.shifts if s.pattern == n), key=lambda s: abs(s.shift)) for n in names]
-        return [Figure(w.pattern.replace("_", " "), w.shift, "LSB", f"{w.condition}, count {w.count}") for w in worst]
+        return [
+            ResultRow(w.pattern.replace("_", " "), w.shift, "LSB", f"{w.condition}, count {w.count}") for w in worst
+        ]
 
 
-def neighbours(pattern: Pattern, name: str) -> Pattern:
+def neighbours(pattern: ColumnPattern, name: str) -> ColumnPattern:
     """The pattern with other neighbours: full of zeros or ones, one of each, or changing from row to row; ones are
     symbols of the highest count, zeros of the lowest."""
     rows = np.arange(len(pattern.bits))
@@ -73,23 +75,31 @@ def neighbours(pattern: Pattern, name: str) -> Pattern:
     return replace(pattern, name=name, bits=bits)
 
 
-def counts(setup: Setup) -> list[int]:
+def counts(setup: Testbench) -> list[int]:
     """Counts at which the shifts are measured."""
     return sorted({0, setup.max_count // 2, setup.max_count})
 
 
-def plan(setup: Setup) -> list[Task]:
+def plan_crosstalk(setup: Testbench) -> list[Task]:
     """Every neighbour pattern at three counts with all rows active, the target's own pattern unchanged."""
     n = setup.rows
     return [
-        Task("crosstalk", condition, n, c, name, -1, case_of(setup, neighbours(drawn(setup, "random0", n, c), name)))
+        Task(
+            "crosstalk",
+            condition,
+            n,
+            c,
+            name,
+            -1,
+            stimulus_of(setup, neighbours(draw_pattern(setup, "random0", n, c), name)),
+        )
         for condition in setup.conditions
         for c in counts(setup)
         for name in PATTERNS
     ]
 
 
-def analyse(setup: Setup, data: Dataset, findings: Findings) -> Crosstalk:
+def analyse_crosstalk(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Crosstalk:
     """Differences against quiet neighbours. Raises ConditionError when the quiet reads of a condition failed."""
     out = []
     for condition in setup.conditions:
@@ -99,11 +109,13 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Crosstalk:
             raise ConditionError("the reads with quiet neighbours failed; no crosstalk", condition)
         lsb = (quiet[1] - quiet[0]) / setup.max_count
         out += [
-            Shift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
+            NeighbourShift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
             for (name, count), value in level.items()
             if name != QUIET and (QUIET, count) in level
         ]
     return Crosstalk(tuple(out))
 
 
-register(Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan, analyse))
+register_procedure(
+    Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan_crosstalk, analyse_crosstalk)
+)

@@ -12,19 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.findings import Figure, Plain
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
-from netlists.case import ColumnCase
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.case import ColumnStimulus
 from netlists.column import level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 from netlists.reset_effect import reset_effect_deck
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class ConditionEnergy:
 
 
 @dataclass(frozen=True)
-class Energy(Plain):
+class EnergyResult(Plain):
     """columns: bit lines that share a row's energy. duration: s over which a current cell's rows conduct, else 0."""
 
     columns: int
@@ -61,20 +59,20 @@ class Energy(Plain):
     reads: tuple[ReadEnergy, ...]
     conditions: tuple[ConditionEnergy, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Components of a full read and the share of one conversion, at every condition."""
         out = []
         for c in self.conditions:
             full = max((r for r in self.reads if r.condition == c.condition), key=lambda r: (r.active, r.count))
             at = f"{c.condition}, {full.active} rows, {self.columns} columns"
-            out.append(Figure("array", full.array, "J", at))
-            out.append(Figure("row drivers' own", full.drivers, "J", at))
-            out.append(Figure("reset of a bit line", c.reset, "J", c.condition))
-            out.append(Figure("conversion, without converter", c.per_conversion, "J", c.condition))
+            out.append(ResultRow("array", full.array, "J", at))
+            out.append(ResultRow("row drivers' own", full.drivers, "J", at))
+            out.append(ResultRow("reset of a bit line", c.reset, "J", c.condition))
+            out.append(ResultRow("conversion, without converter", c.per_conversion, "J", c.condition))
         return out
 
 
-def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration: float) -> float:
+def array_energy(setup: Testbench, condition: Condition, case: ColumnStimulus, duration: float) -> float:
     """J that the linear array takes from ideal sources: V Q of a charge cell's step, V I t of a current cell."""
     if case.active == 0:
         return 0.0
@@ -94,7 +92,7 @@ def array_energy(setup: Setup, condition: Condition, case: ColumnCase, duration:
     return float(volts * network.dc(["source"], [volts]).current[0] * duration)
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
+def measure_energy(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> EnergyResult:
     """Reads over active rows and counts, and one period of the reset."""
     n, most = setup.rows, setup.levels - 1
     points = [(a, c) for a in sorted({0, 1, n // 2, n}) for c in sorted({0, a * most // 2, a * most})]
@@ -103,7 +101,7 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
         duration = setup.timing.read_after + setup.timing.input_edge / 2 + setup.converter.integration_time
     reads, conditions = [], []
     for condition in setup.conditions:
-        cases = [case_of(setup, drawn(setup, "random0", a, c)) for a, c in points]
+        cases = [stimulus_of(setup, draw_pattern(setup, "random0", a, c)) for a, c in points]
         decks = [bench.deck(condition, case) for case in cases]
         results = bench.run(f"energy_{condition.label}", decks)
         rows = np.array([bench.read(d, r)[1] for d, r in zip(decks, results, strict=True)])
@@ -126,10 +124,10 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Energy:
                 whole / setup.columns + reset,
             )
         )
-    return Energy(setup.columns, duration, tuple(reads), tuple(conditions))
+    return EnergyResult(setup.columns, duration, tuple(reads), tuple(conditions))
 
 
-def reset_energy(setup: Setup, bench: Bench, condition: Condition, case: ColumnCase) -> float:
+def reset_energy(setup: Testbench, bench: ColumnTestbench, condition: Condition, case: ColumnStimulus) -> float:
     """J from the reset's supply in one period, per bit line; 0 for a cell without reset."""
     if setup.unit == "A":
         return 0.0
@@ -141,4 +139,4 @@ def reset_energy(setup: Setup, bench: Bench, condition: Condition, case: ColumnC
     return float(-np.trapezoid(current, time) * deck.reset_voltage / len(deck.columns))
 
 
-register(measured("energy", "energy of a read by component, against active rows and count", measure))
+register_procedure(measured("energy", "energy of a read by component, against active rows and count", measure_energy))

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.findings import Figure, Plain
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
 from netlists.column import Static, column_deck
 
 
@@ -39,24 +39,24 @@ class Leakage(Plain):
     rows: int
     states: tuple[StaticCurrent, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Currents of the idle state, per row driver and per reset, at every condition."""
         out = []
         for s in (s for s in self.states if s.state == "idle"):
-            out.append(Figure("idle row driver", s.drivers / self.rows, "A", s.condition))
+            out.append(ResultRow("idle row driver", s.drivers / self.rows, "A", s.condition))
             if s.array is None:
-                out.append(Figure("driver of the reset, off", s.reset, "A", s.condition))
+                out.append(ResultRow("driver of the reset, off", s.reset, "A", s.condition))
             else:
-                out.append(Figure("idle array into a sense", s.array, "A", s.condition))
+                out.append(ResultRow("idle array into a sense", s.array, "A", s.condition))
         return out
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> Leakage:
+def measure_leakage(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Leakage:
     """One operating point per state and condition, all cells of the target storing ones."""
     n = setup.rows
     charge = setup.unit == "V"
     states: tuple[Static, ...] = ("idle", "active", "reset") if charge else ("idle", "active")
-    case = case_of(setup, drawn(setup, "random0", n, setup.max_count))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", n, setup.max_count))
     out = []
     for condition in setup.conditions:
         here = setup.at(condition)
@@ -77,11 +77,13 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Leakage:
     return Leakage(n, tuple(out))
 
 
-def refuses(setup: Setup) -> str | None:
+def leakage_refusal(setup: Testbench) -> str | None:
     """Lines between ground and the full level have drivers that this procedure's decks do not hold."""
     if any(0.0 < line.level < 1.0 for line in setup.model.lines):
         return "its lines at part of the row voltage have drivers without a static deck"
     return None
 
 
-register(measured("leakage", "static currents of drivers, reset and array", measure, refuses=refuses))
+register_procedure(
+    measured("leakage", "static currents of drivers, reset and array", measure_leakage, refuses=leakage_refusal)
+)

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
-from characterization.patterns import Pattern, pattern_of
-from characterization.procedures.registry import Findings, Procedure, register
-from characterization.setup import LEAST_DRAWS, Setup
+from characterization.patterns import ColumnPattern, pattern_of
+from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.testbench import LEAST_DRAWS, Testbench
+from interconnect.arrays import FloatArray
 from netlists.case import Deviations
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
     return sorted(ends | {(0, 0) if levels == 2 else (half, half * most // 2)})
 
 
-def moved(setup: Setup, active: FloatArray, count: FloatArray) -> FloatArray:
+def moved(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray:
     """Driven cells that count, each with the square of what its varying element moves relative to the largest: what the
     variance of a level grows with. Two symbols that count 0 and 1: the count itself. Others: the expectation over the
     patterns that give a count; shape of `count` (whole numbers)."""
@@ -50,7 +48,7 @@ def moved(setup: Setup, active: FloatArray, count: FloatArray) -> FloatArray:
     return out
 
 
-def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
+def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviations:
     """One chip's local deviations: Gaussian cell factors, Pelgrom threshold shifts of reset switch and drivers."""
     rng = np.random.default_rng(seed)
     devices, p = setup.technology.devices, setup.periphery
@@ -70,8 +68,8 @@ def draw_deviations(setup: Setup, seed: np.random.SeedSequence) -> Deviations:
     )
 
 
-def plan(setup: Setup) -> list[Task]:
-    """`Setup.samples_of` draws of every point at a condition.
+def plan_mismatch(setup: Testbench) -> list[Task]:
+    """`Testbench.samples_of` draws of every point at a condition.
 
     A draw is the same chip at all points and conditions, so that conditions can be compared chip by chip. It holds
     local deviations alone: what all devices or all metals of a chip share is the condition's (process, metal corner).
@@ -89,12 +87,12 @@ def plan(setup: Setup) -> list[Task]:
     return tasks
 
 
-def pattern_at(setup: Setup, active: int, count: int) -> Pattern:
+def pattern_at(setup: Testbench, active: int, count: int) -> ColumnPattern:
     """The pattern that all chips show at a point."""
     return pattern_of(setup, "random0", active, count, np.random.SeedSequence([setup.seed, 3, active, count]))
 
 
-def _moved_at(setup: Setup, active: float, count: float) -> float:
+def _moved_at(setup: Testbench, active: float, count: float) -> float:
     """`moved` of the very pattern of a point."""
     if setup.model.counts == (0, 1):
         return count
@@ -103,7 +101,7 @@ def _moved_at(setup: Setup, active: float, count: float) -> float:
     return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 
 
-def analyse(setup: Setup, data: Dataset, findings: Findings) -> Mismatch:
+def analyse_mismatch(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Mismatch:
     """Fit the spread model per condition.
 
     Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips
@@ -140,4 +138,12 @@ def _levels(data: Dataset) -> dict[tuple[int, int], dict[int, float]]:
     return out
 
 
-register(Procedure("mismatch", "spread of the levels by Monte-Carlo over cells and transistors", (), plan, analyse))
+register_procedure(
+    Procedure(
+        "mismatch",
+        "spread of the levels by Monte-Carlo over cells and transistors",
+        (),
+        plan_mismatch,
+        analyse_mismatch,
+    )
+)

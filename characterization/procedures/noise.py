@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.findings import Figure, Plain
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.noise import BOLTZMANN, charge_noise
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
-from netlists.case import ColumnCase
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
+from netlists.case import ColumnStimulus
 from netlists.cells.closed_form import bit_line_total, charge_balance
-from netlists.column import Deck
+from netlists.column import ColumnDeck
 from netlists.column_noise import DENSITY, TOTAL, noise_deck
 from netlists.condition import Condition
 from netlists.reference import column_read
@@ -49,38 +49,38 @@ class Noise(Plain):
 
     points: tuple[NoisePoint, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Simulated value and ratio of every point."""
         out = []
         for p in self.points:
             at = f"{p.condition}, {p.switch} reset" if p.unit == "V" else f"{p.condition}, count {p.count}"
-            out.append(Figure("thermal noise", p.simulated, p.unit, at))
-            out.append(Figure("over the closed form", p.ratio, "", at))
+            out.append(ResultRow("thermal noise", p.simulated, p.unit, at))
+            out.append(ResultRow("over the closed form", p.ratio, "", at))
         return out
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> Noise:
+def measure_noise(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Noise:
     """k T / C of the reset (charge), or 4 k T / R at the virtual ground (current), at every condition."""
     read = _charge if setup.unit == "V" else _current
     return Noise(tuple(p for condition in setup.conditions for p in read(setup.at(condition), bench, condition)))
 
 
 def _deck(
-    setup: Setup,
+    setup: Testbench,
     condition: Condition,
-    case: ColumnCase,
+    case: ColumnStimulus,
     last: float,
     switch: Literal["ideal", "transistor"] = "ideal",
-) -> Deck:
+) -> ColumnDeck:
     """Noise of a case from FIRST to `last` Hz."""
     return noise_deck(
         setup.technology, setup.model, setup.periphery, condition, case, first=FIRST, last=last, switch=switch
     )
 
 
-def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
+def _charge(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
-    case = case_of(setup, drawn(setup, "random0", n, setup.max_count // 2))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", n, setup.max_count // 2))
     read = column_read(setup.model, setup.periphery, condition, case)
     total = capacitance = bit_line_total(setup.model, read)
     if len(setup.model.bit_lines) > 1:
@@ -101,9 +101,9 @@ def _charge(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint
     ]
 
 
-def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoint]:
+def _current(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
-    cases = [case_of(setup, drawn(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
+    cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
     decks = [_deck(setup, condition, case, 1e3 * FIRST) for case in cases]
     out = []
     bench.count("closed_form", len(cases))
@@ -116,4 +116,4 @@ def _current(setup: Setup, bench: Bench, condition: Condition) -> list[NoisePoin
     return out
 
 
-register(measured("noise", "thermal noise in closed form against the engine's noise analysis", measure))
+register_procedure(measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise))

@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench
-from characterization.findings import Figure, Plain
+from characterization.column_testbench import ColumnTestbench
 from characterization.linear_column import linear_column
-from characterization.pattern_search import LINE_PATTERNS, counts_of, draw, fit_line
-from characterization.procedures.registry import Findings, measured, register
+from characterization.pattern_search import LINE_PATTERNS, counts_of, draw, fit_ideal_line
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.procedures.worst_pattern import position as far_end
-from characterization.procedures.worst_pattern import refuses
-from characterization.setup import Setup
+from characterization.procedures.worst_pattern import worst_pattern_refusal
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 PART = 10_000
 """Patterns held at a time."""
@@ -32,7 +30,7 @@ TAIL = 0.999
 
 
 @dataclass(frozen=True)
-class Spread:
+class PatternDeviations:
     """Deviations (LSB) from the least-squares line at one condition and place. position: columns before the left
     neighbour. rms, tail, largest: of their size; wrong: share beyond half an LSB, which patterns alone read wrong.
     by_count (rows + 1, 2): mean and sigma of the patterns of every count, None where fewer than two were drawn.
@@ -52,28 +50,28 @@ class Spread:
 class PatternSpread(Plain):
     """Spread of the drawn patterns at every condition, near and far end of the row lines."""
 
-    spreads: tuple[Spread, ...]
+    spreads: tuple[PatternDeviations, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Of every condition the end that spreads more."""
-        worst: dict[str, Spread] = {}
+        worst: dict[str, PatternDeviations] = {}
         for spread in self.spreads:
             if spread.condition not in worst or spread.rms > worst[spread.condition].rms:
                 worst[spread.condition] = spread
         out = []
         for label, spread in worst.items():
             at = f"{label}, {spread.patterns} patterns"
-            out.append(Figure("deviation by patterns, rms", spread.rms, "LSB", at))
-            out.append(Figure("deviation by patterns, largest", spread.largest, "LSB", at))
+            out.append(ResultRow("deviation by patterns, rms", spread.rms, "LSB", at))
+            out.append(ResultRow("deviation by patterns, largest", spread.largest, "LSB", at))
         return out
 
 
-def spread(setup: Setup, condition: Condition, position: int, number: int) -> Spread:
+def spread(setup: Testbench, condition: Condition, position: int, number: int) -> PatternDeviations:
     """Draw `number` patterns and solve their levels; the same patterns at every condition and place."""
     there = setup.at(condition)
     column = linear_column(there, condition, position)
     rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 8]))
-    line = fit_line(column, draw(setup.rows, LINE_PATTERNS, setup.ones, rng))
+    line = fit_ideal_line(column, draw(setup.rows, LINE_PATTERNS, setup.ones, rng))
     parts, counts = [], []
     for start in range(0, number, PART):
         genes = draw(setup.rows, min(PART, number - start), setup.ones, rng)
@@ -81,7 +79,7 @@ def spread(setup: Setup, condition: Condition, position: int, number: int) -> Sp
         counts.append(counts_of(genes))
     found, count = np.concatenate(parts), np.concatenate(counts)
     size = np.abs(found)
-    return Spread(
+    return PatternDeviations(
         condition=condition.label,
         position=position,
         patterns=number,
@@ -93,7 +91,7 @@ def spread(setup: Setup, condition: Condition, position: int, number: int) -> Sp
     )
 
 
-def _by_count(found: FloatArray, count: NDArray[np.int64], rows: int) -> tuple[tuple[float, float] | None, ...]:
+def _by_count(found: FloatArray, count: IntArray, rows: int) -> tuple[tuple[float, float] | None, ...]:
     number = np.bincount(count, minlength=rows + 1)
     least = np.maximum(number, 1)
     mean = np.bincount(count, found, rows + 1) / least
@@ -101,7 +99,7 @@ def _by_count(found: FloatArray, count: NDArray[np.int64], rows: int) -> tuple[t
     return tuple((float(m), float(s)) if n > 1 else None for m, s, n in zip(mean, sigma, number, strict=True))
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> PatternSpread:
+def measure_pattern_spread(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> PatternSpread:
     """Every condition, both ends; no engine runs."""
     places = sorted({0, far_end(setup)})
     spreads = tuple(spread(setup, c, place, setup.spread_patterns) for c in setup.conditions for place in places)
@@ -109,8 +107,11 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> PatternSpread:
     return PatternSpread(spreads)
 
 
-register(
+register_procedure(
     measured(
-        "pattern_spread", "deviation from the ideal line over many drawn patterns, exact", measure, refuses=refuses
+        "pattern_spread",
+        "deviation from the ideal line over many drawn patterns, exact",
+        measure_pattern_spread,
+        refuses=worst_pattern_refusal,
     )
 )

@@ -10,19 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.findings import Figure, Plain
-from characterization.loss_map import LossMap, charge_map, current_loss, places, thinned
-from characterization.patterns import Pattern
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
-from netlists.case import ColumnCase
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.loss_map import LossMap, charge_map, current_loss, spread_indices, thinned
+from characterization.patterns import ColumnPattern
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.reference import reference_column
-
-FloatArray = NDArray[np.float64]
 
 COUNTS = 9
 TIMES = 21
@@ -70,31 +68,31 @@ class ReadoutCurrent(Plain):
     checked: float
     map_difference: float | None
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Full level at every condition, spread over places, worst loss, differences."""
         out = []
         for c in self.curves:
             swing = float(c.level[-1] - c.level[0])
-            out.append(Figure("swing of all counts", swing, self.unit, c.condition))
-            out.append(Figure("over the simple formula", swing / float(c.ideal[-1] - c.ideal[0]), "", c.condition))
+            out.append(ResultRow("swing of all counts", swing, self.unit, c.condition))
+            out.append(ResultRow("over the simple formula", swing / float(c.ideal[-1] - c.ideal[0]), "", c.condition))
         loss, row, column = self.map.worst
-        out.append(Figure("largest loss of the map", loss, "", f"row {row}, column {column}"))
+        out.append(ResultRow("largest loss of the map", loss, "", f"row {row}, column {column}"))
         weakest = min(self.places, key=lambda p: p.relative)
         out.append(
-            Figure(
+            ResultRow(
                 "weakest place over the mean, transistors",
                 weakest.relative,
                 "",
                 f"row {weakest.row}, column {weakest.column}",
             )
         )
-        out.append(Figure("ngspice against the exact network", self.checked, ""))
+        out.append(ResultRow("ngspice against the exact network", self.checked, ""))
         if self.map_difference is not None:
-            out.append(Figure("ngspice's column against the map", self.map_difference, ""))
+            out.append(ResultRow("ngspice's column against the map", self.map_difference, ""))
         return out
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> ReadoutCurrent:
+def measure_readout_current(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> ReadoutCurrent:
     """Curves, places, map."""
     curves = tuple(_curve(setup, bench, condition) for condition in setup.conditions)
     nominal = setup.conditions[0]
@@ -112,10 +110,10 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> ReadoutCurrent:
     return ReadoutCurrent(setup.unit, curves, found, loss, max(abs(p.difference) for p in found), difference)
 
 
-def _curve(setup: Setup, bench: Bench, condition: Condition) -> LevelCurve:
+def _curve(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> LevelCurve:
     n, t = setup.rows, setup.timing
-    counts = places(n + 1, COUNTS)
-    cases = [case_of(setup, drawn(setup, "random0", n, c)) for c in counts]
+    counts = spread_indices(n + 1, COUNTS)
+    cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in counts]
     decks = [bench.deck(condition, case) for case in cases]
     results = bench.run(f"readout_current_{condition.label}", decks)
     bench.count("closed_form", len(cases))
@@ -140,16 +138,18 @@ def _curve(setup: Setup, bench: Bench, condition: Condition) -> LevelCurve:
     )
 
 
-def _single(setup: Setup, row: int | None, position: int) -> ColumnCase:
+def _single(setup: Testbench, row: int | None, position: int) -> ColumnStimulus:
     """All rows active, only one (or none) counting, neighbours as the layer stores."""
-    base = drawn(setup, "random0", setup.rows, 0)
+    base = draw_pattern(setup, "random0", setup.rows, 0)
     bits = base.bits.copy()
     if row is not None:
         bits[row, 1] = 1
-    return case_of(setup, replace(base, bits=bits, position=position))
+    return stimulus_of(setup, replace(base, bits=bits, position=position))
 
 
-def _places(setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int]) -> tuple[Place, ...]:
+def _places(
+    setup: Testbench, bench: ColumnTestbench, condition: Condition, positions: Sequence[int]
+) -> tuple[Place, ...]:
     rows = tuple(sorted({0, setup.rows // 2, setup.rows - 1}))
     ideal = replace(setup.periphery, kind="ideal")
     cases = {(r, p): _single(setup, r, p) for p in positions for r in (None, *rows)}
@@ -173,7 +173,9 @@ def _places(setup: Setup, bench: Bench, condition: Condition, positions: Sequenc
     return tuple(out)
 
 
-def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Sequence[int], loss: FloatArray) -> float:
+def _against_map(
+    setup: Testbench, bench: ColumnTestbench, condition: Condition, positions: Sequence[int], loss: FloatArray
+) -> float:
     """Largest relative difference of a row's own current between ngspice's column and the whole crossbar of the map."""
     n = setup.rows
     ideal = replace(setup.periphery, kind="ideal")
@@ -183,24 +185,24 @@ def _against_map(setup: Setup, bench: Bench, condition: Condition, positions: Se
     for r, p in spots:
         inputs = np.zeros(n, dtype=np.uint8)
         inputs[r] = 1
-        case = Pattern("ones", np.ones((n, 3), dtype=np.uint8), inputs, p).case(setup.columns, 1.0)
+        case = ColumnPattern("ones", np.ones((n, 3), dtype=np.uint8), inputs, p).case(setup.columns, 1.0)
         decks.append(bench.deck(condition, case, periphery=ideal))
     levels = bench.levels(f"readout_current_map_{condition.label}", decks)
     exact = [alone * (1.0 - loss[r, p + 1]) for r, p in spots]
     return float(np.abs(levels / np.array(exact) - 1.0).max())
 
 
-def refuses(setup: Setup) -> str | None:
+def readout_current_refusal(setup: Testbench) -> str | None:
     """Curves and the map are drawn for cells that store a one or a zero."""
     return None if setup.levels == 2 else f"its curves are of cells of two symbols, it has {setup.levels}"
 
 
-register(
+register_procedure(
     measured(
         "readout_current",
         "level against count, time and place; map of the loss on the wires",
-        measure,
+        measure_readout_current,
         anchored=True,
-        refuses=refuses,
+        refuses=readout_current_refusal,
     )
 )

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from characterization.bench import Bench
 from characterization.campaign import Task
+from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
-from characterization.setup import Setup
+from characterization.testbench import Testbench
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
-Findings = Mapping[str, Any]
+ProcedureResults = Mapping[str, Any]
 """Conclusions so far: procedure name -> that procedure's own frozen value."""
 
 
@@ -27,7 +27,7 @@ class Procedure:
     ones) -> its finding; its plan is empty and `analyse` is not called. anchored: it speaks of the nominal condition,
     and has nothing to tell when that one fails; any other procedure goes on with the remaining conditions.
 
-    A finding is the procedure's own frozen value. One that follows `characterization.findings.Finding` is written to
+    A finding is the procedure's own frozen value. One that follows `ProcedureResult` is written to
     `procedures.json` and shown in the table of `metalrom characterize`.
 
     refuses: (setup) -> one sentence why it cannot measure this cell, None if it can; asked before anything runs.
@@ -36,13 +36,13 @@ class Procedure:
     name: str
     description: str
     requires: tuple[str, ...]
-    plan: Callable[[Setup], list[Task]]
-    analyse: Callable[[Setup, Dataset, Findings], Any]
-    measure: Callable[[Setup, Bench, Findings], Any] | None = None
+    plan: Callable[[Testbench], list[Task]]
+    analyse: Callable[[Testbench, Dataset, ProcedureResults], Any]
+    measure: Callable[[Testbench, ColumnTestbench, ProcedureResults], Any] | None = None
     anchored: bool = False
-    refuses: Callable[[Setup], str | None] | None = None
+    refuses: Callable[[Testbench], str | None] | None = None
 
-    def check(self, setup: Setup) -> None:
+    def check(self, setup: Testbench) -> None:
         """Raises InputError for a cell that this procedure cannot measure."""
         reason = self.refuses(setup) if self.refuses else None
         if reason is not None:
@@ -56,7 +56,7 @@ class Procedure:
 PROCEDURES: dict[str, Procedure] = {}
 
 
-def register(procedure: Procedure) -> Procedure:
+def register_procedure(procedure: Procedure) -> Procedure:
     """Make a procedure known by its name; a user's own file may call this too."""
     PROCEDURES[procedure.name] = procedure
     return procedure
@@ -65,21 +65,21 @@ def register(procedure: Procedure) -> Procedure:
 def measured(
     name: str,
     description: str,
-    measure: Callable[[Setup, Bench, Findings], Any],
+    measure: Callable[[Testbench, ColumnTestbench, ProcedureResults], Any],
     requires: tuple[str, ...] = (),
     *,
     anchored: bool = False,
-    refuses: Callable[[Setup], str | None] | None = None,
+    refuses: Callable[[Testbench], str | None] | None = None,
 ) -> Procedure:
     """A procedure that runs decks of its own; see `Procedure`."""
     return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored, refuses)
 
 
-def _no_tasks(setup: Setup) -> list[Task]:
+def _no_tasks(setup: Testbench) -> list[Task]:
     return []
 
 
-def _nothing(setup: Setup, data: Dataset, findings: Findings) -> None:
+def _nothing(setup: Testbench, data: Dataset, findings: ProcedureResults) -> None:
     return None
 
 

@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench, case_of, drawn, full_scale
-from characterization.findings import Figure, Plain
+from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.patterns import FAR, NEAR
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 BANDS = (0.5, 0.1)
 """LSB around the final level."""
@@ -31,7 +29,7 @@ NAMES = (NEAR, FAR, "random0", "random1")
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettlingTime:
     """One pattern. times: s from the end of the input edge until the level stays within BANDS. left_at_read: distance
     from the final level at the configured read, LSB. drift: what the last quarter of the observation still moves, LSB.
     """
@@ -51,19 +49,19 @@ class Settling(Plain):
 
     bands: tuple[float, ...]
     window: float
-    patterns: tuple[Settled, ...]
-    worst: tuple[Settled, ...]
+    patterns: tuple[SettlingTime, ...]
+    worst: tuple[SettlingTime, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Times of the slowest pattern at every condition, and how far it still moves by then (leakage)."""
         out = []
         for w in self.worst:
             at = f"{w.condition}, {w.pattern}, {w.count} of {w.active}"
             out += [
-                Figure(f"within {band:g} LSB of the end", time, "s", at)
+                ResultRow(f"within {band:g} LSB of the end", time, "s", at)
                 for band, time in zip(self.bands, w.times, strict=True)
             ]
-            out.append(Figure("drift of the last quarter", w.drift, "LSB", at))
+            out.append(ResultRow("drift of the last quarter", w.drift, "LSB", at))
         return out
 
 
@@ -81,7 +79,7 @@ def settling_time(time: FloatArray, level: FloatArray, start: float, band: float
     return float(time[k] + part * (time[k + 1] - time[k]) - start)
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
+def measure_settling(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Settling:
     """Observe reads for longer than the configured time, in short steps."""
     n, top = setup.rows, setup.max_count
     points = [(name, n, count) for name in NAMES for count in sorted({0, top // 2, top})]
@@ -96,12 +94,12 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> Settling:
 
 
 def observed(
-    setup: Setup, bench: Bench, condition: Condition, points: Sequence[tuple[str, int, int]], lsb: float
-) -> list[Settled]:
+    setup: Testbench, bench: ColumnTestbench, condition: Condition, points: Sequence[tuple[str, int, int]], lsb: float
+) -> list[SettlingTime]:
     """Reads of these (pattern, active, count), observed for `WINDOW` times the configured time; lsb: V or A."""
     t = setup.timing
     timing = replace(t, read_after=WINDOW * t.read_after, max_step=t.input_edge / 4)
-    decks = [bench.deck(condition, case_of(setup, drawn(setup, *p)), timing=timing) for p in points]
+    decks = [bench.deck(condition, stimulus_of(setup, draw_pattern(setup, *p)), timing=timing) for p in points]
     here = []
     for (name, active, count), deck, result in zip(
         points, decks, bench.run(f"settling_{condition.label}", decks), strict=True
@@ -111,7 +109,7 @@ def observed(
             level = level - np.asarray(result.signals[deck.target_minus].values, dtype=np.float64)
         late = time[0] + (t.input_end + 0.75 * timing.read_after)
         here.append(
-            Settled(
+            SettlingTime(
                 condition.label,
                 name,
                 active,
@@ -124,4 +122,6 @@ def observed(
     return here
 
 
-register(measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure))
+register_procedure(
+    measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure_settling)
+)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.bench import Bench, case_of, drawn, full_scale
-from characterization.findings import Figure, Plain
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
+from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
 
 
 @dataclass(frozen=True, slots=True)
-class Bounce:
+class SupplyShift:
     """One level. change: with the resistance less without it at the read, LSB; peak_current: largest current that the
     row drivers draw, A; peak_drop: that current times the resistance, V."""
 
@@ -34,27 +34,27 @@ class SupplyBounce(Plain):
     """Levels with all rows active. resistance: ohm in the supply and as much in the ground."""
 
     resistance: float
-    levels: tuple[Bounce, ...]
+    levels: tuple[SupplyShift, ...]
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Largest change and largest drop."""
         worst = max(self.levels, key=lambda b: abs(b.change))
         drop = max(self.levels, key=lambda b: b.peak_drop)
         at = f"{self.resistance:g} ohm"
         return [
-            Figure("change of a level", worst.change, "LSB", f"{worst.condition}, count {worst.count}, {at}"),
-            Figure("peak drop of the supply", drop.peak_drop, "V", f"{drop.condition}, count {drop.count}, {at}"),
+            ResultRow("change of a level", worst.change, "LSB", f"{worst.condition}, count {worst.count}, {at}"),
+            ResultRow("peak drop of the supply", drop.peak_drop, "V", f"{drop.condition}, count {drop.count}, {at}"),
         ]
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> SupplyBounce:
+def measure_supply(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> SupplyBounce:
     """Read the same patterns with and without the resistance."""
     n, ohm = setup.rows, setup.supply_resistance
     counts = sorted({0, setup.max_count // 2, setup.max_count})
     out = []
     for condition in setup.conditions:
         _, lsb = full_scale(setup, bench, condition, "supply_scale")
-        cases = [case_of(setup, drawn(setup, "random0", n, c)) for c in counts]
+        cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in counts]
         stiff = [bench.deck(condition, case) for case in cases]
         soft = [bench.deck(condition, case, supply_resistance=ohm) for case in cases]
         before = bench.levels(f"supply_stiff_{condition.label}", stiff)
@@ -64,19 +64,22 @@ def measure(setup: Setup, bench: Bench, findings: Findings) -> SupplyBounce:
             current = np.asarray(result.signals[deck.row_supply].values, dtype=np.float64)
             time = np.asarray(result.signals["time"].values, dtype=np.float64)
             peak = float(np.abs(current[time >= (deck.input_at or 0.0)]).max())
-            out.append(Bounce(condition.label, count, float(change / lsb), peak, peak * ohm))
+            out.append(SupplyShift(condition.label, count, float(change / lsb), peak, peak * ohm))
     return SupplyBounce(ohm, tuple(out))
 
 
-def refuses(setup: Setup) -> str | None:
+def supply_refusal(setup: Testbench) -> str | None:
     """The resistance stands in the supply of the full level alone."""
     if any(0.0 < line.level < 1.0 for line in setup.model.lines):
         return "the supplies of its lines at part of the row voltage have no resistance in the deck"
     return None
 
 
-register(
+register_procedure(
     measured(
-        "supply", "change of a level by resistance in the row drivers' supply and ground", measure, refuses=refuses
+        "supply",
+        "change of a level by resistance in the row drivers' supply and ground",
+        measure_supply,
+        refuses=supply_refusal,
     )
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from characterization.campaign import Task
@@ -13,8 +12,9 @@ from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
 from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
-from characterization.procedures.registry import Findings, Procedure, register
-from characterization.setup import Setup
+from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from netlists.condition import Condition
 
 
@@ -33,15 +33,15 @@ class Transfer:
     """
 
     models: tuple[LevelModel, ...]
-    near: NDArray[np.float64]
-    far: NDArray[np.float64]
-    row_energy: NDArray[np.float64]
-    pattern: NDArray[np.float64]
+    near: FloatArray
+    far: FloatArray
+    row_energy: FloatArray
+    pattern: FloatArray
     lines: tuple[ColumnLines, ...] = ()
-    patterns: NDArray[np.float64] | None = None
+    patterns: FloatArray | None = None
 
 
-def plan(setup: Setup) -> list[Task]:
+def plan_transfer(setup: Testbench) -> list[Task]:
     """Every (active, count) of the grid under drawn patterns, and a few levels under the extremes, everywhere."""
     n = setup.rows
     top = setup.max_count
@@ -58,7 +58,7 @@ def plan(setup: Setup) -> list[Task]:
     return tasks
 
 
-def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
+def analyse_transfer(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
     models, near, far, energies, pattern, lines, patterns = [], [], [], [], [], [], []
     stored = {} if setup.balanced else _stored(setup)
@@ -91,13 +91,13 @@ def analyse(setup: Setup, data: Dataset, findings: Findings) -> Transfer:
 Key = tuple[Condition, int, int, str]
 
 
-def _stored(setup: Setup) -> dict[Key, NDArray[np.float64]]:
+def _stored(setup: Testbench) -> dict[Key, FloatArray]:
     """What the target column of every planned sample stores."""
-    return {(t.condition, t.active, t.count, t.pattern): stored_numbers(t.case) for t in plan(setup)}
+    return {(t.condition, t.active, t.count, t.pattern): stored_numbers(t.case) for t in plan_transfer(setup)}
 
 
 def _referred(
-    setup: Setup, condition: Condition, data: Dataset, stored: dict[Key, NDArray[np.float64]]
+    setup: Testbench, condition: Condition, data: Dataset, stored: dict[Key, FloatArray]
 ) -> tuple[ColumnLines, Dataset]:
     """The lines of a condition, and its samples with levels referred to the mean column."""
     active, count, level = (data.column(name) for name in ("active", "count", "level"))
@@ -112,27 +112,27 @@ def _referred(
 
 
 def _spread(
-    setup: Setup,
+    setup: Testbench,
     model: LevelModel,
-    active: NDArray[np.float64],
-    count: NDArray[np.float64],
-    level: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    active: FloatArray,
+    count: FloatArray,
+    level: FloatArray,
+) -> FloatArray:
     """p0 to p3 of `Transfer.patterns`: non-negative least squares to the squared residuals of the level model."""
     squares = (level - model(active, count)) ** 2
     unit = float(squares.mean()) or 1.0
     freedom = len(level) / max(len(level) - 6, 1)  # of the model's six coefficients
-    out: NDArray[np.float64] = nnls(spread_terms(setup, active, count), squares / unit)[0] * unit * freedom
+    out: FloatArray = nnls(spread_terms(setup, active, count), squares / unit)[0] * unit * freedom
     return out
 
 
-def spread_terms(setup: Setup, active: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+def spread_terms(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray:
     """Regressors of `Transfer.patterns`, shape (..., 4)."""
     a, n = active / setup.rows, count / setup.max_count
     return np.stack([np.ones_like(a), a, a * a, n * n], axis=-1)
 
 
-def energy_line(active: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+def energy_line(active: FloatArray, energy: FloatArray) -> FloatArray:
     """Least squares (e0, e1) of energy = e0 + e1 active, J, neither negative: drivers that hardly leak have so small an
     e0 that the scatter of the patterns would push it below zero."""
     x = np.stack([np.ones_like(active), active], axis=1)
@@ -151,4 +151,8 @@ def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:
     return float(np.mean(chosen.column("level") - model(chosen.column("active"), chosen.column("count"))))
 
 
-register(Procedure("transfer", "level against count, active rows, position and neighbours", (), plan, analyse))
+register_procedure(
+    Procedure(
+        "transfer", "level against count, active rows, position and neighbours", (), plan_transfer, analyse_transfer
+    )
+)

@@ -10,18 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench, case_of, drawn, full_scale
-from characterization.findings import Figure, Plain
+from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.linear_column import linear_column
-from characterization.pattern_search import LINE_PATTERNS, Found, IdealLine, draw, fit_line, search
-from characterization.patterns import Pattern
-from characterization.procedures.registry import Findings, measured, register
-from characterization.setup import Setup
+from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
+from characterization.patterns import ColumnPattern
+from characterization.procedure_result import Plain, ResultRow
+from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.testbench import Testbench
+from interconnect.arrays import ByteArray
 from netlists.condition import Condition
-
-Bits = NDArray[np.uint8]
 
 BUDGET = 5000
 """Levels computed in all: line and both searches; 5 % of the 100,000 drawn patterns of the benchmark."""
@@ -41,7 +39,7 @@ class WorstPattern:
     deviation: float
     active: int
     count: int
-    genes: Bits
+    genes: ByteArray
     engine_difference: float
     transistor_deviation: float
     network_deviation: float
@@ -76,49 +74,49 @@ class WorstPatterns(Plain):
             del out["others"]
         return out
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """Both extremes, on the network and with transistors, at every condition that was searched."""
         return [figure for found in self.everywhere for figure in found._own(bool(self.others))]
 
-    def _own(self, named: bool) -> list[Figure]:
-        out = [Figure("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
+    def _own(self, named: bool) -> list[ResultRow]:
+        out = [ResultRow("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
         for name, worst in (("largest positive", self.high), ("largest negative", self.low)):
             at = f"count {worst.count} of {worst.active} active"
             at = f"{self.condition}, {at}" if named else at
-            out.append(Figure(f"{name} deviation", worst.deviation, "LSB", at))
-            out.append(Figure(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
+            out.append(ResultRow(f"{name} deviation", worst.deviation, "LSB", at))
+            out.append(ResultRow(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
         return out
 
 
-def find(
-    setup: Setup, budget: int = BUDGET, condition: Condition | None = None
-) -> tuple[IdealLine, float, Found, Found, int]:
+def find_extremes(
+    setup: Testbench, budget: int = BUDGET, condition: Condition | None = None
+) -> tuple[IdealLine, float, PatternExtreme, PatternExtreme, int]:
     """(ideal line, rms of drawn patterns in LSB, highest, lowest, levels computed) on the exact network, at a condition
     (default: the nominal one)."""
     column = linear_column(setup, condition or setup.conditions[0], position(setup))
     rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 6]))
     patterns = draw(setup.rows, LINE_PATTERNS, setup.ones, rng)
-    line = fit_line(column, patterns)
+    line = fit_ideal_line(column, patterns)
     typical = float(np.sqrt(np.mean(line.deviation(column, patterns) ** 2)))
     share = (budget - 2 * LINE_PATTERNS) // 2
     high, low = (search(lambda g: line.deviation(column, g), setup.rows, sign, share, rng) for sign in (1, -1))
     return line, typical, high, low, 2 * LINE_PATTERNS + high.evaluations + low.evaluations
 
 
-def position(setup: Setup) -> int:
+def position(setup: Testbench) -> int:
     """Place of the column: the far end of the row lines."""
     return setup.columns - 3
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> WorstPatterns:
+def measure_worst_pattern(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> WorstPatterns:
     """Search, then run the two patterns in ngspice: at the nominal condition, or at all of them."""
     conditions = setup.conditions if setup.worst_everywhere else setup.conditions[:1]
     nominal, *others = (_at(setup, bench, condition) for condition in conditions)
     return replace(nominal, others=tuple(others))
 
 
-def _at(setup: Setup, bench: Bench, condition: Condition) -> WorstPatterns:
-    line, typical, high, low, evaluations = find(setup, condition=condition)
+def _at(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> WorstPatterns:
+    line, typical, high, low, evaluations = find_extremes(setup, condition=condition)
     bench.count("linear", evaluations)
     _, lsb = full_scale(setup, bench, condition, "worst_pattern")
     verified = [_verify(setup, bench, condition, line, found, lsb) for found in (high, low)]
@@ -126,17 +124,17 @@ def _at(setup: Setup, bench: Bench, condition: Condition) -> WorstPatterns:
 
 
 def _verify(
-    setup: Setup, bench: Bench, condition: Condition, line: IdealLine, found: Found, lsb: float
+    setup: Testbench, bench: ColumnTestbench, condition: Condition, line: IdealLine, found: PatternExtreme, lsb: float
 ) -> WorstPattern:
     place = position(setup)
-    pattern = Pattern("worst", found.genes[:, 1:], found.genes[:, 0], place)
-    case = case_of(setup, pattern)
+    pattern = ColumnPattern("worst", found.genes[:, 1:], found.genes[:, 0], place)
+    case = stimulus_of(setup, pattern)
     active, count = case.active, case.count
     ideal = bench.deck(condition, case, periphery=replace(setup.periphery, kind="ideal"))
     engine = bench.levels(f"worst_pattern_ideal_{condition.label}", [ideal])[0]
     exact = line.offset + line.slope * (count + found.deviation) + line.shift * active
-    peers = [replace(drawn(setup, "random0", active, count, i), position=place) for i in range(PEERS)]
-    decks = [bench.deck(condition, case_of(setup, p)) for p in (pattern, *peers)]
+    peers = [replace(draw_pattern(setup, "random0", active, count, i), position=place) for i in range(PEERS)]
+    decks = [bench.deck(condition, stimulus_of(setup, p)) for p in (pattern, *peers)]
     levels = bench.levels(f"worst_pattern_{condition.label}", decks)
     column = linear_column(setup, condition, place)
     others = column.levels(np.array([p.bits for p in peers]), np.array([p.inputs for p in peers]))
@@ -151,7 +149,7 @@ def _verify(
     )
 
 
-def refuses(setup: Setup) -> str | None:
+def worst_pattern_refusal(setup: Testbench) -> str | None:
     """The search changes via bits; the ideal line must be one for all columns."""
     if setup.levels > 2:
         return f"the search knows two symbols, it has {setup.levels}"
@@ -160,12 +158,12 @@ def refuses(setup: Setup) -> str | None:
     return None
 
 
-register(
+register_procedure(
     measured(
         "worst_pattern",
         "weights and inputs with the largest deviation from the ideal line",
-        measure,
+        measure_worst_pattern,
         anchored=True,
-        refuses=refuses,
+        refuses=worst_pattern_refusal,
     )
 )

@@ -14,10 +14,10 @@ from characterization.noise import charge_noise
 from characterization.patterns import FAR, NEAR
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.registry import with_requirements
-from characterization.readout.bench import FloatArray
-from characterization.readout.decision import Calibration, DecisionSigmas, switch_noise
-from characterization.setup import Setup
+from characterization.readout.decision import ConverterCalibration, DecisionSigmas, switch_noise
 from characterization.tables.table import ReadoutTable
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 
 BOOTSTRAPS = 400
 
@@ -66,7 +66,7 @@ def clopper_pearson(wrong: int, samples: int, confidence: float = 0.95) -> tuple
     return low, high
 
 
-def readout_table(setup: Setup, data: Dataset) -> ReadoutTable:
+def readout_table(setup: Testbench, data: Dataset) -> ReadoutTable:
     """The table that `adc_margin` makes of a campaign's samples. Raises ConditionError as its procedures do."""
     findings: dict[str, Any] = {}
     for procedure in with_requirements(("adc_margin",)):
@@ -80,7 +80,14 @@ def readout_table(setup: Setup, data: Dataset) -> ReadoutTable:
 
 
 def decision_model(
-    setup: Setup, table: ReadoutTable, load: float, calibration: Calibration, offset: float, *, active: int, count: int
+    setup: Testbench,
+    table: ReadoutTable,
+    load: float,
+    calibration: ConverterCalibration,
+    offset: float,
+    *,
+    active: int,
+    count: int,
 ) -> DecisionModel:
     """From table, input load (F), sampling gain and offset sigma (V) at the first condition.
 
@@ -110,11 +117,11 @@ def decision_model(
     )
 
 
-def predict(
-    setup: Setup,
+def predict_code_error(
+    setup: Testbench,
     data: Dataset,
     load: float,
-    calibration: Calibration,
+    calibration: ConverterCalibration,
     offsets: FloatArray,
     *,
     active: int,
@@ -148,7 +155,7 @@ class Known:
 
 
 def predict_figures(
-    setup: Setup,
+    setup: Testbench,
     load: float,
     *,
     spacing: Known,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.readout.bench import BoolArray, FloatArray, UndecidedError, Waves
+from characterization.readout.testbench import UndecidedError, Waves
+from interconnect.arrays import BoolArray, FloatArray, IntArray
 from ngspice_runner.errors import EngineError
-
-IntArray = NDArray[np.int64]
 
 
 def sar_codes(waves: Waves) -> IntArray:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.readout.bench import Bench, FloatArray
+from characterization.readout.testbench import ReadoutTestbench
+from interconnect.arrays import FloatArray
 from netlists.readout.deck import transistors
 from netlists.readout.strongarm import StrongArm, decision_deck, offset_deck
 from ngspice_runner.errors import EngineError
@@ -31,14 +32,14 @@ class OffsetSpread:
         return self.sigma / float(np.sqrt(2 * (self.offsets.size - 1)))
 
 
-def threshold_draws(bench: Bench, sizes: StrongArm, seed: int, sample: int) -> dict[str, float]:
+def threshold_draws(bench: ReadoutTestbench, sizes: StrongArm, seed: int, sample: int) -> dict[str, float]:
     """Threshold shift (V) of every transistor of the comparator, independent and normal with Pelgrom's sigma."""
     sigmas = threshold_sigmas(bench, sizes)
     z = np.random.default_rng(np.random.SeedSequence([seed, sample])).standard_normal(len(sigmas))
     return {name: float(x * sigma) for (name, sigma), x in zip(sigmas.items(), z, strict=True)}
 
 
-def threshold_sigmas(bench: Bench, sizes: StrongArm) -> dict[str, float]:
+def threshold_sigmas(bench: ReadoutTestbench, sizes: StrongArm) -> dict[str, float]:
     """Pelgrom's sigma (V) of every transistor of the comparator, by name."""
     devices = bench.technology.devices
     deck = offset_deck(bench.technology, bench.condition, sizes=sizes, decisions=1)
@@ -51,7 +52,7 @@ def threshold_sigmas(bench: Bench, sizes: StrongArm) -> dict[str, float]:
 
 
 def offset_spread(
-    bench: Bench,
+    bench: ReadoutTestbench,
     *,
     samples: int = 200,
     seed: int = 1,
@@ -88,7 +89,7 @@ def offset_spread(
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ComparatorDecision:
     """One decision: from clock to output (50 % to 50 %), s; energy of supply and clock over a period, J."""
 
     delay: float
@@ -96,8 +97,13 @@ class Decision:
 
 
 def decision(
-    bench: Bench, difference: float, *, sizes: StrongArm | None = None, common_mode: float = 0.25, period: float = 2e-9
-) -> Decision:
+    bench: ReadoutTestbench,
+    difference: float,
+    *,
+    sizes: StrongArm | None = None,
+    common_mode: float = 0.25,
+    period: float = 2e-9,
+) -> ComparatorDecision:
     """Delay and energy at an input difference (V), after a decision of the other sign."""
     deck = decision_deck(
         bench.technology,
@@ -111,4 +117,4 @@ def decision(
     window = deck.windows[-1]
     output = "v(out_p)" if difference > 0 else "v(out_n)"
     delay = waves.crossing(output, window) - waves.crossing("v(clk)", window)
-    return Decision(delay, sum(waves.energies(window).values()))
+    return ComparatorDecision(delay, sum(waves.energies(window).values()))

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from characterization.readout.bench import Bench, FloatArray, Waves
-from characterization.readout.codes import IntArray, RampCalibration, flash_codes, ramp_codes, ramp_times, sar_codes
+from characterization.readout.codes import RampCalibration, flash_codes, ramp_codes, ramp_times, sar_codes
 from characterization.readout.linearity import Edges, find_edges
+from characterization.readout.testbench import ReadoutTestbench, Waves
+from interconnect.arrays import FloatArray, IntArray
 from netlists.readout.deck import Level, ReadoutDeck, gate_area
 from netlists.readout.flash import Flash, flash_deck
 from netlists.readout.ramp import Ramp, ramp_deck
@@ -19,7 +20,7 @@ Adc = Sar | Flash | Ramp
 _CHUNK = 32
 
 
-def adc_deck(bench: Bench, adc: Adc, levels: Sequence[float], level: Level = "transistor") -> ReadoutDeck:
+def adc_deck(bench: ReadoutTestbench, adc: Adc, levels: Sequence[float], level: Level = "transistor") -> ReadoutDeck:
     """The deck of one conversion per level (V) of any converter."""
     t, c = bench.technology, bench.condition
     if isinstance(adc, Sar):
@@ -29,7 +30,9 @@ def adc_deck(bench: Bench, adc: Adc, levels: Sequence[float], level: Level = "tr
     return ramp_deck(t, c, levels, adc=adc, level=level)
 
 
-def convert(bench: Bench, adc: Sar | Flash, levels: FloatArray, level: Level = "transistor") -> IntArray:
+def convert_levels(
+    bench: ReadoutTestbench, adc: Sar | Flash, levels: FloatArray, level: Level = "transistor"
+) -> IntArray:
     """Codes (conversions,) of `levels` (V), simulated in decks of 32 conversions.
 
     Raises UndecidedError where a decision had not fallen when it was read.
@@ -38,7 +41,7 @@ def convert(bench: Bench, adc: Sar | Flash, levels: FloatArray, level: Level = "
     return np.concatenate([reader(w) for w in _run_chunks(bench, adc, levels, level)])
 
 
-def adc_edges(bench: Bench, adc: Adc, level: Level = "transistor", *, resolution: float = 0.125) -> Edges:
+def adc_edges(bench: ReadoutTestbench, adc: Adc, level: Level = "transistor", *, resolution: float = 0.125) -> Edges:
     """Code edges to `resolution` ideal steps.
 
     A ramp converter's time rises smoothly with its input, so that its edges are interpolated between conversions at
@@ -46,7 +49,7 @@ def adc_edges(bench: Bench, adc: Adc, level: Level = "transistor", *, resolution
     """
     if not isinstance(adc, Ramp):
         return find_edges(
-            lambda levels: convert(bench, adc, levels, level),
+            lambda levels: convert_levels(bench, adc, levels, level),
             bits=adc.bits,
             low=adc.ref_low,
             high=adc.ref_high,
@@ -85,7 +88,7 @@ class ConversionCost:
     capacitance: float
 
 
-def conversion_cost(bench: Bench, adc: Adc, levels: Sequence[float] | None = None) -> ConversionCost:
+def conversion_cost(bench: ReadoutTestbench, adc: Adc, levels: Sequence[float] | None = None) -> ConversionCost:
     """Energy of a conversion, averaged over inputs (default: five across the range; the first conversion not counted).
 
     The phases' sources drive gates, so their energy counts; what makes the phases does not, nor does the counter or
@@ -108,6 +111,6 @@ def conversion_cost(bench: Bench, adc: Adc, levels: Sequence[float] | None = Non
     return ConversionCost(adc.conversion, sum(totals.values()), totals, area, farad)
 
 
-def _run_chunks(bench: Bench, adc: Adc, levels: FloatArray, level: Level) -> list[Waves]:
+def _run_chunks(bench: ReadoutTestbench, adc: Adc, levels: FloatArray, level: Level) -> list[Waves]:
     chunks = [levels[i : i + _CHUNK] for i in range(0, levels.size, _CHUNK)]
     return bench.run([adc_deck(bench, adc, [float(v) for v in chunk], level) for chunk in chunks])

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.noise import BOLTZMANN, charge_noise
-from characterization.patterns import Pattern, build_pattern
+from characterization.patterns import ColumnPattern, build_pattern
 from characterization.procedures.mismatch import draw_deviations
-from characterization.readout.bench import Bench, BoolArray, FloatArray
 from characterization.readout.comparator import threshold_sigmas
-from characterization.setup import Setup
+from characterization.readout.testbench import ReadoutTestbench
+from characterization.testbench import Testbench
+from interconnect.arrays import BoolArray, FloatArray
 from netlists.case import Deviations
-from netlists.column import Deck, column_deck
+from netlists.column import ColumnDeck, column_deck
 from netlists.equivalent import equivalent_case
-from netlists.readout.decision import Decider, Decision, DecisionNoise, input_load_deck
+from netlists.readout.decision import Decider, DeciderInput, DecisionNoise, input_load_deck
 from ngspice_runner import EngineError, Job, Result, Verdict, run_many
 
 _STAGES = 3
@@ -38,7 +39,7 @@ class DecisionSigmas:
         return float(np.sqrt(self.reset**2 + self.sample**2 + self.replica**2 + self.comparator**2))
 
 
-def input_load(bench: Bench, decider: Decider, level: float) -> float:
+def input_load(bench: ReadoutTestbench, decider: Decider, level: float) -> float:
     """Small-signal capacitance (F) of the decider's input at `level` V while it samples, by ngspice."""
     deck = input_load_deck(bench.technology, bench.condition, decider, top=min(2 * level, bench.condition.vdd),
                            reference=level)  # fmt: skip
@@ -59,7 +60,9 @@ def switch_noise(load: float, total: float, kelvin: float) -> tuple[float, float
     return float(np.sqrt(kt * (total - load) / (load * total))), charge_noise(load, kelvin)
 
 
-def decision_deck_of(setup: Setup, decision: Decision, pattern: Pattern, deviations: Deviations | None = None) -> Deck:
+def decision_deck_of(
+    setup: Testbench, decision: DeciderInput, pattern: ColumnPattern, deviations: Deviations | None = None
+) -> ColumnDeck:
     """The deck of one decision about a pattern at the first condition; idle rows are one equivalent load."""
     case = pattern.case(setup.columns, setup.ones, deviations)
     model = setup.model
@@ -71,7 +74,7 @@ def decision_deck_of(setup: Setup, decision: Decision, pattern: Pattern, deviati
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SampledLevels:
     """Levels of one decision, V: the bit line when it is read, and both samples once their switches are open."""
 
     line: float
@@ -80,7 +83,7 @@ class Reading:
     above: bool | None
 
     @classmethod
-    def of(cls, setup: Setup, decider: Decider, deck: Deck, result: Result) -> Reading:
+    def of(cls, setup: Testbench, decider: Decider, deck: ColumnDeck, result: Result) -> SampledLevels:
         """above: whether the comparator found the column above the reference; None where it had not decided."""
         time = np.asarray(result.signals["time"].values, dtype=np.float64)
 
@@ -96,22 +99,24 @@ class Reading:
         )  # fmt: skip
 
 
-def read_decisions(setup: Setup, bench: Bench, decider: Decider, decks: Sequence[Deck]) -> list[Reading]:
+def read_decisions(
+    setup: Testbench, bench: ReadoutTestbench, decider: Decider, decks: Sequence[ColumnDeck]
+) -> list[SampledLevels]:
     """Simulate nominal decks. Raises EngineError for one that fails."""
     results = _results(setup, bench, decks)
     for deck, result in zip(decks, results, strict=True):
         if not result.ok:
             raise EngineError(f"decision: {deck.title}: verdict {result.verdict.value}: {result.log[:300]}")
-    return [Reading.of(setup, decider, d, r) for d, r in zip(decks, results, strict=True)]
+    return [SampledLevels.of(setup, decider, d, r) for d, r in zip(decks, results, strict=True)]
 
 
-def _results(setup: Setup, bench: Bench, decks: Sequence[Deck]) -> list[Result]:
+def _results(setup: Testbench, bench: ReadoutTestbench, decks: Sequence[ColumnDeck]) -> list[Result]:
     jobs = [Job(d.text, d.outputs, stop=d.stop, timeout=setup.timeout, tag=d.title) for d in decks]
     return list(run_many(jobs, workers=bench.workers, cache=bench.cache, backend="batch"))
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class ConverterCalibration:
     """What a calibrated converter knows of the nominal column, by ngspice.
 
     reference: V at which it decides between `count` and the next. gain: change of the sample per change of the bit
@@ -126,9 +131,16 @@ class Calibration:
     level: float
 
 
-def calibrate(
-    setup: Setup, bench: Bench, decider: Decider, active: int, count: int, *, patterns: int = 8, seed: int = 11
-) -> Calibration:
+def calibrate_reference(
+    setup: Testbench,
+    bench: ReadoutTestbench,
+    decider: Decider,
+    active: int,
+    count: int,
+    *,
+    patterns: int = 8,
+    seed: int = 11,
+) -> ConverterCalibration:
     """Set the reference as the readout table assumes it: on the line through the levels without and with all counts.
 
     Nominal devices throughout. The table's thresholds stand (count + 1/2) steps above the level of `active` rows
@@ -137,14 +149,14 @@ def calibrate(
     Raises EngineError when it does not within +-16 mV.
     """
 
-    def drawn(a: int, c: int, index: int) -> Pattern:
+    def drawn(a: int, c: int, index: int) -> ColumnPattern:
         parts = np.random.SeedSequence([seed, a, c, index])
         return build_pattern("drawn", setup.rows, a, c, setup.columns, parts, setup.ones)
 
     at = decider_middle(setup)
     ends = [(active, 0), (setup.rows, 0), (setup.rows, setup.rows), (active, count), (active, count + 1)]
     decks = [
-        decision_deck_of(setup, Decision(decider=decider, reference=at), drawn(a, c, i))
+        decision_deck_of(setup, DeciderInput(decider=decider, reference=at), drawn(a, c, i))
         for a, c in ends
         for i in range(patterns)
     ]
@@ -162,7 +174,7 @@ def calibrate(
         bench,
         decider,
         [
-            decision_deck_of(setup, Decision(decider=decider, reference=v), pattern)
+            decision_deck_of(setup, DeciderInput(decider=decider, reference=v), pattern)
             for v in (threshold, threshold + 20e-3)
         ],
     )
@@ -175,7 +187,7 @@ def calibrate(
             setup,
             bench,
             decider,
-            [decision_deck_of(setup, Decision(decider=decider, reference=float(v)), pattern) for v in grid],
+            [decision_deck_of(setup, DeciderInput(decider=decider, reference=float(v)), pattern) for v in grid],
         )
         below = [r.above is True for r in found]
         if not below[0] or below[-1]:
@@ -186,17 +198,24 @@ def calibrate(
     reference = (low + high) / 2 + (threshold - own[0].sampled) / slope
     gain = float((sampled[4] - sampled[3]) / (line[4] - line[3]))
     switches = switch_spread(setup, bench, decider, active, count, reference, seed=seed)
-    return Calibration(reference, gain, switches, float(step), float((sampled[3] + sampled[4]) / 2))
+    return ConverterCalibration(reference, gain, switches, float(step), float((sampled[3] + sampled[4]) / 2))
 
 
-def switch_sigmas(setup: Setup, decider: Decider) -> tuple[float, float]:
+def switch_sigmas(setup: Testbench, decider: Decider) -> tuple[float, float]:
     """Pelgrom's sigma (V) of the thresholds of a sampling switch's NMOS and PMOS."""
     d, width, length = setup.technology.devices, decider.sampler.switch_width, decider.comparator.length
     return d.sigma_vth("nmos", width, length), d.sigma_vth("pmos", width, length)
 
 
 def switch_spread(
-    setup: Setup, bench: Bench, decider: Decider, active: int, count: int, reference: float, *, seed: int = 11
+    setup: Testbench,
+    bench: ReadoutTestbench,
+    decider: Decider,
+    active: int,
+    count: int,
+    reference: float,
+    *,
+    seed: int = 11,
 ) -> float:
     """Spread (V) of the difference of both opened samples from the thresholds of both sampling switches, by ngspice.
 
@@ -211,7 +230,7 @@ def switch_spread(
     decks = [
         decision_deck_of(
             setup,
-            Decision(decider=decider, reference=reference, sampler_shifts=own, replica_shifts=replica),
+            DeciderInput(decider=decider, reference=reference, sampler_shifts=own, replica_shifts=replica),
             pattern,
         )
         for own, replica in shifts
@@ -220,7 +239,7 @@ def switch_spread(
     return float(np.sqrt(np.sum((np.array(shifted) - nominal) ** 2)))
 
 
-def decider_middle(setup: Setup) -> float:
+def decider_middle(setup: Testbench) -> float:
     """A reference to begin with, V: half of what a column of all ones can reach at most."""
     return setup.conditions[0].vdd / 8
 
@@ -246,8 +265,8 @@ class BruteForce:
 
 
 def count_errors(
-    setup: Setup,
-    bench: Bench,
+    setup: Testbench,
+    bench: ReadoutTestbench,
     decider: Decider,
     reference: float,
     sigmas: DecisionSigmas,
@@ -272,7 +291,7 @@ def count_errors(
         stored = count + i % 2
         pattern = build_pattern("drawn", setup.rows, active, stored, setup.columns, for_pattern, setup.ones)
         z = rng.standard_normal(8)
-        decision = Decision(
+        decision = DeciderInput(
             decider=decider,
             reference=reference,
             noise=DecisionNoise(
@@ -298,7 +317,7 @@ def count_errors(
         if result.verdict is not Verdict.OK:
             failed += 1
             continue
-        reading = Reading.of(setup, decider, deck, result)
+        reading = SampledLevels.of(setup, decider, deck, result)
         undecided += reading.above is None
         wrong.append(reading.above is None or reading.above != (stored > count))
         kept.append((stored, reading.sampled - reading.replica, noise))

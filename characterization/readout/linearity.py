@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.readout.bench import FloatArray
-from characterization.readout.codes import IntArray
+from interconnect.arrays import FloatArray, IntArray
 from ngspice_runner.errors import EngineError
 
 Convert = Callable[[FloatArray], IntArray]

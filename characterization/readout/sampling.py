@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.readout.bench import Bench
+from characterization.readout.testbench import ReadoutTestbench
 from netlists.periphery import Periphery
 from netlists.readout.cds import Sampler, sampler_deck
 from netlists.readout.deck import Level
@@ -30,7 +30,7 @@ class SamplerReadings:
 
 
 def sampler_readings(
-    bench: Bench,
+    bench: ReadoutTestbench,
     *,
     correlated: bool,
     step: float = 0.3,

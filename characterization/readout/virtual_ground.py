@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.readout.bench import Bench, FloatArray
+from characterization.readout.testbench import ReadoutTestbench
+from interconnect.arrays import FloatArray
 from netlists.readout.current_sense import CurrentSense, amplifier_deck, cascode_deck, current_sense_deck
 from netlists.readout.deck import Level
 
@@ -58,7 +59,7 @@ class CurrentSenseReadings:
 
 
 def current_sense_readings(
-    bench: Bench, *, sense: CurrentSense | None = None, level: Level = "transistor"
+    bench: ReadoutTestbench, *, sense: CurrentSense | None = None, level: Level = "transistor"
 ) -> CurrentSenseReadings:
     """One read per number of active rows, 0 to all of them."""
     s = sense or CurrentSense()
@@ -81,7 +82,9 @@ def current_sense_readings(
     )
 
 
-def design_resistance(bench: Bench, readings: CurrentSenseReadings, *, sense: CurrentSense | None = None) -> float:
+def design_resistance(
+    bench: ReadoutTestbench, readings: CurrentSenseReadings, *, sense: CurrentSense | None = None
+) -> float:
     """Input resistance at rest that small-signal design gives at half of the rows, ohm: 1 / (g_m (1 + A)).
 
     g_m of the cascode and A of the amplifier, each measured alone in a deck of its own.
@@ -95,7 +98,7 @@ def design_resistance(bench: Bench, readings: CurrentSenseReadings, *, sense: Cu
     return 1 / (gm * (1 + readings.gain))
 
 
-def _amplifier_gain(bench: Bench, sense: CurrentSense, at: float) -> float:
+def _amplifier_gain(bench: ReadoutTestbench, sense: CurrentSense, at: float) -> float:
     """Slope of the open amplifier's output over its inverting input, where that is at `at` V."""
     (waves,) = bench.run([amplifier_deck(bench.technology, bench.condition, sense=sense)])
     minus, out = waves.signals["v(minus)"], waves.signals["v(out)"]

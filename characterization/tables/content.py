@@ -12,13 +12,11 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from netlists.condition import NOMINAL_METALS, Condition
-
-FloatArray = NDArray[np.float64]
 
 SCHEMA = "metalrom-readout-1"
 """Name and version of the content; readers refuse any other."""
@@ -92,7 +90,7 @@ def levels_of(header: Mapping[str, Any]) -> int:
     return levels if type(levels) is int and 2 <= levels <= MAX_LEVELS else 2
 
 
-def places_of(rows: int, levels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def places_of(rows: int, levels: int) -> tuple[IntArray, IntArray]:
     """(active, count) of every entry of a table that can be, active rows first."""
     active, count = np.nonzero(
         np.arange(rows * (levels - 1) + 1)[None, :] <= np.arange(rows + 1)[:, None] * (levels - 1)

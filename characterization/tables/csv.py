@@ -59,7 +59,7 @@ def _fields(table: ReadoutTable) -> list[dict[str, str]]:
     ]
 
 
-def write(table: ReadoutTable, folder: Path) -> list[Path]:
+def write_csv(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.csv`, `adc_thresholds.csv` and `readout.schema.json`."""
     arrays = arrays_of(table)
     main = io.StringIO()
@@ -93,7 +93,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     return atomic_write_files(folder, files)
 
 
-def read(folder: Path) -> ReadoutTable:
+def read_csv(folder: Path) -> ReadoutTable:
     """The table of `readout.csv` with its schema file. Raises InputError if a file is missing, truncated or edited."""
     schema_path, path = folder / SCHEMA_FILE, folder / FILE
     schema = parse_json(read_text(schema_path), str(schema_path))

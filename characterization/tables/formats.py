@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from characterization.tables.registry import Format
+from characterization.tables.registry import TableFormat
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
-    from characterization.tables.registry import CheckReport, Format
+    from characterization.tables.registry import CheckReport, TableFormat
     from characterization.tables.table import ReadoutTable
 
 
@@ -47,20 +47,20 @@ _FILES = {
 }
 
 
-_USER_FORMATS: dict[str, Format] = {}
+_USER_FORMATS: dict[str, TableFormat] = {}
 
 
-class _Formats(Mapping[str, "Format"]):
+class _Formats(Mapping[str, "TableFormat"]):
     """Formats by name; a format's module is imported when it is asked for."""
 
-    def __getitem__(self, name: str) -> Format:
+    def __getitem__(self, name: str) -> TableFormat:
         if name in _USER_FORMATS:
             return _USER_FORMATS[name]
         if name not in _FORMATS:
             raise InputError(f"export format {name!r} is not known", hint=suggest(name, tuple(_FORMATS)))
         module, description, precision = _FORMATS[name]
         room = import_module(f"characterization.tables.{module}")
-        return Format(name, description, precision, _FILES[name], room.write, room.read)
+        return TableFormat(name, description, precision, _FILES[name], room.write, room.read)
 
     def __iter__(self) -> Iterator[str]:
         yield from (name for name in _FORMATS if name not in _NEEDS or find_spec(_NEEDS[name]) is not None)
@@ -73,20 +73,20 @@ class _Formats(Mapping[str, "Format"]):
         return name in _FORMATS or name in _USER_FORMATS
 
 
-FORMATS: Mapping[str, Format] = _Formats()
+FORMATS: Mapping[str, TableFormat] = _Formats()
 """Neutral formats: they hold a whole readout table, exactly."""
 
 
-def write(table: ReadoutTable, name: str, folder: Path) -> list[Path]:
+def write_table(table: ReadoutTable, name: str, folder: Path) -> list[Path]:
     """Write `table` in the named format into `folder`; returns the files. Raises InputError."""
     return FORMATS[name].write(table, folder)
 
 
-def read(name: str, folder: Path) -> ReadoutTable:
+def read_table(name: str, folder: Path) -> ReadoutTable:
     """Read the table of the named format from `folder`. Raises InputError if missing, truncated or edited."""
     return FORMATS[name].read(folder)
 
 
-def check(table: ReadoutTable, name: str, folder: Path) -> CheckReport:
+def check_table(table: ReadoutTable, name: str, folder: Path) -> CheckReport:
     """Read the named format back and compare it with `table` bit for bit. Raises InputError on any difference."""
     return FORMATS[name].check(table, folder)

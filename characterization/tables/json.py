@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables.content import (
     LEVEL_ARRAYS,
@@ -21,13 +20,14 @@ from characterization.tables.content import (
     validity_of,
 )
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_text
 
 FILE = "readout.json"
 
 
-def write(table: ReadoutTable, folder: Path) -> list[Path]:
+def write_json(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.json`: header, validity domain, and arrays[name][condition][active][count]; counts end at the
     largest that the active rows can give."""
     document: dict[str, Any] = {
@@ -49,7 +49,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {FILE: ("{\n" + ",\n".join(lines) + "\n}\n").encode()})
 
 
-def read(folder: Path) -> ReadoutTable:
+def read_json(folder: Path) -> ReadoutTable:
     """The table of `readout.json`. Raises InputError if the file is missing, truncated or edited."""
     path = folder / FILE
     where = str(path)
@@ -72,7 +72,7 @@ def read(folder: Path) -> ReadoutTable:
     return table
 
 
-def _square(triangles: list[list[list[float]]], n: int, top: int) -> NDArray[np.float64]:
+def _square(triangles: list[list[list[float]]], n: int, top: int) -> FloatArray:
     """Rows of length active * top + 1 as a full array, shape (conditions, n, (n - 1) * top + 1), NaN beyond."""
     out = np.full((len(triangles), n, (n - 1) * top + 1), np.nan)
     for i, triangle in enumerate(triangles):

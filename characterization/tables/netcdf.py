@@ -89,7 +89,7 @@ def _metals(table: ReadoutTable) -> dict[str, Any]:
     return {"beol": ("condition", np.array(names, dtype=object), {"long_name": "corner of the metal stack"})}
 
 
-def write(table: ReadoutTable, folder: Path) -> list[Path]:
+def write_netcdf(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.nc`; equal tables give byte-identical files."""
     dataset = dataset_of(table)
     dataset.attrs["file_sha256"] = _fingerprint(dataset)
@@ -107,7 +107,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {FILE: content})
 
 
-def read(folder: Path) -> ReadoutTable:
+def read_netcdf(folder: Path) -> ReadoutTable:
     """The table of `readout.nc`. Raises InputError if the file is missing, truncated or edited."""
     path = folder / FILE
     where = str(path)

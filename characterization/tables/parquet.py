@@ -30,7 +30,7 @@ FILE = "readout.parquet"
 _HEADER, _VALIDITY, _SHA = b"metalrom.header", b"metalrom.validity", b"metalrom.content_sha256"
 
 
-def write(table: ReadoutTable, folder: Path) -> list[Path]:
+def write_parquet(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.parquet`. Raises InputError without pyarrow."""
     arrow, parquet = _pyarrow()
     arrays = arrays_of(table)
@@ -64,7 +64,7 @@ def write(table: ReadoutTable, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {FILE: out.getvalue()})
 
 
-def read(folder: Path) -> ReadoutTable:
+def read_parquet(folder: Path) -> ReadoutTable:
     """The table of `readout.parquet`. Raises InputError if it is missing, truncated or edited, or without pyarrow."""
     _, parquet = _pyarrow()
     path = folder / FILE

@@ -24,7 +24,7 @@ class CheckReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class TableFormat:
     """One export format. write(table, folder) -> files; read(folder) -> table; precision: the format's promise."""
 
     name: str

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ class ReadoutTable:
         return self.rows * (self.levels - 1)
 
     @property
-    def valid(self) -> NDArray[np.bool_]:
+    def valid(self) -> BoolArray:
         """Which (active, count) pairs exist: shape (N + 1, counts), true where count <= active (levels - 1)."""
         return np.arange(self.max_count + 1)[None, :] <= np.arange(self.rows + 1)[:, None] * (self.levels - 1)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.findings import Figure, Plain
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.procedure_result import Plain, ResultRow
 from characterization.procedures import measured, register
-from characterization.procedures.registry import Findings
-from characterization.setup import Setup
+from characterization.procedures.registry import ProcedureResults
+from characterization.testbench import Testbench
 
 HOLD = 10e-9
 """Between the two reads, s."""
@@ -24,14 +24,14 @@ class Droop(Plain):  # Plain writes the fields as JSON
 
     volts: float
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """What the table of `metalrom characterize` shows."""
-        return [Figure("droop in 10 ns", self.volts, "V")]
+        return [ResultRow("droop in 10 ns", self.volts, "V")]
 
 
-def measure(setup: Setup, bench: Bench, findings: Findings) -> Droop:
+def measure(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Droop:
     """Two decks of the same case, read early and late; a verdict other than ok raises EngineError."""
-    case = case_of(setup, drawn(setup, "random0", setup.rows, setup.rows))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", setup.rows, setup.rows))
     late = replace(setup.timing, read_after=setup.timing.read_after + HOLD)
     decks = [bench.deck(setup.conditions[0], case, timing=timing) for timing in (setup.timing, late)]
     early, after = bench.levels("droop", decks)

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.files import atomic_write_files
-from metalrom.exporters import register
-from metalrom.exporters.exporter import View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters import register_format
+from metalrom.exporters.exporter import Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 
 FILE = "levels.csv"
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write(source: RunData, folder: Path) -> list[Path]:
     """Write the file at once or not at all; the first line says what it is and what it assumes."""
     table = source.table
     text = io.StringIO()
@@ -34,7 +34,7 @@ def write(source: Source, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {FILE: text.getvalue().encode()})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def answer(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> NDArray[np.float64] | None:
     """What the written file alone says at these points: NaN where it holds nothing, None for a quantity it lacks."""
     if quantity != "level":
         return None
@@ -44,8 +44,8 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
     return np.where(held, levels[np.minimum(points.count, len(levels) - 1)], np.nan)
 
 
-register(
-    View(
+register_format(
+    Exporter(
         name="levels_csv",
         description="level and noise of every count, all rows driven, nominal condition",
         precision="exact: shortest decimal text that reads back as the same number",

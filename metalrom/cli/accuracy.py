@@ -1,6 +1,6 @@
-"""The command `evaluate`: a real network's accuracy with its weights in a characterized macro.
+"""The command `evaluate_command`: a real network's accuracy with its weights in a characterized macro.
 
-The command line takes it over with `add_command`; it imports what it needs when it runs.
+The command line takes it over with `add_accuracy_command`; it imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metalrom.cli.options import Json
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from metalrom.studies.accuracy import Evaluation, Outcome
+    from metalrom.studies.accuracy import Evaluation, PassResult
     from metalrom.studies.accuracy.measure import Workload
 
 MODELS = ("minilm", "smollm2")
@@ -29,7 +29,7 @@ WORD_TOKENS, STORY_TOKENS = 64, 24
 """Defaults of --limit and --tokens for the encoder and the language model: a minute or two, not an hour."""
 
 
-def add_command(app: typer.Typer) -> None:
+def add_accuracy_command(app: typer.Typer) -> None:
     """Register the command of this file."""
     app.command(
         epilog=examples(
@@ -37,10 +37,10 @@ def add_command(app: typer.Typer) -> None:
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
         )
-    )(guarded(evaluate))
+    )(guarded(evaluate_command))
 
 
-def evaluate(
+def evaluate_command(
     model: Annotated[
         str,
         typer.Argument(
@@ -103,7 +103,7 @@ def evaluate_model(
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
-    from metalrom.studies.accuracy import evaluate as evaluated
+    from metalrom.studies.accuracy import evaluate_network as evaluated
     from metalrom.studies.accuracy.macro_product import check_options
     from metalrom.studies.accuracy.measure import conversions_of
 
@@ -163,7 +163,7 @@ def _check_native(model: str, weight_bits: int | None, fitted: bool) -> None:
 
 def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None, native: bool) -> Workload:
     from metalrom.studies.accuracy import NextToken, SentenceSimilarity
-    from metalrom.studies.accuracy.datasets import documents, judgements
+    from metalrom.studies.accuracy.datasets import judgements, lee_documents
     from metalrom.workloads.networks import fetched
 
     if model == "minilm":
@@ -175,7 +175,7 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
         raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
     llama, pairs = fetched.smollm2(blocks=native)
     kept = None if limit == 0 else (limit or DOCUMENTS)
-    return NextToken(llama, pairs, documents()[:kept], most_tokens=tokens or STORY_TOKENS)
+    return NextToken(llama, pairs, lee_documents()[:kept], most_tokens=tokens or STORY_TOKENS)
 
 
 class _Bars:
@@ -210,7 +210,7 @@ def _shown(model: str, found: Evaluation) -> RenderableType:
     return Group(*parts, Text("\n".join(lines)))
 
 
-def _table(title: str, outcomes: Sequence[Outcome]) -> RenderableType:
+def _table(title: str, outcomes: Sequence[PassResult]) -> RenderableType:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")

@@ -1,6 +1,6 @@
 """The command `cells`: every cell kind side by side, same stack, devices, rows, layer and converter.
 
-The command line takes it over with `add_command`; it imports what it needs when it runs.
+The command line takes it over with `add_cells_command`; it imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ROWS = "16,64"
 LEAST, MOST = 4, 64
 
 
-def add_command(app: typer.Typer) -> None:
+def add_cells_command(app: typer.Typer) -> None:
     """Register the command of this file."""
     app.command(epilog=examples("cells metalrom.yaml -o cells --rows 16,64"))(guarded(cells))
 
@@ -31,10 +31,10 @@ def cells(
     json: Json = False,
 ) -> None:
     """The cells A to E side by side: signal, margin, spread, accuracy, energy, time and density, with their sources."""
-    compare(config, output, rows, jobs=jobs, json=json)
+    cells_action(config, output, rows, jobs=jobs, json=json)
 
 
-def compare(config: Path, output: Path, rows: str, *, jobs: int | None, json: bool) -> None:
+def cells_action(config: Path, output: Path, rows: str, *, jobs: int | None, json: bool) -> None:
     """Compare the cells of a configuration's stack into the folder `output`. Raises InputError and EngineError."""
     from metalrom.api import load
     from metalrom.folders import ensure_output_folder
@@ -44,13 +44,13 @@ def compare(config: Path, output: Path, rows: str, *, jobs: int | None, json: bo
     ensure_output_folder(output)
     from metalrom.studies.cells.measure import compare_cells
     from metalrom.studies.cells.page import write_page
-    from metalrom.studies.cells.show import document, tables
+    from metalrom.studies.cells.show import cells_document, tables
 
     page = compare_cells(project, sizes, jobs=jobs, announce=say)
     written = write_page(page, output)
     for reason in page.refused:
         say(f"left out: {reason}")
-    emit(document(page), as_json=json, human=lambda: tables(page))
+    emit(cells_document(page), as_json=json, human=lambda: tables(page))
     say(f"wrote {', '.join(path.name for path in written)} into {output}")
 
 

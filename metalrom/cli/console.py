@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from interconnect.errors import InputError, SolverError, one_line
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def examples(*lines: str) -> str:
 def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], RenderableType] | None = None) -> None:
     """Print a result: one JSON document if `as_json`, else `human` (text, a rich table, or what makes one).
 
-    data: anything that `plain` takes. Without `human` the JSON is printed either way.
+    data: anything that `to_jsonable` takes. Without `human` the JSON is printed either way.
     """
     if as_json or human is None:
-        sys.stdout.write(json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(to_jsonable(data), indent=2, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     else:
         shown = human() if callable(human) else human

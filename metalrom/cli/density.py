@@ -1,4 +1,4 @@
-"""The command `explore`: run, write, and say what was found."""
+"""The command `explore_designs`: run, write, and say what was found."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def explore_config(config: Path, output: Path, *, jobs: Workers, json: bool) -> 
 
     project = load(config)
     ensure_output_folder(output)
-    from metalrom.studies.density.run import explore
-    from metalrom.studies.density.write import document, judged, write_exploration
+    from metalrom.studies.density.run import explore_designs
+    from metalrom.studies.density.write import exploration_document, verification_text, write_exploration
 
     with progress_bar("columns") as progress:
-        found = explore(project, jobs=jobs, announce=say, progress=progress)
+        found = explore_designs(project, jobs=jobs, announce=say, progress=progress)
     written = write_exploration(found, output)
 
     def human() -> str:
         lines = [f"{len(found.points)} points, {len(found.frontier)} on the frontier"]
         lines += [sentence for a in found.answers for sentence in a.sentences]
-        lines += [judged(v, found.target).removeprefix("- ") for v in found.verified]
+        lines += [verification_text(v, found.target).removeprefix("- ") for v in found.verified]
         lines += [f"WARNING: {w}" for w in found.warnings]
         return "\n".join([*lines, f"wrote {', '.join(path.name for path in written)} into {output}"])
 
-    emit(document(found), as_json=json, human=human)
+    emit(exploration_document(found), as_json=json, human=human)

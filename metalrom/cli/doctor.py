@@ -45,7 +45,7 @@ _USES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class DoctorCheck:
     """One finding. state: `ok`; `missing` (needed, absent or unusable); `optional` (absent, something works less well).
 
     found: version or fact, empty if nothing was found. note: what it is for or what is wrong. remedy: how to get it.
@@ -63,7 +63,7 @@ class Check:
 class Report:
     """Every finding, in the order to be shown."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[DoctorCheck, ...]
 
     @property
     def ok(self) -> bool:
@@ -80,7 +80,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report for `--json`: {"ok", "platform", "checks": [{the fields of Check}]}."""
-        fields = Check.__slots__
+        fields = DoctorCheck.__slots__
         checks = [{field: getattr(check, field) for field in fields} for check in self.checks]
         return {"ok": self.ok, "platform": platform.platform(), "checks": checks}
 
@@ -110,9 +110,9 @@ def diagnose(devices: str | None = None) -> Report:
     return Report(tuple(check for check in [*found, _cache(), *_assets(), _machine()] if check))
 
 
-def _python() -> Check:
+def _python() -> DoctorCheck:
     fine = sys.version_info >= _OLDEST_PYTHON
-    return Check(
+    return DoctorCheck(
         "python",
         "Python",
         "ok" if fine else "missing",
@@ -122,7 +122,7 @@ def _python() -> Check:
     )
 
 
-def _packages() -> Iterator[Check]:
+def _packages() -> Iterator[DoctorCheck]:
     """Core packages and extras against the lower bounds that the project declares."""
     for extra, requirement in _requirements():
         bound = str(requirement.specifier)
@@ -135,13 +135,13 @@ def _packages() -> Iterator[Check]:
         try:
             version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            yield Check(group, requirement.name, absent, "", purpose, fetch)
+            yield DoctorCheck(group, requirement.name, absent, "", purpose, fetch)
             continue
         if requirement.specifier.contains(version, prereleases=True):
-            yield Check(group, requirement.name, "ok", version, purpose)
+            yield DoctorCheck(group, requirement.name, "ok", version, purpose)
         else:
             old = f"{purpose}; needs {bound}".removeprefix("; ")
-            yield Check(group, requirement.name, absent, version, old, f"{fetch} --upgrade")
+            yield DoctorCheck(group, requirement.name, absent, version, old, f"{fetch} --upgrade")
 
 
 def _requirements() -> Iterator[tuple[str, Requirement]]:
@@ -169,7 +169,7 @@ def _requirements() -> Iterator[tuple[str, Requirement]]:
                 yield extra, requirement
 
 
-def _field_solver() -> Check | None:
+def _field_solver() -> DoctorCheck | None:
     """NGSolve may be installed and still not load: its wheel needs a system library that minimal images lack."""
     try:
         metadata.version("ngsolve")
@@ -179,20 +179,22 @@ def _field_solver() -> Check | None:
         [sys.executable, "-c", "import ngsolve"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120
     )
     if done.returncode == 0:
-        return Check("fieldsolver", "NGSolve loads", "ok")
+        return DoctorCheck("fieldsolver", "NGSolve loads", "ok")
     reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
     remedy = "`apt-get install libquadmath0` (Debian, Ubuntu), `dnf install libquadmath` (Fedora)"
-    return Check("fieldsolver", "NGSolve loads", "optional", "", f"extraction uses formulas instead ({reason})", remedy)
+    return DoctorCheck(
+        "fieldsolver", "NGSolve loads", "optional", "", f"extraction uses formulas instead ({reason})", remedy
+    )
 
 
-def _ngspice() -> Check:
+def _ngspice() -> DoctorCheck:
     from ngspice_runner.engine import find_engine
 
     try:
         engine = find_engine()
     except EngineError as error:
-        return Check("engine", "ngspice", "missing", "", str(error))
-    return Check("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
+        return DoctorCheck("engine", "ngspice", "missing", "", str(error))
+    return DoctorCheck("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
 
 
 def _features(ngspice: str) -> str:
@@ -223,47 +225,49 @@ def _features(ngspice: str) -> str:
     )
 
 
-def _shared_ngspice() -> Check:
+def _shared_ngspice() -> DoctorCheck:
     import ctypes.util
 
     library = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
     note = "the shared-library backend of ngspice"
     if library:
-        return Check("shared", "libngspice", "ok", library, note)
+        return DoctorCheck("shared", "libngspice", "ok", library, note)
     remedy = (
         "`apt-get install libngspice0` (Debian), `dnf install libngspice` (Fedora), `brew install libngspice` (macOS)"
     )
-    return Check(
+    return DoctorCheck(
         "shared", "libngspice", "optional", "", note, f"{remedy} or `conda install -c conda-forge ngspice-lib`"
     )
 
 
-def _iverilog() -> Check:
+def _iverilog() -> DoctorCheck:
     path = shutil.which("iverilog")
     note = "checks exported Verilog with a real simulator"
     if path:
-        return Check("exports", "iverilog", "ok", path, note)
+        return DoctorCheck("exports", "iverilog", "ok", path, note)
     remedy = (
         "`apt-get install iverilog` (Debian), `dnf install iverilog` (Fedora), `brew install icarus-verilog` (macOS)"
     )
-    return Check("exports", "iverilog", "optional", "", note, f"{remedy} or `conda install -c conda-forge iverilog`")
+    return DoctorCheck(
+        "exports", "iverilog", "optional", "", note, f"{remedy} or `conda install -c conda-forge iverilog`"
+    )
 
 
-def _cache() -> Check:
+def _cache() -> DoctorCheck:
     remedy = "set METALROM_CACHE to a folder that you may write, on a disk with 1 GB free"
     try:
         folder = cache_folder()
     except InputError as error:
-        return Check("cache", "cache folder", "missing", "", str(error))
+        return DoctorCheck("cache", "cache folder", "missing", "", str(error))
     existing = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
         free = shutil.disk_usage(existing).free
     except OSError as error:
-        return Check("cache", "cache folder", "missing", str(folder), f"not writable ({error.strerror})", remedy)
+        return DoctorCheck("cache", "cache folder", "missing", str(folder), f"not writable ({error.strerror})", remedy)
     note = f"{free / 1e9:.1f} GB free"
-    return Check(
+    return DoctorCheck(
         "cache",
         "cache folder",
         "ok" if free > _SPACE else "missing",
@@ -273,7 +277,7 @@ def _cache() -> Check:
     )
 
 
-def _devices(name: str) -> list[Check]:
+def _devices(name: str) -> list[DoctorCheck]:
     """What a device set needs and the simulator lacks, and whether its transistors run."""
     from characterization.device_probe import probe_devices
     from netlists.devices.device_set import load_devices
@@ -284,11 +288,11 @@ def _devices(name: str) -> list[Check]:
     except EngineError as error:
         sentences = [str(error)]
     if sentences:
-        return [Check("devices", devices.name, "missing", "", sentence) for sentence in sentences]
-    return [Check("devices", devices.name, "ok", f"{len(devices.corners)} corners", devices.title)]
+        return [DoctorCheck("devices", devices.name, "missing", "", sentence) for sentence in sentences]
+    return [DoctorCheck("devices", devices.name, "ok", f"{len(devices.corners)} corners", devices.title)]
 
 
-def _assets() -> Iterator[Check]:
+def _assets() -> Iterator[DoctorCheck]:
     for spec in ASSETS.values():
         try:
             state = asset_state(spec.name)
@@ -296,10 +300,10 @@ def _assets() -> Iterator[Check]:
             state = "missing"
         remedy = "" if state == "fetched" else f"`metalrom fetch {spec.name}`"
         found = "" if state == "missing" else spec.version if state == "fetched" else "damaged"
-        yield Check("assets", spec.name, "ok" if state == "fetched" else "optional", found, spec.title, remedy)
+        yield DoctorCheck("assets", spec.name, "ok" if state == "fetched" else "optional", found, spec.title, remedy)
 
 
-def _machine() -> Check:
+def _machine() -> DoctorCheck:
     affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return Check("machine", "cores", "ok", str(cores), f"{platform.system()} {platform.machine()}")
+    return DoctorCheck("machine", "cores", "ok", str(cores), f"{platform.system()} {platform.machine()}")

@@ -35,12 +35,12 @@ def export_run(out: Path, format: str, output: Path, check: bool, json: bool = F
     from characterization.tables.formats import FORMATS
     from metalrom.exporters import VIEWS
     from metalrom.folders import ensure_output_folder
-    from metalrom.run.results import read_table
+    from metalrom.run.results import read_run_table
 
     if format in VIEWS:
         written, checked = _export_view(out, format, output, check)
     else:
-        table = read_table(out)
+        table = read_run_table(out)
         chosen = FORMATS[format]
         written, checked = list(chosen.write(table, ensure_output_folder(output))), None
         if check:
@@ -54,7 +54,7 @@ def export_run(out: Path, format: str, output: Path, check: bool, json: bool = F
 def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
     from metalrom.exporters import VIEWS
     from metalrom.exporters.checksum import two_levels
-    from metalrom.exporters.exporter import check_view
+    from metalrom.exporters.exporter import check_export
     from metalrom.exporters.run_data import load_source
     from metalrom.folders import ensure_output_folder
 
@@ -63,7 +63,7 @@ def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[lis
     written = list(view.write(source, ensure_output_folder(output)))
     if not check:
         return written, None
-    report = check_view(view, source, output)
+    report = check_export(view, source, output)
     worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
     say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
     consumer = None

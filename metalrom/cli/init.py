@@ -195,7 +195,7 @@ def _check(path: Path, text: str, asked: Starter) -> None:
         _ = project.weights
 
 
-def ask(prompt: Callable[[str, str], str], asked: Starter) -> Starter:
+def ask_starter(prompt: Callable[[str, str], str], asked: Starter) -> Starter:
     """The same with what the user answers; `prompt(question, default)` asks one question."""
     cell = prompt(f"cell kind ({' or '.join(_CELLS)})", asked.cell)
     if cell not in _CELLS:

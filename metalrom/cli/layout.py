@@ -9,7 +9,7 @@ from metalrom.api import load
 from metalrom.cli.console import emit, say
 from metalrom.layout.check import check_file, plan_of
 from metalrom.layout.draw import need_gdstk
-from metalrom.layout.files import check_suffix, describe, write_layout
+from metalrom.layout.files import check_suffix, layout_document, write_layout
 from metalrom.layout.read import open_layout
 
 
@@ -39,12 +39,12 @@ def layout_config(
     if plan.moved:
         say(f"WARNING: coordinates were rounded by up to {plan.moved * 1e9:.3g} nm to a grid of {plan.grid * 1e9:g} nm")
     if picture:
-        from metalrom.layout.picture import top_view
+        from metalrom.layout.picture import plane_top_view
 
-        atomic_write_text(picture, top_view(plan, open_layout(output).flatten(plan.grid)))
+        atomic_write_text(picture, plane_top_view(plan, open_layout(output).flatten(plan.grid)))
         say(f"wrote {picture}")
     found = check_file(output, project, plan) if check else None
-    data = {"file": str(output), "bytes": done.size, "seconds": done.seconds, **describe(plan)}
+    data = {"file": str(output), "bytes": done.size, "seconds": done.seconds, **layout_document(plan)}
     data["check"] = found.to_json() if found else None
     if json or found:
         emit(data, as_json=json, human=found.text if found else None)

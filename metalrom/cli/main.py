@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from metalrom.cli import completion as known
-from metalrom.cli.accuracy import add_command as add_evaluate_command
-from metalrom.cli.cells import add_command as add_cells_command
+from metalrom.cli.accuracy import add_accuracy_command as add_evaluate_command
+from metalrom.cli.cells import add_cells_command as add_cells_command
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, say
 from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
-from metalrom.cli.simulate import add_commands as add_harness_commands
-from metalrom.cli.surrogates import add_commands as add_model_commands
-from metalrom.cli.workloads import add_commands as add_macro_commands
+from metalrom.cli.simulate import add_simulate_commands as add_harness_commands
+from metalrom.cli.surrogates import add_surrogate_commands as add_model_commands
+from metalrom.cli.workloads import add_workload_commands as add_macro_commands
 
 app = typer.Typer(
     name="metalrom",
@@ -178,9 +178,9 @@ def netlist(
 
         write_baseline(config, level, baseline, output, json)
         return
-    from metalrom.cli.project import write_netlist
+    from metalrom.cli.project import netlist_action
 
-    write_netlist(config, level, output, json)
+    netlist_action(config, level, output, json)
 
 
 @app.command(epilog=examples("audit macro.cir metalrom.yaml"))

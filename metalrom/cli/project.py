@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.api import Project, load
 from metalrom.cli.console import emit, messages, progress, say
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-    from characterization.findings import Figure
+    from characterization.procedure_result import ResultRow
     from metalrom.run.characterize import Characterized
     from metalrom.run.results import RunResults
     from ngspice_runner import Progress, Workers
@@ -28,14 +28,14 @@ def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
 
     given: fields of `Starter`, None where the option was left out.
     """
-    from metalrom.cli.init import Starter, ask, write_starter
+    from metalrom.cli.init import Starter, ask_starter, write_starter
 
     chosen = {key: value for key, value in given.items() if value is not None}
     asked = Starter(**chosen)
     if not chosen and not json and sys.stdin.isatty() and sys.stderr.isatty():
         import typer
 
-        asked = ask(lambda question, default: str(typer.prompt(question, default=default, err=True)), asked)
+        asked = ask_starter(lambda question, default: str(typer.prompt(question, default=default, err=True)), asked)
     path = write_starter(folder, asked)
     human = f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}"
     emit({"config": path}, as_json=json, human=human)
@@ -54,7 +54,7 @@ def fetch_assets(names: list[str], json: bool = False) -> None:
     emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
 
 
-def write_netlist(config: Path, level: str, output: Path | None, json: bool = False) -> None:
+def netlist_action(config: Path, level: str, output: Path | None, json: bool = False) -> None:
     """Write a netlist to a file, or a small one to standard output. json: tell about the file in a JSON document."""
     if json and output is None:
         raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
@@ -177,10 +177,10 @@ def _seeded(project: Project, seed: int | None) -> Project:
 def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
     """The whole chain; false if a specification is missed or a condition failed."""
     project = _seeded(load(config), seed)
-    from metalrom.pipeline import run  # only now: a wrong configuration is told at once
+    from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is told at once
 
     with _bar() as update:
-        results = run(project, output, jobs=jobs, announce=say, progress=update)
+        results = run_pipeline(project, output, jobs=jobs, announce=say, progress=update)
     emit(
         {**summary(results), "simulations": simulations_of(output)},
         as_json=json,
@@ -292,7 +292,7 @@ def characterize_only(
             "simulated": done.simulated,
             "cached": done.cached,
             "failed_conditions": list(done.failed),
-            "figures": [{"procedure": name, **plain(figure)} for name, figure in figures],
+            "figures": [{"procedure": name, **to_jsonable(figure)} for name, figure in figures],
         }
         emit(data, as_json=True)
     else:
@@ -302,15 +302,15 @@ def characterize_only(
     return not (done.failed or done.failed_procedures)
 
 
-def _found_figures(done: Characterized) -> list[tuple[str, Figure]]:
+def _found_figures(done: Characterized) -> list[tuple[str, ResultRow]]:
     """Figures of the procedures beside the readout table, with the procedure's name."""
-    from characterization.findings import Finding
+    from characterization.procedure_result import ProcedureResult
 
     found = done.findings.items()
-    return [(name, f) for name, finding in found if isinstance(finding, Finding) for f in finding.figures()]
+    return [(name, f) for name, finding in found if isinstance(finding, ProcedureResult) for f in finding.figures()]
 
 
-def _show_findings(figures: list[tuple[str, Figure]]) -> None:
+def _show_findings(figures: list[tuple[str, ResultRow]]) -> None:
     """A table of what the procedures beside the readout table found; nothing if none ran."""
     rows = [(name, f.name, f"{f.value:.4g}", f.unit, f.at) for name, f in figures]
     if not rows:

@@ -1,6 +1,6 @@
 """The commands of the harness: `simulate` for any deck, `cache` for kept results.
 
-The command line takes them over with `add_commands`. Each imports what it needs when it runs.
+The command line takes them over with `add_simulate_commands`. Each imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from metalrom.cli.console import examples, guarded
 from metalrom.cli.options import Json
 
 
-def add_commands(app: typer.Typer) -> None:
+def add_simulate_commands(app: typer.Typer) -> None:
     """Register `simulate` and the commands of `cache`."""
 
     @app.command(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metalrom.specs.result import SpecResult, asked, told
+from metalrom.specs.result import SpecResult, failure_text, specification_text
 
 MOST_PRINTED = 12
 """Conditions of one specification that are printed one by one."""
@@ -27,10 +27,10 @@ def spec_table(results: RunResults) -> Table:
     for heading in ("", "specification", "value", "condition", "why"):
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for s in condensed(results.specs):
-        row = (asked(s), s.value_shown, s.condition or "any", remark(s))
+        row = (specification_text(s), s.value_shown, s.condition or "any", remark(s))
         table.add_row(Text("pass", "green") if s.passed else Text("FAIL", "bold red"), *map(Text, row))
     for f in results.failed_conditions:
-        row = ("characterize", "none", f.condition, told(f))
+        row = ("characterize", "none", f.condition, failure_text(f))
         table.add_row(Text("FAIL", "bold red"), *map(Text, row))
     for p in results.failed_procedures:
         row = (p.procedure, "none", p.condition or "any", p.reason)

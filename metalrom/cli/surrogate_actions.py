@@ -1,4 +1,4 @@
-"""The commands `model` and `ask`: fit, write, say what was reached; read, ask, show."""
+"""The commands `model` and `predict_points`: fit, write, say what was reached; read, ask, show."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from metalrom.cli.console import emit, progress_bar, say
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from metalrom.studies.surrogates.ask import Answers
     from metalrom.studies.surrogates.file import ModelFile
-    from metalrom.studies.surrogates.fit import Fitted
+    from metalrom.studies.surrogates.fit import FittedSurrogate
+    from metalrom.studies.surrogates.predict import Answers
     from ngspice_runner import Workers
 
 
@@ -39,11 +39,11 @@ def fit_config(
 
     Raises InputError and EngineError.
     """
-    from characterization.models.group_bench import quantity
+    from characterization.models.group_bench import group_quantity
     from metalrom.studies.surrogates.axes import parse_box
 
     base = load(config)
-    quantity(name, where="--quantity")
+    group_quantity(name, where="--quantity")
     box = parse_box(vary)
     asked = parse_quantity(error, "", where="--error")
     if not 0 < asked < 1:
@@ -67,7 +67,7 @@ def fit_config(
     return found.reached
 
 
-def fitted_document(found: Fitted, output: Path) -> dict[str, Any]:
+def fitted_document(found: FittedSurrogate, output: Path) -> dict[str, Any]:
     """What the command prints as JSON."""
     model, about = found.file.model, found.file.about
     return {
@@ -88,7 +88,7 @@ def fitted_document(found: Fitted, output: Path) -> dict[str, Any]:
     }
 
 
-def sentences(found: Fitted, output: Path) -> list[str]:
+def sentences(found: FittedSurrogate, output: Path) -> list[str]:
     """What the command says."""
     model, about, work = found.file.model, found.file.about, found.file.about["simulations"]
     error, quality = about["error"], model.quality
@@ -126,8 +126,14 @@ def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | 
     """Ask a model file at points of the command line, or of a table. Raises InputError."""
     import numpy as np
 
-    from metalrom.studies.surrogates.ask import ask, documents, parse_point, read_points, write_answers
     from metalrom.studies.surrogates.file import read_model
+    from metalrom.studies.surrogates.predict import (
+        parse_point,
+        predict_points,
+        prediction_documents,
+        read_points,
+        write_answers,
+    )
 
     file = read_model(path)
     if bool(at) == (points is not None):
@@ -136,7 +142,7 @@ def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | 
         )
     box = file.model.box
     x = read_points(points, box) if points is not None else np.array([parse_point(text, box) for text in at])
-    answers = ask(file.model, x)
+    answers = predict_points(file.model, x)
     if output is not None:
         write_answers(answers, output)
         say(f"wrote {len(x)} answers into {output}")
@@ -146,7 +152,7 @@ def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | 
         "unit": file.model.unit,
         "condition": file.about.get("condition"),
         "error": file.about.get("error"),
-        "points": documents(answers),
+        "points": prediction_documents(answers),
     }
     if json or output is None:
         emit(document, as_json=json, human=lambda: _sentence(file, answers) if len(x) == 1 else _table(file, answers))
@@ -154,13 +160,15 @@ def ask_file(path: Path, at: Sequence[str], points: Path | None, output: Path | 
 
 def _sentence(file: ModelFile, answers: Answers) -> str:
     from metalrom.formatting import amount
-    from metalrom.studies.surrogates.axes import shown
+    from metalrom.studies.surrogates.axes import format_input
 
     mean, low, high = (
         amount(float(v[0]), file.model.unit, places=4).replace("\u00a0", " ")
         for v in (answers.mean, answers.low, answers.high)
     )
-    at = ", ".join(f"{i.name} {shown(i, float(v))}" for i, v in zip(answers.box.inputs, answers.points[0], strict=True))
+    at = ", ".join(
+        f"{i.name} {format_input(i, float(v))}" for i, v in zip(answers.box.inputs, answers.points[0], strict=True)
+    )
     half = 50 * float((answers.high - answers.low)[0] / abs(answers.mean[0]))
     return f"{file.model.quantity} {mean}, 95 % interval {low} to {high} (+- {half:.2g} %) at {at}"
 
@@ -169,18 +177,18 @@ def _table(file: ModelFile, answers: Answers) -> Table:
     from rich.table import Table
 
     from metalrom.formatting import amount
-    from metalrom.studies.surrogates.axes import shown
+    from metalrom.studies.surrogates.axes import format_input
 
     table = Table(title=f"{file.model.quantity}: {file.meaning}")
     for name in (*answers.box.names, file.model.quantity, "95 % from", "to"):
         table.add_column(name, justify="right")
     for point, *values in zip(answers.points, answers.mean, answers.low, answers.high, strict=True):
         told = [amount(float(v), file.model.unit, places=4) for v in values]
-        table.add_row(*(shown(i, float(v)) for i, v in zip(answers.box.inputs, point, strict=True)), *told)
+        table.add_row(*(format_input(i, float(v)) for i, v in zip(answers.box.inputs, point, strict=True)), *told)
     return table
 
 
 def _example(file: ModelFile) -> str:
-    from metalrom.studies.surrogates.axes import shown
+    from metalrom.studies.surrogates.axes import format_input
 
-    return ",".join(f"{i.name}={shown(i, i.low).replace(' ', '')}" for i in file.model.box.inputs)
+    return ",".join(f"{i.name}={format_input(i, i.low).replace(' ', '')}" for i in file.model.box.inputs)

@@ -1,6 +1,6 @@
-"""The commands `model` and `ask`: a fitted model of a figure over keys of the configuration, and its answers.
+"""The commands `fit` and `predict`: a fitted model of a figure over keys of the configuration, and its answers.
 
-The command line takes them over with `add_commands`; they import what they need when they run.
+The command line takes them over with `add_surrogate_commands`; they import what they need when they run.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from metalrom.cli.console import CHECK_FAILED, examples, guarded
 from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, Seed
 
 
-def add_commands(app: typer.Typer) -> None:
+def add_surrogate_commands(app: typer.Typer) -> None:
     """Register the commands of this file."""
-    fit = examples(
-        "model metalrom.yaml -o lsb.json --vary cell.row_pitch=200nm:400nm --vary array.group_rows=8:32",
-        "model metalrom.yaml -o energy.json --vary conditions.vdd=0.8V:1.1V --quantity energy --error 2% --most 60",
+    fit_examples = examples(
+        "fit metalrom.yaml -o lsb.json --vary cell.row_pitch=200nm:400nm --vary array.group_rows=8:32",
+        "fit metalrom.yaml -o energy.json --vary conditions.vdd=0.8V:1.1V --quantity energy --error 2% --most 60",
     )
-    question = examples(
-        "ask lsb.json --at cell.row_pitch=250nm,array.group_rows=16", "ask lsb.json --points places.csv -o answers.csv"
+    predict_examples = examples(
+        "predict lsb.json --at cell.row_pitch=250nm,array.group_rows=16",
+        "predict lsb.json --points places.csv -o answers.csv",
     )
-    app.command(epilog=fit)(guarded(model))
-    app.command(epilog=question)(guarded(ask))
+    app.command(epilog=fit_examples)(guarded(fit))
+    app.command(epilog=predict_examples)(guarded(predict))
 
 
-def model(
+def fit(
     config: ConfigPath,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MODEL.json", help="model file to write")],
     vary: Annotated[
@@ -66,8 +67,8 @@ def model(
         raise typer.Exit(CHECK_FAILED)
 
 
-def ask(
-    file: Annotated[Path, typer.Argument(metavar="MODEL.json", help="file that `metalrom model` wrote")],
+def predict(
+    file: Annotated[Path, typer.Argument(metavar="MODEL.json", help="file that `metalrom fit` wrote")],
     at: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE,...", help="a point, every key of the model; may be repeated")
     ] = None,

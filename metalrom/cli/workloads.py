@@ -1,6 +1,6 @@
 """Commands around workloads and systems: `inventory` counts a network, `compare` sets systems side by side.
 
-The command line takes them over with `add_commands`. Each imports what it needs when it runs.
+The command line takes them over with `add_workload_commands`. Each imports what it needs when it runs.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-    from metalrom.studies.systems.checks import Outcome
-    from metalrom.studies.systems.comparison import Comparison
+    from metalrom.studies.systems.checks import CheckOutcome
+    from metalrom.studies.systems.comparison import SystemComparison
     from metalrom.workloads.inventory.inventory import Inventory
-    from metalrom.workloads.inventory.layers import Layer
-    from metalrom.workloads.inventory.tiling import Tiling
+    from metalrom.workloads.inventory.layers import WorkloadLayer
+    from metalrom.workloads.inventory.tiling import NetworkTiling
 
 _EXTENTS = re.compile(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6})+")
 
 
-def add_commands(app: typer.Typer) -> None:
+def add_workload_commands(app: typer.Typer) -> None:
     """Register `inventory` and `compare`."""
 
     @app.command(epilog=examples("inventory bert-base", "inventory resnet-34 --image 224x224 --tile 384x256x4"))
@@ -141,11 +141,11 @@ def _extents(text: str, count: int, option: str, hint: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _inventory_table(found: Inventory, tiling: Tiling | None) -> Table:
+def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
     """Layers of one shape on one line, sums below."""
     from rich.table import Table
 
-    from metalrom.workloads.inventory.inventory import grouped
+    from metalrom.workloads.inventory.inventory import group_layers
 
     tiles = {} if tiling is None else {layer.name: layer.tiles for layer in tiling.layers}
     notes = [*found.notes, f"source: {found.source}"]
@@ -158,11 +158,11 @@ def _inventory_table(found: Inventory, tiling: Tiling | None) -> Table:
     for heading in (*headings, *(["macros"] if tiling is not None else [])):
         table.add_column(heading, justify="right", no_wrap=True)
 
-    def alike(layer: Layer) -> str:
+    def alike(layer: WorkloadLayer) -> str:
         counts = {key: value for key, value in layer.to_dict().items() if key != "name"}
         return f"{re.sub(r'[0-9]+', '*', layer.name)} {counts}"
 
-    for same in grouped(found.layers, alike).values():
+    for same in group_layers(found.layers, alike).values():
         first = same[0]
         name = re.sub(r"[0-9]+", "*", first.name) if len(same) > 1 else first.name
         sums = [
@@ -217,7 +217,7 @@ def show_comparison(
     """
     from metalrom.folders import ensure_output_folder
     from metalrom.studies.systems import checks, comparison, metal
-    from metalrom.studies.systems.tables import document, files
+    from metalrom.studies.systems.tables import files, systems_document
     from metalrom.workloads.inventory.catalogue import SIZES
     from metalrom.workloads.inventory.read import sized_inventory
 
@@ -240,12 +240,12 @@ def show_comparison(
     if output is not None:
         ensure_output_folder(output)
     outcomes = checks.run_checks()
-    data = document(found, outcomes)
+    data = systems_document(found, outcomes)
     if output is not None:
         from interconnect.files import atomic_write_files
-        from metalrom.studies.systems.figures import pictures
+        from metalrom.studies.systems.figures import systems_figures
 
-        for path in atomic_write_files(output, {**files(data), **pictures(found)}):
+        for path in atomic_write_files(output, {**files(data), **systems_figures(found)}):
             say(f"wrote {path}")
     emit(data, as_json=json, human=lambda: _comparison_view(found, outcomes))
     failed = [outcome.check.what for outcome in outcomes if not outcome.ok]
@@ -283,7 +283,7 @@ def _area(text: str) -> float | None:
         raise InputError(f"--area is {shortened(repr(text))}", hint="expected full or a number of mm2") from None
 
 
-def _comparison_view(found: Comparison, outcomes: Sequence[Outcome]) -> Group:
+def _comparison_view(found: SystemComparison, outcomes: Sequence[CheckOutcome]) -> Group:
     """The published results recomputed, and one line for every case."""
     from rich.console import Group
     from rich.table import Table

@@ -19,11 +19,11 @@ def printable(text: str) -> str:
     return text
 
 
-Line = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(printable)]
+ConfigLine = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(printable)]
 """One line of free text: it reaches messages, reports and comments of netlists."""
 
 
-class Section(BaseModel):
+class ConfigSection(BaseModel):
     """A block of the configuration: frozen, every key known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

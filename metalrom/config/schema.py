@@ -18,7 +18,7 @@ from characterization.procedures import with_requirements
 from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.config.base import Integer, LayerName, Line, Name, Section, printable
+from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, Name, printable
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
 from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
@@ -29,22 +29,24 @@ MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
 
 
-class TechnologySection(Section):
+class TechnologySection(ConfigSection):
     """Which metal stack and which transistors."""
 
-    stack: Line = Field("generic28", description="built-in stack (`generic28`, `open45`, ...) or path of a stack YAML")
-    devices: Line = Field("open45", description="built-in device set or path of a device YAML")
+    stack: ConfigLine = Field(
+        "generic28", description="built-in stack (`generic28`, `open45`, ...) or path of a stack YAML"
+    )
+    devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
 
 
-class PlaneSection(Section):
+class PlaneSection(ConfigSection):
     """One storing plane: the metal of its rows and the metal of its columns, the next one above."""
 
     row: LayerName
     column: LayerName
 
 
-class CellSection(Section):
+class CellSection(ConfigSection):
     """The cell at one crossing and the planes that are stacked."""
 
     kind: Name = Field(
@@ -68,7 +70,7 @@ class CellSection(Section):
     planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
 
-class ArraySection(Section):
+class ArraySection(ConfigSection):
     """Size of one macro tile and how its bit lines are cut into groups."""
 
     rows: Integer = Field(384, ge=1, le=65536)
@@ -109,11 +111,13 @@ class ArraySection(Section):
         return self
 
 
-class WeightsSection(Section):
+class WeightsSection(ConfigSection):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
-    file: Line | None = Field(None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE")
-    tensor: Line | None = Field(None, description="name of the tensor in the file")
+    file: ConfigLine | None = Field(
+        None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE"
+    )
+    tensor: ConfigLine | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
     shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
     random: tuple[Integer, Integer] | None = Field(
@@ -142,14 +146,14 @@ class WeightsSection(Section):
         return value
 
 
-class InputsSection(Section):
+class InputsSection(ConfigSection):
     """The activations with which the layer is judged."""
 
     bits: Integer = Field(8, ge=2, le=8)
     source: Literal["embeddings", "random"] = Field(
         "random", description="embeddings: real first-layer inputs of a BERT checkpoint, for `text`"
     )
-    text: tuple[Line, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
+    text: tuple[ConfigLine, ...] = Field((), description="whole words, looked up in the checkpoint's vocabulary")
     vectors: Integer = Field(32, ge=1, le=4096, description="random only: number of vectors")
 
     @model_validator(mode="after")
@@ -159,7 +163,7 @@ class InputsSection(Section):
         return self
 
 
-class PeripherySection(Section):
+class PeripherySection(ConfigSection):
     """Transistors around the metal; lengths are drawn gate sizes, by default those of the device set."""
 
     driver_stages: Integer = Field(1, ge=1, le=8, description="inverters in a row driver")
@@ -172,7 +176,7 @@ class PeripherySection(Section):
     read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
 
 
-class TimingSection(Section):
+class TimingSection(ConfigSection):
     """One read in time."""
 
     reset_end: Time = Field(0.3e-9, gt=0, description="end of the reset phase")
@@ -182,7 +186,7 @@ class TimingSection(Section):
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
-class AdcSection(Section):
+class AdcSection(ConfigSection):
     """A converter that the procedure `adc` simulates by transistors."""
 
     kind: Literal["sar", "flash", "ramp"]
@@ -200,7 +204,7 @@ OffsetSigma = Annotated[
 """A number of LSB, or what the procedure `adc` measured."""
 
 
-class ReadoutSection(Section):
+class ReadoutSection(ConfigSection):
     """The converter, as assumptions, and what is asked of it."""
 
     offset_sigma: OffsetSigma = Field(
@@ -218,14 +222,14 @@ class ReadoutSection(Section):
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
 
-class VariationSection(Section):
+class VariationSection(ConfigSection):
     """Local mismatch, as assumptions."""
 
     cell_sigma: SigmaOrAuto = Field(
         0.025,
         description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness",
     )
-    source: Line = Field(
+    source: ConfigLine = Field(
         "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
         description="where cell_sigma comes from; printed in every output",
     )
@@ -247,7 +251,7 @@ Specification = Annotated[str, Field(min_length=1, max_length=200), AfterValidat
 """One thing asked of a run, e.g. `csnr > 40 at all`; the grammar is in `metalrom.specs.grammar`."""
 
 
-class Config(Section):
+class Config(ConfigSection):
     """The whole project."""
 
     name: Name

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from metalrom.config.base import Integer, Name, Section
+from metalrom.config.base import ConfigSection, Integer, Name
 from metalrom.config.units import Resistance, Temperature, Time, Voltage
 from netlists.condition import NOMINAL_METALS
 
@@ -15,7 +15,7 @@ Ambient = Annotated[Temperature, Field(ge=-100, le=300)]
 """The range in which BSIM4 cards mean anything, with room to spare, degC."""
 
 
-class ConditionsSection(Section):
+class ConditionsSection(ConfigSection):
     """Operating points; a star around the first of each list, or every combination."""
 
     corners: tuple[Literal["tt", "ff", "ss", "sf", "fs"], ...] = ("tt", "ff", "ss")
@@ -44,7 +44,7 @@ class ConditionsSection(Section):
         return value
 
 
-class CharacterizationSection(Section):
+class CharacterizationSection(ConfigSection):
     """How much is simulated."""
 
     procedures: tuple[Name, ...] = Field(
@@ -80,7 +80,7 @@ class CharacterizationSection(Section):
 Factor = Annotated[float, Field(ge=1.0, le=20.0)]
 
 
-class ExploreSection(Section):
+class ExploreSection(ConfigSection):
     """What `metalrom explore` varies; every list is crossed with every other."""
 
     cells: tuple[Name, ...] = Field(("cap_balanced", "res_via"), min_length=1, description="cell kinds to compare")

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.setup import Metals
+from characterization.testbench import MetalCorner
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.assets import asset_path
 from metalrom.config.schema import Config
 from metalrom.design.conditions import operating_points
-from metalrom.design.error_context import told_by
+from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
 from metalrom.macro.encoding import encoding
@@ -33,7 +33,7 @@ from netlists.technology import load_technology
 from netlists.weights import Words, integer_weights, load_weights, quantize
 
 if TYPE_CHECKING:
-    from characterization.setup import Metals
+    from characterization.testbench import MetalCorner
     from interconnect.extraction import Extraction
     from interconnect.geometry import CellGeometry
     from interconnect.stack import Stack
@@ -59,14 +59,16 @@ BINARY = ("cap_present", "cap_balanced", "res_via")
 class Activations:
     """Integer inputs of the layer, shape (vectors, rows), and where they come from in words."""
 
-    values: NDArray[np.int64]
+    values: IntArray
     source: str
 
 
 @dataclass(frozen=True)
 class Design:
-    """Typed, lazily evaluated view of a configuration: what follows from it before anything is simulated. `path`: the configuration file. `extraction`: the method by
-    which cells are extracted unless a call names another."""
+    """Typed, lazily evaluated view of a configuration: what follows from it before anything is simulated.
+
+    `path`: the configuration file. `extraction`: the method by which cells are extracted unless a call names another.
+    """
 
     config: Config
     path: Path
@@ -81,7 +83,7 @@ class Design:
     def technology(self) -> Technology:
         """Metal stack and transistors."""
         section = self.config.technology
-        with told_by(self.path, "technology"):
+        with config_context(self.path, "technology"):
             return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
 
     @property
@@ -94,7 +96,7 @@ class Design:
         """The cell's parameters."""
         section = self.config.cell
         given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
-        with told_by(self.path, "cell"):
+        with config_context(self.path, "cell"):
             return make_cell(section.kind, given)
 
     def check_characterized(self) -> None:
@@ -112,7 +114,7 @@ class Design:
     def _check_engine(self) -> None:
         """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
         counts, bits = self.models[0].counts, self.config.weights.bits
-        with told_by(self.path, "mapping"):
+        with config_context(self.path, "mapping"):
             ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
             stored = scheme_of(self.config.mapping, bits, counts)
             if sorted(ours.factor) != sorted(stored.worth):
@@ -138,7 +140,7 @@ class Design:
 
     def geometry(self, plane: int = 0, program: tuple[int, ...] = (1, 0)) -> CellGeometry:
         """The cell's boxes on one plane for these via bits (one per column)."""
-        with told_by(self.path, "cell"):
+        with config_context(self.path, "cell"):
             return self.cell.geometry(self.stack, self.planes[plane], program)
 
     def extract(self, geometry: CellGeometry, method: str | None = None) -> Extraction:
@@ -151,7 +153,7 @@ class Design:
     @cached_property
     def models(self) -> tuple[CellModel, ...]:
         """Electrical model of the cell on every plane."""
-        with told_by(self.path, "cell"):
+        with config_context(self.path, "cell"):
             return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
 
     @cached_property
@@ -165,24 +167,24 @@ class Design:
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
         devices = self.technology.devices
-        with told_by(self.path, "periphery"):
+        with config_context(self.path, "periphery"):
             return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
 
     @cached_property
     def timing(self) -> Timing:
         """When things happen in a read."""
-        with told_by(self.path, "timing"):
+        with config_context(self.path, "timing"):
             return Timing(**self.config.timing.model_dump())
 
     @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """Operating points, the nominal one (first of each list) first."""
         section = self.config.conditions
-        with told_by(self.path, "conditions.beol"):
+        with config_context(self.path, "conditions.beol"):
             return operating_points(section, self.technology.devices, self.stack, where=f"{self.path}: conditions")
 
     @cached_property
-    def metals(self) -> tuple[tuple[str, Metals], ...]:
+    def metals(self) -> tuple[tuple[str, MetalCorner], ...]:
         """Technology and cell of the characterized plane at every corner of the metals that a condition names.
 
         The plane is the nominal one's; every corner is extracted on its own (cached).
@@ -191,9 +193,9 @@ class Design:
         found = []
         for name in dict.fromkeys(c.beol for c in self.conditions if c.beol != NOMINAL_METALS):
             there = self.technology.at_metal_corner(name)
-            with told_by(self.path, "conditions.beol"):
+            with config_context(self.path, "conditions.beol"):
                 model = self.cell.model(there.stack, plane, self._extract_on)
-            found.append((name, Metals(there, model)))
+            found.append((name, MetalCorner(there, model)))
         return tuple(found)
 
     @cached_property
@@ -212,7 +214,7 @@ class Design:
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
         words = Words(section.word_bits or section.bits, signed=not section.unsigned)
-        with told_by(self.path, "weights.file"):
+        with config_context(self.path, "weights.file"):
             tensor = load_weights(
                 self.resolve(section.file),
                 section.tensor,
@@ -226,7 +228,7 @@ class Design:
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
         counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
-        with told_by(self.path, "mapping"):
+        with config_context(self.path, "mapping"):
             return via_program(
                 self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
             )

@@ -10,7 +10,7 @@ from interconnect.errors import InputError
 
 
 @contextmanager
-def told_by(path: Path, key: str) -> Iterator[None]:
+def config_context(path: Path, key: str) -> Iterator[None]:
     """Let an InputError inside say which configuration file, and which key of it, it comes from."""
     try:
         yield

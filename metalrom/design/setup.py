@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from characterization.setup import AdcRequest, Converter, Setup
+from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import BINARY, Design
-from metalrom.design.error_context import told_by
-from metalrom.design.variation import cell_variation
+from metalrom.design.error_context import config_context
+from metalrom.design.variation import configured_variation
 
 
-def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Setup:
+def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Testbench:
     """See `Design.setup`."""
     design.check_characterized()
     c = design.config
-    with told_by(design.path, "readout"):
-        return Setup(
+    with config_context(design.path, "readout"):
+        return Testbench(
             technology=design.technology,
             model=design.models[design.worst_plane],
             periphery=design.periphery,
@@ -21,7 +21,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Set
             rows=rows,
             columns=c.array.columns,
             conditions=design.conditions[:1] if nominal_only else design.conditions,
-            variation=cell_variation(design),
+            variation=configured_variation(design),
             converter=Converter(
                 None if c.readout.offset_sigma == "characterized" else c.readout.offset_sigma,
                 c.readout.noise_sigma,

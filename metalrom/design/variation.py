@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from characterization.setup import Variation
+from characterization.testbench import Variation
 from interconnect.errors import InputError
 from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
 
 if TYPE_CHECKING:
-    from characterization.setup import Variation
+    from characterization.testbench import Variation
     from metalrom.design.design import Design
 
 AUTO = "auto"
 
 
-def cell_variation(design: Design) -> Variation:
+def configured_variation(design: Design) -> Variation:
     """Relative sigma of one cell's coupling or resistor, and where it comes from.
 
     Raises InputError for `auto` where the technology has no law for this cell: a law of another process is not taken.

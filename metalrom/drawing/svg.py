@@ -20,7 +20,7 @@ def clean(text: str) -> str:
     return escape(_CONTROL.sub("�", text), quote=True)
 
 
-def number(value: float) -> str:
+def svg_number(value: float) -> str:
     """Two decimals without trailing zeros."""
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
@@ -41,7 +41,7 @@ class Canvas:
 
     def _shape(self, tag: str, attributes: dict[str, str | float | None]) -> str:
         words = [
-            f'{key.replace("_", "-")}="{number(value) if isinstance(value, (int, float)) else clean(value)}"'
+            f'{key.replace("_", "-")}="{svg_number(value) if isinstance(value, (int, float)) else clean(value)}"'
             for key, value in attributes.items()
             if value is not None
         ]
@@ -58,12 +58,12 @@ class Canvas:
 
     def polygon(self, points: Iterable[Xy], **style: str | float | None) -> None:
         """Closed polygon."""
-        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        path = " ".join(f"{svg_number(x)},{svg_number(y)}" for x, y in points)
         self._parts.append(self._shape("polygon", {"points": path, **style}) + "/>")
 
     def polyline(self, points: Iterable[Xy], **style: str | float | None) -> None:
         """Open line through points."""
-        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        path = " ".join(f"{svg_number(x)},{svg_number(y)}" for x, y in points)
         self._parts.append(self._shape("polyline", {"points": path, "fill": "none", "stroke": INK, **style}) + "/>")
 
     def path(self, steps: str, **style: str | float | None) -> None:
@@ -84,7 +84,7 @@ class Canvas:
 
     def turned(self, at: Xy, text: str, *, size: float = 12, **style: str | float | None) -> None:
         """Text centred on `at`, reading upwards."""
-        turn = f"rotate(-90 {number(at[0])} {number(at[1])})"
+        turn = f"rotate(-90 {svg_number(at[0])} {svg_number(at[1])})"
         self.text((at[0], at[1] + size * 0.35), text, size=size, anchor="middle", transform=turn, **style)
 
     def dimension(self, start: Xy, end: Xy, text: str, *, size: float = 11, shift: float = 0.0) -> None:
@@ -103,8 +103,8 @@ class Canvas:
     def render(self, label: str, description: str = "") -> str:
         """The SVG element; `label` is its accessible name, `description` a sentence for readers who cannot see it."""
         head = (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {number(self.width)} '
-            f'{number(self.height)}" width="{number(self.width)}" height="{number(self.height)}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {svg_number(self.width)} '
+            f'{svg_number(self.height)}" width="{svg_number(self.width)}" height="{svg_number(self.height)}" '
             f'font-family="system-ui, \'DejaVu Sans\', Arial, sans-serif" aria-label="{clean(label)}">'
         )
         title = f"<title>{clean(label)}</title>" + (f"<desc>{clean(description)}</desc>" if description else "")

@@ -1,6 +1,6 @@
 """Lookup tables for other tools: every format writes, reads back and checks itself (loaded on first use).
 
-`FORMATS` maps a name to its `Format`; `write`, `read` and `check` are the same by name.
+`FORMATS` maps a name to its `TableFormat`; `write_table`, `read_table` and `check_table` are the same by name.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check, read, write
-from characterization.tables.registry import Format
+from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check_table, read_table, write_table
+from characterization.tables.registry import TableFormat
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
-    from characterization.tables.registry import Format
-    from metalrom.exporters.exporter import View
+    from characterization.tables.registry import TableFormat
+    from metalrom.exporters.exporter import Exporter
 
 
 _VIEWS: dict[str, str] = {
@@ -37,28 +37,28 @@ _VIEWS: dict[str, str] = {
 """View name -> module of this package that holds it as `VIEW`."""
 
 
-_USER_VIEWS: dict[str, View] = {}
+_USER_VIEWS: dict[str, Exporter] = {}
 
 
-def register(export: Format | View) -> None:
+def register_format(export: TableFormat | Exporter) -> None:
     """Make a user's own format or view known by its name. Raises InputError for a name that is taken."""
     if export.name in FORMATS or export.name in VIEWS:
         raise InputError(f"there is already an export format {export.name!r}")
-    if isinstance(export, Format):
+    if isinstance(export, TableFormat):
         _USER_FORMATS[export.name] = export
     else:
         _USER_VIEWS[export.name] = export
 
 
-class _Views(Mapping[str, "View"]):
+class _Views(Mapping[str, "Exporter"]):
     """Views by name; a view's module is imported when it is asked for."""
 
-    def __getitem__(self, name: str) -> View:
+    def __getitem__(self, name: str) -> Exporter:
         if name in _USER_VIEWS:
             return _USER_VIEWS[name]
         if name not in _VIEWS:
             raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
-        view: View = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
+        view: Exporter = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
         return view
 
     def __iter__(self) -> Iterator[str]:
@@ -71,7 +71,7 @@ class _Views(Mapping[str, "View"]):
         return name in _VIEWS or name in _USER_VIEWS
 
 
-VIEWS: Mapping[str, View] = _Views()
+VIEWS: Mapping[str, Exporter] = _Views()
 """Formats of other tools: they hold the part of a run that the tool can use."""
 
-__all__ = ["FORMATS", "VIEWS", "check", "read", "register", "write"]
+__all__ = ["FORMATS", "VIEWS", "check_table", "read_table", "register_format", "write_table"]

@@ -10,14 +10,14 @@ from pathlib import Path
 from interconnect.errors import InputError
 from interconnect.files import decode, read_bytes
 from metalrom.exporters.exporter import commented
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.run_data import RunData
 
 _CONTENT = re.compile(r"content sha256 ([0-9a-f]{64})")
 LIMIT = 2**28
 """Bytes of one file that a reader takes."""
 
 
-def sealed(text: str, mark: str, end: str = "") -> bytes:
+def add_digest(text: str, mark: str, end: str = "") -> bytes:
     """`text` and a last comment line with its SHA-256. mark, end: how a comment of the format begins and ends."""
     body = text if text.endswith("\n") else text + "\n"
     return (body + _seal(body, mark, end)).encode("ascii")
@@ -27,7 +27,7 @@ def _seal(body: str, mark: str, end: str) -> str:
     return f"{mark} file sha256 {hashlib.sha256(body.encode('ascii')).hexdigest()}{end}\n"
 
 
-def unsealed(path: Path, mark: str, end: str = "") -> str:
+def verify_digest(path: Path, mark: str, end: str = "") -> str:
     """Text of a sealed file without its seal. Raises InputError if it is missing, truncated or edited."""
     text = decode(read_bytes(path, limit=LIMIT), where=str(path))
     body = text[: text.rfind("\n", 0, len(text) - 1) + 1] if text.isascii() else ""
@@ -36,9 +36,9 @@ def unsealed(path: Path, mark: str, end: str = "") -> str:
     return body
 
 
-def unsealed_files(folder: Path, names: Iterable[str], mark: str, end: str = "") -> dict[str, str]:
-    """Texts of sealed files by name. Raises InputError as `unsealed`, and for files of different runs."""
-    texts = {name: unsealed(folder / name, mark, end) for name in names}
+def verify_digests(folder: Path, names: Iterable[str], mark: str, end: str = "") -> dict[str, str]:
+    """Texts of sealed files by name. Raises InputError as `verify_digest`, and for files of different runs."""
+    texts = {name: verify_digest(folder / name, mark, end) for name in names}
     found = {name: content_of(text) for name, text in texts.items()}
     first = next(iter(found))
     for name, content in found.items():
@@ -53,7 +53,7 @@ def content_of(text: str) -> str:
     return match.group(1) if match else ""
 
 
-def header(source: Source, mark: str, *lines: str, end: str = "") -> str:
+def header(source: RunData, mark: str, *lines: str, end: str = "") -> str:
     """Comment lines of an exported file: what it is, `lines` of its own, and every assumption behind it."""
     told = (*source.stamp, *lines, "Assumptions and warnings of the run:", *source.assumptions)
     # a text of the run must not end a comment of the format that holds it
@@ -62,7 +62,7 @@ def header(source: Source, mark: str, *lines: str, end: str = "") -> str:
     return "".join(f"{line}{end}\n" for line in text.splitlines()) if end else text
 
 
-def two_levels(source: Source, what: str) -> None:
+def two_levels(source: RunData, what: str) -> None:
     """Refuse a table of cells with more than two levels, whose counts exceed the driven rows."""
     if source.table.levels != 2:
         raise InputError(f"{what} holds cells of two levels, those of this run have {source.table.levels}")
@@ -74,7 +74,7 @@ def symbol(label: str) -> str:
     return re.sub(r"[^a-z0-9_]", "_", text)
 
 
-def symbols(source: Source) -> list[str]:
+def symbols(source: RunData) -> list[str]:
     """Names of the table's conditions, in order. Raises InputError if two of them would be one."""
     names = [symbol(c.label) for c in source.table.conditions]
     for name in names:
@@ -93,7 +93,7 @@ def conditions_in(text: str, where: str) -> tuple[list[str], int]:
     return labels, nominal[0]
 
 
-def condition_lines(source: Source) -> tuple[str, ...]:
+def condition_lines(source: RunData) -> tuple[str, ...]:
     """One line per condition with its number, for a file's header."""
     return tuple(
         f"condition {i}: {c.label}{' (nominal)' if c.label == source.results.condition else ''}"

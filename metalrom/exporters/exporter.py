@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom.exporters.probes import QUANTITIES, Points, Quantity, points_of, reference
-from metalrom.exporters.run_data import Source
-
-FloatArray = NDArray[np.float64]
+from metalrom.exporters.probes import QUANTITIES, ProbePoints, ProbeQuantity, points_of, reference
+from metalrom.exporters.run_data import RunData
 
 NOT_VERIFIED = "not verified by its consumer"
 """Written into files and documentation of a format whose consumer cannot be installed here."""
@@ -30,7 +28,7 @@ class ConsumerReading:
 
 
 @dataclass(frozen=True)
-class View:
+class Exporter:
     """One format for another tool.
 
     write(source, folder) -> files. answer(folder, quantity, points) -> values (points,) read from the files alone, NaN
@@ -45,10 +43,10 @@ class View:
     description: str
     precision: str
     tolerance: dict[str, float]
-    write: Callable[[Source, Path], list[Path]]
-    answer: Callable[[Path, Quantity, Points], FloatArray | None]
-    consume: Callable[[Source, Path], ConsumerReading] | None
-    measure: Callable[[Source, Path], dict[str, float]] | None = None
+    write: Callable[[RunData, Path], list[Path]]
+    answer: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
+    consume: Callable[[RunData, Path], ConsumerReading] | None
+    measure: Callable[[RunData, Path], dict[str, float]] | None = None
 
 
 class ConsumerMissing(InputError):
@@ -56,7 +54,7 @@ class ConsumerMissing(InputError):
 
 
 @dataclass(frozen=True)
-class ViewReport:
+class ExportReport:
     """Outcome of a check. worst: relative difference by quantity, over `points` points; reading: None if the consumer
     was not there (`unverified` says why)."""
 
@@ -68,7 +66,7 @@ class ViewReport:
     unverified: str | None
 
 
-def check_view(view: View, source: Source, folder: Path, *, require_consumer: bool = False) -> ViewReport:
+def check_export(view: Exporter, source: RunData, folder: Path, *, require_consumer: bool = False) -> ExportReport:
     """Ask a written view the common questions and let its consumer read it.
 
     Raises InputError when an answer differs by more than the format's rounding, when it answers nothing, when the
@@ -108,7 +106,7 @@ def check_view(view: View, source: Source, folder: Path, *, require_consumer: bo
             unverified = str(missing)
         if reading is not None and reading.problem is not None:
             raise InputError(f"{reading.consumer} refuses the {view.name} export: {reading.problem}", where=str(folder))
-    return ViewReport(view.name, files, len(points), worst, reading, unverified)
+    return ExportReport(view.name, files, len(points), worst, reading, unverified)
 
 
 def relative(got: FloatArray, ours: FloatArray) -> FloatArray:

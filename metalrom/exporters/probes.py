@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables.table import ReadoutTable
-from metalrom.exporters.run_data import Source
+from interconnect.arrays import BoolArray, FloatArray, IntArray
+from metalrom.exporters.run_data import RunData
 
-FloatArray = NDArray[np.float64]
-
-Quantity = Literal[
+ProbeQuantity = Literal[
     "level", "sigma", "code", "code_error", "row_energy", "energy_conversion", "energy_mac", "area", "read_time"
 ]
-QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
+QUANTITIES: tuple[ProbeQuantity, ...] = get_args(ProbeQuantity)
 """level, sigma: V or A (mean; all spreads together). code: most likely code. code_error: probability. row_energy: J per
 conversion and column. energy_conversion, energy_mac: J, nominal, mid. area: m2 of one macro, periphery under the array,
 mid. read_time: s."""
@@ -26,22 +24,22 @@ POINTS = 240
 
 
 @dataclass(frozen=True)
-class Points:
+class ProbePoints:
     """Places in a table: indices, each shape (points,). condition: of the table's conditions; active >= count >= 0."""
 
-    condition: NDArray[np.int64]
-    active: NDArray[np.int64]
-    count: NDArray[np.int64]
+    condition: IntArray
+    active: IntArray
+    count: IntArray
 
     def __len__(self) -> int:
         return len(self.condition)
 
-    def where(self, keep: NDArray[np.bool_]) -> Points:
+    def where(self, keep: BoolArray) -> ProbePoints:
         """The points of a mask."""
-        return Points(self.condition[keep], self.active[keep], self.count[keep])
+        return ProbePoints(self.condition[keep], self.active[keep], self.count[keep])
 
 
-def points_of(source: Source, number: int = POINTS, seed: int = 1) -> Points:
+def points_of(source: RunData, number: int = POINTS, seed: int = 1) -> ProbePoints:
     """`number` points of the table: its corners at every condition, then drawn ones."""
     n, conditions = source.table.rows, len(source.table.conditions)
     corners = [
@@ -53,10 +51,10 @@ def points_of(source: Source, number: int = POINTS, seed: int = 1) -> Points:
         active = int(rng.integers(0, n + 1))
         drawn.append((int(rng.integers(0, conditions)), active, int(rng.integers(0, active + 1))))
     columns = np.array([*corners, *drawn], dtype=np.int64).T
-    return Points(columns[0], columns[1], columns[2])
+    return ProbePoints(columns[0], columns[1], columns[2])
 
 
-def reference(source: Source, quantity: Quantity, points: Points) -> FloatArray:
+def reference(source: RunData, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray:
     """Our own answer at every point, shape (points,)."""
     known = table_answer(source.table, quantity, points)
     if known is not None:
@@ -70,7 +68,7 @@ def reference(source: Source, quantity: Quantity, points: Points) -> FloatArray:
     return np.full(len(points), figures[quantity])
 
 
-def table_answer(table: ReadoutTable, quantity: Quantity, points: Points) -> FloatArray | None:
+def table_answer(table: ReadoutTable, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """What a readout table says at every point, shape (points,); None for the quantities of the estimate."""
     i, a, c = points.condition, points.active, points.count
     out: FloatArray

@@ -35,7 +35,7 @@ def python_with(module: str, listed: str) -> str | None:
     return None
 
 
-def ask(
+def run_probe(
     consumer: str, module: str, remedy: str, script: str, folder: Path, data: Any = None
 ) -> dict[str, Any] | ConsumerReading:
     """What `script` prints (one JSON object, last line) when a Python with `module` runs it.

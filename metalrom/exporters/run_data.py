@@ -12,8 +12,8 @@ from characterization.tables.table import ReadoutTable
 from metalrom import __version__
 from metalrom.macro import Macro
 from metalrom.run.estimate import own_layer
-from metalrom.run.layer import Layer, read_layer
-from metalrom.run.results import RunResults, read_results, read_table
+from metalrom.run.layer import StoredLayer, read_stored_layer
+from metalrom.run.results import RunResults, read_results, read_run_table
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Source:
+class RunData:
     """A finished run. folder: its output folder."""
 
     folder: Path
@@ -34,9 +34,9 @@ class Source:
         return own_layer(self.results, self.table)
 
     @cached_property
-    def layer(self) -> Layer:
+    def layer(self) -> StoredLayer:
         """Weights and activations of the run. Raises InputError for a run of an older version or a damaged file."""
-        return read_layer(self.folder)
+        return read_stored_layer(self.folder)
 
     def macro(self, condition: str | None = None, **options: Any) -> Macro:
         """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
@@ -72,6 +72,6 @@ class Source:
         )
 
 
-def load_source(folder: Path) -> Source:
+def load_source(folder: Path) -> RunData:
     """A finished run's folder. Raises InputError for an unfinished or damaged one."""
-    return Source(folder, read_results(folder), read_table(folder))
+    return RunData(folder, read_results(folder), read_run_table(folder))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metalrom.layout.plan import IntArray, Part, Plan, box_of, expected_rects
+from interconnect.arrays import BoolArray, IntArray
+from metalrom.layout.plan import PlacedPlane, Plan, box_of, expected_rects
 from metalrom.layout.read import Shapes
 from metalrom.layout.slabs import Slabs
 from netlists.mapping import ViaProgram
@@ -91,7 +91,7 @@ def audit_layout(plan: Plan, shapes: Shapes, program: ViaProgram | None = None, 
     return LayoutAudit(shapes.path, cells, differing, tuple(faults), wires, strange, tuple(told[:limit]))
 
 
-def symbols_of(plan: Plan, part: Part, shapes: Shapes) -> tuple[NDArray[np.int64], IntArray]:
+def symbols_of(plan: Plan, part: PlacedPlane, shapes: Shapes) -> tuple[IntArray, IntArray]:
     """Symbols that the cuts of a plane mean, shape (rows, columns), and cuts that stand where no symbol has one.
 
     Every place in a cell where some symbol has a cut is a bit; the set of bits that are there tells the symbol.
@@ -122,7 +122,7 @@ def symbols_of(plan: Plan, part: Part, shapes: Shapes) -> tuple[NDArray[np.int64
     return symbols.reshape(part.rows, part.columns), np.concatenate(lost)
 
 
-def _cell_of(part: Part, cuts: IntArray) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
+def _cell_of(part: PlacedPlane, cuts: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
     """Row and column of the cell that the middle of each cut lies in, and whether it is one of the plane's."""
     x = (cuts[:, 0] + cuts[:, 2]) // 2 - part.origin[0]
     y = (cuts[:, 1] + cuts[:, 3]) // 2 - part.origin[1]
@@ -188,7 +188,7 @@ def _sorted(rects: IntArray) -> IntArray:
     return rects[np.lexsort(rects.T)]
 
 
-def _fault(plan: Plan, part: Part, row: int, column: int, found: int, program: ViaProgram | None) -> LayoutFault:
+def _fault(plan: Plan, part: PlacedPlane, row: int, column: int, found: int, program: ViaProgram | None) -> LayoutFault:
     p = part.pattern
     at = (part.origin[0] + (column + 0.5) * p.column_pitch, part.origin[1] + (row + 0.5) * p.row_pitch)
     meaning = ""

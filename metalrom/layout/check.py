@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
-from metalrom.design.error_context import told_by
+from metalrom.design.error_context import config_context
 from metalrom.layout.audit import LayoutAudit, audit_layout
 from metalrom.layout.plan import Plan, plan_layout
 from metalrom.layout.read import open_layout
@@ -74,7 +74,7 @@ def plan_of(design: Design, level: str, *, tile: int = 0, plane: int = 0) -> Pla
 
     Raises InputError for an unknown level, tile or plane, or a cell that breaks a drawing rule.
     """
-    with told_by(design.path, "cell"):
+    with config_context(design.path, "cell"):
         return plan_layout(
             design.cell,
             design.stack,

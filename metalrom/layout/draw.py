@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from interconnect.errors import InputError
-from metalrom.layout.layers import Layer, Number
-from metalrom.layout.pattern import Line, PlanePattern, Rect, Shape
-from metalrom.layout.plan import Part, Plan
+from metalrom.layout.layers import LayoutLayer, Number
+from metalrom.layout.pattern import PlanePattern, Rect, Shape, WireLine
+from metalrom.layout.plan import PlacedPlane, Plan
 
 PATTERNS = 256
 """At most so many different patterns of neighbouring symbols get a cell of their own per plane."""
@@ -36,7 +36,7 @@ def need_gdstk() -> Any:
     return gdstk
 
 
-def build(plan: Plan) -> Any:
+def build_library(plan: Plan) -> Any:
     """The layout as a `gdstk.Library` in um whose precision is the plan's grid. Raises InputError without gdstk."""
     gdstk = need_gdstk()
     library = gdstk.Library("metalrom", unit=1e-6, precision=plan.grid)
@@ -63,7 +63,7 @@ class _Builder:
                 top.add(self.gdstk.Reference(self.library[f"tile_{tile}"], self._at(parts[0].origin)))
         return self.library
 
-    def plane(self, part: Part) -> Any:
+    def plane(self, part: PlacedPlane) -> Any:
         """A plane with its lower left corner at the origin."""
         pattern = part.pattern
         top = self.library.new_cell(part.name)
@@ -107,7 +107,7 @@ class _Builder:
                     self.gdstk.Reference(cell, at) if one else self.gdstk.Reference(cell, at, **copies, spacing=spacing)
                 )
 
-    def _row_lines(self, top: Any, part: Part, line: Line) -> None:
+    def _row_lines(self, top: Any, part: PlacedPlane, line: WireLine) -> None:
         """A line of every row from side to side, with its pins and names at the left end."""
         pattern, layer = part.pattern, self.plan.layers.layers[line.layer]
         repetition = None
@@ -122,12 +122,12 @@ class _Builder:
         for r in range(part.rows):
             self._label(top, layer, f"{line.net.lower()}{r}_0", (wide / 2, r * pattern.row_pitch + middle))
 
-    def _label(self, top: Any, layer: Layer, text: str, at: tuple[float, float]) -> None:
+    def _label(self, top: Any, layer: LayoutLayer, text: str, at: tuple[float, float]) -> None:
         if layer.label is not None:
             place = (at[0] * self.um, at[1] * self.um)
             top.add(self.gdstk.Label(text, place, layer=layer.label[0], texttype=layer.label[1]))
 
-    def _columns(self, part: Part) -> Iterator[tuple[int, int, Any]]:
+    def _columns(self, part: PlacedPlane) -> Iterator[tuple[int, int, Any]]:
         """Runs of columns (from, to) whose lines are alike, with the cell of one of them."""
         inside = part.cut_columns if part.cuts else range(0)
         runs = ((0, inside.start, "whole"), (inside.start, inside.stop, "cut"), (inside.stop, part.columns, "whole"))
@@ -149,7 +149,7 @@ class _Builder:
                 for g, (_, end) in enumerate(part.segments(c)):
                     self._label(top, layer, f"{prefix}{g}_{c}", (x, end - half))
 
-    def _column(self, name: str, part: Part, column: int) -> Any:
+    def _column(self, name: str, part: PlacedPlane, column: int) -> Any:
         """The lines of one column, bottom to top; every piece of a bit line has its pin at the upper end."""
         self.cells[name] = cell = self.library.new_cell(name)
         for line in part.pattern.columns:
@@ -160,7 +160,7 @@ class _Builder:
                     cell.add(self._rectangle((line.low, high - (line.high - line.low), line.high, high), layer.pin))
         return cell
 
-    def _program(self, top: Any, part: Part) -> None:
+    def _program(self, top: Any, part: PlacedPlane) -> None:
         """Vias: rows are cut into short words; each different word is one cell, referenced wherever it stands."""
         pattern = part.pattern
         kinds = len(pattern.symbols)
@@ -172,7 +172,7 @@ class _Builder:
         if rest:
             self._words(top, part, part.symbols[:, whole:].reshape(part.rows, 1, rest), whole)
 
-    def _words(self, top: Any, part: Part, block: np.ndarray[Any, Any], start: int) -> None:
+    def _words(self, top: Any, part: PlacedPlane, block: np.ndarray[Any, Any], start: int) -> None:
         """Words of one length; block: shape (rows, words, length), the first one begins at column `start`."""
         pattern, length = part.pattern, block.shape[2]
         kinds = len(pattern.symbols)

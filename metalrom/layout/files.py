@@ -12,7 +12,7 @@ from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.layout.draw import build
+from metalrom.layout.draw import build_library
 from metalrom.layout.plan import Plan
 
 SUFFIXES = (".gds", ".oas")
@@ -57,7 +57,7 @@ def write_layout(plan: Plan, path: Path) -> WrittenLayout:
     begun = time.perf_counter()
     if not path.parent.is_dir():
         raise InputError("there is no such folder", where=str(path.parent))
-    library = build(plan)
+    library = build_library(plan)
     beside = path.with_name(path.name + ".layers.json")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"layout{path.suffix.lower()}"
@@ -66,12 +66,12 @@ def write_layout(plan: Plan, path: Path) -> WrittenLayout:
         else:
             library.write_oas(made, compression_level=6)
         content = made.read_bytes()
-    document = (json.dumps(describe(plan), indent=2, ensure_ascii=False) + "\n").encode()
+    document = (json.dumps(layout_document(plan), indent=2, ensure_ascii=False) + "\n").encode()
     atomic_write_files(path.parent, {path.name: content, beside.name: document})
     return WrittenLayout(path, beside, len(content), plan.cells, time.perf_counter() - begun)
 
 
-def describe(plan: Plan) -> dict[str, Any]:
+def layout_document(plan: Plan) -> dict[str, Any]:
     """What a reader of the file must know: layers and where their numbers come from, grid, what is not drawn."""
     return {
         "level": plan.level,

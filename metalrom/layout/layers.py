@@ -22,7 +22,7 @@ OWN_SOURCE = "own numbering: 10, 12, ... for metals and 11, 13, ... for the cuts
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class LayoutLayer:
     """A layer of the stack in a file. pin, label: of metals; None for cuts, or where the kit has no own number."""
 
     name: str
@@ -36,7 +36,7 @@ class Layer:
 class LayerMap:
     """Layers by the names of the stack. status: `published`, or `assumption` for a numbering of our own."""
 
-    layers: Mapping[str, Layer]
+    layers: Mapping[str, LayoutLayer]
     status: Status | str
     source: str
 
@@ -77,24 +77,24 @@ def layer_map(stack: Stack) -> LayerMap:
     ):
         if all(name in known for name in chain(metals, vias)):
             return LayerMap({name: known[name] for name in chain(metals, vias)}, status, source)
-    own: dict[str, Layer] = {}
+    own: dict[str, LayoutLayer] = {}
     for i, name in enumerate(metals):
-        own[name] = Layer(name, (10 + 2 * i, 0), (10 + 2 * i, 1), (10 + 2 * i, 2))
+        own[name] = LayoutLayer(name, (10 + 2 * i, 0), (10 + 2 * i, 1), (10 + 2 * i, 2))
     for via in stack.vias:
         number = 11 + 2 * stack.index(via.below)
-        own[via.name] = Layer(via.name, (number, 0), plug=(number, PLUG_DATATYPE))
+        own[via.name] = LayoutLayer(via.name, (number, 0), plug=(number, PLUG_DATATYPE))
     return LayerMap(own, "assumption", OWN_SOURCE)
 
 
-def _sky130() -> dict[str, Layer]:
+def _sky130() -> dict[str, LayoutLayer]:
     metals = {name: 67 + i for i, name in enumerate(("li1", "met1", "met2", "met3", "met4", "met5"))}
     cuts = {name: 67 + i for i, name in enumerate(("mcon", "via", "via2", "via3", "via4"))}
-    out = {name: Layer(name, (n, 20), (n, 16), (n, 5)) for name, n in metals.items()}
-    return out | {name: Layer(name, (n, 44), plug=(n, PLUG_DATATYPE)) for name, n in cuts.items()}
+    out = {name: LayoutLayer(name, (n, 20), (n, 16), (n, 5)) for name, n in metals.items()}
+    return out | {name: LayoutLayer(name, (n, 44), plug=(n, PLUG_DATATYPE)) for name, n in cuts.items()}
 
 
-def _freepdk45() -> dict[str, Layer]:
+def _freepdk45() -> dict[str, LayoutLayer]:
     # The kit streams pins and names out on the number of the metal itself.
-    out = {f"metal{i}": Layer(f"metal{i}", (9 + 2 * i, 0), label=(9 + 2 * i, 0)) for i in range(1, 11)}
+    out = {f"metal{i}": LayoutLayer(f"metal{i}", (9 + 2 * i, 0), label=(9 + 2 * i, 0)) for i in range(1, 11)}
     cuts = {f"via{i}": (10 + 2 * i, 0) for i in range(1, 10)}
-    return out | {name: Layer(name, n, plug=(n[0], PLUG_DATATYPE)) for name, n in cuts.items()}
+    return out | {name: LayoutLayer(name, n, plug=(n[0], PLUG_DATATYPE)) for name, n in cuts.items()}

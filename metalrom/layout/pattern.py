@@ -32,7 +32,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class WireLine:
     """A line that runs through every cell of a row or column: from `low` to `high` across. bit_line: may be cut."""
 
     net: str
@@ -53,8 +53,8 @@ class PlanePattern:
     plane: Plane
     row_pitch: int
     column_pitch: int
-    rows: tuple[Line, ...]
-    columns: tuple[Line, ...]
+    rows: tuple[WireLine, ...]
+    columns: tuple[WireLine, ...]
     common: tuple[Shape, ...]
     symbols: tuple[tuple[Shape, ...], ...]
     gap: tuple[int, int] | None
@@ -62,7 +62,7 @@ class PlanePattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DrawnPatterns:
     """The patterns of all planes. grid: database unit, m. moved: largest distance that a coordinate was rounded, m."""
 
     patterns: tuple[PlanePattern, ...]
@@ -70,7 +70,7 @@ class Drawn:
     moved: float
 
 
-def draw_planes(cell: Cell, stack: Stack, planes: Sequence[Plane], symbols: int) -> Drawn:
+def draw_planes(cell: Cell, stack: Stack, planes: Sequence[Plane], symbols: int) -> DrawnPatterns:
     """The cell on every plane, on a common grid.
 
     Raises:
@@ -82,7 +82,7 @@ def draw_planes(cell: Cell, stack: Stack, planes: Sequence[Plane], symbols: int)
     grid = next((g for g in GRIDS if all(_off(v, g) <= _EXACT for v in values)), GRIDS[-1])
     patterns = tuple(_pattern(of, stack, plane, grid) for of, plane in zip(geometries, planes, strict=True))
     moved = max(_off(v, grid) for v in values) * grid
-    return Drawn(patterns, grid, moved if moved > _EXACT * grid else 0.0)
+    return DrawnPatterns(patterns, grid, moved if moved > _EXACT * grid else 0.0)
 
 
 def _coordinates(geometries: Iterable[CellGeometry]) -> Iterable[float]:
@@ -108,10 +108,10 @@ def _pattern(geometries: Sequence[CellGeometry], stack: Stack, plane: Plane, gri
         axis = _runs_along(box, first)
         x0, y0, x1, y1 = rect(box)
         if axis == "x":
-            rows.append(Line(box.net, box.layer, y0, y1))
+            rows.append(WireLine(box.net, box.layer, y0, y1))
         elif axis == "y":
             name = box.net.rstrip("0123456789")
-            columns.append(Line(name, box.layer, x0, x1, bit_line=box.kind == "line"))
+            columns.append(WireLine(name, box.layer, x0, x1, bit_line=box.kind == "line"))
     shapes = [
         [Shape(b.layer, b.kind == "resistor", rect(b)) for b in g.boxes if not _runs_along(b, g)] for g in geometries
     ]
@@ -133,7 +133,7 @@ def _runs_along(box: Box, geometry: CellGeometry) -> str:
 
 
 def _gap(
-    stack: Stack, plane: Plane, columns: Sequence[Line], cuts: Sequence[Rect], row_pitch: int, grid: float
+    stack: Stack, plane: Plane, columns: Sequence[WireLine], cuts: Sequence[Rect], row_pitch: int, grid: float
 ) -> tuple[tuple[int, int] | None, str]:
     """Where a bit line may be cut between two rows: the metal's least space, in the middle between the cuts on it."""
     space = math.ceil(stack.metal(plane.column).min_space / grid - _EXACT)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from interconnect.arrays import IntArray
 from metalrom.drawing.palette import PAINT
 from metalrom.drawing.svg import INK, SOFT, Canvas
-from metalrom.layout.plan import IntArray, Part, Plan
+from metalrom.layout.plan import PlacedPlane, Plan
 from metalrom.layout.read import Shapes
 
 MOST_ROWS, MOST_COLUMNS = 8, 8
@@ -16,7 +17,9 @@ _WIDE = 900.0
 _SIDE, _TOP, _FOOT = 64.0, 40.0, 66.0
 
 
-def top_view(plan: Plan, shapes: Shapes, *, part: int = 0, rows: int = MOST_ROWS, columns: int = MOST_COLUMNS) -> str:
+def plane_top_view(
+    plan: Plan, shapes: Shapes, *, part: int = 0, rows: int = MOST_ROWS, columns: int = MOST_COLUMNS
+) -> str:
     """The lower left corner of a plane: `rows` x `columns` cells of it, x along the rows. part: index in the plan.
 
     What each cell stores by the via program is written beside its cut.
@@ -61,7 +64,7 @@ def _number(number: tuple[int, int]) -> str:
     return f"({number[0]}/{number[1]})"
 
 
-def _clipped(rects: IntArray, part: Part, window: IntArray) -> list[list[int]]:
+def _clipped(rects: IntArray, part: PlacedPlane, window: IntArray) -> list[list[int]]:
     """Rectangles inside the window, cut to it, relative to the plane's corner."""
     own = rects - np.array([*part.origin, *part.origin])
     inside = (own[:, 2] > 0) & (own[:, 3] > 0) & (own[:, 0] < window[2]) & (own[:, 1] < window[3])
@@ -70,7 +73,7 @@ def _clipped(rects: IntArray, part: Part, window: IntArray) -> list[list[int]]:
     return out
 
 
-def _cells(canvas: Canvas, part: Part, size: tuple[int, int], pixel: float, bottom: float) -> None:
+def _cells(canvas: Canvas, part: PlacedPlane, size: tuple[int, int], pixel: float, bottom: float) -> None:
     """Borders of the cells, numbers of rows and columns, and what every cell stores."""
     wide, tall = part.pattern.column_pitch * pixel, part.pattern.row_pitch * pixel
     rows, columns = size

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from interconnect.stack import Stack
 from metalrom.layout.layers import LayerMap, layer_map
-from metalrom.layout.pattern import Drawn, PlanePattern, Rect, draw_planes
+from metalrom.layout.pattern import DrawnPatterns, PlanePattern, Rect, draw_planes
 from netlists.array_options import PLAIN, ArrayOptions
 from netlists.cells.base import Cell, Plane
 from netlists.mapping import TileManifest, ViaProgram
@@ -20,11 +20,9 @@ from netlists.writer_scope import Scope, scopes
 LEVELS = ("cell", "tile", "array", "macro")
 """`cell`: one cell of every symbol; `tile`: one plane; `array`: all planes of a tile; `macro`: all tiles."""
 
-IntArray = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Part:
+class PlacedPlane:
     """A plane in the file. symbols: shape (rows, physical columns); origin: its lower left corner, grid units.
 
     cuts: rows before which bit lines are cut; cut_columns: the physical columns whose bit lines are cut. scope: the
@@ -35,7 +33,7 @@ class Part:
     tile: int
     plane: int
     pattern: PlanePattern
-    symbols: NDArray[np.uint8]
+    symbols: ByteArray
     origin: tuple[int, int]
     cuts: tuple[int, ...]
     cut_columns: range
@@ -76,7 +74,7 @@ class Plan:
 
     level: str
     top: str
-    parts: tuple[Part, ...]
+    parts: tuple[PlacedPlane, ...]
     layers: LayerMap
     stack: Stack
     grid: float
@@ -88,9 +86,9 @@ class Plan:
         """Cells drawn, dummies and references included."""
         return sum(p.symbols.size for p in self.parts)
 
-    def tiles(self) -> dict[int, list[Part]]:
+    def tiles(self) -> dict[int, list[PlacedPlane]]:
         """Parts by tile."""
-        out: dict[int, list[Part]] = {}
+        out: dict[int, list[PlacedPlane]] = {}
         for part in self.parts:
             out.setdefault(part.tile, []).append(part)
         return out
@@ -122,7 +120,7 @@ def plan_layout(
     if level == "cell":
         drawn = draw_planes(cell, stack, planes[plane : plane + 1], symbols)
         row = np.arange(symbols, dtype=np.uint8)[None]
-        parts = [Part("cell", 0, plane, drawn.patterns[0], row, (0, 0), (), range(0))]
+        parts = [PlacedPlane("cell", 0, plane, drawn.patterns[0], row, (0, 0), (), range(0))]
         return _plan(level, "cell", parts, drawn, stack, cell.kind)
     drawn = draw_planes(cell, stack, planes, symbols)
     found = scopes(
@@ -139,11 +137,11 @@ def plan_layout(
     return _plan(level, top, parts, drawn, stack, cell.kind)
 
 
-def _plan(level: str, top: str, parts: Sequence[Part], drawn: Drawn, stack: Stack, kind: str) -> Plan:
+def _plan(level: str, top: str, parts: Sequence[PlacedPlane], drawn: DrawnPatterns, stack: Stack, kind: str) -> Plan:
     return Plan(level, top, tuple(parts), layer_map(stack), stack, drawn.grid, drawn.moved, kind)
 
 
-def _part(scope: Scope, program: ViaProgram, drawn: Drawn) -> Part:
+def _part(scope: Scope, program: ViaProgram, drawn: DrawnPatterns) -> PlacedPlane:
     p = scope.placement
     pattern = drawn.patterns[p.plane]
     cuts = tuple(range(scope.group_rows, p.rows, scope.group_rows))
@@ -155,10 +153,10 @@ def _part(scope: Scope, program: ViaProgram, drawn: Drawn) -> Part:
         )
     symbols = scope.symbols(program)
     readable = range(scope.readable.start - scope.start, scope.readable.stop - scope.start)
-    return Part(scope.name, p.tile, p.plane, pattern, symbols, (0, 0), cuts, readable, scope)
+    return PlacedPlane(scope.name, p.tile, p.plane, pattern, symbols, (0, 0), cuts, readable, scope)
 
 
-def _placed(parts: Sequence[Part], manifest: TileManifest, stack: Stack, grid: float) -> list[Part]:
+def _placed(parts: Sequence[PlacedPlane], manifest: TileManifest, stack: Stack, grid: float) -> list[PlacedPlane]:
     """Tiles side by side, blocks of rows above each other, twice the largest space of the stack's metals apart."""
     apart = 2 * round(max(m.min_space for m in stack.metals) / grid)
     width, height = max(p.width for p in parts) + apart, max(p.height for p in parts) + apart
@@ -169,7 +167,7 @@ def _placed(parts: Sequence[Part], manifest: TileManifest, stack: Stack, grid: f
     return out
 
 
-def expected_rects(part: Part, layer: str) -> IntArray:
+def expected_rects(part: PlacedPlane, layer: str) -> IntArray:
     """Every rectangle of a metal in a plane without pins, shape (n, 4), grid units, from the pattern alone."""
     p = part.pattern
     found: list[IntArray] = []
@@ -198,7 +196,7 @@ def expected_rects(part: Part, layer: str) -> IntArray:
     return np.asarray(flat + np.array([*part.origin, *part.origin]), dtype=np.int64)
 
 
-def _column_pieces(part: Part, bit_line: bool) -> list[tuple[list[int], list[tuple[int, int]]]]:
+def _column_pieces(part: PlacedPlane, bit_line: bool) -> list[tuple[list[int], list[tuple[int, int]]]]:
     """Columns that have the same pieces, with those."""
     if not bit_line:
         return [(list(range(part.columns)), [(0, part.height)])]

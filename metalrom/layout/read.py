@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
 from metalrom.layout.draw import need_gdstk
 from metalrom.layout.files import check_suffix
 from metalrom.layout.layers import Number
-from metalrom.layout.plan import IntArray
 
 MOST_BYTES = 2**31
 """A larger file is refused: flattened, it would not fit the memory of a usual machine."""

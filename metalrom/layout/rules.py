@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from metalrom.layout.plan import IntArray, Plan, box_of
+from interconnect.arrays import IntArray
+from metalrom.layout.plan import Plan, box_of
 from metalrom.layout.read import Shapes
 from metalrom.layout.slabs import Slabs, turned
 

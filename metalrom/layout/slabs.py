@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from metalrom.layout.plan import IntArray
+from interconnect.arrays import BoolArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Slabs:
         same = self.slab[1:] == self.slab[:-1]
         return self.slab[1:][same], self.high[:-1][same], self.low[1:][same]
 
-    def covered(self, rects: IntArray) -> NDArray[np.bool_]:
+    def covered(self, rects: IntArray) -> BoolArray:
         """Which rectangles, shape (n, 4), lie wholly inside the union."""
         if len(rects) == 0 or len(self.slab) == 0:
             return np.zeros(len(rects), dtype=bool)
@@ -73,7 +72,7 @@ class Slabs:
         span = max(int(self.low.max()), int(x.max())) - left + 1
         return np.searchsorted(self.slab * span + (self.low - left), slab * span + (x - left), side="right") - 1
 
-    def between(self, boxes: IntArray) -> NDArray[np.bool_]:
+    def between(self, boxes: IntArray) -> BoolArray:
         """Which boxes between two corners (they may be lines or points) hold metal other than at those corners."""
         x0, y0, x1, y1 = boxes.T
         flat = y0 == y1

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from metalrom.macro.adc_ranges import Calibration
+    from metalrom.macro.adc_ranges import RangeCalibration
     from metalrom.macro.blocks import StoredBlocks
     from metalrom.macro.budget import ErrorBudget, error_budget
-    from metalrom.macro.calibration import calibrate, calibrate_columns
+    from metalrom.macro.calibration import calibrate_columns, calibrate_ranges
     from metalrom.macro.encoding import MAPPINGS, Encoding
     from metalrom.macro.engine import Macro
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
@@ -25,8 +25,8 @@ _HOME = {
     "Mitigation": "mitigation",
     "MitigationCost": "mitigation",
     "scaled_table": "mitigation",
-    "Calibration": "adc_ranges",
-    "calibrate": "calibration",
+    "RangeCalibration": "adc_ranges",
+    "calibrate_ranges": "calibration",
     "calibrate_columns": "calibration",
     "AdcRange": "readout",
     "StoredBlocks": "blocks",
@@ -55,7 +55,6 @@ __all__ = [
     "EFFECTS",
     "MAPPINGS",
     "AdcRange",
-    "Calibration",
     "Csnr",
     "Encoding",
     "ErrorBudget",
@@ -67,10 +66,11 @@ __all__ = [
     "MitigationCost",
     "MvmResult",
     "PeripheryRules",
+    "RangeCalibration",
     "StoredBlocks",
     "StoredWeights",
-    "calibrate",
     "calibrate_columns",
+    "calibrate_ranges",
     "csnr",
     "error_budget",
     "estimate_layer",

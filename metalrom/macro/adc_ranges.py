@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom.macro.encoding import Encoding
 from metalrom.macro.readout import AdcRange
@@ -16,11 +16,8 @@ if TYPE_CHECKING:
     pass
 
 
-FloatArray = NDArray[np.float64]
-
-
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class RangeCalibration:
     """Converter ranges by significance of the weight planes, the greatest first, and what they were chosen on.
 
     mapping, bits, levels, rows: the macro it belongs to. mean_square, mean_square_before: expected squared error of one
@@ -47,7 +44,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class ColumnCorrection:
+class OutputCorrection:
     """Gain and offset of every output column, (columns,): what a product returned is taken as gain * y + offset."""
 
     gain: FloatArray

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 
 if TYPE_CHECKING:
     from metalrom.macro.stored import StoredWeights
 
-FloatArray = NDArray[np.float64]
 
 PARTIAL_SUMS = 2**22
 """Partial sums held at a time (32 MiB)."""
@@ -29,7 +29,7 @@ class StoredBlocks:
     offset: FloatArray | None
     block: int
 
-    def combine(self, sums: NDArray[Any], inputs: NDArray[np.int64]) -> FloatArray:
+    def combine(self, sums: NDArray[Any], inputs: IntArray) -> FloatArray:
         """Real output (batch, columns) of the blocks' products (batch, blocks, columns) and input sums (batch,
         blocks)."""
         out: FloatArray = np.einsum("bkc,kc->bc", sums.astype(np.float64), self.scale)
@@ -56,12 +56,12 @@ def block_scales(
     return out[0], out[1]
 
 
-def block_sums(x: NDArray[np.int64], block: int | None) -> NDArray[np.int64]:
+def block_sums(x: IntArray, block: int | None) -> IntArray:
     """Sum of x (batch, rows) over every block of rows (None: one block): (batch, blocks)."""
     return np.asarray(x.reshape(len(x), -1, block or x.shape[1]).sum(axis=2))
 
 
-def blocks_of(batch: int, stored: StoredBlocks) -> Iterator[slice]:
+def batch_slices(batch: int, stored: StoredBlocks) -> Iterator[slice]:
     """Slices of the batch whose partial sums fit the memory bound."""
     step = max(1, PARTIAL_SUMS // (stored.scale.shape[0] * stored.weights.columns))
     return (slice(i, min(i + step, batch)) for i in range(0, batch, step))

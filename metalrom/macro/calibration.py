@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
-from metalrom.macro.adc_ranges import Calibration, ColumnCorrection, FloatArray
+from metalrom.macro.adc_ranges import OutputCorrection, RangeCalibration
 from metalrom.macro.readout import FRACTION, AdcRange, readout_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ ORIGINS = 8
 """Candidates of the search: counts per code and origins."""
 
 
-def calibrate(
+def calibrate_ranges(
     macro: Macro,
     samples: Sequence[tuple[NDArray[Any], NDArray[Any]]],
     *,
@@ -31,7 +32,7 @@ def calibrate(
     per: Literal["plane", "layer"] = "plane",
     objective: Literal["mean_square", "clip"] = "mean_square",
     clip_probability: float = 1e-4,
-) -> Calibration:
+) -> RangeCalibration:
     """Choose counts per code and origin from the counts that sample products meet.
 
     macro: plain, of the readout, encoding and input bits in question. samples: activations and integer weights, one
@@ -71,7 +72,7 @@ def calibrate(
                 best[rank], ranges[rank] = score[rank], adc_range
     after = [float(mean_square(r)[rank]) for rank, r in enumerate(ranges)]
     clipped = [_clipped(count, weight[rank], r) for rank, r in enumerate(ranges)]
-    return Calibration(
+    return RangeCalibration(
         e.mapping, e.bits, e.levels, macro.rows, tuple(ranges), tuple(after), tuple(before.tolist()), tuple(clipped)
     )
 
@@ -111,13 +112,13 @@ def calibrate_columns(
         covariance = ((fit_ideal - fit_ideal.mean(0)) * (fit_real - fit_real.mean(0))).mean(0)
         usable = (spread > 0) & (covariance > 0)
         slope[usable] = covariance[usable] / spread[usable]
-    correction = ColumnCorrection(slope, fit_real.mean(0) - slope * fit_ideal.mean(0))
+    correction = OutputCorrection(slope, fit_real.mean(0) - slope * fit_ideal.mean(0))
     before = float(((real - ideal)[1::2] ** 2).mean())
     after = float(((correction.apply(real) - ideal)[1::2] ** 2).mean())
     return replace(stored, correction=correction), CorrectionReport(before, after, len(fit_ideal))
 
 
-def _candidates(count: NDArray[np.int64], weight: FloatArray, codes: int) -> list[AdcRange]:
+def _candidates(count: IntArray, weight: FloatArray, codes: int) -> list[AdcRange]:
     """Counts per code from 1/2 to what spans all counts, with origins among the counts that occur."""
     widest = max(1.0, (count.max() + 1) / (codes - 1))
     steps = {_grid(s) for s in np.geomspace(0.5, widest, STEPS)} | {float(k) for k in range(1, int(widest) + 2)}
@@ -129,7 +130,7 @@ def _candidates(count: NDArray[np.int64], weight: FloatArray, codes: int) -> lis
     return [AdcRange(s, o, codes) for s in sorted(steps) for o in sorted(origins)]
 
 
-def _clipping_range(count: NDArray[np.int64], share: FloatArray, codes: int, probability: float) -> AdcRange:
+def _clipping_range(count: IntArray, share: FloatArray, codes: int, probability: float) -> AdcRange:
     """Narrowest range, at least one count per code, with at most probability / 2 of the counts beyond either end."""
     order = np.argsort(count)
     total, counts = np.cumsum(share[order]), count[order]
@@ -140,7 +141,7 @@ def _clipping_range(count: NDArray[np.int64], share: FloatArray, codes: int, pro
     return AdcRange(float(step) if origin or step > 1 else 1.0, origin, codes)
 
 
-def _clipped(count: NDArray[np.int64], share: FloatArray, r: AdcRange) -> float:
+def _clipped(count: IntArray, share: FloatArray, r: AdcRange) -> float:
     half = r.counts_per_code / 2
     return float(share[(count < r.origin - half) | (count > r.full_scale + half)].sum())
 

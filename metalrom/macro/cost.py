@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
@@ -81,7 +81,7 @@ def conversion_energy(
     geometry: MacroGeometry,
     table: ReadoutTable,
     condition: Condition | str,
-    histogram: NDArray[np.int64] | None,
+    histogram: IntArray | None,
     errors: RelativeErrors,
 ) -> dict[str, Component]:
     """Energies of one conversion, J: row drivers (from the table), ADC, shift-add.
@@ -134,7 +134,7 @@ def check_readout(geometry: MacroGeometry, table: ReadoutTable) -> None:
         raise InputError(f"estimate: {geometry.adc_bits} bits cannot deliver the table's {table.adc.codes} codes")
 
 
-def _activity(table: ReadoutTable, histogram: NDArray[np.int64] | None) -> tuple[NDArray[np.float64], str]:
+def _activity(table: ReadoutTable, histogram: IntArray | None) -> tuple[FloatArray, str]:
     """Distribution of the number of driven rows, shape (N + 1,), and its description."""
     n = table.rows
     if histogram is None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
@@ -57,7 +58,7 @@ class Encoding:
         """Place of each unit among the significances: 0 is the most significant."""
         return tuple(self.significances.index(abs(f)) for f in self.factor)
 
-    def level(self, w: NDArray[np.integer[Any]], unit: int) -> NDArray[np.uint8]:
+    def level(self, w: NDArray[np.integer[Any]], unit: int) -> ByteArray:
         """Cell levels of unit `unit` for weights w (rows, columns), same shape."""
         factor = self.factor[unit]
         if self.mapping == "differential" and self.bias:
@@ -110,7 +111,7 @@ def encoding(mapping: str, bits: int, levels: int = 2, *, signed_cells: bool = F
     return Encoding("unsigned", bits, levels, 0, 2 * half - 1, _digits(2 * half - 1, levels))
 
 
-def integers(what: str, values: NDArray[Any], low: int, high: int) -> NDArray[np.int64]:
+def integers(what: str, values: NDArray[Any], low: int, high: int) -> IntArray:
     """`values` as a contiguous int64 matrix within [low, high], or InputError."""
     values = np.asarray(values)
     if values.ndim != 2 or 0 in values.shape:

@@ -22,18 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
-from metalrom.macro.adc_ranges import Calibration
-from metalrom.macro.blocks import StoredBlocks, block_scales, block_sums, blocks_of
+from metalrom.macro.adc_ranges import RangeCalibration
+from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
 from metalrom.macro.domain import characterized
 from metalrom.macro.encoding import MAPPINGS, MAX_BITS, Encoding, encoding, integers
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
 from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
-from metalrom.macro.section import Counters, Section, StoredSection, sections_of
+from metalrom.macro.section import Counters, EncodingSection, StoredSection, sections_of
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
-
-IntArray = NDArray[np.int64]
 
 __all__ = ["MAPPINGS", "MAX_BITS", "Macro", "MvmResult", "StoredWeights"]
 
@@ -73,7 +72,7 @@ class Macro:
         rows: int | None = None,
         tables: Mapping[int, ReadoutTable] | None = None,
         mitigations: Sequence[Mitigation] = (),
-        calibration: Calibration | None = None,
+        calibration: RangeCalibration | None = None,
         outside_domain: bool = False,
         signed_cells: bool = False,
     ) -> None:
@@ -190,7 +189,7 @@ class Macro:
         stored = self.store(integers, layer=layer)
         return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
 
-    def matmul_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> NDArray[np.float64]:
+    def matmul_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> FloatArray:
         """x (batch, rows) times block-scaled weights, in their real units: float64, shape (batch, columns).
 
         The sum over blocks of scale * (macro's product of the block) + offset * sum(x in block).
@@ -248,7 +247,7 @@ class Macro:
         x = self._inputs(x, stored.weights.rows)
         call, n = self._next(call), Counters()
         out = np.empty((len(x), stored.weights.columns))
-        for rows in blocks_of(len(x), stored):  # bounds the memory of the partial sums
+        for rows in batch_slices(len(x), stored):  # bounds the memory of the partial sums
             sums, counters = self._product(x[rows], stored.weights, call, rows.start, stored.block)
             out[rows] = stored.combine(sums, block_sums(x[rows], stored.block))
             n = n + counters
@@ -290,7 +289,7 @@ class Macro:
                 for read in range(reads):
                     keys = section.keys(self.seed, call, i, read)
 
-                    def work(rows: slice, s: Section = section, keys: NDArray[np.uint64] = keys, run: Any = run,
+                    def work(rows: slice, s: EncodingSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
                              part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
                              per_block: int = per_block, sums: Any = sums) -> Counters:  # fmt: skip
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
@@ -305,12 +304,12 @@ class Macro:
             total = total + self.encoding.bias * block_sums(x, block)[:, :, None]
         return total, counters
 
-    def _parts(self, stored: StoredWeights) -> list[tuple[Section, StoredSection]]:
+    def _parts(self, stored: StoredWeights) -> list[tuple[EncodingSection, StoredSection]]:
         if len(stored.sections) != len(self._sections):
             raise InputError("macro: these weights were stored with other mitigations; store them with this macro")
         return list(zip(self._sections, stored.sections, strict=True))
 
-    def _histogram(self, section: Section, x: IntArray, stored: StoredSection) -> IntArray:
+    def _histogram(self, section: EncodingSection, x: IntArray, stored: StoredSection) -> IntArray:
         """Counts of one section by (significance, active, count)."""
         x_words, active = section.drive(x, self.input_bits)
         rank = np.array([self.encoding.rank[u] for u in section.units])

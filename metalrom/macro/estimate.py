@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from metalrom.macro.cost import (
@@ -168,7 +166,7 @@ def estimate_macro(
     table: ReadoutTable,
     condition: Condition | str,
     *,
-    histogram: NDArray[np.int64] | None = None,
+    histogram: IntArray | None = None,
     errors: RelativeErrors | None = None,
     outside_domain: bool = False,
 ) -> MacroEstimate:
@@ -244,7 +242,7 @@ def estimate_layer(
     inputs: int,
     outputs: int,
     tokens: int = 1,
-    histogram: NDArray[np.int64] | None = None,
+    histogram: IntArray | None = None,
     errors: RelativeErrors | None = None,
     outside_domain: bool = False,
 ) -> LayerEstimate:

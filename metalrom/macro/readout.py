@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from scipy.special import betainc, ndtr
 
 from characterization.tables.table import AdcModel, ReadoutTable
+from interconnect.arrays import BoolArray, FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.condition import Condition
-
-FloatArray = NDArray[np.float64]
 
 Effect = Literal["levels", "static", "noise", "pattern", "adc_offset", "adc_noise"]
 EFFECTS: tuple[Effect, ...] = get_args(Effect)
@@ -85,7 +84,7 @@ class Readout:
     static: FloatArray
     temporal: FloatArray
     offset_sigma: float
-    valid: NDArray[np.bool_]
+    valid: BoolArray
 
     @property
     def max_count(self) -> int:
@@ -103,11 +102,11 @@ class Readout:
         return not (self.static.any() or self.temporal.any() or self.offset_sigma)
 
     @property
-    def wrong(self) -> NDArray[np.bool_]:
+    def wrong(self) -> BoolArray:
         """Which (active, count) an undisturbed conversion reads as another count."""
         return np.asarray((self.nominal != np.arange(self.max_count + 1) * self.one) & self.valid)
 
-    def squared_error(self, active: NDArray[np.int64], count: NDArray[np.int64]) -> FloatArray:
+    def squared_error(self, active: IntArray, count: IntArray) -> FloatArray:
         """Mean square of (digital value - count) for these pairs, counts^2; frozen and temporal spreads together."""
         sigma = np.sqrt(self.static**2 + self.temporal**2 + self.offset_sigma**2)[active, count]
         distance = self.steps[active] - self.level[active, count][:, None]

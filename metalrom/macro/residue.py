@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 
 
@@ -30,10 +30,10 @@ class ResidueCode:
 
     levels: int
     modulus: int
-    weight: NDArray[np.int64]
-    check_weight: NDArray[np.int64]
-    place: NDArray[np.int64]
-    step: NDArray[np.int64]
+    weight: IntArray
+    check_weight: IntArray
+    place: IntArray
+    step: IntArray
 
     @property
     def size(self) -> int:
@@ -49,7 +49,7 @@ class ResidueCode:
         """Sets that `columns` neighbouring columns need."""
         return -(-columns // self.size)
 
-    def check_levels(self, level: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def check_levels(self, level: ByteArray) -> ByteArray:
         """Cell levels of the check columns, (rows, sets x checks), for data columns `level` (rows, columns)."""
         rows, columns = level.shape
         sets = self.sets(columns)

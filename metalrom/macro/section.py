@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
 from metalrom.macro.encoding import Encoding
 from metalrom.macro.mitigation import Mitigation
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
-
-IntArray = NDArray[np.int64]
 
 _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32))
 
@@ -61,7 +60,7 @@ class Counters:
         return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-class Section:
+class EncodingSection:
     """Units (columns per weight) `units` of an encoding, read through one readout with one mitigation."""
 
     def __init__(
@@ -175,7 +174,7 @@ class Section:
         return Counters(conversions * run.median, conversions, wrong, wrong)
 
     def histogram(
-        self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, rank: NDArray[np.int64],
+        self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, rank: IntArray,
         out: IntArray,
     ) -> None:  # fmt: skip
         """Add every data conversion to out[rank of its unit, active, count]."""
@@ -197,7 +196,7 @@ class Section:
     def _empty(self, groups: int, columns: int) -> NDArray[Any]:
         return np.zeros((groups, len(self.units), self.words * self.level_bits, columns), np.uint64)
 
-    def _pack(self, level: NDArray[np.uint8], out: NDArray[Any]) -> None:
+    def _pack(self, level: ByteArray, out: NDArray[Any]) -> None:
         kernels.pack_levels(level, self.rows, self.words, out)
 
     def _offsets(
@@ -214,7 +213,7 @@ class Section:
 
 def sections_of(
     encoding: Encoding, plans: tuple[Mitigation, ...], readouts: tuple[Readout, ...]
-) -> tuple[Section, ...]:
+) -> tuple[EncodingSection, ...]:
     """One section for all significances of the same plan and readout.
 
     plans, readouts: by rank of significance.
@@ -224,7 +223,7 @@ def sections_of(
         kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
     ranks = encoding.rank
     return tuple(
-        Section(encoding, tuple(units), readouts[ranks[units[0]]], plan, i)
+        EncodingSection(encoding, tuple(units), readouts[ranks[units[0]]], plan, i)
         for i, ((plan, _), units) in enumerate(kinds.items())
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from metalrom.macro.adc_ranges import ColumnCorrection
+from metalrom.macro.adc_ranges import OutputCorrection
 from metalrom.macro.section import StoredSection
 
 
@@ -47,4 +47,4 @@ class StoredWeights:
     rows: int
     columns: int
     sections: tuple[StoredSection, ...]
-    correction: ColumnCorrection | None = None
+    correction: OutputCorrection | None = None

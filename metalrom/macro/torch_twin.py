@@ -59,7 +59,7 @@ def macro_linear(linear: Any, macro: Macro, *, layer: int = 0) -> Any:
     return MacroLinear()
 
 
-def convert(model: Any, macro: Macro, *, skip: tuple[str, ...] = ()) -> list[str]:
+def replace_linears(model: Any, macro: Macro, *, skip: tuple[str, ...] = ()) -> list[str]:
     """Replace every `torch.nn.Linear` inside `model` in place; returns the names. skip: parts of names left alone.
 
     Every layer takes its own place on the chip, in the order of the model. Raises InputError without torch.

@@ -21,23 +21,23 @@ from metalrom.reports.content import (
     FailedRow,
     FitRow,
     GroupRow,
-    Headline,
     MacroTable,
     ReportContent,
+    ReportHeadline,
     Simulations,
     SpecRow,
     TileTop,
     VerdictRow,
 )
-from metalrom.reports.html import figures, write_figures, write_report
+from metalrom.reports.html import report_figures, write_figures, write_report
 from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.run.estimate import own_layer
-from metalrom.run.layer import LAYER, read_layer
+from metalrom.run.layer import LAYER, read_stored_layer
 from metalrom.run.manifest import MANIFEST, read_manifest
-from metalrom.run.results import RunResults, read_results, read_table
-from metalrom.specs.result import SpecResult, asked, told
+from metalrom.run.results import RunResults, read_results, read_run_table
+from metalrom.specs.result import SpecResult, failure_text, specification_text
 from netlists.mapping import via_program
 
 REPORT = "report.html"
@@ -54,12 +54,12 @@ _PARTS = {
 
 def write_run_report(out: Path) -> Path:
     """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
-    results, table = read_results(out), read_table(out)
+    results, table = read_results(out), read_run_table(out)
     measured = read_measured(out)
     if measured is not None:
         measured = replace(measured, read_after=_read_after(results))
     content = report_content(results, table, _simulations(out, results), top=_tile_top(out, results), measured=measured)
-    drawn = figures(content)
+    drawn = report_figures(content)
     write_figures(content, ensure_output_folder(out / "figures"), drawn)
     return write_report(content, out / REPORT, drawn)
 
@@ -114,7 +114,7 @@ def report_content(
         group_reason=results.group_reason,
         simulations=simulations,
         specs=tuple(_spec_row(s) for s in results.specs),
-        failed_conditions=tuple(FailedRow(f.condition, told(f)) for f in results.failed_conditions),
+        failed_conditions=tuple(FailedRow(f.condition, failure_text(f)) for f in results.failed_conditions),
         failed_procedures=results.failed_procedures,
         warnings=results.warnings,
         assumptions=(*table.assumptions, *_technology_assumptions(results)),
@@ -168,7 +168,7 @@ def _tile_top(out: Path, results: RunResults) -> TileTop | None:
         return None
     layer, g = results.layer, results.macro_geometry
     rows, columns = min(MOST_ROWS, g.rows), min(MOST_COLUMNS, g.columns)
-    weights = read_layer(out).weights[:rows, :columns]
+    weights = read_stored_layer(out).weights[:rows, :columns]
     program = via_program(weights, g.weight_bits, mapping=g.mapping)
     outputs = tuple(int(k) for k in program.weight_column[:columns])
     title = f"tile 0, {layer.planes[0]}: first {len(weights)} rows and {len(outputs)} bit columns of {layer.source}"
@@ -189,7 +189,7 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _spec_row(result: SpecResult) -> SpecRow:
     return SpecRow(
-        asked=asked(result),
+        asked=specification_text(result),
         value=result.value_shown,
         span=result.span_shown,
         condition=result.condition,
@@ -209,11 +209,11 @@ def _cell_words(results: RunResults) -> str:
     return f"{area}; a via is a resistor of {plug:.3g} ohm" if plug is not None else area
 
 
-def _headline(results: RunResults, estimate: LayerEstimate) -> Headline:
+def _headline(results: RunResults, estimate: LayerEstimate) -> ReportHeadline:
     macro, q = estimate.macro, results.quality[0]
     known = f"{results.layer.inputs} x {results.layer.outputs} layer, {results.layer.tokens} vectors"
     status = "estimate" if results.warnings else "user"
-    return Headline(
+    return ReportHeadline(
         density_raw=_figure("density of the cells alone", macro.density_raw, "Mb/mm2", status, "cells over footprint"),
         density_macro=_figure(
             "density with periphery", macro.density_stacked, "Mb/mm2", "estimate",

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from characterization.failures import FailedProcedure
 from characterization.tables.table import Assumption, ReadoutTable
+from interconnect.arrays import BoolArray, IntArray
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.formatting import Figure
 from metalrom.reports.measured import Measured
 
-BitArray = NDArray[np.integer] | NDArray[np.bool_]
+BitArray = NDArray[np.integer] | BoolArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class CsnrRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Headline:
+class ReportHeadline:
     """The macro figures of the first screen. Densities in Mb/mm2 (stored bits), energy in J per MAC."""
 
     density_raw: Figure
@@ -214,7 +215,7 @@ class ReportContent:
     tile_bits: BitArray
     tile_source: str
     planes: tuple[str, ...]
-    headline: Headline
+    headline: ReportHeadline
     group_choice: tuple[GroupRow, ...]
     group_reason: str
     simulations: Simulations
@@ -235,7 +236,7 @@ class ReportContent:
     density_reference: Reference | None = None
     noise_cliff: NoiseCliff | None = None
     tile_top: TileTop | None = None
-    histogram: NDArray[np.int64] | None = None
+    histogram: IntArray | None = None
     measured: Measured | None = None
     configuration: tuple[tuple[str, str], ...] = ()
 

@@ -17,16 +17,8 @@ from characterization import margins as metrics
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
 from metalrom.formatting import Figure
-from metalrom.reports import (
-    condition_plots,
-    finding_plots,
-    geometry_views,
-    maps,
-    plots,
-    schematic,
-    stack_view,
-    tile_view,
-)
+from metalrom.reports import condition_plots, geometry_views, maps, plots, schematic, stack_view, tile_view
+from metalrom.reports import procedure_plots as finding_plots
 from metalrom.reports.content import CsnrRow, ReportContent
 
 if TYPE_CHECKING:
@@ -50,7 +42,7 @@ class ConditionRow:
     ok: bool
 
 
-def figures(content: ReportContent) -> dict[str, str]:
+def report_figures(content: ReportContent) -> dict[str, str]:
     """Every picture of the report as SVG text, by file stem (also usable as stand-alone files)."""
     table, one, zero = content.table, content.geometry, content.geometry_zero
     out = {
@@ -79,13 +71,13 @@ def figures(content: ReportContent) -> dict[str, str]:
 
 
 def _findings(content: ReportContent) -> tuple[finding_plots.Picture, ...]:
-    return () if content.measured is None else finding_plots.pictures(content.measured)
+    return () if content.measured is None else finding_plots.procedure_figures(content.measured)
 
 
 def write_figures(content: ReportContent, folder: Path, drawn: Mapping[str, str] | None = None) -> list[Path]:
     """Write every picture as `<stem>.svg` into `folder`; returns the paths. Raises InputError if it cannot write."""
     written = []
-    for stem, text in (drawn or figures(content)).items():
+    for stem, text in (drawn or report_figures(content)).items():
         path = Path(folder) / f"{stem}.svg"
         _replace(path, '<?xml version="1.0" encoding="UTF-8"?>\n' + text)
         written.append(path)
@@ -100,13 +92,13 @@ def write_report(content: ReportContent, path: Path, drawn: Mapping[str, str] | 
 
 
 def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None) -> str:
-    """The whole page as text. drawn: what `figures` gave, if it was called already."""
+    """The whole page as text. drawn: what `report_figures` gave, if it was called already."""
     table = content.table
     needed = metrics.sigma_needed(content.target_error)
     return _environment().get_template(TEMPLATE).render(
         c=content,
         # the pictures are written by this package and escape every name themselves
-        svg={stem: Markup(text) for stem, text in (drawn or figures(content)).items()},  # noqa: S704
+        svg={stem: Markup(text) for stem, text in (drawn or report_figures(content)).items()},  # noqa: S704
         findings=_findings(content),
         rows=table.rows,
         quantity="voltage" if table.unit == "V" else "current",

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from characterization.margins import code_errors, worst
 from characterization.tables.table import ReadoutTable
-from metalrom.drawing.svg import SOFT, Canvas, number
+from interconnect.arrays import FloatArray, IntArray
+from metalrom.drawing.svg import SOFT, Canvas, svg_number
 from metalrom.formatting import probability
 
 _STEPS = ("#f1f5f8", "#dbe6ef", "#b9d3e6", "#8fbbdb", "#5f9bcb", "#3f77b5", "#7a4f9e", "#b1306f", "#d4213d", "#8a0d1c")
@@ -15,8 +16,6 @@ _SHARES = ("#f3f6f2", "#e3ece0", "#cfdfca", "#b7d0b0", "#9cbf95", "#7fad7b", "#6
 _LOWEST, _STRIDE = -20, 2
 """A colour per two decades from 1e-20 on: the last of ten is from 1e-2 to 1."""
 _SIDE, _TOP, _LEFT, _GAP = 340.0, 46.0, 46.0, 74.0
-
-FloatArray = NDArray[np.float64]
 
 
 def error_map(table: ReadoutTable, nominal: str, histogram: NDArray[np.integer] | None) -> str:
@@ -43,14 +42,14 @@ def error_map(table: ReadoutTable, nominal: str, histogram: NDArray[np.integer] 
     )
 
 
-def _decades(values: FloatArray) -> NDArray[np.int64]:
+def _decades(values: FloatArray) -> IntArray:
     """Index of the colour of every value, -1 where there is none."""
     with np.errstate(divide="ignore", invalid="ignore"):
         step = np.floor((np.log10(np.maximum(values, 10.0**_LOWEST)) - _LOWEST) / _STRIDE)
     return np.where(np.isnan(values), -1, np.clip(step, 0, len(_STEPS) - 1)).astype(np.int64)
 
 
-def _map(canvas: Canvas, x: float, title: str, values: NDArray[np.int64], colours: tuple[str, ...]) -> None:
+def _map(canvas: Canvas, x: float, title: str, values: IntArray, colours: tuple[str, ...]) -> None:
     """Active rows to the right, counts upwards; neighbours of one colour become one rectangle."""
     n = len(values)
     cell = _SIDE / n
@@ -62,7 +61,10 @@ def _map(canvas: Canvas, x: float, title: str, values: NDArray[np.int64], colour
             for start, stop in same.reshape(-1, 2):
                 left, top = x + active * cell, _TOP + (n - stop) * cell
                 height = (stop - start) * cell
-                steps.append(f"M{number(left)} {number(top)}h{number(cell)}v{number(height)}h{number(-cell)}z")
+                steps.append(
+                    f"M{svg_number(left)} {svg_number(top)}h{svg_number(cell)}"
+                    f"v{svg_number(height)}h{svg_number(-cell)}z"
+                )
         if steps:
             canvas.path("".join(steps), fill=fill, stroke=fill, stroke_width=0.25)
     canvas.line((x, _TOP + _SIDE), (x + _SIDE, _TOP + _SIDE), stroke=SOFT)

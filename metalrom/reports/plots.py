@@ -16,10 +16,10 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-from numpy.typing import NDArray
 
 from characterization.margins import code_errors, margins, sigma_needed, worst
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import FloatArray, IntArray
 from metalrom.drawing.svg import INK, SOFT, clean
 from metalrom.formatting import amount, known, prefix, probability
 from metalrom.reports.content import GroupRow, MacroTable, NoiseCliff
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FloatArray = NDArray[np.float64] | NDArray[np.int64]
+Numbers = FloatArray | IntArray
 
 SERIES = ("#2f6db5", "#c8203a", "#2a9d8f", "#a65ba0", "#e08a1e", "#566472")
 MARKS = ("o", "s", "^", "D", "v", "P")
@@ -150,7 +150,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
         return svg(figure, "levels", "Level against MAC count for each condition")
 
 
-def _band(panel: Axes, count: FloatArray, level: FloatArray, spread: FloatArray, k: int, words: str) -> None:
+def _band(panel: Axes, count: Numbers, level: Numbers, spread: Numbers, k: int, words: str) -> None:
     panel.fill_between(count, level - spread, level + spread, color=SERIES[k], alpha=0.2, linewidth=0)
     panel.plot(count, level, color=SERIES[k], marker=MARKS[k], markersize=3 if len(count) > 24 else 4.5, label=words)
 

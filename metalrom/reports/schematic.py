@@ -7,7 +7,7 @@ from typing import Literal
 from metalrom.drawing.palette import PAINT
 from metalrom.drawing.svg import INK, SOFT, Canvas, text_width
 from metalrom.formatting import amount, known
-from metalrom.reports.content import Headline, Reference
+from metalrom.reports.content import Reference, ReportHeadline
 
 _ROWS = (("1", "1"), ("1", "0"), ("0", "1"))  # (driven input bit, stored weight bit) of the drawn cells
 
@@ -85,7 +85,7 @@ def _converter(canvas: Canvas, x: float, unit: str) -> None:
     canvas.text((x - 182, 331), "over groups, planes, bits", size=11.5, anchor="middle", fill=SOFT)
 
 
-def density_bar(headline: Headline, reference: Reference | None) -> str:
+def density_bar(headline: ReportHeadline, reference: Reference | None) -> str:
     """Bars of the raw and the with-periphery density against the reference line, Mb/mm2."""
     figures = (("cells alone", headline.density_raw), ("with periphery", headline.density_macro))
     values = [f.mid for _, f in figures if known(f.mid)]

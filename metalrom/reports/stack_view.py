@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from math import cos, radians, sin
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray
 from interconnect.errors import InputError
 from interconnect.geometry import Box, CellGeometry
 from metalrom.drawing.palette import PAINT, Role, direction, legend, role
-from metalrom.drawing.svg import INK, SOFT, Canvas, Xy, number
+from metalrom.drawing.svg import INK, SOFT, Canvas, Xy, svg_number
 from metalrom.reports.content import BitArray
 
 _TURN = radians(25.0)
@@ -136,11 +136,11 @@ def _corners(block: Block) -> list[Xy]:
     return [_project(x, y, z) for z in (z0, z1) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1))]
 
 
-def _overlapping(blocks: tuple[Block, ...]) -> NDArray[np.bool_]:
+def _overlapping(blocks: tuple[Block, ...]) -> BoolArray:
     """Whether the drawn rectangles around two blocks overlap: only then does their order matter."""
     points = np.array([_corners(b) for b in blocks])
     low, high = points.min(axis=1), points.max(axis=1)
-    out: NDArray[np.bool_] = ((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=2)
+    out: BoolArray = ((low[:, None] < high[None]) & (low[None] < high[:, None])).all(axis=2)
     return out
 
 
@@ -194,6 +194,6 @@ def _draw_mark(canvas: Canvas, block: Block, mark: Rectangle, pixel: float, scre
         return
     skew = (cos(_TURN), sin(_TURN) * sin(_TILT), -sin(_TURN), cos(_TURN) * sin(_TILT), x, y)
     # five decimals: the matrix multiplies lengths of tens of pixels
-    matrix = " ".join(f"{v:.5f}" for v in skew[:4]) + f" {number(x)} {number(y)}"
+    matrix = " ".join(f"{v:.5f}" for v in skew[:4]) + f" {svg_number(x)} {svg_number(y)}"
     canvas.text((0.0, size * 0.36), str(block.bit), size=size, anchor="middle", fill="#ffffff", font_weight="700",
                 transform=f"matrix({matrix})")  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from interconnect.geometry import Box, CellGeometry
 from metalrom.drawing.palette import PAINT, Role, direction, legend, role
-from metalrom.drawing.svg import INK, SOFT, Canvas, number
+from metalrom.drawing.svg import INK, SOFT, Canvas, svg_number
 from metalrom.reports.content import TileTop
 
 _WIDTH, _LEFT, _TOP = 1280.0, 44.0, 52.0
@@ -60,10 +60,12 @@ def _stamps(boxes: Iterable[Box], places: np.ndarray[tuple[int, ...], np.dtype[n
     """One path with these boxes at every (row, column)."""
     steps = []
     for box in boxes:
-        w, h = number(box.size[0] * pixel), number(box.size[1] * pixel)
+        w, h = svg_number(box.size[0] * pixel), svg_number(box.size[1] * pixel)
         x = _LEFT + (places[:, 1] * cell.period[0] + box.lower[0]) * pixel
         y = _TOP + (places[:, 0] * cell.period[1] + box.lower[1]) * pixel
-        steps += [f"M{number(a)} {number(b)}h{w}v{h}h-{w}z" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        steps += [
+            f"M{svg_number(a)} {svg_number(b)}h{w}v{h}h-{w}z" for a, b in zip(x.tolist(), y.tolist(), strict=True)
+        ]
     return "".join(steps)
 
 

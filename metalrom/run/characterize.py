@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.bench import Bench
-from characterization.campaign import Outcome, ProgressCallback, SimulationCounts, Task, run_tasks
-from characterization.contained import conclude_others, core_of, fit
+from characterization.campaign import CampaignOutcome, ProgressCallback, SimulationCounts, Task, run_tasks
+from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
+from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.margins import worst
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
-from characterization.procedures.registry import Findings, Procedure
-from characterization.setup import Setup
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.stages import merged, missing, refined
 from characterization.tables.table import ReadoutTable
+from characterization.testbench import Testbench
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
@@ -41,12 +41,12 @@ class Characterized:
     readable deck per file name. failed_procedures: what a procedure beside the readout table could not tell, and where.
     """
 
-    setup: Setup
+    setup: Testbench
     choice: GroupChoice | None
     data: Dataset
-    outcomes: tuple[Outcome, ...]
-    findings: Findings
-    planned: Setup
+    outcomes: tuple[CampaignOutcome, ...]
+    findings: ProcedureResults
+    planned: Testbench
     failed: tuple[FailedCondition, ...] = ()
     decks: Mapping[str, str] = field(default_factory=dict)
     failed_procedures: tuple[FailedProcedure, ...] = ()
@@ -124,7 +124,7 @@ def characterize(
 
 
 def measure_group(
-    setup: Setup,
+    setup: Testbench,
     procedures: Sequence[Procedure],
     cache: Cache,
     *,
@@ -148,12 +148,12 @@ def measure_group(
     outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
     data = Dataset(outcomes[0].samples)
     core = core_of(procedures)
-    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # a converter whose offset is measured comes before the margin, which reads it
     first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
-    given, lost_first = conclude_others(setup, first, data, bench, {}, announce)
+    given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
-        table = fit(setup, core, data, given).findings["adc_margin"].table
+        table = fit_core(setup, core, data, given).findings["adc_margin"].table
         setup = refined(setup, table, lambda label: _margin(table, label))
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
@@ -162,11 +162,11 @@ def measure_group(
         outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
         data = merged(tasks, data, Dataset(outcomes[1].samples))
     announce("fitting")
-    fitted = fit(setup, core, data, given)
+    fitted = fit_core(setup, core, data, given)
     for condition in fitted.failed:
         announce(f"{condition.condition} failed and is left out: {condition.reason}")
     rest = [p for p in procedures if p not in first or p.name in given]
-    findings, lost = conclude_others(fitted.setup, rest, data, bench, fitted.findings, announce)
+    findings, lost = run_procedures(fitted.setup, rest, data, bench, fitted.findings, announce)
     lost = (*lost_first, *lost)
     for row in lost:
         announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
@@ -176,7 +176,7 @@ def measure_group(
     return Characterized(fitted.setup, choice, data, all_outcomes, findings, setup, fitted.failed, bench.decks, lost)
 
 
-def _plan(setup: Setup, procedures: Sequence[Procedure]) -> list[Task]:
+def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:
     return [task for procedure in procedures for task in procedure.plan(setup)]
 
 
@@ -216,7 +216,7 @@ def choose_rows(
     return choice
 
 
-def histogram(design: Design, rows: int) -> NDArray[np.int64]:
+def histogram(design: Design, rows: int) -> IntArray:
     """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
     c, counts = design.config, design.program.counts
     macro = Macro.ideal(

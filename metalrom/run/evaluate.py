@@ -8,11 +8,11 @@ import platform
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.fit import LevelModel
 from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom import __version__
 from metalrom.design.design import BINARY, Design
@@ -21,8 +21,8 @@ from metalrom.macro.geometry import RULES
 from metalrom.macro.quality import mean_code_error
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized, histogram
-from metalrom.run.judge import default_specs, evaluate
-from metalrom.run.results import ElementFact
+from metalrom.run.judge import default_specs, judge_specs
+from metalrom.run.results import ElementValue
 from metalrom.run.view import RunView
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
@@ -31,7 +31,7 @@ SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
 
 
-def conclude(design: Design, done: Characterized) -> facts.RunResults:
+def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
     """Everything that follows from the readout table and the layer, as one value."""
 
     c, table, setup = design.config, done.table, done.setup
@@ -54,7 +54,7 @@ def conclude(design: Design, done: Characterized) -> facts.RunResults:
         target_error=c.readout.code_error_target,
         seed=c.characterization.seed,
         config=config,
-        cell=facts.CellFacts(
+        cell=facts.CellSummary(
             kind=model.kind,
             title=design.cell.title,
             mode=model.mode,
@@ -89,10 +89,10 @@ def conclude(design: Design, done: Characterized) -> facts.RunResults:
         simulations=done.counts,
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
-    return replace(found, specs=evaluate(specs, RunView(found, table, done.findings), done.failed))
+    return replace(found, specs=judge_specs(specs, RunView(found, table, done.findings), done.failed))
 
 
-def _layer(design: Design, used: NDArray[np.int64]) -> facts.LayerFacts:
+def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     c, program = design.config, design.program
     manifest = design.manifest
     sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
@@ -104,7 +104,7 @@ def _layer(design: Design, used: NDArray[np.int64]) -> facts.LayerFacts:
         sample[place.plane, : corner.shape[0], : corner.shape[1]] = np.minimum(corner, 1)  # of several symbols: not 0
     source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = design.weights.values.shape
-    return facts.LayerFacts(
+    return facts.LayerSummary(
         source=source,
         inputs=inputs,
         outputs=outputs,
@@ -121,13 +121,13 @@ def _layer(design: Design, used: NDArray[np.int64]) -> facts.LayerFacts:
     )
 
 
-def _quality(design: Design, table: ReadoutTable, index: int, used: NDArray[np.int64]) -> facts.QualityFact:
+def _quality(design: Design, table: ReadoutTable, index: int, used: IntArray) -> facts.LayerQuality:
     """The layer through the macro at one condition, against the exact integer product."""
     condition = table.conditions[index]
     x, w = design.activations.values, design.weights.values.astype(np.int64)
     got = macro_of(design, table, condition).run(x, w)
     q = csnr(x @ w, got.y)
-    return facts.QualityFact(
+    return facts.LayerQuality(
         condition=condition.label,
         csnr_raw=q.raw if math.isfinite(q.raw) else None,
         csnr_fitted=q.fitted if math.isfinite(q.fitted) else None,
@@ -139,13 +139,13 @@ def _quality(design: Design, table: ReadoutTable, index: int, used: NDArray[np.i
     )
 
 
-def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
+def _fits(done: Characterized) -> tuple[facts.FitSummary, ...]:
     unit = done.table.unit
     rows = []
     for level in done.transfer.models:
         q = level.quality
         rows.append(
-            facts.FitFact(
+            facts.FitSummary(
                 "level", level.condition.label, LevelModel.FORM, q.points, q.held_out, q.held_out_rms, q.held_out_max,
                 unit, q.coverage,
             )
@@ -153,7 +153,7 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
     for spread in done.mismatch.models:
         number = len(points(done.setup.rows, done.setup.levels))
         rows.append(
-            facts.FitFact(
+            facts.FitSummary(
                 "static spread", spread.condition.label, spread.FORM, number, number, spread.held_out_rms, None,
                 "relative", None,
             )
@@ -161,13 +161,13 @@ def _fits(done: Characterized) -> tuple[facts.FitFact, ...]:
     return tuple(rows)
 
 
-def _verdicts(done: Characterized) -> tuple[facts.VerdictFact, ...]:
+def _verdicts(done: Characterized) -> tuple[facts.VerdictCount, ...]:
     counts: dict[tuple[str, str], int] = {}
     for outcome in done.outcomes:
         for sample in outcome.samples:
             key = (sample.procedure, sample.verdict)
             counts[key] = counts.get(key, 0) + 1
-    return tuple(facts.VerdictFact(*key, count) for key, count in sorted(counts.items()))
+    return tuple(facts.VerdictCount(*key, count) for key, count in sorted(counts.items()))
 
 
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
@@ -228,10 +228,10 @@ def _provenance(design: Design, done: Characterized) -> dict[str, str]:
     }
 
 
-def element_facts(model: CellModel) -> tuple[ElementFact, ...]:
+def element_facts(model: CellModel) -> tuple[ElementValue, ...]:
     """Elements of a cell that stores a one, as the report lists them."""
     return tuple(
-        ElementFact(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements
+        ElementValue(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements
     )
 
 

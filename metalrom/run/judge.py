@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from metalrom.run.readers import read_quantity
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import ALL, Spec
-from metalrom.specs.quantities import Reading, get_quantity
+from metalrom.specs.quantities import QuantityValue, get_quantity
 from metalrom.specs.result import BELOW, UNBOUNDED, SpecResult
 
 
@@ -28,7 +28,7 @@ class _Place:
     failure: str | None = None
 
 
-def evaluate(specs: Iterable[Spec], run: RunView, failed: Sequence[FailedCondition] = ()) -> tuple[SpecResult, ...]:
+def judge_specs(specs: Iterable[Spec], run: RunView, failed: Sequence[FailedCondition] = ()) -> tuple[SpecResult, ...]:
     """Every specification at every condition that it asks for, in their order.
 
     A specification at a failed condition fails with that condition's reason; `at all` includes the failed ones.
@@ -78,6 +78,6 @@ def _judged(spec: Spec, place: _Place, run: RunView) -> SpecResult:
     )
 
 
-def _range(reading: Reading) -> tuple[float | None, float | None]:
+def _range(reading: QuantityValue) -> tuple[float | None, float | None]:
     known = reading.low is not None and reading.high is not None
     return (reading.low, reading.high) if known and reading.low != reading.high else (None, None)

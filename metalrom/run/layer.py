@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError, one_line
 from interconnect.files import atomic_file
 from metalrom.run.manifest import check_intact
@@ -26,14 +26,14 @@ _LARGEST = 2**28
 
 
 @dataclass(frozen=True)
-class Layer:
+class StoredLayer:
     """The stored layer: integer weights (inputs, outputs) and integer activations (vectors, inputs)."""
 
-    weights: NDArray[np.int64]
-    activations: NDArray[np.int64]
+    weights: IntArray
+    activations: IntArray
 
 
-def write_layer(folder: Path, weights: NDArray[np.int64], activations: NDArray[np.int64]) -> Path:
+def write_stored_layer(folder: Path, weights: IntArray, activations: IntArray) -> Path:
     """Write `layer.npz` (equal arrays give equal bytes)."""
     path = folder / LAYER
     with atomic_file(path) as file:
@@ -41,8 +41,8 @@ def write_layer(folder: Path, weights: NDArray[np.int64], activations: NDArray[n
     return path
 
 
-def read_layer(folder: Path) -> Layer:
-    """Read what `write_layer` wrote. Raises InputError for a missing, damaged or foreign file."""
+def read_stored_layer(folder: Path) -> StoredLayer:
+    """Read what `write_stored_layer` wrote. Raises InputError for a missing, damaged or foreign file."""
     path = folder / LAYER
     check_intact(folder, LAYER)
     found = {}
@@ -66,4 +66,4 @@ def read_layer(folder: Path) -> Layer:
     w, x = (found[name].astype(np.int64) for name in ("weights", "activations"))
     if x.shape[1] != w.shape[0]:
         raise InputError(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=str(path))
-    return Layer(w, x)
+    return StoredLayer(w, x)

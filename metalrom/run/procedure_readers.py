@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from characterization.procedures import (
     Crosstalk,
-    Energy,
+    EnergyResult,
     Leakage,
     Noise,
     ReadoutCurrent,
@@ -16,7 +16,7 @@ from characterization.procedures import (
     WorstPatterns,
 )
 from interconnect.errors import InputError
-from metalrom.specs.quantities import Reading
+from metalrom.specs.quantities import QuantityValue
 
 if TYPE_CHECKING:
     from metalrom.run.view import RunView
@@ -37,68 +37,72 @@ def _why(run: RunView, procedure: str, condition: str) -> str:
     return "it was not asked to"
 
 
-def _settling(run: RunView, condition: str) -> Reading:
+def _settling(run: RunView, condition: str) -> QuantityValue:
     found = run.finding("settling", Settling)
     (worst,) = _rows(run, "settling", condition, found.worst)
     slowest = max(s.times[0] for s in found.patterns if s.condition == condition)
-    return Reading(
+    return QuantityValue(
         slowest, f"procedure settling, {found.bands[0]:g} LSB, slowest of its patterns ({worst.active} rows)"
     )
 
 
-def _settling_tenth(run: RunView, condition: str) -> Reading:
+def _settling_tenth(run: RunView, condition: str) -> QuantityValue:
     found = run.finding("settling", Settling)
     (worst,) = _rows(run, "settling", condition, found.worst)
-    return Reading(worst.times[-1], f"procedure settling, {found.bands[-1]:g} LSB, pattern {worst.pattern}")
+    return QuantityValue(worst.times[-1], f"procedure settling, {found.bands[-1]:g} LSB, pattern {worst.pattern}")
 
 
-def _read_energy(run: RunView, condition: str) -> Reading:
-    (row,) = _rows(run, "energy", condition, run.finding("energy", Energy).conditions)
-    return Reading(
+def _read_energy(run: RunView, condition: str) -> QuantityValue:
+    (row,) = _rows(run, "energy", condition, run.finding("energy", EnergyResult).conditions)
+    return QuantityValue(
         row.per_conversion, "procedure energy: one bit line's share of a full read, half of the rows counting"
     )
 
 
-def _leakage(run: RunView, condition: str) -> Reading:
+def _leakage(run: RunView, condition: str) -> QuantityValue:
     states = _rows(run, "leakage", condition, run.finding("leakage", Leakage).states)
     idle = next(s for s in states if s.state == "idle")
-    return Reading(idle.power, "procedure leakage: drivers and reset of the simulated group, idle")
+    return QuantityValue(idle.power, "procedure leakage: drivers and reset of the simulated group, idle")
 
 
-def _crosstalk(run: RunView, condition: str) -> Reading:
+def _crosstalk(run: RunView, condition: str) -> QuantityValue:
     shifts = _rows(run, "crosstalk", condition, run.finding("crosstalk", Crosstalk).shifts)
     worst = max(shifts, key=lambda s: abs(s.shift))
-    return Reading(abs(worst.shift), f"procedure crosstalk: {worst.pattern.replace('_', ' ')}, count {worst.count}")
+    return QuantityValue(
+        abs(worst.shift), f"procedure crosstalk: {worst.pattern.replace('_', ' ')}, count {worst.count}"
+    )
 
 
-def _supply(run: RunView, condition: str) -> Reading:
+def _supply(run: RunView, condition: str) -> QuantityValue:
     found = run.finding("supply", SupplyBounce)
     worst = max(_rows(run, "supply", condition, found.levels), key=lambda b: abs(b.change))
-    return Reading(abs(worst.change), f"procedure supply: {found.resistance:g} ohm (assumed), count {worst.count}")
+    return QuantityValue(
+        abs(worst.change), f"procedure supply: {found.resistance:g} ohm (assumed), count {worst.count}"
+    )
 
 
-def _pattern(run: RunView, condition: str) -> Reading:
+def _pattern(run: RunView, condition: str) -> QuantityValue:
     (found,) = _rows(run, "worst_pattern", condition, run.finding("worst_pattern", WorstPatterns).everywhere)
     worst = max((found.high, found.low), key=lambda w: abs(w.deviation))
     place = f"count {worst.count} of {worst.active} active"
-    return Reading(abs(worst.deviation), f"procedure worst_pattern: {place}, exact linear network")
+    return QuantityValue(abs(worst.deviation), f"procedure worst_pattern: {place}, exact linear network")
 
 
-def _noise(run: RunView, condition: str) -> Reading:
+def _noise(run: RunView, condition: str) -> QuantityValue:
     points = _rows(run, "noise", condition, run.finding("noise", Noise).points)
     ideal = [p for p in points if p.switch == "ideal"]
     worst = max(ideal, key=lambda p: abs(p.ratio - 1.0))
-    return Reading(abs(worst.ratio - 1.0), "procedure noise: ngspice over the closed form, ideal reset, less 1")
+    return QuantityValue(abs(worst.ratio - 1.0), "procedure noise: ngspice over the closed form, ideal reset, less 1")
 
 
-def _swing(run: RunView, condition: str) -> Reading:
+def _swing(run: RunView, condition: str) -> QuantityValue:
     (curve,) = _rows(run, "readout_current", condition, run.finding("readout_current", ReadoutCurrent).curves)
-    return Reading(float(curve.level[-1] - curve.level[0]), "procedure readout_current, all rows active")
+    return QuantityValue(float(curve.level[-1] - curve.level[0]), "procedure readout_current, all rows active")
 
 
-def _place_loss(run: RunView, condition: str) -> Reading:
+def _place_loss(run: RunView, condition: str) -> QuantityValue:
     loss, row, column = run.finding("readout_current", ReadoutCurrent).map.worst
-    return Reading(loss, f"procedure readout_current: row {row}, column {column}, exact linear network")
+    return QuantityValue(loss, f"procedure readout_current: row {row}, column {column}, exact linear network")
 
 
 READERS = {

@@ -13,78 +13,82 @@ import numpy as np
 
 from characterization.margins import worst
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
-from metalrom.specs.quantities import Reader, Reading, get_quantity
+from metalrom.specs.quantities import QuantityReader, QuantityValue, get_quantity
 
 
-def _code_error(run: RunView, condition: str) -> Reading:
-    return Reading(run.quality(condition).code_error_expected, "readout table, weighed by the layer's conversions")
+def _code_error(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(
+        run.quality(condition).code_error_expected, "readout table, weighed by the layer's conversions"
+    )
 
 
-def _code_error_worst(run: RunView, condition: str) -> Reading:
-    return Reading(float(np.nanmax(run.table.code_error(condition))), "readout table, its worst level")
+def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(float(np.nanmax(run.table.code_error(condition))), "readout table, its worst level")
 
 
-def _csnr(run: RunView, condition: str) -> Reading:
-    return Reading(run.quality(condition).raw, "the layer through the macro, as it comes")
+def _csnr(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(run.quality(condition).raw, "the layer through the macro, as it comes")
 
 
-def _csnr_fitted(run: RunView, condition: str) -> Reading:
-    return Reading(run.quality(condition).fitted, "the layer through the macro, gain and offset removed")
+def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(run.quality(condition).fitted, "the layer through the macro, gain and offset removed")
 
 
-def _margin(run: RunView, condition: str) -> Reading:
+def _margin(run: RunView, condition: str) -> QuantityValue:
     found = worst(run.table, condition)
     if found is None:
         raise InputError(f"the readout table tells no margin at {condition}")
-    return Reading(found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)")
+    return QuantityValue(
+        found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)"
+    )
 
 
-def _lsb(run: RunView, condition: str) -> Reading:
-    return Reading(run.table.lsb(condition), "readout table, spacing of counts with all rows active")
+def _lsb(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(run.table.lsb(condition), "readout table, spacing of counts with all rows active")
 
 
-def _read_time(run: RunView, condition: str) -> Reading:
-    return Reading(run.table.read_time, "timing of the simulated read")
+def _read_time(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(run.table.read_time, "timing of the simulated read")
 
 
 _ESTIMATE = "macro estimate for the run's own layer"
 
 
-def _energy_per_mac(run: RunView, condition: str) -> Reading:
+def _energy_per_mac(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).macro.energy_per_mac, _ESTIMATE)
 
 
-def _energy_per_conversion(run: RunView, condition: str) -> Reading:
+def _energy_per_conversion(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).macro.energy_per_conversion, _ESTIMATE)
 
 
-def _latency(run: RunView, condition: str) -> Reading:
+def _latency(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).latency, f"{_ESTIMATE}, one input vector")
 
 
-def _tops_per_watt(run: RunView, condition: str) -> Reading:
+def _tops_per_watt(run: RunView, condition: str) -> QuantityValue:
     layer = run.estimate(condition)
     return _reading(layer.energy.under(2e-12 * layer.macs), f"{_ESTIMATE}, 1 MAC = 2 operations")
 
 
-def _density(run: RunView, condition: str) -> Reading:
+def _density(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).macro.density_raw, "cells over their footprint, all planes")
 
 
-def _density_macro(run: RunView, condition: str) -> Reading:
+def _density_macro(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).macro.density_stacked, f"{_ESTIMATE}, periphery under the array")
 
 
-def _weight_density(run: RunView, condition: str) -> Reading:
+def _weight_density(run: RunView, condition: str) -> QuantityValue:
     return _reading(run.estimate(condition).macro.weight_density_stacked, f"{_ESTIMATE}, bits of weights, not vias")
 
 
-def _reading(span: Span, source: str, scale: float = 1.0) -> Reading:
+def _reading(span: Span, source: str, scale: float = 1.0) -> QuantityValue:
     """An estimate with its range, `scale` times the span."""
-    return Reading(span.mid * scale, source, span.low * scale, span.high * scale)
+    return QuantityValue(span.mid * scale, source, span.low * scale, span.high * scale)
 
 
-READERS: dict[str, Reader] = {
+READERS: dict[str, QuantityReader] = {
     "code_error": _code_error,
     "code_error_worst": _code_error_worst,
     "csnr": _csnr,
@@ -103,7 +107,7 @@ READERS: dict[str, Reader] = {
 }
 
 
-def read_quantity(name: str, run: RunView, condition: str) -> Reading:
+def read_quantity(name: str, run: RunView, condition: str) -> QuantityValue:
     """The value of a quantity at a condition of a finished run. Raises InputError where the run cannot tell."""
     reader = get_quantity(name).read or READERS.get(name)
     if reader is None:

@@ -16,7 +16,7 @@ from characterization.campaign import SimulationCounts
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
-from characterization.tables.formats import read
+from characterization.tables.formats import read_table
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_bytes
@@ -31,7 +31,7 @@ LUT = "lut"
 
 
 @dataclass(frozen=True)
-class ElementFact:
+class ElementValue:
     """One element of the cell: value in `unit` and what it stands for."""
 
     name: str
@@ -41,14 +41,14 @@ class ElementFact:
 
 
 @dataclass(frozen=True)
-class CellFacts:
+class CellSummary:
     """The cell on the characterized plane. bl_total, switched: F per row (0 for a current cell); area m^2."""
 
     kind: str
     title: str
     mode: str
     plane: str
-    elements: tuple[ElementFact, ...]
+    elements: tuple[ElementValue, ...]
     bl_total: float
     switched: float
     area: float
@@ -61,7 +61,7 @@ class CellFacts:
 
 
 @dataclass(frozen=True)
-class LayerFacts:
+class LayerSummary:
     """The stored layer. sample: via bits of a corner, (planes, rows, columns) nested; histogram: conversions by
     (active, count), shape (rows + 1, rows + 1) of the chosen group."""
 
@@ -81,7 +81,7 @@ class LayerFacts:
 
 
 @dataclass(frozen=True)
-class FitFact:
+class FitSummary:
     """Quality of one fitted model; errors in `unit`, None where a figure does not apply."""
 
     quantity: str
@@ -96,7 +96,7 @@ class FitFact:
 
 
 @dataclass(frozen=True)
-class QualityFact:
+class LayerQuality:
     """The layer through the macro at one condition: CSNR in dB without and with a gain/offset fit."""
 
     condition: str
@@ -122,7 +122,7 @@ class QualityFact:
 
 
 @dataclass(frozen=True)
-class VerdictFact:
+class VerdictCount:
     """How many simulations of a procedure ended with a verdict."""
 
     procedure: str
@@ -148,16 +148,16 @@ class RunResults:
     target_error: float
     seed: int
     config: dict[str, Any]
-    cell: CellFacts
-    layer: LayerFacts
+    cell: CellSummary
+    layer: LayerSummary
     candidates: tuple[GroupCandidate, ...]
     group_rows: int
     group_reason: str
     group_automatic: bool
     margins: tuple[Margin, ...]
-    fits: tuple[FitFact, ...]
-    quality: tuple[QualityFact, ...]
-    verdicts: tuple[VerdictFact, ...]
+    fits: tuple[FitSummary, ...]
+    quality: tuple[LayerQuality, ...]
+    verdicts: tuple[VerdictCount, ...]
     macro_geometry: MacroGeometry
     fit_error: float
     monte_carlo_error: float
@@ -201,7 +201,7 @@ def read_results(folder: Path) -> RunResults:
         ) from error
 
 
-def read_table(folder: Path) -> ReadoutTable:
+def read_run_table(folder: Path) -> ReadoutTable:
     """The readout table of a finished run. Raises InputError if it is missing, damaged or edited."""
     check_intact(folder, f"{LUT}/readout.json")
-    return read("json", folder / LUT)
+    return read_table("json", folder / LUT)

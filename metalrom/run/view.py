@@ -9,7 +9,7 @@ from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.run.estimate import layer_estimate
-from metalrom.run.results import QualityFact, RunResults
+from metalrom.run.results import LayerQuality, RunResults
 
 Finding = TypeVar("Finding")
 
@@ -23,7 +23,7 @@ class RunView:
         self._findings = findings or {}
         self._estimates: dict[str, LayerEstimate] = {}
 
-    def quality(self, condition: str) -> QualityFact:
+    def quality(self, condition: str) -> LayerQuality:
         """The layer through the macro at a condition. Raises InputError for one that was not characterized."""
         self.table.index(condition)
         found = next((q for q in self.results.quality if q.condition == condition), None)

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
-from characterization.findings import Finding
+from characterization.procedure_result import ProcedureResult
 from characterization.procedures import with_requirements
 from characterization.tables.formats import FORMATS
 from interconnect.files import atomic_write_text
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized
-from metalrom.run.layer import write_layer
+from metalrom.run.layer import write_stored_layer
 from metalrom.run.manifest import MANIFEST
 
 
@@ -28,7 +28,7 @@ def write_outputs(design: Design, done: Characterized, found: facts.RunResults, 
     written = [
         *write_tables(done, out),
         facts.write_results(found, out),
-        write_layer(out, design.weights.values.astype(np.int64), design.activations.values),
+        write_stored_layer(out, design.weights.values.astype(np.int64), design.activations.values),
         *_write_netlists(done, ensure_output_folder(out / "netlists")),
     ]
     manifest = {
@@ -70,10 +70,10 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     if "mismatch" in done.findings:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
-    shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, Finding)}
+    shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, ProcedureResult)}
     failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
     if shown or failed:
-        figures = [{"procedure": name, **plain(figure)} for name, f in shown.items() for figure in f.figures()]
+        figures = [{"procedure": name, **to_jsonable(figure)} for name, f in shown.items() for figure in f.figures()]
         found = {name: finding.to_json() for name, finding in shown.items()}
         everything = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found, **failed}
         text = json.dumps(everything, indent=1, allow_nan=False)

@@ -48,7 +48,7 @@ class SpecResult:
         """The value in words; `none` where there is none."""
         if self.value is None:
             return "unbounded" if self.reason == UNBOUNDED else "none"
-        return shown(self.value, self.unit)
+        return format_value(self.value, self.unit)
 
     @property
     def span_shown(self) -> str:
@@ -62,18 +62,18 @@ class SpecResult:
         return all(self.spec.met_by(end) == self.passed for end in ends)
 
 
-def shown(value: float | None, unit: str) -> str:
+def format_value(value: float | None, unit: str) -> str:
     """A value of a specification in words: a probability, or an amount with its unit and prefix."""
     if value == 0:
         return f"0 {unit}".strip()
     return words.probability(value) if unit == "" else words.amount(value, unit, places=4).replace("\u00a0", " ")
 
 
-def asked(result: SpecResult) -> str:
+def specification_text(result: SpecResult) -> str:
     """The specification without its condition: `csnr > 40 dB`."""
-    return f"{result.quantity} {result.comparison} {shown(result.limit, result.unit)}"
+    return f"{result.quantity} {result.comparison} {format_value(result.limit, result.unit)}"
 
 
-def told(failed: FailedCondition) -> str:
+def failure_text(failed: FailedCondition) -> str:
     """Why a condition failed, and the verdicts of its simulations."""
     return f"{failed.reason} (simulations: {', '.join(f'{count} {verdict}' for verdict, count in failed.verdicts)})"

@@ -8,13 +8,13 @@ import numpy as np
 
 from interconnect.errors import InputError
 from metalrom.design.design import Design
-from metalrom.design.error_context import told_by
+from metalrom.design.error_context import config_context
 from metalrom.run.characterize import group_rows
 from netlists.baselines import LocalCase, default_cell, default_computing, default_timing, local_column_deck
 from netlists.mapping import via_program
 
 if TYPE_CHECKING:
-    from netlists.baselines import LocalCell, LocalDeck
+    from netlists.baselines import BaselineCell, LocalDeck
     from netlists.mapping import ViaProgram
 
 MOST_LOCALS = 1024
@@ -62,8 +62,8 @@ def baseline_deck(design: Design, kind: str) -> LocalDeck:
     )
 
 
-def _program(design: Design, cell: LocalCell) -> ViaProgram:
-    with told_by(design.path, "mapping"):
+def _program(design: Design, cell: BaselineCell) -> ViaProgram:
+    with config_context(design.path, "mapping"):
         return via_program(
             design.weights.values,
             design.config.weights.bits,

@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from netlists.weights import load_tensor
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 LAYER_NORM_EPSILON = 1e-12
 """BERT's own (config.json, layer_norm_eps)."""

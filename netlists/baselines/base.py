@@ -32,7 +32,7 @@ class LocalDevice:
     width: float
 
 
-class LocalCell(Protocol):
+class BaselineCell(Protocol):
     """A baseline kind: a frozen parameter class (see `netlists.parameters`) with a template `cells/<kind>.cir.j2`.
 
     The template gets `cell` and `mos`, and defines for each stored symbol k the subcircuit `<kind>_<k>` with the pins
@@ -115,17 +115,17 @@ class BitRead:
         return {}
 
 
-def subckt_name(cell: LocalCell, symbol: int) -> str:
+def subckt_name(cell: BaselineCell, symbol: int) -> str:
     """Name of the subcircuit of a stored symbol."""
     return f"{cell.kind}_{symbol}"
 
 
-def level_pins(cell: LocalCell) -> tuple[int, ...]:
+def level_pins(cell: BaselineCell) -> tuple[int, ...]:
     """Numbers k of the pins `level<k>` of a cell: driven source lines at the voltage of symbol k."""
     return tuple(int(p.removeprefix("level")) for p in cell.pins if p.startswith("level"))
 
 
-def check_sizes(cell: LocalCell, names: tuple[str, ...]) -> None:
+def check_sizes(cell: BaselineCell, names: tuple[str, ...]) -> None:
     """Refuse lengths and widths (m) that are not positive, and wire capacitances (F) that are negative."""
     for name in (*names, "length"):
         require_positive(getattr(cell, name), where=f"local cell {cell.kind}.{name}", unit="m")
@@ -133,7 +133,7 @@ def check_sizes(cell: LocalCell, names: tuple[str, ...]) -> None:
         require_positive(getattr(cell, name), where=f"local cell {cell.kind}.{name}", unit="F", zero=True)
 
 
-def check_levels(cell: LocalCell, vdd: float) -> tuple[float, ...]:
+def check_symbol_levels(cell: BaselineCell, vdd: float) -> tuple[float, ...]:
     """Levels of a cell at this supply; InputError unless there is one per symbol, from 0 upwards to at most vdd."""
     levels = cell.levels(vdd)
     good = len(levels) == cell.symbols and all(math.isfinite(v) and 0 <= v <= vdd for v in levels)

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 MOST_ROWS = 64
 """Rows of a local array; more would make the local bit line a long one."""

@@ -10,9 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.baselines.base import PINS, LocalCell, LocalDevice, check_levels, level_pins, subckt_name
-from netlists.baselines.case import FloatArray, LocalCase
+from netlists.baselines.base import PINS, BaselineCell, LocalDevice, check_symbol_levels, level_pins, subckt_name
+from netlists.baselines.case import LocalCase
 from netlists.baselines.computing import LocalComputing
 from netlists.baselines.switches import Terminal, TransistorType
 from netlists.baselines.timing import LocalTiming, Points
@@ -74,7 +75,7 @@ class LocalDeck:
 
 
 @dataclass(frozen=True, slots=True)
-class Wave:
+class ControlWave:
     """A control signal in volts at its node."""
 
     node: str
@@ -138,7 +139,7 @@ class LocalArray:
 
 def local_column_deck(
     technology: Technology,
-    cell: LocalCell,
+    cell: BaselineCell,
     lcc: LocalComputing,
     timing: LocalTiming,
     condition: Condition,
@@ -165,7 +166,7 @@ def local_column_deck(
     """
     if idle not in ("lumped", "full"):
         raise InputError(f"is {idle!r}", where="local column.idle", hint="lumped or full")
-    levels = check_levels(cell, condition.vdd)
+    levels = check_symbol_levels(cell, condition.vdd)
     unknown = [p for p in cell.pins if p not in PINS and p.removeprefix("level") not in map(str, range(len(levels)))]
     if unknown:
         raise InputError(f"has a pin {unknown[0]!r}", where=f"local cell {cell.kind}", hint=f"use {', '.join(PINS)}")
@@ -240,7 +241,7 @@ class RowLines:
     """
 
     technology: Technology
-    cell: LocalCell
+    cell: BaselineCell
     lcc: LocalComputing
     condition: Condition
 
@@ -264,7 +265,7 @@ class RowLines:
         return Load(_tidy(lcc.columns * wire + others * total))
 
 
-def _supplies(cell: LocalCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
+def _supplies(cell: BaselineCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
     for share, users in (("word", lcc.columns), ("control", lcc.columns), ("precharge", 1), ("lcc", 1)):
         yield Supply(share, share, f"vdd_{share}", vdd, users)
     if "vdd" in cell.pins:
@@ -273,13 +274,13 @@ def _supplies(cell: LocalCell, lcc: LocalComputing, levels: tuple[float, ...], v
         yield Supply("cell", f"level{k}", f"level{k}", levels[k])
 
 
-def _waves(timing: LocalTiming, vdd: float) -> Iterator[Wave]:
+def _waves(timing: LocalTiming, vdd: float) -> Iterator[ControlWave]:
     for name, points in timing.waves().items():
-        yield Wave(name, tuple((t, vdd * v) for t, v in points))
-        yield Wave(f"{name}_b", tuple((t, vdd * (1.0 - v)) for t, v in points))
+        yield ControlWave(name, tuple((t, vdd * v) for t, v in points))
+        yield ControlWave(f"{name}_b", tuple((t, vdd * (1.0 - v)) for t, v in points))
 
 
-def _cell_text(cell: LocalCell, mos: Any, templates: Path | None) -> str:
+def _cell_text(cell: BaselineCell, mos: Any, templates: Path | None) -> str:
     """Subcircuits of every symbol, checked for their pins."""
     template = f"cells/{cell.kind}.cir.j2"
     text = render(template, {"cell": cell, "mos": mos}, folder=templates)
@@ -305,7 +306,7 @@ def _shifts(values: FloatArray | None, devices: tuple[LocalDevice, ...], locals_
 
 
 def _local(
-    cell: LocalCell,
+    cell: BaselineCell,
     case: LocalCase,
     index: int,
     vdd: float,

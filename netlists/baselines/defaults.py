@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from netlists.baselines.base import LocalCell
+from netlists.baselines.base import BaselineCell
 from netlists.baselines.computing import LocalComputing
 from netlists.baselines.registry import local_cell_class, make_local_cell
 from netlists.baselines.timing import LocalTiming
-from netlists.parameters import ParameterInfo, describe
+from netlists.parameters import ParameterInfo, describe_parameters
 
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
@@ -27,7 +27,7 @@ def size_factor(devices: DeviceSet, parameters: tuple[ParameterInfo, ...]) -> fl
     return max(devices.width_scale, devices.w_min / narrowest)
 
 
-def default_cell(devices: DeviceSet, kind: str, **given: Any) -> LocalCell:
+def default_cell(devices: DeviceSet, kind: str, **given: Any) -> BaselineCell:
     """A baseline cell in the sizes of a technology; what is not `given` (or None) follows the device set.
 
     The length is the set's default length; widths and wires (whose lengths are those of the cell) grow by
@@ -58,7 +58,7 @@ def default_timing(devices: DeviceSet, **given: Any) -> LocalTiming:
 
 def _scaled(devices: DeviceSet, cls: type, given: dict[str, Any]) -> dict[str, Any]:
     values = {name: value for name, value in given.items() if value is not None}
-    parameters = describe(cls)
+    parameters = describe_parameters(cls)
     factor = size_factor(devices, parameters)
     for p in parameters:
         if p.name == "length":
@@ -74,7 +74,7 @@ def _usual(p: ParameterInfo) -> float:
 
 
 def _known(cls: type, given: dict[str, Any], where: str) -> None:
-    names = [p.name for p in describe(cls)]
+    names = [p.name for p in describe_parameters(cls)]
     for name in given:
         if name not in names:
             raise InputError(f"there is no {name!r}", where=where, hint=suggest(name, names))

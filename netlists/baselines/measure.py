@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from netlists.baselines.column import LocalDeck
 
 
-class Waveform(Protocol):
+class SignalVector(Protocol):
     """A vector of a result (the runner's `Signal`)."""
 
     @property
@@ -29,8 +29,8 @@ class Operation:
 
     level: float
     energy: Mapping[str, float]
-    sampled: NDArray[np.float64]
-    states: NDArray[np.float64]
+    sampled: FloatArray
+    states: FloatArray
     macs: int
 
     @property
@@ -44,7 +44,7 @@ class Operation:
         return self.total / self.macs
 
 
-def measure_operation(deck: LocalDeck, signals: Mapping[str, Waveform]) -> Operation:
+def measure_operation(deck: LocalDeck, signals: Mapping[str, SignalVector]) -> Operation:
     """Level and energies from the vectors of an ok result (`Result.signals`).
 
     Energies are the trapezoidal integrals of -V i, with i the current into a supply's positive terminal, over the
@@ -64,7 +64,7 @@ def measure_operation(deck: LocalDeck, signals: Mapping[str, Waveform]) -> Opera
     return Operation(level, energy, sampled, states, deck.macs)
 
 
-def settling(deck: LocalDeck, signals: Mapping[str, Waveform], tolerance: float) -> tuple[float, float]:
+def settling(deck: LocalDeck, signals: Mapping[str, SignalVector], tolerance: float) -> tuple[float, float]:
     """(read, share) times that an operation really needs, s, of an ok result.
 
     read: from the rise of the word lines until every unit capacitor stays within `tolerance` (V) of what it samples.
@@ -81,5 +81,5 @@ def settling(deck: LocalDeck, signals: Mapping[str, Waveform], tolerance: float)
     return read, needed(deck.target, deck.share_at, deck.read_at)
 
 
-def _real(signals: Mapping[str, Waveform], name: str) -> NDArray[np.float64]:
+def _real(signals: Mapping[str, SignalVector], name: str) -> FloatArray:
     return np.asarray(signals[name].values, dtype=np.float64)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from netlists.baselines.base import LocalCell, LocalDevice
-from netlists.baselines.case import FloatArray, LocalDeviations
+from interconnect.arrays import FloatArray
+from netlists.baselines.base import BaselineCell, LocalDevice
+from netlists.baselines.case import LocalDeviations
 from netlists.baselines.computing import LocalComputing
 from netlists.devices.device_set import DeviceSet
 
@@ -15,8 +16,8 @@ def sigmas(devices: DeviceSet, transistors: tuple[LocalDevice, ...], length: flo
     return np.array([devices.sigma_vth("nmos" if t.type == "n" else "pmos", t.width, length) for t in transistors])
 
 
-def draw_deviations(
-    devices: DeviceSet, cell: LocalCell, lcc: LocalComputing, locals_: int, seed: np.random.SeedSequence
+def draw_baseline_deviations(
+    devices: DeviceSet, cell: BaselineCell, lcc: LocalComputing, locals_: int, seed: np.random.SeedSequence
 ) -> LocalDeviations:
     """One draw for the selected cells and computing cells of `locals_` local arrays: avt / sqrt(2 W L) per device."""
     rng = np.random.default_rng(seed)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.baselines.base import LocalCell, check_levels
+from netlists.baselines.base import BaselineCell, check_symbol_levels
 from netlists.baselines.case import LocalCase
 from netlists.baselines.computing import LocalComputing
 from netlists.baselines.switches import Charges, SwitchCharges, Terminal, TransistorType
 from netlists.condition import Condition
 from netlists.technology import Technology
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +33,9 @@ class ClosedForm:
         return self.full - self.zero
 
 
-def closed_form(
+def shared_level(
     technology: Technology,
-    cell: LocalCell,
+    cell: BaselineCell,
     lcc: LocalComputing,
     condition: Condition,
     case: LocalCase,
@@ -50,7 +48,7 @@ def closed_form(
     sum of all charges at one voltage V is the same, with the full channels of the share switches at V. Solved for V by
     bisection. The ideal level drops all of that. Deviations are not in it.
 
-    charges: what the switches hold, as `netlists.baselines.measured_charges` has it; None takes it from the model cards.
+    charges: what the switches hold, as `measured_charges` has it; None takes it from the model cards.
 
     Raises:
         InputError: levels or corner that do not exist, or no charges for devices whose models are in a kit's library.
@@ -61,7 +59,7 @@ def closed_form(
             where=technology.devices.name,
             hint="run the deck of switch_charge_deck and pass what measured_charges makes of it",
         )
-    levels = np.asarray(check_levels(cell, condition.vdd))
+    levels = np.asarray(check_symbol_levels(cell, condition.vdd))
     vdd, m = condition.vdd, case.locals
     line = lcc.line_capacitance(m)
     values = np.asarray(levels[case.read] * case.inputs, dtype=np.float64)

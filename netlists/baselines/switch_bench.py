@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.baselines.computing import LocalComputing
-from netlists.baselines.measure import Waveform
-from netlists.baselines.switches import FloatArray, SwitchCharges, TransistorType
+from netlists.baselines.measure import SignalVector
+from netlists.baselines.switches import SwitchCharges, TransistorType
 from netlists.condition import Condition
 from netlists.render import render
 from netlists.technology import Technology
@@ -136,7 +137,7 @@ def switch_charge_deck(technology: Technology, lcc: LocalComputing, condition: C
     return SwitchDeck(text, title, outputs, switches, (times[1], times[3]), ramp, low, high, times[-1] + first)
 
 
-def measured_charges(deck: SwitchDeck, signals: Mapping[str, Waveform]) -> MeasuredCharges:
+def measured_charges(deck: SwitchDeck, signals: Mapping[str, SignalVector]) -> MeasuredCharges:
     """Charges from the vectors of an ok result (`Result.signals`)."""
     time = np.asarray(signals["time"].values, dtype=np.float64)
     grid = np.linspace(0.0, deck.ramp, _POINTS)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from netlists.devices.device_set import DeviceSet
 
-FloatArray = NDArray[np.float64]
 TransistorType = Literal["n", "p"]
 
 _EPS0 = 8.8541878128e-12

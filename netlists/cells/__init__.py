@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from netlists.parameters import describe
+from netlists.parameters import describe_parameters
 from netlists.render import register_templates
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def cell_class(kind: str) -> type[Cell]:
 def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
     """A cell of `kind` with these parameters (SI); InputError for an unknown kind or parameter."""
     cls = cell_class(kind)
-    known = [p.name for p in describe(cls)]
+    known = [p.name for p in describe_parameters(cls)]
     for name in parameters or {}:
         if name not in known:
             raise InputError(

@@ -17,9 +17,8 @@ import json
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from interconnect.arrays import ByteArray, FloatArray
 
 Extract = Callable[[CellGeometry, Stack], "Extraction"]
 """What turns a geometry into capacitances and resistances; usually `interconnect.extract` with options bound."""
@@ -304,8 +303,8 @@ class ColumnRead:
 
     model: CellModel
     drive: float
-    symbols: NDArray[np.uint8]
-    inputs: NDArray[np.uint8]
+    symbols: ByteArray
+    inputs: ByteArray
     c_extra: float
     shares: tuple[float, ...]
     extra_rows: int = 0

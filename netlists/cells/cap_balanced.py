@@ -81,7 +81,7 @@ class CapBalanced:
             tcr_row=stack.metal(plane.row).tcr,
             tcr_bl=stack.metal(plane.column).tcr,
         )
-        return build_model(
+        return build_balanced_model(
             elements,
             plane=plane,
             pitch=self.lengths(stack, plane).pitch,
@@ -118,7 +118,7 @@ def build_elements(
     )
 
 
-def build_model(
+def build_balanced_model(
     elements: tuple[Element, ...],
     *,
     plane: Plane,

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
@@ -40,7 +41,7 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import charge_share, per_symbol
 from netlists.cells.decompose import Pair
-from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
+from netlists.cells.pattern import Drawing, PlaneMetals, at_least, given, nm, reaches
 from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
@@ -65,7 +66,7 @@ class CapPresent:
 
     def lengths(self, stack: Stack, plane: Plane) -> Drawing:
         """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
-        m = Metals.of(stack, plane)
+        m = PlaneMetals.of(stack, plane)
         width = given(self.column_width, max(m.column.min_width, m.via.size), "column_width")
         # Finger and post stand over S and G in one track: each with a cut and the metal's least width, and a space
         # between them.
@@ -180,10 +181,10 @@ class ColumnCorrection:
     gain: counts per V, shape (columns,). offset: counts per driven row, C_off / (C_on - C_off).
     """
 
-    gain: NDArray[np.float64]
+    gain: FloatArray
     offset: float
 
-    def counts(self, levels: ArrayLike, active: ArrayLike) -> NDArray[np.float64]:
+    def counts(self, levels: ArrayLike, active: ArrayLike) -> FloatArray:
         """MAC counts from levels, V, shape (..., columns), and the number of driven rows, shape (...)."""
         rows = np.asarray(active, dtype=np.float64)[..., None]
         return np.asarray(levels, dtype=np.float64) * self.gain - rows * self.offset

@@ -38,7 +38,7 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import charge_share
 from netlists.cells.decompose import Pair
-from netlists.cells.pattern import Drawing, Metals, at_least, given, nm, reaches
+from netlists.cells.pattern import Drawing, PlaneMetals, at_least, given, nm, reaches
 from netlists.parameters import parameter
 
 PLUS, MINUS = BitLine("blp", "p", 1), BitLine("bln", "n", -1)
@@ -66,7 +66,7 @@ class CapTernary:
 
     def lengths(self, stack: Stack, plane: Plane) -> Drawing:
         """Lengths on this plane, rules checked; InputError names the layer that is missing or the key at fault."""
-        m = Metals.of(stack, plane)
+        m = PlaneMetals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
         # Cuts stand under neighbouring column lines, on plate and post, which need a space between them.
         post = _post_width(m)
@@ -145,7 +145,7 @@ class CapTernary:
         return charge_share(model, read)
 
 
-def _post_width(metals: Metals) -> float:
+def _post_width(metals: PlaneMetals) -> float:
     """Length of the post along the row, m: it holds a cut and keeps the metal's least width."""
     return max(metals.via.size, metals.row.min_width)
 

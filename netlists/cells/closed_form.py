@@ -6,11 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from netlists.cells.base import CellModel, ColumnRead
-
-FloatArray = NDArray[np.float64]
 
 
 def charge_share(model: CellModel, read: ColumnRead) -> float:

@@ -59,7 +59,7 @@ class Tracks:
 
 
 @dataclass(frozen=True, slots=True)
-class Metals:
+class PlaneMetals:
     """The layers of a plane."""
 
     row: Metal
@@ -67,7 +67,7 @@ class Metals:
     via: ViaLayer
 
     @classmethod
-    def of(cls, stack: Stack, plane: Plane) -> Metals:
+    def of(cls, stack: Stack, plane: Plane) -> PlaneMetals:
         """Look the layers up. Raises InputError for one that the stack lacks."""
         row, column = stack.metal(plane.row), stack.metal(plane.column)
         return cls(row, column, stack.via_between(plane.row, plane.column))
@@ -116,7 +116,7 @@ class Metals:
         at_least(space, self.via.space, f"{axis}_pitch", f"space between {name} cuts of two {axis}s")
 
 
-class Drawn(Protocol):
+class DrawnLengths(Protocol):
     """The lengths that a user may give of any drawn cell, m; None takes the smallest the stack allows."""
 
     @property
@@ -133,7 +133,7 @@ class Drawn(Protocol):
 class Drawing:
     """Resolved lengths of a cell on a plane: its lines, and the length of its tab, finger or plate (m)."""
 
-    metals: Metals
+    metals: PlaneMetals
     rows: Tracks
     columns: Tracks
     length: float
@@ -172,7 +172,7 @@ class Drawing:
 class Layout:
     """Boxes of one row of cells on a plane; x along the row, y along the columns (m)."""
 
-    metals: Metals
+    metals: PlaneMetals
     row_pitch: float
     column_pitch: float
     columns: int

@@ -140,7 +140,7 @@ class ResVia:
         plug = Element(
             "R_plug", "row_out", "bl_in", self.resistance, "resistor plug", varies=True, tcr=self.resistance_tcr
         )
-        return build_model(
+        return build_res_via_model(
             wires,
             plug,
             plane=plane,
@@ -157,7 +157,7 @@ class ResVia:
         return ideal_current(read.drive, model.value("R_plug"), read.count)
 
 
-def build_model(
+def build_res_via_model(
     wires: tuple[Element, ...],
     plug: Element,
     *,

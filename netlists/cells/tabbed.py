@@ -13,13 +13,13 @@ from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
-from netlists.cells.pattern import Drawing, Drawn, Metals, at_least, given, nm, reaches
+from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
 
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
 
 
-class DrawnTab(Drawn, Protocol):
+class DrawnTab(DrawnLengths, Protocol):
     """A cell's parameters with the length of its tab."""
 
     @property
@@ -43,7 +43,7 @@ class TabbedCell(Drawing):
         lines: the row's lines in words. Raises InputError for a missing layer, or for a length that violates the
         stack's rules; it names the key.
         """
-        m = Metals.of(stack, plane)
+        m = PlaneMetals.of(stack, plane)
         # The tab has to reach over the outermost lines and still keep its space to the tab of the next row.
         step = m.via.size + max(m.via.space, m.column.min_space)
         rows = m.tracks("row", lines, cell.row_pitch, cell.row_width, least_step=step)

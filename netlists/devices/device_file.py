@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, FiniteFloat
 
 from netlists.devices.kit_file import Call, FileEntry, Library, Needs
-from netlists.devices.strict import Sourced, Strict
+from netlists.devices.strict import SourcedMapping, Strict
 
 
 class Models(Strict):
@@ -27,7 +27,7 @@ class Bin(Strict):
     w_max: FiniteFloat = Field(gt=0)
 
 
-class Geometry(Sourced):
+class Geometry(SourcedMapping):
     """Allowed gate lengths and widths and the length of a contacted source or drain, m.
 
     default_length: of transistors whose length nobody gave (default: l_min). width_scale: what the default widths of
@@ -44,14 +44,14 @@ class Geometry(Sourced):
     bins: tuple[Bin, ...] = ()
 
 
-class Matching(Sourced):
+class Matching(SourcedMapping):
     """Pelgrom coefficients of the threshold, V m (of a pair's difference)."""
 
     avt_n: FiniteFloat = Field(ge=0)
     avt_p: FiniteFloat = Field(ge=0)
 
 
-class Group(Sourced):
+class Group(SourcedMapping):
     """Parameters that share a source; the values are checked by `ModelCard`."""
 
     common: dict[str, Any] = Field(default_factory=dict)
@@ -59,18 +59,18 @@ class Group(Sourced):
     pmos: dict[str, Any] = Field(default_factory=dict)
 
 
-class CornerEntry(Strict):
+class DeviceCornerEntry(Strict):
     """Per type: differences from the typical card, or the name of another corner whose card is taken."""
 
     nmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
     pmos: dict[str, FiniteFloat] | str = Field(default_factory=dict)
 
 
-class Corners(Sourced):
+class Corners(SourcedMapping):
     """Corner name -> entry; `tt` must be there and is the typical card itself."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
-    __pydantic_extra__: dict[str, CornerEntry] = Field(init=False)
+    __pydantic_extra__: dict[str, DeviceCornerEntry] = Field(init=False)
 
 
 class MixedCorner(Strict):
@@ -80,7 +80,7 @@ class MixedCorner(Strict):
     pmos: str
 
 
-class CardFiles(Sourced):
+class CardFiles(SourcedMapping):
     """Corner name -> SPICE file with `.model` cards (path, or path and hash), or a mix of two other corners."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -98,7 +98,7 @@ class CornerTargets(Strict):
     fo4_rise: FiniteFloat
 
 
-class Targets(Sourced):
+class Targets(SourcedMapping):
     """Corner name -> targets."""
 
     model_config = ConfigDict(extra="allow", frozen=True)

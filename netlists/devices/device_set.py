@@ -18,8 +18,8 @@ from interconnect.yamlfile import read_yaml
 from netlists.devices.device_file import (
     Bin,
     CardFiles,
-    CornerEntry,
     Corners,
+    DeviceCornerEntry,
     DeviceFile,
     Group,
     MixedCorner,
@@ -255,7 +255,7 @@ def _from_parameters(groups: Mapping[str, Group], corners: Corners, names: list[
     """Typical cards from the groups, then every corner from its differences or from other corners."""
     typical = (_merge(groups, "nmos", names[0], path), _merge(groups, "pmos", names[1], path))
     entries = corners.__pydantic_extra__
-    if "tt" not in entries or entries["tt"] != CornerEntry():
+    if "tt" not in entries or entries["tt"] != DeviceCornerEntry():
         raise InputError(
             "corner tt must be there and empty", where=f"{path}: corners", hint="write tt: {}; it is the typical card"
         )

@@ -17,13 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.devices.device_set import DeviceSet
 from netlists.devices.model_card import Kind
-
-FloatArray = NDArray[np.float64]
 
 CORNER_SIGMAS = 3.0
 """Standard deviations between the typical corner and a fast or slow one; an assumption."""
@@ -78,7 +77,7 @@ def global_spread(devices: DeviceSet, fast: str = "ff", slow: str = "ss") -> Glo
             raise InputError(
                 f"corner {corner!r} has no targets, from which the spread could follow",
                 where=devices.name,
-                hint="measure it (characterization.device_bench) and give the values as `targets`",
+                hint="measure it (characterization.device_testbench) and give the values as `targets`",
             )
         found[corner] = {key: float(value) for key, value in devices.targets[corner].items()}
     sigma: dict[str, float] = {}

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.devices.model_card import check_name
-from netlists.devices.strict import Sourced, Strict
+from netlists.devices.strict import SourcedMapping, Strict
 
 OPTIONS = ("scale", "tnom", "defad", "defas", "defl", "defw")
 """Simulator options that a library may need to be set; everything else belongs to the test bench."""
@@ -68,7 +68,7 @@ class MismatchSwitch(Strict):
         return self
 
 
-class Library(Sourced):
+class Library(SourcedMapping):
     """Files per corner, and what must stand before them."""
 
     corners: dict[Name, tuple[FileEntry, ...]] = Field(min_length=1)

@@ -13,7 +13,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Sourced(Strict):
+class SourcedMapping(Strict):
     """A mapping that says where its values come from."""
 
     status: Status

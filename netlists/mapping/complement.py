@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interconnect.arrays import IntArray
 from netlists.mapping.program import Encoding
-from netlists.mapping.scheme import IntArray, Scheme, base_digits, places, unsigned_radix
+from netlists.mapping.scheme import Scheme, base_digits, digit_count, unsigned_radix
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class TwosComplement:
     def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
         """Weights from -2^(bits-1) to 2^(bits-1) - 1; the last column is the sign's."""
         levels, half = unsigned_radix(counts), 2 ** (bits - 1)
-        n, m = places(half - 1, levels), levels.bit_length() - 1
+        n, m = digit_count(half - 1, levels), levels.bit_length() - 1
         binary = levels == 2**m
         significance = (*range(0, n * m, m), bits - 1) if binary else tuple(range(n + 1))
         encoding = Encoding(self.name, counts, 2 if binary else levels)
@@ -48,7 +49,7 @@ class Offset:
     def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
         """Weights from -2^(bits-1) to 2^(bits-1) - 1."""
         radix, half = unsigned_radix(counts), 2 ** (bits - 1)
-        n = places(2 * half - 1, radix)
+        n = digit_count(2 * half - 1, radix)
         return Scheme(Encoding(self.name, counts, radix, -half), bits, -half, half - 1, (1,) * n, tuple(range(n)))
 
     def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:
@@ -66,7 +67,7 @@ class Unsigned:
     def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
         """Weights from 0 to 2^bits - 1."""
         radix, top = unsigned_radix(counts), 2**bits - 1
-        n = places(top, radix)
+        n = digit_count(top, radix)
         return Scheme(Encoding(self.name, counts, radix), bits, 0, top, (1,) * n, tuple(range(n)))
 
     def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interconnect.arrays import IntArray
 from netlists.mapping.program import Encoding
-from netlists.mapping.scheme import IntArray, Scheme, base_digits, places, unsigned_radix
+from netlists.mapping.scheme import Scheme, base_digits, digit_count, unsigned_radix
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Differential:
         top = 2 ** (bits - 1) - 1
         signed = -1 in counts
         radix = 2 if signed else unsigned_radix(counts)
-        n = places(top, radix)
+        n = digit_count(top, radix)
         sign = (1,) * n if signed else (1, -1) * n
         significance = tuple(k for k in range(n) for _ in range(1 if signed else 2))
         return Scheme(Encoding(self.name, counts, radix), bits, -top, top, sign, significance)

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
-
-SymbolArray = NDArray[np.uint8]
-IndexArray = NDArray[np.int64]
 
 MAX_SYMBOLS = 16
 
@@ -49,10 +46,10 @@ class ViaProgram:
     encoding's constant.
     """
 
-    bits: SymbolArray
-    weight_column: IndexArray
-    sign: IndexArray
-    significance: IndexArray
+    bits: ByteArray
+    weight_column: IntArray
+    sign: IntArray
+    significance: IntArray
     encoding: Encoding = field(default_factory=Encoding)
 
     def __post_init__(self) -> None:
@@ -86,12 +83,12 @@ class ViaProgram:
         return self.encoding.counts
 
     @property
-    def worth(self) -> IndexArray:
+    def worth(self) -> IntArray:
         """Weight of one count in each bit column, sign * radix^significance: shape (bit_columns,)."""
         return np.asarray(self.sign * self.encoding.radix**self.significance, dtype=np.int64)
 
 
-def weights_of(program: ViaProgram, bits: SymbolArray | None = None) -> NDArray[np.int64]:
+def weights_of(program: ViaProgram, bits: ByteArray | None = None) -> IntArray:
     """Integer weights, shape (rows, weight columns), of a program (or of other symbols with its meaning)."""
     symbols = program.bits if bits is None else bits
     counts, worth = np.array(program.counts, dtype=np.int64), program.worth

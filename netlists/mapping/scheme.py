@@ -8,11 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.mapping.program import MAX_SYMBOLS, Encoding, ViaProgram
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ def unsigned_radix(counts: tuple[int, ...]) -> int:
     return k
 
 
-def places(top: int, radix: int) -> int:
+def digit_count(top: int, radix: int) -> int:
     """Digits that a number up to `top` needs in base `radix`, at least one."""
     n = 1
     while radix**n <= top:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from interconnect.arrays import IntArray
 from netlists.mapping.program import Encoding
-from netlists.mapping.scheme import IntArray, Scheme
+from netlists.mapping.scheme import Scheme
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def check_range(low: float, high: float, *, where: str) -> None:
     )
 
 
-def check_levels(levels: Sequence[float], condition: Condition) -> None:
+def check_inputs(levels: Sequence[float], condition: Condition) -> None:
     """Refuse an empty list, too long a one, or an input (V) outside of the supply."""
     if not 1 <= len(levels) <= _MOST_LEVELS:
         raise InputError(

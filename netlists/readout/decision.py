@@ -53,7 +53,7 @@ class Decider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class DeciderInput:
     """One decision of a `Decider`: reference, V; noise; threshold shifts, V.
 
     comparator_shifts: by transistor (`StrongArm.shifts`). sampler_shifts, replica_shifts: (NMOS, PMOS) of the switches.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_positive
-from netlists.readout.converter import check_levels, check_range
+from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import Technology
@@ -59,7 +59,7 @@ def flash_deck(
 ) -> ReadoutDeck:
     """One conversion of each of `levels` (V) in one transient; each is read once, before the clock falls."""
     a = adc or Flash()
-    check_levels(levels, condition)
+    check_inputs(levels, condition)
     t = a.cycle
     # The first level is converted twice; the first time, from all nodes at zero, is not read.
     starts = [tidy(POWER_UP + i * t) for i in range(len(levels) + 1)]

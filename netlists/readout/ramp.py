@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_positive
-from netlists.readout.converter import check_levels, check_range
+from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
@@ -99,7 +99,7 @@ def ramp_deck(
     The deck's `reads` hold, per conversion, the start and the end of the ramp.
     """
     a = adc or Ramp()
-    check_levels(levels, condition)
+    check_inputs(levels, condition)
     # The first ramp of the deck serves to settle the bias and is not read.
     starts = [tidy(POWER_UP + (i + 1) * a.conversion) for i in range(len(levels))]
     begin = _HOLD_COUNTS * a.count

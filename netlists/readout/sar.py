@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_positive
-from netlists.readout.converter import check_levels, check_range
+from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.readout.strongarm import StrongArm
@@ -87,7 +87,7 @@ def sar_deck(
     In the deck's `reads` every conversion has the times at which its bits are decided, most significant first.
     """
     a = adc or Sar()
-    check_levels(levels, condition)
+    check_inputs(levels, condition)
     t, n = a.cycle, a.bits
     starts = [tidy(POWER_UP + i * a.conversion) for i in range(len(levels))]
     first = POWER_UP + _SAMPLE_CYCLES * t  # end of the first sampling phase

@@ -15,7 +15,7 @@ LIMIT = 2**30
 """Bytes of a text file."""
 
 
-def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+def read_csv_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(the matrix as float64, what to call it in a sentence).
 
     Raises:

@@ -15,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from netlists.weights.blocks import BlockWeights
 from netlists.weights.reading import pick
@@ -45,12 +46,12 @@ class _Tensor:
     size: int
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def gguf_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor in the file's order, from the header alone. InputError: not a whole GGUF file."""
     return {name: t.shape for name, t in _header(path).items()}
 
 
-def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+def read_gguf_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(a tensor as numbers, what to call it in a sentence); blocks are dequantized.
 
     Raises:
@@ -88,7 +89,7 @@ def read_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
     return _blocks(path, tensor)
 
 
-def decode_blocks(name: str, raw: NDArray[np.uint8], outputs: int) -> BlockWeights:
+def decode_blocks(name: str, raw: ByteArray, outputs: int) -> BlockWeights:
     """A matrix of the format `name` (Q4_0, Q4_1 or Q8_0) from its bytes `raw`, shape (inputs, outputs).
 
     Blocks run along the last stored axis, the inputs. Half-precision scale, then (Q4_1) offset, then integers; 4-bit

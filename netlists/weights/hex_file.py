@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError, shortened
 from interconnect.files import read_bytes
 from netlists.weights.csv_file import LIMIT
@@ -37,7 +37,7 @@ class Words:
         return -(-self.bits // 4)
 
 
-def read(path: Path, name: str | None, words: Words, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], str]:
+def read_hex_weights(path: Path, name: str | None, words: Words, shape: tuple[int, ...]) -> tuple[IntArray, str]:
     """(integers of `shape`, what to call them in a sentence).
 
     Every word has exactly the digits of its width; `//` and `/* */` comments count as blanks. An address `@...` must be

@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.weights import csv_file, gguf_file, hex_file, numpy_files, safetensors_file
 from netlists.weights.hex_file import Words
-from netlists.weights.reading import one_line
+from netlists.weights.reading import library_message
 
-FloatArray = NDArray[np.float64]
 Reader = Callable[[Path, str | None], tuple[NDArray[Any], str]]
 
 _READERS: Mapping[str, Reader] = {
-    ".safetensors": safetensors_file.read,
-    ".gguf": gguf_file.read,
+    ".safetensors": safetensors_file.read_safetensors_weights,
+    ".gguf": gguf_file.read_gguf_weights,
     ".npy": numpy_files.read_npy,
     ".npz": numpy_files.read_npz,
-    ".csv": csv_file.read,
+    ".csv": csv_file.read_csv_weights,
 }
 HEX_SUFFIXES = (".hex", ".mem")
 SUFFIXES = (*_READERS, *HEX_SUFFIXES)
@@ -50,7 +50,7 @@ def load_weights(
         if words is None or shape is None:
             raise InputError("a hex file needs the width of its words and the shape of the matrix", where=where)
         stored = tuple(reversed(tuple(shape))) if transpose else tuple(shape)
-        array, label = _load(Path(path), name, lambda p, n: hex_file.read(p, n, words, stored))
+        array, label = _load(Path(path), name, lambda p, n: hex_file.read_hex_weights(p, n, words, stored))
     else:
         array, label = _load(Path(path), name)
     if array.ndim != 2 or 0 in array.shape:
@@ -83,7 +83,7 @@ def _load(path: Path, name: str | None, reader: Reader | None = None) -> tuple[F
     try:
         array, label = reader(path, name)
     except (OSError, EOFError, MemoryError) as error:
-        raise InputError(f"cannot read it ({one_line(error)})", where=where) from None
+        raise InputError(f"cannot read it ({library_message(error)})", where=where) from None
     if array.dtype.kind not in "fiu":
         raise InputError(f"{label} holds {array.dtype}, not numbers", where=where)
     bad = ~np.isfinite(array)
@@ -113,7 +113,7 @@ def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
         InputError: the file is missing, truncated or of another format.
     """
     path = _existing(path)
-    return gguf_file.shapes(path) if path.suffix.lower() == ".gguf" else safetensors_file.shapes(path)
+    return gguf_file.gguf_shapes(path) if path.suffix.lower() == ".gguf" else safetensors_file.safetensors_shapes(path)
 
 
 def _existing(path: str | Path) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.errors import InputError
-from netlists.weights.reading import one_line, pick
+from netlists.weights.reading import library_message, pick
 
 DAMAGED = (
     ValueError, TypeError, LookupError, EOFError, SyntaxError, TokenError, RuntimeError, ArithmeticError, MemoryError,
@@ -37,7 +37,7 @@ def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     try:
         loaded = np.load(path, allow_pickle=False)
     except DAMAGED as error:
-        raise InputError(f"is not a readable .npy file ({one_line(error)})", where=str(path)) from None
+        raise InputError(f"is not a readable .npy file ({library_message(error)})", where=str(path)) from None
     if not isinstance(loaded, np.ndarray):
         raise InputError("is not a .npy file", where=str(path), hint="an archive needs the suffix .npz")
     return loaded, "the array"
@@ -47,7 +47,7 @@ def _open_npz(path: Path) -> Any:
     try:
         archive = np.load(path, allow_pickle=False)
     except DAMAGED as error:
-        raise InputError(f"is not a readable .npz file ({one_line(error)})", where=str(path)) from None
+        raise InputError(f"is not a readable .npz file ({library_message(error)})", where=str(path)) from None
     if isinstance(archive, np.ndarray):
         raise InputError("is not a .npz file", where=str(path), hint="a single array needs the suffix .npy")
     return archive
@@ -61,7 +61,7 @@ def read_npz(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
         try:
             array: NDArray[Any] = archive[name]
         except DAMAGED as error:
-            raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+            raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
     if not isinstance(array, np.ndarray):  # a member without numpy's first bytes comes as they are
         raise InputError(f"{label} is no array", where=str(path))
     return array, label

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 
-FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int16]
 
 BITS = (8, 6, 4, 2)

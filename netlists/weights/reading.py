@@ -8,7 +8,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
 
-def one_line(error: BaseException) -> str:
+def library_message(error: BaseException) -> str:
     """What a library said, on one line of bounded length."""
     text = " ".join(str(error).split())
     return text[:200] or type(error).__name__

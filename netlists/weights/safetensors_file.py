@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from interconnect.errors import InputError
-from netlists.weights.reading import one_line, pick
+from netlists.weights.reading import library_message, pick
 
 
-def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     """Shape of every tensor of a `.safetensors` file, in its order, from the header alone.
 
     Raises:
@@ -49,7 +49,7 @@ def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
+def read_safetensors_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(a tensor, what to call it in a sentence)."""
     header, start = _safetensors_header(path)
     name = pick(name, [k for k in header if k != "__metadata__"], str(path))
@@ -61,7 +61,7 @@ def read(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
         with safe_open(path, framework="numpy") as file:
             array: NDArray[Any] = file.get_tensor(name)
     except (SafetensorError, TypeError, ValueError, KeyError) as error:
-        raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+        raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
     return array, label
 
 
@@ -74,5 +74,5 @@ def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) ->
             file.seek(start + begin)
             half = np.frombuffer(file.read(end - begin), dtype="<u2").reshape(shape)
     except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise InputError(f"{label} cannot be read ({one_line(error)})", where=str(path)) from None
+        raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
     return (half.astype("<u4") << 16).view("<f4")

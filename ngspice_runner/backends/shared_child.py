@@ -169,7 +169,7 @@ def _loaded_library(name: str) -> str:
     return name
 
 
-def main() -> None:
+def serve() -> None:
     """Serve until the parent closes its end."""
     incoming, outgoing = int(sys.argv[2]), int(sys.argv[3])
     os.environ["NGSPICE_LIBRARY_PATH"] = sys.argv[1]
@@ -201,4 +201,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve()

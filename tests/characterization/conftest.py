@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from characterization.setup import Converter, Setup, Variation
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
@@ -15,11 +15,11 @@ from netlists.technology import load_technology
 TT = Condition("tt", 1.0, 27.0)
 
 
-def small_setup(kind: str) -> Setup:
+def small_setup(kind: str) -> Testbench:
     """Four rows of a cell in an array of 32 columns."""
     technology = load_technology("generic28", "open45")
     model = make_cell(kind).model(technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
-    return Setup(
+    return Testbench(
         technology=technology,
         model=model,
         periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
@@ -35,12 +35,12 @@ def small_setup(kind: str) -> Setup:
 
 
 @pytest.fixture(scope="session")
-def charge_setup() -> Setup:
+def charge_setup() -> Testbench:
     """The balanced capacitive cell."""
     return small_setup("cap_balanced")
 
 
 @pytest.fixture(scope="session")
-def current_setup() -> Setup:
+def current_setup() -> Testbench:
     """The resistive cell, 1 Mohm."""
     return small_setup("res_via")

@@ -7,29 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from characterization.models.adaptive import Round, adaptive_fit, next_batch
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from characterization.models.column_bench import COLUMN_BOX, ColumnBench
 from characterization.models.form import Form
 from characterization.models.surrogate import SurrogateModel, fit_surrogate
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.periphery import default_periphery
 from netlists.reference import reference_column
 from netlists.technology import load_technology
 from ngspice_runner import Cache
 
-Array = NDArray[np.float64]
-
-BOX = Box((Input("voltage", 0.1, 1.0, "V", log=True), Input("resistance", 1e3, 1e6, "ohm", log=True)))
+BOX = Domain((DomainInput("voltage", 0.1, 1.0, "V", log=True), DomainInput("resistance", 1e3, 1e6, "ohm", log=True)))
 OHM = Form("ohm", {"series": 10.0})
 
 
-def leaky(x: Array) -> Array:
+def leaky(x: FloatArray) -> FloatArray:
     """Ohm's law with a diode in parallel: harmless at most places, steep where the voltage is high."""
     v, r = x.T
     return np.asarray(v / r + 1e-9 * (np.exp(v / 0.12) - 1))
@@ -37,9 +35,9 @@ def leaky(x: Array) -> Array:
 
 @pytest.fixture(scope="module")
 def run():
-    asked: list[Array] = []
+    asked: list[FloatArray] = []
 
-    def simulate(x: Array) -> Array:
+    def simulate(x: FloatArray) -> FloatArray:
         asked.append(x)
         return leaky(x)
 
@@ -135,7 +133,7 @@ def test_columns_are_simulated_and_answered_by_the_cache(tmp_path: Path) -> None
         levels = []
         for count in (0, rows):
             bits[:count, 1] = 1
-            case = ColumnCase(bits=bits, inputs=np.ones(rows, dtype=np.uint8), columns_total=32)
+            case = ColumnStimulus(bits=bits, inputs=np.ones(rows, dtype=np.uint8), columns_total=32)
             levels.append(reference_column(model, periphery, Condition("tt", 1.0, 27.0), case).value)
         ideal = (levels[1] - levels[0]) / rows
         assert 0.85 * ideal < lsb < ideal

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.bench import Bench
-from characterization.findings import Finding
+from characterization.column_testbench import ColumnTestbench
+from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, with_requirements
 from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures, comparator_figures, make_adc
-from characterization.procedures.adc_margin import assumptions, measured_offset
-from characterization.setup import AdcRequest, Converter, Setup, Variation
+from characterization.procedures.adc_margin import margin_assumptions, measured_offset
+from characterization.testbench import AdcRequest, Converter, Testbench, Variation
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from netlists.cells import make_cell
@@ -26,11 +26,11 @@ TECHNOLOGY = load_technology("generic28", "open45")
 COMPARATOR = ComparatorFigures(50, 5e-3, 5e-4, 4.7e-3, 3e-5, 3e-3, 1.5e-10, 5e-14)
 
 
-def a_setup(adc: AdcRequest | None, offset: float | None = 0.05) -> Setup:
+def a_setup(adc: AdcRequest | None, offset: float | None = 0.05) -> Testbench:
     model = make_cell("cap_balanced").model(
         TECHNOLOGY.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
-    return Setup(
+    return Testbench(
         technology=TECHNOLOGY,
         model=model,
         periphery=Periphery(sense_capacitance=1e-16),
@@ -51,12 +51,12 @@ def figures(comparator: ComparatorFigures | None) -> AdcFigures:
     return AdcFigures("sar", 3, 0.05, 0.45, "", (reading,))
 
 
-def measure(setup: Setup) -> AdcFigures:
+def measure(setup: Testbench) -> AdcFigures:
     procedure = PROCEDURES["adc"]
     assert procedure.measure is not None
-    found = procedure.measure(setup, Bench(setup, workers=1), {})
+    found = procedure.measure(setup, ColumnTestbench(setup, workers=1), {})
     assert isinstance(found, AdcFigures)
-    assert isinstance(found, Finding)
+    assert isinstance(found, ProcedureResult)
     return found
 
 
@@ -94,7 +94,7 @@ def test_offset_of_the_table_is_assumed_or_measured() -> None:
             measured_offset(asked, missing)
     with pytest.raises(InputError, match="before anything is simulated"):
         _ = asked.converter.assumed_offset
-    (line,) = (a for a in assumptions(asked, COMPARATOR) if a.name == "converter offset")
+    (line,) = (a for a in margin_assumptions(asked, COMPARATOR) if a.name == "converter offset")
     assert (line.status, "5 mV rms of 50" in line.value) == ("measured", True)
     # the procedure that measures it comes first where it is named first
     assert next(p.name for p in with_requirements(("adc", "adc_margin"))) == "adc"
@@ -117,7 +117,7 @@ def test_ramp_of_three_bits() -> None:
 @pytest.mark.ngspice
 def test_comparator_of_the_converter() -> None:
     setup = replace(a_setup(AdcRequest("sar", 4, comparators=10)), timeout=1e-3)
-    bench = Bench(setup, workers=1)
+    bench = ColumnTestbench(setup, workers=1)
     assert setup.adc is not None
     adc = make_adc(setup.adc, TECHNOLOGY.devices)
     # a column's timeout, here too short for anything, does not bind a converter

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterization.bench import case_of, drawn
 from characterization.column_line import ColumnLines, stored_numbers
+from characterization.column_testbench import draw_pattern, stimulus_of
 from characterization.procedures import get_procedure, with_requirements
 from characterization.procedures.mismatch import moved
-from characterization.setup import Setup
 from characterization.symbols import CountLaw, symbol_levels
 from characterization.tables.formats import FORMATS
+from characterization.testbench import Testbench
 from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
@@ -64,7 +64,7 @@ def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(params=KINDS)
-def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Setup:
+def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Testbench:
     return project(request.param, tmp_path).setup(ROWS)
 
 
@@ -86,17 +86,17 @@ def test_the_law_of_counts_is_that_of_all_columns() -> None:
         symbol_levels((0, 2))
 
 
-def test_patterns_show_the_count_that_was_asked_for(setup: Setup) -> None:
+def test_patterns_show_the_count_that_was_asked_for(setup: Testbench) -> None:
     for name in ("near", "far", "random0"):
         for active, count in ((0, 0), (2, 1), (ROWS, setup.max_count), (ROWS, 2)):
-            case = case_of(setup, drawn(setup, name, active, count))
+            case = stimulus_of(setup, draw_pattern(setup, name, active, count))
             assert (case.active, case.count) == (active, count + min(setup.model.counts) * active)
 
 
-def test_the_column_line_is_the_charge_balance(setup: Setup) -> None:
+def test_the_column_line_is_the_charge_balance(setup: Testbench) -> None:
     condition = setup.conditions[0]
     for index in range(5):
-        case = case_of(setup, drawn(setup, "random0", ROWS - index % 2, index % setup.levels, index))
+        case = stimulus_of(setup, draw_pattern(setup, "random0", ROWS - index % 2, index % setup.levels, index))
         lines = ColumnLines(setup, condition)
         levels = lines.driven_levels(stored_numbers(case))
         symbols = case.bits[:, 1][case.inputs > 0]
@@ -108,7 +108,7 @@ def test_the_column_line_is_the_charge_balance(setup: Setup) -> None:
             assert (case.active * offset + case.count * gain) == pytest.approx(exact, rel=1e-6)
 
 
-def test_referring_a_column_to_the_mean_one_leaves_the_mean_one_alone(setup: Setup) -> None:
+def test_referring_a_column_to_the_mean_one_leaves_the_mean_one_alone(setup: Testbench) -> None:
     lines = ColumnLines(setup, setup.conditions[0])
     mean = ROWS * np.asarray(setup.symbol_shares)
     level, active = np.array([0.05, 0.1]), np.array([2.0, 4.0])
@@ -118,10 +118,10 @@ def test_referring_a_column_to_the_mean_one_leaves_the_mean_one_alone(setup: Set
     assert (factor[ROWS] == pytest.approx(1.0)) == setup.balanced
 
 
-def test_ngspice_settles_where_the_network_says(setup: Setup) -> None:
+def test_ngspice_settles_where_the_network_says(setup: Testbench) -> None:
     condition = setup.conditions[0]
     ideal = replace(setup.periphery, kind="ideal")
-    case = case_of(setup, drawn(setup, "random0", ROWS - 1, setup.max_count // 2))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", ROWS - 1, setup.max_count // 2))
     deck = column_deck(setup.technology, setup.model, ideal, setup.timing, condition, case)
     result = run(Job(deck.text, deck.outputs, stop=deck.stop))
     assert result.ok, result.log
@@ -138,7 +138,7 @@ def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Projec
         assert line.extra < 0.02 * ROWS * setup.model.bl_total
     off = []
     for index, (active, count) in enumerate(np.argwhere(table.valid)[3::3]):
-        case = case_of(setup, drawn(setup, "random0", int(active), int(count), 50 + index))
+        case = stimulus_of(setup, draw_pattern(setup, "random0", int(active), int(count), 50 + index))
         seen = np.array([reference_column(setup.model, setup.periphery, condition, case).value])
         for line in done.transfer.lines:
             seen = line.referred(seen, np.array([active]), stored_numbers(case)[None])
@@ -181,7 +181,7 @@ def test_a_table_without_spreads_gives_the_exact_product(measured: tuple[Project
     assert not used[~t.valid].any()
 
 
-def test_mismatch_grows_with_what_counts(setup: Setup) -> None:
+def test_mismatch_grows_with_what_counts(setup: Testbench) -> None:
     active, count = np.array([float(ROWS)]), np.array([float(setup.max_count)])
     assert moved(setup, active, count) == pytest.approx([ROWS])  # every cell at its largest
     if setup.levels == 4:  # all cells of symbol 1: a ninth each; more often one of 2 or 3 among them
@@ -223,7 +223,7 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
 def test_a_whole_run(kind: str, tmp_path: Path) -> None:
     from metalrom.cli.finished_run import export_run
     from metalrom.exporters.run_data import load_source
-    from metalrom.pipeline import run as run_all
+    from metalrom.pipeline import run_pipeline as run_all
 
     p = project(kind, tmp_path)
     found = run_all(p, tmp_path / "out", jobs=1)

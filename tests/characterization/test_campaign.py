@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from characterization import campaign
-from characterization.campaign import Task, deck_of, measure, run_tasks
+from characterization.campaign import Task, deck_of, run_decks, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import choose_group
 from characterization.procedures import get_procedure, mismatch, transfer, with_requirements
 from characterization.procedures.adc_margin import thermal_noise
-from characterization.setup import Converter, Setup
+from characterization.testbench import Converter, Testbench
 from interconnect.errors import InputError
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.condition import Condition
 from ngspice_runner import Cache, Job, Progress, RunInterrupted, run
 
@@ -26,7 +26,7 @@ TT = Condition("tt", 1.0, 27.0)
 
 
 @pytest.fixture
-def setup(charge_setup: Setup) -> Setup:
+def setup(charge_setup: Testbench) -> Testbench:
     """Four rows of the balanced cell, values by formula (the physics of the campaign does not depend on them)."""
     return charge_setup
 
@@ -37,10 +37,10 @@ def task(rows: int, active: int, count: int) -> Task:
     bits[:count, 1] = 1
     inputs = np.zeros(rows, dtype=np.uint8)
     inputs[:active] = 1
-    return Task("test", TT, active, count, "hand", -1, ColumnCase(bits=bits, inputs=inputs, columns_total=32))
+    return Task("test", TT, active, count, "hand", -1, ColumnStimulus(bits=bits, inputs=inputs, columns_total=32))
 
 
-def test_levels_and_energy_of_a_group(setup: Setup) -> None:
+def test_levels_and_energy_of_a_group(setup: Testbench) -> None:
     outcome = run_tasks(setup, [task(4, 4, c) for c in (0, 2, 4)] + [task(4, 0, 0), task(4, 2, 2)])
     low, middle, high, idle, half = outcome.samples
     assert outcome.verdicts == {"ok": 5}
@@ -53,28 +53,28 @@ def test_levels_and_energy_of_a_group(setup: Setup) -> None:
     assert abs(idle.row_energy) < 0.01 * half.row_energy
 
 
-def test_double_sampling_subtracts_the_level_before_the_edge(setup: Setup) -> None:
+def test_double_sampling_subtracts_the_level_before_the_edge(setup: Testbench) -> None:
     deck = deck_of(setup, task(4, 4, 2))
     result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
     assert deck.input_at is not None
-    single, _ = measure(deck, result)
-    double, _ = measure(deck, result, double_sampling=True)
+    single, _ = run_decks(deck, result)
+    double, _ = run_decks(deck, result, double_sampling=True)
     time, line = (result.signals[name].values for name in ("time", deck.target))
     assert single - double == pytest.approx(float(np.interp(deck.input_at, time, line)), abs=1e-12)
     # charge injection of the opening switch pulls the line well below ground
     assert single - double < -0.01
 
 
-def test_failures_stay_as_rows(setup: Setup, tmp_path) -> None:
+def test_failures_stay_as_rows(setup: Testbench, tmp_path) -> None:
     with Cache(tmp_path) as cache:
         outcome = run_tasks(replace(setup, timeout=1e-3), [task(4, 4, 1), task(4, 4, 2)], cache=cache)
     assert outcome.verdicts == {"timeout": 2}
     assert all(math.isnan(s.level) and s.verdict == "timeout" for s in outcome.samples)
     with pytest.raises(InputError, match="too few"):
-        transfer.analyse(setup, Dataset(outcome.samples), {})
+        transfer.analyse_transfer(setup, Dataset(outcome.samples), {})
 
 
-def test_cached_runs_are_told_apart(setup: Setup, tmp_path) -> None:
+def test_cached_runs_are_told_apart(setup: Testbench, tmp_path) -> None:
     tasks = [task(4, 4, 1), task(4, 4, 2), task(4, 4, 1)]
     with Cache(tmp_path) as cache:
         first = run_tasks(setup, tasks, cache=cache)
@@ -84,7 +84,7 @@ def test_cached_runs_are_told_apart(setup: Setup, tmp_path) -> None:
     assert first.samples == second.samples
 
 
-def test_parts_are_told_as_one_campaign(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_told_as_one_campaign(setup: Testbench, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [task(4, 4, c) for c in (1, 2, 1, 2, 3, 1, 3)]
     whole = run_tasks(setup, tasks)
     monkeypatch.setattr(campaign, "PART", 2)
@@ -97,7 +97,7 @@ def test_parts_are_told_as_one_campaign(setup: Setup, monkeypatch: pytest.Monkey
     assert all(later.elapsed >= sooner.elapsed for sooner, later in itertools.pairwise(seen))
 
 
-def test_interruption_counts_the_whole_campaign(setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_interruption_counts_the_whole_campaign(setup: Testbench, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     tasks = [task(4, 4, c) for c in (0, 1, 2, 3, 4)]
     monkeypatch.setattr(campaign, "PART", 2)
 
@@ -113,14 +113,14 @@ def test_interruption_counts_the_whole_campaign(setup: Setup, monkeypatch: pytes
     assert (again.simulated, again.cached) == (5 - done, done)
 
 
-def test_cell_mismatch_spreads_levels_as_the_closed_form_says(setup: Setup) -> None:
+def test_cell_mismatch_spreads_levels_as_the_closed_form_says(setup: Testbench) -> None:
     quiet = replace(setup, samples=40)  # only cells vary
     tasks = [
         replace(
             t,
             case=replace(t.case, deviations=Deviations(cell=t.case.deviations.cell)),
         )
-        for t in mismatch.plan(quiet)
+        for t in mismatch.plan_mismatch(quiet)
         if (t.active, t.count) == (4, 4)
     ]
     outcome = run_tasks(quiet, tasks)
@@ -133,7 +133,7 @@ def test_cell_mismatch_spreads_levels_as_the_closed_form_says(setup: Setup) -> N
     assert np.corrcoef(found, excess)[0, 1] > 0.99
 
 
-def test_group_choice_follows_the_target(setup: Setup) -> None:
+def test_group_choice_follows_the_target(setup: Testbench) -> None:
     def histogram(rows: int) -> np.ndarray:
         weight = np.zeros((rows + 1, rows + 1))
         weight[rows, : rows + 1] = 1.0
@@ -152,7 +152,7 @@ def test_group_choice_follows_the_target(setup: Setup) -> None:
     assert single.sigma_noise > easy.candidates[0].sigma_noise
 
 
-def test_thermal_noise_of_both_samplings(setup: Setup) -> None:
+def test_thermal_noise_of_both_samplings(setup: Testbench) -> None:
     one = np.ones((1, 1))
     lsb = 0.02
     # k T = 4.1440e-21 J at 300.15 K; C = V_dd C_switched / LSB

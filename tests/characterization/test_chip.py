@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.scaling import Scaling
 from interconnect.variation import scaled
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.column import column_deck
@@ -55,7 +55,7 @@ def case(source: ChipSource, seed: int, sample: int) -> tuple[str, float]:
     chip = source.draw(seed, sample)
     bits = np.zeros((8, 3), dtype=np.uint8)
     bits[:5, 1] = 1
-    column = ColumnCase(bits=bits, inputs=np.ones(8, dtype=np.uint8), columns_total=8, deviations=chip.deviations)
+    column = ColumnStimulus(bits=bits, inputs=np.ones(8, dtype=np.uint8), columns_total=8, deviations=chip.deviations)
     deck = column_deck(source.technology, chip.model, source.periphery, Timing(), chip.condition, column)
     ideal = replace(source.periphery, kind="ideal")
     return deck.sha256, reference_column(chip.model, ideal, chip.condition, column).value

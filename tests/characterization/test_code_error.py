@@ -11,20 +11,19 @@ from characterization.dataset import Dataset, Sample
 from characterization.noise import charge_noise
 from characterization.patterns import build_pattern
 from characterization.readout import code_error
-from characterization.readout.bench import Bench
 from characterization.readout.code_error import (
     DecisionModel,
     Known,
     clopper_pearson,
-    predict,
+    predict_code_error,
     predict_figures,
     resampled,
 )
 from characterization.readout.comparator import offset_spread
 from characterization.readout.decision import (
-    Calibration,
+    ConverterCalibration,
     DecisionSigmas,
-    calibrate,
+    calibrate_reference,
     count_errors,
     decision_deck_of,
     input_load,
@@ -32,7 +31,8 @@ from characterization.readout.decision import (
     switch_noise,
     switch_spread,
 )
-from characterization.setup import Converter, Setup, Variation
+from characterization.readout.testbench import ReadoutTestbench
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from netlists.cells import make_cell
@@ -41,22 +41,22 @@ from netlists.column import column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.readout.cds import Sampler
-from netlists.readout.decision import Decider, Decision, DecisionNoise
+from netlists.readout.decision import Decider, DeciderInput, DecisionNoise
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import load_technology
 
 TECHNOLOGY = load_technology("generic28", "open45")
 CONDITION = Condition("tt", 1.0, 27.0)
-BENCH = Bench(TECHNOLOGY, CONDITION, workers=1)
+BENCH = ReadoutTestbench(TECHNOLOGY, CONDITION, workers=1)
 DECIDER = Decider(comparator=StrongArm(input_width=4e-6))
 QUIET = DecisionSigmas(reset=0.0, sample=0.0, replica=0.0, comparator=0.0)
 
 
-def a_setup(rows: int = 4, samples: int = 30, **changes: object) -> Setup:
+def a_setup(rows: int = 4, samples: int = 30, **changes: object) -> Testbench:
     model = make_cell("cap_balanced", {"row_pitch": 2.4e-6}).model(
         TECHNOLOGY.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
-    setup = Setup(
+    setup = Testbench(
         technology=TECHNOLOGY,
         model=model,
         periphery=default_periphery(TECHNOLOGY.devices, sense_capacitance=5e-15),
@@ -110,7 +110,7 @@ def test_interval_without_a_campaign_follows_its_figures() -> None:
     assert 0.07 < (sure.high - sure.low) / (2 * 1.96 * sure.value) < 0.14
 
 
-def synthetic(setup: Setup) -> Dataset:
+def synthetic(setup: Testbench) -> Dataset:
     """Levels 10 mV apart and chips of 1 mV, as a campaign would deliver them."""
     rng = np.random.default_rng(1)
     n = setup.rows
@@ -151,8 +151,8 @@ def test_prediction_from_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_error, "BOOTSTRAPS", 60)
     setup = a_setup(samples=40)
     offsets = 4e-3 * np.random.default_rng(3).standard_normal(300)
-    known = Calibration(reference=0.1, gain=1.0, switches=0.0, spacing=1e-2, level=0.1)
-    found = predict(setup, synthetic(setup), 5e-15, known, offsets, active=4, count=2)
+    known = ConverterCalibration(reference=0.1, gain=1.0, switches=0.0, spacing=1e-2, level=0.1)
+    found = predict_code_error(setup, synthetic(setup), 5e-15, known, offsets, active=4, count=2)
     assert found.model.distance == pytest.approx([5e-3, 5e-3], rel=0.03)
     assert found.model.level == pytest.approx([1e-3, 1e-3], rel=0.3)  # 40 chips
     assert found.low < found.value < found.high
@@ -161,7 +161,7 @@ def test_prediction_from_a_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_decks_refuse_what_has_no_decision() -> None:
     setup = a_setup()
     pattern = build_pattern("drawn", 4, 4, 2, 16, np.random.SeedSequence(1))
-    decision = Decision(decider=DECIDER, reference=0.1)
+    decision = DeciderInput(decider=DECIDER, reference=0.1)
     with pytest.raises(InputError, match="with transistors"):
         column_deck(
             TECHNOLOGY, setup.model, Periphery(kind="ideal"), setup.timing, CONDITION, pattern.case(16, 0.5),
@@ -189,7 +189,7 @@ def test_input_load_holds_the_sampling_capacitor() -> None:
 def test_a_decision_obeys_reference_noise_and_thresholds() -> None:
     setup = a_setup()
     pattern = build_pattern("drawn", 4, 4, 2, 16, np.random.SeedSequence(1))
-    at = Decision(decider=DECIDER, reference=0.1)
+    at = DeciderInput(decider=DECIDER, reference=0.1)
     (first,) = read_decisions(setup, BENCH, DECIDER, [decision_deck_of(setup, at, pattern)])
     # the replica sees the reference less its switch's injection; a reference at which both samples agree follows
     even = replace(at, reference=0.1 + first.sampled - first.replica)
@@ -250,9 +250,9 @@ def test_prediction_and_a_thousand_decisions_agree() -> None:
     )
     tasks = [t for p in with_requirements(("adc_margin",)) for t in p.plan(setup)]
     data = Dataset(run_tasks(setup, tasks, workers=2).samples)
-    known = calibrate(setup, bench, DECIDER, 16, 8)
+    known = calibrate_reference(setup, bench, DECIDER, 16, 8)
     offsets = offset_spread(bench, samples=200, seed=5, sizes=DECIDER.comparator, common_mode=round(known.level, 3))
-    p = predict(setup, data, load, known, offsets.offsets, active=16, count=8)
+    p = predict_code_error(setup, data, load, known, offsets.offsets, active=16, count=8)
     found = count_errors(
         setup, bench, DECIDER, known.reference, p.model.noise, active=16, count=8, samples=1000, seed=77
     )

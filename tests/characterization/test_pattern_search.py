@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from characterization.linear_column import exact_level, linear_column
-from characterization.pattern_search import draw, fit_line, search
+from characterization.pattern_search import draw, fit_ideal_line, search
 from characterization.procedures import worst_pattern
-from characterization.setup import Setup
+from characterization.testbench import Testbench
 from interconnect.errors import InputError
 
 ROWS = 4
@@ -19,7 +19,7 @@ POSITION = 20
 
 
 @pytest.fixture(params=["cap_balanced", "res_via"])
-def setup(request: pytest.FixtureRequest, charge_setup: Setup, current_setup: Setup) -> Setup:
+def setup(request: pytest.FixtureRequest, charge_setup: Testbench, current_setup: Testbench) -> Testbench:
     found = charge_setup if request.param == "cap_balanced" else current_setup
     if found.unit == "A":
         return found
@@ -31,7 +31,7 @@ def setup(request: pytest.FixtureRequest, charge_setup: Setup, current_setup: Se
     return replace(found, model=replace(found.model, variants=variants))
 
 
-def test_batched_levels_are_those_of_the_full_network(setup: Setup) -> None:
+def test_batched_levels_are_those_of_the_full_network(setup: Testbench) -> None:
     rng = np.random.default_rng(5)
     genes = rng.integers(0, 2, (12, ROWS, 4), dtype=np.uint8)
     column = linear_column(setup, setup.conditions[0], POSITION)
@@ -41,7 +41,7 @@ def test_batched_levels_are_those_of_the_full_network(setup: Setup) -> None:
     assert np.ptp(got) > 0
 
 
-def test_a_load_that_depends_on_the_bits_is_refused(charge_setup: Setup) -> None:
+def test_a_load_that_depends_on_the_bits_is_refused(charge_setup: Testbench) -> None:
     zero, one = charge_setup.model.variants
     heavy = tuple(replace(e, value=3 * e.value) if e.name.startswith("C_bl") else e for e in one.elements)
     model = replace(charge_setup.model, variants=(zero, replace(one, subckt="heavy", elements=heavy)))
@@ -49,10 +49,10 @@ def test_a_load_that_depends_on_the_bits_is_refused(charge_setup: Setup) -> None
         linear_column(replace(charge_setup, model=model), charge_setup.conditions[0], POSITION)
 
 
-def test_the_search_finds_the_worst_of_all_patterns(setup: Setup) -> None:
+def test_the_search_finds_the_worst_of_all_patterns(setup: Testbench) -> None:
     """All 2^16 patterns of four rows are its reference."""
     column = linear_column(setup, setup.conditions[0], POSITION)
-    line = fit_line(column, draw(ROWS, 300, 0.5, np.random.default_rng(1)))
+    line = fit_ideal_line(column, draw(ROWS, 300, 0.5, np.random.default_rng(1)))
     everything = np.array(list(product((0, 1), repeat=4 * ROWS)), dtype=np.uint8).reshape(-1, ROWS, 4)
     deviation = line.deviation(column, everything)
     for sign, best in ((1, deviation.max()), (-1, deviation.min())):
@@ -72,10 +72,10 @@ def test_drawn_patterns_have_the_counts_and_shares_asked_for() -> None:
     assert genes[:, :, [1, 3]].mean() == pytest.approx(0.25, abs=0.01)
 
 
-def test_worst_pattern_is_verified_in_the_engine(setup: Setup) -> None:
-    from characterization.bench import Bench
+def test_worst_pattern_is_verified_in_the_engine(setup: Testbench) -> None:
+    from characterization.column_testbench import ColumnTestbench
 
-    found = worst_pattern.measure(setup, Bench(setup), {})
+    found = worst_pattern.measure_worst_pattern(setup, ColumnTestbench(setup), {})
     assert found.high.deviation > 0 > found.low.deviation
     assert max(abs(found.high.deviation), abs(found.low.deviation)) >= found.typical
     for worst in (found.high, found.low):

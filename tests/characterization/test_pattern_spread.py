@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.bench import Bench
+from characterization.column_testbench import ColumnTestbench
 from characterization.linear_column import exact_level
-from characterization.pattern_search import LINE_PATTERNS, draw, fit_line
-from characterization.procedures.pattern_spread import PatternSpread, measure, spread
-from characterization.setup import Setup
+from characterization.pattern_search import LINE_PATTERNS, draw, fit_ideal_line
+from characterization.procedures.pattern_spread import PatternSpread, measure_pattern_spread, spread
+from characterization.testbench import Testbench
 
 
 @pytest.mark.parametrize("name", ["charge_setup", "current_setup"])
 def test_deviations_are_those_of_the_full_network(name: str, request: pytest.FixtureRequest) -> None:
-    setup: Setup = request.getfixturevalue(name)
+    setup: Testbench = request.getfixturevalue(name)
     condition, place, number = setup.conditions[0], 29, 60
     found = spread(setup, condition, place, number)
     # The same draws, solved one by one on the whole network; the line by numpy's polynomial of two variables.
@@ -34,7 +34,7 @@ def test_deviations_are_those_of_the_full_network(name: str, request: pytest.Fix
             both = np.concatenate([inputs[:, :, None], bits], axis=2)
             return np.array([level(g) for g in both])
 
-    line = fit_line(Exact(), few)
+    line = fit_ideal_line(Exact(), few)
     exact = np.array([level(g) for g in genes])
     count = (genes[:, :, 0] * genes[:, :, 2]).sum(axis=1)
     deviation = (exact - line.offset - line.slope * count - line.shift * genes[:, :, 0].sum(axis=1)) / line.slope
@@ -46,7 +46,7 @@ def test_deviations_are_those_of_the_full_network(name: str, request: pytest.Fix
         assert (row is None) == (np.count_nonzero(count == c) < 2)
 
 
-def test_more_patterns_find_more_and_repeat(charge_setup: Setup) -> None:
+def test_more_patterns_find_more_and_repeat(charge_setup: Testbench) -> None:
     condition = charge_setup.conditions[0]
     few, many = (spread(charge_setup, condition, 0, n) for n in (500, 25_000))
     assert many == spread(charge_setup, condition, 0, 25_000)
@@ -55,11 +55,11 @@ def test_more_patterns_find_more_and_repeat(charge_setup: Setup) -> None:
     assert many.wrong <= 1e-3  # four rows: half an LSB is far
 
 
-def test_finding_of_all_conditions(charge_setup: Setup) -> None:
+def test_finding_of_all_conditions(charge_setup: Testbench) -> None:
     hot = replace(charge_setup.conditions[0], temperature=85.0)
     setup = replace(charge_setup, conditions=(charge_setup.conditions[0], hot), spread_patterns=2000)
-    bench = Bench(setup)
-    found = measure(setup, bench, {})
+    bench = ColumnTestbench(setup)
+    found = measure_pattern_spread(setup, bench, {})
     assert isinstance(found, PatternSpread)
     assert [(s.condition, s.position) for s in found.spreads] == [
         (c.label, p) for c in setup.conditions for p in (0, setup.columns - 3)

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.bench import Bench, case_of, drawn
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.dataset import Dataset, Sample
-from characterization.findings import Finding
-from characterization.loss_map import charge_map, current_loss, places, thinned
+from characterization.loss_map import charge_map, current_loss, spread_indices, thinned
+from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, crosstalk, energy, leakage, noise, readout_current, settling, supply
-from characterization.setup import Setup
+from characterization.testbench import Testbench
 from interconnect.errors import InputError
 from netlists.column import column_deck
 from netlists.loads import mean_capacitance
@@ -22,9 +22,9 @@ from netlists.loads import mean_capacitance
 pytestmark = pytest.mark.ngspice
 
 
-def written(finding: Finding) -> str:
+def written(finding: ProcedureResult) -> str:
     """JSON of a finding; also: it is one, and says something."""
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, ProcedureResult)
     assert all(math.isfinite(f.value) for f in finding.figures())
     return json.dumps(finding.to_json(), allow_nan=False)
 
@@ -35,8 +35,8 @@ def test_all_procedures_are_known() -> None:
     assert extra < set(PROCEDURES)
 
 
-def test_noise_of_the_reset_is_kt_over_c(charge_setup: Setup) -> None:
-    found = noise.measure(charge_setup, Bench(charge_setup), {})
+def test_noise_of_the_reset_is_kt_over_c(charge_setup: Testbench) -> None:
+    found = noise.measure_noise(charge_setup, ColumnTestbench(charge_setup), {})
     ideal, real = found.points
     assert ideal.ratio == pytest.approx(1.0, abs=0.02)
     # hand value of the closed form: C = rows (C of a bit line's row) + sense input
@@ -47,8 +47,8 @@ def test_noise_of_the_reset_is_kt_over_c(charge_setup: Setup) -> None:
     written(found)
 
 
-def test_noise_of_resistors_is_4kt_over_r(current_setup: Setup) -> None:
-    found = noise.measure(current_setup, Bench(current_setup), {})
+def test_noise_of_resistors_is_4kt_over_r(current_setup: Testbench) -> None:
+    found = noise.measure_noise(current_setup, ColumnTestbench(current_setup), {})
     assert [p.count for p in found.points] == [1, 2, 4]
     for p in found.points:
         # 4 k T n / R with R = 1 Mohm: 1.2875e-13 A/sqrt(Hz) for one
@@ -64,8 +64,8 @@ def test_settling_time_of_an_exponential() -> None:
     assert settling.settling_time(time, np.ones_like(time), start, 0.1) == 0.0
 
 
-def test_settling_of_a_slow_sense(charge_setup: Setup) -> None:
-    found = settling.measure(charge_setup, Bench(charge_setup), {})
+def test_settling_of_a_slow_sense(charge_setup: Testbench) -> None:
+    found = settling.measure_settling(charge_setup, ColumnTestbench(charge_setup), {})
     assert len(found.worst) == 1
     assert found.worst[0].times[1] == max(p.times[1] for p in found.patterns)
     for p in found.patterns:
@@ -73,8 +73,8 @@ def test_settling_of_a_slow_sense(charge_setup: Setup) -> None:
     written(found)
 
 
-def test_currents_follow_ohms_law(current_setup: Setup) -> None:
-    found = readout_current.measure(current_setup, Bench(current_setup), {})
+def test_currents_follow_ohms_law(current_setup: Testbench) -> None:
+    found = readout_current.measure_readout_current(current_setup, ColumnTestbench(current_setup), {})
     (curve,) = found.curves
     # count x 0.1 V / 1 Mohm, less than 5 % lost in transmission gates, wires and sense
     np.testing.assert_allclose(curve.ideal, 1e-7 * np.array(curve.counts), rtol=1e-12)
@@ -89,7 +89,7 @@ def test_currents_follow_ohms_law(current_setup: Setup) -> None:
     written(found)
 
 
-def test_loss_of_an_array_without_wires(current_setup: Setup) -> None:
+def test_loss_of_an_array_without_wires(current_setup: Testbench) -> None:
     wires = {"R_row": 1e-6, "R_bl": 1e-6}
     variants = tuple(
         replace(v, elements=tuple(replace(e, value=wires.get(e.name, e.value)) for e in v.elements))
@@ -104,10 +104,10 @@ def test_loss_of_an_array_without_wires(current_setup: Setup) -> None:
     shown = thinned(loss)
     assert shown.columns == tuple(range(32))
     assert shown.loss.shape == (4, 32)
-    assert places(1000, 5) == (0, 250, 500, 749, 999)
+    assert spread_indices(1000, 5) == (0, 250, 500, 749, 999)
 
 
-def test_charge_loss_is_what_has_not_settled(charge_setup: Setup) -> None:
+def test_charge_loss_is_what_has_not_settled(charge_setup: Testbench) -> None:
     condition = charge_setup.conditions[0]
     late = charge_map(charge_setup, condition, (0,))
     assert np.abs(late.loss).max() < 1e-6
@@ -119,8 +119,8 @@ def test_charge_loss_is_what_has_not_settled(charge_setup: Setup) -> None:
     assert early.worst[0] == pytest.approx(math.exp(-t / (1e6 * line)), rel=0.1)
 
 
-def test_crosstalk_is_the_difference_of_reads(charge_setup: Setup) -> None:
-    tasks = crosstalk.plan(charge_setup)
+def test_crosstalk_is_the_difference_of_reads(charge_setup: Testbench) -> None:
+    tasks = crosstalk.plan_crosstalk(charge_setup)
     assert len(tasks) == len(crosstalk.PATTERNS) * 3
     assert {t.case.bits[:, 0].sum() for t in tasks if t.pattern == "neighbours_1"} == {4}
     same = [t.case.bits[:, 1].tolist() for t in tasks if t.count == 2]
@@ -131,18 +131,18 @@ def test_crosstalk_is_the_difference_of_reads(charge_setup: Setup) -> None:
                + shifts.get(t.pattern, 0.0), 0.0, "ok", "x")
         for t in tasks
     )  # fmt: skip
-    found = crosstalk.analyse(charge_setup, Dataset(samples), {})
+    found = crosstalk.analyse_crosstalk(charge_setup, Dataset(samples), {})
     # 3 mV over a spacing of 20 mV
     assert found.worst.pattern == "neighbours_1"
     assert found.worst.shift == pytest.approx(0.15)
     assert len(found.figures()) == 5
     written(found)
     with pytest.raises(InputError, match="quiet neighbours failed"):
-        crosstalk.analyse(charge_setup, Dataset(samples[1:]), {})
+        crosstalk.analyse_crosstalk(charge_setup, Dataset(samples[1:]), {})
 
 
-def test_energy_of_charge_and_current(charge_setup: Setup, current_setup: Setup) -> None:
-    found = energy.measure(charge_setup, Bench(charge_setup), {})
+def test_energy_of_charge_and_current(charge_setup: Testbench, current_setup: Testbench) -> None:
+    found = energy.measure_energy(charge_setup, ColumnTestbench(charge_setup), {})
     full = next(r for r in found.reads if r.active == 4 and r.count == 4)
     # C V^2 of four row lines of 32 cells; the three modelled bit lines float, which takes a few per cent
     line = 32 * mean_capacitance(charge_setup.model, "row_out", None, (0.5, 0.5))
@@ -154,23 +154,23 @@ def test_energy_of_charge_and_current(charge_setup: Setup, current_setup: Setup)
     assert next(r for r in found.reads if r.active == 0).array == 0.0
     written(found)
     n = current_setup.rows
-    case = case_of(current_setup, drawn(current_setup, "random0", n, n))
+    case = stimulus_of(current_setup, draw_pattern(current_setup, "random0", n, n))
     # V^2 / R of half of 32 x 4 cells for 1 ns, the drawn ones counted
     ones = case.bits.sum() + 0.5 * 29 * n
     exact = energy.array_energy(current_setup, current_setup.conditions[0], case, 1e-9)
     assert exact == pytest.approx(ones * 0.1**2 / 1e6 * 1e-9, rel=0.05)
 
 
-def test_static_currents(charge_setup: Setup, current_setup: Setup) -> None:
-    found = leakage.measure(charge_setup, Bench(charge_setup), {})
+def test_static_currents(charge_setup: Testbench, current_setup: Testbench) -> None:
+    found = leakage.measure_leakage(charge_setup, ColumnTestbench(charge_setup), {})
     states = {s.state: s for s in found.states}
     assert set(states) == {"idle", "active", "reset"}
     # off-currents of micrometre transistors of this class: between 0.1 and 100 nA each
     assert 4e-10 < states["idle"].drivers < 4e-7
     assert states["idle"].power == pytest.approx(states["idle"].drivers + states["idle"].reset)
     written(found)
-    read = {s.state: s for s in leakage.measure(current_setup, Bench(current_setup), {}).states}
-    case = case_of(current_setup, drawn(current_setup, "random0", 4, 4))
+    read = {s.state: s for s in leakage.measure_leakage(current_setup, ColumnTestbench(current_setup), {}).states}
+    case = stimulus_of(current_setup, draw_pattern(current_setup, "random0", 4, 4))
     ones = case.bits.sum() + 0.5 * 29 * 4
     # the active state is the read itself: V / R of all ones in the rows
     assert read["active"].drivers == pytest.approx(ones * 0.1 / 1e6, rel=0.05)
@@ -178,11 +178,11 @@ def test_static_currents(charge_setup: Setup, current_setup: Setup) -> None:
     assert abs(read["idle"].array or 0.0) < 1e-3 * 4e-7
 
 
-def test_supply_resistance_takes_its_share(current_setup: Setup) -> None:
+def test_supply_resistance_takes_its_share(current_setup: Testbench) -> None:
     setup = replace(current_setup, supply_resistance=1e3)
-    found = supply.measure(setup, Bench(setup), {})
+    found = supply.measure_supply(setup, ColumnTestbench(setup), {})
     full = found.levels[-1]
-    case = case_of(setup, drawn(setup, "random0", 4, 4))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", 4, 4))
     total = (case.bits.sum() + 0.5 * 29 * 4) / 1e6  # S, all rows' ones
     # divider of the supply's resistance and the rows: level falls by R G / (1 + R G) of its four counts
     assert full.change == pytest.approx(-4 * 1e3 * total / (1 + 1e3 * total), rel=0.1)
@@ -190,9 +190,9 @@ def test_supply_resistance_takes_its_share(current_setup: Setup) -> None:
     written(found)
 
 
-def test_impossible_states_are_refused(charge_setup: Setup, current_setup: Setup) -> None:
-    def deck(setup: Setup, **options: object) -> None:
-        case = case_of(setup, drawn(setup, "random0", 4, 2))
+def test_impossible_states_are_refused(charge_setup: Testbench, current_setup: Testbench) -> None:
+    def deck(setup: Testbench, **options: object) -> None:
+        case = stimulus_of(setup, draw_pattern(setup, "random0", 4, 2))
         periphery = replace(setup.periphery, kind=str(options.pop("kind", "transistor")))
         column_deck(
             setup.technology,

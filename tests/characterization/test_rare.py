@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 
 from characterization.models.failure_point import failure_points
 from characterization.models.rare import brute_force, importance_sampling, sigma_extrapolation, wilson
 from characterization.models.settled_column import SettledColumn, code_error_experiment
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition
@@ -20,7 +20,6 @@ from netlists.periphery import Periphery
 from netlists.reference import reference_column
 from netlists.technology import load_technology
 
-Array = NDArray[np.float64]
 DIRECTION = np.array([0.6, 0.0, -0.8, 0.0, 0.0])
 
 
@@ -115,13 +114,13 @@ def test_few_effective_failures_are_not_trusted() -> None:
 
 
 @pytest.fixture(scope="module")
-def column() -> tuple[SettledColumn, ColumnCase, object]:
+def column() -> tuple[SettledColumn, ColumnStimulus, object]:
     technology = load_technology("generic28", "open45")
     model = make_cell("cap_balanced").model(
         technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
     rng = np.random.default_rng(0)
-    case = ColumnCase(
+    case = ColumnStimulus(
         bits=(rng.random((16, 3)) < 0.5).astype(np.uint8),
         inputs=(rng.random(16) < 0.7).astype(np.uint8),
         columns_total=8,
@@ -130,7 +129,7 @@ def column() -> tuple[SettledColumn, ColumnCase, object]:
     periphery = Periphery(kind="ideal")
     condition = Condition("tt", 0.9, 27.0)
 
-    def exact(factors: Array) -> float:
+    def exact(factors: FloatArray) -> float:
         from dataclasses import replace
 
         return reference_column(model, periphery, condition, replace(case, deviations=Deviations(cell=factors))).value

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from characterization.readout.bench import Bench, UndecidedError
 from characterization.readout.codes import (
     RampCalibration,
     flash_bubbles,
@@ -20,9 +19,10 @@ from characterization.readout.codes import (
     sar_codes,
 )
 from characterization.readout.comparator import decision, offset_spread, threshold_draws
-from characterization.readout.converters import adc_deck, adc_edges, conversion_cost, convert, fitted_twin
+from characterization.readout.converters import adc_deck, adc_edges, conversion_cost, convert_levels, fitted_twin
 from characterization.readout.linearity import find_edges
 from characterization.readout.sampling import sampler_readings, sampling_noise
+from characterization.readout.testbench import ReadoutTestbench, UndecidedError
 from characterization.readout.virtual_ground import current_sense_readings, design_resistance
 from netlists.condition import Condition
 from netlists.readout.cds import Sampler
@@ -35,7 +35,7 @@ from netlists.readout.strongarm import StrongArm, offset_deck
 from netlists.technology import load_technology
 from ngspice_runner.errors import EngineError
 
-BENCH = Bench(load_technology("open45", "open45"), Condition("tt", 1.0, 27.0), workers=1)
+BENCH = ReadoutTestbench(load_technology("open45", "open45"), Condition("tt", 1.0, 27.0), workers=1)
 
 
 # ---- comparator
@@ -97,7 +97,7 @@ def test_code_edges_of_three_bits(adc: Sar | Flash, level: str) -> None:
     edges = adc.ref_low + np.arange(1, 8) * (adc.ref_high - adc.ref_low) / 8
     delta = 0.15 * 6.25e-3
     levels = np.sort(np.concatenate([edges - delta, edges + delta]))
-    got = convert(BENCH, adc, levels, level)  # type: ignore[arg-type]
+    got = convert_levels(BENCH, adc, levels, level)  # type: ignore[arg-type]
     assert got.tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7]
 
 

@@ -7,22 +7,22 @@ from dataclasses import replace
 import numpy as np
 
 from characterization.campaign import Task
-from characterization.dataset import Dataset, Sample, read_csv
+from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.procedures import mismatch, transfer
-from characterization.setup import Setup
 from characterization.stages import merged, missing, refined
 from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.testbench import Testbench
 from netlists.condition import Condition
 
 TT, SS = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0)
 CMAX, HOT = replace(TT, beol="Cmax"), replace(SS, temperature=85.0)
 
 
-def planned(setup: Setup, **changes: object) -> Setup:
+def planned(setup: Testbench, **changes: object) -> Testbench:
     return replace(setup, conditions=(TT, SS, CMAX, HOT), **changes)  # type: ignore[arg-type]
 
 
-def table_of(setup: Setup) -> ReadoutTable:
+def table_of(setup: Testbench) -> ReadoutTable:
     """Some levels; the margins of the test are given beside it."""
     n = setup.rows + 1
     shape = (len(setup.conditions), n, n)
@@ -38,7 +38,7 @@ def sample_of(task: Task) -> Sample:
                   1.0, 0.0, "ok", "x", c.beol)  # fmt: skip
 
 
-def test_samples_are_all_a_third_or_as_told(charge_setup: Setup) -> None:
+def test_samples_are_all_a_third_or_as_told(charge_setup: Testbench) -> None:
     setup = planned(charge_setup, samples=90)
     assert [setup.samples_of(c) for c in setup.conditions] == [90, 30, 30, 30]
     # a third of 12 would be 4: never fewer than the ten draws that a variance needs
@@ -47,7 +47,7 @@ def test_samples_are_all_a_third_or_as_told(charge_setup: Setup) -> None:
     assert [told.samples_of(c) for c in told.conditions] == [90, 20, 100, 20]
 
 
-def test_the_smallest_margins_get_more(charge_setup: Setup) -> None:
+def test_the_smallest_margins_get_more(charge_setup: Testbench) -> None:
     setup = planned(charge_setup, samples=60, worst_conditions=2, worst_samples=100)
     margin = {TT.label: 5.0, SS.label: 3.0, CMAX.label: 4.0, HOT.label: float("-inf")}
     more = refined(setup, table_of(setup), margin.__getitem__)
@@ -58,11 +58,11 @@ def test_the_smallest_margins_get_more(charge_setup: Setup) -> None:
     assert tied.more_samples == ((TT, 100),)
 
 
-def test_only_what_is_new_is_simulated_and_stands_in_the_order_of_the_plan(charge_setup: Setup) -> None:
+def test_only_what_is_new_is_simulated_and_stands_in_the_order_of_the_plan(charge_setup: Testbench) -> None:
     setup = planned(charge_setup, samples=30)
-    first = Dataset(tuple(map(sample_of, mismatch.plan(setup))))
+    first = Dataset(tuple(map(sample_of, mismatch.plan_mismatch(setup))))
     more = replace(setup, more_samples=((CMAX, 14),))
-    tasks = mismatch.plan(more)
+    tasks = mismatch.plan_mismatch(more)
     new = missing(tasks, first)
     points = len(mismatch.points(setup.rows))
     assert len(new) == 4 * points  # draws 10 to 13
@@ -79,7 +79,7 @@ def test_only_what_is_new_is_simulated_and_stands_in_the_order_of_the_plan(charg
         np.testing.assert_array_equal(a.cell, b.cell)
 
 
-def test_draws_are_local(charge_setup: Setup) -> None:
+def test_draws_are_local(charge_setup: Testbench) -> None:
     """What a chip shares is the condition's: the mean over a chip's own devices has no variance beyond theirs."""
     seeds = [np.random.SeedSequence([1, 2, i]) for i in range(600)]
     chips = [mismatch.draw_deviations(charge_setup, seed) for seed in seeds]
@@ -94,14 +94,14 @@ def test_draws_are_local(charge_setup: Setup) -> None:
     assert abs(both) < 4 / np.sqrt(600)
 
 
-def test_samples_tell_the_metals_only_where_they_differ(charge_setup: Setup) -> None:
-    tasks = mismatch.plan(planned(charge_setup))
+def test_samples_tell_the_metals_only_where_they_differ(charge_setup: Testbench) -> None:
+    tasks = mismatch.plan_mismatch(planned(charge_setup))
     data = Dataset(tuple(map(sample_of, tasks)))
     assert data.to_csv().splitlines()[0].endswith(",deck,beol")
-    assert read_csv(data.to_csv()) == data
+    assert read_samples_csv(data.to_csv()) == data
     plain = data.select("mismatch", TT)
     assert plain.to_csv().splitlines()[0].endswith(",deck")
-    assert read_csv(plain.to_csv()) == plain
+    assert read_samples_csv(plain.to_csv()) == plain
     assert len(data.select("mismatch", CMAX)) == 10 * len(mismatch.points(4))
 
 

@@ -8,27 +8,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from characterization.models.form import Form, fit_form, register_form
 from characterization.models.gaussian_process import GaussianProcess, Hyperparameters, fit_gaussian_process
 from characterization.models.surrogate import SurrogateModel, fit_surrogate, interval_scale, load_surrogate
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 
-Array = NDArray[np.float64]
-
-BOX = Box(
+BOX = Domain(
     (
-        Input("voltage", 0.05, 0.5, "V"),
-        Input("resistance", 1e5, 1e7, "ohm", log=True),
-        Input("temperature", -40.0, 125.0, "degC"),
+        DomainInput("voltage", 0.05, 0.5, "V"),
+        DomainInput("resistance", 1e5, 1e7, "ohm", log=True),
+        DomainInput("temperature", -40.0, 125.0, "degC"),
     )
 )
 OHM = Form("ohm", {"series": 1e4})
 
 
-def current(x: Array) -> Array:
+def current(x: FloatArray) -> FloatArray:
     """A resistor with a series resistance and a temperature coefficient that the closed form does not know."""
     v, r, t = x.T
     return np.asarray(v / (r * (1 + 1e-3 * (t - 27) + 2e-6 * (t - 27) ** 2) + 1e4 * (1 + 0.3 * v)))
@@ -109,7 +107,7 @@ def test_a_law_and_its_residual(model: SurrogateModel) -> None:
 def test_intervals_hold_what_they_say() -> None:
     rng = np.random.default_rng(4)
 
-    def noisy(x: Array) -> Array:
+    def noisy(x: FloatArray) -> FloatArray:
         return np.asarray(current(x) * np.exp(0.02 * rng.standard_normal(len(x))))
 
     x = BOX.latin_hypercube(200, seed=5)
@@ -206,7 +204,7 @@ def test_boxes_and_points() -> None:
     x = BOX.latin_hypercube(20, seed=0)
     assert np.sort(np.floor(BOX.unit(x) * 20), axis=0).tolist() == np.tile(np.arange(20.0)[:, None], 3).tolist()
     assert BOX.from_unit(BOX.unit(x)) == pytest.approx(x, rel=1e-12)
-    whole = Box((Input("rows", 4, 32, log=True, integer=True),))
+    whole = Domain((DomainInput("rows", 4, 32, log=True, integer=True),))
     assert set(np.unique(whole.uniform(500, 0) % 1)) == {0.0}
     assert BOX.points({"voltage": 0.1, "resistance": [1e5, 1e6], "temperature": 27}).shape == (2, 3)
     with pytest.raises(InputError, match="voltage"):
@@ -214,7 +212,7 @@ def test_boxes_and_points() -> None:
     with pytest.raises(InputError, match="too few"):
         fit_surrogate("y", "", BOX, x[:8], np.ones(8))
     with pytest.raises(InputError, match="positive range"):
-        Input("x", 0.0, 1.0, log=True)
+        DomainInput("x", 0.0, 1.0, log=True)
 
 
 def test_a_constant_quantity_is_no_trouble() -> None:

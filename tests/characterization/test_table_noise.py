@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from characterization.dataset import Dataset, Sample, read_csv
+from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc_margin import margins_of
 from characterization.tables.table import AdcModel, ReadoutTable
@@ -83,7 +83,7 @@ def test_samples_survive_a_round_trip() -> None:
         Sample("transfer", "tt", 1.0, 27.0, 8, 3, 2, "near", -1, 0.1 + 0.2, 1.23456789e-15, "ok", "ab" * 32),
         Sample("transfer", "tt", 1.0, 27.0, 8, 3, 2, "far", -1, float("nan"), float("nan"), "timestep", "cd" * 32),
     )
-    back = read_csv(Dataset(samples).to_csv())
+    back = read_samples_csv(Dataset(samples).to_csv())
     assert back.samples[0] == samples[0]
     assert np.isnan(back.samples[1].level)
     assert len(back.good()) == 1

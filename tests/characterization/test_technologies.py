@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterization.campaign import measure
-from characterization.device_bench import measure_devices
+from characterization.campaign import run_decks
 from characterization.device_probe import check_devices, missing_features, probe_devices
+from characterization.device_testbench import measure_devices
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.stackfile import load_stack
@@ -57,7 +57,7 @@ def _read(name: str, model: CellModel, slower: float, corner: str = "tt") -> tup
     result = run(Job(deck.text, deck.outputs, stop=deck.stop))
     assert result.ok, result.log
     exact = reference_column(model, replace(periphery, kind="ideal"), condition, case).closed_form
-    return measure(deck, result)[0], measure(deck, result, double_sampling=True)[0], exact
+    return run_decks(deck, result)[0], run_decks(deck, result, double_sampling=True)[0], exact
 
 
 def test_descriptors_and_catalogue_pin_the_same_files(kits: None) -> None:

@@ -78,7 +78,7 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
     from metalrom.exporters import VIEWS
-    from metalrom.exporters.probes import Points
+    from metalrom.exporters.probes import ProbePoints
     from metalrom.plugins import load_named
 
     load_named([str(PLUGINS / "levels_csv.py")])
@@ -89,7 +89,7 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     view = VIEWS["levels_csv"]
     (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]
     assert "# an estimate\n" in file.read_text()
-    points = Points(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))
+    points = ProbePoints(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))
     got = view.answer(tmp_path, "level", points)
     assert got is not None
     # the last row of `mean`, to the bit; one driven row of two is not in the file

@@ -104,7 +104,7 @@ def walled(
 
 def solved(cell: CellGeometry) -> np.ndarray:
     """Maxwell matrix per length over permittivity."""
-    return fieldsolver.solve(cell).capacitance / (EPSILON_0 * 2.7 * cell.period[1])
+    return fieldsolver.solve_cell(cell).capacitance / (EPSILON_0 * 2.7 * cell.period[1])
 
 
 @pytest.mark.parametrize("inner", [50.0, 100.0, 150.0])

@@ -32,7 +32,7 @@ def test_plates_are_exact() -> None:
     slabs = (Slab(0.0, 0.5e-6, 4.0), Slab(0.5e-6, 0.7e-6, 2.0), Slab(0.7e-6, 1e-6, 3.0))
     area = 0.12e-12
     expected = EPSILON_0 * area * (4.0 / 0.4e-6 + 1.0 / (0.1e-6 / 2.0 + 0.3e-6 / 3.0))
-    solution = fieldsolver.solve(plates(slabs), order=3)
+    solution = fieldsolver.solve_cell(plates(slabs), order=3)
     assert solution.capacitance[0, 0] == pytest.approx(expected, rel=1e-9)
 
 
@@ -46,7 +46,7 @@ def test_a_strip_between_planes_meets_the_exact_fringe() -> None:
     x = 1.0 / (1.0 - thick / gap)
     fringe = EPSILON_0 / math.pi * (2 * x * math.log(x + 1) - (x - 1) * math.log(x * x - 1))
     expected = (2 * EPSILON_0 * width / (0.5 * (gap - thick)) + 4 * fringe) * 1.5e-6
-    solution = fieldsolver.solve(cell)
+    solution = fieldsolver.solve_cell(cell)
     assert solution.capacitance[0, 0] == pytest.approx(expected, rel=2e-3)
 
 
@@ -73,8 +73,8 @@ def assert_maxwell(result: Extraction) -> None:
 
 def test_default_agrees_with_a_finer_mesh_and_order(generic28: Stack, make_cell: CellMaker) -> None:
     cell = make_cell(generic28, "S")
-    default = fieldsolver.solve(cell)
-    fine = fieldsolver.solve(cell, order=5, level=0.5)
+    default = fieldsolver.solve_cell(cell)
+    fine = fieldsolver.solve_cell(cell, order=5, level=0.5)
     tops = np.sqrt(np.diag(fine.capacitance))
     error = np.abs(default.capacitance - fine.capacitance) / np.maximum(
         np.abs(fine.capacitance), 0.02 * np.outer(tops, tops)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from interconnect.network import LinearNetwork
 from interconnect.transient import solve_transient
-from interconnect.waveform import Source, Switch, Waveform, constant, ramp
+from interconnect.waveform import Switch, VoltageSources, Waveform, constant_waveform, ramp
 from interconnect.wire_array import wire_array
 
 Spice = Callable[..., dict[str, np.ndarray]]
@@ -40,7 +40,9 @@ def test_ramp_through_one_pole_is_second_order() -> None:
     tau, rise = 1e-12, 2e-12
     errors = []
     for step in (1e-13, 5e-14):
-        wave = solve_transient(low_pass(), [Source("in", ramp(1e-12, rise))], stop=8e-12, save=["out"], step=step)
+        wave = solve_transient(
+            low_pass(), [VoltageSources("in", ramp(1e-12, rise))], stop=8e-12, save=["out"], step=step
+        )
         errors.append(np.abs(wave.voltage[:, 0] - ramp_response(wave.time - 1e-12, tau, rise)).max())
         assert wave.time[-1] == 8e-12
         assert np.diff(wave.time).max() <= step * (1 + 1e-9)
@@ -53,7 +55,9 @@ def test_ramp_through_one_pole_is_second_order() -> None:
 
 
 def test_adaptive_steps_keep_the_tolerance_and_rest_when_nothing_happens() -> None:
-    wave = solve_transient(low_pass(), [Source("in", ramp(1e-12, 2e-12))], stop=4e-10, save=["out"], tolerance=1e-6)
+    wave = solve_transient(
+        low_pass(), [VoltageSources("in", ramp(1e-12, 2e-12))], stop=4e-10, save=["out"], tolerance=1e-6
+    )
     expected = ramp_response(wave.time - 1e-12, 1e-12, 2e-12)
     # The error of a step is that of 1 V x 1e-6; a few tens add up while the pole forgets them.
     assert np.abs(wave.voltage[:, 0] - expected).max() < 2e-5
@@ -68,7 +72,7 @@ def test_currents_carry_the_charge() -> None:
         net.add_resistors("d", "x", 1e3)
         net.add_capacitors(["d", "x"], [-1, -1], [2e-15, 1e-15])
         net.add_conductances("x", -1, 1e-4)
-        source = Source("d", ramp(1e-12, 2e-12, 0.8), ohm=ohm, name=name)
+        source = VoltageSources("d", ramp(1e-12, 2e-12, 0.8), ohm=ohm, name=name)
         wave = solve_transient(net, [source], stop=6e-11, save=["d", "x"], step=2e-14, currents=[name])
         current = wave.current[name][:, 0]
         # Charge: what stays on the capacitors and what left through 10 kohm (trapezoidal rule over 20 fs steps).
@@ -78,7 +82,7 @@ def test_currents_carry_the_charge() -> None:
         # At the end: 0.8 V over the resistors in series.
         assert current[-1] == pytest.approx(0.8 / (1e4 + 1e3 + ohm), rel=1e-6)
     # On the ramp an ideal source pays 2 fF x 0.8 V / 2 ps for its own capacitor, besides the 1 kohm.
-    source = Source("d", ramp(1e-12, 2e-12, 0.8), name="v")
+    source = VoltageSources("d", ramp(1e-12, 2e-12, 0.8), name="v")
     wave = solve_transient(net, [source], stop=3e-12, save=["d", "x"], step=1e-14, currents=["v"])
     k = int(np.searchsorted(wave.time, 2e-12))
     resistive = (wave.voltage[k, 0] - wave.voltage[k, 1]) / 1e3
@@ -91,7 +95,7 @@ def test_switch_closes_and_opens() -> None:
     net.add_resistors("top", "middle", 1e3)  # `middle` has no capacitance: it jumps when the switch does
     switch = Switch("middle", -1, [10e-12, 12e-12], [0.0, 1e-3, 0.0])
     wave = solve_transient(
-        net, [Source("vdd", constant(1.0))], stop=20e-12, save=["top", "middle"], switches=[switch],
+        net, [VoltageSources("vdd", constant_waveform(1.0))], stop=20e-12, save=["top", "middle"], switches=[switch],
         initial=[1.0, 1.0, 0.5], step=1e-14,
     )  # fmt: skip
     top, middle = wave.voltage.T
@@ -111,14 +115,16 @@ def test_vectors_are_independent_and_linear() -> None:
     level = rng.uniform(0, 1, (12, 3))
     shared = {"stop": 4e-11, "save": array.bit_end, "step": 2e-13, "initial": 0.0}
     wave = ramp(2e-12, 5e-12)
-    together = solve_transient(array.network, [Source(array.row_end, wave, level=level, ohm=1e3)], **shared)
+    together = solve_transient(array.network, [VoltageSources(array.row_end, wave, level=level, ohm=1e3)], **shared)
     assert together.voltage.shape[1:] == (5, 3)
     for k in range(3):
-        alone = solve_transient(array.network, [Source(array.row_end, wave, level=level[:, k], ohm=1e3)], **shared)
+        alone = solve_transient(
+            array.network, [VoltageSources(array.row_end, wave, level=level[:, k], ohm=1e3)], **shared
+        )
         np.testing.assert_allclose(together.voltage[:, :, k], alone.voltage, rtol=0, atol=1e-13)
     # One source per row with its own waveform: the same as one source with levels.
     rows = [
-        Source(int(n), Waveform(wave.times, v * wave.values), ohm=1e3)
+        VoltageSources(int(n), Waveform(wave.times, v * wave.values), ohm=1e3)
         for n, v in zip(array.row_end, level[:, 0], strict=True)
     ]
     np.testing.assert_allclose(
@@ -137,7 +143,11 @@ def test_random_networks_meet_the_matrix_exponential(seed: int, n: int, ideal: b
     net.add_capacitors(a[::-1], b, rng.lognormal(-34.5, 1, 3 * n))
     net.add_capacitors(np.arange(n + 1), -1, 1e-15)
     wave = solve_transient(
-        net, [Source(0, ramp(0.0, 5e-12), ohm=0.0 if ideal else 700.0)], stop=5e-12, save=range(n + 1), tolerance=1e-7
+        net,
+        [VoltageSources(0, ramp(0.0, 5e-12), ohm=0.0 if ideal else 700.0)],
+        stop=5e-12,
+        save=range(n + 1),
+        tolerance=1e-7,
     )
     g, c = net.conductance_matrix().toarray(), net.capacitance_matrix().toarray()
     # x' = A x + b t + d on the ramp, as one exponential with the states t and 1 added.
@@ -169,7 +179,7 @@ def test_column_meets_ngspice(ngspice: Spice) -> None:
     array = wire_array(cell, r_col=40.0, c_row=30e-18, c_col=17e-18, load=0.5e-15)
     end = int(array.bit_end[0])
     wave = solve_transient(
-        array.network, [Source(array.row_end, ramp(20e-12, 20e-12, 0.9), level=active.astype(float), ohm=1e3)],
+        array.network, [VoltageSources(array.row_end, ramp(20e-12, 20e-12, 0.9), level=active.astype(float), ohm=1e3)],
         stop=100e-12, save=[end], switches=[Switch(end, -1, [10e-12], [1e-3, 0.0])], step=2.5e-13,
     )  # fmt: skip
     deck = ["column", ".model ideal sw vt=0.5 vh=0 ron=1000 roff=1e15", "vr gate 0 pwl(0 1 9.995e-12 1 1.0005e-11 0)"]
@@ -195,7 +205,7 @@ def test_array_meets_ngspice(ngspice: Spice) -> None:
         cell_conductance=1e-6,
     )  # fmt: skip
     level = rng.uniform(0.1, 0.9, 8)
-    source = Source(array.row_end, ramp(5e-12, 10e-12), level=level, name="rows")
+    source = VoltageSources(array.row_end, ramp(5e-12, 10e-12), level=level, name="rows")
     wave = solve_transient(array.network, [source], stop=5e-11, save=array.bit_end, currents=["rows"], tolerance=1e-5)
     deck = ["array"]
     deck += [
@@ -220,7 +230,7 @@ def test_array_meets_ngspice(ngspice: Spice) -> None:
 
 def test_bad_input_is_refused() -> None:
     net = low_pass()
-    drive = Source("in", constant(1.0), name="v")
+    drive = VoltageSources("in", constant_waveform(1.0), name="v")
 
     def go(**change: object) -> None:
         arguments: dict[str, object] = {"stop": 1e-12, "save": ["out"], "step": 1e-13} | change
@@ -235,9 +245,9 @@ def test_bad_input_is_refused() -> None:
         ({"save": ["nowhere"]}, "no node 'nowhere'"),
         ({"sources": []}, "at least one source"),
         ({"sources": [drive, drive]}, "node in is held by two ideal sources"),
-        ({"sources": [Source("in", constant(1.0), ohm=-1.0)]}, "resistances not negative"),
-        ({"sources": [Source("in", constant(1.0), level=[1.0, 2.0])]}, "does not fit 1 nodes"),
-        ({"sources": [Source("0", constant(1.0))]}, "is at ground"),
+        ({"sources": [VoltageSources("in", constant_waveform(1.0), ohm=-1.0)]}, "resistances not negative"),
+        ({"sources": [VoltageSources("in", constant_waveform(1.0), level=[1.0, 2.0])]}, "does not fit 1 nodes"),
+        ({"sources": [VoltageSources("0", constant_waveform(1.0))]}, "is at ground"),
         ({"currents": ["w"]}, "no source 'w'"),
         ({"initial": [0.0, 0.0, 0.0]}, r"initial voltages must be finite: a number, \(2,\)"),
     ):
@@ -253,7 +263,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(InputError, match="node float has no resistive path"):
         solve_transient(lone, [drive], stop=1e-12, save=["float"])
     # With a given start its charge decides: half of the step.
-    wave = solve_transient(lone, [Source("in", ramp(0.0, 1e-12))], stop=2e-12, save=["float"], initial=0.0)
+    wave = solve_transient(lone, [VoltageSources("in", ramp(0.0, 1e-12))], stop=2e-12, save=["float"], initial=0.0)
     assert wave.voltage[-1, 0] == pytest.approx(0.5, abs=1e-9)
     empty = LinearNetwork(["in", "none"])
     empty.add_resistors("in", -1, 1.0)

@@ -51,9 +51,9 @@ def test_the_cells_cover_what_is_claimed() -> None:
 @pytest.mark.parametrize("name", ["100 nm, aspect 1.9, k 2.7 tab via shield", "90 nm, aspect 1, k 2.7"])
 def test_a_unit_cell_converges_in_time(name: str) -> None:
     start = time.process_time()
-    solution = fieldsolver.solve(CELLS[name])
+    solution = fieldsolver.solve_cell(CELLS[name])
     assert time.process_time() - start <= 3.0
-    fine = fieldsolver.solve(CELLS[name], order=6, level=0.8)
+    fine = fieldsolver.solve_cell(CELLS[name], order=6, level=0.8)
     assert BENCH.difference(solution.capacitance, fine.capacitance) <= 5e-3
 
 
@@ -84,7 +84,7 @@ def test_default_cells_need_no_field_solver(kind: str, monkeypatch: pytest.Monke
     assert result.relative_error < 5e-3
     assert not any("formula" in warning for warning in result.warnings)
     np.testing.assert_array_equal(result.capacitance, extract(cell, stack, "table").capacitance)
-    coarse = fieldsolver.solve(cell, order=3).capacitance
+    coarse = fieldsolver.solve_cell(cell, order=3).capacitance
     assert BENCH.difference(result.capacitance[:-1, :-1], coarse) <= 1e-2
     # Twice the permittivity everywhere: exactly twice the capacitance.
     doubled = replace(cell, slabs=tuple(Slab(s.bottom, s.top, 2 * s.k) for s in cell.slabs))

@@ -11,7 +11,7 @@ from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.cli import project as commands
-from metalrom.pipeline import run
+from metalrom.pipeline import run_pipeline
 from metalrom.reports.geometry_views import cross_section, top_view
 from metalrom.run.characterize import characterize
 
@@ -58,7 +58,7 @@ def test_columns_that_the_engine_cannot_add_up_are_refused_before_anything_runs(
     path = tmp_path / "kinds.yaml"
     path.write_text(CONFIG.format(kind=kind, group="4") + f"mapping: {mapping}\n")
     p = load(path)
-    for start in (lambda: run(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
+    for start in (lambda: run_pipeline(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
         with pytest.raises(InputError, match=r"kinds\.yaml: mapping"):
             start()
     assert not (tmp_path / "out").exists()

@@ -11,10 +11,10 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.api import load
-from metalrom.cli.cells import compare, group_sizes
-from metalrom.studies.cells.facts import CellFact, CellReading, CellsPage, Levels
+from metalrom.cli.cells import cells_action, group_sizes
+from metalrom.studies.cells.comparison import CellFact, CellLevels, CellReading, CellsPage
 from metalrom.studies.cells.page import write_page
-from metalrom.studies.cells.show import LINES, document, markdown
+from metalrom.studies.cells.show import LINES, cells_document, markdown
 from metalrom.studies.cells.variants import variants
 
 CONFIG = """
@@ -40,7 +40,7 @@ def reading(letter: str, kind: str, rows: int, levels: int, unit: str) -> CellRe
         density_cells=80.0, density_macro=three, weight_density=three, extraction="fieldsolver, error about 0.1 %",
     )  # fmt: skip
     count = np.arange(top + 1)
-    levels_ = Levels(count, lsb * count, np.full(top + 1, 0.1 * lsb), lsb * count)
+    levels_ = CellLevels(count, lsb * count, np.full(top + 1, 0.1 * lsb), lsb * count)
     return CellReading(fact, levels_, ("cell mismatch: 2.5 % (estimate; a & b)",))
 
 
@@ -82,7 +82,7 @@ def test_a_bad_row_number_leaves_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(CONFIG)
     with pytest.raises(InputError, match="group sizes"):
-        compare(path, tmp_path / "out", "128", jobs=1, json=False)
+        cells_action(path, tmp_path / "out", "128", jobs=1, json=False)
     assert not (tmp_path / "out").exists()
 
 
@@ -105,7 +105,7 @@ def test_the_page_holds_every_figure(page: CellsPage, tmp_path: Path) -> None:
     for name in ("levels_4", "summary"):
         ElementTree.parse(tmp_path / f"{name}.svg")  # noqa: S314 (our own text)
     told = json.loads((tmp_path / "cells.json").read_text())
-    assert told == json.loads(json.dumps(document(page)))
+    assert told == json.loads(json.dumps(cells_document(page)))
     assert told["cells"][1]["unit"] == "A"
     assert told["cells"][0]["margin"] == pytest.approx(0.4 * 2e-3)  # margin_lsb times lsb
 

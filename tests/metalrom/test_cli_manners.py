@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from interconnect.errors import InputError
 from metalrom.cli import completion
-from metalrom.cli.init import Starter, ask, write_starter
+from metalrom.cli.init import Starter, ask_starter, write_starter
 from metalrom.cli.main import app
 from metalrom.config.schema import load_config
 
@@ -171,10 +171,10 @@ def test_init_refuses_and_leaves_nothing(asked: Starter, words: str, tmp_path: P
 
 def test_init_asks() -> None:
     answers = iter(["res_via", "open45", "32", "model.npz", "w", "8"])
-    asked = ask(lambda question, default: next(answers), Starter())
+    asked = ask_starter(lambda question, default: next(answers), Starter())
     assert asked == Starter("res_via", "open45", "open45", 32, Path("model.npz"), "w", 8)
     with pytest.raises(InputError, match="whole number"):
-        ask(lambda question, default: "x" if "rows" in question else default, Starter())
+        ask_starter(lambda question, default: "x" if "rows" in question else default, Starter())
 
 
 def test_init_tells_in_json_and_asks_nothing_off_a_terminal(tmp_path: Path) -> None:

@@ -11,9 +11,16 @@ import yaml
 
 from interconnect.errors import InputError
 from metalrom.studies.systems import merit
-from metalrom.studies.systems.checks import CHECKS, Outcome, run_checks
-from metalrom.studies.systems.comparison import BASELINE, METAL, SYSTEMS, Comparison, compare_systems, corners
-from metalrom.studies.systems.description import DATA, Assumptions, Fact, assumptions, read_system, shipped_systems
+from metalrom.studies.systems.checks import CHECKS, CheckOutcome, run_checks
+from metalrom.studies.systems.comparison import BASELINE, METAL, SYSTEMS, SystemComparison, compare_systems, corners
+from metalrom.studies.systems.description import (
+    DATA,
+    Assumptions,
+    Fact,
+    read_system,
+    shared_assumptions,
+    shipped_systems,
+)
 from metalrom.studies.systems.energy import Bits, Demand, Platform, Scenario, inference_energy, platform_of
 from metalrom.studies.systems.metal import MetalMacro, example_macro, example_text
 from metalrom.workloads.inventory.catalogue import SIZES, at_size
@@ -65,8 +72,8 @@ def test_published_results_come_out() -> None:
 
 def test_a_check_can_fail() -> None:
     for check in CHECKS:
-        assert not Outcome(check, check.reference + 2 * check.tolerance + 1e-3 * abs(check.reference)).ok
-        assert not Outcome(check, math.nan).ok
+        assert not CheckOutcome(check, check.reference + 2 * check.tolerance + 1e-3 * abs(check.reference)).ok
+        assert not CheckOutcome(check, math.nan).ok
         # rounding to two digits is the coarsest
         assert check.tolerance <= 0.014 * abs(check.reference) + 1e-12, check.what
 
@@ -160,7 +167,7 @@ def test_energy_by_hand() -> None:
 
 
 def test_platform_by_hand() -> None:
-    systems, shared = shipped_systems(), assumptions()
+    systems, shared = shipped_systems(), shared_assumptions()
     platform = platform_of(systems["yoloc"], systems[BASELINE], shared, Scenario(), 28.0, Bits())
     # a trunk bit at 5 Mb/mm2 and 1/16 bit of SRAM at 0.974 Mb/mm2; a tenth of the area is left to SRAM
     assert platform.area_per_megabit == pytest.approx(1 / 5 + 0.0625 / 0.974)
@@ -174,7 +181,9 @@ def test_platform_by_hand() -> None:
     assert mlc.mac == pytest.approx(2e-12 / 20.7 / 2)  # 4 x 8 of 8 x 8 bits
 
 
-def compared(models: tuple[str, ...] = ("resnet-34",), sizes: str = "SML", area: float | None = None) -> Comparison:
+def compared(
+    models: tuple[str, ...] = ("resnet-34",), sizes: str = "SML", area: float | None = None
+) -> SystemComparison:
     inventories = [(model, size, at_size(model, SIZES[size])) for model in models for size in sizes]
     return compare_systems(inventories, SYSTEMS, example_macro(), area=area)
 

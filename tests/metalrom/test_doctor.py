@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from metalrom.cli import doctor
-from metalrom.cli.doctor import Check, Report, diagnose
+from metalrom.cli.doctor import DoctorCheck, Report, diagnose
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,7 +29,7 @@ def empty_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _named(report: Report) -> dict[str, Check]:
+def _named(report: Report) -> dict[str, DoctorCheck]:
     return {check.name: check for check in report.checks}
 
 
@@ -103,7 +103,10 @@ def test_unwritable_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_report_as_json_and_as_a_table() -> None:
     report = Report(
-        (Check("engine", "ngspice", "missing", "", "not on PATH", "install [it]"), Check("core", "numpy", "ok", "2.0"))
+        (
+            DoctorCheck("engine", "ngspice", "missing", "", "not on PATH", "install [it]"),
+            DoctorCheck("core", "numpy", "ok", "2.0"),
+        )
     )
     data = json.loads(json.dumps(report.as_dict()))
     assert data["ok"] is False

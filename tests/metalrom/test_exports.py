@@ -51,12 +51,12 @@ def table() -> ReadoutTable:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_round_trip_is_exact(table, name, tmp_path):
-    files = exports.write(table, name, tmp_path)
+    files = exports.write_table(table, name, tmp_path)
     assert files == [tmp_path / n for n in exports.FORMATS[name].file_names]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(p.name for p in files)  # nothing temporary stays
-    report = exports.check(table, name, tmp_path)
+    report = exports.check_table(table, name, tmp_path)
     assert report.values == 2 * (4 * 55 + 10)
-    back = exports.read(name, tmp_path)
+    back = exports.read_table(name, tmp_path)
     assert back.mean.tobytes() == np.where(table.valid, table.mean, np.nan).tobytes()
     assert np.signbit(back.mean[0, 0, 0])
     assert back.conditions == table.conditions
@@ -67,33 +67,33 @@ def test_round_trip_is_exact(table, name, tmp_path):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_equal_content_gives_equal_bytes(table, name, tmp_path):
-    first = [p.read_bytes() for p in exports.write(table, name, tmp_path / "a")]
+    first = [p.read_bytes() for p in exports.write_table(table, name, tmp_path / "a")]
     time.sleep(1.1)  # file formats with time stamps count seconds
     again = dataclasses.replace(table, provenance=dict(reversed(table.provenance.items())))
-    assert [p.read_bytes() for p in exports.write(again, name, tmp_path / "b")] == first
+    assert [p.read_bytes() for p in exports.write_table(again, name, tmp_path / "b")] == first
     other = table.mean.copy()
     other[0, 3, 2] = np.nextafter(other[0, 3, 2], 1)
-    changed = exports.write(dataclasses.replace(table, mean=other), name, tmp_path / "c")
+    changed = exports.write_table(dataclasses.replace(table, mean=other), name, tmp_path / "c")
     assert [p.read_bytes() for p in changed] != first
     with pytest.raises(InputError, match="'mean'"):
-        exports.check(table, name, tmp_path / "c")
+        exports.check_table(table, name, tmp_path / "c")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_truncated_files_are_refused(table, name, tmp_path):
     for number in range(len(exports.FORMATS[name].file_names)):
         folder = tmp_path / str(number)
-        path = exports.write(table, name, folder)[number]
+        path = exports.write_table(table, name, folder)[number]
         content = path.read_bytes()
         for size in (0, 1, len(content) // 2, len(content) - 2):
             path.write_bytes(content[:size])
             with pytest.raises(InputError) as caught:
-                exports.read(name, folder)
+                exports.read_table(name, folder)
             assert str(path) in str(caught.value) or "checksum" in str(caught.value)
             assert "\n" not in str(caught.value)
         path.unlink()
         with pytest.raises(InputError, match="cannot be read"):
-            exports.read(name, folder)
+            exports.read_table(name, folder)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -101,7 +101,7 @@ def test_any_edited_byte_is_refused_or_harmless(table, name, tmp_path):
     """A flipped byte either is refused or (unused bytes of the container) leaves every value as it was."""
     rng = np.random.default_rng(11)
     for number in range(len(exports.FORMATS[name].file_names)):
-        path = exports.write(table, name, tmp_path)[number]
+        path = exports.write_table(table, name, tmp_path)[number]
         content = path.read_bytes()
         refused = 0
         for position in rng.integers(0, len(content), 60):
@@ -109,7 +109,7 @@ def test_any_edited_byte_is_refused_or_harmless(table, name, tmp_path):
             edited[position] ^= 1 << int(rng.integers(0, 7))
             path.write_bytes(bytes(edited))
             try:
-                exports.check(table, name, tmp_path)
+                exports.check_table(table, name, tmp_path)
             except InputError:
                 refused += 1
         # containers have bytes that no value depends on (alignment, statistics)
@@ -118,23 +118,23 @@ def test_any_edited_byte_is_refused_or_harmless(table, name, tmp_path):
 
 
 def test_edited_number_with_valid_syntax_is_refused(table, tmp_path):
-    path = exports.write(table, "json", tmp_path)[0]
+    path = exports.write_table(table, "json", tmp_path)[0]
     document = json.loads(path.read_text())
     document["arrays"]["mean"][0][4][2] *= 1.01
     path.write_text(json.dumps(document))
     with pytest.raises(InputError, match="truncated or edited"):
-        exports.read("json", tmp_path)
-    main = exports.write(table, "csv", tmp_path)[0]
+        exports.read_table("json", tmp_path)
+    main = exports.write_table(table, "csv", tmp_path)[0]
     main.write_text(main.read_text().replace("tt_0.90V_27C,9,9,", "tt_0.90V_27C,9,9,1"))
     with pytest.raises(InputError, match=r"readout\.csv"):
-        exports.read("csv", tmp_path)
+        exports.read_table("csv", tmp_path)
 
 
 def test_formats_share_one_fingerprint(table, tmp_path):
     import xarray
 
     for name in FORMATS:
-        exports.write(table, name, tmp_path)
+        exports.write_table(table, name, tmp_path)
     with xarray.open_dataset(tmp_path / "readout.nc", engine="h5netcdf") as dataset:
         netcdf = dataset.attrs["content_sha256"]
     texts = [json.loads((tmp_path / n).read_text())["content_sha256"] for n in ("readout.json", "readout.schema.json")]
@@ -145,7 +145,7 @@ def test_netcdf_speaks_for_itself(table, tmp_path):
     """Dimensions, units, thresholds and provenance are there for a reader without this package."""
     import xarray
 
-    exports.write(table, "netcdf", tmp_path)
+    exports.write_table(table, "netcdf", tmp_path)
     with xarray.open_dataset(tmp_path / "readout.nc", engine="h5netcdf") as dataset:
         assert dict(dataset.sizes) == {"condition": 2, "active": 10, "count": 10, "threshold": 9}
         assert dataset["mean"].attrs["units"] == "V"
@@ -158,7 +158,7 @@ def test_netcdf_speaks_for_itself(table, tmp_path):
 
 
 def test_csv_is_plain(table, tmp_path):
-    exports.write(table, "csv", tmp_path)
+    exports.write_table(table, "csv", tmp_path)
     with (tmp_path / "readout.csv").open() as file:
         lines = list(csv.DictReader(file))
     schema = json.loads((tmp_path / "readout.schema.json").read_text())
@@ -171,14 +171,14 @@ def test_csv_is_plain(table, tmp_path):
 
 def test_refusals(table, tmp_path):
     with pytest.raises(InputError, match="'excel' is not known; known: netcdf, csv, json"):
-        exports.write(table, "excel", tmp_path)
+        exports.write_table(table, "excel", tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")
     for name in FORMATS:
         with pytest.raises(InputError, match=r"cannot be (made|written)"):
-            exports.write(table, name, blocked / "folder")
-    path = exports.write(table, "json", tmp_path)[0]
+            exports.write_table(table, name, blocked / "folder")
+    path = exports.write_table(table, "json", tmp_path)[0]
     text = path.read_text()
     path.write_text(text.replace('"content_sha256"', '"content_sha256": "0", "content_sha256"', 1))
     with pytest.raises(InputError, match="given twice"):
-        exports.read("json", tmp_path)
+        exports.read_table("json", tmp_path)

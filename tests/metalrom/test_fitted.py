@@ -1,4 +1,4 @@
-"""`metalrom model` and `metalrom ask`: keys become inputs, values are those of the column, files are sealed."""
+"""`metalrom fit` and `metalrom predict`: keys become inputs, values are those of the column, files are sealed."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from characterization.models.column_bench import COLUMN_BOX, ColumnBench
 from characterization.models.form import Form
-from characterization.models.group_bench import QUANTITIES, GroupBench, quantity
+from characterization.models.group_bench import QUANTITIES, GroupBench, group_quantity
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.api import Project, load
 from metalrom.cli import completion
 from metalrom.cli.main import app
-from metalrom.studies.surrogates.ask import ask, parse_point, read_points
-from metalrom.studies.surrogates.axes import KEYS, Family, parse_axis, parse_box
+from metalrom.studies.surrogates.axes import KEYS, DesignFamily, parse_axis, parse_box
 from metalrom.studies.surrogates.file import read_model
 from metalrom.studies.surrogates.laws import form_of
-from netlists.case import ColumnCase
+from metalrom.studies.surrogates.predict import parse_point, predict_points, read_points
+from netlists.case import ColumnStimulus
 from netlists.reference import reference_column
 from ngspice_runner import Cache
 
@@ -77,9 +77,9 @@ def test_the_shell_completes_what_there_is() -> None:
 
 
 def test_ranges_are_read_with_their_units() -> None:
-    assert parse_axis("cell.row_pitch=180nm:0.4um") == Input("cell.row_pitch", 1.8e-7, 4e-7, "m", log=True)
-    assert parse_axis("array.group_rows=8:64") == Input("array.group_rows", 8, 64, "", log=True, integer=True)
-    assert parse_axis("conditions.temperature=-40degC:125") == Input("conditions.temperature", -40, 125, "degC")
+    assert parse_axis("cell.row_pitch=180nm:0.4um") == DomainInput("cell.row_pitch", 1.8e-7, 4e-7, "m", log=True)
+    assert parse_axis("array.group_rows=8:64") == DomainInput("array.group_rows", 8, 64, "", log=True, integer=True)
+    assert parse_axis("conditions.temperature=-40degC:125") == DomainInput("conditions.temperature", -40, 125, "degC")
     assert not parse_axis("periphery.sense_capacitance=0:1fF").log
 
 
@@ -115,7 +115,7 @@ def test_every_key_reaches_the_setup(tmp_path: Path) -> None:
         kind = "res_via" if key == "cell.resistance" else "cap_balanced"
         base = project(tmp_path, kind)
         value = 16.0 if key.startswith("array.") else 0.07 if unit == "" else values[unit]
-        family = Family(base, Box((Input(key, value / 2, value),)), 0, 8)
+        family = DesignFamily(base, Domain((DomainInput(key, value / 2, value),)), 0, 8)
         section, _, name = key.partition(".")
         new = family.at({key: np.float64(value)})
         got = getattr(getattr(new.config, section), name)
@@ -139,7 +139,7 @@ def test_every_key_reaches_the_setup(tmp_path: Path) -> None:
 )
 def test_corners_that_a_rule_forbids_are_named(tmp_path: Path, kind: str, axis: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        Family(project(tmp_path, kind), parse_box([axis]), 0, 8).check()
+        DesignFamily(project(tmp_path, kind), parse_box([axis]), 0, 8).check()
 
 
 @pytest.mark.ngspice
@@ -147,12 +147,12 @@ def test_charge_values_are_those_of_the_column_bench(tmp_path: Path) -> None:
     """`ColumnBench` builds the same column from a technology and a row pitch, without a configuration."""
     base = project(tmp_path, "cap_balanced", "auto")
     cache = Cache(tmp_path / "cache")
-    box = Box(tuple(Input(f"periphery.{n}", 1e-17, 1e-6) for n in ("reset_width", "sense_capacitance")))
-    box = Box((*box.inputs, Input("cell.row_pitch", 1e-7, 4e-7), Input("conditions.vdd", 0.5, 1.0)))
+    box = Domain(tuple(DomainInput(f"periphery.{n}", 1e-17, 1e-6) for n in ("reset_width", "sense_capacitance")))
+    box = Domain((*box.inputs, DomainInput("cell.row_pitch", 1e-7, 4e-7), DomainInput("conditions.vdd", 0.5, 1.0)))
     at = {"reset_width": 0.2e-6, "sense_capacitance": 5e-16, "row_pitch": 2.6e-7, "vdd": 0.95}
     values = {"periphery.reset_width": 0.2e-6, "periphery.sense_capacitance": 5e-16, "cell.row_pitch": 2.6e-7,
               "conditions.vdd": 0.95}  # fmt: skip
-    setup = Family(base, box, 0, 8).at(values).setup(8, nominal_only=True)
+    setup = DesignFamily(base, box, 0, 8).at(values).setup(8, nominal_only=True)
     setup = replace(setup, ones=0.5)  # as the bench loads the rows
     column = ColumnBench(base.technology, lambda g, s: extract(g, s, method="formula"), workers=1, cache=cache)
     told = column.run(COLUMN_BOX, COLUMN_BOX.points({**at, "rows": 8, "temperature": 27.0}))
@@ -168,7 +168,7 @@ def test_current_values_are_those_of_the_exact_network(tmp_path: Path) -> None:
     got = {n: GroupBench(n, cache=Cache(tmp_path / "cache"), workers=2).run([setup])[0] for n in QUANTITIES}
     bits = np.zeros((8, 3), dtype=np.uint8)
     bits[:, 1] = 1
-    case = ColumnCase(bits=bits, inputs=np.ones(8, dtype=np.uint8), columns_total=32, ones_fraction=setup.ones)
+    case = ColumnStimulus(bits=bits, inputs=np.ones(8, dtype=np.uint8), columns_total=32, ones_fraction=setup.ones)
     exact = reference_column(setup.model, setup.periphery, setup.conditions[0], case).value
     # transmission gates of a few kohm stand for the network's ideal drivers of 1 kohm, before rows of 1 Mohm cells
     assert got["level"] == pytest.approx(exact, rel=0.02)
@@ -180,7 +180,7 @@ def test_current_values_are_those_of_the_exact_network(tmp_path: Path) -> None:
     assert got["energy"] == pytest.approx(cells * (t.read_after + t.input_edge / 2 + 5e-9), rel=0.1)
     assert t.input_edge / 2 < got["settling"] < t.read_after
     with pytest.raises(InputError, match="no bench measures 'noise'"):
-        quantity("noise")
+        group_quantity("noise")
 
 
 def test_closed_forms_by_hand(tmp_path: Path) -> None:
@@ -213,14 +213,14 @@ def test_a_model_reaches_its_error_and_answers(fitted: tuple[Path, Path, dict[st
     assert work["run_now"] == work["ngspice"] + 10
     assert set(work["extractions"]) == {"formula"}
     assert told["checked"]["largest"] < 0.01  # 10 places that no fit saw
-    code, out, err = run("ask", path, "--at", "cell.resistance=1Mohm,array.group_rows=8", "--json")
+    code, out, err = run("predict", path, "--at", "cell.resistance=1Mohm,array.group_rows=8", "--json")
     assert (code, err) == (0, "")
     (answer,) = json.loads(out)["points"]
     assert answer["low"] < answer["mean"] < answer["high"]
     found = load(folder / "res_via.yaml")
     (value,) = GroupBench("level").run([Project(found.config, found.path, "formula").setup(8, nominal_only=True)])
     assert answer["mean"] == pytest.approx(value, rel=0.01)
-    code, out, _ = run("ask", path, "--at", "cell.resistance=1Mohm,array.group_rows=8")
+    code, out, _ = run("predict", path, "--at", "cell.resistance=1Mohm,array.group_rows=8")
     assert out.startswith("level ")
     assert "95 % interval" in out
 
@@ -232,12 +232,12 @@ def test_the_same_command_goes_on_from_the_cache_to_the_same_bytes(
     folder, path, told = fitted
     monkeypatch.setenv("METALROM_CACHE", str(folder / "cache"))
     same = [config(folder, "res_via"), *VARY, "--quantity", "level", "--extraction", "formula", "-j", 1]
-    code, out, err = run("model", *same, "-o", folder / "again.json", "--check", 10)
+    code, out, err = run("fit", *same, "-o", folder / "again.json", "--check", 10)
     assert code == 0, err
     assert "(0 simulations run now" in out
     assert (folder / "again.json").read_bytes() == path.read_bytes()
     # an error that nothing reaches: the bound ends it, the file is written all the same and says so
-    code, out, err = run("model", *same, "-o", folder / "short.json", "--most", 20, "--error", "1e-9")
+    code, out, err = run("fit", *same, "-o", folder / "short.json", "--most", 20, "--error", "1e-9")
     assert code == 1, err
     assert "NOT reached within 20 places" in out
     about = read_model(folder / "short.json").about
@@ -272,18 +272,18 @@ def test_the_file_says_what_it_is_a_model_of(fitted: tuple[Path, Path, dict[str,
     ],
 )
 def test_questions_outside_are_refused(fitted: tuple[Path, Path, dict[str, Any]], at: str, told: str) -> None:
-    code, out, err = run("ask", fitted[1], "--at", at)
+    code, out, err = run("predict", fitted[1], "--at", at)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     model = read_model(fitted[1]).model
     with pytest.raises(InputError, match=told):
-        ask(model, parse_point(at, model.box)[None])
+        predict_points(model, parse_point(at, model.box)[None])
 
 
 def test_a_table_of_points_is_answered(fitted: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
     table, out = tmp_path / "p.csv", tmp_path / "a.csv"
     table.write_text("array.group_rows, cell.resistance\n8,1Mohm\n\n4,2e6\n")
-    code, _, err = run("ask", fitted[1], "--points", table, "-o", out)
+    code, _, err = run("predict", fitted[1], "--points", table, "-o", out)
     assert code == 0, err
     rows = out.read_text().splitlines()
     assert rows[0] == "cell.resistance,array.group_rows,mean,low,high"
@@ -291,13 +291,13 @@ def test_a_table_of_points_is_answered(fitted: tuple[Path, Path, dict[str, Any]]
     assert got[:, :2].tolist() == [[1e6, 8.0], [2e6, 4.0]]
     model = read_model(fitted[1]).model
     assert got[:, 2] == pytest.approx(model(got[:, :2]), rel=1e-12)
-    assert run("ask", fitted[1], "--points", table)[1].count("A \N{BOX DRAWINGS LIGHT VERTICAL}") == 6
+    assert run("predict", fitted[1], "--points", table)[1].count("A \N{BOX DRAWINGS LIGHT VERTICAL}") == 6
     for text, told in (("", "is empty"), ("array.group_rows,cell.resistance\n", "0 points"),
                        ("array.group_rows,cell.resistance\n8,1Mohm,3\n", "line 2: has 3 values")):  # fmt: skip
         table.write_text(text)
         with pytest.raises(InputError, match=told):
             read_points(table, model.box)
-    assert run("ask", fitted[1])[0] == 2
+    assert run("predict", fitted[1])[0] == 2
 
 
 def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
         path.unlink(missing_ok=True)
         if content is not None:
             path.write_text(content)
-        code, out, err = run("ask", path, "--at", "cell.resistance=1Mohm,array.group_rows=8")
+        code, out, err = run("predict", path, "--at", "cell.resistance=1Mohm,array.group_rows=8")
         assert (code, out) == (2, "")
         assert told in err
         assert len(err.splitlines()) == 1
@@ -333,7 +333,7 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
 )
 def test_requests_are_refused_before_anything_runs(tmp_path: Path, words: list[str], told: str) -> None:
     given = ["-o", str(tmp_path / "m.json"), "--vary", "conditions.vdd=0.8V:1V", *words]
-    code, out, err = run("model", config(tmp_path, "cap_balanced"), *given)
+    code, out, err = run("fit", config(tmp_path, "cap_balanced"), *given)
     assert (code, out) == (2, "")
     assert told in err
     assert not (tmp_path / "m.json").exists()

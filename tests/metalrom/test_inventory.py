@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.catalogue import MODELS, SIZES, at_size, build
+from metalrom.workloads.inventory.catalogue import MODELS, SIZES, at_size, build_inventory
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import Attention, Conv, Linear
 from metalrom.workloads.inventory.read import read_inventory
@@ -44,7 +44,7 @@ OUTPUT_LAYERS = ("pooler.dense", "lm_head")
 @pytest.mark.parametrize("case", SURVEY, ids=lambda c: f"{c[0]}-{c[1] or c[2] or ''}")
 def test_counts_equal_the_survey(case: tuple[str, tuple[int, int] | None, int | None]) -> None:
     name, image, sequence = case
-    found = build(name, image=image, sequence=sequence)
+    found = build_inventory(name, image=image, sequence=sequence)
     parameters, weights, macs, attention, inside, outside = SURVEY[case]
     assert (found.parameters, found.weights) == (parameters, weights)
     assert (found.macs, found.attention_macs) == (macs, attention)
@@ -65,7 +65,7 @@ def test_counts_equal_the_survey(case: tuple[str, tuple[int, int] | None, int | 
     ],
 )
 def test_multiply_adds_are_those_of_torchvision(name: str, image: tuple[int, int] | None, giga: float) -> None:
-    found = build(name, image=image)
+    found = build_inventory(name, image=image)
     assert found.macs is not None
     assert found.attention_macs is not None
     assert (found.macs + found.attention_macs) / 1e9 == pytest.approx(giga, abs=5e-4)
@@ -84,10 +84,10 @@ def test_minigpt4_is_the_sum_of_its_parts(size: str, macs: int, attention: int) 
     words = SIZES[size].sequence
     found = at_size("minigpt-4", SIZES[size])
     parts: list[Inventory] = [
-        build("eva-vit-g/14"),
-        build("q-former"),
-        build("projection-4096"),
-        build("vicuna-7b", sequence=words + 32),
+        build_inventory("eva-vit-g/14"),
+        build_inventory("q-former"),
+        build_inventory("projection-4096"),
+        build_inventory("vicuna-7b", sequence=words + 32),
     ]
     assert found.parameters == sum(part.parameters for part in parts) == 7_832_622_208
     assert found.macs == macs == sum(part.macs or 0 for part in parts)
@@ -96,8 +96,8 @@ def test_minigpt4_is_the_sum_of_its_parts(size: str, macs: int, attention: int) 
 
 def test_alexnet_needs_a_stand_in_at_32() -> None:
     with pytest.raises(InputError, match=r"cannot take an image of 32x32.*63x63.*alexnet-cifar"):
-        build("alexnet", image=(32, 32))
-    assert build("alexnet", image=(63, 63)).parameters == 61100840  # parameters do not depend on the image
+        build_inventory("alexnet", image=(32, 32))
+    assert build_inventory("alexnet", image=(63, 63)).parameters == 61100840  # parameters do not depend on the image
     found = at_size("alexnet", SIZES["S"])
     assert found.model == "AlexNet (CIFAR variant)"
     assert found.parameters == 2_472_266  # 2.47 M in the README of bearpaw/pytorch-classification
@@ -107,7 +107,7 @@ def test_alexnet_needs_a_stand_in_at_32() -> None:
 
 def test_names_are_found_however_they_are_spelled() -> None:
     for name in ("ResNet-34", "resnet34", "RESNET_34"):
-        assert build(name, image=(32, 32)).macs == 75272192
+        assert build_inventory(name, image=(32, 32)).macs == 75272192
     with pytest.raises(InputError, match="unknown model 'bret-base'; did you mean 'bert-base'"):
         read_inventory("bret-base")
 
@@ -132,7 +132,7 @@ def test_inputs_that_do_not_fit_are_refused(
 
 
 def test_json_document_has_the_four_keys_and_adds_up() -> None:
-    data = build("bert-base", sequence=12).to_dict()
+    data = build_inventory("bert-base", sequence=12).to_dict()
     assert {"parameters", "macs", "activations", "layers"} <= set(data)
     for key in ("parameters", "macs", "weights", "attention_macs"):
         assert data[key] == sum(layer[key] for layer in data["layers"])

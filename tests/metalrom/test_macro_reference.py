@@ -9,11 +9,11 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.macro import Macro, synthetic_table
-from metalrom.macro.adc_ranges import Calibration
+from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.encoding import encoding
 from metalrom.macro.mitigation import Mitigation
 from metalrom.macro.readout import AdcRange
-from metalrom.macro.section import Section
+from metalrom.macro.section import EncodingSection
 
 MAPPINGS = ("differential", "twos_complement", "offset", "unsigned", "ternary")
 
@@ -81,7 +81,7 @@ def random_case(seed):
             for _ in macro.encoding.significances
         )
         none = (0.0,) * len(ranges)
-        calibration = Calibration(mapping, weight_bits, levels, rows, ranges, none, none, none)
+        calibration = RangeCalibration(mapping, weight_bits, levels, rows, ranges, none, none, none)
         macro = Macro(table, table.conditions[0], calibration=calibration, **options)
     low = -(2 ** (input_bits - 1)) if input_signed else 0
     x = rng.integers(low, low + 2**input_bits, (int(rng.integers(1, 6)), int(rng.integers(1, 150))))
@@ -195,4 +195,4 @@ def test_sums_beyond_the_adder_are_refused():
     """Digital values of 40,000 times 16-bit weights (65,534 in both signs together) exceed 2^31."""
     readout = dataclasses.replace(Macro.ideal(rows=4).readout, values=np.full((5, 5), 40_000, np.int32))
     with pytest.raises(InputError, match="32-bit adder"):
-        Section(encoding("differential", 16), tuple(range(30)), readout, Mitigation(), 0)
+        EncodingSection(encoding("differential", 16), tuple(range(30)), readout, Mitigation(), 0)

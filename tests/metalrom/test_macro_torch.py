@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.macro import Macro, macro_linear
-from metalrom.macro.torch_twin import convert
+from metalrom.macro.torch_twin import replace_linears
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
@@ -44,9 +44,9 @@ def test_convert_replaces_the_layers_of_a_model():
     model = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.GELU(), torch.nn.Linear(32, 4, bias=False))
     x = torch.randn(3, 16)
     before = model(x)
-    assert convert(model, Macro.ideal(), skip=("2",)) == ["0"]
+    assert replace_linears(model, Macro.ideal(), skip=("2",)) == ["0"]
     assert isinstance(model[2], torch.nn.Linear)
-    assert convert(model, Macro.ideal()) == ["2"]
+    assert replace_linears(model, Macro.ideal()) == ["2"]
     np.testing.assert_allclose(model(x).numpy(), before.detach().numpy(), atol=0.02)
 
 

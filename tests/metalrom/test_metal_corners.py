@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import yaml
 
-from characterization.bench import Bench, case_of, drawn
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedures import with_requirements
-from characterization.setup import Converter, Metals, Setup, Variation
 from characterization.tables.content import header_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.testbench import Converter, MetalCorner, Testbench, Variation
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.api import Project, load
-from metalrom.design.variation import cell_variation
+from metalrom.design.variation import configured_variation
 from metalrom.macro.domain import characterized
 from metalrom.run.characterize import measure_group
 from metalrom.studies.accuracy.chips import find_condition
@@ -94,13 +94,13 @@ def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
 
     shape = {"row_pitch": "200nm", "column_pitch": "300nm", "row_width": "50nm", "column_width": "50nm"}
     cell = {**CONFIG["cell"], **shape, "tab_length": "150nm"}
-    found = cell_variation(project(tmp_path, cell=cell, variation={"cell_sigma": "auto"}))
+    found = configured_variation(project(tmp_path, cell=cell, variation={"cell_sigma": "auto"}))
     # generic28: 1.67 nm roughness, correlation 25 nm, on the gap of 50 nm (a third of the pitch less the line)
     assert found.cell_sigma == pytest.approx(cell_sigma_from_ler(150e-9, 50e-9, 1.67e-9, 25e-9), rel=1e-9)
     assert "area law" in found.source
     resistor = {"kind": "res_via", "resistance": "1Mohm", "planes": CONFIG["cell"]["planes"]}
     with pytest.raises(InputError, match="cell_sigma is auto, but the technology has no mismatch law for the varying"):
-        cell_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": "auto"}))
+        configured_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": "auto"}))
     with pytest.raises(InputError, match="leave `source` out"):
         project(tmp_path, variation={"cell_sigma": "auto", "source": "mine"})
 
@@ -117,7 +117,7 @@ def test_a_project_extracts_every_metal_corner(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def setup() -> Setup:
+def setup() -> Testbench:
     """Four rows at both corners of the metals, values by formula."""
     technology = load_technology("generic28", "open45")
 
@@ -125,7 +125,7 @@ def setup() -> Setup:
         return make_cell("cap_balanced").model(t.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
 
     there = technology.at_metal_corner("Cmax")
-    return Setup(
+    return Testbench(
         technology=technology,
         model=cell(technology),
         periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
@@ -138,20 +138,20 @@ def setup() -> Setup:
         patterns=1,
         samples=10,
         max_levels=5,
-        metals=(("Cmax", Metals(there, cell(there))),),
+        metals=(("Cmax", MetalCorner(there, cell(there))),),
     )
 
 
 @pytest.mark.ngspice
-def test_levels_are_those_of_the_metals_of_their_condition(setup: Setup, tmp_path: Path) -> None:
+def test_levels_are_those_of_the_metals_of_their_condition(setup: Testbench, tmp_path: Path) -> None:
     there = setup.at(CMAX)
     # Cmax of generic28: wider and thicker lines, thinner dielectric, higher k: more capacitance
     assert there.model.bl_total > 1.1 * setup.model.bl_total
     assert setup.at(TT) is setup
     ideal = replace(setup.periphery, kind="ideal")
-    case = case_of(setup, drawn(setup, "random0", 4, 2))
+    case = stimulus_of(setup, draw_pattern(setup, "random0", 4, 2))
     with Cache(tmp_path / "cache") as cache:
-        bench = Bench(setup, cache=cache)
+        bench = ColumnTestbench(setup, cache=cache)
         levels = bench.levels("x", [bench.deck(c, case, periphery=ideal) for c in (TT, CMAX)])
         # the exact network of the cell extracted at that corner, solved without ngspice
         exact = [reference_column(m, ideal, TT, case).value for m in (setup.model, there.model)]
@@ -162,7 +162,7 @@ def test_levels_are_those_of_the_metals_of_their_condition(setup: Setup, tmp_pat
 
 
 @pytest.mark.ngspice
-def test_a_staged_campaign_over_metals(setup: Setup, tmp_path: Path) -> None:
+def test_a_staged_campaign_over_metals(setup: Testbench, tmp_path: Path) -> None:
     setup = replace(setup, worst_conditions=1, worst_samples=12)
     procedures = with_requirements(("adc_margin", "leakage"))
     said: list[str] = []

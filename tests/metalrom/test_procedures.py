@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from characterization.procedures import PROCEDURES, get_procedure
-from characterization.setup import Converter, Setup, Variation
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from metalrom.run.characterize import measure_group
 from metalrom.run.write import write_tables
@@ -44,7 +44,7 @@ def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> No
     model = make_cell("cap_balanced").model(
         technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
-    setup = Setup(
+    setup = Testbench(
         technology=technology,
         model=model,
         periphery=Periphery(sense_capacitance=1e-16),

@@ -32,7 +32,7 @@ def cap_model() -> CellModel:
         "tab_gnd": 15.6e-18,
     }
     elements = cap_balanced.build_elements(parts, r_row=1.6, r_gnd=1.7, r_bl=1.1, tcr_row=3.8e-3, tcr_bl=3.8e-3)
-    return cap_balanced.build_model(
+    return cap_balanced.build_balanced_model(
         elements,
         plane=Plane("M2", "M3"),
         pitch=(180e-9, 270e-9),
@@ -54,7 +54,7 @@ def res_model() -> CellModel:
         Element("R_bl", "bl_in", "bl_out", 0.5, "one segment of the bit line", tcr=3.8e-3),
     )
     plug = Element("R_plug", "row_out", "bl_in", 2.0e5, "resistor plug", varies=True)
-    return res_via.build_model(
+    return res_via.build_res_via_model(
         wires,
         plug,
         plane=Plane("M2", "M3"),

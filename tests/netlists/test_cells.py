@@ -14,7 +14,7 @@ from netlists.cells import cell_class, cell_kinds, make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.cells.cap_balanced import CapBalanced, settled_voltage
 from netlists.cells.res_via import ResVia
-from netlists.parameters import describe
+from netlists.parameters import describe_parameters
 
 NM = 1e-9
 PLANE = Plane("M2", "M3")
@@ -24,8 +24,8 @@ REFERENCE = {"row_pitch": 200 * NM, "column_pitch": 300 * NM, "row_width": 50 * 
 @pytest.mark.parametrize("kind", cell_kinds())
 def test_every_parameter_has_unit_and_meaning(kind: str) -> None:
     cls = cell_class(kind)
-    assert [p.name for p in describe(cls)] == [f.name for f in fields(cls)]  # type: ignore[arg-type]
-    assert all(p.description for p in describe(cls))
+    assert [p.name for p in describe_parameters(cls)] == [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    assert all(p.description for p in describe_parameters(cls))
 
 
 @pytest.mark.parametrize("stack", ["open45", "generic28"])

@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from interconnect.extraction import Extraction, extract
 from interconnect.geometry import Box, CellGeometry
 from interconnect.stackfile import load_stack
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import make_cell
 from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, ColumnRead, Element, Plane, Variant
 from netlists.cells.cap_present import CapPresent, column_correction
@@ -207,15 +207,15 @@ def test_correction_refuses_nonsense() -> None:
 
 def test_counts_of_a_case_follow_the_symbols() -> None:
     symbols = np.array([[0, 1, 2], [0, 2, 1], [0, 2, 2]])
-    ternary = ColumnCase(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, -1))
+    ternary = ColumnStimulus(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, -1))
     assert ternary.count == -1
-    assert ColumnCase(bits=symbols, inputs=[0, 1, 1], counts=(0, 1, 2)).count == 4
+    assert ColumnStimulus(bits=symbols, inputs=[0, 1, 1], counts=(0, 1, 2)).count == 4
     assert ternary.load_shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
-    assert ColumnCase(bits=symbols % 2, inputs=[1, 0, 0], ones_fraction=0.25).load_shares == (0.75, 0.25)
+    assert ColumnStimulus(bits=symbols % 2, inputs=[1, 0, 0], ones_fraction=0.25).load_shares == (0.75, 0.25)
     with pytest.raises(InputError, match="shares"):
-        ColumnCase(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, 2), shares=(0.5, 0.5))
+        ColumnStimulus(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, 2), shares=(0.5, 0.5))
     with pytest.raises(InputError, match="0 to 2 only"):
-        ColumnCase(bits=symbols + 1, inputs=[1, 1, 1], counts=(0, 1, 2))
+        ColumnStimulus(bits=symbols + 1, inputs=[1, 1, 1], counts=(0, 1, 2))
 
 
 def two_rows(cell: CapPresent, bits: tuple[int, int]) -> CellGeometry:

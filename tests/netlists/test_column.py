@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.column import ColumnCase, Deck, Deviations, Periphery, Timing, column_deck
+from netlists.column import ColumnCase, ColumnDeck, Deviations, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.reference import reference_column
 from netlists.technology import Technology
@@ -18,13 +18,13 @@ from ngspice_runner import Job, Result, run
 NOMINAL = Condition("tt", 0.9, 27.0)
 
 
-def simulate(deck: Deck) -> Result:
+def simulate(deck: ColumnDeck) -> Result:
     result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
     assert result.ok, (result.verdict, result.log)
     return result
 
 
-def last(deck: Deck, result: Result) -> np.ndarray:
+def last(deck: ColumnDeck, result: Result) -> np.ndarray:
     return np.array([result.signals[name].values[-1] for name in deck.columns])
 
 

@@ -17,24 +17,24 @@ from interconnect.stackfile import load_stack
 from netlists import cells
 from netlists.cells import make_cell, register_cell
 from netlists.cells.base import BitLine, CellModel, Element, Extract, Plane, RowLine, Variant
-from netlists.column import ColumnCase, Deck, Deviations, Periphery, Timing, column_deck
+from netlists.column import ColumnCase, ColumnDeck, Deviations, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.parameters import parameter
-from netlists.reference import closed_form, reference_column
+from netlists.reference import closed_form_level, reference_column
 from netlists.technology import Technology
 from ngspice_runner import Job, Result, run
 
 NOMINAL = Condition("tt", 0.9, 27.0)
 
 
-def simulate(deck: Deck) -> Result:
+def simulate(deck: ColumnDeck) -> Result:
     result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
     assert result.ok, (result.verdict, result.log)
     assert "warning" not in result.log.lower(), result.log
     return result
 
 
-def levels(deck: Deck, result: Result) -> np.ndarray:
+def levels(deck: ColumnDeck, result: Result) -> np.ndarray:
     """Levels of all modelled columns over time, shape (columns, points)."""
     return deck.levels({name: signal.values for name, signal in result.signals.items()})
 
@@ -87,7 +87,7 @@ def switch_capacitance(technology: Technology, charge_models: dict[str, CellMode
     model = charge_models["cap_balanced"]
     case = ColumnCase(bits=np.ones((32, 1)), inputs=np.ones(32))
     moved = settled(technology, model, case)[0]
-    wanted = closed_form(model, Periphery(), NOMINAL, case)
+    wanted = closed_form_level(model, Periphery(), NOMINAL, case)
     total = 32 * model.bl_total + Periphery().sense_capacitance
     return total * (wanted / moved - 1.0)
 
@@ -116,7 +116,7 @@ def test_transistor_deck_settles_at_the_closed_form(
     case = ColumnCase(bits=symbols[:, None], inputs=np.arange(48) % 2, counts=model.counts)
     gained, before = settled(technology, model, case)
     loaded = Periphery(sense_capacitance=Periphery().sense_capacitance + switch_capacitance)
-    assert gained == pytest.approx(closed_form(model, loaded, NOMINAL, case), rel=0.01)
+    assert gained == pytest.approx(closed_form_level(model, loaded, NOMINAL, case), rel=0.01)
     if which == "cap_ternary":
         assert abs(before) < 5e-3  # injection is common to both lines, but for their difference in load
     else:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from characterization.device_bench import Bench, Readings, bench_jobs, measure
+from characterization.device_testbench import DeviceReadings, DeviceTestbench, bench_jobs, measure_models
 from interconnect.errors import InputError
 from netlists.devices.device_set import load_devices
 from ngspice_runner import EngineError, Job, run
@@ -18,9 +18,9 @@ DEVICES = load_devices("open45")
 
 
 @cache
-def read(corner: str, temperature: float = 27.0, vdd: float = 1.0, diffusion: float | None = None) -> Readings:
-    bench = Bench(vdd=vdd, temperature=temperature, diffusion_length=diffusion)
-    return measure(DEVICES.cards(corner), DEVICES.nmos, DEVICES.pmos, bench)
+def read(corner: str, temperature: float = 27.0, vdd: float = 1.0, diffusion: float | None = None) -> DeviceReadings:
+    bench = DeviceTestbench(vdd=vdd, temperature=temperature, diffusion_length=diffusion)
+    return measure_models(DEVICES.cards(corner), DEVICES.nmos, DEVICES.pmos, bench)
 
 
 # Figures of the FreePDK45 VTG cards in ngspice 39.3 at 1.0 V, 27 degC (uA/um, V, ps), Wn 0.5, Wp 0.75, L 0.05 um.
@@ -49,7 +49,7 @@ def test_targets_in_the_file_are_the_published_ones(corner: str) -> None:
 
 def test_pmos_threshold_by_the_nmos_criterion() -> None:
     # FreePDK45 VTG, tt: -0.315 V when the PMOS is read at 1e-7 A x W/L as well.
-    ours = measure(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, Bench(criterion_p=1e-7))
+    ours = measure_models(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, DeviceTestbench(criterion_p=1e-7))
     assert ours.vth_p == pytest.approx(-0.315, rel=0.015)
 
 
@@ -111,7 +111,7 @@ def test_the_chain_runs_at_other_supplies(vdd: float) -> None:
 
 @pytest.mark.parametrize("corner", DEVICES.corners)
 def test_the_engine_has_nothing_to_complain_of(corner: str, tmp_path: Path) -> None:
-    for index, job in enumerate(bench_jobs(DEVICES.cards(corner), DEVICES.nmos, DEVICES.pmos, Bench())):
+    for index, job in enumerate(bench_jobs(DEVICES.cards(corner), DEVICES.nmos, DEVICES.pmos, DeviceTestbench())):
         (tmp_path / "deck.sp").write_text(job.text)
         done = subprocess.run(
             ["ngspice", "-b", "-r", "out.raw", "deck.sp"],
@@ -171,8 +171,8 @@ def test_curves_rise_without_a_kink(kind: str, swept: str, temperature: float) -
 
 def test_bench_tells_what_is_wrong() -> None:
     with pytest.raises(EngineError, match="drain current sweeps"):
-        measure(DEVICES.cards("tt"), "no_such_model", DEVICES.pmos)
+        measure_models(DEVICES.cards("tt"), "no_such_model", DEVICES.pmos)
     with pytest.raises(EngineError, match="nmos drain current runs from"):
-        measure(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, Bench(criterion_n=1.0))
+        measure_models(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, DeviceTestbench(criterion_n=1.0))
     with pytest.raises(InputError, match="too low"):
-        measure(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, Bench(vdd=0.1))
+        measure_models(DEVICES.cards("tt"), DEVICES.nmos, DEVICES.pmos, DeviceTestbench(vdd=0.1))

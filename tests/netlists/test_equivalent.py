@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from netlists.case import ColumnCase, Deviations
+from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import CellModel
 from netlists.column import Periphery, Timing, column_deck
 from netlists.condition import Condition
@@ -21,9 +21,9 @@ IDEAL = Periphery(kind="ideal")
 AT = Condition("tt", 0.9, 27.0)
 
 
-def random_case(seed: int, rows: int = 24, active: float = 0.3, columns: int = 3) -> ColumnCase:
+def random_case(seed: int, rows: int = 24, active: float = 0.3, columns: int = 3) -> ColumnStimulus:
     rng = np.random.default_rng(seed)
-    return ColumnCase(
+    return ColumnStimulus(
         bits=rng.integers(0, 2, (rows, columns)),
         inputs=(rng.random(rows) < active).astype(int),
         position=5,

@@ -10,10 +10,10 @@ import pytest
 
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from netlists.case import ColumnCase
+from netlists.case import ColumnStimulus
 from netlists.cells import cell_kinds, make_cell
 from netlists.cells.base import CellModel, Plane
-from netlists.column import Deck, Timing, column_deck
+from netlists.column import ColumnDeck, Timing, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import reference_column
@@ -30,7 +30,7 @@ def model_of(kind: str) -> CellModel:
     return make_cell(kind).model(TECHNOLOGY.stack, Plane("M2", "M3"), partial(extract, method="formula"))
 
 
-def step(deck: Deck) -> float:
+def step(deck: ColumnDeck) -> float:
     result = run(Job(deck.text, deck.outputs, stop=deck.stop))
     assert result.ok, result.log
     signals = {name: np.asarray(result.signals[name.lower()].values) for name in (*deck.columns, *deck.columns_minus)}
@@ -49,7 +49,7 @@ def test_column_is_metal_plus_switch(kind: str) -> None:
     bits = rng.integers(0, model.symbols, (16, 1))
     if kind == "cap_ternary":
         bits[:10] = 1  # a difference that does not vanish
-    case = ColumnCase(bits=bits, inputs=rng.integers(0, 2, 16) | (np.arange(16) < 4), counts=model.counts)
+    case = ColumnStimulus(bits=bits, inputs=rng.integers(0, 2, 16) | (np.arange(16) < 4), counts=model.counts)
     lumped = step(reset_effect_deck(TECHNOLOGY, model, PERIPHERY, Timing(), CONDITION, case))
     real = step(column_deck(TECHNOLOGY, model, PERIPHERY, Timing(), CONDITION, case))
     exact = reference_column(model, replace(PERIPHERY, kind="ideal"), CONDITION, case).closed_form
@@ -59,6 +59,6 @@ def test_column_is_metal_plus_switch(kind: str) -> None:
 
 
 def test_a_current_cell_has_no_reset_switch() -> None:
-    case = ColumnCase(bits=np.ones((4, 1)), inputs=np.ones(4))
+    case = ColumnStimulus(bits=np.ones((4, 1)), inputs=np.ones(4))
     with pytest.raises(InputError, match="charge cells with transistor periphery only"):
         reset_effect_deck(TECHNOLOGY, model_of("res_via"), PERIPHERY, Timing(), CONDITION, case)

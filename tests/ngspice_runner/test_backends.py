@@ -17,7 +17,7 @@ from ngspice_runner.backends import Backend
 from ngspice_runner.backends.batch import BatchEngine
 from ngspice_runner.deck import read_deck
 from ngspice_runner.engine import find_engine
-from ngspice_runner.points import grouped, plan
+from ngspice_runner.points import group_jobs, plan_points
 from ngspice_runner.prepare import prepare
 
 FAST = ("batch", "shared")
@@ -285,7 +285,7 @@ def test_values_must_be_finite_and_points_alike() -> None:
 def test_text_of_a_point_is_an_ordinary_deck() -> None:
     text = "t\n.param p = 1k q={2*p}\n+ w=3\nv1 a 0 dc 1 ac 1 ; c\nR1 a b {p}\n.op\n.end\n"
     base = Job(text, ("v(b)",))
-    built = plan(Sweep(base, [{"w": 5.0, "V1": -2.0, "r1": 1e-3, "p": 7.0}]), read_deck(text))
+    built = plan_points(Sweep(base, [{"w": 5.0, "V1": -2.0, "r1": 1e-3, "p": 7.0}]), read_deck(text))
     assert built.text(0) == "t\n.param p = 7.0 q={2*p}\n+ w=5.0\nv1 a 0 dc -2.0 ac 1 ; c\nR1 a b 0.001\n.op\n.end\n"
     assert built.commands(0) == [
         "alterparam p = 7.0",
@@ -295,7 +295,7 @@ def test_text_of_a_point_is_an_ordinary_deck() -> None:
         "alter r1 = 0.001",
     ]
     jobs = [Job(text.replace("w=3", f"w={k}"), ()) for k in range(5)]
-    assert grouped(jobs, 4) == []  # continuation lines are left alone
+    assert group_jobs(jobs, 4) == []  # continuation lines are left alone
 
 
 def test_engine_that_mixes_up_its_messages_is_not_believed(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ngspice_runner import Job, find_engine, run
-from ngspice_runner.capability import Capability, MeshWarning, mesh_size, probe, warn_before
+from ngspice_runner.capability import Capability, MeshWarning, mesh_size, probe_engine, warn_before
 from ngspice_runner.deck import read_deck
 
 
@@ -26,7 +26,7 @@ def crossbar(rows: int, cols: int) -> str:
 
 
 def test_probe() -> None:
-    found = probe()
+    found = probe_engine()
     assert isinstance(found, Capability)
     assert found.version == find_engine().version
     assert found.xspice  # every packaged ngspice has it
@@ -59,7 +59,7 @@ def test_mesh_is_warned_of_and_ladder_is_not(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_run_warns_before_it_starts() -> None:
-    if probe().klu:
+    if probe_engine().klu:
         pytest.skip("this ngspice has KLU")
     with pytest.warns(MeshWarning, match="without KLU"):
         run(Job(crossbar(50, 50), ("v(b_0_0)",), timeout=0.5))

@@ -15,8 +15,8 @@ from ngspice_runner.deck import read_deck
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.lint import lint, nodes_without_dc_path
 from ngspice_runner.raw import Plot
-from ngspice_runner.spice_numbers import bad_suffix, evaluate, parse_number
-from ngspice_runner.verdict import judge
+from ngspice_runner.spice_numbers import bad_suffix, evaluate_expression, parse_number
+from ngspice_runner.verdict import judge_simulation
 
 JOB = Job("t\nV1 b 0 1\nR1 b 0 1\n.tran 1e-9 1e-8\n.end\n", ("v(b)",))
 DECK = read_deck(JOB.text)
@@ -59,7 +59,7 @@ GOOD = RawOutcome(0, False, False, "", (plot(),), "", "", 0.01, 0.01)
 )
 def test_evidence_to_verdict(change: dict[str, object], verdict: Verdict) -> None:
     outcome = replace(GOOD, **change)  # type: ignore[arg-type]
-    judgement = judge(outcome, JOB, DECK, title="mine")
+    judgement = judge_simulation(outcome, JOB, DECK, title="mine")
     assert judgement.verdict is verdict
     assert bool(judgement.lines) == (verdict is not Verdict.OK)
 
@@ -67,9 +67,9 @@ def test_evidence_to_verdict(change: dict[str, object], verdict: Verdict) -> Non
 def test_declared_end_counts_when_the_deck_does_not_tell() -> None:
     text = JOB.text.replace("1e-8", "{n}")
     deck = read_deck(text)
-    assert judge(GOOD, replace(JOB, text=text), deck, title="mine").verdict is Verdict.SUSPECT
-    assert judge(GOOD, replace(JOB, text=text, stop=1e-8), deck, title="mine").verdict is Verdict.OK
-    assert judge(GOOD, replace(JOB, text=text, stop=2e-8), deck, title="mine").verdict is Verdict.TIMESTEP
+    assert judge_simulation(GOOD, replace(JOB, text=text), deck, title="mine").verdict is Verdict.SUSPECT
+    assert judge_simulation(GOOD, replace(JOB, text=text, stop=1e-8), deck, title="mine").verdict is Verdict.OK
+    assert judge_simulation(GOOD, replace(JOB, text=text, stop=2e-8), deck, title="mine").verdict is Verdict.TIMESTEP
 
 
 # Values as ngspice 39 prints them for `R1 a 0 <token>` (.op, 1 A source), checked against the engine in the test below.
@@ -140,7 +140,7 @@ def test_no_traps(tail: str) -> None:
     ],
 )
 def test_parameter_arithmetic(text: str, value: float | None) -> None:
-    found = evaluate(text, {"a": "3", "b": "{a*1n}", "loop": "{loop+1}"})
+    found = evaluate_expression(text, {"a": "3", "b": "{a*1n}", "loop": "{loop+1}"})
     assert found == (None if value is None else pytest.approx(value))
 
 

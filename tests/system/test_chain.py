@@ -13,10 +13,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import metalrom as package
-from characterization.dataset import read_csv
+from characterization.dataset import read_samples_csv
 from characterization.tables.formats import FORMATS
 from metalrom.macro import Macro, csnr
-from metalrom.run.results import read_results, read_table
+from metalrom.run.results import read_results, read_run_table
 from netlists.mapping import weights_of
 
 OUTPUTS = ("manifest.json", "samples.csv", "models.json", "results.json", "report.html", "netlists", "lut", "figures")
@@ -72,8 +72,8 @@ def test_a_cluster_gives_the_same_bytes(out, finished, metalrom, tmp_path):
 def test_another_seed_gives_other_decks(out, finished, metalrom, tmp_path):
     done = metalrom("characterize", finished["config"], "-o", tmp_path / "other", "--seed", 2)
     assert done.returncode == 0, done.stderr
-    ours = read_csv((out / "samples.csv").read_text())
-    theirs = read_csv((tmp_path / "other" / "samples.csv").read_text())
+    ours = read_samples_csv((out / "samples.csv").read_text())
+    theirs = read_samples_csv((tmp_path / "other" / "samples.csv").read_text())
     drawn = [s.deck for s in ours.select("mismatch").samples]
     assert not set(drawn) & {s.deck for s in theirs.select("mismatch").samples}
 
@@ -86,7 +86,7 @@ def test_manifest_hashes_are_those_of_the_files(out):
 
 
 def test_every_sample_is_there_with_its_verdict(out):
-    data = read_csv((out / "samples.csv").read_text())
+    data = read_samples_csv((out / "samples.csv").read_text())
     assert len(data) == len(data.good())
     # 15 (active, count) pairs x 2 patterns + 6 extremes; 5 distinct mismatch points of 4 rows x 30 draws, and (2, 0)
     assert len(data.select("transfer")) == 15 * 2 + 6
@@ -97,14 +97,14 @@ def test_levels_follow_the_closed_form(out):
     # One more count lifts the line by V_dd C_switched / C_total. C_total: extracted line, 100 aF of readout input and
     # the reset transistor (0.12 um wide, drain 0.105 um long) by hand from the card: overlap 0.278 fF/um, junction
     # 3 fF/um2, side walls 0.45 fF/um on three sides and 0.25 fF/um at the gate, all at zero bias.
-    results, table = read_results(out), read_table(out)
+    results, table = read_results(out), read_run_table(out)
     reset = 0.278e-15 * 0.12 + 3e-15 * 0.12 * 0.105 + 0.45e-15 * (0.12 + 2 * 0.105) + 0.25e-15 * 0.12
     total = table.rows * results.cell.bl_total + 100e-18 + reset
     assert table.lsb(results.condition) == pytest.approx(1.0 * results.cell.switched / total, rel=0.05)
 
 
 def test_the_ideal_macro_is_exact_and_the_real_one_is_judged(out):
-    results, table = read_results(out), read_table(out)
+    results, table = read_results(out), read_run_table(out)
     rng = np.random.default_rng(5)
     x, w = rng.integers(-8, 8, (20, 16)), rng.integers(-7, 8, (16, 6))
     assert_array_equal(Macro.ideal(rows=4, weight_bits=4, input_bits=4).matmul(x, w), x @ w)
@@ -119,7 +119,7 @@ def test_exports_are_read_back(out, name, metalrom, tmp_path):
     done = metalrom("export", out, "--format", name, "-o", tmp_path / name, "--check")
     assert done.returncode == 0, done.stderr
     back = FORMATS[name].read(tmp_path / name)
-    assert_array_equal(back.mean, read_table(out).mean)
+    assert_array_equal(back.mean, read_run_table(out).mean)
 
 
 def test_estimate_tells_figures_sources_and_budget(out, metalrom):
@@ -193,7 +193,7 @@ def test_specifications_and_a_dead_corner_decide_the_exit_code_and_diff_tells_th
         ("energy_per_conversion", "tt_1.00V_27C", False),
     ]
     assert [f["condition"] for f in data["failed_conditions"]] == ["tt_0.05V_27C"]
-    assert read_table(tmp_path / "out").provenance == read_table(out).provenance
+    assert read_run_table(tmp_path / "out").provenance == read_run_table(out).provenance
     assert (tmp_path / "out" / "netlists" / "transfer_tt_0.05V_27C.cir").is_file()
     for name in ("lut/readout.csv", "models.json"):  # the good condition is as it was
         assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom.exporters.checksum import condition_lines, conditions_in, header, symbol, two_levels, unsealed_files
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import condition_lines, conditions_in, header, symbol, two_levels, verify_digests
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from netlists.condition import Condition
 from netlists.render import cards
-
-FloatArray = NDArray[np.float64]
 
 FEMTO = 1e15
 SIMULATION = 1e-8
@@ -29,7 +27,7 @@ PRECISION = "17 digits in LSB and fJ"
 
 
 @dataclass(frozen=True)
-class Held:
+class ConditionCurves:
     """One condition. mean, spread: (N + 1 driven, N + 1 count) in LSB, NaN where there is none; zero: (N + 1,) LSB,
     where the converter's first code begins less half an LSB; energy: (N + 1,) J; lsb: `unit`; codes: their number."""
 
@@ -42,11 +40,11 @@ class Held:
     unit: str
 
 
-def held_of(source: Source, condition: Condition) -> Held:
+def held_of(source: RunData, condition: Condition) -> ConditionCurves:
     """A condition of the run's table."""
     table = source.table
     i, lsb = table.index(condition), table.lsb(condition)
-    return Held(
+    return ConditionCurves(
         table.mean[i] / lsb,
         table.total_sigma(condition) / lsb,
         table.thresholds(condition)[:, 0] / lsb - 0.5,
@@ -57,7 +55,7 @@ def held_of(source: Source, condition: Condition) -> Held:
     )
 
 
-def told(source: Source, label: str) -> tuple[str, ...]:
+def model_notes(source: RunData, label: str) -> tuple[str, ...]:
     """What a model says of itself. Raises InputError for cells that it cannot describe."""
     two_levels(source, "a model of one conversion")
     unit = source.table.unit
@@ -72,10 +70,10 @@ def told(source: Source, label: str) -> tuple[str, ...]:
     )
 
 
-def common(source: Source, condition: Condition, mark: str) -> dict[str, Any]:
+def common(source: RunData, condition: Condition, mark: str) -> dict[str, Any]:
     """What the template of every model takes."""
     return {
-        "header": cards(header(source, mark, *told(source, condition.label))),
+        "header": cards(header(source, mark, *model_notes(source, condition.label))),
         "symbol": symbol(condition.label),
         "rows": source.table.rows,
         "codes": source.table.adc.codes,
@@ -89,7 +87,7 @@ def texts_of(folder: Path, ending: str, mark: str) -> dict[str, str]:
     names = sorted(path.name for path in folder.glob(f"column_*{ending}"))
     if not names:
         raise InputError(f"holds no column_*{ending}", where=str(folder))
-    texts = unsealed_files(folder, names, mark)
+    texts = verify_digests(folder, names, mark)
     labels, _ = conditions_in(texts[names[0]], str(folder / names[0]))
     wanted = [f"column_{symbol(label)}{ending}" for label in labels]
     if sorted(wanted) != names:
@@ -97,13 +95,13 @@ def texts_of(folder: Path, ending: str, mark: str) -> dict[str, str]:
     return {name: texts[name] for name in wanted}
 
 
-def codes_of(held: Held) -> FloatArray:
+def codes_of(held: ConditionCurves) -> FloatArray:
     """Code of every (driven, count) as the models work it out: thresholds below the level."""
     out: FloatArray = np.clip(np.ceil(held.mean - held.zero[:, None] - 0.5), 0, held.codes - 1)
     return out
 
 
-def answer_of(held: Sequence[Held], quantity: Quantity, points: Points) -> FloatArray | None:
+def curve_values(held: Sequence[ConditionCurves], quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma, code and row energy at `points`; None for other quantities."""
     i, a, c = points.condition, points.active, points.count
     lsb = np.array([h.lsb for h in held])[i]
@@ -138,7 +136,7 @@ class Agreement:
     codes: int
 
 
-def agreement(source: Source, condition: Condition, got: Swept) -> Agreement:
+def agreement(source: RunData, condition: Condition, got: Swept) -> Agreement:
     """A simulator's values against the run's own."""
     ours = held_of(source, condition)
     valid = source.table.valid
@@ -153,7 +151,7 @@ def agreement(source: Source, condition: Condition, got: Swept) -> Agreement:
     return Agreement(4 * wrong.size, worst, int(wrong.sum()))
 
 
-def judged(found: dict[str, Agreement]) -> tuple[str | None, str]:
+def agreement_problem(found: dict[str, Agreement]) -> tuple[str | None, str]:
     """What is wrong with the agreements of all files (None: nothing), and the facts in words."""
     values, worst = sum(a.values for a in found.values()), max(a.worst for a in found.values())
     facts = f"{len(found)} models, {values} values, worst {worst:.1e} LSB"

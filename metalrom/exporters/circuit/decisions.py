@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
-FloatArray = NDArray[np.float64]
+from interconnect.arrays import FloatArray, IntArray
 
 
 def code_probability(level: FloatArray, sigma: FloatArray, thresholds: FloatArray) -> FloatArray:
@@ -25,7 +24,7 @@ def code_of(probability: FloatArray) -> FloatArray:
     return np.asarray(probability.argmax(axis=1), dtype=np.float64)
 
 
-def code_error(probability: FloatArray, count: NDArray[np.int64]) -> FloatArray:
+def code_error(probability: FloatArray, count: IntArray) -> FloatArray:
     """Probability of every code but the count's, shape (points,)."""
     right = np.arange(probability.shape[1])[None, :] == count[:, None]
     out: FloatArray = np.where(right, 0.0, probability).sum(axis=1)

@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import header, sealed, unsealed
+from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, Pin, pins_of
 from metalrom.exporters.executables import package_version
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
-
-FloatArray = NDArray[np.float64]
 
 FILE = "metalrom_tile.lef"
 MARK = "#"
@@ -59,7 +57,7 @@ class Abstract:
     pins: tuple[Placed, ...]
 
 
-def abstract(source: Source) -> Abstract:
+def abstract(source: RunData) -> Abstract:
     """Outline and pins of a tile. Raises InputError if the pins of an edge do not fit on it."""
     g, geometry = source.results.macro_geometry, source.results.cell.geometry_one
     m = source.estimate.macro
@@ -113,7 +111,7 @@ def _spread(bus: Pin, length: int, rim: int, breadth: int) -> list[tuple[str, in
     return [(name, rim + int((k + 0.5) * step) - breadth // 2) for k, name in enumerate(names)]
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_lef(source: RunData, folder: Path) -> list[Path]:
     """Write `metalrom_tile.lef`."""
     a = abstract(source)
     pins = [
@@ -129,7 +127,7 @@ def write(source: Source, folder: Path) -> list[Path]:
         "layers": a.layers,
         "obstruction": _rect(a.rim, a.rim, a.width - a.rim, a.height - a.rim),
     }
-    return atomic_write_files(folder, {FILE: sealed(render("exports/tile.lef.j2", values), MARK)})
+    return atomic_write_files(folder, {FILE: add_digest(render("exports/tile.lef.j2", values), MARK)})
 
 
 def _micron(nanometres: int) -> str:
@@ -140,10 +138,10 @@ def _rect(*corners: int) -> Any:
     return cards(" ".join(_micron(c) for c in corners))
 
 
-def read(folder: Path) -> tuple[float, float, dict[str, tuple[str, ...]]]:
+def read_lef(folder: Path) -> tuple[float, float, dict[str, tuple[str, ...]]]:
     """Width and height (um), and (direction, layer, rectangle) of every pin. Raises InputError for a damaged file."""
     path = folder / FILE
-    text = unsealed(path, MARK)
+    text = verify_digest(path, MARK)
     size = re.search(r"^  SIZE (\S+) BY (\S+) ;$", text, re.MULTILINE)
     if not size:
         raise InputError("holds no SIZE", where=str(path))
@@ -152,17 +150,17 @@ def read(folder: Path) -> tuple[float, float, dict[str, tuple[str, ...]]]:
     return float(size.group(1)), float(size.group(2)), pins
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_lef(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Area of a tile."""
     if quantity != "area":
         return None
-    width, height, _ = read(folder)
+    width, height, _ = read_lef(folder)
     return np.full(len(points), width * height * 1e-12)
 
 
-def measure(source: Source, folder: Path) -> dict[str, float]:
+def compare_lef(source: RunData, folder: Path) -> dict[str, float]:
     """Largest distance between a pin of the file and of the run's outline, relative to the width (0: all equal)."""
-    width, _, pins = read(folder)
+    width, _, pins = read_lef(folder)
     ours = abstract(source)
     if set(pins) != {p.name for p in ours.pins}:
         raise InputError("holds other pins than the tile", where=str(folder / FILE))
@@ -170,12 +168,12 @@ def measure(source: Source, folder: Path) -> dict[str, float]:
     return {"pins": float(np.abs(boxes - np.array([p.box for p in ours.pins]) / 1000).max()) / width}
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_lef(source: RunData, folder: Path) -> ConsumerReading:
     """lefdef (the reference LEF parser behind ctypes) reads the macro: size, pins, layers, obstructions."""
     tool = f"lefdef {package_version('lefdef', PARSER)}"
     from lefdef import C_LefReader
 
-    width, height, pins = read(folder)
+    width, height, pins = read_lef(folder)
     reader = C_LefReader()
     lef = reader.read(str(folder / FILE))
     if lef.c_num_macros != 1:
@@ -206,13 +204,13 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
 
 TOLERANCE = {"area": 1e-4, "pins": 0.0}
 
-VIEW = View(
+VIEW = Exporter(
     "lef",
     "LEF 5.8 abstract of a tile: size, pins, obstructions",
     "outline rounded to 1 nm: area within 1e-4",
     TOLERANCE,
-    write,
-    answer,
-    consume,
-    measure,
+    write_lef,
+    read_back_lef,
+    validate_lef,
+    compare_lef,
 )

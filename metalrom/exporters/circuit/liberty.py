@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import condition_lines, conditions_in, header, sealed, symbol, symbols, unsealed_files
+from metalrom.exporters.checksum import (
+    add_digest,
+    condition_lines,
+    conditions_in,
+    header,
+    symbol,
+    symbols,
+    verify_digests,
+)
 from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, pins_of
 from metalrom.exporters.executables import package_version
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from metalrom.run.estimate import own_layer
 from netlists.render import cards, render
 
 if TYPE_CHECKING:
     from metalrom.macro.estimate import MacroEstimate
 
-FloatArray = NDArray[np.float64]
 
 OPEN, CLOSE = "/*", " */"
 PARSER = "pip install liberty-parser (GPL; used for checks only)"
@@ -37,12 +44,12 @@ TOLD = (
 FEMTO, NANO, MICRO2 = 1e15, 1e9, 1e12
 
 
-def estimate_at(source: Source, label: str) -> MacroEstimate:
+def estimate_at(source: RunData, label: str) -> MacroEstimate:
     """Cost of the run's layer at a condition."""
     return own_layer(replace(source.results, condition=label), source.table).macro
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_liberty(source: RunData, folder: Path) -> list[Path]:
     """Write `metalrom_<condition>.lib` for every condition."""
     files = {}
     geometry = source.results.macro_geometry
@@ -64,11 +71,11 @@ def write(source: Source, folder: Path) -> list[Path]:
             "read_time_ns": source.table.read_time * NANO,
             "converter_time_ns": m.step["adc"].value.mid * NANO,
         }
-        files[f"metalrom_{name}.lib"] = sealed(render("exports/tile.lib.j2", values), OPEN, CLOSE)
+        files[f"metalrom_{name}.lib"] = add_digest(render("exports/tile.lib.j2", values), OPEN, CLOSE)
     return atomic_write_files(folder, files)
 
 
-def read(folder: Path) -> tuple[list[dict[str, float]], int]:
+def read_liberty(folder: Path) -> tuple[list[dict[str, float]], int]:
     """Figures of every condition's library (SI) in the table's order, and the nominal condition.
 
     Raises InputError if a library is missing, damaged or of another run.
@@ -76,7 +83,7 @@ def read(folder: Path) -> tuple[list[dict[str, float]], int]:
     names = sorted(path.name for path in folder.glob("metalrom_*.lib"))
     if not names:
         raise InputError("holds no Liberty file", where=str(folder))
-    texts = unsealed_files(folder, names, OPEN, CLOSE)
+    texts = verify_digests(folder, names, OPEN, CLOSE)
     labels, nominal = conditions_in(texts[names[0]], str(folder / names[0]))
     wanted = [f"metalrom_{symbol(label)}.lib" for label in labels]
     if sorted(wanted) != names:
@@ -106,11 +113,11 @@ def _figures(text: str, path: Path) -> dict[str, float]:
     }
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_liberty(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Area and read time everywhere; energies at the nominal condition, where the common question is asked."""
     if quantity not in TOLERANCE:
         return None
-    figures, nominal = read(folder)
+    figures, nominal = read_liberty(folder)
     values = np.array([f[quantity] for f in figures])[points.condition]
     if quantity in ("area", "read_time"):
         return values
@@ -120,12 +127,12 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
 TOLERANCE = dict.fromkeys(("area", "read_time", "energy_conversion", "energy_mac"), 1e-15)
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_liberty(source: RunData, folder: Path) -> ConsumerReading:
     """liberty-parser reads every library and writes it again without loss; a truncated one it refuses."""
     tool = f"liberty-parser {package_version('liberty-parser', PARSER)}"
     from liberty.parser import parse_liberty
 
-    figures, _ = read(folder)
+    figures, _ = read_liberty(folder)
     buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
     for name, ours in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
@@ -163,12 +170,12 @@ def _takes(parse: object, text: str) -> bool:
     return True
 
 
-VIEW = View(
+VIEW = Exporter(
     "liberty",
     "Liberty libraries of a tile, one per condition: read time, converter time, energy per event, area",
     "17 digits in ns, fJ and um2",
     TOLERANCE,
-    write,
-    answer,
-    consume,
+    write_liberty,
+    read_back_liberty,
+    validate_liberty,
 )

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.network import LinearNetwork
-from metalrom.exporters.run_data import Source
-
-FloatArray = NDArray[np.float64]
+from metalrom.exporters.run_data import RunData
 
 SURROUNDINGS = "the far ends of all other lines at AC ground, every cell stores 1"
 
@@ -49,7 +48,7 @@ class Ladder:
         return np.moveaxis(out, 2, 0)
 
 
-def ladders(source: Source) -> tuple[Ladder, Ladder]:
+def ladders(source: RunData) -> tuple[Ladder, Ladder]:
     """The bit line of one group and the word line of one plane. Raises InputError for a cell without their elements."""
     cell, g = source.results.cell, source.results.macro_geometry
     value = {e.name: e.value for e in cell.elements}

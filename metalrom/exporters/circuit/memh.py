@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, FloatArray, IntArray
 from interconnect.errors import InputError
 
 MARK = "//"
-FloatArray = NDArray[np.float64]
 
 
 def doubles(values: FloatArray) -> str:
@@ -20,7 +19,7 @@ def doubles(values: FloatArray) -> str:
     return lines_of(flat.tobytes().hex(), 16)
 
 
-def integers(values: NDArray[np.int64], bits: int) -> str:
+def integer_words(values: IntArray, bits: int) -> str:
     """Integers as words of `bits` bits in two's complement (at most 64)."""
     mask = np.uint64(2**bits - 1)
     flat = (values.astype(np.int64).view(np.uint64) & mask).astype(">u8")
@@ -29,7 +28,7 @@ def integers(values: NDArray[np.int64], bits: int) -> str:
     return "".join(f"{full[k + 16 - digits : k + 16]}\n" for k in range(0, len(full), 16))
 
 
-def bit_words(bits: NDArray[np.uint8]) -> str:
+def bit_words(bits: ByteArray) -> str:
     """Words of bits, shape (words, width); bit 0 of a word is entry 0 of its row."""
     digits = -(-bits.shape[1] // 4)
     padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), np.uint8)
@@ -60,7 +59,7 @@ def doubles_in(text: str, where: Path, shape: tuple[int, ...]) -> FloatArray:
     return np.frombuffer(bytes.fromhex("".join(words)), ">f8").astype(np.float64).reshape(shape)
 
 
-def bits_in(text: str, where: Path, width: int) -> NDArray[np.uint8]:
+def bits_in(text: str, where: Path, width: int) -> ByteArray:
     """What `bit_words` wrote: shape (words, width)."""
     numbers: list[Any] = [int(word, 16) for word in words_of(text, where)]
     data = b"".join(n.to_bytes(-(-width // 8), "little") for n in numbers)

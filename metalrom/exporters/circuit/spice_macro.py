@@ -11,32 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import sealed, symbols
+from metalrom.exporters.checksum import add_digest, symbols
 from metalrom.exporters.circuit.curves import (
     FEMTO,
     PRECISION,
     TOLERANCE,
     Agreement,
-    Held,
+    ConditionCurves,
     Swept,
     agreement,
-    answer_of,
+    agreement_problem,
     common,
+    curve_values,
     held_of,
-    judged,
     texts_of,
 )
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from netlists.render import cards, number, render
 from ngspice_runner import EngineError, Job, find_engine, run
-
-FloatArray = NDArray[np.float64]
 
 MARK = "*"
 
@@ -49,7 +47,7 @@ def _pwl(node: str, values: FloatArray) -> Any:
     return cards(f"pwl(V({node}), " + ",\n+ ".join(rows) + ")")
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_spice_macro(source: RunData, folder: Path) -> list[Path]:
     """Write `column_<condition>.sub` for every condition."""
     files = {}
     for name, condition in zip(symbols(source), source.table.conditions, strict=True):
@@ -64,16 +62,16 @@ def write(source: Source, folder: Path) -> list[Path]:
             "zero": _pwl("a", held.zero),
             "energy": _pwl("a", held.energy * FEMTO),
         }
-        files[f"column_{name}.sub"] = sealed(render("exports/column_macro.cir.j2", values), MARK)
+        files[f"column_{name}.sub"] = add_digest(render("exports/column_macro.cir.j2", values), MARK)
     return atomic_write_files(folder, files)
 
 
-def read(folder: Path) -> dict[str, Held]:
+def read_spice_macro(folder: Path) -> dict[str, ConditionCurves]:
     """Every condition's curves by file name, in the table's order. Raises InputError for damaged files."""
     return {name: _held(text, folder / name) for name, text in texts_of(folder, ".sub", MARK).items()}
 
 
-def _held(text: str, path: Path) -> Held:
+def _held(text: str, path: Path) -> ConditionCurves:
     lines = re.sub(r"\n\+", "", text).splitlines()
     curves: dict[str, FloatArray] = {}
     plain: dict[str, float] = {}
@@ -93,17 +91,19 @@ def _held(text: str, path: Path) -> Held:
         full = np.full((2, len(energy), len(energy)), np.nan)
         for a in range(len(energy)):
             full[0, a, : a + 1], full[1, a, : a + 1] = curves[f"B_mean_{a}"], curves[f"B_spread_{a}"]
-        return Held(full[0], full[1], curves["B_zero"], energy / FEMTO, plain["lsb"], int(plain["codes"]), unit)
+        return ConditionCurves(
+            full[0], full[1], curves["B_zero"], energy / FEMTO, plain["lsb"], int(plain["codes"]), unit
+        )
     except (KeyError, ValueError):
         raise InputError("is no macro model of ours", where=str(path)) from None
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_spice_macro(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma, code and row energy from the curves."""
-    return answer_of(tuple(read(folder).values()), quantity, points) if quantity in TOLERANCE else None
+    return curve_values(tuple(read_spice_macro(folder).values()), quantity, points) if quantity in TOLERANCE else None
 
 
-def deck(held: Held, file: str) -> str:
+def sweep_deck(held: ConditionCurves, file: str) -> str:
     """A deck that sweeps the subcircuit of `file` over every pair of whole numbers."""
     rows = number(float(len(held.energy) - 1))
     load = "V_sense level 0 0.0\n" if held.unit == "A" else ""
@@ -118,12 +118,12 @@ def deck(held: Held, file: str) -> str:
     )
 
 
-def outputs(held: Held) -> tuple[str, ...]:
+def outputs(held: ConditionCurves) -> tuple[str, ...]:
     """What the deck saves."""
     return ("i(v_sense)" if held.unit == "A" else "v(level)", "v(sigma)", "v(code)", "v(energy)")
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_spice_macro(source: RunData, folder: Path) -> ConsumerReading:
     """ngspice sweeps every subcircuit over all whole numbers; every value against the run's table."""
     try:
         tool = find_engine().version
@@ -131,24 +131,24 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
         raise ConsumerMissing("ngspice is not installed", hint=str(error)) from None
     side = source.table.rows + 1
     found: dict[str, Agreement] = {}
-    for condition, (file, held) in zip(source.table.conditions, read(folder).items(), strict=True):
-        result = run(Job(deck(held, file), outputs(held), folder=str(folder.resolve())))
+    for condition, (file, held) in zip(source.table.conditions, read_spice_macro(folder).items(), strict=True):
+        result = run(Job(sweep_deck(held, file), outputs(held), folder=str(folder.resolve())))
         if not result.ok:
             return ConsumerReading(tool, f"{file}: {result.verdict} ({result.log[:200]})")
         got = [np.asarray(result.signals[name].values, dtype=np.float64) for name in outputs(held)]
         if any(g.shape != (side * side,) for g in got):
             return ConsumerReading(tool, f"{file}: {got[0].size} points, expected {side * side}")
         found[file] = agreement(source, condition, Swept(*(g.reshape(side, side) for g in got)))
-    problem, facts = judged(found)
+    problem, facts = agreement_problem(found)
     return ConsumerReading(tool, problem, (facts,))
 
 
-VIEW = View(
+VIEW = Exporter(
     "spice_macro",
     "SPICE subcircuits of one conversion from behavioral sources, one per condition, no transistor",
     PRECISION,
     TOLERANCE,
-    write,
-    answer,
-    consume,
+    write_spice_macro,
+    read_back_spice_macro,
+    validate_spice_macro,
 )

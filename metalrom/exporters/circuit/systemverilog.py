@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import condition_lines, header, sealed, two_levels
+from metalrom.exporters.checksum import add_digest, condition_lines, header, two_levels
 from metalrom.exporters.circuit.decisions import code_error, code_of, code_probability
 from metalrom.exporters.circuit.memh import MARK, bit_words, doubles
 from metalrom.exporters.circuit.systemverilog_data import (
@@ -21,25 +22,24 @@ from metalrom.exporters.circuit.systemverilog_data import (
     MODELS,
     READS,
     VECTORS,
-    FloatArray,
     group_words,
     program_of,
-    read,
+    read_systemverilog,
     read_weights,
     stimuli,
     tiles_of,
 )
-from metalrom.exporters.circuit.verilog_check import consume
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.circuit.verilog_check import validate_systemverilog
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
 
 if TYPE_CHECKING:
     pass
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
     """Write models, look-up files, via bits of every tile, and the bench with its stimuli."""
     table, g = source.table, source.results.macro_geometry
     two_levels(source, "the SystemVerilog model")
@@ -91,14 +91,14 @@ def write(source: Source, folder: Path) -> list[Path]:
         texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
-    return atomic_write_files(folder, {name: sealed(text, MARK) for name, text in texts.items()})
+    return atomic_write_files(folder, {name: add_digest(text, MARK) for name, text in texts.items()})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_systemverilog(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """The common questions, from the look-up files."""
     if quantity not in TOLERANCE:
         return None
-    held = read(folder)
+    held = read_systemverilog(folder)
     i, a, c = points.condition, points.active, points.count
     level, sigma = held.level[i, a, c], held.sigma[i, a, c]
     match quantity:
@@ -114,7 +114,7 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | Non
     return code_of(probability) if quantity == "code" else code_error(probability, c)
 
 
-def measure(source: Source, folder: Path) -> dict[str, float]:
+def compare_systemverilog(source: RunData, folder: Path) -> dict[str, float]:
     """Share of the via bits of all tiles that are not the run's. Raises InputError for other tiles than the run's."""
     tiles = list(tiles_of(source))
     if len(list(folder.glob("weights_*.memh"))) != len(tiles):
@@ -139,17 +139,17 @@ TOLERANCE: dict[str, float] = {
 }
 
 
-def _consume(source: Source, folder: Path) -> ConsumerReading:
-    return consume(source, folder)
+def _consume(source: RunData, folder: Path) -> ConsumerReading:
+    return validate_systemverilog(source, folder)
 
 
-VIEW = View(
+VIEW = Exporter(
     "systemverilog",
     "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
     "exact: 64 bits per value; times in ns to 1e-15",
     {"via_bits": 0.0, **TOLERANCE},
-    write,
-    answer,
+    write_systemverilog,
+    read_back_systemverilog,
     _consume,
-    measure,
+    compare_systemverilog,
 )

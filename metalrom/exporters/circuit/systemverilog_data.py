@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray, FloatArray, IntArray
 from interconnect.errors import InputError
-from metalrom.exporters.checksum import unsealed_files
-from metalrom.exporters.circuit.memh import MARK, bit_words, bits_in, doubles_in, integers, words_of
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import verify_digests
+from metalrom.exporters.circuit.memh import MARK, bit_words, bits_in, doubles_in, integer_words, words_of
+from metalrom.exporters.run_data import RunData
 from netlists.mapping import ViaProgram, via_program
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro
-
-
-FloatArray = NDArray[np.float64]
 
 
 LUTS = ("level.memh", "sigma.memh", "threshold.memh", "row_energy.memh")
@@ -47,7 +44,7 @@ class Tile:
     outputs: slice
 
 
-def tiles_of(source: Source) -> Iterator[Tile]:
+def tiles_of(source: RunData) -> Iterator[Tile]:
     """Tiles of the layer: blocks of rows one after the other, each with its outputs in order."""
     g, weights = source.results.macro_geometry, source.layer.weights
     inputs, outputs = weights.shape
@@ -56,13 +53,13 @@ def tiles_of(source: Source) -> Iterator[Tile]:
             yield Tile(slice(r, min(r + g.rows, inputs)), slice(c, min(c + g.weights_per_row, outputs)))
 
 
-def program_of(source: Source, weights: NDArray[np.int64]) -> ViaProgram:
+def program_of(source: RunData, weights: IntArray) -> ViaProgram:
     """Via bits of a part of the layer's weights, mapped as the run maps them."""
     g = source.results.macro_geometry
     return via_program(weights, g.weight_bits, mapping=g.mapping)
 
 
-def group_words(program: ViaProgram, rows: int) -> NDArray[np.uint8]:
+def group_words(program: ViaProgram, rows: int) -> ByteArray:
     """Via bits by conversion: shape (groups * bit columns, rows); what lies beyond the last input is 0."""
     groups = -(-program.rows // rows)
     padded = np.zeros((groups * rows, program.bit_columns), np.uint8)
@@ -70,12 +67,12 @@ def group_words(program: ViaProgram, rows: int) -> NDArray[np.uint8]:
     return padded.reshape(groups, rows, -1).transpose(0, 2, 1).reshape(-1, rows)
 
 
-def nominal_macro(source: Source) -> Macro:
+def nominal_macro(source: RunData) -> Macro:
     """The run's macro at the nominal condition with its mean levels and nothing random."""
     return source.macro(effects=("levels",), threads=1)
 
 
-def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
+def stimuli(source: RunData, seed: int = 1) -> dict[str, str]:
     """Stimuli and expected answers of the bench, by file name: random rows on stored bit lines, random vectors."""
     g, rows = source.results.macro_geometry, source.table.rows
     tile = next(tiles_of(source))
@@ -87,7 +84,7 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
     place = rng.integers(0, len(words), READS)
     macro = nominal_macro(source)
     code = macro.readout.nominal[driven.sum(axis=1), (driven & words[place]).sum(axis=1)]
-    fields = (integers(code.astype(np.int64), 32), integers(place, 32), bit_words(driven))
+    fields = (integer_words(code.astype(np.int64), 32), integer_words(place, 32), bit_words(driven))
     # the fields of a word are joined as bits: the rows need not fill whole hexadecimal digits
     parts = zip(*(text.split() for text in fields), strict=True)
     joined = [(((int(c, 16) << 32) | int(p, 16)) << rows) | int(x, 16) for c, p, x in parts]
@@ -96,8 +93,8 @@ def stimuli(source: Source, seed: int = 1) -> dict[str, str]:
     x = rng.integers(-half, half, (VECTORS, len(weights)))
     return {
         "stimulus.memh": "".join(f"{word:0{digits}x}\n" for word in joined),
-        "vectors.memh": integers(x, g.input_bits),
-        "products.memh": integers(macro.matmul(x, weights), 64),
+        "vectors.memh": integer_words(x, g.input_bits),
+        "products.memh": integer_words(macro.matmul(x, weights), 64),
     }
 
 
@@ -112,10 +109,10 @@ class _Held:
     read_time: float
 
 
-def read(folder: Path) -> _Held:
+def read_systemverilog(folder: Path) -> _Held:
     """Read the export back from its files alone. Raises InputError if one is missing, damaged or of another run."""
     weights = sorted(p.name for p in folder.glob("weights_*.memh"))
-    texts = unsealed_files(folder, (*MODELS, *LUTS, *STIMULI, *(weights or ["weights_0.memh"])), MARK)
+    texts = verify_digests(folder, (*MODELS, *LUTS, *STIMULI, *(weights or ["weights_0.memh"])), MARK)
     model = folder / MODELS[0]
     size = {name: int(_localparam(texts[MODELS[0]], name, model)) for name in ("ROWS", "CODES", "CONDITIONS")}
     n, conditions = size["ROWS"] + 1, size["CONDITIONS"]
@@ -126,16 +123,16 @@ def read(folder: Path) -> _Held:
     return _Held(level, sigma, thresholds, energy, _localparam(texts[MODELS[0]], "READ_TIME", model) * 1e-9)
 
 
-def read_weights(folder: Path, tile: int = 0) -> NDArray[np.uint8]:
-    """Via bits of a tile, shape (words, group rows). Raises InputError as `read`."""
+def read_weights(folder: Path, tile: int = 0) -> ByteArray:
+    """Via bits of a tile, shape (words, group rows). Raises InputError as `read_systemverilog`."""
     name = f"weights_{tile}.memh"
-    texts = unsealed_files(folder, (MODELS[0], name), MARK)
+    texts = verify_digests(folder, (MODELS[0], name), MARK)
     return bits_in(texts[name], folder / name, int(_localparam(texts[MODELS[0]], "ROWS", folder / MODELS[0])))
 
 
 def read_stimuli(folder: Path) -> dict[str, list[int]]:
-    """Words of the bench's files, by name. Raises InputError as `read`."""
-    texts = unsealed_files(folder, STIMULI, MARK)
+    """Words of the bench's files, by name. Raises InputError as `read_systemverilog`."""
+    texts = verify_digests(folder, STIMULI, MARK)
     return {name: [int(word, 16) for word in words_of(text, folder / name)] for name, text in texts.items()}
 
 

@@ -10,16 +10,15 @@ import numpy as np
 import skrf
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from interconnect.network_parameters import line_parameters
-from metalrom.exporters.checksum import header, sealed, unsealed_files
+from metalrom.exporters.checksum import add_digest, header, verify_digests
 from metalrom.exporters.circuit.lines import SURROUNDINGS, Ladder, ladders
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
-
-FloatArray = NDArray[np.float64]
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 
 MARK = "!"
 FILES = ("bit_line.s2p", "word_line.s2p")
@@ -29,7 +28,7 @@ AGREEMENT = 1e-11
 """|dS| between the exact admittance of the ladder and its chain matrix: the rounding of either."""
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_touchstone_files(source: RunData, folder: Path) -> list[Path]:
     """Write `bit_line.s2p` and `word_line.s2p` (real and imaginary parts, 18 digits, 1 MHz to 100 GHz, 50 ohm)."""
     files = {}
     for name, ladder in zip(FILES, ladders(source), strict=True):
@@ -41,14 +40,14 @@ def write(source: Source, folder: Path) -> list[Path]:
             f"ladder: {ladder.cells} cells of {ladder.resistance!r} ohm, {ladder.capacitance!r} F, "
             f"{ladder.conductance!r} S",
         )
-        files[name] = sealed(header(source, MARK, *told) + body, MARK)
+        files[name] = add_digest(header(source, MARK, *told) + body, MARK)
     return atomic_write_files(folder, files)
 
 
-def read(folder: Path) -> dict[str, tuple[Ladder, FloatArray, NDArray[np.complex128]]]:
+def read_touchstone_files(folder: Path) -> dict[str, tuple[Ladder, FloatArray, NDArray[np.complex128]]]:
     """Ladder, frequencies (Hz) and S of both files, from the files alone. Raises InputError if one is damaged."""
     out = {}
-    for name, text in unsealed_files(folder, FILES, MARK).items():
+    for name, text in verify_digests(folder, FILES, MARK).items():
         found = re.search(r"^! ladder: (\d+) cells of (\S+) ohm, (\S+) F, (\S+) S$", text, re.MULTILINE)
         option = re.search(r"^# (\S+) S RI R (\S+)", text, re.MULTILINE | re.IGNORECASE)
         rows = [line.split() for line in text.splitlines() if line and line[0] not in "!#"]
@@ -64,27 +63,27 @@ def read(folder: Path) -> dict[str, tuple[Ladder, FloatArray, NDArray[np.complex
     return out
 
 
-def measure(source: Source, folder: Path) -> dict[str, float]:
+def compare_touchstone(source: RunData, folder: Path) -> dict[str, float]:
     """Largest |dS| of either file against the chain matrix of the run's ladder."""
     ours = {ladder.name: ladder for ladder in ladders(source)}
     worst = {}
-    for ladder, hertz, s in read(folder).values():
+    for ladder, hertz, s in read_touchstone_files(folder).values():
         if ladder != ours[ladder.name]:
             raise InputError(f"{ladder.name} is not that of the run", where=str(folder))
         worst[f"s_{ladder.name}"] = float(np.abs(s - ladder.scattering(hertz, Z0)).max())
     return worst
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_touchstone(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Nothing: the format holds lines, not readings."""
     return None
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_touchstone(source: RunData, folder: Path) -> ConsumerReading:
     """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
     tool = f"scikit-rf {skrf.__version__}"
     facts = []
-    for name, (ladder, hertz, s) in read(folder).items():
+    for name, (ladder, hertz, s) in read_touchstone_files(folder).items():
         line: Any = skrf.Network(str(folder / name))
         if line.nports != 2 or line.s.shape != s.shape or not np.allclose(line.f, hertz, rtol=1e-12):
             return ConsumerReading(tool, f"{name} has another size or other frequencies")
@@ -97,13 +96,13 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
     return ConsumerReading(tool, None, tuple(facts))
 
 
-VIEW = View(
+VIEW = Exporter(
     "touchstone",
     "Touchstone two-ports of one bit line of a group and of one word line of a plane",
     "18 digits; the ladder's two calculations agree to 1e-11",
     dict.fromkeys(("s_bit_line", "s_word_line"), AGREEMENT),
-    write,
-    answer,
-    consume,
-    measure,
+    write_touchstone_files,
+    read_back_touchstone,
+    validate_touchstone,
+    compare_touchstone,
 )

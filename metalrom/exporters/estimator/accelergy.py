@@ -6,17 +6,15 @@ import csv
 import io
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import sealed, unsealed
-from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, Headline, answer_of, headline
-from metalrom.exporters.exporter import ConsumerReading, View, commented
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, verify_digest
+from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, MacroHeadline, figure_values, headline
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
 COMPONENT = "metalrom_macro"
@@ -29,7 +27,7 @@ _ACTIONS = {"convert": "energy_conversion", "mac": "energy_mac", "mvm": "energy_
 """Action -> figure. `read` and `compute` are other names of `convert`."""
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_accelergy(source: RunData, folder: Path) -> list[Path]:
     """Write the three files."""
     h, g = headline(source), source.estimate.macro.geometry
     notes = [*source.stamp, MEANING, *source.assumptions]
@@ -70,10 +68,10 @@ def write(source: Source, folder: Path) -> list[Path]:
             attributes="\n".join(f"        {key}: {value}" for key, value in names.items()),
         ),
     }
-    return atomic_write_files(folder, {name: sealed(text, "#") for name, text in content.items()})
+    return atomic_write_files(folder, {name: add_digest(text, "#") for name, text in content.items()})
 
 
-def _csv(h: Headline, attributes: dict[str, str], notes: list[str]) -> str:
+def _csv(h: MacroHeadline, attributes: dict[str, str], notes: list[str]) -> str:
     out = io.StringIO()
     # the reader splits at commas and takes the text before `#`, so comments stand on lines of their own
     out.write(commented((*notes, "energy in pJ, area in um^2 (of one whole macro, whatever the action)"), "#"))
@@ -92,28 +90,28 @@ def _csv(h: Headline, attributes: dict[str, str], notes: list[str]) -> str:
     return out.getvalue()
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Energy per conversion and MAC, and area, from the CSV."""
     for name in (CELL, ARCHITECTURE):
-        unsealed(folder / name, "#")
-    text = unsealed(folder / CSV, "#")
+        verify_digest(folder / name, "#")
+    text = verify_digest(folder / CSV, "#")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     try:
         rows = {row["action"]: row for row in csv.DictReader(lines)}
-        figures: dict[Quantity, float] = {
+        figures: dict[ProbeQuantity, float] = {
             "energy_conversion": float(rows["read|compute|convert"]["energy"]) * 1e-12,
             "energy_mac": float(rows["mac"]["energy"]) * 1e-12,
             "area": float(rows["mac"]["area"]) * 1e-12,
         }
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"a row is missing or no number ({error})", where=str(folder / CSV)) from None
-    return answer_of(figures, quantity, points)
+    return figure_values(figures, quantity, points)
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_accelergy(source: RunData, folder: Path) -> ConsumerReading:
     """Accelergy with its library plug-in: energy of every action and area of the component, against ours."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
-    got = ask("Accelergy", "accelergy", remedy, _SCRIPT, folder)
+    got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
     if isinstance(got, ConsumerReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
@@ -145,19 +143,19 @@ print(json.dumps({"version": importlib.metadata.version("accelergy"), "values": 
 """
 
 
-def _cell_energy(source: Source) -> float:
+def _cell_energy(source: RunData) -> float:
     """Row energy of one driven cell, J: all rows driven, nominal condition, shared evenly."""
     table = source.table
     return float(table.row_energy[table.index(source.results.condition), table.rows]) / table.rows
 
 
-def _aspect(source: Source) -> float:
+def _aspect(source: RunData) -> float:
     """Width (along the row) over height (along the column) of a cell."""
     width, height = source.results.cell.geometry_one.period
     return float(width / height)
 
 
-def _resistance(source: Source) -> float:
+def _resistance(source: RunData) -> float:
     """Resistance of a current cell, ohm: the largest of its elements (the others are wires)."""
     return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
 
@@ -166,12 +164,12 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = View(
+VIEW = Exporter(
     name="accelergy",
     description="Accelergy / CiMLoop component library (CSV), NVSim cell file and a small architecture",
     precision=f"{DIGITS} significant digits",
     tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_accelergy,
+    answer=read_back_accelergy,
+    consume=validate_accelergy,
 )

@@ -1,7 +1,7 @@
 """aihwkit: a noise model and IO parameters with the error power that this macro's conversions add to an output.
 
 aihwkit computes one product per layer and adds Gaussian noise; it knows no bit planes and no count. What can be carried
-over is the power of the error (see `metalrom.exporters.estimator.noise`), split into what a chip repeats (noise of the stored
+over is the power of the error (see `estimator.noise`), split into what a chip repeats (noise of the stored
 weights) and what every product draws anew (noise of the output).
 """
 
@@ -11,16 +11,16 @@ import math
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import sealed, unsealed
+from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.noise import OutputNoise, SampledLayer
-from metalrom.exporters.exporter import ConsumerReading, View, commented
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, seal_json, unseal_json
 from metalrom.macro.readout import readout_of
 
@@ -30,7 +30,7 @@ SCHEMA = "metalrom-aihwkit-1"
 AGREEMENT_DB = 1.0
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_aihwkit(source: RunData, folder: Path) -> list[Path]:
     """Write the module and its data."""
     g, table = source.results.macro_geometry, source.table
     sampled = SampledLayer.of(source.layer, table.rows, g.weight_bits, g.input_bits)
@@ -53,7 +53,7 @@ def write(source: Source, folder: Path) -> list[Path]:
     module = fill(
         "aihwkit_module.py.j2", notes=commented((*source.stamp, *source.assumptions), "#"), data=DATA, schema=SCHEMA
     )
-    return atomic_write_files(folder, {DATA: seal_json(document), MODULE: sealed(module, "#")})
+    return atomic_write_files(folder, {DATA: seal_json(document), MODULE: add_digest(module, "#")})
 
 
 def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[str, float]:
@@ -75,9 +75,9 @@ def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[s
     }
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def read_back_aihwkit(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Code error at every point."""
-    unsealed(folder / MODULE, "#")
+    verify_digest(folder / MODULE, "#")
     document = unseal_json(folder / DATA)
     if quantity != "code_error":
         return None
@@ -89,7 +89,7 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
         raise InputError("a code error is missing", where=str(folder / DATA)) from None
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_aihwkit(source: RunData, folder: Path) -> ConsumerReading:
     """aihwkit evaluates the run's layer through the exported model; its CSNR must be the expected one within 1 dB."""
     layer, facts = source.layer, []
     remedy = "pip install aihwkit and a CPU build of torch"
@@ -97,7 +97,7 @@ def consume(source: Source, folder: Path) -> ConsumerReading:
         "x": layer.activations[:256].tolist(),
         "w": layer.weights.tolist(),
     }
-    got = ask("aihwkit", "aihwkit", remedy, _SCRIPT, folder, data)
+    got = run_probe("aihwkit", "aihwkit", remedy, _SCRIPT, folder, data)
     if isinstance(got, ConsumerReading):
         return got
     name = f"aihwkit {got['version']} with torch {got['torch']}"
@@ -136,12 +136,12 @@ print(json.dumps({"version": importlib.metadata.version("aihwkit"), "torch": tor
                   "expected": {k: v["csnr_dB"] for k, v in model.NOISE.items()}}))
 """
 
-VIEW = View(
+VIEW = Exporter(
     name="aihwkit",
     description="aihwkit noise model and IO parameters (Python module with JSON data)",
     precision="exact: shortest decimal text",
     tolerance={},
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_aihwkit,
+    answer=read_back_aihwkit,
+    consume=validate_aihwkit,
 )

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables import json as json_table
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
-from metalrom.exporters.checksum import sealed, unsealed
-from metalrom.exporters.exporter import ConsumerReading, View, commented
-from metalrom.exporters.probes import Points, Quantity, table_answer
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, verify_digest
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity, table_answer
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, literal
 
 MODULE = "metalrom_crosssim.py"
 PARAMETERS = "crosssim_parameters.json"
-_QUANTITIES: tuple[Quantity, ...] = ("level", "sigma", "code", "code_error", "row_energy", "read_time")
+_QUANTITIES: tuple[ProbeQuantity, ...] = ("level", "sigma", "code", "code_error", "row_energy", "read_time")
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_crosssim(source: RunData, folder: Path) -> list[Path]:
     """Write the table (`readout.json`), the parameter file and the module."""
     text = json.dumps(parameters(source), indent=1) + "\n"
     module = fill(
@@ -44,8 +44,8 @@ def write(source: Source, folder: Path) -> list[Path]:
         input_bits=source.results.macro_geometry.input_bits,
         off_bits=off_bits(source.table.rows),
     )
-    written = json_table.write(source.table, folder)
-    return written + atomic_write_files(folder, {PARAMETERS: text.encode(), MODULE: sealed(module, "#")})
+    written = json_table.write_json(source.table, folder)
+    return written + atomic_write_files(folder, {PARAMETERS: text.encode(), MODULE: add_digest(module, "#")})
 
 
 def off_bits(rows: int) -> int:
@@ -53,7 +53,7 @@ def off_bits(rows: int) -> int:
     return math.ceil(math.log2(rows + 1)) + 2
 
 
-def parameters(source: Source) -> dict[str, Any]:
+def parameters(source: RunData) -> dict[str, Any]:
     """The parameter tree: bit-sliced balanced cores of one row group, digital subtraction, one input bit at a time."""
     g = source.results.macro_geometry
     weight, inputs = 2 ** (g.weight_bits - 1) - 1, 2 ** (g.input_bits - 1) - 1
@@ -95,23 +95,23 @@ def parameters(source: Source) -> dict[str, Any]:
     }
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def read_back_crosssim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Whatever the readout table knows."""
-    module = unsealed(folder / MODULE, "#")
+    module = verify_digest(folder / MODULE, "#")
     digest = hashlib.sha256(read_bytes(folder / PARAMETERS)).hexdigest()
     if f'PARAMETERS_SHA256 = "{digest}"' not in module:
         where = str(folder / PARAMETERS)
         raise InputError("its content does not match the checksum in the module", where=where, hint="export it again")
-    return table_answer(json_table.read(folder), quantity, points) if quantity in _QUANTITIES else None
+    return table_answer(json_table.read_json(folder), quantity, points) if quantity in _QUANTITIES else None
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_crosssim(source: RunData, folder: Path) -> ConsumerReading:
     """CrossSim loads the parameters, computes the run's layer without spreads (exact product) and with them."""
     remedy = "install CrossSim 3.x from its repository"
     vectors, outputs = 16, 32
     stored = source.layer
     data = {"x": stored.activations[:vectors].tolist(), "w": stored.weights[:, :outputs].tolist()}
-    got = ask("CrossSim", "simulator.algorithms", remedy, _SCRIPT, folder, data)
+    got = run_probe("CrossSim", "simulator.algorithms", remedy, _SCRIPT, folder, data)
     if isinstance(got, ConsumerReading):
         return got
     name = f"CrossSim {got['version']}"
@@ -141,12 +141,12 @@ version = importlib.metadata.version("CrossSim")
 print(json.dumps({"version": version, "exact": product(spreads=False), "noisy": product(seed=1)}))
 """
 
-VIEW = View(
+VIEW = Exporter(
     name="crosssim",
     description="CrossSim 3.x parameters with ADC and DAC classes that use the whole readout table",
     precision="exact: shortest decimal text; code errors as computed from them",
     tolerance={"code_error": 1e-9},
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_crosssim,
+    answer=read_back_crosssim,
+    consume=validate_crosssim,
 )

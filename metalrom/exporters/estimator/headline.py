@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 
 NO_WRITE = (
     "a ROM: its bits are vias, they cannot be written after manufacture; writing is free only in that it never happens"
@@ -23,7 +23,7 @@ MEANING = (
 
 
 @dataclass(frozen=True)
-class Headline:
+class MacroHeadline:
     """One macro (tile), SI units. energy: J per conversion (one bit column, one input bit, one row group), per MAC and
     per matrix-vector product of a full tile. node: transistor technology, nm. latency: s per product."""
 
@@ -42,12 +42,12 @@ class Headline:
     latency: float
 
 
-def headline(source: Source) -> Headline:
+def headline(source: RunData) -> MacroHeadline:
     """The figures of `source` at its nominal condition."""
     macro, table = source.estimate.macro, source.table
     g = macro.geometry
     i = table.index(source.results.condition)
-    return Headline(
+    return MacroHeadline(
         node=technology_node(g.rules.name),
         vdd=table.conditions[i].vdd,
         energy_conversion=macro.energy_per_conversion.mid,
@@ -72,11 +72,13 @@ def technology_node(name: str) -> float:
     return float(found.group())
 
 
-def constant(value: float, points: Points) -> NDArray[np.float64]:
+def same_everywhere(value: float, points: ProbePoints) -> FloatArray:
     """The same answer at every point."""
     return np.full(len(points), value)
 
 
-def answer_of(figures: dict[Quantity, float], quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def figure_values(
+    figures: dict[ProbeQuantity, float], quantity: ProbeQuantity, points: ProbePoints
+) -> FloatArray | None:
     """Answer of a format that holds one figure per quantity."""
-    return constant(figures[quantity], points) if quantity in figures else None
+    return same_everywhere(figures[quantity], points) if quantity in figures else None

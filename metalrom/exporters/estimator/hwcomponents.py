@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import header, sealed, unsealed
-from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, answer_of, headline
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, header, verify_digest
+from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, figure_values, headline
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
 FILE = "metalrom_hwcomponents.py"
-_NAMES: dict[Quantity, str] = {
+_NAMES: dict[ProbeQuantity, str] = {
     "energy_conversion": "ENERGY_CONVERSION",
     "energy_mac": "ENERGY_MAC",
     "area": "AREA",
@@ -27,7 +27,7 @@ _NAMES: dict[Quantity, str] = {
 }
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_hwcomponents(source: RunData, folder: Path) -> list[Path]:
     """Write the module."""
     h, g = headline(source), source.estimate.macro.geometry
     figures = {
@@ -49,13 +49,13 @@ def write(source: Source, folder: Path) -> list[Path]:
         adcs=g.adcs,
         **{name: repr(float(value)) for name, value in figures.items()},
     )
-    return atomic_write_files(folder, {FILE: sealed(text, "#")})
+    return atomic_write_files(folder, {FILE: add_digest(text, "#")})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64] | None:
+def read_back_hwcomponents(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> NDArray[float64] | None:
     """Energies, area and read time, from the constants of the module (parsed, never run)."""
     path = folder / FILE
-    text = unsealed(path, "#")
+    text = verify_digest(path, "#")
     try:
         tree = ast.parse(text)
         found = {
@@ -65,15 +65,15 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64]
             and isinstance(node.targets[0], ast.Name)
             and isinstance(node.value, ast.Constant)
         }
-        figures: dict[Quantity, float] = {what: float(str(found[name])) for what, name in _NAMES.items()}
+        figures: dict[ProbeQuantity, float] = {what: float(str(found[name])) for what, name in _NAMES.items()}
     except (SyntaxError, KeyError, ValueError):
         raise InputError("a constant is missing or no number", where=str(path)) from None
-    return answer_of(figures, quantity, points)
+    return figure_values(figures, quantity, points)
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_hwcomponents(source: RunData, folder: Path) -> ConsumerReading:
     """hwcomponents finds the class and gives area, energy and latency of its actions."""
-    got = ask("hwcomponents", "hwcomponents", "pip install hwcomponents in a Python >= 3.12", _SCRIPT, folder)
+    got = run_probe("hwcomponents", "hwcomponents", "pip install hwcomponents in a Python >= 3.12", _SCRIPT, folder)
     if isinstance(got, ConsumerReading):
         return got
     h = headline(source)
@@ -111,12 +111,12 @@ if not wrapped:
 print(json.dumps({"version": importlib.metadata.version("hwcomponents"), "values": values}))
 """
 
-VIEW = View(
+VIEW = Exporter(
     name="hwcomponents",
     description="hwcomponents class file (Python >= 3.12, SI units)",
     precision="exact: shortest decimal text",
     tolerance={},
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_hwcomponents,
+    answer=read_back_hwcomponents,
+    consume=validate_hwcomponents,
 )

@@ -12,16 +12,16 @@ import math
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import sealed, unsealed
-from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, answer_of, headline
-from metalrom.exporters.exporter import ConsumerReading, View, commented
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, verify_digest
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, literal
 
 FILE = "SimConfig.ini"
@@ -33,7 +33,7 @@ ROW_AREA_UM2 = 1150.0
 """MNSIM's own driver area per row (`Area_Calculation = 0`)."""
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_mnsim(source: RunData, folder: Path) -> list[Path]:
     """Write `SimConfig.ini`."""
     h, g, table = headline(source), source.estimate.macro.geometry, source.table
     i = table.index(source.results.condition)
@@ -69,13 +69,13 @@ def write(source: Source, folder: Path) -> list[Path]:
         area=_text(h.area),
         condition_index=i,
     )
-    return atomic_write_files(folder, {FILE: sealed(text, "#")})
+    return atomic_write_files(folder, {FILE: add_digest(text, "#")})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def read_back_mnsim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level and code with all rows driven at one condition; read time, energies and area."""
     path = folder / FILE
-    text = unsealed(path, "#")
+    text = verify_digest(path, "#")
     ini = configparser.ConfigParser()
     try:
         ini.read_string(text)
@@ -84,7 +84,7 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
             np.array([float(v) for v in own[key].split(",")]) for key in ("levels_all_rows_driven", "adc_thresholds")
         )
         condition = own.getint("condition_index")
-        figures: dict[Quantity, float] = {
+        figures: dict[ProbeQuantity, float] = {
             "read_time": ini.getfloat("Device level", "Read_Latency") * 1e-9,
             "energy_conversion": float(own["energy_per_conversion_J"]),
             "energy_mac": float(own["energy_per_MAC_J"]),
@@ -93,17 +93,17 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
     except (configparser.Error, KeyError, ValueError, TypeError):
         raise InputError("a key is missing or no number", where=str(path)) from None
     if quantity not in ("level", "code"):
-        return answer_of(figures, quantity, points)
+        return figure_values(figures, quantity, points)
     held = (points.condition == condition) & (points.active == len(levels) - 1)
     values = levels if quantity == "level" else np.searchsorted(thresholds, levels).astype(np.float64)
-    out: NDArray[np.float64] = np.where(held, values[points.count], np.nan)
+    out: FloatArray = np.where(held, values[points.count], np.nan)
     return out
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_mnsim(source: RunData, folder: Path) -> ConsumerReading:
     """MNSIM's own device, crossbar, ADC and processing-element models read the file and compute area and energy."""
     remedy = "put the repository of MNSIM 2.0 on the path of a Python with numpy, pandas and torch"
-    got = ask("MNSIM 2.0", "MNSIM", remedy, _SCRIPT, folder)
+    got = run_probe("MNSIM 2.0", "MNSIM", remedy, _SCRIPT, folder)
     if isinstance(got, ConsumerReading):
         return got
     h, g = headline(source), source.estimate.macro.geometry
@@ -154,7 +154,7 @@ print(json.dumps(got))
 """
 
 
-def _resistance(source: Source, vdd: float, read_time: float) -> float:
+def _resistance(source: RunData, vdd: float, read_time: float) -> float:
     """Resistance of a programmed cell, ohm; of a charge cell the one that takes the cell's row energy in one read."""
     if source.table.unit == "A":
         return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
@@ -167,12 +167,12 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = View(
+VIEW = Exporter(
     name="mnsim",
     description="MNSIM 2.0 SimConfig.ini",
     precision=f"{DIGITS} significant digits",
     tolerance=dict.fromkeys(("level", "read_time", "energy_conversion", "energy_mac", "area"), TOLERANCE),
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_mnsim,
+    answer=read_back_mnsim,
+    consume=validate_mnsim,
 )

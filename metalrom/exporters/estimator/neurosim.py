@@ -15,16 +15,16 @@ import re
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.tables.content import json_sha256
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import header, sealed, unsealed
-from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, answer_of, headline
-from metalrom.exporters.exporter import NOT_VERIFIED, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, header, verify_digest
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
+from metalrom.exporters.exporter import NOT_VERIFIED, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, seal_json, unseal_json
 
 PARAM = "param_values.cpp"
@@ -35,7 +35,7 @@ DIGITS = 9
 TOLERANCE = 1e-8
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_neurosim(source: RunData, folder: Path) -> list[Path]:
     """Write the value list, both CSV files, and the file that says what they are and guards them."""
     h, table = headline(source), source.table
     g = source.estimate.macro.geometry
@@ -64,7 +64,7 @@ def write(source: Source, folder: Path) -> list[Path]:
         on=_text(1 / value if table.unit == "A" else 0.0),
     )
     content = {
-        PARAM: sealed(param, "//"),
+        PARAM: add_digest(param, "//"),
         # the tool refuses or misreads comment lines in these two
         STATES: _csv(("states", "mean", "std"), [(0, 0.0, 0.0), (1, value, spread)]),
         OUTPUT: _csv(
@@ -88,9 +88,9 @@ def write(source: Source, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {**content, ABOUT: seal_json(about)})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float64] | None:
+def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma and read time, with all rows driven at one condition."""
-    param = unsealed(folder / PARAM, "//")
+    param = verify_digest(folder / PARAM, "//")
     about, path = unseal_json(folder / ABOUT), folder / OUTPUT
     for name, digest in about.get("files", {}).items():
         if json_sha256((folder / Path(name).name).read_text()) != digest:
@@ -101,18 +101,18 @@ def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[np.float
         mean, std = (np.array([float(row[key]) for row in rows]) for key in ("mean", "std"))
         condition, zero, lsb = int(about["condition_index"]), float(about["zero_level"]), float(about["count"])
         read = re.search(r"^\s*readPulseWidth = (\S+);", param, re.MULTILINE)
-        figures: dict[Quantity, float] = {"read_time": float(read.group(1))} if read else {}
+        figures: dict[ProbeQuantity, float] = {"read_time": float(read.group(1))} if read else {}
     except (KeyError, ValueError, TypeError):
         raise InputError("a column is missing or a value is no number", where=str(path)) from None
     if quantity not in ("level", "sigma"):
-        return answer_of(figures, quantity, points)
+        return figure_values(figures, quantity, points)
     values = zero + mean * lsb if quantity == "level" else std * lsb
     held = (points.condition == condition) & (points.active == len(mean) - 1)
-    out: NDArray[np.float64] = np.where(held, values[points.count], np.nan)
+    out: FloatArray = np.where(held, values[points.count], np.nan)
     return out
 
 
-def _states(source: Source) -> tuple[float, str, float]:
+def _states(source: RunData) -> tuple[float, str, float]:
     """What a programmed cell adds, its unit, and the frozen sigma of one cell."""
     table, results = source.table, source.results
     i, n = table.index(results.condition), table.rows
@@ -123,7 +123,7 @@ def _states(source: Source) -> tuple[float, str, float]:
     return conductance, "S", relative * conductance
 
 
-def _side(source: Source, axis: int) -> float:
+def _side(source: RunData, axis: int) -> float:
     return float(source.results.cell.geometry_one.period[axis])
 
 
@@ -136,12 +136,12 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = View(
+VIEW = Exporter(
     name="neurosim",
     description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV ({NOT_VERIFIED})",
     precision=f"{DIGITS} significant digits",
     tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
-    write=write,
-    answer=answer,
+    write=write_neurosim,
+    answer=read_back_neurosim,
     consume=None,
 )

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from interconnect.arrays import FloatArray
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout
-from metalrom.run.layer import Layer
-
-FloatArray = NDArray[np.float64]
+from metalrom.run.layer import StoredLayer
 
 NODES = np.arange(-6.0, 6.01, 0.5)
 """Values of the frozen deviation (standard normal) at which codes are taken; the trapezoid rule over a Gaussian this
@@ -100,7 +99,7 @@ class SampledLayer:
     mean_square_input: float
 
     @classmethod
-    def of(cls, layer: Layer, rows: int, weight_bits: int, input_bits: int) -> SampledLayer:
+    def of(cls, layer: StoredLayer, rows: int, weight_bits: int, input_bits: int) -> SampledLayer:
         """At most LARGEST_SAMPLE vectors and outputs of `layer`, evenly spread, on groups of `rows` rows."""
         x = layer.activations[_spread(len(layer.activations))]
         w = layer.weights[:, _spread(layer.weights.shape[1])]

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
-from metalrom.exporters.checksum import header, sealed, unsealed
-from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, answer_of, headline
-from metalrom.exporters.exporter import ConsumerReading, View
-from metalrom.exporters.probes import Points, Quantity
-from metalrom.exporters.python_tools import ask
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.checksum import add_digest, header, verify_digest
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
+from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity
+from metalrom.exporters.python_tools import run_probe
+from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
 WHOLE = "metalrom_accelerator.yaml"
@@ -31,7 +31,7 @@ DIGITS = 9
 TOLERANCE = 1e-8
 
 
-def write(source: Source, folder: Path) -> list[Path]:
+def write_zigzag(source: RunData, folder: Path) -> list[Path]:
     """Write both accelerators."""
     h, g = headline(source), source.estimate.macro.geometry
     units = g.rows * g.weights_per_row
@@ -56,28 +56,28 @@ def write(source: Source, folder: Path) -> list[Path]:
         name: fill(f"zigzag_{kind}.yaml.j2", notes=notes, **figures)
         for name, kind in ((WHOLE, "accelerator"), (CELLS, "imc"))
     }
-    return atomic_write_files(folder, {name: sealed(text, "#") for name, text in files.items()})
+    return atomic_write_files(folder, {name: add_digest(text, "#") for name, text in files.items()})
 
 
-def answer(folder: Path, quantity: Quantity, points: Points) -> NDArray[float64] | None:
+def read_back_zigzag(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> NDArray[float64] | None:
     """Energy per MAC and area, from the unit's energy and area."""
-    unsealed(folder / CELLS, "#")
+    verify_digest(folder / CELLS, "#")
     try:
-        array = yaml.safe_load(unsealed(folder / WHOLE, "#"))["operational_array"]
-        figures: dict[Quantity, float] = {
+        array = yaml.safe_load(verify_digest(folder / WHOLE, "#"))["operational_array"]
+        figures: dict[ProbeQuantity, float] = {
             "energy_mac": float(array["unit_energy"]) * 1e-12,
             "area": float(array["unit_area"]) * 1e-6 * math.prod(array["sizes"]),
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
         raise InputError("a key is missing or no number", where=str(folder / WHOLE)) from None
-    return answer_of(figures, quantity, points)
+    return figure_values(figures, quantity, points)
 
 
-def consume(source: Source, folder: Path) -> ConsumerReading:
+def validate_zigzag(source: RunData, folder: Path) -> ConsumerReading:
     """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must be ours."""
     g, h = source.estimate.macro.geometry, headline(source)
     size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
-    got = ask("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
+    got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
     if isinstance(got, ConsumerReading):
         return got
     name = f"ZigZag {got['version']}"
@@ -134,12 +134,12 @@ def _text(value: float) -> str:
     return text if "e" not in text or "." in text else text.replace("e", ".0e")
 
 
-VIEW = View(
+VIEW = Exporter(
     name="zigzag",
     description="ZigZag accelerator (YAML) with our cost per MAC, and cells for ZigZag-IMC",
     precision=f"{DIGITS} significant digits",
     tolerance={"energy_mac": TOLERANCE, "area": TOLERANCE},
-    write=write,
-    answer=answer,
-    consume=consume,
+    write=write_zigzag,
+    answer=read_back_zigzag,
+    consume=validate_zigzag,
 )

@@ -9,7 +9,7 @@ from interconnect.lazy import lazy_names
 if TYPE_CHECKING:
     from metalrom.studies.accuracy.chips import Chip, chips_of
     from metalrom.studies.accuracy.embeddings import SentenceSimilarity
-    from metalrom.studies.accuracy.measure import Evaluation, Outcome, Settings, evaluate
+    from metalrom.studies.accuracy.measure import Evaluation, PassResult, Settings, evaluate_network
     from metalrom.studies.accuracy.native import NativeBlocks
     from metalrom.studies.accuracy.next_token import NextToken
     from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
@@ -21,9 +21,9 @@ _HOME = {
     "NativeBlocks": "native",
     "NextToken": "next_token",
     "Evaluation": "measure",
-    "Outcome": "measure",
+    "PassResult": "measure",
     "Settings": "measure",
-    "evaluate": "measure",
+    "evaluate_network": "measure",
     "ActivationRule": "quantized",
     "ExactProduct": "quantized",
     "QuantizedOperator": "quantized",
@@ -37,13 +37,13 @@ __all__ = [
     "ExactProduct",
     "NativeBlocks",
     "NextToken",
-    "Outcome",
+    "PassResult",
     "QuantizedOperator",
     "SentenceSimilarity",
     "Settings",
     "WeightRule",
     "chips_of",
-    "evaluate",
+    "evaluate_network",
 ]
 
 __getattr__ = lazy_names(__name__, _HOME)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
 from interconnect.suggestion import suggest
@@ -29,8 +29,8 @@ class Judgements:
 
     task: str
     texts: tuple[str, ...]
-    pairs: NDArray[np.int64]
-    human: NDArray[np.float64]
+    pairs: IntArray
+    human: FloatArray
     whole: int
 
 
@@ -72,7 +72,7 @@ def read_word_pairs(path: Path) -> list[tuple[str, str, float]]:
     return rows
 
 
-def documents() -> tuple[str, ...]:
+def lee_documents() -> tuple[str, ...]:
     """Lee's fifty documents."""
     return tuple(line for line in _lines(asset_path("wordsim", DOCUMENTS)) if line.strip())
 
@@ -80,7 +80,7 @@ def documents() -> tuple[str, ...]:
 def document_pairs(limit: int | None = None) -> Judgements:
     """Every pair of Lee's documents, or of `limit` evenly spaced documents."""
     path = asset_path("wordsim", DOCUMENT_SIMILARITY)
-    texts = documents()
+    texts = lee_documents()
     try:
         table = np.array([[float(v) for v in line.split("\t")] for line in _lines(path) if line.strip()])
     except ValueError:
@@ -93,7 +93,7 @@ def document_pairs(limit: int | None = None) -> Judgements:
     return Judgements("lee", tuple(texts[i] for i in kept), pairs, human, len(texts) * (len(texts) - 1) // 2)
 
 
-def spaced(count: int, limit: int | None) -> NDArray[np.int64]:
+def spaced(count: int, limit: int | None) -> IntArray:
     """`limit` evenly spaced places of 0..count-1, all of them for None. Raises InputError for a limit below 3."""
     if limit is None or limit >= count:
         return np.arange(count)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from interconnect.arrays import FloatArray
 from metalrom.studies.accuracy.datasets import Judgements
 from metalrom.workloads.networks.bert import Bert
 from metalrom.workloads.networks.linear import LinearLayer, Operator
@@ -74,7 +75,7 @@ class SentenceSimilarity:
         return found
 
 
-def _correlation(kind: str, x: NDArray[np.float32], y: NDArray[np.float64]) -> float:
+def _correlation(kind: str, x: NDArray[np.float32], y: FloatArray) -> float:
     """Pearson's r, or Spearman's rho: r of the ranks, ties sharing their mean. NaN where nothing varies."""
     a, b = (rankdata(v) if kind == "spearman" else v.astype(np.float64) for v in (x, y))
     a, b = a - a.mean(), b - b.mean()

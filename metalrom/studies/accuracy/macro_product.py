@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro import EFFECTS, Macro, MvmResult
@@ -69,7 +70,7 @@ class MacroProduct(Counted):
         """Program a layer's weights; `index` decides its frozen deviations."""
         return self._macro.store(w, layer=index)
 
-    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """What the macro returns."""
         return self.count(self._macro.run(x, stored))
 

@@ -60,7 +60,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PassResult:
     """One pass. figures: scores by name; conversions: of the macro, 0 without one.
 
     seconds: wall time; storing_seconds: the part that quantized and stored the weights, once; tokens_per_second:
@@ -81,14 +81,14 @@ class Evaluation:
     """Every pass; budget: chip title -> passes with one non-ideality off. notes, warnings, assumptions: the labels."""
 
     settings: Settings
-    outcomes: tuple[Outcome, ...]
-    budget: dict[str, tuple[Outcome, ...]]
+    outcomes: tuple[PassResult, ...]
+    budget: dict[str, tuple[PassResult, ...]]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
     assumptions: tuple[str, ...]
 
 
-def evaluate(
+def evaluate_network(
     workload: Workload,
     chips: Sequence[Chip],
     settings: Settings | None = None,
@@ -110,7 +110,7 @@ def evaluate(
     reference = watch.run("float", float_operator)
     name = _scheme(workload, settings)
     outcomes = [watch.outcome("float", reference, reference), _pass(watch, f"{name} exact", exact, reference)]
-    budget: dict[str, tuple[Outcome, ...]] = {}
+    budget: dict[str, tuple[PassResult, ...]] = {}
     for chip in chips:
         outcomes.append(_on_chip(watch, f"{name} {chip.condition.label}", chip, settings, EFFECTS, reference))
         if settings.budget:
@@ -148,13 +148,13 @@ def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
     return workload.tokens * per_token * settings.activations.bits
 
 
-def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> Outcome:
+def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> PassResult:
     return watch.outcome(title, watch.run(title, operator), reference)
 
 
 def _on_chip(
     watch: _Watch, title: str, chip: Chip, settings: Settings, effects: tuple[str, ...], reference: Any
-) -> Outcome:
+) -> PassResult:
     operator, product = _operator(watch.workload, chip, settings, effects)
     found = watch.run(title, operator)
     return watch.outcome(title, found, reference, product)
@@ -235,9 +235,9 @@ class _Watch:
         self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator | BlockOperator) else 0.0
         return found
 
-    def outcome(self, title: str, found: Any, reference: Any, product: Counted | None = None) -> Outcome:
+    def outcome(self, title: str, found: Any, reference: Any, product: Counted | None = None) -> PassResult:
         seconds, storing = self._seconds, self._storing
-        return Outcome(
+        return PassResult(
             title,
             self.workload.figures(found, reference),
             seconds,

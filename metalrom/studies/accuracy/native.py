@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.macro.encoding import encoding
@@ -41,7 +42,7 @@ class BlockProduct(Protocol):
         """Keep the layer's blocks."""
         ...
 
-    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """x (tokens, inputs) times the stored weights in their real units, shape (tokens, outputs)."""
         ...
 
@@ -56,7 +57,7 @@ class ExactBlocks:
         """The dequantized weights, which the layer has already."""
         return layer.weight
 
-    def multiply(self, x: NDArray[np.int64], stored: Float32) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: Float32) -> NDArray[Any]:
         """x @ stored."""
         y: NDArray[Any] = x.astype(np.float32) @ stored
         return y
@@ -86,7 +87,7 @@ class MacroBlocks(Counted):
             raise InputError("the blocks' format decides the mapping", where="--option", hint="leave it out")
         self._calls = 0
         self._macros: dict[str, Macro] = {}
-        for name, size in {(b.type, b.block_size) for b in map(blocks_of, layers)}:
+        for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
             mapping, bits = STORED[name]
             macro = Macro(
                 chip.table, chip.condition, weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed,
@@ -99,12 +100,12 @@ class MacroBlocks(Counted):
 
     def store(self, layer: LinearLayer) -> Any:
         """Program a layer's integers; its index decides its frozen deviations."""
-        b = blocks_of(layer)
+        b = native_blocks_of(layer)
         macro = self._macros[b.type]
         offset = b.offset if b.offset.any() else None
         return macro, macro.store_blocks(b.integers, b.scale, offset, block=b.block_size, layer=layer.index)
 
-    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """What the macro returns. Formats share one numbering of the noise draws: no draw is used twice."""
         macro, blocks = stored
         self._calls += 1
@@ -133,7 +134,7 @@ class BlockOperator:
         return y if layer.bias is None else y + layer.bias
 
 
-def blocks_of(layer: LinearLayer) -> BlockWeights:
+def native_blocks_of(layer: LinearLayer) -> BlockWeights:
     """The layer's own blocks. Raises InputError for a layer without."""
     if layer.blocks is None:
         raise InputError(f"layer {layer.name} has no blocks of its own", hint="load the network with blocks=True")
@@ -142,10 +143,10 @@ def blocks_of(layer: LinearLayer) -> BlockWeights:
 
 def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
     """Number of layers by block format."""
-    return dict(Counter(blocks_of(layer).type for layer in layers))
+    return dict(Counter(native_blocks_of(layer).type for layer in layers))
 
 
 def columns_per_weight(layer: LinearLayer, levels: int) -> int:
     """Bit columns of one weight of the layer in cells of `levels` levels."""
-    mapping, bits = STORED[blocks_of(layer).type]
+    mapping, bits = STORED[native_blocks_of(layer).type]
     return encoding(mapping, bits, levels).units

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.workloads.networks.bpe import BytePairs
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator
@@ -20,8 +20,8 @@ BATCH_TOKENS = 64
 class Predictions(NamedTuple):
     """Per predicted token: surprise -ln p(next), nat; the likeliest token; hidden states (tokens, width)."""
 
-    surprise: NDArray[np.float64]
-    best: NDArray[np.int64]
+    surprise: FloatArray
+    best: IntArray
     hidden: Float32
 
 

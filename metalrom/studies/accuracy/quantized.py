@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.workloads.activations import quantize_activations
 from metalrom.workloads.networks.linear import Float32, LinearLayer
@@ -29,7 +30,7 @@ class Product(Protocol):
         """Keep integer weights (inputs, outputs) of the layer at place `index`."""
         ...
 
-    def multiply(self, x: NDArray[np.int64], stored: Any) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """x (tokens, inputs) times the stored weights: integers, shape (tokens, outputs)."""
         ...
 
@@ -41,7 +42,7 @@ class ExactProduct:
         """The weights as they are."""
         return w
 
-    def multiply(self, x: NDArray[np.int64], stored: NDArray[np.int16]) -> NDArray[Any]:
+    def multiply(self, x: IntArray, stored: NDArray[np.int16]) -> NDArray[Any]:
         """x @ stored, exactly."""
         bound = int(np.abs(x).max()) * int(np.abs(stored).max()) * stored.shape[0]
         kind = np.float32 if bound < _EXACT_SINGLE else np.float64
@@ -117,7 +118,7 @@ class ActivationRule:
     def __post_init__(self) -> None:
         _check("activation", self.bits)
 
-    def __call__(self, x: Float32) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    def __call__(self, x: Float32) -> tuple[IntArray, FloatArray, FloatArray]:
         """q, scale and offset with x = q scale + offset: shapes as `x`, (tokens, 1), (tokens, 1)."""
         exact = x.astype(np.float64)
         if not self.shifted:

@@ -10,7 +10,7 @@ import numpy as np
 from metalrom.drawing.svg import INK
 from metalrom.formatting import prefix
 from metalrom.reports.plots import SERIES, TARGET, chart, svg
-from metalrom.studies.cells.facts import CellReading, CellsPage
+from metalrom.studies.cells.comparison import CellReading, CellsPage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

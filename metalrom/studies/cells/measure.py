@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from characterization.bench import Bench, case_of, drawn
-from characterization.campaign import Outcome, ProgressCallback
+from characterization.campaign import CampaignOutcome, ProgressCallback
 from characterization.column_line import ColumnLines
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.margins import margins
 from characterization.patterns import FAR, NEAR
-from characterization.procedures import Energy, with_requirements
+from characterization.procedures import EnergyResult, with_requirements
 from characterization.procedures.mismatch import moved
 from characterization.procedures.settling import observed
-from characterization.setup import Setup
+from characterization.testbench import Testbench
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
@@ -27,7 +27,7 @@ from metalrom.macro.quality import mean_code_error
 from metalrom.macro.quantity import Span
 from metalrom.run.characterize import Characterized, histogram, measure_group
 from metalrom.run.evaluate import macro_geometry, macro_of
-from metalrom.studies.cells.facts import CellFact, CellReading, CellsPage, Levels
+from metalrom.studies.cells.comparison import CellFact, CellLevels, CellReading, CellsPage
 from metalrom.studies.cells.variants import CellVariant, variants
 from netlists.reference import reference_column
 from ngspice_runner import Cache
@@ -53,7 +53,7 @@ def compare_cells(
     """
     readings: list[CellReading] = []
     refused: list[str] = []
-    outcomes: list[Outcome] = []
+    outcomes: list[CampaignOutcome] = []
     kinds = variants(design)
     with Cache(cache_folder("simulations")) as cache:
         for number in rows:
@@ -89,7 +89,7 @@ def compare_cells(
 
 def _reading(
     variant: CellVariant, rows: int, cache: Cache, *, jobs: int | None, progress: ProgressCallback | None
-) -> tuple[CellReading, tuple[Outcome, ...]]:
+) -> tuple[CellReading, tuple[CampaignOutcome, ...]]:
     design = variant.design
     design.check_characterized()
     setup = replace(group_setup(design, rows), samples=SAMPLES, patterns=PATTERNS, max_levels=MAX_LEVELS)
@@ -109,8 +109,8 @@ def _reading(
         geometry, table, condition, inputs=w.shape[0], outputs=w.shape[1], histogram=used, errors=errors
     )
     energy = done.findings["energy"]
-    assert isinstance(energy, Energy)  # noqa: S101 - of this procedure
-    bench = Bench(setup, cache=cache, workers=jobs, progress=progress)
+    assert isinstance(energy, EnergyResult)  # noqa: S101 - of this procedure
+    bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # the ends of the rows and of the range: near and far rows first to count, the farthest column
     ends = [(FAR, rows, top), (NEAR, rows, 0), (FAR, rows, top // 2)]
     settled = max(s.times[-1] for s in observed(setup, bench, condition, ends, lsb))
@@ -159,7 +159,7 @@ def _reading(
     count = np.arange(top + 1)
     level = table.mean[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
-    levels = Levels(count + min(model.counts) * rows, level, sigma, zero + count * lsb)
+    levels = CellLevels(count + min(model.counts) * rows, level, sigma, zero + count * lsb)
     told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
     return CellReading(fact, levels, told), (*done.outcomes, bench.outcome)
 
@@ -189,13 +189,13 @@ def _common(done: Characterized, used: np.ndarray) -> float | None:
     return mean_code_error(unfollowed, table.conditions[0], used)
 
 
-def _metal_lsb(setup: Setup) -> float:
+def _metal_lsb(setup: Testbench) -> float:
     """Level per count of the metal alone: exact network with ideal drivers and switches, all rows active."""
     ideal = replace(setup.periphery, kind="ideal")
     condition = setup.conditions[0]
     if not setup.balanced:  # of the mean column: that of count 0 and that of the largest differ in load
         return abs(ColumnLines(setup, condition).mean_column[1])
-    cases = [case_of(setup, drawn(setup, "random0", setup.rows, c)) for c in (0, setup.max_count)]
+    cases = [stimulus_of(setup, draw_pattern(setup, "random0", setup.rows, c)) for c in (0, setup.max_count)]
     low, high = (reference_column(setup.model, ideal, condition, case).value for case in cases)
     return (high - low) / setup.max_count
 

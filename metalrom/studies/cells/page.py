@@ -10,12 +10,12 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from interconnect.files import atomic_write_text
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import amount
-from metalrom.studies.cells.facts import SOURCES, CellsPage
+from metalrom.studies.cells.comparison import SOURCES, CellsPage
 from metalrom.studies.cells.figures import colour, level_figure, summary_figure
-from metalrom.studies.cells.show import LINES, document
+from metalrom.studies.cells.show import LINES, cells_document
 
 TEMPLATE = "cells.html.j2"
 
@@ -23,21 +23,21 @@ TEMPLATE = "cells.html.j2"
 def write_page(page: CellsPage, out: Path) -> list[Path]:
     """Write the folder; each file appears whole or not at all. Raises InputError if it cannot be written."""
     folder = ensure_output_folder(out)
-    pictures = figures(page)
-    written = [atomic_write_text(folder / "cells.json", json.dumps(plain(document(page)), indent=1) + "\n")]
+    pictures = cells_figures(page)
+    written = [atomic_write_text(folder / "cells.json", json.dumps(to_jsonable(cells_document(page)), indent=1) + "\n")]
     for stem, text in pictures.items():
         written.append(atomic_write_text(folder / f"{stem}.svg", '<?xml version="1.0" encoding="UTF-8"?>\n' + text))
-    written.append(atomic_write_text(folder / "cells.html", render(page, pictures)))
+    written.append(atomic_write_text(folder / "cells.html", render_cells_page(page, pictures)))
     return written
 
 
-def figures(page: CellsPage) -> dict[str, str]:
+def cells_figures(page: CellsPage) -> dict[str, str]:
     """Every picture as SVG text, by file stem."""
     out = {f"levels_{rows}": level_figure(page.at(rows), f"levels{rows}") for rows in page.rows}
     return {**out, "summary": summary_figure(page, "summary")}
 
 
-def render(page: CellsPage, pictures: dict[str, str]) -> str:
+def render_cells_page(page: CellsPage, pictures: dict[str, str]) -> str:
     """The page as text: inline SVG and CSS, no script, no network."""
     source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
     environment = Environment(

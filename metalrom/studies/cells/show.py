@@ -10,14 +10,14 @@ from rich.console import Group
 from rich.table import Table
 
 from metalrom.formatting import amount, prefix, probability
-from metalrom.studies.cells.facts import SOURCES, CellFact, CellsPage
+from metalrom.studies.cells.comparison import SOURCES, CellFact, CellsPage
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CellLine:
     """One figure: its name, how to print it, where it comes from (a key of SOURCES), group of the page."""
 
     name: str
@@ -41,49 +41,51 @@ def _range(ends: tuple[float, float, float], unit: str) -> str:
 
 
 LINES = (
-    Line("cell", lambda f: f"{f.area * 1e12:.4f} µm²", "model", "Cell"),
-    Line("row x column pitch", lambda f: f"{f.pitch[0] * 1e9:.0f} x {f.pitch[1] * 1e9:.0f} nm", "model", "Cell"),
-    Line("levels of a cell", lambda f: str(f.levels), "model", "Cell"),
-    Line("columns per weight", lambda f: str(f.columns_per_weight), "model", "Cell"),
-    Line("LSB", lambda f: amount(f.lsb, f.unit), "ngspice", "Signal"),
-    Line("LSB of the metal alone", lambda f: amount(f.lsb_metal, f.unit), "linear", "Signal"),
-    Line("swing, all counts", lambda f: amount(f.swing, f.unit), "ngspice", "Signal"),
-    Line("margin of the weakest level", lambda f: amount(f.margin, f.unit), "ngspice", "Signal"),
-    Line("the same in LSB", lambda f: _counts(f.margin_lsb), "ngspice", "Signal"),
-    Line("the same in sigma", lambda f: f"{f.margin_sigma:.2f}", "ngspice", "Signal"),
-    Line("sigma: cells", lambda f: f"{_counts(f.cell)} LSB", "ngspice", "Spread"),
-    Line("sigma: reset switch, drivers", lambda f: f"{_counts(f.switch)} LSB", "ngspice", "Spread"),
-    Line("sigma: thermal noise", lambda f: f"{_counts(f.noise)} LSB", "model", "Spread"),
-    Line("sigma: place and neighbours", lambda f: f"{_counts(f.pattern)} LSB", "ngspice", "Spread"),
-    Line("sigma: converter (assumed)", lambda f: f"{_counts(f.converter)} LSB", "model", "Spread"),
-    Line(
+    CellLine("cell", lambda f: f"{f.area * 1e12:.4f} µm²", "model", "Cell"),
+    CellLine("row x column pitch", lambda f: f"{f.pitch[0] * 1e9:.0f} x {f.pitch[1] * 1e9:.0f} nm", "model", "Cell"),
+    CellLine("levels of a cell", lambda f: str(f.levels), "model", "Cell"),
+    CellLine("columns per weight", lambda f: str(f.columns_per_weight), "model", "Cell"),
+    CellLine("LSB", lambda f: amount(f.lsb, f.unit), "ngspice", "Signal"),
+    CellLine("LSB of the metal alone", lambda f: amount(f.lsb_metal, f.unit), "linear", "Signal"),
+    CellLine("swing, all counts", lambda f: amount(f.swing, f.unit), "ngspice", "Signal"),
+    CellLine("margin of the weakest level", lambda f: amount(f.margin, f.unit), "ngspice", "Signal"),
+    CellLine("the same in LSB", lambda f: _counts(f.margin_lsb), "ngspice", "Signal"),
+    CellLine("the same in sigma", lambda f: f"{f.margin_sigma:.2f}", "ngspice", "Signal"),
+    CellLine("sigma: cells", lambda f: f"{_counts(f.cell)} LSB", "ngspice", "Spread"),
+    CellLine("sigma: reset switch, drivers", lambda f: f"{_counts(f.switch)} LSB", "ngspice", "Spread"),
+    CellLine("sigma: thermal noise", lambda f: f"{_counts(f.noise)} LSB", "model", "Spread"),
+    CellLine("sigma: place and neighbours", lambda f: f"{_counts(f.pattern)} LSB", "ngspice", "Spread"),
+    CellLine("sigma: converter (assumed)", lambda f: f"{_counts(f.converter)} LSB", "model", "Spread"),
+    CellLine(
         "gain from column to column",
         lambda f: "the same" if f.gain_spread is None else f"{100 * f.gain_spread:.2g} % rms, followed",
         "linear",
         "Spread",
     ),
-    Line("code error of the layer", lambda f: probability(f.code_error), "model", "Accuracy"),
-    Line(
+    CellLine("code error of the layer", lambda f: probability(f.code_error), "model", "Accuracy"),
+    CellLine(
         "the same, one threshold set for all",
         lambda f: "the same" if f.code_error_common is None else probability(f.code_error_common),
         "linear",
         "Accuracy",
     ),
-    Line("CSNR of the layer", lambda f: _db(f.csnr), "model", "Accuracy"),
-    Line("CSNR, gain and offset removed", lambda f: _db(f.csnr_fitted), "model", "Accuracy"),
-    Line("row drivers, per conversion", lambda f: amount(f.energy_rows, "J"), "ngspice", "Energy"),
-    Line("reset of a column", lambda f: amount(f.energy_reset, "J") if f.unit == "V" else "none", "ngspice", "Energy"),
-    Line("conversion", lambda f: _range(f.energy_conversion, "J"), "model", "Energy"),
-    Line("MAC", lambda f: _range(f.energy_mac, "J"), "model", "Energy"),
-    Line("settled to 0.1 LSB", lambda f: amount(f.settling, "s"), "ngspice", "Time"),
-    Line("read", lambda f: amount(f.read_time, "s"), "model", "Time"),
-    Line("bits, cells alone", lambda f: amount(f.density_cells, "Mb/mm2"), "model", "Density"),
-    Line("bits, with periphery", lambda f: _range(f.density_macro, "Mb/mm2"), "model", "Density"),
-    Line("weight bits, with periphery", lambda f: _range(f.weight_density, "Mb/mm2"), "model", "Density"),
+    CellLine("CSNR of the layer", lambda f: _db(f.csnr), "model", "Accuracy"),
+    CellLine("CSNR, gain and offset removed", lambda f: _db(f.csnr_fitted), "model", "Accuracy"),
+    CellLine("row drivers, per conversion", lambda f: amount(f.energy_rows, "J"), "ngspice", "Energy"),
+    CellLine(
+        "reset of a column", lambda f: amount(f.energy_reset, "J") if f.unit == "V" else "none", "ngspice", "Energy"
+    ),
+    CellLine("conversion", lambda f: _range(f.energy_conversion, "J"), "model", "Energy"),
+    CellLine("MAC", lambda f: _range(f.energy_mac, "J"), "model", "Energy"),
+    CellLine("settled to 0.1 LSB", lambda f: amount(f.settling, "s"), "ngspice", "Time"),
+    CellLine("read", lambda f: amount(f.read_time, "s"), "model", "Time"),
+    CellLine("bits, cells alone", lambda f: amount(f.density_cells, "Mb/mm2"), "model", "Density"),
+    CellLine("bits, with periphery", lambda f: _range(f.density_macro, "Mb/mm2"), "model", "Density"),
+    CellLine("weight bits, with periphery", lambda f: _range(f.weight_density, "Mb/mm2"), "model", "Density"),
 )
 
 
-def document(page: CellsPage) -> dict[str, Any]:
+def cells_document(page: CellsPage) -> dict[str, Any]:
     """Everything but the levels, SI units."""
     return {
         "name": page.name,

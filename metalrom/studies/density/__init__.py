@@ -1,6 +1,6 @@
 """Design space exploration: which cell, pitch, planes, group and converter buy density, and what they cost in signal.
 
-`explore` is the whole room: it builds every variant of a design, probes each distinct column with ngspice, rates the
+`explore_designs` does it all: it builds every variant of a design, probes each distinct column with ngspice, rates the
 layer through the macro engine and finds the frontier.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["DesignPoint", "Exploration", "explore"]
+__all__ = ["DesignPoint", "Exploration", "explore_designs"]
 
 if TYPE_CHECKING:
     from metalrom.studies.density.point import DesignPoint
-    from metalrom.studies.density.run import Exploration, explore
+    from metalrom.studies.density.run import Exploration, explore_designs
 
 
 def __getattr__(name: str) -> Any:
-    homes = {"DesignPoint": "point", "Exploration": "run", "explore": "run"}
+    homes = {"DesignPoint": "point", "Exploration": "run", "explore_designs": "run"}
     if name in homes:
         return getattr(import_module(f"metalrom.studies.density.{homes[name]}"), name)
     raise AttributeError(name)

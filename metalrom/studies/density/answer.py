@@ -47,10 +47,10 @@ class Answer:
         if self.within is None:
             out.append("no point keeps the code-error target")
         else:
-            out.append(f"densest within the code-error target: {describe(self.within)}")
+            out.append(f"densest within the code-error target: {describe_point(self.within)}")
         goal = self.macro or self.raw or self.densest
         name = "at the reference with periphery" if self.macro else "at the reference, cells alone" if self.raw else ""
-        out.append(f"{name or 'densest of all'}: {describe(goal)}")
+        out.append(f"{name or 'densest of all'}: {describe_point(goal)}")
         out.append(price(goal, self.sharpest))
         return tuple(f"{self.cell}: {sentence}" for sentence in out)
 
@@ -78,7 +78,7 @@ def _answer(kind: str, points: Sequence[DesignPoint]) -> Answer:
     )
 
 
-def describe(p: DesignPoint) -> str:
+def describe_point(p: DesignPoint) -> str:
     """A point in one clause."""
     csnr = "no error seen" if p.csnr is None else f"CSNR {p.csnr:.1f} dB"
     return (

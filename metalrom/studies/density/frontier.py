@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray, FloatArray
 from metalrom.studies.density.point import DesignPoint
 
 
-def merits(points: Sequence[DesignPoint]) -> NDArray[np.float64]:
+def merits(points: Sequence[DesignPoint]) -> FloatArray:
     """Figures of merit, the larger the better, shape (points, 3): macro density, CSNR, energy per MAC (negated)."""
     return np.array([[p.density_macro, min(p.sharpness, 200.0), -p.energy_per_mac] for p in points])
 
 
-def undominated(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def undominated(values: FloatArray) -> BoolArray:
     """Rows of `values` (points, merits) that no other row beats (equal or better everywhere, better somewhere)."""
     keep = np.ones(len(values), dtype=bool)
     for i, row in enumerate(values):

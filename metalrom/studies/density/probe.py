@@ -13,23 +13,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.campaign import Outcome, Task, run_tasks
+from characterization.campaign import CampaignOutcome, Task, run_tasks
 from characterization.patterns import FAR, NEAR, build_pattern
-from characterization.procedures.adc_margin import assumptions, read_time, thermal_noise
-from characterization.setup import Setup, Variation
+from characterization.procedures.adc_margin import margin_assumptions, read_time, thermal_noise
 from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.testbench import Testbench, Variation
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom.design.setup import group_setup
-from metalrom.design.variation import cell_variation as configured_variation
+from metalrom.design.variation import configured_variation as configured_variation
 from metalrom.design.variation import roughness_variation
 from metalrom.studies.density.space import ColumnVariant
 from netlists.case import Deviations
 from netlists.cells.base import CellModel
 from ngspice_runner import Cache, EngineError, Workers
 
-FloatArray = NDArray[np.float64]
 RANDOM = "random0"
 
 
@@ -52,7 +51,7 @@ class Probed:
         return self.table.lsb(self.table.conditions[0])
 
 
-def probe(
+def probe_variant(
     variant: ColumnVariant,
     groups: tuple[int, ...],
     histogram: Callable[[int], FloatArray],
@@ -64,7 +63,7 @@ def probe(
 
     Raises EngineError when a probe fails, InputError for a cell that the readout cannot serve.
     """
-    setup = replace(group_setup(variant.design, 1, nominal_only=True), variation=cell_variation(variant))
+    setup = replace(group_setup(variant.design, 1, nominal_only=True), variation=variant_variation(variant))
     if setup.levels > 2 or not setup.balanced:
         raise InputError(
             f"{variant.label}: ten reads do not tell the levels of a cell of several symbols, or of one whose load "
@@ -85,7 +84,7 @@ def probe(
     return tuple(out), outcome.simulated, outcome.cached
 
 
-def _plan(setup: Setup) -> list[Task]:
+def _plan(setup: Testbench) -> list[Task]:
     """The reads of one group size, as (driven rows, count, pattern, deviations)."""
     n, condition = setup.rows, setup.conditions[0]
     half = n // 2
@@ -102,7 +101,7 @@ def _plan(setup: Setup) -> list[Task]:
     return tasks
 
 
-def cell_variation(variant: ColumnVariant) -> Variation:
+def variant_variation(variant: ColumnVariant) -> Variation:
     """Cell mismatch of this geometry: line-edge roughness of the stack on the drawn gap; the configuration's otherwise.
 
     A longer tab averages more of the roughness. A resistor keeps the configured sigma: it is no matter of its lines.
@@ -118,7 +117,7 @@ def neighbour_share(model: CellModel) -> float:
     return (on - off) / model.switched
 
 
-def _probed(setup: Setup, plan: list[Task], outcome: Outcome, histogram: FloatArray, label: str) -> Probed:
+def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histogram: FloatArray, label: str) -> Probed:
     """The table of a probed group."""
     n, half = setup.rows, setup.rows // 2
     level = {(t.active, t.count, t.pattern, t.draw): s.level for t, s in zip(plan, outcome.samples, strict=True)}
@@ -164,7 +163,7 @@ def _probed(setup: Setup, plan: list[Task], outcome: Outcome, histogram: FloatAr
         row_energy=np.arange(n + 1.0)[None] * (outcome.samples[full].row_energy / (n * setup.columns)),
         read_time=read_time(setup),
         adc=AdcModel(n + 1, setup.converter.assumed_offset * lsb, setup.converter.noise_sigma * lsb),
-        assumptions=assumptions(setup),
+        assumptions=margin_assumptions(setup),
         provenance={
             "source": "ten reads by ngspice per group size; noise, cell mismatch and neighbours in closed form"
         },

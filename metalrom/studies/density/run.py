@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache as remember
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from metalrom.design.design import Design
 from metalrom.folders import cache_folder
 from metalrom.run.characterize import histogram
@@ -17,7 +17,7 @@ from metalrom.studies.density.answer import Answer, answers
 from metalrom.studies.density.frontier import frontier
 from metalrom.studies.density.kinds import KindFact, kind_facts
 from metalrom.studies.density.point import DesignPoint
-from metalrom.studies.density.probe import probe
+from metalrom.studies.density.probe import probe_variant
 from metalrom.studies.density.rate import rate
 from metalrom.studies.density.space import ColumnVariant, column_variants
 from metalrom.studies.density.verify import Verified, verify
@@ -53,21 +53,21 @@ class Exploration:
     cached: int
 
 
-def explore(
+def explore_designs(
     design: Design,
     *,
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: Progress = lambda done, total: None,
 ) -> Exploration:
-    """Rate the whole design space of the project's `explore` section.
+    """Rate the whole design space of the project's `explore_designs` section.
 
     Raises InputError for a variant that the stack or the readout does not allow, EngineError for failed simulations.
     """
     variants = list(column_variants(design))
 
     @remember
-    def used(rows: int) -> NDArray[np.float64]:
+    def used(rows: int) -> FloatArray:
         return histogram(design, rows).astype(np.float64)
 
     announce(f"probing {len(variants)} columns at {len(design.config.explore.group_rows)} group sizes each")
@@ -77,7 +77,7 @@ def explore(
     with Cache(cache_folder("simulations")) as cache:
         for i, variant in enumerate(variants):
             progress(i, len(variants))
-            found, ran, kept = probe(variant, design.config.explore.group_rows, used, cache=cache, jobs=jobs)
+            found, ran, kept = probe_variant(variant, design.config.explore.group_rows, used, cache=cache, jobs=jobs)
             simulated, cached = simulated + ran, cached + kept
             for probed in found:
                 rated = list(rate(variant, probed))

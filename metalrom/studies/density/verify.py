@@ -15,7 +15,7 @@ from metalrom.macro.quality import csnr, mean_code_error
 from metalrom.run.characterize import histogram, measure_group
 from metalrom.run.evaluate import macro_of
 from metalrom.studies.density.point import DesignPoint
-from metalrom.studies.density.probe import cell_variation
+from metalrom.studies.density.probe import variant_variation
 from metalrom.studies.density.space import ColumnVariant
 from ngspice_runner import Cache, Workers
 
@@ -34,7 +34,7 @@ class Verified:
 def verify(variant: ColumnVariant, point: DesignPoint, *, jobs: Workers, announce: Callable[[str], None]) -> Verified:
     """Characterize the column of `point` at the nominal condition. Raises EngineError when simulations fail."""
     design = variant.design
-    setup = replace(group_setup(design, point.group_rows, nominal_only=True), variation=cell_variation(variant))
+    setup = replace(group_setup(design, point.group_rows, nominal_only=True), variation=variant_variation(variant))
     announce(f"characterizing {point.label}, {point.group_rows} rows, in full")
     with Cache(cache_folder("simulations")) as cache:
         done = measure_group(setup, with_requirements(("adc_margin",)), cache, jobs=jobs)

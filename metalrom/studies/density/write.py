@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interconnect.files import atomic_write_text
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.folders import ensure_output_folder
 from metalrom.macro.estimate import NOT_INCLUDED, REFERENCE_DENSITY
 from metalrom.studies.density.figure import frontier_figure
@@ -23,7 +23,7 @@ from metalrom.studies.density.verify import Verified
 def write_exploration(found: Exploration, out: Path) -> list[Path]:
     """Write points.csv, explore.json, frontier.svg and answer.md into `out`; each appears whole or not at all."""
     folder = ensure_output_folder(out)
-    text = json.dumps(plain(document(found)), indent=1) + "\n"
+    text = json.dumps(to_jsonable(exploration_document(found)), indent=1) + "\n"
     return [
         atomic_write_text(folder / "points.csv", points_csv(found)),
         atomic_write_text(folder / "explore.json", text),
@@ -32,7 +32,7 @@ def write_exploration(found: Exploration, out: Path) -> list[Path]:
     ]
 
 
-def document(found: Exploration) -> dict[str, Any]:
+def exploration_document(found: Exploration) -> dict[str, Any]:
     """Everything but the dominated points, with method, warnings and what is not included."""
     return {
         "name": found.name,
@@ -78,14 +78,14 @@ def words(found: Exploration) -> str:
                 f"| {p.label}, {p.group_rows} rows, {p.adc_bits} bit | {p.lsb:.4g} / {v.lsb:.4g} {p.unit} | "
                 f"{p.code_error:.1e} / {v.code_error:.1e} | {_db(p.csnr)} / {_db(v.csnr)} | {v.simulations} |"
             )
-        lines += ["", *(s for s in (judged(v, found.target) for v in found.verified)), ""]
+        lines += ["", *(s for s in (verification_text(v, found.target) for v in found.verified)), ""]
     lines += ["## Every cell kind, metal alone", "", *kinds_table(found.kinds, found.planes), ""]
     lines += ["## How the figures came about", "", *(f"- {line}" for line in METHOD)]
     lines += [f"- not included: {', '.join(NOT_INCLUDED)}", ""]
     return "\n".join(lines)
 
 
-def judged(v: Verified, target: float) -> str:
+def verification_text(v: Verified, target: float) -> str:
     """One sentence: whether the full characterization keeps the code-error target that the exploration saw kept."""
     kept, seen = v.code_error <= target, v.point.code_error <= target
     words = "keeps" if kept else "misses"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
-from metalrom.run.results import RESULTS, RunResults, read_results, read_table
+from metalrom.run.results import RESULTS, RunResults, read_results, read_run_table
 from metalrom.run.view import RunView
-from metalrom.specs.result import SpecResult, told
+from metalrom.specs.result import SpecResult, failure_text
 from metalrom.studies.diff.causes import asked_elsewhere, attribute, causes, evidence
 from metalrom.studies.diff.changes import Attribution, Cause, ConditionChange, Difference, SpecChange
 from metalrom.studies.diff.figures import changes
@@ -32,10 +32,10 @@ class Folder:
     def read(cls, path: Path) -> Folder:
         """Raises InputError for a folder that is no finished run, or a damaged one."""
         results = read_results(path)
-        return cls(path, results, RunView(results, read_table(path)))
+        return cls(path, results, RunView(results, read_run_table(path)))
 
 
-def compare(old: Path, new: Path) -> Difference:
+def compare_runs(old: Path, new: Path) -> Difference:
     """What differs between two finished runs. Raises InputError for a folder that is none."""
     return difference(Folder.read(old), Folder.read(new))
 
@@ -137,7 +137,7 @@ def _conditions(a: RunResults, b: RunResults, view_a: RunView, view_b: RunView) 
         good = dict.fromkeys((c.label for c in view.table.conditions), "characterized")
         return {
             **good,
-            **{f.condition: f"failed: {told(f)}" for f in results.failed_conditions},
+            **{f.condition: f"failed: {failure_text(f)}" for f in results.failed_conditions},
             **{f"{p.procedure} at {p.condition or 'any'}": f"failed: {p.reason}" for p in results.failed_procedures},
         }
 

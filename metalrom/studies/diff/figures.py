@@ -45,14 +45,14 @@ class Key:
     condition: str
 
 
-def figures(run: RunView) -> dict[Key, tuple[float, str]]:
+def run_figures(run: RunView) -> dict[Key, tuple[float, str]]:
     """Every number of a run with its unit; what this run cannot tell is left out."""
     return {Key(section, name, condition): (value, unit) for section, name, condition, value, unit in _all(run)}
 
 
 def changes(old: RunView, new: RunView, found: tuple[Cause, ...]) -> tuple[FigureChange, ...]:
     """Numbers that differ or that one run lacks; by section, then the largest relative change first."""
-    a, b = figures(old), figures(new)
+    a, b = run_figures(old), run_figures(new)
     out = [
         _change(key, a.get(key), b.get(key), found)
         for key in dict.fromkeys([*a, *b])

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from interconnect.errors import shortened
 from metalrom import formatting as words
-from metalrom.specs.result import shown
+from metalrom.specs.result import format_value
 from metalrom.studies.diff.changes import Attribution, Difference, FigureChange
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def _figure(f: FigureChange) -> tuple[str, ...]:
         f.section,
         f.name,
         f.condition or "any",
-        "-" if f.old is None else shown(f.old, f.unit),
-        "-" if f.new is None else shown(f.new, f.unit),
+        "-" if f.old is None else format_value(f.old, f.unit),
+        "-" if f.new is None else format_value(f.new, f.unit),
         "-" if f.absolute is None else _signed(f.absolute, f.unit),
         "-" if f.relative is None else f"{100 * f.relative:+.3g} %",
         _because(f.attribution),

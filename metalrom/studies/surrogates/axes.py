@@ -6,14 +6,14 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from interconnect.errors import InputError, shortened
 from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from metalrom.config.schema import Config
 from metalrom.design.design import Design
-from metalrom.design.error_context import told_by
+from metalrom.design.error_context import config_context
 from metalrom.formatting import amount
 
 KEYS = {
@@ -40,7 +40,7 @@ MOST = 10
 """Inputs of a model: the corners of more are too many to try, and so are the simulations that they would take."""
 
 
-def parse_axis(text: str) -> Input:
+def parse_axis(text: str) -> DomainInput:
     """`KEY=LOW:HIGH` as an input of a model, logarithmic wherever the range is positive (temperature is not).
 
     Raises InputError for an unknown key (with a suggestion), a missing or wrong unit, an empty range.
@@ -59,12 +59,12 @@ def parse_axis(text: str) -> Input:
     where, unit = f"--vary {key}", KEYS[key]
     ends = [parse_quantity(end.strip(), unit, where=where) for end in (low, high)]
     try:
-        return Input(key, ends[0], ends[1], unit, log=unit != "degC" and ends[0] > 0, integer=key in WHOLE)
+        return DomainInput(key, ends[0], ends[1], unit, log=unit != "degC" and ends[0] > 0, integer=key in WHOLE)
     except InputError as error:
         raise InputError(error.what, where=where, hint=error.hint) from None
 
 
-def parse_box(texts: Sequence[str]) -> Box:
+def parse_box(texts: Sequence[str]) -> Domain:
     """The box of all `--vary`. Raises InputError; also for a key given twice, or none at all."""
     axes = [parse_axis(text) for text in texts]
     names = [a.name for a in axes]
@@ -75,18 +75,18 @@ def parse_box(texts: Sequence[str]) -> Box:
         raise InputError(
             f"{len(axes)} keys are given", where="--vary", hint=f"1 to {MOST}, such as cell.row_pitch=180nm:400nm"
         )
-    return Box(tuple(axes))
+    return Domain(tuple(axes))
 
 
 @dataclass(frozen=True)
-class Family:
+class DesignFamily:
     """A design on one of its planes at its nominal condition, and what becomes of it as keys vary.
 
     rows: of the group where they are not varied.
     """
 
     base: Design
-    box: Box
+    box: Domain
     plane: int
     rows: int
     _document: dict[str, dict[str, object]] = field(default_factory=dict, repr=False)
@@ -109,11 +109,13 @@ class Family:
             values = dict(zip(self.box.names, corner, strict=True))
             try:
                 design = self.at(values)
-                with told_by(design.path, "cell"):
+                with config_context(design.path, "cell"):
                     design.cell.lengths(design.stack, design.planes[0])  # type: ignore[attr-defined]
                 _ = design.periphery, design.timing
             except InputError as error:
-                place = ", ".join(f"{i.name} {shown(i, v)}" for i, v in zip(self.box.inputs, corner, strict=True))
+                place = ", ".join(
+                    f"{i.name} {format_input(i, v)}" for i, v in zip(self.box.inputs, corner, strict=True)
+                )
                 raise InputError(f"{error.what} (at the corner {place})", where=error.where, hint=error.hint) from None
 
     def rows_at(self, values: Mapping[str, float]) -> int:
@@ -144,7 +146,7 @@ class Family:
         return dict(data)
 
 
-def shown(axis: Input, value: float) -> str:
+def format_input(axis: DomainInput, value: float) -> str:
     """A value of an input in words, with its unit."""
     if axis.unit in ("", "degC"):
         return f"{value:.6g} {axis.unit}".strip()

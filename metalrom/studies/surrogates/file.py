@@ -13,11 +13,11 @@ import metalrom.studies.surrogates.laws  # noqa: F401 - registers the closed for
 from characterization.models.surrogate import SurrogateModel, surrogate_from_json
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text, read_text
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 
-FORMAT = "metalrom model 1"
+FORMAT = "metalrom fit 1"
 _LARGEST = 64_000_000
-_AGAIN = "fit it again with metalrom model"
+_AGAIN = "fit it again with metalrom fit"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ModelFile:
 
 def write_model(file: ModelFile, path: Path) -> Path:
     """Write the file, all at once; equal models give equal bytes. Raises InputError if it cannot be written."""
-    body = {"format": FORMAT, "about": plain(file.about), "model": file.model.to_json()}
+    body = {"format": FORMAT, "about": to_jsonable(file.about), "model": file.model.to_json()}
     return atomic_write_text(path, json.dumps({**body, "sha256": _digest(body)}, indent=1, allow_nan=False) + "\n")
 
 
@@ -48,7 +48,7 @@ def read_model(path: str | Path) -> ModelFile:
     except (ValueError, RecursionError):
         raise InputError("is no JSON document, or only a part of one", where=str(path), hint=_AGAIN) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError("is no model file of metalrom", where=str(path), hint="metalrom model writes one")
+        raise InputError("is no model file of metalrom", where=str(path), hint="metalrom fit writes one")
     said = data.pop("sha256", None)
     if set(data) != {"format", "about", "model"} or not isinstance(data["about"], dict) or said != _digest(data):
         raise InputError(

@@ -11,13 +11,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from characterization.models.adaptive import AdaptiveResult, Round, adaptive_fit
-from characterization.models.box import Box
+from characterization.models.box import Domain
 from characterization.models.group_bench import GroupBench, check_setup
 from characterization.models.surrogate import SurrogateModel
-from characterization.setup import Setup
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom import __version__
 from metalrom.design.design import Design
@@ -25,12 +25,11 @@ from metalrom.design.setup import group_setup
 from metalrom.folders import cache_folder
 from metalrom.formatting import amount
 from metalrom.run.characterize import group_rows
-from metalrom.studies.surrogates.axes import KEYS, Family
+from metalrom.studies.surrogates.axes import KEYS, DesignFamily
 from metalrom.studies.surrogates.file import ModelFile
 from metalrom.studies.surrogates.laws import form_of
 from ngspice_runner import Cache, Workers
 
-FloatArray = NDArray[np.float64]
 Announce = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
@@ -44,7 +43,7 @@ _CHECK_SEED = 902
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldOutErrors:
     """Errors at places that no fit saw: relative, and the share inside of the 95 % interval."""
 
     points: int
@@ -54,7 +53,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedSurrogate:
     """The file to write, the sampling's way, held-out places if some were asked for, and the work done now.
 
     simulated, cached: distinct decks. engine_seconds: CPU of those simulated now.
@@ -62,7 +61,7 @@ class Fitted:
 
     file: ModelFile
     result: AdaptiveResult
-    held: Held | None
+    held: HeldOutErrors | None
     simulated: int
     cached: int
     engine_seconds: float
@@ -73,14 +72,14 @@ class Fitted:
         return self.result.stopped == "target"
 
 
-def first_points(box: Box) -> int:
+def first_points(box: Domain) -> int:
     """Simulated places that a fit of this box begins with."""
     return max(4 * box.dims, LEAST)
 
 
 def fit_model(
     design: Design,
-    box: Box,
+    box: Domain,
     name: str,
     *,
     error: float,
@@ -90,7 +89,7 @@ def fit_model(
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: Progress = lambda done, total: None,
-) -> Fitted:
+) -> FittedSurrogate:
     """Simulate and fit the quantity `name` until 95 % of the box are predicted to within the relative error `error`.
 
     most: bound on simulated places. check: further places, drawn from the box, at which the finished model is judged.
@@ -104,9 +103,9 @@ def fit_model(
     with Cache(cache_folder("simulations")) as cache:
         bench = GroupBench(name, cache=cache, workers=jobs)
         rows = round(box.inputs[box.names.index("array.group_rows")].low) if "array.group_rows" in box.names else None
-        Family(design, box, 0, rows or LEAST_ROWS).check()  # before anything is extracted or simulated
+        DesignFamily(design, box, 0, rows or LEAST_ROWS).check()  # before anything is extracted or simulated
         plane = design.worst_plane if len(design.planes) > 1 else 0
-        family = Family(design, box, plane, rows or group_rows(design))
+        family = DesignFamily(design, box, plane, rows or group_rows(design))
         family.check()
         place = _Place(family, bench, lambda done: progress(done, most + check))
         middle = place.setup(box.from_unit(np.full((1, box.dims), 0.5))[0])
@@ -139,7 +138,7 @@ def fit_model(
         },
         "checked": None if held is None else asdict(held),
     }
-    return Fitted(
+    return FittedSurrogate(
         ModelFile(result.model, about), result, held, len(fresh), len(bench.seen) - len(fresh),
         sum(p.cpu_seconds for p in fresh),
     )  # fmt: skip
@@ -148,13 +147,13 @@ def fit_model(
 class _Place:
     """Points of the box as setups, simulated in batches. extractions: cells by the method that gave them."""
 
-    def __init__(self, family: Family, bench: GroupBench, tell: Callable[[int], None]) -> None:
+    def __init__(self, family: DesignFamily, bench: GroupBench, tell: Callable[[int], None]) -> None:
         self.family, self.bench = family, bench
         self.extractions: Counter[str] = Counter()
         self._seen: set[tuple[str, ...]] = set()
         self._tell, self._done = tell, 0
 
-    def setup(self, point: FloatArray) -> Setup:
+    def setup(self, point: FloatArray) -> Testbench:
         values = self.values(point)
         design = self.family.at(values)
         setup = group_setup(design, self.family.rows_at(values), nominal_only=True)
@@ -188,16 +187,16 @@ class _Place:
         return found
 
 
-def _held(model: SurrogateModel, points: FloatArray, simulate: Callable[[FloatArray], FloatArray]) -> Held:
+def _held(model: SurrogateModel, points: FloatArray, simulate: Callable[[FloatArray], FloatArray]) -> HeldOutErrors:
     truth = simulate(points)
     told = model.predict(points)
     error = np.abs(told.mean / truth - 1.0)
     inside = (told.low <= truth) & (truth <= told.high)
-    return Held(len(points), float(np.sqrt(np.mean(error**2))), float(error.max()), float(inside.mean()))
+    return HeldOutErrors(len(points), float(np.sqrt(np.mean(error**2))), float(error.max()), float(inside.mean()))
 
 
 def _about(
-    family: Family, bench: GroupBench, middle: Setup, result: AdaptiveResult, error: float, seed: int
+    family: DesignFamily, bench: GroupBench, middle: Testbench, result: AdaptiveResult, error: float, seed: int
 ) -> dict[str, Any]:
     """Provenance: the same for the same simulations, whether run now or found in the cache."""
     design = family.base
@@ -236,7 +235,7 @@ def _about(
     }
 
 
-def _held_fixed(family: Family) -> str:
+def _held_fixed(family: DesignFamily) -> str:
     """Corner, supply and temperature in words, as far as they are not varied."""
     nominal = family.base.conditions[0]
     out = [nominal.corner]
@@ -251,11 +250,11 @@ def _versions(*names: str) -> Mapping[str, str]:
     return {name: version(name) for name in names}
 
 
-def _assumptions(bench: GroupBench, setup: Setup) -> list[dict[str, str]]:
+def _assumptions(bench: GroupBench, setup: Testbench) -> list[dict[str, str]]:
     """Inputs that nothing here has measured."""
     out = [
         ("pattern", "every row driven, neighbours of the column store zeros (settling: ones)", "assumption",
-         "metalrom model"),
+         "metalrom fit"),
         ("other columns", f"load the rows with a share of ones of {setup.ones:.3g}", "measured", "the layer's weights"),
         ("keys that are not varied", "as in the configuration, nominal condition", "user", "configuration"),
         ("readout input load", f"{setup.periphery.sense_capacitance * 1e18:g} aF per bit line", "assumption",
@@ -265,7 +264,7 @@ def _assumptions(bench: GroupBench, setup: Setup) -> list[dict[str, str]]:
         out += [
             ("cell mismatch", f"{100 * setup.variation.cell_sigma:g} % per cell at the middle", "estimate",
              setup.variation.source),
-            ("thresholds of row drivers", "not part of the spread", "assumption", "metalrom model"),
+            ("thresholds of row drivers", "not part of the spread", "assumption", "metalrom fit"),
         ]  # fmt: skip
     return [dict(zip(("name", "value", "status", "source"), row, strict=True)) for row in out]
 

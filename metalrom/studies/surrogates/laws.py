@@ -11,13 +11,12 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.models.box import Box
+from characterization.models.box import Domain
 from characterization.models.form import Form, register_form
-from characterization.setup import Setup
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
 Inputs = Mapping[str, FloatArray]
 Parameters = Mapping[str, float]
 
@@ -71,7 +70,7 @@ register_form("column_current", _column_current)
 register_form("power_law", _power_law)
 
 
-def form_of(quantity: str, unit: str, box: Box, middle: Setup) -> tuple[Form, tuple[str, ...]]:
+def form_of(quantity: str, unit: str, box: Domain, middle: Testbench) -> tuple[Form, tuple[str, ...]]:
     """(closed form of a quantity over a box, its parameters that are fitted); middle: the setup at the box's middle."""
     p = middle.periphery
     centre = {i.name: math.sqrt(i.low * i.high) for i in box.inputs if i.log}

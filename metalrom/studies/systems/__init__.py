@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from metalrom.studies.systems.checks import CHECKS, Check, run_checks
-    from metalrom.studies.systems.comparison import Comparison, compare_systems
-    from metalrom.studies.systems.description import System, read_system, shipped_systems
-    from metalrom.studies.systems.energy import Energy, Scenario, inference_energy
+    from metalrom.studies.systems.checks import CHECKS, PublishedCheck, run_checks
+    from metalrom.studies.systems.comparison import SystemComparison, compare_systems
+    from metalrom.studies.systems.description import CimSystem, read_system, shipped_systems
+    from metalrom.studies.systems.energy import InferenceEnergy, Scenario, inference_energy
     from metalrom.studies.systems.metal import MetalMacro, example_macro, macro_of_run
 
 _HOME = {
     "CHECKS": "checks",
-    "Check": "checks",
+    "PublishedCheck": "checks",
     "run_checks": "checks",
-    "Comparison": "comparison",
+    "SystemComparison": "comparison",
     "compare_systems": "comparison",
-    "System": "description",
+    "CimSystem": "description",
     "read_system": "description",
     "shipped_systems": "description",
-    "Energy": "energy",
+    "InferenceEnergy": "energy",
     "Scenario": "energy",
     "inference_energy": "energy",
     "MetalMacro": "metal",
@@ -33,12 +33,12 @@ _HOME = {
 
 __all__ = [
     "CHECKS",
-    "Check",
-    "Comparison",
-    "Energy",
+    "CimSystem",
+    "InferenceEnergy",
     "MetalMacro",
+    "PublishedCheck",
     "Scenario",
-    "System",
+    "SystemComparison",
     "compare_systems",
     "example_macro",
     "inference_energy",

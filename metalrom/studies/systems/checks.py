@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from metalrom.studies.systems import merit
-from metalrom.workloads.inventory.catalogue import build
+from metalrom.workloads.inventory.catalogue import build_inventory
 
 Status = Literal["published", "derived"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class PublishedCheck:
     """One comparison. tolerance: largest accepted difference, in `unit`, and why in `reason`."""
 
     number: str
@@ -33,10 +33,10 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """A check and what came out."""
 
-    check: Check
+    check: PublishedCheck
     computed: float
 
     @property
@@ -68,14 +68,14 @@ class Outcome:
         }
 
 
-def run_checks(checks: Sequence[Check] | None = None) -> list[Outcome]:
+def run_checks(checks: Sequence[PublishedCheck] | None = None) -> list[CheckOutcome]:
     """All checks (or those given), computed."""
-    return [Outcome(check, check.compute()) for check in (CHECKS if checks is None else checks)]
+    return [CheckOutcome(check, check.compute()) for check in (CHECKS if checks is None else checks)]
 
 
 def _parameters(model: str) -> Callable[[], float]:
     def count() -> float:
-        return float(build(model).parameters)
+        return float(build_inventory(model).parameters)
 
     return count
 
@@ -92,13 +92,13 @@ _HNLPU = "HNLPU, ASPLOS 2026, arXiv 2508.16151"
 _HUB = "published parameter count of the released network"
 
 
-def _size(model: str, reference: int, source: str) -> Check:
+def _size(model: str, reference: int, source: str) -> PublishedCheck:
     what = f"parameters of {model}"
-    return Check("18", what, _parameters(model), reference, "", 0, f"{_HUB}: {source}", reason="exact")
+    return PublishedCheck("18", what, _parameters(model), reference, "", 0, f"{_HUB}: {source}", reason="exact")
 
 
-CHECKS: tuple[Check, ...] = (
-    Check(
+CHECKS: tuple[PublishedCheck, ...] = (
+    PublishedCheck(
         "1",
         "multi-level ROM: share of cells in the macro",
         lambda: 100 * merit.array_efficiency(3.984, 0.096e-12),
@@ -108,7 +108,7 @@ CHECKS: tuple[Check, ...] = (
         _JSSC24,
         "derived",
     ),
-    Check(
+    PublishedCheck(
         "1",
         "multi-level ROM: density of the cells alone",
         lambda: merit.density(1, 0.096e-12),
@@ -118,7 +118,7 @@ CHECKS: tuple[Check, ...] = (
         _JSSC24,
         "derived",
     ),
-    Check(
+    PublishedCheck(
         "1",
         "multi-level ROM: area of 2 Mb, 1 Mb = 2^20 bits",
         lambda: 2 * 2**20 / 3984e3,
@@ -128,7 +128,7 @@ CHECKS: tuple[Check, ...] = (
         _JSSC24,
         "derived",
     ),
-    Check(
+    PublishedCheck(
         "1",
         "multi-level ROM: area of 2 Mb, 1 Mb = 1024 kb",
         lambda: 2 * 1024e3 / 3984e3,
@@ -138,9 +138,9 @@ CHECKS: tuple[Check, ...] = (
         _JSSC24,
         "derived",
     ),
-    Check("2", "YOLoC: density", lambda: merit.density(1.2e6, 0.24e-6), 5.0, "Mb/mm2", 0.05, _YOLOC),
-    Check("3", "YOLoC: throughput", lambda: 1e3 * merit.tops(128, 8.9e-9), 28.8, "GOPS", 0.05, _YOLOC),
-    Check(
+    PublishedCheck("2", "YOLoC: density", lambda: merit.density(1.2e6, 0.24e-6), 5.0, "Mb/mm2", 0.05, _YOLOC),
+    PublishedCheck("3", "YOLoC: throughput", lambda: 1e3 * merit.tops(128, 8.9e-9), 28.8, "GOPS", 0.05, _YOLOC),
+    PublishedCheck(
         "5",
         "hybrid ROM, 28 nm: density at 65 nm",
         lambda: 1e3 * merit.density_at_node(8.928, 28e-9),
@@ -149,7 +149,7 @@ CHECKS: tuple[Check, ...] = (
         0.5,
         f"{_BITROM}, table, row CICC 2024",
     ),
-    Check(
+    PublishedCheck(
         "6",
         "quad-level ROM, 28 nm: density at 65 nm",
         lambda: 1e3 * merit.density_at_node(19.660, 28e-9),
@@ -158,7 +158,7 @@ CHECKS: tuple[Check, ...] = (
         0.5,
         f"{_BITROM}, table, row A-SSCC 2024",
     ),
-    Check(
+    PublishedCheck(
         "8",
         "BitROM: DRAM reads saved, 32 of 128 tokens on chip",
         lambda: 100 * merit.key_value_saving(128, 32),
@@ -167,10 +167,12 @@ CHECKS: tuple[Check, ...] = (
         0.05,
         _BITROM,
     ),
-    Check("10", "hybrid ROM: area of 22 Mb", lambda: 22 / 8.928, 2.464, "mm2", 0.0005, _HYBRID, "derived"),
-    Check("11", "3D-METRO: megabytes per area", lambda: 165.6 / 8, 20.7, "MB/mm2", 0.05, _METRO),
-    Check("12", "7 nm SRAM-CiM: throughput", lambda: 1e3 * merit.tops(1024, 5.5e-9), 372.4, "GOPS", 0.05, _SINANGIL),
-    Check(
+    PublishedCheck("10", "hybrid ROM: area of 22 Mb", lambda: 22 / 8.928, 2.464, "mm2", 0.0005, _HYBRID, "derived"),
+    PublishedCheck("11", "3D-METRO: megabytes per area", lambda: 165.6 / 8, 20.7, "MB/mm2", 0.05, _METRO),
+    PublishedCheck(
+        "12", "7 nm SRAM-CiM: throughput", lambda: 1e3 * merit.tops(1024, 5.5e-9), 372.4, "GOPS", 0.05, _SINANGIL
+    ),
+    PublishedCheck(
         "13",
         "charge SRAM-CiM: efficiency of 2304 rows",
         lambda: merit.tops_per_watt(2304, (9.7 + 1.79) * 1e-12),
@@ -180,7 +182,7 @@ CHECKS: tuple[Check, ...] = (
         f"{_JIA}; the 2304 rows are unverified",
         reason="printed to two digits",
     ),
-    Check(
+    PublishedCheck(
         "15",
         "Valavi: area from throughput per area",
         lambda: 18876 / 1498,
@@ -191,7 +193,7 @@ CHECKS: tuple[Check, ...] = (
         "derived",
         reason="the two quotients are rounded to three digits",
     ),
-    Check(
+    PublishedCheck(
         "17",
         "HNLPU: silicon of 16 chips",
         lambda: 16 * 827.08,
@@ -201,9 +203,11 @@ CHECKS: tuple[Check, ...] = (
         f"{_HNLPU}: 827.08 mm2 per chip",
         reason="the printed total is 0.01 % below 16 printed chips",
     ),
-    Check("17", "HNLPU: first masks", lambda: 27.69 + 16 * 2.31, 65, "M$", 0.5, f"{_HNLPU}: 27.69 + 16 x 2.31 M$"),
-    Check("17", "HNLPU: masks of a new model", lambda: 16 * 2.31, 37, "M$", 0.5, f"{_HNLPU}: 16 x 2.31 M$"),
-    Check(
+    PublishedCheck(
+        "17", "HNLPU: first masks", lambda: 27.69 + 16 * 2.31, 65, "M$", 0.5, f"{_HNLPU}: 27.69 + 16 x 2.31 M$"
+    ),
+    PublishedCheck("17", "HNLPU: masks of a new model", lambda: 16 * 2.31, 37, "M$", 0.5, f"{_HNLPU}: 16 x 2.31 M$"),
+    PublishedCheck(
         "17",
         "HNLPU: tokens per energy",
         lambda: 249960 / 6.9,
@@ -212,8 +216,10 @@ CHECKS: tuple[Check, ...] = (
         0.5,
         f"{_HNLPU}: 249,960 token/s, 6.9 kW",
     ),
-    Check("17", "HNLPU: speed-up", lambda: 249960 / 45, 5555, "x", 0.5, f"{_HNLPU}: 249,960 and 45 token/s"),
-    Check("17", "HNLPU: energy gain", lambda: 36226 / 34.6, 1047, "x", 0.5, f"{_HNLPU}: 36,226 and 34.6 token/kJ"),
+    PublishedCheck("17", "HNLPU: speed-up", lambda: 249960 / 45, 5555, "x", 0.5, f"{_HNLPU}: 249,960 and 45 token/s"),
+    PublishedCheck(
+        "17", "HNLPU: energy gain", lambda: 36226 / 34.6, 1047, "x", 0.5, f"{_HNLPU}: 36,226 and 34.6 token/kJ"
+    ),
     _size("alexnet", 61_100_840, "torchvision alexnet"),
     _size("resnet-18", 11_689_512, "torchvision resnet18"),
     _size("resnet-34", 21_797_672, "torchvision resnet34"),

@@ -11,12 +11,18 @@ from typing import Any
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro.quantity import Span
-from metalrom.studies.systems.description import Assumptions, System, assumptions, read_system, shipped_systems
+from metalrom.studies.systems.description import (
+    Assumptions,
+    CimSystem,
+    read_system,
+    shared_assumptions,
+    shipped_systems,
+)
 from metalrom.studies.systems.energy import (
     AttentionPlace,
     Bits,
     Demand,
-    Energy,
+    InferenceEnergy,
     Level,
     Platform,
     Scenario,
@@ -26,7 +32,7 @@ from metalrom.studies.systems.energy import (
 )
 from metalrom.studies.systems.metal import MetalMacro
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.tiling import Tiling, tile_inventory
+from metalrom.workloads.inventory.tiling import NetworkTiling, tile_inventory
 
 METAL = "metal-rom"
 BASELINE = "sram-cim"
@@ -37,7 +43,7 @@ ENDS: tuple[Level, Level] = ("low", "high")
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SystemResult:
     """One system in one case.
 
     energy: all assumptions at their cheap end, in the middle, at their dear end. capacity: weight bits on the chip.
@@ -47,7 +53,7 @@ class Result:
     """
 
     system: str
-    energy: Mapping[Level, Energy]
+    energy: Mapping[Level, InferenceEnergy]
     capacity: float
     resident: float
     gain: Span
@@ -63,18 +69,18 @@ class Case:
     size: str
     inventory: Inventory
     demand: Demand
-    tiling: Tiling
+    tiling: NetworkTiling
     area: float
     metal_area: Span
     full_deployment: Span
-    results: tuple[Result, ...]
+    results: tuple[SystemResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SystemComparison:
     """Everything that was compared and under which rules. area: mm2, None for what the metal ROM needs."""
 
-    systems: tuple[tuple[str, System | MetalMacro], ...]
+    systems: tuple[tuple[str, CimSystem | MetalMacro], ...]
     macro: MetalMacro
     shared: Assumptions
     node: float
@@ -84,10 +90,10 @@ class Comparison:
     cases: tuple[Case, ...]
 
 
-def chosen_systems(names: Sequence[str], macro: MetalMacro) -> list[tuple[str, System | MetalMacro]]:
+def chosen_systems(names: Sequence[str], macro: MetalMacro) -> list[tuple[str, CimSystem | MetalMacro]]:
     """Systems by name, in that order; a path of a .yaml file brings one along. Raises InputError for others."""
     shipped = shipped_systems()
-    found: dict[str, System | MetalMacro] = {}
+    found: dict[str, CimSystem | MetalMacro] = {}
     for name in names:
         if name == METAL:
             found[name] = macro
@@ -111,7 +117,7 @@ def compare_systems(
     area: float | None = None,
     node: float = 28.0,
     attention: AttentionPlace = "sram",
-) -> Comparison:
+) -> SystemComparison:
     """Energies and gains of `systems` for (workload, size, inventory).
 
     area: mm2 for each system; None gives each network the area at which the metal ROM holds all of it. node: nm to
@@ -122,7 +128,7 @@ def compare_systems(
         if value is not None and not 0 < value <= top:
             raise InputError(f"{name} is {value:g}", hint=f"expected more than 0 and at most {top:g}")
     chosen = tuple(chosen_systems(systems, macro))
-    shared, bits = assumptions(), Bits(macro.input_bits, macro.weight_bits)
+    shared, bits = shared_assumptions(), Bits(macro.input_bits, macro.weight_bits)
     cases = []
     for workload, size, inventory in inventories:
         tiling = tile_inventory(inventory.layers, macro.shape, macro.columns_per_weight)
@@ -132,7 +138,7 @@ def compare_systems(
         results = tuple(rule.result(name, system) for name, system in chosen)
         whole = rule.full_deployment()
         cases.append(Case(workload, size, inventory, rule.demand, tiling, rule.area, rule.metal_area, whole, results))
-    return Comparison(chosen, macro, shared, node, attention, area, bits, tuple(cases))
+    return SystemComparison(chosen, macro, shared, node, attention, area, bits, tuple(cases))
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,7 @@ class _Rule:
     """The common rules, applied to one network."""
 
     demand: Demand
-    tiling: Tiling
+    tiling: NetworkTiling
     macro: MetalMacro
     shared: Assumptions
     node: float
@@ -160,11 +166,11 @@ class _Rule:
         low, mid, high = (self.tiling.tiles * cost(tile, level) / (1 - cost(share, level)) for level in LEVELS)
         return Span(low, mid, high)
 
-    def platform(self, system: System | MetalMacro, scenario: Scenario) -> Platform:
+    def platform(self, system: CimSystem | MetalMacro, scenario: Scenario) -> Platform:
         """The system at a scenario."""
         return platform_of(system, shipped_systems()[BASELINE], self.shared, scenario, self.node, self.bits)
 
-    def capacity(self, system: System | MetalMacro, platform: Platform) -> float:
+    def capacity(self, system: CimSystem | MetalMacro, platform: Platform) -> float:
         """Weight bits that the system holds; the metal ROM without a given area holds all by definition."""
         if isinstance(system, MetalMacro):
             if self.fixed_area is None:
@@ -172,7 +178,9 @@ class _Rule:
             return platform.capacity(self.area) * self.tiling.utilisation
         return platform.capacity(self.area)
 
-    def energy(self, system: System | MetalMacro, scenario: Scenario, capacity: float | None = None) -> Energy:
+    def energy(
+        self, system: CimSystem | MetalMacro, scenario: Scenario, capacity: float | None = None
+    ) -> InferenceEnergy:
         """Energy of one inference."""
         platform = self.platform(system, scenario)
         held = self.capacity(system, platform) if capacity is None else capacity
@@ -185,11 +193,11 @@ class _Rule:
         """Weight bits of the network."""
         return self.demand.weights * self.bits.weights
 
-    def gain(self, system: System | MetalMacro, scenario: Scenario) -> float:
+    def gain(self, system: CimSystem | MetalMacro, scenario: Scenario) -> float:
         """Energy of the baseline over the system's."""
         return self.energy(shipped_systems()[BASELINE], scenario).total / self.energy(system, scenario).total
 
-    def result(self, name: str, system: System | MetalMacro) -> Result:
+    def result(self, name: str, system: CimSystem | MetalMacro) -> SystemResult:
         """Everything about one system."""
         middle = Scenario()
         capacity = self.capacity(system, self.platform(system, middle))
@@ -201,7 +209,7 @@ class _Rule:
             swing[field.name] = (low, high)
         energy = {level: self.energy(system, Scenario.all(level)) for level in LEVELS}
         resident = min(1.0, capacity / self.stored)
-        return Result(name, energy, capacity, resident, Span(min([*gains, mid]), mid, max([*gains, mid])), swing)
+        return SystemResult(name, energy, capacity, resident, Span(min([*gains, mid]), mid, max([*gains, mid])), swing)
 
     def full_deployment(self) -> Span:
         """Baseline: energy with every weight loaded over energy with none loaded."""
@@ -226,7 +234,7 @@ def _at(group: str, level: Level) -> Scenario:
     return replace(Scenario(), **levels)
 
 
-def comparison_dict(found: Comparison) -> dict[str, Any]:
+def comparison_dict(found: SystemComparison) -> dict[str, Any]:
     """Plain values with units in the keys, for JSON."""
     return {
         "rules": {

@@ -59,7 +59,7 @@ def none_of_it(unit: str) -> Fact:
     return Fact(low=0, mid=0, high=0, unit=unit, status="derived", source="the system has none")
 
 
-class System(_Frozen):
+class CimSystem(_Frozen):
     """A compute-in-memory system.
 
     memory: whether the weights can be loaded again (sram) or are fixed (rom). node: nm. density: stored bits of the
@@ -81,7 +81,7 @@ class System(_Frozen):
     efficiency_loss: Fact = none_of_it("1")
 
     @model_validator(mode="after")
-    def _units(self) -> System:
+    def _units(self) -> CimSystem:
         for name, unit in _UNITS.items():
             fact: Fact = getattr(self, name)
             if fact.unit != unit:
@@ -140,21 +140,21 @@ class Assumptions(_Frozen):
         )
 
 
-def read_system(path: Path) -> System:
+def read_system(path: Path) -> CimSystem:
     """A system from a YAML file of the form of the shipped ones. Raises InputError with the key that is wrong."""
     data, _ = read_yaml(path)
-    return validate(System, data, where=str(path))
+    return validate(CimSystem, data, where=str(path))
 
 
 @cache
-def shipped_systems() -> dict[str, System]:
+def shipped_systems() -> dict[str, CimSystem]:
     """The systems of the literature that come along, by name."""
     found = (read_system(DATA / f"{name}.yaml") for name in ("sram-cim", "yoloc", "mlc-rom", "hidden-rom"))
     return {system.name: system for system in found}
 
 
 @cache
-def assumptions() -> Assumptions:
+def shared_assumptions() -> Assumptions:
     """What all systems share, as shipped."""
     path = DATA / "assumptions.yaml"
     data, _ = read_yaml(path)

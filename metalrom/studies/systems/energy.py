@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from interconnect.errors import InputError
-from metalrom.studies.systems.description import Assumptions, Fact, System
+from metalrom.studies.systems.description import Assumptions, CimSystem, Fact
 from metalrom.studies.systems.merit import density_at_node, energy_per_mac, normalised_to_one_bit
 from metalrom.studies.systems.metal import MetalMacro
 from metalrom.workloads.inventory.inventory import Inventory
@@ -95,7 +95,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Energy:
+class InferenceEnergy:
     """Parts of one inference, J."""
 
     matrices: float
@@ -152,8 +152,8 @@ def benefit(fact: Fact, level: Level) -> float:
 
 
 def platform_of(
-    system: System | MetalMacro,
-    sram: System,
+    system: CimSystem | MetalMacro,
+    sram: CimSystem,
     shared: Assumptions,
     scenario: Scenario,
     node: float,
@@ -182,7 +182,7 @@ def platform_of(
     return Platform(cells + beside, energy_per_mac(efficiency) * bits.work, sram_mac, logic_mac, extra, share)
 
 
-def scaled_density(system: System, density: float, node: float) -> float:
+def scaled_density(system: CimSystem, density: float, node: float) -> float:
     """Mb/mm2 at `node` nm, by ideal shrinking."""
     return density_at_node(density, system.node.mid, node)
 
@@ -196,7 +196,7 @@ def inference_energy(
     *,
     bits: Bits = Bits(),
     attention: AttentionPlace = "sram",
-) -> Energy:
+) -> InferenceEnergy:
     """Energy of one inference with `capacity` weight bits on the chip (they stay there between inferences)."""
     stored = demand.weights * bits.weights
     resident = min(1.0, capacity / stored) if stored else 1.0
@@ -208,4 +208,4 @@ def inference_energy(
     else:
         products = demand.attention_macs * platform.logic_mac
     access = (demand.activations + demand.moved) * bits.inputs * buffer
-    return Energy(demand.macs * per_mac, products, stored * (1 - resident) * dram, access)
+    return InferenceEnergy(demand.macs * per_mac, products, stored * (1 - resident) * dram, access)

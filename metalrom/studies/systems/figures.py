@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.reports.plots import SERIES, chart, svg
-from metalrom.studies.systems.comparison import BASELINE, LEVELS, Case, Comparison
+from metalrom.studies.systems.comparison import BASELINE, LEVELS, Case, SystemComparison
 from metalrom.studies.systems.description import shipped_systems
-from metalrom.studies.systems.energy import Energy, Scenario, platform_of
+from metalrom.studies.systems.energy import InferenceEnergy, Scenario, platform_of
 from metalrom.studies.systems.metal import MetalMacro
-from metalrom.workloads.inventory.catalogue import known
+from metalrom.workloads.inventory.catalogue import is_known_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PARTS: tuple[tuple[str, str, Callable[[Energy], float]], ...] = (
+PARTS: tuple[tuple[str, str, Callable[[InferenceEnergy], float]], ...] = (
     ("Computing, fixed weights", "#2f6db5", lambda e: e.matrices),
     ("Computing, attention", "#8ab4de", lambda e: e.attention),
     ("Weight loading", "#c8203a", lambda e: e.weight_loading),
@@ -35,7 +35,7 @@ _DECK_TICKS = (2.0, 20.0, 200.0)
 _WIDTH = 188
 
 
-def pictures(found: Comparison) -> dict[str, bytes]:
+def systems_figures(found: SystemComparison) -> dict[str, bytes]:
     """File name -> content: three figures, each as SVG and PNG. Equal comparisons give equal bytes."""
     drawn: dict[str, bytes] = {}
     for name, label, size, draw in (
@@ -66,12 +66,12 @@ def _title(system: object) -> str:
     return str(getattr(system, "title", ""))
 
 
-def _colours(found: Comparison) -> dict[str, str]:
+def _colours(found: SystemComparison) -> dict[str, str]:
     names = [name for name, _ in found.systems]
     return {name: SERIES[i % len(SERIES)] for i, name in enumerate(names)}
 
 
-def _metal_words(found: Comparison) -> str:
+def _metal_words(found: SystemComparison) -> str:
     macro = found.macro
     which = "shipped example" if macro.example else "run"
     return (
@@ -81,13 +81,13 @@ def _metal_words(found: Comparison) -> str:
     )
 
 
-def _area_words(found: Comparison) -> str:
+def _area_words(found: SystemComparison) -> str:
     if found.area is None:
         return "Every system gets the area at which the metal ROM holds the whole network."
     return f"Every system gets {found.area:g} mm2."
 
 
-def _shared_words(found: Comparison) -> str:
+def _shared_words(found: SystemComparison) -> str:
     s = found.shared
     where = "SRAM-CiM" if found.attention == "sram" else "digital logic"
     return (
@@ -99,14 +99,14 @@ def _shared_words(found: Comparison) -> str:
     )
 
 
-def _largest_first(found: Comparison) -> dict[str, Case]:
+def _largest_first(found: SystemComparison) -> dict[str, Case]:
     """One case for each network, its largest size: that of the network itself, not of a stand-in for small images."""
     return {case.workload: case for case in found.cases}
 
 
-def _capacity(figure: Figure, found: Comparison) -> list[str]:
+def _capacity(figure: Figure, found: SystemComparison) -> list[str]:
     years, areas = figure.subplots(1, 2, width_ratios=(1, 1.25), sharey=True)
-    models = {name: (known(name), case) for name, case in _largest_first(found).items()}
+    models = {name: (is_known_network(name), case) for name, case in _largest_first(found).items()}
     for model, case in models.values():
         if model is not None:
             bits = case.inventory.parameters * found.bits.weights * 1e-6
@@ -149,12 +149,12 @@ def _capacity(figure: Figure, found: Comparison) -> list[str]:
     ]
 
 
-def _energy_height(found: Comparison) -> float:
+def _energy_height(found: SystemComparison) -> float:
     rows = len({case.size for case in found.cases})
     return 2.1 + rows * (0.75 + 0.27 * len(found.systems))
 
 
-def _energy(figure: Figure, found: Comparison) -> list[str]:
+def _energy(figure: Figure, found: SystemComparison) -> list[str]:
     workloads = list(dict.fromkeys(case.workload for case in found.cases))
     sizes = list(dict.fromkeys(case.size for case in found.cases))
     grid = figure.subplots(len(sizes), len(workloads), squeeze=False, sharex=True)
@@ -177,7 +177,7 @@ def _energy(figure: Figure, found: Comparison) -> list[str]:
     ]
 
 
-def _split(axes: Axes, case: Case, found: Comparison, *, names: bool) -> None:
+def _split(axes: Axes, case: Case, found: SystemComparison, *, names: bool) -> None:
     places = range(len(case.results))
     left = [0.0] * len(case.results)
     for label, colour, part in PARTS:
@@ -227,7 +227,7 @@ def _digits(value: float) -> str:
     return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
-def _gain(figure: Figure, found: Comparison) -> list[str]:
+def _gain(figure: Figure, found: SystemComparison) -> list[str]:
     axes = figure.subplots()
     colours = _colours(found)
     names = [name for name, _ in found.systems if name != BASELINE]

@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from metalrom.studies.systems.checks import Outcome
-from metalrom.studies.systems.comparison import Comparison, comparison_dict
+from metalrom.studies.systems.checks import CheckOutcome
+from metalrom.studies.systems.comparison import SystemComparison, comparison_dict
 
 
-def document(found: Comparison, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def systems_document(found: SystemComparison, outcomes: Sequence[CheckOutcome]) -> dict[str, Any]:
     """Checks, rules, systems and cases as plain values."""
     failed = [outcome.check.what for outcome in outcomes if not outcome.ok]
     return {
@@ -23,7 +23,7 @@ def document(found: Comparison, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def files(data: Mapping[str, Any]) -> dict[str, bytes]:
-    """compare.json, cases.csv and checks.csv of a `document`."""
+    """compare.json, cases.csv and checks.csv of a `systems_document`."""
     return {
         "compare.json": (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(),
         "cases.csv": _csv(_case_rows(data["cases"])),

@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING
 from interconnect.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from metalrom.workloads.inventory.catalogue import MODELS, SIZES, Size, build
+    from metalrom.workloads.inventory.catalogue import MODELS, SIZES, Size, build_inventory
     from metalrom.workloads.inventory.inventory import Inventory
     from metalrom.workloads.inventory.read import read_inventory
-    from metalrom.workloads.inventory.tiling import Tiling, tile_inventory
+    from metalrom.workloads.inventory.tiling import NetworkTiling, tile_inventory
 
 _HOME = {
     "MODELS": "catalogue",
     "SIZES": "catalogue",
     "Size": "catalogue",
-    "build": "catalogue",
+    "build_inventory": "catalogue",
     "Inventory": "inventory",
     "read_inventory": "read",
-    "Tiling": "tiling",
+    "NetworkTiling": "tiling",
     "tile_inventory": "tiling",
 }
 
-__all__ = ["MODELS", "SIZES", "Inventory", "Size", "Tiling", "build", "read_inventory", "tile_inventory"]
+__all__ = [
+    "MODELS",
+    "SIZES",
+    "Inventory",
+    "NetworkTiling",
+    "Size",
+    "build_inventory",
+    "read_inventory",
+    "tile_inventory",
+]
 
 __getattr__ = lazy_names(__name__, _HOME)

@@ -9,7 +9,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.workloads.inventory import convolutional, multimodal
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.transformers import Bert, Gpt2, Llama, Vit
+from metalrom.workloads.inventory.transformers import BertShape, Gpt2, LlamaShape, Vit
 
 Image = tuple[int, int]
 
@@ -47,7 +47,7 @@ class Model:
     small: str = ""
 
 
-def _transformer(name: str, parts: Bert | Gpt2 | Llama, source: str) -> Callable[[Image, int], Inventory]:
+def _transformer(name: str, parts: BertShape | Gpt2 | LlamaShape, source: str) -> Callable[[Image, int], Inventory]:
     return lambda image, words: Inventory(name, f"sequence of {words}", tuple(parts.layers(words)), source)
 
 
@@ -67,10 +67,10 @@ MODELS: Mapping[str, Model] = {
         Model("alexnet-cifar", "image", lambda image, _: convolutional.alexnet_cifar(image), 2012),
         Model("resnet-18", "image", lambda image, _: convolutional.resnet(18, image), 2015),
         Model("resnet-34", "image", lambda image, _: convolutional.resnet(34, image), 2015),
-        Model("bert-base", "sequence", _transformer("BERT-base", Bert(), _BERT), 2018),
+        Model("bert-base", "sequence", _transformer("BERT-base", BertShape(), _BERT), 2018),
         Model("gpt2", "sequence", _transformer("GPT-2", Gpt2(), "openai-community/gpt2"), 2019),
         Model("vit-b/16", "image", lambda image, _: _vit(image), 2020),
-        Model("vicuna-7b", "sequence", _transformer("Vicuna-7B", Llama(), _LLAMA), 2023),
+        Model("vicuna-7b", "sequence", _transformer("Vicuna-7B", LlamaShape(), _LLAMA), 2023),
         Model("eva-vit-g/14", "image", lambda image, _: multimodal.eva_vit(image), 2022),
         Model("q-former", "", lambda _, __: multimodal.q_former(), 2023),
         Model("projection-4096", "", lambda _, __: multimodal.projection(4096), 2023),
@@ -83,25 +83,25 @@ MODELS: Mapping[str, Model] = {
 _ALIASES = {"llama-7b": "vicuna-7b", "bert": "bert-base", "minigpt-4-7b": "minigpt-4", "projection": "projection-4096"}
 
 
-def known(name: str) -> Model | None:
+def is_known_network(name: str) -> Model | None:
     """The built-in network of that name, spelled with or without its hyphens, in any case."""
     return _SPELLED.get(_spelled(name))
 
 
-def find(name: str) -> Model:
+def find_network(name: str) -> Model:
     """The built-in network of that name. Raises InputError with a suggestion if there is none."""
-    model = known(name)
+    model = is_known_network(name)
     if model is None:
         raise InputError(f"unknown model {name!r}", hint=suggest(name, [*MODELS, *_ALIASES]))
     return model
 
 
-def build(name: str, *, image: Image | None = None, sequence: int | None = None) -> Inventory:
+def build_inventory(name: str, *, image: Image | None = None, sequence: int | None = None) -> Inventory:
     """Inventory of a built-in network for an image (height, width) or a sequence length; defaults 224 x 224, 128.
 
     Raises InputError: unknown name, an input that the network does not take or that does not fit it.
     """
-    model = find(name)
+    model = find_network(name)
     check_input(model.name, model.takes, image, sequence)
     default = (32, 32) if model.name == "alexnet-cifar" else IMAGE
     return model.build(image or default, sequence or SEQUENCE)
@@ -109,7 +109,7 @@ def build(name: str, *, image: Image | None = None, sequence: int | None = None)
 
 def at_size(name: str, size: Size) -> Inventory:
     """A built-in network at one of the comparison's sizes, with its stand-in where 32 x 32 is too small for it."""
-    model = find(name)
+    model = find_network(name)
     if model.small and size.image == (32, 32):
         model = MODELS[model.small]
     return model.build(size.image, size.sequence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from interconnect.errors import InputError
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.layers import Conv, Layer, Linear, Norm, map_after
+from metalrom.workloads.inventory.layers import Conv, Linear, Norm, WorkloadLayer, map_after
 
 Size = tuple[int, int]
 
@@ -23,7 +23,7 @@ _CHANNELS = (192, 384, 256, 256)
 def alexnet(image: Size) -> Inventory:
     """torchvision's AlexNet, 1000 classes. Raises InputError for an image that its three poolings reduce to nothing."""
     conv = Conv("features.0", 3, 64, (11, 11), _fits(image, 11), stride=4, padding=2)
-    layers: list[Layer] = [conv]
+    layers: list[WorkloadLayer] = [conv]
     size, channels = _pooled(conv.output_size, image), 64
     for index, outputs, kernel in zip((3, 6, 8, 10), _CHANNELS, (5, 3, 3, 3), strict=True):
         conv = Conv(f"features.{index}", channels, outputs, (kernel, kernel), size, padding=kernel // 2)
@@ -41,7 +41,7 @@ def alexnet_cifar(image: Size) -> Inventory:
     """The CIFAR-10 variant of AlexNet: another network (2.47 M parameters), for 32 x 32 images only."""
     if image != (32, 32):
         raise InputError(f"AlexNet (CIFAR variant) is made for 32x32 images, not {image[0]}x{image[1]}")
-    layers: list[Layer] = [Conv("features.0", 3, 64, (11, 11), image, stride=4, padding=5)]
+    layers: list[WorkloadLayer] = [Conv("features.0", 3, 64, (11, 11), image, stride=4, padding=5)]
     size, channels = (4, 4), 64
     for index, outputs, kernel in zip((3, 6, 8, 10), _CHANNELS, (5, 3, 3, 3), strict=True):
         layers.append(Conv(f"features.{index}", channels, outputs, (kernel, kernel), size, padding=kernel // 2))
@@ -55,7 +55,7 @@ def alexnet_cifar(image: Size) -> Inventory:
 def resnet(depth: int, image: Size) -> Inventory:
     """torchvision's ResNet-18 or ResNet-34, 1000 classes."""
     first = Conv("conv1", 3, 64, (7, 7), _fits(image, 1), stride=2, padding=3, bias=False)
-    layers: list[Layer] = [first, Norm("bn1", 64)]
+    layers: list[WorkloadLayer] = [first, Norm("bn1", 64)]
     height, width = (map_after(n, 3, 2, 1) for n in first.output_size)
     size, channels = (height, width), 64
     for stage, blocks in enumerate(_BLOCKS[depth]):

@@ -13,7 +13,7 @@ from interconnect.files import read_text
 from interconnect.suggestion import suggest
 from metalrom.workloads.inventory.catalogue import IMAGE, SEQUENCE, check_input
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.transformers import Bert, Gpt2, Llama, Vit
+from metalrom.workloads.inventory.transformers import BertShape, Gpt2, LlamaShape, Vit
 
 MAX_CONFIG = 4_000_000
 """Bytes; a larger file is no configuration."""
@@ -61,14 +61,14 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class ModelFamily:
     """A model_type: what its network takes, and how its layers come from the keys, by architecture.
 
     heads: what each architecture adds to the bare model; the first entry is the bare model.
     """
 
     takes: str
-    read: Callable[[Keys, str], Bert | Gpt2 | Llama | Vit]
+    read: Callable[[Keys, str], BertShape | Gpt2 | LlamaShape | Vit]
     heads: tuple[str, ...]
 
 
@@ -93,7 +93,7 @@ def config_takes(path: Path) -> str:
     return _opened(path)[1].takes
 
 
-def _opened(path: Path) -> tuple[Keys, Family, str]:
+def _opened(path: Path) -> tuple[Keys, ModelFamily, str]:
     """Keys, family and model_type of a configuration."""
     where = str(path)
     try:
@@ -114,7 +114,7 @@ def _opened(path: Path) -> tuple[Keys, Family, str]:
 
 
 def _inventory(
-    network: Bert | Gpt2 | Llama | Vit,
+    network: BertShape | Gpt2 | LlamaShape | Vit,
     head: str,
     image: tuple[int, int] | None,
     sequence: int | None,
@@ -129,7 +129,7 @@ def _inventory(
     return Inventory(head, f"sequence of {tokens}", tuple(network.layers(tokens)), where)
 
 
-def _head(data: Mapping[str, Any], family: Family, where: str) -> str:
+def _head(data: Mapping[str, Any], family: ModelFamily, where: str) -> str:
     named = data.get("architectures")
     if named is None or named == []:
         return family.heads[0]
@@ -143,7 +143,7 @@ def _head(data: Mapping[str, Any], family: Family, where: str) -> str:
     return head
 
 
-def _bert(keys: Keys, head: str) -> Bert:
+def _bert(keys: Keys, head: str) -> BertShape:
     masked = head in ("BertForMaskedLM", "BertForPreTraining", "BertLMHeadModel")
     classified = head in ("BertForSequenceClassification", "BertForTokenClassification")
     tokens_only = head in (
@@ -154,7 +154,7 @@ def _bert(keys: Keys, head: str) -> Bert:
     )
     if masked and not keys.flag("tie_word_embeddings", True):
         raise InputError("an untied output layer is not supported", where=f"{keys.where}: tie_word_embeddings")
-    return Bert(
+    return BertShape(
         width=keys.count("hidden_size"),
         depth=keys.count("num_hidden_layers", most=MAX_DEPTH),
         heads=keys.count("num_attention_heads"),
@@ -183,11 +183,11 @@ def _gpt2(keys: Keys, head: str) -> Gpt2:
     )
 
 
-def _llama(keys: Keys, head: str) -> Llama:
+def _llama(keys: Keys, head: str) -> LlamaShape:
     width, heads = keys.count("hidden_size"), keys.count("num_attention_heads")
     if keys.data.get("head_dim") is None and width % heads:
         raise InputError(f"a width of {width} does not split into {heads} heads", where=f"{keys.where}: hidden_size")
-    return Llama(
+    return LlamaShape(
         width=width,
         depth=keys.count("num_hidden_layers", most=MAX_DEPTH),
         heads=heads,
@@ -217,8 +217,8 @@ def _vit(keys: Keys, head: str) -> Vit:
     )
 
 
-FAMILIES: Mapping[str, Family] = {
-    "bert": Family(
+FAMILIES: Mapping[str, ModelFamily] = {
+    "bert": ModelFamily(
         "sequence",
         _bert,
         (
@@ -231,8 +231,8 @@ FAMILIES: Mapping[str, Family] = {
             "BertForQuestionAnswering",
         ),
     ),
-    "gpt2": Family("sequence", _gpt2, ("GPT2Model", "GPT2LMHeadModel")),
-    "llama": Family("sequence", _llama, ("LlamaModel", "LlamaForCausalLM")),
-    "vit": Family("image", _vit, ("ViTModel", "ViTForImageClassification")),
+    "gpt2": ModelFamily("sequence", _gpt2, ("GPT2Model", "GPT2LMHeadModel")),
+    "llama": ModelFamily("sequence", _llama, ("LlamaModel", "LlamaForCausalLM")),
+    "vit": ModelFamily("image", _vit, ("ViTModel", "ViTForImageClassification")),
 }
 """Families by model_type."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import Attention, Layer
+from metalrom.workloads.inventory.layers import Attention, WorkloadLayer
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Inventory:
 
     model: str
     input: str
-    layers: tuple[Layer, ...]
+    layers: tuple[WorkloadLayer, ...]
     source: str
     attention_known: bool = True
     notes: tuple[str, ...] = ()
@@ -100,9 +100,11 @@ def joined(model: str, input: str, parts: Sequence[tuple[str, Inventory]], *, so
     return Inventory(model, input, layers, source, attention_known=known, notes=notes)
 
 
-def grouped(layers: Sequence[Layer], key: Callable[[Layer], str]) -> dict[str, list[Layer]]:
+def group_layers(
+    layers: Sequence[WorkloadLayer], key: Callable[[WorkloadLayer], str]
+) -> dict[str, list[WorkloadLayer]]:
     """Layers by `key`, in order of first appearance."""
-    found: dict[str, list[Layer]] = {}
+    found: dict[str, list[WorkloadLayer]] = {}
     for layer in layers:
         found.setdefault(key(layer), []).append(layer)
     return found

@@ -26,7 +26,7 @@ class Matrix(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class WorkloadLayer:
     """One layer: name and counts; a subclass overrides what it has."""
 
     name: str
@@ -101,7 +101,7 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Linear(Layer):
+class Linear(WorkloadLayer):
     """y = W x + b for `tokens` vectors (None: unknown). stored: False where it shares the table of another layer."""
 
     inputs: int
@@ -135,7 +135,7 @@ class Linear(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Conv(Layer):
+class Conv(WorkloadLayer):
     """Convolution of a map of `size` (height, width) with `kernel` (height, width), `padding` on each side."""
 
     inputs: int
@@ -191,7 +191,7 @@ class Conv(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Norm(Layer):
+class Norm(WorkloadLayer):
     """Normalisation over `width` numbers or channels: a scale and, with `bias`, an offset for each."""
 
     width: int
@@ -206,7 +206,7 @@ class Norm(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding(Layer):
+class Embedding(WorkloadLayer):
     """A table of `rows` vectors of `width`, looked up or added, never multiplied."""
 
     rows: int
@@ -221,7 +221,7 @@ class Embedding(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Offsets(Layer):
+class Offsets(WorkloadLayer):
     """Numbers that are added or scale, as a tensor file shows them: biases, norms, class tokens."""
 
     count: int
@@ -232,7 +232,7 @@ class Offsets(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel(Layer):
+class Kernel(WorkloadLayer):
     """A convolution kernel from a tensor file: its weights are known, the map it runs over is not."""
 
     inputs: int
@@ -260,7 +260,7 @@ class Kernel(Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Attention(Layer):
+class Attention(WorkloadLayer):
     """Scores and weighted sum of `heads` heads of `head_width`: 2 * queries * keys * heads * head_width MACs.
 
     Every query meets every key, as the published counts have it; a causal mask would need about half. key_heads:

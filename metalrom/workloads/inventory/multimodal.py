@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metalrom.workloads.inventory.inventory import Inventory, joined
-from metalrom.workloads.inventory.layers import Embedding, Layer, Linear, Norm
-from metalrom.workloads.inventory.transformers import Llama, Vit, attention_part, feed_forward
+from metalrom.workloads.inventory.layers import Embedding, Linear, Norm, WorkloadLayer
+from metalrom.workloads.inventory.transformers import LlamaShape, Vit, attention_part, feed_forward
 
 IMAGE_TOKENS = 32
 """Vectors that the query transformer hands to the language model."""
@@ -31,7 +31,7 @@ def eva_vit(image: tuple[int, int] = (224, 224)) -> Inventory:
 
 def q_former(image_tokens: int = 257) -> Inventory:
     """BLIP-2's query transformer without its text parts: 32 queries, cross-attention in every second block."""
-    layers: list[Layer] = [
+    layers: list[WorkloadLayer] = [
         Embedding("query_tokens", IMAGE_TOKENS, QUERY_WIDTH),
         Norm("embeddings.LayerNorm", QUERY_WIDTH),
     ]
@@ -58,7 +58,7 @@ def minigpt4(tokens: int) -> Inventory:
         ("visual_encoder", eva_vit()),
         ("q_former", q_former()),
         ("projection", projection()),
-        ("llama", Inventory("Vicuna-7B", "", tuple(Llama().layers(tokens + IMAGE_TOKENS)), _MINIGPT4)),
+        ("llama", Inventory("Vicuna-7B", "", tuple(LlamaShape().layers(tokens + IMAGE_TOKENS)), _MINIGPT4)),
     )
     words = f"image 224x224 and {tokens} words ({tokens + IMAGE_TOKENS} vectors into the language model)"
     whole = joined("MiniGPT-4 (Vicuna-7B)", words, parts, source=_MINIGPT4)

@@ -7,7 +7,7 @@ from pathlib import Path
 from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
 from metalrom.workloads.inventory import tensorfile
-from metalrom.workloads.inventory.catalogue import MODELS, Size, at_size, build, check_input, known
+from metalrom.workloads.inventory.catalogue import MODELS, Size, at_size, build_inventory, check_input, is_known_network
 from metalrom.workloads.inventory.huggingface import config_inventory, config_takes
 from metalrom.workloads.inventory.inventory import Inventory
 
@@ -23,10 +23,10 @@ def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence
     path = Path(model)
     suffix = path.suffix.casefold()
     if suffix not in SUFFIXES:
-        if known(model) is None and _is_folder(path):
+        if is_known_network(model) is None and _is_folder(path):
             path, suffix = path / "config.json", ".json"
-        elif known(model) is not None:
-            return build(model, image=image, sequence=sequence)
+        elif is_known_network(model) is not None:
+            return build_inventory(model, image=image, sequence=sequence)
         else:
             raise InputError(
                 f"unknown model {shortened(repr(model))}",
@@ -42,7 +42,7 @@ def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence
 
 def sized_inventory(model: str, size: Size) -> Inventory:
     """Inventory of `model` at a size of the comparison: its image or its sequence. Raises as `read_inventory`."""
-    if known(model) is not None:
+    if is_known_network(model) is not None:
         return at_size(model, size)
     path = Path(model)
     if _is_folder(path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from metalrom.workloads.inventory.catalogue import SEQUENCE, check_input
 from metalrom.workloads.inventory.gguf import Items, MetaValue, read_gguf_header
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.layers import Attention, Embedding, Kernel, Layer, Linear, Offsets
+from metalrom.workloads.inventory.layers import Attention, Embedding, Kernel, Linear, Offsets, WorkloadLayer
 from netlists.weights import tensor_shapes
 
 LOOKED_UP = ("embed", "embd", "wte.", "wpe.", "shared.", "relative_attention_bias")
@@ -66,9 +66,9 @@ def gguf_inventory(path: Path, *, sequence: int | None = None) -> Inventory:
     )
 
 
-def layers_of(shapes: Mapping[str, tuple[int, ...]], tokens: int) -> list[Layer]:
+def layers_of(shapes: Mapping[str, tuple[int, ...]], tokens: int) -> list[WorkloadLayer]:
     """A layer for every tensor, by its name and shape; the slowest dimension first, as (outputs, inputs)."""
-    found: list[Layer] = []
+    found: list[WorkloadLayer] = []
     for name, shape in shapes.items():
         if any(part in name for part in COUNTERS):
             continue

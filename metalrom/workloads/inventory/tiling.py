@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import Layer
+from metalrom.workloads.inventory.layers import WorkloadLayer
 from netlists.mapping import MacroShape, TileManifest
 
 
@@ -23,7 +23,7 @@ class LayerTiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Tiling:
+class NetworkTiling:
     """A network on macros of `shape`, `columns_per_weight` bit columns to a weight."""
 
     shape: MacroShape
@@ -63,7 +63,7 @@ class Tiling:
         }
 
 
-def tile_inventory(layers: Sequence[Layer], shape: MacroShape, columns_per_weight: int) -> Tiling:
+def tile_inventory(layers: Sequence[WorkloadLayer], shape: MacroShape, columns_per_weight: int) -> NetworkTiling:
     """Place every layer's matrix (a convolution's as kernel rows x outputs, one per group) on macros of `shape`.
 
     The rule is that of `netlists.mapping.tile`; its arithmetic alone is used, no bit is made. Raises InputError if
@@ -79,4 +79,4 @@ def tile_inventory(layers: Sequence[Layer], shape: MacroShape, columns_per_weigh
         manifest = TileManifest(shape, matrix.rows, matrix.columns * columns_per_weight)
         tiles = manifest.tiles * matrix.copies
         found.append(LayerTiles(layer.name, manifest.rows, manifest.bit_columns, tiles, manifest.utilisation))
-    return Tiling(shape, columns_per_weight, tuple(found))
+    return NetworkTiling(shape, columns_per_weight, tuple(found))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import Attention, Conv, Embedding, Layer, Linear, Norm
+from metalrom.workloads.inventory.layers import Attention, Conv, Embedding, Linear, Norm, WorkloadLayer
 
 Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Bert:
+class BertShape:
     """Dimensions of a BERT encoder. head: none, pooler, or what a task adds."""
 
     width: int = 768
@@ -26,12 +26,12 @@ class Bert:
     classes: int = 0
     next_sentence: bool = False
 
-    def layers(self, tokens: int) -> list[Layer]:
+    def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words."""
         check_positions(tokens, self.positions)
         check_heads(self.width, self.heads)
         w = self.width
-        found: list[Layer] = [
+        found: list[WorkloadLayer] = [
             Embedding("embeddings.word_embeddings", self.vocabulary, w),
             Embedding("embeddings.position_embeddings", self.positions, w),
             Embedding("embeddings.token_type_embeddings", self.segments, w),
@@ -67,12 +67,12 @@ class Gpt2:
     output: bool = True
     tied: bool = True
 
-    def layers(self, tokens: int) -> list[Layer]:
+    def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words."""
         check_positions(tokens, self.positions)
         check_heads(self.width, self.heads)
         w = self.width
-        found: list[Layer] = [Embedding("wte", self.vocabulary, w), Embedding("wpe", self.positions, w)]
+        found: list[WorkloadLayer] = [Embedding("wte", self.vocabulary, w), Embedding("wpe", self.positions, w)]
         for block in range(self.depth):
             name = f"h.{block}"
             found += [
@@ -91,7 +91,7 @@ class Gpt2:
 
 
 @dataclass(frozen=True, slots=True)
-class Llama:
+class LlamaShape:
     """Dimensions of a Llama decoder. key_heads: heads of keys and values (grouped queries)."""
 
     width: int = 4096
@@ -106,13 +106,13 @@ class Llama:
     output: bool = True
     tied: bool = False
 
-    def layers(self, tokens: int) -> list[Layer]:
+    def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words; the output layer runs for every one of them."""
         if self.heads % self.key_heads:
             raise InputError(f"{self.heads} query heads cannot share {self.key_heads} key heads", hint="a divisor")
         w, queries, keys = self.width, self.heads * self.head_width, self.key_heads * self.head_width
         bias, h = self.attention_bias, self.hidden
-        found: list[Layer] = [Embedding("embed_tokens", self.vocabulary, w)]
+        found: list[WorkloadLayer] = [Embedding("embed_tokens", self.vocabulary, w)]
         for block in range(self.depth):
             name = f"layers.{block}"
             found += [
@@ -164,11 +164,11 @@ class Vit:
             )
         return image[0] // self.patch * (image[1] // self.patch) + 1
 
-    def layers(self, image: Size) -> list[Layer]:
+    def layers(self, image: Size) -> list[WorkloadLayer]:
         """Layers for `image`; the position table keeps its size and is interpolated for another image."""
         check_heads(self.width, self.heads)
         w, tokens = self.width, self.tokens(image)
-        found: list[Layer] = [
+        found: list[WorkloadLayer] = [
             Embedding("embeddings.cls_token", 1, w),
             Embedding("embeddings.position_embeddings", self.tokens((self.image, self.image)), w),
             Conv("embeddings.patch_embeddings", self.channels, w, (self.patch, self.patch), image, stride=self.patch),
@@ -196,14 +196,14 @@ class Vit:
         return found
 
 
-def encoder_block(name: str, width: int, heads: int, hidden: int, tokens: int) -> list[Layer]:
+def encoder_block(name: str, width: int, heads: int, hidden: int, tokens: int) -> list[WorkloadLayer]:
     """One BERT block: self-attention and feed-forward, each followed by a normalisation."""
     return [*attention_part(f"{name}.attention", width, heads, tokens), *feed_forward(name, width, hidden, tokens)]
 
 
 def attention_part(
     name: str, width: int, heads: int, tokens: int, keys: int | None = None, key_width: int | None = None
-) -> list[Layer]:
+) -> list[WorkloadLayer]:
     """Attention of BERT; `keys` vectors of `key_width` are attended to, default the `tokens` themselves."""
     from_width, count = key_width or width, keys or tokens
     return [
@@ -216,7 +216,7 @@ def attention_part(
     ]
 
 
-def feed_forward(name: str, width: int, hidden: int, tokens: int) -> list[Layer]:
+def feed_forward(name: str, width: int, hidden: int, tokens: int) -> list[WorkloadLayer]:
     """The two linear layers of a BERT block."""
     return [
         Linear(f"{name}.intermediate.dense", width, hidden, tokens),

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.workloads.networks.linear import Float32
@@ -30,22 +30,22 @@ _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
 
 
-def _float32(raw: NDArray[np.uint8]) -> Float32:
+def _float32(raw: ByteArray) -> Float32:
     return raw.view("<f4").astype(np.float32)
 
 
-def _float16(raw: NDArray[np.uint8]) -> Float32:
+def _float16(raw: ByteArray) -> Float32:
     return raw.view("<f2").astype(np.float32)
 
 
-def _q8_0(raw: NDArray[np.uint8]) -> Float32:
+def _q8_0(raw: ByteArray) -> Float32:
     blocks = raw.reshape(-1, 2 + BLOCK)
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     out: Float32 = scale * np.ascontiguousarray(blocks[:, 2:]).view(np.int8)
     return out
 
 
-def _q4_0(raw: NDArray[np.uint8]) -> Float32:
+def _q4_0(raw: ByteArray) -> Float32:
     blocks = raw.reshape(-1, 2 + BLOCK // 2)
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
@@ -53,7 +53,7 @@ def _q4_0(raw: NDArray[np.uint8]) -> Float32:
     return out
 
 
-def _q4_1(raw: NDArray[np.uint8]) -> Float32:
+def _q4_1(raw: ByteArray) -> Float32:
     blocks = raw.reshape(-1, 4 + BLOCK // 2)
     head = np.ascontiguousarray(blocks[:, :4]).view("<f2").astype(np.float32)
     nibbles = np.concatenate([blocks[:, 4:] & 15, blocks[:, 4:] >> 4], axis=1)
@@ -62,21 +62,21 @@ def _q4_1(raw: NDArray[np.uint8]) -> Float32:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class BlockFormat:
     """How a tensor is stored: values and bytes of one block, and what turns bytes into float32."""
 
     name: str
     values: int
     size: int
-    decode: Callable[[NDArray[np.uint8]], Float32]
+    decode: Callable[[ByteArray], Float32]
 
 
 FORMATS = {
-    0: Format("F32", 1, 4, _float32),
-    1: Format("F16", 1, 2, _float16),
-    2: Format("Q4_0", BLOCK, 18, _q4_0),
-    3: Format("Q4_1", BLOCK, 20, _q4_1),
-    8: Format("Q8_0", BLOCK, 34, _q8_0),
+    0: BlockFormat("F32", 1, 4, _float32),
+    1: BlockFormat("F16", 1, 2, _float16),
+    2: BlockFormat("Q4_0", BLOCK, 18, _q4_0),
+    3: BlockFormat("Q4_1", BLOCK, 20, _q4_1),
+    8: BlockFormat("Q8_0", BLOCK, 34, _q8_0),
 }
 """Tensor formats that are read, by their number in the file."""
 
@@ -86,7 +86,7 @@ class Entry:
     """Where a tensor lies. shape: as numpy has it, the contiguous dimension last; offset: bytes into the file."""
 
     shape: tuple[int, ...]
-    format: Format
+    format: BlockFormat
     offset: int
 
 
@@ -142,7 +142,7 @@ class GgufFile:
             raise InputError(f"tensor {name} is {what}, expected a matrix of blocks", where=str(self.path))
         return decode_blocks(entry.format.name, raw, entry.shape[0])
 
-    def _raw(self, name: str) -> tuple[Entry, NDArray[np.uint8]]:
+    def _raw(self, name: str) -> tuple[Entry, ByteArray]:
         if name not in self.tensors:
             raise InputError(f"there is no tensor {name!r}", where=str(self.path), hint=suggest(name, self.tensors))
         entry = self.tensors[name]
@@ -180,10 +180,10 @@ def _bytes(entry: Entry) -> int:
 class _Reader:
     """A cursor that never leaves the file."""
 
-    def __init__(self, data: NDArray[np.uint8], path: Path) -> None:
+    def __init__(self, data: ByteArray, path: Path) -> None:
         self._data, self._path, self.at = data, path, 0
 
-    def take(self, size: int) -> NDArray[np.uint8]:
+    def take(self, size: int) -> ByteArray:
         if size > len(self._data) - self.at:
             raise InputError("is truncated or not a GGUF file", where=str(self._path))
         self.at += size

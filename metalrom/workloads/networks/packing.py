@@ -6,12 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.workloads.networks.linear import Float32
-
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from metalrom.api import load
 from metalrom.studies.density.answer import answers
 from metalrom.studies.density.frontier import frontier, undominated
 from metalrom.studies.density.point import DesignPoint
-from metalrom.studies.density.run import Exploration, explore
+from metalrom.studies.density.run import Exploration, explore_designs
 from metalrom.studies.density.write import write_exploration
 
 POINT = DesignPoint(
@@ -84,7 +84,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(config: Path) -> Exploration:
-    return explore(load(config))
+    return explore_designs(load(config))
 
 
 def test_every_combination_that_fits_is_rated(found: Exploration) -> None:
@@ -146,4 +146,4 @@ def test_a_cell_that_the_readout_does_not_serve_is_one_sentence(config: Path, tm
     path = tmp_path / "bad.yaml"
     path.write_text(yaml.safe_dump(sweep))
     with pytest.raises(InputError, match="cap_balanzed"):
-        explore(load(path))
+        explore_designs(load(path))

@@ -12,11 +12,11 @@ import pytest
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
 from metalrom import exporters as exports
-from metalrom.exporters.run_data import Source, load_source
+from metalrom.exporters.run_data import RunData, load_source
 from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
-from metalrom.run.layer import write_layer
-from metalrom.run.results import LUT, CellFacts, ElementFact, LayerFacts, RunResults, write_results
+from metalrom.run.layer import write_stored_layer
+from metalrom.run.results import LUT, CellSummary, ElementValue, LayerSummary, RunResults, write_results
 from netlists.condition import Condition
 
 NM = 1e-9
@@ -73,20 +73,20 @@ def table_of(unit: Literal["V", "A"]) -> ReadoutTable:
 def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
     """Facts of a run on two planes whose layer needs several tiles, with a last group that is not full."""
     names = {"C_bl_tab": 11e-18, "C_bl_s": 2e-18, "C_bl_bl": 1e-21, "C_tab_gnd": 16e-18, "C_s_gnd": 10e-18}
-    elements = [ElementFact(name, value, "F", "synthetic") for name, value in names.items()]
-    elements += [ElementFact(name, value, "ohm", "synthetic") for name, value in (("R_row", 1.6), ("R_bl", 1.1))]
+    elements = [ElementValue(name, value, "F", "synthetic") for name, value in names.items()]
+    elements += [ElementValue(name, value, "ohm", "synthetic") for name, value in (("R_row", 1.6), ("R_bl", 1.1))]
     if unit == "A":
-        elements.append(ElementFact("R_plug", 5e5, "ohm", "synthetic"))
+        elements.append(ElementValue("R_plug", 5e5, "ohm", "synthetic"))
     geometry = MacroGeometry(
         cell_area=6e-14, rows=12, columns=16, planes=2, group_rows=ROWS, columns_per_adc=4, adc_bits=3,
         driver_area=1e-12, reset_area=8e-13, rules=RULES["open45"], weight_bits=4, input_bits=3,
     )  # fmt: skip
-    cell = CellFacts(
+    cell = CellSummary(
         "synthetic", "synthetic cell", "charge" if unit == "V" else "current", "M2-M3", tuple(elements), 13e-18, 11e-18,
         6e-14, "none", 0.0, 0.0, 0.0, cell_geometry(), cell_geometry(),
     )  # fmt: skip
     histogram = tuple(tuple(int(c <= a) for c in range(ROWS + 1)) for a in range(ROWS + 1))
-    layer = LayerFacts(
+    layer = LayerSummary(
         "synthetic", 20, 7, 4, 3, "random", 4, 20 * 42, 4, 0.5, ("M2-M3", "M4-M5"), (((0,),),), histogram
     )
     return RunResults(
@@ -98,21 +98,21 @@ def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
 
 
 @pytest.fixture(scope="session")
-def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Literal["V", "A"]], Source]:
+def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Literal["V", "A"]], RunData]:
     """`make_source("V" or "A")`: a finished synthetic run; its nominal condition is the second one."""
 
-    def make(unit: Literal["V", "A"]) -> Source:
+    def make(unit: Literal["V", "A"]) -> RunData:
         folder: Path = tmp_path_factory.mktemp("run")
         rng = np.random.default_rng(5)
-        write_layer(folder, rng.integers(-7, 8, (20, 7)), rng.integers(-4, 4, (4, 20)))
+        write_stored_layer(folder, rng.integers(-7, 8, (20, 7)), rng.integers(-4, 4, (4, 20)))
         table = table_of(unit)
-        return Source(folder, results_of(unit, table.conditions[1].label), table)
+        return RunData(folder, results_of(unit, table.conditions[1].label), table)
 
     return make
 
 
 @pytest.fixture(scope="session", params=["V", "A"])
-def source(request: pytest.FixtureRequest, make_source: Callable[[str], Source]) -> Source:
+def source(request: pytest.FixtureRequest, make_source: Callable[[str], RunData]) -> RunData:
     """A run of a charge cell, then of a current cell."""
     return make_source(request.param)
 
@@ -155,7 +155,7 @@ def synthetic_table(rows: int = 8, conditions: tuple[Condition, ...] = CONDITION
     )
 
 
-def make_run(folder: Path, table: ReadoutTable) -> Source:
+def make_run(folder: Path, table: ReadoutTable) -> RunData:
     """Write the parts of a finished run that exports are made from, and load them."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(3)
@@ -175,40 +175,40 @@ def make_run(folder: Path, table: ReadoutTable) -> Source:
         name="synthetic", technology="generic28 with open45 devices", warnings=("SYNTHETIC: nothing was simulated",),
         condition=nominal, target_error=1e-2, seed=5, config={},
         cell=charge.cell,
-        layer=LayerFacts("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
+        layer=LayerSummary("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
                          1.0, ("M2-M3",), (((0, 1), (1, 0)),), tuple(tuple(row) for row in histogram.tolist())),
         candidates=(), group_rows=table.rows, group_reason="synthetic", group_automatic=False, margins=(), fits=(),
         quality=(), verdicts=(), macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.1, extraction_error=0.01,
         provenance={"source": "synthetic"},
     )  # fmt: skip
     write_results(results, folder)
-    write_layer(folder, weights, activations)
-    exports.write(table, "json", folder / LUT)
+    write_stored_layer(folder, weights, activations)
+    exports.write_table(table, "json", folder / LUT)
     return load_source(folder)
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Source:
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunData:
     """A run as it lies on disk, with a layer large and noisy enough to count errors."""
     return make_run(tmp_path_factory.mktemp("run"), synthetic_table())
 
 
-def write_all(source: Source, folder: Path) -> dict[str, Path]:
+def write_all(source: RunData, folder: Path) -> dict[str, Path]:
     """Every view and format of a run, each in a folder of its name."""
     for name, view in exports.VIEWS.items():
         view.write(source, folder / name)
     for name in exports.FORMATS:
-        exports.write(source.table, name, folder / name)
+        exports.write_table(source.table, name, folder / name)
     return {name: folder / name for name in (*exports.VIEWS, *exports.FORMATS)}
 
 
 @pytest.fixture(scope="session")
-def written(source: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def written(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folder of every view and format of `source`, by name; for reading only."""
     return write_all(source, tmp_path_factory.mktemp("written"))
 
 
 @pytest.fixture(scope="session")
-def run_written(run: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def run_written(run: RunData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The same of `run`."""
     return write_all(run, tmp_path_factory.mktemp("run_written"))

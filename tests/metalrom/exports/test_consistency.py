@@ -34,7 +34,7 @@ def answers(source, points, written):
             if got is not None:
                 out[name, quantity] = got
         for name in FORMATS:
-            got = table_answer(exports.read(name, written[name]), quantity, points)
+            got = table_answer(exports.read_table(name, written[name]), quantity, points)
             if got is not None:
                 out[name, quantity] = got
     return out

@@ -17,10 +17,10 @@ from metalrom.exporters import python_tools as consumers
 from metalrom.exporters.estimator import crosssim
 from metalrom.exporters.estimator.headline import headline, technology_node
 from metalrom.exporters.estimator.noise import SampledLayer, code_moments, node_weights
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_view
+from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
 from metalrom.macro import Macro
 from metalrom.macro.readout import readout_of, synthetic_table
-from metalrom.run.layer import Layer
+from metalrom.run.layer import StoredLayer
 
 MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwkit": "aihwkit", "mnsim": "MNSIM",
            "zigzag": "zigzag", "hwcomponents": "hwcomponents"}  # fmt: skip
@@ -30,7 +30,7 @@ MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwki
 def test_the_real_consumer_takes_it(run, run_written, name):
     if consumers.python_with(MODULES[name], os.environ.get(consumers.VARIABLE, "")) is None:
         pytest.skip(f"no Python with {MODULES[name]}; name one in {consumers.VARIABLE}")
-    report = check_view(exports.VIEWS[name], run, run_written[name], require_consumer=True)
+    report = check_export(exports.VIEWS[name], run, run_written[name], require_consumer=True)
     assert report.reading is not None
     assert report.reading.problem is None
     print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.facts))
@@ -41,7 +41,7 @@ def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monk
     monkeypatch.setattr(consumers, "python_with", lambda module, listed: None)
     with pytest.raises(ConsumerMissing, match="is not installed"):
         exports.VIEWS[name].consume(run, run_written[name])
-    report = check_view(exports.VIEWS[name], run, run_written[name])
+    report = check_export(exports.VIEWS[name], run, run_written[name])
     assert report.reading is None
     assert "METALROM_CONSUMERS" in report.unverified
 
@@ -49,12 +49,12 @@ def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monk
 def test_a_consumer_that_fails_is_a_problem(tmp_path):
     """Whatever its child does, the caller gets one sentence."""
     for script in ("import sys; sys.exit('no good')", "print('no json')", "print('[1]')", "raise ValueError('bad')"):
-        got = consumers.ask("tool", "json", "", script, tmp_path)
+        got = consumers.run_probe("tool", "json", "", script, tmp_path)
         assert isinstance(got, ConsumerReading)
         assert got.problem
         assert "\n" not in got.problem
     script = "import json, sys; print(json.dumps({'got': json.load(sys.stdin)}))"
-    assert consumers.ask("tool", "json", "", script, tmp_path, [1, 2]) == {"got": [1, 2]}
+    assert consumers.run_probe("tool", "json", "", script, tmp_path, [1, 2]) == {"got": [1, 2]}
     assert consumers.python_with("json", "/nowhere/python") == sys.executable
     assert consumers.python_with("no_such_module_here", "/nowhere/python") is None
 
@@ -107,7 +107,7 @@ def test_csnr_in_crosssim_is_that_of_the_mapping(run, run_written):
         pytest.skip(f"no Python with CrossSim; name one in {consumers.VARIABLE}")
     g, layer, last = run.results.macro_geometry, run.layer, run.table.conditions[-1]
     data = {"x": layer.activations.tolist(), "w": layer.weights.tolist(), "condition": last.label}
-    got = consumers.ask("CrossSim", "simulator.algorithms", "", _CROSSSIM, run_written["crosssim"], data)
+    got = consumers.run_probe("CrossSim", "simulator.algorithms", "", _CROSSSIM, run_written["crosssim"], data)
     assert isinstance(got, dict), got
     ideal = layer.activations @ layer.weights
     simulated = 10 * np.log10(ideal.var() / np.mean(got["power"]))
@@ -136,7 +136,7 @@ def test_error_power_by_hand():
     where code 1 comes with the same p. Power = sum over 2 signs and bits k of 4^k p (1 - p), plus the mean error.
     """
     table = synthetic_table(1, sigma_noise=0.25)
-    layer = Layer(np.array([[1]]), np.array([[1], [0]]))
+    layer = StoredLayer(np.array([[1]]), np.array([[1], [0]]))
     noise = SampledLayer.of(layer, 1, 2, 2).noise(readout_of(table, table.conditions[0]))
     p = 0.0227501319
     assert noise.temporal == pytest.approx(2 * (1 + 4) * p * (1 - p), rel=1e-6)
@@ -190,7 +190,7 @@ def test_a_technology_without_number_is_refused():
 def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(InputError, match="Parquet needs pyarrow") as caught:
-        exports.write(run.table, "parquet", tmp_path)
+        exports.write_table(run.table, "parquet", tmp_path)
     assert "metalrom[parquet]" in str(caught.value)
     assert not list(tmp_path.iterdir())
     monkeypatch.setattr(exports, "find_spec", lambda name: None)
@@ -200,7 +200,7 @@ def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
 
 def test_parquet_speaks_for_itself(run, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
-    exports.write(run.table, "parquet", tmp_path)
+    exports.write_table(run.table, "parquet", tmp_path)
     whole = parquet.read_table(tmp_path / "readout.parquet")
     assert whole.schema.field("mean").metadata[b"unit"] == b"V"
     assert whole.schema.field("row_energy").metadata[b"unit"] == b"J"
@@ -223,7 +223,7 @@ def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
         text = file.read()
     assert len(text.splitlines()) <= 30
     assert "import metalrom" not in text
-    exports.write(run.table, "netcdf", tmp_path)
+    exports.write_table(run.table, "netcdf", tmp_path)
     lut = module.read_lut(tmp_path / "readout.nc")
     for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
         ours = np.asarray(getattr(run.table, name))
@@ -235,7 +235,7 @@ def test_that_reader_refuses_damage_in_one_sentence(run, tmp_path):
     import h5py
 
     module, _ = _example()
-    path = exports.write(run.table, "netcdf", tmp_path)[0]
+    path = exports.write_table(run.table, "netcdf", tmp_path)[0]
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="truncated or edited") as caught:

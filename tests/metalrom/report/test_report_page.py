@@ -15,7 +15,7 @@ import pytest
 from interconnect.errors import InputError
 from metalrom.reports import plots
 from metalrom.reports.content import FailedRow, GroupRow, MacroTable, SpecRow
-from metalrom.reports.html import figures, render_report, write_figures, write_report
+from metalrom.reports.html import render_report, report_figures, write_figures, write_report
 from netlists.condition import Condition
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -193,7 +193,7 @@ def test_content_that_differs_gives_another_picture(make_content):
 def test_figures_stand_alone_as_files(make_content, tmp_path):
     content = make_content()
     paths = write_figures(content, tmp_path)
-    assert {p.stem for p in paths} == set(figures(content))
+    assert {p.stem for p in paths} == set(report_figures(content))
     for path in paths:
         assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314
 

@@ -16,7 +16,7 @@ from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
 from metalrom.config.schema import Config
 from metalrom.macro.geometry import RULES, MacroGeometry
-from metalrom.run.results import LUT, CellFacts, ElementFact, LayerFacts, QualityFact, RunResults, write_results
+from metalrom.run.results import LUT, CellSummary, ElementValue, LayerQuality, LayerSummary, RunResults, write_results
 from netlists.condition import Condition
 
 ROWS, STEP, SIGMA = 4, 20e-3, 2e-3
@@ -57,11 +57,11 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
         target_error=1e-4,
         seed=1,
         config=Config.model_validate(config or CONFIG).model_dump(mode="json"),
-        cell=CellFacts(
-            "cap_balanced", "balanced", "charge", "M2/M3", (ElementFact("C_tab", 12e-18, "F", "tab"),),
+        cell=CellSummary(
+            "cap_balanced", "balanced", "charge", "M2/M3", (ElementValue("C_tab", 12e-18, "F", "tab"),),
             33e-18, 11e-18, 6e-14, "formula", 0.02, 0.0, 0.0, geometry, geometry,
         ),
-        layer=LayerFacts(
+        layer=LayerSummary(
             "random", 16, 4, 4, 4, "random", 8, 384, 1, 1.0, ("M2/M3",), (((1, 0), (0, 1)),),
             tuple(tuple(int(c <= a) for c in range(ROWS + 1)) for a in range(ROWS + 1)),
         ),
@@ -72,7 +72,7 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
         margins=margins_of(table),
         fits=(),
         quality=tuple(
-            QualityFact(label, 30.0 - i, 31.0 - i, 1.0, 0.0, 512, 0.0, 1e-6) for i, label in enumerate(labels)
+            LayerQuality(label, 30.0 - i, 31.0 - i, 1.0, 0.0, 512, 0.0, 1e-6) for i, label in enumerate(labels)
         ),
         verdicts=(),
         macro_geometry=MacroGeometry(6e-14, 16, 64, 1, ROWS, 8, 3, 1e-12, 1e-13, RULES["open45"], 4, 4),

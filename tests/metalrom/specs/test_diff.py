@@ -9,10 +9,10 @@ import pytest
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
 from metalrom.cli.console import plain
-from metalrom.run.judge import evaluate
+from metalrom.run.judge import judge_specs
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from metalrom.studies.diff.compare import compare
+from metalrom.studies.diff.compare import compare_runs
 from metalrom.studies.diff.show import SAME, shown_difference, why
 
 TT, SS = "tt_1.00V_27C", "ss_1.00V_27C"
@@ -30,9 +30,9 @@ def pair(make_folder, make_table, make_results, config):
         ):
             table = make_table(**given)
             run = make_results(table, {**config, "specs": list(asked), **keys}, **replaced)
-            judged = evaluate([parse_spec(s) for s in asked], RunView(run, table), run.failed_conditions)
+            judged = judge_specs([parse_spec(s) for s in asked], RunView(run, table), run.failed_conditions)
             folders.append(make_folder(name, table, replace(run, specs=judged)))
-        return compare(*folders)
+        return compare_runs(*folders)
 
     return make
 
@@ -193,7 +193,7 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, make_folder, make_table, m
     table = make_table()
     good = make_folder("good", table, make_results(table))
     with pytest.raises(InputError, match=r"results\.json: cannot be read .*; give the output folder of a finished"):
-        compare(good, tmp_path)
+        compare_runs(good, tmp_path)
     (good / "results.json").write_text("{}")
     with pytest.raises(InputError, match=r"results\.json: is damaged or of another version"):
-        compare(good, good)
+        compare_runs(good, good)

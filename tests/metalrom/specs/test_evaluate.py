@@ -11,12 +11,12 @@ from scipy.special import ndtr
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
 from metalrom.cli.specs import missed, spec_table
-from metalrom.run.judge import default_specs, evaluate
+from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.readers import read_quantity
 from metalrom.run.results import read_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.quantities import QUANTITIES, Quantity, Reading, register
+from metalrom.specs.quantities import QUANTITIES, QuantityValue, SpecQuantity, register_quantity
 
 TT, SS, FF = "tt_1.00V_27C", "ss_1.00V_27C", "ff_1.00V_27C"
 
@@ -28,7 +28,7 @@ def run(make_table, make_results):
 
 
 def judged(run, *texts, failed=()):
-    return evaluate([parse_spec(text) for text in texts], run, failed)
+    return judge_specs([parse_spec(text) for text in texts], run, failed)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_unbounded_values_pass_upwards_and_say_so(run, make_results):
 
 
 def test_the_default_is_the_code_error_target_at_the_nominal_condition(run):
-    (found,) = evaluate(default_specs(1e-6), run)
+    (found,) = judge_specs(default_specs(1e-6), run)
     assert (found.quantity, found.condition, found.passed) == ("code_error", TT, True)  # as large as the target: met
-    (found,) = evaluate(default_specs(0.99e-6), run)
+    (found,) = judge_specs(default_specs(0.99e-6), run)
     assert not found.passed
 
 
@@ -136,9 +136,13 @@ def test_results_of_a_version_without_specifications_are_read(run, tmp_path):
 def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
     monkeypatch.setattr("metalrom.specs.quantities.QUANTITIES", registry := dict(QUANTITIES))
     settled = {TT: 2e-9, SS: 3e-9}
-    register(
-        Quantity(
-            "settled_after", ("s",), "test", lambda r, at: Reading(r.finding("settle", dict)[at], "test"), "settle"
+    register_quantity(
+        SpecQuantity(
+            "settled_after",
+            ("s",),
+            "test",
+            lambda r, at: QuantityValue(r.finding("settle", dict)[at], "test"),
+            "settle",
         )
     )
     assert "settled_after" in registry

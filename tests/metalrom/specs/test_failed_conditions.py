@@ -9,7 +9,7 @@ import pytest
 
 from characterization.failures import ConditionError
 from characterization.procedures import with_requirements
-from characterization.setup import Converter, Setup, Variation
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from metalrom.run.characterize import Characterized, measure_group
 from netlists.cells import make_cell
@@ -27,12 +27,12 @@ PROCEDURES = with_requirements(("adc_margin",))
 
 
 @pytest.fixture(scope="module")
-def setup() -> Setup:
+def setup() -> Testbench:
     technology = load_technology("generic28", "open45")
     model = make_cell("cap_balanced").model(
         technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
-    return Setup(
+    return Testbench(
         technology=technology,
         model=model,
         periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
@@ -54,11 +54,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 @pytest.fixture(scope="module")
-def dead(setup: Setup, cache: Cache) -> Characterized:
+def dead(setup: Testbench, cache: Cache) -> Characterized:
     return measure_group(setup, PROCEDURES, cache)
 
 
-def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Setup, dead: Characterized) -> None:
+def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Testbench, dead: Characterized) -> None:
     (failed,) = dead.failed
     assert failed.condition == "tt_0.05V_27C"
     assert failed.reason == "the level does not rise with the count; nothing to convert"
@@ -69,7 +69,7 @@ def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Setup, dea
 
 
 def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
-    setup: Setup, cache: Cache, dead: Characterized
+    setup: Testbench, cache: Cache, dead: Characterized
 ) -> None:
     alone = measure_group(replace(setup, conditions=(NOMINAL,)), PROCEDURES, cache)
     assert alone.failed == ()
@@ -78,7 +78,9 @@ def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
         np.testing.assert_array_equal(getattr(alone.table, name), getattr(dead.table, name))
 
 
-def test_simulations_that_run_out_of_time_fail_their_condition(setup: Setup, cache: Cache, dead: Characterized) -> None:
+def test_simulations_that_run_out_of_time_fail_their_condition(
+    setup: Testbench, cache: Cache, dead: Characterized
+) -> None:
     # the nominal condition comes from the cache; hardly an ngspice ends within a millisecond (on a busy machine the
     # clock may be looked at late, so one or the other does)
     hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=1e-3, samples=10)
@@ -94,7 +96,7 @@ def test_simulations_that_run_out_of_time_fail_their_condition(setup: Setup, cac
     assert said[-1] == f"ss_1.00V_27C failed and is left out: {failed.reason}"
 
 
-def test_a_failed_nominal_condition_ends_the_run(setup: Setup, cache: Cache, dead: Characterized) -> None:
+def test_a_failed_nominal_condition_ends_the_run(setup: Testbench, cache: Cache, dead: Characterized) -> None:
     with pytest.raises(ConditionError, match=r"condition tt_0\.05V_27C: the level does not rise with the count"):
         measure_group(replace(setup, conditions=(DEAD,)), PROCEDURES, cache)
     hurried = replace(setup, conditions=(replace(NOMINAL, vdd=0.99),), timeout=1e-3, samples=10)

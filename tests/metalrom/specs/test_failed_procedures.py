@@ -10,13 +10,13 @@ import pytest
 
 from characterization.failures import FailedProcedure
 from characterization.procedures import Leakage, Settling, get_procedure, measured
-from characterization.setup import Converter, Setup, Variation
 from characterization.tables.table import ReadoutTable
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
-from metalrom.run.judge import evaluate
+from metalrom.run.judge import judge_specs
 from metalrom.run.results import RunResults, read_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
@@ -31,12 +31,12 @@ NOMINAL, SLOW, DEAD = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0), Co
 
 
 @pytest.fixture(scope="module")
-def setup() -> Setup:
+def setup() -> Testbench:
     technology = load_technology("generic28", "open45")
     model = make_cell("cap_balanced").model(
         technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
     )
-    return Setup(
+    return Testbench(
         technology=technology,
         model=model,
         periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
@@ -61,7 +61,7 @@ def run(make_table: Callable[..., ReadoutTable], make_results: Callable[..., Run
 
 
 @pytest.mark.ngspice
-def test_a_condition_is_lost_to_one_procedure_alone(setup: Setup, cache: Cache) -> None:
+def test_a_condition_is_lost_to_one_procedure_alone(setup: Testbench, cache: Cache) -> None:
     done = measure_group(setup, [get_procedure(n) for n in ("settling", "leakage", "crosstalk")], cache)
     reason = "settling_scale: the level does not rise with the count"
     # crosstalk's reads at 50 mV are judged ok by ngspice: it only sees small levels there
@@ -72,7 +72,7 @@ def test_a_condition_is_lost_to_one_procedure_alone(setup: Setup, cache: Cache) 
 
 
 @pytest.mark.ngspice
-def test_the_nominal_condition_may_be_the_one(setup: Setup, cache: Cache) -> None:
+def test_the_nominal_condition_may_be_the_one(setup: Testbench, cache: Cache) -> None:
     turned = replace(setup, conditions=(DEAD, NOMINAL))
     done = measure_group(turned, [get_procedure(n) for n in ("settling", "worst_pattern")], cache)
     settling, worst = done.failed_procedures
@@ -84,7 +84,7 @@ def test_the_nominal_condition_may_be_the_one(setup: Setup, cache: Cache) -> Non
 
 
 @pytest.mark.ngspice
-def test_a_verdict_of_ngspice_is_told(setup: Setup, cache: Cache) -> None:
+def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
     procedures = [get_procedure("leakage"), measured("reader", "reads leakage", lambda s, b, f: f["leakage"],
                                                      requires=("leakage",))]  # fmt: skip
     measure_group(replace(setup, conditions=(NOMINAL,)), procedures[:1], cache)
@@ -103,7 +103,7 @@ def test_a_verdict_of_ngspice_is_told(setup: Setup, cache: Cache) -> None:
 
 
 @pytest.mark.ngspice
-def test_the_worst_pattern_everywhere(setup: Setup, cache: Cache) -> None:
+def test_the_worst_pattern_everywhere(setup: Testbench, cache: Cache) -> None:
     two = replace(setup, conditions=(NOMINAL, SLOW))
     alone = measure_group(two, [get_procedure("worst_pattern")], cache).findings["worst_pattern"]
     both = measure_group(replace(two, worst_everywhere=True), [get_procedure("worst_pattern")], cache)
@@ -127,10 +127,10 @@ def test_failures_decide_and_are_told(run: RunView, tmp_path: Path) -> None:
 
 def test_quantities_of_procedures(run: RunView) -> None:
     from characterization.procedures.leakage import StaticCurrent
-    from characterization.procedures.settling import Settled
+    from characterization.procedures.settling import SettlingTime
 
     nominal = run.results.condition
-    slow = Settled(nominal, "far", 4, 4, (3e-11, 5e-11), 0.0, 0.0)
+    slow = SettlingTime(nominal, "far", 4, 4, (3e-11, 5e-11), 0.0, 0.0)
     quick = replace(slow, pattern="near", times=(4e-11, 4.5e-11))
     settling = Settling((0.5, 0.1), 2e-9, (slow, quick), (slow,))
     leakage = Leakage(4, (StaticCurrent(nominal, "idle", 1e-9, 0.0, None, 2e-9),))
@@ -139,7 +139,7 @@ def test_quantities_of_procedures(run: RunView) -> None:
     view = RunView(results, run.table, {"settling": settling, "leakage": leakage})
     asked = ["settling < 41ps", "settling_tenth < 50ps", "leakage <= 2nW", "settling < 1ns at ss_1.00V_27C",
              "crosstalk < 0.5LSB"]  # fmt: skip
-    one, two, three, lost, absent = evaluate([parse_spec(s) for s in asked], view)
+    one, two, three, lost, absent = judge_specs([parse_spec(s) for s in asked], view)
     # the slowest to half a count is another pattern than the slowest to a tenth
     assert (one.value, one.passed) == (4e-11, True)
     assert (two.value, two.passed) == (5e-11, False)
@@ -152,7 +152,7 @@ def test_quantities_of_procedures(run: RunView) -> None:
 
 
 def test_many_conditions_are_condensed(run: RunView) -> None:
-    (result,) = evaluate([parse_spec("code_error < 1e-3")], run)
+    (result,) = judge_specs([parse_spec("code_error < 1e-3")], run)
     many = [replace(result, condition=f"c{i}", value=i * 1e-4, passed=i < 10) for i in range(30)]
     shown = condensed(many)
     assert [s.condition for s in shown[:2]] == ["c29", "c28"]

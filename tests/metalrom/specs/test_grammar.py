@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from metalrom.specs.grammar import Spec, parse_spec
-from metalrom.specs.quantities import QUANTITIES, Quantity
+from metalrom.specs.quantities import QUANTITIES, SpecQuantity
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ QUANTITY = st.sampled_from(sorted(QUANTITIES.values(), key=lambda q: q.name))
 
 @st.composite
 def specs(draw: st.DrawFn) -> Spec:
-    quantity: Quantity = draw(QUANTITY)
+    quantity: SpecQuantity = draw(QUANTITY)
     places = st.none() | st.just("all") | st.from_regex(r"[a-z]{2}_[0-9]\.[0-9]{2}V_-?[0-9]{1,3}C", fullmatch=True)
     return Spec(
         quantity.name,

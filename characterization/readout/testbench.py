@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import BoolArray, FloatArray
 from netlists.condition import Condition
 from netlists.readout.deck import ReadoutDeck
 from netlists.technology import Technology
@@ -17,16 +17,13 @@ from ngspice_runner.executor import run_many
 from ngspice_runner.job import Job, Result
 from ngspice_runner.scheduling import Workers
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-
 
 class UndecidedError(EngineError):
     """A logic level that is read lies between 20 and 80 % of the supply: a metastable or unfinished decision."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class ReadoutTestbench:
     """What a measurement runs with. workers: engine processes at a time (None: one per core); timeout: s per deck.
 
     runner: runs decks in place of `run_many` with these settings (a procedure's own bench does so).

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 
-def plain(data: object) -> Any:
+def to_jsonable(data: object) -> Any:
     """`data` as JSON can hold it: dataclasses, pydantic models, arrays, paths, enums opened; NaN and infinity are null.
 
     Raises TypeError for anything else: a result must not turn into its repr unnoticed.
@@ -20,16 +20,16 @@ def plain(data: object) -> Any:
     if isinstance(data, float):
         return float(data) if math.isfinite(data) else None
     if isinstance(data, Enum):
-        return plain(data.value)
+        return to_jsonable(data.value)
     if isinstance(data, PurePath):
         return str(data)
     if isinstance(data, Mapping):
-        return {str(plain(key)): plain(value) for key, value in data.items()}
+        return {str(to_jsonable(key)): to_jsonable(value) for key, value in data.items()}
     if isinstance(data, list | tuple | set | frozenset):
-        return [plain(item) for item in (sorted(data) if isinstance(data, set | frozenset) else data)]
+        return [to_jsonable(item) for item in (sorted(data) if isinstance(data, set | frozenset) else data)]
     if dataclasses.is_dataclass(data) and not isinstance(data, type):
-        return {field.name: plain(getattr(data, field.name)) for field in dataclasses.fields(data)}
+        return {field.name: to_jsonable(getattr(data, field.name)) for field in dataclasses.fields(data)}
     for opener in ("model_dump", "tolist"):  # pydantic models; numpy arrays and scalars
         if callable(open_ := getattr(data, opener, None)):
-            return plain(open_())
+            return to_jsonable(open_())
     raise TypeError(f"{type(data).__name__} cannot be written as JSON")

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from interconnect.plain import plain
+from interconnect.jsonable import to_jsonable
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class ResultRow:
     """One line of a table: what it is, value in `unit` (SI, `LSB` or empty), and at which condition or pattern."""
 
     name: str
@@ -20,10 +20,10 @@ class Figure:
 
 
 @runtime_checkable
-class Finding(Protocol):
+class ProcedureResult(Protocol):
     """A finding that outputs can show without knowing its procedure."""
 
-    def figures(self) -> Sequence[Figure]:
+    def figures(self) -> Sequence[ResultRow]:
         """The few numbers that a reader looks for first."""
         ...
 
@@ -37,5 +37,5 @@ class Plain:
 
     def to_json(self) -> Mapping[str, object]:
         """Every field as plain values."""
-        out: Mapping[str, object] = plain(self)
+        out: Mapping[str, object] = to_jsonable(self)
         return out

@@ -20,8 +20,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.transistors import device_printer
 from ngspice_runner import run as run_job
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Runner = Callable[[Job], Result]
 _Place = Callable[[str, str, str, float], str]
 """Prints a transistor: its name, its four nodes, its type (`n` or `p`), its width (m)."""
-_Array = NDArray[np.float64]
+_Array = FloatArray
 
 _V_LINEAR = 0.05
 _FREQUENCY = 1e6
@@ -45,7 +45,7 @@ _STAGE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class DeviceTestbench:
     """Conditions: supply V, temperature degC, sizes m, threshold criteria A (times W/L); diffusion length m or None.
 
     slower: factor on all times of the FO4 chain, for processes slower than 45 nm.
@@ -63,7 +63,7 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
+class DeviceReadings:
     """What the bench read: ion, ioff A/m; vth, vth_sat V (negative for PMOS); swing V/decade; cgg F/m; fo4 s."""
 
     ion_n: float
@@ -82,33 +82,35 @@ class Readings:
     fo4_rise: float
 
 
-def bench_jobs(cards: str, nmos: str, pmos: str, bench: Bench) -> tuple[Job, Job, Job]:
+def bench_jobs(cards: str, nmos: str, pmos: str, bench: DeviceTestbench) -> tuple[Job, Job, Job]:
     """The three decks of the bench: drain-current sweeps, gate capacitance, FO4 chain."""
     return _jobs(cards, partial(_plain, nmos, pmos, bench), bench, ())
 
 
-def measure(cards: str, nmos: str, pmos: str, bench: Bench | None = None, *, run: Runner | None = None) -> Readings:
+def measure_models(
+    cards: str, nmos: str, pmos: str, bench: DeviceTestbench | None = None, *, run: Runner | None = None
+) -> DeviceReadings:
     """Measure a pair of models: `cards` is the deck text that defines them, `nmos` and `pmos` their names.
 
     run: what runs a job (default `ngspice_runner.run`; pass one with a cache to reuse results).
     Raises EngineError if a simulation fails or a curve never reaches what is measured on it.
     """
-    bench = bench or Bench()
+    bench = bench or DeviceTestbench()
     return _measure(bench_jobs(cards, nmos, pmos, bench), bench, run)
 
 
 def measure_devices(
-    devices: DeviceSet, corner: str, bench: Bench | None = None, *, run: Runner | None = None
-) -> Readings:
+    devices: DeviceSet, corner: str, bench: DeviceTestbench | None = None, *, run: Runner | None = None
+) -> DeviceReadings:
     """Measure a device set at a corner, its transistors called as it wants them and with their diffusions.
 
     Without a `bench` at the set's supply, default length and widths of 0.5 and 0.75 um times its width scale. Raises as
-    `measure` does.
+    `measure_models` does.
     """
     if bench is None:
         long = devices.default_length
         wide = devices.width_scale
-        bench = Bench(vdd=devices.vdd, wn=5e-7 * wide, wp=7.5e-7 * wide, l=long, slower=long / 5e-8)
+        bench = DeviceTestbench(vdd=devices.vdd, wn=5e-7 * wide, wp=7.5e-7 * wide, l=long, slower=long / 5e-8)
     mos = device_printer(devices, bench.l)
 
     def place(name: str, nodes: str, kind: str, width: float) -> str:
@@ -117,7 +119,9 @@ def measure_devices(
     return _measure(_jobs(devices.cards(corner), place, bench, devices.job_options), bench, run)
 
 
-def _jobs(cards: str, place: _Place, bench: Bench, options: tuple[tuple[str, str], ...]) -> tuple[Job, Job, Job]:
+def _jobs(
+    cards: str, place: _Place, bench: DeviceTestbench, options: tuple[tuple[str, str], ...]
+) -> tuple[Job, Job, Job]:
     head = [
         ".option num_threads=1 noinit",
         f".option temp={bench.temperature:.6e} tnom=2.7e+01",
@@ -128,11 +132,11 @@ def _jobs(cards: str, place: _Place, bench: Bench, options: tuple[tuple[str, str
     return first, second, third
 
 
-def _plain(nmos: str, pmos: str, bench: Bench, name: str, nodes: str, kind: str, width: float) -> str:
+def _plain(nmos: str, pmos: str, bench: DeviceTestbench, name: str, nodes: str, kind: str, width: float) -> str:
     return f"{name} {nodes} {nmos if kind == 'n' else pmos} {_size(width, bench)}"
 
 
-def _measure(jobs: tuple[Job, Job, Job], bench: Bench, run: Runner | None) -> Readings:
+def _measure(jobs: tuple[Job, Job, Job], bench: DeviceTestbench, run: Runner | None) -> DeviceReadings:
     if run is None:
         run = run_job
     if bench.vdd < 0.2:
@@ -144,7 +148,7 @@ def _measure(jobs: tuple[Job, Job, Job], bench: Bench, run: Runner | None) -> Re
         for kind, w in (("n", bench.wn), ("p", bench.wp))
     ]
     fall, rise = _read_chain(results[2], bench)
-    return Readings(
+    return DeviceReadings(
         ion_n=n.ion,
         ion_p=p.ion,
         ioff_n=n.ioff,
@@ -171,7 +175,7 @@ class _Device:
     swing: float
 
 
-def _sweep_job(head: list[str], place: _Place, bench: Bench) -> Job:
+def _sweep_job(head: list[str], place: _Place, bench: DeviceTestbench) -> Job:
     lines = ["drain current sweeps", *head, "vg gn 0 0.0", "egp gp 0 gn 0 -1.0"]
     outputs = []
     for kind, w, sign in (("n", bench.wn, 1.0), ("p", bench.wp, -1.0)):
@@ -183,7 +187,7 @@ def _sweep_job(head: list[str], place: _Place, bench: Bench) -> Job:
     return Job(text="\n".join(lines) + "\n", outputs=tuple(outputs), stop=bench.vdd)
 
 
-def _capacitance_job(head: list[str], place: _Place, bench: Bench) -> Job:
+def _capacitance_job(head: list[str], place: _Place, bench: DeviceTestbench) -> Job:
     lines = ["gate capacitance", *head]
     for kind, w, sign in (("n", bench.wn, 1.0), ("p", bench.wp, -1.0)):
         lines += [
@@ -194,7 +198,7 @@ def _capacitance_job(head: list[str], place: _Place, bench: Bench) -> Job:
     return Job(text="\n".join(lines) + "\n", outputs=("i(vgn)", "i(vgp)"))
 
 
-def _chain_job(head: list[str], place: _Place, bench: Bench) -> Job:
+def _chain_job(head: list[str], place: _Place, bench: DeviceTestbench) -> Job:
     nodes = (f"n{_STAGE - 1}", f"n{_STAGE}")
     edge, rise_at, fall_at, stop, step = (bench.slower * t for t in (_EDGE, _RISE_AT, _FALL_AT, _STOP, _STEP))
     lines = [
@@ -219,7 +223,7 @@ def _chain_job(head: list[str], place: _Place, bench: Bench) -> Job:
     return Job(text="\n".join(lines) + "\n", outputs=outputs, stop=stop)
 
 
-def _size(w: float, bench: Bench) -> str:
+def _size(w: float, bench: DeviceTestbench) -> str:
     text = f"w={w:.6e} l={bench.l:.6e}"
     if bench.diffusion_length is None:
         return text
@@ -234,7 +238,7 @@ def _checked(result: Result, job: Job) -> Result:
     return result
 
 
-def _read_sweep(result: Result, bench: Bench) -> tuple[_Device, _Device]:
+def _read_sweep(result: Result, bench: DeviceTestbench) -> tuple[_Device, _Device]:
     vg = np.asarray(next(iter(result.signals.values())).values, dtype=np.float64)
     return (
         _device(result, "n", vg, bench.wn, bench.criterion_n * bench.wn / bench.l),
@@ -263,7 +267,7 @@ def _device(result: Result, kind: str, vg: _Array, w: float, criterion: float) -
     )
 
 
-def _read_chain(result: Result, bench: Bench) -> tuple[float, float]:
+def _read_chain(result: Result, bench: DeviceTestbench) -> tuple[float, float]:
     time = np.asarray(result.signals["time"].values, dtype=np.float64)
     before, after = (
         np.asarray(result.signals[f"v(n{k})"].values, dtype=np.float64) - bench.vdd / 2 for k in (_STAGE - 1, _STAGE)

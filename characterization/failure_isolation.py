@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from characterization.bench import Bench
+from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
 from characterization.failures import (
     ConditionError,
@@ -20,8 +20,8 @@ from characterization.failures import (
     failed_condition,
     too_many_failures,
 )
-from characterization.procedures.registry import Findings, Procedure, with_requirements
-from characterization.setup import Setup
+from characterization.procedures.registry import Procedure, ProcedureResults, with_requirements
+from characterization.testbench import Testbench
 from ngspice_runner import EngineError
 
 
@@ -32,15 +32,17 @@ def core_of(procedures: Sequence[Procedure]) -> tuple[Procedure, ...]:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class CoreFits:
     """setup: with the conditions that could be fitted. findings: of the core procedures. failed: what is left."""
 
-    setup: Setup
-    findings: Findings
+    setup: Testbench
+    findings: ProcedureResults
     failed: tuple[FailedCondition, ...]
 
 
-def fit(setup: Setup, core: Sequence[Procedure], data: Dataset, given: Findings | None = None) -> Fitted:
+def fit_core(
+    setup: Testbench, core: Sequence[Procedure], data: Dataset, given: ProcedureResults | None = None
+) -> CoreFits:
     """What the core procedures conclude; a condition that fails (too many failed simulations, levels that do not rise)
     is left out of all of them. given: findings that they may read. Raises EngineError or ConditionError if it
     is the nominal one."""
@@ -54,14 +56,14 @@ def fit(setup: Setup, core: Sequence[Procedure], data: Dataset, given: Findings 
         try:
             for procedure in core:
                 findings[procedure.name] = procedure.analyse(good, data, findings)
-            return Fitted(good, findings, tuple(failed))
+            return CoreFits(good, findings, tuple(failed))
         except ConditionError as error:  # each round loses a condition, never the nominal one: this ends
             if error.condition == setup.conditions[0] or error.condition.label in lost:
                 raise
             failed.append(failed_condition(own, error.condition, error.reason))
 
 
-def _failed_simulations(data: Dataset, setup: Setup) -> list[FailedCondition]:
+def _failed_simulations(data: Dataset, setup: Testbench) -> list[FailedCondition]:
     """Conditions with too many failed simulations. Raises EngineError if the nominal one is among them."""
     failed = []
     for index, condition in enumerate(setup.conditions):
@@ -74,14 +76,14 @@ def _failed_simulations(data: Dataset, setup: Setup) -> list[FailedCondition]:
     return failed
 
 
-def conclude_others(
-    setup: Setup,
+def run_procedures(
+    setup: Testbench,
     procedures: Sequence[Procedure],
     data: Dataset,
-    bench: Bench,
-    findings: Findings,
+    bench: ColumnTestbench,
+    findings: ProcedureResults,
     announce: Callable[[str], None] = lambda text: None,
-) -> tuple[Findings, tuple[FailedProcedure, ...]]:
+) -> tuple[ProcedureResults, tuple[FailedProcedure, ...]]:
     """Findings of all procedures, in their order, those of the core given; and every (procedure, condition) without."""
     found = dict(findings)
     failed: list[FailedProcedure] = []
@@ -102,7 +104,7 @@ def conclude_others(
 
 
 def _contained(
-    procedure: Procedure, setup: Setup, data: Dataset, bench: Bench, findings: Findings
+    procedure: Procedure, setup: Testbench, data: Dataset, bench: ColumnTestbench, findings: ProcedureResults
 ) -> tuple[Any, list[FailedProcedure]]:
     """(finding or None, its failures), without the conditions that fail."""
     failed = _failed_rows(procedure, setup, data)
@@ -128,7 +130,7 @@ def _contained(
                 return None, failed
 
 
-def _failed_rows(procedure: Procedure, setup: Setup, data: Dataset) -> list[FailedProcedure]:
+def _failed_rows(procedure: Procedure, setup: Testbench, data: Dataset) -> list[FailedProcedure]:
     """Conditions at which too many of the procedure's own planned simulations failed."""
     own = data.select(procedure.name)
     out = []

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.float64]
+from interconnect.arrays import FloatArray, IntArray
 
 SOURCES = {
     "ngspice": "simulated with ngspice: transistor-level drivers and reset, extracted metal",
@@ -74,11 +71,11 @@ class CellFact:
 
 
 @dataclass(frozen=True)
-class Levels:
+class CellLevels:
     """Levels with all rows active, for the plots. count: signed for a cell that subtracts; level, sigma: V or A;
     line: the straight line that the thresholds expect. All (counts,)."""
 
-    count: NDArray[np.int64]
+    count: IntArray
     level: FloatArray
     sigma: FloatArray
     line: FloatArray
@@ -89,7 +86,7 @@ class CellReading:
     """A fact, its levels, and the assumptions behind it as lines of text."""
 
     fact: CellFact
-    levels: Levels
+    levels: CellLevels
     assumptions: tuple[str, ...]
 
 

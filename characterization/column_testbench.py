@@ -6,25 +6,24 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.campaign import Outcome, ProgressCallback, job_of, measure
+from characterization.campaign import CampaignOutcome, ProgressCallback, job_of, run_decks
 from characterization.device_probe import check_devices
 from characterization.failures import ConditionError, ProcedureError
-from characterization.patterns import Pattern, pattern_of
-from characterization.setup import Setup
-from netlists.case import ColumnCase
-from netlists.column import Deck, column_deck
+from characterization.patterns import ColumnPattern, pattern_of
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.case import ColumnStimulus
+from netlists.column import ColumnDeck, column_deck
 from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.deck import ReadoutDeck
 from ngspice_runner import Cache, Job, Result, RunProvenance, Workers, run_many
 
-FloatArray = NDArray[np.float64]
 Runner = Callable[[Sequence[Job]], Sequence[Result]]
 
 
-class Bench:
+class ColumnTestbench:
     """The place where procedures measure.
 
     setup: what is measured. cache, workers, progress: as for `run_many`. decks: one readable deck per name, the first
@@ -33,7 +32,7 @@ class Bench:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: Testbench,
         *,
         cache: Cache | None = None,
         workers: Workers = None,
@@ -50,7 +49,9 @@ class Bench:
         """Note levels that the exact linear network solved, or values that a formula gave, in place of ngspice."""
         self._counted[method] += number
 
-    def run(self, name: str, decks: Sequence[Deck | ReadoutDeck], *, timeout: float | None = None) -> list[Result]:
+    def run(
+        self, name: str, decks: Sequence[ColumnDeck | ReadoutDeck], *, timeout: float | None = None
+    ) -> list[Result]:
         """Results of the decks in their order. name: of the procedure and condition, for messages and files.
 
         timeout: s for one deck; the setup's by default.
@@ -71,18 +72,18 @@ class Bench:
             if not result.ok:
                 verdict = result.verdict.value
                 what = f"{name}: {deck.title}: ngspice gave the verdict {verdict}: {result.log}"
-                raise ProcedureError(what, verdict, deck.condition if isinstance(deck, Deck) else None)
+                raise ProcedureError(what, verdict, deck.condition if isinstance(deck, ColumnDeck) else None)
         return results
 
     def deck(
         self,
         condition: Condition,
-        case: ColumnCase,
+        case: ColumnStimulus,
         *,
         periphery: Periphery | None = None,
         timing: Timing | None = None,
         supply_resistance: float = 0.0,
-    ) -> Deck:
+    ) -> ColumnDeck:
         """The read of a case; periphery and timing are the setup's unless given."""
         s = self.setup.at(condition)
         return column_deck(
@@ -95,21 +96,21 @@ class Bench:
             supply_resistance=supply_resistance,
         )
 
-    def levels(self, name: str, decks: Sequence[Deck]) -> FloatArray:
+    def levels(self, name: str, decks: Sequence[ColumnDeck]) -> FloatArray:
         """Levels (V or A) of the decks at their read, shape (decks,), sampled as the setup's converter does."""
         results = self.run(name, decks)
         return np.array([self.read(d, r)[0] for d, r in zip(decks, results, strict=True)])
 
-    def read(self, deck: Deck, result: Result) -> tuple[float, float]:
+    def read(self, deck: ColumnDeck, result: Result) -> tuple[float, float]:
         """(level in V or A, J drawn by the row drivers) of a result, sampled as the setup's converter does."""
         hold = self.setup.converter.integration_time if self.setup.unit == "A" else 0.0
-        return measure(deck, result, double_sampling=self.setup.double_sampling, hold=hold)
+        return run_decks(deck, result, double_sampling=self.setup.double_sampling, hold=hold)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CampaignOutcome:
         """What it took so far."""
         fresh = [p for p in self._seen.values() if not p.cached]
-        return Outcome(
+        return CampaignOutcome(
             (),
             simulated=len(fresh),
             cached=len(self._seen) - len(fresh),
@@ -121,24 +122,26 @@ class Bench:
         )
 
 
-def drawn(setup: Setup, name: str, active: int, count: int, index: int = 0) -> Pattern:
+def draw_pattern(setup: Testbench, name: str, active: int, count: int, index: int = 0) -> ColumnPattern:
     """A pattern of `pattern_of` for this setup; equal arguments draw equal patterns in every procedure."""
     seed = np.random.SeedSequence([setup.seed, 5, active, count, index])
     return pattern_of(setup, name, active, count, seed)
 
 
-def case_of(setup: Setup, pattern: Pattern) -> ColumnCase:
+def stimulus_of(setup: Testbench, pattern: ColumnPattern) -> ColumnStimulus:
     """The column of a pattern in the setup's array."""
     return pattern.case(setup.columns, setup.ones)
 
 
-def full_scale(setup: Setup, bench: Bench, condition: Condition, name: str) -> tuple[float, float]:
+def full_scale(setup: Testbench, bench: ColumnTestbench, condition: Condition, name: str) -> tuple[float, float]:
     """(level of count 0, spacing of a count): of all rows active under a drawn pattern, V or A.
 
     Raises ConditionError when the level does not rise.
     """
     n = setup.rows
-    decks = [bench.deck(condition, case_of(setup, drawn(setup, "random0", n, c))) for c in (0, setup.max_count)]
+    decks = [
+        bench.deck(condition, stimulus_of(setup, draw_pattern(setup, "random0", n, c))) for c in (0, setup.max_count)
+    ]
     low, high = bench.levels(f"{name}_{condition.label}", decks)
     if not high > low:
         raise ConditionError(f"{name}: the level does not rise with the count", condition)

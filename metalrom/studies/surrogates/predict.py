@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from characterization.models.box import Box, Input
+from characterization.models.box import Domain, DomainInput
 from characterization.models.surrogate import SurrogateModel
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, shortened
 from interconnect.files import atomic_write_text, read_text
 from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
-from metalrom.studies.surrogates.axes import shown
-
-FloatArray = NDArray[np.float64]
+from metalrom.studies.surrogates.axes import format_input
 
 MOST_POINTS = 100_000
 _PART = 5000
@@ -30,14 +28,14 @@ _LARGEST = 64_000_000
 class Answers:
     """points: (points, inputs), SI, in the box's order. mean, low, high: (points,); 95 % of simulations lie between."""
 
-    box: Box
+    box: Domain
     points: FloatArray
     mean: FloatArray
     low: FloatArray
     high: FloatArray
 
 
-def parse_point(text: str, box: Box) -> FloatArray:
+def parse_point(text: str, box: Domain) -> FloatArray:
     """`KEY=VALUE,KEY=VALUE` as a point (inputs,). Raises InputError for a missing, unknown or repeated key."""
     given: dict[str, str] = {}
     for part in filter(str.strip, text.split(",")):
@@ -50,7 +48,7 @@ def parse_point(text: str, box: Box) -> FloatArray:
     return np.array([_value(i, given[i.name], f"--at {i.name}", plain=False) for i in box.inputs])
 
 
-def read_points(path: Path, box: Box) -> FloatArray:
+def read_points(path: Path, box: Domain) -> FloatArray:
     """Points (points, inputs) of a CSV file whose first line names the keys; bare numbers are SI units.
 
     Raises InputError that names the line.
@@ -73,16 +71,17 @@ def read_points(path: Path, box: Box) -> FloatArray:
     return out
 
 
-def ask(model: SurrogateModel, points: FloatArray) -> Answers:
+def predict_points(model: SurrogateModel, points: FloatArray) -> Answers:
     """Answers at points (points, inputs). Raises InputError naming the first key that leaves the model's domain."""
     bad = np.argwhere(model.box.outside(points))
     if len(bad):
         row, column = bad[0]
         i = model.box.inputs[column]
         which = f"point {row + 1}: " if len(points) > 1 else ""
-        low, high = shown(i, i.low), shown(i, i.high)
+        low, high = format_input(i, i.low), format_input(i, i.high)
         raise InputError(
-            f"{which}{i.name} is {shown(i, float(points[row, column]))}, outside of the {low} to {high} in which the "
+            f"{which}{i.name} is {format_input(i, float(points[row, column]))}, outside of the "
+            f"{low} to {high} in which the "
             f"model of {model.quantity} was fitted and checked",
             hint="ask within, or fit a model over a wider range",
         )
@@ -101,7 +100,7 @@ def write_answers(answers: Answers, path: Path) -> Path:
     return atomic_write_text(path, out.getvalue())
 
 
-def documents(answers: Answers) -> list[Mapping[str, object]]:
+def prediction_documents(answers: Answers) -> list[Mapping[str, object]]:
     """Plain values, one mapping per point; SI units."""
     columns = zip(answers.points, answers.mean, answers.low, answers.high, strict=True)
     return [
@@ -115,7 +114,7 @@ def documents(answers: Answers) -> list[Mapping[str, object]]:
     ]
 
 
-def _check_keys(keys: Sequence[str], box: Box, where: str) -> None:
+def _check_keys(keys: Sequence[str], box: Domain, where: str) -> None:
     for key in keys:
         if key not in box.names:
             raise InputError(f"the model has no key {shortened(key)!r}", where=where, hint=suggest(key, box.names))
@@ -126,7 +125,7 @@ def _check_keys(keys: Sequence[str], box: Box, where: str) -> None:
         raise InputError(f"{missing[0]} is not given", where=where, hint=f"the model asks for {', '.join(box.names)}")
 
 
-def _value(axis: Input, text: str, where: str, *, plain: bool) -> float:
+def _value(axis: DomainInput, text: str, where: str, *, plain: bool) -> float:
     value = parse_quantity(text, axis.unit, where=where, plain_si=plain)
     if axis.integer and not value.is_integer():
         raise InputError(f"is {value:g}", where=where, hint="a whole number")

@@ -74,7 +74,7 @@ class AdcRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Metals:
+class MetalCorner:
     """The technology and the cell at one corner of the metals."""
 
     technology: Technology
@@ -82,7 +82,7 @@ class Metals:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class Testbench:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
@@ -112,7 +112,7 @@ class Setup:
     timeout: float = 120.0
     supply_resistance: float = 10.0
     shares: tuple[float, ...] | None = None
-    metals: tuple[tuple[str, Metals], ...] = ()
+    metals: tuple[tuple[str, MetalCorner], ...] = ()
     more_samples: tuple[tuple[Condition, int], ...] = ()
     samples_elsewhere: int | None = None
     worst_conditions: int = 0
@@ -129,7 +129,7 @@ class Setup:
                 where="readout.double_sampling",
             )
 
-    def at(self, condition: Condition) -> Setup:
+    def at(self, condition: Condition) -> Testbench:
         """The setup with technology and cell model of the condition's metals; itself where they are nominal.
 
         Raises InputError for a corner of the metals that the setup does not hold.

@@ -38,7 +38,7 @@ class Picture:
     caption: str
 
 
-def pictures(found: Measured) -> tuple[Picture, ...]:
+def procedure_figures(found: Measured) -> tuple[Picture, ...]:
     """Charts of the procedures that ran, in a fixed order."""
     out = []
     if (waves := found.readout_current) and waves.curves:
