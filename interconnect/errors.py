@@ -1,4 +1,13 @@
-"""What the rooms below the command line raise: wrong input, or a solver that cannot vouch for its answer."""
+"""What the packages raise: wrong input, or a solver that cannot certify its answer.
+
+InputError              the user's input is wrong; one sentence says what, where and what would be right
+    UnknownName         a name that no registry, section or file holds
+    DomainError         a value outside the range in which a model or table was fitted and checked
+    DamagedFile         a file that is truncated, edited, or not of the format it claims
+    UnsupportedCell     a cell that lacks a capability that was asked for
+    MissingLibrary      an optional library that is not installed
+SolverError             a solver failed, or could not certify its answer
+"""
 
 from __future__ import annotations
 
@@ -17,6 +26,26 @@ class InputError(ValueError):
         if hint:
             parts.append(hint)
         super().__init__(one_line("; ".join(parts)))
+
+
+class UnknownName(InputError):
+    """A name that is not known; the hint holds the closest one."""
+
+
+class DomainError(InputError):
+    """A value outside the range in which a model or table was fitted and checked."""
+
+
+class DamagedFile(InputError):
+    """A file that is truncated, edited, or not of the format that it claims."""
+
+
+class UnsupportedCell(InputError):
+    """A cell that lacks a capability that was asked for."""
+
+
+class MissingLibrary(InputError):
+    """An optional library that is not installed; the hint says how to get it."""
 
 
 class SolverError(RuntimeError):
