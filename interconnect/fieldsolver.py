@@ -19,6 +19,7 @@ import numpy as np
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, SolverError
 from interconnect.geometry import GROUND, Box, CellGeometry
+from interconnect.optional import optional_library
 
 EPSILON_0 = 8.8541878128e-12
 """Vacuum permittivity, F/m (CODATA 2018)."""
@@ -71,8 +72,7 @@ def solve_cell(
     """
     if not 3 <= order <= MAX_ORDER:
         raise InputError(f"the field solver's order must be 3 to {MAX_ORDER}, got {order}")
-    import ngsolve as ng
-    from netgen.meshing import NgException
+    ng, failure = _library("ngsolve"), _library("netgen.meshing").NgException
 
     quiet = ng.ngsglobals.msg_level
     ng.ngsglobals.msg_level = 0
@@ -86,7 +86,7 @@ def solve_cell(
             matrix, unknowns = _solve_order(ng, mesh, geometry, nets, p)
             matrices.append(matrix * (EPSILON_0 * unit))
         elements = int(mesh.ne)
-    except NgException as error:  # pragma: no cover (depends on the mesher)
+    except failure as error:  # pragma: no cover (depends on the mesher)
         raise SolverError(f"geometry {geometry.name}: the field solver failed: {str(error).strip()}") from None
     finally:
         ng.ngsglobals.msg_level = quiet
@@ -99,6 +99,11 @@ def extrapolate(low: Matrix, p_low: int, high: Matrix, p_high: int) -> Matrix:
     """Remove the leading p^(-8/3) error term from solutions of two polynomial orders."""
     ratio = (p_low / p_high) ** EDGE_RATE
     return np.asarray((high - ratio * low) / (1.0 - ratio))
+
+
+def _library(name: str) -> Any:
+    """A module of NGSolve."""
+    return optional_library(name, extra="fieldsolver", purpose="Field solutions")
 
 
 def _relative_change(best: Matrix, before: Matrix) -> float:
@@ -163,15 +168,12 @@ def _mesh(geometry: CellGeometry, unit: float, refine: float | None, level: floa
     Such an element would meet its own copy: its shape functions then share unknowns, and the solution is far off while
     all polynomial orders agree.
     """
-    import ngsolve as ng
-    from netgen.meshing import MeshingParameters
-    from netgen.occ import OCCGeometry
-
-    shape = OCCGeometry(_domain(geometry, unit, refine))
+    ng, parameters = _library("ngsolve"), _library("netgen.meshing").MeshingParameters
+    shape = _library("netgen.occ").OCCGeometry(_domain(geometry, unit, refine))
     size = level * max(*geometry.period, geometry.ceiling - geometry.floor) / unit
     fine = {"curvaturesafety": 2.0 / level, "segmentsperedge": 1.0 / level} if level < 1.0 else {}
     for _ in range(MESH_TRIALS):
-        mesh = ng.Mesh(shape.GenerateMesh(mp=MeshingParameters(maxh=size, quad_dominated=False, **fine)))
+        mesh = ng.Mesh(shape.GenerateMesh(mp=parameters(maxh=size, quad_dominated=False, **fine)))
         spanned = _spanned_period(mesh, geometry, unit)
         if spanned is None:
             return mesh
@@ -194,8 +196,7 @@ def _spanned_period(mesh: Any, geometry: CellGeometry, unit: float) -> float | N
 
 def _domain(geometry: CellGeometry, unit: float, refine: float | None) -> Any:
     """The dielectric between floor and ceiling as an OCC shape: faces named per net, opposite sides identified."""
-    from netgen import occ
-
+    occ = _library("netgen.occ")
     nets: dict[str, Any] = {}
     for box in wrapped_boxes(geometry):
         solid = occ.Box(
@@ -226,8 +227,7 @@ def _domain(geometry: CellGeometry, unit: float, refine: float | None) -> Any:
 
 def _identify(geometry: CellGeometry, shape: Any, period: tuple[float, float]) -> None:
     """Pair each face on the side x = 0 (y = 0) with its copy one period away."""
-    from netgen import occ
-
+    occ = _library("netgen.occ")
     faces = [(face, np.array([face.center.x, face.center.y, face.center.z])) for face in shape.faces]
     for axis, length in enumerate(period):
         step = np.eye(3)[axis] * length

@@ -14,12 +14,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interconnect.lazy import lazy_names
+from metalrom.version import __version__
 
 if TYPE_CHECKING:
     from metalrom.api import Project, load
     from metalrom.config.schema import Config, load_config
-
-__version__ = "0.1.0"
 
 _HOME = {"Config": "config.schema", "load_config": "config.schema", "Project": "api", "load": "api"}
 

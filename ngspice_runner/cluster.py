@@ -17,6 +17,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from interconnect.errors import MissingLibrary
+from interconnect.optional import optional_library
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
@@ -50,10 +52,7 @@ def run_cluster(
     arguments, progress and Ctrl-C as in `run_many`. Raises EngineError when dask is missing, the scheduler cannot be
     reached, or one job has lost several workers in a row; JobError as `run`.
     """
-    try:
-        from distributed import Client, as_completed
-    except ImportError:
-        raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
+    distributed = _distributed()
     board = Board(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
@@ -65,7 +64,7 @@ def run_cluster(
         "retry": retry,
     }
     try:
-        client = _connect(Client, scheduler)
+        client = _connect(distributed.Client, scheduler)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"no dask scheduler answers at {scheduler} ({error})") from None
     places: dict[str, list[int]] = {}
@@ -80,7 +79,7 @@ def run_cluster(
 
     try:
         waiting = submitted()
-        running = as_completed(list(islice(waiting, _AHEAD)), loop=client.loop)
+        running = distributed.as_completed(list(islice(waiting, _AHEAD)), loop=client.loop)
         for future in running:
             result = _result_of(future)
             for index in places.pop(future.key):
@@ -96,6 +95,13 @@ def run_cluster(
     return board.finished()
 
 
+def _distributed() -> Any:
+    try:
+        return optional_library("distributed", extra="cluster", purpose="Clusters")
+    except MissingLibrary:
+        raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
+
+
 def _connect(client: Any, scheduler: str) -> Any:
     if scheduler.endswith(".json"):
         if not Path(scheduler).is_file():  # dask would wait for it to appear
@@ -108,13 +114,10 @@ def _connect(client: Any, scheduler: str) -> Any:
 def local_cluster(workers: int | None = None) -> Iterator[Cluster]:
     """A dask cluster on this machine's loopback interface, ended with the block: `workers` processes (None: one per
     core), each with one engine at a time. Raises EngineError when dask is missing."""
-    try:
-        from distributed import LocalCluster
-    except ImportError:
-        raise EngineError(f"dask.distributed is not installed: {INSTALL_HINT}") from None
+    distributed = _distributed()
     check_workers(workers)
     count = workers or cores()
-    with LocalCluster(
+    with distributed.LocalCluster(
         n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=logging.ERROR
     ) as cluster:
         yield Cluster(cluster.scheduler_address)

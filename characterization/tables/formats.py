@@ -13,7 +13,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
-    from characterization.tables.registry import CheckReport, TableFormat
+    from characterization.tables.registry import CheckReport
     from characterization.tables.table import ReadoutTable
 
 
@@ -60,7 +60,14 @@ class _Formats(Mapping[str, "TableFormat"]):
             raise InputError(f"export format {name!r} is not known", hint=suggest(name, tuple(_FORMATS)))
         module, description, precision = _FORMATS[name]
         room = import_module(f"characterization.tables.{module}")
-        return TableFormat(name, description, precision, _FILES[name], room.write, room.read)
+        return TableFormat(
+            name,
+            description,
+            precision,
+            _FILES[name],
+            getattr(room, f"write_{module}"),
+            getattr(room, f"read_{module}"),
+        )
 
     def __iter__(self) -> Iterator[str]:
         yield from (name for name in _FORMATS if name not in _NEEDS or find_spec(_NEEDS[name]) is not None)

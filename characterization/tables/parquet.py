@@ -25,13 +25,14 @@ from characterization.tables.content import (
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
+from interconnect.optional import optional_library
 
 FILE = "readout.parquet"
 _HEADER, _VALIDITY, _SHA = b"metalrom.header", b"metalrom.validity", b"metalrom.content_sha256"
 
 
 def write_parquet(table: ReadoutTable, folder: Path) -> list[Path]:
-    """Write `readout.parquet`. Raises InputError without pyarrow."""
+    """Write `readout.parquet`. Raises MissingLibrary without pyarrow."""
     arrow, parquet = _pyarrow()
     arrays = arrays_of(table)
     number = len(table.conditions)
@@ -105,9 +106,7 @@ def read_parquet(folder: Path) -> ReadoutTable:
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise InputError("Parquet needs pyarrow", hint="pip install metalrom[parquet]") from None
-    return pyarrow, pyarrow.parquet
+    arrow, parquet = (
+        optional_library(name, extra="parquet", purpose="Parquet files") for name in ("pyarrow", "pyarrow.parquet")
+    )
+    return arrow, parquet

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from characterization.tables.content import content_sha256
 from characterization.tables.table import ReadoutTable
-from metalrom import __version__
 from metalrom.macro import Macro
 from metalrom.run.estimate import own_layer
 from metalrom.run.layer import StoredLayer, read_stored_layer
 from metalrom.run.results import RunResults, read_results, read_run_table
+from metalrom.version import __version__
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro

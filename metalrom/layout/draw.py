@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from interconnect.errors import InputError
+from interconnect.optional import optional_library
 from metalrom.layout.layers import LayoutLayer, Number
 from metalrom.layout.pattern import PlanePattern, Rect, Shape, WireLine
 from metalrom.layout.plan import PlacedPlane, Plan
@@ -25,15 +25,8 @@ _MOST = 32767  # GDSII counts the copies of an array in 16 bits, signed
 
 
 def need_gdstk() -> Any:
-    """The module gdstk. Raises InputError naming the extra when it is not installed."""
-    try:
-        import gdstk
-    except ImportError:
-        raise InputError(
-            "GDSII and OASIS files need the package gdstk, which is not installed",
-            hint="pip install 'metalrom[layout]'",
-        ) from None
-    return gdstk
+    """The module gdstk. Raises MissingLibrary when it is not installed."""
+    return optional_library("gdstk", extra="layout", purpose="GDSII and OASIS files")
 
 
 def build_library(plan: Plan) -> Any:

@@ -14,7 +14,6 @@ from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom import __version__
 from metalrom.design.design import BINARY, Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
@@ -24,6 +23,7 @@ from metalrom.run.characterize import Characterized, histogram
 from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.results import ElementValue
 from metalrom.run.view import RunView
+from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 

@@ -16,6 +16,7 @@ import re
 import struct
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,9 @@ def start(log: Log) -> Any:
     """The engine, with everything it says going to `log`. PySpice takes much for an error that is none (a successful
     rescue) and prints nothing for what is one: here nothing is judged, only collected."""
     logging.disable(logging.CRITICAL)
-    from PySpice.Spice.NgSpice.Shared import NgSpiceCircuitError, NgSpiceCommandError, NgSpiceShared, ffi
+    shared = import_module("PySpice.Spice.NgSpice.Shared")
 
-    class Engine(NgSpiceShared):  # type: ignore[misc]
+    class Engine(shared.NgSpiceShared):  # type: ignore[misc, name-defined]
         def send_char(self, message: str | bytes, ngspice_id: int) -> int:
             text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
             log.lines.append(text.partition(" ")[2])
@@ -63,14 +64,14 @@ def start(log: Log) -> Any:
         def do(self, command: str) -> None:
             try:
                 self.exec_command(command)
-            except (NgSpiceCommandError, NameError) as error:
+            except (shared.NgSpiceCommandError, NameError) as error:
                 if "returned" in str(error):
                     log.lines.append(f"Error on line 0: {error}")
 
         def load(self, text: str) -> None:
             try:
                 self.load_circuit(text)
-            except (NgSpiceCircuitError, NameError) as error:
+            except (shared.NgSpiceCircuitError, NameError) as error:
                 if "returned" in str(error):
                     log.lines.append(f"Error on line 0: {error}")
 
@@ -84,8 +85,8 @@ def start(log: Log) -> Any:
         def plots(self) -> list[str]:
             found = self._ngspice_shared.ngSpice_AllPlots()
             names: list[str] = []
-            while found[len(names)] != ffi.NULL:
-                names.append(ffi.string(found[len(names)]).decode())
+            while found[len(names)] != shared.ffi.NULL:
+                names.append(shared.ffi.string(found[len(names)]).decode())
             return [name for name in reversed(names) if name != "const"]
 
         def raw(self, plot: str) -> bytes:
@@ -94,15 +95,15 @@ def start(log: Log) -> Any:
             title, kind = self.ask("curplottitle"), self.ask("curplotname")
             names = self._ngspice_shared.ngSpice_AllVecs(plot.encode())
             vectors: list[tuple[str, str, Any]] = []
-            while names[len(vectors)] != ffi.NULL:
-                name = ffi.string(names[len(vectors)])
+            while names[len(vectors)] != shared.ffi.NULL:
+                name = shared.ffi.string(names[len(vectors)])
                 info = self._ngspice_shared.ngGet_Vec_Info(plot.encode() + b"." + name)
-                if info == ffi.NULL:
+                if info == shared.ffi.NULL:
                     raise ValueError(f"the vector {name.decode()} of {plot} cannot be read")
-                if info.v_compdata != ffi.NULL:
-                    values = np.frombuffer(ffi.buffer(info.v_compdata, info.v_length * 16), np.complex128)
+                if info.v_compdata != shared.ffi.NULL:
+                    values = np.frombuffer(shared.ffi.buffer(info.v_compdata, info.v_length * 16), np.complex128)
                 else:
-                    values = np.frombuffer(ffi.buffer(info.v_realdata, info.v_length * 8), np.float64)
+                    values = np.frombuffer(shared.ffi.buffer(info.v_realdata, info.v_length * 8), np.float64)
                 vectors.append((name.decode("utf-8", "replace"), _KINDS.get(info.v_type, "notype"), values))
             return _raw_bytes(title, kind, vectors)
 

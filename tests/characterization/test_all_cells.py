@@ -20,6 +20,7 @@ from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.run.characterize import Characterized, histogram, measure_group
+from metalrom.run.evaluate import macro_of
 from netlists.column import column_deck
 from netlists.reference import reference_column
 from ngspice_runner import Cache, Job, run
@@ -175,7 +176,7 @@ def test_a_table_without_spreads_gives_the_exact_product(measured: tuple[Project
     quiet = {name: np.where(t.valid, 0.0, np.nan)[None] for name in ("sigma_static", "sigma_noise", "sigma_pattern")}
     table = replace(t, **quiet, adc=replace(t.adc, offset_sigma=0.0, noise_sigma=0.0))
     x, w = p.activations.values, p.weights.values.astype(np.int64)
-    assert np.array_equal(p.macro_of(table, "tt_1.00V_27C").matmul(x, w), x @ w)
+    assert np.array_equal(macro_of(p, table, "tt_1.00V_27C").matmul(x, w), x @ w)
     used = histogram(p, ROWS)
     assert used.shape == t.valid.shape
     assert not used[~t.valid].any()

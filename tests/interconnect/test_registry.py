@@ -47,7 +47,9 @@ def test_entry_points_of_installed_packages_are_known(monkeypatch: pytest.Monkey
         EntryPoint("money", "decimal:Decimal", "metalrom.numbers"),
         EntryPoint("broken", "no.such:thing", "metalrom.numbers"),
     ]
-    monkeypatch.setattr("interconnect.registry.entry_points", lambda group: found if group == "metalrom.numbers" else [])
+    monkeypatch.setattr(
+        "interconnect.registry.entry_points", lambda group: found if group == "metalrom.numbers" else []
+    )
     known = numbers()
     assert known["money"].__name__ == "Decimal"
     with pytest.raises(InputError, match="the number broken of an installed package cannot be loaded"):

@@ -64,11 +64,11 @@ def test_every_kind_once_and_all_else_the_same(tmp_path: Path) -> None:
     ]  # fmt: skip
     for v in found:
         assert v.planes == 2
-        assert v.project.config.array == project.config.array
-        assert v.project.config.readout.double_sampling == (v.kind != "res_via")
-        assert len(v.project.conditions) == 1
-        assert v.project.config.cell.row_pitch is None, "lengths of one kind need not suit another"
-    assert found[3].project.config.cell.levels == 3
+        assert v.design.config.array == project.config.array
+        assert v.design.config.readout.double_sampling == (v.kind != "res_via")
+        assert len(v.design.conditions) == 1
+        assert v.design.config.cell.row_pitch is None, "lengths of one kind need not suit another"
+    assert found[3].design.config.cell.levels == 3
 
 
 def test_group_sizes() -> None:

@@ -21,6 +21,7 @@ from interconnect.extraction import extract
 from metalrom.api import Project, load
 from metalrom.cli import completion
 from metalrom.cli.main import app
+from metalrom.design.setup import group_setup
 from metalrom.studies.surrogates.axes import KEYS, DesignFamily, parse_axis, parse_box
 from metalrom.studies.surrogates.file import read_model
 from metalrom.studies.surrogates.laws import form_of
@@ -152,7 +153,7 @@ def test_charge_values_are_those_of_the_column_bench(tmp_path: Path) -> None:
     at = {"reset_width": 0.2e-6, "sense_capacitance": 5e-16, "row_pitch": 2.6e-7, "vdd": 0.95}
     values = {"periphery.reset_width": 0.2e-6, "periphery.sense_capacitance": 5e-16, "cell.row_pitch": 2.6e-7,
               "conditions.vdd": 0.95}  # fmt: skip
-    setup = DesignFamily(base, box, 0, 8).at(values).setup(8, nominal_only=True)
+    setup = group_setup(DesignFamily(base, box, 0, 8).at(values), 8, nominal_only=True)
     setup = replace(setup, ones=0.5)  # as the bench loads the rows
     column = ColumnBench(base.technology, lambda g, s: extract(g, s, method="formula"), workers=1, cache=cache)
     told = column.run(COLUMN_BOX, COLUMN_BOX.points({**at, "rows": 8, "temperature": 27.0}))

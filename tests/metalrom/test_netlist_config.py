@@ -10,7 +10,7 @@ import pytest
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.macro.readout import synthetic_table
-from metalrom.run.evaluate import macro_geometry
+from metalrom.run.evaluate import macro_geometry, macro_of
 from netlists.mapping import weights_of
 
 CONFIG = """\
@@ -84,6 +84,6 @@ def test_the_estimator_counts_the_columns_that_the_netlist_has(tmp_path: Path, m
     p = project(tmp_path, f"mapping: {mapping}\nweights: {{file: w.hex, shape: [2, 2], bits: 4, integers: true}}\n")
     geometry = macro_geometry(p, 8)
     assert geometry.bit_columns_per_weight == p.program.bit_columns // p.program.weight_columns
-    macro = p.macro_of(synthetic_table(8), "ideal_1.00V_27C")
+    macro = macro_of(p, synthetic_table(8), "ideal_1.00V_27C")
     x = np.array([[1, -2], [3, 4]])
     np.testing.assert_array_equal(macro.matmul(x, p.weights.values.astype(np.int64)), x @ p.weights.values)

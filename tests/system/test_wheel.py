@@ -72,7 +72,7 @@ def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel: Path) -
     assert {".j2", ".yaml", ".json", ".typed"} <= data
     for name in ("interconnect/tables/solved_cells.json", "interconnect/stacks/open45.yaml",
                  "netlists/devices/open45.yaml", "templates/cells/cap_balanced.cir.j2",
-                 "metalrom/macro/systems/data/example_macro.yaml", "ngspice_runner/scripts/spinit"):  # fmt: skip
+                 "metalrom/studies/systems/data/example_macro.yaml", "ngspice_runner/scripts/spinit"):  # fmt: skip
         assert name in names
     assert any(name.endswith("licenses/LICENSE") for name in info)
     assert "License-Expression: Apache-2.0" in metadata

@@ -13,6 +13,7 @@ import numpy as np
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
+from interconnect.optional import optional_library
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, Pin, pins_of
 from metalrom.exporters.executables import package_version
@@ -171,10 +172,8 @@ def compare_lef(source: RunData, folder: Path) -> dict[str, float]:
 def validate_lef(source: RunData, folder: Path) -> ConsumerReading:
     """lefdef (the reference LEF parser behind ctypes) reads the macro: size, pins, layers, obstructions."""
     tool = f"lefdef {package_version('lefdef', PARSER)}"
-    from lefdef import C_LefReader
-
     width, height, pins = read_lef(folder)
-    reader = C_LefReader()
+    reader = optional_library("lefdef", extra="check", purpose="Checks of LEF files").C_LefReader()
     lef = reader.read(str(folder / FILE))
     if lef.c_num_macros != 1:
         return ConsumerReading(tool, f"{lef.c_num_macros} macros, expected 1")

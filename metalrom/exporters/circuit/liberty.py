@@ -12,6 +12,7 @@ import numpy as np
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
+from interconnect.optional import optional_library
 from metalrom.exporters.checksum import (
     add_digest,
     condition_lines,
@@ -130,16 +131,15 @@ TOLERANCE = dict.fromkeys(("area", "read_time", "energy_conversion", "energy_mac
 def validate_liberty(source: RunData, folder: Path) -> ConsumerReading:
     """liberty-parser reads every library and writes it again without loss; a truncated one it refuses."""
     tool = f"liberty-parser {package_version('liberty-parser', PARSER)}"
-    from liberty.parser import parse_liberty
-
+    parser = optional_library("liberty.parser", extra="check", purpose="Checks of Liberty files")
     figures, _ = read_liberty(folder)
     buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
     for name, ours in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
         text = path.read_text(encoding="ascii")
         try:
-            library = parse_liberty(text)
-            again = parse_liberty(str(library))
+            library = parser.parse_liberty(text)
+            again = parser.parse_liberty(str(library))
         except Exception as error:  # its parser has no common error class
             return ConsumerReading(tool, f"{path.name}: {error}")
         if str(again) != str(library):
@@ -155,7 +155,7 @@ def validate_liberty(source: RunData, folder: Path) -> ConsumerReading:
         rise = settled.get_group("timing").get_group("cell_rise").get_array("values")
         if abs(float(np.ravel(rise)[0]) / NANO - ours["read_time"]) > 1e-15 * ours["read_time"]:
             return ConsumerReading(tool, f"{path.name}: read time {rise}")
-        if _takes(parse_liberty, text[: text.rindex("}")]):
+        if _takes(parser.parse_liberty, text[: text.rindex("}")]):
             return ConsumerReading(tool, f"{path.name} is taken without its end")
     return ConsumerReading(
         tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused")

@@ -19,7 +19,6 @@ from characterization.models.surrogate import SurrogateModel
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom import __version__
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
 from metalrom.folders import cache_folder
@@ -28,6 +27,7 @@ from metalrom.run.characterize import group_rows
 from metalrom.studies.surrogates.axes import KEYS, DesignFamily
 from metalrom.studies.surrogates.file import ModelFile
 from metalrom.studies.surrogates.laws import form_of
+from metalrom.version import __version__
 from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]

@@ -189,11 +189,11 @@ def test_a_technology_without_number_is_refused():
 
 def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match="Parquet needs pyarrow") as caught:
+    with pytest.raises(InputError, match="Parquet files need the package pyarrow") as caught:
         exports.write_table(run.table, "parquet", tmp_path)
     assert "metalrom[parquet]" in str(caught.value)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr(exports, "find_spec", lambda name: None)
+    monkeypatch.setattr("characterization.tables.formats.find_spec", lambda name: None)
     assert "parquet" not in list(exports.FORMATS)
     assert "parquet" in exports.FORMATS
 

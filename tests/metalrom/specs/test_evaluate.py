@@ -141,8 +141,8 @@ def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
             "settled_after",
             ("s",),
             "test",
-            lambda r, at: QuantityValue(r.finding("settle", dict)[at], "test"),
             "settle",
+            read=lambda r, at: QuantityValue(r.finding("settle", dict)[at], "test"),
         )
     )
     assert "settled_after" in registry

@@ -1,0 +1,1 @@
+"""Readout tables: their content, file formats and checks."""

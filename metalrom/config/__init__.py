@@ -1,0 +1,1 @@
+"""Configuration files: their model, loader and messages."""

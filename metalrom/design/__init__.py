@@ -1,0 +1,1 @@
+"""What a configuration describes: stack, cells, program, testbenches."""

@@ -1,0 +1,1 @@
+"""Vector drawings of stacks, cells and tiles."""

@@ -1,0 +1,1 @@
+"""Exports for circuit, layout and timing tools."""

@@ -1,0 +1,1 @@
+"""Exports for architecture and accuracy estimators."""

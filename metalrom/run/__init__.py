@@ -1,0 +1,1 @@
+"""One run: characterization, evaluation, results and their files."""

@@ -1,0 +1,1 @@
+"""Studies above single runs: accuracy, density, comparisons, surrogates, systems."""

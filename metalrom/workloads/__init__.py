@@ -1,0 +1,1 @@
+"""Networks whose weights a macro stores: inventories, layers, tasks."""
