@@ -26,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from interconnect.files import atomic_write_text
-from metalrom.cli.console import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.macro import Macro, synthetic_table
 from metalrom.studies.accuracy import (
     ActivationRule,
@@ -157,7 +157,7 @@ def encoding(args):
         rows.append({"encoding": "sign and magnitude", **work.figures(work.run(operator), reference)})
         operator = QuantizedOperator(OnePerPair(0.14, bits), WeightRule(bits), ActivationRule(8))
         rows.append({"encoding": "one conversion per pair", **work.figures(work.run(operator), reference)})
-        print(json.dumps(plain(rows[-3:])), file=sys.stderr, flush=True)
+        print(json.dumps(to_jsonable(rows[-3:])), file=sys.stderr, flush=True)
     return {"notes": work.notes, "rows": rows}
 
 
@@ -171,7 +171,7 @@ def noisy(work, reference, text, bits):
     row = {"scheme": f"w{bits}a8 {text}", **work.figures(found, reference)}
     row |= {"drawn_code_error": product.code_error_rate, "seconds": seconds}
     row["conversions_per_second"] = product.conversions / seconds
-    print(json.dumps(plain(row)), file=sys.stderr, flush=True)
+    print(json.dumps(to_jsonable(row)), file=sys.stderr, flush=True)
     return row
 
 
@@ -179,11 +179,11 @@ def macro(args):
     """A finished run at three conditions, and on an eighth of the words its error budget at the nominal one."""
     work = words_only(args.words)
     at = evaluate_network(work, chips_of(str(args.macro), CONDITIONS), Settings(seed=1))
-    print(json.dumps(plain(at.outcomes)), file=sys.stderr, flush=True)
+    print(json.dumps(to_jsonable(at.outcomes)), file=sys.stderr, flush=True)
     budget = evaluate_network(
         words_only(max(12, args.words // 8)), chips_of(str(args.macro)), Settings(seed=1, budget=True)
     )
-    return {"conditions": plain(at), "budget": plain(budget)}
+    return {"conditions": to_jsonable(at), "budget": to_jsonable(budget)}
 
 
 def smollm2(args):
@@ -198,12 +198,12 @@ def smollm2(args):
         operator = BlockOperator(ExactBlocks(), ActivationRule(8, shifted))
         title = "native blocks a8" + (", shifted activations" if shifted else "")
         rows.append({"scheme": title, **work.figures(work.run(operator), reference)})
-        print(json.dumps(plain(rows[-1])), file=sys.stderr, flush=True)
+        print(json.dumps(to_jsonable(rows[-1])), file=sys.stderr, flush=True)
     for bits, fine in ((8, False), (8, True), (6, True), (4, False), (4, True)):
         operator = QuantizedOperator(ExactProduct(), WeightRule(bits, fine), ActivationRule(8, fine))
         title = f"w{bits}a8" + (", fitted weights, shifted activations" if fine else "")
         rows.append({"scheme": title, **work.figures(work.run(operator), reference)})
-        print(json.dumps(plain(rows[-1])), file=sys.stderr, flush=True)
+        print(json.dumps(to_jsonable(rows[-1])), file=sys.stderr, flush=True)
     return {"notes": work.notes, "rows": rows}
 
 
@@ -212,13 +212,13 @@ def smollm2_macro(args):
     model, pieces = fetched.smollm2(blocks=True)
     few = NextToken(model, pieces, lee_documents()[:1], most_tokens=12)
     native = evaluate_network(few, chips_of(str(args.macro)), Settings(NativeBlocks(), seed=1))
-    out = {"native blocks run": plain(native)}
-    print(json.dumps(plain(native.outcomes)), file=sys.stderr, flush=True)
+    out = {"native blocks run": to_jsonable(native)}
+    print(json.dumps(to_jsonable(native.outcomes)), file=sys.stderr, flush=True)
     for bits in (8, 4):
         for name, folder in (("ideal", "ideal"), ("run", str(args.macro))):
             found = evaluate_network(few, chips_of(folder), Settings(WeightRule(bits), seed=1))
-            out[f"w{bits}a8 {name}"] = plain(found)
-            print(json.dumps(plain(found.outcomes)), file=sys.stderr, flush=True)
+            out[f"w{bits}a8 {name}"] = to_jsonable(found)
+            print(json.dumps(to_jsonable(found.outcomes)), file=sys.stderr, flush=True)
     return out
 
 
@@ -281,7 +281,7 @@ def main() -> None:
     found = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
     for name in [] if args.only_plot else args.parts.split(","):
         start = time.perf_counter()
-        found[name] = plain(PARTS[name](args))
+        found[name] = to_jsonable(PARTS[name](args))
         print(f"{name}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
         if args.json:
             atomic_write_text(args.json, json.dumps(found, indent=1) + "\n")

@@ -18,7 +18,7 @@ from interconnect.files import atomic_write_files
 from metalrom.folders import cache_folder
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
-from netlists.column import ColumnCase, Periphery, Timing, column_deck
+from netlists.column import ColumnStimulus, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.reference import closed_form_level
 from netlists.technology import Technology, load_technology
@@ -60,7 +60,7 @@ def spacing(technology: Technology, model: CellModel) -> tuple[float, float, flo
     bare = Periphery(sense_capacitance=0.0)
     for first in (1, 0):
         inputs = np.where(np.arange(ROWS) < ROWS // 2, first, 1 - first)
-        case = ColumnCase(bits=symbols, inputs=inputs, counts=model.counts)
+        case = ColumnStimulus(bits=symbols, inputs=inputs, counts=model.counts)
         deck = column_deck(technology, model, Periphery(sense_capacitance=SENSE), Timing(), CONDITION, case)
         result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
         if not result.ok or result.provenance is None:
@@ -97,7 +97,7 @@ def write_decks(technology: Technology, models: dict[str, CellModel], folder: Pa
     files = {}
     for kind, m in models.items():
         symbols = np.array([[(r + c + 1) % m.symbols for c in range(3)] for r in range(4)])
-        case = ColumnCase(bits=symbols, inputs=[1, 1, 0, 1], counts=m.counts)
+        case = ColumnStimulus(bits=symbols, inputs=[1, 1, 0, 1], counts=m.counts)
         deck = column_deck(technology, m, Periphery(), Timing(), CONDITION, case)
         files[f"{kind}.cir"] = deck.text.encode("ascii")
     folder.mkdir(parents=True, exist_ok=True)

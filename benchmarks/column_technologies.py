@@ -33,7 +33,7 @@ from interconnect.extraction import extract
 from interconnect.files import cache_folder
 from netlists.cells import cell_kinds, make_cell
 from netlists.cells.base import Plane
-from netlists.column import ColumnCase, ColumnDeck, Timing, column_deck
+from netlists.column import ColumnDeck, ColumnStimulus, Timing, column_deck
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
 from netlists.periphery import default_periphery
@@ -64,7 +64,7 @@ def read(technology: Technology, kind: str, rows: int) -> dict[str, object]:
     bits = rng.integers(0, model.symbols, (rows, COLUMNS))
     if model.symbols == 3:  # more plus than minus, so that the difference does not vanish
         bits[rng.random(bits.shape) < 0.5] = 1
-    three = ColumnCase(bits=bits, inputs=np.arange(rows) % 2, counts=model.counts)
+    three = ColumnStimulus(bits=bits, inputs=np.arange(rows) % 2, counts=model.counts)
     case = replace(three, bits=bits[:, 1:2])
     devices = technology.devices
     periphery = default_periphery(devices, sense_capacitance=1e-16)

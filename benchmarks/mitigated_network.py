@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.accuracy import words_only
 from interconnect.files import atomic_write_text
-from metalrom.cli.console import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.macro import Mitigation
 from metalrom.run.estimate import layer_estimate
 from metalrom.run.results import read_results, read_run_table
@@ -116,7 +116,7 @@ def main() -> None:
         )
     if args.json:
         document = {"macro": chip.title, "exact": exact, "notes": work.notes, "rows": found}
-        atomic_write_text(args.json, json.dumps(plain(document), indent=1) + "\n")
+        atomic_write_text(args.json, json.dumps(to_jsonable(document), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class Ambient:
 class ChipDraw:
     """One chip at one column.
 
-    deviations, condition: for a `ColumnCase` and its deck. model: the cell with the chip's capacitances. metal: global
+    deviations, condition: for a `ColumnStimulus` and its deck. model: the cell with its capacitances. metal: global
     factors by parameter. devices: global draw of the transistors; its thresholds are in the deviations, its factors
     on the drive (drive_n, drive_p) are not, since a deck has no place for them; a settled level does not see them.
     """

@@ -22,7 +22,7 @@ from interconnect.stackfile import load_stack
 from metalrom.assets import asset_spec
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
-from netlists.column import ColumnCase, Timing, column_deck
+from netlists.column import ColumnStimulus, Timing, column_deck
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet, load_devices
 from netlists.devices.kit_file import Needs
@@ -51,7 +51,7 @@ def _read(name: str, model: CellModel, slower: float, corner: str = "tt") -> tup
     fields = ("reset_end", "reset_edge", "input_start", "input_edge", "read_after")
     timing = replace(base, **{f: float(f"{getattr(base, f) * slower:.6g}") for f in fields})
     rng = np.random.default_rng(1)
-    case = ColumnCase(bits=rng.integers(0, 2, (16, 3)), inputs=np.arange(16) % 2)
+    case = ColumnStimulus(bits=rng.integers(0, 2, (16, 3)), inputs=np.arange(16) % 2)
     periphery, condition = default_periphery(devices), Condition(corner, devices.vdd, 27.0)
     deck = column_deck(technology, model, periphery, timing, condition, case)
     result = run(Job(deck.text, deck.outputs, stop=deck.stop))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
+from interconnect.jsonable import to_jsonable
 from metalrom.assets import asset_state
 from metalrom.cli.accuracy import evaluate_model, parse_options
-from metalrom.cli.console import plain
 from metalrom.macro import Macro, synthetic_table
 from metalrom.studies.accuracy import (
     ActivationRule,
@@ -23,7 +23,7 @@ from metalrom.studies.accuracy import (
     Settings,
     WeightRule,
     chips_of,
-    evaluate,
+    evaluate_network,
 )
 from metalrom.studies.accuracy.chips import coarse_table, find_condition, gaussian_code_error
 from metalrom.studies.accuracy.datasets import Judgements, judgements, read_word_pairs, spaced
@@ -129,7 +129,7 @@ def test_fitted_scales_err_less_and_only_below_the_largest() -> None:
 
 @pytest.mark.parametrize("bits", [(2, 8), (4, 3), (8, 8)])
 def test_ideal_macro_equals_exact_integers(workload: SentenceSimilarity, bits: tuple[int, int]) -> None:
-    found = evaluate(workload, chips_of("ideal"), Settings(WeightRule(bits[0]), ActivationRule(bits[1])))
+    found = evaluate_network(workload, chips_of("ideal"), Settings(WeightRule(bits[0]), ActivationRule(bits[1])))
     exact, macro = found.outcomes[1:]
     assert macro.figures == exact.figures
     assert macro.code_error_rate == 0.0
@@ -151,7 +151,7 @@ def test_noise_is_drawn_as_often_as_the_normal_tail_says(workload: SentenceSimil
 
 def test_noise_costs_accuracy_and_the_budget_gives_it_back(workload: SentenceSimilarity) -> None:
     chips = chips_of("synthetic:rows=16,sigma=0.3,static=0.05")
-    found = evaluate(workload, chips, Settings(WeightRule(6), seed=2, budget=True))
+    found = evaluate_network(workload, chips, Settings(WeightRule(6), seed=2, budget=True))
     exact, chip = found.outcomes[1].figures, found.outcomes[2].figures
     assert chip["wordsim_cosine"] < exact["wordsim_cosine"] - 0.02
     budget = {o.scheme: o.figures["wordsim_cosine"] for o in found.budget[chips[0].title]}
@@ -166,7 +166,7 @@ def test_noise_costs_accuracy_and_the_budget_gives_it_back(workload: SentenceSim
 
 def test_same_seed_same_result_another_seed_another(workload: SentenceSimilarity) -> None:
     def cosine(seed: int) -> float:
-        found = evaluate(workload, chips_of("synthetic:rows=16,sigma=0.25"), Settings(seed=seed))
+        found = evaluate_network(workload, chips_of("synthetic:rows=16,sigma=0.25"), Settings(seed=seed))
         return found.outcomes[2].figures["wordsim_cosine"]
 
     assert cosine(1) == cosine(1) != cosine(2)
@@ -264,10 +264,10 @@ def test_options_reach_the_macro_or_are_refused(workload: SentenceSimilarity) ->
         with pytest.raises(InputError, match="not name=value"):
             parse_options([bad])
     with pytest.raises(InputError, match="no option 'mappin'; did you mean 'mapping'"):
-        evaluate(workload, chips_of("ideal"), Settings(options={"mappin": 1}))
+        evaluate_network(workload, chips_of("ideal"), Settings(options={"mappin": 1}))
     with pytest.raises(InputError, match="columns_per_adc is 0"):
-        evaluate(workload, chips_of("ideal"), Settings(options={"columns_per_adc": 0}))
-    found = evaluate(workload, chips_of("ideal"), Settings(options={"columns_per_adc": 8}))
+        evaluate_network(workload, chips_of("ideal"), Settings(options={"columns_per_adc": 0}))
+    found = evaluate_network(workload, chips_of("ideal"), Settings(options={"columns_per_adc": 8}))
     assert any("columns_per_adc" in note for note in found.notes)
 
 
@@ -283,7 +283,7 @@ def test_the_command_refuses_before_it_computes() -> None:
 
 
 def test_result_is_plain_data_with_its_labels(workload: SentenceSimilarity) -> None:
-    found = plain(evaluate(workload, chips_of("synthetic:sigma=0.1"), Settings()))
+    found = to_jsonable(evaluate_network(workload, chips_of("synthetic:sigma=0.1"), Settings()))
     assert json.loads(json.dumps(found))["warnings"] == ["synthetic readout: chosen numbers, no circuit behind it"]
     assert "wordsim: 15 of 353 pairs, 6 different texts" in found["notes"]
     assert any("weights of 8 bits" in note and "no training" in note for note in found["notes"])

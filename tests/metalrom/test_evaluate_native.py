@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
+from interconnect.jsonable import to_jsonable
 from metalrom.cli.accuracy import evaluate_model
-from metalrom.cli.console import plain
-from metalrom.studies.accuracy import ActivationRule, NativeBlocks, NextToken, Settings, WeightRule, chips_of, evaluate
+from metalrom.studies.accuracy import (
+    ActivationRule,
+    NativeBlocks,
+    NextToken,
+    Settings,
+    WeightRule,
+    chips_of,
+    evaluate_network,
+)
 from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
 from metalrom.workloads.networks.gguf_file import GgufFile
@@ -179,7 +187,7 @@ def test_finer_activations_approach_the_float_layer(network: tuple[Llama, dict[s
 
 def test_network_on_an_ideal_readout_equals_the_exact_product(workload: NextToken) -> None:
     chips = chips_of("synthetic:rows=16")
-    found = evaluate(workload, chips, Settings(NativeBlocks()))
+    found = evaluate_network(workload, chips, Settings(NativeBlocks()))
     trained, exact, macro = found.outcomes
     assert exact.scheme == "Q4_0+Q4_1+Q8_0 a8 exact"
     for name, value in exact.figures.items():
@@ -191,13 +199,13 @@ def test_network_on_an_ideal_readout_equals_the_exact_product(workload: NextToke
     four = 4 * (4 * (2 * 64 + 2 * 64 + 32 + 2 * 32 + 4 * 96) + 6 * 2 * 64)  # 4 groups of 16 in 64 rows, 6 in 96
     assert macro.conversions == 11 * 8 * (four + 14 * 4 * 32)  # blk.0.attn_k has 7 planes of either sign
     assert any("12 x Q4_1" in note and "not quantized again" in note for note in found.notes)
-    assert plain(found)["settings"]["weights"] == {"kind": "native blocks"}
+    assert to_jsonable(found)["settings"]["weights"] == {"kind": "native blocks"}
 
 
 def test_noise_costs_accuracy_and_repeats_with_the_seed(workload: NextToken) -> None:
     def cosine(seed: int) -> tuple[float, float]:
         chips = chips_of("synthetic:rows=32,sigma=0.3")
-        found = evaluate(workload, chips, Settings(NativeBlocks(), seed=seed))
+        found = evaluate_network(workload, chips, Settings(NativeBlocks(), seed=seed))
         assert found.outcomes[2].code_error_rate == pytest.approx(0.09, abs=0.04)  # 2 Q(1/0.6) = 0.096, ends err half
         return found.outcomes[1].figures["cosine"], found.outcomes[2].figures["cosine"]
 
@@ -214,7 +222,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
         ("synthetic:rows=32", {"mappin": 1}, "no option 'mappin'"),
     ):
         with pytest.raises(InputError, match=words):
-            evaluate(workload, chips_of(macro), Settings(NativeBlocks(), options=options))
+            evaluate_network(workload, chips_of(macro), Settings(NativeBlocks(), options=options))
     bare = [LinearLayer("a", 0, np.eye(32, dtype=np.float32))]
     with pytest.raises(InputError, match="layer a has no blocks of its own"):
         MacroBlocks(chips_of("synthetic:rows=32")[0], bare, input_bits=8)
@@ -242,6 +250,6 @@ def test_the_command_refuses_before_it_loads(model: str, arguments: dict[str, ob
 
 def test_settings_take_either_rule(workload: NextToken) -> None:
     """The second quantization that native blocks save, on the same network."""
-    native = evaluate(workload, [], Settings(NativeBlocks())).outcomes[1].figures["cosine"]
-    again = evaluate(workload, [], Settings(WeightRule(4))).outcomes[1].figures["cosine"]
+    native = evaluate_network(workload, [], Settings(NativeBlocks())).outcomes[1].figures["cosine"]
+    again = evaluate_network(workload, [], Settings(WeightRule(4))).outcomes[1].figures["cosine"]
     assert again < native

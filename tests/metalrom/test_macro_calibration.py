@@ -10,7 +10,7 @@ import pytest
 
 from characterization.tables.table import Assumption
 from interconnect.errors import InputError
-from metalrom.macro import Macro, Mitigation, calibrate, calibrate_columns, csnr, error_budget, synthetic_table
+from metalrom.macro import Macro, Mitigation, calibrate_columns, calibrate_ranges, csnr, error_budget, synthetic_table
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.readout import EFFECTS, AdcRange, readout_of
 from netlists.condition import Condition
@@ -27,7 +27,7 @@ def test_a_converter_with_enough_codes_keeps_one_count_per_code():
     x, w = layer()
     table = synthetic_table(64)
     macro = Macro(table, table.conditions[0])
-    found = calibrate(macro, [(x, w)])
+    found = calibrate_ranges(macro, [(x, w)])
     assert set(found.ranges) == {AdcRange(1.0, 0.0, 65)}
     assert set(found.mean_square) == set(found.clipped) == {0.0}
     assert (Macro(table, table.conditions[0], calibration=found).matmul(x, w) == x @ w).all()
@@ -45,7 +45,7 @@ def test_calibrated_ranges_beat_the_plain_ones(per):
         macro = Macro(table, condition, mapping="offset", calibration=calibration)
         return csnr(x @ w, macro.matmul(x, w)).raw
 
-    found = calibrate(Macro(table, condition, mapping="offset"), samples, per=per)
+    found = calibrate_ranges(Macro(table, condition, mapping="offset"), samples, per=per)
     coarse = dataclasses.replace(found, ranges=(AdcRange(4.0, 0.0, 16),) * 8)
     assert quality(found) > max(quality(None), quality(coarse)) + 3
     assert all(a <= b for a, b in zip(found.mean_square, found.mean_square_before, strict=True))
@@ -63,7 +63,7 @@ def test_expected_error_is_what_the_engine_returns():
     x, w = rng.integers(0, 2, (400, 16)), rng.integers(0, 2, (16, 300))
     macro = Macro(table, table.conditions[0], **options)
     for objective in ("mean_square", "clip"):
-        found = calibrate(macro, [(x, w)], objective=objective, clip_probability=0.05)
+        found = calibrate_ranges(macro, [(x, w)], objective=objective, clip_probability=0.05)
         y = Macro(table, table.conditions[0], calibration=found, **options).matmul(x, w)
         assert y.dtype == np.float64 or found.ranges[0].plain
         assert np.mean((y - x @ w) ** 2) == pytest.approx(found.mean_square[0], rel=0.02)
@@ -76,8 +76,10 @@ def test_clip_objective_by_hand():
     options = {"mapping": "unsigned", "weight_bits": 1, "input_bits": 1, "input_signed": False}
     macro = Macro(table, table.conditions[0], **options)
     x, w = np.ones((1, 40), int), (np.arange(40)[:, None] < np.arange(41)).astype(int)
-    assert calibrate(macro, [(x, w)], objective="clip", clip_probability=0.0).ranges == (AdcRange(4.0, 0.0, 11),)
-    assert calibrate(macro, [(x, w)], objective="clip", clip_probability=0.2).ranges == (AdcRange(3.25, 4.0, 11),)
+    assert calibrate_ranges(macro, [(x, w)], objective="clip", clip_probability=0.0).ranges == (AdcRange(4.0, 0.0, 11),)
+    assert calibrate_ranges(macro, [(x, w)], objective="clip", clip_probability=0.2).ranges == (
+        AdcRange(3.25, 4.0, 11),
+    )
 
 
 def test_column_correction_removes_frozen_errors_and_says_how_much():
@@ -104,8 +106,8 @@ def test_column_correction_removes_frozen_errors_and_says_how_much():
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (lambda m, s: calibrate(m, []), "no sample products"),
-        (lambda m, s: calibrate(m, s, clip_probability=1.0), "clip_probability is 1"),
+        (lambda m, s: calibrate_ranges(m, []), "no sample products"),
+        (lambda m, s: calibrate_ranges(m, s, clip_probability=1.0), "clip_probability is 1"),
         (lambda m, s: AdcRange(0.3, 0.0, 8), "multiple of 1/16"),
         (lambda m, s: AdcRange(-1.0, 0.0, 8), "not a rising range"),
         (lambda m, s: AdcRange(1.0, 0.0, 1), "1 code"),
@@ -178,7 +180,7 @@ def test_planes_with_other_rows_keep_one_count_per_code():
     """A range found for 64 rows does not fit the counts of 16: those planes are read as their own table says."""
     x, w = layer(6)
     table, tables = synthetic_table(64, codes=9), {16: synthetic_table(16)}
-    found = calibrate(Macro(table, table.conditions[0], mapping="offset"), [(x, w)], per="layer")
+    found = calibrate_ranges(Macro(table, table.conditions[0], mapping="offset"), [(x, w)], per="layer")
     options = {"mapping": "offset", "tables": tables, "calibration": found}
     split = Macro(table, table.conditions[0], mitigations=[Mitigation(rows=16)], **options)
     assert found.ranges[0].counts_per_code > 1

@@ -9,7 +9,7 @@ import pytest
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.column import ColumnCase, ColumnDeck, Deviations, Periphery, Timing, column_deck
+from netlists.column import ColumnDeck, ColumnStimulus, Deviations, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.reference import reference_column
 from netlists.technology import Technology
@@ -28,10 +28,10 @@ def last(deck: ColumnDeck, result: Result) -> np.ndarray:
     return np.array([result.signals[name].values[-1] for name in deck.columns])
 
 
-def random_case(rng: np.random.Generator, *, deviations: bool = True) -> ColumnCase:
+def random_case(rng: np.random.Generator, *, deviations: bool = True) -> ColumnStimulus:
     rows = int(rng.integers(1, 33))
     cell = np.exp(0.05 * rng.standard_normal((rows, 3))) if deviations else None
-    return ColumnCase(
+    return ColumnStimulus(
         bits=rng.integers(0, 2, (rows, 3)),
         inputs=rng.integers(0, 2, rows),
         position=int(rng.integers(0, 100)),
@@ -85,7 +85,7 @@ def test_charge_reference_equals_a_dense_charge_balance(cap_model: CellModel) ->
             matrix[c, c - 1] = matrix[c - 1, c] = -n * v("C_bl_bl")
         right[c] = vdd * pull.sum()
     expected = np.linalg.solve(matrix, right)
-    case = ColumnCase(bits=bits, inputs=x, deviations=Deviations(cell=factor))
+    case = ColumnStimulus(bits=bits, inputs=x, deviations=Deviations(cell=factor))
     got = reference_column(
         cap_model, Periphery(kind="ideal", sense_capacitance=sense), Condition("tt", vdd, 27.0), case
     )
@@ -126,7 +126,7 @@ def test_current_reference_equals_a_dense_nodal_solution(res_model: CellModel) -
         res_model,
         Periphery(kind="ideal", driver_resistance=r_drive, sense_resistance=r_sense, read_voltage=volts),
         NOMINAL,
-        ColumnCase(bits=bits, inputs=x),
+        ColumnStimulus(bits=bits, inputs=x),
     )
     np.testing.assert_allclose(got.columns, expected, rtol=1e-9)
 
@@ -134,11 +134,11 @@ def test_current_reference_equals_a_dense_nodal_solution(res_model: CellModel) -
 def test_closed_forms_agree_where_they_apply(cap_model: CellModel, res_model: CellModel) -> None:
     """One column alone: the divider is exact; with negligible wire the resistive sum is, too."""
     rng = np.random.default_rng(6)
-    case = ColumnCase(bits=rng.integers(0, 2, (16, 1)), inputs=np.ones(16, dtype=int))
+    case = ColumnStimulus(bits=rng.integers(0, 2, (16, 1)), inputs=np.ones(16, dtype=int))
     got = reference_column(cap_model, Periphery(kind="ideal"), NOMINAL, case)
     assert got.value == pytest.approx(got.closed_form, rel=1e-12)
     small = Periphery(kind="ideal", driver_resistance=1e-3, sense_resistance=1e-3)
-    case = ColumnCase(bits=case.bits, inputs=case.inputs, deviations=Deviations(row_wire=1e-6, bl_wire=1e-6))
+    case = ColumnStimulus(bits=case.bits, inputs=case.inputs, deviations=Deviations(row_wire=1e-6, bl_wire=1e-6))
     got = reference_column(res_model, small, NOMINAL, case)
     assert got.value == pytest.approx(got.closed_form, rel=1e-6)
 
@@ -155,7 +155,7 @@ def test_transistor_deck_runs_and_moves_like_the_ideal_one(
     for ones in (4, 12):
         bits = np.zeros((n, 3), dtype=int)
         bits[:ones] = 1
-        case = ColumnCase(bits=bits, inputs=np.ones(n), position=10, columns_total=32)
+        case = ColumnStimulus(bits=bits, inputs=np.ones(n), position=10, columns_total=32)
         deck = column_deck(technology, model, periphery, Timing(), NOMINAL, case)
         result = simulate(deck)
         levels.append(last(deck, result)[1])
@@ -177,14 +177,14 @@ def test_level_does_not_depend_on_the_time_step(technology: Technology, cap_mode
 
 def test_threshold_shifts_reach_their_transistor(technology: Technology, cap_model: CellModel) -> None:
     bits, inputs = np.ones((4, 3), dtype=int), np.ones(4, dtype=int)
-    plain = column_deck(technology, cap_model, Periphery(), Timing(), NOMINAL, ColumnCase(bits=bits, inputs=inputs))
+    plain = column_deck(technology, cap_model, Periphery(), Timing(), NOMINAL, ColumnStimulus(bits=bits, inputs=inputs))
     shifted = column_deck(
         technology,
         cap_model,
         Periphery(),
         Timing(),
         NOMINAL,
-        ColumnCase(bits=bits, inputs=inputs, deviations=Deviations(reset=np.array([0.0, 0.05, 0.0]))),
+        ColumnStimulus(bits=bits, inputs=inputs, deviations=Deviations(reset=np.array([0.0, 0.05, 0.0]))),
     )
     before, after = (last(d, simulate(d)) for d in (plain, shifted))
     # The middle switch lets go earlier while its gate falls, so more of the gate's swing couples over: about
@@ -196,16 +196,16 @@ def test_threshold_shifts_reach_their_transistor(technology: Technology, cap_mod
 def test_extra_rows_equal_rows_with_input_zero(cap_model: CellModel) -> None:
     rng = np.random.default_rng(8)
     bits, inputs = rng.integers(0, 2, (8, 3)), rng.integers(0, 2, 8)
-    more = ColumnCase(
+    more = ColumnStimulus(
         bits=np.vstack([np.zeros((6, 3), dtype=int), bits]), inputs=np.concatenate([np.zeros(6, dtype=int), inputs])
     )
     p = Periphery(kind="ideal")
-    lumped = reference_column(cap_model, p, NOMINAL, ColumnCase(bits=bits, inputs=inputs), extra_rows=6)
+    lumped = reference_column(cap_model, p, NOMINAL, ColumnStimulus(bits=bits, inputs=inputs), extra_rows=6)
     np.testing.assert_allclose(lumped.columns, reference_column(cap_model, p, NOMINAL, more).columns, rtol=1e-9)
 
 
 def test_deck_prints_plain_numbers_and_every_warning(technology: Technology, cap_model: CellModel) -> None:
-    case = ColumnCase(bits=np.ones((2, 3)), inputs=[1, 0])
+    case = ColumnStimulus(bits=np.ones((2, 3)), inputs=[1, 0])
     text = column_deck(technology, cap_model, Periphery(), Timing(), NOMINAL, case).text
     assert text.startswith("* cap_balanced column: 2 rows")
     assert "generic28: every value is an estimate" in text
@@ -232,7 +232,7 @@ def test_deck_prints_plain_numbers_and_every_warning(technology: Technology, cap
 )
 def test_impossible_cases_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
-        ColumnCase(**({"bits": np.zeros((4, 3)), "inputs": np.zeros(4)} | change))  # type: ignore[arg-type]
+        ColumnStimulus(**({"bits": np.zeros((4, 3)), "inputs": np.zeros(4)} | change))  # type: ignore[arg-type]
 
 
 def test_impossible_periphery_and_timing_are_refused(technology: Technology, cap_model: CellModel) -> None:
@@ -249,5 +249,5 @@ def test_impossible_periphery_and_timing_are_refused(technology: Technology, cap
             Periphery(reset_width=1e-9),
             Timing(),
             NOMINAL,
-            ColumnCase(bits=np.ones((2, 3)), inputs=[1, 1]),
+            ColumnStimulus(bits=np.ones((2, 3)), inputs=[1, 1]),
         )

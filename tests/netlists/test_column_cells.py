@@ -17,7 +17,7 @@ from interconnect.stackfile import load_stack
 from netlists import cells
 from netlists.cells import make_cell, register_cell
 from netlists.cells.base import BitLine, CellModel, Element, Extract, Plane, RowLine, Variant
-from netlists.column import ColumnCase, ColumnDeck, Deviations, Periphery, Timing, column_deck
+from netlists.column import ColumnDeck, ColumnStimulus, Deviations, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.parameters import parameter
 from netlists.reference import closed_form_level, reference_column
@@ -39,9 +39,9 @@ def levels(deck: ColumnDeck, result: Result) -> np.ndarray:
     return deck.levels({name: signal.values for name, signal in result.signals.items()})
 
 
-def random_case(rng: np.random.Generator, model: CellModel, most_rows: int = 24) -> ColumnCase:
+def random_case(rng: np.random.Generator, model: CellModel, most_rows: int = 24) -> ColumnStimulus:
     rows = int(rng.integers(1, most_rows + 1))
-    return ColumnCase(
+    return ColumnStimulus(
         bits=rng.integers(0, model.symbols, (rows, 3)),
         inputs=np.append(1, rng.integers(0, 2, rows - 1)),
         counts=model.counts,
@@ -85,14 +85,14 @@ def test_closed_form_is_the_network_of_a_column_alone(which: str, charge_models:
 def switch_capacitance(technology: Technology, charge_models: dict[str, CellModel]) -> float:
     """What the reset transistor adds to a bit line (F), from a column of the balanced cell."""
     model = charge_models["cap_balanced"]
-    case = ColumnCase(bits=np.ones((32, 1)), inputs=np.ones(32))
+    case = ColumnStimulus(bits=np.ones((32, 1)), inputs=np.ones(32))
     moved = settled(technology, model, case)[0]
     wanted = closed_form_level(model, Periphery(), NOMINAL, case)
     total = 32 * model.bl_total + Periphery().sense_capacitance
     return total * (wanted / moved - 1.0)
 
 
-def settled(technology: Technology, model: CellModel, case: ColumnCase) -> tuple[float, float]:
+def settled(technology: Technology, model: CellModel, case: ColumnStimulus) -> tuple[float, float]:
     """(level gained since just before the input edge, level there) of the target column with transistors, V."""
     deck = column_deck(technology, model, Periphery(), Timing(read_after=2e-9), NOMINAL, case)
     result = simulate(deck)
@@ -113,7 +113,7 @@ def test_transistor_deck_settles_at_the_closed_form(
     symbols = rng.permutation(np.arange(48) % (model.symbols + 1)).clip(max=model.symbols - 1)
     if which == "cap_ternary":
         symbols = np.where(rng.random(48) < 0.7, 1, symbols)
-    case = ColumnCase(bits=symbols[:, None], inputs=np.arange(48) % 2, counts=model.counts)
+    case = ColumnStimulus(bits=symbols[:, None], inputs=np.arange(48) % 2, counts=model.counts)
     gained, before = settled(technology, model, case)
     loaded = Periphery(sense_capacitance=Periphery().sense_capacitance + switch_capacitance)
     assert gained == pytest.approx(closed_form_level(model, loaded, NOMINAL, case), rel=0.01)
@@ -127,7 +127,7 @@ def test_level_lines_reach_their_share_of_the_drive(
     technology: Technology, charge_models: dict[str, CellModel]
 ) -> None:
     model = charge_models["cap_select4"]
-    case = ColumnCase(bits=[[3, 2, 1]], inputs=[1], counts=model.counts)
+    case = ColumnStimulus(bits=[[3, 2, 1]], inputs=[1], counts=model.counts)
     deck = column_deck(technology, model, Periphery(), Timing(read_after=1e-9), NOMINAL, case)
     nodes = ("v(s0_3)", "v(t0_3)", "v(u0_3)", "v(g0_3)")
     text = deck.text.replace(".save ", ".save " + " ".join(nodes) + " ", 1)
@@ -139,20 +139,25 @@ def test_level_lines_reach_their_share_of_the_drive(
 def test_differential_decks_name_both_lines(technology: Technology, charge_models: dict[str, CellModel]) -> None:
     model = charge_models["cap_ternary"]
     shift = np.array([[0.0, 0.01, 0.0], [0.0, 0.0, 0.02]])
-    case = ColumnCase(bits=np.ones((2, 3)), inputs=[1, 1], counts=model.counts, deviations=Deviations(reset=shift))
+    case = ColumnStimulus(bits=np.ones((2, 3)), inputs=[1, 1], counts=model.counts, deviations=Deviations(reset=shift))
     deck = column_deck(technology, model, Periphery(), Timing(), NOMINAL, case)
     assert (deck.target, deck.target_minus) == ("v(blp_1)", "v(bln_1)")
     assert deck.columns_minus == ("v(bln_0)", "v(bln_1)", "v(bln_2)")
     assert "X_reset_p_1 blp_1 reset 0 reset_switch dvt=1.0e-02" in deck.text
     assert "X_reset_n_2 bln_2 reset 0 reset_switch dvt=2.0e-02" in deck.text
     single = column_deck(
-        technology, charge_models["cap_balanced"], Periphery(), Timing(), NOMINAL, ColumnCase(bits=[[1]], inputs=[1])
+        technology,
+        charge_models["cap_balanced"],
+        Periphery(),
+        Timing(),
+        NOMINAL,
+        ColumnStimulus(bits=[[1]], inputs=[1]),
     )
     assert (single.target_minus, single.columns_minus, single.level_supplies) == (None, (), ())
 
 
 def test_a_case_of_another_cell_is_refused(technology: Technology, charge_models: dict[str, CellModel]) -> None:
-    case = ColumnCase(bits=[[1]], inputs=[1])
+    case = ColumnStimulus(bits=[[1]], inputs=[1])
     with pytest.raises(InputError, match=r"counts=model\.counts"):
         column_deck(technology, charge_models["cap_ternary"], Periphery(), Timing(), NOMINAL, case)
     shifted = replace(case, deviations=Deviations(reset=np.zeros((2, 1))))
@@ -227,7 +232,9 @@ def test_a_users_cell_plugs_in_with_its_own_template(
     stack = load_stack("generic28")
     model = make_cell(user_kind, {"coupling": 30e-18}).model(stack, Plane("M2", "M3"), lambda g, s: None)  # type: ignore[arg-type,return-value]
     rng = np.random.default_rng(2)
-    case = ColumnCase(bits=rng.integers(0, 2, (12, 3)), inputs=rng.integers(0, 2, 12), counts=model.counts, position=2)
+    case = ColumnStimulus(
+        bits=rng.integers(0, 2, (12, 3)), inputs=rng.integers(0, 2, 12), counts=model.counts, position=2
+    )
     around = Periphery(kind=periphery)
     deck = column_deck(technology, model, around, Timing(read_after=1e-9), NOMINAL, case, templates=tmp_path)
     assert "* a user's cell" in deck.text

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netlists.cells.base import CellModel
-from netlists.column import ColumnCase, Deviations, Periphery, Timing, column_deck
+from netlists.column import ColumnStimulus, Deviations, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.technology import Technology
 
@@ -20,7 +20,7 @@ def digest(technology: Technology, model: CellModel, kind: str) -> str:
     rng = np.random.default_rng(99)
     body = ""
     for position, total, extra in ((0, None, 0), (3, 40, 5)):
-        case = ColumnCase(
+        case = ColumnStimulus(
             bits=rng.integers(0, 2, (4, 3)),
             inputs=rng.integers(0, 2, 4),
             position=position,

@@ -13,23 +13,23 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from netlists.baselines import (
+    BaselineCell,
     CellArea,
     LocalCase,
-    LocalCell,
     LocalComputing,
     LocalDeck,
     LocalDeviations,
     LocalDevice,
     LocalTiming,
     Operation,
-    closed_form,
-    draw_deviations,
+    draw_baseline_deviations,
     local_cell_kinds,
     local_column_deck,
     make_local_cell,
     measure_operation,
     register_local_cell,
     settling,
+    shared_level,
 )
 from netlists.condition import Condition
 from netlists.technology import Technology, load_technology
@@ -53,7 +53,7 @@ def simulate(deck: LocalDeck) -> Operation:
     return measure_operation(deck, result.signals)
 
 
-def random_case(rng: np.random.Generator, cell: LocalCell, locals_: int = 16, rows: int = 16) -> LocalCase:
+def random_case(rng: np.random.Generator, cell: BaselineCell, locals_: int = 16, rows: int = 16) -> LocalCase:
     return LocalCase(
         symbols=rng.integers(0, cell.symbols, (locals_, rows)),
         selected=rng.integers(0, rows, locals_),
@@ -61,13 +61,15 @@ def random_case(rng: np.random.Generator, cell: LocalCell, locals_: int = 16, ro
     )
 
 
-def check_level(technology: Technology, cell: LocalCell, case: LocalCase, condition: Condition = NOMINAL) -> Operation:
+def check_level(
+    technology: Technology, cell: BaselineCell, case: LocalCase, condition: Condition = NOMINAL
+) -> Operation:
     """One operation within 1 % (multi-level) or 0.4 % (bits) of full scale of the charge balance, cells as they were.
 
     The multi-level full scale is 0.45 V instead of 1 V, the charges of the switches are the same.
     """
     got = simulate(local_column_deck(technology, cell, LCC, TIMING, condition, case))
-    form = closed_form(technology, cell, LCC, condition, case)
+    form = shared_level(technology, cell, LCC, condition, case)
     share = 0.01 if cell.reading == "level" else 0.004
     assert abs(got.level - form.level) < share * form.full_scale, (got.level, form)
     if got.states.size:
@@ -120,11 +122,11 @@ def test_ideal_level_is_the_divider_by_hand(open45: Technology) -> None:
     # 3 of 4 products of 1 V: 3 x 2 fF / (4 x 2 fF + 4 x 0.5 fF + 2 fF) = 6 / 12
     ones = np.ones((4, 8), dtype=int)
     case = LocalCase(symbols=ones, selected=np.zeros(4, dtype=int), inputs=np.array([1, 1, 0, 1]))
-    form = closed_form(open45, make_local_cell("rom_1t"), LCC, NOMINAL, case)
+    form = shared_level(open45, make_local_cell("rom_1t"), LCC, NOMINAL, case)
     assert form.ideal == pytest.approx(0.5, rel=1e-12)
     # A giant unit capacitor drowns every switch: the charge balance becomes the divider.
     giant = replace(LCC, capacitance=2e-10, line_wire=0.5e-10, readout_capacitance=2e-10)
-    assert closed_form(open45, make_local_cell("rom_1t"), giant, NOMINAL, case).level == pytest.approx(0.5, abs=1e-5)
+    assert shared_level(open45, make_local_cell("rom_1t"), giant, NOMINAL, case).level == pytest.approx(0.5, abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["rom_1t_mlc", "sram_6t"])
@@ -171,8 +173,8 @@ def test_energies_have_their_cause(open45: Technology) -> None:
 
 def test_thresholds_follow_the_draw(open45: Technology) -> None:
     cell = make_local_cell("sram_8t")
-    drawn = draw_deviations(open45.devices, cell, LCC, 2000, np.random.SeedSequence(3))
-    again = draw_deviations(open45.devices, cell, LCC, 2000, np.random.SeedSequence(3))
+    drawn = draw_baseline_deviations(open45.devices, cell, LCC, 2000, np.random.SeedSequence(3))
+    again = draw_baseline_deviations(open45.devices, cell, LCC, 2000, np.random.SeedSequence(3))
     assert drawn.cell is not None
     assert drawn.lcc is not None
     np.testing.assert_array_equal(drawn.cell, again.cell)
@@ -262,7 +264,7 @@ def test_a_users_own_cell_plugs_in(open45: Technology, tmp_path: Path, monkeypat
     template = tmp_path / "cells" / "wide_rom.cir.j2"
     template.write_text(WIDE, encoding="ascii")
     got = simulate(local_column_deck(open45, cell, LCC, TIMING, NOMINAL, case, templates=tmp_path))
-    form = closed_form(open45, cell, LCC, NOMINAL, case)
+    form = shared_level(open45, cell, LCC, NOMINAL, case)
     assert got.level == pytest.approx(form.level, abs=0.01 * form.full_scale)
 
 

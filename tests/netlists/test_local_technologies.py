@@ -16,7 +16,6 @@ from netlists.baselines import (
     LocalTiming,
     MeasuredCharges,
     Operation,
-    closed_form,
     default_cell,
     default_computing,
     default_timing,
@@ -25,6 +24,7 @@ from netlists.baselines import (
     make_local_cell,
     measure_operation,
     measured_charges,
+    shared_level,
     switch_charge_deck,
 )
 from netlists.baselines.sram import Sram6T
@@ -64,7 +64,7 @@ def operate(technology: Technology, kind: str, charges: MeasuredCharges | None) 
     if got.states.size:
         before = [list(cell.initial(int(s), devices.vdd).values()) for s in case.read]
         np.testing.assert_allclose(got.states, before, atol=2e-3 * devices.vdd)
-    form = closed_form(technology, cell, lcc, condition, case, charges)
+    form = shared_level(technology, cell, lcc, condition, case, charges)
     return got, (got.level - form.level) / form.full_scale
 
 
@@ -155,7 +155,7 @@ def test_a_library_of_the_same_transistors_gives_the_same_level(kind: str, wrapp
 
 def test_a_library_tells_no_charges(wrapped: Technology) -> None:
     with pytest.raises(InputError, match=r"open45: the models are in the kit's files.*measured_charges"):
-        closed_form(
+        shared_level(
             wrapped,
             make_local_cell("rom_1t"),
             LocalComputing(),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.column import ColumnCase, Periphery, Timing, column_deck
+from netlists.column import ColumnStimulus, Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.render import comment, identifier, number, render, vector
 from netlists.subckt import cell_subckts, subckt_pins
@@ -111,7 +111,7 @@ def test_a_hostile_technology_name_cannot_add_a_line(technology: Technology, cap
     from dataclasses import replace
 
     stack = replace(technology.stack, name="x\n.control\nshell date\n.endc")
-    case = ColumnCase(bits=[[1, 0, 1]], inputs=[1])
+    case = ColumnStimulus(bits=[[1, 0, 1]], inputs=[1])
     with pytest.raises(InputError, match="line break"):
         column_deck(
             Technology(stack, technology.devices),

@@ -13,7 +13,7 @@ import pytest
 from interconnect.errors import InputError
 from netlists.audit import audit_netlist
 from netlists.cells.base import CellModel, Plane
-from netlists.column import ColumnCase, Periphery
+from netlists.column import ColumnStimulus, Periphery
 from netlists.condition import Condition
 from netlists.mapping import MacroShape, TileManifest, ViaProgram, tile, via_program
 from netlists.reference import reference_column
@@ -429,7 +429,7 @@ def test_a_written_array_settles_where_the_column_says(
             model,
             Periphery(kind="ideal"),
             Condition("tt", 0.9, 27.0),
-            ColumnCase(bits=bits[s], inputs=inputs[s], ones_fraction=0.0),
+            ColumnStimulus(bits=bits[s], inputs=inputs[s], ones_fraction=0.0),
         ).columns
         for s in segments
     ]

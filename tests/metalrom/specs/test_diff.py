@@ -8,7 +8,7 @@ import pytest
 
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
-from metalrom.cli.console import plain
+from interconnect.jsonable import to_jsonable
 from metalrom.run.judge import judge_specs
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
@@ -174,7 +174,7 @@ def test_conditions_that_failed_or_were_not_asked(pair):
 
 def test_the_document_is_json_and_the_table_is_told(pair):
     found = pair(new_table={"step": 22e-3}, new_config={"readout": {"double_sampling": True}})
-    data = plain(found)
+    data = to_jsonable(found)
     assert set(data) >= {"specs", "conditions", "causes", "figures", "files", "evidence", "attribution"}
     assert data["files"] == ["results.json", "lut/readout.json"]
     shown = text(found)
