@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from netlists.weights.blocks import BlockWeights
-from netlists.weights.gguf_file import decode_blocks
-from netlists.weights.gguf_file import read_blocks as load_blocks
+from netlists.weights.gguf_file import GgufFile, load_blocks
 from netlists.weights.hex_file import Words
 from netlists.weights.loading import SUFFIXES, load_tensor, load_weights, tensor_names, tensor_shapes
 from netlists.weights.quantization import BITS, QuantizedWeights, integer_weights, quantize
@@ -13,9 +12,9 @@ __all__ = [
     "BITS",
     "SUFFIXES",
     "BlockWeights",
+    "GgufFile",
     "QuantizedWeights",
     "Words",
-    "decode_blocks",
     "integer_weights",
     "load_blocks",
     "load_tensor",

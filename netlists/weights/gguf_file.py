@@ -1,7 +1,10 @@
-"""Tensors of GGUF files (versions 2 and 3): plain floats, and the block formats Q4_0, Q4_1 and Q8_0.
+"""GGUF files (versions 2 and 3, little endian): metadata, tensors as numbers, and the integers of their blocks.
 
-Own reader: only the header is walked (in C-sized steps where it can be), every length is checked against the file
-before it is used, and a file cut off anywhere is told so.
+Layout (github.com/ggml-org/ggml, docs/gguf.md): magic, version, number of tensors, number of metadata entries, entries,
+tensor descriptions, padding, data. Only the header is walked; every length is checked against the file before it is
+used. In a block format 32 values share a half-precision scale d, in Q4_1 also an offset m: Q8_0 holds int8 with
+w = d q, Q4_0 holds nibbles with w = d (q - 8), Q4_1 nibbles with w = d q + m. A byte of nibbles has value j in its low
+and value j + 16 in its high half.
 """
 
 from __future__ import annotations
@@ -18,27 +21,33 @@ from numpy.typing import NDArray
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from netlists.weights.blocks import BlockWeights
-from netlists.weights.reading import pick
+from netlists.weights.reading import pick, widen_bfloat16
 
 BLOCK = 32
-"""Weights per block of every block format offered."""
+"""Weights per block of every block format that is read."""
 
 _PLAIN = {0: "<f4", 1: "<f2", 24: "<i1", 25: "<i2", 26: "<i4", 27: "<i8", 28: "<f8", 30: "<u2"}
 _BFLOAT16 = 30
-_BLOCKS = {2: ("Q4_0", 18), 3: ("Q4_1", 20), 8: ("Q8_0", 34)}
-"""Name and bytes per block."""
-
-_SIZES = dict(_BLOCKS.values())
-
-_OTHER = {6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K"}
-_SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-_STRING, _ARRAY, _UINT32 = 8, 9, 4
+_BLOCK_BYTES = {2: 18, 3: 20, 8: 34}
+_NAMES = {
+    **{0: "F32", 1: "F16", 30: "BF16", 2: "Q4_0", 3: "Q4_1", 8: "Q8_0", 6: "Q5_0", 7: "Q5_1", 9: "Q8_1"},
+    **{10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K"},
+}
+_SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_STRING, _ARRAY = 8, 9
 _MAX_DIMENSIONS = 4
+_MAX_NESTING = 4
+_ENTRY_BYTES, _TENSOR_BYTES, _ITEM_BYTES = 13, 32, 8
+"""Smallest size of a metadata entry, a tensor description and an item of an array that is no number."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Tensor:
-    """A tensor's shape as stored (outputs, inputs), type number and place in the file."""
+class GgufTensor:
+    """Where a tensor lies in its file.
+
+    shape: the contiguous dimension last, (outputs, inputs) of a linear layer. type: number of its format. start, size:
+    bytes; size is 1 for a format that is not read.
+    """
 
     shape: tuple[int, ...]
     type: int
@@ -46,97 +55,178 @@ class _Tensor:
     size: int
 
 
-def gguf_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor in the file's order, from the header alone. InputError: not a whole GGUF file."""
-    return {name: t.shape for name, t in _header(path).items()}
+class GgufFile:
+    """The header of a GGUF file (`metadata` by key, `tensors` by name in the file's order), and its data on request.
+
+    Raises
+    ------
+    InputError
+        The file is unreadable, truncated, of another version or no GGUF file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metadata: dict[str, Any] = {}
+        self.tensors: dict[str, GgufTensor] = {}
+        try:
+            size = path.stat().st_size
+            with path.open("rb", buffering=1 << 20) as file:
+                self._read_header(_Cursor(file, path, size), size)
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor."""
+        return {name: tensor.shape for name, tensor in self.tensors.items()}
+
+    def get(self, key: str, kind: type) -> Any:
+        """A metadata value of that kind. Raises InputError if it is missing, of another kind, or no valid text."""
+        value = self.metadata.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
+            raise InputError(f"metadata {key} is missing or not of kind {kind.__name__}", where=str(self.path))
+        try:
+            ("".join(map(str, value)) if isinstance(value, list) else str(value)).encode()
+        except UnicodeEncodeError:
+            raise InputError(f"metadata {key} holds a text that is not UTF-8", where=str(self.path)) from None
+        return value
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A tensor in the type in which it is stored; bfloat16 and blocks as float32.
+
+        Raises InputError if there is none of that name, it holds no numbers, or its format is not read.
+        """
+        tensor = self._tensor(name)
+        if tensor.type in _BLOCK_BYTES:
+            integers, scale, offset = _unpack(tensor.type, self._bytes(tensor))
+            return (integers.astype(np.float32) * scale[:, None] + offset[:, None]).reshape(tensor.shape)
+        if tensor.type not in _PLAIN:
+            raise self._unread(name, tensor, "plain numbers, Q4_0, Q4_1 and Q8_0")
+        if not math.prod(tensor.shape):  # also (0, 2^60), which no array can be
+            raise InputError(f"tensor {name} has shape {tensor.shape}: it holds no numbers", where=str(self.path))
+        values = self._bytes(tensor).view(_PLAIN[tensor.type]).reshape(tensor.shape)
+        return widen_bfloat16(values) if tensor.type == _BFLOAT16 else values
+
+    def tensor(self, name: str) -> NDArray[np.float32]:
+        """A tensor in single precision. Raises InputError as `numbers`, and if it holds NaN or infinity."""
+        out = self.numbers(name).astype(np.float32)
+        if not np.isfinite(out).all():
+            raise InputError(f"tensor {name} holds NaN or infinity", where=str(self.path))
+        return out
+
+    def blocks(self, name: str) -> BlockWeights:
+        """A matrix as the file's own integers, scales and offsets, shape (inputs, outputs).
+
+        Raises InputError for a tensor that is missing, no matrix, or not of a block format.
+        """
+        tensor = self._tensor(name)
+        if tensor.type not in _BLOCK_BYTES:
+            raise self._unread(name, tensor, "Q4_0, Q4_1 and Q8_0")
+        if len(tensor.shape) != 2:
+            raise InputError(f"tensor {name} has shape {tensor.shape}, expected a matrix", where=str(self.path))
+        integers, scale, offset = _unpack(tensor.type, self._bytes(tensor))
+        outputs, inputs = tensor.shape
+        return BlockWeights(
+            type=_NAMES[tensor.type],
+            bits=8 if tensor.type == 8 else 4,
+            integers=np.ascontiguousarray(integers.reshape(outputs, inputs).T),
+            scale=np.ascontiguousarray(scale.reshape(outputs, inputs // BLOCK).T),
+            offset=np.ascontiguousarray(offset.reshape(outputs, inputs // BLOCK).T),
+            block_size=BLOCK,
+        )
+
+    def _tensor(self, name: str) -> GgufTensor:
+        return self.tensors[pick(name, list(self.tensors), str(self.path))]
+
+    def _bytes(self, tensor: GgufTensor) -> ByteArray:
+        with self.path.open("rb") as file:
+            file.seek(tensor.start)
+            return np.frombuffer(file.read(tensor.size), np.uint8)
+
+    def _unread(self, name: str, tensor: GgufTensor, offered: str) -> InputError:
+        kind = _NAMES.get(tensor.type, f"number {tensor.type}")
+        return InputError(f"tensor {name} has the type {kind}", where=str(self.path), hint=f"read are {offered}")
+
+    def _read_header(self, cursor: _Cursor, size: int) -> None:
+        if cursor.take(4) != b"GGUF":
+            raise InputError("is not a GGUF file", where=str(self.path))
+        version = cursor.number("<I")
+        if version not in (2, 3):
+            raise InputError(f"is GGUF of version {version}", where=str(self.path), hint="versions 2 and 3 are read")
+        tensors, entries = cursor.number("<Q"), cursor.number("<Q")
+        cursor.check(tensors, _TENSOR_BYTES, "tensors")
+        cursor.check(entries, _ENTRY_BYTES, "metadata entries")
+        for _ in range(entries):
+            key = cursor.text()
+            self.metadata[key] = cursor.value(cursor.number("<I"))
+        alignment = self.metadata.get("general.alignment", 32)
+        if not isinstance(alignment, int) or alignment < 1:
+            raise InputError("is not a GGUF file (its alignment is no positive integer)", where=str(self.path))
+        described = [self._describe(cursor) for _ in range(tensors)]
+        data = -(-(size - cursor.left) // alignment) * alignment
+        for name, shape, kind, offset in described:
+            if name in self.tensors:
+                raise InputError(f"holds the tensor {name!r} twice", where=str(self.path))
+            tensor = GgufTensor(shape, kind, data + offset, _size(self.path, name, shape, kind))
+            if tensor.start + tensor.size > size:
+                end = f"tensor {name} ends at byte {tensor.start + tensor.size}, the file has {size}"
+                raise InputError(f"is truncated: {end}", where=str(self.path))
+            self.tensors[name] = tensor
+
+    def _describe(self, cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
+        name, dimensions = cursor.text(), cursor.number("<I")
+        if not 1 <= dimensions <= _MAX_DIMENSIONS:
+            raise InputError(f"tensor {name!r} has {dimensions} dimensions", where=str(self.path))
+        shape = tuple(cursor.number("<Q") for _ in range(dimensions))[::-1]
+        return name, shape, cursor.number("<I"), cursor.number("<Q")
 
 
 def read_gguf_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(a tensor as numbers, what to call it in a sentence); blocks are dequantized.
 
-    Raises:
-        InputError: not a whole GGUF file, missing tensor, or a type that is not offered.
+    Raises InputError: not a whole GGUF file, missing tensor, or a type that is not read.
     """
-    tensors = _header(path)
-    name = pick(name, list(tensors), str(path))
-    tensor, label = tensors[name], f"tensor {name}"
-    if tensor.type in _BLOCKS:
-        blocks = _blocks(path, tensor)
-        return np.ascontiguousarray(blocks.dequantized().T).reshape(tensor.shape), label
-    _refuse(path, label, tensor, known=_PLAIN)
-    if not math.prod(tensor.shape):  # also (0, 2^60), which no array can be
-        raise InputError(f"{label} has shape {tensor.shape}: it holds no numbers", where=str(path))
-    values = np.frombuffer(_bytes(path, tensor), dtype=_PLAIN[tensor.type]).reshape(tensor.shape)
-    # numpy has no bfloat16: it is the upper half of a float32.
-    return ((values.astype("<u4") << 16).view("<f4") if tensor.type == _BFLOAT16 else values), label
+    file = GgufFile(path)
+    name = pick(name, list(file.tensors), str(path))
+    return file.numbers(name), f"tensor {name}"
 
 
-def read_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
+def load_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
     """A matrix of a block format as its own integers, shape (inputs, outputs).
 
-    Raises:
-        InputError: no such file, not a whole GGUF file, missing tensor, no matrix, or not Q4_0, Q4_1 or Q8_0.
+    Raises InputError: no such file, not a whole GGUF file, missing tensor, no matrix, or not Q4_0, Q4_1 or Q8_0.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError("there is no such weight file", where=str(path))
-    tensors = _header(path)
-    name = pick(name, list(tensors), str(path))
-    tensor = tensors[name]
-    _refuse(path, f"tensor {name}", tensor, known=_BLOCKS)
-    if len(tensor.shape) != 2:
-        raise InputError(f"tensor {name} has shape {tensor.shape}, expected a matrix", where=str(path))
-    return _blocks(path, tensor)
+    file = GgufFile(path)
+    return file.blocks(pick(name, list(file.tensors), str(path)))
 
 
-def decode_blocks(name: str, raw: ByteArray, outputs: int) -> BlockWeights:
-    """A matrix of the format `name` (Q4_0, Q4_1 or Q8_0) from its bytes `raw`, shape (inputs, outputs).
-
-    Blocks run along the last stored axis, the inputs. Half-precision scale, then (Q4_1) offset, then integers; 4-bit
-    ones hold the block's first half in the low nibbles.
-    """
-    raw = raw.reshape(outputs, -1, _SIZES[name])
-    head = 4 if name == "Q4_1" else 2
-    halves = np.ascontiguousarray(raw[:, :, :head]).view("<f2").astype(np.float32)
-    scale = halves[:, :, 0]
-    offset = halves[:, :, 1] if name == "Q4_1" else np.zeros_like(scale)
-    data = np.ascontiguousarray(raw[:, :, head:])
-    if name == "Q8_0":
-        integers, bits = data.view(np.int8), 8
+def _unpack(kind: int, raw: ByteArray) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    """(integers of shape (blocks, 32), scales and offsets of shape (blocks,)) of the bytes of a block format."""
+    raw = raw.reshape(-1, _BLOCK_BYTES[kind])
+    head = raw.shape[1] - (BLOCK if kind == 8 else BLOCK // 2)
+    halves = np.ascontiguousarray(raw[:, :head]).view("<f2").astype(np.float32)
+    data = np.ascontiguousarray(raw[:, head:])
+    if kind == 8:
+        integers = data.view(np.int8)
     else:
-        nibbles = np.concatenate([data & 15, data >> 4], axis=2).astype(np.int8)
-        integers, bits = nibbles - np.int8(8 if name == "Q4_0" else 0), 4
-    return BlockWeights(
-        type=name,
-        bits=bits,
-        integers=np.ascontiguousarray(integers.reshape(outputs, -1).T),
-        scale=np.ascontiguousarray(scale.T),
-        offset=np.ascontiguousarray(offset.T),
-        block_size=BLOCK,
-    )
+        nibbles = np.concatenate([data & 15, data >> 4], axis=1).astype(np.int8)
+        integers = nibbles - np.int8(8 if kind == 2 else 0)
+    scale = halves[:, 0]
+    return integers, scale, halves[:, 1] if kind == 3 else np.zeros_like(scale)
 
 
-def _refuse(path: Path, label: str, tensor: _Tensor, *, known: Any) -> None:
-    if tensor.type in known:
-        return
-    names = _OTHER | {n: name for n, (name, _) in _BLOCKS.items()} | {0: "F32", 1: "F16", 30: "BF16"}
-    offered = "Q4_0, Q4_1 and Q8_0" if known is _BLOCKS else "plain numbers, Q4_0, Q4_1 and Q8_0"
-    raise InputError(
-        f"{label} has the type {names.get(tensor.type, f'number {tensor.type}')}",
-        where=str(path),
-        hint=f"read are {offered}",
-    )
-
-
-def _bytes(path: Path, tensor: _Tensor) -> bytes:
-    with path.open("rb") as file:
-        file.seek(tensor.start)
-        return file.read(tensor.size)
-
-
-def _blocks(path: Path, tensor: _Tensor) -> BlockWeights:
-    name, _ = _BLOCKS[tensor.type]
-    return decode_blocks(name, np.frombuffer(_bytes(path, tensor), np.uint8), math.prod(tensor.shape[:-1]))
+def _size(path: Path, name: str, shape: tuple[int, ...], kind: int) -> int:
+    """Bytes of a tensor; 1 for a format that is not read."""
+    if kind in _PLAIN:
+        return math.prod(shape) * np.dtype(_PLAIN[kind]).itemsize
+    if kind not in _BLOCK_BYTES:
+        return 1
+    if shape[-1] % BLOCK:
+        raise InputError(f"tensor {name}: {shape[-1]} inputs do not make blocks of {BLOCK}", where=str(path))
+    return math.prod(shape) // BLOCK * _BLOCK_BYTES[kind]
 
 
 class _Cursor:
@@ -145,91 +235,33 @@ class _Cursor:
     def __init__(self, file: IO[bytes], path: Path, size: int) -> None:
         self.file, self.path, self.left = file, path, size
 
-    def take(self, n: int) -> bytes:
-        self._need(n)
-        return self.file.read(n)
+    def take(self, count: int) -> bytes:
+        if count > self.left:
+            raise InputError("is truncated inside its header or not a GGUF file", where=str(self.path))
+        self.left -= count
+        return self.file.read(count)
 
-    def skip(self, n: int) -> None:
-        self._need(n)
-        self.file.seek(n, 1)
+    def check(self, count: int, size: int, what: str) -> None:
+        """Refuse a count of things of at least `size` bytes that the rest of the file cannot hold."""
+        if count * size > self.left:
+            text = f"is truncated inside its header, or is damaged: it counts {count} {what}"
+            raise InputError(text, where=str(self.path))
 
-    def number(self, n: int) -> int:
-        return int.from_bytes(self.take(n), "little")
+    def number(self, code: str) -> Any:
+        return struct.unpack(code, self.take(struct.calcsize(code)))[0]
 
-    def text(self) -> bytes:
-        return self.take(self.number(8))
+    def text(self, errors: str = "replace") -> str:
+        return self.take(self.number("<Q")).decode("utf-8", errors)
 
-    def _need(self, n: int) -> None:
-        if n > self.left:
-            raise InputError("is truncated or not a GGUF file (its header goes on past its end)", where=str(self.path))
-        self.left -= n
-
-
-def _header(path: Path) -> dict[str, _Tensor]:
-    size = path.stat().st_size
-    with path.open("rb", buffering=1 << 20) as file:
-        cursor = _Cursor(file, path, size)
-        if cursor.take(4) != b"GGUF":
-            raise InputError("is not a GGUF file", where=str(path))
-        version = cursor.number(4)
-        if version not in (2, 3):
-            raise InputError(f"is GGUF of version {version}", where=str(path), hint="versions 2 and 3 are read")
-        tensors, entries = cursor.number(8), cursor.number(8)
-        alignment = 32
-        for _ in range(entries):
-            key, kind = cursor.text(), cursor.number(4)
-            if key == b"general.alignment" and kind == _UINT32:
-                alignment = cursor.number(4)
-            else:
-                _skip_value(cursor, kind, depth=0)
-        if alignment < 1:
-            raise InputError("is not a GGUF file (its alignment is 0)", where=str(path))
-        infos = [_tensor_info(cursor) for _ in range(tensors)]
-    data = -(-(size - cursor.left) // alignment) * alignment
-    out: dict[str, _Tensor] = {}
-    for name, shape, kind, offset in infos:
-        if name in out:
-            raise InputError(f"holds the tensor {name!r} twice", where=str(path))
-        out[name] = _Tensor(shape, kind, data + offset, _size(path, name, shape, kind))
-        if out[name].start + out[name].size > size:
-            raise InputError(
-                f"is truncated: tensor {name} ends at byte {out[name].start + out[name].size}, the file has {size}",
-                where=str(path),
-            )
-    return out
-
-
-def _tensor_info(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
-    name = cursor.text().decode("utf-8", "replace")
-    dimensions = cursor.number(4)
-    if not 1 <= dimensions <= _MAX_DIMENSIONS:
-        raise InputError(f"tensor {name!r} has {dimensions} dimensions", where=str(cursor.path))
-    stored = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))
-    return name, tuple(reversed(stored)), cursor.number(4), cursor.number(8)
-
-
-def _size(path: Path, name: str, shape: tuple[int, ...], kind: int) -> int:
-    """Bytes of a tensor; 0 for a type that is not read."""
-    if kind in _PLAIN:
-        return math.prod(shape) * np.dtype(_PLAIN[kind]).itemsize
-    if kind not in _BLOCKS:
-        return 0
-    if shape[-1] % BLOCK:
-        raise InputError(f"tensor {name}: {shape[-1]} inputs do not make blocks of {BLOCK}", where=str(path))
-    return math.prod(shape) // BLOCK * _BLOCKS[kind][1]
-
-
-def _skip_value(cursor: _Cursor, kind: int, depth: int) -> None:
-    if kind in _SCALARS:
-        cursor.skip(_SCALARS[kind])
-    elif kind == _STRING:
-        cursor.skip(cursor.number(8))
-    elif kind == _ARRAY and depth < 4:
-        inner, count = cursor.number(4), cursor.number(8)
+    def value(self, kind: int, depth: int = 0) -> Any:
+        if kind in _SCALARS:
+            return self.number(_SCALARS[kind])
+        if kind == _STRING:
+            return self.text("surrogateescape" if depth else "replace")
+        if kind != _ARRAY or depth >= _MAX_NESTING:
+            raise InputError(f"is damaged or not a GGUF file (a value of type {kind})", where=str(self.path))
+        inner, count = self.number("<I"), self.number("<Q")
         if inner in _SCALARS:
-            cursor.skip(count * _SCALARS[inner])
-        else:
-            for _ in range(count):
-                _skip_value(cursor, inner, depth + 1)
-    else:
-        raise InputError(f"is not a GGUF file (a value of type {kind})", where=str(cursor.path))
+            return np.frombuffer(self.take(count * struct.calcsize(_SCALARS[inner])), _SCALARS[inner]).tolist()
+        self.check(count, _ITEM_BYTES, "items")
+        return [self.value(inner, depth + 1) for _ in range(count)]

@@ -113,7 +113,9 @@ def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
         InputError: the file is missing, truncated or of another format.
     """
     path = _existing(path)
-    return gguf_file.gguf_shapes(path) if path.suffix.lower() == ".gguf" else safetensors_file.safetensors_shapes(path)
+    if path.suffix.lower() == ".gguf":
+        return gguf_file.GgufFile(path).shapes
+    return safetensors_file.safetensors_shapes(path)
 
 
 def _existing(path: str | Path) -> Path:

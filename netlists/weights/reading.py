@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -25,3 +28,8 @@ def pick(name: str | None, known: Sequence[str], where: str) -> str:
     if name not in known:
         raise InputError(f"there is no tensor {name!r}", where=where, hint=suggest(name, known))
     return name
+
+
+def widen_bfloat16(halves: NDArray[Any]) -> NDArray[Any]:
+    """bfloat16, stored as 16-bit integers, in float32, of which it is the upper half (numpy has no bfloat16)."""
+    return (halves.astype("<u4") << 16).view("<f4")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from interconnect.errors import InputError
-from netlists.weights.reading import library_message, pick
+from netlists.weights.reading import library_message, pick, widen_bfloat16
 
 
 def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -66,7 +66,6 @@ def read_safetensors_weights(path: Path, name: str | None) -> tuple[NDArray[Any]
 
 
 def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) -> NDArray[Any]:
-    """numpy has no bfloat16: it is the upper half of a float32."""
     try:
         shape = tuple(int(n) for n in entry["shape"])
         begin, end = (int(n) for n in entry["data_offsets"])
@@ -75,4 +74,4 @@ def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) ->
             half = np.frombuffer(file.read(end - begin), dtype="<u2").reshape(shape)
     except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
         raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
-    return (half.astype("<u4") << 16).view("<f4")
+    return widen_bfloat16(half)

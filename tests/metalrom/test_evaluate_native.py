@@ -22,9 +22,9 @@ from metalrom.studies.accuracy import (
 )
 from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
-from metalrom.workloads.networks.gguf_file import GgufFile
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
 from metalrom.workloads.networks.llama import Llama, load_llama
+from netlists.weights import GgufFile
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12
 NUMBERS = {"F32": 0, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8}
@@ -229,7 +229,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     path = tmp_path / "plain.gguf"
     write_llama(path, {"blk.1.attn_v": "F32"})
     assert load_llama(GgufFile(path)).layers[0].blocks is None  # as before
-    with pytest.raises(InputError, match=r"tensor blk\.1\.attn_v\.weight is F32 .*expected a matrix of blocks"):
+    with pytest.raises(InputError, match=r"tensor blk\.1\.attn_v\.weight has the type F32; read are Q4_0"):
         load_llama(GgufFile(path), blocks=True)
 
 

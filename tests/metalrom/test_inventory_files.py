@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.gguf import read_gguf_header
 from metalrom.workloads.inventory.read import read_inventory
+from netlists.weights import GgufFile
 
 LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 TINYLLAMA = LLAMA | {
@@ -255,7 +255,7 @@ METADATA: dict[str, object] = {
 def test_gguf_shapes_and_metadata(tmp_path: Path) -> None:
     path = tmp_path / "tiny.gguf"
     path.write_bytes(gguf(TENSORS, METADATA))
-    assert read_gguf_header(path).shapes == TENSORS
+    assert GgufFile(path).shapes == TENSORS
     found = read_inventory(str(path), sequence=5)
     assert found.model == "tiny"
     assert found.parameters == 88 + 64 + 32 + 128 + 8

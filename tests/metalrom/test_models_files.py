@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from metalrom.assets import asset_state
 from metalrom.workloads.networks.bpe import BytePairs, byte_letters, split_text
-from metalrom.workloads.networks.gguf_file import GgufFile
 from metalrom.workloads.networks.llama import load_llama
 from metalrom.workloads.networks.wordpiece import WordPiece, load_wordpiece, split_words
+from netlists.weights import GgufFile
 
 KINDS = {str: 8, int: 4, float: 6, bool: 7, list: 9}
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from interconnect.errors import InputError
 from metalrom.workloads.inventory.catalogue import SEQUENCE, check_input
-from metalrom.workloads.inventory.gguf import Items, MetaValue, read_gguf_header
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import Attention, Embedding, Kernel, Linear, Offsets, WorkloadLayer
-from netlists.weights import tensor_shapes
+from netlists.weights import GgufFile, tensor_shapes
 
 LOOKED_UP = ("embed", "embd", "wte.", "wpe.", "shared.", "relative_attention_bias")
 """Parts of the names of tables that are looked up, not multiplied (BERT, Llama, GPT-2, T5, GGUF)."""
@@ -48,14 +49,17 @@ def gguf_inventory(path: Path, *, sequence: int | None = None) -> Inventory:
     """
     check_input(path.name, "sequence", None, sequence)
     tokens = sequence or SEQUENCE
-    header = read_gguf_header(path)
-    layers = layers_of(header.shapes, tokens)
+    header = GgufFile(path)
+    shapes = header.shapes
+    if not all(1 <= extent < 1 << 40 for shape in shapes.values() for extent in shape):
+        raise InputError("is damaged: a tensor has an impossible shape", where=str(path))
+    layers = layers_of(shapes, tokens)
     notes: list[str] = []
     attention = attention_of(header.metadata, tokens)
     if not attention:
         notes.append(_NO_ATTENTION)
-    table = header.shapes.get("token_embd.weight")
-    if table is not None and len(table) == 2 and "output.weight" not in header.shapes:
+    table = shapes.get("token_embd.weight")
+    if table is not None and len(table) == 2 and "output.weight" not in shapes:
         layers.append(Linear("output (shares token_embd)", table[1], table[0], tokens, bias=False, stored=False))
         notes.append("no output matrix in the file: the output layer shares the word table")
     name = header.metadata.get("general.name")
@@ -86,13 +90,13 @@ def layers_of(shapes: Mapping[str, tuple[int, ...]], tokens: int) -> list[Worklo
     return found
 
 
-def attention_of(metadata: Mapping[str, MetaValue], tokens: int) -> list[Attention]:
+def attention_of(metadata: Mapping[str, Any], tokens: int) -> list[Attention]:
     """One attention per block from a GGUF's metadata; empty if a key is missing, differs by block or is unusable."""
     kind = metadata.get("general.architecture")
 
     def number(key: str, default: object = None) -> int:
         value = metadata.get(f"{kind}.{key}", default)
-        return value if isinstance(value, int) and not isinstance(value, Items | bool) else 0
+        return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
     blocks, width, heads = number("block_count"), number("embedding_length"), number("attention.head_count")
     key_heads = number("attention.head_count_kv", heads)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from metalrom.assets import asset_path
 from metalrom.workloads.networks.bert import Bert, load_bert
 from metalrom.workloads.networks.bpe import BytePairs
-from metalrom.workloads.networks.gguf_file import GgufFile
 from metalrom.workloads.networks.llama import Llama, load_llama, load_tokenizer
 from metalrom.workloads.networks.wordpiece import WordPiece, load_wordpiece
+from netlists.weights import GgufFile
 
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 

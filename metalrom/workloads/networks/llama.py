@@ -14,9 +14,9 @@ from scipy.special import expit
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.workloads.networks.bpe import BytePairs
-from metalrom.workloads.networks.gguf_file import GgufFile
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 from metalrom.workloads.networks.packing import attend, pack
+from netlists.weights import GgufFile
 
 
 @dataclass(frozen=True)
