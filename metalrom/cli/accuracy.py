@@ -1,4 +1,4 @@
-"""The command `evaluate_command`: a real network's accuracy with its weights in a characterized macro.
+"""The command `evaluate`: a real network's accuracy with its weights in a characterized macro.
 
 The command line takes it over with `add_accuracy_command`; it imports what it needs when it runs.
 """
@@ -32,15 +32,16 @@ WORD_TOKENS, STORY_TOKENS = 64, 24
 def add_accuracy_command(app: typer.Typer) -> None:
     """Register the command of this file."""
     app.command(
+        "evaluate",
         epilog=examples(
             "evaluate minilm --macro out",
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
-        )
-    )(guarded(evaluate_command))
+        ),
+    )(guarded(evaluate_model))
 
 
-def evaluate_command(
+def evaluate_model(
     model: Annotated[
         str,
         typer.Argument(
@@ -57,49 +58,20 @@ def evaluate_command(
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
     native: Annotated[bool, typer.Option("--native-blocks", help="smollm2: the file's own 4-bit blocks")] = False,
-    condition: Annotated[list[str] | None, typer.Option(help="e.g. ss_0.90V_85C; may be repeated")] = None,
+    conditions: Annotated[
+        list[str] | None, typer.Option("--condition", help="e.g. ss_0.90V_85C; may be repeated")
+    ] = None,
     nearest: Annotated[bool, typer.Option("--nearest", help="closest condition if it was not characterized")] = False,
     seed: Annotated[int, typer.Option(min=0, help="the chip and its noise")] = 0,
     limit: Annotated[int | None, typer.Option(min=0, help="pairs or documents per task, 0 = all")] = None,
     tokens: Annotated[int | None, typer.Option(min=3, help="first tokens of each text")] = None,
     budget: Annotated[bool, typer.Option("--budget", help="switch each non-ideality off in turn")] = False,
-    option: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="further option of the macro")] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="further option of the macro")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Accuracy of a real network with its weights in the macro."""
-    evaluate_model(
-        model, macro, tasks=tasks, weight_bits=weight_bits, activation_bits=activation_bits, fitted=fitted,
-        shifted=shifted, native=native, conditions=condition or (), nearest=nearest, seed=seed, limit=limit,
-        tokens=tokens, budget=budget, options=option or (), json=json,
-    )  # fmt: skip
-
-
-def evaluate_model(
-    model: str,
-    macro: str,
-    *,
-    tasks: str | None = None,
-    weight_bits: int | None = None,
-    activation_bits: int = 8,
-    fitted: bool = False,
-    shifted: bool = False,
-    native: bool = False,
-    conditions: Sequence[str] = (),
-    nearest: bool = False,
-    seed: int = 0,
-    limit: int | None = None,
-    tokens: int | None = None,
-    budget: bool = False,
-    options: Sequence[str] = (),
-    json: bool = False,
-) -> None:
-    """Evaluate one model on one or several readouts and print the result with its labels.
-
-    weight_bits: None = 8. fitted, shifted: see `WeightRule` and `ActivationRule`. native: the integers that the model's
-    file holds, through macros whose conversions divide their blocks; the ideal macro is then the exact product.
-    limit: pairs, or documents, per task; 0 = all; None = the model's default. options: `name=value` for the macro.
-    Raises InputError for an unknown model, task, readout, condition or option, or a model that is not fetched.
-    """
     if model not in MODELS:
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
@@ -111,10 +83,14 @@ def evaluate_model(
         _check_native(model, weight_bits, fitted)
     weights = NativeBlocks() if native else WeightRule(8 if weight_bits is None else weight_bits, fitted)
     settings = Settings(
-        weights, ActivationRule(activation_bits, shifted), seed=seed, budget=budget, options=parse_options(options)
+        weights,
+        ActivationRule(activation_bits, shifted),
+        seed=seed,
+        budget=budget,
+        options=parse_options(options or ()),
     )
     check_options(settings.options)
-    chips = chips_of(macro, conditions, nearest=nearest)
+    chips = chips_of(macro, conditions or (), nearest=nearest)
     if native and macro == "ideal":
         if budget or settings.options:
             what = "--budget" if budget else "--option"

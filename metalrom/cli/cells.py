@@ -5,7 +5,6 @@ The command line takes it over with `add_cells_command`; it imports what it need
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,11 +30,6 @@ def cells(
     json: Json = False,
 ) -> None:
     """The cells A to E side by side: signal, margin, spread, accuracy, energy, time and density, with their sources."""
-    cells_action(config, output, rows, jobs=jobs, json=json)
-
-
-def cells_action(config: Path, output: Path, rows: str, *, jobs: int | None, json: bool) -> None:
-    """Compare the cells of a configuration's stack into the folder `output`. Raises InputError and EngineError."""
     from metalrom.api import load
     from metalrom.folders import ensure_output_folder
 

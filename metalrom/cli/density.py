@@ -1,19 +1,17 @@
-"""The command `explore_designs`: run, write, and say what was found."""
+"""The command `explore`: sweep the design space, write, and say what was found."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from metalrom.api import load
 from metalrom.cli.console import emit, progress_bar, say
-
-if TYPE_CHECKING:
-    from ngspice_runner import Workers
+from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder
 
 
-def explore_config(config: Path, output: Path, *, jobs: Workers, json: bool) -> None:
-    """Explore the design space of a configuration into the folder `output`. Raises InputError and EngineError."""
+def explore_config(
+    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
+) -> None:
+    """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
+    from metalrom.api import load
+    from metalrom.cli.workers import simulators
     from metalrom.folders import ensure_output_folder
 
     project = load(config)
@@ -21,8 +19,8 @@ def explore_config(config: Path, output: Path, *, jobs: Workers, json: bool) -> 
     from metalrom.studies.density.run import explore_designs
     from metalrom.studies.density.write import exploration_document, verification_text, write_exploration
 
-    with progress_bar("columns") as progress:
-        found = explore_designs(project, jobs=jobs, announce=say, progress=progress)
+    with simulators(jobs, cluster) as workers, progress_bar("columns") as progress:
+        found = explore_designs(project, jobs=workers, announce=say, progress=progress)
     written = write_exploration(found, output)
 
     def human() -> str:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from metalrom.cli import completion as known
 from metalrom.cli.console import emit, say
+from metalrom.cli.options import Json
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-def estimate_run(out: Path, workload: str | None, json: bool) -> None:
-    """Area, density, energy, latency and error budget of a finished run, for its layer or for a whole model file."""
+def estimate_run(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
+    workload: Annotated[
+        str | None,
+        typer.Option(
+            help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer",
+            autocompletion=known.names(known.WORKLOADS),
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Area, density, energy, latency, accuracy and error budget from a finished run."""
     from metalrom.run.estimate import estimate_of_run
 
     data = estimate_of_run(out, workload)
@@ -30,8 +44,21 @@ def estimate_run(out: Path, workload: str | None, json: bool) -> None:
     emit(data, as_json=json, human=human)
 
 
-def export_run(out: Path, format: str, output: Path, check: bool, json: bool = False) -> None:
-    """Write a run in a format; check: read it back, with its real consumer too where that is installed."""
+def export_run(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="netcdf, csv, json, or a tool's format (see the documentation)",
+            autocompletion=known.names(known.FORMATS),
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="folder for the files")],
+    check: Annotated[bool, typer.Option("--check", help="read the files back and compare")] = False,
+    json: Json = False,
+) -> None:
+    """Write the lookup tables of a run in another format."""
     from characterization.tables.formats import FORMATS
     from metalrom.exporters import VIEWS
     from metalrom.folders import ensure_output_folder
@@ -75,8 +102,10 @@ def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[lis
     return written, {"points": report.points, "worst_relative_difference": dict(report.worst), "consumer": consumer}
 
 
-def report_run(out: Path, json: bool = False) -> None:
-    """Write report.html and figures/ of a finished run again."""
+def report_run(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")], json: Json = False
+) -> None:
+    """Write the self-contained HTML report of a run again."""
     from metalrom.reports.assemble import write_run_report
 
     path = write_run_report(out)

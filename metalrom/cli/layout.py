@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from interconnect.files import atomic_write_text
-from metalrom.api import load
-from metalrom.cli.console import emit, say
-from metalrom.layout.check import check_file, plan_of
-from metalrom.layout.draw import need_gdstk
-from metalrom.layout.files import check_suffix, layout_document, write_layout
-from metalrom.layout.read import open_layout
+import typer
+
+from metalrom.cli.console import CHECK_FAILED, emit, say
+from metalrom.cli.options import ConfigPath, Json
 
 
 def layout_config(
-    config: Path,
-    level: str,
-    output: Path,
-    *,
-    tile: int = 0,
-    plane: int = 0,
-    check: bool = False,
-    picture: Path | None = None,
-    json: bool = False,
-) -> bool:
-    """Write a layout and, if asked, read it back and draw its corner; false if what was read is not as it should be."""
+    config: ConfigPath,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="GDSII (.gds) or OASIS (.oas)")],
+    level: Annotated[str, typer.Option(help="cell, tile (one plane), array (all planes of a tile) or macro")] = "array",
+    tile: Annotated[int, typer.Option(min=0, help="which tile, for levels tile and array")] = 0,
+    plane: Annotated[int, typer.Option(min=0, help="which plane, for levels cell and tile")] = 0,
+    check: Annotated[bool, typer.Option("--check", help="read back: every via, every wire, the stack's rules")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.svg", help="the first plane's corner from above")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the mask layout of a cell, a plane, a tile or the whole macro, with the weights as vias."""
+    from interconnect.files import atomic_write_text
+    from metalrom.api import load
+    from metalrom.layout.check import check_file, plan_of
+    from metalrom.layout.draw import need_gdstk
+    from metalrom.layout.files import check_suffix, layout_document, write_layout
+    from metalrom.layout.read import open_layout
+
     check_suffix(output)
     need_gdstk()  # before anything is computed
     project = load(config)
@@ -48,11 +54,15 @@ def layout_config(
     data["check"] = found.to_json() if found else None
     if json or found:
         emit(data, as_json=json, human=found.text if found else None)
-    return found is None or found.ok
+    if found is not None and not found.ok:
+        raise typer.Exit(CHECK_FAILED)
 
 
 def audit_layout_file(path: Path, config: Path, json: bool) -> bool:
     """Compare a layout with the weights, wires and rules of a configuration; true if nothing differs."""
+    from metalrom.api import load
+    from metalrom.layout.check import check_file
+
     found = check_file(path, load(config))
     emit(found.to_json(), as_json=json, human=found.text)
     return found.ok

@@ -1,4 +1,4 @@
-"""What the commands of the command line do, without its option parsing; each returns what decides the exit code."""
+"""The commands that work on a configuration: starter, assets, netlist, audit, extraction, and the whole chain."""
 
 from __future__ import annotations
 
@@ -6,43 +6,67 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from interconnect.errors import InputError
 from interconnect.jsonable import to_jsonable
-from metalrom.api import Project, load
-from metalrom.cli.console import emit, messages, progress, say
+from metalrom.cli import completion as known
+from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
+from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
     from characterization.procedure_result import ResultRow
+    from metalrom.api import Project
     from metalrom.run.characterize import Characterized
     from metalrom.run.results import RunResults
-    from ngspice_runner import Progress, Workers
+    from ngspice_runner import Progress
 
 
-def init_project(folder: Path, given: dict[str, Any], json: bool) -> None:
-    """Write a starter configuration; on a terminal, without options, ask for them.
-
-    given: fields of `Starter`, None where the option was left out.
-    """
+def init_project(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
+    cell: Annotated[
+        str | None, typer.Option(help="cap_balanced or res_via", autocompletion=known.names(known.STARTERS))
+    ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="metal stack", autocompletion=known.names(known.STACKS)),
+    ] = None,
+    devices: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="transistor cards", autocompletion=known.names(known.DEVICES)),
+    ] = None,
+    rows: Annotated[int | None, typer.Option(help="rows of the array (default 64)")] = None,
+    weights: Annotated[Path | None, typer.Option(metavar="FILE", help="default: random weights")] = None,
+    tensor: Annotated[str | None, typer.Option(metavar="NAME", help="its name in the weight file")] = None,
+    bits: Annotated[int | None, typer.Option(help="per weight: 2, 4, 6 or 8 (default 4)")] = None,
+    json: Json = False,
+) -> None:
+    """Write a commented starter configuration; without options it asks, on a terminal."""
     from metalrom.cli.init import Starter, ask_starter, write_starter
 
-    chosen = {key: value for key, value in given.items() if value is not None}
+    given = {"cell": cell, "stack": stack, "devices": devices, "rows": rows, "weights": weights, "tensor": tensor}
+    chosen: dict[str, Any] = {key: value for key, value in {**given, "bits": bits}.items() if value is not None}
     asked = Starter(**chosen)
     if not chosen and not json and sys.stdin.isatty() and sys.stderr.isatty():
-        import typer
-
         asked = ask_starter(lambda question, default: str(typer.prompt(question, default=default, err=True)), asked)
     path = write_starter(folder, asked)
     human = f"wrote {path}; next: metalrom run {path} -o {folder / 'out'}"
     emit({"config": path}, as_json=json, human=human)
 
 
-def fetch_assets(names: list[str], json: bool = False) -> None:
-    """Bring assets into the user's cache and show their licences."""
+def fetch_assets(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="assets, e.g. minilm", autocompletion=known.names(known.ASSETS)),
+    ],
+    json: Json = False,
+) -> None:
+    """Download public models and cards (by name, version and SHA-256) into the user's cache."""
     from metalrom.assets import fetch
 
     found = []
@@ -54,8 +78,30 @@ def fetch_assets(names: list[str], json: bool = False) -> None:
     emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
 
 
-def netlist_action(config: Path, level: str, output: Path | None, json: bool = False) -> None:
-    """Write a netlist to a file, or a small one to standard output. json: tell about the file in a JSON document."""
+def write_netlist(
+    config: ConfigPath,
+    level: Annotated[
+        str, typer.Option(help="cell, column, array or macro", autocompletion=known.names(known.LEVELS))
+    ] = "column",
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column",
+            autocompletion=known.names(known.BASELINES),
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write the SPICE netlist of one cell, one column, one tile or the whole macro."""
+    if baseline is not None:
+        from metalrom.cli.baseline import write_baseline
+
+        write_baseline(config, level, baseline, output, json)
+        return
+    from metalrom.api import load
+
     if json and output is None:
         raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
     project = load(config)
@@ -71,19 +117,30 @@ def netlist_action(config: Path, level: str, output: Path | None, json: bool = F
             emit(data, as_json=True)
 
 
-def audit_file(path: Path, config: Path, json: bool) -> bool:
-    """Compare a netlist, or a layout by its suffix, with what it should hold; true if nothing differs."""
+def audit_file(
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="a netlist written at level array or macro, or a layout (.gds, .oas)")
+    ],
+    config: ConfigPath,
+    json: Json = False,
+) -> None:
+    """Read a written netlist or layout back; every weight bit must be there."""
     from metalrom.layout.files import is_layout
 
     if is_layout(path):
         from metalrom.cli.layout import audit_layout_file
 
-        return audit_layout_file(path, config, json)
-    return audit_netlist_file(path, config, json)
+        same = audit_layout_file(path, config, json)
+    else:
+        same = audit_netlist_file(path, config, json)
+    if not same:
+        raise typer.Exit(CHECK_FAILED)
 
 
 def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
     """Compare a written netlist with the weights it should hold; true if every bit is there once."""
+    from metalrom.api import load
+
     report = load(config).audit(netlist, _level_of(netlist))
 
     def human() -> str:
@@ -111,8 +168,16 @@ def _level_of(path: Path) -> str:
     return words[2]
 
 
-def extract_cell(config: Path, method: str, json: bool) -> None:
-    """Show capacitances and resistances of two neighbouring cells, one storing a 1 and one a 0."""
+def extract_cell(
+    config: ConfigPath,
+    method: Annotated[
+        str, typer.Option(help="auto, fieldsolver, table or formula", autocompletion=known.names(known.METHODS))
+    ] = "auto",
+    json: Json = False,
+) -> None:
+    """Capacitances and resistances of the cell and its neighbours."""
+    from metalrom.api import load
+
     project = load(config)
     found = []
     for index, plane in enumerate(project.planes):
@@ -168,19 +233,31 @@ def _bar() -> Iterator[Any]:
 
 def _seeded(project: Project, seed: int | None) -> Project:
     """The project with another seed."""
+    from metalrom.api import Project
+
     if seed is None:
         return project
     characterization = project.config.characterization.model_copy(update={"seed": seed})
     return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
 
 
-def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, json: bool) -> bool:
-    """The whole chain; false if a specification is missed or a condition failed."""
+def run_chain(
+    config: ConfigPath,
+    output: OutFolder,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """The whole chain: extract, simulate, fit, tables, estimate, report."""
+    from metalrom.api import load
+    from metalrom.cli.workers import simulators
+
     project = _seeded(load(config), seed)
     from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is told at once
 
-    with _bar() as update:
-        results = run_pipeline(project, output, jobs=jobs, announce=say, progress=update)
+    with simulators(jobs, cluster) as workers, _bar() as update:
+        results = run_pipeline(project, output, jobs=workers, announce=say, progress=update)
     emit(
         {**summary(results), "simulations": simulations_of(output)},
         as_json=json,
@@ -190,7 +267,7 @@ def run_chain(config: Path, output: Path, *, jobs: Workers, seed: int | None, js
         from metalrom.cli.specs import missed
 
         say(missed(results))
-    return results.passed
+        raise typer.Exit(CHECK_FAILED)
 
 
 def meets_target(results: RunResults) -> bool:
@@ -263,13 +340,21 @@ def _db(value: float | None) -> str:
 
 
 def characterize_only(
-    config: Path, output: Path, procedures: str | None, *, jobs: Workers, seed: int | None, json: bool = False
-) -> bool:
-    """Simulations and fits only: samples.csv, models.json, procedures.json and lut/ in the output folder; false if a
-    condition failed.
+    config: ConfigPath,
+    output: OutFolder,
+    procedures: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
+    ] = None,
+    jobs: Jobs = None,
+    cluster: ClusterPlace = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Only the simulations and fits."""
+    from metalrom.api import Project, load
+    from metalrom.cli.workers import simulators
 
-    Specifications are not judged: they speak of the whole run.
-    """
     project = _seeded(load(config), seed)
     from metalrom.folders import ensure_output_folder
     from metalrom.run.characterize import characterize
@@ -280,8 +365,8 @@ def characterize_only(
         section = project.config.characterization.model_copy(update={"procedures": names})
         project = Project(project.config.model_copy(update={"characterization": section}), project.path)
     ensure_output_folder(output)
-    with _bar() as update:
-        done = characterize(project, jobs=jobs, announce=say, progress=update)
+    with simulators(jobs, cluster) as workers, _bar() as update:
+        done = characterize(project, jobs=workers, announce=say, progress=update)
     written = write_tables(done, output)
     figures = _found_figures(done)
     if json:
@@ -299,7 +384,8 @@ def characterize_only(
         _show_findings(figures)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
     say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
-    return not (done.failed or done.failed_procedures)
+    if done.failed or done.failed_procedures:
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _found_figures(done: Characterized) -> list[tuple[str, ResultRow]]:

@@ -32,91 +32,30 @@ _EXTENTS = re.compile(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6})+")
 
 def add_workload_commands(app: typer.Typer) -> None:
     """Register `inventory` and `compare`."""
-
-    @app.command(epilog=examples("inventory bert-base", "inventory resnet-34 --image 224x224 --tile 384x256x4"))
-    @guarded
-    def inventory(
-        model: Annotated[
-            str,
-            typer.Argument(
-                metavar="MODEL",
-                help="built-in name, config.json, .safetensors or .gguf file",
-                autocompletion=known.names(known.WORKLOADS),
-            ),
-        ],
-        image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
-        sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
-        tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
-        columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
-        json: Json = False,
-    ) -> None:
-        """Parameters, multiply-accumulates and activations of a network, layer by layer."""
-        show_inventory(
-            model, image=image, sequence=sequence, tile=tile, columns_per_weight=columns_per_weight, json=json
-        )
-
-    @app.command(epilog=examples("compare", "compare --workloads alexnet,bert-base --sizes S,M --macro out -o tables"))
-    @guarded
-    def compare(
-        workloads: Annotated[
-            str | None,
-            typer.Option(
-                metavar="A,B",
-                help="built-in names or config.json files; default: four networks",
-                autocompletion=known.lists(known.WORKLOADS),
-            ),
-        ] = None,
-        systems: Annotated[
-            str | None,
-            typer.Option(
-                metavar="A,B",
-                help="names or .yaml files; default: all five systems",
-                autocompletion=known.lists(known.SYSTEMS),
-            ),
-        ] = None,
-        sizes: Annotated[
-            str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")
-        ] = None,
-        macro: Annotated[
-            Path | None, typer.Option(metavar="OUT", help="output folder of a run; default: the shipped example")
-        ] = None,
-        output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="tables and figures")] = None,
-        area: Annotated[
-            str, typer.Option(metavar="MM2|full", help="of every system; full: what metal ROM needs")
-        ] = "full",
-        attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
-        node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
-        json: Json = False,
-    ) -> None:
-        """Systems of the literature and ours side by side, and published results recomputed."""
-        if not show_comparison(
-            workloads=workloads,
-            systems=systems,
-            sizes=sizes,
-            macro=macro,
-            output=output,
-            area=area,
-            attention=attention,
-            node=node,
-            json=json,
-        ):
-            raise typer.Exit(CHECK_FAILED)
+    app.command(
+        "inventory", epilog=examples("inventory bert-base", "inventory resnet-34 --image 224x224 --tile 384x256x4")
+    )(guarded(show_inventory))
+    app.command(
+        "compare", epilog=examples("compare", "compare --workloads alexnet,bert-base --sizes S,M --macro out -o tables")
+    )(guarded(show_comparison))
 
 
 def show_inventory(
-    model: str,
-    *,
-    image: str | None = None,
-    sequence: int | None = None,
-    tile: str | None = None,
-    columns_per_weight: int = 14,
-    json: bool = False,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="built-in name, config.json, .safetensors or .gguf file",
+            autocompletion=known.names(known.WORKLOADS),
+        ),
+    ],
+    image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
+    sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
+    tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
+    columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
+    json: Json = False,
 ) -> None:
-    """Print the inventory of a network; image `HxW`; tile `ROWSxCOLUMNSxPLANES` adds the macros it fills.
-
-    The JSON document: {"parameters", "macs", "activations", "layers", ...}; null where the source does not tell.
-    Raises InputError for an unknown model, a damaged file, or an input that does not fit.
-    """
+    """Parameters, multiply-accumulates and activations of a network, layer by layer."""
     from metalrom.workloads.inventory import read_inventory
 
     size = None if image is None else _extents(image, 2, "--image", "HEIGHTxWIDTH, for example 224x224")
@@ -165,33 +104,25 @@ def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
     for same in group_layers(found.layers, alike).values():
         first = same[0]
         name = re.sub(r"[0-9]+", "*", first.name) if len(same) > 1 else first.name
-        sums = [
-            len(same) * value if value is not None else None
-            for value in (
-                first.parameters,
-                first.weights,
-                first.macs,
-                first.attention_macs,
-                first.activations_in,
-                first.activations_out,
-            )
-        ]
-        cells = [_count(value) for value in sums]
+        cells = [_count(None if value is None else len(same) * value) for value in _sizes(first)]
         if tiling is not None:
             cells.append(_count(sum(tiles.get(layer.name, 0) for layer in same)))
         table.add_row(name, first.kind, str(len(same)), *cells)
     table.add_section()
-    whole = (
-        found.parameters,
-        found.weights,
-        found.macs,
-        found.attention_macs,
-        found.activations_in,
-        found.activations_out,
-    )
     last = [_count(tiling.tiles)] if tiling is not None else []
-    table.add_row("sum", "", str(len(found.layers)), *(_count(value) for value in whole), *last)
+    table.add_row("sum", "", str(len(found.layers)), *map(_count, _sizes(found)), *last)
     return table
+
+
+def _sizes(counted: WorkloadLayer | Inventory) -> tuple[int | None, ...]:
+    return (
+        counted.parameters,
+        counted.weights,
+        counted.macs,
+        counted.attention_macs,
+        counted.activations_in,
+        counted.activations_out,
+    )
 
 
 def _count(value: int | None) -> str:
@@ -199,22 +130,35 @@ def _count(value: int | None) -> str:
 
 
 def show_comparison(
-    *,
-    workloads: str | None = None,
-    systems: str | None = None,
-    sizes: str | None = None,
-    macro: Path | None = None,
-    output: Path | None = None,
-    area: str = "full",
-    attention: str = "sram",
-    node: float = 28.0,
-    json: bool = False,
-) -> bool:
-    """Check published results, compare systems, print and (with `output`) write tables and figures.
-
-    workloads, systems, sizes: names separated by commas. area: mm2, or `full` for what the metal ROM needs. True if
-    every check holds. Raises InputError for unknown names and unusable values.
-    """
+    workloads: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="built-in names or config.json files; default: four networks",
+            autocompletion=known.lists(known.WORKLOADS),
+        ),
+    ] = None,
+    systems: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="names or .yaml files; default: all five systems",
+            autocompletion=known.lists(known.SYSTEMS),
+        ),
+    ] = None,
+    sizes: Annotated[
+        str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")
+    ] = None,
+    macro: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="output folder of a run; default: the shipped example")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="tables and figures")] = None,
+    area: Annotated[str, typer.Option(metavar="MM2|full", help="of every system; full: what metal ROM needs")] = "full",
+    attention: Annotated[str, typer.Option(help="sram or logic")] = "sram",
+    node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
+    json: Json = False,
+) -> None:
+    """Systems of the literature and ours side by side, and published results recomputed."""
     from metalrom.folders import ensure_output_folder
     from metalrom.studies.systems import checks, comparison, metal
     from metalrom.studies.systems.tables import files, systems_document
@@ -251,7 +195,8 @@ def show_comparison(
     failed = [outcome.check.what for outcome in outcomes if not outcome.ok]
     for what in failed:
         say(f"check failed: {what}")
-    return not failed
+    if failed:
+        raise typer.Exit(CHECK_FAILED)
 
 
 def _names(text: str | None, default: Sequence[str], option: str) -> list[str]:

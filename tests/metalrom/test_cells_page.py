@@ -11,7 +11,7 @@ import pytest
 
 from interconnect.errors import InputError
 from metalrom.api import load
-from metalrom.cli.cells import cells_action, group_sizes
+from metalrom.cli.cells import cells, group_sizes
 from metalrom.studies.cells.comparison import CellFact, CellLevels, CellReading, CellsPage
 from metalrom.studies.cells.page import write_page
 from metalrom.studies.cells.show import LINES, cells_document, markdown
@@ -82,7 +82,7 @@ def test_a_bad_row_number_leaves_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(CONFIG)
     with pytest.raises(InputError, match="group sizes"):
-        cells_action(path, tmp_path / "out", "128", jobs=1, json=False)
+        cells(path, tmp_path / "out", "128", jobs=1, json=False)
     assert not (tmp_path / "out").exists()
 
 
