@@ -1,0 +1,19 @@
+from ngspice_runner.cache import Cache as Cache, CacheStats as CacheStats
+from ngspice_runner.engine import Engine as Engine, find_engine as find_engine
+from ngspice_runner.errors import EngineError as EngineError, JobError as JobError
+from ngspice_runner.executor import run as run, run_many as run_many
+from ngspice_runner.job import (
+    Job as Job,
+    Result as Result,
+    RunProvenance as RunProvenance,
+    Signal as Signal,
+    Verdict as Verdict,
+)
+from ngspice_runner.points import Sweep as Sweep
+from ngspice_runner.scheduling import (
+    Cluster as Cluster,
+    Progress as Progress,
+    RunInterrupted as RunInterrupted,
+    Workers as Workers,
+)
+from ngspice_runner.sweep import run_sweep as run_sweep
