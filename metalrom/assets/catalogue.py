@@ -1,12 +1,11 @@
-"""What can be fetched, read from `catalogue.yaml`: each asset is some files of one wheel, pinned by SHA-256."""
+"""What can be fetched, read from `catalogue.toml`: each asset is some files of one wheel, pinned by SHA-256."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -24,7 +23,7 @@ def _spec(name: str, entry: dict[str, Any]) -> AssetSpec:
     return AssetSpec(name=name, licence=licence, prepare=_PREPARE[prepare] if prepare else None, **entry)
 
 
-_ENTRIES: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+_ENTRIES: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 ASSETS: dict[str, AssetSpec] = {name: _spec(name, entry) for name, entry in _ENTRIES.items()}
 """Every fetchable asset by name."""
