@@ -46,3 +46,16 @@ def require_positive(value: float, *, where: str, unit: str = "", zero: bool = F
     good = math.isfinite(value) and (value >= 0 if zero else value > 0)
     wanted = "zero or more" if zero else "positive"
     require(good, f"is {value!r}{' ' + unit if unit else ''}, it must be finite and {wanted}", where=where)
+
+
+def require_all_positive(parameters: Any, *, where: str, besides: tuple[str, ...] = ()) -> None:
+    """Refuse the first parameter, in order, that is not finite and positive; those named in `besides` are left out."""
+    for info in describe_parameters(type(parameters)):
+        if info.name not in besides:
+            require_positive(getattr(parameters, info.name), where=f"{where}.{info.name}", unit=info.unit)
+
+
+def require_whole(value: object, low: int, high: int, *, where: str) -> None:
+    """Refuse what is no whole number from `low` to `high`."""
+    good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+    require(good, f"is {value!r}", where=where, hint=f"a whole number from {low} to {high}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive, require_positive, require_whole
 
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
@@ -41,18 +41,8 @@ class Periphery:
             where="periphery.kind",
             hint="transistor or ideal",
         )
-        require(
-            isinstance(self.driver_stages, int) and 1 <= self.driver_stages <= 8,
-            f"is {self.driver_stages!r}",
-            where="periphery.driver_stages",
-            hint="a whole number from 1 to 8",
-        )
-        for name in (
-            "driver_nmos_width", "driver_pmos_width", "driver_taper", "length", "reset_width", "reset_driver_width",
-            "gate_width",
-            "sense_resistance", "read_voltage", "driver_resistance", "switch_resistance",
-        ):  # fmt: skip
-            require_positive(getattr(self, name), where=f"periphery.{name}")
+        require_whole(self.driver_stages, 1, 8, where="periphery.driver_stages")
+        require_all_positive(self, where="periphery", besides=("kind", "driver_stages", "sense_capacitance"))
         require_positive(self.sense_capacitance, where="periphery.sense_capacitance", unit="F", zero=True)
 
     def stage_widths(self) -> tuple[tuple[float, float], ...]:
@@ -87,8 +77,7 @@ class Timing:
     max_step: float | None = parameter(None, "s", "largest time step; twice the input edge by default")
 
     def __post_init__(self) -> None:
-        for name in ("reset_end", "reset_edge", "input_start", "input_edge", "read_after"):
-            require_positive(getattr(self, name), where=f"timing.{name}", unit="s")
+        require_all_positive(self, where="timing", besides=("max_step",))
         if self.max_step is not None:
             require_positive(self.max_step, where="timing.max_step", unit="s")
         require(

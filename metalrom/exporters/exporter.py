@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,21 @@ class Exporter:
     answer: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
     consume: Callable[[RunData, Path], ConsumerReading] | None
     measure: Callable[[RunData, Path], dict[str, float]] | None = None
+
+
+def compare_readings(
+    consumer: str, wanted: Mapping[str, tuple[float, float]], tolerance: float, *, digits: int = 6
+) -> ConsumerReading:
+    """A reading whose problem is the first figure that differs by more than `tolerance`, relative to ours.
+
+    wanted: (the consumer's value, ours) by the figure's name.
+    """
+    facts, problem = [], None
+    for what, (theirs, ours) in wanted.items():
+        facts.append(f"{what}: {theirs:.{digits}g}, ours {ours:.{digits}g}")
+        if not abs(theirs - ours) <= tolerance * abs(ours):
+            problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
+    return ConsumerReading(consumer, problem, tuple(facts))
 
 
 class ConsumerMissing(InputError):

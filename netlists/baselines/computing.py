@@ -7,12 +7,8 @@ from typing import ClassVar, Literal
 
 from interconnect.provenance import Provenance
 from netlists.baselines.base import OWN_CHOICE, LocalDevice
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require_all_positive, require_positive, require_whole
 
-_WIDTHS = (
-    "precharge_width", "gate_nmos_width", "gate_pmos_width", "switch_width", "reset_width", "driver_nmos_width",
-    "driver_pmos_width", "length",
-)  # fmt: skip
 _CAPACITANCES = ("line_wire", "readout_capacitance", "control_wire")
 
 
@@ -47,15 +43,8 @@ class LocalComputing:
     length: float = parameter(50e-9, "m", "channel length of every transistor here")
 
     def __post_init__(self) -> None:
-        require_positive(self.capacitance, where="local computing.capacitance", unit="F")
-        require(
-            isinstance(self.columns, int) and not isinstance(self.columns, bool) and 1 <= self.columns <= 4096,
-            f"is {self.columns!r}",
-            where="local computing.columns",
-            hint="a whole number from 1 to 4096",
-        )
-        for name in _WIDTHS:
-            require_positive(getattr(self, name), where=f"local computing.{name}", unit="m")
+        require_all_positive(self, where="local computing", besides=("columns", *_CAPACITANCES))
+        require_whole(self.columns, 1, 4096, where="local computing.columns")
         for name in _CAPACITANCES:
             require_positive(getattr(self, name), where=f"local computing.{name}", unit="F", zero=True)
 

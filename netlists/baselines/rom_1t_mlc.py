@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import CellArea, scaled_area
 from netlists.baselines.base import LARGEST_TOP_LEVEL, OWN_CHOICE, LocalDevice, check_sizes
-from netlists.parameters import parameter, require
+from netlists.parameters import parameter, require, require_whole
 
 AREA_PER_BIT_65NM = Value(
     0.096e-12,
@@ -47,12 +47,7 @@ class Rom1TMlc:
 
     def __post_init__(self) -> None:
         where = f"local cell {self.kind}"
-        require(
-            isinstance(self.states, int) and not isinstance(self.states, bool) and 2 <= self.states <= 8,
-            f"is {self.states!r}",
-            where=f"{where}.states",
-            hint="a whole number from 2 to 8",
-        )
+        require_whole(self.states, 2, 8, where=f"{where}.states")
         require(
             math.isfinite(self.top_level) and 0 < self.top_level <= LARGEST_TOP_LEVEL,
             f"is {self.top_level!r}",

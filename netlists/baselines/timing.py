@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netlists.parameters import parameter, require_positive
+from netlists.parameters import parameter, require_all_positive
 
 Points = tuple[tuple[float, float], ...]
 
@@ -27,8 +27,7 @@ class LocalTiming:
     max_step: float = parameter(20e-12, "s", "largest time step")
 
     def __post_init__(self) -> None:
-        for name in ("start", "edge", "gap", "read", "settle", "restore", "max_step"):
-            require_positive(getattr(self, name), where=f"local timing.{name}", unit="s")
+        require_all_positive(self, where="local timing")
 
     @property
     def word_at(self) -> float:

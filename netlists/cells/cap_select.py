@@ -31,7 +31,7 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import charge_share
 from netlists.cells.tabbed import TabbedCell, decompose_tabs, tab_elements
-from netlists.parameters import parameter, require
+from netlists.parameters import parameter, require_whole
 
 LEAST_LEVELS, MOST_LEVELS = 2, 8
 _LETTERS = "tuvwyz"
@@ -53,12 +53,7 @@ class CapSelect:
     tab_length: float | None = parameter(None, "m", "length of the tab along the bit line")
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.levels, int) and LEAST_LEVELS <= self.levels <= MOST_LEVELS,
-            f"is {self.levels!r}",
-            where="cell.levels",
-            hint=f"a whole number from {LEAST_LEVELS} to {MOST_LEVELS}",
-        )
+        require_whole(self.levels, LEAST_LEVELS, MOST_LEVELS, where="cell.levels")
 
     @property
     def lines(self) -> tuple[RowLine, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive
 from netlists.periphery import Periphery
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck
 from netlists.technology import Technology
@@ -26,10 +26,7 @@ class Sampler:
     line_capacitance: float = parameter(6.0e-15, "F", "of the bit line in the testbench, the sampler not counted")
 
     def __post_init__(self) -> None:
-        for name in (
-            "switch_width", "sample_capacitance", "double_capacitance", "clamp_width", "ref", "line_capacitance",
-        ):  # fmt: skip
-            require_positive(getattr(self, name), where=f"sampler.{name}")
+        require_all_positive(self, where="sampler")
 
     @property
     def gain(self) -> float:

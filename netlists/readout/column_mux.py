@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
@@ -30,8 +30,7 @@ class ColumnMux:
 
     def __post_init__(self) -> None:
         require(self.inputs in (2, 4, 8, 16), f"is {self.inputs!r}", where="column_mux.inputs", hint="2, 4, 8 or 16")
-        for name in ("gate_width", "load_capacitance", "slot", "length"):
-            require_positive(getattr(self, name), where=f"column_mux.{name}")
+        require_all_positive(self, where="column_mux", besides=("inputs",))
 
     @property
     def address_bits(self) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive, require_whole
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.technology import Technology
 
@@ -45,19 +45,8 @@ class CurrentSense:
     twin_resistance: float = parameter(500.0, "ohm", "input resistance of the behavioral twin")
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.rows, int) and 1 <= self.rows <= 4096,
-            f"is {self.rows!r}",
-            where="current_sense.rows",
-            hint="1 to 4096",
-        )
-        for name in (
-            "ref", "bias_current", "bias_width", "pedestal_width", "tail_width", "mirror_length", "pair_width",
-            "load_width", "amplifier_length", "cascode_width", "cascode_length", "reset_width", "length",
-            "integration_capacitance", "reset_time", "integration_time", "cell_resistance", "read_voltage",
-            "line_capacitance", "twin_resistance",
-        ):  # fmt: skip
-            require_positive(getattr(self, name), where=f"current_sense.{name}")
+        require_whole(self.rows, 1, 4096, where="current_sense.rows")
+        require_all_positive(self, where="current_sense", besides=("rows",))
 
     @property
     def cycle(self) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive
 from netlists.periphery import Timing
 from netlists.readout.cds import Sampler
 from netlists.readout.deck import POWER_UP, ReadoutDeck, build_deck, tidy
@@ -47,8 +47,7 @@ class Decider:
     decision_time: float = parameter(0.6e-9, "s", "from the clock's rise to the reading of the outputs")
 
     def __post_init__(self) -> None:
-        for name in ("clock_delay", "decision_time"):
-            require_positive(getattr(self, name), where=f"decider.{name}", unit="s")
+        require_all_positive(self, where="decider")
         require(self.clock_delay > EDGE, "ends before the switch is open", where="decider.clock_delay", hint="> 20 ps")
 
 

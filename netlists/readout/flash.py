@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require_all_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.strongarm import StrongArm
@@ -35,12 +35,9 @@ class Flash:
     comparator: StrongArm = field(default_factory=StrongArm)
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.bits, int) and 2 <= self.bits <= 6, f"is {self.bits!r}", where="flash.bits", hint="2 to 6"
-        )
+        require_whole(self.bits, 2, 6, where="flash.bits")
         check_range(self.ref_low, self.ref_high, where="flash")
-        for name in ("tap_resistance", "hold_capacitance", "track_width", "source_resistance", "cycle"):
-            require_positive(getattr(self, name), where=f"flash.{name}")
+        require_all_positive(self, where="flash", besides=("bits", "ref_low", "ref_high", "twin_offset"))
 
     @property
     def conversion(self) -> float:

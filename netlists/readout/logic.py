@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netlists.parameters import parameter, require_positive
+from netlists.parameters import parameter, require_all_positive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,5 +15,4 @@ class Logic:
     pmos_width: float = parameter(0.3e-6, "m", "PMOS width of an inverter")
 
     def __post_init__(self) -> None:
-        for name in ("nmos_width", "pmos_width"):
-            require_positive(getattr(self, name), where=f"logic.{name}", unit="m")
+        require_all_positive(self, where="logic")

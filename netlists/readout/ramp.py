@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
@@ -47,9 +47,7 @@ class Ramp:
     logic: Logic = field(default_factory=Logic)
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.bits, int) and 3 <= self.bits <= 8, f"is {self.bits!r}", where="ramp.bits", hint="3 to 8"
-        )
+        require_whole(self.bits, 3, 8, where="ramp.bits")
         check_range(self.ref_low, self.ref_high, where="ramp")
         require(
             0 <= self.ref_start < self.ref_low,
@@ -57,12 +55,7 @@ class Ramp:
             where="ramp.ref_start",
             hint="from 0 V to below ref_low",
         )
-        for name in (
-            "count", "ramp_capacitance", "mirror_width", "mirror_length", "cascode_width", "cascode_length",
-            "level_width", "level_resistance",
-            "hold_width", "tail_width", "pair_width", "pair_length", "load_width", "length",
-        ):  # fmt: skip
-            require_positive(getattr(self, name), where=f"ramp.{name}")
+        require_all_positive(self, where="ramp", besides=("bits", "ref_low", "ref_high", "ref_start", "twin_offset"))
 
     @property
     def step(self) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require_all_positive, require_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
@@ -42,12 +42,11 @@ class Sar:
     logic: Logic = field(default_factory=Logic)
 
     def __post_init__(self) -> None:
-        require(
-            isinstance(self.bits, int) and 3 <= self.bits <= 8, f"is {self.bits!r}", where="sar.bits", hint="3 to 8"
-        )
+        require_whole(self.bits, 3, 8, where="sar.bits")
         check_range(self.ref_low, self.ref_high, where="sar")
-        for name in ("unit_capacitance", "switch_width", "clamp_width", "smallest_switch", "cycle", "twin_gain"):
-            require_positive(getattr(self, name), where=f"sar.{name}")
+        require_all_positive(
+            self, where="sar", besides=("bits", "ref_low", "ref_high", "stray_capacitance", "twin_offset")
+        )
         require_positive(self.stray_capacitance, where="sar.stray_capacitance", unit="F", zero=True)
 
     @property

@@ -9,7 +9,7 @@ from typing import Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_all_positive, require_positive
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
@@ -45,11 +45,7 @@ class StrongArm:
 
     def __post_init__(self) -> None:
         require(self.input_type in ("n", "p"), f"is {self.input_type!r}", where="strongarm.input_type", hint="n or p")
-        for name in (
-            "input_width", "input_length", "tail_width", "same_width", "other_width", "precharge_width", "buffer_width",
-            "clock_width", "length",
-        ):  # fmt: skip
-            require_positive(getattr(self, name), where=f"strongarm.{name}", unit="m")
+        require_all_positive(self, where="strongarm", besides=("input_type", "input_capacitance"))
         require_positive(self.input_capacitance, where="strongarm.input_capacitance", unit="F", zero=True)
 
     @property

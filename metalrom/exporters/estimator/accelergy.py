@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, MacroHeadline, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -115,15 +115,11 @@ def validate_accelergy(source: RunData, folder: Path) -> ConsumerReading:
     if isinstance(got, ConsumerReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
-    facts, problem = [], None
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
-    wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0, "area": h.area * 1e12}
-    for what, ours in wanted.items():
-        theirs = float(got["values"].get(what, "nan"))
-        facts.append(f"{what}: {theirs:.9g} {'um2' if what == 'area' else 'pJ'}, ours {ours:.9g}")
-        if not abs(theirs - ours) <= TOLERANCE * abs(ours):
-            problem = problem or f"its {what} is {theirs:.9g}, ours {ours:.9g}"
-    return ConsumerReading(name, problem, tuple(facts))
+    wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
+    figures = {f"{action}, pJ": (float(got["values"].get(action, "nan")), ours) for action, ours in wanted.items()}
+    figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
+    return compare_readings(name, figures, TOLERANCE, digits=9)
 
 
 _SCRIPT = """

@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -86,13 +86,10 @@ def validate_hwcomponents(source: RunData, folder: Path) -> ConsumerReading:
         "mvm_latency": h.latency,
         "leak_power": 0.0,
     }
-    facts, problem = [], None
-    for what, ours in wanted.items():
-        theirs = float(got["values"].get(what, "nan"))
-        facts.append(f"{what}: {theirs:.6g}, ours {ours:.6g}")
-        if theirs != ours:
-            problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
-    return ConsumerReading(f"hwcomponents {got['version']}", problem, tuple(facts))
+    theirs = {what: float(got["values"].get(what, "nan")) for what in wanted}
+    return compare_readings(
+        f"hwcomponents {got['version']}", {what: (theirs[what], ours) for what, ours in wanted.items()}, 0.0
+    )
 
 
 _SCRIPT = """

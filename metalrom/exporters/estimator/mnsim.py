@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -117,14 +118,11 @@ def validate_mnsim(source: RunData, folder: Path) -> ConsumerReading:
             h.cell_area * rows * g.columns,
         ),
     }
-    facts, problem = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says"], None
-    for what, (theirs, ours) in wanted.items():
-        facts.append(f"{what}: {theirs:.6g}, ours {ours:.6g}")
-        if not abs(theirs - ours) <= 1e-7 * ours:
-            problem = problem or f"its {what} is {theirs:.6g}, ours {ours:.6g}"
+    reading = compare_readings("MNSIM 2.0", wanted, 1e-7)
+    facts = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says", *reading.facts]
     if "pe_area_um2" in got:
         facts.append(f"processing element of its own composition: {got['pe_area_um2']:.6g} um2")
-    return ConsumerReading("MNSIM 2.0", problem, tuple(facts))
+    return replace(reading, facts=tuple(facts))
 
 
 _SCRIPT = """

@@ -8,6 +8,7 @@ sums are not ours. The memories around the macro are those of ZigZag's own examp
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -86,13 +87,9 @@ def validate_zigzag(source: RunData, folder: Path) -> ConsumerReading:
         "area of the units, mm2": (got["area"], h.area * 1e6),
         "area of the cells in its IMC model, mm2": (got["cells_area"], h.cell_area * g.rows * g.columns * 1e6),
     }
-    facts, problem = [], None
-    for what, (theirs, ours) in wanted.items():
-        facts.append(f"{what}: {theirs:.6g}, ours {ours:.6g}")
-        if not abs(theirs - ours) <= 1e-7 * ours:
-            problem = problem or f"its {what} is {theirs:.6g}, ours {ours:.6g}"
-    facts.append(f"area of its whole IMC model with its own converters and adders: {got['imc_area']:.4g} mm2")
-    return ConsumerReading(name, problem, tuple(facts))
+    reading = compare_readings(name, wanted, 1e-7)
+    whole = f"area of its whole IMC model with its own converters and adders: {got['imc_area']:.4g} mm2"
+    return replace(reading, facts=(*reading.facts, whole))
 
 
 _SCRIPT = """
