@@ -59,3 +59,8 @@ def require_whole(value: object, low: int, high: int, *, where: str) -> None:
     """Refuse what is no whole number from `low` to `high`."""
     good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     require(good, f"is {value!r}", where=where, hint=f"a whole number from {low} to {high}")
+
+
+def tidy(value: float, digits: int = 12) -> float:
+    """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
+    return float(f"{value:.{digits}g}")

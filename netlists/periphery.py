@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from netlists.parameters import parameter, require, require_all_positive, require_positive, require_whole
+from netlists.parameters import parameter, require, require_all_positive, require_positive, require_whole, tidy
 
 if TYPE_CHECKING:
     from netlists.devices.device_set import DeviceSet
@@ -90,24 +90,19 @@ class Timing:
     @property
     def read_at(self) -> float:
         """Time of the read, s."""
-        return _tidy(self.input_end + self.read_after)
+        return tidy(self.input_end + self.read_after, 14)
 
     @property
     def reset_done(self) -> float:
         """End of the reset signal's edge, s."""
-        return _tidy(self.reset_end + self.reset_edge)
+        return tidy(self.reset_end + self.reset_edge, 14)
 
     @property
     def input_end(self) -> float:
         """End of the input edge, s."""
-        return _tidy(self.input_start + self.input_edge)
+        return tidy(self.input_start + self.input_edge, 14)
 
     @property
     def step(self) -> float:
         """Largest time step, s."""
         return self.max_step if self.max_step is not None else 2 * self.input_edge
-
-
-def _tidy(seconds: float) -> float:
-    """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
-    return float(f"{seconds:.14g}")

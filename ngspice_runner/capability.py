@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.backends.process import environment
-from ngspice_runner.deck import ParsedDeck, read_deck
+from ngspice_runner.deck import ParsedDeck, read_deck, root_of
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job
@@ -90,18 +90,11 @@ def mesh_size(deck: ParsedDeck) -> tuple[int, int]:
                 fixed.add(nodes[0])
     parent: dict[str, str] = {}
 
-    def root(node: str) -> str:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
     loops = 0
     for one, other in edges:
         if one in fixed or other in fixed or one == other:
             continue
-        left, right = root(one), root(other)
+        left, right = root_of(parent, one), root_of(parent, other)
         loops += left == right
         parent[left] = right
     return len(parent), loops

@@ -196,3 +196,12 @@ def _analysis(line: int, text: str, parameters: dict[str, str]) -> Analysis | No
     if kind == "dc":
         return Analysis(kind, line, text, value(1), value(2), value(3))
     return Analysis(kind, line, text)
+
+
+def root_of(parent: dict[str, str], node: str) -> str:
+    """Representative of the set that a node was joined to (union-find with path halving); a new node is its own."""
+    parent.setdefault(node, node)
+    while parent[node] != node:
+        parent[node] = parent[parent[node]]
+        node = parent[node]
+    return node

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ngspice_runner.deck import Analysis, ParsedDeck
+from ngspice_runner.deck import Analysis, ParsedDeck, root_of
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.spice_numbers import bad_suffix, parse_number
@@ -254,13 +254,6 @@ def nodes_without_dc_path(deck: ParsedDeck) -> list[str]:
     """
     parent: dict[str, str] = {"0": "0"}
 
-    def root(node: str) -> str:
-        parent.setdefault(node, node)
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
     depth = 0
     for _, card in deck.cards:
         kind = card[0].lower()
@@ -269,7 +262,7 @@ def nodes_without_dc_path(deck: ParsedDeck) -> list[str]:
             depth += (lowered == ".subckt") - (lowered[:5] == ".ends")
             if lowered[:3] == ".ic":
                 for node in re.findall(r"v\s*\(\s*([^()\s]+)\s*\)", card.lower()):
-                    parent[root(node)] = root("0")
+                    parent[root_of(parent, node)] = root_of(parent, "0")
             continue
         if depth:
             continue
@@ -280,10 +273,10 @@ def nodes_without_dc_path(deck: ParsedDeck) -> list[str]:
         joins = kind not in "cigfk" and not (kind == "b" and re.search(r"\bi\s*=", card, re.IGNORECASE))
         anchor = nodes[0] if kind in _NODE_COUNT and nodes else "0"
         for node in nodes:
-            root(node)
+            root_of(parent, node)
             if joins:
-                parent[root(node)] = root(anchor)
-    return [node for node in parent if root(node) != root("0")]
+                parent[root_of(parent, node)] = root_of(parent, anchor)
+    return [node for node in parent if root_of(parent, node) != root_of(parent, "0")]
 
 
 def _paths(job: Job, deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:

@@ -1,4 +1,4 @@
-"""What the commands that read a finished run do: estimate, export, report."""
+"""What the commands that read a finished run do: estimate, export, report, diff."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from interconnect.jsonable import to_jsonable
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, say
 from metalrom.cli.options import Json
@@ -110,3 +111,16 @@ def report_run(
 
     path = write_run_report(out)
     emit({"report": path, "bytes": path.stat().st_size}, as_json=json, human=str(path))
+
+
+def diff_runs(
+    old: Annotated[Path, typer.Argument(metavar="OUT1", help="output folder of a run")],
+    new: Annotated[Path, typer.Argument(metavar="OUT2", help="output folder of another run")],
+    json: Json = False,
+) -> None:
+    """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
+    from metalrom.studies.diff.compare import compare_runs
+    from metalrom.studies.diff.show import shown_difference
+
+    found = compare_runs(old, new)
+    emit({"same": found.same, **to_jsonable(found)}, as_json=json, human=lambda: shown_difference(found))

@@ -12,8 +12,7 @@ from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
 from metalrom.cli.console import emit, examples, guarded, say
 from metalrom.cli.density import explore_config
-from metalrom.cli.diff import diff_runs
-from metalrom.cli.finished_run import estimate_run, export_run, report_run
+from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
 from metalrom.cli.options import Json
 from metalrom.cli.project import (

@@ -18,6 +18,7 @@ from netlists.baselines.computing import LocalComputing
 from netlists.baselines.switches import Terminal, TransistorType
 from netlists.baselines.timing import LocalTiming, Points
 from netlists.condition import Condition
+from netlists.parameters import tidy
 from netlists.render import render
 from netlists.subckt import subckt_pins
 from netlists.technology import Technology
@@ -210,8 +211,8 @@ def local_column_deck(
             _local(cell, case, i, condition.vdd, idle, lines, cell_shifts[i], lcc_shifts[i]) for i in range(case.locals)
         ],
         "reset_load": lines.load("reset"),
-        "bl_wire": _tidy(case.rows * cell.bl_wire),
-        "line_wire": _tidy(lcc.line_capacitance(case.locals)),
+        "bl_wire": tidy(case.rows * cell.bl_wire, 10),
+        "line_wire": tidy(lcc.line_capacitance(case.locals), 10),
     }
     text = render("testbenches/column_local.cir.j2", values, folder=templates)
     return LocalDeck(
@@ -256,13 +257,13 @@ class RowLines:
         others = lcc.columns - 1
         if self.technology.devices.from_library:
             gates = tuple(Gate(kind, width, length, others) for kind, width in pair if width > 0 and others)
-            return Load(_tidy(lcc.columns * wire), gates)
+            return Load(tidy(lcc.columns * wire, 10), gates)
         total = sum(
             Terminal(self.technology.devices, self.condition.corner, kind, width, length, self.condition.vdd).gate
             for kind, width in pair
             if width > 0
         )
-        return Load(_tidy(lcc.columns * wire + others * total))
+        return Load(tidy(lcc.columns * wire + others * total, 10))
 
 
 def _supplies(cell: BaselineCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
@@ -363,8 +364,3 @@ def _local(
         drivers=tuple(ControlDriver(line, node, lines.load(line)) for line, node in inputs.items()),
         shifts=lcc_shifts,
     )
-
-
-def _tidy(value: float) -> float:
-    """Drop the rounding of a sum, so that decks show 3.2e-16 and not 3.2000000000000004e-16."""
-    return float(f"{value:.10g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netlists.parameters import parameter, require_all_positive
+from netlists.parameters import parameter, require_all_positive, tidy
 
 Points = tuple[tuple[float, float], ...]
 
@@ -32,36 +32,36 @@ class LocalTiming:
     @property
     def word_at(self) -> float:
         """Word lines, inputs and sampling switches turn on, s."""
-        return _tidy(self.start + self.edge + self.gap)
+        return tidy(self.start + self.edge + self.gap)
 
     @property
     def sampled_at(self) -> float:
         """Sampling switches turn off, s."""
-        return _tidy(self.word_at + self.edge + self.read)
+        return tidy(self.word_at + self.edge + self.read)
 
     @property
     def share_at(self) -> float:
         """Share switches turn on; word lines and inputs are off before, s."""
-        return _tidy(self.sampled_at + 2 * self.edge + 2 * self.gap)
+        return tidy(self.sampled_at + 2 * self.edge + 2 * self.gap)
 
     @property
     def read_at(self) -> float:
         """Time of the read, s."""
-        return _tidy(self.share_at + self.edge + self.settle)
+        return tidy(self.share_at + self.edge + self.settle)
 
     @property
     def stop(self) -> float:
         """End of the operation, s."""
-        return _tidy(self.read_at + 2 * self.edge + self.restore)
+        return tidy(self.read_at + 2 * self.edge + self.restore)
 
     @property
     def duration(self) -> float:
         """Of one operation, s."""
-        return _tidy(self.stop - self.start)
+        return tidy(self.stop - self.start)
 
     def waves(self) -> dict[str, Points]:
         """(time, 0 or 1) corners of the control signals, 1 = active."""
-        off = _tidy(self.sampled_at + self.edge + self.gap)
+        off = tidy(self.sampled_at + self.edge + self.gap)
         return {
             "precharge": self._pulses(True, self.start, self.read_at),
             "reset": self._pulses(True, self.sampled_at, self.read_at),
@@ -74,10 +74,5 @@ class LocalTiming:
         points = [(0.0, float(first))]
         for number, at in enumerate(changes):
             old = float(first) if number % 2 == 0 else 1.0 - float(first)
-            points += [(at, old), (_tidy(at + self.edge), 1.0 - old)]
+            points += [(at, old), (tidy(at + self.edge), 1.0 - old)]
         return tuple(points)
-
-
-def _tidy(seconds: float) -> float:
-    """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
-    return float(f"{seconds:.12g}")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
+from netlists.parameters import tidy as tidy
 from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import mos_printer
@@ -98,11 +99,6 @@ def staircase(levels: Sequence[float], starts: Sequence[float], edge: float) -> 
         corners += [(tidy(start), before), (tidy(start + edge), float(level))]
         before = float(level)
     return corners
-
-
-def tidy(value: float) -> float:
-    """Drop the rounding of a sum of decimal numbers, so that decks show 1.02e-09 and not 1.0200000000000002e-09."""
-    return float(f"{value:.12g}")
 
 
 @dataclass(frozen=True, slots=True)
