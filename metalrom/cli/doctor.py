@@ -229,28 +229,23 @@ def _shared_ngspice() -> DoctorCheck:
     import ctypes.util
 
     library = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
-    note = "the shared-library backend of ngspice"
-    if library:
-        return DoctorCheck("shared", "libngspice", "ok", library, note)
-    remedy = (
-        "`apt-get install libngspice0` (Debian), `dnf install libngspice` (Fedora), `brew install libngspice` (macOS)"
-    )
-    return DoctorCheck(
-        "shared", "libngspice", "optional", "", note, f"{remedy} or `conda install -c conda-forge ngspice-lib`"
-    )
+    packages = ("libngspice0", "libngspice", "libngspice", "ngspice-lib")
+    return _optional("shared", "libngspice", library, "the shared-library backend of ngspice", packages)
 
 
 def _iverilog() -> DoctorCheck:
-    path = shutil.which("iverilog")
+    packages = ("iverilog", "iverilog", "icarus-verilog", "iverilog")
     note = "checks exported Verilog with a real simulator"
-    if path:
-        return DoctorCheck("exports", "iverilog", "ok", path, note)
-    remedy = (
-        "`apt-get install iverilog` (Debian), `dnf install iverilog` (Fedora), `brew install icarus-verilog` (macOS)"
-    )
-    return DoctorCheck(
-        "exports", "iverilog", "optional", "", note, f"{remedy} or `conda install -c conda-forge iverilog`"
-    )
+    return _optional("exports", "iverilog", shutil.which("iverilog"), note, packages)
+
+
+def _optional(group: str, name: str, found: str | None, note: str, packages: tuple[str, str, str, str]) -> DoctorCheck:
+    """A program or library that is not needed; packages: its name in apt, dnf, brew and conda."""
+    if found:
+        return DoctorCheck(group, name, "ok", found, note)
+    apt, dnf, brew, conda = packages
+    system = f"`apt-get install {apt}` (Debian), `dnf install {dnf}` (Fedora), `brew install {brew}` (macOS)"
+    return DoctorCheck(group, name, "optional", "", note, f"{system} or `conda install -c conda-forge {conda}`")
 
 
 def _cache() -> DoctorCheck:
