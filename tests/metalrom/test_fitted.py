@@ -64,7 +64,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[s
     patch.setenv("METALROM_CACHE", str(folder / "cache"))
     try:
         code, out, err = run(
-            "model", config(folder, "res_via"), "-o", folder / "level.json", *VARY, "--quantity", "level",
+            "fit", config(folder, "res_via"), "-o", folder / "level.json", *VARY, "--quantity", "level",
             "--extraction", "formula", "--check", 10, "-j", 2, "--json",
         )  # fmt: skip
     finally:
@@ -346,7 +346,7 @@ def test_cells_that_two_reads_do_not_tell_are_refused(
 ) -> None:
     monkeypatch.setenv("METALROM_CACHE", str(tmp_path / "cache"))
     code, _, err = run(
-        "model", config(tmp_path, kind), "-o", tmp_path / "m.json", "--vary", "conditions.vdd=0.8V:1V",
+        "fit", config(tmp_path, kind), "-o", tmp_path / "m.json", "--vary", "conditions.vdd=0.8V:1V",
         "--extraction", "formula",
     )  # fmt: skip
     assert code == 2
@@ -362,7 +362,7 @@ def test_a_charge_column_over_six_keys(tmp_path: Path, monkeypatch: pytest.Monke
             "conditions.temperature=-40:125", "periphery.reset_width=0.12um:0.4um",
             "periphery.sense_capacitance=0.1fF:2fF"]  # fmt: skip
     code, out, err = run(
-        "model", config(tmp_path, "cap_balanced"), "-o", tmp_path / "m.json", *(w for v in vary for w in ("--vary", v)),
+        "fit", config(tmp_path, "cap_balanced"), "-o", tmp_path / "m.json", *(w for v in vary for w in ("--vary", v)),
         "--extraction", "formula", "--check", 150, "-j", 2, "--json",
     )  # fmt: skip
     assert code == 0, err
