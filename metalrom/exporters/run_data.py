@@ -50,7 +50,7 @@ class RunData:
             seed=self.results.seed,
             columns_per_adc=g.columns_per_adc,
             groups_per_adc=-(-g.rows // self.table.rows),
-            signed_cells=g.signed_cells,
+            symbol_values=g.symbol_values,
             **options,
         )
 

@@ -14,7 +14,7 @@ from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom.design.design import BINARY, Design
+from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
 from metalrom.macro.quality import mean_code_error
@@ -185,9 +185,9 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
     # a differential column has two bit lines; every line between ground and the full level has a driver of its own
-    counts = (0, 1) if design.cell.kind in BINARY else design.models[0].counts
-    segment *= 2 if -1 in counts else 1
-    driver *= 1 if -1 in counts else len(counts) - 1
+    values = design.program.symbol_values
+    segment *= 2 if -1 in values else 1
+    driver *= 1 if -1 in values else len(values) - 1
     return MacroGeometry(
         cell_area=design.models[design.worst_plane].area,
         rows=c.array.rows,
@@ -195,15 +195,14 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         planes=len(design.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
-        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(counts) - 1) + 1))),
+        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(values) - 1) + 1))),
         driver_area=driver,
         reset_area=segment,
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
         mapping=c.mapping,
-        levels=len(counts),
-        signed_cells=-1 in counts,
+        symbol_values=values,
     )
 
 
@@ -246,5 +245,5 @@ def macro_of(design: Design, table: ReadoutTable, condition: Condition | str) ->
         seed=design.config.characterization.seed,
         columns_per_adc=design.config.array.columns_per_adc,
         groups_per_adc=-(-design.config.array.rows // table.rows),
-        signed_cells=-1 in design.program.counts,
+        symbol_values=design.program.symbol_values,
     )

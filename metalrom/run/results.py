@@ -177,7 +177,7 @@ class RunResults:
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
     # Cells of two levels: files as they were before there were others.
-    new = {"levels", "signed_cells"} if results.macro_geometry.levels == 2 else set()
+    new = {"symbol_values"} if results.macro_geometry.symbol_values == (0, 1) else set()
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 
