@@ -199,7 +199,7 @@ class Tiling:
             return Tiling(
                 MacroShape(rows=macro["rows"], columns=macro["columns"], planes=macro["planes"]),
                 tuple(
-                    TiledLayer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), _encoding(x["encoding"]))
+                    TiledLayer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), Encoding.from_json(x["encoding"]))
                     for x in document["layers"]
                 ),
                 tuple(
@@ -335,12 +335,3 @@ def tile_layers(
         )
     pieces.sort(key=lambda p: (p.macro, p.plane, p.row, p.column))
     return Tiling(shape, layers, tuple(pieces), row_step)
-
-
-def _encoding(document: Mapping[str, Any]) -> Encoding:
-    return Encoding(
-        str(document["mapping"]),
-        tuple(int(c) for c in document["counts"]),
-        int(document["radix"]),
-        int(document["add_per_input"]),
-    )

@@ -27,7 +27,6 @@ from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 
-SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
 
 
@@ -67,8 +66,9 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
             relative_error=model.relative_error,
             fit_residual=model.fit_residual,
             plane_spread=max(shares) / min(shares) - 1.0,
-            geometry_one=design.geometry(design.worst_plane, (1,)),
-            geometry_zero=design.geometry(design.worst_plane, (0,)),
+            geometries=tuple(
+                design.geometry(design.worst_plane, (symbol,)) for symbol in range(len(design.program.symbol_values))
+            ),
         ),
         layer=layer,
         candidates=done.choice.candidates if done.choice else (),
@@ -95,13 +95,6 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     c, program = design.config, design.program
     manifest = design.manifest
-    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
-    for place in manifest.placements(0):
-        corner = program.bits[
-            place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
-            place.column_start : min(place.column_stop, place.column_start + SAMPLE_COLUMNS),
-        ]
-        sample[place.plane, : corner.shape[0], : corner.shape[1]] = np.minimum(corner, 1)  # of several symbols: not 0
     source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = design.weights.values.shape
     return facts.LayerSummary(
@@ -116,7 +109,6 @@ def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
         tiles=manifest.tiles,
         utilisation=manifest.utilisation,
         planes=tuple(p.label for p in design.planes),
-        sample=tuple(tuple(tuple(int(b) for b in row) for row in plane) for plane in sample),
         histogram=tuple(tuple(int(n) for n in row) for row in used),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,16 @@ class Encoding:
             "radix": self.radix,
             "add_per_input": self.constant,
         }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> Encoding:
+        """The encoding of a document that `to_json` made. Raises KeyError, TypeError or ValueError for another."""
+        return Encoding(
+            str(document["mapping"]),
+            tuple(int(v) for v in document["counts"]),
+            int(document["radix"]),
+            int(document["add_per_input"]),
+        )
 
 
 @dataclass(frozen=True)
