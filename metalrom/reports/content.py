@@ -170,8 +170,8 @@ class BudgetRow:
 
 @dataclass(frozen=True, eq=False)
 class TileTop:
-    """The corner of a tile that is drawn: bits (rows, columns), the cells' symbols; outputs: which output a bit column is part
-    of; group_rows: the bit line is cut after so many rows; title: plane, tile and tensor in words.
+    """The corner of a tile that is drawn: bits (rows, columns), the cells' symbols; outputs: which output a bit column
+    is part of; group_rows: the bit line is cut after so many rows; title: plane, tile and tensor in words.
 
     Raises InputError when the parts have different widths.
     """

@@ -17,7 +17,8 @@ from netlists.weights.numpy_files import DAMAGED
 PROGRAM = "program.npz"
 
 _AGAIN = "run the configuration again"
-_ARRAYS = {"symbols": "u", "weight_column": "iu", "sign": "iu", "significance": "iu", "encoding": "U"}
+_COLUMNS = ("weight_column", "sign", "significance")
+_ARRAYS = {"symbols": "u", **dict.fromkeys(_COLUMNS, "iu"), "encoding": "U"}
 """Arrays of the file and the kinds of their entries."""
 
 
@@ -67,8 +68,8 @@ def parse_stored_program(content: bytes, *, where: str) -> ViaProgram:
                 if found[name].dtype.kind not in kinds:
                     raise DamagedFile(f"{name} is of type {found[name].dtype}", where=where, hint=_AGAIN)
         encoding = Encoding.from_json(json.loads(str(found["encoding"])))
-        columns = (found[name].astype(np.int64) for name in ("weight_column", "sign", "significance"))
-        return ViaProgram(found["symbols"], *columns, encoding)
+        column, sign, significance = (found[name].astype(np.int64) for name in _COLUMNS)
+        return ViaProgram(found["symbols"], column, sign, significance, encoding)
     except DamagedFile:
         raise
     except (OSError, KeyError, InputError, *DAMAGED) as error:

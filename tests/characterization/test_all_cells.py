@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -232,6 +233,10 @@ def test_a_whole_run(kind: str, tmp_path: Path) -> None:
     assert source.table.levels == found.macro_geometry.levels == len(p.program.symbol_values)
     assert source.results.macro_geometry == found.macro_geometry
     x, w = source.layer.activations, source.layer.weights
+    np.testing.assert_array_equal(source.program.bits, p.program.bits)
+    assert source.program.encoding == p.program.encoding
+    tile = (tmp_path / "out" / "figures" / "tile.svg").read_text()
+    assert {int(s) for s in re.findall(r'data-symbol="(\d)"', tile)} == set(range(len(p.program.symbol_values)))
     quiet = source.macro(effects=())
     assert np.array_equal(quiet.matmul(x, w), x @ w)
     assert found.quality[0].csnr_raw is None or found.quality[0].csnr_raw > 10
