@@ -194,8 +194,9 @@ def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> 
         For an unknown mapping, cells that it cannot use, a number of bits out of range, or a mapping whose scheme is
         not one.
     """
-    if not 2 <= bits <= MAX_BITS:
-        raise InputError(f"bits per weight must be between 2 and {MAX_BITS}, got {bits}")
+    out_of_range = InputError(f"bits per weight must be between 2 and {MAX_BITS}, got {bits}")
+    if not 1 <= bits <= MAX_BITS:
+        raise out_of_range
     symbol_values = tuple(symbol_values)
     distinct = set(symbol_values)
     if not 2 <= len(symbol_values) <= MAX_SYMBOLS or len(distinct) != len(symbol_values) or not {0, 1} <= distinct:
@@ -204,6 +205,8 @@ def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> 
             hint=f"2 to {MAX_SYMBOLS} different values, 0 and 1 among them",
         )
     scheme = MAPPINGS[name].scheme(bits, symbol_values)
+    if bits == 1 and scheme.low >= scheme.high:  # one bit is enough where it is no sign
+        raise out_of_range
     problem = _problem(scheme, name, bits, symbol_values)
     if problem:
         raise InputError(f"the mapping {name} {problem}", where="mapping")
