@@ -323,7 +323,7 @@ def test_what_cannot_be_is_refused(case: Case, res_model: CellModel, tmp_path: P
             tmp_path / "y.cir", "array", bits, manifest, res_model, technology, options=FULL, periphery=Periphery()
         )
     other = via_program(np.array([[1]]), 2, symbol_values=(1, 0))
-    with pytest.raises(InputError, match=r"counts \(1, 0\), cell"):
+    with pytest.raises(InputError, match=r"values \(1, 0\), cell"):
         write_netlist(tmp_path / "y.cir", "array", other, tile(other, manifest.shape), case.model, technology)
     twin = replace(case.model, lines=(SIGNAL, RowLine("other", "s", 0.5)))
     with pytest.raises(InputError, match="cannot be told apart"):
