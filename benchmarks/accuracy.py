@@ -136,7 +136,7 @@ class OnePerPair:
 
     def __init__(self, sigma, bits):
         table = synthetic_table(64, levels=3, sigma_noise=sigma)
-        self.macro = Macro(table, table.conditions[0], weight_bits=bits, seed=1, signed_cells=True)
+        self.macro = Macro(table, table.conditions[0], weight_bits=bits, seed=1, symbol_values=(-1, 0, 1))
 
     def store(self, w, index):
         return self.macro.store(w, layer=index)

@@ -53,14 +53,14 @@ def spacing(technology: Technology, model: CellModel) -> tuple[float, float, flo
     Half of the column stores the symbol of the highest count, half that of the lowest; either half is driven. Stored
     data and number of driven rows stay, so neither load nor offset differ.
     """
-    top, low = int(np.argmax(model.counts)), int(np.argmin(model.counts))
+    top, low = int(np.argmax(model.symbol_values)), int(np.argmin(model.symbol_values))
     symbols = np.full((ROWS, 3), low)
     symbols[: ROWS // 2] = top
     levels, alone, cpu = [], [], []
     bare = Periphery(sense_capacitance=0.0)
     for first in (1, 0):
         inputs = np.where(np.arange(ROWS) < ROWS // 2, first, 1 - first)
-        case = ColumnStimulus(bits=symbols, inputs=inputs, counts=model.counts)
+        case = ColumnStimulus(bits=symbols, inputs=inputs, symbol_values=model.symbol_values)
         deck = column_deck(technology, model, Periphery(sense_capacitance=SENSE), Timing(), CONDITION, case)
         result = run(Job(text=deck.text, outputs=deck.outputs, stop=deck.stop))
         if not result.ok or result.provenance is None:
@@ -69,7 +69,7 @@ def spacing(technology: Technology, model: CellModel) -> tuple[float, float, flo
         levels.append(float(line[-1] - np.interp(deck.input_at or 0.0, result.signals["time"].values, line)))
         alone.append(closed_form_level(model, bare, CONDITION, case))
         cpu.append(result.provenance.cpu_seconds)
-    counts = (model.counts[top] - model.counts[low]) * (ROWS // 2)
+    counts = (model.symbol_values[top] - model.symbol_values[low]) * (ROWS // 2)
     return (levels[0] - levels[1]) / counts, (alone[0] - alone[1]) / counts, float(np.mean(cpu))
 
 
@@ -97,7 +97,7 @@ def write_decks(technology: Technology, models: dict[str, CellModel], folder: Pa
     files = {}
     for kind, m in models.items():
         symbols = np.array([[(r + c + 1) % m.symbols for c in range(3)] for r in range(4)])
-        case = ColumnStimulus(bits=symbols, inputs=[1, 1, 0, 1], counts=m.counts)
+        case = ColumnStimulus(bits=symbols, inputs=[1, 1, 0, 1], symbol_values=m.symbol_values)
         deck = column_deck(technology, m, Periphery(), Timing(), CONDITION, case)
         files[f"{kind}.cir"] = deck.text.encode("ascii")
     folder.mkdir(parents=True, exist_ok=True)

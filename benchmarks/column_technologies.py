@@ -64,7 +64,7 @@ def read(technology: Technology, kind: str, rows: int) -> dict[str, object]:
     bits = rng.integers(0, model.symbols, (rows, COLUMNS))
     if model.symbols == 3:  # more plus than minus, so that the difference does not vanish
         bits[rng.random(bits.shape) < 0.5] = 1
-    three = ColumnStimulus(bits=bits, inputs=np.arange(rows) % 2, counts=model.counts)
+    three = ColumnStimulus(bits=bits, inputs=np.arange(rows) % 2, symbol_values=model.symbol_values)
     case = replace(three, bits=bits[:, 1:2])
     devices = technology.devices
     periphery = default_periphery(devices, sense_capacitance=1e-16)

@@ -47,7 +47,7 @@ KINDS = "cap_balanced,cap_present,res_via,cap_select,cap_ternary"
 def planned(kind: str, level: str) -> tuple[Plan, ViaProgram]:
     """The layout of a kind of cell at its smallest pitch in generic28, groups of 16 rows."""
     weights = load_weights(asset_path("minilm", "model.safetensors"), TENSOR, transpose=True)
-    program = via_program(quantize(weights, 8).values, 8, counts=COUNTS.get(kind, (0, 1)))
+    program = via_program(quantize(weights, 8).values, 8, symbol_values=COUNTS.get(kind, (0, 1)))
     manifest = tile(program, MacroShape(rows=1024, columns=256, planes=4))
     planes = [Plane(*p) for p in PLANES]
     cell = make_cell(kind)

@@ -53,7 +53,7 @@ def main() -> None:
         for name, mitigations in cases(options.rows).items():
             macro = Macro(table, table.conditions[0], mitigations=mitigations, outside_domain=True)
             made, cost = macro.run(x, w), macro.mitigation_cost(*w.shape)
-            plain = macro.input_bits * macro.encoding.units * w.shape[1] * len(x) * -(-len(w) // options.rows)
+            plain = macro.input_bits * macro.scheme.columns * w.shape[1] * len(x) * -(-len(w) // options.rows)
             quality = csnr(x @ w, made.y).raw
             results.append(
                 {

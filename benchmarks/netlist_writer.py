@@ -78,7 +78,7 @@ def four_symbols() -> CellModel:
         elements += (Element(f"R_{line.prefix}", f"{line.prefix}_in", f"{line.prefix}_out", 1.6, "one segment"),)
     ties = ("gnd_out", "one_out", "two_out", "row_out")
     variants = tuple(Variant("cap_select", elements, {"tab": to}) for to in ties)
-    return replace(base, kind="cap_select", pins=pins, variants=variants, lines=lines, counts=(0, 1, 2, 3))
+    return replace(base, kind="cap_select", pins=pins, variants=variants, lines=lines, symbol_values=(0, 1, 2, 3))
 
 
 def write(rows: int, columns: int, planes: int, model: CellModel, path: Path) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def write(rows: int, columns: int, planes: int, model: CellModel, path: Path) ->
     # Two's complement of 8 bits takes 8 bit columns of two symbols, 5 of four.
     width = {2: 8, 4: 5}[model.symbols]
     weights = np.random.default_rng(1).integers(-128, 128, (rows, -(-columns * planes // width)), dtype=np.int16)
-    program = via_program(weights, 8, mapping="twos_complement", counts=model.counts)
+    program = via_program(weights, 8, mapping="twos_complement", symbol_values=model.symbol_values)
     bits = program.bits[:, : columns * planes]
     cut = [getattr(program, name)[: columns * planes] for name in ("weight_column", "sign", "significance")]
     program = replace(program, bits=bits, **dict(zip(("weight_column", "sign", "significance"), cut, strict=True)))

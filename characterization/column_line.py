@@ -58,7 +58,7 @@ class ColumnLines:
     def lines(self, stored: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(offset per driven row, gain per count), V, shape (...), of columns that store these numbers of symbols."""
         stored = np.asarray(stored, dtype=np.float64)
-        level = np.array(symbol_levels(self.setup.model.counts), dtype=np.float64)
+        level = np.array(symbol_levels(self.setup.model.symbol_values), dtype=np.float64)
         w = self.driven_levels(stored)
         weight = stored + 1e-3  # a column of one symbol has a line too: that of its rare others
         total = weight.sum(axis=-1, keepdims=True)
@@ -115,7 +115,7 @@ class ColumnLines:
 
 def stored_numbers(case: ColumnStimulus) -> FloatArray:
     """How many cells of each symbol the target column of a case stores, shape (symbols,)."""
-    return np.bincount(case.bits[:, case.target], minlength=len(case.counts)).astype(np.float64)
+    return np.bincount(case.bits[:, case.target], minlength=len(case.symbol_values)).astype(np.float64)
 
 
 def fitted(

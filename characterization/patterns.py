@@ -17,14 +17,14 @@ FAR = "far"
 @dataclass(frozen=True, slots=True)
 class ColumnPattern:
     """bits: shape (rows, 3), symbols of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
-    position: columns between the row drivers and the left neighbour. counts, shares: of the cell's symbols, see
+    position: columns between the row drivers and the left neighbour. symbol_values, shares: of the cell's symbols, see
     `ColumnStimulus`."""
 
     name: str
     bits: ByteArray
     inputs: ByteArray
     position: int
-    counts: tuple[int, ...] = (0, 1)
+    symbol_values: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
 
     def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnStimulus:
@@ -36,7 +36,7 @@ class ColumnPattern:
             columns_total=columns,
             ones_fraction=ones,
             deviations=deviations or Deviations(),
-            counts=self.counts,
+            symbol_values=self.symbol_values,
             shares=self.shares,
         )
 
@@ -82,17 +82,17 @@ def pattern_of(setup: Testbench, name: str, active: int, count: int, seed: np.ra
     lowest or the highest level; any other name: symbols drawn with the layer's shares, those of the driven rows under
     the condition that they give the count.
     """
-    rows, columns, counts = setup.rows, setup.columns, setup.model.counts
-    if counts == (0, 1):
+    rows, columns, values = setup.rows, setup.columns, setup.model.symbol_values
+    if values == (0, 1):
         return build_pattern(name, rows, active, count, columns, seed, setup.ones)
     law, shares = setup.law, setup.symbol_shares
     rng = np.random.default_rng(seed)
-    bits = rng.choice(len(counts), size=(rows, 3), p=shares).astype(np.uint8)
+    bits = rng.choice(len(values), size=(rows, 3), p=shares).astype(np.uint8)
     inputs = np.zeros(rows, dtype=np.uint8)
     if name in (NEAR, FAR):
         near = name == NEAR
         driven = np.arange(rows)[::-1][:active] if near else np.arange(rows)[:active]
-        bits[:, [0, 2]] = (np.argmin if near else np.argmax)(counts)
+        bits[:, [0, 2]] = (np.argmin if near else np.argmax)(values)
         position = 0 if near else columns - 3
         stored = law.greedy(active, count)
     else:
@@ -101,7 +101,7 @@ def pattern_of(setup: Testbench, name: str, active: int, count: int, seed: np.ra
         stored = law.draw(active, count, rng)
     inputs[driven] = 1
     bits[driven, 1] = stored
-    return ColumnPattern(name, bits, inputs, position, counts, shares)
+    return ColumnPattern(name, bits, inputs, position, values, shares)
 
 
 def level_grid(rows: int, max_levels: int, levels: int = 2) -> list[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Which symbols a column's driven rows hold when all that is known is their number, their sum and the layer's shares.
 
-A cell of symbol s adds `levels[s]` to the count: its own count less the smallest of the cell, so that counts begin at 0
+A cell of symbol s adds `levels[s]` to the count: its value less the smallest of the cell, so that counts begin at 0
 (a ternary cell's -1, 0, 1 become 0, 1, 2; the digital side subtracts the number of driven rows). With cells drawn
 independently, P(k driven cells sum to c) is a convolution, and every conditional probability a quotient of two.
 """
@@ -20,11 +20,13 @@ LEAST_SHARE = 1e-4
 """Every symbol can occur: a count that the layer never shows must still have patterns."""
 
 
-def symbol_levels(counts: Sequence[int]) -> tuple[int, ...]:
-    """What each symbol adds to the count, 0 upwards. Raises InputError for counts that leave one out."""
-    levels = tuple(c - min(counts) for c in counts)
+def symbol_levels(symbol_values: Sequence[int]) -> tuple[int, ...]:
+    """What each symbol adds to the count, 0 upwards. Raises InputError for values that leave one out."""
+    levels = tuple(v - min(symbol_values) for v in symbol_values)
     if sorted(levels) != list(range(len(levels))):
-        raise InputError(f"cells of counts {tuple(counts)} have no readout table: their counts are not consecutive")
+        raise InputError(
+            f"cells of symbol values {tuple(symbol_values)} have no readout table: the values are not consecutive"
+        )
     return levels
 
 

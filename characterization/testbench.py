@@ -122,7 +122,7 @@ class Testbench:
     adc: AdcRequest | None = None
 
     def __post_init__(self) -> None:
-        symbol_levels(self.model.counts)
+        symbol_levels(self.model.symbol_values)
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -162,7 +162,7 @@ class Testbench:
     @property
     def levels(self) -> int:
         """Levels of a cell: a driven row adds 0 to levels - 1 to the count (see `characterization.symbols`)."""
-        return len(self.model.counts)
+        return len(self.model.symbol_values)
 
     @property
     def max_count(self) -> int:
@@ -179,7 +179,7 @@ class Testbench:
     @property
     def law(self) -> CountLaw:
         """Which symbols driven rows of a known sum hold."""
-        return count_law(self.rows, symbol_levels(self.model.counts), self.symbol_shares)
+        return count_law(self.rows, symbol_levels(self.model.symbol_values), self.symbol_shares)
 
     @property
     def balanced(self) -> bool:

@@ -25,7 +25,8 @@ def run_pipeline(
     progress: ProgressCallback | None = None,
 ) -> RunResults:
     """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
-    figures/, report.html, results.json). Returns what was found, failed conditions and missed specifications included.
+    program.npz, figures/, report.html, results.json). Returns what was found, failed conditions and missed
+    specifications included.
     Raises InputError, and EngineError if ngspice is missing or the nominal condition failed."""
     design.check_characterized()
     _ = design.specs  # what cannot be judged is refused before simulating

@@ -9,6 +9,7 @@ from interconnect.lazy import lazy_names
 
 _EXPORTS = {
     "AuditReport": "audit",
+    "MAPPINGS": "mapping",
     "BlockWeights": "weights",
     "CellModel": "cells.base",
     "ColumnStimulus": "case",
@@ -33,7 +34,6 @@ _EXPORTS = {
     "load_tensor": "weights",
     "load_weights": "weights",
     "make_cell": "cells",
-    "mapping_names": "mapping",
     "quantize": "weights",
     "reference_column": "reference",
     "register_cell": "cells",

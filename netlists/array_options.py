@@ -63,12 +63,12 @@ class ArrayOptions:
         """Physical columns that hold nothing of the program."""
         return self.before + self.dummy_columns
 
-    def symbols(self, stored: ByteArray, counts: tuple[int, ...]) -> ByteArray:
+    def symbols(self, stored: ByteArray, symbol_values: tuple[int, ...]) -> ByteArray:
         """Symbols of all physical columns of a plane, shape (rows, columns + extra), around the `stored` ones."""
         if not self.extra:
             return stored
         rows = len(stored)
-        zero, one = counts.index(0), counts.index(max(counts))
+        zero, one = symbol_values.index(0), symbol_values.index(max(symbol_values))
         held = {
             "zeros": np.full(rows, zero, dtype=np.uint8),
             "ones": np.full(rows, one, dtype=np.uint8),

@@ -80,7 +80,7 @@ def audit_netlist(
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
     if technology is not None:
         library = technology.devices.cards(condition.corner if condition else "tt")
-    content = _read(path, expected, models, program.counts.index(0), library)
+    content = _read(path, expected, models, program.symbol_values.index(0), library)
     found = content.found
     if not found.planes:
         raise InputError(

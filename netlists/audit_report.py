@@ -107,7 +107,7 @@ def audit_report(
     path: Path, program: ViaProgram, expected: Mapping[str, Scope], found: AuditedCells, limit: int
 ) -> AuditReport:
     """The report on what was found in a file against what should be there."""
-    zero = program.counts.index(0)
+    zero = program.symbol_values.index(0)
     rebuilt = np.full_like(program.bits, zero)
     held = np.zeros(program.bits.shape, dtype=bool)
     wanted: list[tuple[Scope, int, int, int, int]] = []

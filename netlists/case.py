@@ -38,7 +38,7 @@ class ColumnStimulus:
     bits: stored symbols, shape (rows, columns), columns odd; the middle column is the target. For a binary cell they
     are its via bits. inputs: 0 or 1 per row, shape (rows,). position: columns between the row drivers and the first of
     these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
-    columns that are only a load. counts: of the cell (`CellModel.counts`), what each symbol adds to the count.
+    columns that are only a load. symbol_values: of the cell (`CellModel.symbol_values`), what each adds to the count.
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
     """
 
@@ -48,11 +48,11 @@ class ColumnStimulus:
     columns_total: int | None = None
     ones_fraction: float = 0.5
     deviations: Deviations = field(default_factory=Deviations)
-    counts: tuple[int, ...] = (0, 1)
+    symbol_values: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        bits, inputs = _symbols(self.bits, "bits", len(self.counts)), _symbols(self.inputs, "inputs", 2)
+        bits, inputs = _symbols(self.bits, "bits", len(self.symbol_values)), _symbols(self.inputs, "inputs", 2)
         object.__setattr__(self, "bits", bits)
         object.__setattr__(self, "inputs", inputs)
         if bits.ndim != 2 or bits.shape[0] < 1 or bits.shape[1] % 2 != 1:
@@ -67,10 +67,11 @@ class ColumnStimulus:
         if not 0.0 <= self.ones_fraction <= 1.0:
             raise InputError(f"column case: ones_fraction is {self.ones_fraction!r}, expected 0 to 1")
         if self.shares is not None and not (
-            len(self.shares) == len(self.counts) and min(self.shares) >= 0 and abs(sum(self.shares) - 1) < 1e-9
+            len(self.shares) == len(self.symbol_values) and min(self.shares) >= 0 and abs(sum(self.shares) - 1) < 1e-9
         ):
             raise InputError(
-                f"column case: shares are {self.shares!r}, expected {len(self.counts)} of them, zero or more, sum 1"
+                f"column case: shares are {self.shares!r}, expected {len(self.symbol_values)} of them, zero or more, "
+                "sum 1"
             )
         d = self.deviations
         reset = () if d.reset is None else np.shape(d.reset)[:-1]
@@ -108,14 +109,14 @@ class ColumnStimulus:
     @property
     def count(self) -> int:
         """Ideal MAC count of the target column: what its symbols count in the driven rows; it may be negative."""
-        return int(np.asarray(self.counts)[self.bits[:, self.target]] @ self.inputs.astype(np.int64))
+        return int(np.asarray(self.symbol_values)[self.bits[:, self.target]] @ self.inputs.astype(np.int64))
 
     @property
     def load_shares(self) -> tuple[float, ...]:
         """Share of each symbol in the columns that are only a load."""
         if self.shares is not None:
             return self.shares
-        n = len(self.counts)
+        n = len(self.symbol_values)
         return (1.0 - self.ones_fraction, self.ones_fraction) if n == 2 else (1.0 / n,) * n
 
     @property

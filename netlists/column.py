@@ -253,10 +253,11 @@ def check_case(model: CellModel, case: ColumnStimulus) -> None:
     Raises:
         InputError: see above.
     """
-    if case.counts != model.counts:
+    if case.symbol_values != model.symbol_values:
         raise InputError(
-            f"column case: its symbols count {case.counts}, those of the cell {model.kind} count {model.counts}",
-            hint="give the case the cell's own: counts=model.counts",
+            f"column case: its symbols count {case.symbol_values}, those of the cell {model.kind} count "
+            f"{model.symbol_values}",
+            hint="give the case the cell's own: symbol_values=model.symbol_values",
         )
     signs = [line.sign for line in model.bit_lines]
     if signs not in ([1], [1, -1]):

@@ -147,12 +147,12 @@ def equivalent_case(
         raise InputError(f"{len(known)} different blocks of idle rows are too many", hint="put them merged")
     d = case.deviations
     extra = len(variants) - model.symbols
-    counts = (*model.counts, *(0,) * extra)
+    values = (*model.symbol_values, *(0,) * extra)
     short = replace(
         case,
         bits=np.array(bits),
         inputs=np.array([case.inputs[run[0]] for run in rows]),
-        counts=counts,
+        symbol_values=values,
         shares=(*case.load_shares, *(0.0,) * extra),
         deviations=replace(
             d,
@@ -161,7 +161,7 @@ def equivalent_case(
             driver_pmos=_mean(d.driver_pmos, rows),
         ),
     )
-    return replace(model, variants=tuple(variants), counts=counts), short
+    return replace(model, variants=tuple(variants), symbol_values=values), short
 
 
 def _runs(case: ColumnStimulus, where: Where) -> list[list[int]]:

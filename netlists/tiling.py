@@ -140,7 +140,7 @@ class Tiling:
         if not 0 <= macro < self.macros:
             raise InputError(f"there is no macro {macro}", hint=f"0 to {self.macros - 1}")
         self._same(programs)
-        counts = self.layers[0].encoding.counts
+        counts = self.layers[0].encoding.symbol_values
         columns = self.shape.planes * self.shape.columns
         symbols = np.full((self.shape.rows, columns), counts.index(0), dtype=np.uint8)
         for p in self.pieces:
@@ -199,7 +199,7 @@ class Tiling:
             return Tiling(
                 MacroShape(rows=macro["rows"], columns=macro["columns"], planes=macro["planes"]),
                 tuple(
-                    TiledLayer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), _encoding(x["encoding"]))
+                    TiledLayer(str(x["name"]), int(x["rows"]), int(x["bit_columns"]), Encoding.from_json(x["encoding"]))
                     for x in document["layers"]
                 ),
                 tuple(
@@ -288,10 +288,10 @@ def tile_layers(
     for x in layers:
         if min(x.rows, x.bit_columns) < 1:
             raise InputError(f"layer {x.name} is empty")
-        if x.encoding.counts != layers[0].encoding.counts:
+        if x.encoding.symbol_values != layers[0].encoding.symbol_values:
             raise InputError(
                 f"layers {layers[0].name} and {x.name} are for cells of different counts "
-                f"({layers[0].encoding.counts} and {x.encoding.counts})"
+                f"({layers[0].encoding.symbol_values} and {x.encoding.symbol_values})"
             )
     strips = [
         (min(shape.rows, x.rows - r), x, r) for x in layers for r in range(0, x.rows, shape.rows)
@@ -335,12 +335,3 @@ def tile_layers(
         )
     pieces.sort(key=lambda p: (p.macro, p.plane, p.row, p.column))
     return Tiling(shape, layers, tuple(pieces), row_step)
-
-
-def _encoding(document: Mapping[str, Any]) -> Encoding:
-    return Encoding(
-        str(document["mapping"]),
-        tuple(int(c) for c in document["counts"]),
-        int(document["radix"]),
-        int(document["add_per_input"]),
-    )

@@ -70,7 +70,7 @@ class Scope:
         """What the cells have to hold, shape (rows, physical columns)."""
         p = self.placement
         columns = slice(p.column_start + self.start, p.column_start + self.stop)
-        return self.options.symbols(program.bits[p.row_start : p.row_stop, columns], program.counts)
+        return self.options.symbols(program.bits[p.row_start : p.row_stop, columns], program.symbol_values)
 
     def ends(self, model: CellModel, infix: str = "") -> Iterator[str]:
         """Ends of the bit lines, segment by segment: `bl<segment>_<infix><column>`."""
@@ -87,9 +87,10 @@ def driven_lines(model: CellModel) -> tuple[RowLine, ...]:
 
 def check_model(model: CellModel, program: ViaProgram) -> None:
     """Refuse a cell that does not store this program's symbols, or whose nodes could not be told apart."""
-    if tuple(model.counts) != program.counts or model.symbols != len(program.counts):
+    if tuple(model.symbol_values) != program.symbol_values or model.symbols != len(program.symbol_values):
         raise InputError(
-            f"the program has symbols of counts {program.counts}, cell {model.kind} stores {tuple(model.counts)}"
+            f"the program has symbols of values {program.symbol_values}, cell {model.kind} stores "
+            f"{tuple(model.symbol_values)}"
         )
     letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
     if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):

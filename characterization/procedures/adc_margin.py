@@ -229,9 +229,9 @@ def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = No
 
 
 def _shares(setup: Testbench) -> str:
-    if setup.model.counts == (0, 1):
+    if setup.model.symbol_values == (0, 1):
         return f"{100 * setup.ones:.3g} % ones"
-    parts = zip(setup.model.counts, setup.symbol_shares, strict=True)
+    parts = zip(setup.model.symbol_values, setup.symbol_shares, strict=True)
     return ", ".join(f"{100 * share:.3g} % of count {count}" for count, share in sorted(parts))
 
 

@@ -70,7 +70,7 @@ def neighbours(pattern: ColumnPattern, name: str) -> ColumnPattern:
     }[name]
     bits = pattern.bits.copy()
     # of cells of several symbols: those of the lowest and the highest count
-    symbols = np.array([np.argmin(pattern.counts), np.argmax(pattern.counts)])
+    symbols = np.array([np.argmin(pattern.symbol_values), np.argmax(pattern.symbol_values)])
     bits[:, 0], bits[:, 2] = symbols[left], symbols[right]
     return replace(pattern, name=name, bits=bits)
 

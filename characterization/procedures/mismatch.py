@@ -40,9 +40,9 @@ def moved(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray
     """Driven cells that count, each with the square of what its varying element moves relative to the largest: what the
     variance of a level grows with. Two symbols that count 0 and 1: the count itself. Others: the expectation over the
     patterns that give a count; shape of `count` (whole numbers)."""
-    if setup.model.counts == (0, 1):
+    if setup.model.symbol_values == (0, 1):
         return count
-    counts = np.asarray(setup.model.counts, dtype=np.float64)
+    counts = np.asarray(setup.model.symbol_values, dtype=np.float64)
     squares = (counts / np.abs(counts).max()) ** 2
     out: FloatArray = setup.law.driven[active.astype(int), count.astype(int)] @ squares
     return out
@@ -94,9 +94,9 @@ def pattern_at(setup: Testbench, active: int, count: int) -> ColumnPattern:
 
 def _moved_at(setup: Testbench, active: float, count: float) -> float:
     """`moved` of the very pattern of a point."""
-    if setup.model.counts == (0, 1):
+    if setup.model.symbol_values == (0, 1):
         return count
-    counts = np.asarray(setup.model.counts, dtype=np.float64)
+    counts = np.asarray(setup.model.symbol_values, dtype=np.float64)
     pattern = pattern_at(setup, int(active), int(count))
     return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 

@@ -24,6 +24,7 @@ from metalrom.config.units import Capacitance, Fraction, Length, Resistance, Sig
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import get_quantity
 from netlists.condition import NOMINAL_METALS
+from netlists.mapping import MAPPINGS
 
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
@@ -259,9 +260,7 @@ class Config(ConfigSection):
     cell: CellSection
     array: ArraySection = ArraySection()
     weights: WeightsSection
-    mapping: Literal["differential", "twos_complement", "offset", "unsigned", "ternary"] = Field(
-        "differential", description="how weights become cells; others than differential for netlists only"
-    )
+    mapping: Name = Field("differential", description="how weights become cells: a built-in mapping or one of a plugin")
     inputs: InputsSection = InputsSection()
     periphery: PeripherySection = PeripherySection()
     timing: TimingSection = TimingSection()
@@ -276,6 +275,14 @@ class Config(ConfigSection):
         description="what is asked of a run: `quantity < value` or `>`, with ` at CONDITION` or ` at all`; exit code 1 "
         "if one is missed; default: code_error within readout.code_error_target at the nominal condition",
     )
+
+    @field_validator("mapping")
+    @classmethod
+    def _known_mapping(cls, value: str) -> str:
+        if value not in MAPPINGS:
+            *names, last = (repr(name) for name in MAPPINGS)
+            raise ValueError(f"should be {', '.join(names)} or {last}, got {value!r}")
+        return value
 
     @field_validator("specs")
     @classmethod

@@ -20,14 +20,12 @@ from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
-from metalrom.macro.encoding import encoding
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MacroShape, tile, via_program
-from netlists.mapping.scheme import scheme_of
 from netlists.periphery import Timing, default_periphery
 from netlists.technology import load_technology
 from netlists.weights import Words, integer_weights, load_weights, quantize
@@ -108,21 +106,6 @@ class Design:
                 where=f"{self.path}: cell.kind",
                 hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
             )
-        if self.cell.kind not in BINARY:
-            self._check_engine()
-
-    def _check_engine(self) -> None:
-        """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
-        counts, bits = self.models[0].counts, self.config.weights.bits
-        with config_context(self.path, "mapping"):
-            ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
-            stored = scheme_of(self.config.mapping, bits, counts)
-            if sorted(ours.factor) != sorted(stored.worth):
-                raise InputError(
-                    f"the mapping {self.config.mapping} of {bits} bits is stored in columns worth {stored.worth} in "
-                    f"the cell {self.cell.kind}, the macro's engine reads columns worth {ours.factor}",
-                    hint="mapping: differential",
-                )
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -227,16 +210,16 @@ class Design:
     @cached_property
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
-        counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
+        values = (0, 1) if self.config.cell.kind in BINARY else self.models[0].symbol_values
         with config_context(self.path, "mapping"):
             return via_program(
-                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
+                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, symbol_values=values
             )
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:
         """Share of every symbol among the cells of the layer."""
-        found = np.bincount(self.program.bits.ravel(), minlength=len(self.program.counts))
+        found = np.bincount(self.program.bits.ravel(), minlength=len(self.program.symbol_values))
         return tuple(float(v) for v in found / found.sum())
 
     @cached_property

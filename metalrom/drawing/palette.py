@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from interconnect.geometry import Box, CellGeometry
@@ -70,15 +71,32 @@ def layers(geometry: CellGeometry, *, vias: bool = False) -> list[tuple[str, flo
     return sorted(((layer, low, high) for layer, (low, high) in found.items()), key=lambda item: (item[1], item[0]))
 
 
-def legend(canvas: Canvas, roles: Iterable[Role], x: float, y: float, right: float) -> float:
-    """Colour key from (x, y) on, wrapped at `right`; returns the height (y) of its last baseline."""
+def via_labels(symbol_values: Sequence[int]) -> dict[Role, str]:
+    """Words of the legend for the vias of cells of these symbol values, where they differ from those of bits."""
+    if tuple(symbol_values) == (0, 1):
+        return {}
+    return {"via": f"via of {', '.join(str(v) for v in symbol_values if v)}"}
+
+
+def legend(
+    canvas: Canvas,
+    roles: Iterable[Role],
+    x: float,
+    y: float,
+    right: float,
+    labels: Mapping[Role, str] = MappingProxyType({}),
+) -> float:
+    """Colour key from (x, y) on, wrapped at `right`; returns the height (y) of its last baseline.
+
+    labels: words instead of the usual ones.
+    """
     at, size = x, 12.5
     for item in roles:
-        paint = PAINT[item]
-        need = 19 + text_width(paint.label, size)
+        paint, label = PAINT[item], labels.get(item, PAINT[item].label)
+        need = 19 + text_width(label, size)
         if at + need > right and at > x:
             at, y = x, y + 21
         canvas.rect(at, y - 11, 13, 13, fill=paint.fill, stroke=paint.side, stroke_width=1)
-        canvas.text((at + 19, y), paint.label, size=size)
+        canvas.text((at + 19, y), label, size=size)
         at += need + 16
     return y

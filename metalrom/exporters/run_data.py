@@ -13,7 +13,9 @@ from metalrom.macro import Macro
 from metalrom.run.estimate import own_layer
 from metalrom.run.layer import StoredLayer, read_stored_layer
 from metalrom.run.results import RunResults, read_results, read_run_table
+from metalrom.run.stored_program import read_stored_program
 from metalrom.version import __version__
+from netlists.mapping import ViaProgram
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro
@@ -38,6 +40,11 @@ class RunData:
         """Weights and activations of the run. Raises InputError for a run of an older version or a damaged file."""
         return read_stored_layer(self.folder)
 
+    @cached_property
+    def program(self) -> ViaProgram:
+        """The via program of the run. Raises InputError for a run of an older version or a damaged file."""
+        return read_stored_program(self.folder)
+
     def macro(self, condition: str | None = None, **options: Any) -> Macro:
         """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
         g = self.results.macro_geometry
@@ -50,7 +57,7 @@ class RunData:
             seed=self.results.seed,
             columns_per_adc=g.columns_per_adc,
             groups_per_adc=-(-g.rows // self.table.rows),
-            signed_cells=g.signed_cells,
+            symbol_values=g.symbol_values,
             **options,
         )
 

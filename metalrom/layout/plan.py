@@ -116,7 +116,7 @@ def plan_layout(
         raise InputError(f"there is no level {level!r}", where="--level", hint=f"choose {', '.join(LEVELS)}")
     if not 0 <= plane < len(planes):
         raise InputError(f"there is no plane {plane}", where="--plane", hint=f"planes 0 to {len(planes) - 1}")
-    symbols = len(program.counts)
+    symbols = len(program.symbol_values)
     if level == "cell":
         drawn = draw_planes(cell, stack, planes[plane : plane + 1], symbols)
         row = np.arange(symbols, dtype=np.uint8)[None]

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from metalrom.macro.blocks import StoredBlocks
     from metalrom.macro.budget import ErrorBudget, error_budget
     from metalrom.macro.calibration import calibrate_columns, calibrate_ranges
-    from metalrom.macro.encoding import MAPPINGS, Encoding
     from metalrom.macro.engine import Macro
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
     from metalrom.macro.geometry import MacroGeometry, PeripheryRules
@@ -30,8 +29,6 @@ _HOME = {
     "calibrate_columns": "calibration",
     "AdcRange": "readout",
     "StoredBlocks": "blocks",
-    "Encoding": "encoding",
-    "MAPPINGS": "encoding",
     "ErrorBudget": "budget",
     "error_budget": "budget",
     "macro_linear": "torch_twin",
@@ -53,10 +50,8 @@ _HOME = {
 
 __all__ = [
     "EFFECTS",
-    "MAPPINGS",
     "AdcRange",
     "Csnr",
-    "Encoding",
     "ErrorBudget",
     "LayerEstimate",
     "Macro",

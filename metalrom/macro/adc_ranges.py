@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from metalrom.macro.encoding import Encoding
 from metalrom.macro.readout import AdcRange
-
-if TYPE_CHECKING:
-    pass
+from netlists.mapping import Scheme
 
 
 @dataclass(frozen=True, slots=True)
 class RangeCalibration:
     """Converter ranges by significance of the weight planes, the greatest first, and what they were chosen on.
 
-    mapping, bits, levels, rows: the macro it belongs to. mean_square, mean_square_before: expected squared error of one
-    conversion (counts^2, all spreads of the table included) with these ranges, and with one count per code from 0 and
-    as many codes. clipped: share of the counts more than half a code outside the range.
+    mapping, bits, symbol_values, rows: the macro it belongs to. mean_square, mean_square_before: expected squared error
+    of one conversion (counts^2, all spreads of the table included) with these ranges, and with one count per code from
+    0 and as many codes. clipped: share of the counts more than half a code outside the range.
     """
 
     mapping: str
     bits: int
-    levels: int
+    symbol_values: tuple[int, ...]
     rows: int
     ranges: tuple[AdcRange, ...]
     mean_square: tuple[float, ...]
     mean_square_before: tuple[float, ...]
     clipped: tuple[float, ...]
 
-    def ranges_for(self, encoding: Encoding, rows: int) -> tuple[AdcRange, ...]:
-        """The ranges, if they were made for this encoding and group size; raises InputError otherwise."""
-        own = (self.mapping, self.bits, self.levels, self.rows)
-        asked = (encoding.mapping, encoding.bits, encoding.levels, rows)
-        if own != asked or len(self.ranges) != len(encoding.significances):
-            raise InputError(f"calibration: made for {own}, the macro is {asked} (mapping, bits, levels, rows)")
+    def ranges_for(self, scheme: Scheme, rows: int) -> tuple[AdcRange, ...]:
+        """The ranges, if they were made for this scheme and group size; raises InputError otherwise."""
+        own = (self.mapping, self.bits, self.symbol_values, self.rows)
+        asked = (scheme.encoding.mapping, scheme.bits, scheme.encoding.symbol_values, rows)
+        if own != asked or len(self.ranges) != len(scheme.magnitudes):
+            raise InputError(f"calibration: made for {own}, the macro is {asked} (mapping, bits, symbol values, rows)")
         return self.ranges
 
 

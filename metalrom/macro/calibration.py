@@ -35,10 +35,11 @@ def calibrate_ranges(
 ) -> RangeCalibration:
     """Choose counts per code and origin from the counts that sample products meet.
 
-    macro: plain, of the readout, encoding and input bits in question. samples: activations and integer weights, one
+    macro: plain, of the readout, scheme and input bits in question. samples: activations and integer weights, one
     pair per layer. codes: of the converter (default: the table's). per: every significance its own range, or one for
-    all, weighted with the squared worth of the planes. objective: least mean square error, with the table's levels and
-    spreads, or the narrowest range that clips no more than `clip_probability` of the counts (half at either end).
+    all, weighted with the squared place value of the planes. objective: least mean square error, with the table's
+    levels and spreads, or the narrowest range that clips no more than `clip_probability` of the counts (half at either
+    end).
     Raises InputError for options out of range.
     """
     codes = macro.table.adc.codes if codes is None else codes
@@ -46,9 +47,9 @@ def calibrate_ranges(
         raise InputError(f"calibration: clip_probability is {clip_probability:g}, expected 0 up to 1")
     if not samples:
         raise InputError("calibration: no sample products")
-    e = macro.encoding
+    scheme = macro.scheme
     histogram = np.sum([macro.count_histogram(x, w, by_significance=True) for x, w in samples], axis=0)
-    worth = np.array(e.significances, np.float64)
+    magnitude = np.array(scheme.magnitudes, np.float64)
     active, count = np.nonzero(histogram.sum(axis=0))
     weight = histogram[:, active, count].astype(np.float64)
     weight /= weight.sum(axis=1, keepdims=True)
@@ -58,14 +59,14 @@ def calibrate_ranges(
         return np.asarray(weight @ readout.squared_error(active, count))
 
     def whole(values: FloatArray) -> FloatArray:
-        return (worth**2 @ values) * np.ones_like(values) if per == "layer" else values
+        return (magnitude**2 @ values) * np.ones_like(values) if per == "layer" else values
 
     before = mean_square(AdcRange(1.0, 0.0, codes))
     if objective == "clip":
         shares = np.broadcast_to(weight.mean(axis=0), weight.shape) if per == "layer" else weight
         ranges = [_clipping_range(count, share, codes, clip_probability) for share in shares]
     else:
-        best, ranges = whole(before), [AdcRange(1.0, 0.0, codes)] * len(worth)
+        best, ranges = whole(before), [AdcRange(1.0, 0.0, codes)] * len(magnitude)
         for adc_range in _candidates(count, weight, codes):
             score = whole(mean_square(adc_range))
             for rank in np.nonzero(score < best * (1 - 1e-9))[0]:
@@ -73,7 +74,14 @@ def calibrate_ranges(
     after = [float(mean_square(r)[rank]) for rank, r in enumerate(ranges)]
     clipped = [_clipped(count, weight[rank], r) for rank, r in enumerate(ranges)]
     return RangeCalibration(
-        e.mapping, e.bits, e.levels, macro.rows, tuple(ranges), tuple(after), tuple(before.tolist()), tuple(clipped)
+        scheme.encoding.mapping,
+        scheme.bits,
+        scheme.encoding.symbol_values,
+        macro.rows,
+        tuple(ranges),
+        tuple(after),
+        tuple(before.tolist()),
+        tuple(clipped),
     )
 
 

@@ -1,8 +1,8 @@
 """The macro as a calculator: bit-serial inputs x weight columns x row groups, every conversion through the table.
 
 Scheme. Activations are two's complement (or unsigned); each bit plane drives the rows with 0 or 1. Weights are cell
-levels in several columns (`encoding`). `rows` rows share one conversion; its count goes through the readout table, the
-codes are shifted, added and subtracted digitally.
+levels in several columns (`netlists.mapping.Scheme`). `rows` rows share one conversion; its count goes through the
+readout table, the codes are shifted, added and subtracted digitally.
 
 Randomness. Frozen per chip: every bit-column segment has one standard normal number, scaled by the table's static
 sigma at the level being read (mismatch of one segment is thus taken as fully correlated between its levels: an
@@ -21,35 +21,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.symbols import symbol_levels
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
 from metalrom.macro.domain import characterized
-from metalrom.macro.encoding import MAPPINGS, MAX_BITS, Encoding, encoding, integers
+from metalrom.macro.integers import integers
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
 from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
-from metalrom.macro.section import Counters, EncodingSection, StoredSection, sections_of
+from metalrom.macro.section import Counters, MacroSection, StoredSection, sections_of
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
+from netlists.mapping import MAX_BITS, Scheme, scheme_of
 
-__all__ = ["MAPPINGS", "MAX_BITS", "Macro", "MvmResult", "StoredWeights"]
+__all__ = ["Macro", "MvmResult", "StoredWeights"]
 
 
 class Macro:
     """A metal-ROM macro described by a readout table at one condition.
 
     table, condition: the characterized readout. weight_bits: 8, or 2 for ternary weights. input_bits, input_signed:
-    two's complement, or 0..2^bits - 1. mapping: see `encoding.MAPPINGS`; the cells' levels are the table's. seed: the
-    chip and its noise. effects: the non-idealities at work (default all, see `EFFECTS`). columns_per_adc,
-    groups_per_adc: bit columns and row groups that share one converter, hence one offset. threads: default all
-    processors; the result does not depend on it.
+    two's complement, or 0..2^bits - 1. mapping: any registered one, see `netlists.mapping.MAPPINGS`. symbol_values: of
+    the cell, consecutive, as many as the table's levels (default: from 0 on). seed: the chip and its noise. effects:
+    the non-idealities at work (default all, see `EFFECTS`). columns_per_adc, groups_per_adc: bit columns and row groups
+    that share one converter, hence one offset. threads: default all processors; the result does not depend on it.
 
     rows: rows per conversion (default: the table's); tables: readout tables of other group sizes. mitigations: planes
     that are read better (`Mitigation`). calibration: converter ranges (`calibrate`); planes with other rows per
-    conversion keep one count per code. signed_cells: the table's three
-    levels stand for -1, 0, 1. outside_domain: permit a group size or a condition that was not characterized,
+    conversion keep one count per code. outside_domain: permit a group size or a condition that was not characterized,
     extrapolated and labelled in `outside_domain` of the macro and its results.
 
     Raises InputError for options out of range, or a table without rising levels.
@@ -74,7 +75,7 @@ class Macro:
         mitigations: Sequence[Mitigation] = (),
         calibration: RangeCalibration | None = None,
         outside_domain: bool = False,
-        signed_cells: bool = False,
+        symbol_values: Sequence[int] | None = None,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -85,9 +86,10 @@ class Macro:
         if seed < 0:
             raise InputError(f"macro: seed is {seed}, expected 0 or more")
         default_bits = 2 if mapping == "ternary" else 8
-        self.encoding: Encoding = encoding(
-            mapping, default_bits if weight_bits is None else weight_bits, table.levels, signed_cells=signed_cells
-        )
+        values = tuple(range(table.levels)) if symbol_values is None else tuple(symbol_values)
+        if len(symbol_levels(values)) != table.levels:
+            raise InputError(f"macro: a cell has {table.levels} levels, symbol_values are {values}")
+        self.scheme: Scheme = scheme_of(mapping, default_bits if weight_bits is None else weight_bits, values)
         tables = tables or {}
         labels: list[str | None] = []
         condition, label = characterized(table, condition, outside_domain)
@@ -96,7 +98,7 @@ class Macro:
         labels.append(label)
         self.table, self.condition, self.effects = table, condition, tuple(effects)
         self.rows = table.rows
-        self.weight_bits = self.encoding.bits
+        self.weight_bits = self.scheme.bits
         self.input_bits, self.input_signed = input_bits, input_signed
         self.mapping = mapping
         self.seed = seed
@@ -104,9 +106,9 @@ class Macro:
         self.groups_per_adc = groups_per_adc
         self.threads = max(1, threads if threads is not None else (os.cpu_count() or 1))
         self.readout: Readout = readout_of(table, condition, effects)
-        ranks = len(self.encoding.significances)
+        ranks = len(self.scheme.magnitudes)
         plans = resolve(mitigations, ranks)
-        ranges = (None,) * ranks if calibration is None else calibration.ranges_for(self.encoding, self.rows)
+        ranges = (None,) * ranks if calibration is None else calibration.ranges_for(self.scheme, self.rows)
         readouts: dict[Any, Readout] = {(table.rows, None): self.readout}
         keys = []
         for plan, adc_range in zip(plans, ranges, strict=True):
@@ -118,7 +120,7 @@ class Macro:
                 readouts[key] = readout_of(own, condition, effects, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
-        self._sections = sections_of(self.encoding, plans, tuple(readouts[key] for key in keys))
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys))
         self._calls = 0
 
     @classmethod
@@ -147,7 +149,7 @@ class Macro:
 
         The same seed and layer give the same frozen deviations. Raises InputError for weights out of range.
         """
-        w = integers("weights", w, self.encoding.low, self.encoding.high).astype(np.int32)
+        w = integers("weights", w, self.scheme.low, self.scheme.high)
         place = (self.seed, layer, self.columns_per_adc, self.groups_per_adc)
         rows, columns = w.shape
         return StoredWeights(rows, columns, tuple(section.store(w, *place) for section in self._sections))
@@ -206,8 +208,8 @@ class Macro:
         """How often each (active, count) occurs among the conversions of this product: shape (N + 1, M + 1).
 
         Independent of the readout's errors, without repeats and check columns; weighs tables of code-error probability
-        and row energy. by_significance: one such table per significance, the greatest first. Raises InputError if
-        planes are read with different rows per conversion.
+        and row energy. by_significance: one such table per magnitude of the place values, the greatest first. Raises
+        InputError if planes are read with different rows per conversion.
         """
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x = self._inputs(x, stored.rows)
@@ -218,9 +220,9 @@ class Macro:
 
     def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
         """What the mitigations cost for a layer of `rows` x `columns` weights, against the same macro without them."""
-        plain = -(-rows // self.rows) * self.encoding.units * columns
+        plain = -(-rows // self.rows) * self.scheme.columns * columns
         segments = sum(s.groups(rows) * s.columns(columns) for s in self._sections)
-        bit_columns = sum(s.columns(columns) for s in self._sections) / (self.encoding.units * columns)
+        bit_columns = sum(s.columns(columns) for s in self._sections) / (self.scheme.columns * columns)
         conversions = sum(
             s.groups(rows) * s.columns(columns) * (p.stop - p.start) * p.median * p.mean
             for s in self._sections
@@ -289,7 +291,7 @@ class Macro:
                 for read in range(reads):
                     keys = section.keys(self.seed, call, i, read)
 
-                    def work(rows: slice, s: EncodingSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
+                    def work(rows: slice, s: MacroSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
                              part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
                              per_block: int = per_block, sums: Any = sums) -> Counters:  # fmt: skip
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
@@ -299,21 +301,21 @@ class Macro:
                 if reads * section.readout.one > 1:
                     sums = sums / (reads * section.readout.one)
                 total = sums if total is None else total + sums
-        assert total is not None  # noqa: S101 - an encoding has at least one unit
-        if self.encoding.bias:
-            total = total + self.encoding.bias * block_sums(x, block)[:, :, None]
+        assert total is not None  # noqa: S101 - a scheme has at least one column
+        if self.scheme.level_constant:
+            total = total + self.scheme.level_constant * block_sums(x, block)[:, :, None]
         return total, counters
 
-    def _parts(self, stored: StoredWeights) -> list[tuple[EncodingSection, StoredSection]]:
+    def _parts(self, stored: StoredWeights) -> list[tuple[MacroSection, StoredSection]]:
         if len(stored.sections) != len(self._sections):
             raise InputError("macro: these weights were stored with other mitigations; store them with this macro")
         return list(zip(self._sections, stored.sections, strict=True))
 
-    def _histogram(self, section: EncodingSection, x: IntArray, stored: StoredSection) -> IntArray:
+    def _histogram(self, section: MacroSection, x: IntArray, stored: StoredSection) -> IntArray:
         """Counts of one section by (significance, active, count)."""
         x_words, active = section.drive(x, self.input_bits)
-        rank = np.array([self.encoding.rank[u] for u in section.units])
-        shape = (len(self.encoding.significances), *section.readout.valid.shape)
+        rank = np.array([self.scheme.rank[u] for u in section.units])
+        shape = (len(self.scheme.magnitudes), *section.readout.valid.shape)
 
         def part(rows: slice) -> IntArray:
             out = np.zeros(shape, np.int64)
@@ -331,7 +333,7 @@ class Macro:
         return x
 
     def _places(self) -> IntArray:
-        """Worth of every input plane."""
+        """Place value of every input plane."""
         out = np.int64(1) << np.arange(self.input_bits)
         if self.input_signed:
             out[-1] = -out[-1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
-from metalrom.macro.encoding import encoding
+from netlists.mapping import scheme_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ class MacroGeometry:
     plane that share a converter, with all their segments. driver_area: one row driver of one plane, m^2.
     reset_area: the transistors of one segment, m^2. planes_per_driver, planes_per_reset: planes that share them.
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
-    columns (else they are driven anew for each of them). levels: of a cell; signed_cells: three of them stand for
-    -1, 0, 1. tiles: macros of this kind. utilisation: fraction of the cells that hold weights.
+    columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
+    this kind. utilisation: fraction of the cells that hold weights.
     """
 
     cell_area: float
@@ -84,8 +84,7 @@ class MacroGeometry:
     planes_per_reset: int = 1
     edge_width: float = 2e-6
     rows_held: bool = False
-    levels: int = 2
-    signed_cells: bool = False
+    symbol_values: tuple[int, ...] = (0, 1)
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
@@ -119,6 +118,11 @@ class MacroGeometry:
         return self.rows * self.columns * self.planes
 
     @property
+    def levels(self) -> int:
+        """Levels of a cell."""
+        return len(self.symbol_values)
+
+    @property
     def bits_per_cell(self) -> float:
         """log2 of the levels of a cell."""
         return math.log2(self.levels)
@@ -131,7 +135,7 @@ class MacroGeometry:
     @property
     def bit_columns_per_weight(self) -> int:
         """Columns that hold a weight; of one-bit cells 2 (bits - 1) with the differential mapping, bits with most."""
-        return encoding(self.mapping, self.weight_bits, self.levels, signed_cells=self.signed_cells).units
+        return scheme_of(self.mapping, self.weight_bits, self.symbol_values).columns
 
     @property
     def weights_per_row(self) -> int:

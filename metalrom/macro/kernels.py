@@ -110,10 +110,10 @@ def add_scaled(total: Any, scale: Any, out: Any) -> None:
 
 @compiled
 def mvm_lookup(
-    x_words: Any, active: Any, w_words: Any, lut: Any, factor: Any, place: Any, per_block: int, out: Any
+    x_words: Any, active: Any, w_words: Any, lut: Any, place_value: Any, place: Any, per_block: int, out: Any
 ) -> None:
-    """Add the digital values lut[active, count] of every conversion, times the unit's `factor` and the input plane's
-    `place` (deterministic readout)."""
+    """Add the digital values lut[active, count] of every conversion, times the unit's `place_value` and the input
+    plane's `place` (deterministic readout)."""
     batch, groups, planes, words = x_words.shape
     units, columns = w_words.shape[1], w_words.shape[3]
     single = words == 1 and w_words.shape[2] == 1
@@ -132,17 +132,17 @@ def mvm_lookup(
                         word = x_word[0]
                         for u in range(0, units - 1, 2):
                             even, odd = w_words[g, u, 0, j0:j1], w_words[g, u + 1, 0, j0:j1]
-                            f0, f1 = factor[u], factor[u + 1]
+                            f0, f1 = place_value[u], place_value[u + 1]
                             for j in range(total.shape[0]):
                                 value = f0 * row[_popcount(word & even[j])]
                                 total[j] += value + f1 * row[_popcount(word & odd[j])]
                         if units % 2:
-                            last, f0 = w_words[g, units - 1, 0, j0:j1], factor[units - 1]
+                            last, f0 = w_words[g, units - 1, 0, j0:j1], place_value[units - 1]
                             for j in range(total.shape[0]):
                                 total[j] += f0 * row[_popcount(word & last[j])]
                     else:
                         for u in range(units):
-                            f0 = factor[u]
+                            f0 = place_value[u]
                             count_levels(x_word, w_words, g, u, j0, count)
                             for j in range(total.shape[0]):
                                 total[j] += f0 * row[count[j]]

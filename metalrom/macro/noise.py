@@ -220,10 +220,10 @@ def _wrong(count: Any, value: Any, one: int) -> int:
 
 @compiled
 def mvm_noisy(
-    x_words: Any, active: Any, w_words: Any, t: Any, chip: Any, factor: Any, place: Any, per_block: int, key: Any,
+    x_words: Any, active: Any, w_words: Any, t: Any, chip: Any, place_value: Any, place: Any, per_block: int, key: Any,
     first: int, out: Any,
 ) -> int:  # fmt: skip
-    """Add the random digital values of every conversion, times the unit's `factor` and the input plane's `place`;
+    """Add the random digital values of every conversion, times the unit's `place_value` and the input plane's `place`;
     return how many are not their count. t: NoiseTables, chip: Frozen. `first`: index of the first batch row in the
     whole call."""
     batch, groups, planes, _ = x_words.shape
@@ -259,7 +259,7 @@ def mvm_noisy(
                         if risky:
                             _settle(count, t, a, chip.any, normal, shift, base, tail, value)
                         errors += _wrong(count, value, t.one)
-                        f = factor[u]
+                        f = place_value[u]
                         for j in range(width):
                             total[j] += f * value[j]
                     add_scaled(total, place[p], out[b, g // per_block, j0:j1])
@@ -279,7 +279,7 @@ def _syndrome(value: Any, check: Any, c: Any) -> int:
 
 @compiled
 def mvm_checked(
-    x_words: Any, active: Any, w_words: Any, random: bool, t: Any, chip: Any, c: Any, factor: Any, place: Any,
+    x_words: Any, active: Any, w_words: Any, random: bool, t: Any, chip: Any, c: Any, place_value: Any, place: Any,
     per_block: int, keys: Any, first: int, out: Any, stats: Any,
 ) -> None:  # fmt: skip
     """As `mvm_noisy` (or a look-up if not `random`), every set of columns being checked and corrected first.
@@ -345,7 +345,7 @@ def mvm_checked(
                             else:
                                 stats[4] += 1
                     stats[1] += _wrong(count, value, 1)
-                    f = factor[u]
+                    f = place_value[u]
                     for j in range(columns):
                         total[j] += f * value[j]
                 add_scaled(total, place[p], out[b, g // per_block])

@@ -1,8 +1,7 @@
-"""A section of the macro: the columns of a weight that are read in one way, as stored words and compiled products."""
+"""A section of the macro: columns of every weight that are read in one way, as stored words and compiled products."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +12,10 @@ from scipy.special import ndtr
 from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
-from metalrom.macro.encoding import Encoding
 from metalrom.macro.mitigation import Mitigation
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
+from netlists.mapping import Scheme
 
 _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32))
 
@@ -26,7 +25,7 @@ class StoredSection:
     """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
     of the check columns, and the frozen deviations of both."""
 
-    encoding: Encoding
+    scheme: Scheme
     rows: int
     words: NDArray[Any]
     frozen: noise.Frozen
@@ -60,19 +59,17 @@ class Counters:
         return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-class EncodingSection:
-    """Units (columns per weight) `units` of an encoding, read through one readout with one mitigation."""
+class MacroSection:
+    """Bit columns `units` of every weight of a scheme, read through one readout with one mitigation."""
 
-    def __init__(
-        self, encoding: Encoding, units: tuple[int, ...], readout: Readout, plan: Mitigation, index: int
-    ) -> None:
-        self.encoding, self.units, self.readout, self.plan, self.index = encoding, units, readout, plan, index
+    def __init__(self, scheme: Scheme, units: tuple[int, ...], readout: Readout, plan: Mitigation, index: int) -> None:
+        self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
         if self.code and readout.one != 1:
             raise InputError("macro: check columns take whole counts, the calibrated range has fractions of a count")
-        self.factor = np.array([encoding.factor[u] for u in units], np.int32)
-        worst = int(np.abs(self.factor.astype(np.int64)).sum()) * int(readout.values.max(initial=0))
+        self.place_value = np.array([scheme.place_value[u] for u in units], np.int32)
+        worst = int(np.abs(self.place_value.astype(np.int64)).sum()) * int(readout.values.max(initial=0))
         if worst >= 2**31:
             raise InputError(f"macro: sums up to {worst} do not fit the 32-bit adder", hint="fewer bits or rows")
         self.words = -(-self.rows // kernels.WORD)
@@ -100,11 +97,12 @@ class EncodingSection:
     ) -> StoredSection:
         """Pack the section's units of w (rows, columns) and draw their deviations."""
         rows, columns = w.shape
+        index = w - self.scheme.low
         groups = self.groups(rows)
         words = self._empty(groups, columns)
         check_words = self._empty(groups, self.code.sets(columns) * self.code.checks) if self.code else None
         for i, unit in enumerate(self.units):
-            level = self.encoding.level(w, unit)
+            level = np.take(self.scheme.level_table[unit], index)
             self._pack(level, words[:, i])
             if self.code and check_words is not None:
                 self._pack(self.code.check_levels(level), check_words[:, i])
@@ -125,13 +123,13 @@ class EncodingSection:
                 check_words, frozen(check_words.shape[3], self.index, 1), c.size, c.weight, c.check_weight, c.modulus,
                 c.place, c.step, self.readout.levels - 1, self.plan.retries,
             )  # fmt: skip
-        return StoredSection(self.encoding, self.rows, words, frozen(columns), checks)
+        return StoredSection(self.scheme, self.rows, words, frozen(columns), checks)
 
     def fits(self, stored: StoredSection, rows: int) -> None:
         """Raise InputError if `stored` was not stored by a section like this one."""
         if stored.rows != self.rows or stored.words.shape[0] != self.groups(rows):
             raise InputError("macro: these weights were stored for another group size; store them with this macro")
-        if stored.encoding != self.encoding or stored.words.shape[1] != len(self.units):
+        if stored.scheme != self.scheme or stored.words.shape[1] != len(self.units):
             raise InputError("macro: these weights were stored with another weight_bits or mapping; store them with it")
         if (self.code is None) != (stored.checks is None):
             raise InputError("macro: these weights were stored with other check columns; store them with this macro")
@@ -157,7 +155,7 @@ class EncodingSection:
             kernel_place = np.ascontiguousarray(place)
             noise.mvm_checked(
                 x_words, active, stored.words, random, self.tables(run.median), stored.frozen, stored.checks,
-                self.factor, kernel_place, per_block, keys, first, out, stats,
+                self.place_value, kernel_place, per_block, keys, first, out, stats,
             )  # fmt: skip
             before, after, corrected, again, given_up = (int(n) for n in stats)
             checks = conversions // stored.words.shape[3] * stored.checks.words.shape[3]
@@ -165,10 +163,10 @@ class EncodingSection:
             made = (conversions + checks + again * width) * run.median
             return Counters(made, conversions, after, before, corrected, again, given_up)
         if not random:
-            kernels.mvm_lookup(x_words, active, stored.words, self._lut, self.factor, place, per_block, out)
+            kernels.mvm_lookup(x_words, active, stored.words, self._lut, self.place_value, place, per_block, out)
             return Counters(conversions * run.median, conversions)
         wrong = noise.mvm_noisy(
-            x_words, active, stored.words, self.tables(run.median), stored.frozen, self.factor, place, per_block,
+            x_words, active, stored.words, self.tables(run.median), stored.frozen, self.place_value, place, per_block,
             keys[0], first, out,
         )  # fmt: skip
         return Counters(conversions * run.median, conversions, wrong, wrong)
@@ -212,24 +210,19 @@ class EncodingSection:
 
 
 def sections_of(
-    encoding: Encoding, plans: tuple[Mitigation, ...], readouts: tuple[Readout, ...]
-) -> tuple[EncodingSection, ...]:
-    """One section for all significances of the same plan and readout.
+    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[Readout, ...]
+) -> tuple[MacroSection, ...]:
+    """One section for all magnitudes of the same plan and readout.
 
-    plans, readouts: by rank of significance.
+    plans, readouts: by rank of the magnitude.
     """
     kinds: dict[tuple[Mitigation, int], list[int]] = {}
-    for rank, unit in sorted(_by_rank(encoding), key=lambda pair: pair[1]):
+    for unit, rank in enumerate(scheme.rank):
         kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
-    ranks = encoding.rank
     return tuple(
-        EncodingSection(encoding, tuple(units), readouts[ranks[units[0]]], plan, i)
+        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i)
         for i, ((plan, _), units) in enumerate(kinds.items())
     )
-
-
-def _by_rank(encoding: Encoding) -> Iterator[tuple[int, int]]:
-    return ((rank, unit) for unit, rank in enumerate(encoding.rank))
 
 
 def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def macro_linear(linear: Any, macro: Macro, *, layer: int = 0) -> Any:
     """A `torch.nn.Module` in place of `linear` (a `torch.nn.Linear`), its product done by `macro`.
 
-    Weights are quantized once, symmetrically per output (largest magnitude = largest weight of the encoding that has a
+    Weights are quantized once, symmetrically per output (largest magnitude = largest weight of the scheme that has a
     negative counterpart); activations per token at every call, symmetrically, or from 0 up if the macro's inputs are
     unsigned, which then must not be negative. Scales and bias are applied in floating point. layer: its place on the
     chip. Inference only: no gradient passes through. Raises InputError without torch, or for unsigned weights.
@@ -24,7 +24,7 @@ def macro_linear(linear: Any, macro: Macro, *, layer: int = 0) -> Any:
     torch = _torch()
 
     weight = linear.weight.detach().cpu().to(torch.float64).numpy().T
-    top = min(macro.encoding.high, -macro.encoding.low)
+    top = min(macro.scheme.high, -macro.scheme.low)
     if top < 1:
         raise InputError(f"torch twin: {macro.mapping} weights have no negative range")
     largest = np.abs(weight).max(axis=0)

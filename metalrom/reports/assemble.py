@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from characterization.tables.table import Assumption, ReadoutTable
+from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
+from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
     BudgetRow,
@@ -34,13 +36,16 @@ from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.run.estimate import own_layer
-from metalrom.run.layer import LAYER, read_stored_layer
 from metalrom.run.manifest import MANIFEST, read_manifest
 from metalrom.run.results import RunResults, read_results, read_run_table
+from metalrom.run.stored_program import read_stored_program
 from metalrom.specs.result import SpecResult, failure_text, specification_text
-from netlists.mapping import via_program
+from netlists.mapping import MacroShape, ViaProgram, tile
 
 REPORT = "report.html"
+
+STACK_ROWS, STACK_COLUMNS = 3, 8
+"""Cells of every plane in the picture of the stack."""
 
 _PARTS = {
     "array": "array (cells of one plane)",
@@ -58,7 +63,8 @@ def write_run_report(out: Path) -> Path:
     measured = read_measured(out)
     if measured is not None:
         measured = replace(measured, read_after=_read_after(results))
-    content = report_content(results, table, _simulations(out, results), top=_tile_top(out, results), measured=measured)
+    program = read_stored_program(out)
+    content = report_content(results, table, _simulations(out, results), program, measured=measured)
     drawn = report_figures(content)
     write_figures(content, ensure_output_folder(out / "figures"), drawn)
     return write_report(content, out / REPORT, drawn)
@@ -68,11 +74,11 @@ def report_content(
     results: RunResults,
     table: ReadoutTable,
     simulations: Simulations,
+    program: ViaProgram,
     *,
-    top: TileTop | None = None,
     measured: Measured | None = None,
 ) -> ReportContent:
-    """Everything the report shows of a run. top: corner of a tile seen from above; measured: further procedures."""
+    """Everything the report shows of a run. program: as the macro holds it; measured: further procedures."""
     layer, cell = results.layer, results.cell
     estimate = own_layer(results, table)
     g = estimate.macro.geometry
@@ -101,9 +107,9 @@ def report_content(
         table=table,
         condition=results.condition,
         target_error=results.target_error,
-        geometry=cell.geometry_one,
-        geometry_zero=cell.geometry_zero,
-        tile_bits=np.array(layer.sample, dtype=np.uint8),
+        geometries=cell.geometries,
+        symbol_values=program.symbol_values,
+        tile_bits=_plane_corners(program, g),
         tile_source=f"first rows and bit columns of {layer.source}",
         planes=tuple(f"plane {i}: {label}" for i, label in enumerate(layer.planes)),
         headline=_headline(results, estimate),
@@ -145,7 +151,7 @@ def report_content(
         not_established=_not_established(results),
         layer_errors={q.condition: q.code_error_expected for q in results.quality},
         double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
-        tile_top=top,
+        tile_top=_tile_top(program, results),
         histogram=np.array(layer.histogram, dtype=np.int64),
         measured=measured,
         configuration=tuple(_flat(results.config)),
@@ -162,17 +168,23 @@ def _read_after(results: RunResults) -> float | None:
         return None
 
 
-def _tile_top(out: Path, results: RunResults) -> TileTop | None:
-    """The corner of the first tile's lowest plane, from the stored layer; None for a run that kept no layer."""
-    if not (out / LAYER).exists():
-        return None
+def _plane_corners(program: ViaProgram, g: MacroGeometry) -> ByteArray:
+    """Symbols in a corner of every plane of the first tile; where nothing is stored, the symbol of value 0."""
+    manifest = tile(program, MacroShape(rows=g.rows, columns=g.columns, planes=g.planes))
+    out = np.full((g.planes, STACK_ROWS, STACK_COLUMNS), program.symbol_values.index(0), dtype=np.uint8)
+    for p in manifest.placements(0):
+        stored = program.bits[p.row_start : p.row_stop, p.column_start : p.column_stop][:STACK_ROWS, :STACK_COLUMNS]
+        out[p.plane, : stored.shape[0], : stored.shape[1]] = stored
+    return out
+
+
+def _tile_top(program: ViaProgram, results: RunResults) -> TileTop:
+    """The corner of the first tile's lowest plane."""
     layer, g = results.layer, results.macro_geometry
-    rows, columns = min(MOST_ROWS, g.rows), min(MOST_COLUMNS, g.columns)
-    weights = read_stored_layer(out).weights[:rows, :columns]
-    program = via_program(weights, g.weight_bits, mapping=g.mapping)
-    outputs = tuple(int(k) for k in program.weight_column[:columns])
-    title = f"tile 0, {layer.planes[0]}: first {len(weights)} rows and {len(outputs)} bit columns of {layer.source}"
-    return TileTop(program.bits[:, :columns], outputs, results.group_rows, title)
+    bits = program.bits[: min(MOST_ROWS, g.rows), : min(MOST_COLUMNS, g.columns)]
+    outputs = tuple(int(k) for k in program.weight_column[: bits.shape[1]])
+    title = f"tile 0, {layer.planes[0]}: first {len(bits)} rows and {len(outputs)} bit columns of {layer.source}"
+    return TileTop(bits, outputs, results.group_rows, title)
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:

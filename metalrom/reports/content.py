@@ -170,8 +170,8 @@ class BudgetRow:
 
 @dataclass(frozen=True, eq=False)
 class TileTop:
-    """The corner of a tile that is drawn: bits (rows, columns), 0 or 1; outputs: which output a bit column is part of;
-    group_rows: the bit line is cut after so many rows; title: plane, tile and tensor in words.
+    """The corner of a tile that is drawn: bits (rows, columns), the cells' symbols; outputs: which output a bit column
+    is part of; group_rows: the bit line is cut after so many rows; title: plane, tile and tensor in words.
 
     Raises InputError when the parts have different widths.
     """
@@ -191,9 +191,9 @@ class ReportContent:
     """Everything that one report shows.
 
     what: headline facts (label, value in words). condition: label of the nominal condition. target_error: the
-    code-error probability that the group size was chosen for. geometry, geometry_zero: the cell that stores a 1 and
-    the one that stores a 0 (the same boxes up to the via). tile_bits: real weight bits, shape (planes, rows, columns),
-    values 0/1, plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
+    code-error probability that the group size was chosen for. geometries: the cell with each of its symbols (the
+    same boxes up to the via); symbol_values: what these count. tile_bits: stored symbols, shape (planes, rows,
+    columns), plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
     (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
@@ -210,8 +210,7 @@ class ReportContent:
     table: ReadoutTable
     condition: str
     target_error: float
-    geometry: CellGeometry
-    geometry_zero: CellGeometry
+    geometries: tuple[CellGeometry, ...]
     tile_bits: BitArray
     tile_source: str
     planes: tuple[str, ...]
@@ -239,14 +238,18 @@ class ReportContent:
     histogram: IntArray | None = None
     measured: Measured | None = None
     configuration: tuple[tuple[str, str], ...] = ()
+    symbol_values: tuple[int, ...] = (0, 1)
 
     def __post_init__(self) -> None:
         self.table.index(self.condition)
         bits = np.asarray(self.tile_bits)
         if bits.ndim != 3 or 0 in bits.shape:
             raise InputError(f"report: tile_bits has shape {bits.shape}, expected (planes, rows, columns)")
-        if not np.isin(bits, (0, 1)).all():
-            raise InputError("report: tile_bits holds values other than 0 and 1")
+        *most, last = map(str, range(len(self.symbol_values)))
+        if not np.isin(bits, range(len(self.symbol_values))).all():
+            raise InputError(f"report: tile_bits holds values other than {', '.join(most)} and {last}")
+        if len(self.geometries) != len(self.symbol_values):
+            raise InputError(f"report: {len(self.geometries)} geometries for {len(self.symbol_values)} symbols")
         if len(self.planes) != bits.shape[0]:
             raise InputError(f"report: {len(self.planes)} plane descriptions for {bits.shape[0]} planes of tile_bits")
         if not 0 < self.target_error < 1:

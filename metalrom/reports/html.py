@@ -44,9 +44,10 @@ class ConditionRow:
 
 def report_figures(content: ReportContent) -> dict[str, str]:
     """Every picture of the report as SVG text, by file stem (also usable as stand-alone files)."""
-    table, one, zero = content.table, content.geometry, content.geometry_zero
+    table, cells, values = content.table, content.geometries, content.symbol_values
+    zero, one = (cells[values.index(value)] for value in (0, 1))
     out = {
-        "stack": stack_view.stack_picture(one, zero, content.tile_bits, content.planes),
+        "stack": stack_view.stack_picture(cells, content.tile_bits, content.planes, symbol_values=values),
         "cut_row": geometry_views.cross_section(one, "x"),
         "cut_column_one": geometry_views.cross_section(one, "y"),
         "cut_column_zero": geometry_views.cross_section(zero, "y", bit=0),
@@ -64,7 +65,7 @@ def report_figures(content: ReportContent) -> dict[str, str]:
     for k, part in enumerate(content.macro):
         out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
     if content.tile_top is not None:
-        out["tile"] = tile_view.tile_top(one, zero, content.tile_top)
+        out["tile"] = tile_view.tile_top(cells, content.tile_top, values)
     out["error_map"] = maps.error_map(table, content.condition, content.histogram)
     out |= {f"finding_{p.name}": p.draw() for p in _findings(content)}
     return out

@@ -1,12 +1,12 @@
 """A tile of the array in three dimensions: real weight bits as vias, planes stacked, drawn back to front.
 
-Every cell shows the boxes of the geometry that stores its bit, so the picture follows the cell type by itself.
+Every cell shows the boxes of the geometry that stores its symbol, so the picture follows the cell type by itself.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
 
@@ -15,7 +15,7 @@ import numpy as np
 from interconnect.arrays import BoolArray
 from interconnect.errors import InputError
 from interconnect.geometry import Box, CellGeometry
-from metalrom.drawing.palette import PAINT, Role, direction, legend, role
+from metalrom.drawing.palette import PAINT, Role, direction, legend, role, via_labels
 from metalrom.drawing.svg import INK, SOFT, Canvas, Xy, svg_number
 from metalrom.reports.content import BitArray
 
@@ -54,14 +54,18 @@ def _rise(geometry: CellGeometry) -> float:
     return (geometry.ceiling - geometry.floor) * (1 + _LIFT)
 
 
-def tile_blocks(one: CellGeometry, zero: CellGeometry, bits: BitArray) -> tuple[Block, ...]:
-    """Boxes of a tile of cells: `bits` has shape (planes, rows, columns); lines run unbroken through the tile.
+def tile_blocks(
+    cells: Sequence[CellGeometry], bits: BitArray, symbol_values: Sequence[int] = (0, 1)
+) -> tuple[Block, ...]:
+    """Boxes of a tile of cells: `bits` are symbols, shape (planes, rows, columns); lines run unbroken through the tile.
 
-    `one` and `zero` are the geometries (one cell per period) of the two bits. Planes lie one plane height apart plus
-    the space that the picture pulls them apart by. Raises InputError if the geometries do not fit together.
+    `cells` are the geometries (one cell per period) of every symbol, `symbol_values` their values. Planes lie one plane
+    height apart plus the space that the picture pulls them apart by. Raises InputError if the geometries do not fit
+    together.
     """
-    if one.period != zero.period or {(g.rows, g.columns) for g in (one, zero)} != {(1, 1)}:
-        raise InputError(f"picture of {one.name}: both bits need a geometry of one cell with the same period")
+    one = cells[-1]
+    if len({g.period for g in cells}) != 1 or {(g.rows, g.columns) for g in cells} != {(1, 1)}:
+        raise InputError(f"picture of {one.name}: every symbol needs a geometry of one cell with the same period")
     planes, rows, columns = bits.shape
     wide, deep = one.period
     out: list[Block] = []
@@ -76,8 +80,8 @@ def tile_blocks(one: CellGeometry, zero: CellGeometry, bits: BitArray) -> tuple[
                 end = (columns * wide, block.upper[1]) if along_x else (block.upper[0], rows * deep)
                 out.append(replace(block, upper=(*end, block.upper[2])))
         for row, column in np.ndindex(rows, columns):
-            bit = int(bits[plane, row, column])
-            out += _cell_blocks(one if bit else zero, bit, (column * wide, row * deep, lift))
+            symbol = int(bits[plane, row, column])
+            out += _cell_blocks(cells[symbol], symbol_values[symbol], (column * wide, row * deep, lift))
     return tuple(out)
 
 
@@ -145,10 +149,15 @@ def _overlapping(blocks: tuple[Block, ...]) -> BoolArray:
 
 
 def stack_picture(
-    one: CellGeometry, zero: CellGeometry, bits: BitArray, planes: tuple[str, ...], *, width: float = 720.0
+    cells: Sequence[CellGeometry],
+    bits: BitArray,
+    planes: tuple[str, ...],
+    *,
+    symbol_values: Sequence[int] = (0, 1),
+    width: float = 720.0,
 ) -> str:
     """The tile as SVG text; x, y and z to one scale, planes pulled apart, one label per plane, with a legend."""
-    blocks = tile_blocks(one, zero, bits)
+    blocks, one = tile_blocks(cells, bits, symbol_values), cells[-1]
     points = np.array([_corners(b) for b in blocks])
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     left, right, top = 12.0, 12.0, 8.0
@@ -175,8 +184,13 @@ def stack_picture(
         canvas.text((x + 6, y + 27), label, size=14, font_weight="600", stroke="#ffffff", stroke_width=4,
                     stroke_linejoin="round", paint_order="stroke")  # fmt: skip
     present = {block.role for block in blocks}
-    canvas.height = legend(canvas, [kind for kind in PAINT if kind in present], left, bottom + 30, width) + 10
-    stored = ", ".join(f"plane {i}: {int(b.sum())} ones of {b.size}" for i, b in enumerate(bits))
+    canvas.height = (
+        legend(canvas, [kind for kind in PAINT if kind in present], left, bottom + 30, width, via_labels(symbol_values))
+        + 10
+    )
+    values = np.asarray(symbol_values)[bits]
+    kind = "ones" if tuple(symbol_values) == (0, 1) else "symbols other than 0"
+    stored = ", ".join(f"plane {i}: {np.count_nonzero(v)} {kind} of {v.size}" for i, v in enumerate(values))
     return canvas.render("Stack of planes with stored weight bits", f"{stored}. Planes are pulled apart.")
 
 

@@ -1,14 +1,14 @@
-"""A tile from above, to scale: the stored weights as they lie in metal, every via bit in its place."""
+"""A tile from above, to scale: the stored weights as they lie in metal, every symbol in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from interconnect.geometry import Box, CellGeometry
-from metalrom.drawing.palette import PAINT, Role, direction, legend, role
+from metalrom.drawing.palette import PAINT, Role, direction, legend, role, via_labels
 from metalrom.drawing.svg import INK, SOFT, Canvas, svg_number
 from metalrom.reports.content import TileTop
 
@@ -17,8 +17,12 @@ MOST_ROWS, MOST_COLUMNS = 32, 56
 """Cells drawn: enough to see the weights, few enough to see a via."""
 
 
-def tile_top(one: CellGeometry, zero: CellGeometry, tile: TileTop) -> str:
-    """The tile's corner as SVG text; `one` and `zero` are the cells (one period) of the two bits."""
+def tile_top(cells: Sequence[CellGeometry], tile: TileTop, symbol_values: Sequence[int] = (0, 1)) -> str:
+    """The tile's corner as SVG text; `cells` are the cells (one period) of every symbol, `symbol_values` their values.
+
+    Everything of a symbol's cells is in paths of the attribute `data-symbol`.
+    """
+    one = cells[-1]
     rows, columns = tile.bits.shape
     wide, deep = one.period
     pixel = (_WIDTH - _LEFT - 12) / (max(columns, 24) * wide)
@@ -33,19 +37,20 @@ def tile_top(one: CellGeometry, zero: CellGeometry, tile: TileTop) -> str:
             top = _TOP + y * pixel if along else _TOP
             paint = PAINT[role(box)]
             canvas.rect(left, top, w * pixel, h * pixel, fill=paint.fill, fill_opacity=0.75 if along else 0.55)
-    for bit, cell in ((0, zero), (1, one)):
+    for symbol, (cell, value) in enumerate(zip(cells, symbol_values, strict=True)):
         for kind in PAINT:
-            boxes = [b for b in cell.boxes if not _runs(b, one) and role(b, bit) == kind]
+            boxes = [b for b in cell.boxes if not _runs(b, one) and role(b, value) == kind]
             if boxes:
-                canvas.path(_stamps(boxes, np.argwhere(tile.bits == bit), cell, pixel), fill=PAINT[kind].fill)
+                steps = _stamps(boxes, np.argwhere(tile.bits == symbol), cell, pixel)
+                canvas.path(steps, fill=PAINT[kind].fill, data_symbol=str(symbol))
     _cuts(canvas, tile, deep * pixel, columns * wide * pixel)
     _labels(canvas, tile, wide * pixel, deep * pixel)
     below = canvas.height + 24
     _bar(canvas, pixel, below)
     present: list[Role] = [
-        k for k in PAINT if any(role(b, bit) == k for bit, c in ((1, one), (0, zero)) for b in c.boxes)
+        k for k in PAINT if any(role(b, v) == k for v, c in zip(symbol_values, cells, strict=True) for b in c.boxes)
     ]
-    canvas.height = legend(canvas, present, _LEFT + 190, below, _WIDTH - 10) + 14
+    canvas.height = legend(canvas, present, _LEFT + 190, below, _WIDTH - 10, via_labels(symbol_values)) + 14
     return canvas.render(f"Tile from above: {tile.title}", f"{rows} rows and {columns} bit columns, to scale.")
 
 

@@ -218,13 +218,13 @@ def choose_rows(
 
 def histogram(design: Design, rows: int) -> IntArray:
     """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
-    c, counts = design.config, design.program.counts
+    c, values = design.config, design.program.symbol_values
     macro = Macro.ideal(
         rows=rows,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
         mapping=c.mapping,
-        levels=len(counts),
-        signed_cells=-1 in counts,
+        levels=len(values),
+        symbol_values=values,
     )
     return macro.count_histogram(design.activations.values, design.weights.values)

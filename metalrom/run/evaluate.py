@@ -14,7 +14,7 @@ from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom.design.design import BINARY, Design
+from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
 from metalrom.macro.quality import mean_code_error
@@ -27,7 +27,6 @@ from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 
-SAMPLE_ROWS, SAMPLE_COLUMNS = 3, 8
 """Rows and columns of the corner of the layer that the report draws."""
 
 
@@ -67,8 +66,9 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
             relative_error=model.relative_error,
             fit_residual=model.fit_residual,
             plane_spread=max(shares) / min(shares) - 1.0,
-            geometry_one=design.geometry(design.worst_plane, (1,)),
-            geometry_zero=design.geometry(design.worst_plane, (0,)),
+            geometries=tuple(
+                design.geometry(design.worst_plane, (symbol,)) for symbol in range(len(design.program.symbol_values))
+            ),
         ),
         layer=layer,
         candidates=done.choice.candidates if done.choice else (),
@@ -95,13 +95,6 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     c, program = design.config, design.program
     manifest = design.manifest
-    sample = np.zeros((manifest.shape.planes, SAMPLE_ROWS, SAMPLE_COLUMNS), dtype=np.uint8)
-    for place in manifest.placements(0):
-        corner = program.bits[
-            place.row_start : min(place.row_stop, place.row_start + SAMPLE_ROWS),
-            place.column_start : min(place.column_stop, place.column_start + SAMPLE_COLUMNS),
-        ]
-        sample[place.plane, : corner.shape[0], : corner.shape[1]] = np.minimum(corner, 1)  # of several symbols: not 0
     source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = design.weights.values.shape
     return facts.LayerSummary(
@@ -116,7 +109,6 @@ def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
         tiles=manifest.tiles,
         utilisation=manifest.utilisation,
         planes=tuple(p.label for p in design.planes),
-        sample=tuple(tuple(tuple(int(b) for b in row) for row in plane) for plane in sample),
         histogram=tuple(tuple(int(n) for n in row) for row in used),
     )
 
@@ -185,9 +177,9 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
     # a differential column has two bit lines; every line between ground and the full level has a driver of its own
-    counts = (0, 1) if design.cell.kind in BINARY else design.models[0].counts
-    segment *= 2 if -1 in counts else 1
-    driver *= 1 if -1 in counts else len(counts) - 1
+    values = design.program.symbol_values
+    segment *= 2 if -1 in values else 1
+    driver *= 1 if -1 in values else len(values) - 1
     return MacroGeometry(
         cell_area=design.models[design.worst_plane].area,
         rows=c.array.rows,
@@ -195,15 +187,14 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         planes=len(design.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
-        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(counts) - 1) + 1))),
+        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(values) - 1) + 1))),
         driver_area=driver,
         reset_area=segment,
         rules=rules,
         weight_bits=c.weights.bits,
         input_bits=c.inputs.bits,
         mapping=c.mapping,
-        levels=len(counts),
-        signed_cells=-1 in counts,
+        symbol_values=values,
     )
 
 
@@ -246,5 +237,5 @@ def macro_of(design: Design, table: ReadoutTable, condition: Condition | str) ->
         seed=design.config.characterization.seed,
         columns_per_adc=design.config.array.columns_per_adc,
         groups_per_adc=-(-design.config.array.rows // table.rows),
-        signed_cells=-1 in design.program.counts,
+        symbol_values=design.program.symbol_values,
     )

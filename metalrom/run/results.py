@@ -42,7 +42,8 @@ class ElementValue:
 
 @dataclass(frozen=True)
 class CellSummary:
-    """The cell on the characterized plane. bl_total, switched: F per row (0 for a current cell); area m^2."""
+    """The cell on the characterized plane. bl_total, switched: F per row (0 for a current cell); area m^2; geometries:
+    of the cell with each of its symbols."""
 
     kind: str
     title: str
@@ -56,14 +57,12 @@ class CellSummary:
     relative_error: float
     fit_residual: float
     plane_spread: float
-    geometry_one: CellGeometry
-    geometry_zero: CellGeometry
+    geometries: tuple[CellGeometry, ...]
 
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """The stored layer. sample: via bits of a corner, (planes, rows, columns) nested; histogram: conversions by
-    (active, count), shape (rows + 1, rows + 1) of the chosen group."""
+    """The stored layer. histogram: conversions by (active, count), shape (rows + 1, counts) of the chosen group."""
 
     source: str
     inputs: int
@@ -76,7 +75,6 @@ class LayerSummary:
     tiles: int
     utilisation: float
     planes: tuple[str, ...]
-    sample: tuple[tuple[tuple[int, ...], ...], ...]
     histogram: tuple[tuple[int, ...], ...]
 
 
@@ -177,7 +175,7 @@ class RunResults:
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
     # Cells of two levels: files as they were before there were others.
-    new = {"levels", "signed_cells"} if results.macro_geometry.levels == 2 else set()
+    new = {"symbol_values"} if results.macro_geometry.symbol_values == (0, 1) else set()
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 

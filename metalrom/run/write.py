@@ -21,6 +21,7 @@ from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized
 from metalrom.run.layer import write_stored_layer
 from metalrom.run.manifest import MANIFEST
+from metalrom.run.stored_program import write_stored_program
 
 
 def write_outputs(design: Design, done: Characterized, found: facts.RunResults, out: Path) -> None:
@@ -29,6 +30,7 @@ def write_outputs(design: Design, done: Characterized, found: facts.RunResults, 
         *write_tables(done, out),
         facts.write_results(found, out),
         write_stored_layer(out, design.weights.values.astype(np.int64), design.activations.values),
+        write_stored_program(out, design.program),
         *_write_netlists(done, ensure_output_folder(out / "netlists")),
     ]
     manifest = {

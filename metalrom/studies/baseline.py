@@ -68,7 +68,7 @@ def _program(design: Design, cell: BaselineCell) -> ViaProgram:
             design.weights.values,
             design.config.weights.bits,
             mapping=design.config.mapping,
-            counts=tuple(range(cell.symbols)),
+            symbol_values=tuple(range(cell.symbols)),
         )
 
 
@@ -77,7 +77,7 @@ def _stored(design: Design, program: ViaProgram, rows: int, group: int, filled: 
     first = (
         f"Stored: rows 0 to {rows - 1} of column 0 of {program.bit_columns} of the layer's program "
         f"({program.encoding.mapping} mapping, base {program.encoding.radix}); symbol s of a cell counts s times "
-        f"{program.worth[0]} in weight column {program.weight_column[0]}."
+        f"{program.place_value[0]} in weight column {program.weight_column[0]}."
     )
     empty = f" The last {filled} rows fill up the last local array and store 0." if filled else ""
     second = f"Row r is row r % {group} of local array r // {group}.{empty} Inputs are 1, row 0 of each is selected."

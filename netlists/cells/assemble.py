@@ -65,7 +65,7 @@ class Evidence:
         *,
         lines: tuple[RowLine, ...],
         bit_lines: tuple[BitLine, ...],
-        counts: tuple[int, ...],
+        symbol_values: tuple[int, ...],
         notes: tuple[str, ...],
     ) -> CellModel:
         """The charge cell's model, its values rounded (see `CellModel.rounded`). misfit: of the decomposition."""
@@ -87,6 +87,6 @@ class Evidence:
             notes=(*notes, f"misfit of the pair capacitances {misfit:.1e} of C(BL)"),
             lines=lines,
             bit_lines=bit_lines,
-            counts=counts,
+            symbol_values=symbol_values,
         )
         return model.rounded()

@@ -107,7 +107,7 @@ class CellModel:
     mode: `charge` (the bit line floats and shares charge) or `current` (the bit line is a virtual ground).
     pins: of the subcircuit, in order. variants: index = stored symbol (a via bit for two of them). pitch: (row,
     column) m. area: m^2 per cell. lines: of a row, the fully driven one first. bit_lines: of a column; two of opposite
-    sign are read as a difference. counts: what a symbol adds to the count of a driven row, by symbol.
+    sign are read as a difference. symbol_values: what a symbol adds to the count of a driven row, by symbol.
     relative_error: of the extraction. fit_residual: largest misfit of the decomposition into pair capacitances,
     relative to the bit line's total. geometry_keys, notes: where the values come from.
     """
@@ -127,7 +127,7 @@ class CellModel:
     notes: tuple[str, ...] = ()
     lines: tuple[RowLine, ...] = (SIGNAL,)
     bit_lines: tuple[BitLine, ...] = (BIT_LINE,)
-    counts: tuple[int, ...] = (0, 1)
+    symbol_values: tuple[int, ...] = (0, 1)
 
     @property
     def symbols(self) -> int:
@@ -234,8 +234,8 @@ class CellModel:
     def switched(self) -> float:
         """Driven capacitance per count, F: by how much `signal` grows from the symbol of the lowest to that of the
         highest count, over the counts between them (0 for a resistive cell)."""
-        low, high = (pick(range(self.symbols), key=self.counts.__getitem__) for pick in (min, max))
-        return (self.signal(high) - self.signal(low)) / (self.counts[high] - self.counts[low])
+        low, high = (pick(range(self.symbols), key=self.symbol_values.__getitem__) for pick in (min, max))
+        return (self.signal(high) - self.signal(low)) / (self.symbol_values[high] - self.symbol_values[low])
 
     @property
     def sha256(self) -> str:
@@ -322,7 +322,7 @@ class ColumnRead:
     @cached_property
     def count(self) -> int:
         """Ideal MAC count."""
-        return int(np.asarray(self.model.counts)[self.symbols] @ self.inputs.astype(np.int64))
+        return int(np.asarray(self.model.symbol_values)[self.symbols] @ self.inputs.astype(np.int64))
 
     @cached_property
     def stored(self) -> FloatArray:

@@ -131,7 +131,7 @@ class CapPresent:
             misfit,
             lines=(SIGNAL, GROUND_LINE),
             bit_lines=(BIT_LINE,),
-            counts=(0, 1),
+            symbol_values=(0, 1),
             notes=("pair capacitances from the programs 11, 00, 10 of two columns; absent fingers float",),
         )
 

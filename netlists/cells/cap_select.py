@@ -100,7 +100,7 @@ class CapSelect:
             misfit,
             lines=self.lines,
             bit_lines=(BIT_LINE,),
-            counts=tuple(range(self.levels)),
+            symbol_values=tuple(range(self.levels)),
             notes=("pair capacitances from two columns of every symbol, and of the outermost two",),
         )
 

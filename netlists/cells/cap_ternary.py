@@ -132,7 +132,7 @@ class CapTernary:
             misfit,
             lines=(SIGNAL, GROUND_LINE),
             bit_lines=(PLUS, MINUS),
-            counts=COUNTS,
+            symbol_values=COUNTS,
             notes=("pair capacitances from the programs 00, ++, --, +- of two columns; untied plates float",),
         )
 

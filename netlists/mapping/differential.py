@@ -14,20 +14,20 @@ from netlists.mapping.scheme import Scheme, base_digits, digit_count, unsigned_r
 @dataclass(frozen=True, slots=True)
 class Differential:
     """Digits of the magnitude. For every significance one column for positive and, next to it, one for negative
-    weights; a cell that also subtracts (count -1) holds both signs in one column, one magnitude bit each."""
+    weights; a cell that also subtracts (value -1) holds both signs in one column, one magnitude bit each."""
 
     name: str = "differential"
     title: str = "sign and magnitude, one column per digit and sign (ternary cells: one per bit)"
 
-    def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
+    def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
         """Weights within +-(2^(bits-1) - 1)."""
         top = 2 ** (bits - 1) - 1
-        signed = -1 in counts
-        radix = 2 if signed else unsigned_radix(counts)
+        signed = -1 in symbol_values
+        radix = 2 if signed else unsigned_radix(symbol_values)
         n = digit_count(top, radix)
         sign = (1,) * n if signed else (1, -1) * n
         significance = tuple(k for k in range(n) for _ in range(1 if signed else 2))
-        return Scheme(Encoding(self.name, counts, radix), bits, -top, top, sign, significance)
+        return Scheme(Encoding(self.name, symbol_values, radix), bits, -top, top, sign, significance)
 
     def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:
         """Magnitude digits where the column's sign is the weight's."""
@@ -37,3 +37,6 @@ class Differential:
             return np.asarray(digits * np.sign(weights)[..., None])
         out = np.stack([digits * (weights > 0)[..., None], digits * (weights < 0)[..., None]], axis=-1)
         return out.reshape(*weights.shape, scheme.columns)
+
+
+DIFFERENTIAL = Differential()

@@ -1,25 +1,40 @@
-"""Mappings from integer weights to cell symbols: what one is, and the list of those that are known."""
+"""Mappings from integer weights to cell symbols: what one is, the known ones, and the columns that one needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interconnect.arrays import IntArray
+from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
-from interconnect.suggestion import suggest
+from interconnect.registry import Registry
 from netlists.mapping.program import MAX_SYMBOLS, Encoding, ViaProgram
 
+MAX_BITS = 16
+"""Bits of a weight."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Scheme:
-    """How a mapping stores one weight of `bits` bits in cells of given counts.
+    """How a mapping stores one weight of `bits` bits in cells of given symbol values.
 
-    low, high: the weights it takes. sign, significance: of every bit column of a weight, in order (see `ViaProgram`).
-    A weight is sum(sign * radix^significance * digit) + constant; every digit is one of the counts.
+    The netlist, its audit, the layout, the pictures and the macro engine all read weights by it.
+
+    Parameters
+    ----------
+    encoding : Encoding
+        What symbols and columns mean; its `mapping` names the mapping in `MAPPINGS`.
+    bits : int
+        Bits of a weight.
+    low, high : int
+        Smallest and largest weight.
+    sign, significance : tuple of int
+        Of every bit column of a weight, in order (see `ViaProgram`). A weight is
+        sum(sign * radix^significance * digit) + constant; every digit is one of the symbol values.
     """
 
     encoding: Encoding
@@ -34,10 +49,74 @@ class Scheme:
         """Bit columns of one weight."""
         return len(self.sign)
 
-    @property
-    def worth(self) -> tuple[int, ...]:
-        """Weight of one count in each column."""
+    @cached_property
+    def place_value(self) -> tuple[int, ...]:
+        """What one count in each column adds to the weight."""
         return tuple(s * self.encoding.radix**k for s, k in zip(self.sign, self.significance, strict=True))
+
+    @cached_property
+    def magnitudes(self) -> tuple[int, ...]:
+        """Distinct magnitudes of the place values, the greatest first: the significances that are read alike."""
+        return tuple(sorted({abs(v) for v in self.place_value}, reverse=True))
+
+    @cached_property
+    def rank(self) -> tuple[int, ...]:
+        """Index of every column's magnitude among `magnitudes`: 0 is the most significant."""
+        return tuple(self.magnitudes.index(abs(v)) for v in self.place_value)
+
+    @property
+    def level_constant(self) -> int:
+        """The constant of a weight when cells count from 0 (the symbol value less the smallest one).
+
+        A readout counts levels; the digital side adds this many times the sum of the inputs.
+        """
+        return self.encoding.constant + min(self.encoding.symbol_values) * sum(self.place_value)
+
+    @cached_property
+    def digit_table(self) -> IntArray:
+        """Digits of all weights from `low` to `high`, shape (high - low + 1, columns).
+
+        Raises
+        ------
+        InputError
+            If the mapping's digits are no symbol values, or do not add up to the weights.
+        """
+        weights = np.arange(self.low, self.high + 1, dtype=np.int64)
+        name = self.encoding.mapping
+        digits = np.asarray(MAPPINGS[name].digits(weights[:, None], self), dtype=np.int64)
+        if digits.shape != (len(weights), 1, self.columns):
+            raise InputError(
+                f"the mapping {name} makes digits of shape {digits.shape} of {len(weights)} x 1 weights, expected "
+                f"{(len(weights), 1, self.columns)}",
+                where="mapping",
+            )
+        digits = digits[:, 0]
+        if not np.isin(digits, self.encoding.symbol_values).all():
+            raise InputError(
+                f"the mapping {name} makes digits that cells of values {self.encoding.symbol_values} do not store",
+                where="mapping",
+            )
+        wrong = np.flatnonzero(digits @ np.array(self.place_value) + self.encoding.constant != weights)
+        if len(wrong):
+            raise InputError(
+                f"the mapping {name} stores the weight {weights[wrong[0]]} as digits {digits[wrong[0]].tolist()} that "
+                f"do not add up to it in columns of place values {self.place_value}",
+                where="mapping",
+            )
+        return digits
+
+    @cached_property
+    def symbol_table(self) -> ByteArray:
+        """Cell symbols of all weights from `low` to `high`, shape (high - low + 1, columns)."""
+        values = np.array(self.encoding.symbol_values)
+        symbol_of = np.zeros(values.max() - values.min() + 1, dtype=np.uint8)
+        symbol_of[values - values.min()] = np.arange(len(values))
+        return np.asarray(symbol_of[self.digit_table - values.min()])
+
+    @cached_property
+    def level_table(self) -> ByteArray:
+        """Cell levels, digits less the smallest symbol value, of all weights: shape (columns, high - low + 1)."""
+        return np.ascontiguousarray((self.digit_table - min(self.encoding.symbol_values)).T, dtype=np.uint8)
 
     def describe(self) -> dict[str, Any]:
         """The scheme as a JSON document."""
@@ -62,69 +141,111 @@ class Mapping(Protocol):
         """The mapping in one line."""
         ...
 
-    def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
-        """The columns of a weight of `bits` bits in cells of `counts`. InputError if these cells cannot hold it."""
+    def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
+        """The columns of a weight of `bits` bits in cells of `symbol_values`.
+
+        Raises
+        ------
+        InputError
+            If these cells cannot hold such weights.
+        """
         ...
 
     def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:
-        """The digit of every column, shape (rows, weight columns, scheme.columns), of weights within the range."""
+        """The digit of every column, shape (*weights.shape, scheme.columns), of each weight by itself.
+
+        `weights` are within the scheme's range.
+        """
         ...
 
 
-_AT_ONCE = 1 << 22
-"""Digits in hand at a time (they are 64-bit numbers, the symbols bytes)."""
-
-_KNOWN: dict[str, Mapping] = {}
+MAPPINGS: Registry[Mapping] = Registry(
+    "mapping",
+    group="metalrom.mappings",
+    built_in={
+        "differential": "netlists.mapping.differential:DIFFERENTIAL",
+        "twos_complement": "netlists.mapping.complement:TWOS_COMPLEMENT",
+        "offset": "netlists.mapping.complement:OFFSET",
+        "unsigned": "netlists.mapping.complement:UNSIGNED",
+        "ternary": "netlists.mapping.ternary:TERNARY",
+    },
+    where="mapping",
+)
+"""The known mappings by name."""
 
 
 def register_mapping(mapping: Mapping) -> Mapping:
-    """Make a mapping known under its name; InputError if there is one of that name."""
-    if mapping.name in _KNOWN:
-        raise InputError(f"there is already a mapping {mapping.name!r}")
-    _KNOWN[mapping.name] = mapping
-    return mapping
+    """Make a mapping known under its name and return it.
 
-
-def mapping_names() -> tuple[str, ...]:
-    """Names of the known mappings, the default first."""
-    return tuple(_KNOWN)
-
-
-def mapping_of(name: str) -> Mapping:
-    """The mapping of a name; InputError with a suggestion for an unknown one."""
-    if name not in _KNOWN:
-        raise InputError(f"there is no mapping {name!r}", where="mapping", hint=suggest(name, mapping_names()))
-    return _KNOWN[name]
-
-
-def scheme_of(name: str, bits: int, counts: tuple[int, ...] = (0, 1)) -> Scheme:
-    """How the mapping `name` stores weights of `bits` bits in cells of `counts`.
-
-    Raises:
-        InputError: no such mapping, cells that it cannot use, or a number of bits out of range.
+    Raises
+    ------
+    InputError
+        If there is one of that name.
     """
-    if not 2 <= bits <= 16:
-        raise InputError(f"{bits} bits per weight cannot be mapped", hint="2 to 16")
-    if not 2 <= len(counts) <= MAX_SYMBOLS or len(set(counts)) != len(counts) or not {0, 1} <= set(counts):
-        raise InputError(f"cells of counts {counts} cannot hold weights", hint="different counts, 0 and 1 among them")
-    return mapping_of(name).scheme(bits, counts)
+    return MAPPINGS.register(mapping.name, mapping)
+
+
+def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> Scheme:
+    """How the mapping `name` stores weights of `bits` bits in cells of `symbol_values`.
+
+    Raises
+    ------
+    InputError
+        For an unknown mapping, cells that it cannot use, a number of bits out of range, or a mapping whose scheme is
+        not one.
+    """
+    out_of_range = InputError(f"bits per weight must be between 2 and {MAX_BITS}, got {bits}")
+    if not 1 <= bits <= MAX_BITS:
+        raise out_of_range
+    symbol_values = tuple(symbol_values)
+    distinct = set(symbol_values)
+    if not 2 <= len(symbol_values) <= MAX_SYMBOLS or len(distinct) != len(symbol_values) or not {0, 1} <= distinct:
+        raise InputError(
+            f"cells of symbol values {symbol_values} cannot hold weights",
+            hint=f"2 to {MAX_SYMBOLS} different values, 0 and 1 among them",
+        )
+    scheme = MAPPINGS[name].scheme(bits, symbol_values)
+    if bits == 1 and scheme.low >= scheme.high:  # one bit is enough where it is no sign
+        raise out_of_range
+    problem = _problem(scheme, name, bits, symbol_values)
+    if problem:
+        raise InputError(f"the mapping {name} {problem}", where="mapping")
+    return scheme
+
+
+def _problem(scheme: Scheme, name: str, bits: int, symbol_values: tuple[int, ...]) -> str | None:
+    """What a mapping of a plugin got wrong in its scheme, in words."""
+    made = (scheme.encoding.mapping, scheme.bits, scheme.encoding.symbol_values)
+    if made != (name, bits, symbol_values):
+        return f"returned the scheme of {made}, expected that of {(name, bits, symbol_values)}"
+    if not scheme.sign or len(scheme.sign) != len(scheme.significance):
+        return f"has {len(scheme.sign)} signs and {len(scheme.significance)} significances"
+    if not set(scheme.sign) <= {-1, 1} or min(scheme.significance) < 0:
+        return "has signs other than +1 and -1, or negative significances"
+    if not 0 <= scheme.high - scheme.low < 2**bits:
+        return f"takes weights from {scheme.low} to {scheme.high}, which are none or more than {bits} bits tell apart"
+    if max(abs(v) for v in scheme.place_value) >= 2**31:
+        return f"has place values beyond 31 bits: {scheme.place_value}"
+    return None
 
 
 def via_program(
-    weights: NDArray[Any], bits: int, *, mapping: str = "differential", counts: tuple[int, ...] = (0, 1)
+    weights: NDArray[Any], bits: int, *, mapping: str = "differential", symbol_values: tuple[int, ...] = (0, 1)
 ) -> ViaProgram:
-    """The symbols that store integer weights, shape (rows, cols), in cells of `counts`.
+    """The symbols that store integer weights, shape (rows, cols), in cells of `symbol_values`.
 
-    Every weight column becomes `scheme_of(mapping, bits, counts).columns` neighbouring bit columns. Nothing is lost:
-    `weights_of` is the exact inverse.
+    Every weight column becomes `scheme_of(mapping, bits, symbol_values).columns` neighbouring bit columns. Nothing is
+    lost: `weights_of` is the exact inverse.
 
-    Raises:
-        InputError: not an integer matrix, a weight out of range, or cells that the mapping cannot use.
+    Raises
+    ------
+    InputError
+        For no integer matrix, a weight out of range, or cells that the mapping cannot use.
     """
     w = np.asarray(weights)
     if w.ndim != 2 or w.dtype.kind not in "iu":
         raise InputError(f"weights of type {w.dtype} and shape {w.shape} are not an integer matrix")
-    scheme = scheme_of(mapping, bits, counts)
+    scheme = scheme_of(mapping, bits, symbol_values)
     w = w.astype(np.int64)
     if w.size and (w.min() < scheme.low or w.max() > scheme.high):
         worst = int(w.min()) if w.min() < scheme.low else int(w.max())
@@ -132,15 +253,8 @@ def via_program(
             f"a weight of {worst} does not fit {bits} bits ({mapping} mapping: {scheme.low} to {scheme.high})"
         )
     rows, cols = w.shape
-    symbol_of = np.zeros(max(counts) - min(counts) + 1, dtype=np.uint8)
-    symbol_of[np.array(counts) - min(counts)] = np.arange(len(counts))
-    symbols = np.empty((rows, cols, scheme.columns), dtype=np.uint8)
-    step = max(1, _AT_ONCE // max(1, rows * scheme.columns))
-    for start in range(0, cols, step):
-        part = slice(start, start + step)
-        symbols[:, part] = symbol_of[mapping_of(mapping).digits(w[:, part], scheme) - min(counts)]
     return ViaProgram(
-        symbols.reshape(rows, cols * scheme.columns),
+        np.take(scheme.symbol_table, w - scheme.low, axis=0).reshape(rows, cols * scheme.columns),
         np.repeat(np.arange(cols, dtype=np.int64), scheme.columns),
         np.tile(np.array(scheme.sign, dtype=np.int64), cols),
         np.tile(np.array(scheme.significance, dtype=np.int64), cols),
@@ -148,10 +262,10 @@ def via_program(
     )
 
 
-def unsigned_radix(counts: tuple[int, ...]) -> int:
-    """Largest K for which the digits 0 to K - 1 are among the counts."""
+def unsigned_radix(symbol_values: tuple[int, ...]) -> int:
+    """Largest K for which the digits 0 to K - 1 are among the symbol values."""
     k = 0
-    while k in counts:
+    while k in symbol_values:
         k += 1
     return k
 

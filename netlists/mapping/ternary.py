@@ -18,15 +18,15 @@ class Ternary:
     name: str = "ternary"
     title: str = "digits -1, 0, 1: one ternary cell or a pair of columns each"
 
-    def scheme(self, bits: int, counts: tuple[int, ...]) -> Scheme:
+    def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
         """Weights within +-(2^(bits-1) - 1)."""
         top, n = 2 ** (bits - 1) - 1, 1
         while (3**n - 1) // 2 < top:
             n += 1
-        pair = -1 not in counts
+        pair = -1 not in symbol_values
         sign = (1, -1) * n if pair else (1,) * n
         significance = tuple(k for k in range(n) for _ in range(2 if pair else 1))
-        return Scheme(Encoding(self.name, counts, 3), bits, -top, top, sign, significance)
+        return Scheme(Encoding(self.name, symbol_values, 3), bits, -top, top, sign, significance)
 
     def digits(self, weights: IntArray, scheme: Scheme) -> IntArray:
         """Balanced digits, split by sign where a digit has two columns."""
@@ -37,3 +37,6 @@ class Ternary:
         if scheme.columns == n:
             return np.asarray(digits)
         return np.stack([digits > 0, digits < 0], axis=-1).astype(np.int64).reshape(*weights.shape, scheme.columns)
+
+
+TERNARY = Ternary()

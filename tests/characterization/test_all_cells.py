@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -91,7 +92,7 @@ def test_patterns_show_the_count_that_was_asked_for(setup: Testbench) -> None:
     for name in ("near", "far", "random0"):
         for active, count in ((0, 0), (2, 1), (ROWS, setup.max_count), (ROWS, 2)):
             case = stimulus_of(setup, draw_pattern(setup, name, active, count))
-            assert (case.active, case.count) == (active, count + min(setup.model.counts) * active)
+            assert (case.active, case.count) == (active, count + min(setup.model.symbol_values) * active)
 
 
 def test_the_column_line_is_the_charge_balance(setup: Testbench) -> None:
@@ -152,7 +153,7 @@ def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Projec
 def test_thresholds_lie_between_the_levels(measured: tuple[Project, Characterized]) -> None:
     _, done = measured
     table = done.table
-    assert table.levels == len(done.setup.model.counts)
+    assert table.levels == len(done.setup.model.symbol_values)
     assert table.mean.shape == (1, ROWS + 1, table.max_count + 1)
     assert (np.diff(table.mean[0, ROWS]) > 0).all()
     assert table.adc.codes == table.max_count + 1
@@ -229,9 +230,13 @@ def test_a_whole_run(kind: str, tmp_path: Path) -> None:
     p = project(kind, tmp_path)
     found = run_all(p, tmp_path / "out", jobs=1)
     source = load_source(tmp_path / "out")
-    assert source.table.levels == found.macro_geometry.levels == len(p.program.counts)
+    assert source.table.levels == found.macro_geometry.levels == len(p.program.symbol_values)
     assert source.results.macro_geometry == found.macro_geometry
     x, w = source.layer.activations, source.layer.weights
+    np.testing.assert_array_equal(source.program.bits, p.program.bits)
+    assert source.program.encoding == p.program.encoding
+    tile = (tmp_path / "out" / "figures" / "tile.svg").read_text()
+    assert {int(s) for s in re.findall(r'data-symbol="(\d)"', tile)} == set(range(len(p.program.symbol_values)))
     quiet = source.macro(effects=())
     assert np.array_equal(quiet.matmul(x, w), x @ w)
     assert found.quality[0].csnr_raw is None or found.quality[0].csnr_raw > 10

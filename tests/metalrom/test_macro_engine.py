@@ -255,7 +255,7 @@ def falling() -> ReadoutTable:
         (lambda m, x, w: m.matmul(x[0], w), "expected a matrix"),
         (lambda m, x, w: m.matmul(x, Macro.ideal(rows=64).store(w)), "another group size"),
         (lambda m, x, w: m.matmul(x, Macro.ideal(rows=4, weight_bits=4).store(w)), "another weight_bits"),
-        (lambda m, x, w: Macro.ideal(weight_bits=1), "weight_bits is 1"),
+        (lambda m, x, w: Macro.ideal(weight_bits=1), "between 2 and 16, got 1"),
         (lambda m, x, w: Macro.ideal(input_bits=17), "input_bits is 17"),
         (lambda m, x, w: Macro.ideal(rows=0), "rows is 0"),
         (lambda m, x, w: Macro(m.table, "hot"), "condition hot was not characterized"),

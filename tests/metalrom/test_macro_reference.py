@@ -1,4 +1,4 @@
-"""The engine against a slow reference written independently: random shapes, encodings, tables and converter ranges."""
+"""The engine against a slow reference written independently: random shapes, mappings, tables and converter ranges."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from interconnect.errors import InputError
 from metalrom.macro import Macro, synthetic_table
 from metalrom.macro.adc_ranges import RangeCalibration
-from metalrom.macro.encoding import encoding
 from metalrom.macro.mitigation import Mitigation
 from metalrom.macro.readout import AdcRange
-from metalrom.macro.section import EncodingSection
+from metalrom.macro.section import MacroSection
+from netlists.mapping import scheme_of
 
 MAPPINGS = ("differential", "twos_complement", "offset", "unsigned", "ternary")
 
@@ -35,8 +35,14 @@ def columns_of(w, mapping, bits, levels):
         digits(np.where(w < 0, -w, 0), half - 1, -1)
         return out, 0
     if mapping == "twos_complement":
-        digits(np.mod(w, half), half - 1)
-        return [*out, (-half, (w < 0).astype(int))], 0
+        # the sign's column counts half, or the place after the digits where the base is no power of two
+        place = half
+        if levels == 3:
+            place = 3
+            while place <= half - 1:
+                place *= 3
+        digits(w + place * (w < 0), place - 1)
+        return [*out, (-place, (w < 0).astype(int))], 0
     shift = half if mapping == "offset" else 0
     digits(w + shift, 2 * half - 1)
     return out, -shift
@@ -73,19 +79,23 @@ def random_case(seed):
     adc = dataclasses.replace(table.adc, tracks_active=bool(rng.integers(2)))
     table = dataclasses.replace(table, mean=1e-3 * (table.mean + bend + shift), adc=adc)
     options = {"mapping": mapping, "weight_bits": weight_bits, "input_bits": input_bits, "input_signed": input_signed}
+    if mapping == "ternary" and levels == 3:
+        options["symbol_values"] = (-1, 0, 1)
     macro = Macro(table, table.conditions[0], **options)
     calibration = None
     if rng.integers(2):
         ranges = tuple(
             AdcRange(rng.integers(4, 80) / 16, rng.integers(0, 30) / 8, int(rng.integers(2, adc.codes + 1)))
-            for _ in macro.encoding.significances
+            for _ in macro.scheme.magnitudes
         )
         none = (0.0,) * len(ranges)
-        calibration = RangeCalibration(mapping, weight_bits, levels, rows, ranges, none, none, none)
+        calibration = RangeCalibration(
+            mapping, weight_bits, macro.scheme.encoding.symbol_values, rows, ranges, none, none, none
+        )
         macro = Macro(table, table.conditions[0], calibration=calibration, **options)
     low = -(2 ** (input_bits - 1)) if input_signed else 0
     x = rng.integers(low, low + 2**input_bits, (int(rng.integers(1, 6)), int(rng.integers(1, 150))))
-    w = rng.integers(macro.encoding.low, macro.encoding.high + 1, (x.shape[1], int(rng.integers(1, 20))))
+    w = rng.integers(macro.scheme.low, macro.scheme.high + 1, (x.shape[1], int(rng.integers(1, 20))))
     return macro, calibration, x, w
 
 
@@ -108,7 +118,7 @@ def test_engine_equals_slow_reference(first):
             if calibration is None:  # noqa: B023
                 edges, values = table.thresholds(condition)[active], np.arange(table.adc.codes)[None, :]  # noqa: B023
             else:
-                r = calibration.ranges[macro.encoding.significances.index(worth)]  # noqa: B023
+                r = calibration.ranges[macro.scheme.magnitudes.index(worth)]  # noqa: B023
                 values = np.clip(
                     r.origin + r.counts_per_code * np.arange(r.codes),
                     0,
@@ -135,7 +145,7 @@ def test_every_encoding_is_exact_with_an_ideal_readout(mapping, levels):
     rng = np.random.default_rng(levels)
     for rows, bits in ((5, 2), (32, 5), (64, 8), (100, 16)):
         macro = Macro.ideal(rows=rows, levels=levels, mapping=mapping, weight_bits=2 if mapping == "ternary" else bits)
-        e = macro.encoding
+        e = macro.scheme
         x, w = rng.integers(-128, 128, (4, 130)), rng.integers(e.low, e.high + 1, (130, 25))
         w[0, :2] = e.low, e.high
         result = macro.run(x, w)
@@ -147,18 +157,16 @@ def test_every_encoding_is_exact_with_an_ideal_readout(mapping, levels):
 def test_cells_that_subtract_hold_one_magnitude_bit_each():
     """Levels 0, 1, 2 as -1, 0, 1: 7 columns for 8 bits, as many as the magnitude has bits."""
     rng = np.random.default_rng(0)
-    macro = Macro.ideal(rows=20, levels=3, signed_cells=True)
-    assert macro.encoding.units == 7
+    macro = Macro.ideal(rows=20, levels=3, symbol_values=(-1, 0, 1))
+    assert macro.scheme.columns == 7
     x, w = rng.integers(-128, 128, (4, 130)), rng.integers(-127, 128, (130, 25))
     assert (macro.matmul(x, w) == x @ w).all()
-    with pytest.raises(InputError, match="cells that subtract"):
-        Macro.ideal(levels=3, signed_cells=True, mapping="offset")
 
 
 def test_columns_per_weight():
     """8 bits: 14 differential, 8 two's complement or offset; with 2 bits per cell 8, 5 and 4; ternary 2."""
     units = {
-        (mapping, levels): Macro.ideal(levels=levels, mapping=mapping).encoding.units
+        (mapping, levels): Macro.ideal(levels=levels, mapping=mapping).scheme.columns
         for mapping in MAPPINGS
         for levels in (2, 4)
     }
@@ -179,9 +187,8 @@ def test_unsigned_inputs():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mapping": "ternary", "weight_bits": 3}, "ternary weights have 2 bits"),
-        ({"mapping": "unsigned", "weight_bits": 17}, "weight_bits is 17"),
-        ({"levels": 17}, "17 levels"),
+        ({"mapping": "unsigned", "weight_bits": 17}, "bits per weight must be between 2 and 16, got 17"),
+        ({"levels": 17}, "cannot hold weights"),
         ({"levels": 1}, "1 levels"),
         ({"input_signed": False, "input_bits": 0}, "input_bits is 0"),
     ],
@@ -195,4 +202,4 @@ def test_sums_beyond_the_adder_are_refused():
     """Digital values of 40,000 times 16-bit weights (65,534 in both signs together) exceed 2^31."""
     readout = dataclasses.replace(Macro.ideal(rows=4).readout, values=np.full((5, 5), 40_000, np.int32))
     with pytest.raises(InputError, match="32-bit adder"):
-        EncodingSection(encoding("differential", 16), tuple(range(30)), readout, Mitigation(), 0)
+        MacroSection(scheme_of("differential", 16), tuple(range(30)), readout, Mitigation(), 0)

@@ -60,7 +60,7 @@ def four_levels(base: CellModel) -> CellModel:
     variants = tuple(
         Variant("four_levels", tuple(elements), {"tab": to}) for to in ("gnd_out", "one_out", "two_out", "row_out")
     )
-    return replace(base, kind="four_levels", pins=pins, variants=variants, lines=lines, counts=(0, 1, 2, 3))
+    return replace(base, kind="four_levels", pins=pins, variants=variants, lines=lines, symbol_values=(0, 1, 2, 3))
 
 
 def two_lines(base: CellModel) -> CellModel:
@@ -82,7 +82,7 @@ def two_lines(base: CellModel) -> CellModel:
     variants = tuple(Variant("two_lines", elements, {"tab": to}) for to in ("bn_in", "gnd_out", "bl_in"))
     return replace(
         base, kind="two_lines", pins=pins, variants=variants, lines=(SIGNAL, GROUND_LINE), bit_lines=bits,
-        counts=(-1, 0, 1),
+        symbol_values=(-1, 0, 1),
     )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def case(
     build = {"cap": lambda m: m, "four": four_levels, "two": two_lines}
     model: CellModel = build[request.param](cap_model)
     weights = np.random.default_rng(5).integers(-7, 8, (3, 2)).astype(np.int16)
-    program = via_program(weights, 4, counts=model.counts)
+    program = via_program(weights, 4, symbol_values=model.symbol_values)
     # 12, 8 and 6 columns on planes of 5: the last plane of every tile is not full.
     manifest = tile(program, MacroShape(rows=3, columns=5, planes=2))
     return Case(tmp_path / "x.cir", program, manifest, model, technology, templates)
@@ -157,7 +157,7 @@ def test_everything_comes_back(case: Case, level: str, options: ArrayOptions) ->
 
 
 def test_references_and_dummies_hold_what_they_should(case: Case) -> None:
-    text, counts = case.write(), case.model.counts
+    text, counts = case.write(), case.model.symbol_values
     tab = 1 + case.model.pins.index("tab")
     tied = {}
     for line in text.split("\n"):
@@ -231,7 +231,7 @@ def test_a_wrong_reference_cell_is_named(case: Case) -> None:
     tab = case.model.pins.index("tab")
     line = next(x for x in text.split("\n") if x.startswith("X_r1_c2_p1 "))
     words = line.split()
-    pin = case.model.variants[case.model.counts.index(0)].ties["tab"]
+    pin = case.model.variants[case.model.symbol_values.index(0)].ties["tab"]
     words[1 + tab] = words[1 + case.model.pins.index(pin)]
     case.path.write_text(text.replace(line, " ".join(words), 1))
     report = case.audit()
@@ -322,8 +322,8 @@ def test_what_cannot_be_is_refused(case: Case, res_model: CellModel, tmp_path: P
         write_netlist(
             tmp_path / "y.cir", "array", bits, manifest, res_model, technology, options=FULL, periphery=Periphery()
         )
-    other = via_program(np.array([[1]]), 2, counts=(1, 0))
-    with pytest.raises(InputError, match=r"counts \(1, 0\), cell"):
+    other = via_program(np.array([[1]]), 2, symbol_values=(1, 0))
+    with pytest.raises(InputError, match=r"values \(1, 0\), cell"):
         write_netlist(tmp_path / "y.cir", "array", other, tile(other, manifest.shape), case.model, technology)
     twin = replace(case.model, lines=(SIGNAL, RowLine("other", "s", 0.5)))
     with pytest.raises(InputError, match="cannot be told apart"):

@@ -128,9 +128,9 @@ def test_decomposition_tells_merged_pairs_apart_and_reports_the_misfit() -> None
 def test_helpers_mean_the_same_for_every_kind(charge_models: dict[str, CellModel]) -> None:
     for name, m in charge_models.items():
         # Equal steps of the count are equal steps of the driven capacitance.
-        steps = [m.signal(s) - m.counts[s] * m.switched for s in range(m.symbols)]
+        steps = [m.signal(s) - m.symbol_values[s] * m.switched for s in range(m.symbols)]
         assert steps == pytest.approx([steps[0]] * m.symbols, abs=2e-3 * m.switched), name
-        assert 0.05 < m.switched * max(m.counts) / m.bl_total < 0.5, name
+        assert 0.05 < m.switched * max(m.symbol_values) / m.bl_total < 0.5, name
     ternary = charge_models["cap_ternary"]
     assert ternary.signal(0) == pytest.approx(0.0, abs=1e-21)
     assert ternary.signal(1) == pytest.approx(-ternary.signal(2), rel=1e-6)
@@ -207,15 +207,15 @@ def test_correction_refuses_nonsense() -> None:
 
 def test_counts_of_a_case_follow_the_symbols() -> None:
     symbols = np.array([[0, 1, 2], [0, 2, 1], [0, 2, 2]])
-    ternary = ColumnStimulus(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, -1))
+    ternary = ColumnStimulus(bits=symbols, inputs=[1, 1, 1], symbol_values=(0, 1, -1))
     assert ternary.count == -1
-    assert ColumnStimulus(bits=symbols, inputs=[0, 1, 1], counts=(0, 1, 2)).count == 4
+    assert ColumnStimulus(bits=symbols, inputs=[0, 1, 1], symbol_values=(0, 1, 2)).count == 4
     assert ternary.load_shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert ColumnStimulus(bits=symbols % 2, inputs=[1, 0, 0], ones_fraction=0.25).load_shares == (0.75, 0.25)
     with pytest.raises(InputError, match="shares"):
-        ColumnStimulus(bits=symbols, inputs=[1, 1, 1], counts=(0, 1, 2), shares=(0.5, 0.5))
+        ColumnStimulus(bits=symbols, inputs=[1, 1, 1], symbol_values=(0, 1, 2), shares=(0.5, 0.5))
     with pytest.raises(InputError, match="0 to 2 only"):
-        ColumnStimulus(bits=symbols + 1, inputs=[1, 1, 1], counts=(0, 1, 2))
+        ColumnStimulus(bits=symbols + 1, inputs=[1, 1, 1], symbol_values=(0, 1, 2))
 
 
 def two_rows(cell: CapPresent, bits: tuple[int, int]) -> CellGeometry:

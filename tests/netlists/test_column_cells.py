@@ -44,7 +44,7 @@ def random_case(rng: np.random.Generator, model: CellModel, most_rows: int = 24)
     return ColumnStimulus(
         bits=rng.integers(0, model.symbols, (rows, 3)),
         inputs=np.append(1, rng.integers(0, 2, rows - 1)),
-        counts=model.counts,
+        symbol_values=model.symbol_values,
         position=int(rng.integers(0, 60)),
         columns_total=int(rng.integers(63, 200)),
         shares=tuple(rng.dirichlet(np.ones(model.symbols))),
@@ -113,7 +113,7 @@ def test_transistor_deck_settles_at_the_closed_form(
     symbols = rng.permutation(np.arange(48) % (model.symbols + 1)).clip(max=model.symbols - 1)
     if which == "cap_ternary":
         symbols = np.where(rng.random(48) < 0.7, 1, symbols)
-    case = ColumnStimulus(bits=symbols[:, None], inputs=np.arange(48) % 2, counts=model.counts)
+    case = ColumnStimulus(bits=symbols[:, None], inputs=np.arange(48) % 2, symbol_values=model.symbol_values)
     gained, before = settled(technology, model, case)
     loaded = Periphery(sense_capacitance=Periphery().sense_capacitance + switch_capacitance)
     assert gained == pytest.approx(closed_form_level(model, loaded, NOMINAL, case), rel=0.01)
@@ -127,7 +127,7 @@ def test_level_lines_reach_their_share_of_the_drive(
     technology: Technology, charge_models: dict[str, CellModel]
 ) -> None:
     model = charge_models["cap_select4"]
-    case = ColumnStimulus(bits=[[3, 2, 1]], inputs=[1], counts=model.counts)
+    case = ColumnStimulus(bits=[[3, 2, 1]], inputs=[1], symbol_values=model.symbol_values)
     deck = column_deck(technology, model, Periphery(), Timing(read_after=1e-9), NOMINAL, case)
     nodes = ("v(s0_3)", "v(t0_3)", "v(u0_3)", "v(g0_3)")
     text = deck.text.replace(".save ", ".save " + " ".join(nodes) + " ", 1)
@@ -139,7 +139,9 @@ def test_level_lines_reach_their_share_of_the_drive(
 def test_differential_decks_name_both_lines(technology: Technology, charge_models: dict[str, CellModel]) -> None:
     model = charge_models["cap_ternary"]
     shift = np.array([[0.0, 0.01, 0.0], [0.0, 0.0, 0.02]])
-    case = ColumnStimulus(bits=np.ones((2, 3)), inputs=[1, 1], counts=model.counts, deviations=Deviations(reset=shift))
+    case = ColumnStimulus(
+        bits=np.ones((2, 3)), inputs=[1, 1], symbol_values=model.symbol_values, deviations=Deviations(reset=shift)
+    )
     deck = column_deck(technology, model, Periphery(), Timing(), NOMINAL, case)
     assert (deck.target, deck.target_minus) == ("v(blp_1)", "v(bln_1)")
     assert deck.columns_minus == ("v(bln_0)", "v(bln_1)", "v(bln_2)")
@@ -158,7 +160,7 @@ def test_differential_decks_name_both_lines(technology: Technology, charge_model
 
 def test_a_case_of_another_cell_is_refused(technology: Technology, charge_models: dict[str, CellModel]) -> None:
     case = ColumnStimulus(bits=[[1]], inputs=[1])
-    with pytest.raises(InputError, match=r"counts=model\.counts"):
+    with pytest.raises(InputError, match=r"symbol_values=model\.symbol_values"):
         column_deck(technology, charge_models["cap_ternary"], Periphery(), Timing(), NOMINAL, case)
     shifted = replace(case, deviations=Deviations(reset=np.zeros((2, 1))))
     with pytest.raises(InputError, match=r"deviations\.reset"):
@@ -200,7 +202,7 @@ class TwoDrives:
             method="formula",
             lines=(RowLine("hi", "h", 1.0), RowLine("lo", "l", 0.5)),
             bit_lines=(BitLine("col", "c"),),
-            counts=(1, 2),
+            symbol_values=(1, 2),
         )
 
 
@@ -233,7 +235,7 @@ def test_a_users_cell_plugs_in_with_its_own_template(
     model = make_cell(user_kind, {"coupling": 30e-18}).model(stack, Plane("M2", "M3"), lambda g, s: None)  # type: ignore[arg-type,return-value]
     rng = np.random.default_rng(2)
     case = ColumnStimulus(
-        bits=rng.integers(0, 2, (12, 3)), inputs=rng.integers(0, 2, 12), counts=model.counts, position=2
+        bits=rng.integers(0, 2, (12, 3)), inputs=rng.integers(0, 2, 12), symbol_values=model.symbol_values, position=2
     )
     around = Periphery(kind=periphery)
     deck = column_deck(technology, model, around, Timing(read_after=1e-9), NOMINAL, case, templates=tmp_path)

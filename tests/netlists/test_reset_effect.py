@@ -49,7 +49,9 @@ def test_column_is_metal_plus_switch(kind: str) -> None:
     bits = rng.integers(0, model.symbols, (16, 1))
     if kind == "cap_ternary":
         bits[:10] = 1  # a difference that does not vanish
-    case = ColumnStimulus(bits=bits, inputs=rng.integers(0, 2, 16) | (np.arange(16) < 4), counts=model.counts)
+    case = ColumnStimulus(
+        bits=bits, inputs=rng.integers(0, 2, 16) | (np.arange(16) < 4), symbol_values=model.symbol_values
+    )
     lumped = step(reset_effect_deck(TECHNOLOGY, model, PERIPHERY, Timing(), CONDITION, case))
     real = step(column_deck(TECHNOLOGY, model, PERIPHERY, Timing(), CONDITION, case))
     exact = reference_column(model, replace(PERIPHERY, kind="ideal"), CONDITION, case).closed_form

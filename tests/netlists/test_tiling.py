@@ -115,7 +115,7 @@ def test_what_does_not_fit_is_refused() -> None:
         tile_layers({}, shape)
     with pytest.raises(InputError, match="layer e is empty"):
         tile_layers({"e": via_program(np.zeros((0, 3), int), 3)}, shape)
-    other = via_program(np.array([[1]]), 3, counts=(0, 1, 2, 3))
+    other = via_program(np.array([[1]]), 3, symbol_values=(0, 1, 2, 3))
     with pytest.raises(InputError, match="cells of different counts"):
         tile_layers({**programs, "x": other}, shape)
     with pytest.raises(InputError, match="row_step"):

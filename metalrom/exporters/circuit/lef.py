@@ -60,7 +60,7 @@ class Abstract:
 
 def abstract(source: RunData) -> Abstract:
     """Outline and pins of a tile. Raises InputError if the pins of an edge do not fit on it."""
-    g, geometry = source.results.macro_geometry, source.results.cell.geometry_one
+    g, geometry = source.results.macro_geometry, source.results.cell.geometries[0]
     m = source.estimate.macro
     area = m.stacked.mid / m.geometry.tiles
     array_width, array_height = g.columns * geometry.period[0], g.rows * geometry.period[1]

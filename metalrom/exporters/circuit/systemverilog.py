@@ -44,8 +44,8 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
     table, g = source.table, source.results.macro_geometry
     two_levels(source, "the SystemVerilog model")
     first = next(tiles_of(source))
-    part = source.layer.weights[first.inputs, first.outputs]
-    shape, program = part.shape, program_of(source, part)
+    program = program_of(source, first)
+    shape = program.rows, program.weight_columns
     top = header(source, MARK, *condition_lines(source), f"unit of levels: {table.unit}")
     latency = source.estimate.macro.latency.mid
     values = {
@@ -62,7 +62,7 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         "outputs": shape[1],
         "input_bits": g.input_bits,
         "mapping": g.mapping,
-        "worth": program.worth[program.weight_column == 0].tolist(),
+        "worth": program.place_value[program.weight_column == 0].tolist(),
         "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
@@ -87,7 +87,7 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
             f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
             f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
         )
-        words = group_words(program_of(source, source.layer.weights[i, o]), table.rows)
+        words = group_words(program_of(source, tile), table.rows)
         texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
@@ -121,7 +121,7 @@ def compare_systemverilog(source: RunData, folder: Path) -> dict[str, float]:
         raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
     wrong = total = 0
     for number, tile in enumerate(tiles):
-        ours = group_words(program_of(source, source.layer.weights[tile.inputs, tile.outputs]), source.table.rows)
+        ours = group_words(program_of(source, tile), source.table.rows)
         held = read_weights(folder, number)
         if held.shape != ours.shape:
             raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from interconnect.arrays import ByteArray, FloatArray, IntArray
+from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
 from metalrom.exporters.checksum import verify_digests
 from metalrom.exporters.circuit.memh import MARK, bit_words, bits_in, doubles_in, integer_words, words_of
 from metalrom.exporters.run_data import RunData
-from netlists.mapping import ViaProgram, via_program
+from netlists.mapping import ViaProgram
 
 if TYPE_CHECKING:
     from metalrom.macro import Macro
@@ -53,10 +53,17 @@ def tiles_of(source: RunData) -> Iterator[Tile]:
             yield Tile(slice(r, min(r + g.rows, inputs)), slice(c, min(c + g.weights_per_row, outputs)))
 
 
-def program_of(source: RunData, weights: IntArray) -> ViaProgram:
-    """Via bits of a part of the layer's weights, mapped as the run maps them."""
-    g = source.results.macro_geometry
-    return via_program(weights, g.weight_bits, mapping=g.mapping)
+def program_of(source: RunData, tile: Tile) -> ViaProgram:
+    """The part of the run's via program that a tile holds, its outputs counted from 0."""
+    whole = source.program
+    mine = np.isin(whole.weight_column, np.arange(tile.outputs.start, tile.outputs.stop))
+    return replace(
+        whole,
+        bits=whole.bits[tile.inputs][:, mine],
+        weight_column=whole.weight_column[mine] - tile.outputs.start,
+        sign=whole.sign[mine],
+        significance=whole.significance[mine],
+    )
 
 
 def group_words(program: ViaProgram, rows: int) -> ByteArray:
@@ -77,7 +84,7 @@ def stimuli(source: RunData, seed: int = 1) -> dict[str, str]:
     g, rows = source.results.macro_geometry, source.table.rows
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
-    words = group_words(program_of(source, weights), rows)
+    words = group_words(program_of(source, tile), rows)
     rng = np.random.default_rng(np.random.SeedSequence(seed))
     # every share of driven rows, not only half of them
     driven = (rng.random((READS, rows)) < rng.random((READS, 1))).astype(np.uint8)

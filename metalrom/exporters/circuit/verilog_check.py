@@ -89,7 +89,7 @@ def disagreement(source: RunData, folder: Path, text: str) -> str | None:
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs]
     words = read_weights(folder)
-    if not np.array_equal(words, group_words(program_of(source, weights), rows)):
+    if not np.array_equal(words, group_words(program_of(source, tile), rows)):
         return "the via bits of tile 0 are not those of the run"
     macro, held = nominal_macro(source), read_stimuli(folder)
     mask = 2**rows - 1

@@ -147,7 +147,7 @@ def _cell_energy(source: RunData) -> float:
 
 def _aspect(source: RunData) -> float:
     """Width (along the row) over height (along the column) of a cell."""
-    width, height = source.results.cell.geometry_one.period
+    width, height = source.results.cell.geometries[0].period
     return float(width / height)
 
 

@@ -124,7 +124,7 @@ def _states(source: RunData) -> tuple[float, str, float]:
 
 
 def _side(source: RunData, axis: int) -> float:
-    return float(source.results.cell.geometry_one.period[axis])
+    return float(source.results.cell.geometries[0].period[axis])
 
 
 def _csv(head: tuple[str, ...], rows: list[tuple[int, float, float]]) -> bytes:

@@ -54,8 +54,8 @@ class MacroProduct(Counted):
         super().__init__()
         options = dict(options or {})
         check_options(options)
-        if chip.table.cell == "cap_ternary" and options.get("mapping", "differential") == "differential":
-            options.setdefault("signed_cells", True)
+        if chip.table.cell == "cap_ternary":
+            options.setdefault("symbol_values", (-1, 0, 1))
         self._macro = Macro(
             chip.table,
             chip.condition,
@@ -76,7 +76,7 @@ class MacroProduct(Counted):
 
     def bit_columns(self, rows: int, columns: int) -> float:
         """Bit columns that the macro takes for a layer of `rows` x `columns` weights, check columns included."""
-        plain = self._macro.encoding.units * columns
+        plain = self._macro.scheme.columns * columns
         return self._macro.mitigation_cost(rows, columns).bit_columns * plain
 
 

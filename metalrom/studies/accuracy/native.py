@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
-from metalrom.macro.encoding import encoding
 from metalrom.studies.accuracy.chips import Chip
 from metalrom.studies.accuracy.macro_product import Counted, check_options
 from metalrom.studies.accuracy.quantized import ActivationRule
 from metalrom.workloads.networks.linear import Float32, LinearLayer
+from netlists.mapping import scheme_of
 from netlists.weights import BlockWeights
 
 STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8)}
@@ -149,4 +149,4 @@ def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
 def columns_per_weight(layer: LinearLayer, levels: int) -> int:
     """Bit columns of one weight of the layer in cells of `levels` levels."""
     mapping, bits = STORED[native_blocks_of(layer).type]
-    return encoding(mapping, bits, levels).units
+    return scheme_of(mapping, bits, tuple(range(levels))).columns

@@ -134,7 +134,7 @@ def _reading(
         swing=lsb * top,
         margin_lsb=float(margin[weakest] * sigma[weakest] / lsb),
         margin_sigma=float(margin[weakest]),
-        weakest=weakest + (min(model.counts) * rows),
+        weakest=weakest + (min(model.symbol_values) * rows),
         cell=cells,
         switch=switch,
         noise=noise,
@@ -159,7 +159,7 @@ def _reading(
     count = np.arange(top + 1)
     level = table.mean[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
-    levels = CellLevels(count + min(model.counts) * rows, level, sigma, zero + count * lsb)
+    levels = CellLevels(count + min(model.symbol_values) * rows, level, sigma, zero + count * lsb)
     told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
     return CellReading(fact, levels, told), (*done.outcomes, bench.outcome)
 

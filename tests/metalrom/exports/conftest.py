@@ -17,7 +17,9 @@ from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
 from metalrom.run.layer import write_stored_layer
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerSummary, RunResults, write_results
+from metalrom.run.stored_program import write_stored_program
 from netlists.condition import Condition
+from netlists.mapping import via_program
 
 NM = 1e-9
 ROWS = 5
@@ -83,12 +85,10 @@ def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
     )  # fmt: skip
     cell = CellSummary(
         "synthetic", "synthetic cell", "charge" if unit == "V" else "current", "M2-M3", tuple(elements), 13e-18, 11e-18,
-        6e-14, "none", 0.0, 0.0, 0.0, cell_geometry(), cell_geometry(),
+        6e-14, "none", 0.0, 0.0, 0.0, (cell_geometry(), cell_geometry()),
     )  # fmt: skip
     histogram = tuple(tuple(int(c <= a) for c in range(ROWS + 1)) for a in range(ROWS + 1))
-    layer = LayerSummary(
-        "synthetic", 20, 7, 4, 3, "random", 4, 20 * 42, 4, 0.5, ("M2-M3", "M4-M5"), (((0,),),), histogram
-    )
+    layer = LayerSummary("synthetic", 20, 7, 4, 3, "random", 4, 20 * 42, 4, 0.5, ("M2-M3", "M4-M5"), histogram)
     return RunResults(
         name="synthetic", technology="synthetic", warnings=("invented numbers",), condition=condition,
         target_error=1e-4, seed=1, config={}, cell=cell, layer=layer, candidates=(), group_rows=ROWS,
@@ -104,7 +104,9 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Literal["
     def make(unit: Literal["V", "A"]) -> RunData:
         folder: Path = tmp_path_factory.mktemp("run")
         rng = np.random.default_rng(5)
-        write_stored_layer(folder, rng.integers(-7, 8, (20, 7)), rng.integers(-4, 4, (4, 20)))
+        weights = rng.integers(-7, 8, (20, 7))
+        write_stored_layer(folder, weights, rng.integers(-4, 4, (4, 20)))
+        write_stored_program(folder, via_program(weights, 4))
         table = table_of(unit)
         return RunData(folder, results_of(unit, table.conditions[1].label), table)
 
@@ -176,13 +178,14 @@ def make_run(folder: Path, table: ReadoutTable) -> RunData:
         condition=nominal, target_error=1e-2, seed=5, config={},
         cell=charge.cell,
         layer=LayerSummary("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
-                         1.0, ("M2-M3",), (((0, 1), (1, 0)),), tuple(tuple(row) for row in histogram.tolist())),
+                         1.0, ("M2-M3",), tuple(tuple(row) for row in histogram.tolist())),
         candidates=(), group_rows=table.rows, group_reason="synthetic", group_automatic=False, margins=(), fits=(),
         quality=(), verdicts=(), macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.1, extraction_error=0.01,
         provenance={"source": "synthetic"},
     )  # fmt: skip
     write_results(results, folder)
     write_stored_layer(folder, weights, activations)
+    write_stored_program(folder, via_program(weights, BITS))
     exports.write_table(table, "json", folder / LUT)
     return load_source(folder)
 

@@ -18,7 +18,6 @@ from metalrom.exporters.circuit.memh import bit_words, bits_in, doubles, doubles
 from metalrom.exporters.circuit.systemverilog import MARK, VIEW
 from metalrom.exporters.circuit.systemverilog_data import (
     group_words,
-    program_of,
     read_stimuli,
     read_weights,
     stimuli,
@@ -29,6 +28,7 @@ from metalrom.exporters.exporter import check_export
 from metalrom.exporters.run_data import RunData
 from metalrom.macro.readout import synthetic_table
 from metalrom.run.layer import write_stored_layer
+from metalrom.run.stored_program import write_stored_program
 from netlists.mapping import via_program, weights_of
 
 needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
@@ -101,7 +101,7 @@ def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
     tile = next(tiles_of(source))
     weights = source.layer.weights[tile.inputs, tile.outputs].copy()
     weights[0, 0] = -weights[0, 0] if weights[0, 0] else 1
-    words = group_words(program_of(source, weights), source.table.rows)
+    words = group_words(via_program(weights, source.results.macro_geometry.weight_bits), source.table.rows)
     (tmp_path / "weights_0.memh").write_bytes(add_digest(header(source, MARK) + bit_words(words), MARK))
     assert "FAIL" in run_iverilog(tmp_path)[0]
     assert validate_systemverilog(source, tmp_path).problem == "the via bits of tile 0 are not those of the run"
@@ -174,7 +174,9 @@ def test_every_mapping(make_source, tmp_path, mapping, bits):
     source = make_source("V")
     low, high = {"unsigned": (0, 8), "ternary": (-1, 2)}.get(mapping, (-8, 8))
     rng = np.random.default_rng(2)
-    write_stored_layer(source.folder, rng.integers(low, high, (20, 7)), source.layer.activations)
+    weights = rng.integers(low, high, (20, 7))
+    write_stored_layer(source.folder, weights, source.layer.activations)
+    write_stored_program(source.folder, via_program(weights, bits, mapping=mapping))
     g = dataclasses.replace(source.results.macro_geometry, mapping=mapping, weight_bits=bits)
     run = RunData(source.folder, dataclasses.replace(source.results, macro_geometry=g), source.table)
     VIEW.write(run, tmp_path)

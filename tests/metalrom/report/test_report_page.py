@@ -152,7 +152,8 @@ def test_hostile_names_are_escaped_everywhere(make_content, make_cell):
     text = render_report(
         replace(
             content, title=evil, subtitle=evil, what=((evil, evil),), table=table, condition=bad.label,
-            geometry=replace(make_cell(1, S="S" + evil), name=evil), tile_source=evil, planes=(evil,) * 3,
+            geometries=(make_cell(0), replace(make_cell(1, S="S" + evil), name=evil)), tile_source=evil,
+            planes=(evil,) * 3,
             macro=(part,), warnings=(evil,), group_reason=evil, provenance={evil: evil}, establishes=(evil,),
             assumptions=tuple(replace(a, name=evil, status=evil) for a in content.assumptions),
         )

@@ -80,7 +80,7 @@ def test_the_via_of_each_bit_has_its_own_colour(make_cell, bit):
 def test_every_weight_bit_is_a_via_on_the_right_row(make_cell):
     bits = np.random.default_rng(1).integers(0, 2, (2, 3, 4))
     one, zero = make_cell(1), make_cell(0)
-    blocks = tile_blocks(one, zero, bits)
+    blocks = tile_blocks((zero, one), bits)
     rise = min(b.lower[2] for b in blocks if b.role == "via0" or b.role == "via")
     back = np.full(bits.shape, -1)
     step = stack_view._rise(one)
@@ -90,7 +90,7 @@ def test_every_weight_bit_is_a_via_on_the_right_row(make_cell):
             row, within = divmod((block.lower[1] + block.upper[1]) / 2, one.period[1])
             back[plane, int(row), int(block.lower[0] // one.period[0])] = within < 100e-9  # S at 50 nm, G at 150 nm
     np.testing.assert_array_equal(back, bits)
-    marks = [t for t in texts(stack_picture(one, zero, bits, ("a", "b"))) if t in ("0", "1")]
+    marks = [t for t in texts(stack_picture((zero, one), bits, ("a", "b"))) if t in ("0", "1")]
     assert marks.count("1") == bits.sum()
     assert len(marks) == bits.size
 
@@ -98,7 +98,7 @@ def test_every_weight_bit_is_a_via_on_the_right_row(make_cell):
 def test_the_picture_shows_the_nearest_box_everywhere(make_cell):
     """Independent check of the painting order: cast rays and compare the nearest box with the one painted last."""
     bits = np.random.default_rng(2).integers(0, 2, (2, 3, 3))
-    blocks = tile_blocks(make_cell(1), make_cell(0), bits)
+    blocks = tile_blocks((make_cell(0), make_cell(1)), bits)
     place = np.argsort(paint_order(blocks))
     lower, upper = (np.array([getattr(b, k) for b in blocks]) for k in ("lower", "upper"))
     turn, tilt = stack_view._TURN, stack_view._TILT
@@ -119,9 +119,9 @@ def test_the_picture_shows_the_nearest_box_everywhere(make_cell):
 def test_the_picture_refuses_geometries_that_do_not_fit(make_cell):
     bits = np.ones((1, 1, 1), dtype=int)
     with pytest.raises(InputError, match="one cell with the same period"):
-        stack_picture(make_cell(1), replace(make_cell(0), period=(310e-9, 200e-9)), bits, ("a",))
+        stack_picture((replace(make_cell(0), period=(310e-9, 200e-9)), make_cell(1)), bits, ("a",))
     with pytest.raises(InputError, match="one cell"):
-        stack_picture(replace(make_cell(1), rows=2), make_cell(0), bits, ("a",))
+        stack_picture((make_cell(0), replace(make_cell(1), rows=2)), bits, ("a",))
 
 
 def test_roles_follow_kind_direction_and_net(make_cell):

@@ -59,10 +59,10 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
         config=Config.model_validate(config or CONFIG).model_dump(mode="json"),
         cell=CellSummary(
             "cap_balanced", "balanced", "charge", "M2/M3", (ElementValue("C_tab", 12e-18, "F", "tab"),),
-            33e-18, 11e-18, 6e-14, "formula", 0.02, 0.0, 0.0, geometry, geometry,
+            33e-18, 11e-18, 6e-14, "formula", 0.02, 0.0, 0.0, (geometry, geometry),
         ),
         layer=LayerSummary(
-            "random", 16, 4, 4, 4, "random", 8, 384, 1, 1.0, ("M2/M3",), (((1, 0), (0, 1)),),
+            "random", 16, 4, 4, 4, "random", 8, 384, 1, 1.0, ("M2/M3",),
             tuple(tuple(int(c <= a) for c in range(ROWS + 1)) for a in range(ROWS + 1)),
         ),
         candidates=(),
