@@ -1,4 +1,4 @@
-"""The command `evaluate_command`: a real network's accuracy with its weights in a characterized macro.
+"""The command `evaluate`: a real network's accuracy with its weights in a characterized macro.
 
 The command line takes it over with `add_accuracy_command`; it imports what it needs when it runs.
 """
@@ -32,6 +32,7 @@ WORD_TOKENS, STORY_TOKENS = 64, 24
 def add_accuracy_command(app: typer.Typer) -> None:
     """Register the command of this file."""
     app.command(
+        "evaluate",
         epilog=examples(
             "evaluate minilm --macro out",
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",

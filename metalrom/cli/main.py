@@ -42,7 +42,7 @@ USES_PLUGINS = {
     "run",
     "characterize",
     "explore",
-    "model",
+    "fit",
     "estimate",
     "export",
     "report",
