@@ -24,19 +24,20 @@ SECTIONS = ("chain", "metal", "circuits", "characterization", "macro")
 HEAD = """\
 # Accuracy
 
-Every claim with its figure, the command that reproduces it, and the commit at which the figure was recorded. Measured on two shared cores,
-Debian 12, Python 3.11, ngspice 39.3; times are CPU times, since the machine is shared. The circumstances are on the page that a section
-links to. `python benchmarks/accuracy_page.py` writes this page from `benchmarks/results/`.
+Every claim with its figure, the command that reproduces it, and the commit at which the figure was recorded. Measured
+on two shared cores, Debian 12, Python 3.11, ngspice 39.3; times are CPU times, since the machine is shared. The
+circumstances are on the page that a section links to. `python benchmarks/accuracy_page.py` writes this page from
+`benchmarks/results/`.
 """
 
 TAIL = """\
 ## Scope
 
-The PMOS threshold target of -0.274 V holds for a criterion of 4e-8 A x W/L at 50 mV; at 1e-7 A x W/L both FreePDK45's own card and the
-`open45` card read -0.315 V.
+The PMOS threshold target of -0.274 V holds for a criterion of 4e-8 A x W/L at 50 mV; at 1e-7 A x W/L both FreePDK45's
+own card and the `open45` card read -0.315 V.
 
-Nothing was measured on silicon. Cell mismatch, converter offset and noise, the sampling circuit and every value of `generic28` are
-assumptions, and appear as such in each output ([Limits](limits.md)).
+Nothing was measured on silicon. Cell mismatch, converter offset and noise, the sampling circuit and every value of
+`generic28` are assumptions, and appear as such in each output ([Limits](limits.md)).
 """
 
 

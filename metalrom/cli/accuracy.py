@@ -37,7 +37,7 @@ def add_accuracy_command(app: typer.Typer) -> None:
             "evaluate minilm --macro out",
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
-        )
+        ),
     )(guarded(evaluate_command))
 
 

@@ -63,9 +63,7 @@ def test_commits_exist() -> None:
         assert found.stdout.strip() == "commit", commit
 
 
-def test_a_new_figure_is_recorded(
-    accuracy_page: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_figure_is_recorded(accuracy_page: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in accuracy_page.SECTIONS:
         (tmp_path / f"{name}.json").write_text((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
     monkeypatch.setattr(accuracy_page, "RESULTS", tmp_path)
