@@ -296,7 +296,8 @@ def on_config(config: Any) -> Any:
     """Pages that `nav` does not name go under "More", so that a new page needs no line there."""
     named = set(_named(config["nav"]))
     docs = Path(config["docs_dir"])
-    rest = sorted(path.name for path in docs.glob("*.md") if path.name not in named)
+    everything = (path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
+    rest = sorted(page for page in everything if page not in named and not page.startswith("examples/"))
     if rest:
         config["nav"].append({"More": rest})
     return config

@@ -1,4 +1,4 @@
-"""The metal: stacks, geometry to resistance and capacitance, exact solutions of linear R-C networks.
+"""Metal stacks, extraction of resistance and capacitance, and exact solutions of linear R-C networks.
 
 Names load on first use, so that importing the package stays cheap.
 """

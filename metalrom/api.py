@@ -1,4 +1,4 @@
-"""The Python front door: a configuration as an object that is simulated, written as a netlist or run as a macro."""
+"""The Python API: a configuration as an object that is netlisted, characterized, and used as a macro."""
 
 from __future__ import annotations
 
@@ -25,25 +25,56 @@ if TYPE_CHECKING:
 
 
 class Project(Design):
-    """A design with everything that simulates, writes or computes.
+    """A configuration as an object: inspect it, write its netlists, characterize it, compute with it.
+
+    Everything that follows from the configuration (stack, cell models, weights, via program, ...) is a property that
+    is computed on first use. `load` makes a project from a file.
+
+    See Also
+    --------
+    load : make a project from a configuration file.
 
     Examples
     --------
     >>> import metalrom
     >>> project = metalrom.load("metalrom.yaml")  # doctest: +SKIP
     >>> deck = project.netlist("column")  # doctest: +SKIP
+    >>> y = project.macro().matmul(x, w)  # doctest: +SKIP
     """
 
     @cached_property
     def group_rows(self) -> int:
-        """Rows that one conversion sums: as configured, or chosen by the margin. Raises EngineError without ngspice."""
+        """Rows that one conversion sums: as configured, or the largest number that meets the code-error target.
+
+        Raises
+        ------
+        EngineError
+            `array.group_rows` is `auto` and ngspice is missing.
+        """
         return group_rows(self)
 
     def netlist(self, level: str = "column", path: str | Path | None = None) -> WrittenNetlist | str:
-        """Netlist of one cell, column, array or the macro: written to `path`, or returned as text without one.
+        """Write the netlist of a cell, a column, an array or the macro.
 
-        Bit lines are cut after every group of rows; a group size of `auto` is chosen by the margin first, with a few
-        cached simulations. Raises InputError for an unknown level or a place that cannot be written.
+        Bit lines are cut after every group of rows; a group size of `auto` is chosen first, with a few cached
+        simulations.
+
+        Parameters
+        ----------
+        level
+            `cell`, `column`, `array` or `macro`.
+        path
+            File to write; None returns the text instead.
+
+        Returns
+        -------
+        WrittenNetlist or str
+            Path, size and counts of the written file, or the text of the netlist.
+
+        Raises
+        ------
+        InputError
+            Unknown level, or a path that cannot be written.
         """
         with tempfile.TemporaryDirectory() as folder:
             target = Path(path) if path is not None else Path(folder) / "netlist.cir"
@@ -63,7 +94,25 @@ class Project(Design):
             return written if path is not None else target.read_text(encoding="ascii")
 
     def audit(self, netlist: str | Path, level: str) -> AuditReport:
-        """Read a netlist of this configuration back, statement by statement. Raises InputError for another file."""
+        """Read a netlist of this configuration back and compare it with the weights, statement by statement.
+
+        Parameters
+        ----------
+        netlist
+            File that `netlist` wrote.
+        level
+            Level at which it was written.
+
+        Returns
+        -------
+        AuditReport
+            Number of cells and bits that were verified, and every fault with its line.
+
+        Raises
+        ------
+        InputError
+            The file is not a netlist of this configuration.
+        """
         return audit_netlist(
             netlist,
             self.program,
@@ -78,23 +127,87 @@ class Project(Design):
         )
 
     def characterize(self, *, jobs: Workers = None) -> Characterized:
-        """Simulate and fit as `metalrom characterize` does. Raises InputError and EngineError."""
+        """Simulate the column and fit its readout, as `metalrom characterize` does.
+
+        Parameters
+        ----------
+        jobs
+            Simulations at a time, or a `Cluster`; None uses every core.
+
+        Returns
+        -------
+        Characterized
+            Readout table, fits, results of the procedures, samples and excluded conditions.
+
+        Raises
+        ------
+        InputError
+            The cell cannot be characterized, or a procedure does not apply to it.
+        EngineError
+            ngspice is missing, or the nominal condition failed.
+        """
         return characterize(self, jobs=jobs)
 
     def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
-        """The characterized macro as a calculator, at a condition (default: the nominal one)."""
+        """Return the characterized macro as a calculator.
+
+        Parameters
+        ----------
+        done
+            Result of `characterize`; None characterizes now (from the cache, if this was done before).
+        condition
+            Condition or its label, such as `tt_1.00V_27C`; None is the nominal condition.
+
+        Returns
+        -------
+        Macro
+            `Macro.matmul(x, w)` multiplies integer activations, shape (batch, inputs), by integer weights, shape
+            (inputs, outputs), conversion by conversion.
+        """
         return macro_of(self, (done or self.characterize()).table, condition or self.conditions[0])
 
     def setup(self, rows: int, *, nominal_only: bool = False) -> Testbench:
-        """What characterization needs, for groups of `rows` rows, at every condition or the nominal one alone.
+        """Return the testbench of a group of rows.
 
-        Raises InputError for a cell it cannot measure.
+        Parameters
+        ----------
+        rows
+            Rows that one conversion sums.
+        nominal_only
+            Only the nominal condition instead of all.
+
+        Raises
+        ------
+        InputError
+            The cell cannot be characterized.
         """
         return group_setup(self, rows, nominal_only=nominal_only)
 
 
 def load(path: str | Path) -> Project:
-    """Read a configuration file and check what it asks for; nothing is computed yet. Raises InputError."""
+    """Read and validate a configuration file; nothing is computed yet.
+
+    Parameters
+    ----------
+    path
+        YAML file, as `metalrom init` writes it.
+
+    Returns
+    -------
+    Project
+        The configuration as an object; its properties are computed on first use.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a key, unit or specification is wrong; the message names the key.
+
+    Examples
+    --------
+    >>> project = load("examples/res_via_column.yaml")
+    >>> project.cell.kind
+    'res_via'
+    """
     project = Project(load_config(path), Path(path))
     if project.config.specs:
         _ = project.specs  # conditions come from the device set

@@ -25,13 +25,44 @@ def run(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> Result:
-    """Run one job and judge it.
+    r"""Run one job and judge its outcome.
 
-    cache: where to look first and to keep the result, None = nowhere; a job that another process is running on the
-    same cache is waited for. backend: `process`, `batch`, `shared` or a backend made before (a `shared` one keeps its
-    engine between calls). retry_failures: run again what failed before. retry: climb the ladder of `retry.py` when the
-    simulation does not converge. Raises JobError when the job itself is unusable, EngineError when ngspice is missing
-    or cannot be started; a simulation that fails is no exception but a verdict.
+    A simulation that fails raises nothing: it has another verdict than `ok`.
+
+    Parameters
+    ----------
+    job
+        Deck, required outputs and limits.
+    cache
+        Cache to look the job up in and to store its result; None uses none. A job that another process is running on
+        the same cache is waited for.
+    backend
+        `process`, `batch`, `shared`, or a backend object (a `shared` one keeps its engine between calls).
+    engine
+        Engine to use; None looks for ngspice (`METALROM_NGSPICE`, then the search path).
+    retry_failures
+        Run failed jobs again instead of returning the stored failure.
+    retry
+        Repeat a simulation that does not converge with more iterations, then with Gear integration.
+
+    Returns
+    -------
+    Result
+        Verdict, signals, log and provenance.
+
+    Raises
+    ------
+    JobError
+        The job itself is unusable.
+    EngineError
+        ngspice is missing or cannot be started.
+
+    Examples
+    --------
+    >>> deck = "divider\nV1 a 0 1\nR1 a out 1e3\nR2 out 0 1e3\n.op\n.end\n"
+    >>> result = run(Job(text=deck, outputs=("v(out)",)))  # doctest: +SKIP
+    >>> result.ok, result.signals["v(out)"].values  # doctest: +SKIP
+    (True, array([0.5]))
     """
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
     try:
@@ -55,15 +86,33 @@ def run_many(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run jobs with `workers` engine processes at a time (None: one per core), or on a cluster (see `cluster.py`: each
-    worker uses its own engine and the cache's folder); results in the order of the jobs.
+    """Run many jobs side by side, each distinct job once.
 
-    Equal jobs run once; on one cache they run once even if several processes ask for them at the same time. Each
-    result is committed to the cache as it ends. backend, retry_failures, retry: see `run`; with `batch`, jobs that
-    differ only in numbers of `.param` cards share an engine process (see `sweep`). progress: called after each job, in
-    the caller's thread. On Ctrl-C the engines are ended and RunInterrupted (a KeyboardInterrupt) tells what is done;
-    the same call with the same cache then goes on from there. Raises JobError or EngineError like `run`, at the first
-    such job.
+    Each result is committed to the cache as it ends, so that the same call with the same cache continues an
+    interrupted one. On one cache, equal jobs run once even if several processes request them at the same time.
+
+    Parameters
+    ----------
+    jobs
+        Jobs in any order; equal ones run once.
+    workers
+        Engine processes at a time, None for one per core, or a `Cluster`, whose workers use their own engines.
+    cache, backend, engine, retry_failures, retry
+        As for `run`; with `batch`, jobs that differ only in numbers of `.param` cards share an engine process.
+    progress
+        Called after each job, in the thread of the caller.
+
+    Returns
+    -------
+    list of Result
+        In the order of the jobs.
+
+    Raises
+    ------
+    JobError, EngineError
+        As for `run`, at the first such job.
+    RunInterrupted
+        Ctrl-C; a KeyboardInterrupt that states what is done.
     """
     if isinstance(workers, Cluster):
         if engine is not None or not isinstance(backend, str):

@@ -30,14 +30,31 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One simulation to run.
+    r"""One simulation to run.
 
-    text: the complete deck. outputs: vectors that must be in the result, as in `.save` (`v(out)`, `i(vdd)`).
-    stop: expected end of the sweep (s, Hz, V...), None for an operating point or when unknown: then the
-    deck's own analysis card says it. timeout: wall seconds. options: extra `.option` values (they override the deck's;
-    `ngbehavior` sets the engine's compatibility mode). folder: where the deck's relative includes start from, None =
-    the working folder. includes: further files that the result depends on (those that `.include` and `.lib` name are
-    found by themselves). tag: the caller's own label, carried through, never part of the cache key.
+    Parameters
+    ----------
+    text
+        The complete deck.
+    outputs
+        Vectors that the result must contain, as in `.save`: `v(out)`, `i(vdd)`.
+    stop
+        Expected end of the sweep (s, Hz, V, ...); None for an operating point, or to take it from the analysis card.
+    timeout
+        Wall-clock limit, s.
+    options
+        Further `.option` values, which override those of the deck; `ngbehavior` sets the compatibility mode.
+    folder
+        Folder from which relative includes of the deck start; None is the working folder.
+    includes
+        Further files that the result depends on; those named by `.include` and `.lib` are found automatically.
+    tag
+        Label of the caller, returned with the result; not part of the cache key.
+
+    Examples
+    --------
+    >>> Job(text="divider\nV1 a 0 1\nR1 a 0 1e3\n.op\n.end\n", outputs=("i(v1)",)).timeout
+    120.0
     """
 
     text: str
@@ -77,8 +94,26 @@ class RunProvenance:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Outcome of a job. `signals` maps lower-case names (first: the sweep, e.g. `time`) to vectors; it may hold
-    partial data when the verdict is not ok. `log`: the lines of the engine's log that decided the verdict."""
+    """Outcome of a job.
+
+    Parameters
+    ----------
+    verdict
+        Judgement of the simulation; only `Verdict.OK` is a result.
+    signals
+        Vectors by lower-case name, the sweep first (such as `time`); may be partial if the verdict is not ok.
+    log
+        The part of the engine's log that decided the verdict.
+    provenance
+        Hashes, versions, backend and cost of the run.
+    tag
+        Label of the job.
+
+    Examples
+    --------
+    >>> Result(Verdict.TIMEOUT).ok
+    False
+    """
 
     verdict: Verdict
     signals: Mapping[str, Signal] = field(default_factory=dict)

@@ -107,7 +107,7 @@ def test_ramp_of_three_bits() -> None:
     assert r.condition == "tt_1.00V_27C"
     assert r.step == pytest.approx(0.4 / 8)
     assert (len(r.dnl), len(r.inl), r.missing) == (6, 7, ())
-    assert max(np.abs(r.dnl).max(), np.abs(r.inl).max()) < 0.1  # 0.06 LSB at six bits, docs/readout.md
+    assert max(np.abs(r.dnl).max(), np.abs(r.inl).max()) < 0.1  # 0.06 LSB at six bits, docs/explanation/circuits.md
     assert r.comparator is None
     assert r.energy == pytest.approx(sum(r.sources.values()))
     text = json.dumps(found.to_json(), allow_nan=False)
@@ -122,10 +122,10 @@ def test_comparator_of_the_converter() -> None:
     adc = make_adc(setup.adc, TECHNOLOGY.devices)
     # a column's timeout, here too short for anything, does not bind a converter
     c = comparator_figures(setup, bench, setup.adc, adc, setup.conditions[0])  # type: ignore[arg-type]
-    # 5.06 mV of 200 samples, docs/readout.md; ten samples know a sigma to 24 %
+    # 5.06 mV of 200 samples, docs/explanation/circuits.md; ten samples know a sigma to 24 %
     assert 2e-3 < c.offset_sigma < 9e-3
     assert c.difference == pytest.approx(0.4 / 32)
-    assert 50e-12 < c.decision_time < 400e-12  # 132 ps at 50 mV, 157 ps at 5 mV, docs/readout.md
+    assert 50e-12 < c.decision_time < 400e-12  # 132 ps at 50 mV, 157 ps at 5 mV, docs/explanation/circuits.md
     assert list(bench.decks) == ["comparator_tt_1.00V_27C.cir"]
     assert bench.outcome.simulated == 11
 

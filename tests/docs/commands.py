@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHELL = {"sh", "bash", "console", "shell"}
 _FENCE = re.compile(r"^( *)```+ *([\w+-]*)[^\n]*\n(.*?)^\1```+ *$", re.MULTILINE | re.DOTALL)
 _STARTS = re.compile(r"\s*(metalrom|\./run|pip|python|pytest|PYTHONPATH=\S* python)\s")
+_SNIPPET = re.compile(r'^--8<-- "([^"]+)"$', re.MULTILINE)
 _COMMENT = re.compile(r"(^|\s)#.*$")
 
 # First match decides. run: executed here. elsewhere: executed by the test that is named. parse: needs what a test
@@ -24,7 +25,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"metalrom cells ", "parse", "minutes; tests/metalrom/test_cells_page.py runs it on a small layer"),
     (r"metalrom .*--cluster ", "parse", "machines; tests/system runs it on a cluster of its own"),
     (r"srun ", "shell", "machines"),
-    (r"metalrom (model|ask) ", "parse", "minutes of field solutions; tests/metalrom/test_fitted.py runs a small one"),
+    (r"metalrom (fit|predict) ", "parse", "minutes of field solutions; tests/metalrom/test_fitted.py runs a small one"),
     (r"metalrom .*(mine\.yaml|my40\.yaml|model\.gguf|asset:)", "parse", "a file of the reader"),
     (r"metalrom --plugin ", "elsewhere", "tests/docs/test_plugins.py"),
     (r"metalrom ", "run", ""),
@@ -74,9 +75,9 @@ def pages() -> list[Path]:
 
 
 def blocks(path: Path) -> Iterator[tuple[str, str]]:
-    """(language, text) of the fenced blocks of a page."""
+    """(language, text) of the fenced blocks of a page, included files in place."""
     for match in _FENCE.finditer(path.read_text(encoding="utf-8")):
-        yield match[2], match[3]
+        yield match[2], _SNIPPET.sub(lambda name: (ROOT / name[1]).read_text(encoding="utf-8").rstrip("\n"), match[3])
 
 
 def fenced(path: Path) -> list[Command]:

@@ -126,7 +126,7 @@ def execute(command: Any, finished: Path, *, shrink: bool = True) -> None:
 def test_pages_hold_commands() -> None:
     assert len(FENCED) > 50
     assert len(INLINE) > 60
-    assert {c.page for c in FENCED} >= {"README.md", "docs/quickstart.md", "docs/tutorial.md"}
+    assert {c.page for c in FENCED} >= {"README.md", "docs/tutorials/first-run.md", "docs/tutorials/real-weights.md"}
 
 
 def test_every_command_has_a_class() -> None:
@@ -152,7 +152,7 @@ def test_cheap_commands_run(page: str, place: Path, finished: Path) -> None:
 @pytest.mark.ngspice
 def test_the_quick_start_as_it_stands(place: Path, finished: Path) -> None:
     for command in FENCED:
-        if command.page == "docs/quickstart.md" and command.kind[0] == "run":
+        if command.page == "docs/tutorials/first-run.md" and command.kind[0] == "run":
             execute(command, finished, shrink=False)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,12 @@ def test_citation_is_complete() -> None:
 
 def test_changelog_knows_this_version() -> None:
     headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[0] == "Unreleased" or headings[0].startswith(__version__)
-    assert any(heading.startswith(__version__) for heading in headings)
+    fragments = [path for path in (ROOT / "changes").glob("*.md") if path.name != "README.md"]
+    assert headings[0].startswith(__version__) or fragments, "a version in development has change fragments"
+    assert "<!-- towncrier release notes start -->" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_links_lead_somewhere(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     targets = [t.partition("#")[0] for t in re.findall(r"\]\(([^)]+)\)", text) if not t.startswith("http")]
@@ -59,9 +61,24 @@ def test_the_first_screen_of_the_readme() -> None:
     assert re.search(r"!\[[^\]]{20,}\]\(docs/images/\S+\)", first)
 
 
-@pytest.mark.parametrize("page", ["theory.md", "limits.md", "howto_cell.md", "howto_procedure.md"])
-def test_code_that_a_page_names_is_there(page: str) -> None:
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
-    rooms = "interconnect|netlists|characterization|metalrom|ngspice_runner|templates|examples|tests"
-    named = re.findall(rf"`((?:{rooms})/[\w/.]+)`", text)
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_code_that_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    packages = "interconnect|netlists|characterization|metalrom|ngspice_runner|templates|examples|tests|benchmarks"
+    named = re.findall(rf"`((?:{packages})/[\w/.]+)`", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_change_fragments_have_a_kind() -> None:
+    # <name>.<kind>.md, one or more sentences; the kinds are those that the build of the changelog knows
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    kinds = {kind["directory"] for kind in project["tool"]["towncrier"]["type"]}
+    assert kinds == {"added", "changed", "removed", "fixed", "security"}
+    for path in (ROOT / "changes").glob("*.md"):
+        if path.name != "README.md":
+            assert re.fullmatch(r"[\w+-]+\.(\w+)\.md", path.name), path.name
+            assert path.name.split(".")[1] in kinds, path.name
+            assert path.read_text(encoding="utf-8").strip().endswith("."), path.name

@@ -369,4 +369,4 @@ def test_a_charge_column_over_six_keys(tmp_path: Path, monkeypatch: pytest.Monke
     told = json.loads(out)
     assert told["reached"]
     assert told["checked"]["rms"] < 0.01
-    assert told["checked"]["coverage"] > 0.85  # what models of adaptive sampling held, docs/models.md
+    assert told["checked"]["coverage"] > 0.85  # what models of adaptive sampling held, docs/explanation/models.md

@@ -25,10 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The procedure that docs/procedures.md shows, registered; its name."""
-    text = (ROOT / "docs" / "procedures.md").read_text(encoding="utf-8")
+    """The procedure that docs/how-to/extend.md shows, registered; its name."""
     path = tmp_path / "droop.py"
-    path.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    path.write_text((ROOT / "examples" / "plugins" / "droop.py").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     known = dict(PROCEDURES)
     import droop  # type: ignore[import-not-found]

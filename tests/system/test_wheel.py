@@ -83,7 +83,7 @@ def test_the_sdist_holds_what_builds_and_checks_it(built: Path) -> None:
     (found,) = built.glob("metalrom-*.tar.gz")
     with tarfile.open(found) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "LICENSE", "README.md", "run", "mkdocs.yml", "docs/quickstart.md",
+    assert {"pyproject.toml", "LICENSE", "README.md", "run", "mkdocs.yml", "docs/tutorials/first-run.md",
             "tests/system/test_wheel.py", "examples/minilm_layer.yaml"} <= names  # fmt: skip
     assert not any(name.startswith((".venv", "out/", ".git/")) for name in names)
 

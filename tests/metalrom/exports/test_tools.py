@@ -1,4 +1,4 @@
-"""The real consumers of the tool views, each where it is installed (METALROM_CONSUMERS, docs/exports_tools.md)."""
+"""The real consumers of the tool views, each where it is installed (METALROM_CONSUMERS, docs/how-to/export.md)."""
 
 from __future__ import annotations
 
