@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from characterization.procedure_result import ProcedureResult
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.errors import InputError
-from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
@@ -30,12 +29,12 @@ from metalrom.reports.content import (
     VerdictRow,
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
-from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.run.estimate import own_layer
 from metalrom.run.layer import LAYER, read_stored_layer
 from metalrom.run.manifest import MANIFEST, read_manifest
+from metalrom.run.procedures import read_run_procedures
 from metalrom.run.results import RunResults, read_results, read_run_table
 from metalrom.specs.result import SpecResult, failure_text, specification_text
 from netlists.mapping import via_program
@@ -55,10 +54,9 @@ _PARTS = {
 def write_run_report(out: Path) -> Path:
     """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
     results, table = read_results(out), read_run_table(out)
-    measured = read_measured(out)
-    if measured is not None:
-        measured = replace(measured, read_after=_read_after(results))
-    content = report_content(results, table, _simulations(out, results), top=_tile_top(out, results), measured=measured)
+    procedures = read_run_procedures(out)
+    top = _tile_top(out, results)
+    content = report_content(results, table, _simulations(out, results), top=top, procedures=procedures)
     drawn = report_figures(content)
     write_figures(content, ensure_output_folder(out / "figures"), drawn)
     return write_report(content, out / REPORT, drawn)
@@ -70,9 +68,9 @@ def report_content(
     simulations: Simulations,
     *,
     top: TileTop | None = None,
-    measured: Measured | None = None,
+    procedures: Mapping[str, ProcedureResult] | None = None,
 ) -> ReportContent:
-    """Everything the report shows of a run. top: corner of a tile seen from above; measured: further procedures."""
+    """Everything the report shows of a run. top: corner of a tile seen from above; procedures: results by name."""
     layer, cell = results.layer, results.cell
     estimate = own_layer(results, table)
     g = estimate.macro.geometry
@@ -147,19 +145,11 @@ def report_content(
         double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         tile_top=top,
         histogram=np.array(layer.histogram, dtype=np.int64),
-        measured=measured,
+        procedures=procedures or {},
         configuration=tuple(_flat(results.config)),
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
-
-
-def _read_after(results: RunResults) -> float | None:
-    """Time from the input edge to the sample, s; None where the kept configuration does not tell."""
-    try:
-        return parse_quantity(results.config["timing"]["read_after"], "s", plain_si=True)
-    except (KeyError, TypeError, InputError):
-        return None
 
 
 def _tile_top(out: Path, results: RunResults) -> TileTop | None:
@@ -302,7 +292,7 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
         *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
         *(
-            f"The procedure {p.procedure} tells nothing at {p.condition or 'any condition'}."
+            f"The procedure {p.procedure} has no result at {p.condition or 'any condition'}."
             for p in results.failed_procedures
         ),
         *(w[:1].upper() + w[1:] + "." for w in results.warnings),
