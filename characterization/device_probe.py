@@ -1,6 +1,6 @@
 """Trying a device set before use: does the simulator offer what it needs, and does one transistor of it run?
 
-That its files, sections and devices exist was checked when it was loaded. Each finding is one sentence.
+That its files, sections and devices exist was checked when it was loaded. Each problem is one sentence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Runs the procedures of a campaign so that one failure costs what it must, and no more.
 
 What the readout table needs decides whether a condition is known at all: there a failure takes the condition out of
-everything. Any other procedure loses its own finding at that condition, as a row that says so; the rest stands.
+everything. Any other procedure loses its result at that condition, as a row that says so; the rest stands.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ def core_of(procedures: Sequence[Procedure]) -> tuple[Procedure, ...]:
 
 @dataclass(frozen=True)
 class CoreFits:
-    """setup: with the conditions that could be fitted. findings: of the core procedures. failed: what is left."""
+    """setup: with the conditions that could be fitted. results: of the core procedures. failed: what is left."""
 
     setup: Testbench
-    findings: ProcedureResults
+    results: ProcedureResults
     failed: tuple[FailedCondition, ...]
 
 
@@ -44,7 +44,7 @@ def fit_core(
     setup: Testbench, core: Sequence[Procedure], data: Dataset, given: ProcedureResults | None = None
 ) -> CoreFits:
     """What the core procedures conclude; a condition that fails (too many failed simulations, levels that do not rise)
-    is left out of all of them. given: findings that they may read. Raises EngineError or ConditionError if it
+    is left out of all of them. given: results that they may read. Raises EngineError or ConditionError if it
     is the nominal one."""
     names = {p.name for p in core}
     own = Dataset(tuple(s for s in data.samples if s.procedure in names))
@@ -52,11 +52,11 @@ def fit_core(
     while True:
         lost = {f.condition for f in failed}
         good = replace(setup, conditions=tuple(c for c in setup.conditions if c.label not in lost))
-        findings: dict[str, Any] = dict(given or {})
+        results: dict[str, Any] = dict(given or {})
         try:
             for procedure in core:
-                findings[procedure.name] = procedure.analyse(good, data, findings)
-            return CoreFits(good, findings, tuple(failed))
+                results[procedure.name] = procedure.analyse(good, data, results)
+            return CoreFits(good, results, tuple(failed))
         except ConditionError as error:  # each round loses a condition, never the nominal one: this ends
             if error.condition == setup.conditions[0] or error.condition.label in lost:
                 raise
@@ -81,11 +81,11 @@ def run_procedures(
     procedures: Sequence[Procedure],
     data: Dataset,
     bench: ColumnTestbench,
-    findings: ProcedureResults,
+    results: ProcedureResults,
     announce: Callable[[str], None] = lambda text: None,
 ) -> tuple[ProcedureResults, tuple[FailedProcedure, ...]]:
-    """Findings of all procedures, in their order, those of the core given; and every (procedure, condition) without."""
-    found = dict(findings)
+    """Results of all procedures, in their order, those of the core given; and every (procedure, condition) without."""
+    found = dict(results)
     failed: list[FailedProcedure] = []
     for procedure in procedures:
         if procedure.name in found:
@@ -96,17 +96,17 @@ def run_procedures(
         if lost is not None:
             failed.append(FailedProcedure(procedure.name, "", "", f"it reads what {lost} finds, which failed"))
             continue
-        finding, rows = _contained(procedure, setup, data, bench, found)
+        result, rows = _contained(procedure, setup, data, bench, found)
         failed += rows
-        if finding is not None:
-            found[procedure.name] = finding
+        if result is not None:
+            found[procedure.name] = result
     return {p.name: found[p.name] for p in procedures if p.name in found}, tuple(failed)
 
 
 def _contained(
-    procedure: Procedure, setup: Testbench, data: Dataset, bench: ColumnTestbench, findings: ProcedureResults
+    procedure: Procedure, setup: Testbench, data: Dataset, bench: ColumnTestbench, results: ProcedureResults
 ) -> tuple[Any, list[FailedProcedure]]:
-    """(finding or None, its failures), without the conditions that fail."""
+    """(result or None, its failures), without the conditions that fail."""
     failed = _failed_rows(procedure, setup, data)
     # what other procedures found goes by the order of the conditions: nothing may be taken out of the list then
     whole = bool(procedure.requires)
@@ -118,8 +118,8 @@ def _contained(
         try:
             there = replace(setup, conditions=good)
             if procedure.measure is not None:
-                return procedure.measure(there, bench, findings), failed
-            return procedure.analyse(there, data, findings), failed
+                return procedure.measure(there, bench, results), failed
+            return procedure.analyse(there, data, results), failed
         except (ProcedureError, ConditionError) as error:
             verdict = error.verdict if isinstance(error, ProcedureError) else ""
             reason = error.reason if isinstance(error, ConditionError) else str(error)

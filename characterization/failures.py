@@ -36,7 +36,7 @@ class ProcedureError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class FailedProcedure:
-    """A procedure without a finding at a condition (its label; empty: at none). verdict: of ngspice, empty where it is
+    """A procedure without a result at a condition (its label; empty: at none). verdict: of ngspice, empty where it is
     not to blame. reason: in words."""
 
     procedure: str

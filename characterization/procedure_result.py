@@ -1,17 +1,22 @@
-"""What a procedure's finding can do for the reader: figures of a table, plain values of a JSON file."""
+"""What outputs ask of a procedure's result: rows of a table, charts, and a JSON document that can be read back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
-from interconnect.jsonable import to_jsonable
+from characterization.charts import Chart
+from interconnect.errors import DamagedFile, InputError
+from interconnect.jsonable import from_jsonable, to_jsonable
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """One line of a table: what it is, value in `unit` (SI, `LSB` or empty), and at which condition or pattern."""
+    """A row of a table: what it is, value in `unit` (SI, `LSB` or empty), and at which condition or pattern.
+
+    NaN: the procedure has no value.
+    """
 
     name: str
     value: float
@@ -21,21 +26,42 @@ class ResultRow:
 
 @runtime_checkable
 class ProcedureResult(Protocol):
-    """A finding that outputs can show without knowing its procedure."""
+    """A result that outputs can show without knowing its procedure."""
 
     def figures(self) -> Sequence[ResultRow]:
         """The few numbers that a reader looks for first."""
         ...
 
-    def to_json(self) -> Mapping[str, object]:
+    def charts(self) -> Sequence[Chart]:
+        """Pictures of it; may be none."""
+        ...
+
+    def to_json(self) -> Mapping[str, Any]:
         """Everything, as plain values that repeat to the last byte; a missing number is None."""
         ...
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The result that `to_json` wrote. Raises DamagedFile for a document that is none."""
+        ...
 
-class Plain:
-    """Base of findings whose fields are their JSON."""
 
-    def to_json(self) -> Mapping[str, object]:
+class DataclassResult:
+    """Base of results that are frozen dataclasses: their fields are their JSON; charts are a subclass's to add."""
+
+    def charts(self) -> Sequence[Chart]:
+        """None."""
+        return ()
+
+    def to_json(self) -> Mapping[str, Any]:
         """Every field as plain values."""
-        out: Mapping[str, object] = to_jsonable(self)
+        out: Mapping[str, Any] = to_jsonable(self)
         return out
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The result with these fields; a number that is null is NaN. Raises DamagedFile with the key at fault."""
+        try:
+            return from_jsonable(cls, document)
+        except InputError as error:
+            raise DamagedFile(error.what, where=error.where, hint=error.hint) from error

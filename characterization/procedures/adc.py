@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.readout.comparator import decision, offset_spread
 from characterization.readout.converters import Adc, adc_edges, conversion_cost
@@ -22,6 +24,9 @@ from netlists.readout.flash import Flash
 from netlists.readout.ramp import Ramp
 from netlists.readout.sar import Sar
 from netlists.readout.strongarm import StrongArm
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NOT_INCLUDED = {
     "sar": "the phases' sources, references and input driver are ideal",
@@ -77,7 +82,7 @@ class AdcReading:
 
 
 @dataclass(frozen=True)
-class AdcFigures(Plain):
+class AdcFigures(DataclassResult):
     """The converter that was simulated and its readings; not_included: what the simulation leaves out."""
 
     kind: str
@@ -109,6 +114,24 @@ class AdcFigures(Plain):
                 ]
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Integral nonlinearity over the code edges."""
+        if not self.readings:
+            return ()
+        caption = (
+            f"Distance of the {self.bits}-bit {self.kind}'s code edges from the line through their ends, without "
+            f"mismatch. Not included: {self.not_included}."
+        )
+        return (Chart("linearity", "Converter linearity", caption, self._draw_linearity),)
+
+    def _draw_linearity(self, axes: Axes) -> None:
+        for k, reading in enumerate(self.readings):
+            axes.plot(np.arange(1, len(reading.inl) + 1), reading.inl, label=reading.condition,
+                      color=SERIES[k % len(SERIES)], marker=MARKS[k % len(MARKS)], markersize=3)  # fmt: skip
+        axes.axhline(0, color=SOFT, linewidth=0.8)
+        axes.set(xlabel="code edge", ylabel="INL, LSB")
+        legend_below(axes, len(self.readings))
+
 
 def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
     """The converter that is asked for, its references by default at 5 and 45 % of the nominal supply.
@@ -130,7 +153,7 @@ def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
     return Flash(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
 
 
-def measure_adc(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> AdcFigures:
+def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> AdcFigures:
     """Edges, cost and comparator at the nominal condition, or at all. Raises InputError without a converter to measure,
     EngineError where it does not convert."""
     request = setup.adc
@@ -199,4 +222,6 @@ def comparator_figures(
     )
 
 
-register_procedure(measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc))
+register_procedure(
+    measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc, result=AdcFigures)
+)

@@ -43,13 +43,13 @@ class AdcMargin:
     margins: tuple[Margin, ...]
 
 
-def analyse_margin(setup: Testbench, data: Dataset, findings: ProcedureResults) -> AdcMargin:
+def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -> AdcMargin:
     """Join the level and spread models and the closed-form noise into the readout table.
 
     Raises ConditionError where the level does not rise with the count.
     """
-    transfer: Transfer = findings["transfer"]
-    mismatch: Mismatch = findings["mismatch"]
+    transfer: Transfer = results["transfer"]
+    mismatch: Mismatch = results["mismatch"]
     n, top = setup.rows, setup.max_count
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(top + 1.0), indexing="ij")
     valid = count <= active * (setup.levels - 1)
@@ -72,7 +72,7 @@ def analyse_margin(setup: Testbench, data: Dataset, findings: ProcedureResults) 
             pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
             if not setup.converter.follows_columns:
                 static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
-    measured = measured_offset(setup, findings)
+    measured = measured_offset(setup, results)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
     offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
@@ -144,14 +144,14 @@ def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
     return tuple(out)
 
 
-def measured_offset(setup: Testbench, findings: ProcedureResults) -> ComparatorFigures | None:
+def measured_offset(setup: Testbench, results: ProcedureResults) -> ComparatorFigures | None:
     """The comparator whose offset sigma replaces the assumed one; None where a number is assumed.
 
     Raises InputError when it is asked for and nothing has measured it (charge cells, sar and flash converters only).
     """
     if setup.converter.offset_sigma is not None:
         return None
-    found = findings.get("adc")
+    found = results.get("adc")
     if setup.unit != "V" or found is None or found.readings[0].comparator is None:
         raise InputError(
             "no converter's offset was characterized",

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from characterization.campaign import Task
+from characterization.charts import MARKS, SERIES, SOFT, Chart, height_for, label_bars, legend_below
 from characterization.column_testbench import draw_pattern, stimulus_of
 from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.patterns import ColumnPattern
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
 from characterization.testbench import Testbench
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 QUIET = "neighbours_0"
 PATTERNS = (QUIET, "neighbours_1", "left_1", "right_1", "alternating", "alternating_opposed")
@@ -36,7 +41,7 @@ class NeighbourShift:
 
 
 @dataclass(frozen=True)
-class Crosstalk(Plain):
+class Crosstalk(DataclassResult):
     """Shifts of all patterns, all rows active. scope: what is covered."""
 
     shifts: tuple[NeighbourShift, ...]
@@ -54,6 +59,30 @@ class Crosstalk(Plain):
         return [
             ResultRow(w.pattern.replace("_", " "), w.shift, "LSB", f"{w.condition}, count {w.count}") for w in worst
         ]
+
+    def charts(self) -> Sequence[Chart]:
+        """The largest shift of each pattern at every condition."""
+        if not self.shifts:
+            return ()
+        caption = f"How far the neighbours' stored bits move a level, largest over the counts. Scope: {self.scope}."
+        patterns = {s.pattern for s in self.shifts}
+        return (Chart("shifts", "Crosstalk", caption, self._draw_shifts, height_for(len(patterns))),)
+
+    def _draw_shifts(self, axes: Axes) -> None:
+        worst: dict[str, dict[str, float]] = {}
+        for s in sorted(self.shifts, key=lambda s: abs(s.shift)):
+            worst.setdefault(s.condition, {})[s.pattern] = s.shift  # the largest comes last
+        patterns = list(dict.fromkeys(s.pattern for s in self.shifts))
+        for k, condition in enumerate(dict.fromkeys(s.condition for s in self.shifts)):
+            shifts = [worst[condition].get(pattern, np.nan) for pattern in patterns]
+            axes.plot(shifts, np.arange(len(patterns)), linestyle="none", label=condition,
+                      color=SERIES[k % len(SERIES)], marker=MARKS[k % len(MARKS)])  # fmt: skip
+        axes.axvline(0, color=SOFT, linewidth=0.8)
+        label_bars(axes, range(len(patterns)), [name.replace("_", " ") for name in patterns])
+        axes.grid(visible=True, axis="y")
+        axes.margins(y=0.12)
+        axes.set(xlabel="shift, LSB")
+        legend_below(axes, len(worst))
 
 
 def neighbours(pattern: ColumnPattern, name: str) -> ColumnPattern:
@@ -99,7 +128,7 @@ def plan_crosstalk(setup: Testbench) -> list[Task]:
     ]
 
 
-def analyse_crosstalk(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Crosstalk:
+def analyse_crosstalk(setup: Testbench, data: Dataset, results: ProcedureResults) -> Crosstalk:
     """Differences against quiet neighbours. Raises ConditionError when the quiet reads of a condition failed."""
     out = []
     for condition in setup.conditions:
@@ -117,5 +146,12 @@ def analyse_crosstalk(setup: Testbench, data: Dataset, findings: ProcedureResult
 
 
 register_procedure(
-    Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan_crosstalk, analyse_crosstalk)
+    Procedure(
+        "crosstalk",
+        "counts shifted by the neighbours' data",
+        (),
+        plan_crosstalk,
+        analyse_crosstalk,
+        result=Crosstalk,
+    )
 )

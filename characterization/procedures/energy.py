@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import SERIES, Chart, axis_scale
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
@@ -23,6 +25,9 @@ from netlists.column import level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 from netlists.reset_effect import reset_effect_deck
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class ConditionEnergy:
 
 
 @dataclass(frozen=True)
-class EnergyResult(Plain):
+class EnergyResult(DataclassResult):
     """columns: bit lines that share a row's energy. duration: s over which a current cell's rows conduct, else 0."""
 
     columns: int
@@ -70,6 +75,26 @@ class EnergyResult(Plain):
             out.append(ResultRow("reset of a bit line", c.reset, "J", c.condition))
             out.append(ResultRow("conversion, without converter", c.per_conversion, "J", c.condition))
         return out
+
+    def charts(self) -> Sequence[Chart]:
+        """Array and drivers over active rows at the nominal condition."""
+        if not self.reads:
+            return ()
+        caption = "Row drivers and array for all columns at once, by active rows; the converter is not in it."
+        return (Chart("reads", "Energy of a read", caption, self._draw_reads),)
+
+    def _draw_reads(self, axes: Axes) -> None:
+        condition = self.reads[0].condition
+        reads = [r for r in self.reads if r.condition == condition]
+        full = {r.active: r for r in sorted(reads, key=lambda r: (r.active, r.count))}  # the largest count comes last
+        array, drivers = (np.array([getattr(r, part) for r in full.values()]) for part in ("array", "drivers"))
+        scale, unit = axis_scale([*array, *drivers], "J")
+        places = np.arange(len(full))
+        axes.bar(places, array / scale, color=SERIES[0], label="array's metal", width=0.6)
+        axes.bar(places, drivers / scale, bottom=array / scale, color=SERIES[4], label="row drivers' own", width=0.6)
+        axes.set_xticks(places, [str(active) for active in full])
+        axes.set(xlabel=f"active rows (all store ones), {self.columns} columns", ylabel=unit, title=condition)
+        axes.legend(loc="upper left")
 
 
 def array_energy(setup: Testbench, condition: Condition, case: ColumnStimulus, duration: float) -> float:
@@ -92,7 +117,7 @@ def array_energy(setup: Testbench, condition: Condition, case: ColumnStimulus, d
     return float(volts * network.dc(["source"], [volts]).current[0] * duration)
 
 
-def measure_energy(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> EnergyResult:
+def measure_energy(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> EnergyResult:
     """Reads over active rows and counts, and one period of the reset."""
     n, most = setup.rows, setup.levels - 1
     points = [(a, c) for a in sorted({0, 1, n // 2, n}) for c in sorted({0, a * most // 2, a * most})]
@@ -103,8 +128,8 @@ def measure_energy(setup: Testbench, bench: ColumnTestbench, findings: Procedure
     for condition in setup.conditions:
         cases = [stimulus_of(setup, draw_pattern(setup, "random0", a, c)) for a, c in points]
         decks = [bench.deck(condition, case) for case in cases]
-        results = bench.run(f"energy_{condition.label}", decks)
-        rows = np.array([bench.read(d, r)[1] for d, r in zip(decks, results, strict=True)])
+        runs = bench.run(f"energy_{condition.label}", decks)
+        rows = np.array([bench.read(d, r)[1] for d, r in zip(decks, runs, strict=True)])
         bench.count("linear", len(cases))
         array = np.array([array_energy(setup, condition, case, duration) for case in cases])
         reads += [
@@ -139,4 +164,11 @@ def reset_energy(setup: Testbench, bench: ColumnTestbench, condition: Condition,
     return float(-np.trapezoid(current, time) * deck.reset_voltage / len(deck.columns))
 
 
-register_procedure(measured("energy", "energy of a read by component, against active rows and count", measure_energy))
+register_procedure(
+    measured(
+        "energy",
+        "energy of a read by component, against active rows and count",
+        measure_energy,
+        result=EnergyResult,
+    )
+)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from netlists.column import Static, column_deck
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class StaticCurrent:
 
 
 @dataclass(frozen=True)
-class Leakage(Plain):
+class Leakage(DataclassResult):
     """All states at all conditions. rows: drivers in the group."""
 
     rows: int
@@ -50,8 +54,30 @@ class Leakage(Plain):
                 out.append(ResultRow("idle array into a sense", s.array, "A", s.condition))
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Power of every state at every condition."""
+        if not self.states:
+            return ()
+        caption = "Static power of one group's drivers and reset in each state."
+        conditions = {s.condition for s in self.states}
+        return (Chart("power", "Leakage", caption, self._draw_power, height_for(len(conditions), each=0.5)),)
 
-def measure_leakage(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Leakage:
+    def _draw_power(self, axes: Axes) -> None:
+        states = list(dict.fromkeys(s.state for s in self.states))
+        conditions = list(dict.fromkeys(s.condition for s in self.states))
+        scale, unit = axis_scale((s.power for s in self.states), "W")
+        places, share = np.arange(len(conditions)), 0.8 / len(states)
+        for k, state in enumerate(states):
+            power = {s.condition: s.power / scale for s in self.states if s.state == state}
+            at = places + (k - (len(states) - 1) / 2) * share
+            axes.barh(at, [power.get(c, np.nan) for c in conditions], height=share * 0.9, label=state,
+                      color=SERIES[k % len(SERIES)])  # fmt: skip
+        label_bars(axes, places, conditions)
+        axes.set(xlabel=unit)
+        legend_below(axes, len(states))
+
+
+def measure_leakage(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Leakage:
     """One operating point per state and condition, all cells of the target storing ones."""
     n = setup.rows
     charge = setup.unit == "V"
@@ -85,5 +111,11 @@ def leakage_refusal(setup: Testbench) -> str | None:
 
 
 register_procedure(
-    measured("leakage", "static currents of drivers, reset and array", measure_leakage, refuses=leakage_refusal)
+    measured(
+        "leakage",
+        "static currents of drivers, reset and array",
+        measure_leakage,
+        refuses=leakage_refusal,
+        result=Leakage,
+    )
 )

@@ -101,7 +101,7 @@ def _moved_at(setup: Testbench, active: float, count: float) -> float:
     return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 
 
-def analyse_mismatch(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Mismatch:
+def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults) -> Mismatch:
     """Fit the spread model per condition.
 
     Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips

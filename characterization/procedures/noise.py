@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, label_bars, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.noise import BOLTZMANN, charge_noise
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from netlists.case import ColumnStimulus
@@ -19,6 +20,9 @@ from netlists.column import ColumnDeck
 from netlists.column_noise import DENSITY, TOTAL, noise_deck
 from netlists.condition import Condition
 from netlists.reference import column_read
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FIRST = 1e3
 """Hz; far below every pole of a column, so that the density there is that of its resistors."""
@@ -44,7 +48,7 @@ class NoisePoint:
 
 
 @dataclass(frozen=True)
-class Noise(Plain):
+class Noise(DataclassResult):
     """With an ideal switch the two must agree; a transistor switch adds its own capacitance and so lowers k T / C."""
 
     points: tuple[NoisePoint, ...]
@@ -58,8 +62,28 @@ class Noise(Plain):
             out.append(ResultRow("over the closed form", p.ratio, "", at))
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Simulated noise and the closed form of every point."""
+        if not self.points:
+            return ()
+        caption = (
+            "ngspice's noise analysis against the closed form, k T / C or 4 k T / R: equal with an ideal switch; a "
+            "transistor's junctions add capacitance."
+        )
+        return (Chart("points", "Thermal noise", caption, self._draw_points, height_for(len(self.points))),)
 
-def measure_noise(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Noise:
+    def _draw_points(self, axes: Axes) -> None:
+        simulated, closed = (np.array([getattr(p, n) for p in self.points]) for n in ("simulated", "closed_form"))
+        scale, unit = axis_scale([*simulated, *closed], self.points[0].unit)
+        places = np.arange(len(self.points))
+        axes.barh(places, simulated / scale, height=0.6, color=SERIES[0], label="simulated")
+        axes.plot(closed / scale, places, linestyle="none", marker="|", markersize=16, color=INK, label="closed form")
+        label_bars(axes, places, [f"{p.condition}, {p.switch} switch" for p in self.points])
+        axes.set(xlabel=f"rms, {unit}")
+        legend_below(axes, 2)
+
+
+def measure_noise(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Noise:
     """k T / C of the reset (charge), or 4 k T / R at the virtual ground (current), at every condition."""
     read = _charge if setup.unit == "V" else _current
     return Noise(tuple(p for condition in setup.conditions for p in read(setup.at(condition), bench, condition)))
@@ -93,8 +117,8 @@ def _charge(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> l
     bench.count("closed_form", 1)
     kinds: tuple[Literal["ideal", "transistor"], ...] = ("ideal", "transistor")
     decks = [_deck(setup, condition, case, last, kind) for kind in kinds]
-    results = bench.run(f"noise_{condition.label}", decks)
-    found = [float(np.real(r.signals[TOTAL].values[-1])) for r in results]
+    runs = bench.run(f"noise_{condition.label}", decks)
+    found = [float(np.real(r.signals[TOTAL].values[-1])) for r in runs]
     return [
         NoisePoint(condition.label, kind, case.count, "V", value, expected, value / expected)
         for kind, value in zip(kinds, found, strict=True)
@@ -116,4 +140,6 @@ def _current(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> 
     return out
 
 
-register_procedure(measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise))
+register_procedure(
+    measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise, result=Noise)
+)

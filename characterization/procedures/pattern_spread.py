@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench
 from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, counts_of, draw, fit_ideal_line
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.procedures.worst_pattern import position as far_end
 from characterization.procedures.worst_pattern import worst_pattern_refusal
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PART = 10_000
 """Patterns held at a time."""
@@ -47,7 +52,7 @@ class PatternDeviations:
 
 
 @dataclass(frozen=True)
-class PatternSpread(Plain):
+class PatternSpread(DataclassResult):
     """Spread of the drawn patterns at every condition, near and far end of the row lines."""
 
     spreads: tuple[PatternDeviations, ...]
@@ -64,6 +69,24 @@ class PatternSpread(Plain):
             out.append(ResultRow("deviation by patterns, rms", spread.rms, "LSB", at))
             out.append(ResultRow("deviation by patterns, largest", spread.largest, "LSB", at))
         return out
+
+    def charts(self) -> Sequence[Chart]:
+        """Mean and sigma of the deviation over the count, at the first condition."""
+        if not self.spreads:
+            return ()
+        caption = "Mean deviation from the ideal line by count; the band is one sigma of the drawn patterns."
+        return (Chart("deviations", "Spread by patterns", caption, self._draw_deviations),)
+
+    def _draw_deviations(self, axes: Axes) -> None:
+        nominal = [s for s in self.spreads if s.condition == self.spreads[0].condition]
+        for k, spread in enumerate(nominal):
+            mean, sigma = np.array([p or (np.nan, np.nan) for p in spread.by_count]).T
+            count, colour = np.arange(len(mean)), SERIES[k % len(SERIES)]
+            axes.fill_between(count, mean - sigma, mean + sigma, color=colour, alpha=0.2, linewidth=0)
+            axes.plot(count, mean, color=colour, label=f"column {spread.position + 1}")
+        axes.axhline(0, color=SOFT, linewidth=0.8)
+        axes.set(xlabel="count", ylabel="deviation, LSB", title=nominal[0].condition)
+        legend_below(axes, len(nominal))
 
 
 def spread(setup: Testbench, condition: Condition, position: int, number: int) -> PatternDeviations:
@@ -99,7 +122,7 @@ def _by_count(found: FloatArray, count: IntArray, rows: int) -> tuple[tuple[floa
     return tuple((float(m), float(s)) if n > 1 else None for m, s, n in zip(mean, sigma, number, strict=True))
 
 
-def measure_pattern_spread(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> PatternSpread:
+def measure_pattern_spread(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> PatternSpread:
     """Every condition, both ends; no engine runs."""
     places = sorted({0, far_end(setup)})
     spreads = tuple(spread(setup, c, place, setup.spread_patterns) for c in setup.conditions for place in places)
@@ -113,5 +136,6 @@ register_procedure(
         "deviation from the ideal line over many drawn patterns, exact",
         measure_pattern_spread,
         refuses=worst_pattern_refusal,
+        result=PatternSpread,
     )
 )

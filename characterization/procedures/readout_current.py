@@ -8,19 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import INK, SERIES, Chart, axis_scale
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.loss_map import LossMap, charge_map, current_loss, spread_indices, thinned
 from characterization.patterns import ColumnPattern
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.reference import reference_column
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COUNTS = 9
 TIMES = 21
@@ -56,7 +61,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class ReadoutCurrent(Plain):
+class ReadoutCurrent(DataclassResult):
     """Curves at every condition, places and map at the nominal one. checked: the largest relative difference between
     ngspice and the exact network at the places. map_difference: of the map (the whole crossbar) from ngspice's column,
     whose far columns are lumped; None for a charge cell, whose map is made of columns."""
@@ -91,8 +96,28 @@ class ReadoutCurrent(Plain):
             out.append(ResultRow("ngspice's column against the map", self.map_difference, ""))
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Levels in time at the nominal condition."""
+        if not self.curves:
+            return ()
+        caption = "Each curve is one count, all rows active; a dot is its end."
+        return (Chart("waves", "Level in time", caption, self._draw_waves),)
 
-def measure_readout_current(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> ReadoutCurrent:
+    def _draw_waves(self, axes: Axes) -> None:
+        curve = self.curves[0]
+        scale, unit = axis_scale([*curve.level, *curve.wave.ravel()], self.unit)
+        clock, seconds = axis_scale(curve.time, "s")
+        shades = np.linspace(0.25, 1.0, len(curve.wave))
+        for k, (shade, count, wave) in enumerate(zip(shades, curve.counts, curve.wave, strict=True)):
+            label = f"count {count}" if k in (0, len(curve.wave) - 1) else None
+            axes.plot(curve.time / clock, wave / scale, color=SERIES[0], alpha=float(shade), label=label)
+            axes.plot(curve.time[-1] / clock, wave[-1] / scale, color=INK, marker="o", markersize=2.5)
+        name = "bit line" if self.unit == "V" else "readout current"
+        axes.set(xlabel=f"time, {seconds}", ylabel=f"{name}, {unit}", title=curve.condition)
+        axes.legend(loc="best")
+
+
+def measure_readout_current(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> ReadoutCurrent:
     """Curves, places, map."""
     curves = tuple(_curve(setup, bench, condition) for condition in setup.conditions)
     nominal = setup.conditions[0]
@@ -115,7 +140,7 @@ def _curve(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> Le
     counts = spread_indices(n + 1, COUNTS)
     cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in counts]
     decks = [bench.deck(condition, case) for case in cases]
-    results = bench.run(f"readout_current_{condition.label}", decks)
+    runs = bench.run(f"readout_current_{condition.label}", decks)
     bench.count("closed_form", len(cases))
     moments = np.linspace(t.input_start, t.read_at, TIMES)
     waves = [
@@ -124,12 +149,12 @@ def _curve(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> Le
             np.asarray(r.signals["time"].values, dtype=np.float64),
             np.asarray(r.signals[d.target].values, dtype=np.float64),
         )
-        for d, r in zip(decks, results, strict=True)
+        for d, r in zip(decks, runs, strict=True)
     ]
     return LevelCurve(
         condition.label,
         counts,
-        np.array([bench.read(d, r)[0] for d, r in zip(decks, results, strict=True)]),
+        np.array([bench.read(d, r)[0] for d, r in zip(decks, runs, strict=True)]),
         np.array(
             [reference_column(setup.at(condition).model, setup.periphery, condition, c).closed_form for c in cases]
         ),
@@ -204,5 +229,6 @@ register_procedure(
         measure_readout_current,
         anchored=True,
         refuses=readout_current_refusal,
+        result=ReadoutCurrent,
     )
 )

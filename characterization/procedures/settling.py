@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import INK, SERIES, TARGET, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.patterns import FAR, NEAR
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BANDS = (0.5, 0.1)
 """LSB around the final level."""
@@ -44,7 +49,7 @@ class SettlingTime:
 
 
 @dataclass(frozen=True)
-class Settling(Plain):
+class Settling(DataclassResult):
     """All patterns; worst: the slowest to the narrowest band at each condition."""
 
     bands: tuple[float, ...]
@@ -64,6 +69,29 @@ class Settling(Plain):
             out.append(ResultRow("drift of the last quarter", w.drift, "LSB", at))
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Times of the slowest pattern at every condition."""
+        if not self.worst:
+            return ()
+        bands = " and ".join(f"{b:g}" for b in self.bands)
+        caption = f"Slowest pattern: time after the input edge until the level stays within {bands} LSB of its end."
+        return (Chart("times", "Settling", caption, self._draw_times, height_for(len(self.worst), each=0.5)),)
+
+    def _draw_times(self, axes: Axes) -> None:
+        sample = self.window / WINDOW
+        scale, unit = axis_scale([sample, *(t for w in self.worst for t in w.times)], "s")
+        places, share = np.arange(len(self.worst)), 0.8 / len(self.bands)
+        for k, band in enumerate(self.bands):
+            at = places + (k - (len(self.bands) - 1) / 2) * share
+            times = np.array([w.times[k] for w in self.worst]) / scale
+            axes.barh(at, times, height=share * 0.9, color=SERIES[k % len(SERIES)], label=f"{band:g} LSB")
+            for y in at[np.isnan(times)]:
+                axes.text(0, y, " not within the window", va="center", fontsize=9, color=TARGET)
+        axes.axvline(sample / scale, color=INK, linestyle="--", label="sample")
+        label_bars(axes, places, [w.condition for w in self.worst])
+        axes.set(xlabel=f"time, {unit}")
+        axes.legend(loc="best")
+
 
 def settling_time(time: FloatArray, level: FloatArray, start: float, band: float) -> float:
     """Seconds after `start` from which on `level` (points,) stays within `band` of its last value; 0 if it always does.
@@ -79,7 +107,7 @@ def settling_time(time: FloatArray, level: FloatArray, start: float, band: float
     return float(time[k] + part * (time[k + 1] - time[k]) - start)
 
 
-def measure_settling(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> Settling:
+def measure_settling(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Settling:
     """Observe reads for longer than the configured time, in short steps."""
     n, top = setup.rows, setup.max_count
     points = [(name, n, count) for name in NAMES for count in sorted({0, top // 2, top})]
@@ -123,5 +151,10 @@ def observed(
 
 
 register_procedure(
-    measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure_settling)
+    measured(
+        "settling",
+        "time to half and a tenth of a count after the input edge, worst pattern",
+        measure_settling,
+        result=Settling,
+    )
 )

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
+from interconnect.formatting import amount
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class SupplyShift:
 
 
 @dataclass(frozen=True)
-class SupplyBounce(Plain):
+class SupplyBounce(DataclassResult):
     """Levels with all rows active. resistance: ohm in the supply and as much in the ground."""
 
     resistance: float
@@ -46,8 +52,28 @@ class SupplyBounce(Plain):
             ResultRow("peak drop of the supply", drop.peak_drop, "V", f"{drop.condition}, count {drop.count}, {at}"),
         ]
 
+    def charts(self) -> Sequence[Chart]:
+        """Change over the count at every condition."""
+        if not self.levels:
+            return ()
+        caption = (
+            f"Change of a level by {amount(self.resistance, 'ohm')} in the drivers' supply and ground (an assumption: "
+            "no power grid is extracted)."
+        )
+        return (Chart("changes", "Supply", caption, self._draw_changes),)
 
-def measure_supply(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> SupplyBounce:
+    def _draw_changes(self, axes: Axes) -> None:
+        conditions = list(dict.fromkeys(s.condition for s in self.levels))
+        for k, condition in enumerate(conditions):
+            points = sorted((s.count, s.change) for s in self.levels if s.condition == condition)
+            axes.plot([c for c, _ in points], [v for _, v in points], label=condition, color=SERIES[k % len(SERIES)],
+                      marker=MARKS[k % len(MARKS)])  # fmt: skip
+        axes.axhline(0, color=SOFT, linewidth=0.8)
+        axes.set(xlabel="count", ylabel="change, LSB")
+        legend_below(axes, len(conditions))
+
+
+def measure_supply(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> SupplyBounce:
     """Read the same patterns with and without the resistance."""
     n, ohm = setup.rows, setup.supply_resistance
     counts = sorted({0, setup.max_count // 2, setup.max_count})
@@ -58,8 +84,8 @@ def measure_supply(setup: Testbench, bench: ColumnTestbench, findings: Procedure
         stiff = [bench.deck(condition, case) for case in cases]
         soft = [bench.deck(condition, case, supply_resistance=ohm) for case in cases]
         before = bench.levels(f"supply_stiff_{condition.label}", stiff)
-        results = bench.run(f"supply_{condition.label}", soft)
-        for count, deck, result, level in zip(counts, soft, results, before, strict=True):
+        runs = bench.run(f"supply_{condition.label}", soft)
+        for count, deck, result, level in zip(counts, soft, runs, before, strict=True):
             change = bench.read(deck, result)[0] - level
             current = np.asarray(result.signals[deck.row_supply].values, dtype=np.float64)
             time = np.asarray(result.signals["time"].values, dtype=np.float64)
@@ -81,5 +107,6 @@ register_procedure(
         "change of a level by resistance in the row drivers' supply and ground",
         measure_supply,
         refuses=supply_refusal,
+        result=SupplyBounce,
     )
 )

@@ -58,7 +58,7 @@ def plan_transfer(setup: Testbench) -> list[Task]:
     return tasks
 
 
-def analyse_transfer(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Transfer:
+def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
     models, near, far, energies, pattern, lines, patterns = [], [], [], [], [], [], []
     stored = {} if setup.balanced else _stored(setup)

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import INK, SERIES, SOFT, Chart, height_for
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
 from characterization.patterns import ColumnPattern
-from characterization.procedure_result import Plain, ResultRow
+from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured, register_procedure
 from characterization.testbench import Testbench
 from interconnect.arrays import ByteArray
+from interconnect.formatting import amount
 from netlists.condition import Condition
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BUDGET = 5000
 """Levels computed in all: line and both searches; 5 % of the 100,000 drawn patterns of the benchmark."""
@@ -46,7 +52,7 @@ class WorstPattern:
 
 
 @dataclass(frozen=True)
-class WorstPatterns(Plain):
+class WorstPatterns(DataclassResult):
     """Farthest above and below the line at the nominal condition. position: columns before the left neighbour;
     typical: rms deviation of drawn patterns, LSB; evaluations: levels computed in all. others: the same at every other
     condition, where the search was asked for there."""
@@ -87,6 +93,36 @@ class WorstPatterns(Plain):
             out.append(ResultRow(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Both extremes bit by bit, at the nominal condition."""
+        caption = (
+            "Which rows are active, then what the left neighbour, the column itself and the right neighbour store; a "
+            "filled square is a one. Found by search on the exact network, verified in ngspice. Drawn patterns deviate "
+            f"by {amount(self.typical, 'LSB')} rms."
+        )
+        rows = max(len(self.high.genes), len(self.low.genes))
+        height = min(height_for(rows, each=0.2), 8.0)
+        return (Chart("extremes", "Worst patterns", caption, self._draw_extremes, height),)
+
+    def _draw_extremes(self, axes: Axes) -> None:
+        columns = (("active", SERIES[4]), ("left", SERIES[0]), ("column", SERIES[1]), ("right", SERIES[0]))
+        names, ticks = [], []
+        for start, name, worst in ((0, "highest", self.high), (5, "lowest", self.low)):
+            for row, gene in enumerate(worst.genes):
+                fills = [colour if bit else "#eef1f4" for bit, (_, colour) in zip(gene, columns, strict=True)]
+                places = [(start + k - 0.45, 0.9) for k in range(len(columns))]
+                axes.broken_barh(places, (row - 0.45, 0.9), facecolors=fills, edgecolors="#c3ccd4", linewidth=0.5)
+            deviation = f"{name}: {amount(worst.deviation, 'LSB')}"
+            axes.text(start - 0.45, -0.7, f"{deviation}\ncount {worst.count} of {worst.active} active", color=INK)
+            names += [word for word, _ in columns]
+            ticks += [start + k for k in range(len(columns))]
+        axes.set_xticks(ticks, names, color=SOFT)
+        rows = max(len(self.high.genes), len(self.low.genes))
+        axes.set_yticks(range(0, rows, max(1, rows // 8)))
+        axes.set_ylim(rows - 0.4, -0.6)
+        axes.grid(visible=False)
+        axes.set(ylabel="row", title=f"{self.condition}\n\n")
+
 
 def find_extremes(
     setup: Testbench, budget: int = BUDGET, condition: Condition | None = None
@@ -108,7 +144,7 @@ def position(setup: Testbench) -> int:
     return setup.columns - 3
 
 
-def measure_worst_pattern(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults) -> WorstPatterns:
+def measure_worst_pattern(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> WorstPatterns:
     """Search, then run the two patterns in ngspice: at the nominal condition, or at all of them."""
     conditions = setup.conditions if setup.worst_everywhere else setup.conditions[:1]
     nominal, *others = (_at(setup, bench, condition) for condition in conditions)
@@ -165,5 +201,6 @@ register_procedure(
         measure_worst_pattern,
         anchored=True,
         refuses=worst_pattern_refusal,
+        result=WorstPatterns,
     )
 )

@@ -68,14 +68,14 @@ def clopper_pearson(wrong: int, samples: int, confidence: float = 0.95) -> tuple
 
 def readout_table(setup: Testbench, data: Dataset) -> ReadoutTable:
     """The table that `adc_margin` makes of a campaign's samples. Raises ConditionError as its procedures do."""
-    findings: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for procedure in with_requirements(("adc_margin",)):
-        findings[procedure.name] = procedure.analyse(setup, data, findings)
+        results[procedure.name] = procedure.analyse(setup, data, results)
         if procedure.name == "transfer":
             # No decision depends on the energy; a resampled line may cross zero without active rows.
-            found = findings["transfer"]
-            findings["transfer"] = replace(found, row_energy=np.maximum(found.row_energy, 0.0))
-    margin: AdcMargin = findings["adc_margin"]
+            found = results["transfer"]
+            results["transfer"] = replace(found, row_energy=np.maximum(found.row_energy, 0.0))
+    margin: AdcMargin = results["adc_margin"]
     return margin.table
 
 

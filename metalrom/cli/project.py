@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from characterization.procedure_result import ResultRow
     from metalrom.api import Project
-    from metalrom.run.characterize import Characterized
     from metalrom.run.results import RunResults
     from ngspice_runner import Progress
 
@@ -368,7 +367,7 @@ def characterize_only(
     with simulators(jobs, cluster) as workers, _bar() as update:
         done = characterize(project, jobs=workers, announce=say, progress=update)
     written = write_tables(done, output)
-    figures = _found_figures(done)
+    figures = [(name, row) for name, result in done.shown.items() for row in result.figures()]
     if json:
         data = {
             "output": output,
@@ -381,23 +380,15 @@ def characterize_only(
         }
         emit(data, as_json=True)
     else:
-        _show_findings(figures)
+        _show_results(figures)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
     say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
     if done.failed or done.failed_procedures:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _found_figures(done: Characterized) -> list[tuple[str, ResultRow]]:
-    """Figures of the procedures beside the readout table, with the procedure's name."""
-    from characterization.procedure_result import ProcedureResult
-
-    found = done.findings.items()
-    return [(name, f) for name, finding in found if isinstance(finding, ProcedureResult) for f in finding.figures()]
-
-
-def _show_findings(figures: list[tuple[str, ResultRow]]) -> None:
-    """A table of what the procedures beside the readout table found; nothing if none ran."""
+def _show_results(figures: list[tuple[str, ResultRow]]) -> None:
+    """A table of the results of the procedures beside the readout table; nothing if none ran."""
     rows = [(name, f.name, f"{f.value:.4g}", f.unit, f.at) for name, f in figures]
     if not rows:
         return

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from characterization.charts import INK as INK
+from characterization.charts import SOFT as SOFT
+
 Xy = tuple[float, float]
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
-INK = "#1d2733"
-SOFT = "#566472"
 CHAR_WIDTH = 0.58
 """Mean advance of a character in ems (sans serif), to decide whether a text fits."""
 

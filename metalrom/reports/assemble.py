@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from characterization.procedure_result import ProcedureResult
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
-from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
@@ -32,11 +31,11 @@ from metalrom.reports.content import (
     VerdictRow,
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
-from metalrom.reports.measured import Measured, read_measured
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
 from metalrom.run.estimate import own_layer
 from metalrom.run.manifest import MANIFEST, read_manifest
+from metalrom.run.procedures import read_run_procedures
 from metalrom.run.results import RunResults, read_results, read_run_table
 from metalrom.run.stored_program import read_stored_program
 from metalrom.specs.result import SpecResult, failure_text, specification_text
@@ -60,11 +59,8 @@ _PARTS = {
 def write_run_report(out: Path) -> Path:
     """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
     results, table = read_results(out), read_run_table(out)
-    measured = read_measured(out)
-    if measured is not None:
-        measured = replace(measured, read_after=_read_after(results))
-    program = read_stored_program(out)
-    content = report_content(results, table, _simulations(out, results), program, measured=measured)
+    procedures, program = read_run_procedures(out), read_stored_program(out)
+    content = report_content(results, table, _simulations(out, results), program, procedures=procedures)
     drawn = report_figures(content)
     write_figures(content, ensure_output_folder(out / "figures"), drawn)
     return write_report(content, out / REPORT, drawn)
@@ -76,9 +72,9 @@ def report_content(
     simulations: Simulations,
     program: ViaProgram,
     *,
-    measured: Measured | None = None,
+    procedures: Mapping[str, ProcedureResult] | None = None,
 ) -> ReportContent:
-    """Everything the report shows of a run. program: as the macro holds it; measured: further procedures."""
+    """Everything the report shows of a run. program: as the macro holds it; procedures: results by name."""
     layer, cell = results.layer, results.cell
     estimate = own_layer(results, table)
     g = estimate.macro.geometry
@@ -153,19 +149,11 @@ def report_content(
         double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         tile_top=_tile_top(program, results),
         histogram=np.array(layer.histogram, dtype=np.int64),
-        measured=measured,
+        procedures=procedures or {},
         configuration=tuple(_flat(results.config)),
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
-
-
-def _read_after(results: RunResults) -> float | None:
-    """Time from the input edge to the sample, s; None where the kept configuration does not tell."""
-    try:
-        return parse_quantity(results.config["timing"]["read_after"], "s", plain_si=True)
-    except (KeyError, TypeError, InputError):
-        return None
 
 
 def _plane_corners(program: ViaProgram, g: MacroGeometry) -> ByteArray:
@@ -314,7 +302,7 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
         f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
         *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
         *(
-            f"The procedure {p.procedure} tells nothing at {p.condition or 'any condition'}."
+            f"The procedure {p.procedure} has no result at {p.condition or 'any condition'}."
             for p in results.failed_procedures
         ),
         *(w[:1].upper() + w[1:] + "." for w in results.warnings),

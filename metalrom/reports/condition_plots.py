@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import MARKS, SERIES, TARGET
 from characterization.margins import sigma_needed, worst
 from characterization.tables.table import ReadoutTable
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.formatting import prefix, probability
-from metalrom.reports.plots import FLOOR, MARKS, MOST_CONDITIONS, SERIES, TARGET, chart, svg
+from metalrom.reports.plots import FLOOR, MOST_CONDITIONS, chart, svg
 from metalrom.reports.plots import _plain_powers as plain_powers
 from netlists.condition import NOMINAL_METALS, Condition
 

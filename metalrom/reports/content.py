@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.failures import FailedProcedure
+from characterization.procedure_result import ProcedureResult
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.arrays import BoolArray, IntArray
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.formatting import Figure
-from metalrom.reports.measured import Measured
 
 BitArray = NDArray[np.integer] | BoolArray
 
@@ -199,9 +199,9 @@ class ReportContent:
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
     failed_procedures: what else could not be told, and where.
     group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
-    from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). measured: findings
-    of further procedures, None if none ran. configuration: every key with its value, defaults filled in.
-    Raises InputError when parts contradict each other.
+    from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). procedures:
+    results beside the readout table by the procedure's name. configuration: every key with its value, defaults filled
+    in. Raises InputError when parts contradict each other.
     """
 
     title: str
@@ -236,7 +236,7 @@ class ReportContent:
     noise_cliff: NoiseCliff | None = None
     tile_top: TileTop | None = None
     histogram: IntArray | None = None
-    measured: Measured | None = None
+    procedures: Mapping[str, ProcedureResult] = field(default_factory=dict)
     configuration: tuple[tuple[str, str], ...] = ()
     symbol_values: tuple[int, ...] = (0, 1)
 

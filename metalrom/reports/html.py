@@ -14,12 +14,13 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from characterization import margins as metrics
+from characterization.procedures.document import UnreadResult
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
 from metalrom.formatting import Figure
 from metalrom.reports import condition_plots, geometry_views, maps, plots, schematic, stack_view, tile_view
-from metalrom.reports import procedure_plots as finding_plots
 from metalrom.reports.content import CsnrRow, ReportContent
+from metalrom.reports.procedures import draw_chart, result_charts, result_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,12 +68,8 @@ def report_figures(content: ReportContent) -> dict[str, str]:
     if content.tile_top is not None:
         out["tile"] = tile_view.tile_top(cells, content.tile_top, values)
     out["error_map"] = maps.error_map(table, content.condition, content.histogram)
-    out |= {f"finding_{p.name}": p.draw() for p in _findings(content)}
+    out |= {named.stem: draw_chart(named) for named in result_charts(content.procedures)}
     return out
-
-
-def _findings(content: ReportContent) -> tuple[finding_plots.Picture, ...]:
-    return () if content.measured is None else finding_plots.procedure_figures(content.measured)
 
 
 def write_figures(content: ReportContent, folder: Path, drawn: Mapping[str, str] | None = None) -> list[Path]:
@@ -100,7 +97,9 @@ def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None
         c=content,
         # the pictures are written by this package and escape every name themselves
         svg={stem: Markup(text) for stem, text in (drawn or report_figures(content)).items()},  # noqa: S704
-        findings=_findings(content),
+        charts=result_charts(content.procedures),
+        result_rows=result_rows(content.procedures),
+        unread=[r.reason for r in content.procedures.values() if isinstance(r, UnreadResult)],
         rows=table.rows,
         quantity="voltage" if table.unit == "V" else "current",
         needed=needed,

@@ -17,6 +17,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from characterization.charts import MARKS, SERIES, TARGET
 from characterization.margins import code_errors, margins, sigma_needed, worst
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 Numbers = FloatArray | IntArray
 
-SERIES = ("#2f6db5", "#c8203a", "#2a9d8f", "#a65ba0", "#e08a1e", "#566472")
-MARKS = ("o", "s", "^", "D", "v", "P")
-TARGET = "#8d1226"
 FLOOR = 1e-16
 """Smallest probability drawn; smaller ones sit on the axis as open triangles."""
 MOST_CONDITIONS = 6

@@ -15,6 +15,7 @@ from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.margins import worst
+from characterization.procedure_result import ProcedureResult
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.stages import merged, missing, refined
@@ -29,23 +30,23 @@ from metalrom.macro import Macro
 from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]
-Finding = TypeVar("Finding")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Characterized:
     """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
 
-    setup: holds the conditions that the findings speak of; planned: all that were simulated. failed: those that are in
+    setup: holds the conditions that the results speak of; planned: all that were simulated. failed: those that are in
     `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
-    readable deck per file name. failed_procedures: what a procedure beside the readout table could not tell, and where.
+    readable deck per file name. failed_procedures: what a procedure beside the readout table could not conclude, where.
     """
 
     setup: Testbench
     choice: GroupChoice | None
     data: Dataset
     outcomes: tuple[CampaignOutcome, ...]
-    findings: ProcedureResults
+    results: ProcedureResults
     planned: Testbench
     failed: tuple[FailedCondition, ...] = ()
     decks: Mapping[str, str] = field(default_factory=dict)
@@ -54,30 +55,35 @@ class Characterized:
     @property
     def transfer(self) -> Transfer:
         """Level models. Raises InputError if the procedure was left out."""
-        return self._found("transfer", Transfer)
+        return self._result("transfer", Transfer)
 
     @property
     def mismatch(self) -> Mismatch:
         """Spread models. Raises InputError if the procedure was left out."""
-        return self._found("mismatch", Mismatch)
+        return self._result("mismatch", Mismatch)
 
     @property
     def margin(self) -> AdcMargin:
         """Margins and the readout table. Raises InputError if the procedure was left out."""
-        return self._found("adc_margin", AdcMargin)
+        return self._result("adc_margin", AdcMargin)
 
     @property
     def table(self) -> ReadoutTable:
         """The readout table. Raises InputError if `adc_margin` was left out."""
         return self.margin.table
 
-    def _found(self, name: str, kind: type[Finding]) -> Finding:
-        finding = self.findings.get(name)
-        if not isinstance(finding, kind):
+    def _result(self, name: str, kind: type[Result]) -> Result:
+        result = self.results.get(name)
+        if not isinstance(result, kind):
             raise InputError(
                 f"the procedure {name} was not run", where="characterization.procedures", hint=f"include {name}"
             )
-        return finding
+        return result
+
+    @property
+    def shown(self) -> dict[str, ProcedureResult]:
+        """Results that outputs show: those beside the readout table, by the procedure's name."""
+        return {name: r for name, r in self.results.items() if isinstance(r, ProcedureResult)}
 
     @property
     def simulated(self) -> int:
@@ -136,7 +142,7 @@ def measure_group(
     """Simulate the procedures of one group and fit the models.
 
     With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
-    condition that fails (too many failed simulations, levels that do not rise) is left out of the findings and listed
+    condition that fails (too many failed simulations, levels that do not rise) is left out of the results and listed
     with its reason; if it is the nominal one nothing is fitted. A procedure beside the readout table that fails at a
     condition loses that condition alone. Raises EngineError if the nominal condition failed, or if ngspice is missing,
     InputError for a procedure that cannot measure the cell.
@@ -153,7 +159,7 @@ def measure_group(
     first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
     given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
-        table = fit_core(setup, core, data, given).findings["adc_margin"].table
+        table = fit_core(setup, core, data, given).results["adc_margin"].table
         setup = refined(setup, table, lambda label: _margin(table, label))
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
@@ -166,14 +172,14 @@ def measure_group(
     for condition in fitted.failed:
         announce(f"{condition.condition} failed and is left out: {condition.reason}")
     rest = [p for p in procedures if p not in first or p.name in given]
-    findings, lost = run_procedures(fitted.setup, rest, data, bench, fitted.findings, announce)
+    results, lost = run_procedures(fitted.setup, rest, data, bench, fitted.results, announce)
     lost = (*lost_first, *lost)
     for row in lost:
         announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
-    if "adc_margin" in findings:
+    if "adc_margin" in results:
         bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
     all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
-    return Characterized(fitted.setup, choice, data, all_outcomes, findings, setup, fitted.failed, bench.decks, lost)
+    return Characterized(fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost)
 
 
 def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:

@@ -89,7 +89,7 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
         simulations=done.counts,
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
-    return replace(found, specs=judge_specs(specs, RunView(found, table, done.findings), done.failed))
+    return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
 
 
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:

@@ -1,26 +1,27 @@
-"""What the readers of quantities look at: a finished run, and its procedures' findings while they are at hand."""
+"""What the readers of quantities look at: a finished run and the results of its procedures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from characterization.procedures.document import UnreadResult
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.run.estimate import layer_estimate
 from metalrom.run.results import LayerQuality, RunResults
 
-Finding = TypeVar("Finding")
+Result = TypeVar("Result")
 
 
 class RunView:
-    """A run as its quantities read it. findings: procedure name -> its finding; empty for a run read from a folder."""
+    """A run as its quantities read it. procedures: results of its procedures by name, computed or read back."""
 
-    def __init__(self, results: RunResults, table: ReadoutTable, findings: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, results: RunResults, table: ReadoutTable, procedures: Mapping[str, Any] | None = None) -> None:
         self.results = results
         self.table = table
-        self._findings = findings or {}
+        self._procedures = procedures or {}
         self._estimates: dict[str, LayerEstimate] = {}
 
     def quality(self, condition: str) -> LayerQuality:
@@ -40,12 +41,14 @@ class RunView:
             )
         return self._estimates[condition]
 
-    def finding(self, procedure: str, kind: type[Finding]) -> Finding:
-        """The finding of a procedure. Raises InputError if it was left out, or if the run was read from its folder."""
-        found = self._findings.get(procedure)
-        if not isinstance(found, kind):
-            failed = next((f for f in self.results.failed_procedures if f.procedure == procedure), None)
-            if failed is not None:
-                raise InputError(f"the procedure {procedure} failed: {failed.reason}")
-            raise InputError(f"the finding of {procedure} is not at hand", hint=f"run the procedure {procedure}")
-        return found
+    def procedure_result(self, name: str, kind: type[Result]) -> Result:
+        """The result of a procedure, an instance of `kind`. Raises InputError if it was left out, failed or unread."""
+        found = self._procedures.get(name)
+        if isinstance(found, kind):
+            return found
+        failed = next((f for f in self.results.failed_procedures if f.procedure == name), None)
+        if failed is not None:
+            raise InputError(f"the procedure {name} failed: {failed.reason}")
+        if isinstance(found, UnreadResult):
+            raise InputError(found.reason)
+        raise InputError(f"the run has no result of {name}", hint=f"run the procedure {name}")

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
-from characterization.procedure_result import ProcedureResult
 from characterization.procedures import with_requirements
+from characterization.procedures.document import procedures_document
 from characterization.tables.formats import FORMATS
 from interconnect.files import atomic_write_text
-from interconnect.jsonable import to_jsonable
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized
 from metalrom.run.layer import write_stored_layer
 from metalrom.run.manifest import MANIFEST
+from metalrom.run.procedures import PROCEDURES_FILE
 from metalrom.run.stored_program import write_stored_program
 
 
@@ -64,23 +64,20 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     simulated or cached."""
     written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
     models: dict[str, object] = {"unit": done.setup.unit}
-    if "transfer" in done.findings:
+    if "transfer" in done.results:
         models["levels"] = [
             {**m.to_json(), "near_patterns": float(near), "far_patterns": float(far)}
             for m, near, far in zip(done.transfer.models, done.transfer.near, done.transfer.far, strict=True)
         ]
-    if "mismatch" in done.findings:
+    if "mismatch" in done.results:
         models["spreads"] = [m.to_json() for m in done.mismatch.models]
     written.append(atomic_write_text(out / "models.json", json.dumps(models, indent=1) + "\n"))
-    shown = {name: finding for name, finding in done.findings.items() if isinstance(finding, ProcedureResult)}
-    failed = {"failed": [asdict(f) for f in done.failed_procedures]} if done.failed_procedures else {}
-    if shown or failed:
-        figures = [{"procedure": name, **to_jsonable(figure)} for name, f in shown.items() for figure in f.figures()]
-        found = {name: finding.to_json() for name, finding in shown.items()}
-        everything = {"unit": done.setup.unit, "rows": done.setup.rows, "figures": figures, **found, **failed}
-        text = json.dumps(everything, indent=1, allow_nan=False)
-        written.append(atomic_write_text(out / "procedures.json", text + "\n"))
-    if "adc_margin" in done.findings:
+    shown = done.shown
+    if shown or done.failed_procedures:
+        document = procedures_document(shown, done.setup.unit, done.setup.rows, done.failed_procedures)
+        text = json.dumps(document, indent=1, allow_nan=False)
+        written.append(atomic_write_text(out / PROCEDURES_FILE, text + "\n"))
+    if "adc_margin" in done.results:
         for name in FORMATS:
             written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
     return written

@@ -205,7 +205,7 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
     _, done = measured
     setup, followed = done.setup, done.table
     plain = replace(setup, converter=replace(setup.converter, follows_columns=False))
-    table = get_procedure("adc_margin").analyse(plain, done.data, done.findings).table
+    table = get_procedure("adc_margin").analyse(plain, done.data, done.results).table
     assert np.array_equal(table.mean, followed.mean, equal_nan=True)
     grown = np.sqrt(table.sigma_static**2 - followed.sigma_static**2)[0][table.valid]
     if setup.balanced:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.dataset import Dataset, Sample
@@ -22,11 +23,21 @@ from netlists.loads import mean_capacitance
 pytestmark = pytest.mark.ngspice
 
 
-def written(finding: ProcedureResult) -> str:
-    """JSON of a finding; also: it is one, and says something."""
-    assert isinstance(finding, ProcedureResult)
-    assert all(math.isfinite(f.value) for f in finding.figures())
-    return json.dumps(finding.to_json(), allow_nan=False)
+def written(result: ProcedureResult) -> str:
+    """JSON of a result; also: it is one, has finite rows and a chart, and comes back from its JSON."""
+    assert isinstance(result, ProcedureResult)
+    assert all(math.isfinite(f.value) for f in result.figures())
+    text = json.dumps(result.to_json(), allow_nan=False)
+    read = type(result).from_json(json.loads(text))
+    assert json.dumps(read.to_json(), allow_nan=False) == text
+    assert list(read.figures()) == list(result.figures())
+    for chart in read.charts():
+        axes = Figure(layout="constrained").subplots()
+        chart.draw(axes)
+        assert axes.has_data()
+        assert axes.get_xlabel() or axes.get_xticks().size
+    assert read.charts()
+    return text
 
 
 def test_all_procedures_are_known() -> None:

@@ -71,6 +71,32 @@ def test_own_procedure(tmp_path: Path, cache: Path) -> None:
     assert '"droop"' in (tmp_path / "out" / "procedures.json").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_own_procedure_reaches_the_report(tmp_path: Path, cache: Path) -> None:
+    """One file with a result and its chart: a table and a picture of the report, lost without the plugin but named."""
+    (tmp_path / "small.yaml").write_text(
+        SMALL.replace("cell: {kind: res_via, resistance: 1Mohm,", "cell: {kind: cap_balanced,").replace(
+            "max_levels: 5", "max_levels: 5, procedures: [transfer, mismatch, adc_margin, droop]"
+        )
+        + "readout: {double_sampling: true, code_error_target: 0.1}\n"
+    )
+    droop, page = PLUGINS / "droop.py", tmp_path / "out" / "report.html"
+    done = call(tmp_path, cache, "--plugin", droop, "run", "small.yaml", "-o", "out")
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "<td>droop in 10 ns</td>" in text
+    assert "time after the read, ns" in text  # the label of the chart's axis
+    picture = (tmp_path / "out" / "figures" / "droop_levels.svg").read_text(encoding="utf-8").partition("\n")[2]
+    assert picture.strip() in text
+    alone = call(tmp_path, cache, "report", "out")
+    assert alone.returncode == 0, alone.stderr
+    text = page.read_text(encoding="utf-8")
+    assert "the procedure droop is not loaded; name its file with --plugin" in text
+    assert "<td>droop in 10 ns</td>" in text
+    assert "time after the read, ns" not in text
+
+
 def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The view writes a table's levels and answers from its own file; a changed level is seen."""
     from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Procedures on their way through the flow: a user's own, its finding in the output folder, the same bytes twice."""
+"""Procedures on their way through the flow: a user's own, its result in the output folder, the same bytes twice."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from characterization.procedures import PROCEDURES, get_procedure
+from characterization.procedures.document import procedures_document
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from metalrom.run.characterize import measure_group
+from metalrom.run.procedures import read_run_procedures
 from metalrom.run.write import write_tables
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
@@ -38,7 +41,7 @@ def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     PROCEDURES.update(known)
 
 
-def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
+def test_results_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
     technology = load_technology("generic28", "open45")
     model = make_cell("cap_balanced").model(
         technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
@@ -64,16 +67,24 @@ def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> No
         written = write_tables(done, folder)
         assert [p.name for p in written] == ["samples.csv", "models.json", "procedures.json"]
         texts.append((folder / "procedures.json").read_bytes())
-        # three static states, 18 reads of crosstalk, two of the droop; the second time all from the cache
-        assert (done.simulated, done.cached) == ((23, 0) if name == "first" else (0, 23))
+        # three static states, 18 reads of crosstalk, four of the droop; the second time all from the cache
+        assert (done.simulated, done.cached) == ((25, 0) if name == "first" else (0, 25))
         assert set(done.decks) == {"leakage_tt_1.00V_27C.cir", "droop.cir"}
     assert texts[0] == texts[1]
     found = json.loads(texts[0])
     assert list(found) == ["unit", "rows", "figures", "leakage", "crosstalk", "droop"]
     told = [f for f in found["figures"] if f["procedure"] == "droop"]
-    assert told == [
-        {"procedure": "droop", "name": "droop in 10 ns", "value": found["droop"]["volts"], "unit": "V", "at": ""}
-    ]
+    early, *_, late = found["droop"]["levels"]
+    assert found["droop"]["times"] == [0.0, 2.5e-9, 5e-9, 1e-8]
+    assert told == [{"procedure": "droop", "name": "droop in 10 ns", "value": early - late, "unit": "V", "at": ""}]
     # an off switch of 0.12 um takes the line down, by less than a volt in 10 ns
-    assert 0.0 < found["droop"]["volts"] < 1.0
+    assert 0.0 < early - late < 1.0
     assert len(found["crosstalk"]["shifts"]) == 15
+    read = read_run_procedures(tmp_path / "second")
+    assert json.dumps(procedures_document(read, "V", 4), indent=1) + "\n" == texts[0].decode()
+    assert [type(r).__name__ for r in read.values()] == ["Leakage", "Crosstalk", "Droop"]
+    (chart,) = read["droop"].charts()
+    axes = Figure().subplots()
+    chart.draw(axes)
+    (curve,) = axes.lines
+    assert list(curve.get_ydata()) == pytest.approx([1e3 * v for v in found["droop"]["levels"]], rel=1e-12)  # mV

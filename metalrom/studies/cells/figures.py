@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import SERIES, TARGET
 from metalrom.drawing.svg import INK
 from metalrom.formatting import prefix
-from metalrom.reports.plots import SERIES, TARGET, chart, svg
+from metalrom.reports.plots import chart, svg
 from metalrom.studies.cells.comparison import CellReading, CellsPage
 
 if TYPE_CHECKING:

@@ -108,7 +108,7 @@ def _reading(
     layer = estimate_layer(
         geometry, table, condition, inputs=w.shape[0], outputs=w.shape[1], histogram=used, errors=errors
     )
-    energy = done.findings["energy"]
+    energy = done.results["energy"]
     assert isinstance(energy, EnergyResult)  # noqa: S101 - of this procedure
     bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # the ends of the rows and of the range: near and far rows first to count, the farthest column

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
+from characterization.charts import MARKS, SERIES, TARGET
 from metalrom.drawing.svg import INK
 from metalrom.macro.estimate import REFERENCE_DENSITY
-from metalrom.reports.plots import MARKS, SERIES, TARGET, chart, svg
+from metalrom.reports.plots import chart, svg
 from metalrom.studies.density.point import DesignPoint
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
+from metalrom.run.procedures import read_run_procedures
 from metalrom.run.results import RESULTS, RunResults, read_results, read_run_table
 from metalrom.run.view import RunView
 from metalrom.specs.result import SpecResult, failure_text
@@ -32,7 +33,7 @@ class Folder:
     def read(cls, path: Path) -> Folder:
         """Raises InputError for a folder that is no finished run, or a damaged one."""
         results = read_results(path)
-        return cls(path, results, RunView(results, read_run_table(path)))
+        return cls(path, results, RunView(results, read_run_table(path), read_run_procedures(path)))
 
 
 def compare_runs(old: Path, new: Path) -> Difference:

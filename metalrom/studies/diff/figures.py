@@ -104,7 +104,7 @@ def _all(run: RunView) -> Iterator[tuple[str, str, str, float, str]]:
         for label in labels if q.per_condition else [results.condition]:
             try:
                 value = read_quantity(q.name, run, label).value
-            except InputError:  # its procedure was left out, or its finding is not kept
+            except InputError:  # its procedure was left out, or failed
                 continue
             yield _SECTION.get(q.name, "other"), q.name, label if q.per_condition else "", value, unit
     for quality in results.quality:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from characterization.charts import SERIES
 from metalrom.drawing.svg import INK, SOFT
-from metalrom.reports.plots import SERIES, chart, svg
+from metalrom.reports.plots import chart, svg
 from metalrom.studies.systems.comparison import BASELINE, LEVELS, Case, SystemComparison
 from metalrom.studies.systems.description import shipped_systems
 from metalrom.studies.systems.energy import InferenceEnergy, Scenario, platform_of

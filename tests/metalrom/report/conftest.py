@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
@@ -9,6 +10,19 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
+from characterization.loss_map import LossMap
+from characterization.pattern_search import IdealLine
+from characterization.procedure_result import ProcedureResult
+from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures
+from characterization.procedures.crosstalk import Crosstalk, NeighbourShift
+from characterization.procedures.energy import ConditionEnergy, EnergyResult, ReadEnergy
+from characterization.procedures.leakage import Leakage, StaticCurrent
+from characterization.procedures.noise import Noise, NoisePoint
+from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
+from characterization.procedures.readout_current import LevelCurve, Place, ReadoutCurrent
+from characterization.procedures.settling import Settling, SettlingTime
+from characterization.procedures.supply import SupplyBounce, SupplyShift
+from characterization.procedures.worst_pattern import WorstPattern, WorstPatterns
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
 from metalrom.formatting import Figure
@@ -188,3 +202,37 @@ def make_table() -> Callable[..., ReadoutTable]:
 def make_content() -> Callable[..., ReportContent]:
     """`make_content(**changes)`: a complete synthetic report."""
     return content
+
+
+@pytest.fixture(scope="session")
+def sample_results() -> dict[str, ProcedureResult]:
+    """A SYNTHETIC result of every built-in procedure that outputs show, with missing numbers where they may occur."""
+    tt, ss = "tt_1.00V_27C", "ss_0.90V_85C"
+    wave = np.linspace(0.0, 1.0, 6) * np.array([[0.01], [0.2], [0.35]])
+    curve = LevelCurve(tt, (0, 2, 4), wave[:, -1], wave[:, -1] * 1.01, np.linspace(0.0, 2e-9, 6), wave)
+    slow = SettlingTime(tt, "near", 4, 4, (1e-11, math.nan), 0.01, 0.02)
+    genes = np.array([[1, 1, 1, 1], [1, 0, 0, 0], [0, 1, 0, 1], [1, 0, 1, 1]], dtype=np.uint8)
+    high = WorstPattern(0.1, 3, 2, genes, 1e-6, 0.1, 0.1)
+    worst = WorstPatterns(tt, 13, IdealLine(0.01, 0.05, 0.001), 0.02, high, replace(high, deviation=-0.2), 900)
+    spread = PatternDeviations(tt, 0, 100, 0.1, 0.3, 0.4, 0.0, (None, (0.1, 0.02), (0.0, 0.03), None))
+    comparator = ComparatorFigures(30, 5e-3, 6e-4, 5.2e-3, 1e-4, 3e-3, 1e-10, 5e-15)
+    adc = AdcReading(tt, 0.006, 0.1, 1.0, (0.1, -0.1), (0.0, 0.1, 0.0), 0.01, (), 64, 1e-8, 1e-13, {"refs": 5e-14},
+                     1e-11, 1e-14, comparator)  # fmt: skip
+    return {
+        "readout_current": ReadoutCurrent("V", (curve,), (Place(0, 1, 0.05, 1.0, 0.05, 0.05, 1e-9),),
+                                          LossMap((0, 3), (1, 14), np.array([[0.1, 0.2], [0.01, 0.02]])), 1e-9, None),
+        "settling": Settling((0.5, 0.1), 8e-9, (slow,), (slow, replace(slow, condition=ss, times=(2e-11, 5e-11)))),
+        "noise": Noise((NoisePoint(tt, "ideal", 2, "V", 1e-3, 1.01e-3, 0.99),)),
+        "crosstalk": Crosstalk((NeighbourShift(tt, "left_1", 0, 0.1), NeighbourShift(tt, "left_1", 4, -0.2),
+                                NeighbourShift(ss, "right_1", 4, 0.3))),
+        "worst_pattern": replace(worst, others=(replace(worst, condition=ss),)),
+        "energy": EnergyResult(16, 0.0, (ReadEnergy(tt, 1, 1, 2e-15, 1.5e-15, 5e-16),
+                                         ReadEnergy(tt, 4, 4, 8e-15, 6e-15, 2e-15)),
+                               (ConditionEnergy(tt, np.array([1e-16, 2e-15, 1e-16]), 1e-17, 1e-15, 2e-15),)),
+        "leakage": Leakage(4, (StaticCurrent(tt, "idle", 1e-9, 1e-10, None, 2e-9),
+                               StaticCurrent(tt, "reset", 1e-9, 2e-9, None, 4e-9),
+                               StaticCurrent(ss, "idle", 1e-8, 1e-10, None, 2e-8))),
+        "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),
+        "pattern_spread": PatternSpread((spread, replace(spread, position=13))),
+        "adc": AdcFigures("sar", 6, 0.05, 0.45, "sources are ideal", (adc,)),
+    }  # fmt: skip

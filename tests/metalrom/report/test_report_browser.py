@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 import struct
@@ -12,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from characterization.procedures.document import procedures_document, read_procedure_results
 from metalrom.reports import maps
 from metalrom.reports.content import TileTop
 from metalrom.reports.html import write_report
-from metalrom.reports.measured import read_measured
+from metalrom.run.procedures import read_run_procedures
 
 CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed; the page is checked as text only")
@@ -24,27 +26,23 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
-MEASURED = """{"unit": "V", "rows": 4, "figures": [
- {"procedure": "noise", "name": "thermal noise", "value": 1e-3, "unit": "V", "at": "tt"},
- {"procedure": "custom", "name": "droop", "value": null, "unit": "V", "at": ""}],
- "noise": {"points": [{"condition": "tt", "switch": "ideal", "count": 2, "unit": "V", "simulated": 1e-3,
- "closed_form": 1e-3, "ratio": 1.0}]},
- "settling": {"bands": [0.5, 0.1], "window": 1e-9, "worst": [{"condition": "tt", "pattern": "near", "active": 4,
- "count": 4, "times": [1e-11, null]}]},
- "worst_pattern": {"condition": "tt", "typical": 0.01, "evaluations": 9,
- "high": {"deviation": 0.1, "active": 4, "count": 4, "genes": [[1,1,1,1]], "transistor_deviation": 0.1},
- "low": {"deviation": -0.1, "active": 4, "count": 0, "genes": [[1,0,0,0]], "transistor_deviation": null}}}
-"""
+CUSTOM = {
+    "figures": [{"procedure": "custom", "name": "droop", "value": None, "unit": "V", "at": ""}],
+    "custom": {"volts": None},
+}
+"""A result of a procedure that is not loaded."""
 
 
 @pytest.fixture(scope="module")
-def page(make_content, tmp_path_factory):
+def page(make_content, sample_results, tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
-    (folder / "procedures.json").write_text(MEASURED)
+    results = {name: r for name, r in sample_results.items() if name != "crosstalk"} | read_procedure_results(CUSTOM)
+    document = procedures_document(results, "V", 4)
+    (folder / "procedures.json").write_text(json.dumps(document))
     bits = np.random.default_rng(1).integers(0, 2, (16, 28)).astype(np.uint8)
     rows = make_content().table.rows + 1
     content = make_content(
-        measured=read_measured(folder),
+        procedures=read_run_procedures(folder),
         tile_top=TileTop(bits, tuple(k // 7 for k in range(28)), 8, "tile 0"),
         histogram=np.triu(np.ones((rows, rows), dtype=np.int64)),
         configuration=(("array.rows", "64"),),
@@ -58,9 +56,17 @@ def chromium(page: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(given, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_findings_are_told_and_drawn(page):
+def test_results_of_procedures_are_listed_and_drawn(page):
     text = page.read_text(encoding="utf-8")
-    for words in ("Thermal noise", "Worst patterns", "not within the window", "droop", "not available", "array.rows"):
+    for words in (
+        "Thermal noise",
+        "Worst patterns",
+        "not within the window",
+        "droop",
+        "not available",
+        "array.rows",
+        "the procedure custom is not loaded",
+    ):
         assert words in text
     assert "Crosstalk" not in text  # it was not run
     assert len(text) < 3e6

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from characterization.failures import FailedCondition
-from interconnect.errors import InputError
+from characterization.procedures.document import procedures_document
+from characterization.procedures.leakage import Leakage, StaticCurrent
+from interconnect.errors import DamagedFile, InputError
 from interconnect.jsonable import to_jsonable
 from metalrom.run.judge import judge_specs
+from metalrom.run.procedures import PROCEDURES_FILE
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from metalrom.studies.diff.compare import compare_runs
@@ -197,3 +201,16 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, make_folder, make_table, m
     (good / "results.json").write_text("{}")
     with pytest.raises(InputError, match=r"results\.json: is damaged or of another version"):
         compare_runs(good, good)
+
+
+def test_procedures_of_finished_runs_are_compared(make_folder, make_table, make_results):
+    table, folders = make_table(), []
+    for name, power in (("old", 2e-9), ("new", 3e-9)):
+        folders.append(make_folder(name, table, make_results(table)))
+        leakage = Leakage(4, (StaticCurrent(TT, "idle", 1e-9, 0.0, None, power),))
+        (folders[-1] / PROCEDURES_FILE).write_text(json.dumps(procedures_document({"leakage": leakage}, "V", 4)))
+    (change,) = compare_runs(*folders).figures
+    assert (change.name, change.condition, change.unit, change.old, change.new) == ("leakage", TT, "W", 2e-9, 3e-9)
+    (folders[1] / PROCEDURES_FILE).write_text('{"leakage": {"rows": 4}}')
+    with pytest.raises(DamagedFile, match=r"leakage\.states: this key is missing"):
+        compare_runs(*folders)

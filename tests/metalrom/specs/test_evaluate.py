@@ -142,7 +142,7 @@ def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
             ("s",),
             "test",
             "settle",
-            read=lambda r, at: QuantityValue(r.finding("settle", dict)[at], "test"),
+            read=lambda r, at: QuantityValue(r.procedure_result("settle", dict)[at], "test"),
         )
     )
     assert "settled_after" in registry

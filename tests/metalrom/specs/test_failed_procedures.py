@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from characterization.failures import FailedProcedure
 from characterization.procedures import Leakage, Settling, get_procedure, measured
+from characterization.procedures.document import procedures_document
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.errors import InputError
@@ -17,6 +19,7 @@ from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
 from metalrom.run.judge import judge_specs
+from metalrom.run.procedures import PROCEDURES_FILE, read_run_procedures
 from metalrom.run.results import RunResults, read_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
@@ -67,8 +70,8 @@ def test_a_condition_is_lost_to_one_procedure_alone(setup: Testbench, cache: Cac
     # crosstalk's reads at 50 mV are judged ok by ngspice: it only sees small levels there
     assert done.failed_procedures == (FailedProcedure("settling", DEAD.label, "", reason),)
     assert done.failed == ()
-    assert [w.condition for w in done.findings["settling"].worst] == [NOMINAL.label]
-    assert {s.condition for s in done.findings["leakage"].states} == {NOMINAL.label, DEAD.label}
+    assert [w.condition for w in done.results["settling"].worst] == [NOMINAL.label]
+    assert {s.condition for s in done.results["leakage"].states} == {NOMINAL.label, DEAD.label}
 
 
 @pytest.mark.ngspice
@@ -77,10 +80,10 @@ def test_the_nominal_condition_may_be_the_one(setup: Testbench, cache: Cache) ->
     done = measure_group(turned, [get_procedure(n) for n in ("settling", "worst_pattern")], cache)
     settling, worst = done.failed_procedures
     assert (settling.procedure, settling.condition) == ("settling", DEAD.label)
-    assert [w.condition for w in done.findings["settling"].worst] == [NOMINAL.label]
+    assert [w.condition for w in done.results["settling"].worst] == [NOMINAL.label]
     # the search speaks of the nominal condition: another one is no substitute
     assert (worst.procedure, worst.condition) == ("worst_pattern", DEAD.label)
-    assert "worst_pattern" not in done.findings
+    assert "worst_pattern" not in done.results
 
 
 @pytest.mark.ngspice
@@ -94,10 +97,10 @@ def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
     (failed,) = done.failed_procedures
     assert (failed.procedure, failed.condition, failed.verdict) == ("leakage", SLOW.label, "timeout")
     assert "ngspice gave the verdict timeout" in failed.reason
-    assert {s.condition for s in done.findings["leakage"].states} == {NOMINAL.label}
+    assert {s.condition for s in done.results["leakage"].states} == {NOMINAL.label}
     assert said[-1].startswith(f"leakage failed at {SLOW.label}: ")
     lost = measure_group(replace(setup, conditions=(replace(NOMINAL, vdd=0.98),), timeout=1e-3), procedures, cache)
-    assert lost.findings == {}
+    assert lost.results == {}
     assert [f.procedure for f in lost.failed_procedures] == ["leakage", "reader"]
     assert lost.failed_procedures[1].reason == "it reads what leakage finds, which failed"
 
@@ -105,9 +108,9 @@ def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
 @pytest.mark.ngspice
 def test_the_worst_pattern_everywhere(setup: Testbench, cache: Cache) -> None:
     two = replace(setup, conditions=(NOMINAL, SLOW))
-    alone = measure_group(two, [get_procedure("worst_pattern")], cache).findings["worst_pattern"]
+    alone = measure_group(two, [get_procedure("worst_pattern")], cache).results["worst_pattern"]
     both = measure_group(replace(two, worst_everywhere=True), [get_procedure("worst_pattern")], cache)
-    found = both.findings["worst_pattern"]
+    found = both.results["worst_pattern"]
     assert [f.condition for f in found.everywhere] == [NOMINAL.label, SLOW.label]
     assert "others" not in alone.to_json()
     assert {k: v for k, v in found.to_json().items() if k != "others"} == alone.to_json()
@@ -125,7 +128,7 @@ def test_failures_decide_and_are_told(run: RunView, tmp_path: Path) -> None:
     assert read_results(tmp_path) == results
 
 
-def test_quantities_of_procedures(run: RunView) -> None:
+def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
     from characterization.procedures.leakage import StaticCurrent
     from characterization.procedures.settling import SettlingTime
 
@@ -145,8 +148,13 @@ def test_quantities_of_procedures(run: RunView) -> None:
     assert (two.value, two.passed) == (5e-11, False)
     assert (three.value, three.passed, three.unit) == (2e-9, True, "W")
     assert (lost.value, lost.passed) == (None, False)
-    assert "tells nothing at ss_1.00V_27C: it timed out" in lost.reason
+    assert "has no result at ss_1.00V_27C: it timed out" in lost.reason
     assert not absent.passed
+    # the same from the folder of the finished run
+    document = procedures_document({"settling": settling, "leakage": leakage}, "V", 4, failed)
+    (tmp_path / PROCEDURES_FILE).write_text(json.dumps(document))
+    finished = RunView(results, run.table, read_run_procedures(tmp_path))
+    assert judge_specs([parse_spec(s) for s in asked], finished) == (one, two, three, lost, absent)
     with pytest.raises(InputError, match="wrong unit"):
         parse_spec("crosstalk < 3mV")
 
