@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metalrom.config.schema import load_config
+from metalrom.config.schema import read_config
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
 from metalrom.run.characterize import Characterized, characterize, group_rows
@@ -95,7 +95,8 @@ class Project(Design):
 
 def load(path: str | Path) -> Project:
     """Read a configuration file and check what it asks for; nothing is computed yet. Raises InputError."""
-    project = Project(load_config(path), Path(path))
+    config, source = read_config(path)
+    project = Project(config, Path(path), source=source)
     if project.config.specs:
         _ = project.specs  # conditions come from the device set
     return project

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from interconnect.errors import InputError
-from interconnect.files import read_bytes
+from interconnect.errors import DamagedFile
 from interconnect.validation import input_error
-from metalrom.run.manifest import check_intact
+from metalrom.run.folder import PROCEDURES, Run
 
-PROCEDURES = "procedures.json"
 """A number that a procedure could not give is null in this file and None here."""
 
 Kind = TypeVar("Kind")
@@ -221,21 +217,11 @@ _KINDS: dict[str, type[Any]] = {
 }  # fmt: skip
 
 
-def read_measured(folder: Path) -> Measured | None:
-    """The findings in an output folder; None if no further procedure ran.
-
-    Raises InputError with one sentence for a damaged file.
-    """
-    path = folder / PROCEDURES
-    check_intact(folder, PROCEDURES)
-    if not path.exists():
+def measured_of(run: Run) -> Measured | None:
+    """The results of a run's further procedures; None if none ran. Raises DamagedFile."""
+    data, path = run.procedures, run.path / PROCEDURES
+    if not data:
         return None
-    try:
-        data = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise _damaged(path, "no JSON") from error
-    if not isinstance(data, Mapping):
-        raise _damaged(path, "no JSON object")
     found = {name: _typed(kind, data[name], path, name) for name, kind in _KINDS.items() if name in data}
     if "worst_pattern" in found and not found["worst_pattern"].high.genes:
         raise _damaged(path, "worst_pattern: no genes")
@@ -249,7 +235,7 @@ def _typed(kind: type[Kind], data: object, path: Path, name: str) -> Kind:
         raise _damaged(path, f"{name}: {input_error(error)}") from error
 
 
-def _damaged(path: Path, reason: str) -> InputError:
-    return InputError(
+def _damaged(path: Path, reason: str) -> DamagedFile:
+    return DamagedFile(
         f"is damaged or of another version ({reason})", where=str(path), hint="run the configuration again"
     )

@@ -69,7 +69,7 @@ def test_findings_are_told_and_drawn(page):
 @browser_only
 def test_the_browser_has_nothing_to_complain_about(page):
     done = chromium(page, "--enable-logging=stderr", "--v=0", "--dump-dom")
-    assert "What this establishes" in done.stdout
+    assert "Scope and limitations" in done.stdout
     assert "CONSOLE" not in done.stderr
 
 
