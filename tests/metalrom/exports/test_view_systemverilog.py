@@ -28,7 +28,9 @@ from metalrom.exporters.circuit.verilog_check import disagreement, run_iverilog,
 from metalrom.exporters.exporter import check_export
 from metalrom.exporters.run_data import RunData
 from metalrom.macro.readout import synthetic_table
+from metalrom.run.folder import open_run
 from metalrom.run.layer import write_stored_layer
+from metalrom.run.manifest import write_manifest
 from netlists.mapping import via_program, weights_of
 
 needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iverilog is not installed")
@@ -162,7 +164,8 @@ def test_broken_model_is_reported_in_one_sentence(source, folder, tmp_path):
 
 
 def test_older_runs_without_a_layer_are_refused(source, tmp_path):
-    empty = dataclasses.replace(source, folder=tmp_path)
+    write_manifest(tmp_path, {})
+    empty = dataclasses.replace(source, run=open_run(tmp_path))
     with pytest.raises(InputError, match="run the configuration again"):
         VIEW.write(empty, tmp_path / "out")
 
@@ -174,9 +177,10 @@ def test_every_mapping(make_source, tmp_path, mapping, bits):
     source = make_source("V")
     low, high = {"unsigned": (0, 8), "ternary": (-1, 2)}.get(mapping, (-8, 8))
     rng = np.random.default_rng(2)
-    write_stored_layer(source.folder, rng.integers(low, high, (20, 7)), source.layer.activations)
+    write_stored_layer(source.run.path, rng.integers(low, high, (20, 7)), source.layer.activations)
+    write_manifest(source.run.path, {})
     g = dataclasses.replace(source.results.macro_geometry, mapping=mapping, weight_bits=bits)
-    run = RunData(source.folder, dataclasses.replace(source.results, macro_geometry=g), source.table)
+    run = RunData(open_run(source.run.path), dataclasses.replace(source.results, macro_geometry=g), source.table)
     VIEW.write(run, tmp_path)
     assert disagreement(run, tmp_path, run_iverilog(tmp_path)[0]) is None
 
@@ -186,7 +190,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
         with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
-            VIEWS[name].write(RunData(source.folder, results, table), tmp_path)
+            VIEWS[name].write(RunData(source.run, results, table), tmp_path)
 
 
 @needs_iverilog

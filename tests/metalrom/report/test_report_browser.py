@@ -15,7 +15,9 @@ import pytest
 from metalrom.reports import maps
 from metalrom.reports.content import TileTop
 from metalrom.reports.html import write_report
-from metalrom.reports.measured import read_measured
+from metalrom.reports.measured import measured_of
+from metalrom.run.folder import open_run
+from metalrom.run.manifest import write_manifest
 
 CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed; the page is checked as text only")
@@ -41,10 +43,11 @@ MEASURED = """{"unit": "V", "rows": 4, "figures": [
 def page(make_content, tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     (folder / "procedures.json").write_text(MEASURED)
+    write_manifest(folder, {})
     bits = np.random.default_rng(1).integers(0, 2, (16, 28)).astype(np.uint8)
     rows = make_content().table.rows + 1
     content = make_content(
-        measured=read_measured(folder),
+        measured=measured_of(open_run(folder)),
         tile_top=TileTop(bits, tuple(k // 7 for k in range(28)), 8, "tile 0"),
         histogram=np.triu(np.ones((rows, rows), dtype=np.int64)),
         configuration=(("array.rows", "64"),),

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from characterization.failures import FailedCondition
-from interconnect.errors import InputError
 from interconnect.jsonable import to_jsonable
+from interconnect.errors import DamagedFile, InputError
 from metalrom.run.judge import judge_specs
+from metalrom.run.manifest import write_manifest
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from metalrom.studies.diff.compare import compare_runs
@@ -192,8 +193,13 @@ def test_another_byte_that_no_figure_shows_is_told(pair):
 def test_a_folder_that_is_no_run_is_refused(tmp_path, make_folder, make_table, make_results):
     table = make_table()
     good = make_folder("good", table, make_results(table))
-    with pytest.raises(InputError, match=r"results\.json: cannot be read .*; give the output folder of a finished"):
+    with pytest.raises(
+        InputError, match=r"manifest\.json: there is no such file; give the output folder of a finished"
+    ):
         compare_runs(good, tmp_path)
     (good / "results.json").write_text("{}")
+    with pytest.raises(DamagedFile, match=r"results\.json: was changed after the run"):
+        compare_runs(good, good)
+    write_manifest(good, {})
     with pytest.raises(InputError, match=r"results\.json: is damaged or of another version"):
         compare_runs(good, good)

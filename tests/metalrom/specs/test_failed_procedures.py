@@ -17,7 +17,7 @@ from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
 from metalrom.run.judge import judge_specs
-from metalrom.run.results import RunResults, read_results, write_results
+from metalrom.run.results import RunResults, parse_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from netlists.cells import make_cell
@@ -121,8 +121,7 @@ def test_failures_decide_and_are_told(run: RunView, tmp_path: Path) -> None:
     assert not results.passed
     assert missed(results).endswith("failed procedures: settling at ss_1.00V_27C")
     assert spec_table(results).row_count == spec_table(run.results).row_count + 1
-    write_results(results, tmp_path)
-    assert read_results(tmp_path) == results
+    assert parse_results(write_results(results, tmp_path).read_bytes(), where="results.json") == results
 
 
 def test_quantities_of_procedures(run: RunView) -> None:
