@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from characterization.failures import FailedCondition
-from interconnect.jsonable import to_jsonable
 from interconnect.errors import DamagedFile, InputError
+from interconnect.jsonable import to_jsonable
 from metalrom.run.judge import judge_specs
 from metalrom.run.manifest import write_manifest
 from metalrom.run.view import RunView
