@@ -79,7 +79,14 @@ def check_replaceable(out: Path) -> None:
             where=str(out),
             hint=hint,
         )
-    listed = read_manifest(out).files
+    try:
+        listed = read_manifest(out).files
+    except InputError:
+        raise InputError(
+            f"has a damaged {MANIFEST}, which does not tell whose its files are",
+            where=str(out),
+            hint="remove the folder, or give another one",
+        ) from None
     foreign = [name for name in file_names(out) if name != MANIFEST and name not in listed]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""

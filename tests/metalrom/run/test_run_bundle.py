@@ -182,6 +182,9 @@ def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="mount point"):
         fill(Path("/proc"), a="1")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(InputError, match=r"has a damaged manifest\.json.*; remove the folder, or give another one"):
+        fill(tmp_path, a="1")
 
 
 def test_a_second_process_is_refused(out: Path) -> None:
