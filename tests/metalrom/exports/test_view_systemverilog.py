@@ -97,7 +97,7 @@ def test_iverilog_gives_the_macros_codes_and_products(source, folder):
 
 @needs_iverilog
 def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
-    """A via bit, a level or an expected code that is wrong under a right digest: the bench says FAIL and the check says why."""
+    """A via bit, a level or an expected code that is wrong under a right digest: bench and check say FAIL and why."""
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     tile = next(tiles_of(source))
