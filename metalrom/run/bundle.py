@@ -90,7 +90,7 @@ def check_replaceable(out: Path) -> None:
     foreign = [name for name in file_names(out) if name != MANIFEST and name not in listed]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
-        raise InputError(f"holds {foreign[0]!r}{more}, not written by metalrom", where=str(out), hint=hint)
+        raise InputError(f"holds {foreign[0]!r}{more}, which its {MANIFEST} does not list", where=str(out), hint=hint)
 
 
 @contextlib.contextmanager

@@ -152,7 +152,8 @@ def test_foreign_files_are_refused_and_stay(out: Path, foreign: str) -> None:
     else:
         path.write_text("mine")
     before = file_names(out)
-    with pytest.raises(InputError, match=rf"out: holds '{foreign}', not written by metalrom; give another folder"):
+    message = rf"out: holds '{foreign}', which its manifest\.json does not list; give another folder"
+    with pytest.raises(InputError, match=message):
         fill(out, a="2")
     path.unlink()
     fill(out, a="2")
