@@ -120,11 +120,14 @@ def read_inside(folder: Path, name: str, *, limit: int = _LARGEST_FILE) -> bytes
         inner = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
         os.close(descriptor)
         descriptor = inner
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
             raise DamagedFile("is no plain file", where=where, hint=AGAIN)
+        if state.st_size > limit:
+            raise DamagedFile(f"is larger than {limit} bytes", where=where, hint=AGAIN)
         with os.fdopen(descriptor, "rb") as file:
             descriptor = -1
-            content = file.read(limit + 1)
+            return file.read()
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -133,9 +136,6 @@ def read_inside(folder: Path, name: str, *, limit: int = _LARGEST_FILE) -> bytes
     finally:
         if descriptor >= 0:
             os.close(descriptor)
-    if len(content) > limit:
-        raise DamagedFile(f"is larger than {limit} bytes", where=where, hint=AGAIN)
-    return content
 
 
 def file_names(folder: Path) -> list[str]:

@@ -96,6 +96,12 @@ def test_the_manifest_itself_is_no_link_and_no_pipe(out: Path, tmp_path: Path) -
         open_run(out)
 
 
+def test_a_manifest_of_absurd_size_is_not_read(out: Path) -> None:
+    os.truncate(out / MANIFEST, 2**40)  # sparse: it takes no room
+    with pytest.raises(DamagedFile, match=r"manifest\.json: is larger than"):
+        open_run(out)
+
+
 def test_a_folder_without_a_manifest_is_no_run(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(InputError, match=r"manifest\.json: there is no such file; give the output folder"):
