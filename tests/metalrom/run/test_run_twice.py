@@ -90,7 +90,7 @@ def test_everything_is_listed_and_the_configuration_is_kept(place: Path) -> None
     assert run.results.provenance["configuration"] == f"sha256 {digest}"
     effective = json.loads(run.read("config.json"))
     assert effective["conditions"]["vdd"] == ["0.9V"]
-    assert effective["readout"]["code_error_target"] == 1e-2
+    assert float(effective["readout"]["code_error_target"]) == 1e-2
     # a default of the schema that the file does not give
     assert "columns_per_adc" in effective["array"]
 
