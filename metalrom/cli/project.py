@@ -234,7 +234,6 @@ def _bar() -> Iterator[Any]:
 
 def _seeded(project: Project, seed: int | None) -> Project:
     """The project with another seed."""
-    from metalrom.api import Project
 
     if seed is None:
         return project
@@ -353,7 +352,7 @@ def characterize_only(
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
-    from metalrom.api import Project, load
+    from metalrom.api import load
     from metalrom.cli.workers import simulators
 
     project = _seeded(load(config), seed)
