@@ -24,7 +24,7 @@ from interconnect.files import atomic_write_text
 from interconnect.jsonable import to_jsonable
 from metalrom.macro import Mitigation
 from metalrom.run.estimate import layer_estimate
-from metalrom.run.results import read_results, read_run_table
+from metalrom.run.folder import open_run
 from metalrom.studies.accuracy import ActivationRule, QuantizedOperator, WeightRule, chips_of
 from metalrom.studies.accuracy.macro_product import MacroProduct
 from metalrom.studies.accuracy.quantized import ExactProduct
@@ -56,7 +56,7 @@ def cases(rows: int, fewer: Path | None) -> dict[str, dict[str, object]]:
         "two's complement weights": {"mapping": "twos_complement"},
     }
     if fewer is not None:
-        table = read_run_table(fewer)
+        table = open_run(fewer).table
         out[f"{table.rows} rows in the top 3 planes"] = {
             "tables": {table.rows: table},
             "mitigations": [Mitigation(top=3, rows=table.rows)],
@@ -76,7 +76,8 @@ def main() -> None:
     parser.add_argument("--condition")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    results, table = read_results(args.run), read_run_table(args.run)
+    run = open_run(args.run)
+    results, table = run.results, run.table
     chip = chips_of(str(args.run), (args.condition,) if args.condition else ())[0]
     work = words_only(args.words)
     reference = work.run(float_operator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -39,6 +40,29 @@ def read_bytes(path: str | Path, *, limit: int | None = None) -> bytes:
     if limit is not None and len(content) > limit:
         raise InputError(f"is larger than {limit} bytes", where=str(path))
     return content
+
+
+@contextlib.contextmanager
+def unchanged_file(path: str | Path) -> Iterator[str]:
+    """SHA-256 of a file that the block reads, for files too large to be held in memory and read more than once.
+
+    Raises InputError if it cannot be read, or if it was written to or replaced before the block ended: then what the
+    block read need not have this hash.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            before = _state(os.fstat(file.fileno()))
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        yield digest
+        after = _state(Path(path).stat())
+    except OSError as error:
+        raise InputError(f"cannot be read ({_reason(error)})", where=str(path)) from None
+    if after != before:
+        raise InputError("was changed while it was read", where=str(path), hint="run the command again")
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def read_text(path: str | Path, *, limit: int | None = None) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metalrom.config.schema import load_config
+from metalrom.config.schema import read_config
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
 from metalrom.run.characterize import Characterized, characterize, group_rows
@@ -208,7 +208,8 @@ def load(path: str | Path) -> Project:
     >>> project.cell.kind
     'res_via'
     """
-    project = Project(load_config(path), Path(path))
+    config, source = read_config(path)
+    project = Project(config, Path(path), source=source)
     if project.config.specs:
         _ = project.specs  # conditions come from the device set
     return project

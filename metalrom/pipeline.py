@@ -7,8 +7,8 @@ from pathlib import Path
 from characterization.campaign import ProgressCallback
 from interconnect.errors import InputError
 from metalrom.design.design import Design
-from metalrom.folders import ensure_output_folder
-from metalrom.reports.assemble import write_run_report
+from metalrom.reports.assemble import add_report
+from metalrom.run.bundle import new_bundle
 from metalrom.run.characterize import Announce, characterize
 from metalrom.run.evaluate import macro_geometry, summarize_run
 from metalrom.run.results import RunResults
@@ -24,10 +24,24 @@ def run_pipeline(
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
 ) -> RunResults:
-    """Run everything and fill the output folder (manifest.json, netlists/, samples.csv, models.json, lut/, layer.npz,
-    program.npz, figures/, report.html, results.json). Returns what was found, failed conditions and missed
-    specifications included.
-    Raises InputError, and EngineError if ngspice is missing or the nominal condition failed."""
+    """Run everything and write the output folder: manifest.json, config.yaml, config.json, netlists/, samples.csv,
+    models.json, procedures.json, lut/, layer.npz, program.npz, results.json, figures/ and report.html.
+
+    The folder appears when everything is in it and replaces an earlier one in one step; if the run fails or is
+    interrupted, an earlier one stays as it is.
+
+    Returns
+    -------
+    RunResults
+        What was found, failed conditions and missed specifications included.
+
+    Raises
+    ------
+    InputError
+        For a bad configuration, or an `out` that holds anything but an earlier output folder or is being written to.
+    EngineError
+        If ngspice is missing or the nominal condition failed.
+    """
     design.check_characterized()
     _ = design.specs  # what cannot be judged is refused before simulating
     names = design.config.characterization.procedures
@@ -39,11 +53,11 @@ def run_pipeline(
         )
     rows = design.config.array.group_rows
     macro_geometry(design, rows if isinstance(rows, int) else 4)  # what cannot be laid out is refused before simulating
-    ensure_output_folder(out)
-    done = characterize(design, jobs=jobs, announce=announce, progress=progress)
-    announce("running the layer through the macro")
-    found = summarize_run(design, done)
-    announce("writing tables, netlists and the report")
-    write_outputs(design, done, found, out)
-    write_run_report(out)
+    with new_bundle(out) as folder:
+        done = characterize(design, jobs=jobs, announce=announce, progress=progress)
+        announce("running the layer through the macro")
+        found = summarize_run(design, done)
+        announce("writing tables, netlists and the report")
+        write_outputs(design, done, found, folder)
+        add_report(folder)
     return found

@@ -22,7 +22,7 @@ from characterization.tables.content import (
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_files, read_text
+from interconnect.files import atomic_write_files, decode, read_bytes
 
 FILE = "readout.json"
 
@@ -52,8 +52,12 @@ def write_json(table: ReadoutTable, folder: Path) -> list[Path]:
 def read_json(folder: Path) -> ReadoutTable:
     """The table of `readout.json`. Raises InputError if the file is missing, truncated or edited."""
     path = folder / FILE
-    where = str(path)
-    document = parse_json(read_text(path), where)
+    return parse_json_table(read_bytes(path), where=str(path))
+
+
+def parse_json_table(content: bytes, *, where: str) -> ReadoutTable:
+    """The table in the bytes of a `readout.json`. Raises InputError naming `where` if they are truncated or edited."""
+    document = parse_json(decode(content, where=where), where)
     expected = document.pop("file_sha256", None)
     if expected != json_sha256(document):
         raise InputError("its content does not match its checksum", where=where, hint="truncated or edited")

@@ -63,12 +63,12 @@ def export_run(
     from characterization.tables.formats import FORMATS
     from metalrom.exporters import VIEWS
     from metalrom.folders import ensure_output_folder
-    from metalrom.run.results import read_run_table
+    from metalrom.run.folder import open_run
 
     if format in VIEWS:
         written, checked = _export_view(out, format, output, check)
     else:
-        table = read_run_table(out)
+        table = open_run(out).table
         chosen = FORMATS[format]
         written, checked = list(chosen.write(table, ensure_output_folder(output))), None
         if check:
@@ -107,9 +107,9 @@ def report_run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")], json: Json = False
 ) -> None:
     """Write the self-contained HTML report of a run again."""
-    from metalrom.reports.assemble import write_run_report
+    from metalrom.reports.assemble import rewrite_report
 
-    path = write_run_report(out)
+    path = rewrite_report(out)
     emit({"report": path, "bytes": path.stat().st_size}, as_json=json, human=str(path))
 
 

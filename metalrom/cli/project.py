@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -232,12 +233,11 @@ def _bar() -> Iterator[Any]:
 
 def _seeded(project: Project, seed: int | None) -> Project:
     """The project with another seed."""
-    from metalrom.api import Project
 
     if seed is None:
         return project
     characterization = project.config.characterization.model_copy(update={"seed": seed})
-    return Project(project.config.model_copy(update={"characterization": characterization}), project.path)
+    return replace(project, config=project.config.model_copy(update={"characterization": characterization}))
 
 
 def run_chain(
@@ -275,13 +275,13 @@ def meets_target(results: RunResults) -> bool:
 
 
 def simulations_of(output: Path) -> dict[str, Any]:
-    """Work by method, as the manifest of a run tells it: ngspice decks run now and cached, levels of the exact linear
+    """Work by method, as the manifest of a run states it: ngspice decks run now and cached, levels of the exact linear
     network, values in closed form."""
-    from metalrom.run.manifest import read_manifest
+    from metalrom.run.folder import open_run
 
-    told = read_manifest(output)["simulations"]
+    counts = open_run(output).simulations
     keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
-    return {key: told[key] for key in keys}
+    return {key: counts[key] for key in keys}
 
 
 def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
@@ -351,27 +351,29 @@ def characterize_only(
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
-    from metalrom.api import Project, load
+    from metalrom.api import load
     from metalrom.cli.workers import simulators
 
     project = _seeded(load(config), seed)
-    from metalrom.folders import ensure_output_folder
+    from metalrom.run.bundle import new_bundle
     from metalrom.run.characterize import characterize
-    from metalrom.run.write import write_tables
+    from metalrom.run.manifest import file_names
+    from metalrom.run.write import write_characterization
 
     if procedures:
         names = tuple(name.strip() for name in procedures.split(",") if name.strip())
         section = project.config.characterization.model_copy(update={"procedures": names})
-        project = Project(project.config.model_copy(update={"characterization": section}), project.path)
-    ensure_output_folder(output)
-    with simulators(jobs, cluster) as workers, _bar() as update:
-        done = characterize(project, jobs=workers, announce=say, progress=update)
-    written = write_tables(done, output)
+        project = replace(project, config=project.config.model_copy(update={"characterization": section}))
+    with new_bundle(output) as folder:
+        with simulators(jobs, cluster) as workers, _bar() as update:
+            done = characterize(project, jobs=workers, announce=say, progress=update)
+        write_characterization(project, done, folder)
+        written = file_names(folder)
     figures = [(name, row) for name, result in done.shown.items() for row in result.figures()]
     if json:
         data = {
             "output": output,
-            "files": [path.relative_to(output) for path in written],
+            "files": written,
             "samples": len(done.data),
             "simulated": done.simulated,
             "cached": done.cached,

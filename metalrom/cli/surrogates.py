@@ -84,7 +84,7 @@ def fit(
     from metalrom.studies.surrogates.file import write_model
     from metalrom.studies.surrogates.fit import fit_model
 
-    project = Project(base.config, base.path, extraction)
+    project = Project(base.config, base.path, extraction, base.source)
     used = base.config.characterization.seed if seed is None else seed
     with simulators(jobs, cluster) as workers, progress_bar("places") as progress:
         found = fit_model(

@@ -334,8 +334,13 @@ def load_config(path: str | Path) -> Config:
     Raises InputError with file and key path for an unreadable file, bad YAML, an unknown key (with a
     suggestion), a wrong unit or a value out of range.
     """
-    data, _ = read_yaml(Path(path))
-    return validate(Config, data, where=str(path))
+    return read_config(path)[0]
+
+
+def read_config(path: str | Path) -> tuple[Config, bytes]:
+    """The configuration in a file and the bytes that it was parsed from; see `load_config`."""
+    data, raw = read_yaml(Path(path))
+    return validate(Config, data, where=str(path)), raw
 
 
 def schema() -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from characterization.testbench import MetalCorner
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.extraction import extract
+from interconnect.files import read_bytes, unchanged_file
 from metalrom.assets import asset_path
 from metalrom.config.schema import Config
 from metalrom.design.conditions import operating_points
@@ -55,22 +57,28 @@ BINARY = ("cap_present", "cap_balanced", "res_via")
 
 @dataclass(frozen=True)
 class Activations:
-    """Integer inputs of the layer, shape (vectors, rows), and where they come from in words."""
+    """Integer inputs of the layer, shape (vectors, rows), and where they come from in words.
+
+    files: name of a file that they were made from -> SHA-256 of its bytes.
+    """
 
     values: IntArray
     source: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Design:
     """Typed, lazily evaluated view of a configuration: what follows from it before anything is simulated.
 
-    `path`: the configuration file. `extraction`: the method by which cells are extracted unless a call names another.
+    `path`: the configuration file; `source`: the bytes that `config` was parsed from, None for one that was made
+    otherwise. `extraction`: the method by which cells are extracted unless a call names another.
     """
 
     config: Config
     path: Path
     extraction: str = "auto"
+    source: bytes | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -190,22 +198,32 @@ class Design:
     @cached_property
     def weights(self) -> QuantizedWeights:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
+        return self._read_weights[0]
+
+    @cached_property
+    def _read_weights(self) -> tuple[QuantizedWeights, str | None]:
+        """The quantized layer, and the SHA-256 of the file that it was read from if there is one."""
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
-            return quantize(rng.standard_normal(section.random), section.bits)
+            return quantize(rng.standard_normal(section.random), section.bits), None
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
         words = Words(section.word_bits or section.bits, signed=not section.unsigned)
         with config_context(self.path, "weights.file"):
-            tensor = load_weights(
-                self.resolve(section.file),
-                section.tensor,
-                transpose=section.transpose,
-                shape=section.shape,
-                words=words,
-            )
-            return integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
+            file = self.resolve(section.file)
+            if not file.is_file():
+                raise InputError("there is no such weight file", where=str(file))
+            with unchanged_file(file) as digest:
+                tensor = load_weights(
+                    file,
+                    section.tensor,
+                    transpose=section.transpose,
+                    shape=section.shape,
+                    words=words,
+                )
+            made = integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
+            return made, digest
 
     @cached_property
     def program(self) -> ViaProgram:
@@ -243,8 +261,29 @@ class Design:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the configuration file's bytes."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """SHA-256 of the bytes that the configuration was parsed from; without them, of its values."""
+        source = self.config.model_dump_json().encode() if self.source is None else self.source
+        return hashlib.sha256(source).hexdigest()
+
+    @property
+    def input_files(self) -> dict[str, str]:
+        """SHA-256 of the bytes of every file that went in, as they were when they were parsed, by what it holds."""
+        found = {
+            "configuration": self.sha256,
+            "stack": self.stack.sha256,
+            "devices": self.technology.devices.sha256,
+        }
+        digest = self._read_weights[1]
+        return found | ({} if digest is None else {"weights": digest}) | dict(self.activations.files)
+
+    def check_unchanged(self) -> None:
+        """Refuse library files that were changed since they were read: decks include them by their paths.
+
+        Everything else that goes in is read once. Raises InputError.
+        """
+        for path, digest in self.technology.devices.included:
+            if hashlib.sha256(read_bytes(path)).hexdigest() != digest:
+                raise InputError("was changed during the run", where=str(path), hint="run the configuration again")
 
     @cached_property
     def activations(self) -> Activations:
@@ -253,17 +292,22 @@ class Design:
         width = self.weights.values.shape[0]
         if section.source == "random":
             x = random_activations(section.vectors, width, self.config.characterization.seed)
-            source = f"{section.vectors} Gaussian random vectors"
+            source, files = f"{section.vectors} Gaussian random vectors", {}
         else:
             checkpoint = self.resolve(self.config.weights.file or "")
-            x = embedding_activations(checkpoint, checkpoint.parent / "vocab.txt", section.text)
+            vocabulary = checkpoint.parent / "vocab.txt"
+            with unchanged_file(checkpoint) as digest, unchanged_file(vocabulary) as vocabulary_digest:
+                x = embedding_activations(checkpoint, vocabulary, section.text)
+            if digest != self._read_weights[1]:
+                raise InputError("was changed while it was read", where=str(checkpoint), hint="run the command again")
+            files = {"vocabulary": vocabulary_digest}
             source = f"embeddings of {len(section.text)} sentences ({len(x)} tokens) from {checkpoint.name}"
             if x.shape[1] != width:
                 raise InputError(
                     f"the checkpoint's embeddings have width {x.shape[1]}, the layer takes {width}",
                     where=f"{self.path}: inputs.source",
                 )
-        return Activations(quantize_activations(x, section.bits)[0], source)
+        return Activations(quantize_activations(x, section.bits)[0], source, files)
 
     def resolve(self, name: str) -> Path:
         """A file of the configuration: `asset:NAME/FILE` or a path relative to the configuration."""

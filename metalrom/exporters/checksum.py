@@ -20,24 +20,24 @@ LIMIT = 2**28
 def add_digest(text: str, mark: str, end: str = "") -> bytes:
     """`text` and a last comment line with its SHA-256. mark, end: how a comment of the format begins and ends."""
     body = text if text.endswith("\n") else text + "\n"
-    return (body + _seal(body, mark, end)).encode("ascii")
+    return (body + _digest_line(body, mark, end)).encode("ascii")
 
 
-def _seal(body: str, mark: str, end: str) -> str:
+def _digest_line(body: str, mark: str, end: str) -> str:
     return f"{mark} file sha256 {hashlib.sha256(body.encode('ascii')).hexdigest()}{end}\n"
 
 
 def verify_digest(path: Path, mark: str, end: str = "") -> str:
-    """Text of a sealed file without its seal. Raises InputError if it is missing, truncated or edited."""
+    """Text of a file without its digest line. Raises InputError if it is missing, truncated or edited."""
     text = decode(read_bytes(path, limit=LIMIT), where=str(path))
     body = text[: text.rfind("\n", 0, len(text) - 1) + 1] if text.isascii() else ""
-    if not body or text[len(body) :] != _seal(body, mark, end):
+    if not body or text[len(body) :] != _digest_line(body, mark, end):
         raise InputError("its content does not match its checksum", where=str(path), hint="truncated or edited")
     return body
 
 
 def verify_digests(folder: Path, names: Iterable[str], mark: str, end: str = "") -> dict[str, str]:
-    """Texts of sealed files by name. Raises InputError as `verify_digest`, and for files of different runs."""
+    """Texts of files with a digest, by name. Raises InputError as `verify_digest`, and for files of different runs."""
     texts = {name: verify_digest(folder / name, mark, end) for name in names}
     found = {name: content_of(text) for name, text in texts.items()}
     first = next(iter(found))

@@ -5,28 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from characterization.tables.content import content_sha256
 from characterization.tables.table import ReadoutTable
 from metalrom.macro import Macro
+from metalrom.macro.estimate import LayerEstimate
 from metalrom.run.estimate import own_layer
-from metalrom.run.layer import StoredLayer, read_stored_layer
-from metalrom.run.results import RunResults, read_results, read_run_table
-from metalrom.run.stored_program import read_stored_program
+from metalrom.run.folder import Run, open_run
+from metalrom.run.layer import StoredLayer
+from metalrom.run.results import RunResults
 from metalrom.version import __version__
 from netlists.mapping import ViaProgram
-
-if TYPE_CHECKING:
-    from metalrom.macro import Macro
-    from metalrom.macro.estimate import LayerEstimate
 
 
 @dataclass(frozen=True)
 class RunData:
-    """A finished run. folder: its output folder."""
+    """A finished run with its results and its table, or others in their place."""
 
-    folder: Path
+    run: Run
     results: RunResults
     table: ReadoutTable
 
@@ -38,12 +35,12 @@ class RunData:
     @cached_property
     def layer(self) -> StoredLayer:
         """Weights and activations of the run. Raises InputError for a run of an older version or a damaged file."""
-        return read_stored_layer(self.folder)
+        return self.run.layer
 
     @cached_property
     def program(self) -> ViaProgram:
         """The via program of the run. Raises InputError for a run of an older version or a damaged file."""
-        return read_stored_program(self.folder)
+        return self.run.program
 
     def macro(self, condition: str | None = None, **options: Any) -> Macro:
         """The run's macro as a calculator, at a condition (default: the nominal one). options: further ones of it."""
@@ -81,4 +78,5 @@ class RunData:
 
 def load_source(folder: Path) -> RunData:
     """A finished run's folder. Raises InputError for an unfinished or damaged one."""
-    return RunData(folder, read_results(folder), read_run_table(folder))
+    run = open_run(folder)
+    return RunData(run, run.results, run.table)

@@ -15,15 +15,15 @@ from netlists.render import cards, render
 _KEY = "file_sha256"
 
 
-def seal_json(document: Mapping[str, Any]) -> bytes:
+def with_json_digest(document: Mapping[str, Any]) -> bytes:
     """One JSON object, one line per key, with the SHA-256 of its canonical form under `file_sha256`."""
     full = {**document, _KEY: json_sha256(dict(document))}
     lines = [f"{json.dumps(key)}: {json.dumps(value, sort_keys=True, allow_nan=False)}" for key, value in full.items()]
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def unseal_json(path: Path) -> dict[str, Any]:
-    """The object that `seal_json` wrote. Raises InputError if it is missing, truncated or edited."""
+def read_checked_json(path: Path) -> dict[str, Any]:
+    """The object that `with_json_digest` wrote. Raises InputError if it is missing, truncated or edited."""
     document = parse_json(read_text(path), str(path))
     if document.pop(_KEY, None) != json_sha256(document):
         raise InputError("its content does not match its checksum", where=str(path), hint="truncated or edited")

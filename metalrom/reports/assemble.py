@@ -1,4 +1,4 @@
-"""Fills the report from the files of an output folder: results.json, lut/ and manifest.json, and nothing else."""
+"""Fills the report from a finished run and nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from characterization.procedure_result import ProcedureResult
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.arrays import ByteArray
-from interconnect.errors import InputError
+from interconnect.files import atomic_write_bytes
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
 from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
@@ -33,15 +33,15 @@ from metalrom.reports.content import (
 from metalrom.reports.html import report_figures, write_figures, write_report
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
+from metalrom.run.bundle import new_bundle
 from metalrom.run.estimate import own_layer
-from metalrom.run.manifest import MANIFEST, read_manifest
-from metalrom.run.procedures import read_run_procedures
-from metalrom.run.results import RunResults, read_results, read_run_table
-from metalrom.run.stored_program import read_stored_program
+from metalrom.run.folder import Run, open_run
+from metalrom.run.manifest import write_manifest
+from metalrom.run.results import RunResults
 from metalrom.specs.result import SpecResult, failure_text, specification_text
 from netlists.mapping import MacroShape, ViaProgram, tile
 
-REPORT = "report.html"
+REPORT, FIGURES = "report.html", "figures"
 
 STACK_ROWS, STACK_COLUMNS = 3, 8
 """Cells of every plane in the picture of the stack."""
@@ -56,14 +56,32 @@ _PARTS = {
 }
 
 
-def write_run_report(out: Path) -> Path:
-    """Write report.html and figures/ of a finished run; returns the report's path. Raises InputError."""
-    results, table = read_results(out), read_run_table(out)
-    procedures, program = read_run_procedures(out), read_stored_program(out)
-    content = report_content(results, table, _simulations(out, results), program, procedures=procedures)
+def rewrite_report(out: Path) -> Path:
+    """Draw report.html and figures/ of a finished run again; returns the report's path.
+
+    The whole output folder is replaced in one step by a copy with the new report, so that its manifest lists what it
+    holds at any time. Raises InputError, and DamagedFile if any file of the run was changed.
+    """
+    with new_bundle(out) as folder:
+        run = open_run(out)
+        for name in run.manifest.files:
+            if name != REPORT and not name.startswith(f"{FIGURES}/"):
+                ensure_output_folder((folder / name).parent)
+                atomic_write_bytes(folder / name, run.read(name))
+        write_manifest(folder, run.manifest.content)
+        add_report(folder)
+    return out / REPORT
+
+
+def add_report(folder: Path) -> Path:
+    """Write report.html and figures/ into an output folder that is being made; returns the report's path."""
+    run = open_run(folder)
+    content = report_content(run.results, run.table, _simulations(run), run.program, procedures=run.procedures)
     drawn = report_figures(content)
-    write_figures(content, ensure_output_folder(out / "figures"), drawn)
-    return write_report(content, out / REPORT, drawn)
+    write_figures(content, ensure_output_folder(folder / FIGURES), drawn)
+    path = write_report(content, folder / REPORT, drawn)
+    write_manifest(folder, run.manifest.content)
+    return path
 
 
 def report_content(
@@ -309,17 +327,9 @@ def _not_established(results: RunResults) -> tuple[str, ...]:
     )
 
 
-def _simulations(out: Path, results: RunResults) -> Simulations:
+def _simulations(run: Run) -> Simulations:
     """Counts of the last run, from the manifest; verdicts from the results."""
-    told = read_manifest(out)
-    try:
-        counts = told["simulations"]
-        run, cached = int(counts["run"]), int(counts["cached"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            "is missing or damaged", where=str(out / MANIFEST), hint="run the configuration again"
-        ) from error
-    failed = sum(v.count for v in results.verdicts if v.verdict != "ok")
-    return Simulations(
-        run, cached, failed, tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in results.verdicts)
-    )
+    counts, verdicts = run.simulations, run.results.verdicts
+    failed = sum(v.count for v in verdicts if v.verdict != "ok")
+    rows = tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in verdicts)
+    return Simulations(counts["run"], counts["cached"], failed, rows)

@@ -14,7 +14,8 @@ from metalrom.assets import ASSETS, asset_path
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer
 from metalrom.macro.quantity import Span
-from metalrom.run.results import RunResults, read_results, read_run_table
+from metalrom.run.folder import open_run
+from metalrom.run.results import RunResults
 from metalrom.workloads.inventory import read_inventory
 
 _MEGABIT = 1e6
@@ -65,7 +66,8 @@ def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
     workload: what `workload_layers` takes; every matrix gets tiles of its own and one input vector.
     Raises InputError for an unfinished run or an unreadable workload.
     """
-    results, table = read_results(out), read_run_table(out)
+    run = open_run(out)
+    results, table = run.results, run.table
     layers = (
         [NamedLayer(results.layer.source, results.layer.inputs, results.layer.outputs)]
         if workload is None

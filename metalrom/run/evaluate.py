@@ -78,12 +78,12 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
         margins=done.margin.margins,
         fits=_fits(done),
         quality=quality,
-        verdicts=_verdicts(done),
+        verdicts=verdict_counts(done),
         macro_geometry=macro_geometry(design, table.rows),
         fit_error=nominal_fit.held_out_rms / swing,
         monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
         extraction_error=model.relative_error,
-        provenance=_provenance(design, done),
+        provenance=provenance_of(design, done),
         failed_conditions=done.failed,
         failed_procedures=done.failed_procedures,
         simulations=done.counts,
@@ -153,7 +153,8 @@ def _fits(done: Characterized) -> tuple[facts.FitSummary, ...]:
     return tuple(rows)
 
 
-def _verdicts(done: Characterized) -> tuple[facts.VerdictCount, ...]:
+def verdict_counts(done: Characterized) -> tuple[facts.VerdictCount, ...]:
+    """How many simulations of each procedure ended with each verdict."""
     counts: dict[tuple[str, str], int] = {}
     for outcome in done.outcomes:
         for sample in outcome.samples:
@@ -198,7 +199,8 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     )
 
 
-def _provenance(design: Design, done: Characterized) -> dict[str, str]:
+def provenance_of(design: Design, done: Characterized) -> dict[str, str]:
+    """Versions, seed and hashes of everything that went in, by name."""
     decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
     return {
         "metalrom": __version__,

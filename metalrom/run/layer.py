@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interconnect.arrays import IntArray
-from interconnect.errors import InputError, one_line
+from interconnect.errors import DamagedFile, InputError, one_line
 from interconnect.files import atomic_file
-from metalrom.run.manifest import check_intact
+from metalrom.run.manifest import AGAIN
 from netlists.weights.numpy_files import DAMAGED
-
-if TYPE_CHECKING:
-    pass
-
 
 LAYER = "layer.npz"
 
@@ -41,29 +37,23 @@ def write_stored_layer(folder: Path, weights: IntArray, activations: IntArray) -
     return path
 
 
-def read_stored_layer(folder: Path) -> StoredLayer:
-    """Read what `write_stored_layer` wrote. Raises InputError for a missing, damaged or foreign file."""
-    path = folder / LAYER
-    check_intact(folder, LAYER)
+def parse_stored_layer(content: bytes, *, where: str) -> StoredLayer:
+    """What `write_stored_layer` wrote, from the file's bytes. Raises DamagedFile naming `where` for anything else."""
     found = {}
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with np.load(io.BytesIO(content), allow_pickle=False) as data:
             for name in ("weights", "activations"):
                 if name not in data.files:
-                    raise InputError(f"holds no {name}", where=str(path), hint="run the configuration again")
+                    raise DamagedFile(f"holds no {name}", where=where, hint=AGAIN)
                 found[name] = data[name]
-    except OSError as error:
-        raise InputError(
-            f"cannot be read ({error.strerror or error})", where=str(path), hint="run the configuration again"
-        ) from None
-    except DAMAGED as error:
-        raise InputError(
-            f"is damaged ({one_line(str(error))})", where=str(path), hint="run the configuration again"
-        ) from None
+    except InputError:
+        raise
+    except (OSError, *DAMAGED) as error:
+        raise DamagedFile(f"is damaged ({one_line(str(error))})", where=where, hint=AGAIN) from None
     for name, values in found.items():
         if values.ndim != 2 or values.dtype.kind != "i" or not 0 < values.size <= _LARGEST:
-            raise InputError(f"{name} is no integer matrix", where=str(path))
+            raise DamagedFile(f"{name} is no integer matrix", where=where, hint=AGAIN)
     w, x = (found[name].astype(np.int64) for name in ("weights", "activations"))
     if x.shape[1] != w.shape[0]:
-        raise InputError(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=str(path))
+        raise DamagedFile(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=where, hint=AGAIN)
     return StoredLayer(w, x)

@@ -16,14 +16,12 @@ from characterization.campaign import SimulationCounts
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.procedures.adc_margin import Margin
-from characterization.tables.formats import read_table
-from characterization.tables.table import ReadoutTable
-from interconnect.errors import InputError
-from interconnect.files import atomic_write_text, read_bytes
+from interconnect.errors import DamagedFile
+from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
 from interconnect.validation import input_error
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.run.manifest import check_intact
+from metalrom.run.manifest import AGAIN
 from metalrom.specs.result import SpecResult
 
 RESULTS = "results.json"
@@ -180,26 +178,11 @@ def write_results(results: RunResults, folder: Path) -> Path:
     return atomic_write_text(folder / RESULTS, text + "\n")
 
 
-def read_results(folder: Path) -> RunResults:
-    """Read what `write_results` wrote. Raises InputError with one sentence for a missing, damaged or edited file."""
-    path = folder / RESULTS
+def parse_results(content: bytes, *, where: str) -> RunResults:
+    """What `write_results` wrote, from the file's bytes. Raises DamagedFile naming `where` for anything else."""
     try:
-        raw = read_bytes(path)
-    except InputError as error:
-        hint = "give the output folder of a finished `metalrom run`"
-        raise InputError(error.what, where=error.where, hint=hint) from None
-    check_intact(folder, RESULTS)
-    try:
-        return TypeAdapter(RunResults).validate_json(raw)
+        return TypeAdapter(RunResults).validate_json(content)
     except ValidationError as error:
-        raise InputError(
-            f"is damaged or of another version ({input_error(error)})",
-            where=str(path),
-            hint="run the configuration again",
+        raise DamagedFile(
+            f"is damaged or of another version ({input_error(error)})", where=where, hint=AGAIN
         ) from error
-
-
-def read_run_table(folder: Path) -> ReadoutTable:
-    """The readout table of a finished run. Raises InputError if it is missing, damaged or edited."""
-    check_intact(folder, f"{LUT}/readout.json")
-    return read_table("json", folder / LUT)

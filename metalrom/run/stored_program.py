@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from interconnect.errors import DamagedFile, InputError, one_line
-from interconnect.files import atomic_file, read_bytes
-from metalrom.run.manifest import check_intact
+from interconnect.files import atomic_file
 from netlists.mapping import Encoding, ViaProgram
 from netlists.weights.numpy_files import DAMAGED
 
@@ -39,23 +38,6 @@ def write_stored_program(folder: Path, program: ViaProgram) -> Path:
             encoding=np.array(json.dumps(program.encoding.to_json())),
         )
     return path
-
-
-def read_stored_program(folder: Path) -> ViaProgram:
-    """The via program of a finished run.
-
-    Raises
-    ------
-    InputError
-        If the folder holds none or it cannot be read; DamagedFile if it is damaged or edited.
-    """
-    path = folder / PROGRAM
-    try:
-        content = read_bytes(path)
-    except InputError as error:
-        raise InputError(error.what, where=error.where, hint=_AGAIN) from None
-    check_intact(folder, PROGRAM)
-    return parse_stored_program(content, where=str(path))
 
 
 def parse_stored_program(content: bytes, *, where: str) -> ViaProgram:

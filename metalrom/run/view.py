@@ -10,6 +10,7 @@ from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.run.estimate import layer_estimate
+from metalrom.run.folder import Run
 from metalrom.run.results import LayerQuality, RunResults
 
 Result = TypeVar("Result")
@@ -23,6 +24,11 @@ class RunView:
         self.table = table
         self._procedures = procedures or {}
         self._estimates: dict[str, LayerEstimate] = {}
+
+    @classmethod
+    def of(cls, run: Run) -> RunView:
+        """A run read back from its folder."""
+        return cls(run.results, run.table, run.procedures)
 
     def quality(self, condition: str) -> LayerQuality:
         """The layer through the macro at a condition. Raises InputError for one that was not characterized."""

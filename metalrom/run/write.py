@@ -1,8 +1,7 @@
-"""The output folder of a run: every file appears whole or not at all, tables repeat to the last byte."""
+"""What an output folder holds; tables repeat to the last byte."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,32 +12,57 @@ from characterization.campaign import Task, deck_of
 from characterization.procedures import with_requirements
 from characterization.procedures.document import procedures_document
 from characterization.tables.formats import FORMATS
-from interconnect.files import atomic_write_text
+from interconnect.files import atomic_write_bytes, atomic_write_text
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized
+from metalrom.run.evaluate import provenance_of, verdict_counts
+from metalrom.run.folder import PROCEDURES
 from metalrom.run.layer import write_stored_layer
-from metalrom.run.manifest import MANIFEST
-from metalrom.run.procedures import PROCEDURES_FILE
+from metalrom.run.manifest import CHARACTERIZATION, RUN, write_manifest
 from metalrom.run.stored_program import write_stored_program
 
+CONFIG_SOURCE, CONFIG = "config.yaml", "config.json"
+"""The configuration as it was read, byte for byte; and what was run, with defaults and options filled in."""
 
-def write_outputs(design: Design, done: Characterized, found: facts.RunResults, out: Path) -> None:
-    """Fill the output folder; every file appears whole or not at all."""
-    written = [
-        *write_tables(done, out),
-        facts.write_results(found, out),
-        write_stored_layer(out, design.weights.values.astype(np.int64), design.activations.values),
-        write_stored_program(out, design.program),
-        *_write_netlists(done, ensure_output_folder(out / "netlists")),
-    ]
-    manifest = {
-        "name": found.name,
-        "provenance": found.provenance,
-        "warnings": list(found.warnings),
+
+def write_outputs(design: Design, done: Characterized, found: facts.RunResults, folder: Path) -> None:
+    """Write everything but the report, and the manifest of it, into the folder of a run that is being made."""
+    write_tables(done, folder)
+    facts.write_results(found, folder)
+    write_stored_layer(folder, design.weights.values.astype(np.int64), design.activations.values)
+    write_stored_program(folder, design.program)
+    _write_netlists(done, ensure_output_folder(folder / "netlists"))
+    _write_configuration(design, folder)
+    write_manifest(folder, _manifest(RUN, design, done))
+
+
+def write_characterization(design: Design, done: Characterized, folder: Path) -> None:
+    """Write the tables of a characterization, and the manifest of them, into the folder that is being made."""
+    write_tables(done, folder)
+    _write_configuration(design, folder)
+    write_manifest(folder, _manifest(CHARACTERIZATION, design, done))
+
+
+def _write_configuration(design: Design, folder: Path) -> None:
+    if design.source is not None:
+        atomic_write_bytes(folder / CONFIG_SOURCE, design.source)
+    atomic_write_text(folder / CONFIG, design.config.model_dump_json(indent=1) + "\n")
+
+
+def _manifest(kind: str, design: Design, done: Characterized) -> dict[str, object]:
+    """What a manifest says beside the files. Raises InputError if an input was changed since it was read."""
+    design.check_unchanged()
+    assumptions = done.table.assumptions if "adc_margin" in done.results else ()
+    return {
+        "kind": kind,
+        "name": design.config.name,
+        "provenance": provenance_of(design, done),
+        "inputs": {name: f"sha256 {digest}" for name, digest in design.input_files.items()},
+        "warnings": list(design.technology.warnings),
         "assumptions": [
-            {"name": a.name, "value": a.value, "status": a.status, "source": a.source} for a in done.table.assumptions
+            {"name": a.name, "value": a.value, "status": a.status, "source": a.source} for a in assumptions
         ],
         "simulations": {
             "run": done.simulated,
@@ -48,15 +72,11 @@ def write_outputs(design: Design, done: Characterized, found: facts.RunResults, 
             "more_samples": list(done.counts.refined),
             "failed": len(done.data.failed()),
             "cpu_seconds": round(sum(o.cpu_seconds for o in done.outcomes), 3),
-            "verdicts": [asdict(v) for v in found.verdicts],
-            "failed_conditions": [asdict(f) for f in found.failed_conditions],
-            "failed_procedures": [asdict(f) for f in found.failed_procedures],
-        },
-        "files": {
-            str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
+            "verdicts": [asdict(v) for v in verdict_counts(done)],
+            "failed_conditions": [asdict(f) for f in done.failed],
+            "failed_procedures": [asdict(f) for f in done.failed_procedures],
         },
     }
-    atomic_write_text(out / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def write_tables(done: Characterized, out: Path) -> list[Path]:
@@ -76,7 +96,7 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     if shown or done.failed_procedures:
         document = procedures_document(shown, done.setup.unit, done.setup.rows, done.failed_procedures)
         text = json.dumps(document, indent=1, allow_nan=False)
-        written.append(atomic_write_text(out / PROCEDURES_FILE, text + "\n"))
+        written.append(atomic_write_text(out / PROCEDURES, text + "\n"))
     if "adc_margin" in done.results:
         for name in FORMATS:
             written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))

@@ -27,7 +27,7 @@ from netlists.devices.device_file import (
 from netlists.devices.kit import library_texts
 from netlists.devices.kit_file import Call, FileEntry, Library, Needs
 from netlists.devices.model_card import Kind, ModelCard, check_name, check_value, parse_model_cards
-from netlists.devices.spice_library import locate
+from netlists.devices.spice_library import check_pinned, locate
 
 _HERE = Path(__file__).parent
 _LARGEST_FILE = 16 * 2**20
@@ -51,7 +51,8 @@ class DeviceSet:
     Sizes in m; default_length: of transistors whose length nobody gave; width_scale: on the periphery's default widths.
     avt_n, avt_p: Pelgrom coefficient of the threshold of a matched pair's difference, V m. targets: corner -> quantity
     -> value (ion A/m, vth V, fo4 s). call: how an instance is written. needs: what the simulator must offer.
-    provenance: status and source by group of values. sha256: hash of the file and of every file it names.
+    provenance: status and source by group of values. sha256: hash of the file and of every file it names. included:
+    library files that decks include by their paths, and the SHA-256 of each.
     """
 
     name: str
@@ -79,6 +80,7 @@ class DeviceSet:
     bins: tuple[Bin, ...] = ()
     call: Call = field(default_factory=Call)
     needs: Needs = field(default_factory=Needs)
+    included: tuple[tuple[Path, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -194,6 +196,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     provenance = {"geometry": size.provenance, "matching": file.matching.provenance}
     cards: dict[str, _Pair] = {}
     texts: dict[str, str] = {}
+    included: tuple[tuple[Path, str], ...] = ()
     match (file.parameters, file.corners, file.card_files, file.library):
         case (None, None, CardFiles() as files, None):
             cards = _from_files(files, names, path, digest)
@@ -205,7 +208,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         case (None, None, None, Library() as library):
             called = {"models.nmos": names[0], "models.pmos": names[1]}
             called |= {f"models.others.{role}": name for role, name in file.models.others.items()}
-            texts = library_texts(library, called, file.call.style, path, digest)
+            texts, included = library_texts(library, called, file.call.style, path, digest)
             provenance["cards"] = library.provenance
         case _:
             raise InputError(
@@ -245,6 +248,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         bins=size.bins,
         call=file.call,
         needs=file.needs,
+        included=included,
     )
 
 
@@ -306,6 +310,7 @@ def _from_files(files: CardFiles, names: list[str], path: Path, digest: hashlib.
                 raise InputError("a card file has no sections", where=f"{path}: card_files.{corner}")
             file = locate(named, path.parent, where=f"{path}: card_files.{corner}")
             raw = read_bytes(file, limit=_LARGEST_FILE)
+            check_pinned(named, file, raw, where=f"{path}: card_files.{corner}")
             digest.update(raw)
             found = parse_model_cards(decode(raw, where=str(file)), where=str(file))
             for name, kind in zip(names, ("nmos", "pmos"), strict=True):

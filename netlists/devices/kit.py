@@ -8,13 +8,15 @@ from pathlib import Path
 
 from interconnect.errors import InputError
 from netlists.devices.kit_file import FileEntry, Library
-from netlists.devices.spice_library import LibraryReader, check_device, deck_path, locate
+from netlists.devices.spice_library import LibraryReader, check_device, check_pinned, deck_path, locate
 
 
 def library_texts(
     library: Library, devices: Mapping[str, str], style: str, path: Path, digest: hashlib._Hash
-) -> dict[str, str]:
-    """Corner -> deck lines: options and parameters, the files of the corner, the kit's own mismatch switched off.
+) -> tuple[dict[str, str], tuple[tuple[Path, str], ...]]:
+    """(corner -> deck lines, files that the lines bring in with the SHA-256 of each).
+
+    Lines: options and parameters, the files of the corner, the kit's own mismatch switched off.
 
     devices: key of the YAML file -> name of a device, which must be in every corner. path: the YAML file. digest: takes
     the content of all files. Raises InputError for a missing file, section or device.
@@ -42,7 +44,7 @@ def library_texts(
         elif switch is not None and switch.include is not None:
             lines.append(_line(switch.include, path.parent, reader, f"{path}: library.mismatch.include")[0])
         texts[corner] = "\n".join(lines) + "\n"
-    return texts
+    return texts, reader.files
 
 
 def _options(library: Library) -> list[str]:
@@ -54,5 +56,6 @@ def _line(entry: FileEntry, folder: Path, reader: LibraryReader, where: str) -> 
     """The card that brings an entry in, and the models and subcircuits that it defines."""
     path = locate(entry, folder, where=where)
     text = deck_path(path)
+    check_pinned(entry, path, reader.content(path.absolute()), where=where)
     found = reader.names(path, entry.section, where=where)
     return f'.include "{text}"' if entry.section is None else f'.lib "{text}" {entry.section}', found

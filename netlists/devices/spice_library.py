@@ -44,21 +44,31 @@ def deck_path(path: Path) -> str:
 def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
     """The file of an entry: beside the device set's file in `folder`, or of a fetched asset.
 
-    Raises InputError if it is missing, no plain file, or not the one that the entry's hash pins.
+    Raises InputError if it is missing or no plain file.
     """
     if entry.file.startswith(ASSET):
         asset, _, name = entry.file.removeprefix(ASSET).partition("/")
         if not re.fullmatch(r"[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+", f"{asset}/{name}") or ".." in (asset, name):
             raise InputError(f"{entry.file!r} names no file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
         path = cache_folder("assets", asset, name)
-        remedy: str | None = f"run `metalrom fetch {asset.rpartition('-')[0]}`"
     else:
-        path, remedy = folder / Path(entry.file).expanduser(), None
+        path = folder / Path(entry.file).expanduser()
     if not path.is_file():
-        raise InputError(f"there is no file {path}", where=where, hint=remedy)
-    if entry.sha256 is not None and hashlib.sha256(read_bytes(path, limit=_LARGEST)).hexdigest() != entry.sha256:
-        raise InputError(f"{path} is not the file that was pinned (SHA-256 differs)", where=where, hint=remedy)
+        raise InputError(f"there is no file {path}", where=where, hint=_remedy(entry))
     return path
+
+
+def check_pinned(entry: FileEntry, path: Path, content: bytes, *, where: str) -> None:
+    """Refuse the content of an entry's file if its hash is not the one that the entry pins. Raises InputError."""
+    if entry.sha256 is not None and hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise InputError(f"{path} is not the file that was pinned (SHA-256 differs)", where=where, hint=_remedy(entry))
+
+
+def _remedy(entry: FileEntry) -> str | None:
+    """How to get the file of an asset."""
+    if not entry.file.startswith(ASSET):
+        return None
+    return f"run `metalrom fetch {entry.file.removeprefix(ASSET).partition('/')[0].rpartition('-')[0]}`"
 
 
 @dataclass(slots=True)
@@ -87,7 +97,7 @@ class LibraryReader:
         current: str | None = None
         inside = 0
         sections: list[str] = []
-        for match in _CARD.finditer(self._read(path)):
+        for match in _CARD.finditer(self.content(path)):
             word = match[1].lower()
             first = (match[2] or match[3] or match[4] or b"").decode("utf-8", "replace")
             second = match[5].decode("utf-8", "replace")
@@ -113,7 +123,13 @@ class LibraryReader:
             known = ", ".join(dict.fromkeys(sections)) or "none"
             raise InputError(f"{path} has no section {section!r}", where=where, hint=f"it has {known}")
 
-    def _read(self, path: Path) -> bytes:
+    @property
+    def files(self) -> tuple[tuple[Path, str], ...]:
+        """Every file that was read, and the SHA-256 of its bytes."""
+        return tuple((path, hashlib.sha256(content).hexdigest()) for path, content in self._files.items())
+
+    def content(self, path: Path) -> bytes:
+        """The bytes of a library file, as they were when it was read first."""
         if path not in self._files:
             self._files[path] = read_bytes(path, limit=_LARGEST)
             self.digest.update(self._files[path])

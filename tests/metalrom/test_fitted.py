@@ -1,4 +1,4 @@
-"""`metalrom fit` and `metalrom predict`: keys become inputs, values are those of the column, files are sealed."""
+"""`metalrom fit` and `metalrom predict`: keys become inputs, values are those of the column, files carry a digest."""
 
 from __future__ import annotations
 

@@ -9,11 +9,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from characterization.procedures import PROCEDURES, get_procedure
-from characterization.procedures.document import procedures_document
+from characterization.procedures.document import procedures_document, read_procedure_results
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from metalrom.run.characterize import measure_group
-from metalrom.run.procedures import read_run_procedures
 from metalrom.run.write import write_tables
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
@@ -80,7 +79,7 @@ def test_results_reach_the_output_folder(documented: str, tmp_path: Path) -> Non
     # an off switch of 0.12 um takes the line down, by less than a volt in 10 ns
     assert 0.0 < early - late < 1.0
     assert len(found["crosstalk"]["shifts"]) == 15
-    read = read_run_procedures(tmp_path / "second")
+    read = read_procedure_results(json.loads(texts[0]))
     assert json.dumps(procedures_document(read, "V", 4), indent=1) + "\n" == texts[0].decode()
     assert [type(r).__name__ for r in read.values()] == ["Leakage", "Crosstalk", "Droop"]
     (chart,) = read["droop"].charts()

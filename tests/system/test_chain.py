@@ -16,7 +16,7 @@ import metalrom as package
 from characterization.dataset import read_samples_csv
 from characterization.tables.formats import FORMATS
 from metalrom.macro import Macro, csnr
-from metalrom.run.results import read_results, read_run_table
+from metalrom.run.folder import open_run
 from netlists.mapping import weights_of
 
 OUTPUTS = ("manifest.json", "samples.csv", "models.json", "results.json", "report.html", "netlists", "lut", "figures")
@@ -97,14 +97,16 @@ def test_levels_follow_the_closed_form(out):
     # One more count lifts the line by V_dd C_switched / C_total. C_total: extracted line, 100 aF of readout input and
     # the reset transistor (0.12 um wide, drain 0.105 um long) by hand from the card: overlap 0.278 fF/um, junction
     # 3 fF/um2, side walls 0.45 fF/um on three sides and 0.25 fF/um at the gate, all at zero bias.
-    results, table = read_results(out), read_run_table(out)
+    run = open_run(out)
+    results, table = run.results, run.table
     reset = 0.278e-15 * 0.12 + 3e-15 * 0.12 * 0.105 + 0.45e-15 * (0.12 + 2 * 0.105) + 0.25e-15 * 0.12
     total = table.rows * results.cell.bl_total + 100e-18 + reset
     assert table.lsb(results.condition) == pytest.approx(1.0 * results.cell.switched / total, rel=0.05)
 
 
 def test_the_ideal_macro_is_exact_and_the_real_one_is_judged(out):
-    results, table = read_results(out), read_run_table(out)
+    run = open_run(out)
+    results, table = run.results, run.table
     rng = np.random.default_rng(5)
     x, w = rng.integers(-8, 8, (20, 16)), rng.integers(-7, 8, (16, 6))
     assert_array_equal(Macro.ideal(rows=4, weight_bits=4, input_bits=4).matmul(x, w), x @ w)
@@ -119,7 +121,7 @@ def test_exports_are_read_back(out, name, metalrom, tmp_path):
     done = metalrom("export", out, "--format", name, "-o", tmp_path / name, "--check")
     assert done.returncode == 0, done.stderr
     back = FORMATS[name].read(tmp_path / name)
-    assert_array_equal(back.mean, read_run_table(out).mean)
+    assert_array_equal(back.mean, open_run(out).table.mean)
 
 
 def test_estimate_tells_figures_sources_and_budget(out, metalrom):
@@ -193,7 +195,7 @@ def test_specifications_and_a_dead_corner_decide_the_exit_code_and_diff_tells_th
         ("energy_per_conversion", "tt_1.00V_27C", False),
     ]
     assert [f["condition"] for f in data["failed_conditions"]] == ["tt_0.05V_27C"]
-    assert read_run_table(tmp_path / "out").provenance == read_run_table(out).provenance
+    assert open_run(tmp_path / "out").table.provenance == open_run(out).table.provenance
     assert (tmp_path / "out" / "netlists" / "transfer_tt_0.05V_27C.cir").is_file()
     for name in ("lut/readout.csv", "models.json"):  # the good condition is as it was
         assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name

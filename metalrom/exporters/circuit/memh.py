@@ -1,4 +1,4 @@
-"""`$readmemh` files: words in hexadecimal, one a line, under comments and a seal."""
+"""`$readmemh` files: words in hexadecimal, one a line, under comments and a digest."""
 
 from __future__ import annotations
 

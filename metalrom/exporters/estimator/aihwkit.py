@@ -21,7 +21,7 @@ from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
-from metalrom.exporters.templates import fill, seal_json, unseal_json
+from metalrom.exporters.templates import fill, read_checked_json, with_json_digest
 from metalrom.macro.readout import readout_of
 
 MODULE = "metalrom_aihwkit.py"
@@ -53,7 +53,7 @@ def write_aihwkit(source: RunData, folder: Path) -> list[Path]:
     module = fill(
         "aihwkit_module.py.j2", notes=commented((*source.stamp, *source.assumptions), "#"), data=DATA, schema=SCHEMA
     )
-    return atomic_write_files(folder, {DATA: seal_json(document), MODULE: add_digest(module, "#")})
+    return atomic_write_files(folder, {DATA: with_json_digest(document), MODULE: add_digest(module, "#")})
 
 
 def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[str, float]:
@@ -78,7 +78,7 @@ def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[s
 def read_back_aihwkit(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Code error at every point."""
     verify_digest(folder / MODULE, "#")
-    document = unseal_json(folder / DATA)
+    document = read_checked_json(folder / DATA)
     if quantity != "code_error":
         return None
     try:

@@ -25,7 +25,7 @@ from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_valu
 from metalrom.exporters.exporter import NOT_VERIFIED, Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
-from metalrom.exporters.templates import fill, seal_json, unseal_json
+from metalrom.exporters.templates import fill, read_checked_json, with_json_digest
 
 PARAM = "param_values.cpp"
 STATES = "mem_states.csv"
@@ -85,13 +85,13 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
         "output_noise": f"mean and sigma of the code before rounding, in counts, with all {n} rows driven",
         "files": {name: json_sha256(content[name].decode()) for name in (STATES, OUTPUT)},
     }
-    return atomic_write_files(folder, {**content, ABOUT: seal_json(about)})
+    return atomic_write_files(folder, {**content, ABOUT: with_json_digest(about)})
 
 
 def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma and read time, with all rows driven at one condition."""
     param = verify_digest(folder / PARAM, "//")
-    about, path = unseal_json(folder / ABOUT), folder / OUTPUT
+    about, path = read_checked_json(folder / ABOUT), folder / OUTPUT
     for name, digest in about.get("files", {}).items():
         if json_sha256((folder / Path(name).name).read_text()) != digest:
             where = str(folder / name)

@@ -14,7 +14,7 @@ from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro.readout import synthetic_table
-from metalrom.run.results import read_results, read_run_table
+from metalrom.run.folder import open_run
 from netlists.condition import NOMINAL_METALS, Condition
 
 IDEAL_ROWS = 64
@@ -110,7 +110,8 @@ def _synthetic(text: str) -> Chip:
 
 
 def _characterized(folder: Path, conditions: Sequence[str], nearest: bool) -> tuple[Chip, ...]:
-    results, table = read_results(folder), read_run_table(folder)
+    run = open_run(folder)
+    results, table = run.results, run.table
     assumptions = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
     chips = []
     for asked in conditions or (results.condition,):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metalrom.design.design import CHARACTERIZED, Design
 
@@ -36,9 +36,10 @@ def variants(design: Design) -> tuple[CellVariant, ...]:
         conditions = config.conditions.model_copy(
             update={name: value[:1] for name, value in config.conditions if isinstance(value, tuple)}
         )
-        changed = Design(config.model_copy(update={"cell": cell, "conditions": conditions, "specs": ()}), design.path)
+        at_nominal = config.model_copy(update={"cell": cell, "conditions": conditions, "specs": ()})
+        changed = Design(at_nominal, design.path, source=design.source)
         if changed.cell.mode == "current":
             readout = config.readout.model_copy(update={"double_sampling": False})
-            changed = Design(changed.config.model_copy(update={"readout": readout}), design.path)
+            changed = replace(changed, config=changed.config.model_copy(update={"readout": readout}))
         out.append(CellVariant(letter, changed, len(section.planes)))
     return tuple(out)

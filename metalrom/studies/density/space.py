@@ -82,14 +82,15 @@ def _with_cell(design: Design, *, fresh: bool = False, **changes: Any) -> Design
     return Design(
         design.config.model_copy(update={"cell": section.model_copy(update=changes)}),
         design.path,
+        source=design.source,
     )
 
 
 def _with_array(design: Design, size: tuple[int, int]) -> Design:
     array = design.config.array.model_copy(update={"rows": size[0], "columns": size[1]})
-    return Design(design.config.model_copy(update={"array": array}), design.path)
+    return Design(design.config.model_copy(update={"array": array}), design.path, source=design.source)
 
 
 def _with_sampling(design: Design, double: bool) -> Design:
     readout = design.config.readout.model_copy(update={"double_sampling": double})
-    return Design(design.config.model_copy(update={"readout": readout}), design.path)
+    return Design(design.config.model_copy(update={"readout": readout}), design.path, source=design.source)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from interconnect.errors import InputError
-from interconnect.files import read_bytes
-from metalrom.run.procedures import read_run_procedures
-from metalrom.run.results import RESULTS, RunResults, read_results, read_run_table
+from metalrom.run.folder import Run, open_run
+from metalrom.run.results import RESULTS, RunResults
 from metalrom.run.view import RunView
 from metalrom.specs.result import SpecResult, failure_text
 from metalrom.studies.diff.causes import asked_elsewhere, attribute, causes, evidence
@@ -21,38 +18,24 @@ COMPARED = ("samples.csv", "models.json", RESULTS, "lut/readout.json", "layer.np
 NOT_ASKED = "not asked"
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A finished run, read back."""
-
-    path: Path
-    results: RunResults
-    view: RunView
-
-    @classmethod
-    def read(cls, path: Path) -> Folder:
-        """Raises InputError for a folder that is no finished run, or a damaged one."""
-        results = read_results(path)
-        return cls(path, results, RunView(results, read_run_table(path), read_run_procedures(path)))
-
-
 def compare_runs(old: Path, new: Path) -> Difference:
     """What differs between two finished runs. Raises InputError for a folder that is none."""
-    return difference(Folder.read(old), Folder.read(new))
+    return difference(open_run(old), open_run(new))
 
 
-def difference(old: Folder, new: Folder) -> Difference:
+def difference(old: Run, new: Run) -> Difference:
     """What differs between two runs, most important first."""
     found = causes(old.results, new.results)
-    numbers = changes(old.view, new.view, found)
+    old_view, new_view = RunView.of(old), RunView.of(new)
+    numbers = changes(old_view, new_view, found)
     specs = _specs(old.results, new.results, found)
-    files = tuple(name for name in COMPARED if _bytes(old.path / name) != _bytes(new.path / name))
+    files = tuple(name for name in COMPARED if _bytes(old, name) != _bytes(new, name))
     moved = numbers or any(s.flipped for s in specs)
     return Difference(
         old=str(old.path),
         new=str(new.path),
         specs=specs,
-        conditions=_conditions(old.results, new.results, old.view, new.view),
+        conditions=_conditions(old.results, new.results, old_view, new_view),
         causes=found,
         figures=numbers,
         files=files,
@@ -61,11 +44,8 @@ def difference(old: Folder, new: Folder) -> Difference:
     )
 
 
-def _bytes(path: Path) -> bytes | None:
-    try:
-        return read_bytes(path)
-    except InputError:
-        return None
+def _bytes(run: Run, name: str) -> bytes | None:
+    return run.read(name) if run.holds(name) else None
 
 
 def _specs(old: RunResults, new: RunResults, found: tuple[Cause, ...]) -> tuple[SpecChange, ...]:

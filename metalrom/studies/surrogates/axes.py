@@ -94,7 +94,8 @@ class DesignFamily:
     def at(self, values: Mapping[str, float]) -> Design:
         """The design with these values (SI) of its keys. Raises InputError naming the key that a rule forbids."""
         where = str(self.base.path)
-        new = Design(validate(Config, self._data(values), where=where), self.base.path, self.base.extraction)
+        config = validate(Config, self._data(values), where=where)
+        new = Design(config, self.base.path, self.base.extraction, self.base.source)
         # None of these follows from a key that can be varied: they need not be read again for every point.
         for name in ("technology", "weights", "program"):
             vars(new)[name] = getattr(self.base, name)

@@ -16,7 +16,7 @@ from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import estimate_macro
-from metalrom.run.results import read_results, read_run_table
+from metalrom.run.folder import open_run
 from metalrom.studies.systems.description import DATA, Fact, FactStatus, _Frozen
 from metalrom.studies.systems.merit import normalised_to_one_bit
 from netlists.mapping import MacroShape
@@ -80,7 +80,8 @@ class MetalMacro(_Frozen):
 
 def macro_of_run(out: Path) -> MetalMacro:
     """The macro of a finished `metalrom run`, a whole tile in use. Raises InputError for an unfinished run."""
-    results, table = read_results(out), read_run_table(out)
+    run = open_run(out)
+    results, table = run.results, run.table
     geometry = replace(results.macro_geometry, tiles=1, utilisation=1.0)
     estimate = estimate_macro(
         geometry,

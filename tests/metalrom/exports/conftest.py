@@ -16,6 +16,7 @@ from metalrom.exporters.run_data import RunData, load_source
 from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
 from metalrom.run.layer import write_stored_layer
+from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerSummary, RunResults, write_results
 from metalrom.run.stored_program import write_stored_program
 from netlists.condition import Condition
@@ -187,6 +188,7 @@ def make_run(folder: Path, table: ReadoutTable) -> RunData:
     write_stored_layer(folder, weights, activations)
     write_stored_program(folder, via_program(weights, BITS))
     exports.write_table(table, "json", folder / LUT)
+    write_manifest(folder, {})
     return load_source(folder)
 
 

@@ -62,7 +62,7 @@ def test_check_finds_another_run(source, written, name):
     elements = tuple(dataclasses.replace(e, value=e.value * factor) for e in cell.elements)
     results = dataclasses.replace(source.results, macro_geometry=g, cell=dataclasses.replace(cell, elements=elements))
     with pytest.raises(InputError, match=r"differs from the run|not that of the run"):
-        check_export(unread(name), RunData(source.folder, results, other), written[name])
+        check_export(unread(name), RunData(source.run, results, other), written[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,7 +108,7 @@ def test_damaged_files_are_refused(source, written, name, data):
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "lef"])
 def test_mixed_exports_are_refused(source, written, name, tmp_path):
     """A sound file of another run beside the others."""
-    other = RunData(source.folder, source.results, dataclasses.replace(source.table, read_time=2e-9))
+    other = RunData(source.run, source.results, dataclasses.replace(source.table, read_time=2e-9))
     path = VIEWS[name].write(source, tmp_path)[-1]
     foreign = tmp_path / "foreign"
     VIEWS[name].write(other, foreign)
@@ -149,9 +149,9 @@ def test_consumer_notices_other_values(source, written, name, make_source):
     results = dataclasses.replace(source.results, layer=layer, macro_geometry=geometry)
     if name == "touchstone":
         with pytest.raises(InputError, match="is not that of the run"):
-            check_export(VIEWS[name], RunData(source.folder, results, table), written[name])
+            check_export(VIEWS[name], RunData(source.run, results, table), written[name])
         return
-    reading: ConsumerReading = VIEWS[name].consume(RunData(source.folder, results, table), written[name])
+    reading: ConsumerReading = VIEWS[name].consume(RunData(source.run, results, table), written[name])
     assert reading.problem is not None
 
 
@@ -205,7 +205,7 @@ def test_condition_names(source):
     twins = tuple(dataclasses.replace(c, corner=name, vdd=1.0, temperature=27.0)
                   for c, name in zip(table.conditions, ("tt", "TT"), strict=True))  # fmt: skip
     with pytest.raises(InputError, match="would both be called"):
-        symbols(RunData(source.folder, source.results, dataclasses.replace(table, conditions=twins)))
+        symbols(RunData(source.run, source.results, dataclasses.replace(table, conditions=twins)))
 
 
 def test_ladder_by_hand(source):
@@ -233,10 +233,10 @@ def test_lef_refuses_pins_that_do_not_fit(source, tmp_path):
     results = dataclasses.replace(source.results, macro_geometry=g)
     view = VIEWS["lef"]
     with pytest.raises(InputError, match="rim"):
-        view.write(RunData(source.folder, results, source.table), tmp_path)
+        view.write(RunData(source.run, results, source.table), tmp_path)
     wide = dataclasses.replace(source.results.macro_geometry, columns=1024, columns_per_adc=1, rows=5)
     results = dataclasses.replace(source.results, macro_geometry=wide)
-    files = view.write(RunData(source.folder, results, source.table), tmp_path)
+    files = view.write(RunData(source.run, results, source.table), tmp_path)
     assert files[0].read_text().count("  PIN code") == 2 * 1024 * 3
 
 

@@ -27,7 +27,9 @@ from metalrom.exporters.circuit.verilog_check import disagreement, run_iverilog,
 from metalrom.exporters.exporter import check_export
 from metalrom.exporters.run_data import RunData
 from metalrom.macro.readout import synthetic_table
+from metalrom.run.folder import open_run
 from metalrom.run.layer import write_stored_layer
+from metalrom.run.manifest import write_manifest
 from metalrom.run.stored_program import write_stored_program
 from netlists.mapping import via_program, weights_of
 
@@ -95,7 +97,7 @@ def test_iverilog_gives_the_macros_codes_and_products(source, folder):
 
 @needs_iverilog
 def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
-    """A via bit, a level or an expected code that is wrong but sealed: the bench says FAIL and the check says why."""
+    """A via bit, a level or an expected code that is wrong under a right digest: bench and check say FAIL and why."""
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     tile = next(tiles_of(source))
@@ -162,7 +164,8 @@ def test_broken_model_is_reported_in_one_sentence(source, folder, tmp_path):
 
 
 def test_older_runs_without_a_layer_are_refused(source, tmp_path):
-    empty = dataclasses.replace(source, folder=tmp_path)
+    write_manifest(tmp_path, {})
+    empty = dataclasses.replace(source, run=open_run(tmp_path))
     with pytest.raises(InputError, match="run the configuration again"):
         VIEW.write(empty, tmp_path / "out")
 
@@ -175,10 +178,12 @@ def test_every_mapping(make_source, tmp_path, mapping, bits):
     low, high = {"unsigned": (0, 8), "ternary": (-1, 2)}.get(mapping, (-8, 8))
     rng = np.random.default_rng(2)
     weights = rng.integers(low, high, (20, 7))
-    write_stored_layer(source.folder, weights, source.layer.activations)
-    write_stored_program(source.folder, via_program(weights, bits, mapping=mapping))
+    folder = source.run.path
+    write_stored_layer(folder, weights, source.layer.activations)
+    write_stored_program(folder, via_program(weights, bits, mapping=mapping))
+    write_manifest(folder, {})
     g = dataclasses.replace(source.results.macro_geometry, mapping=mapping, weight_bits=bits)
-    run = RunData(source.folder, dataclasses.replace(source.results, macro_geometry=g), source.table)
+    run = RunData(open_run(source.run.path), dataclasses.replace(source.results, macro_geometry=g), source.table)
     VIEW.write(run, tmp_path)
     assert disagreement(run, tmp_path, run_iverilog(tmp_path)[0]) is None
 
@@ -188,7 +193,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
         with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
-            VIEWS[name].write(RunData(source.folder, results, table), tmp_path)
+            VIEWS[name].write(RunData(source.run, results, table), tmp_path)
 
 
 @needs_iverilog

@@ -16,7 +16,7 @@ from metalrom.cli.main import app
 from metalrom.exporters.run_data import load_source
 from metalrom.plugins import load_named
 from metalrom.run.evaluate import macro_geometry
-from metalrom.run.stored_program import read_stored_program
+from metalrom.run.folder import open_run
 from netlists.mapping import MAPPINGS, weights_of
 
 HERE = Path(__file__).resolve().parent
@@ -62,7 +62,7 @@ def test_a_run_to_the_report(tmp_path: Path) -> None:
     assert run("run", str(CONFIG), "-o", str(out)) == 0
     assert run("estimate", str(out)) == 0
     assert (out / "report.html").stat().st_size > 100_000
-    source, program = load_source(out), read_stored_program(out)
+    source, program = load_source(out), open_run(out).program
     x, w = source.layer.activations, source.layer.weights
     np.testing.assert_array_equal(weights_of(program), w)
     np.testing.assert_array_equal(source.macro(effects=()).matmul(x, w), x @ w)

@@ -17,7 +17,9 @@ from characterization.procedures import PROCEDURES
 from characterization.procedures.document import UnreadResult, procedures_document, read_procedure_results
 from interconnect.errors import DamagedFile, InputError
 from metalrom.reports.procedures import draw_chart, result_charts, result_rows
-from metalrom.run.procedures import PROCEDURES_FILE, read_run_procedures
+from metalrom.run.folder import PROCEDURES as PROCEDURES_FILE
+from metalrom.run.folder import open_run
+from metalrom.run.manifest import write_manifest
 
 
 @pytest.fixture
@@ -112,11 +114,13 @@ def test_damage_is_named(document: dict[str, Any], change: Any, words: str) -> N
 
 
 def test_a_file_that_is_none(tmp_path: Any) -> None:
-    assert read_run_procedures(tmp_path) == {}
+    write_manifest(tmp_path, {})
+    assert open_run(tmp_path).procedures == {}
     for text, words in (("{", "no JSON"), ("[]", "no JSON object"), ('{"noise": {}}', "noise.points: this key")):
         (tmp_path / PROCEDURES_FILE).write_text(text)
+        write_manifest(tmp_path, {})
         with pytest.raises(DamagedFile, match=words) as caught:
-            read_run_procedures(tmp_path)
+            _ = open_run(tmp_path).procedures
         assert "run the configuration again" in str(caught.value)
 
 

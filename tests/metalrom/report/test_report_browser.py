@@ -17,7 +17,8 @@ from characterization.procedures.document import procedures_document, read_proce
 from metalrom.reports import maps
 from metalrom.reports.content import TileTop
 from metalrom.reports.html import write_report
-from metalrom.run.procedures import read_run_procedures
+from metalrom.run.folder import open_run
+from metalrom.run.manifest import write_manifest
 
 CHROMIUM = next((p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None)
 browser_only = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed; the page is checked as text only")
@@ -39,10 +40,11 @@ def page(make_content, sample_results, tmp_path_factory):
     results = {name: r for name, r in sample_results.items() if name != "crosstalk"} | read_procedure_results(CUSTOM)
     document = procedures_document(results, "V", 4)
     (folder / "procedures.json").write_text(json.dumps(document))
+    write_manifest(folder, {})
     bits = np.random.default_rng(1).integers(0, 2, (16, 28)).astype(np.uint8)
     rows = make_content().table.rows + 1
     content = make_content(
-        procedures=read_run_procedures(folder),
+        procedures=open_run(folder).procedures,
         tile_top=TileTop(bits, tuple(k // 7 for k in range(28)), 8, "tile 0"),
         histogram=np.triu(np.ones((rows, rows), dtype=np.int64)),
         configuration=(("array.rows", "64"),),
@@ -75,7 +77,7 @@ def test_results_of_procedures_are_listed_and_drawn(page):
 @browser_only
 def test_the_browser_has_nothing_to_complain_about(page):
     done = chromium(page, "--enable-logging=stderr", "--v=0", "--dump-dom")
-    assert "What this establishes" in done.stdout
+    assert "Scope and limitations" in done.stdout
     assert "CONSOLE" not in done.stderr
 
 

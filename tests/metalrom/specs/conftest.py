@@ -16,6 +16,7 @@ from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
 from metalrom.config.schema import Config
 from metalrom.macro.geometry import RULES, MacroGeometry
+from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerQuality, LayerSummary, RunResults, write_results
 from netlists.condition import Condition
 
@@ -107,6 +108,7 @@ def make_folder(tmp_path: Path) -> Callable[..., Path]:
         (folder / LUT).mkdir(parents=True)
         write_results(results, folder)
         FORMATS["json"].write(table, folder / LUT)
+        write_manifest(folder, {})
         return folder
 
     return make

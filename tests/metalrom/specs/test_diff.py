@@ -12,8 +12,9 @@ from characterization.procedures.document import procedures_document
 from characterization.procedures.leakage import Leakage, StaticCurrent
 from interconnect.errors import DamagedFile, InputError
 from interconnect.jsonable import to_jsonable
+from metalrom.run.folder import PROCEDURES
 from metalrom.run.judge import judge_specs
-from metalrom.run.procedures import PROCEDURES_FILE
+from metalrom.run.manifest import write_manifest
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from metalrom.studies.diff.compare import compare_runs
@@ -196,9 +197,14 @@ def test_another_byte_that_no_figure_shows_is_told(pair):
 def test_a_folder_that_is_no_run_is_refused(tmp_path, make_folder, make_table, make_results):
     table = make_table()
     good = make_folder("good", table, make_results(table))
-    with pytest.raises(InputError, match=r"results\.json: cannot be read .*; give the output folder of a finished"):
+    with pytest.raises(
+        InputError, match=r"manifest\.json: there is no such file; give the output folder of a finished"
+    ):
         compare_runs(good, tmp_path)
     (good / "results.json").write_text("{}")
+    with pytest.raises(DamagedFile, match=r"results\.json: was changed after the run"):
+        compare_runs(good, good)
+    write_manifest(good, {})
     with pytest.raises(InputError, match=r"results\.json: is damaged or of another version"):
         compare_runs(good, good)
 
@@ -208,9 +214,11 @@ def test_procedures_of_finished_runs_are_compared(make_folder, make_table, make_
     for name, power in (("old", 2e-9), ("new", 3e-9)):
         folders.append(make_folder(name, table, make_results(table)))
         leakage = Leakage(4, (StaticCurrent(TT, "idle", 1e-9, 0.0, None, power),))
-        (folders[-1] / PROCEDURES_FILE).write_text(json.dumps(procedures_document({"leakage": leakage}, "V", 4)))
+        (folders[-1] / PROCEDURES).write_text(json.dumps(procedures_document({"leakage": leakage}, "V", 4)))
+        write_manifest(folders[-1], {})
     (change,) = compare_runs(*folders).figures
     assert (change.name, change.condition, change.unit, change.old, change.new) == ("leakage", TT, "W", 2e-9, 3e-9)
-    (folders[1] / PROCEDURES_FILE).write_text('{"leakage": {"rows": 4}}')
+    (folders[1] / PROCEDURES).write_text('{"leakage": {"rows": 4}}')
+    write_manifest(folders[1], {})
     with pytest.raises(DamagedFile, match=r"leakage\.states: this key is missing"):
         compare_runs(*folders)

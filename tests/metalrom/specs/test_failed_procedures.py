@@ -18,9 +18,10 @@ from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
+from metalrom.run.folder import PROCEDURES, open_run
 from metalrom.run.judge import judge_specs
-from metalrom.run.procedures import PROCEDURES_FILE, read_run_procedures
-from metalrom.run.results import RunResults, read_results, write_results
+from metalrom.run.manifest import write_manifest
+from metalrom.run.results import RunResults, parse_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from netlists.cells import make_cell
@@ -124,8 +125,7 @@ def test_failures_decide_and_are_told(run: RunView, tmp_path: Path) -> None:
     assert not results.passed
     assert missed(results).endswith("failed procedures: settling at ss_1.00V_27C")
     assert spec_table(results).row_count == spec_table(run.results).row_count + 1
-    write_results(results, tmp_path)
-    assert read_results(tmp_path) == results
+    assert parse_results(write_results(results, tmp_path).read_bytes(), where="results.json") == results
 
 
 def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
@@ -152,8 +152,9 @@ def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
     assert not absent.passed
     # the same from the folder of the finished run
     document = procedures_document({"settling": settling, "leakage": leakage}, "V", 4, failed)
-    (tmp_path / PROCEDURES_FILE).write_text(json.dumps(document))
-    finished = RunView(results, run.table, read_run_procedures(tmp_path))
+    (tmp_path / PROCEDURES).write_text(json.dumps(document))
+    write_manifest(tmp_path, {})
+    finished = RunView(results, run.table, open_run(tmp_path).procedures)
     assert judge_specs([parse_spec(s) for s in asked], finished) == (one, two, three, lost, absent)
     with pytest.raises(InputError, match="wrong unit"):
         parse_spec("crosstalk < 3mV")
