@@ -10,16 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
+from interconnect.registry import Registry
 from ngspice_runner.backends import Backend
-from ngspice_runner.backends.process import ProcessBackend
-from ngspice_runner.backends.shared import SharedBackend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, run_one
 
-BACKENDS = ("process", "batch", "shared")
+BACKENDS: Registry[Callable[[], Backend]] = Registry(
+    "backend",
+    group="metalrom.backends",
+    built_in={
+        "process": "ngspice_runner.backends.process:ProcessBackend",
+        "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
+        "shared": "ngspice_runner.backends.shared:SharedBackend",
+    },
+)
+"""Ways to run a job; an item is the backend's class, or a function that makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,9 @@ class RunInterrupted(KeyboardInterrupt):
 def make_backend(name: str) -> Backend:
     """The backend of a name. Raises JobError for a name that does not exist, EngineError when what it needs is not
     installed."""
-    if name in ("process", "batch"):  # what `batch` cannot group has a process of its own
-        return ProcessBackend()
-    if name == "shared":
-        return SharedBackend()
-    raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
+    if name not in BACKENDS:
+        raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
+    return BACKENDS[name]()
 
 
 def make_setting(

@@ -14,9 +14,7 @@ from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
     PROCEDURES,
     Procedure,
-    get_procedure,
     measured,
-    register_procedure,
     with_requirements,
 )
 from characterization.procedures.settling import Settling
@@ -40,8 +38,6 @@ __all__ = [
     "SupplyBounce",
     "Transfer",
     "WorstPatterns",
-    "get_procedure",
     "measured",
-    "register_procedure",
     "with_requirements",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.readout.comparator import decision, offset_spread
 from characterization.readout.converters import Adc, adc_edges, conversion_cost
 from characterization.readout.testbench import ReadoutTestbench as ReadoutBench
@@ -199,4 +199,4 @@ def comparator_figures(
     )
 
 
-register_procedure(measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc))
+PROCEDURE = measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc)

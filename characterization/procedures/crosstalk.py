@@ -17,7 +17,7 @@ from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import Testbench
 
 QUIET = "neighbours_0"
@@ -116,6 +116,4 @@ def analyse_crosstalk(setup: Testbench, data: Dataset, findings: ProcedureResult
     return Crosstalk(tuple(out))
 
 
-register_procedure(
-    Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan_crosstalk, analyse_crosstalk)
-)
+PROCEDURE = Procedure("crosstalk", "counts shifted by the neighbours' data", (), plan_crosstalk, analyse_crosstalk)

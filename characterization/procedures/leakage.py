@@ -10,7 +10,7 @@ import numpy as np
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from netlists.column import Static, column_deck
 
@@ -84,6 +84,4 @@ def leakage_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured("leakage", "static currents of drivers, reset and array", measure_leakage, refuses=leakage_refusal)
-)
+PROCEDURE = measured("leakage", "static currents of drivers, reset and array", measure_leakage, refuses=leakage_refusal)

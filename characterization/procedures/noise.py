@@ -11,7 +11,7 @@ import numpy as np
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.noise import BOLTZMANN, charge_noise
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from netlists.case import ColumnStimulus
 from netlists.cells.closed_form import bit_line_total, charge_balance
@@ -116,4 +116,4 @@ def _current(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> 
     return out
 
 
-register_procedure(measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise))
+PROCEDURE = measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise)

@@ -10,8 +10,8 @@ from characterization.campaign import Task
 from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
 from characterization.testbench import Testbench
-from interconnect.errors import InputError
-from interconnect.suggestion import suggest
+from interconnect.errors import UnsupportedCell
+from interconnect.registry import Registry
 
 ProcedureResults = Mapping[str, Any]
 """Conclusions so far: procedure name -> that procedure's own frozen value."""
@@ -43,23 +43,37 @@ class Procedure:
     refuses: Callable[[Testbench], str | None] | None = None
 
     def check(self, setup: Testbench) -> None:
-        """Raises InputError for a cell that this procedure cannot measure."""
+        """Raises UnsupportedCell for a cell that this procedure cannot measure."""
         reason = self.refuses(setup) if self.refuses else None
         if reason is not None:
-            raise InputError(
+            raise UnsupportedCell(
                 f"the procedure {self.name} cannot measure the cell {setup.model.kind}: {reason}",
                 where="characterization.procedures",
                 hint=f"leave out {self.name}",
             )
 
 
-PROCEDURES: dict[str, Procedure] = {}
-
-
-def register_procedure(procedure: Procedure) -> Procedure:
-    """Make a procedure known by its name; a user's own file may call this too."""
-    PROCEDURES[procedure.name] = procedure
-    return procedure
+PROCEDURES: Registry[Procedure] = Registry(
+    "procedure",
+    group="metalrom.procedures",
+    built_in={
+        "transfer": "characterization.procedures.transfer:PROCEDURE",
+        "mismatch": "characterization.procedures.mismatch:PROCEDURE",
+        "adc_margin": "characterization.procedures.adc_margin:PROCEDURE",
+        "readout_current": "characterization.procedures.readout_current:PROCEDURE",
+        "settling": "characterization.procedures.settling:PROCEDURE",
+        "noise": "characterization.procedures.noise:PROCEDURE",
+        "crosstalk": "characterization.procedures.crosstalk:PROCEDURE",
+        "worst_pattern": "characterization.procedures.worst_pattern:PROCEDURE",
+        "pattern_spread": "characterization.procedures.pattern_spread:PROCEDURE",
+        "energy": "characterization.procedures.energy:PROCEDURE",
+        "leakage": "characterization.procedures.leakage:PROCEDURE",
+        "supply": "characterization.procedures.supply:PROCEDURE",
+        "adc": "characterization.procedures.adc:PROCEDURE",
+    },
+    where="characterization.procedures",
+)
+"""Characterization recipes; a procedure of a plugin is one frozen `Procedure`, registered by its name."""
 
 
 def measured(
@@ -83,19 +97,12 @@ def _nothing(setup: Testbench, data: Dataset, findings: ProcedureResults) -> Non
     return None
 
 
-def get_procedure(name: str) -> Procedure:
-    """Look a procedure up. Raises InputError with a suggestion for an unknown name."""
-    if name not in PROCEDURES:
-        raise InputError(f"unknown procedure {name!r}", hint=suggest(name, sorted(PROCEDURES)))
-    return PROCEDURES[name]
-
-
 def with_requirements(names: tuple[str, ...]) -> tuple[Procedure, ...]:
     """The named procedures and all they require, required ones first, each once."""
     ordered: dict[str, Procedure] = {}
 
     def visit(name: str) -> None:
-        procedure = get_procedure(name)
+        procedure = PROCEDURES[name]
         for required in procedure.requires:
             visit(required)
         ordered.setdefault(name, procedure)

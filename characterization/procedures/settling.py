@@ -14,7 +14,7 @@ import numpy as np
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.patterns import FAR, NEAR
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -122,6 +122,6 @@ def observed(
     return here
 
 
-register_procedure(
-    measured("settling", "time to half and a tenth of a count after the input edge, worst pattern", measure_settling)
+PROCEDURE = measured(
+    "settling", "time to half and a tenth of a count after the input edge, worst pattern", measure_settling
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 
 
@@ -75,11 +75,9 @@ def supply_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured(
-        "supply",
-        "change of a level by resistance in the row drivers' supply and ground",
-        measure_supply,
-        refuses=supply_refusal,
-    )
+PROCEDURE = measured(
+    "supply",
+    "change of a level by resistance in the row drivers' supply and ground",
+    measure_supply,
+    refuses=supply_refusal,
 )

@@ -16,7 +16,7 @@ from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import ByteArray
 from netlists.condition import Condition
@@ -158,12 +158,10 @@ def worst_pattern_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured(
-        "worst_pattern",
-        "weights and inputs with the largest deviation from the ideal line",
-        measure_worst_pattern,
-        anchored=True,
-        refuses=worst_pattern_refusal,
-    )
+PROCEDURE = measured(
+    "worst_pattern",
+    "weights and inputs with the largest deviation from the ideal line",
+    measure_worst_pattern,
+    anchored=True,
+    refuses=worst_pattern_refusal,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import Plain, ResultRow
-from characterization.procedures import measured, register
+from characterization.procedures import PROCEDURES, measured
 from characterization.procedures.registry import ProcedureResults
 from characterization.testbench import Testbench
 
@@ -38,4 +38,4 @@ def measure(setup: Testbench, bench: ColumnTestbench, findings: ProcedureResults
     return Droop(float(early - after))
 
 
-register(measured("droop", "what a held level loses in 10 ns", measure))
+PROCEDURES.register("droop", measured("droop", "what a held level loses in 10 ns", measure))

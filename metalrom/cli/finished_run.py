@@ -10,6 +10,8 @@ from metalrom.cli.console import emit, say
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from metalrom.exporters.exporter import Exporter
+
 
 def estimate_run(out: Path, workload: str | None, json: bool) -> None:
     """Area, density, energy, latency and error budget of a finished run, for its layer or for a whole model file."""
@@ -32,16 +34,16 @@ def estimate_run(out: Path, workload: str | None, json: bool) -> None:
 
 def export_run(out: Path, format: str, output: Path, check: bool, json: bool = False) -> None:
     """Write a run in a format; check: read it back, with its real consumer too where that is installed."""
-    from characterization.tables.formats import FORMATS
-    from metalrom.exporters import VIEWS
+    from characterization.tables.registry import TableFormat
+    from metalrom.exporters import find_format
     from metalrom.folders import ensure_output_folder
     from metalrom.run.results import read_run_table
 
-    if format in VIEWS:
-        written, checked = _export_view(out, format, output, check)
+    chosen = find_format(format)
+    if not isinstance(chosen, TableFormat):
+        written, checked = _export(out, chosen, output, check)
     else:
         table = read_run_table(out)
-        chosen = FORMATS[format]
         written, checked = list(chosen.write(table, ensure_output_folder(output))), None
         if check:
             report = chosen.check(table, output)
@@ -51,21 +53,20 @@ def export_run(out: Path, format: str, output: Path, check: bool, json: bool = F
     emit(data, as_json=json, human="\n".join(str(path) for path in written))
 
 
-def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
-    from metalrom.exporters import VIEWS
+def _export(out: Path, exporter: Exporter, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
     from metalrom.exporters.checksum import two_levels
     from metalrom.exporters.exporter import check_export
     from metalrom.exporters.run_data import load_source
     from metalrom.folders import ensure_output_folder
 
-    source, view = load_source(out), VIEWS[format]
-    two_levels(source, f"the format {format}")
-    written = list(view.write(source, ensure_output_folder(output)))
+    source = load_source(out)
+    two_levels(source, f"the format {exporter.name}")
+    written = list(exporter.write(source, ensure_output_folder(output)))
     if not check:
         return written, None
-    report = check_export(view, source, output)
+    report = check_export(exporter, source, output)
     worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
-    say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
+    say(f"read back at {report.points} points, worst relative difference: {worst} ({exporter.precision})")
     consumer = None
     if report.reading is None:
         say(f"consumer: {report.unverified}")

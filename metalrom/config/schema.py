@@ -22,7 +22,7 @@ from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, 
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
 from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.quantities import get_quantity
+from metalrom.specs.quantities import QUANTITIES
 from netlists.condition import NOMINAL_METALS
 
 MAX_WEIGHTS = 2**26
@@ -300,7 +300,7 @@ class Config(ConfigSection):
     def _measured(self) -> Config:
         for index, text in enumerate(self.specs):
             name = parse_spec(text).quantity
-            needed = get_quantity(name).procedure
+            needed = QUANTITIES[name].procedure
             if needed not in _with_requirements(self.characterization.procedures, needed):
                 raise InputError(
                     f"{name} needs the procedure {needed}, which is not run",

@@ -148,14 +148,14 @@ def test_names_and_licences_are_in_the_reference(generate: ModuleType) -> None:
     from characterization.procedures import PROCEDURES
     from characterization.tables.formats import FORMATS
     from metalrom.assets.catalogue import ASSETS
-    from metalrom.exporters import VIEWS
+    from metalrom.exporters import EXPORTERS
     from metalrom.specs.quantities import QUANTITIES
-    from netlists.cells import cell_kinds
+    from netlists.cells import CELLS
 
     made = generate.pages()
-    for name in (*PROCEDURES, *FORMATS, *VIEWS, *QUANTITIES):
+    for name in (*PROCEDURES, *FORMATS, *EXPORTERS, *QUANTITIES):
         assert f"| `{name}` |" in made["reference/lists.md"], name
-    for kind in cell_kinds():
+    for kind in CELLS:
         assert f"\n### {kind}\n" in made["reference/lists.md"]
     for name, asset in ASSETS.items():
         assert f"| `{name}` |" in made["reference/licences.md"]

@@ -67,7 +67,7 @@ def test_completed_names_are_those_that_exist() -> None:
     from metalrom.exporters import _VIEWS
     from metalrom.studies.systems.comparison import SYSTEMS
     from metalrom.workloads.inventory.catalogue import MODELS
-    from netlists.baselines.registry import local_cell_class
+    from netlists.baselines.registry import BASELINE_CELLS
 
     assert set(completion.FORMATS) == {*_FORMATS, *_VIEWS}
     assert set(completion.ASSETS) == set(ASSETS)
@@ -79,9 +79,9 @@ def test_completed_names_are_those_that_exist() -> None:
     for name in completion.STACKS:
         assert load_stack(name).metals
     for kind in completion.BASELINES:
-        local_cell_class(kind)
+        BASELINE_CELLS[kind]
     with pytest.raises(Refused):
-        local_cell_class("rom_2t")
+        BASELINE_CELLS["rom_2t"]
 
 
 def shell(words: str, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from characterization.procedures import PROCEDURES, get_procedure
+from characterization.procedures import PROCEDURES
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from metalrom.run.characterize import measure_group
@@ -30,13 +30,11 @@ def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     path = tmp_path / "droop.py"
     path.write_text(text.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    known = dict(PROCEDURES)
     import droop  # type: ignore[import-not-found]
 
     assert droop.Droop.__dataclass_params__.frozen
     yield "droop"
-    PROCEDURES.clear()
-    PROCEDURES.update(known)
+    PROCEDURES.unregister("droop")
 
 
 def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
@@ -55,7 +53,7 @@ def test_findings_reach_the_output_folder(documented: str, tmp_path: Path) -> No
         variation=Variation(0.03, "test"),
         converter=Converter(0.05, 0.02, 5e-9),
     )
-    procedures = [get_procedure(name) for name in ("leakage", "crosstalk", documented)]
+    procedures = [PROCEDURES[name] for name in ("leakage", "crosstalk", documented)]
     texts = []
     for name in ("first", "second"):
         folder = tmp_path / name

@@ -220,7 +220,7 @@ R_col col_in col_out {{ model.value("R_col") | num }}
 def user_kind() -> Iterator[str]:
     register_cell(TwoDrives)
     yield TwoDrives.kind
-    cells._USER.pop(TwoDrives.kind)
+    cells.CELLS.unregister(TwoDrives.kind)
 
 
 @pytest.mark.parametrize("periphery", ["ideal", "transistor"])
