@@ -24,7 +24,7 @@ from metalrom.macro.encoding import encoding
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
-from netlists.cells.base import Plane
+from netlists.cells.base import Plane, require_capability
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MacroShape, tile, via_program
 from netlists.mapping.scheme import scheme_of
@@ -47,12 +47,6 @@ if TYPE_CHECKING:
     from netlists.weights import QuantizedWeights
 
 ASSET = "asset:"
-
-CHARACTERIZED = ("cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary")
-"""Cell kinds that the procedures measure."""
-
-BINARY = ("cap_present", "cap_balanced", "res_via")
-"""Those of two symbols, counting 0 and 1: they need no extraction to be programmed."""
 
 
 @dataclass(frozen=True)
@@ -99,21 +93,21 @@ class Design:
         with config_context(self.path, "cell"):
             return make_cell(section.kind, given)
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether a cell stores one via bit that counts 0 or 1."""
+        return self.cell.symbol_values == (0, 1)
+
     def check_characterized(self) -> None:
-        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
-        kind = self.config.cell.kind
-        if self.cell.kind not in CHARACTERIZED:
-            raise InputError(
-                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
-                where=f"{self.path}: cell.kind",
-                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
-            )
-        if self.cell.kind not in BINARY:
+        """Refuse a cell that the procedures cannot measure. Raises UnsupportedCell, or InputError for its mapping."""
+        purpose = "characterized, only drawn, extracted and written as a netlist"
+        require_capability(self.cell, "measurable", purpose, where=f"{self.path}: cell.kind")
+        if not self.is_binary:
             self._check_engine()
 
     def _check_engine(self) -> None:
         """Refuse a mapping whose columns the macro's engine cannot add up. Raises InputError."""
-        counts, bits = self.models[0].counts, self.config.weights.bits
+        counts, bits = self.cell.symbol_values, self.config.weights.bits
         with config_context(self.path, "mapping"):
             ours = encoding(self.config.mapping, bits, len(counts), signed_cells=-1 in counts)
             stored = scheme_of(self.config.mapping, bits, counts)
@@ -154,7 +148,15 @@ class Design:
     def models(self) -> tuple[CellModel, ...]:
         """Electrical model of the cell on every plane."""
         with config_context(self.path, "cell"):
-            return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+            models = tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+            for model in models:
+                if model.counts != self.cell.symbol_values:
+                    raise InputError(
+                        f"the symbols of {self.cell.kind} count {model.counts} in its model, {self.cell.symbol_values} "
+                        "in its class",
+                        where="cell.kind",
+                    )
+            return models
 
     @cached_property
     def worst_plane(self) -> int:
@@ -227,11 +229,9 @@ class Design:
     @cached_property
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
-        counts = (0, 1) if self.config.cell.kind in BINARY else self.models[0].counts
+        bits, mapping, values = self.config.weights.bits, self.config.mapping, self.cell.symbol_values
         with config_context(self.path, "mapping"):
-            return via_program(
-                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, counts=counts
-            )
+            return via_program(self.weights.values, bits, mapping=mapping, counts=values)
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

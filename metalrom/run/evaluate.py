@@ -14,7 +14,7 @@ from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom.design.design import BINARY, Design
+from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
 from metalrom.macro.quality import mean_code_error
@@ -185,7 +185,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
     # a differential column has two bit lines; every line between ground and the full level has a driver of its own
-    counts = (0, 1) if design.cell.kind in BINARY else design.models[0].counts
+    counts = design.cell.symbol_values
     segment *= 2 if -1 in counts else 1
     driver *= 1 if -1 in counts else len(counts) - 1
     return MacroGeometry(

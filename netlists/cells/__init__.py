@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from interconnect.errors import UnsupportedCell
 from interconnect.registry import Registry
+from netlists.cells.base import REQUIRED_MEMBERS
 from netlists.parameters import check_parameters
 from netlists.render import register_templates
 
@@ -52,7 +54,26 @@ def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cel
 
 
 def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
-    """A cell of `kind` with these parameters (SI). Raises UnknownName for an unknown kind or parameter."""
+    """A cell of `kind`.
+
+    Parameters
+    ----------
+    kind : str
+        A name of `CELLS`.
+    parameters : Mapping[str, object], optional
+        Parameters of the kind in SI units.
+
+    Raises
+    ------
+    UnknownName
+        For an unknown kind or parameter.
+    UnsupportedCell
+        For a kind without what every cell must have.
+    """
     cls = CELLS[kind]
     check_parameters(cls, parameters or {}, what=f"cell kind {kind}", where="cell")
-    return cls(**(parameters or {}))
+    cell = cls(**(parameters or {}))
+    lacking = [name for name in REQUIRED_MEMBERS if not hasattr(cell, name)]
+    if lacking:
+        raise UnsupportedCell(f"the cell kind {kind} declares no {', '.join(lacking)}", where="cell.kind")
+    return cell

@@ -44,6 +44,7 @@ class CapSelect:
     kind: ClassVar[str] = "cap_select"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to one of several driven lines"
+    measurable: ClassVar[bool] = True
 
     levels: int = parameter(4, "", "driven lines of a row, the ground line among them: symbols that a cell can store")
     row_pitch: float | None = parameter(None, "m", "height of a row: all of its lines")
@@ -59,6 +60,11 @@ class CapSelect:
             where="cell.levels",
             hint=f"a whole number from {LEAST_LEVELS} to {MOST_LEVELS}",
         )
+
+    @property
+    def symbol_values(self) -> tuple[int, ...]:
+        """0 to levels - 1."""
+        return tuple(range(self.levels))
 
     @property
     def lines(self) -> tuple[RowLine, ...]:
@@ -105,7 +111,7 @@ class CapSelect:
             misfit,
             lines=self.lines,
             bit_lines=(BIT_LINE,),
-            counts=tuple(range(self.levels)),
+            counts=self.symbol_values,
             notes=("pair capacitances from two columns of every symbol, and of the outermost two",),
         )
 

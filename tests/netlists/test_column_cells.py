@@ -172,6 +172,8 @@ class TwoDrives:
     kind: ClassVar[str] = "two_drives"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "a capacitor to one of two lines"
+    measurable: ClassVar[bool] = False
+    symbol_values: ClassVar[tuple[int, ...]] = (1, 2)
 
     coupling: float = parameter(20e-18, "F", "capacitor between bit line and the chosen line")
 
