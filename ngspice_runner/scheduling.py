@@ -10,24 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from interconnect.registry import Registry
-from ngspice_runner.backends import Backend
+from ngspice_runner.backends import BACKENDS, Backend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, run_one
-
-BACKENDS: Registry[Callable[[], Backend]] = Registry(
-    "backend",
-    group="metalrom.backends",
-    built_in={
-        "process": "ngspice_runner.backends.process:ProcessBackend",
-        "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
-        "shared": "ngspice_runner.backends.shared:SharedBackend",
-    },
-)
-"""Ways to run a job; an item is the backend's class, or a function that makes one."""
 
 
 @dataclass(frozen=True, slots=True)

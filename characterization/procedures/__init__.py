@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from characterization.procedure_registry import PROCEDURES
 from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.crosstalk import Crosstalk
@@ -12,7 +13,6 @@ from characterization.procedures.noise import Noise
 from characterization.procedures.pattern_spread import PatternSpread
 from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
-    PROCEDURES,
     Procedure,
     measured,
     with_requirements,

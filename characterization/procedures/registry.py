@@ -9,9 +9,9 @@ from typing import Any
 from characterization.campaign import Task
 from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
+from characterization.procedure_registry import PROCEDURES
 from characterization.testbench import Testbench
 from interconnect.errors import UnsupportedCell
-from interconnect.registry import Registry
 
 ProcedureResults = Mapping[str, Any]
 """Conclusions so far: procedure name -> that procedure's own frozen value."""
@@ -51,29 +51,6 @@ class Procedure:
                 where="characterization.procedures",
                 hint=f"leave out {self.name}",
             )
-
-
-PROCEDURES: Registry[Procedure] = Registry(
-    "procedure",
-    group="metalrom.procedures",
-    built_in={
-        "transfer": "characterization.procedures.transfer:PROCEDURE",
-        "mismatch": "characterization.procedures.mismatch:PROCEDURE",
-        "adc_margin": "characterization.procedures.adc_margin:PROCEDURE",
-        "readout_current": "characterization.procedures.readout_current:PROCEDURE",
-        "settling": "characterization.procedures.settling:PROCEDURE",
-        "noise": "characterization.procedures.noise:PROCEDURE",
-        "crosstalk": "characterization.procedures.crosstalk:PROCEDURE",
-        "worst_pattern": "characterization.procedures.worst_pattern:PROCEDURE",
-        "pattern_spread": "characterization.procedures.pattern_spread:PROCEDURE",
-        "energy": "characterization.procedures.energy:PROCEDURE",
-        "leakage": "characterization.procedures.leakage:PROCEDURE",
-        "supply": "characterization.procedures.supply:PROCEDURE",
-        "adc": "characterization.procedures.adc:PROCEDURE",
-    },
-    where="characterization.procedures",
-)
-"""Characterization recipes; a procedure of a plugin is one frozen `Procedure`, registered by its name."""
 
 
 def measured(

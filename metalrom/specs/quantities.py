@@ -165,6 +165,5 @@ QUANTITIES: Registry[SpecQuantity] = Registry(
     "quantity",
     group="metalrom.quantities",
     built_in={name: partial(_DECLARED.__getitem__, name) for name in _DECLARED},
-    where="specs",
 )
 """Quantities that a specification may name."""

@@ -238,7 +238,7 @@ def test_gain_falls_with_the_work_per_weight() -> None:
 
 
 def test_a_system_of_ones_own(tmp_path: Path) -> None:
-    data = yaml.safe_load((DATA / "yoloc.yaml").read_text()) | {"name": "mine"}
+    data = yaml.safe_load((DATA / "literature" / "2_yoloc.yaml").read_text()) | {"name": "mine"}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
     inventories = [("resnet-34", "S", at_size("resnet-34", SIZES["S"]))]
@@ -267,7 +267,7 @@ def fact(unit: str = "Mb/mm2", **numbers: object) -> dict[str, object]:
     ],
 )
 def test_bad_system_files_get_one_sentence(change: dict[str, object], words: tuple[str, ...], tmp_path: Path) -> None:
-    data = yaml.safe_load((DATA / "yoloc.yaml").read_text()) | {"name": "mine"} | change
+    data = yaml.safe_load((DATA / "literature" / "2_yoloc.yaml").read_text()) | {"name": "mine"} | change
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(InputError) as caught:

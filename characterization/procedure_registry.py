@@ -1,0 +1,32 @@
+"""Procedures by name; light, so that names can be listed without what the procedures import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from interconnect.registry import Registry
+
+if TYPE_CHECKING:
+    from characterization.procedures.registry import Procedure
+
+PROCEDURES: Registry[Procedure] = Registry(
+    "procedure",
+    group="metalrom.procedures",
+    built_in={
+        "transfer": "characterization.procedures.transfer:PROCEDURE",
+        "mismatch": "characterization.procedures.mismatch:PROCEDURE",
+        "adc_margin": "characterization.procedures.adc_margin:PROCEDURE",
+        "readout_current": "characterization.procedures.readout_current:PROCEDURE",
+        "settling": "characterization.procedures.settling:PROCEDURE",
+        "noise": "characterization.procedures.noise:PROCEDURE",
+        "crosstalk": "characterization.procedures.crosstalk:PROCEDURE",
+        "worst_pattern": "characterization.procedures.worst_pattern:PROCEDURE",
+        "pattern_spread": "characterization.procedures.pattern_spread:PROCEDURE",
+        "energy": "characterization.procedures.energy:PROCEDURE",
+        "leakage": "characterization.procedures.leakage:PROCEDURE",
+        "supply": "characterization.procedures.supply:PROCEDURE",
+        "adc": "characterization.procedures.adc:PROCEDURE",
+    },
+    where="characterization.procedures",
+)
+"""Characterization recipes; a procedure of a plugin is one frozen `Procedure`, registered by its name."""
