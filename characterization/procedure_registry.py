@@ -30,3 +30,18 @@ PROCEDURES: Registry[Procedure] = Registry(
     where="characterization.procedures",
 )
 """Characterization recipes; a procedure of a plugin is one frozen `Procedure`, registered by its name."""
+
+
+def with_requirements(names: tuple[str, ...]) -> tuple[Procedure, ...]:
+    """The named procedures and all they require, required ones first, each once."""
+    ordered: dict[str, Procedure] = {}
+
+    def visit(name: str) -> None:
+        procedure = PROCEDURES[name]
+        for required in procedure.requires:
+            visit(required)
+        ordered.setdefault(name, procedure)
+
+    for name in names:
+        visit(name)
+    return tuple(ordered.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from characterization.procedure_registry import PROCEDURES
+from characterization.procedure_registry import PROCEDURES, with_requirements
 from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.crosstalk import Crosstalk
@@ -15,7 +15,6 @@ from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
     Procedure,
     measured,
-    with_requirements,
 )
 from characterization.procedures.settling import Settling
 from characterization.procedures.supply import SupplyBounce

@@ -1,4 +1,4 @@
-"""The registry of procedures: a name, what it simulates, and what it concludes."""
+"""What a procedure is: a name, what it simulates, and what it concludes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from characterization.campaign import Task
 from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
-from characterization.procedure_registry import PROCEDURES
 from characterization.testbench import Testbench
 from interconnect.errors import UnsupportedCell
 
@@ -72,18 +71,3 @@ def _no_tasks(setup: Testbench) -> list[Task]:
 
 def _nothing(setup: Testbench, data: Dataset, findings: ProcedureResults) -> None:
     return None
-
-
-def with_requirements(names: tuple[str, ...]) -> tuple[Procedure, ...]:
-    """The named procedures and all they require, required ones first, each once."""
-    ordered: dict[str, Procedure] = {}
-
-    def visit(name: str) -> None:
-        procedure = PROCEDURES[name]
-        for required in procedure.requires:
-            visit(required)
-        ordered.setdefault(name, procedure)
-
-    for name in names:
-        visit(name)
-    return tuple(ordered.values())

@@ -15,15 +15,18 @@ from pydantic import (
 )
 
 from characterization.procedures import with_requirements
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
+from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, Name, printable
+from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, Name, listed, printable
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
 from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES
+from netlists.cells import CELLS
 from netlists.condition import NOMINAL_METALS
+from netlists.readout import READOUTS
 
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
@@ -51,8 +54,8 @@ class CellSection(ConfigSection):
 
     kind: Name = Field(
         "cap_balanced",
-        description="`cap_balanced` (charge, default), `res_via` (current), `cap_present` (via or none), `cap_select` "
-        "(several bits per cell) or `cap_ternary` (-1, 0, 1)",
+        description="a cell kind, see `metalrom schema` and the list of cells",
+        json_schema_extra=listed(lambda: CELLS),
     )
     levels: Integer | None = Field(
         None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
@@ -186,15 +189,27 @@ class TimingSection(ConfigSection):
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
+def converters() -> tuple[str, ...]:
+    """Readouts that the procedure `adc` can measure."""
+    return tuple(name for name in READOUTS if READOUTS[name].role == "converter")
+
+
 class AdcSection(ConfigSection):
     """A converter that the procedure `adc` simulates by transistors."""
 
-    kind: Literal["sar", "flash", "ramp"]
+    kind: Name = Field(description="a converter", json_schema_extra=listed(converters))
     bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
     low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
     high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
     comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
     every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+    @field_validator("kind")
+    @classmethod
+    def _converts(cls, value: str) -> str:
+        if value not in (known := converters()):
+            raise UnknownName(f"there is no converter {value!r}", hint=suggest(value, known))
+        return value
 
 
 OffsetSigma = Annotated[

@@ -6,15 +6,15 @@ the part of a run that a tool can use. `write_table`, `read_table` and `check_ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from characterization.tables.formats import FORMATS, check_table, read_table, write_table
-from characterization.tables.registry import TableFormat
 from interconnect.errors import InputError, UnknownName
 from interconnect.registry import Registry
 from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
+    from characterization.tables.registry import TableFormat
     from metalrom.exporters.exporter import Exporter
 
 __all__ = ["EXPORTERS", "FORMATS", "check_table", "find_format", "read_table", "register_format", "write_table"]
@@ -51,8 +51,8 @@ def register_format(export: TableFormat | Exporter) -> None:
     """
     if export.name in FORMATS or export.name in EXPORTERS:
         raise InputError(f"there is already an export format {export.name!r}")
-    if isinstance(export, TableFormat):
-        FORMATS.register(export.name, export)
+    if hasattr(export, "read"):  # a table format; its class is not imported, so that names are listed fast
+        FORMATS.register(export.name, cast("TableFormat", export))
     else:
         EXPORTERS.register(export.name, export)
 

@@ -57,7 +57,7 @@ def test_every_command_has_json(words: tuple[str, ...]) -> None:
 
 
 def test_completed_names_are_those_that_exist() -> None:
-    from characterization.procedures.registry import PROCEDURES
+    from characterization.procedure_registry import PROCEDURES
     from characterization.tables.formats import FORMATS
     from interconnect.errors import InputError as Refused
     from interconnect.stackfile import load_stack
