@@ -19,12 +19,12 @@ from interconnect.errors import InputError, UnknownName
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, Name, listed, printable
+from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, listed, printable
+from metalrom.config.cell import CellSection
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
 from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES
-from netlists.cells import CELLS
 from netlists.condition import NOMINAL_METALS
 from netlists.readout import READOUTS
 
@@ -40,37 +40,6 @@ class TechnologySection(ConfigSection):
     )
     devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
-
-
-class PlaneSection(ConfigSection):
-    """One storing plane: the metal of its rows and the metal of its columns, the next one above."""
-
-    row: LayerName
-    column: LayerName
-
-
-class CellSection(ConfigSection):
-    """The cell at one crossing and the planes that are stacked."""
-
-    kind: Name = Field(
-        "cap_balanced",
-        description="a cell kind, see `metalrom schema` and the list of cells",
-        json_schema_extra=listed(lambda: CELLS),
-    )
-    levels: Integer | None = Field(
-        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
-    )
-    row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
-    column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
-    row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
-    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
-    tab_length: Length | None = Field(
-        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
-    )
-    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
-    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
-    resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
-    planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
 
 class ArraySection(ConfigSection):

@@ -89,9 +89,8 @@ class Design:
     def cell(self) -> Cell:
         """The cell's parameters."""
         section = self.config.cell
-        given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with config_context(self.path, "cell"):
-            return make_cell(section.kind, given)
+            return make_cell(section.kind, section.parameters())
 
     @property
     def is_binary(self) -> bool:
