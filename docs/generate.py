@@ -225,8 +225,10 @@ def lists_page() -> str:
     from characterization.tables.formats import FORMATS
     from metalrom.exporters import EXPORTERS
     from metalrom.specs.quantities import QUANTITIES
+    from metalrom.studies.systems.description import SYSTEMS
     from netlists.cells import CELLS
     from netlists.parameters import describe_parameters
+    from netlists.readout import READOUTS
 
     lines = ["# Cells, procedures, formats", "", MADE, "", "## Cell kinds", ""]
     for kind in CELLS:
@@ -249,6 +251,9 @@ def lists_page() -> str:
     for quantity in QUANTITIES.values():
         units = " or ".join(u or "1" for u in quantity.units)
         lines.append(f"| `{quantity.name}` | {units} | {_cell(quantity.meaning)} |")
+    for title, registry in (("Readouts", READOUTS), ("Systems of the literature", SYSTEMS)):
+        lines += ["", f"## {title}", "", "| name | title |", "|---|---|"]
+        lines += [f"| `{entry.name}` | {_cell(entry.title)} |" for entry in registry.describe()]
     lines += ["", "## Metal stacks", "", "| name | title | file |", "|---|---|---|"]
     lines += [f"| `{name}` | {_cell(title)} | `{where}` |" for name, title, where in _files("interconnect/stacks")]
     lines += ["", "## Device sets", "", "| name | title | file |", "|---|---|---|"]
