@@ -326,7 +326,7 @@ class Cell(Protocol):
         ...
 
 
-REQUIRED_MEMBERS = ("kind", "mode", "title", "symbol_values", "geometry", "model", "closed_form")
+REQUIRED_MEMBERS = ("kind", "mode", "title", "symbol_values", "geometry", "model")
 
 
 def require_capability(cell: Cell, capability: str, purpose: str, *, where: str = "cell.kind") -> None:
