@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
 from netlists.baselines import (
+    BASELINE_CELLS,
     LocalCase,
     LocalComputing,
     LocalDeck,
@@ -37,7 +38,6 @@ from netlists.baselines import (
     default_computing,
     default_timing,
     draw_baseline_deviations,
-    local_cell_kinds,
     local_column_deck,
     make_local_cell,
     measure_operation,
@@ -156,7 +156,7 @@ def row(b: Bench, kind: str, options: argparse.Namespace) -> None:
 def write_decks(b: Bench, folder: Path) -> None:
     """One small deck per kind, every cell drawn: two local arrays of four rows, product 1 (or the top level) + 0."""
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in local_cell_kinds():
+    for kind in BASELINE_CELLS:
         cell = default_cell(b.devices, kind)
         symbols = np.arange(8).reshape(2, 4) % cell.symbols
         case = LocalCase(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
@@ -189,7 +189,7 @@ def table(b: Bench, kinds: list[str], options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--technologies", default="open45")
-    parser.add_argument("--kinds", default=",".join(local_cell_kinds()))
+    parser.add_argument("--kinds", default=",".join(BASELINE_CELLS))
     parser.add_argument("--cases", type=int, default=8, help="random cases per kind")
     parser.add_argument("--locals", type=int, default=16, help="local arrays on the compute line")
     parser.add_argument("--rows", type=int, default=16, help="rows of a local array")

@@ -175,12 +175,12 @@ def _bare(folder: Path, number: int) -> tuple[float, float]:
     """Seconds of wall and CPU time per deck of `ngspice -b`, two or more at a time."""
     sys.path.insert(0, str(HERE.parent))
     from characterization.campaign import deck_of
-    from characterization.procedures import get_procedure
+    from characterization.procedures import PROCEDURES
     from metalrom.api import load
 
     setup = load(folder / "campaign.yaml").setup(4)
     decks = []
-    for index, task in enumerate(get_procedure("mismatch").plan(setup)[:number]):
+    for index, task in enumerate(PROCEDURES["mismatch"].plan(setup)[:number]):
         deck = deck_of(setup, task)
         path = folder / f"bare{index}.cir"
         saved = deck.text.replace("\n.end", f"\n.save {' '.join(deck.outputs)}\n.end")

@@ -31,7 +31,7 @@ from characterization.models.column_bench import COLUMN_BOX, ColumnBench
 from characterization.models.form import Form, fit_form
 from characterization.models.surrogate import fit_surrogate
 from characterization.patterns import build_pattern
-from characterization.procedures.registry import with_requirements
+from characterization.procedure_registry import with_requirements
 from characterization.readout.code_error import Known, Predicted, clopper_pearson, predict_code_error, predict_figures
 from characterization.readout.comparator import OffsetSpread, offset_spread
 from characterization.readout.decision import (

@@ -31,7 +31,7 @@ from characterization.device_probe import check_devices
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.files import cache_folder
-from netlists.cells import cell_kinds, make_cell
+from netlists.cells import CELLS, make_cell
 from netlists.cells.base import Plane
 from netlists.column import ColumnDeck, ColumnStimulus, Timing, column_deck
 from netlists.condition import Condition
@@ -145,7 +145,7 @@ def main() -> None:
         except InputError as error:
             print(f"{name}: left out: {error}", file=sys.stderr)
             continue
-        for kind in cell_kinds():
+        for kind in CELLS:
             try:
                 rows.append(read(technology, kind, arguments.rows))
             except InputError as error:

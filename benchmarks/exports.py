@@ -40,16 +40,16 @@ def main() -> None:
         _ = source.estimate, source.layer
         print(f"{len(CONDITIONS)} conditions x {ROWS} rows, {int(table.valid.sum()) * len(CONDITIONS)} levels")
         print(f"{'format':16}{'write, s':>10}{'read, s':>10}{'files':>7}{'size, MB':>10}")
-        for name in (*exports.FORMATS, *exports.VIEWS):
+        for name in (*exports.FORMATS, *exports.EXPORTERS):
             folder, start = Path(scratch, name), time.perf_counter()
-            if name in exports.VIEWS:
-                files = exports.VIEWS[name].write(source, folder)
+            if name in exports.EXPORTERS:
+                files = exports.EXPORTERS[name].write(source, folder)
             else:
                 files = exports.write_table(table, name, folder)
             taken = time.perf_counter() - start
             size = sum(p.stat().st_size for p in files) / 1e6
             reading = ""
-            if name not in exports.VIEWS:
+            if name not in exports.EXPORTERS:
                 start = time.perf_counter()
                 exports.read_table(name, folder)
                 reading = f"{time.perf_counter() - start:.2f}"

@@ -87,13 +87,13 @@ SHIPPED_KINDS = ("cap_balanced", "res_via")
 
 def project_cells(programs: bool = False) -> list[CellGeometry]:
     """The project's cell kinds on its stacks: single cells, or what the models of `SHIPPED_KINDS` extract too."""
-    from netlists.cells import cell_kinds, make_cell
+    from netlists.cells import CELLS, make_cell
     from netlists.cells.base import Plane
 
     cells = []
     for name, row, column in SHIPPED if programs else SHIPPED[1::2]:
         stack = load_stack(name)
-        for kind in SHIPPED_KINDS if programs else cell_kinds():
+        for kind in SHIPPED_KINDS if programs else CELLS:
             wanted = [(1,), (0,), (1, 1), (0, 0), (1, 0)] if programs else [(1,)]
             cells += [make_cell(kind).geometry(stack, Plane(row, column), program) for program in wanted]
     return cells

@@ -20,7 +20,8 @@ from characterization.failures import (
     failed_condition,
     too_many_failures,
 )
-from characterization.procedures.registry import Procedure, ProcedureResults, with_requirements
+from characterization.procedure_registry import with_requirements
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import Testbench
 from ngspice_runner import EngineError
 

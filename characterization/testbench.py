@@ -61,11 +61,12 @@ class Converter:
 class AdcRequest:
     """A converter to be simulated by transistors (procedure `adc`).
 
+    kind: a converter of `netlists.readout.READOUTS`.
     low, high: references, V (None: 5 and 45 % of the nominal supply). comparators: drawn for the offset's sigma.
     every_condition: measure at all conditions, not at the nominal one alone.
     """
 
-    kind: Literal["sar", "flash", "ramp"]
+    kind: str
     bits: int = 6
     low: float | None = None
     high: float | None = None

@@ -223,14 +223,16 @@ def lists_page() -> str:
     """Everything that a configuration or option may name."""
     from characterization.procedures import PROCEDURES
     from characterization.tables.formats import FORMATS
-    from metalrom.exporters import VIEWS
+    from metalrom.exporters import EXPORTERS
     from metalrom.specs.quantities import QUANTITIES
-    from netlists.cells import cell_class, cell_kinds
+    from metalrom.studies.systems.description import SYSTEMS
+    from netlists.cells import CELLS
     from netlists.parameters import describe_parameters
+    from netlists.readout import READOUTS
 
     lines = ["# Cells, procedures, formats", "", MADE, "", "## Cell kinds", ""]
-    for kind in cell_kinds():
-        cls = cell_class(kind)
+    for kind in CELLS:
+        cls = CELLS[kind]
         lines += [f"### {kind}", "", f"{cls.title}; mode `{cls.mode}`.", ""]
         lines += ["| parameter | unit | default | meaning |", "|---|---|---|---|"]
         for p in describe_parameters(cls):
@@ -242,13 +244,16 @@ def lists_page() -> str:
         needs = ", ".join(f"`{name}`" for name in procedure.requires)
         lines.append(f"| `{procedure.name}` | {_cell(procedure.description)} | {needs} |")
     lines += ["", "## Export formats", "", "| name | holds | precision |", "|---|---|---|"]
-    for formats in (FORMATS, VIEWS):
+    for formats in (FORMATS, EXPORTERS):
         for name in formats:
             lines.append(f"| `{name}` | {_cell(formats[name].description)} | {_cell(formats[name].precision)} |")
     lines += ["", "## Quantities of specifications", "", "| name | unit | meaning |", "|---|---|---|"]
     for quantity in QUANTITIES.values():
         units = " or ".join(u or "1" for u in quantity.units)
         lines.append(f"| `{quantity.name}` | {units} | {_cell(quantity.meaning)} |")
+    for title, registry in (("Readouts", READOUTS), ("Systems of the literature", SYSTEMS)):
+        lines += ["", f"## {title}", "", "| name | title |", "|---|---|"]
+        lines += [f"| `{entry.name}` | {_cell(entry.title)} |" for entry in registry.describe()]
     lines += ["", "## Metal stacks", "", "| name | title | file |", "|---|---|---|"]
     lines += [f"| `{name}` | {_cell(title)} | `{where}` |" for name, title, where in _files("interconnect/stacks")]
     lines += ["", "## Device sets", "", "| name | title | file |", "|---|---|---|"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from interconnect.errors import InputError, UnknownName
+from interconnect.errors import InputError, UnknownName, shortened
+from interconnect.optional import has_library
 from interconnect.suggestion import suggest
 
 T = TypeVar("T")
@@ -37,10 +38,13 @@ class Registry(Mapping[str, T], Generic[T]):
         The kind in words, singular, for messages: `cell`.
     group : str
         Entry-point group of installed packages, `metalrom.<kind>s`; an entry's value is `module:attribute`.
-    built_in : Mapping[str, str]
-        Name -> `module:attribute`.
+    built_in : Mapping[str, str | Callable[[], T]]
+        Name -> `module:attribute`, or a function that returns the item.
     where : str, optional
         Key of the configuration that takes such a name, for messages.
+    needs : Mapping[str, str], optional
+        Name of a built-in item -> library of an extra that it needs; listed only where that is installed, looked up
+        everywhere.
 
     Examples
     --------
@@ -53,11 +57,20 @@ class Registry(Mapping[str, T], Generic[T]):
     ['ratio', 'whole']
     """
 
-    def __init__(self, kind: str, *, group: str, built_in: Mapping[str, str], where: str | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        group: str,
+        built_in: Mapping[str, str | Callable[[], T]],
+        where: str | None = None,
+        needs: Mapping[str, str] | None = None,
+    ) -> None:
         self.kind = kind
         self.group = group
         self._where = where
         self._built_in = dict(built_in)
+        self._needs = dict(needs or {})
         self._loaded: dict[str, T] = {}
         self._registered: dict[str, T] = {}
         self._announced: dict[str, EntryPoint] | None = None
@@ -93,8 +106,14 @@ class Registry(Mapping[str, T], Generic[T]):
             self._loaded[name] = self._load(name)
         return self._loaded[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The item of that name, or `default` for an unknown one."""
+        if name not in self:
+            return default
+        return self[name]
+
     def __iter__(self) -> Iterator[str]:
-        yield from self._built_in
+        yield from (name for name in self._built_in if name not in self._needs or has_library(self._needs[name]))
         yield from self._registered
         yield from (name for name in self._entry_points() if name not in self._built_in)
 
@@ -111,11 +130,16 @@ class Registry(Mapping[str, T], Generic[T]):
     def _load(self, name: str) -> T:
         entry = self._entry_points().get(name)
         if name in self._built_in:
-            module, _, attribute = self._built_in[name].partition(":")
+            source = self._built_in[name]
+            if not isinstance(source, str):
+                return source()
+            module, _, attribute = source.partition(":")
             found: T = getattr(import_module(module), attribute)
             return found
         if entry is None:
-            raise UnknownName(f"there is no {self.kind} {name!r}", where=self._where, hint=suggest(name, self))
+            raise UnknownName(
+                f"there is no {self.kind} {shortened(name)!r}", where=self._where, hint=suggest(name, self)
+            )
         try:
             announced: T = entry.load()
         except Exception as error:  # whatever a stranger's package raises

@@ -26,7 +26,7 @@ _EXPORTS = {
     "ViaProgram": "mapping",
     "WrittenNetlist": "writer",
     "audit_netlist": "audit",
-    "cell_kinds": "cells",
+    "CELLS": "cells",
     "column_deck": "column",
     "integer_weights": "weights",
     "load_blocks": "weights",

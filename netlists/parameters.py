@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
+from interconnect.suggestion import suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ def describe_parameters(cls: type) -> tuple[ParameterInfo, ...]:
         for f in dataclasses.fields(cls)
         if "unit" in f.metadata
     )
+
+
+def check_parameters(cls: type, names: Iterable[str], *, what: str, where: str) -> None:
+    """Raise UnknownName, naming `what` and `where.<name>`, for a name that is no parameter of `cls`."""
+    known = [p.name for p in describe_parameters(cls)]
+    for name in names:
+        if name not in known:
+            raise UnknownName(f"{what} has no parameter {name!r}", where=f"{where}.{name}", hint=suggest(name, known))
 
 
 def require(condition: bool, what: str, *, where: str, hint: str | None = None) -> None:

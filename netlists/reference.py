@@ -10,7 +10,7 @@ import numpy as np
 from interconnect.arrays import FloatArray
 from interconnect.network import LinearNetwork
 from netlists.case import ColumnStimulus
-from netlists.cells import cell_class, cell_kinds
+from netlists.cells import CELLS
 from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
 from netlists.cells.closed_form import charge_share
 from netlists.column import bit_line_ends, check_case, driven_node, instances, level_supplies
@@ -131,7 +131,7 @@ def closed_form_level(
     A kind without a formula of its own (a user's) gets the general charge balance.
     """
     read = column_read(model, periphery, condition, case, extra_rows=extra_rows)
-    kind = cell_class(model.kind) if model.kind in cell_kinds() else None
+    kind = CELLS.get(model.kind)
     return float(getattr(kind, "closed_form", charge_share)(model, read))
 
 

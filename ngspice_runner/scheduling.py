@@ -10,16 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ngspice_runner.backends import Backend
-from ngspice_runner.backends.process import ProcessBackend
-from ngspice_runner.backends.shared import SharedBackend
+from ngspice_runner.backends import BACKENDS, Backend
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, run_one
-
-BACKENDS = ("process", "batch", "shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +62,9 @@ class RunInterrupted(KeyboardInterrupt):
 def make_backend(name: str) -> Backend:
     """The backend of a name. Raises JobError for a name that does not exist, EngineError when what it needs is not
     installed."""
-    if name in ("process", "batch"):  # what `batch` cannot group has a process of its own
-        return ProcessBackend()
-    if name == "shared":
-        return SharedBackend()
-    raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
+    if name not in BACKENDS:
+        raise JobError(f"backend {name!r} does not exist: one of {', '.join(BACKENDS)} is needed")
+    return BACKENDS[name]()
 
 
 def make_setting(

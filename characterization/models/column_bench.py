@@ -15,7 +15,7 @@ import numpy as np
 from characterization.campaign import run_decks
 from characterization.models.box import Domain, DomainInput
 from interconnect.arrays import FloatArray
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnsupportedCell
 from interconnect.variation import cell_sigma_from_ler
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells import make_cell
@@ -153,8 +153,9 @@ class ColumnBench:
         if spread is None:
             raise InputError(f"stack {self.technology.stack.name} has no spread", where="column bench")
         cell = make_cell("cap_balanced", {"row_pitch": model.pitch[0]})
-        lengths = cell.lengths(self.technology.stack, self.plane)  # type: ignore[attr-defined]
-        gap = lengths.columns.pitch / 3 - lengths.columns.width
-        sigma = cell_sigma_from_ler(lengths.tab_length, gap, spread.edge_sigma, spread.edge_correlation)
+        coupling = cell.lengths(self.technology.stack, self.plane).coupling
+        if coupling is None:
+            raise UnsupportedCell(f"the cell {cell.kind} has no law for its edge roughness", where="column bench")
+        sigma = cell_sigma_from_ler(coupling.length, coupling.gap, spread.edge_sigma, spread.edge_correlation)
         varying = next(e.value for e in model.variants[1].elements if e.varies)
         return float(varying / model.switched * sigma * np.sqrt(rows))

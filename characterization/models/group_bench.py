@@ -77,7 +77,7 @@ def check_setup(setup: Testbench) -> None:
             f"the cell {setup.model.kind} holds several symbols or loads its line by its data: two reads do not tell "
             "its levels",
             where="cell.kind",
-            hint="fit cap_balanced or res_via; metalrom cells compares all kinds",
+            hint="fit a cell of one bit whose load is the same for both; metalrom cells compares all kinds",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from characterization.procedure_registry import PROCEDURES, with_requirements
 from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin
 from characterization.procedures.crosstalk import Crosstalk
@@ -12,12 +13,8 @@ from characterization.procedures.noise import Noise
 from characterization.procedures.pattern_spread import PatternSpread
 from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
-    PROCEDURES,
     Procedure,
-    get_procedure,
     measured,
-    register_procedure,
-    with_requirements,
 )
 from characterization.procedures.settling import Settling
 from characterization.procedures.supply import SupplyBounce
@@ -40,8 +37,6 @@ __all__ = [
     "SupplyBounce",
     "Transfer",
     "WorstPatterns",
-    "get_procedure",
     "measured",
-    "register_procedure",
     "with_requirements",
 ]

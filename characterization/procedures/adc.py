@@ -5,35 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.readout.comparator import decision, offset_spread
-from characterization.readout.converters import Adc, adc_edges, conversion_cost
+from characterization.readout.converters import adc_edges, conversion_cost
 from characterization.readout.testbench import ReadoutTestbench as ReadoutBench
 from characterization.testbench import AdcRequest, Testbench
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
-from netlists.readout.flash import Flash
-from netlists.readout.ramp import Ramp
-from netlists.readout.sar import Sar
-from netlists.readout.strongarm import StrongArm
+from netlists.readout import READOUTS
+from netlists.readout.converter import ConverterCircuit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NOT_INCLUDED = {
-    "sar": "the phases' sources, references and input driver are ideal",
-    "flash": "the phases' sources and references are ideal, the counting of the thermometer code is not there",
-    "ramp": "the phases' sources, references and bias current are ideal, the counter is not there",
-}
-"""What no transistor of the simulation does, by kind."""
 LEAST_TIMEOUT = 600.0
 """s; a deck holds 32 conversions, many times the work of a column's read."""
 
@@ -133,7 +125,7 @@ class AdcFigures(DataclassResult):
         legend_below(axes, len(self.readings))
 
 
-def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
+def make_adc(request: AdcRequest, devices: DeviceSet) -> ConverterCircuit:
     """The converter that is asked for, its references by default at 5 and 45 % of the nominal supply.
 
     Raises InputError for bits or references that its kind does not allow.
@@ -144,13 +136,10 @@ def make_adc(request: AdcRequest, devices: DeviceSet) -> Adc:
         )
     low = 0.05 * devices.vdd if request.low is None else request.low
     high = 0.45 * devices.vdd if request.high is None else request.high
-    length = devices.default_length
-    if request.kind == "ramp":
-        return Ramp(bits=request.bits, ref_low=low, ref_high=high, length=length)
-    comparator = StrongArm(length=length)
-    if request.kind == "sar":
-        return Sar(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
-    return Flash(bits=request.bits, ref_low=low, ref_high=high, comparator=comparator)
+    circuit = READOUTS[request.kind]
+    if circuit.role != "converter":
+        raise InputError(f"{request.kind} is a {circuit.role}, no converter", where="readout.adc.kind")
+    return cast("type[ConverterCircuit]", circuit).sized(request.bits, low, high, devices.default_length)
 
 
 def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> AdcFigures:
@@ -166,7 +155,7 @@ def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResu
     adc = make_adc(request, setup.technology.devices)
     conditions = setup.conditions if request.every_condition else setup.conditions[:1]
     readings = tuple(_reading(setup, bench, request, adc, condition) for condition in conditions)
-    return AdcFigures(request.kind, adc.bits, adc.ref_low, adc.ref_high, NOT_INCLUDED[request.kind], readings)
+    return AdcFigures(request.kind, adc.bits, adc.ref_low, adc.ref_high, adc.not_included, readings)
 
 
 def _bench(setup: Testbench, bench: ColumnTestbench, condition: Condition, name: str) -> ReadoutBench:
@@ -177,7 +166,7 @@ def _bench(setup: Testbench, bench: ColumnTestbench, condition: Condition, name:
 
 
 def _reading(
-    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: Adc, condition: Condition
+    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: ConverterCircuit, condition: Condition
 ) -> AdcReading:
     own = _bench(setup, bench, condition, "adc")
     edges = adc_edges(own, adc)
@@ -197,19 +186,22 @@ def _reading(
         sources=cost.sources,
         gate_area=cost.gate_area,
         capacitance=cost.capacitance,
-        comparator=None if isinstance(adc, Ramp) else comparator_figures(setup, bench, request, adc, condition),
+        comparator=comparator_figures(setup, bench, request, adc, condition),
     )
 
 
 def comparator_figures(
-    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: Sar | Flash, condition: Condition
-) -> ComparatorFigures:
-    """Offset spread and one decision at half a code, in the middle of the converter's range."""
+    setup: Testbench, bench: ColumnTestbench, request: AdcRequest, adc: ConverterCircuit, condition: Condition
+) -> ComparatorFigures | None:
+    """Offset spread and one decision at half a code, in the middle of the range; None without a clocked comparator."""
+    sizes = getattr(adc, "comparator", None)
+    if sizes is None:
+        return None
     own = _bench(setup, bench, condition, "comparator")
     middle = (adc.ref_low + adc.ref_high) / 2
     half = (adc.ref_high - adc.ref_low) / 2 ** (adc.bits + 1)
-    spread = offset_spread(own, samples=request.comparators, seed=setup.seed, sizes=adc.comparator, common_mode=middle)
-    one = decision(own, half, sizes=adc.comparator, common_mode=middle)
+    spread = offset_spread(own, samples=request.comparators, seed=setup.seed, sizes=sizes, common_mode=middle)
+    one = decision(own, half, sizes=sizes, common_mode=middle)
     return ComparatorFigures(
         request.comparators,
         spread.sigma,
@@ -222,6 +214,4 @@ def comparator_figures(
     )
 
 
-register_procedure(
-    measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc, result=AdcFigures)
-)
+PROCEDURE = measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc, result=AdcFigures)

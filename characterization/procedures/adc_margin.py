@@ -11,7 +11,7 @@ from characterization.failures import ConditionError
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc import ComparatorFigures
 from characterization.procedures.mismatch import Mismatch, moved
-from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.procedures.transfer import Transfer, spread_terms
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from characterization.testbench import Testbench
@@ -258,8 +258,6 @@ def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption
     )
 
 
-register_procedure(
-    Procedure(
-        "adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse_margin
-    )
+PROCEDURE = Procedure(
+    "adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse_margin
 )

@@ -19,7 +19,7 @@ from characterization.dataset import Dataset
 from characterization.failures import ConditionError
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import Testbench
 
 if TYPE_CHECKING:
@@ -145,13 +145,11 @@ def analyse_crosstalk(setup: Testbench, data: Dataset, results: ProcedureResults
     return Crosstalk(tuple(out))
 
 
-register_procedure(
-    Procedure(
-        "crosstalk",
-        "counts shifted by the neighbours' data",
-        (),
-        plan_crosstalk,
-        analyse_crosstalk,
-        result=Crosstalk,
-    )
+PROCEDURE = Procedure(
+    "crosstalk",
+    "counts shifted by the neighbours' data",
+    (),
+    plan_crosstalk,
+    analyse_crosstalk,
+    result=Crosstalk,
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 from characterization.charts import Chart
 from characterization.failures import FailedProcedure
+from characterization.procedure_registry import PROCEDURES
 from characterization.procedure_result import ProcedureResult, ResultRow
-from characterization.procedures.registry import PROCEDURES
 from interconnect.errors import DamagedFile, InputError
 from interconnect.jsonable import from_jsonable, to_jsonable
 
@@ -91,7 +91,7 @@ def _read(name: str, part: object, document: Mapping[str, Any]) -> ProcedureResu
                 from_jsonable(ResultRow, row) for row in document.get("figures", ()) if row.get("procedure") == name
             ]
             return UnreadResult(f"the procedure {name} {reason}", tuple(listed), part)
-        result = procedure.result.from_json(part)
+        result: ProcedureResult = procedure.result.from_json(part)
         result.figures()
         result.charts()
         return result

@@ -17,7 +17,7 @@ import numpy as np
 from characterization.charts import SERIES, Chart, axis_scale
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus
@@ -164,11 +164,9 @@ def reset_energy(setup: Testbench, bench: ColumnTestbench, condition: Condition,
     return float(-np.trapezoid(current, time) * deck.reset_voltage / len(deck.columns))
 
 
-register_procedure(
-    measured(
-        "energy",
-        "energy of a read by component, against active rows and count",
-        measure_energy,
-        result=EnergyResult,
-    )
+PROCEDURE = measured(
+    "energy",
+    "energy of a read by component, against active rows and count",
+    measure_energy,
+    result=EnergyResult,
 )

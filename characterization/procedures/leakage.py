@@ -11,7 +11,7 @@ import numpy as np
 from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from netlists.column import Static, column_deck
 
@@ -110,12 +110,10 @@ def leakage_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured(
-        "leakage",
-        "static currents of drivers, reset and array",
-        measure_leakage,
-        refuses=leakage_refusal,
-        result=Leakage,
-    )
+PROCEDURE = measured(
+    "leakage",
+    "static currents of drivers, reset and array",
+    measure_leakage,
+    refuses=leakage_refusal,
+    result=Leakage,
 )

@@ -11,7 +11,7 @@ from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
 from characterization.patterns import ColumnPattern, pattern_of
-from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import LEAST_DRAWS, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
@@ -138,12 +138,10 @@ def _levels(data: Dataset) -> dict[tuple[int, int], dict[int, float]]:
     return out
 
 
-register_procedure(
-    Procedure(
-        "mismatch",
-        "spread of the levels by Monte-Carlo over cells and transistors",
-        (),
-        plan_mismatch,
-        analyse_mismatch,
-    )
+PROCEDURE = Procedure(
+    "mismatch",
+    "spread of the levels by Monte-Carlo over cells and transistors",
+    (),
+    plan_mismatch,
+    analyse_mismatch,
 )

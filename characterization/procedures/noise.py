@@ -12,7 +12,7 @@ from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.noise import BOLTZMANN, charge_noise
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from netlists.case import ColumnStimulus
 from netlists.cells.closed_form import bit_line_total, charge_balance
@@ -140,6 +140,6 @@ def _current(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> 
     return out
 
 
-register_procedure(
-    measured("noise", "thermal noise in closed form against the engine's noise analysis", measure_noise, result=Noise)
+PROCEDURE = measured(
+    "noise", "thermal noise in closed form against the engine's noise analysis", measure_noise, result=Noise
 )

@@ -17,7 +17,7 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, counts_of, draw, fit_ideal_line
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.procedures.worst_pattern import position as far_end
 from characterization.procedures.worst_pattern import worst_pattern_refusal
 from characterization.testbench import Testbench
@@ -130,12 +130,10 @@ def measure_pattern_spread(setup: Testbench, bench: ColumnTestbench, results: Pr
     return PatternSpread(spreads)
 
 
-register_procedure(
-    measured(
-        "pattern_spread",
-        "deviation from the ideal line over many drawn patterns, exact",
-        measure_pattern_spread,
-        refuses=worst_pattern_refusal,
-        result=PatternSpread,
-    )
+PROCEDURE = measured(
+    "pattern_spread",
+    "deviation from the ideal line over many drawn patterns, exact",
+    measure_pattern_spread,
+    refuses=worst_pattern_refusal,
+    result=PatternSpread,
 )

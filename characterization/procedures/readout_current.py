@@ -17,7 +17,7 @@ from characterization.column_testbench import ColumnTestbench, draw_pattern, sti
 from characterization.loss_map import LossMap, charge_map, current_loss, spread_indices, thinned
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus
@@ -222,13 +222,11 @@ def readout_current_refusal(setup: Testbench) -> str | None:
     return None if setup.levels == 2 else f"its curves are of cells of two symbols, it has {setup.levels}"
 
 
-register_procedure(
-    measured(
-        "readout_current",
-        "level against count, time and place; map of the loss on the wires",
-        measure_readout_current,
-        anchored=True,
-        refuses=readout_current_refusal,
-        result=ReadoutCurrent,
-    )
+PROCEDURE = measured(
+    "readout_current",
+    "level against count, time and place; map of the loss on the wires",
+    measure_readout_current,
+    anchored=True,
+    refuses=readout_current_refusal,
+    result=ReadoutCurrent,
 )

@@ -1,4 +1,4 @@
-"""The registry of procedures: a name, what it simulates, and what it concludes."""
+"""What a procedure is: a name, what it simulates, and what it concludes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
 from characterization.procedure_result import ProcedureResult
 from characterization.testbench import Testbench
-from interconnect.errors import InputError
-from interconnect.suggestion import suggest
+from interconnect.errors import UnsupportedCell
 
 ProcedureResults = Mapping[str, Any]
 """Results so far: procedure name -> that procedure's frozen value."""
@@ -45,23 +44,14 @@ class Procedure:
     result: type[ProcedureResult] | None = None
 
     def check(self, setup: Testbench) -> None:
-        """Raises InputError for a cell that this procedure cannot measure."""
+        """Raises UnsupportedCell for a cell that this procedure cannot measure."""
         reason = self.refuses(setup) if self.refuses else None
         if reason is not None:
-            raise InputError(
+            raise UnsupportedCell(
                 f"the procedure {self.name} cannot measure the cell {setup.model.kind}: {reason}",
                 where="characterization.procedures",
                 hint=f"leave out {self.name}",
             )
-
-
-PROCEDURES: dict[str, Procedure] = {}
-
-
-def register_procedure(procedure: Procedure) -> Procedure:
-    """Make a procedure known by its name; a user's own file may call this too."""
-    PROCEDURES[procedure.name] = procedure
-    return procedure
 
 
 def measured(
@@ -84,25 +74,3 @@ def _no_tasks(setup: Testbench) -> list[Task]:
 
 def _nothing(setup: Testbench, data: Dataset, results: ProcedureResults) -> None:
     return None
-
-
-def get_procedure(name: str) -> Procedure:
-    """Look a procedure up. Raises InputError with a suggestion for an unknown name."""
-    if name not in PROCEDURES:
-        raise InputError(f"unknown procedure {name!r}", hint=suggest(name, sorted(PROCEDURES)))
-    return PROCEDURES[name]
-
-
-def with_requirements(names: tuple[str, ...]) -> tuple[Procedure, ...]:
-    """The named procedures and all they require, required ones first, each once."""
-    ordered: dict[str, Procedure] = {}
-
-    def visit(name: str) -> None:
-        procedure = get_procedure(name)
-        for required in procedure.requires:
-            visit(required)
-        ordered.setdefault(name, procedure)
-
-    for name in names:
-        visit(name)
-    return tuple(ordered.values())

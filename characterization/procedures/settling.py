@@ -16,7 +16,7 @@ from characterization.charts import INK, SERIES, TARGET, Chart, axis_scale, heig
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.patterns import FAR, NEAR
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -150,11 +150,9 @@ def observed(
     return here
 
 
-register_procedure(
-    measured(
-        "settling",
-        "time to half and a tenth of a count after the input edge, worst pattern",
-        measure_settling,
-        result=Settling,
-    )
+PROCEDURE = measured(
+    "settling",
+    "time to half and a tenth of a count after the input edge, worst pattern",
+    measure_settling,
+    result=Settling,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.formatting import amount
 
@@ -101,12 +101,10 @@ def supply_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured(
-        "supply",
-        "change of a level by resistance in the row drivers' supply and ground",
-        measure_supply,
-        refuses=supply_refusal,
-        result=SupplyBounce,
-    )
+PROCEDURE = measured(
+    "supply",
+    "change of a level by resistance in the row drivers' supply and ground",
+    measure_supply,
+    refuses=supply_refusal,
+    result=SupplyBounce,
 )

@@ -12,7 +12,7 @@ from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
 from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
-from characterization.procedures.registry import Procedure, ProcedureResults, register_procedure
+from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -151,8 +151,6 @@ def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:
     return float(np.mean(chosen.column("level") - model(chosen.column("active"), chosen.column("count"))))
 
 
-register_procedure(
-    Procedure(
-        "transfer", "level against count, active rows, position and neighbours", (), plan_transfer, analyse_transfer
-    )
+PROCEDURE = Procedure(
+    "transfer", "level against count, active rows, position and neighbours", (), plan_transfer, analyse_transfer
 )

@@ -18,7 +18,7 @@ from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import ProcedureResults, measured, register_procedure
+from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import ByteArray
 from interconnect.formatting import amount
@@ -194,13 +194,11 @@ def worst_pattern_refusal(setup: Testbench) -> str | None:
     return None
 
 
-register_procedure(
-    measured(
-        "worst_pattern",
-        "weights and inputs with the largest deviation from the ideal line",
-        measure_worst_pattern,
-        anchored=True,
-        refuses=worst_pattern_refusal,
-        result=WorstPatterns,
-    )
+PROCEDURE = measured(
+    "worst_pattern",
+    "weights and inputs with the largest deviation from the ideal line",
+    measure_worst_pattern,
+    anchored=True,
+    refuses=worst_pattern_refusal,
+    result=WorstPatterns,
 )

@@ -12,8 +12,8 @@ from scipy.special import betaincinv, ndtr
 from characterization.dataset import Dataset, Sample
 from characterization.noise import charge_noise
 from characterization.patterns import FAR, NEAR
+from characterization.procedure_registry import with_requirements
 from characterization.procedures.adc_margin import AdcMargin
-from characterization.procedures.registry import with_requirements
 from characterization.readout.decision import ConverterCalibration, DecisionSigmas, switch_noise
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench

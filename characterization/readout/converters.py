@@ -11,37 +11,41 @@ from characterization.readout.codes import RampCalibration, flash_codes, ramp_co
 from characterization.readout.linearity import Edges, find_edges
 from characterization.readout.testbench import ReadoutTestbench, Waves
 from interconnect.arrays import FloatArray, IntArray
+from interconnect.errors import InputError
+from netlists.readout.converter import ConverterCircuit
 from netlists.readout.deck import Level, ReadoutDeck, gate_area
-from netlists.readout.flash import Flash, flash_deck
-from netlists.readout.ramp import Ramp, ramp_deck
-from netlists.readout.sar import Sar, sar_deck
+from netlists.readout.flash import Flash
+from netlists.readout.ramp import Ramp
+from netlists.readout.sar import Sar
 
-Adc = Sar | Flash | Ramp
 _CHUNK = 32
+_READERS: dict[type, Callable[[Waves], IntArray]] = {Sar: sar_codes, Flash: flash_codes}
+"""How the codes of a converter are read; one of a plugin has a method `codes(waves)`."""
 
 
-def adc_deck(bench: ReadoutTestbench, adc: Adc, levels: Sequence[float], level: Level = "transistor") -> ReadoutDeck:
+def adc_deck(
+    bench: ReadoutTestbench, adc: ConverterCircuit, levels: Sequence[float], level: Level = "transistor"
+) -> ReadoutDeck:
     """The deck of one conversion per level (V) of any converter."""
-    t, c = bench.technology, bench.condition
-    if isinstance(adc, Sar):
-        return sar_deck(t, c, levels, adc=adc, level=level)
-    if isinstance(adc, Flash):
-        return flash_deck(t, c, levels, adc=adc, level=level)
-    return ramp_deck(t, c, levels, adc=adc, level=level)
+    return adc.deck(bench.technology, bench.condition, levels, level)
 
 
 def convert_levels(
-    bench: ReadoutTestbench, adc: Sar | Flash, levels: FloatArray, level: Level = "transistor"
+    bench: ReadoutTestbench, adc: ConverterCircuit, levels: FloatArray, level: Level = "transistor"
 ) -> IntArray:
     """Codes (conversions,) of `levels` (V), simulated in decks of 32 conversions.
 
     Raises UndecidedError where a decision had not fallen when it was read.
     """
-    reader: Callable[[Waves], IntArray] = sar_codes if isinstance(adc, Sar) else flash_codes
+    reader = _READERS.get(type(adc)) or getattr(adc, "codes", None)
+    if reader is None:
+        raise InputError(f"nothing reads the codes of the converter {adc.title}", hint="give its class a method codes")
     return np.concatenate([reader(w) for w in _run_chunks(bench, adc, levels, level)])
 
 
-def adc_edges(bench: ReadoutTestbench, adc: Adc, level: Level = "transistor", *, resolution: float = 0.125) -> Edges:
+def adc_edges(
+    bench: ReadoutTestbench, adc: ConverterCircuit, level: Level = "transistor", *, resolution: float = 0.125
+) -> Edges:
     """Code edges to `resolution` ideal steps.
 
     A ramp converter's time rises smoothly with its input, so that its edges are interpolated between conversions at
@@ -88,7 +92,9 @@ class ConversionCost:
     capacitance: float
 
 
-def conversion_cost(bench: ReadoutTestbench, adc: Adc, levels: Sequence[float] | None = None) -> ConversionCost:
+def conversion_cost(
+    bench: ReadoutTestbench, adc: ConverterCircuit, levels: Sequence[float] | None = None
+) -> ConversionCost:
     """Energy of a conversion, averaged over inputs (default: five across the range; the first conversion not counted).
 
     The phases' sources drive gates, so their energy counts; what makes the phases does not, nor does the counter or
@@ -101,16 +107,10 @@ def conversion_cost(bench: ReadoutTestbench, adc: Adc, levels: Sequence[float] |
     totals = {
         name: float(np.mean([waves.energy(name, window) for window in deck.windows[1:]])) for name in deck.sources
     }
-    if isinstance(adc, Sar):
-        area, farad = gate_area(deck.text, "sar"), 2 * (adc.capacitance + adc.stray_capacitance)
-    elif isinstance(adc, Flash):
-        area, farad = gate_area(deck.text, "flash"), 2 * adc.hold_capacitance * (2**adc.bits - 1)
-    else:
-        area = gate_area(deck.text, "ramp_generator") + gate_area(deck.text, "ramp_comparator")
-        farad = adc.ramp_capacitance
-    return ConversionCost(adc.conversion, sum(totals.values()), totals, area, farad)
+    area = sum(gate_area(deck.text, name) for name in adc.gate_subcircuits)
+    return ConversionCost(adc.conversion, sum(totals.values()), totals, area, adc.capacitors)
 
 
-def _run_chunks(bench: ReadoutTestbench, adc: Adc, levels: FloatArray, level: Level) -> list[Waves]:
+def _run_chunks(bench: ReadoutTestbench, adc: ConverterCircuit, levels: FloatArray, level: Level) -> list[Waves]:
     chunks = [levels[i : i + _CHUNK] for i in range(0, levels.size, _CHUNK)]
     return bench.run([adc_deck(bench, adc, [float(v) for v in chunk], level) for chunk in chunks])

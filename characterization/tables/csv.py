@@ -25,6 +25,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
+from characterization.tables.registry import TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes, read_text
@@ -136,3 +137,13 @@ def read_csv(folder: Path) -> ReadoutTable:
     if schema.get("content_sha256") != content_sha256(table):
         raise InputError("its values do not match their fingerprint", where=str(path), hint="truncated or edited")
     return table
+
+
+FORMAT = TableFormat(
+    "csv",
+    "CSV files with a JSON schema",
+    "exact: shortest decimal text that reads back as the same binary64",
+    (FILE, THRESHOLDS, SCHEMA_FILE),
+    write_csv,
+    read_csv,
+)

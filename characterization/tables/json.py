@@ -19,6 +19,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
+from characterization.tables.registry import TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -87,3 +88,13 @@ def _square(triangles: list[list[list[float]]], n: int, top: int) -> FloatArray:
                 raise ValueError("counts")
             out[i, a, : a * top + 1] = row
     return out
+
+
+FORMAT = TableFormat(
+    "json",
+    "one JSON file",
+    "exact: shortest decimal text that reads back as the same binary64",
+    (FILE,),
+    write_json,
+    read_json,
+)

@@ -22,6 +22,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
+from characterization.tables.registry import TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
@@ -144,3 +145,13 @@ def _fingerprint(dataset: xarray.Dataset) -> str:
 
 def _attributes(attributes: Any) -> str:
     return json.dumps({str(k): str(v) for k, v in attributes.items()}, sort_keys=True)
+
+
+FORMAT = TableFormat(
+    "netcdf",
+    "NetCDF-4 file with named dimensions, units, thresholds and provenance",
+    "exact: binary64",
+    (FILE,),
+    write_netcdf,
+    read_netcdf,
+)

@@ -22,6 +22,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
+from characterization.tables.registry import TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
@@ -110,3 +111,13 @@ def _pyarrow() -> tuple[Any, Any]:
         optional_library(name, extra="parquet", purpose="Parquet files") for name in ("pyarrow", "pyarrow.parquet")
     )
     return arrow, parquet
+
+
+FORMAT = TableFormat(
+    "parquet",
+    "Parquet file, one row per condition, driven rows and count (extra `parquet`)",
+    "exact: binary64",
+    (FILE,),
+    write_parquet,
+    read_parquet,
+)

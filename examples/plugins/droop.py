@@ -14,7 +14,7 @@ import numpy as np
 from characterization.charts import Chart
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures import measured, register_procedure
+from characterization.procedures import PROCEDURES, measured
 from characterization.procedures.registry import ProcedureResults
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
@@ -55,4 +55,4 @@ def measure(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults)
     return Droop(np.array(HOLDS), bench.levels("droop", decks))
 
 
-register_procedure(measured("droop", "what a held level loses in 10 ns", measure, result=Droop))
+PROCEDURES.register("droop", measured("droop", "what a held level loses in 10 ns", measure, result=Droop))

@@ -14,7 +14,7 @@ from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 from netlists.cells import register_cell
 from netlists.cells.base import CellModel, ColumnRead, Extract, Plane
-from netlists.cells.res_via import ResVia
+from netlists.cells.res_via import LineLengths, ResVia
 from netlists.parameters import parameter
 
 
@@ -25,12 +25,18 @@ class WideCell:
     kind: ClassVar[str] = "wide_cell"
     mode: ClassVar[Literal["charge", "current"]] = "current"
     title: ClassVar[str] = "resistive cell with bit lines at twice the smallest pitch"
+    measurable: ClassVar[bool] = True
+    symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     resistance: float = parameter(1.0e6, "ohm", "resistor plug at a crossing that stores 1")
 
     def _inner(self, stack: Stack, plane: Plane) -> ResVia:
-        _, column_pitch, _, _ = ResVia().lengths(stack, plane)  # the smallest that the stack allows
-        return ResVia(resistance=self.resistance, column_pitch=2 * column_pitch)
+        smallest = ResVia().lengths(stack, plane)
+        return ResVia(resistance=self.resistance, column_pitch=2 * smallest.column_pitch)
+
+    def lengths(self, stack: Stack, plane: Plane) -> LineLengths:
+        """Pitches and line widths, m."""
+        return self._inner(stack, plane).lengths(stack, plane)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns with these symbols, as boxes."""

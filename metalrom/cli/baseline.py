@@ -22,9 +22,9 @@ def write_baseline(config: Path, level: str, kind: str, output: Path | None, jso
     from interconnect.files import atomic_file
     from metalrom.api import load
     from metalrom.cli.console import emit, say
-    from netlists.baselines.registry import local_cell_class
+    from netlists.baselines.registry import BASELINE_CELLS
 
-    local_cell_class(kind)  # an unknown kind is told before anything is read
+    BASELINE_CELLS[kind]  # an unknown kind is told before anything is read
     if level != "column":
         raise InputError(f"there is no baseline at level {level!r}", where="--level", hint="a baseline is one column")
     if json and output is None:

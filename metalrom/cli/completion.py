@@ -1,48 +1,63 @@
-"""Names that the shell completes, spelled out so that a Tab costs no import; a test holds them to what there is."""
+"""Names that the shell completes: of registries, asked when Tab is pressed; short fixed lists are spelled out.
+
+A registry lists its names without importing the items, so that a Tab stays fast.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
+
+Names = tuple[str, ...] | Callable[[], Iterable[str]]
+
+
+def of(*registries: str, also: tuple[str, ...] = ()) -> Callable[[], tuple[str, ...]]:
+    """A function that lists the names of registries, each given as `module:attribute`, and further ones."""
+
+    def listed() -> tuple[str, ...]:
+        found = [getattr(import_module(module), name) for module, name in (text.split(":") for text in registries)]
+        return (*(name for registry in found for name in registry), *also)
+
+    return listed
+
 
 LEVELS = ("cell", "column", "array", "macro")
-BASELINES = ("rom_1t", "rom_1t_mlc", "sram_8t", "sram_6t")
+BASELINES = of("netlists.baselines.registry:BASELINE_CELLS")
 METHODS = ("auto", "fieldsolver", "table", "formula")
-BACKENDS = ("process", "batch", "shared")
+BACKENDS = of("ngspice_runner.backends:BACKENDS")
 STARTERS = ("cap_balanced", "res_via")
 STACKS = ("generic28", "open45", "freepdk45", "sky130")
 DEVICES = ("open45", "freepdk45", "sky130")
 ASSETS = ("minilm", "smollm2", "wordsim", "freepdk45", "sky130")
-FORMATS = (
-    "netcdf", "csv", "json", "parquet", "accelergy", "crosssim", "aihwkit", "neurosim", "mnsim", "zigzag",
-    "hwcomponents", "lef", "liberty", "spice_macro", "systemverilog", "touchstone", "veriloga",
-)  # fmt: skip
-PROCEDURES = (
-    "transfer", "mismatch", "adc_margin", "readout_current", "settling", "noise", "crosstalk", "worst_pattern",
-    "pattern_spread", "energy", "leakage", "supply", "adc",
-)  # fmt: skip
+FORMATS = of("characterization.tables.formats:FORMATS", "metalrom.exporters:EXPORTERS")
+PROCEDURES = of("characterization.procedure_registry:PROCEDURES")
 WORKLOADS = (
     "smollm2",
     "alexnet", "alexnet-cifar", "resnet-18", "resnet-34", "bert-base", "gpt2", "vit-b/16", "vicuna-7b", "eva-vit-g/14",
     "q-former", "projection-4096", "projection-5120", "minigpt-4",
 )  # fmt: skip
 MODELS = ("minilm", "smollm2")
-SYSTEMS = ("sram-cim", "yoloc", "mlc-rom", "hidden-rom", "metal-rom")
+SYSTEMS = of("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
 QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
 SIZES = ("S", "M", "L")
 TASKS = ("wordsim", "simlex", "lee")
 
 
-def names(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+def names(known: Names) -> Callable[[str], list[str]]:
     """Completion of one of `known`."""
-    return lambda incomplete: [name for name in known if name.startswith(incomplete)]
+    return lambda incomplete: [name for name in _listed(known) if name.startswith(incomplete)]
 
 
-def lists(known: tuple[str, ...]) -> Callable[[str], list[str]]:
+def lists(known: Names) -> Callable[[str], list[str]]:
     """Completion of the last of several names with commas between them; each once."""
 
     def complete(incomplete: str) -> list[str]:
         given, comma, last = incomplete.rpartition(",")
         used = given.split(",")
-        return [given + comma + name for name in known if name.startswith(last) and name not in used]
+        return [given + comma + name for name in _listed(known) if name.startswith(last) and name not in used]
 
     return complete
+
+
+def _listed(known: Names) -> Iterable[str]:
+    return known() if callable(known) else known

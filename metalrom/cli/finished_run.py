@@ -15,6 +15,8 @@ from metalrom.cli.options import Json
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from metalrom.exporters.exporter import Exporter
+
 
 def estimate_run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
@@ -60,16 +62,16 @@ def export_run(
     json: Json = False,
 ) -> None:
     """Write the lookup tables of a run in another format."""
-    from characterization.tables.formats import FORMATS
-    from metalrom.exporters import VIEWS
+    from characterization.tables.registry import TableFormat
+    from metalrom.exporters import find_format
     from metalrom.folders import ensure_output_folder
     from metalrom.run.folder import open_run
 
-    if format in VIEWS:
-        written, checked = _export_view(out, format, output, check)
+    chosen = find_format(format)
+    if not isinstance(chosen, TableFormat):
+        written, checked = _export(out, chosen, output, check)
     else:
         table = open_run(out).table
-        chosen = FORMATS[format]
         written, checked = list(chosen.write(table, ensure_output_folder(output))), None
         if check:
             report = chosen.check(table, output)
@@ -79,21 +81,20 @@ def export_run(
     emit(data, as_json=json, human="\n".join(str(path) for path in written))
 
 
-def _export_view(out: Path, format: str, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
-    from metalrom.exporters import VIEWS
+def _export(out: Path, exporter: Exporter, output: Path, check: bool) -> tuple[list[Path], dict[str, object] | None]:
     from metalrom.exporters.checksum import two_levels
     from metalrom.exporters.exporter import check_export
     from metalrom.exporters.run_data import load_source
     from metalrom.folders import ensure_output_folder
 
-    source, view = load_source(out), VIEWS[format]
-    two_levels(source, f"the format {format}")
-    written = list(view.write(source, ensure_output_folder(output)))
+    source = load_source(out)
+    two_levels(source, f"the format {exporter.name}")
+    written = list(exporter.write(source, ensure_output_folder(output)))
     if not check:
         return written, None
-    report = check_export(view, source, output)
+    report = check_export(exporter, source, output)
     worst = ", ".join(f"{name} {value:.1e}" for name, value in report.worst.items())
-    say(f"read back at {report.points} points, worst relative difference: {worst} ({view.precision})")
+    say(f"read back at {report.points} points, worst relative difference: {worst} ({exporter.precision})")
     consumer = None
     if report.reading is None:
         say(f"consumer: {report.unverified}")

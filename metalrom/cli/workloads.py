@@ -142,7 +142,7 @@ def show_comparison(
         str | None,
         typer.Option(
             metavar="A,B",
-            help="names or .yaml files; default: all five systems",
+            help="names or .yaml files; default: all known systems",
             autocompletion=known.lists(known.SYSTEMS),
         ),
     ] = None,
@@ -161,6 +161,7 @@ def show_comparison(
     """Systems of the literature and ours side by side, and published results recomputed."""
     from metalrom.folders import ensure_output_folder
     from metalrom.studies.systems import checks, comparison, metal
+    from metalrom.studies.systems.description import SYSTEMS
     from metalrom.studies.systems.tables import files, systems_document
     from metalrom.workloads.inventory.catalogue import SIZES
     from metalrom.workloads.inventory.read import sized_inventory
@@ -175,7 +176,7 @@ def show_comparison(
     ours = metal.example_macro() if macro is None else metal.macro_of_run(macro)
     found = comparison.compare_systems(
         inventories,
-        _names(systems, comparison.SYSTEMS, "--systems"),
+        _names(systems, (*SYSTEMS, comparison.METAL), "--systems"),
         ours,
         area=_area(area),
         node=node,

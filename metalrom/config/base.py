@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -10,6 +11,15 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 LayerName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}$")]
 Integer = Annotated[int, Field(strict=True)]
 """A whole number as YAML writes it: neither `true` nor `3.0` nor text."""
+
+
+def listed(names: Callable[[], Iterable[str]]) -> Callable[[dict[str, Any]], None]:
+    """What puts the names that are known when a JSON schema is made into it, as `json_schema_extra` of a field."""
+
+    def extend(schema: dict[str, Any]) -> None:
+        schema["enum"] = list(names())
+
+    return extend
 
 
 def printable(text: str) -> str:

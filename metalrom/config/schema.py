@@ -15,16 +15,19 @@ from pydantic import (
 )
 
 from characterization.procedures import with_requirements
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
+from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.config.base import ConfigLine, ConfigSection, Integer, LayerName, Name, printable
+from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, listed, printable
+from metalrom.config.cell import CellSection
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
 from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.quantities import get_quantity
+from metalrom.specs.quantities import QUANTITIES
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MAPPINGS
+from netlists.readout import READOUTS
 
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
@@ -38,37 +41,6 @@ class TechnologySection(ConfigSection):
     )
     devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
-
-
-class PlaneSection(ConfigSection):
-    """One storing plane: the metal of its rows and the metal of its columns, the next one above."""
-
-    row: LayerName
-    column: LayerName
-
-
-class CellSection(ConfigSection):
-    """The cell at one crossing and the planes that are stacked."""
-
-    kind: Name = Field(
-        "cap_balanced",
-        description="`cap_balanced` (charge, default), `res_via` (current), `cap_present` (via or none), `cap_select` "
-        "(several bits per cell) or `cap_ternary` (-1, 0, 1)",
-    )
-    levels: Integer | None = Field(
-        None, ge=2, le=8, description="cap_select: driven lines of a row, symbols of a cell; default 4"
-    )
-    row_pitch: Length | None = Field(None, gt=0, description="height of a row; default: the smallest the stack allows")
-    column_pitch: Length | None = Field(None, gt=0, description="width of a column; default likewise")
-    row_width: Length | None = Field(None, gt=0, description="drawn width of the row lines")
-    column_width: Length | None = Field(None, gt=0, description="drawn width of the column's lines")
-    tab_length: Length | None = Field(
-        None, gt=0, description="cap_balanced, cap_select: length of the tab along the bit line"
-    )
-    finger_length: Length | None = Field(None, gt=0, description="cap_present: length of the finger along the bit line")
-    plate_length: Length | None = Field(None, gt=0, description="cap_ternary: length of the plate along the row")
-    resistance: Resistance | None = Field(None, gt=0, description="res_via: the deliberate resistor, >= 100 kohm")
-    planes: tuple[PlaneSection, ...] = Field(min_length=1, max_length=16)
 
 
 class ArraySection(ConfigSection):
@@ -187,15 +159,27 @@ class TimingSection(ConfigSection):
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
 
 
+def converters() -> tuple[str, ...]:
+    """Readouts that the procedure `adc` can measure."""
+    return tuple(name for name in READOUTS if READOUTS[name].role == "converter")
+
+
 class AdcSection(ConfigSection):
     """A converter that the procedure `adc` simulates by transistors."""
 
-    kind: Literal["sar", "flash", "ramp"]
+    kind: Name = Field(description="a converter", json_schema_extra=listed(converters))
     bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
     low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
     high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
     comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
     every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+    @field_validator("kind")
+    @classmethod
+    def _converts(cls, value: str) -> str:
+        if value not in (known := converters()):
+            raise UnknownName(f"there is no converter {value!r}", hint=suggest(value, known))
+        return value
 
 
 OffsetSigma = Annotated[
@@ -307,7 +291,7 @@ class Config(ConfigSection):
     def _measured(self) -> Config:
         for index, text in enumerate(self.specs):
             name = parse_spec(text).quantity
-            needed = get_quantity(name).procedure
+            needed = QUANTITIES[name].procedure
             if needed not in _with_requirements(self.characterization.procedures, needed):
                 raise InputError(
                     f"{name} needs the procedure {needed}, which is not run",

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from metalrom.config.base import ConfigSection, Integer, Name
+from characterization.procedure_registry import PROCEDURES
+from metalrom.config.base import ConfigSection, Integer, Name, listed
 from metalrom.config.units import Resistance, Temperature, Time, Voltage
+from netlists.cells import CELLS
 from netlists.condition import NOMINAL_METALS
 
 Supply = Annotated[Voltage, Field(gt=0, le=20)]
@@ -47,10 +49,8 @@ class ConditionsSection(ConfigSection):
 class CharacterizationSection(ConfigSection):
     """How much is simulated."""
 
-    procedures: tuple[Name, ...] = Field(
-        ("transfer", "mismatch", "adc_margin"),
-        description="also `readout_current`, `settling`, `noise`, `crosstalk`, `worst_pattern`, `energy`, `leakage`, "
-        "`pattern_spread`, `supply`, `adc`",
+    procedures: tuple[Annotated[Name, Field(json_schema_extra=listed(lambda: PROCEDURES))], ...] = Field(
+        ("transfer", "mismatch", "adc_margin"), description="what is measured, beside what these require"
     )
     supply_resistance: Resistance = Field(
         10.0, ge=0, description="procedure supply: ohm in the row drivers' supply and ground, per group (assumption)"
@@ -83,7 +83,9 @@ Factor = Annotated[float, Field(ge=1.0, le=20.0)]
 class ExploreSection(ConfigSection):
     """What `metalrom explore` varies; every list is crossed with every other."""
 
-    cells: tuple[Name, ...] = Field(("cap_balanced", "res_via"), min_length=1, description="cell kinds to compare")
+    cells: tuple[Annotated[Name, Field(json_schema_extra=listed(lambda: CELLS))], ...] = Field(
+        ("cap_balanced", "res_via"), min_length=1, description="cell kinds to compare"
+    )
     row_pitch_factors: tuple[Factor, ...] = Field(
         (1.0, 1.5, 2.0, 3.0), min_length=1, description="row pitch over the smallest one; a longer tab couples more"
     )

@@ -25,7 +25,7 @@ from metalrom.folders import cache_folder
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
-from netlists.cells.base import Plane
+from netlists.cells.base import Plane, require_capability
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MacroShape, tile, via_program
 from netlists.periphery import Timing, default_periphery
@@ -47,12 +47,6 @@ if TYPE_CHECKING:
     from netlists.weights import QuantizedWeights
 
 ASSET = "asset:"
-
-CHARACTERIZED = ("cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary")
-"""Cell kinds that the procedures measure."""
-
-BINARY = ("cap_present", "cap_balanced", "res_via")
-"""Those of two symbols, counting 0 and 1: they need no extraction to be programmed."""
 
 
 @dataclass(frozen=True)
@@ -101,19 +95,18 @@ class Design:
     def cell(self) -> Cell:
         """The cell's parameters."""
         section = self.config.cell
-        given = section.model_dump(exclude={"kind", "planes"}, exclude_none=True)
         with config_context(self.path, "cell"):
-            return make_cell(section.kind, given)
+            return make_cell(section.kind, section.parameters())
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether a cell stores one via bit that counts 0 or 1."""
+        return self.cell.symbol_values == (0, 1)
 
     def check_characterized(self) -> None:
-        """Refuse a cell kind that the procedures cannot measure. Raises InputError."""
-        kind = self.config.cell.kind
-        if self.cell.kind not in CHARACTERIZED:
-            raise InputError(
-                f"the cell {kind} cannot be characterized, only drawn, extracted and written as a netlist",
-                where=f"{self.path}: cell.kind",
-                hint=f"characterize {' or '.join(CHARACTERIZED)}; for netlists give array.group_rows a number",
-            )
+        """Refuse a cell that the procedures cannot measure. Raises UnsupportedCell."""
+        purpose = "characterized, only drawn, extracted and written as a netlist"
+        require_capability(self.cell, "measurable", purpose, where=f"{self.path}: cell.kind")
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -145,7 +138,15 @@ class Design:
     def models(self) -> tuple[CellModel, ...]:
         """Electrical model of the cell on every plane."""
         with config_context(self.path, "cell"):
-            return tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+            models = tuple(self.cell.model(self.stack, plane, lambda g, s: self.extract(g)) for plane in self.planes)
+            for model in models:
+                if model.symbol_values != self.cell.symbol_values:
+                    raise InputError(
+                        f"the symbols of {self.cell.kind} count {model.symbol_values} in its model, "
+                        f"{self.cell.symbol_values} in its class",
+                        where="cell.kind",
+                    )
+            return models
 
     @cached_property
     def worst_plane(self) -> int:
@@ -228,11 +229,9 @@ class Design:
     @cached_property
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
-        values = (0, 1) if self.config.cell.kind in BINARY else self.models[0].symbol_values
+        bits, mapping, values = self.config.weights.bits, self.config.mapping, self.cell.symbol_values
         with config_context(self.path, "mapping"):
-            return via_program(
-                self.weights.values, self.config.weights.bits, mapping=self.config.mapping, symbol_values=values
-            )
+            return via_program(self.weights.values, bits, mapping=mapping, symbol_values=values)
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

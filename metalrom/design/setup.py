@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from characterization.testbench import AdcRequest, Converter, Testbench
-from metalrom.design.design import BINARY, Design
+from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.design.variation import configured_variation
 
@@ -29,14 +29,14 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
                 c.readout.sample_capacitance if c.readout.double_sampling else None,
                 c.readout.follow_columns,
             ),
-            ones=float(design.program.bits.mean()) if design.cell.kind in BINARY else 0.5,
+            ones=float(design.program.bits.mean()) if design.is_binary else 0.5,
             patterns=c.characterization.patterns,
             samples=c.characterization.samples,
             max_levels=c.characterization.max_levels,
             seed=c.characterization.seed,
             timeout=c.characterization.timeout,
             supply_resistance=c.characterization.supply_resistance,
-            shares=None if design.cell.kind in BINARY else design.symbol_shares,
+            shares=None if design.is_binary else design.symbol_shares,
             metals=() if nominal_only else design.metals,
             samples_elsewhere=c.characterization.samples_elsewhere,
             worst_conditions=c.characterization.worst_conditions,

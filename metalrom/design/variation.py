@@ -47,15 +47,17 @@ def roughness_variation(design: Design) -> Variation | None:
     """
     spread = design.stack.spread
     plane = design.planes[0]
-    lengths = design.cell.lengths(design.stack, plane)  # type: ignore[attr-defined]
-    if spread is None or not hasattr(lengths, "tab_length"):
+    if spread is None or not hasattr(design.cell, "lengths"):
         return None
-    gap = lengths.column_pitch / 3 - lengths.column_width
-    sigma = cell_sigma_from_ler(lengths.tab_length, gap, spread.edge_sigma, spread.edge_correlation)
+    coupling = design.cell.lengths(design.stack, plane).coupling
+    if coupling is None:
+        return None
+    gap, length = coupling.gap, coupling.length
+    sigma = cell_sigma_from_ler(length, gap, spread.edge_sigma, spread.edge_correlation)
     edge = f"{3 * spread.edge_sigma * 1e9:.3g} nm (3 sigma), correlation {spread.edge_correlation * 1e9:.3g} nm"
-    place = f"on a gap of {gap * 1e9:.3g} nm over {lengths.tab_length * 1e9:.3g} nm"
+    place = f"on a gap of {gap * 1e9:.3g} nm over {length * 1e9:.3g} nm"
     source = f"estimate: line-edge roughness of {edge}, {place}"
     if design.config.variation.cell_sigma == AUTO:
-        by_area = cell_sigma_from_area(design.stack, lengths.tab_length * design.stack.metal(plane.column).thickness)
+        by_area = cell_sigma_from_area(design.stack, length * design.stack.metal(plane.column).thickness)
         source += f"; the area law of large capacitors, extrapolated, would give {100 * by_area:.3g} %"
     return Variation(sigma, source)

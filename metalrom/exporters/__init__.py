@@ -1,77 +1,72 @@
 """Lookup tables for other tools: every format writes, reads back and checks itself (loaded on first use).
 
-`FORMATS` maps a name to its `TableFormat`; `write_table`, `read_table` and `check_table` are the same by name.
+`FORMATS` maps a name to a `TableFormat`, which holds a whole readout table; `EXPORTERS` to an `Exporter`, which holds
+the part of a run that a tool can use. `write_table`, `read_table` and `check_table` take the name of a table format.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check_table, read_table, write_table
-from characterization.tables.registry import TableFormat
-from interconnect.errors import InputError
+from characterization.tables.formats import FORMATS, check_table, read_table, write_table
+from interconnect.errors import InputError, UnknownName
+from interconnect.registry import Registry
 from interconnect.suggestion import suggest
 
 if TYPE_CHECKING:
     from characterization.tables.registry import TableFormat
     from metalrom.exporters.exporter import Exporter
 
+__all__ = ["EXPORTERS", "FORMATS", "check_table", "find_format", "read_table", "register_format", "write_table"]
 
-_VIEWS: dict[str, str] = {
-    "accelergy": "estimator.accelergy",
-    "crosssim": "estimator.crosssim",
-    "aihwkit": "estimator.aihwkit",
-    "neurosim": "estimator.neurosim",
-    "mnsim": "estimator.mnsim",
-    "zigzag": "estimator.zigzag",
-    "hwcomponents": "estimator.hwcomponents",
-    "lef": "circuit.lef",
-    "liberty": "circuit.liberty",
-    "spice_macro": "circuit.spice_macro",
-    "systemverilog": "circuit.systemverilog",
-    "touchstone": "circuit.touchstone",
-    "veriloga": "circuit.veriloga",
-}
-"""View name -> module of this package that holds it as `VIEW`."""
+_CIRCUIT = ("lef", "liberty", "spice_macro", "systemverilog", "touchstone", "veriloga")
+_ESTIMATOR = (
+    "accelergy",
+    "crosssim",
+    "aihwkit",
+    "neurosim",
+    "mnsim",
+    "zigzag",
+    "hwcomponents",
+)
 
-
-_USER_VIEWS: dict[str, Exporter] = {}
+EXPORTERS: Registry[Exporter] = Registry(
+    "export format",
+    group="metalrom.exporters",
+    built_in={
+        **{name: f"metalrom.exporters.estimator.{name}:EXPORTER" for name in _ESTIMATOR},
+        **{name: f"metalrom.exporters.circuit.{name}:EXPORTER" for name in _CIRCUIT},
+    },
+)
+"""Formats of other tools."""
 
 
 def register_format(export: TableFormat | Exporter) -> None:
-    """Make a user's own format or view known by its name. Raises InputError for a name that is taken."""
-    if export.name in FORMATS or export.name in VIEWS:
+    """Make a format known by its name.
+
+    Raises
+    ------
+    InputError
+        If the name is taken, by a table format or an exporter.
+    """
+    if export.name in FORMATS or export.name in EXPORTERS:
         raise InputError(f"there is already an export format {export.name!r}")
-    if isinstance(export, TableFormat):
-        _USER_FORMATS[export.name] = export
+    if hasattr(export, "read"):  # a table format; its class is not imported, so that names are listed fast
+        FORMATS.register(export.name, cast("TableFormat", export))
     else:
-        _USER_VIEWS[export.name] = export
+        EXPORTERS.register(export.name, export)
 
 
-class _Views(Mapping[str, "Exporter"]):
-    """Views by name; a view's module is imported when it is asked for."""
+def find_format(name: str) -> TableFormat | Exporter:
+    """The table format or exporter of that name.
 
-    def __getitem__(self, name: str) -> Exporter:
-        if name in _USER_VIEWS:
-            return _USER_VIEWS[name]
-        if name not in _VIEWS:
-            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
-        view: Exporter = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
-        return view
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((*_VIEWS, *_USER_VIEWS))
-
-    def __len__(self) -> int:
-        return len(_VIEWS) + len(_USER_VIEWS)
-
-    def __contains__(self, name: object) -> bool:
-        return name in _VIEWS or name in _USER_VIEWS
-
-
-VIEWS: Mapping[str, Exporter] = _Views()
-"""Formats of other tools: they hold the part of a run that the tool can use."""
-
-__all__ = ["FORMATS", "VIEWS", "check_table", "read_table", "register_format", "write_table"]
+    Raises
+    ------
+    UnknownName
+        With the closest name of either kind.
+    """
+    if name in EXPORTERS:
+        return EXPORTERS[name]
+    if name in FORMATS:
+        return FORMATS[name]
+    raise UnknownName(f"there is no export format {name!r}", hint=suggest(name, (*FORMATS, *EXPORTERS)))

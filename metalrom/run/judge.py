@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from metalrom.run.readers import read_quantity
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import ALL, Spec
-from metalrom.specs.quantities import QuantityValue, get_quantity
+from metalrom.specs.quantities import QUANTITIES, QuantityValue
 from metalrom.specs.result import BELOW, UNBOUNDED, SpecResult
 
 
@@ -49,7 +49,7 @@ def _places(spec: Spec, run: RunView, failed: Sequence[FailedCondition]) -> list
 
 
 def _judged(spec: Spec, place: _Place, run: RunView) -> SpecResult:
-    quantity = get_quantity(spec.quantity)
+    quantity = QUANTITIES[spec.quantity]
     reading, reason = None, place.failure
     if reason is None:
         try:

@@ -13,7 +13,7 @@ import numpy as np
 
 from characterization.margins import worst
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
-from metalrom.specs.quantities import QuantityReader, QuantityValue, get_quantity
+from metalrom.specs.quantities import QUANTITIES, QuantityReader, QuantityValue
 
 
 def _code_error(run: RunView, condition: str) -> QuantityValue:
@@ -109,7 +109,7 @@ READERS: dict[str, QuantityReader] = {
 
 def read_quantity(name: str, run: RunView, condition: str) -> QuantityValue:
     """The value of a quantity at a condition of a finished run. Raises InputError where the run cannot tell."""
-    reader = get_quantity(name).read or READERS.get(name)
+    reader = QUANTITIES[name].read or READERS.get(name)
     if reader is None:
         raise InputError(f"nothing reads the quantity {name} from a run")
     return reader(run, condition)

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from interconnect.errors import InputError, shortened
 from interconnect.quantity import parse_quantity
-from metalrom.specs.quantities import get_quantity
+from metalrom.specs.quantities import QUANTITIES
 
 Comparison = Literal["<", "<=", ">", ">="]
 
@@ -63,7 +63,7 @@ def parse_spec(text: str) -> Spec:
     if match is None:
         raise InputError(f"{shortened(text)!r} is no specification", hint=EXAMPLE)
     name, comparison, value, at = match.groups()
-    quantity = get_quantity(name)
+    quantity = QUANTITIES[name]
     if comparison not in ("<", "<=", ">", ">="):
         raise InputError(f"{comparison!r} is no comparison", hint="use <, <=, > or >=")
     limit, unit = _limit(value, quantity.units, name)

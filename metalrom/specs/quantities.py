@@ -1,16 +1,17 @@
 """The registry of quantities that a specification may name: unit, meaning, procedure behind it, and how to read it.
 
-A procedure that measures something new calls `register_quantity` with a reader of its own result.
+A plugin that measures something new registers a `SpecQuantity` with a reader of its result:
+`QUANTITIES.register(quantity.name, quantity)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from interconnect.errors import InputError
-from interconnect.suggestion import suggest
+from interconnect.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,123 +48,122 @@ class SpecQuantity:
     read: QuantityReader | None = None
 
 
-QUANTITIES: dict[str, SpecQuantity] = {}
+_DECLARED = {
+    quantity.name: quantity
+    for quantity in (
+        SpecQuantity(
+            "code_error", ("",), "share of the layer's conversions that return a wrong code", lower_is_better=True
+        ),
+        SpecQuantity("code_error_worst", ("",), "probability of a wrong code at the worst level", lower_is_better=True),
+        SpecQuantity("csnr", ("dB",), "compute signal-to-noise ratio of the layer, no fit", lower_is_better=False),
+        SpecQuantity("csnr_fitted", ("dB",), "the same with one gain and one offset removed", lower_is_better=False),
+        SpecQuantity(
+            "margin", ("sigma",), "distance of the weakest level to the nearest threshold", lower_is_better=False
+        ),
+        SpecQuantity("lsb", ("V", "A"), "spacing of neighbouring counts, all rows active", lower_is_better=False),
+        SpecQuantity("energy_per_mac", ("J",), "energy of one multiply-accumulate", lower_is_better=True),
+        SpecQuantity("energy_per_conversion", ("J",), "energy of one conversion", lower_is_better=True),
+        SpecQuantity("latency", ("s",), "time of one input vector through the layer", lower_is_better=True),
+        SpecQuantity("tops_per_watt", ("TOPS/W",), "operations per second and watt", lower_is_better=False),
+        SpecQuantity(
+            "read_time",
+            ("s",),
+            "duration of one read, without the converter",
+            per_condition=False,
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "density",
+            ("Mb/mm2",),
+            "stored bits over the footprint of the cells alone",
+            per_condition=False,
+            lower_is_better=False,
+        ),
+        SpecQuantity(
+            "density_macro",
+            ("Mb/mm2",),
+            "stored bits over the macro's area, periphery under the array",
+            per_condition=False,
+            lower_is_better=False,
+        ),
+        SpecQuantity(
+            "weight_density",
+            ("Mb/mm2",),
+            "weight bits over the macro's area, periphery under the array",
+            per_condition=False,
+            lower_is_better=False,
+        ),
+        SpecQuantity(
+            "settling",
+            ("s",),
+            "time after the input edge until the level stays within 0.5 LSB of its end",
+            procedure="settling",
+            lower_is_better=True,
+        ),
+        SpecQuantity("settling_tenth", ("s",), "the same for 0.1 LSB", procedure="settling", lower_is_better=True),
+        SpecQuantity(
+            "read_energy",
+            ("J",),
+            "simulated energy of one conversion's read, without converter",
+            procedure="energy",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "leakage",
+            ("W",),
+            "static power of the idle group: row drivers and reset",
+            procedure="leakage",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "crosstalk",
+            ("LSB",),
+            "largest shift of a level by the neighbours' data",
+            procedure="crosstalk",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "supply_shift",
+            ("LSB",),
+            "largest change of a level by resistance in the drivers' supply",
+            procedure="supply",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "pattern_shift",
+            ("LSB",),
+            "largest distance of any pattern from the ideal line",
+            procedure="worst_pattern",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "noise_disagreement",
+            ("",),
+            "relative distance of simulated thermal noise from the closed form",
+            procedure="noise",
+            lower_is_better=True,
+        ),
+        SpecQuantity(
+            "swing",
+            ("V", "A"),
+            "level of all rows counting less that of none",
+            procedure="readout_current",
+            lower_is_better=False,
+        ),
+        SpecQuantity(
+            "place_loss",
+            ("",),
+            "largest part of its signal that a cell loses by its place",
+            procedure="readout_current",
+            per_condition=False,
+            lower_is_better=True,
+        ),
+    )
+}
 
-
-def register_quantity(quantity: SpecQuantity) -> SpecQuantity:
-    """Make a quantity known by its name."""
-    QUANTITIES[quantity.name] = quantity
-    return quantity
-
-
-def get_quantity(name: str) -> SpecQuantity:
-    """Look a quantity up. Raises InputError with a suggestion for an unknown name."""
-    if name not in QUANTITIES:
-        raise InputError(f"unknown quantity {name[:60]!r}", hint=suggest(name, QUANTITIES))
-    return QUANTITIES[name]
-
-
-for _quantity in (
-    SpecQuantity(
-        "code_error", ("",), "share of the layer's conversions that return a wrong code", lower_is_better=True
-    ),
-    SpecQuantity("code_error_worst", ("",), "probability of a wrong code at the worst level", lower_is_better=True),
-    SpecQuantity("csnr", ("dB",), "compute signal-to-noise ratio of the layer, no fit", lower_is_better=False),
-    SpecQuantity("csnr_fitted", ("dB",), "the same with one gain and one offset removed", lower_is_better=False),
-    SpecQuantity("margin", ("sigma",), "distance of the weakest level to the nearest threshold", lower_is_better=False),
-    SpecQuantity("lsb", ("V", "A"), "spacing of neighbouring counts, all rows active", lower_is_better=False),
-    SpecQuantity("energy_per_mac", ("J",), "energy of one multiply-accumulate", lower_is_better=True),
-    SpecQuantity("energy_per_conversion", ("J",), "energy of one conversion", lower_is_better=True),
-    SpecQuantity("latency", ("s",), "time of one input vector through the layer", lower_is_better=True),
-    SpecQuantity("tops_per_watt", ("TOPS/W",), "operations per second and watt", lower_is_better=False),
-    SpecQuantity(
-        "read_time", ("s",), "duration of one read, without the converter", per_condition=False, lower_is_better=True
-    ),
-    SpecQuantity(
-        "density",
-        ("Mb/mm2",),
-        "stored bits over the footprint of the cells alone",
-        per_condition=False,
-        lower_is_better=False,
-    ),
-    SpecQuantity(
-        "density_macro",
-        ("Mb/mm2",),
-        "stored bits over the macro's area, periphery under the array",
-        per_condition=False,
-        lower_is_better=False,
-    ),
-    SpecQuantity(
-        "weight_density",
-        ("Mb/mm2",),
-        "weight bits over the macro's area, periphery under the array",
-        per_condition=False,
-        lower_is_better=False,
-    ),
-    SpecQuantity(
-        "settling",
-        ("s",),
-        "time after the input edge until the level stays within 0.5 LSB of its end",
-        procedure="settling",
-        lower_is_better=True,
-    ),
-    SpecQuantity("settling_tenth", ("s",), "the same for 0.1 LSB", procedure="settling", lower_is_better=True),
-    SpecQuantity(
-        "read_energy",
-        ("J",),
-        "simulated energy of one conversion's read, without converter",
-        procedure="energy",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "leakage",
-        ("W",),
-        "static power of the idle group: row drivers and reset",
-        procedure="leakage",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "crosstalk",
-        ("LSB",),
-        "largest shift of a level by the neighbours' data",
-        procedure="crosstalk",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "supply_shift",
-        ("LSB",),
-        "largest change of a level by resistance in the drivers' supply",
-        procedure="supply",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "pattern_shift",
-        ("LSB",),
-        "largest distance of any pattern from the ideal line",
-        procedure="worst_pattern",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "noise_disagreement",
-        ("",),
-        "relative distance of simulated thermal noise from the closed form",
-        procedure="noise",
-        lower_is_better=True,
-    ),
-    SpecQuantity(
-        "swing",
-        ("V", "A"),
-        "level of all rows counting less that of none",
-        procedure="readout_current",
-        lower_is_better=False,
-    ),
-    SpecQuantity(
-        "place_loss",
-        ("",),
-        "largest part of its signal that a cell loses by its place",
-        procedure="readout_current",
-        per_condition=False,
-        lower_is_better=True,
-    ),
-):
-    register_quantity(_quantity)
+QUANTITIES: Registry[SpecQuantity] = Registry(
+    "quantity",
+    group="metalrom.quantities",
+    built_in={name: partial(_DECLARED.__getitem__, name) for name in _DECLARED},
+)
+"""Quantities that a specification may name."""

@@ -25,12 +25,11 @@ _EXPORTS = {
     "default_computing": "defaults",
     "default_timing": "defaults",
     "draw_baseline_deviations": "mismatch",
-    "local_cell_kinds": "registry",
     "local_column_deck": "column",
+    "BASELINE_CELLS": "registry",
     "make_local_cell": "registry",
     "measure_operation": "measure",
     "measured_charges": "switch_bench",
-    "register_local_cell": "registry",
     "settling": "measure",
     "switch_charge_deck": "switch_bench",
 }

@@ -9,7 +9,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.baselines.base import BaselineCell
 from netlists.baselines.computing import LocalComputing
-from netlists.baselines.registry import local_cell_class, make_local_cell
+from netlists.baselines.registry import BASELINE_CELLS, make_local_cell
 from netlists.baselines.timing import LocalTiming
 from netlists.parameters import ParameterInfo, describe_parameters
 
@@ -33,7 +33,7 @@ def default_cell(devices: DeviceSet, kind: str, **given: Any) -> BaselineCell:
     The length is the set's default length; widths and wires (whose lengths are those of the cell) grow by
     `size_factor`. InputError for an unknown kind or parameter.
     """
-    return make_local_cell(kind, _scaled(devices, local_cell_class(kind), given))
+    return make_local_cell(kind, _scaled(devices, BASELINE_CELLS[kind], given))
 
 
 def default_computing(devices: DeviceSet, **given: Any) -> LocalComputing:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnsupportedCell
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 
@@ -262,12 +262,55 @@ def plane_models(model: CellModel | Sequence[CellModel], planes: int) -> tuple[C
     return tuple(m.named(f"_p{i}") for i, m in enumerate(model[:planes]))
 
 
+@dataclass(frozen=True, slots=True)
+class CouplingGap:
+    """The drawn gap across which the storing capacitor couples, and over which length (both m)."""
+
+    gap: float
+    length: float
+
+
+class CellLengths(Protocol):
+    """Drawn lengths of a cell on a plane, m, defaults resolved and drawing rules checked.
+
+    coupling: where the edge roughness of its lines changes the stored value; None where it does not.
+    """
+
+    @property
+    def row_pitch(self) -> float: ...
+    @property
+    def column_pitch(self) -> float: ...
+    @property
+    def row_width(self) -> float: ...
+    @property
+    def column_width(self) -> float: ...
+    @property
+    def coupling(self) -> CouplingGap | None: ...
+
+
 class Cell(Protocol):
-    """A cell kind: a frozen parameter class (see `netlists.parameters`) that knows its geometry and model."""
+    """A cell kind: a frozen parameter class (see `netlists.parameters`) that knows its geometry and model.
+
+    kind: name in configurations. mode: `charge` or `current`, see `CellModel`. title: one line for reports and lists.
+    measurable: whether the characterization procedures can drive and read its column. symbol_values: what a stored
+    symbol adds to the count of a driven row, by symbol; known without an extraction.
+
+    `measurable` and `lengths` are capabilities that a kind may lack: what needs them asks `require_capability`.
+    """
 
     kind: ClassVar[str]
     mode: ClassVar[Literal["charge", "current"]]
     title: ClassVar[str]
+    measurable: ClassVar[bool]
+
+    @property
+    def symbol_values(self) -> tuple[int, ...]:
+        """Count of every symbol, lowest symbol first: (0, 1) for one via bit."""
+        ...
+
+    def lengths(self, stack: Stack, plane: Plane) -> CellLengths:
+        """Drawn lengths on this plane. Raises InputError for one that violates the stack's rules; it names the key."""
+        ...
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns with these symbols (the extraction uses two columns)."""
@@ -281,6 +324,33 @@ class Cell(Protocol):
     def closed_form(model: CellModel, read: ColumnRead) -> float:
         """Level (V or A) of one column by the kind's simple formula; see `netlists.cells.closed_form`."""
         ...
+
+
+REQUIRED_MEMBERS = ("kind", "mode", "title", "symbol_values", "geometry", "model")
+
+
+def require_capability(cell: Cell, capability: str, purpose: str, *, where: str = "cell.kind") -> None:
+    """Refuse a cell whose kind lacks a capability, or declares it as False.
+
+    Parameters
+    ----------
+    cell : Cell
+        The cell that is asked.
+    capability : str
+        Member of `Cell`: `measurable` or `lengths`.
+    purpose : str
+        What cannot be done without it, such as `drawn at several pitches`.
+    where : str, optional
+        Key of the configuration, for the message.
+
+    Raises
+    ------
+    UnsupportedCell
+    """
+    if not getattr(cell, capability, False):
+        raise UnsupportedCell(
+            f"the cell {cell.kind} cannot be {purpose}", where=where, hint=f"its kind declares no `{capability}`"
+        )
 
 
 def check_program(program: Sequence[int], kind: str, symbols: int = 2) -> tuple[int, ...]:

@@ -43,6 +43,8 @@ class CapBalanced:
     kind: ClassVar[str] = "cap_balanced"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal or the ground line"
+    measurable: ClassVar[bool] = True
+    symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")
     column_pitch: float | None = parameter(None, "m", "width of a column: bit line, tab and shield")

@@ -55,6 +55,8 @@ class CapPresent:
     kind: ClassVar[str] = "cap_present"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via to a finger beside the bit line or none"
+    measurable: ClassVar[bool] = True
+    symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")
     column_pitch: float | None = parameter(None, "m", "width of a column: bit line, finger and shield")

@@ -44,6 +44,7 @@ class CapSelect:
     kind: ClassVar[str] = "cap_select"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to one of several driven lines"
+    measurable: ClassVar[bool] = True
 
     levels: int = parameter(4, "", "driven lines of a row, the ground line among them: symbols that a cell can store")
     row_pitch: float | None = parameter(None, "m", "height of a row: all of its lines")
@@ -54,6 +55,11 @@ class CapSelect:
 
     def __post_init__(self) -> None:
         require_whole(self.levels, LEAST_LEVELS, MOST_LEVELS, where="cell.levels")
+
+    @property
+    def symbol_values(self) -> tuple[int, ...]:
+        """0 to levels - 1."""
+        return tuple(range(self.levels))
 
     @property
     def lines(self) -> tuple[RowLine, ...]:
@@ -100,7 +106,7 @@ class CapSelect:
             misfit,
             lines=self.lines,
             bit_lines=(BIT_LINE,),
-            symbol_values=tuple(range(self.levels)),
+            symbol_values=self.symbol_values,
             notes=("pair capacitances from two columns of every symbol, and of the outermost two",),
         )
 

@@ -55,6 +55,8 @@ class CapTernary:
     kind: ClassVar[str] = "cap_ternary"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the plate to the plus line, the minus line or none"
+    measurable: ClassVar[bool] = True
+    symbol_values: ClassVar[tuple[int, ...]] = COUNTS
 
     plate_length: float | None = parameter(
         None, "m", "length of the plate along the row; the longest that fits by default"

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from interconnect.geometry import GROUND, Box, BoxKind, CellGeometry
 from interconnect.stack import Metal, Stack, ViaLayer
-from netlists.cells.base import Plane
+from netlists.cells.base import CouplingGap, Plane
 from netlists.parameters import require, require_positive
 
 _SLACK = 1e-12  # m: rounding of user-given lengths
@@ -162,6 +162,11 @@ class Drawing:
     def column_width(self) -> float:
         """Drawn width of the column's lines, m."""
         return self.columns.width
+
+    @property
+    def coupling(self) -> CouplingGap | None:
+        """Where edge roughness changes the stored value; None: no law is known for this drawing."""
+        return None
 
     def layout(self, columns: int) -> Layout:
         """An empty row of so many cells."""

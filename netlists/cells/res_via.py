@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
@@ -23,6 +23,20 @@ LEAST_RESISTANCE = 100e3
 _SLACK = 1e-12
 
 
+class LineLengths(NamedTuple):
+    """Pitches and line widths of a cell without a coupling capacitor, m."""
+
+    row_pitch: float
+    column_pitch: float
+    row_width: float
+    column_width: float
+
+    @property
+    def coupling(self) -> None:
+        """A resistor plug does not depend on the roughness of its lines."""
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResVia:
     """Drawn lengths and the resistor of the resistive cell; a length of None takes the stack's smallest."""
@@ -30,6 +44,8 @@ class ResVia:
     kind: ClassVar[str] = "res_via"
     mode: ClassVar[Literal["charge", "current"]] = "current"
     title: ClassVar[str] = "resistive cell, a resistor plug at the crossing or none"
+    measurable: ClassVar[bool] = True
+    symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     resistance: float = parameter(1.0e6, "ohm", "resistor plug at a crossing that stores 1")
     resistance_tcr: float = parameter(0.0, "1/K", "temperature coefficient of the plug")
@@ -48,8 +64,8 @@ class ResVia:
                 hint=f"use a resistor plug of at least {LEAST_RESISTANCE:g} ohm",
             )
 
-    def lengths(self, stack: Stack, plane: Plane) -> tuple[float, float, float, float]:
-        """(row pitch, column pitch, row width, column width) in m, defaults resolved and drawing rules checked."""
+    def lengths(self, stack: Stack, plane: Plane) -> LineLengths:
+        """Pitches and widths in m, defaults resolved and drawing rules checked."""
         via = stack.via_between(plane.row, plane.column)
         out = []
         for axis, layer, pitch, width in (
@@ -80,7 +96,7 @@ class ResVia:
                     where=f"cell.{axis}_pitch",
                 )
             out.append((p, w))
-        return out[0][0], out[1][0], out[0][1], out[1][1]
+        return LineLengths(out[0][0], out[1][0], out[0][1], out[1][1])
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, BL0, BL1, ..., GND (neighbouring planes)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import Element, Plane, RowLine
+from netlists.cells.base import CouplingGap, Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
 from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
 
@@ -35,6 +35,11 @@ class TabbedCell(Drawing):
     def tab_length(self) -> float:
         """Length of the tab along the bit line, m."""
         return self.length
+
+    @property
+    def coupling(self) -> CouplingGap:
+        """From the bit line to the tab beside it, over the tab's length."""
+        return CouplingGap(self.column_pitch / 3 - self.column_width, self.tab_length)
 
     @classmethod
     def of(cls, stack: Stack, plane: Plane, lines: Sequence[str], cell: DrawnTab) -> TabbedCell:

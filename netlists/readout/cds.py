@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive
 from netlists.periphery import Periphery
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck
 from netlists.technology import Technology
 
 _EDGE = 20e-12
@@ -17,6 +18,9 @@ _EDGE = 20e-12
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampler:
     """Sizes of sampling switch, double-sampling clamp and capacitors; the bit line that they load. SI units."""
+
+    title: ClassVar[str] = "sampling capacitors, plain or with correlated double sampling"
+    role: ClassVar[ReadoutRole] = "sampler"
 
     switch_width: float = parameter(0.12e-6, "m", "width of both transistors of the sampling switch")
     sample_capacitance: float = parameter(2.0e-15, "F", "keeps the sample (capacitor of the local computing cell)")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
 
@@ -20,6 +21,9 @@ _EDGE = 20e-12
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnMux:
     """Inputs and sizes of the multiplexer; SI units."""
+
+    title: ClassVar[str] = "multiplexer of several columns or planes into one readout"
+    role: ClassVar[ReadoutRole] = "multiplexer"
 
     inputs: int = parameter(4, "", "columns or planes that share the output: 2, 4, 8 or 16")
     gate_width: float = parameter(0.5e-6, "m", "NMOS width of a transmission gate")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive, require_whole
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.technology import Technology
 
 _EDGE = 20e-12
@@ -21,6 +22,9 @@ class CurrentSense:
     The virtual ground lies at `ref` above ground, since one supply must carry the current on: idle rows rest at `ref`,
     active ones at `ref` + `read_voltage`.
     """
+
+    title: ClassVar[str] = "virtual ground whose current charges a capacitor"
+    role: ClassVar[ReadoutRole] = "sense"
 
     ref: float = parameter(0.5, "V", "level of the virtual ground")
     bias_current: float = parameter(2.0e-6, "A", "input of the bias mirror")

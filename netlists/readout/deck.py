@@ -17,6 +17,9 @@ from netlists.technology import Technology
 from netlists.transistors import mos_printer
 
 Level = Literal["transistor", "behavioral"]
+
+ReadoutRole = Literal["converter", "comparator", "sense", "sampler", "multiplexer"]
+"""What a readout circuit does; a `converter` may be named by `readout.adc.kind`."""
 POWER_UP = 0.2e-9
 """Rise time of the supply at the start of every readout deck, s."""
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require_all_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import Technology
 
@@ -22,6 +23,13 @@ class Flash:
 
     Input and ladder are sampled at every comparator, and held while it decides.
     """
+
+    title: ClassVar[str] = "flash converter"
+    role: ClassVar[ReadoutRole] = "converter"
+    not_included: ClassVar[str] = (
+        "the phases' sources and references are ideal, the counting of the thermometer code is not there"
+    )
+    gate_subcircuits: ClassVar[tuple[str, ...]] = ("flash",)
 
     bits: int = parameter(6, "", "resolution, 2 to 6")
     ref_low: float = parameter(0.05, "V", "input at which code 0 begins")
@@ -43,6 +51,22 @@ class Flash:
     def conversion(self) -> float:
         """Time of one conversion, s."""
         return self.cycle
+
+    @classmethod
+    def sized(cls, bits: int, low: float, high: float, length: float) -> Flash:
+        """The converter of so many bits between two references (V), its transistors of this channel length (m)."""
+        return cls(bits=bits, ref_low=low, ref_high=high, comparator=StrongArm(length=length))
+
+    @property
+    def capacitors(self) -> float:
+        """All drawn capacitors of one converter, F."""
+        return 2 * self.hold_capacitance * ((1 << self.bits) - 1)
+
+    def deck(
+        self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
+    ) -> ReadoutDeck:
+        """`flash_deck` of this converter."""
+        return flash_deck(technology, condition, levels, adc=self, level=level)
 
 
 def flash_deck(

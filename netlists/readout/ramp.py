@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
 
@@ -24,6 +25,11 @@ class Ramp:
 
     The ramp rises by one code per `count`: bias_current / ramp_capacitance = (ref_high - ref_low) / (2^bits count).
     """
+
+    title: ClassVar[str] = "single-slope converter"
+    role: ClassVar[ReadoutRole] = "converter"
+    not_included: ClassVar[str] = "the phases' sources, references and bias current are ideal, the counter is not there"
+    gate_subcircuits: ClassVar[tuple[str, ...]] = ("ramp_generator", "ramp_comparator")
 
     bits: int = parameter(6, "", "resolution, 3 to 8")
     ref_low: float = parameter(0.05, "V", "input at which code 0 begins")
@@ -76,6 +82,22 @@ class Ramp:
     def conversion(self) -> float:
         """Time of one conversion, s."""
         return tidy(self.ramp_time + _HOLD_COUNTS * self.count)
+
+    @classmethod
+    def sized(cls, bits: int, low: float, high: float, length: float) -> Ramp:
+        """The converter of so many bits between two references (V), its transistors of this channel length (m)."""
+        return cls(bits=bits, ref_low=low, ref_high=high, length=length)
+
+    @property
+    def capacitors(self) -> float:
+        """All drawn capacitors of one converter, F."""
+        return self.ramp_capacitance
+
+    def deck(
+        self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
+    ) -> ReadoutDeck:
+        """`ramp_deck` of this converter."""
+        return ramp_deck(technology, condition, levels, adc=self, level=level)
 
 
 def ramp_deck(

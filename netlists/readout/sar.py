@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from netlists.condition import Condition
 from netlists.parameters import parameter, require_all_positive, require_positive, require_whole
 from netlists.readout.converter import check_inputs, check_range
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import Technology
@@ -24,6 +25,11 @@ class Sar:
 
     An input of `ref_low` + x (`ref_high` - `ref_low`) gives the code floor(2^bits x), within 0 and 2^bits - 1.
     """
+
+    title: ClassVar[str] = "successive-approximation converter"
+    role: ClassVar[ReadoutRole] = "converter"
+    not_included: ClassVar[str] = "the phases' sources, references and input driver are ideal"
+    gate_subcircuits: ClassVar[tuple[str, ...]] = ("sar",)
 
     bits: int = parameter(6, "", "resolution, 3 to 8")
     ref_low: float = parameter(0.05, "V", "input at which code 0 begins")
@@ -70,6 +76,22 @@ class Sar:
         return tuple(
             max(self.smallest_switch, self.switch_width * 2.0 ** (k + 1 - self.bits)) for k in range(self.bits)
         )
+
+    @classmethod
+    def sized(cls, bits: int, low: float, high: float, length: float) -> Sar:
+        """The converter of so many bits between two references (V), its transistors of this channel length (m)."""
+        return cls(bits=bits, ref_low=low, ref_high=high, comparator=StrongArm(length=length))
+
+    @property
+    def capacitors(self) -> float:
+        """All drawn capacitors of one converter, F."""
+        return 2 * (self.capacitance + self.stray_capacitance)
+
+    def deck(
+        self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
+    ) -> ReadoutDeck:
+        """`sar_deck` of this converter."""
+        return sar_deck(technology, condition, levels, adc=self, level=level)
 
 
 def sar_deck(

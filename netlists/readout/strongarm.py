@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive, require_positive
-from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, build_deck, staircase, tidy
+from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
 
@@ -28,6 +28,9 @@ class StrongArm:
     A PMOS pair takes inputs from 0 V to about half the supply, where bit lines live; an NMOS pair those above half.
     The input pair is meant to dominate the offset: the other pairs are as wide or act after the first amplification.
     """
+
+    title: ClassVar[str] = "StrongARM comparator"
+    role: ClassVar[ReadoutRole] = "comparator"
 
     input_type: Literal["n", "p"] = parameter(
         "p", "", "type of the input pair: p for inputs near ground, n for high ones"

@@ -3,8 +3,11 @@ elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from interconnect.registry import Registry
 
 if TYPE_CHECKING:
     from ngspice_runner.engine import Engine
@@ -59,3 +62,15 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give back what is kept between runs; a later run starts anew."""
         ...
+
+
+BACKENDS: Registry[Callable[[], Backend]] = Registry(
+    "backend",
+    group="metalrom.backends",
+    built_in={
+        "process": "ngspice_runner.backends.process:ProcessBackend",
+        "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
+        "shared": "ngspice_runner.backends.shared:SharedBackend",
+    },
+)
+"""Ways to run a job; an item is the backend's class, or a function that makes one."""

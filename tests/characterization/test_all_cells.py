@@ -12,7 +12,7 @@ import pytest
 
 from characterization.column_line import ColumnLines, stored_numbers
 from characterization.column_testbench import draw_pattern, stimulus_of
-from characterization.procedures import get_procedure, with_requirements
+from characterization.procedures import PROCEDURES, with_requirements
 from characterization.procedures.mismatch import moved
 from characterization.symbols import CountLaw, symbol_levels
 from characterization.tables.formats import FORMATS
@@ -194,18 +194,18 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     select = project("cap_select", tmp_path).setup(ROWS)
     for name in ("leakage", "supply", "worst_pattern", "readout_current"):
         with pytest.raises(InputError, match=f"the procedure {name} cannot measure the cell cap_select"):
-            get_procedure(name).check(select)
+            PROCEDURES[name].check(select)
     ternary = project("cap_ternary", tmp_path).setup(ROWS)
-    get_procedure("leakage").check(ternary)
+    PROCEDURES["leakage"].check(ternary)
     with pytest.raises(InputError, match="worst_pattern"):
-        get_procedure("worst_pattern").check(project("cap_present", tmp_path).setup(ROWS))
+        PROCEDURES["worst_pattern"].check(project("cap_present", tmp_path).setup(ROWS))
 
 
 def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Project, Characterized]) -> None:
     _, done = measured
     setup, followed = done.setup, done.table
     plain = replace(setup, converter=replace(setup.converter, follows_columns=False))
-    table = get_procedure("adc_margin").analyse(plain, done.data, done.results).table
+    table = PROCEDURES["adc_margin"].analyse(plain, done.data, done.results).table
     assert np.array_equal(table.mean, followed.mean, equal_nan=True)
     grown = np.sqrt(table.sigma_static**2 - followed.sigma_static**2)[0][table.valid]
     if setup.balanced:

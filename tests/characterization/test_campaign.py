@@ -14,7 +14,7 @@ from characterization import campaign
 from characterization.campaign import Task, deck_of, run_decks, run_tasks
 from characterization.dataset import Dataset
 from characterization.group_size import choose_group
-from characterization.procedures import get_procedure, mismatch, transfer, with_requirements
+from characterization.procedures import PROCEDURES, mismatch, transfer, with_requirements
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.testbench import Converter, Testbench
 from interconnect.errors import InputError
@@ -167,4 +167,4 @@ def test_thermal_noise_of_both_samplings(setup: Testbench) -> None:
 def test_procedures_are_found_with_their_requirements() -> None:
     assert [p.name for p in with_requirements(("adc_margin",))] == ["transfer", "mismatch", "adc_margin"]
     with pytest.raises(InputError, match="did you mean 'mismatch'"):
-        get_procedure("mismach")
+        PROCEDURES["mismach"]

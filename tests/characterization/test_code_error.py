@@ -236,7 +236,7 @@ def test_switch_thresholds_move_the_samples_a_little() -> None:
 def test_prediction_and_a_thousand_decisions_agree() -> None:
     """The benchmark's fitted point with couplings by formula: prediction first, then 1000 drawn columns."""
     from characterization.campaign import run_tasks
-    from characterization.procedures.registry import with_requirements
+    from characterization.procedure_registry import with_requirements
 
     bench = replace(BENCH, workers=2)
     load = input_load(bench, DECIDER, 0.12)

@@ -103,7 +103,7 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     import numpy as np
 
-    from metalrom.exporters import VIEWS
+    from metalrom.exporters import EXPORTERS
     from metalrom.exporters.probes import ProbePoints
     from metalrom.plugins import load_named
 
@@ -112,7 +112,7 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mean = np.tril(np.arange(1.0, 10.0).reshape(3, 3))[None] / 7
     table = SimpleNamespace(rows=2, unit="V", conditions=[SimpleNamespace(label="tt")], mean=mean, sigma_noise=mean / 9)
     source = SimpleNamespace(table=table, results=SimpleNamespace(name="x", warnings=("an estimate",)))
-    view = VIEWS["levels_csv"]
+    view = EXPORTERS["levels_csv"]
     (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]
     assert "# an estimate\n" in file.read_text()
     points = ProbePoints(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))

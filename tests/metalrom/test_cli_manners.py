@@ -57,31 +57,32 @@ def test_every_command_has_json(words: tuple[str, ...]) -> None:
 
 
 def test_completed_names_are_those_that_exist() -> None:
-    from characterization.procedures.registry import PROCEDURES
-    from characterization.tables.formats import _FORMATS
+    from characterization.procedure_registry import PROCEDURES
+    from characterization.tables.formats import FORMATS
     from interconnect.errors import InputError as Refused
     from interconnect.stackfile import load_stack
     from metalrom.assets.catalogue import ASSETS
     from metalrom.cli.accuracy import MODELS as NETWORKS
     from metalrom.cli.init import _CELLS
-    from metalrom.exporters import _VIEWS
-    from metalrom.studies.systems.comparison import SYSTEMS
+    from metalrom.exporters import EXPORTERS
+    from metalrom.studies.systems.comparison import METAL
+    from metalrom.studies.systems.description import SYSTEMS
     from metalrom.workloads.inventory.catalogue import MODELS
-    from netlists.baselines.registry import local_cell_class
+    from netlists.baselines.registry import BASELINE_CELLS
 
-    assert set(completion.FORMATS) == {*_FORMATS, *_VIEWS}
+    assert set(completion.FORMATS()) == {*FORMATS, *EXPORTERS}
     assert set(completion.ASSETS) == set(ASSETS)
-    assert set(completion.PROCEDURES) <= set(PROCEDURES)
+    assert set(completion.PROCEDURES()) == set(PROCEDURES)
     assert set(completion.WORKLOADS) == {*MODELS, "smollm2"}
-    assert set(completion.SYSTEMS) == set(SYSTEMS)
+    assert set(completion.SYSTEMS()) == {*SYSTEMS, METAL}
     assert set(completion.STARTERS) == set(_CELLS)
     assert set(completion.MODELS) == set(NETWORKS)
     for name in completion.STACKS:
         assert load_stack(name).metals
-    for kind in completion.BASELINES:
-        local_cell_class(kind)
+    for kind in completion.BASELINES():
+        BASELINE_CELLS[kind]
     with pytest.raises(Refused):
-        local_cell_class("rom_2t")
+        BASELINE_CELLS["rom_2t"]
 
 
 def shell(words: str, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

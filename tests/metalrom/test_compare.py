@@ -12,14 +12,14 @@ import yaml
 from interconnect.errors import InputError
 from metalrom.studies.systems import merit
 from metalrom.studies.systems.checks import CHECKS, CheckOutcome, run_checks
-from metalrom.studies.systems.comparison import BASELINE, METAL, SYSTEMS, SystemComparison, compare_systems, corners
+from metalrom.studies.systems.comparison import BASELINE, METAL, SystemComparison, compare_systems, corners
 from metalrom.studies.systems.description import (
     DATA,
+    SYSTEMS,
     Assumptions,
     Fact,
     read_system,
     shared_assumptions,
-    shipped_systems,
 )
 from metalrom.studies.systems.energy import Bits, Demand, Platform, Scenario, inference_energy, platform_of
 from metalrom.studies.systems.metal import MetalMacro, example_macro, example_text
@@ -80,22 +80,22 @@ def test_a_check_can_fail() -> None:
 
 def test_derived_densities_follow_from_their_sources() -> None:
     # IMAGINE 187 kB/mm2 at 22 nm; Valavi 2.4 Mb in 18876/1498 mm2 at 65 nm; CACTI 4.8 Mb/mm2 at 22 nm; all to 28 nm
-    density = shipped_systems()[BASELINE].density
+    density = SYSTEMS[BASELINE].density
     imagine = merit.density_at_node(187 * 8e-3, 22, 28)
     valavi = merit.density_at_node(2.4 / (18876 / 1498), 65, 28)
     assert density.low == pytest.approx(imagine, rel=1e-3)
     assert density.mid == pytest.approx(math.sqrt(imagine * valavi), rel=1e-3)
     assert density.high == pytest.approx(merit.density_at_node(4.8, 22, 28), rel=1e-3)
-    assert shipped_systems()["mlc-rom"].efficiency.mid == pytest.approx(1324.26 / 64, rel=1e-2)
+    assert SYSTEMS["mlc-rom"].efficiency.mid == pytest.approx(1324.26 / 64, rel=1e-2)
 
 
 def test_unverified_values_are_estimates_and_say_so() -> None:
     # what the survey could not read again must not pass as published
-    yoloc, hidden = shipped_systems()["yoloc"], shipped_systems()["hidden-rom"]
+    yoloc, hidden = SYSTEMS["yoloc"], SYSTEMS["hidden-rom"]
     for fact in (yoloc.sram_per_bit, hidden.node, hidden.cells_per_bit, hidden.sram_per_bit):
         assert fact.status == "estimate"
         assert "unverified" in fact.source
-    for system in shipped_systems().values():
+    for system in SYSTEMS.values():
         if system.memory == "rom":
             assert system.efficiency.status == "estimate"
 
@@ -167,7 +167,7 @@ def test_energy_by_hand() -> None:
 
 
 def test_platform_by_hand() -> None:
-    systems, shared = shipped_systems(), shared_assumptions()
+    systems, shared = SYSTEMS, shared_assumptions()
     platform = platform_of(systems["yoloc"], systems[BASELINE], shared, Scenario(), 28.0, Bits())
     # a trunk bit at 5 Mb/mm2 and 1/16 bit of SRAM at 0.974 Mb/mm2; a tenth of the area is left to SRAM
     assert platform.area_per_megabit == pytest.approx(1 / 5 + 0.0625 / 0.974)
@@ -185,7 +185,7 @@ def compared(
     models: tuple[str, ...] = ("resnet-34",), sizes: str = "SML", area: float | None = None
 ) -> SystemComparison:
     inventories = [(model, size, at_size(model, SIZES[size])) for model in models for size in sizes]
-    return compare_systems(inventories, SYSTEMS, example_macro(), area=area)
+    return compare_systems(inventories, (*SYSTEMS, METAL), example_macro(), area=area)
 
 
 def test_fully_deployed_metal_rom_loads_nothing() -> None:
@@ -238,7 +238,7 @@ def test_gain_falls_with_the_work_per_weight() -> None:
 
 
 def test_a_system_of_ones_own(tmp_path: Path) -> None:
-    data = yaml.safe_load((DATA / "yoloc.yaml").read_text()) | {"name": "mine"}
+    data = yaml.safe_load((DATA / "literature" / "2_yoloc.yaml").read_text()) | {"name": "mine"}
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
     inventories = [("resnet-34", "S", at_size("resnet-34", SIZES["S"]))]
@@ -267,7 +267,7 @@ def fact(unit: str = "Mb/mm2", **numbers: object) -> dict[str, object]:
     ],
 )
 def test_bad_system_files_get_one_sentence(change: dict[str, object], words: tuple[str, ...], tmp_path: Path) -> None:
-    data = yaml.safe_load((DATA / "yoloc.yaml").read_text()) | {"name": "mine"} | change
+    data = yaml.safe_load((DATA / "literature" / "2_yoloc.yaml").read_text()) | {"name": "mine"} | change
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(data))
     with pytest.raises(InputError) as caught:

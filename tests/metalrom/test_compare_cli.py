@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from metalrom.cli.main import app
 from metalrom.studies.systems import checks
-from metalrom.studies.systems.comparison import SYSTEMS
+from metalrom.studies.systems.comparison import METAL
+from metalrom.studies.systems.description import SYSTEMS
 
 RUNNER = CliRunner()
 QUICK = ["--workloads", "resnet-34,bert-base", "--sizes", "S,L"]
@@ -52,7 +53,7 @@ def test_bad_input() -> None:
     refuse(["inventory", "alexnet", "--image", "32x32"], "32x32", "alexnet-cifar")
     refuse(["inventory", "alexnet", "--image", "32"], "--image", "224x224")
     refuse(["inventory", "gpt2", "--tile", "0x1x1"], "--tile", "384x256x4")
-    refuse(["compare", "--systems", "yolo"], "unknown system 'yolo'", "yoloc")
+    refuse(["compare", "--systems", "yolo"], "there is no system 'yolo'", "yoloc")
     refuse(["compare", "--workloads", "resnet-35"], "unknown model 'resnet-35'", "resnet-34")
     refuse(["compare", "--workloads", ","], "--workloads names nothing")
     refuse(["compare", "--sizes", "XL"], "--sizes is 'XL'", "did you mean 'L'")
@@ -80,7 +81,7 @@ def test_compare_writes_what_it_prints(tmp_path: Path) -> None:
     assert data["failed_checks"] == []
     inputs = ["image 32x32", "image 1080x1920", "sequence of 12", "sequence of 512"]
     assert [case["input"] for case in data["cases"]] == inputs
-    assert set(data["systems"]) == set(data["cases"][0]["systems"]) == set(SYSTEMS)
+    assert set(data["systems"]) == set(data["cases"][0]["systems"]) == {*SYSTEMS, METAL}
     with (out / "cases.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 4 * 5 * 3

@@ -170,7 +170,7 @@ def test_csv_is_plain(table, tmp_path):
 
 
 def test_refusals(table, tmp_path):
-    with pytest.raises(InputError, match="'excel' is not known; known: netcdf, csv, json"):
+    with pytest.raises(InputError, match="there is no export format 'excel'; known: netcdf, csv, json"):
         exports.write_table(table, "excel", tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from characterization.procedures import PROCEDURES, get_procedure
+from characterization.procedures import PROCEDURES
 from characterization.procedures.document import procedures_document, read_procedure_results
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
@@ -31,13 +31,11 @@ def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     path = tmp_path / "droop.py"
     path.write_text((ROOT / "examples" / "plugins" / "droop.py").read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    known = dict(PROCEDURES)
     import droop  # type: ignore[import-not-found]
 
     assert droop.Droop.__dataclass_params__.frozen
     yield "droop"
-    PROCEDURES.clear()
-    PROCEDURES.update(known)
+    PROCEDURES.unregister("droop")
 
 
 def test_results_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
@@ -56,7 +54,7 @@ def test_results_reach_the_output_folder(documented: str, tmp_path: Path) -> Non
         variation=Variation(0.03, "test"),
         converter=Converter(0.05, 0.02, 5e-9),
     )
-    procedures = [get_procedure(name) for name in ("leakage", "crosstalk", documented)]
+    procedures = [PROCEDURES[name] for name in ("leakage", "crosstalk", documented)]
     texts = []
     for name in ("first", "second"):
         folder = tmp_path / name

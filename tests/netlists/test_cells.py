@@ -10,7 +10,7 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.stackfile import load_stack
-from netlists.cells import cell_class, cell_kinds, make_cell
+from netlists.cells import CELLS, make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.cells.cap_balanced import CapBalanced, settled_voltage
 from netlists.cells.res_via import ResVia
@@ -21,15 +21,15 @@ PLANE = Plane("M2", "M3")
 REFERENCE = {"row_pitch": 200 * NM, "column_pitch": 300 * NM, "row_width": 50 * NM, "column_width": 50 * NM}
 
 
-@pytest.mark.parametrize("kind", cell_kinds())
+@pytest.mark.parametrize("kind", CELLS)
 def test_every_parameter_has_unit_and_meaning(kind: str) -> None:
-    cls = cell_class(kind)
+    cls = CELLS[kind]
     assert [p.name for p in describe_parameters(cls)] == [f.name for f in fields(cls)]  # type: ignore[arg-type]
     assert all(p.description for p in describe_parameters(cls))
 
 
 @pytest.mark.parametrize("stack", ["open45", "generic28"])
-@pytest.mark.parametrize("kind", cell_kinds())
+@pytest.mark.parametrize("kind", CELLS)
 def test_defaults_fit_every_pair_of_metals(kind: str, stack: str) -> None:
     s = load_stack(stack)
     cell = make_cell(kind)
@@ -99,7 +99,7 @@ def test_res_geometry_refusals_name_the_key(change: dict[str, float], key: str) 
 
 @pytest.mark.parametrize("plane", [Plane("M2", "nosuch"), Plane("nosuch", "M3"), Plane("M2", "M4"), Plane("M3", "M2")])
 def test_a_plane_the_stack_lacks_is_refused(plane: Plane) -> None:
-    for kind in cell_kinds():
+    for kind in CELLS:
         with pytest.raises(InputError):
             make_cell(kind).geometry(load_stack("generic28"), plane, (1, 0))
 

@@ -174,6 +174,8 @@ class TwoDrives:
     kind: ClassVar[str] = "two_drives"
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "a capacitor to one of two lines"
+    measurable: ClassVar[bool] = False
+    symbol_values: ClassVar[tuple[int, ...]] = (1, 2)
 
     coupling: float = parameter(20e-18, "F", "capacitor between bit line and the chosen line")
 
@@ -222,7 +224,7 @@ R_col col_in col_out {{ model.value("R_col") | num }}
 def user_kind() -> Iterator[str]:
     register_cell(TwoDrives)
     yield TwoDrives.kind
-    cells._USER.pop(TwoDrives.kind)
+    cells.CELLS.unregister(TwoDrives.kind)
 
 
 @pytest.mark.parametrize("periphery", ["ideal", "transistor"])

@@ -13,6 +13,7 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from netlists.baselines import (
+    BASELINE_CELLS,
     BaselineCell,
     CellArea,
     LocalCase,
@@ -23,11 +24,9 @@ from netlists.baselines import (
     LocalTiming,
     Operation,
     draw_baseline_deviations,
-    local_cell_kinds,
     local_column_deck,
     make_local_cell,
     measure_operation,
-    register_local_cell,
     settling,
     shared_level,
 )
@@ -251,13 +250,11 @@ WIDE = """* A user's cell
 
 
 def test_a_users_own_cell_plugs_in(open45: Technology, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from netlists.baselines import registry
-
-    monkeypatch.setattr(registry, "_USER", {})
-    register_local_cell(WideRom)
-    assert local_cell_kinds() == (*KINDS, "wide_rom")
+    monkeypatch.setattr(BASELINE_CELLS, "_registered", {})
+    BASELINE_CELLS.register(WideRom.kind, WideRom)
+    assert tuple(BASELINE_CELLS) == (*KINDS, "wide_rom")
     with pytest.raises(InputError, match="already a local cell kind 'wide_rom'"):
-        register_local_cell(WideRom)
+        BASELINE_CELLS.register(WideRom.kind, WideRom)
     cell = make_local_cell("wide_rom")
     case = random_case(np.random.default_rng(2), cell, 4, 8)
     (tmp_path / "cells").mkdir()

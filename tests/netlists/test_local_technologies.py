@@ -11,6 +11,7 @@ import yaml
 
 from interconnect.errors import InputError
 from netlists.baselines import (
+    BASELINE_CELLS,
     LocalCase,
     LocalComputing,
     LocalTiming,
@@ -19,7 +20,6 @@ from netlists.baselines import (
     default_cell,
     default_computing,
     default_timing,
-    local_cell_kinds,
     local_column_deck,
     make_local_cell,
     measure_operation,
@@ -68,7 +68,7 @@ def operate(technology: Technology, kind: str, charges: MeasuredCharges | None) 
     return got, (got.level - form.level) / form.full_scale
 
 
-@pytest.mark.parametrize("kind", local_cell_kinds())
+@pytest.mark.parametrize("kind", BASELINE_CELLS)
 def test_defaults_of_a_50_nm_process_are_the_classes_own(kind: str) -> None:
     assert default_cell(OPEN45, kind) == make_local_cell(kind)
     assert default_computing(OPEN45) == LocalComputing()

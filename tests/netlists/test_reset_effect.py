@@ -11,7 +11,7 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from netlists.case import ColumnStimulus
-from netlists.cells import cell_kinds, make_cell
+from netlists.cells import CELLS, make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.column import ColumnDeck, Timing, column_deck
 from netlists.condition import Condition
@@ -42,7 +42,7 @@ def step(deck: ColumnDeck) -> float:
     return level - before
 
 
-@pytest.mark.parametrize("kind", [k for k in cell_kinds() if k.startswith("cap_")])
+@pytest.mark.parametrize("kind", [k for k in CELLS if k.startswith("cap_")])
 def test_column_is_metal_plus_switch(kind: str) -> None:
     model = model_of(kind)
     rng = np.random.default_rng(3)

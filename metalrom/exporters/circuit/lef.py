@@ -203,7 +203,7 @@ def validate_lef(source: RunData, folder: Path) -> ConsumerReading:
 
 TOLERANCE = {"area": 1e-4, "pins": 0.0}
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "lef",
     "LEF 5.8 abstract of a tile: size, pins, obstructions",
     "outline rounded to 1 nm: area within 1e-4",

@@ -170,7 +170,7 @@ def _takes(parse: object, text: str) -> bool:
     return True
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "liberty",
     "Liberty libraries of a tile, one per condition: read time, converter time, energy per event, area",
     "17 digits in ns, fJ and um2",

@@ -143,7 +143,7 @@ def validate_spice_macro(source: RunData, folder: Path) -> ConsumerReading:
     return ConsumerReading(tool, problem, (facts,))
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "spice_macro",
     "SPICE subcircuits of one conversion from behavioral sources, one per condition, no transistor",
     PRECISION,

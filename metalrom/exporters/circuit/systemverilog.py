@@ -143,7 +143,7 @@ def _consume(source: RunData, folder: Path) -> ConsumerReading:
     return validate_systemverilog(source, folder)
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "systemverilog",
     "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
     "exact: 64 bits per value; times in ns to 1e-15",

@@ -96,7 +96,7 @@ def validate_touchstone(source: RunData, folder: Path) -> ConsumerReading:
     return ConsumerReading(tool, None, tuple(facts))
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "touchstone",
     "Touchstone two-ports of one bit line of a group and of one word line of a plane",
     "18 digits; the ladder's two calculations agree to 1e-11",

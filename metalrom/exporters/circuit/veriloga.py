@@ -64,7 +64,7 @@ def _consume(source: RunData, folder: Path) -> ConsumerReading:
     return validate_veriloga(source, folder)
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     "veriloga",
     "Verilog-A modules of one conversion, one per condition, with $table_model data files",
     PRECISION,

@@ -160,7 +160,7 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="accelergy",
     description="Accelergy / CiMLoop component library (CSV), NVSim cell file and a small architecture",
     precision=f"{DIGITS} significant digits",

@@ -136,7 +136,7 @@ print(json.dumps({"version": importlib.metadata.version("aihwkit"), "torch": tor
                   "expected": {k: v["csnr_dB"] for k, v in model.NOISE.items()}}))
 """
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="aihwkit",
     description="aihwkit noise model and IO parameters (Python module with JSON data)",
     precision="exact: shortest decimal text",

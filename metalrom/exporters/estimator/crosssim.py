@@ -141,7 +141,7 @@ version = importlib.metadata.version("CrossSim")
 print(json.dumps({"version": version, "exact": product(spreads=False), "noisy": product(seed=1)}))
 """
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="crosssim",
     description="CrossSim 3.x parameters with ADC and DAC classes that use the whole readout table",
     precision="exact: shortest decimal text; code errors as computed from them",

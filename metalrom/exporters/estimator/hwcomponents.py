@@ -108,7 +108,7 @@ if not wrapped:
 print(json.dumps({"version": importlib.metadata.version("hwcomponents"), "values": values}))
 """
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="hwcomponents",
     description="hwcomponents class file (Python >= 3.12, SI units)",
     precision="exact: shortest decimal text",

@@ -165,7 +165,7 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="mnsim",
     description="MNSIM 2.0 SimConfig.ini",
     precision=f"{DIGITS} significant digits",

@@ -136,7 +136,7 @@ def _text(value: float) -> str:
     return f"{value:.{DIGITS}g}"
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="neurosim",
     description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV ({NOT_VERIFIED})",
     precision=f"{DIGITS} significant digits",

@@ -131,7 +131,7 @@ def _text(value: float) -> str:
     return text if "e" not in text or "." in text else text.replace("e", ".0e")
 
 
-VIEW = Exporter(
+EXPORTER = Exporter(
     name="zigzag",
     description="ZigZag accelerator (YAML) with our cost per MAC, and cells for ZigZag-IMC",
     precision=f"{DIGITS} significant digits",

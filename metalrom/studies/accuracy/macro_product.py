@@ -14,6 +14,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro import EFFECTS, Macro, MvmResult
 from metalrom.studies.accuracy.chips import Chip
+from netlists.cells import CELLS, make_cell
 
 _OWN = {"self", "table", "condition", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
@@ -38,6 +39,11 @@ class Counted:
         return self.code_errors / self.conversions if self.conversions else 0.0
 
 
+def _stores_signs(kind: str) -> bool:
+    """Whether one cell of this kind holds -1 as well as 1; False for a kind that is not known here."""
+    return kind in CELLS and min(make_cell(kind).symbol_values) < 0
+
+
 class MacroProduct(Counted):
     """Multiplies through a `Macro`, one chip with a place for every layer, and keeps count of what it converted."""
 
@@ -54,7 +60,7 @@ class MacroProduct(Counted):
         super().__init__()
         options = dict(options or {})
         check_options(options)
-        if chip.table.cell == "cap_ternary":
+        if _stores_signs(chip.table.cell):
             options.setdefault("symbol_values", (-1, 0, 1))
         self._macro = Macro(
             chip.table,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +24,7 @@ PARTS = (("cell", "cells"), ("switch", "reset switch, drivers"), ("noise", "ther
 
 def colour(letter: str) -> str:
     """The colour of a cell on every picture."""
-    return SERIES["ABCDE".index(letter) % len(SERIES)]
+    return SERIES[ascii_uppercase.index(letter) % len(SERIES)]
 
 
 def level_figure(readings: Sequence[CellReading], key: str) -> str:

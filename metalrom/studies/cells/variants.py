@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from string import ascii_uppercase
 
-from metalrom.design.design import CHARACTERIZED, Design
+from metalrom.design.design import Design
+from netlists.cells import CELLS
+from netlists.parameters import describe_parameters
 
 
 @dataclass(frozen=True)
 class CellVariant:
-    """letter: of the kind, A to E. design: the user's with this kind, drawn as small as the stack allows, on its
+    """letter: of the kind, from A on. design: the user's with this kind, drawn as small as the stack allows, on its
     lowest plane alone (planes differ little, one column stands for all). planes: how many the user lists."""
 
     letter: str
@@ -23,16 +26,19 @@ class CellVariant:
 
 
 def variants(design: Design) -> tuple[CellVariant, ...]:
-    """Every kind that can be characterized, A to E. A current cell is read without double sampling; nominal condition.
+    """Every kind that can be characterized, from A on, at the nominal condition.
 
-    Lengths of the configuration's own cell are dropped: those of one kind need not suit another.
+    A current cell is read without double sampling. Lengths of the
+    configuration's own cell are dropped: those of one kind need not suit another.
     """
     section, config = design.config.cell, design.config
     out = []
-    for letter, kind in zip("ABCDE", CHARACTERIZED, strict=True):
+    kinds = [kind for kind in CELLS if getattr(CELLS[kind], "measurable", False)]
+    for letter, kind in zip(ascii_uppercase, kinds, strict=False):
         cell = type(section)(kind=kind, planes=section.planes[:1])
         if kind == section.kind:
-            cell = cell.model_copy(update={"levels": section.levels, "resistance": section.resistance})
+            kept = [p.name for p in describe_parameters(CELLS[kind]) if p.unit != "m"]
+            cell = cell.model_copy(update={name: getattr(section, name, None) for name in kept})
         conditions = config.conditions.model_copy(
             update={name: value[:1] for name, value in config.conditions if isinstance(value, tuple)}
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from characterization.noise import BOLTZMANN
 from metalrom.design.design import Design
 from metalrom.studies.density.space import smallest
-from netlists.cells import cell_kinds
+from netlists.cells import CELLS
 
 ROWS = 32
 """Rows on one bit line in the figures below."""
@@ -40,7 +40,7 @@ def kind_facts(design: Design) -> tuple[KindFact, ...]:
     """
     condition = design.conditions[0]
     out = []
-    for kind in cell_kinds():
+    for kind in CELLS:
         base = smallest(design, kind)
         model = base.models[0]
         bits = math.log2(model.symbols)

@@ -69,7 +69,7 @@ def probe_variant(
             f"{variant.label}: ten reads do not tell the levels of a cell of several symbols, or of one whose load "
             "depends on its data",
             where=f"{variant.design.path}: explore.cells",
-            hint="explore cap_balanced or res_via; metalrom cells compares all kinds",
+            hint="explore cells of one bit whose load is the same for both; metalrom cells compares all kinds",
         )
     plans = {rows: _plan(replace(setup, rows=rows)) for rows in groups}
     outcome = run_tasks(setup, [t for plan in plans.values() for t in plan], cache=cache, workers=jobs)

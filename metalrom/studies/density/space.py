@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from interconnect.errors import InputError
 from metalrom.config.simulation import ExploreSection
 from metalrom.design.design import Design
+from netlists.cells.base import require_capability
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class ColumnVariant:
     @property
     def label(self) -> str:
         """Short text for tables: kind, pitches in nm, sampling or resistor, array."""
-        d = self.design.cell.lengths(self.design.stack, self.design.planes[0])  # type: ignore[attr-defined]
-        row, column = (d.row_pitch, d.column_pitch) if hasattr(d, "row_pitch") else (d[0], d[1])
+        d = self.design.cell.lengths(self.design.stack, self.design.planes[0])
         extra = f", {self.resistance / 1e6:g} Mohm" if self.resistance else ""
         sampling = ", double sampling" if self.double_sampling else ""
         size = self.design.config.array
-        return f"{self.cell} {row * 1e9:.0f} x {column * 1e9:.0f} nm{extra}{sampling}, {size.rows} x {size.columns}"
+        pitches = f"{d.row_pitch * 1e9:.0f} x {d.column_pitch * 1e9:.0f} nm"
+        return f"{self.cell} {pitches}{extra}{sampling}, {size.rows} x {size.columns}"
 
 
 def column_variants(design: Design) -> Iterator[ColumnVariant]:
@@ -58,12 +58,9 @@ def column_variants(design: Design) -> Iterator[ColumnVariant]:
 def _with_pitch(design: Design, kind: str, row: float, column: float) -> Design:
     """The design with a cell of `kind` whose pitches are these multiples of the smallest that the stack allows."""
     base = smallest(design, kind)
-    lengths = getattr(base.cell, "lengths", None)
-    if lengths is None:
-        raise InputError(f"cell kind {kind} does not tell its pitches", where=f"{design.path}: explore.cells")
-    d = lengths(base.stack, base.planes[0])
-    rows, columns = (d.row_pitch, d.column_pitch) if hasattr(d, "row_pitch") else (d[0], d[1])
-    return _with_cell(base, row_pitch=rows * row, column_pitch=columns * column)
+    require_capability(base.cell, "lengths", "drawn at several pitches", where=f"{design.path}: explore.cells")
+    d = base.cell.lengths(base.stack, base.planes[0])
+    return _with_cell(base, row_pitch=d.row_pitch * row, column_pitch=d.column_pitch * column)
 
 
 def smallest(design: Design, kind: str) -> Design:

@@ -15,6 +15,7 @@ from metalrom.config.schema import Config
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.formatting import amount
+from netlists.cells.base import require_capability
 
 KEYS = {
     **dict.fromkeys(("cell.row_pitch", "cell.column_pitch", "cell.row_width", "cell.column_width"), "m"),
@@ -111,7 +112,8 @@ class DesignFamily:
             try:
                 design = self.at(values)
                 with config_context(design.path, "cell"):
-                    design.cell.lengths(design.stack, design.planes[0])  # type: ignore[attr-defined]
+                    require_capability(design.cell, "lengths", "varied in its lengths")
+                    design.cell.lengths(design.stack, design.planes[0])
                 _ = design.periphery, design.timing
             except InputError as error:
                 place = ", ".join(

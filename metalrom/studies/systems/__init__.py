@@ -10,7 +10,7 @@ from interconnect.lazy import lazy_names
 if TYPE_CHECKING:
     from metalrom.studies.systems.checks import CHECKS, PublishedCheck, run_checks
     from metalrom.studies.systems.comparison import SystemComparison, compare_systems
-    from metalrom.studies.systems.description import CimSystem, read_system, shipped_systems
+    from metalrom.studies.systems.description import SYSTEMS, CimSystem, read_system, register_system
     from metalrom.studies.systems.energy import InferenceEnergy, Scenario, inference_energy
     from metalrom.studies.systems.metal import MetalMacro, example_macro, macro_of_run
 
@@ -22,7 +22,8 @@ _HOME = {
     "compare_systems": "comparison",
     "CimSystem": "description",
     "read_system": "description",
-    "shipped_systems": "description",
+    "SYSTEMS": "description",
+    "register_system": "description",
     "InferenceEnergy": "energy",
     "Scenario": "energy",
     "inference_energy": "energy",
@@ -33,6 +34,7 @@ _HOME = {
 
 __all__ = [
     "CHECKS",
+    "SYSTEMS",
     "CimSystem",
     "InferenceEnergy",
     "MetalMacro",
@@ -44,8 +46,8 @@ __all__ = [
     "inference_energy",
     "macro_of_run",
     "read_system",
+    "register_system",
     "run_checks",
-    "shipped_systems",
 ]
 
 __getattr__ = lazy_names(__name__, _HOME)

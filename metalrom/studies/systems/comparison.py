@@ -8,16 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
 from interconnect.suggestion import suggest
 from metalrom.macro.quantity import Span
-from metalrom.studies.systems.description import (
-    Assumptions,
-    CimSystem,
-    read_system,
-    shared_assumptions,
-    shipped_systems,
-)
+from metalrom.studies.systems.description import SYSTEMS, Assumptions, CimSystem, read_system, shared_assumptions
 from metalrom.studies.systems.energy import (
     AttentionPlace,
     Bits,
@@ -36,7 +30,6 @@ from metalrom.workloads.inventory.tiling import NetworkTiling, tile_inventory
 
 METAL = "metal-rom"
 BASELINE = "sram-cim"
-SYSTEMS = (BASELINE, "yoloc", "mlc-rom", "hidden-rom", METAL)
 WORKLOADS = ("alexnet", "resnet-34", "bert-base", "minigpt-4")
 LEVELS: tuple[Level, ...] = ("low", "mid", "high")
 ENDS: tuple[Level, Level] = ("low", "high")
@@ -92,20 +85,20 @@ class SystemComparison:
 
 def chosen_systems(names: Sequence[str], macro: MetalMacro) -> list[tuple[str, CimSystem | MetalMacro]]:
     """Systems by name, in that order; a path of a .yaml file brings one along. Raises InputError for others."""
-    shipped = shipped_systems()
     found: dict[str, CimSystem | MetalMacro] = {}
     for name in names:
         if name == METAL:
             found[name] = macro
-        elif name in shipped:
-            found[name] = shipped[name]
+        elif name in SYSTEMS:
+            found[name] = SYSTEMS[name]
         elif name.endswith((".yaml", ".yml")):
             system = read_system(Path(name))
-            if system.name in SYSTEMS:
-                raise InputError(f"calls itself {system.name!r}, as a shipped system", where=name, hint="rename it")
+            if system.name in (*SYSTEMS, METAL):
+                raise InputError(f"calls itself {system.name!r}, as a known system", where=name, hint="rename it")
             found[system.name] = system
         else:
-            raise InputError(f"unknown system {name!r}", hint=f"{suggest(name, SYSTEMS)} Or give a .yaml file")
+            hint = f"{suggest(name, (*SYSTEMS, METAL))}, or give a .yaml file"
+            raise UnknownName(f"there is no system {name!r}", hint=hint)
     return list(found.items())
 
 
@@ -168,7 +161,7 @@ class _Rule:
 
     def platform(self, system: CimSystem | MetalMacro, scenario: Scenario) -> Platform:
         """The system at a scenario."""
-        return platform_of(system, shipped_systems()[BASELINE], self.shared, scenario, self.node, self.bits)
+        return platform_of(system, SYSTEMS[BASELINE], self.shared, scenario, self.node, self.bits)
 
     def capacity(self, system: CimSystem | MetalMacro, platform: Platform) -> float:
         """Weight bits that the system holds; the metal ROM without a given area holds all by definition."""
@@ -195,7 +188,7 @@ class _Rule:
 
     def gain(self, system: CimSystem | MetalMacro, scenario: Scenario) -> float:
         """Energy of the baseline over the system's."""
-        return self.energy(shipped_systems()[BASELINE], scenario).total / self.energy(system, scenario).total
+        return self.energy(SYSTEMS[BASELINE], scenario).total / self.energy(system, scenario).total
 
     def result(self, name: str, system: CimSystem | MetalMacro) -> SystemResult:
         """Everything about one system."""
@@ -213,7 +206,7 @@ class _Rule:
 
     def full_deployment(self) -> Span:
         """Baseline: energy with every weight loaded over energy with none loaded."""
-        sram = shipped_systems()[BASELINE]
+        sram = SYSTEMS[BASELINE]
 
         def ratio(scenario: Scenario) -> float:
             return self.energy(sram, scenario, 0.0).total / self.energy(sram, scenario, float("inf")).total

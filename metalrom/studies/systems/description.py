@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from interconnect.errors import InputError
+from interconnect.registry import Registry
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 
@@ -146,11 +147,20 @@ def read_system(path: Path) -> CimSystem:
     return validate(CimSystem, data, where=str(path))
 
 
-@cache
-def shipped_systems() -> dict[str, CimSystem]:
-    """The systems of the literature that come along, by name."""
-    found = (read_system(DATA / f"{name}.yaml") for name in ("sram-cim", "yoloc", "mlc-rom", "hidden-rom"))
-    return {system.name: system for system in found}
+SYSTEMS: Registry[CimSystem] = Registry(
+    "system",
+    group="metalrom.systems",
+    built_in={
+        path.stem.partition("_")[2]: partial(read_system, path) for path in sorted((DATA / "literature").glob("*.yaml"))
+    },
+)
+"""Systems of the literature: every `<position>_<name>.yaml` of `data/literature`, and what plugins and packages add."""
+
+
+def register_system(path: Path) -> CimSystem:
+    """Make the system of a YAML file known by its name. Raises InputError for a wrong key or a name that is taken."""
+    system = read_system(path)
+    return SYSTEMS.register(system.name, system)
 
 
 @cache

@@ -11,7 +11,7 @@ from characterization.charts import SERIES
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.reports.plots import chart, svg
 from metalrom.studies.systems.comparison import BASELINE, LEVELS, Case, SystemComparison
-from metalrom.studies.systems.description import shipped_systems
+from metalrom.studies.systems.description import SYSTEMS
 from metalrom.studies.systems.energy import InferenceEnergy, Scenario, platform_of
 from metalrom.studies.systems.metal import MetalMacro
 from metalrom.workloads.inventory.catalogue import is_known_network
@@ -122,7 +122,7 @@ def _capacity(figure: Figure, found: SystemComparison) -> list[str]:
     years.set_title("Models outgrow the SRAM of a chip")
     years.legend(loc="upper left")
     colours = _colours(found)
-    sram = shipped_systems()[BASELINE]
+    sram = SYSTEMS[BASELINE]
     for name, system in found.systems:
         ends = {
             level: platform_of(system, sram, found.shared, Scenario.all(level), found.node, found.bits).capacity(1.0)

@@ -200,11 +200,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunData:
 
 def write_all(source: RunData, folder: Path) -> dict[str, Path]:
     """Every view and format of a run, each in a folder of its name."""
-    for name, view in exports.VIEWS.items():
+    for name, view in exports.EXPORTERS.items():
         view.write(source, folder / name)
     for name in exports.FORMATS:
         exports.write_table(source.table, name, folder / name)
-    return {name: folder / name for name in (*exports.VIEWS, *exports.FORMATS)}
+    return {name: folder / name for name in (*exports.EXPORTERS, *exports.FORMATS)}
 
 
 @pytest.fixture(scope="session")

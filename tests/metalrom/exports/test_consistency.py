@@ -13,7 +13,7 @@ from metalrom import exporters as exports
 from metalrom.exporters.exporter import relative
 from metalrom.exporters.probes import QUANTITIES, points_of, reference, table_answer
 
-VIEWS, FORMATS = tuple(exports.VIEWS), tuple(exports.FORMATS)
+EXPORTERS, FORMATS = tuple(exports.EXPORTERS), tuple(exports.FORMATS)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def answers(source, points, written):
     """(view or format, quantity) -> values at the points."""
     out = {}
     for quantity in QUANTITIES:
-        for name in VIEWS:
-            got = exports.VIEWS[name].answer(written[name], quantity, points)
+        for name in EXPORTERS:
+            got = exports.EXPORTERS[name].answer(written[name], quantity, points)
             if got is not None:
                 out[name, quantity] = got
         for name in FORMATS:
@@ -48,14 +48,14 @@ def test_all_agree_within_their_own_rounding(source, points, written, answers):
         assert held.any(), f"{name} holds no {quantity}"
         difference = float(relative(got[held], reference(source, quantity, points)[held]).max())
         worst[name, quantity] = difference, int(held.sum())
-        allowed = exports.VIEWS[name].tolerance.get(quantity, 0.0) if name in VIEWS else 0.0
+        allowed = exports.EXPORTERS[name].tolerance.get(quantity, 0.0) if name in EXPORTERS else 0.0
         assert difference <= allowed, f"{name}: {quantity} differs by {difference:.2g}, its rounding allows {allowed:g}"
-    for name in VIEWS:
-        view = exports.VIEWS[name]
+    for name in EXPORTERS:
+        view = exports.EXPORTERS[name]
         for what, difference in view.measure(source, written[name]).items() if view.measure else ():
             worst[name, what] = difference, 0
             assert difference <= view.tolerance.get(what, 0.0), f"{name}: {what} differs by {difference:.2g}"
-    assert {name for name, _ in worst} == {*VIEWS, *FORMATS}
+    assert {name for name, _ in worst} == {*EXPORTERS, *FORMATS}
     print(f"\n{'format':16}{'quantity':20}{'points':>8}{'worst relative difference':>28}")
     for (name, quantity), (difference, held) in sorted(worst.items()):
         print(f"{name:16}{quantity:20}{held:8d}{difference:28.2e}")
@@ -64,16 +64,16 @@ def test_all_agree_within_their_own_rounding(source, points, written, answers):
 def test_views_agree_with_each_other(answers):
     """Pairwise where two hold the same point: within the sum of both roundings."""
     for quantity in QUANTITIES:
-        holding = [name for name in (*VIEWS, *FORMATS) if (name, quantity) in answers]
+        holding = [name for name in (*EXPORTERS, *FORMATS) if (name, quantity) in answers]
         for i, one in enumerate(holding):
             for other in holding[i + 1 :]:
                 a, b = answers[one, quantity], answers[other, quantity]
                 both = ~np.isnan(a) & ~np.isnan(b)
-                allowed = sum(exports.VIEWS[n].tolerance.get(quantity, 0.0) for n in (one, other) if n in VIEWS)
+                allowed = sum(exports.EXPORTERS[n].tolerance.get(quantity, 0.0) for n in (one, other) if n in EXPORTERS)
                 assert (relative(a[both], b[both]) <= allowed * 1.01 + 1e-12).all(), (one, other, quantity)
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", EXPORTERS)
 def test_files_say_what_they_are(source, written, name):
     """Version, fingerprint of the table and the assumption appear in a file of every view."""
     texts = [p.read_text() for p in written[name].rglob("*") if p.is_file()]
@@ -81,10 +81,10 @@ def test_files_say_what_they_are(source, written, name):
         assert any(wanted in text for text in texts), wanted
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", EXPORTERS)
 def test_a_damaged_file_is_refused_in_one_sentence(source, written, points, name, tmp_path):
     """Every file of a view, cut in half or with one digit changed, is refused by name."""
-    view = exports.VIEWS[name]
+    view = exports.EXPORTERS[name]
     whole = sorted(p.relative_to(written[name]) for p in written[name].rglob("*") if p.is_file())
 
     def ask(folder):
@@ -112,9 +112,9 @@ def test_a_damaged_file_is_refused_in_one_sentence(source, written, points, name
         ask(folder)
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("name", EXPORTERS)
 def test_equal_runs_give_equal_bytes(source, written, name, tmp_path):
-    view = exports.VIEWS[name]
+    view = exports.EXPORTERS[name]
     view.write(source, tmp_path)
     for path in sorted(p for p in tmp_path.rglob("*") if p.is_file()):
         assert path.read_bytes() == (written[name] / path.relative_to(tmp_path)).read_bytes(), path.name

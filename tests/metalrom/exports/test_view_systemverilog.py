@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.exporters import VIEWS
+from metalrom.exporters import EXPORTERS
 from metalrom.exporters.checksum import add_digest, header
 from metalrom.exporters.circuit.memh import bit_words, bits_in, doubles, doubles_in, integer_words
-from metalrom.exporters.circuit.systemverilog import MARK, VIEW
+from metalrom.exporters.circuit.systemverilog import EXPORTER, MARK
 from metalrom.exporters.circuit.systemverilog_data import (
     group_words,
     read_stimuli,
@@ -39,7 +39,7 @@ needs_iverilog = pytest.mark.skipif(shutil.which("iverilog") is None, reason="iv
 @pytest.fixture(scope="module")
 def folder(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("verilog")
-    VIEW.write(source, place)
+    EXPORTER.write(source, place)
     return place
 
 
@@ -120,10 +120,10 @@ def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
     last[2, 1] ^= 1
     (tmp_path / "weights_3.memh").write_bytes(add_digest(header(source, MARK) + bit_words(last), MARK))
     with pytest.raises(InputError, match="differs from the run in via_bits"):
-        check_export(dataclasses.replace(VIEW, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
     (tmp_path / "weights_3.memh").unlink()
     with pytest.raises(InputError, match="via bits of 4 tiles"):
-        check_export(dataclasses.replace(VIEW, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
 
 
 def test_other_seeds_give_other_stimuli(source):
@@ -167,7 +167,7 @@ def test_older_runs_without_a_layer_are_refused(source, tmp_path):
     write_manifest(tmp_path, {})
     empty = dataclasses.replace(source, run=open_run(tmp_path))
     with pytest.raises(InputError, match="run the configuration again"):
-        VIEW.write(empty, tmp_path / "out")
+        EXPORTER.write(empty, tmp_path / "out")
 
 
 @needs_iverilog
@@ -184,7 +184,7 @@ def test_every_mapping(make_source, tmp_path, mapping, bits):
     write_manifest(folder, {})
     g = dataclasses.replace(source.results.macro_geometry, mapping=mapping, weight_bits=bits)
     run = RunData(open_run(source.run.path), dataclasses.replace(source.results, macro_geometry=g), source.table)
-    VIEW.write(run, tmp_path)
+    EXPORTER.write(run, tmp_path)
     assert disagreement(run, tmp_path, run_iverilog(tmp_path)[0]) is None
 
 
@@ -193,7 +193,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
         with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
-            VIEWS[name].write(RunData(source.run, results, table), tmp_path)
+            EXPORTERS[name].write(RunData(source.run, results, table), tmp_path)
 
 
 @needs_iverilog

@@ -16,7 +16,7 @@ from metalrom.run.readers import read_quantity
 from metalrom.run.results import parse_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from metalrom.specs.quantities import QUANTITIES, QuantityValue, SpecQuantity, register_quantity
+from metalrom.specs.quantities import QUANTITIES, QuantityValue, SpecQuantity
 
 TT, SS, FF = "tt_1.00V_27C", "ss_1.00V_27C", "ff_1.00V_27C"
 
@@ -132,18 +132,19 @@ def test_results_of_a_version_without_specifications_are_read(run, tmp_path):
 
 
 def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
-    monkeypatch.setattr("metalrom.specs.quantities.QUANTITIES", registry := dict(QUANTITIES))
+    monkeypatch.setattr(QUANTITIES, "_registered", {})
     settled = {TT: 2e-9, SS: 3e-9}
-    register_quantity(
+    QUANTITIES.register(
+        "settled_after",
         SpecQuantity(
             "settled_after",
             ("s",),
             "test",
             "settle",
             read=lambda r, at: QuantityValue(r.procedure_result("settle", dict)[at], "test"),
-        )
+        ),
     )
-    assert "settled_after" in registry
+    assert "settled_after" in QUANTITIES
     view = RunView(run.results, run.table, {"settle": settled})
     assert [s.passed for s in judged(view, "settled_after < 2.5ns at all")] == [True, False]
     (found,) = judged(run, "settled_after < 5ns")  # a run without the finding

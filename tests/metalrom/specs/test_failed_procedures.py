@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from characterization.failures import FailedProcedure
-from characterization.procedures import Leakage, Settling, get_procedure, measured
+from characterization.procedures import PROCEDURES, Leakage, Settling, measured
 from characterization.procedures.document import procedures_document
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Converter, Testbench, Variation
@@ -18,7 +18,8 @@ from interconnect.errors import InputError
 from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
-from metalrom.run.folder import PROCEDURES, open_run
+from metalrom.run.folder import PROCEDURES as PROCEDURES_FILE
+from metalrom.run.folder import open_run
 from metalrom.run.judge import judge_specs
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import RunResults, parse_results, write_results
@@ -66,7 +67,7 @@ def run(make_table: Callable[..., ReadoutTable], make_results: Callable[..., Run
 
 @pytest.mark.ngspice
 def test_a_condition_is_lost_to_one_procedure_alone(setup: Testbench, cache: Cache) -> None:
-    done = measure_group(setup, [get_procedure(n) for n in ("settling", "leakage", "crosstalk")], cache)
+    done = measure_group(setup, [PROCEDURES[n] for n in ("settling", "leakage", "crosstalk")], cache)
     reason = "settling_scale: the level does not rise with the count"
     # crosstalk's reads at 50 mV are judged ok by ngspice: it only sees small levels there
     assert done.failed_procedures == (FailedProcedure("settling", DEAD.label, "", reason),)
@@ -78,7 +79,7 @@ def test_a_condition_is_lost_to_one_procedure_alone(setup: Testbench, cache: Cac
 @pytest.mark.ngspice
 def test_the_nominal_condition_may_be_the_one(setup: Testbench, cache: Cache) -> None:
     turned = replace(setup, conditions=(DEAD, NOMINAL))
-    done = measure_group(turned, [get_procedure(n) for n in ("settling", "worst_pattern")], cache)
+    done = measure_group(turned, [PROCEDURES[n] for n in ("settling", "worst_pattern")], cache)
     settling, worst = done.failed_procedures
     assert (settling.procedure, settling.condition) == ("settling", DEAD.label)
     assert [w.condition for w in done.results["settling"].worst] == [NOMINAL.label]
@@ -89,7 +90,7 @@ def test_the_nominal_condition_may_be_the_one(setup: Testbench, cache: Cache) ->
 
 @pytest.mark.ngspice
 def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
-    procedures = [get_procedure("leakage"), measured("reader", "reads leakage", lambda s, b, f: f["leakage"],
+    procedures = [PROCEDURES["leakage"], measured("reader", "reads leakage", lambda s, b, f: f["leakage"],
                                                      requires=("leakage",))]  # fmt: skip
     measure_group(replace(setup, conditions=(NOMINAL,)), procedures[:1], cache)
     hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=1e-3)  # the nominal condition is in the cache
@@ -109,8 +110,8 @@ def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
 @pytest.mark.ngspice
 def test_the_worst_pattern_everywhere(setup: Testbench, cache: Cache) -> None:
     two = replace(setup, conditions=(NOMINAL, SLOW))
-    alone = measure_group(two, [get_procedure("worst_pattern")], cache).results["worst_pattern"]
-    both = measure_group(replace(two, worst_everywhere=True), [get_procedure("worst_pattern")], cache)
+    alone = measure_group(two, [PROCEDURES["worst_pattern"]], cache).results["worst_pattern"]
+    both = measure_group(replace(two, worst_everywhere=True), [PROCEDURES["worst_pattern"]], cache)
     found = both.results["worst_pattern"]
     assert [f.condition for f in found.everywhere] == [NOMINAL.label, SLOW.label]
     assert "others" not in alone.to_json()
@@ -152,7 +153,7 @@ def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
     assert not absent.passed
     # the same from the folder of the finished run
     document = procedures_document({"settling": settling, "leakage": leakage}, "V", 4, failed)
-    (tmp_path / PROCEDURES).write_text(json.dumps(document))
+    (tmp_path / PROCEDURES_FILE).write_text(json.dumps(document))
     write_manifest(tmp_path, {})
     finished = RunView(results, run.table, open_run(tmp_path).procedures)
     assert judge_specs([parse_spec(s) for s in asked], finished) == (one, two, three, lost, absent)
