@@ -72,6 +72,28 @@ def test_declared_end_counts_when_the_deck_does_not_tell() -> None:
     assert judge_simulation(GOOD, replace(JOB, text=text, stop=2e-8), deck, title="mine").verdict is Verdict.TIMESTEP
 
 
+@pytest.mark.parametrize(
+    ("stop", "verdict"),
+    [(1e-8, Verdict.OK), (2e-8, Verdict.TIMESTEP), (0.5e-8, Verdict.TIMESTEP), (None, Verdict.SUSPECT)],
+)
+def test_a_sweep_that_an_include_asks_for_must_reach_the_declared_end(stop: float | None, verdict: Verdict) -> None:
+    # the deck's own text holds no analysis: only the job knows where the plot has to end
+    text = "t\nV1 b 0 1\nR1 b 0 1\n.include tail.inc\n.end\n"
+    judgement = judge_simulation(GOOD, replace(JOB, text=text, stop=stop), read_deck(text), title="mine")
+    assert judgement.verdict is verdict
+    if verdict is Verdict.TIMESTEP:
+        assert "ended at 1e-08 instead of" in judgement.lines[0]
+
+
+def test_a_second_plot_of_an_include_is_held_to_its_own_kind() -> None:
+    # an operating point has no end; a transient after the deck's own must reach the job's
+    op = Plot("mine", "Operating Point", (Signal("v(b)", "V", np.ones(1)),), 1)
+    outcome = replace(GOOD, plots=(plot(), op))
+    assert judge_simulation(outcome, JOB, DECK, title="mine").verdict is Verdict.OK
+    outcome = replace(GOOD, plots=(plot(), plot(last=0.9e-8)))
+    assert judge_simulation(outcome, JOB, DECK, title="mine").verdict is Verdict.TIMESTEP
+
+
 # Values as ngspice 39 prints them for `R1 a 0 <token>` (.op, 1 A source), checked against the engine in the test below.
 NUMBERS = {
     "10n": 1e-8,
