@@ -54,6 +54,25 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         ("module: 1 -> 0", "module: 1 -> 2", "module: 22 -> 23", "module: 22 -> 21", "module: 1 << 22 -> 1 >> 22"),
         _MEMORY,
     ),
+    "ngspice_runner/verdict.py": {
+        "_scan_log: end >= 0 -> end > 0": "a line cannot end before the match in it began",
+        "_scan_log: 600 -> 599": "cut to 300 characters afterwards",
+        "_scan_log: 600 -> 601": "cut to 300 characters afterwards",
+        "_scan_log: 10000 -> 9999": "bounds the time that a broken log takes",
+        "_scan_log: 10000 -> 10001": "bounds the time that a broken log takes",
+        "_scan_log: len(fatal) + len(doubts) > 10000 -> len(fatal) + len(doubts) >= 10000": "the same bound",
+    },
+    "characterization/margins.py": {
+        "_distances: 1.0 -> 2.0": "where the levels do not rise every distance is 0",
+        "_per_sigma: np.isnan(distance) | np.isnan(sigma) -> np.isnan(distance) & np.isnan(sigma)": (
+            "a table has no spread exactly where it has no level"
+        ),
+    },
+    "ngspice_runner/raw.py": {"next_plot: 0 -> -1 #2": "there is one plot"}
+    | dict.fromkeys(
+        (f"module: {a} -> {b}" for a, b in ((64, 63), (64, 65), (1024, 1023), (1024, 1025))),
+        "bounds the memory that a broken file takes",
+    ),
 }
 """Module -> mutant -> why no result changes."""
 

@@ -73,6 +73,7 @@ def test_without_spread_the_side_decides() -> None:
     moved = shifted(table, 2, 1, 0.6)  # beyond its upper threshold
     assert margins(moved, IDEAL)[2].tolist() == [np.inf, -np.inf, np.inf]
     assert code_errors(moved, IDEAL)[2].tolist() == [0.0, 1.0, 0.0]
+    assert margins(shifted(table, 2, 1, 0.5), IDEAL)[2].tolist() == [np.inf] * 3  # on the threshold is not beyond it
 
 
 def test_equal_levels_count_as_rising() -> None:
