@@ -70,6 +70,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "metalrom/macro/quality.py": {
         "csnr: ideal - ideal.mean() -> ideal + ideal.mean()": "the other factor has no mean: a constant adds nothing",
+        "mean_code_error: 1.0 -> 2.0": "weights are relative",
         "csnr: real - real.mean() -> real + real.mean()": "the other factor has no mean: a constant adds nothing",
     },
     "ngspice_runner/raw.py": {"next_plot: 0 -> -1 #2": "there is one plot"}
