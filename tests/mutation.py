@@ -48,12 +48,7 @@ TARGETS = {
 """Module -> the tests that must notice a fault in it (arguments of pytest). None with compiled kernels: their cache
 would hide the fault."""
 
-_MEMORY = "bounds the memory in use; the program is the same"
 EQUIVALENT: dict[str, dict[str, str]] = {
-    "netlists/mapping/scheme.py": dict.fromkeys(
-        ("module: 1 -> 0", "module: 1 -> 2", "module: 22 -> 23", "module: 22 -> 21", "module: 1 << 22 -> 1 >> 22"),
-        _MEMORY,
-    ),
     "ngspice_runner/verdict.py": {
         "_scan_log: end >= 0 -> end > 0": "a line cannot end before the match in it began",
         "_scan_log: 600 -> 599": "cut to 300 characters afterwards",
