@@ -13,6 +13,7 @@ from interconnect import extraction_cache, extraction_table, fieldsolver, formul
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
+from interconnect.negligible import without_negligible
 from interconnect.provenance import Provenance
 from interconnect.stack import Stack
 
@@ -198,7 +199,8 @@ def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tup
 def _with_ground(inner: FloatArray) -> FloatArray:
     """Complete the matrix by `GND`, so that rows sum to zero and no coupling is negative.
 
-    A pair that is screened from each other comes out as a coupling of rounding size and either sign: it is set to 0.
+    A pair that is screened from each other comes out as a coupling of rounding size and either sign: it is set to 0
+    (`negligible.NEGLIGIBLE_SHARE`).
     """
     n = len(inner)
     full = np.zeros((n + 1, n + 1))
@@ -207,7 +209,7 @@ def _with_ground(inner: FloatArray) -> FloatArray:
     full[:n, :n] = off
     full[:n, n] = full[n, :n] = to_ground
     full[np.diag_indices(n + 1)] = -full.sum(axis=1)
-    return full
+    return without_negligible(full)
 
 
 def _check(geometry: CellGeometry, stack: Stack) -> None:

@@ -139,7 +139,7 @@ def _lateral(
         length = np.where(gap > tol, np.maximum(length, 0.0), 0.0)
         # What a nearer box covers is hidden: subtract its facing length, box by box outwards.
         visible = np.zeros_like(length)
-        order = np.argsort(gap, axis=1)
+        order = np.argsort(gap, axis=1, kind="stable")
         left = zone[1][:, other] - zone[0][:, other]
         for column in order.T:
             rows = np.arange(len(left))

@@ -42,7 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reason = config.stash[_REASON]
+    long = _long_tests()
     for item in items:
+        if item.nodeid.partition("[")[0] in long or item.nodeid.partition("::")[0] in long:
+            item.add_marker(pytest.mark.long)
         if _runs_engine(item):
             item.add_marker(pytest.mark.ngspice)
             if reason:
@@ -88,6 +91,12 @@ def _runs_engine(item: pytest.Item) -> bool:
     except ValueError:
         return False
     return place.parts[0] in ENGINE_PLACES
+
+
+def _long_tests() -> set[str]:
+    """Tests (or whole files) that take longer than a second, as `long.txt` lists them."""
+    lines = (HERE / "long.txt").read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
 
 
 def _trouble() -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.optimize import nnls
 
+from interconnect.negligible import NEGLIGIBLE_SHARE, without_negligible
+
 if TYPE_CHECKING:
     from interconnect.extraction import Extraction
 
@@ -53,9 +55,22 @@ def pair_capacitances(observations: Sequence[Observation], reference: Iterable[s
     matrix, target = np.array(rows), np.array(observed)
     scale = float(target.max())
     solution, _ = nnls(matrix, target / scale)
-    values = {name: float(solution[i]) * scale for name, i in index.items()}
+    values = _without_negligible({name: float(solution[i]) * scale for name, i in index.items()}, observations)
     misfit = float(np.abs(matrix @ solution * scale - target).max())
     return values, misfit / sum(values[name] for name in reference)
+
+
+def _without_negligible(values: dict[str, float], observations: Sequence[Observation]) -> dict[str, float]:
+    """Pairs below `NEGLIGIBLE_SHARE` of the totals of both their nets are zero."""
+    bound = dict.fromkeys(values, 0.0)
+    for o in observations:
+        total = dict.fromkeys(o.extraction.nets, 0.0)
+        for p in o.pairs:
+            for net in {p.a, p.b}:
+                total[net] += values[p.name]
+        for p in o.pairs:
+            bound[p.name] = max(bound[p.name], NEGLIGIBLE_SHARE * min(total[p.a], total[p.b]))
+    return {name: value if value >= bound[name] else 0.0 for name, value in values.items()}
 
 
 def without_floating(extraction: Extraction, floating: Collection[str]) -> Extraction:
@@ -72,4 +87,5 @@ def without_floating(extraction: Extraction, floating: Collection[str]) -> Extra
     reduced = c[np.ix_(keep, keep)] - c[np.ix_(keep, gone)] @ np.linalg.solve(
         c[np.ix_(gone, gone)], c[np.ix_(gone, keep)]
     )
-    return replace(extraction, nets=tuple(extraction.nets[i] for i in keep), capacitance=0.5 * (reduced + reduced.T))
+    symmetric = without_negligible(0.5 * (reduced + reduced.T))
+    return replace(extraction, nets=tuple(extraction.nets[i] for i in keep), capacitance=symmetric)

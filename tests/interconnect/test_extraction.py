@@ -131,7 +131,7 @@ def test_cache_serves_equal_numbers_and_survives_damage(
         raise AssertionError("solved again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fieldsolver, "solve", refuse)
+        patch.setattr(fieldsolver, "solve_cell", refuse)
         again = extract(replace(cell, name="other"), generic28, cache_dir=tmp_path)
         np.testing.assert_array_equal(again.capacitance, first.capacitance)
         with pytest.raises(AssertionError, match="solved again"):

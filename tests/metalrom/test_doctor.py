@@ -59,7 +59,9 @@ def test_every_declared_requirement_is_looked_at() -> None:
     groups = {"core": project["dependencies"], **project["optional-dependencies"]}
     found = {(check.group, canonicalize_name(check.name)) for check in diagnose().checks}
     for group, lines in groups.items():
-        assert {(group, canonicalize_name(Requirement(line).name)) for line in lines} <= found
+        # some have no wheel for every Python
+        wanted = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
+        assert {(group, canonicalize_name(r.name)) for r in wanted} <= found
 
 
 def test_missing_ngspice_is_an_engine_failure_with_four_ways_out(empty_path: Path) -> None:

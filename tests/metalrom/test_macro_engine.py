@@ -268,3 +268,38 @@ def test_bad_input_is_refused(action, message):
     x, w = np.zeros((2, 4), int), np.zeros((4, 2), int)
     with pytest.raises(InputError, match=message):
         action(Macro.ideal(rows=4), x, w)
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(1, False), (4, False), (8, False), (2, True), (4, True), (8, True)])
+def test_activations_are_bounded_on_both_sides(bits: int, signed: bool) -> None:
+    # two's complement: -2^(b-1)..2^(b-1) - 1; unsigned: 0..2^b - 1. One more has a bit that no plane drives.
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    macro, w = Macro.ideal(rows=4, input_bits=bits, input_signed=signed), np.array([[1], [-2], [3], [5]])
+    for inside in (low, high):
+        x = np.full((1, 4), inside)
+        assert macro.matmul(x, w).tolist() == (x @ w).tolist()
+    for outside in (low - 1, high + 1):
+        with pytest.raises(InputError, match=rf"expected {low}\.\.{high}"):
+            macro.matmul(np.full((1, 4), outside), w)
+
+
+@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset"])
+def test_a_converter_of_one_bit_tells_none_from_some(mapping: str) -> None:
+    # two codes: every count from 1 up is read as 1, so each bit plane of a column gives a logical OR
+    macro = Macro.ideal(rows=4, codes=2, weight_bits=2, input_bits=1, input_signed=False, mapping=mapping)
+    reference = Macro.ideal(rows=1, weight_bits=2, input_bits=1, input_signed=False, mapping=mapping)
+    for row in range(4):  # one driven row: at most one count, nothing clips
+        x, w = np.eye(4, dtype=int)[row : row + 1], np.array([[1], [-1], [0], [1]])
+        assert macro.matmul(x, w).tolist() == (x @ w).tolist() == reference.matmul(x, w).tolist()
+    ones = np.ones((1, 4), int)
+    if mapping == "differential":
+        assert macro.matmul(ones, np.ones((4, 1), int)).tolist() == [[1]]  # 4 counts, one code
+        assert macro.matmul(ones, -np.ones((4, 1), int)).tolist() == [[-1]]
+
+
+def test_a_converter_of_one_bit_counts_its_errors() -> None:
+    # three driven cells that store 1: count 3 is read as code 1, once in each of the plane's conversions
+    macro = Macro.ideal(rows=4, codes=2, weight_bits=2, input_bits=1, input_signed=False)
+    got = macro.run(np.array([[1, 1, 1, 0]]), np.ones((4, 1), int))
+    assert got.y.tolist() == [[1]]
+    assert got.code_errors == 1

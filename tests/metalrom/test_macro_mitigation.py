@@ -188,7 +188,7 @@ def test_mitigations_combine_and_do_not_depend_on_threads():
         for threads, seed in ((1, 1), (3, 1), (1, 2))
     )
     assert (a.y == b.y).all()
-    assert a == dataclasses.replace(b, y=a.y)
+    assert dataclasses.replace(a, y=None) == dataclasses.replace(b, y=None)  # all counts; arrays have no truth value
     assert (a.y != c.y).any()
     assert a.outside_domain == ("32 rows per conversion scaled from a table of 64",)
     assert csnr(x @ w, a.y).raw > csnr(x @ w, macro_of(0.17, sigma_static=0.03).matmul(x, w)).raw + 15

@@ -113,3 +113,48 @@ def test_a_lost_gain_does_not_shrink_the_error_and_a_dead_output_has_no_csnr() -
     assert csnr(ideal, 0.5 * noisy).fitted == pytest.approx(csnr(ideal, noisy).fitted, abs=1e-9)
     assert csnr(ideal, np.zeros_like(ideal)).fitted == -np.inf
     assert csnr(ideal, -ideal).fitted == -np.inf
+
+
+IDEAL = np.array([1.0, -1.0, 1.0, -1.0])
+ACROSS = 0.1 * np.array([1.0, 1.0, -1.0, -1.0])
+"""An error of power 0.01 without any part along the ideal output or the constant."""
+
+
+@pytest.mark.parametrize(
+    ("real", "raw", "fitted", "gain", "offset"),
+    [
+        (IDEAL + ACROSS, 20.0, 20.0, 1.0, 0.0),  # 1 / 0.01
+        (0.5 * IDEAL + ACROSS, 10 * math.log10(1 / 0.26), 10 * math.log10(0.25 / 0.01), 0.5, 0.0),
+        (2.0 * IDEAL + ACROSS + 3.0, 10 * math.log10(1 / 10.01), 10 * math.log10(4.0 / 0.01), 2.0, 3.0),
+        (ACROSS - IDEAL, 10 * math.log10(1 / 4.01), -math.inf, -1.0, 0.0),
+        (ACROSS, 10 * math.log10(1 / 1.01), -math.inf, 0.0, 0.0),
+        (IDEAL, math.inf, math.inf, 1.0, 0.0),
+    ],
+)
+def test_gain_offset_and_both_ratios_by_hand(real, raw, fitted, gain, offset):
+    got = csnr(IDEAL, real)
+    assert (got.raw, got.fitted) == (pytest.approx(raw), pytest.approx(fitted))
+    assert (got.gain, got.offset) == (pytest.approx(gain, abs=1e-15), pytest.approx(offset, abs=1e-15))
+    assert got.enob_raw == pytest.approx((raw - 1.76) / 6.02)
+    assert got.enob_fitted == pytest.approx((fitted - 1.76) / 6.02)
+
+
+def test_nothing_at_all_has_no_signal():
+    with pytest.raises(InputError, match="constant"):
+        csnr(np.zeros((0, 3)), np.zeros((0, 3)))
+
+
+def test_code_errors_are_weighed_by_how_often_a_count_occurs():
+    # sigma 0.25 counts: an inner level errs to both sides, 2 Q(2), an end to one, Q(2) (normal table)
+    q = 2.275013195e-2
+    table = synthetic_table(2, sigma_noise=0.25)
+    here = table.conditions[0]
+    assert mean_code_error(table, here) == pytest.approx((q + 2 * q + q) / 3, rel=1e-8)
+    histogram = np.zeros(table.valid.shape)
+    histogram[2, 1], histogram[1, 0] = 3.0, 1.0
+    assert mean_code_error(table, here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
+    histogram[0, 2] = 5.0  # no rows give no count of 2
+    assert mean_code_error(table, here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
+    for wrong in (np.zeros_like(histogram), np.ones((2, 2))):
+        with pytest.raises(InputError, match="the histogram has shape"):
+            mean_code_error(table, here, wrong)

@@ -125,6 +125,32 @@ def test_decomposition_tells_merged_pairs_apart_and_reports_the_misfit() -> None
     assert misfit == pytest.approx(0.1, rel=1e-3)  # 0.7 aF that no pair explains, of 7 aF
 
 
+@pytest.mark.parametrize("residue", [0.0, 1e-35, 3e-34])
+def test_a_pair_of_rounding_size_is_zero(residue: float) -> None:
+    # what is left of a screened pair depends on the kernel of the linear algebra; the sensitivities take its logarithm
+    nets = ("A", "B", "GND")
+    pairs = (Pair("x", "A", "B"), Pair("y", "A", "GND"), Pair("z", "B", "GND"))
+    e = extraction(nets, {("A", "B"): residue, ("A", "GND"): 5e-18, ("B", "GND"): 4e-18})
+    values, _ = pair_capacitances([Observation(e, pairs)], ("x", "y"))
+    assert values["x"] == 0.0
+    assert values == pytest.approx({"x": 0.0, "y": 5e-18, "z": 4e-18})
+
+
+def test_a_small_pair_of_a_small_net_is_kept() -> None:
+    # 1e-10 of A's total, but half of B's
+    nets = ("A", "B", "GND")
+    pairs = (Pair("x", "A", "B"), Pair("y", "A", "GND"), Pair("z", "B", "GND"))
+    e = extraction(nets, {("A", "B"): 1e-27, ("A", "GND"): 1e-17, ("B", "GND"): 1e-27})
+    values, _ = pair_capacitances([Observation(e, pairs)], ("x", "y"))
+    assert values["x"] == pytest.approx(1e-27, rel=1e-3)
+
+
+def test_a_net_left_floating_leaves_no_coupling_of_rounding_size() -> None:
+    e = extraction(("A", "B", "F", "GND"), {("A", "GND"): 1e-18, ("B", "GND"): 1e-18, ("A", "F"): 1e-18,
+                                            ("F", "GND"): 1.0, ("B", "F"): 1e-18})  # fmt: skip
+    assert without_floating(e, ["F"]).coupling("A", "B") == 0.0  # 1e-36 F through the heavy net
+
+
 def test_helpers_mean_the_same_for_every_kind(charge_models: dict[str, CellModel]) -> None:
     for name, m in charge_models.items():
         # Equal steps of the count are equal steps of the driven capacitance.

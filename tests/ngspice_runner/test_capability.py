@@ -47,14 +47,14 @@ def test_loops_of_a_crossbar(rows: int, cols: int) -> None:
 def test_mesh_is_warned_of_and_ladder_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     import ngspice_runner.capability as capability
 
-    monkeypatch.setattr(capability, "probe", lambda _: Capability("ngspice-39", False, False, True, True))
+    monkeypatch.setattr(capability, "probe_engine", lambda _: Capability("ngspice-39", False, False, True, True))
     (warning,) = warn_before(Job(crossbar(60, 60), ()))
     assert "mesh of 7140 nodes" in warning
     assert "KLU" in warning
     assert warn_before(Job(crossbar(20, 20), ())) == []
     ladder = "\n".join(f"R{i} n{i} n{i + 1} 1\nC{i} n{i} 0 1e-15" for i in range(6000))
     assert warn_before(Job(f"ladder\nV1 n0 0 1\n{ladder}\n.op\n.end\n", ())) == []
-    monkeypatch.setattr(capability, "probe", lambda _: Capability("ngspice-45", True, True, True, True))
+    monkeypatch.setattr(capability, "probe_engine", lambda _: Capability("ngspice-45", True, True, True, True))
     assert warn_before(Job(crossbar(60, 60), ())) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngspice_runner.raw import RawError, parse_raw, read_raw
+from ngspice_runner.raw import RawError, next_plot, parse_raw, read_raw
 
 HEADER = (
     "Title: t\nDate: today\nPlotname: {name}\nFlags: {flags}\nNo. Variables: {variables}\nNo. Points: {points}       \n"
@@ -117,3 +118,66 @@ def test_ascii_is_refused_with_a_reason() -> None:
     text = make(np.zeros((1, 2))).replace(b"Binary:\n", b"Values:\n")
     with pytest.raises(RawError, match="ASCII"):
         parse_raw(text)
+
+
+def test_plots_are_read_one_after_the_other() -> None:
+    first, second = make(np.arange(6.0).reshape(3, 2)), make(np.arange(4.0).reshape(2, 2), name="AC Analysis")
+    plot, end = next_plot(first + second, 0)
+    assert (plot.name, plot.points, end) == ("Transient Analysis", 3, len(first))
+    plot, end = next_plot(first + second, end)
+    assert (plot.name, plot.points, end) == ("AC Analysis", 2, len(first + second))
+    with pytest.raises(RawError, match="no whole header") as caught:
+        next_plot(first + second, end)
+    assert caught.value.reason == "truncated"
+
+
+@pytest.mark.parametrize("read", [parse_raw, lambda data: next_plot(data, 0)])
+def test_data_without_a_header_is_malformed(read: Callable[[bytes], object]) -> None:
+    with pytest.raises(RawError, match=r"No\. Variables' is missing") as caught:
+        read(b"Binary:\n" + bytes(16))
+    assert caught.value.reason == "malformed"
+
+
+def test_a_title_may_end_like_the_table_begins() -> None:
+    data = make(np.arange(6.0).reshape(3, 2)).replace(b"Title: t\n", b"Title: all Variables:\n")
+    (plot,) = parse_raw(data)
+    assert plot.title == "all Variables:"
+    assert [s.name for s in plot.signals] == ["time", "v(n1)"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\t1\tv(n1)\tvoltage\n", b"\t1\tv(n1)\n"),
+        (b"No. Variables: 2", b"No. Variables: 3"),
+        (b"No. Variables: 2", b"No. Variables: x"),
+        (b"No. Points: 3", b"No. Points: -1"),
+        (b"Flags: real\n", b""),
+        (b"\t0\ttime\ttime\n\t1\tv(n1)\tvoltage\n", b""),
+    ],
+)
+def test_a_header_that_contradicts_itself_is_malformed(old: bytes, new: bytes) -> None:
+    data = make(np.arange(6.0).reshape(3, 2))
+    assert old in data
+    with pytest.raises(RawError, match="header of plot 1") as caught:
+        parse_raw(data.replace(old, new))
+    assert caught.value.reason == "malformed"
+
+
+def test_points_above_an_announced_zero_are_handed_out_as_killed() -> None:
+    data = make(np.arange(6.0).reshape(3, 2), points=0) + bytes(8)  # the last point is half written
+    with pytest.raises(RawError, match="announces 0 points") as caught:
+        parse_raw(data)
+    (plot,) = caught.value.plots
+    assert plot.points == 3
+    assert plot.signals[1].values.tolist() == [1.0, 3.0, 5.0]
+
+
+def test_what_is_cut_off_is_counted_in_bytes() -> None:
+    data = make(np.arange(6.0).reshape(3, 2))
+    with pytest.raises(RawError, match="47 of 48 bytes") as caught:
+        parse_raw(data[:-1])
+    assert caught.value.reason == "truncated"
+    assert caught.value.plots[0].points == 2
+    (whole,) = parse_raw(data + b" \n")  # blanks at the end are no plot
+    assert whole.points == 3
