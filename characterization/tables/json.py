@@ -19,6 +19,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
+from characterization.tables.registry import EXACT_TEXT, TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -83,3 +84,6 @@ def _square(triangles: list[list[list[float]]], n: int, top: int) -> FloatArray:
                 raise ValueError("counts")
             out[i, a, : a * top + 1] = row
     return out
+
+
+JSON = TableFormat("json", "one JSON file", EXACT_TEXT, (FILE,), write_json, read_json)

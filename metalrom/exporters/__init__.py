@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from characterization.tables.formats import _FORMATS, _USER_FORMATS, FORMATS, check_table, read_table, write_table
+from characterization.tables.formats import FORMATS, check_table, read_table, write_table
 from characterization.tables.registry import TableFormat
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -45,7 +45,7 @@ def register_format(export: TableFormat | Exporter) -> None:
     if export.name in FORMATS or export.name in VIEWS:
         raise InputError(f"there is already an export format {export.name!r}")
     if isinstance(export, TableFormat):
-        _USER_FORMATS[export.name] = export
+        FORMATS.register(export.name, export)
     else:
         _USER_VIEWS[export.name] = export
 
@@ -57,7 +57,7 @@ class _Views(Mapping[str, "Exporter"]):
         if name in _USER_VIEWS:
             return _USER_VIEWS[name]
         if name not in _VIEWS:
-            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*_FORMATS, *VIEWS)))
+            raise InputError(f"export format {name!r} is not known", hint=suggest(name, (*FORMATS, *VIEWS)))
         view: Exporter = import_module(f"{__name__}.{_VIEWS[name]}").VIEW
         return view
 

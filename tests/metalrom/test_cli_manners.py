@@ -58,7 +58,7 @@ def test_every_command_has_json(words: tuple[str, ...]) -> None:
 
 def test_completed_names_are_those_that_exist() -> None:
     from characterization.procedures.registry import PROCEDURES
-    from characterization.tables.formats import _FORMATS
+    from characterization.tables.formats import BUILT_IN
     from interconnect.errors import InputError as Refused
     from interconnect.stackfile import load_stack
     from metalrom.assets.catalogue import ASSETS
@@ -69,7 +69,7 @@ def test_completed_names_are_those_that_exist() -> None:
     from metalrom.workloads.inventory.catalogue import MODELS
     from netlists.baselines.registry import local_cell_class
 
-    assert set(completion.FORMATS) == {*_FORMATS, *_VIEWS}
+    assert set(completion.FORMATS) == {*BUILT_IN, *_VIEWS}
     assert set(completion.ASSETS) == set(ASSETS)
     assert set(completion.PROCEDURES) <= set(PROCEDURES)
     assert set(completion.WORKLOADS) == {*MODELS, "smollm2"}

@@ -194,8 +194,8 @@ def table_with_metals() -> ReadoutTable:
     count = np.broadcast_to(np.arange(n), (3, n, n))
     mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
     spread = np.where(np.isnan(mean), np.nan, 1e-3)
-    return ReadoutTable("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)), 1e-9,
-                        AdcModel(n, 0.0, 0.0))  # fmt: skip
+    return ReadoutTable.from_arrays("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)),
+                        1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -40,7 +40,7 @@ def synthetic_table(step: float = STEP, sigma: float = SIGMA, corners: tuple[str
     none = np.where(np.isnan(mean), np.nan, 0.0)
     energy = np.tile(np.arange(n) * 1e-16, (len(corners), 1))
     conditions = tuple(Condition(corner, 1.0, 27.0) for corner in corners)
-    return ReadoutTable("cap_balanced", "V", ROWS, conditions, mean, spread, none, none, energy, 1e-9,
+    return ReadoutTable.from_arrays("cap_balanced", "V", ROWS, conditions, mean, spread, none, none, energy, 1e-9,
                         AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 
