@@ -204,11 +204,18 @@ def sigma_interval(samples: int) -> tuple[float, float]:
     return low, high
 
 
-def combined_interval(value: float, excursions: list[tuple[float, float]]) -> tuple[float, float]:
-    """95 % interval of a probability from the interval of each independent cause, the others at their estimate.
+def combined_interval(value: float, causes: list[tuple[float, float]]) -> tuple[float, float]:
+    """95 % interval of a probability from the interval that each independent cause alone gives.
 
-    Distances from `value` add as squares, each side by itself; the result is held within 0..1.
+    The logarithms of the factors add as squares, each side by itself. Where a probability is zero the interval reaches
+    from the smallest to the largest end.
     """
-    below = [max(value - low, 0.0) for low, _ in excursions]
-    above = [max(high - value, 0.0) for _, high in excursions]
-    return max(value - float(np.hypot.reduce(below)), 0.0), min(value + float(np.hypot.reduce(above)), 1.0)
+    lows, highs = ([min(low, value) for low, _ in causes], [max(high, value) for _, high in causes])
+    if value > 0 and min(lows) > 0:
+        low, high = (
+            value * float(np.exp(sign * np.sqrt(np.sum(np.square(np.log(np.divide(ends, value)))))))
+            for sign, ends in ((-1.0, lows), (1.0, highs))
+        )
+    else:
+        low, high = min(lows), max(highs)
+    return low, min(high, 1.0)
