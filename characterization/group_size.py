@@ -131,7 +131,9 @@ def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, ta
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), device / lsb)
     converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
-    edges: FloatArray = np.arange(setup.max_count) + 0.5  # in counts: every level lies midway between its thresholds
+    edges = (
+        np.arange(setup.max_count, dtype=np.float64) + 0.5
+    )  # in counts: every level lies midway between its thresholds
     error = wrong_code_probability(*tail_distances(count, sigma, edges, count.astype(np.int64)))
     weight = histogram / histogram.sum()
     mean_error = float(np.sum(weight * error))

@@ -75,7 +75,7 @@ class AdcModel:
     tracks_active: bool = True
 
 
-@xarray.register_dataset_accessor("readout")
+@xarray.register_dataset_accessor("readout")  # type: ignore[no-untyped-call]
 class ReadoutTable:
     """Levels and their spread for every condition, number of active rows and MAC count: a view of a dataset.
 
@@ -225,7 +225,8 @@ class ReadoutTable:
         if not np.isfinite(self.level[:, self.valid]).all():
             raise InputError("readout table: a level is missing (not finite)")
         spreads = [v[:, self.valid] for v in (self.sigma_static, self.sigma_noise, self.sigma_pattern)]
-        for values in (*spreads, self.row_energy, self.read_time, self.adc.offset_sigma, self.adc.noise_sigma):
+        scalars = np.array([self.read_time, self.adc.offset_sigma, self.adc.noise_sigma])
+        for values in (*spreads, self.row_energy, scalars):
             if not (np.isfinite(values).all() and np.min(values, initial=0.0) >= 0):
                 raise InputError("readout table: a spread, energy or time is missing or negative")
 

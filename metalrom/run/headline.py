@@ -84,5 +84,5 @@ def _is_met(design: Design, done: Characterized, results: RunResults) -> bool:
     """Whether every specification holds at every condition, or at the one that it names, and nothing failed."""
     asked = design.specs or default_specs(results.target_error)
     everywhere = [spec if spec.at else replace(spec, at=ALL) for spec in asked]
-    judged = judge_specs(everywhere, RunView(results, done.table, done.findings), done.failed)
+    judged = judge_specs(everywhere, RunView(results, done.table, done.results), done.failed)
     return not (done.failed or done.failed_procedures) and all(s.passed for s in judged)

@@ -144,8 +144,8 @@ class Headline:
     margin_at: MarginAt
     code_error: float
     code_error_interval: tuple[float, float] | None
-    csnr_dB: float | None  # noqa: N815 - SI symbol, as in the file
-    csnr_interval_dB: tuple[float, float] | None  # noqa: N815
+    csnr_dB: float | None
+    csnr_interval_dB: tuple[float, float] | None
     verdict: Literal["met", "missed"]
 
 

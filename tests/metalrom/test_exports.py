@@ -149,7 +149,7 @@ def test_netcdf_speaks_for_itself(table, tmp_path):
         assert dict(dataset.sizes) == {"condition": 2, "active": 10, "count": 10, "threshold": 9}
         assert dataset["level"].attrs["units"] == "V"
         assert dataset["row_energy"].attrs["units"] == "J"
-        level = dataset["mean"].sel(condition="ss_0.81V_-40C", active=9, count=4)
+        level = dataset["level"].sel(condition="ss_0.81V_-40C", active=9, count=4)
         assert float(level) == table.level[1, 9, 4]
         np.testing.assert_array_equal(dataset["adc_threshold"][1], table.thresholds(table.conditions[1]))
         assert json.loads(dataset.attrs["assumptions"])[0]["status"] == "estimate"
@@ -169,7 +169,7 @@ def test_csv_is_plain(table, tmp_path):
 
 
 def test_refusals(table, tmp_path):
-    with pytest.raises(InputError, match="'excel' is not known; known: netcdf, csv, json"):
+    with pytest.raises(InputError, match="there is no table format 'excel'; known: netcdf, csv, json"):
         exports.write_table(table, "excel", tmp_path)
     blocked = tmp_path / "file"
     blocked.write_text("")

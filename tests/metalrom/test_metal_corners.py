@@ -182,7 +182,7 @@ def test_a_staged_campaign_over_metals(setup: Testbench, tmp_path: Path) -> None
     assert again.data.to_csv() == done.data.to_csv()
     # the nominal condition comes out to the last bit as if no other metals had been asked for
     assert alone.simulated == 0
-    for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
+    for name in ("level", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
         np.testing.assert_array_equal(getattr(alone.table, name)[0], getattr(first.table, name)[0])
     assert {s.condition for s in done.results["leakage"].states} == {TT.label, CMAX.label}
 

@@ -111,7 +111,7 @@ def read_back_systemverilog(folder: Path, quantity: ProbeQuantity, points: Probe
         case "read_time":
             return np.full(len(points), held.read_time)
     if quantity == "code":
-        return code_probabilities(level, sigma, held.thresholds[i, a]).argmax(axis=1).astype(np.float64)
+        return np.asarray(code_probabilities(level, sigma, held.thresholds[i, a]).argmax(axis=1), dtype=np.float64)
     return wrong_code_probability(*tail_distances(level, sigma, held.thresholds[i, a], c))
 
 

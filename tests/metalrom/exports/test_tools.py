@@ -225,7 +225,7 @@ def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
     assert "import metalrom" not in text
     exports.write_table(run.table, "netcdf", tmp_path)
     lut = module.read_lut(tmp_path / "readout.nc")
-    for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
+    for name in ("level", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
         ours = np.asarray(getattr(run.table, name))
         np.testing.assert_array_equal(lut[name].values, ours)
     np.testing.assert_array_equal(lut["code_error_probability"][2], run.table.code_errors(run.table.conditions[2]))

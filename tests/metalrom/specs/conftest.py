@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from characterization.procedures.adc_margin import margins_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
@@ -69,7 +68,7 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
         group_rows=ROWS,
         group_reason="set",
         group_automatic=False,
-        margins=margins_of(table),
+        margins=table.margins_by_count(),
         fits=(),
         quality=tuple(
             LayerQuality(label, 30.0 - i, 31.0 - i, 1.0, 0.0, 512, 0.0, 1e-6) for i, label in enumerate(labels)
