@@ -19,7 +19,7 @@ ROWS, LSB = 6, 10e-3
 
 
 def straight_table(sigma_counts=0.1, *, codes=ROWS + 1, levels=2, offset=None, plane=None):
-    """Levels on a line of 10 mV per count, one static spread; offset: {(active, count): counts} at the first condition."""
+    """Levels on a line of 10 mV per count, one static spread; offset: {(active, count): counts} at TT."""
     top = ROWS * (levels - 1)
     count = np.arange(top + 1.0)
     level = np.tile(LSB * count, (2, ROWS + 1, 1))
@@ -28,7 +28,8 @@ def straight_table(sigma_counts=0.1, *, codes=ROWS + 1, levels=2, offset=None, p
     spread, none = np.full_like(level, sigma_counts * LSB), np.zeros_like(level)
     return ReadoutTable.from_arrays(
         "cap_balanced", "V", ROWS, (TT, HOT), level, spread, none, none, np.ones((2, ROWS + 1)) * 1e-15, 2e-9,
-        AdcModel(codes, 0.0, 0.0), (Assumption("offset", "none", "assumption", "test"),), {"seed": "1"}, levels, plane)  # fmt: skip
+        AdcModel(codes, 0.0, 0.0), (Assumption("offset", "none", "assumption", "test"),), {"seed": "1"},
+        levels, plane)  # fmt: skip
 
 
 def test_a_dataset_read_from_a_file_answers_through_its_accessor(tmp_path):
@@ -53,7 +54,7 @@ def test_every_format_gives_the_same_dataset_back(tmp_path, levels, plane):
 
 def test_selected_conditions_and_planes_are_tables_and_incomplete_ones_are_refused():
     table = straight_table(plane="M4-M5")
-    one = table.dataset.sel(condition=["tt_1.00V_85C_Cmax"]).readout
+    one = table.dataset.sel(condition=[HOT.label]).readout
     assert (one.conditions, one.plane, one.worst_margin().plane) == ((HOT,), "M4-M5", "M4-M5")
     both = xarray.concat([straight_table(plane=p).dataset for p in ("M2-M3", "M4-M5")], "plane")
     with pytest.raises(InputError, match="several planes"):
@@ -97,7 +98,7 @@ def test_without_spread_the_side_decides_and_a_tie_is_read_as_the_code_below():
 
 
 def test_the_worst_level_is_sought_over_all_active_rows_and_conditions():
-    table = straight_table(offset={(3, 1): 0.3, (6, 0): 0.25})
+    table = straight_table(offset={(3, 1): 0.3, (6, 2): 0.25})
     worst = table.worst_margin()
     assert (worst.condition, worst.active, worst.count) == ("tt_1.00V_27C", 3, 1)
     assert worst.margin == pytest.approx(2.0)  # (0.5 - 0.3) / 0.1

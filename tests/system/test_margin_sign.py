@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray
 
 from characterization.tables.formats import read_table
@@ -27,6 +28,7 @@ specs: [margin > 3, code_error < 1e-4]
 """
 
 
+@pytest.mark.slow
 def test_the_same_negative_margin_in_terminal_results_report_specifications_and_tables(metalrom, tmp_path: Path):
     config, out = tmp_path / "margin_sign.yaml", tmp_path / "out"
     config.write_text(PROJECT)
