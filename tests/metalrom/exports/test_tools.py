@@ -193,7 +193,7 @@ def test_parquet_without_pyarrow_is_one_sentence(run, tmp_path, monkeypatch):
         exports.write_table(run.table, "parquet", tmp_path)
     assert "metalrom[parquet]" in str(caught.value)
     assert not list(tmp_path.iterdir())
-    monkeypatch.setattr("characterization.tables.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("characterization.tables.formats.has_library", lambda name: False)
     assert "parquet" not in list(exports.FORMATS)
     assert "parquet" in exports.FORMATS
 
