@@ -15,7 +15,6 @@ Assets: `metalrom fetch minilm smollm2 wordsim`.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
@@ -120,9 +119,7 @@ class SignMagnitude:
         table = chips_of(f"synthetic:rows=64,sigma={sigma}")[0].table
         spread = table.sigma_noise.copy()
         spread[:, 0, 0] = 0.0
-        self.macro = Macro(
-            dataclasses.replace(table, sigma_noise=spread), table.conditions[0], weight_bits=bits, seed=1
-        )
+        self.macro = Macro(table.replace(sigma_noise=spread), table.conditions[0], weight_bits=bits, seed=1)
 
     def store(self, w, index):
         return self.macro.store(w, layer=index)

@@ -10,7 +10,6 @@ best of three, compilation excluded; a busy neighbour on the same physical core 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
@@ -32,9 +31,9 @@ BITS = 8
 def bent_table(rows):
     """A table whose codes are wrong here and there, so that the look-up cannot be skipped."""
     table = synthetic_table(rows)
-    bend = np.random.default_rng(0).uniform(-0.7, 0.7, table.mean.shape)
+    bend = np.random.default_rng(0).uniform(-0.7, 0.7, table.level.shape)
     bend[:, :, 0] = bend[:, rows, rows] = 0.0
-    return dataclasses.replace(table, mean=table.mean + bend)
+    return table.replace(level=table.level + bend)
 
 
 def planes_of(w):

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr
 
 from characterization.campaign import CampaignOutcome, ProgressCallback, Task, run_tasks
 from characterization.column_line import ColumnLines, stored_numbers
+from characterization.margins import tail_distances, wrong_code_probability
 from characterization.patterns import pattern_of
 from characterization.procedures.adc_margin import thermal_noise
 from characterization.procedures.mismatch import moved
@@ -131,17 +131,19 @@ def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, ta
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), device / lsb)
     converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
-    tail = ndtr(-0.5 / sigma)
-    # the lowest and the highest code can only err to one side
-    error = tail * ((count > 0).astype(float) + (count < setup.max_count).astype(float))
+    edges = (
+        np.arange(setup.max_count, dtype=np.float64) + 0.5
+    )  # in counts: every level lies midway between its thresholds
+    error = wrong_code_probability(*tail_distances(count, sigma, edges, count.astype(np.int64)))
     weight = histogram / histogram.sum()
+    mean_error = float(np.sum(weight * error))
     return GroupCandidate(
         rows=n,
         lsb=float(lsb),
         sigma_noise=float(np.sqrt(np.sum(weight * noise**2))),
         sigma_mismatch=float(np.sqrt(np.sum(weight * mismatch**2))),
         sigma_converter=converter,
-        code_error=float(np.sum(weight * error)),
+        code_error=mean_error,
         full_scale_error=float(error[n].max()),
-        meets_target=bool(np.sum(weight * error) <= target),
+        meets_target=mean_error <= target,
     )

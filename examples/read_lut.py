@@ -27,4 +27,4 @@ def read_lut(path):
 
 
 if __name__ == "__main__":
-    print(read_lut(sys.argv[1])["mean"].isel(condition=0, active=-1).to_series())  # levels with all rows driven
+    print(read_lut(sys.argv[1])["level"].isel(condition=0, active=-1).to_series())  # levels with all rows driven

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from characterization.campaign import ProgressCallback
@@ -11,6 +12,7 @@ from metalrom.reports.assemble import add_report
 from metalrom.run.bundle import new_bundle
 from metalrom.run.characterize import Announce, characterize
 from metalrom.run.evaluate import macro_geometry, summarize_run
+from metalrom.run.headline import headline_of
 from metalrom.run.results import RunResults
 from metalrom.run.write import write_outputs
 from ngspice_runner import Workers
@@ -57,6 +59,7 @@ def run_pipeline(
         done = characterize(design, jobs=jobs, announce=announce, progress=progress)
         announce("running the layer through the macro")
         found = summarize_run(design, done)
+        found = replace(found, headline=headline_of(design, done, found))
         announce("writing tables, netlists and the report")
         write_outputs(design, done, found, folder)
         add_report(folder)

@@ -8,6 +8,7 @@ import numpy as np
 
 from characterization.dataset import Dataset
 from characterization.failures import ConditionError
+from characterization.margins import LevelMargin
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc import ComparatorFigures
 from characterization.procedures.mismatch import Mismatch, moved
@@ -19,28 +20,12 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
-class Margin:
-    """Margin of one neighbouring pair of counts with all rows active, at one condition.
-
-    spacing: level(count + 1) - level(count), V or A. sigma: all spreads of the wider of the two levels, same unit.
-    in_sigma: half the spacing over sigma. code_error: probability that a conversion of `count` returns another code.
-    """
-
-    condition: str
-    count: int
-    spacing: float
-    sigma: float
-    in_sigma: float
-    code_error: float
-
-
 @dataclass(frozen=True)
 class AdcMargin:
-    """The readout table and what it means for the converter."""
+    """The readout table and what it means for the converter. margins: of every condition and count."""
 
     table: ReadoutTable
-    margins: tuple[Margin, ...]
+    margins: tuple[LevelMargin, ...]
 
 
 def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -> AdcMargin:
@@ -76,12 +61,12 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
     offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
-    table = ReadoutTable(
+    table = ReadoutTable.from_arrays(
         cell=setup.model.kind,
         unit=setup.unit,
         rows=n,
         conditions=setup.conditions,
-        mean=mean,
+        level=mean,
         sigma_static=static,
         sigma_noise=noise,
         sigma_pattern=pattern,
@@ -95,7 +80,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         assumptions=(*margin_assumptions(setup, measured), *column_assumptions(setup, transfer)),
         levels=setup.levels,
     )
-    return AdcMargin(table, margins_of(table))
+    return AdcMargin(table, table.margins_by_count())
 
 
 def thermal_noise(
@@ -127,21 +112,6 @@ def read_time(setup: Testbench) -> float:
     if setup.unit == "V":
         return setup.timing.read_at
     return setup.timing.read_at - setup.timing.input_start + setup.converter.integration_time
-
-
-def margins_of(table: ReadoutTable) -> tuple[Margin, ...]:
-    """Margins of every neighbouring pair with all rows active, at every condition."""
-    out = []
-    n = table.rows
-    for i, condition in enumerate(table.conditions):
-        levels = table.mean[i, n]
-        sigma = table.total_sigma(condition)[n]
-        wrong = table.code_error(condition)[n]
-        for c in range(table.max_count):
-            spacing = float(levels[c + 1] - levels[c])
-            wide = float(max(sigma[c], sigma[c + 1]))
-            out.append(Margin(condition.label, c, spacing, wide, spacing / (2.0 * wide), float(wrong[c])))
-    return tuple(out)
 
 
 def measured_offset(setup: Testbench, results: ProcedureResults) -> ComparatorFigures | None:

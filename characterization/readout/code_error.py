@@ -95,7 +95,7 @@ def decision_model(
     gain. The comparator's own noise is the table's.
     """
     condition = setup.conditions[0]
-    levels = table.mean[0, active, [count, count + 1]]
+    levels = table.level[0, active, [count, count + 1]]
     threshold = table.thresholds(condition)[active, count]
     pair = (0, active, [count, count + 1])
     static, pattern = table.sigma_static[pair], table.sigma_pattern[pair]

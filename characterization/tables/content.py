@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.tables.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import LEVEL_VARIABLES, AdcModel, Assumption, ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from netlists.condition import NOMINAL_METALS, Condition
@@ -21,13 +21,11 @@ from netlists.condition import NOMINAL_METALS, Condition
 SCHEMA = "metalrom-readout-1"
 """Name and version of the content; readers refuse any other."""
 
-LEVEL_ARRAYS = {
-    "mean": "mean level at the bit line",
-    "sigma_static": "standard deviation over chips and cells (device and cell mismatch, frozen)",
-    "sigma_noise": "standard deviation between conversions (thermal noise)",
-    "sigma_pattern": "standard deviation over row position, column position and neighbour data at equal count",
-}
-"""Arrays of shape (condition, active, count) in the table's unit, defined where the driven rows can give the count."""
+STORED_NAMES = {name: "mean" if name == "level" else name for name in LEVEL_VARIABLES}
+"""Variable of the dataset -> its name in CSV, JSON and Parquet files and in the fingerprint, fixed by `SCHEMA`."""
+
+LEVEL_ARRAYS = {STORED_NAMES[name]: text for name, text in LEVEL_VARIABLES.items()}
+"""Stored arrays of shape (condition, active, count) in the table's unit, with their meaning."""
 
 MAX_ROWS = 4096
 """Refuse headers that would make a reader allocate without bound."""
@@ -44,6 +42,7 @@ def header_of(table: ReadoutTable) -> dict[str, Any]:
         "unit": table.unit,
         "rows": int(table.rows),
         **({"levels": int(table.levels)} if table.levels != 2 else {}),
+        **({"plane": table.plane} if table.plane is not None else {}),
         "conditions": [_condition(c) for c in table.conditions],
         "read_time_s": float(table.read_time),
         "adc": {
@@ -99,12 +98,9 @@ def places_of(rows: int, levels: int) -> tuple[IntArray, IntArray]:
 
 
 def arrays_of(table: ReadoutTable) -> dict[str, FloatArray]:
-    """The table's arrays by name; undefined entries (counts that the driven rows cannot give) are one canonical NaN."""
-    arrays: dict[str, FloatArray] = {}
-    for name in LEVEL_ARRAYS:
-        arrays[name] = np.where(table.valid, np.asarray(getattr(table, name), dtype=np.float64), np.nan)
-    arrays["row_energy"] = np.asarray(table.row_energy, dtype=np.float64)
-    return arrays
+    """The table's arrays by stored name; counts that the driven rows cannot give are one canonical NaN."""
+    arrays: dict[str, FloatArray] = {stored: getattr(table, name) for name, stored in STORED_NAMES.items()}
+    return {**arrays, "row_energy": table.row_energy}
 
 
 def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> ReadoutTable:
@@ -131,26 +127,25 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
         a.done()
     cell, unit, rows = head.take("cell", str), head.take("unit", str), head.take("rows", int)
     levels = head.take("levels", int) if "levels" in header else 2
+    plane = head.take("plane", str) if "plane" in header else None
     if not 2 <= levels <= MAX_LEVELS:
         raise InputError(f"levels is {levels}, expected 2 to {MAX_LEVELS}", where=where)
     read_time, provenance = head.number("read_time_s"), head.take("provenance", dict)
     head.done()
     try:
-        return ReadoutTable(
+        return ReadoutTable.from_arrays(
             cell=cell,
             unit=unit,
             rows=rows,
             conditions=tuple(conditions),
-            mean=arrays["mean"],
-            sigma_static=arrays["sigma_static"],
-            sigma_noise=arrays["sigma_noise"],
-            sigma_pattern=arrays["sigma_pattern"],
+            **{name: arrays[stored] for name, stored in STORED_NAMES.items()},
             row_energy=arrays["row_energy"],
             read_time=read_time,
             adc=model,
             assumptions=tuple(assumptions),
             provenance=provenance,
             levels=levels,
+            plane=plane,
         )
     except KeyError as missing:
         raise InputError(f"array {missing} is missing", where=where) from None

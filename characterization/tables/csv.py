@@ -25,7 +25,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
-from characterization.tables.registry import TableFormat
+from characterization.tables.registry import EXACT_TEXT, TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes, read_text
@@ -57,6 +57,12 @@ def _fields(table: ReadoutTable) -> list[dict[str, str]]:
             "unit": "1",
             "description": "probability that the code is not the count, all spreads together (derived)",
         },
+        {
+            "name": "margin",
+            "type": "number",
+            "unit": "sigma",
+            "description": "distance to the nearer threshold, negative on the wrong side (derived)",
+        },
     ]
 
 
@@ -71,13 +77,15 @@ def write_csv(table: ReadoutTable, folder: Path) -> list[Path]:
     edge_out = csv.writer(edges, lineterminator="\n")
     edge_out.writerow(["condition", "active", "threshold", f"value_{table.unit}"])
     for i, condition in enumerate(table.conditions):
-        wrong = table.code_error(condition).tolist()
+        wrong, margin = table.code_errors(condition).tolist(), table.margins(condition).tolist()
         levels = [arrays[name][i].tolist() for name in LEVEL_ARRAYS]
         energy = arrays["row_energy"][i].tolist()
         for a in range(table.rows + 1):
             for c in range(a * (table.levels - 1) + 1):
                 row = [level[a][c] for level in levels]
-                out.writerow([condition.label, a, c, *map(repr, row), repr(energy[a]), repr(wrong[a][c])])
+                out.writerow(
+                    [condition.label, a, c, *map(repr, row), *map(repr, (energy[a], wrong[a][c], margin[a][c]))]
+                )
         for a, row in enumerate(table.thresholds(condition).tolist()):
             edge_out.writerows([condition.label, a, k, repr(v)] for k, v in enumerate(row))
     files = {FILE: main.getvalue().encode(), THRESHOLDS: edges.getvalue().encode()}
@@ -140,10 +148,5 @@ def read_csv(folder: Path) -> ReadoutTable:
 
 
 FORMAT = TableFormat(
-    "csv",
-    "CSV files with a JSON schema",
-    "exact: shortest decimal text that reads back as the same binary64",
-    (FILE, THRESHOLDS, SCHEMA_FILE),
-    write_csv,
-    read_csv,
+    "csv", "CSV files with a JSON schema", EXACT_TEXT, (FILE, THRESHOLDS, SCHEMA_FILE), write_csv, read_csv
 )

@@ -19,7 +19,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
-from characterization.tables.registry import TableFormat
+from characterization.tables.registry import EXACT_TEXT, TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -90,11 +90,4 @@ def _square(triangles: list[list[list[float]]], n: int, top: int) -> FloatArray:
     return out
 
 
-FORMAT = TableFormat(
-    "json",
-    "one JSON file",
-    "exact: shortest decimal text that reads back as the same binary64",
-    (FILE,),
-    write_json,
-    read_json,
-)
+FORMAT = TableFormat("json", "one JSON file", EXACT_TEXT, (FILE,), write_json, read_json)

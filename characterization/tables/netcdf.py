@@ -5,94 +5,57 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray
 
-from characterization.tables.content import (
-    LEVEL_ARRAYS,
-    arrays_of,
-    canonical_json,
-    content_sha256,
-    count_range,
-    header_of,
-    parse_json,
-    table_from,
-    validity_of,
-)
-from characterization.tables.registry import TableFormat
+from characterization.tables.content import SCHEMA, canonical_json, content_sha256, validity_of
+from characterization.tables.registry import EXACT_BINARY, TableFormat
 from characterization.tables.table import ReadoutTable
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
-from netlists.condition import NOMINAL_METALS
-
-if TYPE_CHECKING:
-    import xarray
+from netlists.condition import Condition
 
 FILE = "readout.nc"
 
 
-def dataset_of(table: ReadoutTable) -> xarray.Dataset:
-    """The table as an xarray dataset with dimensions condition, active, count, threshold."""
-    arrays = arrays_of(table)
-    unit = {"units": table.unit}
-    active = np.arange(table.rows + 1, dtype=np.int32)
-    count = np.arange(table.max_count + 1, dtype=np.int32)
-    label = np.array([c.label for c in table.conditions], dtype=object)
-    variables: dict[str, Any] = {
-        name: (("condition", "active", "count"), arrays[name], {**unit, "long_name": text})
-        for name, text in LEVEL_ARRAYS.items()
-    }
-    variables["row_energy"] = (
-        ("condition", "active"),
-        arrays["row_energy"],
-        {"units": "J", "long_name": "energy of the row drivers per conversion and column"},
-    )
-    variables["adc_threshold"] = (
-        ("condition", "active", "threshold"),
-        np.stack([table.thresholds(c) for c in table.conditions]),
-        {**unit, "long_name": "decision level between code k and k + 1 (derived)"},
-    )
-    variables["code_error_probability"] = (
-        ("condition", "active", "count"),
-        np.stack([table.code_error(c) for c in table.conditions]),
-        {"units": "1", "long_name": "probability that the code is not the count, all spreads together (derived)"},
-    )
-    coordinates = {
-        "condition": ("condition", label, {"long_name": "corner, supply and temperature"}),
-        "corner": ("condition", np.array([c.corner for c in table.conditions], dtype=object)),
-        "vdd": ("condition", np.array([float(c.vdd) for c in table.conditions]), {"units": "V"}),
-        "temperature": ("condition", np.array([float(c.temperature) for c in table.conditions]), {"units": "degC"}),
-        **_metals(table),
-        "active": ("active", active, {"units": "1", "long_name": "driven rows of the group"}),
-        "count": ("count", count, {"units": "1", "long_name": f"ideal sum of the conversion, {count_range(table)}"}),
-    }
-    header = header_of(table)
-    attributes = {
-        "Conventions": "CF-1.8",
-        "title": f"metalrom readout table of cell {table.cell}",
-        "header": canonical_json(header),
-        "validity": canonical_json(validity_of(table)),
-        "assumptions": canonical_json(header["assumptions"]),
-        "provenance": canonical_json(header["provenance"]),
-        "content_sha256": content_sha256(table),
-    }
-    return xarray.Dataset(variables, coordinates, attributes)
+DERIVED = ("adc_threshold", "code_error_probability", "margin")
+"""Variables of the file that follow from the others."""
+
+_FILE_ATTRIBUTES = ("Conventions", "title", "schema", "validity", "content_sha256")
 
 
-def _metals(table: ReadoutTable) -> dict[str, Any]:
-    """The corner of the metals as a coordinate, where one beside the nominal one was characterized."""
-    names = [c.beol for c in table.conditions]
-    if set(names) == {NOMINAL_METALS}:
-        return {}
-    return {"beol": ("condition", np.array(names, dtype=object), {"long_name": "corner of the metal stack"})}
+def _with_derived(table: ReadoutTable) -> xarray.Dataset:
+    """The table's dataset with what a reader without this package wants: thresholds, code errors, margins, validity."""
+    of_level, unit = ("condition", "active", "count"), {"units": table.unit}
+    wrong = {"units": "1", "long_name": "probability that the code is not the count, all spreads together (derived)"}
+    margin = {"units": "sigma", "long_name": "distance to the nearer threshold, negative on the wrong side (derived)"}
+    edges = {**unit, "long_name": "decision level between code k and k + 1 (derived)"}
+    out = table.dataset.assign(
+        adc_threshold=(("condition", "active", "threshold"), _stacked(table, table.thresholds), edges),
+        code_error_probability=(of_level, _stacked(table, table.code_errors), wrong),
+        margin=(of_level, _stacked(table, table.margins), margin),
+    )
+    return out.assign_attrs(
+        Conventions="CF-1.8",
+        title=f"metalrom readout table of cell {table.cell}",
+        schema=SCHEMA,
+        validity=canonical_json(validity_of(table)),
+        content_sha256=content_sha256(table),
+    )
+
+
+def _stacked(table: ReadoutTable, of: Callable[[Condition], FloatArray]) -> FloatArray:
+    return np.stack([of(c) for c in table.conditions])
 
 
 def write_netcdf(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.nc`; equal tables give byte-identical files."""
-    dataset = dataset_of(table)
+    dataset = _with_derived(table)
     dataset.attrs["file_sha256"] = _fingerprint(dataset)
     packed = {"zlib": True, "complevel": 4, "_FillValue": None}
     plain = {"_FillValue": None}
@@ -122,8 +85,15 @@ def read_netcdf(folder: Path) -> ReadoutTable:
     expected = dataset.attrs.pop("file_sha256", None)
     if expected != _fingerprint(dataset):
         raise InputError("its content does not match its checksum", where=where, hint="truncated or edited")
-    arrays = {str(name): np.asarray(v.values, dtype=np.float64) for name, v in dataset.data_vars.items()}
-    table = table_from(parse_json(str(dataset.attrs.get("header")), where), arrays, where)
+    attributes = {key: value for key, value in dataset.attrs.items() if key not in _FILE_ATTRIBUTES}
+    own = dataset.drop_vars(DERIVED, errors="ignore")
+    own.attrs = attributes
+    try:
+        table = ReadoutTable(own)
+    except InputError as error:
+        raise InputError(error.what, where=where) from None
+    if dataset.attrs.get("schema") != SCHEMA:
+        raise InputError(f"content is {dataset.attrs.get('schema')!r}", where=where, hint=f"this reader knows {SCHEMA}")
     if dataset.attrs.get("content_sha256") != content_sha256(table):
         raise InputError("its values do not match their fingerprint", where=where, hint="truncated or edited")
     return table
@@ -150,7 +120,7 @@ def _attributes(attributes: Any) -> str:
 FORMAT = TableFormat(
     "netcdf",
     "NetCDF-4 file with named dimensions, units, thresholds and provenance",
-    "exact: binary64",
+    EXACT_BINARY,
     (FILE,),
     write_netcdf,
     read_netcdf,

@@ -22,7 +22,7 @@ from characterization.tables.content import (
     table_from,
     validity_of,
 )
-from characterization.tables.registry import TableFormat
+from characterization.tables.registry import EXACT_BINARY, TableFormat
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
@@ -33,7 +33,7 @@ _HEADER, _VALIDITY, _SHA = b"metalrom.header", b"metalrom.validity", b"metalrom.
 
 
 def write_parquet(table: ReadoutTable, folder: Path) -> list[Path]:
-    """Write `readout.parquet`. Raises MissingLibrary without pyarrow."""
+    """Write `readout.parquet`. Raises InputError without pyarrow."""
     arrow, parquet = _pyarrow()
     arrays = arrays_of(table)
     number = len(table.conditions)
@@ -116,7 +116,7 @@ def _pyarrow() -> tuple[Any, Any]:
 FORMAT = TableFormat(
     "parquet",
     "Parquet file, one row per condition, driven rows and count (extra `parquet`)",
-    "exact: binary64",
+    EXACT_BINARY,
     (FILE,),
     write_parquet,
     read_parquet,

@@ -12,6 +12,9 @@ from characterization.tables.content import arrays_of, header_of
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 
+EXACT_BINARY = "exact: binary64"
+EXACT_TEXT = "exact: shortest decimal text that reads back as the same binary64"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:

@@ -3,21 +3,51 @@
 One conversion sums `rows` cells of one bit line. Its ideal result is the MAC count (0..active) while `active`
 rows are driven. Both are known to matter: the count sets the level, the number of active rows shifts it
 (the off-state coupling of the cells), and the digital side knows `active` exactly.
+
+The table is an `xarray.Dataset`; `ReadoutTable` is its typed view, also reachable as the accessor `dataset.readout`.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtr
+import xarray
 
-from interconnect.arrays import BoolArray, FloatArray
-from interconnect.errors import InputError
+from characterization.margins import (
+    LevelMargin,
+    ReadoutUncertainty,
+    WorstLevel,
+    code_probabilities,
+    combined_interval,
+    decision_thresholds,
+    margin_of,
+    sigma_interval,
+    spacing,
+    tail_distances,
+    weighted_mean,
+    wrong_code_probability,
+)
+from interconnect.arrays import BoolArray, FloatArray, IntArray
+from interconnect.errors import InputError, UnknownName
 from interconnect.suggestion import suggest
-from netlists.condition import Condition
+from netlists.condition import NOMINAL_METALS, Condition
+
+LEVEL_VARIABLES = {
+    "level": "mean level at the bit line",
+    "sigma_static": "standard deviation over chips and cells (device and cell mismatch, frozen)",
+    "sigma_noise": "standard deviation between conversions (thermal noise)",
+    "sigma_pattern": "standard deviation over row position, column position and neighbour data at equal count",
+}
+"""Variables over (condition, active, count) in the table's unit, defined where the driven rows can give the count."""
+
+DIMENSIONS = ("condition", "active", "count")
+PLANE = "plane"
+"""Reserved for tables of several planes: a dimension before the others. One plane at a time is viewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +75,158 @@ class AdcModel:
     tracks_active: bool = True
 
 
-@dataclass(frozen=True)
+@xarray.register_dataset_accessor("readout")  # type: ignore[no-untyped-call]
 class ReadoutTable:
-    """Levels and their spread for every condition, number of active rows and MAC count.
+    """Levels and their spread for every condition, number of active rows and MAC count: a view of a dataset.
 
-    unit: `V` (capacitive) or `A` (resistive). rows: rows summed by one conversion (N).
-    mean, sigma_static, sigma_noise, sigma_pattern: shape (conditions, N + 1 active, N + 1 count), `unit`; entries with
-    count > active are NaN. sigma_static: device and cell mismatch (frozen per chip); sigma_noise: thermal, new at every
-    conversion; sigma_pattern: spread over row position, column position and neighbour data at equal count.
-    row_energy: (conditions, N + 1 active), J per conversion drawn by the row drivers per column.
-    read_time: duration of one read, s. levels: what a cell of a driven row adds to the count is 0..levels - 1 (2: one
-    bit); with more levels counts run to N (levels - 1) and the last axis of the spreads has that many entries plus one.
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Dimensions condition, active (N + 1) and count (N (levels - 1) + 1). Variables `level`, `sigma_static` (device
+        and cell mismatch, frozen per chip), `sigma_noise` (thermal, new at every conversion), `sigma_pattern` (over
+        row position, column position and neighbour data at equal count), all in `unit`, and `row_energy` (condition,
+        active), J per conversion drawn by the row drivers per column. Coordinates condition (label), corner, vdd (V),
+        temperature (degC) and, where not all are nominal, beol. Attributes cell, unit (`V` or `A`), rows (N), levels
+        of a cell, read_time (s), adc_codes, adc_offset_sigma, adc_noise_sigma, adc_tracks_active, and as JSON
+        assumptions and provenance. Of a dataset with a dimension `plane`, select one first.
+
+    Attributes
+    ----------
+    level, sigma_static, sigma_noise, sigma_pattern : FloatArray
+        Shape (conditions, active, count), `unit`; NaN where the active rows cannot give the count.
+    row_energy : FloatArray
+        Shape (conditions, active), J.
+    valid : BoolArray
+        Which (active, count) can occur: count <= active (levels - 1).
+
+    Raises
+    ------
+    InputError
+        For a dataset that is no readout table, or one with a missing or negative value.
+
+    Examples
+    --------
+    >>> from characterization.tables.table import AdcModel, ReadoutTable
+    >>> level, spread = np.array([[[0.0, np.nan], [0.0, 1.0]]]), np.full((1, 2, 2), 0.1)
+    >>> table = ReadoutTable.from_arrays(
+    ...     "ideal", "V", 1, (Condition("tt", 1.0, 27.0),), level, spread, 0 * spread, 0 * spread, np.zeros((1, 2)),
+    ...     1e-9, AdcModel(2, 0.0, 0.0))
+    >>> table.dataset.readout.worst_margin().margin
+    5.0
     """
 
-    cell: str
-    unit: Literal["V", "A"]
-    rows: int
-    conditions: tuple[Condition, ...]
-    mean: FloatArray
-    sigma_static: FloatArray
-    sigma_noise: FloatArray
-    sigma_pattern: FloatArray
-    row_energy: FloatArray
-    read_time: float
-    adc: AdcModel
-    assumptions: tuple[Assumption, ...] = ()
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    levels: int = 2
+    def __init__(self, dataset: xarray.Dataset) -> None:
+        self.dataset = dataset
+        if PLANE in dataset.dims:
+            raise InputError("readout table: the dataset holds several planes", hint="select one with .isel(plane=0)")
+        try:
+            a, at = dataset.attrs, dataset.coords
+            self.cell, self.rows, self.levels = str(a["cell"]), int(a["rows"]), int(a["levels"])
+            self.unit: Literal["V", "A"] = a["unit"]
+            self.read_time = float(a["read_time"])
+            self.adc = AdcModel(
+                int(a["adc_codes"]),
+                float(a["adc_offset_sigma"]),
+                float(a["adc_noise_sigma"]),
+                bool(a["adc_tracks_active"]),
+            )
+            self.assumptions = tuple(Assumption(**item) for item in json.loads(a["assumptions"]))
+            self.provenance: Mapping[str, str] = json.loads(a["provenance"])
+            corner, vdd, temperature = (at[name].values.tolist() for name in ("corner", "vdd", "temperature"))
+            metals = at["beol"].values.tolist() if "beol" in at else [NOMINAL_METALS] * len(corner)
+            self.conditions = tuple(
+                Condition(str(c), float(v), float(t), str(m))
+                for c, v, t, m in zip(corner, vdd, temperature, metals, strict=True)
+            )
+            self.plane = str(at[PLANE].item()) if PLANE in at else None
+            arrays = {
+                name: np.asarray(dataset[name].transpose(*DIMENSIONS).values, np.float64) for name in LEVEL_VARIABLES
+            }
+            self.row_energy = np.asarray(dataset["row_energy"].transpose(*DIMENSIONS[:2]).values, np.float64)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"readout table: the dataset is no readout table ({error})") from None
+        _check_shapes(self.levels, self.rows, len(self.conditions), {**arrays, "row_energy": self.row_energy})
+        self.valid = _valid(self.rows, self.levels)
+        arrays = {name: np.where(self.valid, values, np.nan) for name, values in arrays.items()}
+        self.level, self.sigma_static = arrays["level"], arrays["sigma_static"]
+        self.sigma_noise, self.sigma_pattern = arrays["sigma_noise"], arrays["sigma_pattern"]
+        self._check_values()
 
-    def __post_init__(self) -> None:
-        if self.levels < 2:
-            raise InputError(f"readout table: a cell has {self.levels} levels, expected at least 2")
-        want = (len(self.conditions), self.rows + 1, self.max_count + 1)
-        for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern"):
-            if getattr(self, name).shape != want:
-                raise InputError(f"readout table: {name} has shape {getattr(self, name).shape}, expected {want}")
-        if self.row_energy.shape != want[:2]:
-            raise InputError(f"readout table: row_energy has shape {self.row_energy.shape}, expected {want[:2]}")
+    @classmethod
+    def from_arrays(
+        cls,
+        cell: str,
+        unit: Literal["V", "A"],
+        rows: int,
+        conditions: tuple[Condition, ...],
+        level: FloatArray,
+        sigma_static: FloatArray,
+        sigma_noise: FloatArray,
+        sigma_pattern: FloatArray,
+        row_energy: FloatArray,
+        read_time: float,
+        adc: AdcModel,
+        assumptions: tuple[Assumption, ...] = (),
+        provenance: Mapping[str, str] | None = None,
+        levels: int = 2,
+        plane: str | None = None,
+    ) -> ReadoutTable:
+        """A table from plain values; names, shapes and units as those of the class. Raises InputError."""
+        spreads = (level, sigma_static, sigma_noise, sigma_pattern)
+        arrays = {name: np.asarray(v, np.float64) for name, v in zip(LEVEL_VARIABLES, spreads, strict=True)}
+        row_energy = np.asarray(row_energy, np.float64)
+        _check_shapes(levels, rows, len(conditions), {**arrays, "row_energy": row_energy})
+        valid = _valid(rows, levels)
+        variables: dict[str, Any] = {
+            name: (DIMENSIONS, np.where(valid, arrays[name], np.nan), {"units": unit, "long_name": text})
+            for name, text in LEVEL_VARIABLES.items()
+        }
+        meaning = {"units": "J", "long_name": "energy of the row drivers per conversion and column"}
+        variables["row_energy"] = (DIMENSIONS[:2], row_energy, meaning)
+        attributes = {
+            "cell": cell,
+            "unit": unit,
+            "rows": int(rows),
+            "levels": int(levels),
+            "read_time": float(read_time),
+            "adc_codes": int(adc.codes),
+            "adc_offset_sigma": float(adc.offset_sigma),
+            "adc_noise_sigma": float(adc.noise_sigma),
+            "adc_tracks_active": int(adc.tracks_active),
+            "assumptions": json.dumps([dataclasses.asdict(a) for a in assumptions]),
+            "provenance": json.dumps({str(k): str(v) for k, v in sorted((provenance or {}).items())}),
+        }
+        coordinates = _coordinates(conditions, rows, levels)
+        if plane is not None:
+            coordinates[PLANE] = ((), plane)
+        return cls(xarray.Dataset(variables, coordinates, attributes))
+
+    def replace(self, **changes: Any) -> ReadoutTable:
+        """A table with some of the parameters of `from_arrays` replaced. Raises InputError."""
+        names = (*LEVEL_VARIABLES, "cell", "unit", "rows", "conditions", "row_energy", "read_time", "adc",
+                 "assumptions", "provenance", "levels", "plane")  # fmt: skip
+        return ReadoutTable.from_arrays(**{**{name: getattr(self, name) for name in names}, **changes})
+
+    def with_adc(self, **changes: Any) -> ReadoutTable:
+        """A table with some fields of its `AdcModel` replaced. Raises InputError."""
+        return self.replace(adc=dataclasses.replace(self.adc, **changes))
+
+    def __repr__(self) -> str:
+        labels = ", ".join(c.label for c in self.conditions)
+        return f"<ReadoutTable {self.cell}, {self.rows} rows, {self.unit}, conditions {labels}>"
+
+    def _check_values(self) -> None:
         if self.unit not in ("V", "A"):
             raise InputError(f"readout table: unit is {self.unit!r}, expected V or A")
         if len({c.label for c in self.conditions}) != len(self.conditions):
             raise InputError("readout table: two conditions share a label")
         if self.adc.codes < 2:
             raise InputError(f"readout table: the ADC has {self.adc.codes} code, expected at least 2")
-        valid = self.valid
-        if not np.isfinite(self.mean[:, valid]).all():
+        if not np.isfinite(self.level[:, self.valid]).all():
             raise InputError("readout table: a level is missing (not finite)")
-        spreads = [getattr(self, name)[:, valid] for name in ("sigma_static", "sigma_noise", "sigma_pattern")]
-        for values in (*spreads, self.row_energy, self.read_time, self.adc.offset_sigma, self.adc.noise_sigma):
+        spreads = [v[:, self.valid] for v in (self.sigma_static, self.sigma_noise, self.sigma_pattern)]
+        scalars = np.array([self.read_time, self.adc.offset_sigma, self.adc.noise_sigma])
+        for values in (*spreads, self.row_energy, scalars):
             if not (np.isfinite(values).all() and np.min(values, initial=0.0) >= 0):
                 raise InputError("readout table: a spread, energy or time is missing or negative")
 
@@ -101,72 +235,169 @@ class ReadoutTable:
         """Largest count of a conversion: N (levels - 1)."""
         return self.rows * (self.levels - 1)
 
-    @property
-    def valid(self) -> BoolArray:
-        """Which (active, count) pairs exist: shape (N + 1, counts), true where count <= active (levels - 1)."""
-        return np.arange(self.max_count + 1)[None, :] <= np.arange(self.rows + 1)[:, None] * (self.levels - 1)
-
     def index(self, condition: Condition | str) -> int:
-        """Row of a condition (or its label). Raises InputError for one that was not characterized."""
+        """Row of a condition (or its label). Raises UnknownName for one that was not characterized."""
         labels = [c.label for c in self.conditions]
         label = condition if isinstance(condition, str) else condition.label
         if label not in labels:
-            raise InputError(f"condition {label} was not characterized", hint=suggest(label, labels))
+            raise UnknownName(f"condition {label} was not characterized", hint=suggest(label, labels))
         return labels.index(label)
 
     def lsb(self, condition: Condition | str) -> float:
         """Mean spacing of neighbouring counts with all rows active, `unit` per count."""
-        levels = self.mean[self.index(condition), self.rows]
-        return float((levels[-1] - levels[0]) / self.max_count)
+        return spacing(self.level[self.index(condition)])
 
-    def thresholds(self, condition: Condition | str) -> FloatArray:
-        """Decision levels of the ADC: shape (N + 1 active, codes - 1), `unit`.
+    def total_sigma(self, condition: Condition | str) -> FloatArray:
+        """Root sum of squares of every spread incl. the ADC's: shape (active, count), `unit`."""
+        return self._total_sigma(self.index(condition), 1.0)
 
-        Threshold k lies midway between the nominal levels of counts k and k + 1 on the straight line through the
-        levels (gain and offset calibrated per number of active rows if the ADC tracks it, else at N / 2 active).
-        """
-        i = self.index(condition)
-        lsb = self.lsb(condition)
-        steps = (np.arange(self.adc.codes - 1) + 0.5) * lsb
-        zero = self.mean[i, :, 0]
-        if not self.adc.tracks_active:
-            zero = np.full_like(zero, zero[self.rows // 2])
-        out: FloatArray = zero[:, None] + steps[None, :]
+    def _total_sigma(self, i: int, static_scale: float) -> FloatArray:
+        adc = self.adc.offset_sigma**2 + self.adc.noise_sigma**2
+        static = self.sigma_static[i] if static_scale == 1.0 else self.sigma_static[i] * static_scale
+        out: FloatArray = np.sqrt(static**2 + self.sigma_noise[i] ** 2 + self.sigma_pattern[i] ** 2 + adc)
         return out
 
-    def code_probability(self, condition: Condition | str, *, sigma_scale: float = 1.0) -> FloatArray:
-        """P(code | active, count): shape (N + 1, N + 1, codes); Gaussian level against the thresholds.
+    def thresholds(self, condition: Condition | str) -> FloatArray:
+        """Decision levels of the ADC: shape (active, codes - 1), `unit`; see `decision_thresholds`."""
+        level = self.level[self.index(condition)]
+        return decision_thresholds(level, self.adc.codes, tracks_active=self.adc.tracks_active)
 
-        All spreads are taken together (static, pattern, noise, ADC); rows with count > active are NaN.
-        """
-        i = self.index(condition)
-        sigma = self.total_sigma(condition) * sigma_scale
-        edges = self.thresholds(condition)[:, None, :]
-        mean = self.mean[i][:, :, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            certain = np.where(edges >= mean, np.inf, -np.inf)
-            z = np.where(sigma[:, :, None] > 0, (edges - mean) / sigma[:, :, None], certain)
-        below = ndtr(z)
-        below = np.concatenate([np.zeros((*below.shape[:2], 1)), below, np.ones((*below.shape[:2], 1))], axis=2)
-        out: FloatArray = np.diff(below, axis=2)
+    def code_probability(self, condition: Condition | str) -> FloatArray:
+        """P(code | active, count), all spreads together: shape (active, count, codes); NaN where no such level."""
+        level, sigma = self.level[self.index(condition)], self.total_sigma(condition)
+        out = code_probabilities(level, sigma, self.thresholds(condition)[:, None, :])
         out[~self.valid] = np.nan
         return out
 
-    def code_error(self, condition: Condition | str) -> FloatArray:
-        """P(code is not the count | active, count): shape (N + 1, N + 1); NaN where count > active.
-
-        Summed over the wrong codes, so that rare errors keep their digits.
-        """
-        probability = self.code_probability(condition)
-        right = np.arange(self.adc.codes) == np.arange(self.max_count + 1)[:, None]
-        out: FloatArray = np.where(right, 0.0, probability).sum(axis=2)
-        return np.where(self.valid, out, np.nan)
-
-    def total_sigma(self, condition: Condition | str) -> FloatArray:
-        """Root sum of squares of every spread incl. the ADC's: shape (N + 1, N + 1), `unit`."""
+    def _tails(self, condition: Condition | str, static_scale: float = 1.0) -> tuple[FloatArray, FloatArray]:
         i = self.index(condition)
-        adc = self.adc.offset_sigma**2 + self.adc.noise_sigma**2
-        out: FloatArray = np.sqrt(
-            self.sigma_static[i] ** 2 + self.sigma_noise[i] ** 2 + self.sigma_pattern[i] ** 2 + adc
-        )
-        return out
+        count = np.arange(self.max_count + 1)
+        sigma = self._total_sigma(i, static_scale)
+        sign = float(np.sign(self.lsb(condition))) or 1.0
+        return tail_distances(self.level[i], sigma, self.thresholds(condition)[:, None, :], count, sign=sign)
+
+    def margins(self, condition: Condition | str) -> FloatArray:
+        """Distance of every level to its nearer threshold in sigma, negative on the wrong side: (active, count)."""
+        return margin_of(*self._tails(condition))
+
+    def code_errors(self, condition: Condition | str) -> FloatArray:
+        """P(code is not the count | active, count), both tails exact: shape (active, count); NaN where no level."""
+        return wrong_code_probability(*self._tails(condition))
+
+    def worst_margin(self, condition: Condition | str | None = None) -> WorstLevel:
+        """The level with the smallest margin of all that can occur, at one condition or at all of them."""
+        return min((self._worst(i, by_margin=True) for i in self._asked(condition)), key=lambda w: w.margin)
+
+    def worst_code_error(self, condition: Condition | str | None = None) -> WorstLevel:
+        """The level with the largest code error of all that can occur, at one condition or at all of them."""
+        return max((self._worst(i, by_margin=False) for i in self._asked(condition)), key=lambda w: w.code_error)
+
+    def _asked(self, condition: Condition | str | None) -> range | tuple[int]:
+        return range(len(self.conditions)) if condition is None else (self.index(condition),)
+
+    def _worst(self, i: int, *, by_margin: bool) -> WorstLevel:
+        lower, upper = self._tails(self.conditions[i])
+        margin, error = margin_of(lower, upper), wrong_code_probability(lower, upper)
+        flat = int(np.nanargmin(margin)) if by_margin else int(np.nanargmax(error))
+        active, count = (int(k) for k in np.unravel_index(flat, margin.shape))
+        at = active, count
+        return WorstLevel(self.conditions[i].label, *at, float(margin[at]), float(error[at]), self.plane)
+
+    def margins_by_count(self) -> tuple[LevelMargin, ...]:
+        """Of every condition and count: the smallest margin over the numbers of active rows."""
+        out = []
+        for condition in self.conditions:
+            lower, upper = self._tails(condition)
+            margin, error = margin_of(lower, upper), wrong_code_probability(lower, upper)
+            for count, active in enumerate(np.nanargmin(margin, axis=0).tolist()):
+                value = float(margin[active, count])
+                known = value if np.isfinite(value) else None
+                out.append(LevelMargin(condition.label, active, count, known, float(error[active, count])))
+        return tuple(out)
+
+    def mean_code_error(self, condition: Condition | str, histogram: FloatArray | IntArray | None = None) -> float:
+        """Expected fraction of conversions whose code is not the count.
+
+        Parameters
+        ----------
+        condition : Condition or str
+        histogram : array, optional
+            How often each (active, count) occurs, shape of `valid`, any scale, as from `Macro.count_histogram`. Without
+            it all rows are driven and every count weighs the same.
+
+        Raises
+        ------
+        InputError
+            For a wrong shape or an empty histogram.
+        """
+        return weighted_mean(self.code_errors(condition), self._weight(histogram))
+
+    def code_error_interval(
+        self,
+        condition: Condition | str,
+        uncertainty: ReadoutUncertainty,
+        histogram: FloatArray | IntArray | None = None,
+    ) -> tuple[float, float]:
+        """95 % interval of `mean_code_error` from the errors of the fit and of the mismatch sampling.
+
+        The static spread lies within the chi-square interval of its samples; every level within +-1.96 times the fit's
+        held-out rms, all towards or all away from their nearer threshold, which errs on the wide side. Both causes are
+        independent. Errors of extraction, noise model and technology are not in it.
+        """
+        weight = self._weight(histogram)
+        lower, upper = self._tails(condition)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sigma = self.total_sigma(condition)
+            shift = np.where(sigma > 0, 1.96 * uncertainty.level_rms / sigma, 0.0)
+        near, far = np.minimum(lower, upper), np.maximum(lower, upper)
+        errors = wrong_code_probability(near, far)
+        closer = np.maximum(errors, wrong_code_probability(near - shift, far + shift))
+        away = np.minimum(errors, wrong_code_probability(near + shift, far - shift))
+        scaled = [
+            weighted_mean(wrong_code_probability(*self._tails(condition, scale)), weight)
+            for scale in sigma_interval(uncertainty.samples)
+        ]
+        fitted = (weighted_mean(away, weight), weighted_mean(closer, weight))
+        return combined_interval(weighted_mean(errors, weight), [(min(scaled), max(scaled)), fitted])
+
+    def _weight(self, histogram: FloatArray | IntArray | None) -> FloatArray:
+        if histogram is not None:
+            return np.asarray(histogram, dtype=np.float64)
+        weight = np.zeros(self.valid.shape)
+        weight[-1] = 1.0
+        return weight
+
+
+def _valid(rows: int, levels: int) -> BoolArray:
+    return np.arange(rows * (levels - 1) + 1)[None, :] <= np.arange(rows + 1)[:, None] * (levels - 1)
+
+
+def _check_shapes(levels: int, rows: int, conditions: int, arrays: Mapping[str, FloatArray]) -> None:
+    if levels < 2:
+        raise InputError(f"readout table: a cell has {levels} levels, expected at least 2")
+    shape = (conditions, rows + 1, rows * (levels - 1) + 1)
+    for name, values in arrays.items():
+        want = shape if name in LEVEL_VARIABLES else shape[:2]
+        if values.shape != want:
+            raise InputError(f"readout table: {name} has shape {values.shape}, expected {want}")
+
+
+def _coordinates(conditions: tuple[Condition, ...], rows: int, levels: int) -> dict[str, Any]:
+    def texts(values: list[str]) -> Any:
+        return np.array(values, dtype=object)
+
+    metals = [c.beol for c in conditions]
+    counts = "0..active" if levels == 2 else f"0..{levels - 1} active"
+    active, count = (np.arange(n + 1, dtype=np.int32) for n in (rows, rows * (levels - 1)))
+    label = {"long_name": "corner, supply and temperature"}
+    out: dict[str, Any] = {
+        "condition": ("condition", texts([c.label for c in conditions]), label),
+        "corner": ("condition", texts([c.corner for c in conditions])),
+        "vdd": ("condition", np.array([float(c.vdd) for c in conditions]), {"units": "V"}),
+        "temperature": ("condition", np.array([float(c.temperature) for c in conditions]), {"units": "degC"}),
+        "active": ("active", active, {"units": "1", "long_name": "driven rows of the group"}),
+        "count": ("count", count, {"units": "1", "long_name": f"ideal sum of the conversion, {counts}"}),
+    }
+    if set(metals) != {NOMINAL_METALS}:
+        out["beol"] = ("condition", texts(metals), {"long_name": "corner of the metal stack"})
+    return out

@@ -30,7 +30,7 @@ def write(source: RunData, folder: Path) -> list[Path]:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["count", f"mean_{table.unit}", f"noise_{table.unit}"])
     for count in range(table.rows + 1):  # repr: shortest text that reads back as the same number
-        rows.writerow([count, repr(float(table.mean[0, -1, count])), repr(float(table.sigma_noise[0, -1, count]))])
+        rows.writerow([count, repr(float(table.level[0, -1, count])), repr(float(table.sigma_noise[0, -1, count]))])
     return atomic_write_files(folder, {FILE: text.getvalue().encode()})
 
 

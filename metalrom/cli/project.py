@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from characterization.procedure_result import ResultRow
     from metalrom.api import Project
-    from metalrom.run.results import RunResults
+    from metalrom.run.results import Headline, RunResults
     from ngspice_runner import Progress
 
 
@@ -291,12 +291,11 @@ def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
 def summary(results: RunResults) -> dict[str, Any]:
     """The few numbers that a script wants after a run."""
     q = results.quality[0]
-    worst = min((m for m in results.margins if m.condition == results.condition), key=lambda m: m.in_sigma)
     return {
         "name": results.name,
         "condition": results.condition,
         "group_rows": results.group_rows,
-        "worst_margin_sigma": worst.in_sigma,
+        "headline": results.headline,
         "code_error_expected": q.code_error_expected,
         "code_error_simulated": q.code_error_rate,
         "target": results.target_error,
@@ -323,7 +322,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     csnr = data["csnr_dB"]
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
-        ("margin", f"{data['worst_margin_sigma']:.2f} sigma (worst level with all rows active, {results.condition})"),
+        *_headline_rows(results.headline),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
@@ -332,6 +331,25 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     ):
         table.add_row(label, value)
     return Group(spec_table(results), "", table)
+
+
+def _headline_rows(headline: Headline | None) -> list[tuple[str, str]]:
+    """Margin and code error at the worst condition, and the verdict."""
+    if headline is None:
+        return []
+    h, at = headline, headline.margin_at
+    margin = "unbounded (nothing spreads)" if h.margin_sigma is None else f"{h.margin_sigma:.2f} sigma"
+    worst = f"{h.code_error:.1e}"
+    if h.code_error_interval is not None:
+        worst += " (95 %: {:.1e} to {:.1e})".format(*h.code_error_interval)
+    worst += f", CSNR {_db(h.csnr_dB)} dB"
+    if h.csnr_interval_dB is not None:
+        worst += " (95 % of chips: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
+    return [
+        ("verdict", f"{h.verdict} (every specification at every condition unless it names one)"),
+        ("margin", f"{margin} (worst level: count {at.count} of {at.active} active, {at.condition}, plane {at.plane})"),
+        ("worst condition", f"{at.condition}: code error {worst}"),
+    ]
 
 
 def _db(value: float | None) -> str:

@@ -74,14 +74,14 @@ def table_answer(table: ReadoutTable, quantity: ProbeQuantity, points: ProbePoin
     out: FloatArray
     match quantity:
         case "level":
-            out = table.mean[i, a, c]
+            out = table.level[i, a, c]
         case "sigma":
             out = np.stack([table.total_sigma(x) for x in table.conditions])[i, a, c]
         case "code":
             codes = [np.nan_to_num(table.code_probability(x)).argmax(axis=2) for x in table.conditions]
             out = np.stack(codes)[i, a, c].astype(np.float64)
         case "code_error":
-            out = np.stack([table.code_error(x) for x in table.conditions])[i, a, c]
+            out = np.stack([table.code_errors(x) for x in table.conditions])[i, a, c]
         case "row_energy":
             out = table.row_energy[i, a]
         case "read_time":

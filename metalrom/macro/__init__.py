@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
     from metalrom.macro.geometry import MacroGeometry, PeripheryRules
     from metalrom.macro.mitigation import Mitigation, MitigationCost, scaled_table
-    from metalrom.macro.quality import Csnr, csnr, mean_code_error
+    from metalrom.macro.quality import Csnr, csnr
     from metalrom.macro.readout import EFFECTS, AdcRange, synthetic_table
     from metalrom.macro.stored import MvmResult, StoredWeights
     from metalrom.macro.torch_twin import macro_linear
@@ -39,7 +39,6 @@ _HOME = {
     "StoredWeights": "stored",
     "Csnr": "quality",
     "csnr": "quality",
-    "mean_code_error": "quality",
     "MacroGeometry": "geometry",
     "PeripheryRules": "geometry",
     "MacroEstimate": "estimate",
@@ -71,7 +70,6 @@ __all__ = [
     "estimate_layer",
     "estimate_macro",
     "macro_linear",
-    "mean_code_error",
     "scaled_table",
     "synthetic_table",
 ]

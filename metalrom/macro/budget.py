@@ -142,24 +142,24 @@ def _variants(
 ) -> list[tuple[str, ReadoutTable | None, ReadoutTable | None, str]]:
     """(cause, table at the low end, at the high end, source) of every cause; None where its size is not known."""
     e = errors or RelativeErrors()
-    swing = table.mean[:, table.rows, -1] - table.mean[:, table.rows, 0]
+    swing = table.level[:, table.rows, -1] - table.level[:, table.rows, 0]
     fit = np.sqrt(table.sigma_static**2 + (e.fit * swing[:, None, None]) ** 2)
     low, high = max(0.0, 1 - e.monte_carlo), 1 + e.monte_carlo
     assumed: Mapping[str, str] = {a.name: a.source for a in table.assumptions if a.status in ("estimate", "assumption")}
     causes = [
-        ("fit", e.fit, table, replace(table, sigma_static=fit), "share of the swing, held out"),
+        ("fit", e.fit, table, table.replace(sigma_static=fit), "share of the swing, held out"),
         (
             "monte_carlo",
             e.monte_carlo,
-            replace(table, sigma_static=table.sigma_static * low),
-            replace(table, sigma_static=table.sigma_static * high),
+            table.replace(sigma_static=table.sigma_static * low),
+            table.replace(sigma_static=table.sigma_static * high),
             "relative error of the static spread",
         ),
         (
             "extraction",
             e.extraction,
-            replace(table, sigma_noise=table.sigma_noise * max(0.0, 1 - e.extraction)),
-            replace(table, sigma_noise=table.sigma_noise * (1 + e.extraction)),
+            table.replace(sigma_noise=table.sigma_noise * max(0.0, 1 - e.extraction)),
+            table.replace(sigma_noise=table.sigma_noise * (1 + e.extraction)),
             "relative error of the signal per count, hence of the noise in counts",
         ),
     ]
@@ -176,4 +176,4 @@ def _variants(
 
 def _assumed(table: ReadoutTable, factor: float, mismatch: bool) -> ReadoutTable:
     adc = replace(table.adc, offset_sigma=table.adc.offset_sigma * factor, noise_sigma=table.adc.noise_sigma * factor)
-    return replace(table, adc=adc, sigma_static=table.sigma_static * (factor if mismatch else 1.0))
+    return table.replace(adc=adc, sigma_static=table.sigma_static * (factor if mismatch else 1.0))

@@ -26,7 +26,6 @@ from metalrom.macro.cost import (
 from metalrom.macro.domain import characterized
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.mitigation import table_for
-from metalrom.macro.quality import mean_code_error
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
 
@@ -223,7 +222,7 @@ def estimate_macro(
         tops_per_watt=per_mvm.under(2 * macs * 1e-12),
         tops_per_mm2_stacked=_quotient(tops, stacked, _MM2),
         tops_per_mm2_side_by_side=_quotient(tops, side_by_side, _MM2),
-        code_error=mean_code_error(table, condition, histogram),
+        code_error=table.mean_code_error(condition, histogram),
         error_budget={
             "energy": _budget(errors, rows_part, assumed.half_range * (1 - rows_part)),
             "area_stacked": _budget(None, 0.0, stacked.half_range),

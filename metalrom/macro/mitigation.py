@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -116,11 +116,10 @@ def scaled_table(table: ReadoutTable, rows: int) -> ReadoutTable:
     gain = table.rows / rows if table.unit == "V" else 1.0
     noise = (rows / table.rows) ** 0.5 * gain
     part = np.s_[:, : rows + 1, : rows * (table.levels - 1) + 1]
-    zero = table.mean[part][:, :, :1]
-    return replace(
-        table,
+    zero = table.level[part][:, :, :1]
+    return table.replace(
         rows=rows,
-        mean=zero + (table.mean[part] - zero) * gain,
+        level=zero + (table.level[part] - zero) * gain,
         sigma_static=table.sigma_static[part] * gain,
         sigma_pattern=table.sigma_pattern[part] * gain,
         sigma_noise=table.sigma_noise[part] * noise,

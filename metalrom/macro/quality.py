@@ -1,4 +1,4 @@
-"""How good a macro's output is: CSNR with and without a fit, effective bits, expected code errors."""
+"""How good a macro's output is: CSNR with and without a fit, effective bits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
-from netlists.condition import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +64,6 @@ def csnr(y_ideal: NDArray[Any], y: NDArray[Any]) -> Csnr:
         gain=gain,
         offset=offset,
     )
-
-
-def mean_code_error(table: ReadoutTable, condition: Condition | str, histogram: NDArray[Any] | None = None) -> float:
-    """Expected fraction of conversions whose code is not the count.
-
-    histogram: how often each (active, count) occurs, shape of the table's `valid`, as from `Macro.count_histogram`;
-    without it all rows are driven and every count weighs the same. Raises InputError for a wrong shape or an empty
-    histogram.
-    """
-    valid = table.valid
-    if histogram is None:
-        weight = np.zeros(valid.shape)
-        weight[-1] = 1.0
-    else:
-        weight = np.asarray(histogram, dtype=np.float64)
-    if weight.shape != valid.shape or not weight[valid].sum() > 0:
-        raise InputError(f"code errors: the histogram has shape {weight.shape}, expected {valid.shape}, not empty")
-    wrong = table.code_error(condition)
-    return float((wrong[valid] * weight[valid]).sum() / weight[valid].sum())
 
 
 def _decibel(signal: float, noise: float) -> float:

@@ -8,8 +8,9 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betainc, ndtr
+from scipy.special import betainc
 
+from characterization.margins import code_probabilities
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.arrays import BoolArray, FloatArray, IntArray
 from interconnect.errors import InputError
@@ -109,12 +110,9 @@ class Readout:
     def squared_error(self, active: IntArray, count: IntArray) -> FloatArray:
         """Mean square of (digital value - count) for these pairs, counts^2; frozen and temporal spreads together."""
         sigma = np.sqrt(self.static**2 + self.temporal**2 + self.offset_sigma**2)[active, count]
-        distance = self.steps[active] - self.level[active, count][:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.where(sigma[:, None] > 0, distance / sigma[:, None], np.where(distance >= 0, np.inf, -np.inf))
-        below = np.pad(ndtr(z), ((0, 0), (1, 1)), constant_values=((0, 0), (0.0, 1.0)))
+        probability = code_probabilities(self.level[active, count], sigma, self.steps[active])
         error = self.values[active] / self.one - count[:, None]
-        out: FloatArray = (np.diff(below, axis=1) * error**2).sum(axis=1)
+        out: FloatArray = (probability * error**2).sum(axis=1)
         return out
 
 
@@ -148,13 +146,13 @@ def readout_of(
         raise InputError(
             f"converter range: {adc_range.codes} codes, the converter of the readout table has {adc.codes}"
         )
-    zero = table.mean[i, :, :1]
+    zero = table.level[i, :, :1]
     shape = table.valid.shape
     index = np.arange(adc.codes if adc_range is None else adc_range.codes)
     step, origin = (1.0, 0.0) if adc_range is None else (adc_range.counts_per_code, adc_range.origin)
     thresholds = origin + (index[:-1] + 0.5) * step
     if "levels" in effects:
-        level = np.where(table.valid, (table.mean[i] - zero) / lsb, 0.0)
+        level = np.where(table.valid, (table.level[i] - zero) / lsb, 0.0)
         first = (table.thresholds(condition)[:, :1] - zero) / lsb - 0.5
     else:
         level = np.broadcast_to(np.arange(table.max_count + 1.0), shape)
@@ -217,12 +215,12 @@ def synthetic_table(
     def constant(value: float) -> FloatArray:
         return np.where(valid, value, np.nan)[None]
 
-    return ReadoutTable(
+    return ReadoutTable.from_arrays(
         cell="synthetic",
         unit="V",
         rows=rows,
         conditions=(Condition("ideal", 1.0, 27.0),),
-        mean=mean,
+        level=mean,
         sigma_static=constant(sigma_static),
         sigma_noise=constant(sigma_noise),
         sigma_pattern=constant(0.0),

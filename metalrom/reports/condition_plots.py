@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from characterization.charts import MARKS, SERIES, TARGET
-from characterization.margins import sigma_needed, worst
+from characterization.margins import sigma_needed
 from characterization.tables.table import ReadoutTable
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.formatting import prefix, probability
@@ -55,8 +55,8 @@ def factors(conditions: Sequence[Condition]) -> dict[str, tuple[str, ...]]:
 def condition_plot(table: ReadoutTable, nominal: str, layer_errors: Mapping[str, float], target_error: float) -> str:
     """Above: margin of the weakest level, conditions sorted by it. Middle: code error, of that level and over the
     layer. Below: what each condition is, one strip per factor."""
-    found = {c.label: worst(table, c.label) for c in table.conditions}
-    margin = {label: w.margin for label, w in found.items() if w is not None and np.isfinite(w.margin)}
+    found = {c.label: table.worst_margin(c) for c in table.conditions}
+    margin = {label: w.margin for label, w in found.items() if np.isfinite(w.margin)}
     drawn = sorted((c for c in table.conditions if c.label in margin), key=lambda c: margin[c.label])[:MOST_DRAWN]
     x = np.arange(len(drawn))
     strips = factors(drawn)
@@ -79,7 +79,7 @@ def condition_plot(table: ReadoutTable, nominal: str, layer_errors: Mapping[str,
         at = next((k for k, c in enumerate(drawn) if c.label == nominal), None)
         if at is not None:
             below.axvspan(at - 0.5, at + 0.5, color="#ffe9a8", zorder=0)
-        weakest = [max(w.code_error, FLOOR) if (w := found[c.label]) else np.nan for c in drawn]
+        weakest = [max(found[c.label].code_error, FLOOR) for c in drawn]
         below.plot(x, weakest, linestyle="none", marker="o", color=SERIES[0], label="weakest level")
         if layer_errors:
             layer = [max(layer_errors.get(c.label, np.nan), FLOOR) for c in drawn]
@@ -129,7 +129,7 @@ def corner_plot(table: ReadoutTable, nominal: str) -> str:
     metals = list(dict.fromkeys(c.beol for c in table.conditions))
     places = sorted({(c.corner, c.temperature) for c in table.conditions}, key=lambda p: (_rank(p[0]), p[1]))
     n = table.rows
-    level = {c: (table.lsb(c), float(table.mean[i, n, 0])) for i, c in enumerate(table.conditions)}
+    level = {c: (table.lsb(c), float(table.level[i, n, 0])) for i, c in enumerate(table.conditions)}
     scales = [prefix(max(abs(v[k]) for v in level.values()), table.unit) for k in (0, 1)]
     with chart(13.4, 5.2) as figure:
         grid = figure.subplots(2, len(supplies), squeeze=False, sharex=True, sharey="row")

@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from characterization import margins as metrics
+from characterization.margins import sigma_needed
 from characterization.procedures.document import UnreadResult
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
@@ -92,7 +92,7 @@ def write_report(content: ReportContent, path: Path, drawn: Mapping[str, str] | 
 def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None) -> str:
     """The whole page as text. drawn: what `report_figures` gave, if it was called already."""
     table = content.table
-    needed = metrics.sigma_needed(content.target_error)
+    needed = sigma_needed(content.target_error)
     return _environment().get_template(TEMPLATE).render(
         c=content,
         # the pictures are written by this package and escape every name themselves
@@ -104,8 +104,9 @@ def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None
         quantity="voltage" if table.unit == "V" else "current",
         needed=needed,
         layer_worst=max(content.layer_errors.items(), key=lambda item: item[1], default=None),
-        nominal=metrics.worst(table, content.condition),
-        worst=metrics.worst(table),
+        nominal=table.worst_margin(content.condition),
+        worst=table.worst_margin(),
+        worst_error=table.worst_code_error(),
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
         read_time=words.amount(table.read_time, "s"),
         conditions=[_condition(content, c.label, needed) for c in table.conditions],
@@ -118,20 +119,20 @@ def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None
 
 def _condition(content: ReportContent, label: str, needed: float) -> ConditionRow:
     table = content.table
-    found = metrics.worst(table, label)
+    found = table.worst_margin(label)
     lsb = abs(table.lsb(label))
     sigma = table.total_sigma(label)[table.valid] / lsb if lsb else np.array([np.nan])
     largest = float(np.nanmax(sigma)) if not np.isnan(sigma).all() else None
-    deciding = content.layer_errors.get(label, found.code_error if found else None)
+    deciding = content.layer_errors.get(label, table.worst_code_error(label).code_error)
     return ConditionRow(
         label=label,
         lsb=words.amount(lsb, table.unit),
         sigma_counts=_counts(largest),
-        margin=words.amount(found.margin if found else None),
-        code_error=words.probability(found.code_error if found else None),
-        at=f"count {found.count} of {found.active} active" if found else words.MISSING,
+        margin=words.amount(found.margin),
+        code_error=words.probability(found.code_error),
+        at=f"count {found.count} of {found.active} active",
         layer_error=words.probability(content.layer_errors.get(label)),
-        ok=deciding is not None and deciding <= content.target_error,
+        ok=deciding <= content.target_error,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from characterization.margins import code_errors, worst
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from metalrom.drawing.svg import SOFT, Canvas, svg_number
@@ -24,10 +23,10 @@ def error_map(table: ReadoutTable, nominal: str, histogram: NDArray[np.integer] 
 
     histogram: conversions by (active, count), shape (rows + 1, rows + 1), or None.
     """
-    found = worst(table)
-    labels = list(dict.fromkeys([nominal, found.condition if found else nominal]))
+    found = table.worst_margin()
+    labels = list(dict.fromkeys([nominal, found.condition]))
     titles = [f"{label}{' (nominal)' if label == nominal else ' (weakest)'}" for label in labels]
-    maps = [_decades(code_errors(table, label)) for label in labels]
+    maps = [_decades(table.code_errors(label)) for label in labels]
     used = None
     if histogram is not None and histogram.shape == (table.rows + 1,) * 2 and histogram.sum() > 0:
         used = _decades(np.where(histogram > 0, histogram / histogram.sum(), np.nan))

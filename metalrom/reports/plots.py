@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from characterization.charts import MARKS, SERIES, TARGET
-from characterization.margins import code_errors, margins, sigma_needed, worst
+from characterization.margins import sigma_needed
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from metalrom.drawing.svg import INK, SOFT, clean
@@ -99,13 +99,8 @@ def svg(figure: Figure, key: str, label: str) -> str:
 
 def shown_conditions(table: ReadoutTable, nominal: str) -> tuple[str, ...]:
     """Conditions worth drawing: the nominal one first, then the weakest ones, at most six in all."""
-
-    def weakness(label: str) -> float:
-        found = worst(table, label)
-        return -found.code_error if found else 0.0
-
     others = [c.label for c in table.conditions if c.label != nominal]
-    ranked = sorted(others, key=weakness)
+    ranked = sorted(others, key=lambda label: table.worst_margin(label).margin)
     return (nominal, *ranked[: MOST_CONDITIONS - 1])
 
 
@@ -122,7 +117,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
     """
     labels = shown_conditions(table, nominal)[:LEVEL_PANELS]
     quantity = "bit-line level" if table.unit == "V" else "readout current"
-    scale, unit = prefix(float(np.nanmax(np.abs(table.mean))), table.unit)
+    scale, unit = prefix(float(np.nanmax(np.abs(table.level))), table.unit)
     with chart(13.4, 6.0) as figure:
         grid = figure.subplots(2, len(labels), squeeze=False, sharex=True, sharey="row", height_ratios=(1.15, 1))
         for above, below, label in zip(grid[0], grid[1], labels, strict=True):
@@ -130,7 +125,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
             lsb, edges = table.lsb(label), table.thresholds(label)
             for k, active in enumerate(_actives(table.rows)):
                 count = np.arange(active * (table.levels - 1) + 1)
-                level, spread = table.mean[i, active, : len(count)], sigma[active, : len(count)] * sigmas
+                level, spread = table.level[i, active, : len(count)], sigma[active, : len(count)] * sigmas
                 words = f"{active} active row{'s' if active > 1 else ''}"
                 _band(above, count, level / scale, spread / scale, k, words)
                 straight = edges[active, 0] + (count - 0.5) * lsb
@@ -155,11 +150,9 @@ def _band(panel: Axes, count: Numbers, level: Numbers, spread: Numbers, k: int, 
 
 def eye_plot(table: ReadoutTable) -> str:
     """Distributions of the weakest count and its neighbours against the ADC thresholds of that case."""
-    found = worst(table)
+    found = table.worst_margin()
     with chart(6.6, 3.5) as figure:
         panel = figure.subplots()
-        if found is None:
-            return _empty(figure, panel, "eye", "The spread of the levels is not available")
         i, sigma = table.index(found.condition), table.total_sigma(found.condition)[found.active]
         edges = table.thresholds(found.condition)[found.active]
         near = [
@@ -167,7 +160,7 @@ def eye_plot(table: ReadoutTable) -> str:
             for c in range(found.count - 1, found.count + 2)
             if 0 <= c <= found.active * (table.levels - 1) and sigma[c] > 0
         ]
-        level = table.mean[i, found.active]
+        level = table.level[i, found.active]
         if not near:
             return _empty(figure, panel, "eye", "The levels have no spread")
         scale, unit = prefix(float(np.nanmax(np.abs(level))), table.unit)
@@ -210,11 +203,11 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
         for k, label in enumerate(shown_conditions(table, nominal)):
             i, sigma = table.index(label), table.total_sigma(label)[n]
             colour, mark = SERIES[k % len(SERIES)], MARKS[k % len(MARKS)]
-            spacing = np.abs(np.diff(table.mean[i, n]))
+            spacing = np.abs(np.diff(table.level[i, n]))
             pair = np.arange(table.max_count) + 0.5
             left.plot(pair, spacing / scale, color=colour, marker=mark, label=label)
             left.plot(pair, need * (sigma[:-1] + sigma[1:]) / scale, color=colour, linestyle=":", linewidth=1.8)
-            margin = margins(table, label)[n]
+            margin = table.margins(label)[n]
             margin[~np.isfinite(margin)] = np.nan
             right.plot(np.arange(table.max_count + 1), margin, color=colour, marker=mark, label=label)
         left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}")
@@ -238,7 +231,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         top = 1.0
         count = np.arange(table.max_count + 1)
         for k, label in enumerate(shown_conditions(table, nominal)):
-            errors = code_errors(table, label)
+            errors = table.code_errors(label)
             some = ~np.isnan(errors).all(axis=0)
             value = np.full(table.max_count + 1, np.nan)
             value[some] = np.nanmax(errors[:, some], axis=0)

@@ -14,7 +14,6 @@ from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
-from characterization.margins import worst
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
@@ -160,7 +159,7 @@ def measure_group(
     given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
         table = fit_core(setup, core, data, given).results["adc_margin"].table
-        setup = refined(setup, table, lambda label: _margin(table, label))
+        setup = refined(setup, table, lambda label: table.worst_margin(label).margin)
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
         where = ", ".join(c.label for c, _ in setup.more_samples)
@@ -184,12 +183,6 @@ def measure_group(
 
 def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:
     return [task for procedure in procedures for task in procedure.plan(setup)]
-
-
-def _margin(table: ReadoutTable, label: str) -> float:
-    """Margin of the weakest level at a condition, sigma; as the specification `margin` reads it."""
-    found = worst(table, label)
-    return float("-inf") if found is None else found.margin
 
 
 def group_rows(design: Design, *, jobs: Workers = None) -> int:

@@ -17,7 +17,6 @@ from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
-from metalrom.macro.quality import mean_code_error
 from metalrom.run import results as facts
 from metalrom.run.characterize import Characterized, histogram
 from metalrom.run.judge import default_specs, judge_specs
@@ -127,7 +126,7 @@ def _quality(design: Design, table: ReadoutTable, index: int, used: IntArray) ->
         offset=q.offset,
         conversions=got.conversions,
         code_error_rate=got.code_error_rate,
-        code_error_expected=mean_code_error(table, condition, used),
+        code_error_expected=table.mean_code_error(condition, used),
     )
 
 
@@ -228,15 +227,18 @@ def element_facts(model: CellModel) -> tuple[ElementValue, ...]:
     )
 
 
-def macro_of(design: Design, table: ReadoutTable, condition: Condition | str) -> Macro:
-    """The macro of a design read through `table` at a condition: its widths, seed and sharing of converters."""
+def macro_of(design: Design, table: ReadoutTable, condition: Condition | str, *, seed: int | None = None) -> Macro:
+    """The macro of a design read through `table` at a condition: its widths, seed and sharing of converters.
+
+    seed: of another chip than the configured one.
+    """
     return Macro(
         table,
         condition,
         weight_bits=design.config.weights.bits,
         input_bits=design.config.inputs.bits,
         mapping=design.config.mapping,
-        seed=design.config.characterization.seed,
+        seed=design.config.characterization.seed if seed is None else seed,
         columns_per_adc=design.config.array.columns_per_adc,
         groups_per_adc=-(-design.config.array.rows // table.rows),
         symbol_values=design.program.symbol_values,

@@ -9,9 +9,6 @@ from interconnect.errors import InputError
 if TYPE_CHECKING:
     from metalrom.macro.quantity import Span
     from metalrom.run.view import RunView
-import numpy as np
-
-from characterization.margins import worst
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
 from metalrom.specs.quantities import QUANTITIES, QuantityReader, QuantityValue
 
@@ -23,7 +20,7 @@ def _code_error(run: RunView, condition: str) -> QuantityValue:
 
 
 def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(float(np.nanmax(run.table.code_error(condition))), "readout table, its worst level")
+    return QuantityValue(run.table.worst_code_error(condition).code_error, "readout table, its worst level")
 
 
 def _csnr(run: RunView, condition: str) -> QuantityValue:
@@ -35,9 +32,7 @@ def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:
 
 
 def _margin(run: RunView, condition: str) -> QuantityValue:
-    found = worst(run.table, condition)
-    if found is None:
-        raise InputError(f"the readout table tells no margin at {condition}")
+    found = run.table.worst_margin(condition)
     return QuantityValue(
         found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)"
     )

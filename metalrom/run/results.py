@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from characterization.campaign import SimulationCounts
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
-from characterization.procedures.adc_margin import Margin
+from characterization.margins import LevelMargin
 from interconnect.errors import DamagedFile
 from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
@@ -118,6 +118,36 @@ class LayerQuality:
 
 
 @dataclass(frozen=True)
+class MarginAt:
+    """The level with the smallest margin: condition, driven rows, count, and the plane that was characterized."""
+
+    condition: str
+    active: int
+    count: int
+    plane: str
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The numbers that a run is judged by.
+
+    margin_sigma: smallest margin over all conditions, active rows and counts, negative where a level lies beyond its
+    threshold; None where nothing spreads. code_error, csnr_dB: of the layer at the condition of that margin, the CSNR
+    without a fit; None where no output differs. code_error_interval: 95 %, see `ReadoutTable.code_error_interval`.
+    csnr_interval_dB: 95 % for one more chip; None where a drawn chip shows no error. verdict: of every specification at
+    every condition, or at the one that it names; missed where a condition or procedure failed.
+    """
+
+    margin_sigma: float | None
+    margin_at: MarginAt
+    code_error: float
+    code_error_interval: tuple[float, float] | None
+    csnr_dB: float | None
+    csnr_interval_dB: tuple[float, float] | None
+    verdict: Literal["met", "missed"]
+
+
+@dataclass(frozen=True)
 class VerdictCount:
     """How many simulations of a procedure ended with a verdict."""
 
@@ -150,7 +180,7 @@ class RunResults:
     group_rows: int
     group_reason: str
     group_automatic: bool
-    margins: tuple[Margin, ...]
+    margins: tuple[LevelMargin, ...]
     fits: tuple[FitSummary, ...]
     quality: tuple[LayerQuality, ...]
     verdicts: tuple[VerdictCount, ...]
@@ -163,6 +193,7 @@ class RunResults:
     failed_conditions: tuple[FailedCondition, ...] = ()
     failed_procedures: tuple[FailedProcedure, ...] = ()
     simulations: SimulationCounts | None = None
+    headline: Headline | None = None
 
     @property
     def passed(self) -> bool:

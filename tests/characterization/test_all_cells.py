@@ -145,7 +145,7 @@ def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Projec
         for line in done.transfer.lines:
             seen = line.referred(seen, np.array([active]), stored_numbers(case)[None])
         sigma = np.hypot(table.sigma_pattern[0, active, count], 0.01 * lsb)  # 0.01 LSB: the quadratic's own error
-        off.append(float((seen[0] - table.mean[0, active, count]) / sigma))
+        off.append(float((seen[0] - table.level[0, active, count]) / sigma))
     assert np.abs(off).max() < 4.0
     assert np.sqrt(np.mean(np.square(off))) < 1.5
 
@@ -154,8 +154,8 @@ def test_thresholds_lie_between_the_levels(measured: tuple[Project, Characterize
     _, done = measured
     table = done.table
     assert table.levels == len(done.setup.model.symbol_values)
-    assert table.mean.shape == (1, ROWS + 1, table.max_count + 1)
-    assert (np.diff(table.mean[0, ROWS]) > 0).all()
+    assert table.level.shape == (1, ROWS + 1, table.max_count + 1)
+    assert (np.diff(table.level[0, ROWS]) > 0).all()
     assert table.adc.codes == table.max_count + 1
     told = [a.name for a in table.assumptions]
     assert ("thresholds follow the column" in told) == (not done.setup.balanced)
@@ -167,15 +167,15 @@ def test_written_tables_read_back(name: str, measured: tuple[Project, Characteri
     FORMATS[name].write(table, tmp_path)
     again = FORMATS[name].read(tmp_path)
     assert again.levels == table.levels
-    assert np.array_equal(again.mean, table.mean, equal_nan=True)
-    assert np.array_equal(again.code_error("tt_1.00V_27C"), table.code_error("tt_1.00V_27C"), equal_nan=True)
+    assert np.array_equal(again.level, table.level, equal_nan=True)
+    assert np.array_equal(again.code_errors("tt_1.00V_27C"), table.code_errors("tt_1.00V_27C"), equal_nan=True)
 
 
 def test_a_table_without_spreads_gives_the_exact_product(measured: tuple[Project, Characterized]) -> None:
     p, done = measured
     t = done.table
     quiet = {name: np.where(t.valid, 0.0, np.nan)[None] for name in ("sigma_static", "sigma_noise", "sigma_pattern")}
-    table = replace(t, **quiet, adc=replace(t.adc, offset_sigma=0.0, noise_sigma=0.0))
+    table = t.replace(**quiet, adc=replace(t.adc, offset_sigma=0.0, noise_sigma=0.0))
     x, w = p.activations.values, p.weights.values.astype(np.int64)
     assert np.array_equal(macro_of(p, table, "tt_1.00V_27C").matmul(x, w), x @ w)
     used = histogram(p, ROWS)
@@ -206,7 +206,7 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
     setup, followed = done.setup, done.table
     plain = replace(setup, converter=replace(setup.converter, follows_columns=False))
     table = PROCEDURES["adc_margin"].analyse(plain, done.data, done.results).table
-    assert np.array_equal(table.mean, followed.mean, equal_nan=True)
+    assert np.array_equal(table.level, followed.level, equal_nan=True)
     grown = np.sqrt(table.sigma_static**2 - followed.sigma_static**2)[0][table.valid]
     if setup.balanced:
         assert not grown.any()
@@ -217,7 +217,7 @@ def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Proje
     offset, gain = line.lines(stored)
     spread = float((ROWS * offset + table.max_count * gain).std())
     assert grown[-1] == pytest.approx(spread, rel=0.1)  # 4000 against 3000 draws: 2 % each
-    assert np.nanmax(table.code_error("tt_1.00V_27C")) > np.nanmax(followed.code_error("tt_1.00V_27C"))
+    assert np.nanmax(table.code_errors("tt_1.00V_27C")) > np.nanmax(followed.code_errors("tt_1.00V_27C"))
 
 
 @pytest.mark.slow

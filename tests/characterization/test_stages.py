@@ -28,7 +28,7 @@ def table_of(setup: Testbench) -> ReadoutTable:
     shape = (len(setup.conditions), n, n)
     mean = np.broadcast_to(np.arange(n, dtype=float), shape)
     none = np.zeros(shape)
-    return ReadoutTable("cap_balanced", "V", setup.rows, setup.conditions, mean, none, none, none,
+    return ReadoutTable.from_arrays("cap_balanced", "V", setup.rows, setup.conditions, mean, none, none, none,
                         np.zeros(shape[:2]), 1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 

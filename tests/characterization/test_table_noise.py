@@ -5,7 +5,6 @@ import pytest
 
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.noise import charge_noise, current_noise
-from characterization.procedures.adc_margin import margins_of
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from netlists.condition import Condition
@@ -18,12 +17,12 @@ def table(rows: int, lsb: float, sigma: float, shift: float = 0.0) -> ReadoutTab
     n = np.arange(rows + 1.0)
     mean = n[None, None, :] * lsb + n[None, :, None] * shift
     zero = np.zeros_like(mean)
-    return ReadoutTable(
+    return ReadoutTable.from_arrays(
         cell="test",
         unit="V",
         rows=rows,
         conditions=(TT,),
-        mean=mean,
+        level=mean,
         sigma_static=zero,
         sigma_noise=zero + sigma,
         sigma_pattern=zero,
@@ -52,10 +51,10 @@ def test_active_rows_shift_is_tracked() -> None:
 
 
 def test_margins() -> None:
-    margins = margins_of(table(4, 10e-3, 1e-3))
-    assert len(margins) == 4
+    margins = table(4, 10e-3, 1e-3).margins_by_count()
+    assert len(margins) == 5
     # half a spacing of 10 mV over 1 mV
-    assert [m.in_sigma for m in margins] == pytest.approx([5.0] * 4)
+    assert [m.margin_sigma for m in margins] == pytest.approx([5.0] * 5)
 
 
 def test_unknown_condition_is_refused() -> None:
@@ -65,10 +64,10 @@ def test_unknown_condition_is_refused() -> None:
 
 def test_missing_level_is_refused() -> None:
     good = table(4, 1e-3, 1e-4)
-    mean = good.mean.copy()
+    mean = good.level.copy()
     mean[0, 2, 1] = np.nan
     with pytest.raises(InputError, match="level is missing"):
-        ReadoutTable(**{**good.__dict__, "mean": mean})
+        good.replace(level=mean)
 
 
 def test_thermal_noise_hand_values() -> None:

@@ -110,7 +110,9 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_named([str(PLUGINS / "levels_csv.py")])
     load_named([str(PLUGINS / "levels_csv.py")])  # once is enough
     mean = np.tril(np.arange(1.0, 10.0).reshape(3, 3))[None] / 7
-    table = SimpleNamespace(rows=2, unit="V", conditions=[SimpleNamespace(label="tt")], mean=mean, sigma_noise=mean / 9)
+    table = SimpleNamespace(
+        rows=2, unit="V", conditions=[SimpleNamespace(label="tt")], level=mean, sigma_noise=mean / 9
+    )
     source = SimpleNamespace(table=table, results=SimpleNamespace(name="x", warnings=("an estimate",)))
     view = EXPORTERS["levels_csv"]
     (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -205,9 +204,9 @@ def test_unknown_readouts_are_refused(macro: str, conditions: tuple[str, ...], w
 def test_conditions_outside_the_domain_are_refused_or_labelled() -> None:
     table = synthetic_table(4)
     three = (Condition("tt", 1.0, 27), Condition("tt", 0.9, 27), Condition("ss", 1.0, 85))
-    more = {name: np.repeat(getattr(table, name), 3, axis=0) for name in ("mean", "sigma_static", "sigma_noise")}
+    more = {name: np.repeat(getattr(table, name), 3, axis=0) for name in ("level", "sigma_static", "sigma_noise")}
     more |= {name: np.repeat(getattr(table, name), 3, axis=0) for name in ("sigma_pattern", "row_energy")}
-    table = dataclasses.replace(table, conditions=three, **more)
+    table = table.replace(conditions=three, **more)
     assert find_condition(table, "tt_0.90V_27C", nearest=False) == (three[1], ())
     found, warnings = find_condition(table, "tt_0.93V_35C", nearest=True)
     assert found == three[1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import time
 
@@ -32,12 +31,12 @@ def table() -> ReadoutTable:
 
     mean = np.where(valid, index * 5e-3 + rng.normal(0, 1e-4, (2, rows + 1, rows + 1)), np.nan)
     mean[0, 0, 0], mean[1, 1, 0] = -0.0, 5e-324
-    return ReadoutTable(
+    return ReadoutTable.from_arrays(
         cell="cap_balanced",
         unit="V",
         rows=rows,
         conditions=conditions,
-        mean=mean,
+        level=mean,
         sigma_static=spread(),
         sigma_noise=spread(),
         sigma_pattern=spread(),
@@ -57,8 +56,8 @@ def test_round_trip_is_exact(table, name, tmp_path):
     report = exports.check_table(table, name, tmp_path)
     assert report.values == 2 * (4 * 55 + 10)
     back = exports.read_table(name, tmp_path)
-    assert back.mean.tobytes() == np.where(table.valid, table.mean, np.nan).tobytes()
-    assert np.signbit(back.mean[0, 0, 0])
+    assert back.level.tobytes() == np.where(table.valid, table.level, np.nan).tobytes()
+    assert np.signbit(back.level[0, 0, 0])
     assert back.conditions == table.conditions
     assert back.adc == table.adc
     assert back.assumptions == table.assumptions
@@ -69,11 +68,11 @@ def test_round_trip_is_exact(table, name, tmp_path):
 def test_equal_content_gives_equal_bytes(table, name, tmp_path):
     first = [p.read_bytes() for p in exports.write_table(table, name, tmp_path / "a")]
     time.sleep(1.1)  # file formats with time stamps count seconds
-    again = dataclasses.replace(table, provenance=dict(reversed(table.provenance.items())))
+    again = table.replace(provenance=dict(reversed(table.provenance.items())))
     assert [p.read_bytes() for p in exports.write_table(again, name, tmp_path / "b")] == first
-    other = table.mean.copy()
+    other = table.level.copy()
     other[0, 3, 2] = np.nextafter(other[0, 3, 2], 1)
-    changed = exports.write_table(dataclasses.replace(table, mean=other), name, tmp_path / "c")
+    changed = exports.write_table(table.replace(level=other), name, tmp_path / "c")
     assert [p.read_bytes() for p in changed] != first
     with pytest.raises(InputError, match="'mean'"):
         exports.check_table(table, name, tmp_path / "c")
@@ -148,10 +147,10 @@ def test_netcdf_speaks_for_itself(table, tmp_path):
     exports.write_table(table, "netcdf", tmp_path)
     with xarray.open_dataset(tmp_path / "readout.nc", engine="h5netcdf") as dataset:
         assert dict(dataset.sizes) == {"condition": 2, "active": 10, "count": 10, "threshold": 9}
-        assert dataset["mean"].attrs["units"] == "V"
+        assert dataset["level"].attrs["units"] == "V"
         assert dataset["row_energy"].attrs["units"] == "J"
-        level = dataset["mean"].sel(condition="ss_0.81V_-40C", active=9, count=4)
-        assert float(level) == table.mean[1, 9, 4]
+        level = dataset["level"].sel(condition="ss_0.81V_-40C", active=9, count=4)
+        assert float(level) == table.level[1, 9, 4]
         np.testing.assert_array_equal(dataset["adc_threshold"][1], table.thresholds(table.conditions[1]))
         assert json.loads(dataset.attrs["assumptions"])[0]["status"] == "estimate"
         assert json.loads(dataset.attrs["validity"])["temperature_C"] == [-40.0, 27.0]
@@ -166,7 +165,7 @@ def test_csv_is_plain(table, tmp_path):
     assert len(lines) == 2 * 55
     line = next(r for r in lines if r["condition"] == "tt_0.90V_27C" and r["active"] == "7" and r["count"] == "3")
     assert float(line["sigma_noise"]) == table.sigma_noise[0, 7, 3]
-    assert float(line["code_error_probability"]) == table.code_error(table.conditions[0])[7, 3]
+    assert float(line["code_error_probability"]) == table.code_errors(table.conditions[0])[7, 3]
 
 
 def test_refusals(table, tmp_path):

@@ -58,7 +58,7 @@ def test_expected_error_is_what_the_engine_returns():
     """Mean square of single conversions, from the histogram and the spreads, against simulated ones."""
     rng = np.random.default_rng(0)
     table = synthetic_table(16, codes=6, sigma_noise=0.4)
-    table = dataclasses.replace(table, mean=table.mean**1.05)
+    table = table.replace(level=table.level**1.05)
     options = {"mapping": "unsigned", "weight_bits": 1, "input_bits": 1, "input_signed": False}
     x, w = rng.integers(0, 2, (400, 16)), rng.integers(0, 2, (16, 300))
     macro = Macro(table, table.conditions[0], **options)
@@ -144,7 +144,7 @@ def test_budget_varies_what_the_table_calls_assumed():
     x, w = layer(5)
     table = synthetic_table(64, sigma_static=0.15, offset_sigma=0.12)
     known = Assumption("cell mismatch", "1 %", "estimate", "a guess")
-    table = dataclasses.replace(table, assumptions=(known,))
+    table = table.replace(assumptions=(known,))
     budget = error_budget(table, table.conditions[0], x, w, errors=RelativeErrors(fit=0.002))
     causes = {c.cause: c for c in budget.causes}
     assert causes["technology_assumption"].low < budget.total < causes["technology_assumption"].high
@@ -157,11 +157,10 @@ def test_budget_varies_what_the_table_calls_assumed():
 def test_a_condition_that_was_not_characterized_is_refused_or_labelled():
     conditions = (Condition("tt", 0.9, 27.0), Condition("tt", 0.9, 125.0), Condition("ss", 0.8, 27.0))
     table = synthetic_table(8)
-    table = dataclasses.replace(
-        table,
+    table = table.replace(
         conditions=conditions,
         row_energy=np.zeros((3, 9)),
-        **{n: np.repeat(getattr(table, n), 3, 0) for n in ("mean", "sigma_static", "sigma_noise", "sigma_pattern")},
+        **{n: np.repeat(getattr(table, n), 3, 0) for n in ("level", "sigma_static", "sigma_noise", "sigma_pattern")},
     )
     hot = Condition("tt", 0.9, 110.0)
     with pytest.raises(InputError, match="not characterized"):

@@ -10,7 +10,7 @@ import pytest
 
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
-from metalrom.macro import Macro, mean_code_error, synthetic_table
+from metalrom.macro import Macro, synthetic_table
 
 
 def operands(rng, batch, rows, columns, weight_bits=8, input_bits=8):
@@ -38,12 +38,12 @@ def bent_table(rows, codes, seed, tracks_active=True):
     """Levels off the straight line by up to 0.9 count and an off-state slope: a deterministic, wrong readout."""
     rng = np.random.default_rng(seed)
     table = synthetic_table(rows, codes=codes)
-    noise = rng.uniform(-0.9, 0.9, table.mean.shape)
+    noise = rng.uniform(-0.9, 0.9, table.level.shape)
     noise[:, :, 0] = 0.0
     noise[:, rows, rows] = 0.0
     shift = 0.13 * np.arange(rows + 1)[None, :, None]
     adc = dataclasses.replace(table.adc, tracks_active=tracks_active)
-    return dataclasses.replace(table, mean=1e-3 * (table.mean + noise + shift), adc=adc)
+    return table.replace(level=1e-3 * (table.level + noise + shift), adc=adc)
 
 
 @pytest.mark.parametrize("seed", range(24))
@@ -84,7 +84,7 @@ def test_arbitrary_lookup_equals_slow_reference(seed, tracks):
 
     def code_of(active, counts):
         nonlocal errors
-        level = np.take_along_axis(table.mean[0][active], counts, axis=1)
+        level = np.take_along_axis(table.level[0][active], counts, axis=1)
         codes = (level[:, :, None] > table.thresholds(table.conditions[0])[active][:, None, :]).sum(2)
         errors += int((codes != counts).sum())
         return codes
@@ -119,7 +119,7 @@ def test_gaussian_code_error_rate(sigma):
     expected = q * (2 * histogram.sum() - ends)
     assert result.conversions == histogram.sum()
     assert abs(result.code_errors - expected) < 5 * math.sqrt(expected)
-    assert mean_code_error(table, table.conditions[0], histogram) == pytest.approx(
+    assert table.mean_code_error(table.conditions[0], histogram) == pytest.approx(
         expected / result.conversions, rel=1e-9
     )
     assert histogram[count > active].sum() == 0
@@ -129,7 +129,7 @@ def test_code_distribution_of_one_cell_follows_the_table():
     """Every (active, count) pair's simulated codes against `code_probability`: bent levels, noise that skips codes."""
     rows = 6
     table = bent_table(rows, rows + 1, 1)
-    table = dataclasses.replace(table, sigma_noise=np.where(table.valid, 6e-4, np.nan)[None])
+    table = table.replace(sigma_noise=np.where(table.valid, 6e-4, np.nan)[None])
     macro = Macro(table, table.conditions[0], weight_bits=2, input_bits=2, seed=9)
     x = np.zeros((40_000, rows), int)
     x[:, :5] = 1
@@ -215,7 +215,7 @@ def test_converter_offset_is_shared():
 
 def test_each_effect_can_be_switched_off():
     table = synthetic_table(16, sigma_noise=0.8, sigma_static=0.8, offset_sigma=0.8)
-    table = dataclasses.replace(table, mean=table.mean**1.3)
+    table = table.replace(level=table.level**1.3)
     rng = np.random.default_rng(0)
     x, w = operands(rng, 4, 48, 12)
     condition = table.conditions[0]
@@ -242,7 +242,7 @@ def test_histogram_equals_slow_count():
 
 def falling() -> ReadoutTable:
     table = synthetic_table(4)
-    return dataclasses.replace(table, mean=-table.mean)
+    return table.replace(level=-table.level)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def table():
     table = synthetic_table(64, codes=64, sigma_noise=0.1)
     condition = dataclasses.replace(table.conditions[0], vdd=0.9)
     energy = 1e-15 * np.arange(65.0)[None]
-    return dataclasses.replace(table, conditions=(condition,), row_energy=energy, read_time=1e-9)
+    return table.replace(conditions=(condition,), row_energy=energy, read_time=1e-9)
 
 
 @pytest.fixture

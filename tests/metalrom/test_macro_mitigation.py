@@ -56,9 +56,9 @@ def test_check_columns_correct_a_faulty_level():
     """A wrong level, met by one column in a hundred (13 of 16 rows at even odds: 0.85 %): the same at every read, hence
     for correction, not for repetition. Two in one set of 15 stay wrong."""
     table = synthetic_table(16)
-    mean = table.mean.copy()
+    mean = table.level.copy()
     mean[0, :, 13] += 0.6
-    table = dataclasses.replace(table, mean=mean)
+    table = table.replace(level=mean)
     x, w = np.ones((1, 16), int), np.random.default_rng(0).integers(0, 2, (16, 5000))
     options = {"weight_bits": 1, "mapping": "unsigned", "input_bits": 1, "input_signed": False}
     bare = Macro(table, table.conditions[0], **options).run(x, w)

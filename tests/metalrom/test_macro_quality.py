@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.macro import Macro, csnr, mean_code_error, synthetic_table
+from metalrom.macro import Macro, csnr, synthetic_table
 
 
 def test_csnr_of_known_noise():
@@ -54,7 +54,7 @@ def test_output_error_follows_from_code_errors():
     macro = Macro(table, table.conditions[0])
     ideal = x @ w
     result = csnr(ideal, macro.matmul(x, w))
-    rate = mean_code_error(table, table.conditions[0], macro.count_histogram(x, w))
+    rate = table.mean_code_error(table.conditions[0], macro.count_histogram(x, w))
     places = sum(4.0 ** (p + q) for p in range(8) for q in range(7))
     power = places * 4 * 2 * rate  # 4 groups, 2 signs, one count each
     assert result.raw == pytest.approx(10 * math.log10(ideal.var() / power), abs=0.3)
@@ -78,9 +78,9 @@ def test_mean_code_error_without_histogram():
     """All rows driven, counts 0..8 equally likely: (7 x 2Q + 2 x Q) / 9."""
     table = synthetic_table(8, sigma_noise=0.2)
     q = 0.5 * math.erfc(2.5 / math.sqrt(2))
-    assert mean_code_error(table, table.conditions[0]) == pytest.approx(16 * q / 9, rel=1e-6)
+    assert table.mean_code_error(table.conditions[0]) == pytest.approx(16 * q / 9, rel=1e-6)
     with pytest.raises(InputError, match="histogram"):
-        mean_code_error(table, table.conditions[0], np.zeros((9, 9)))
+        table.mean_code_error(table.conditions[0], np.zeros((9, 9)))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_mean_code_error_without_histogram():
 def test_noise_cliff_probabilities(sigma, probability):
     """Code-error probabilities 2Q(1/(2 sigma)) to one digit as listed along the measured accuracy cliff."""
     table = synthetic_table(64, sigma_noise=sigma)
-    assert table.code_error(table.conditions[0])[64, 32] == pytest.approx(probability, rel=0.25)
+    assert table.code_errors(table.conditions[0])[64, 32] == pytest.approx(probability, rel=0.25)
 
 
 def test_output_quality_falls_over_the_cliff():
@@ -149,12 +149,12 @@ def test_code_errors_are_weighed_by_how_often_a_count_occurs():
     q = 2.275013195e-2
     table = synthetic_table(2, sigma_noise=0.25)
     here = table.conditions[0]
-    assert mean_code_error(table, here) == pytest.approx((q + 2 * q + q) / 3, rel=1e-8)
+    assert table.mean_code_error(here) == pytest.approx((q + 2 * q + q) / 3, rel=1e-8)
     histogram = np.zeros(table.valid.shape)
     histogram[2, 1], histogram[1, 0] = 3.0, 1.0
-    assert mean_code_error(table, here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
+    assert table.mean_code_error(here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
     histogram[0, 2] = 5.0  # no rows give no count of 2
-    assert mean_code_error(table, here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
+    assert table.mean_code_error(here, histogram) == pytest.approx((3 * 2 * q + q) / 4, rel=1e-8)
     for wrong in (np.zeros_like(histogram), np.ones((2, 2))):
         with pytest.raises(InputError, match="the histogram has shape"):
-            mean_code_error(table, here, wrong)
+            table.mean_code_error(here, wrong)

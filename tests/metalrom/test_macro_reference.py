@@ -73,11 +73,11 @@ def random_case(seed):
     input_signed = bool(rng.integers(2))
     input_bits = int(rng.integers(2 if input_signed else 1, 9))
     table = synthetic_table(rows, codes=int(rng.integers(3, rows * (levels - 1) + 3)), levels=levels)
-    bend = rng.uniform(-0.9, 0.9, table.mean.shape)
+    bend = rng.uniform(-0.9, 0.9, table.level.shape)
     bend[:, :, 0] = bend[:, rows, -1] = 0.0
     shift = 0.13 * np.arange(rows + 1)[None, :, None]
     adc = dataclasses.replace(table.adc, tracks_active=bool(rng.integers(2)))
-    table = dataclasses.replace(table, mean=1e-3 * (table.mean + bend + shift), adc=adc)
+    table = table.replace(level=1e-3 * (table.level + bend + shift), adc=adc)
     options = {"mapping": mapping, "weight_bits": weight_bits, "input_bits": input_bits, "input_signed": input_signed}
     if mapping == "ternary" and levels == 3:
         options["symbol_values"] = (-1, 0, 1)
@@ -106,15 +106,15 @@ def test_engine_equals_slow_reference(first):
     for seed in range(first, first + 20):
         macro, calibration, x, w = random_case(seed)
         table, condition = macro.table, macro.table.conditions[0]
-        lsb = (table.mean[0, -1, -1] - table.mean[0, -1, 0]) / (macro.rows * (table.levels - 1))
-        zero = table.mean[0, :, 0]
+        lsb = (table.level[0, -1, -1] - table.level[0, -1, 0]) / (macro.rows * (table.levels - 1))
+        zero = table.level[0, :, 0]
         if not table.adc.tracks_active:
             zero = np.full_like(zero, zero[macro.rows // 2])
         errors = 0
 
         def digital(active, count, worth):
             nonlocal errors
-            level = np.take_along_axis(table.mean[0][active], count, axis=1)  # noqa: B023
+            level = np.take_along_axis(table.level[0][active], count, axis=1)  # noqa: B023
             if calibration is None:  # noqa: B023
                 edges, values = table.thresholds(condition)[active], np.arange(table.adc.codes)[None, :]  # noqa: B023
             else:

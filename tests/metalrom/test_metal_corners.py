@@ -182,7 +182,7 @@ def test_a_staged_campaign_over_metals(setup: Testbench, tmp_path: Path) -> None
     assert again.data.to_csv() == done.data.to_csv()
     # the nominal condition comes out to the last bit as if no other metals had been asked for
     assert alone.simulated == 0
-    for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
+    for name in ("level", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
         np.testing.assert_array_equal(getattr(alone.table, name)[0], getattr(first.table, name)[0])
     assert {s.condition for s in done.results["leakage"].states} == {TT.label, CMAX.label}
 
@@ -194,8 +194,8 @@ def table_with_metals() -> ReadoutTable:
     count = np.broadcast_to(np.arange(n), (3, n, n))
     mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
     spread = np.where(np.isnan(mean), np.nan, 1e-3)
-    return ReadoutTable("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)), 1e-9,
-                        AdcModel(n, 0.0, 0.0))  # fmt: skip
+    return ReadoutTable.from_arrays("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)),
+                        1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -45,7 +45,7 @@ def held_of(source: RunData, condition: Condition) -> ConditionCurves:
     table = source.table
     i, lsb = table.index(condition), table.lsb(condition)
     return ConditionCurves(
-        table.mean[i] / lsb,
+        table.level[i] / lsb,
         table.total_sigma(condition) / lsb,
         table.thresholds(condition)[:, 0] / lsb - 0.5,
         table.row_energy[i],

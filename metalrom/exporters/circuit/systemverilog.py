@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.margins import code_probabilities, tail_distances, wrong_code_probability
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, condition_lines, header, two_levels
-from metalrom.exporters.circuit.decisions import code_error, code_of, code_probability
 from metalrom.exporters.circuit.memh import MARK, bit_words, doubles
 from metalrom.exporters.circuit.systemverilog_data import (
     LUTS,
@@ -72,7 +72,7 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
     texts = {name: render(template, values) for name, template in zip(MODELS, templates, strict=True)}
     sigma = np.stack([table.total_sigma(c) for c in table.conditions])
     thresholds = np.stack([table.thresholds(c) for c in table.conditions])
-    arrays = (table.mean, np.where(table.valid, sigma, np.nan), thresholds, table.row_energy)
+    arrays = (table.level, np.where(table.valid, sigma, np.nan), thresholds, table.row_energy)
     meanings = (
         f"mean level, {table.unit}; word (condition, driven rows, count)",
         f"standard deviation of the level with every spread incl. the converter's, {table.unit}; as the level",
@@ -110,8 +110,9 @@ def read_back_systemverilog(folder: Path, quantity: ProbeQuantity, points: Probe
             return np.asarray(held.row_energy[i, a])
         case "read_time":
             return np.full(len(points), held.read_time)
-    probability = code_probability(level, sigma, held.thresholds[i, a])
-    return code_of(probability) if quantity == "code" else code_error(probability, c)
+    if quantity == "code":
+        return np.asarray(code_probabilities(level, sigma, held.thresholds[i, a]).argmax(axis=1), dtype=np.float64)
+    return wrong_code_probability(*tail_distances(level, sigma, held.thresholds[i, a], c))
 
 
 def compare_systemverilog(source: RunData, folder: Path) -> dict[str, float]:

@@ -99,7 +99,7 @@ def disagreement(source: RunData, folder: Path, text: str) -> str | None:
     active = np.array([x.bit_count() for x in driven])
     count = np.array([(x & w).bit_count() for x, w in zip(driven, stored, strict=True)])
     want_code = macro.readout.nominal[active, count]
-    want_level = source.table.mean[source.table.index(source.results.condition), active, count]
+    want_level = source.table.level[source.table.index(source.results.condition), active, count]
     half = 2 ** (g.input_bits - 1)
     x = np.array(held["vectors.memh"]).reshape(VECTORS, -1)
     want_product = macro.matmul(np.where(x >= half, x - 2 * half, x), weights).ravel()

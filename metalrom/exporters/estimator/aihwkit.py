@@ -48,7 +48,7 @@ def write_aihwkit(source: RunData, folder: Path) -> list[Path]:
             c.label: noise_facts(sampled.noise(readout_of(table, c)), g.weight_bits, g.input_bits)
             for c in table.conditions
         },
-        "code_error": [[row[: a + 1].tolist() for a, row in enumerate(table.code_error(c))] for c in table.conditions],
+        "code_error": [[row[: a + 1].tolist() for a, row in enumerate(table.code_errors(c))] for c in table.conditions],
     }
     module = fill(
         "aihwkit_module.py.j2", notes=commented((*source.stamp, *source.assumptions), "#"), data=DATA, schema=SCHEMA

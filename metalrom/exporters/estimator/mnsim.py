@@ -38,7 +38,7 @@ def write_mnsim(source: RunData, folder: Path) -> list[Path]:
     """Write `SimConfig.ini`."""
     h, g, table = headline(source), source.estimate.macro.geometry, source.table
     i = table.index(source.results.condition)
-    levels = table.mean[i, table.rows]
+    levels = table.level[i, table.rows]
     spread = table.sigma_static[i, table.rows, table.rows] / math.sqrt(table.rows) / table.lsb(source.results.condition)
     subarray = table.rows
     text = fill(

@@ -41,7 +41,7 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
     g = source.estimate.macro.geometry
     i = table.index(source.results.condition)
     n = table.rows
-    levels, lsb = table.mean[i, n], table.lsb(source.results.condition)
+    levels, lsb = table.level[i, n], table.lsb(source.results.condition)
     sigma = table.total_sigma(source.results.condition)[n]
     value, unit, spread = _states(source)
     param = fill(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from characterization.margins import rounding_error
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -55,7 +55,7 @@ def chips_of(macro: str, conditions: Sequence[str] = (), *, nearest: bool = Fals
 
 def gaussian_code_error(sigma: float) -> float:
     """2 Q(1 / (2 sigma)): probability that Gaussian noise of `sigma` counts changes a rounded count."""
-    return math.erfc(0.5 / (sigma * math.sqrt(2))) if sigma > 0 else 0.0
+    return float(rounding_error(sigma))
 
 
 def coarse_table(table: ReadoutTable, lsb: int) -> ReadoutTable:
@@ -68,7 +68,7 @@ def coarse_table(table: ReadoutTable, lsb: int) -> ReadoutTable:
         raise InputError(f"a step of {lsb} counts does not divide {table.rows} rows", where="lsb")
     if lsb > 1 and any(np.nanmax(s) > 0 for s in (table.sigma_static, table.sigma_noise, table.sigma_pattern)):
         raise InputError("a step of more than one count is modelled without noise only", where="lsb")
-    return dataclasses.replace(table, mean=np.floor(table.mean / lsb + 0.5) * lsb)
+    return table.replace(level=np.floor(table.level / lsb + 0.5) * lsb)
 
 
 def _ideal() -> Chip:

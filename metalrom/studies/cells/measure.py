@@ -10,7 +10,6 @@ import numpy as np
 from characterization.campaign import CampaignOutcome, ProgressCallback
 from characterization.column_line import ColumnLines
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
-from characterization.margins import margins
 from characterization.patterns import FAR, NEAR
 from characterization.procedures import EnergyResult, with_requirements
 from characterization.procedures.mismatch import moved
@@ -23,7 +22,6 @@ from metalrom.folders import cache_folder
 from metalrom.macro import csnr
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import NOT_INCLUDED, estimate_layer
-from metalrom.macro.quality import mean_code_error
 from metalrom.macro.quantity import Span
 from metalrom.run.characterize import Characterized, histogram, measure_group
 from metalrom.run.evaluate import macro_geometry, macro_of
@@ -114,7 +112,7 @@ def _reading(
     # the ends of the rows and of the range: near and far rows first to count, the farthest column
     ends = [(FAR, rows, top), (NEAR, rows, 0), (FAR, rows, top // 2)]
     settled = max(s.times[-1] for s in observed(setup, bench, condition, ends, lsb))
-    margin = margins(table, condition.label)[rows]
+    margin = table.margins(condition)[rows]
     weakest = int(np.nanargmin(margin))
     sigma = table.total_sigma(condition)[rows]
     cells, switch, noise, pattern = _sigmas(done, used, lsb)
@@ -140,7 +138,7 @@ def _reading(
         noise=noise,
         pattern=pattern,
         converter=float(np.hypot(table.adc.offset_sigma, table.adc.noise_sigma) / lsb),
-        code_error=mean_code_error(table, condition, used),
+        code_error=table.mean_code_error(condition, used),
         code_error_common=_common(done, used),
         csnr=quality.raw if np.isfinite(quality.raw) else None,
         csnr_fitted=quality.fitted if np.isfinite(quality.fitted) else None,
@@ -157,7 +155,7 @@ def _reading(
         extraction=f"{model.method}, error about {100 * model.relative_error:.2g} %",
     )
     count = np.arange(top + 1)
-    level = table.mean[0, rows]
+    level = table.level[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
     levels = CellLevels(count + min(model.symbol_values) * rows, level, sigma, zero + count * lsb)
     told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
@@ -185,8 +183,8 @@ def _common(done: Characterized, used: np.ndarray) -> float | None:
     if not done.transfer.lines:
         return None
     spread = np.where(table.valid, done.transfer.lines[0].column_spread(), np.nan)[None]
-    unfollowed = replace(table, sigma_static=np.hypot(table.sigma_static, spread))
-    return mean_code_error(unfollowed, table.conditions[0], used)
+    unfollowed = table.replace(sigma_static=np.hypot(table.sigma_static, spread))
+    return unfollowed.mean_code_error(table.conditions[0], used)
 
 
 def _metal_lsb(setup: Testbench) -> float:

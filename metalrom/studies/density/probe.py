@@ -151,12 +151,12 @@ def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histog
         return np.where(valid, values, np.nan)[None]
 
     full = next(i for i, t in enumerate(plan) if t.active == t.count == n)
-    table = ReadoutTable(
+    table = ReadoutTable.from_arrays(
         cell=setup.model.kind,
         unit=setup.unit,
         rows=n,
         conditions=(condition,),
-        mean=masked(empty + slope * (active - n) + count * (a + b * count + c * active)),
+        level=masked(empty + slope * (active - n) + count * (a + b * count + c * active)),
         sigma_static=masked(np.hypot(cells, device)),
         sigma_noise=masked(noise),
         sigma_pattern=masked(np.hypot(place, neighbour)),

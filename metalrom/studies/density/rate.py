@@ -11,7 +11,7 @@ import numpy as np
 from characterization.tables.table import ReadoutTable
 from metalrom.macro.estimate import MacroEstimate, estimate_macro
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.macro.quality import csnr, mean_code_error
+from metalrom.macro.quality import csnr
 from metalrom.run.characterize import histogram
 from metalrom.run.evaluate import macro_geometry, macro_of
 from metalrom.studies.density.point import DesignPoint
@@ -32,8 +32,8 @@ def rate(variant: ColumnVariant, probed: Probed) -> Iterator[DesignPoint]:
         if bits < 1:
             continue
         codes = min(n + 1, 2**bits)
-        table = replace(probed.table, adc=replace(probed.table.adc, codes=codes)) if codes >= 2 else probed.table
-        error = mean_code_error(table, table.conditions[0], used)
+        table = probed.table.with_adc(codes=codes) if codes >= 2 else probed.table
+        error = table.mean_code_error(table.conditions[0], used)
         quality = layer_csnr(variant, table, section.vectors)
         for planes in section.planes:
             for columns in section.columns_per_adc:

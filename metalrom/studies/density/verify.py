@@ -11,7 +11,7 @@ import numpy as np
 from characterization.procedures import with_requirements
 from metalrom.design.setup import group_setup
 from metalrom.folders import cache_folder
-from metalrom.macro.quality import csnr, mean_code_error
+from metalrom.macro.quality import csnr
 from metalrom.run.characterize import histogram, measure_group
 from metalrom.run.evaluate import macro_of
 from metalrom.studies.density.point import DesignPoint
@@ -39,14 +39,14 @@ def verify(variant: ColumnVariant, point: DesignPoint, *, jobs: Workers, announc
     with Cache(cache_folder("simulations")) as cache:
         done = measure_group(setup, with_requirements(("adc_margin",)), cache, jobs=jobs)
     codes = min(point.group_rows + 1, 2**point.adc_bits)
-    table = replace(done.table, adc=replace(done.table.adc, codes=codes))
+    table = done.table.with_adc(codes=codes)
     condition = table.conditions[0]
     x, w = design.activations.values, design.weights.values.astype(np.int64)
     raw = csnr(x @ w, macro_of(design, table, condition).matmul(x, w, call=0)).raw
     return Verified(
         point,
         lsb=table.lsb(condition),
-        code_error=mean_code_error(table, condition, histogram(design, point.group_rows)),
+        code_error=table.mean_code_error(condition, histogram(design, point.group_rows)),
         csnr=raw if math.isfinite(raw) else None,
         simulations=len(done.data),
     )

@@ -111,8 +111,8 @@ def _all(run: RunView) -> Iterator[tuple[str, str, str, float, str]]:
         yield "code error", "code_error simulated", quality.condition, quality.code_error_rate, ""
     n = table.rows
     for i, label in enumerate(labels):
-        yield "level", "level of count 0, all rows active", label, float(table.mean[i, n, 0]), table.unit
-        yield "level", f"level of count {n}, all rows active", label, float(table.mean[i, n, n]), table.unit
+        yield "level", "level of count 0, all rows active", label, float(table.level[i, n, 0]), table.unit
+        yield "level", f"level of count {n}, all rows active", label, float(table.level[i, n, n]), table.unit
         for name in ("static", "noise", "pattern"):
             spread = getattr(table, f"sigma_{name}")[i, n]
             yield "sigma", f"sigma_{name}, rms over counts", label, float(np.sqrt(np.mean(spread**2))), table.unit

@@ -55,12 +55,12 @@ def table_of(unit: Literal["V", "A"]) -> ReadoutTable:
     def spread(size: float) -> np.ndarray:
         return np.where(valid, rng.uniform(0.5, 1.0, (2, n, n)) * size * step, np.nan)
 
-    return ReadoutTable(
+    return ReadoutTable.from_arrays(
         cell="synthetic",
         unit=unit,
         rows=ROWS,
         conditions=conditions,
-        mean=np.where(valid, mean, np.nan),
+        level=np.where(valid, mean, np.nan),
         sigma_static=spread(0.2),
         sigma_noise=spread(0.15),
         sigma_pattern=spread(0.05),
@@ -139,12 +139,12 @@ def synthetic_table(rows: int = 8, conditions: tuple[Condition, ...] = CONDITION
         for values, kept in zip(full, (mean, static, noise, pattern), strict=True):
             kept.append(np.where(count <= active, values, np.nan))
         energy.append(np.arange(rows + 1) * 2.1e-16 * c.vdd**2)
-    return ReadoutTable(
+    return ReadoutTable.from_arrays(
         cell="cap_balanced",
         unit="V",
         rows=rows,
         conditions=conditions,
-        mean=np.array(mean),
+        level=np.array(mean),
         sigma_static=np.array(static),
         sigma_noise=np.array(noise),
         sigma_pattern=np.array(pattern),

@@ -206,7 +206,7 @@ def test_parquet_speaks_for_itself(run, tmp_path):
     assert whole.schema.field("row_energy").metadata[b"unit"] == b"J"
     at = {name: whole.column(name).to_numpy() for name in ("condition", "active", "count", "mean")}
     row = (at["condition"] == "ss_0.90V_-40C") & (at["active"] == 6) & (at["count"] == 4)
-    assert at["mean"][row].tolist() == [run.table.mean[1, 6, 4]]
+    assert at["mean"][row].tolist() == [run.table.level[1, 6, 4]]
 
 
 def _example():
@@ -225,10 +225,10 @@ def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
     assert "import metalrom" not in text
     exports.write_table(run.table, "netcdf", tmp_path)
     lut = module.read_lut(tmp_path / "readout.nc")
-    for name in ("mean", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
+    for name in ("level", "sigma_static", "sigma_noise", "sigma_pattern", "row_energy"):
         ours = np.asarray(getattr(run.table, name))
         np.testing.assert_array_equal(lut[name].values, ours)
-    np.testing.assert_array_equal(lut["code_error_probability"][2], run.table.code_error(run.table.conditions[2]))
+    np.testing.assert_array_equal(lut["code_error_probability"][2], run.table.code_errors(run.table.conditions[2]))
 
 
 def test_that_reader_refuses_damage_in_one_sentence(run, tmp_path):

@@ -56,7 +56,7 @@ def test_check_finds_another_run(source, written, name):
     """A run that differs in one thing that the format holds is not what the files say."""
     table = source.table
     factor = 1 + 1e-3
-    other = dataclasses.replace(table, mean=table.mean * factor, read_time=table.read_time * factor)
+    other = table.replace(level=table.level * factor, read_time=table.read_time * factor)
     g = dataclasses.replace(source.results.macro_geometry, cell_area=6.6e-14, edge_width=3e-6)
     cell = source.results.cell
     elements = tuple(dataclasses.replace(e, value=e.value * factor) for e in cell.elements)
@@ -108,7 +108,7 @@ def test_damaged_files_are_refused(source, written, name, data):
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "lef"])
 def test_mixed_exports_are_refused(source, written, name, tmp_path):
     """A sound file of another run beside the others."""
-    other = RunData(source.run, source.results, dataclasses.replace(source.table, read_time=2e-9))
+    other = RunData(source.run, source.results, source.table.replace(read_time=2e-9))
     path = EXPORTERS[name].write(source, tmp_path)[-1]
     foreign = tmp_path / "foreign"
     EXPORTERS[name].write(other, foreign)
@@ -143,7 +143,7 @@ def test_consumer_notices_other_values(source, written, name, make_source):
     """The consumers' check compares values: files of the other cell's run do not pass for this one's."""
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed (extra `check`)")
-    table = dataclasses.replace(source.table, mean=source.table.mean * 1.01)
+    table = source.table.replace(level=source.table.level * 1.01)
     layer = dataclasses.replace(source.results.layer, planes=("M6-M7", "M8-M9"))
     geometry = dataclasses.replace(source.results.macro_geometry, columns=32)
     results = dataclasses.replace(source.results, layer=layer, macro_geometry=geometry)
@@ -163,7 +163,7 @@ def test_spice_macro_is_straight_between_whole_numbers(source, written):
 
     folder = written["spice_macro"]
     file, held = next(iter(read_spice_macro(folder).items()))
-    mean = source.table.mean[0]
+    mean = source.table.level[0]
     middle = [(mean[a, 1] + mean[a, 2]) / 2 for a in (3, 4)]
     for driven, count, want in ((3.25, 1.5, 0.75 * middle[0] + 0.25 * middle[1]), (2.0, 4.0, mean[2, 2])):
         lines = sweep_deck(held, file).replace("V_driven driven 0 0.0", f"V_driven driven 0 {driven}").splitlines()
@@ -205,7 +205,7 @@ def test_condition_names(source):
     twins = tuple(dataclasses.replace(c, corner=name, vdd=1.0, temperature=27.0)
                   for c, name in zip(table.conditions, ("tt", "TT"), strict=True))  # fmt: skip
     with pytest.raises(InputError, match="would both be called"):
-        symbols(RunData(source.run, source.results, dataclasses.replace(table, conditions=twins)))
+        symbols(RunData(source.run, source.results, table.replace(conditions=twins)))
 
 
 def test_ladder_by_hand(source):

@@ -109,7 +109,7 @@ def test_bench_and_check_notice_a_wrong_bit(source, folder, tmp_path):
     assert validate_systemverilog(source, tmp_path).problem == "the via bits of tile 0 are not those of the run"
     (tmp_path / "weights_0.memh").write_bytes((folder / "weights_0.memh").read_bytes())
     level = tmp_path / "level.memh"
-    level.write_bytes(add_digest(header(source, MARK) + doubles(source.table.mean * 1.0001), MARK))
+    level.write_bytes(add_digest(header(source, MARK) + doubles(source.table.level * 1.0001), MARK))
     assert "levels differ" in str(validate_systemverilog(source, tmp_path).problem)
 
 
@@ -145,7 +145,7 @@ def test_noise_has_the_tables_sigma(source, folder):
     active, count = x.sum(axis=1), (x & w).sum(axis=1)
     i = table.index(source.results.condition)
     sigma = table.total_sigma(table.conditions[i])[active, count]
-    z = (got - table.mean[i, active, count]) / sigma
+    z = (got - table.level[i, active, count]) / sigma
     # 1,000 standard normal numbers: mean within 4 / sqrt(1000), spread within 4 / sqrt(2000)
     assert abs(z.mean()) < 0.127
     assert abs(z.std() - 1) < 0.09

@@ -86,8 +86,8 @@ def readout_table(rows: int = 16, *, unit: Literal["V", "A"] = "V", conditions: 
         noise[i][valid] = step * 0.06 * np.sqrt((c.temperature + 273) / 300)
         pattern[i][valid] = step * 0.02
     energy = np.tile(np.arange(n) * 2e-16, (len(corners), 1))
-    return ReadoutTable("cap_balanced", unit, rows, tuple(corners), mean, static, noise, pattern, energy, 2e-9,
-                        AdcModel(rows + 1, step * 0.02, step * 0.03))  # fmt: skip
+    return ReadoutTable.from_arrays("cap_balanced", unit, rows, tuple(corners), mean, static, noise, pattern, energy,
+                        2e-9, AdcModel(rows + 1, step * 0.02, step * 0.03))  # fmt: skip
 
 
 def content(**changes: Any) -> ReportContent:

@@ -21,8 +21,8 @@ def campaign(conditions: tuple[Condition, ...]) -> ReadoutTable:
     mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
     spread = np.where(np.isnan(mean), np.nan, 1e-3 * (1 + np.arange(len(conditions)) / 10)[:, None, None])
     zero = np.where(np.isnan(mean), np.nan, 0.0)
-    return ReadoutTable("cap_balanced", "V", 4, conditions, mean, spread, zero, zero, np.zeros((len(conditions), n)),
-                        1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
+    return ReadoutTable.from_arrays("cap_balanced", "V", 4, conditions, mean, spread, zero, zero,
+                        np.zeros((len(conditions), n)), 1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 
 EIGHT = tuple(Condition(p, v, 27.0, m) for p, m, v in product(("tt", "ss"), ("nominal", "Cmax"), (1.0, 0.9)))

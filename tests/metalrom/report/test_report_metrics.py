@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from characterization.margins import code_errors, margins, sigma_needed, worst
+from characterization.margins import sigma_needed
 from interconnect.errors import InputError
 from metalrom.formatting import Figure, amount, prefix, probability, span
 
@@ -19,26 +19,26 @@ def straight(make_table, sigma_counts, *, sign=1.0, codes=None):
     mean = np.where(table.valid, sign * 1e-3 * count[None, :], np.nan)[None]
     spread = np.where(table.valid, sigma_counts * 1e-3, np.nan)[None]
     adc = replace(table.adc, offset_sigma=0.0, noise_sigma=0.0, codes=codes or 9)
-    return replace(table, mean=mean, sigma_static=spread, sigma_noise=0 * spread, sigma_pattern=0 * spread, adc=adc)
+    return table.replace(level=mean, sigma_static=spread, sigma_noise=0 * spread, sigma_pattern=0 * spread, adc=adc)
 
 
 def test_margin_and_error_of_a_straight_line_are_half_an_lsb_over_sigma(make_table):
     table = straight(make_table, 0.1)
     inner = (8, 4)
-    assert margins(table, NOMINAL)[inner] == pytest.approx(5.0, rel=1e-12)  # (1/2) / 0.1
-    assert code_errors(table, NOMINAL)[inner] == pytest.approx(2 * 2.866515719e-7, rel=1e-8)  # 2 Q(5), normal table
-    assert code_errors(table, NOMINAL)[8, 0] == pytest.approx(2.866515719e-7, rel=1e-8)  # an end has one neighbour
+    assert table.margins(NOMINAL)[inner] == pytest.approx(5.0, rel=1e-12)  # (1/2) / 0.1
+    assert table.code_errors(NOMINAL)[inner] == pytest.approx(2 * 2.866515719e-7, rel=1e-8)  # 2 Q(5), normal table
+    assert table.code_errors(NOMINAL)[8, 0] == pytest.approx(2.866515719e-7, rel=1e-8)  # an end has one neighbour
 
 
 def test_tails_are_exact_where_one_minus_p_is_zero(make_table):
     table = straight(make_table, 0.05)
-    assert code_errors(table, NOMINAL)[8, 4] == pytest.approx(2 * 7.619853024e-24, rel=1e-8)  # 2 Q(10)
+    assert table.code_errors(NOMINAL)[8, 4] == pytest.approx(2 * 7.619853024e-24, rel=1e-8)  # 2 Q(10)
 
 
 def test_falling_levels_give_the_same_margins_as_rising_ones(make_table):
     rising, falling = (straight(make_table, 0.1, sign=s) for s in (1.0, -1.0))
-    np.testing.assert_allclose(margins(falling, NOMINAL), margins(rising, NOMINAL), rtol=1e-12)
-    np.testing.assert_allclose(code_errors(falling, NOMINAL), code_errors(rising, NOMINAL), rtol=1e-9)
+    np.testing.assert_allclose(falling.margins(NOMINAL), rising.margins(NOMINAL), rtol=1e-12)
+    np.testing.assert_allclose(falling.code_errors(NOMINAL), rising.code_errors(NOMINAL), rtol=1e-9)
 
 
 def test_errors_agree_with_the_tables_code_probability(make_table):
@@ -46,23 +46,23 @@ def test_errors_agree_with_the_tables_code_probability(make_table):
     for condition in table.conditions:
         p = table.code_probability(condition)
         right = np.take_along_axis(p, np.broadcast_to(np.arange(17)[None, :, None], (17, 17, 1)), axis=2)[..., 0]
-        np.testing.assert_allclose(code_errors(table, condition.label), 1 - right, atol=1e-12)
+        np.testing.assert_allclose(table.code_errors(condition), 1 - right, atol=1e-12)
 
 
 def test_a_count_without_a_code_is_always_wrong(make_table):
     table = straight(make_table, 0.1, codes=8)
-    assert code_errors(table, NOMINAL)[8, 8] == 1.0
-    assert margins(table, NOMINAL)[8, 8] == -np.inf
-    assert code_errors(table, NOMINAL)[8, 7] == pytest.approx(2.866515719e-7, rel=1e-8)  # the last code is open above
+    assert table.code_errors(NOMINAL)[8, 8] == 1.0
+    assert table.margins(NOMINAL)[8, 8] == -np.inf
+    assert table.code_errors(NOMINAL)[8, 7] == pytest.approx(2.866515719e-7, rel=1e-8)  # the last code is open above
 
 
 def test_a_level_beyond_its_threshold_has_a_negative_margin(make_table):
     table = straight(make_table, 0.1)
-    mean = table.mean.copy()
+    mean = table.level.copy()
     mean[0, 6, 3] += 0.7e-3
-    shifted = replace(table, mean=mean)
-    assert margins(shifted, NOMINAL)[6, 3] == pytest.approx(-2.0, rel=1e-9)  # (0.5 - 0.7) / 0.1
-    found = worst(shifted)
+    shifted = table.replace(level=mean)
+    assert shifted.margins(NOMINAL)[6, 3] == pytest.approx(-2.0, rel=1e-9)  # (0.5 - 0.7) / 0.1
+    found = shifted.worst_margin()
     assert (found.active, found.count) == (6, 3)
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_spread_never_reaches_the_report(make_table):
     noise = table.sigma_noise.copy()
     noise[0, 8, 3] = np.nan
     with pytest.raises(InputError, match="a spread"):
-        replace(table, sigma_noise=noise)
+        table.replace(sigma_noise=noise)
 
 
 def test_sigma_needed_is_the_two_sided_normal_quantile():

@@ -146,7 +146,7 @@ def test_hostile_names_are_escaped_everywhere(make_content, make_cell):
     evil = "<script>alert(1)</script>\"'><img src=x onerror=y>$\\frac{$(x)\n.control"
     content = make_content()
     bad = Condition(evil, 1.0, 27.0)
-    table = replace(content.table, conditions=(bad, *content.table.conditions[1:]))
+    table = content.table.replace(conditions=(bad, *content.table.conditions[1:]))
     part = content.macro[0]
     part = replace(part, title=evil, note=evil, rows=tuple(replace(r, name=evil, source=evil) for r in part.rows))
     text = render_report(
@@ -187,7 +187,7 @@ def test_equal_content_gives_equal_bytes_in_another_process(make_content, tmp_pa
 
 def test_content_that_differs_gives_another_picture(make_content):
     content = make_content()
-    table = replace(content.table, mean=content.table.mean * 1.1)
+    table = content.table.replace(level=content.table.level * 1.1)
     assert plots.level_plot(table, content.condition) != plots.level_plot(content.table, content.condition)
 
 

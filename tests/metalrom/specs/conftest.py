@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from characterization.procedures.adc_margin import margins_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
@@ -41,7 +40,7 @@ def synthetic_table(step: float = STEP, sigma: float = SIGMA, corners: tuple[str
     none = np.where(np.isnan(mean), np.nan, 0.0)
     energy = np.tile(np.arange(n) * 1e-16, (len(corners), 1))
     conditions = tuple(Condition(corner, 1.0, 27.0) for corner in corners)
-    return ReadoutTable("cap_balanced", "V", ROWS, conditions, mean, spread, none, none, energy, 1e-9,
+    return ReadoutTable.from_arrays("cap_balanced", "V", ROWS, conditions, mean, spread, none, none, energy, 1e-9,
                         AdcModel(n, 0.0, 0.0))  # fmt: skip
 
 
@@ -70,7 +69,7 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
         group_rows=ROWS,
         group_reason="set",
         group_automatic=False,
-        margins=margins_of(table),
+        margins=table.margins_by_count(),
         fits=(),
         quality=tuple(
             LayerQuality(label, 30.0 - i, 31.0 - i, 1.0, 0.0, 512, 0.0, 1e-6) for i, label in enumerate(labels)

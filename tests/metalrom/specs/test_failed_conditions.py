@@ -74,7 +74,7 @@ def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
     alone = measure_group(replace(setup, conditions=(NOMINAL,)), PROCEDURES, cache)
     assert alone.failed == ()
     assert alone.simulated == 0
-    for name in ("mean", "sigma_static", "sigma_noise", "row_energy"):
+    for name in ("level", "sigma_static", "sigma_noise", "row_energy"):
         np.testing.assert_array_equal(getattr(alone.table, name), getattr(dead.table, name))
 
 
