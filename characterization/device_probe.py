@@ -8,17 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
+from netlists.devices.device_set import DeviceSet
 from netlists.transistors import device_printer
 from ngspice_runner import run as run_job
 from ngspice_runner.capability import Capability, probe_engine
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
 
 _LEAST_CURRENT = 1e-9
 """A transistor that is switched on carries more than this, A; less is a deck that runs and means nothing."""

@@ -17,19 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
+from netlists.devices.device_set import DeviceSet
 from netlists.transistors import device_printer
 from ngspice_runner import run as run_job
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
 
 Runner = Callable[[Job], Result]
 _Place = Callable[[str, str, str, float], str]

@@ -5,23 +5,18 @@ from __future__ import annotations
 import tempfile
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from characterization.testbench import Testbench
 from metalrom.config.schema import read_config
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
+from metalrom.macro import Macro
 from metalrom.run.characterize import Characterized, characterize, group_rows
 from metalrom.run.evaluate import macro_of
-from netlists.audit import audit_netlist
-from netlists.writer import write_netlist
-
-if TYPE_CHECKING:
-    from characterization.testbench import Testbench
-    from metalrom.macro import Macro
-    from netlists.audit import AuditReport
-    from netlists.condition import Condition
-    from netlists.writer import WrittenNetlist
-    from ngspice_runner import Workers
+from netlists.audit import AuditReport, audit_netlist
+from netlists.condition import Condition
+from netlists.writer import WrittenNetlist, write_netlist
+from ngspice_runner import Workers
 
 
 class Project(Design):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from netlists.devices.device_set import DeviceSet
 from netlists.parameters import parameter, require, require_all_positive, require_positive, require_whole, tidy
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

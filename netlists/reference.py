@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from netlists.column import bit_line_ends, check_case, driven_node, instances, l
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery
-
-if TYPE_CHECKING:
-    from interconnect.network import LinearNetwork
 
 
 @dataclass(frozen=True, slots=True)

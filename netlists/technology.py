@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from interconnect.stack import Stack
 from interconnect.stackfile import load_stack
 from interconnect.variation import stack_at_corner
 from netlists.condition import NOMINAL_METALS
-from netlists.devices.device_set import load_devices
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
+from netlists.devices.device_set import DeviceSet, load_devices
 
 
 @dataclass(frozen=True, slots=True)

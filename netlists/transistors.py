@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
+from netlists.devices.device_set import DeviceSet
 from netlists.devices.kit_file import UNITS, Call
 from netlists.periphery import Periphery
 from netlists.render import DeckText, identifier, number
 from netlists.technology import Technology
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
 
 MosPrinter = Callable[..., DeckText]
 

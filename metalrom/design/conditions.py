@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
 
 from interconnect.errors import InputError
+from interconnect.stack import Stack
 from interconnect.suggestion import suggest
+from metalrom.config.simulation import ConditionsSection
 from netlists.condition import NOMINAL_METALS, Condition
-
-if TYPE_CHECKING:
-    from interconnect.stack import Stack
-    from metalrom.config.simulation import ConditionsSection
-    from netlists.devices.device_set import DeviceSet
+from netlists.devices.device_set import DeviceSet
 
 
 def operating_points(

@@ -7,44 +7,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from characterization.testbench import MetalCorner
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from interconnect.extraction import extract
+from interconnect.extraction import Extraction, extract
 from interconnect.files import read_bytes, unchanged_file
+from interconnect.geometry import CellGeometry
+from interconnect.stack import Stack
 from metalrom.assets import asset_path
 from metalrom.config.schema import Config
 from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
+from metalrom.specs.grammar import Spec
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
-from netlists.cells.base import Plane, require_capability
-from netlists.condition import NOMINAL_METALS
-from netlists.mapping import MacroShape, tile, via_program
-from netlists.periphery import Timing, default_periphery
-from netlists.technology import load_technology
-from netlists.weights import Words, integer_weights, load_weights, quantize
-
-if TYPE_CHECKING:
-    from characterization.testbench import MetalCorner
-    from interconnect.extraction import Extraction
-    from interconnect.geometry import CellGeometry
-    from interconnect.stack import Stack
-    from metalrom.specs.grammar import Spec
-    from netlists.array_options import ArrayOptions
-    from netlists.cells.base import Cell, CellModel, Plane
-    from netlists.condition import Condition
-    from netlists.mapping import TileManifest, ViaProgram
-    from netlists.periphery import Periphery, Timing
-    from netlists.technology import Technology
-    from netlists.weights import QuantizedWeights
+from netlists.cells.base import Cell, CellModel, Plane, require_capability
+from netlists.condition import NOMINAL_METALS, Condition
+from netlists.mapping import MacroShape, TileManifest, ViaProgram, tile, via_program
+from netlists.periphery import Periphery, Timing, default_periphery
+from netlists.technology import Technology, load_technology
+from netlists.weights import QuantizedWeights, Words, integer_weights, load_weights, quantize
 
 ASSET = "asset:"
 

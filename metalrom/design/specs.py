@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
 from metalrom.specs.grammar import ALL, Spec, parse_spec
-
-if TYPE_CHECKING:
-    from netlists.cells.base import Cell
-    from netlists.condition import Condition
+from netlists.cells.base import Cell
+from netlists.condition import Condition
 
 
 def check_specs(texts: Sequence[str], conditions: Sequence[Condition], cell: Cell, path: Path) -> tuple[Spec, ...]:

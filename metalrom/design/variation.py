@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from characterization.testbench import Variation
 from interconnect.errors import InputError
 from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
-
-if TYPE_CHECKING:
-    from characterization.testbench import Variation
-    from metalrom.design.design import Design
+from metalrom.design.design import Design
 
 AUTO = "auto"
 

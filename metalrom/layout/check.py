@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interconnect.errors import InputError
+from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.layout.audit import LayoutAudit, audit_layout
 from metalrom.layout.plan import Plan, plan_layout
 from metalrom.layout.read import open_layout
 from metalrom.layout.rules import NOT_CHECKED, RuleReport, check_rules
 from metalrom.run.characterize import group_rows
-
-if TYPE_CHECKING:
-    from metalrom.design.design import Design
 
 _TOP = re.compile(r"(?P<cell>cell)|array_t(?P<of>\d{1,6})_p(?P<plane>\d{1,3})|tile_(?P<tile>\d{1,6})|(?P<macro>macro)")
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
-
-if TYPE_CHECKING:
-    from metalrom.macro.stored import StoredWeights
-
+from metalrom.macro.stored import StoredWeights
 
 PARTIAL_SUMS = 2**22
 """Partial sums held at a time (32 MiB)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import OutputCorrection, RangeCalibration
+from metalrom.macro.engine import Macro
 from metalrom.macro.readout import FRACTION, AdcRange, readout_of
-
-if TYPE_CHECKING:
-    from metalrom.macro.engine import Macro
-    from metalrom.macro.stored import StoredWeights
-
+from metalrom.macro.stored import StoredWeights
 
 STEPS = 24
 ORIGINS = 8

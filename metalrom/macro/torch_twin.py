@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from interconnect.errors import InputError
-
-if TYPE_CHECKING:
-    from metalrom.macro.engine import Macro
+from metalrom.macro.engine import Macro
 
 
 def macro_linear(linear: Any, macro: Macro, *, layer: int = 0) -> Any:

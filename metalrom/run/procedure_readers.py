@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from characterization.procedures import (
     Crosstalk,
@@ -16,10 +16,8 @@ from characterization.procedures import (
     WorstPatterns,
 )
 from interconnect.errors import InputError
+from metalrom.run.view import RunView
 from metalrom.specs.quantities import QuantityValue
-
-if TYPE_CHECKING:
-    from metalrom.run.view import RunView
 
 
 def _rows(run: RunView, procedure: str, condition: str, rows: Iterable[Any]) -> list[Any]:

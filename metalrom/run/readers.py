@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from interconnect.errors import InputError
-
-if TYPE_CHECKING:
-    from metalrom.macro.quantity import Span
-    from metalrom.run.view import RunView
+from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
+from metalrom.run.view import RunView
 from metalrom.specs.quantities import QUANTITIES, QuantityReader, QuantityValue
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from characterization.failures import FailedCondition
 from metalrom import formatting as words
 from metalrom.formatting import Figure
 from metalrom.specs.grammar import Comparison, Spec
-
-if TYPE_CHECKING:
-    from characterization.failures import FailedCondition
 
 UNBOUNDED = "unbounded: no error was seen"
 BELOW = "unbounded below: nothing follows the ideal result"

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.run.characterize import group_rows
-from netlists.baselines import LocalCase, default_cell, default_computing, default_timing, local_column_deck
-from netlists.mapping import via_program
-
-if TYPE_CHECKING:
-    from netlists.baselines import BaselineCell, LocalDeck
-    from netlists.mapping import ViaProgram
+from netlists.baselines import (
+    BaselineCell,
+    LocalCase,
+    LocalDeck,
+    default_cell,
+    default_computing,
+    default_timing,
+    local_column_deck,
+)
+from netlists.mapping import ViaProgram, via_program
 
 MOST_LOCALS = 1024
 """Local arrays on one compute line; a deck of more would not run in any reasonable time."""

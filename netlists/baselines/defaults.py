@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -11,10 +11,8 @@ from netlists.baselines.base import BaselineCell
 from netlists.baselines.computing import LocalComputing
 from netlists.baselines.registry import BASELINE_CELLS, make_local_cell
 from netlists.baselines.timing import LocalTiming
+from netlists.devices.device_set import DeviceSet
 from netlists.parameters import ParameterInfo, describe_parameters
-
-if TYPE_CHECKING:
-    from netlists.devices.device_set import DeviceSet
 
 BASE_LENGTH = 50e-9
 """Channel length that the default times are for, m."""

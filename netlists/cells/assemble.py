@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from interconnect.extraction import Extraction
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import BitLine, Cell, CellModel, Element, Extract, Plane, RowLine, Variant
 from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
-
-if TYPE_CHECKING:
-    from interconnect.extraction import Extraction
 
 
 @dataclass(frozen=True, slots=True)

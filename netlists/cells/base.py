@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
-
-from interconnect.errors import InputError, UnsupportedCell
-from interconnect.geometry import CellGeometry
-from interconnect.stack import Stack
-
-if TYPE_CHECKING:
-    from interconnect.extraction import Extraction
 import hashlib
 import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 
 from interconnect.arrays import ByteArray, FloatArray
+from interconnect.errors import InputError, UnsupportedCell
+from interconnect.extraction import Extraction
+from interconnect.geometry import CellGeometry
+from interconnect.stack import Stack
 
 Extract = Callable[[CellGeometry, Stack], "Extraction"]
 """What turns a geometry into capacitances and resistances; usually `interconnect.extract` with options bound."""

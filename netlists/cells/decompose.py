@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import nnls
 
+from interconnect.extraction import Extraction
 from interconnect.negligible import NEGLIGIBLE_SHARE, without_negligible
-
-if TYPE_CHECKING:
-    from interconnect.extraction import Extraction
 
 
 @dataclass(frozen=True, slots=True)

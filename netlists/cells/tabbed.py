@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from interconnect.extraction import Extraction
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import CouplingGap, Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
 from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
-
-if TYPE_CHECKING:
-    from interconnect.extraction import Extraction
 
 
 class DrawnTab(DrawnLengths, Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,12 +26,9 @@ from metalrom.exporters.executables import package_version
 from metalrom.exporters.exporter import ConsumerReading, Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
+from metalrom.macro.estimate import MacroEstimate
 from metalrom.run.estimate import own_layer
 from netlists.render import cards, render
-
-if TYPE_CHECKING:
-    from metalrom.macro.estimate import MacroEstimate
-
 
 OPEN, CLOSE = "/*", " */"
 PARSER = "pip install liberty-parser (GPL; used for checks only)"

@@ -35,8 +35,6 @@ from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
 
-if TYPE_CHECKING:
-    pass
 
 
 def write_systemverilog(source: RunData, folder: Path) -> list[Path]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,11 +14,8 @@ from interconnect.errors import InputError
 from metalrom.exporters.checksum import verify_digests
 from metalrom.exporters.circuit.memh import MARK, bit_words, bits_in, doubles_in, integer_words, words_of
 from metalrom.exporters.run_data import RunData
+from metalrom.macro import Macro
 from netlists.mapping import ViaProgram
-
-if TYPE_CHECKING:
-    from metalrom.macro import Macro
-
 
 LUTS = ("level.memh", "sigma.memh", "threshold.memh", "row_energy.memh")
 

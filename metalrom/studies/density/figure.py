@@ -12,11 +12,10 @@ from metalrom.drawing.svg import INK
 from metalrom.macro.estimate import REFERENCE_DENSITY
 from metalrom.reports.plots import chart, svg
 from metalrom.studies.density.point import DesignPoint
+from metalrom.studies.density.run import Exploration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from metalrom.studies.density.run import Exploration
 
 CEILING = 100.0
 """dB; points without any error seen are drawn here as open marks."""
