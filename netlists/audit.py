@@ -52,7 +52,6 @@ def audit_netlist(
     technology: Technology | None = None,
     periphery: Periphery | None = None,
     condition: Condition | None = None,
-    templates: Path | None = None,
     limit: int = 100,
     library: str = "",
 ) -> AuditReport:
@@ -92,7 +91,7 @@ def audit_netlist(
     if technology is not None:
         head = netlist_head(
             level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash="",
-            group_rows=group_rows, options=options, templates=templates,
+            group_rows=group_rows, options=options,
         )  # fmt: skip
         faults += head_faults(content.bodies, head)
     else:

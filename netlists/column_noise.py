@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from interconnect.errors import InputError
@@ -41,7 +40,6 @@ def noise_deck(
     last: float,
     points: int = 40,
     switch: Literal["ideal", "transistor"] = "ideal",
-    templates: Path | None = None,
 ) -> ColumnDeck:
     """Noise from `first` to `last` Hz with `points` per decade, all inputs at 0 V.
 
@@ -88,7 +86,7 @@ def noise_deck(
         "points": points,
         "drivers": drivers(warm, case),
         "ends": ends,
-        "cells": cell_subckts(warm, folder=templates),
+        "cells": cell_subckts(warm),
         "node_names": node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),
@@ -97,7 +95,7 @@ def noise_deck(
         "extra_rows": 0,
     }
     return ColumnDeck(
-        text=render("testbenches/column_noise.cir.j2", values, folder=templates),
+        text=render("testbenches/column_noise.cir.j2", values),
         title=title,
         outputs=outputs,
         stop=None,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -74,7 +73,6 @@ def equivalent_deck(
     where: Where = "kept",
     keep_columns: int | None = None,
     waveform: bool = True,
-    templates: Path | None = None,
 ) -> tuple[ColumnDeck, EquivalentError]:
     """`column_deck` of a case with equivalent loads, and their error for this case.
 
@@ -84,7 +82,7 @@ def equivalent_deck(
         InputError: as `column_deck`, and as `equivalent_case`.
     """
     short_model, short = equivalent_case(model, case, where=where, keep_columns=keep_columns)
-    deck = column_deck(technology, short_model, periphery, timing, condition, short, templates=templates)
+    deck = column_deck(technology, short_model, periphery, timing, condition, short)
     whole = reference_column(model, periphery, condition, case)
     found = reference_column(short_model, periphery, condition, short)
     moving = _waveforms(model, short_model, periphery, timing, condition, case, short) if waveform else (None, None)

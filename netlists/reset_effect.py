@@ -7,8 +7,6 @@ nothing else of the array, so that what it shows beyond the closed form is the s
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
@@ -32,7 +30,6 @@ def reset_effect_deck(
     case: ColumnStimulus,
     *,
     cycle: bool = False,
-    templates: Path | None = None,
 ) -> ColumnDeck:
     """A deck like that of the column `case`, every column's bit lines replaced by the target's, lumped.
 
@@ -83,7 +80,7 @@ def reset_effect_deck(
         "outputs": outputs,
     }
     return ColumnDeck(
-        text=render("testbenches/reset_effect.cir.j2", values, folder=templates),
+        text=render("testbenches/reset_effect.cir.j2", values),
         title=title,
         outputs=outputs,
         stop=stop,

@@ -12,7 +12,7 @@ from ngspice_runner.errors import EngineError
 
 
 def sar_codes(waves: Waves) -> IntArray:
-    """Codes (conversions,) of a deck of `sar_deck`.
+    """Codes (conversions,) of a deck of `Sar.deck`.
 
     Every bit is read at the comparator, within its trial, and must be kept by the register.
     Raises UndecidedError for a decision that had not fallen by then, EngineError if the register holds something else.
@@ -30,7 +30,7 @@ def sar_codes(waves: Waves) -> IntArray:
 
 
 def flash_thermometer(waves: Waves) -> BoolArray:
-    """Outputs (conversions, comparators) of a deck of `flash_deck`, lowest tap first.
+    """Outputs (conversions, comparators) of a deck of `Flash.deck`, lowest tap first.
 
     Raises UndecidedError for a comparator that had not decided when it was read.
     """

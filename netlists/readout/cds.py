@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -61,7 +60,6 @@ def sampler_deck(
     timing: SamplerTiming | None = None,
     periphery: Periphery | None = None,
     level: Level = "transistor",
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """One read of a bit line with or without double sampling; v(out) is read at the end.
 
@@ -97,5 +95,4 @@ def sampler_deck(
         windows=[(POWER_UP, t.stop)],
         reads=[(t.stop,)],
         sources={"v_dd": "vdd", "v_ref": "ref"},
-        templates=templates,
     )

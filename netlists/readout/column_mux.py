@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -53,7 +52,6 @@ def mux_deck(
     *,
     mux: ColumnMux | None = None,
     level: Level = "transistor",
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """Select the inputs, held at `levels` (V), one after the other.
 
@@ -88,5 +86,4 @@ def mux_deck(
         windows=[(start, tidy(start + m.slot)) for start in starts],
         reads=[(tidy(start + 0.49 * m.slot), tidy(start + 0.95 * m.slot)) for start in starts],
         sources={"v_dd": "vdd"},
-        templates=templates,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -76,7 +75,6 @@ def current_sense_deck(
     sense: CurrentSense | None = None,
     static: bool = False,
     level: Level = "transistor",
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """One read per number of active rows; v(int) at a read is the integrated current, i(v_sense) the column current."""
     s = sense or CurrentSense()
@@ -111,7 +109,6 @@ def current_sense_deck(
         windows=[(start, tidy(start + s.cycle)) for start in starts[1:]],
         reads=[(tidy(start + s.cycle - 0.1e-9),) for start in starts[1:]],
         sources={"v_dd": "vdd", "v_ref": "ref", "v_rows": "rows", "v_reset": "reset"},
-        templates=templates,
     )
 
 
@@ -120,7 +117,6 @@ def amplifier_deck(
     condition: Condition,
     *,
     sense: CurrentSense | None = None,
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """The amplifier alone with an open loop: v(out) over its inverting input, 20 mV about the reference."""
     s = sense or CurrentSense()
@@ -138,7 +134,6 @@ def amplifier_deck(
         max_step=span,
         windows=[],
         sources={},
-        templates=templates,
     )
 
 
@@ -147,7 +142,6 @@ def cascode_deck(
     condition: Condition,
     *,
     sense: CurrentSense | None = None,
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """The cascode alone, source at the virtual ground, drain at ground: i(v_drain) over the gate voltage."""
     s = sense or CurrentSense()
@@ -164,5 +158,4 @@ def cascode_deck(
         max_step=s.ref,
         windows=[],
         sources={},
-        templates=templates,
     )

@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from interconnect.errors import InputError
@@ -64,11 +63,10 @@ def build_deck(
     windows: Sequence[tuple[float, float]],
     sources: Mapping[str, str],
     reads: Sequence[tuple[float, ...]] = (),
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """Render `testbenches/<template>`; `sources` maps a voltage source `v_x` to the node at its positive terminal.
 
-    length: default channel length, m. templates: a user's template folder.
+    length: default channel length, m.
     Raises InputError for an unknown level, a size outside the device set or a fault in a template.
     """
     if level not in ("transistor", "behavioral"):
@@ -90,7 +88,7 @@ def build_deck(
         "tidy": tidy,
         "chgtol": chgtol,
     }
-    text = render(f"testbenches/{template}", {**shared, **values}, folder=templates)
+    text = render(f"testbenches/{template}", {**shared, **values})
     return ReadoutDeck(text, title, saved, tidy(stop), tuple(windows), pairs, condition.vdd, tuple(reads))
 
 

@@ -7,9 +7,9 @@ from netlists.readout.cds import sampler_deck
 from netlists.readout.column_mux import ColumnMux, mux_deck
 from netlists.readout.current_sense import current_sense_deck
 from netlists.readout.deck import ReadoutDeck
-from netlists.readout.flash import Flash, flash_deck
-from netlists.readout.ramp import Ramp, ramp_deck
-from netlists.readout.sar import Sar, sar_deck
+from netlists.readout.flash import Flash
+from netlists.readout.ramp import Ramp
+from netlists.readout.sar import Sar
 from netlists.readout.strongarm import StrongArm, decision_deck, offset_deck
 from netlists.technology import Technology
 
@@ -30,9 +30,9 @@ def example_decks(technology: Technology) -> dict[str, ReadoutDeck]:
         "readout_cds": sampler_deck(technology, c, step=0.3, offset=20e-3, correlated=True),
         "readout_column_mux": mux_deck(technology, c, [0.1, 0.2, 0.3, 0.4], mux=ColumnMux(inputs=4)),
         "readout_current_sense": current_sense_deck(technology, c, [0, 16, 32]),
-        "readout_sar": sar_deck(technology, c, inputs, adc=Sar(bits=4)),
-        "readout_sar_behavioral": sar_deck(technology, c, inputs, adc=Sar(bits=4), level="behavioral"),
-        "readout_flash": flash_deck(technology, c, inputs, adc=Flash(bits=3)),
-        "readout_flash_behavioral": flash_deck(technology, c, inputs, adc=Flash(bits=3), level="behavioral"),
-        "readout_ramp": ramp_deck(technology, c, inputs, adc=Ramp(bits=4)),
+        "readout_sar": Sar(bits=4).deck(technology, c, inputs),
+        "readout_sar_behavioral": Sar(bits=4).deck(technology, c, inputs, level="behavioral"),
+        "readout_flash": Flash(bits=3).deck(technology, c, inputs),
+        "readout_flash_behavioral": Flash(bits=3).deck(technology, c, inputs, level="behavioral"),
+        "readout_ramp": Ramp(bits=4).deck(technology, c, inputs),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -65,56 +64,41 @@ class Flash:
     def deck(
         self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
     ) -> ReadoutDeck:
-        """`flash_deck` of this converter."""
-        return flash_deck(technology, condition, levels, adc=self, level=level)
-
-
-def flash_deck(
-    technology: Technology,
-    condition: Condition,
-    levels: Sequence[float],
-    *,
-    adc: Flash | None = None,
-    level: Level = "transistor",
-    templates: Path | None = None,
-) -> ReadoutDeck:
-    """One conversion of each of `levels` (V) in one transient; each is read once, before the clock falls."""
-    a = adc or Flash()
-    check_inputs(levels, condition)
-    t = a.cycle
-    # The first level is converted twice; the first time, from all nodes at zero, is not read.
-    starts = [tidy(POWER_UP + i * t) for i in range(len(levels) + 1)]
-    taps = range(1, 2**a.bits)
-    return build_deck(
-        "readout_flash.cir.j2",
-        {
-            "a": a,
-            "c": a.comparator,
-            "edge": _EDGE,
-            "track_start": tidy(POWER_UP + 0.02 * t),
-            "track_width": tidy(0.6 * t),
-            "first_edge": tidy(POWER_UP + 0.66 * t),
-            "clock_width": tidy(0.28 * t),
-            "input": staircase([levels[0], *levels], starts, _EDGE),
-        },
-        technology=technology,
-        condition=condition,
-        length=a.comparator.length,
-        level=level,
-        title=f"Flash converter, {a.bits} bits, {len(levels)} conversions, {condition.label}, {level}",
-        outputs=tuple(f"v({side}_{k})" for k in taps for side in "tn"),
-        stop=POWER_UP + len(starts) * t,
-        max_step=t / 10,
-        windows=[(start, tidy(start + t)) for start in starts[1:]],
-        reads=[(tidy(start + 0.92 * t),) for start in starts[1:]],
-        sources={
-            "v_dd": "vdd",
-            "v_ref_high": "ref_high",
-            "v_ref_low": "ref_low",
-            "v_clk": "clk",
-            "v_track": "track",
-            "v_track_b": "track_b",
-            "v_in": "source",
-        },
-        templates=templates,
-    )
+        """One conversion of each of `levels` (V) in one transient; each is read once, before the clock falls."""
+        check_inputs(levels, condition)
+        t = self.cycle
+        # The first level is converted twice; the first time, from all nodes at zero, is not read.
+        starts = [tidy(POWER_UP + i * t) for i in range(len(levels) + 1)]
+        taps = range(1, 2**self.bits)
+        return build_deck(
+            "readout_flash.cir.j2",
+            {
+                "a": self,
+                "c": self.comparator,
+                "edge": _EDGE,
+                "track_start": tidy(POWER_UP + 0.02 * t),
+                "track_width": tidy(0.6 * t),
+                "first_edge": tidy(POWER_UP + 0.66 * t),
+                "clock_width": tidy(0.28 * t),
+                "input": staircase([levels[0], *levels], starts, _EDGE),
+            },
+            technology=technology,
+            condition=condition,
+            length=self.comparator.length,
+            level=level,
+            title=f"Flash converter, {self.bits} bits, {len(levels)} conversions, {condition.label}, {level}",
+            outputs=tuple(f"v({side}_{k})" for k in taps for side in "tn"),
+            stop=POWER_UP + len(starts) * t,
+            max_step=t / 10,
+            windows=[(start, tidy(start + t)) for start in starts[1:]],
+            reads=[(tidy(start + 0.92 * t),) for start in starts[1:]],
+            sources={
+                "v_dd": "vdd",
+                "v_ref_high": "ref_high",
+                "v_ref_low": "ref_low",
+                "v_clk": "clk",
+                "v_track": "track",
+                "v_track_b": "track_b",
+                "v_in": "source",
+            },
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -96,48 +95,33 @@ class Ramp:
     def deck(
         self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
     ) -> ReadoutDeck:
-        """`ramp_deck` of this converter."""
-        return ramp_deck(technology, condition, levels, adc=self, level=level)
+        """One conversion of each of `levels` (V) in one transient; v(out) rises where the ramp passes the input.
 
-
-def ramp_deck(
-    technology: Technology,
-    condition: Condition,
-    levels: Sequence[float],
-    *,
-    adc: Ramp | None = None,
-    level: Level = "transistor",
-    templates: Path | None = None,
-) -> ReadoutDeck:
-    """One conversion of each of `levels` (V) in one transient; v(out) rises where the ramp passes the input.
-
-    The deck's `reads` hold, per conversion, the start and the end of the ramp.
-    """
-    a = adc or Ramp()
-    check_inputs(levels, condition)
-    # The first ramp of the deck serves to settle the bias and is not read.
-    starts = [tidy(POWER_UP + (i + 1) * a.conversion) for i in range(len(levels))]
-    begin = _HOLD_COUNTS * a.count
-    return build_deck(
-        "readout_ramp.cir.j2",
-        {
-            "a": a,
-            "logic": a.logic,
-            "edge": _EDGE,
-            "ramp_start": tidy(POWER_UP + begin),
-            "ramp_time": a.ramp_time,
-            "input": staircase(levels, starts, _EDGE),
-        },
-        technology=technology,
-        condition=condition,
-        length=a.length,
-        level=level,
-        title=f"Ramp converter, {a.bits} bits, {len(levels)} conversions, {condition.label}, {level}",
-        outputs=("v(out)", "v(ramp)"),
-        stop=POWER_UP + (len(levels) + 1) * a.conversion,
-        max_step=a.count / 20,
-        windows=[(start, tidy(start + a.conversion)) for start in starts],
-        reads=[(tidy(s + begin), tidy(s + begin + a.ramp_time)) for s in starts],
-        sources={"v_dd": "vdd", "v_ref_start": "ref_start", "v_hold": "hold", "v_in": "in"},
-        templates=templates,
-    )
+        The deck's `reads` hold, per conversion, the start and the end of the ramp.
+        """
+        check_inputs(levels, condition)
+        # The first ramp of the deck serves to settle the bias and is not read.
+        starts = [tidy(POWER_UP + (i + 1) * self.conversion) for i in range(len(levels))]
+        begin = _HOLD_COUNTS * self.count
+        return build_deck(
+            "readout_ramp.cir.j2",
+            {
+                "a": self,
+                "logic": self.logic,
+                "edge": _EDGE,
+                "ramp_start": tidy(POWER_UP + begin),
+                "ramp_time": self.ramp_time,
+                "input": staircase(levels, starts, _EDGE),
+            },
+            technology=technology,
+            condition=condition,
+            length=self.length,
+            level=level,
+            title=f"Ramp converter, {self.bits} bits, {len(levels)} conversions, {condition.label}, {level}",
+            outputs=("v(out)", "v(ramp)"),
+            stop=POWER_UP + (len(levels) + 1) * self.conversion,
+            max_step=self.count / 20,
+            windows=[(start, tidy(start + self.conversion)) for start in starts],
+            reads=[(tidy(s + begin), tidy(s + begin + self.ramp_time)) for s in starts],
+            sources={"v_dd": "vdd", "v_ref_start": "ref_start", "v_hold": "hold", "v_in": "in"},
+        )

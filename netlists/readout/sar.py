@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar
 
 from netlists.condition import Condition
@@ -90,63 +89,48 @@ class Sar:
     def deck(
         self, technology: Technology, condition: Condition, levels: Sequence[float], level: Level = "transistor"
     ) -> ReadoutDeck:
-        """`sar_deck` of this converter."""
-        return sar_deck(technology, condition, levels, adc=self, level=level)
+        """One conversion of each of `levels` (V) in one transient.
 
-
-def sar_deck(
-    technology: Technology,
-    condition: Condition,
-    levels: Sequence[float],
-    *,
-    adc: Sar | None = None,
-    level: Level = "transistor",
-    templates: Path | None = None,
-) -> ReadoutDeck:
-    """One conversion of each of `levels` (V) in one transient.
-
-    In the deck's `reads` every conversion has the times at which its bits are decided, most significant first.
-    """
-    a = adc or Sar()
-    check_inputs(levels, condition)
-    t, n = a.cycle, a.bits
-    starts = [tidy(POWER_UP + i * a.conversion) for i in range(len(levels))]
-    first = POWER_UP + _SAMPLE_CYCLES * t  # end of the first sampling phase
-    phases = [
-        ("clamp", POWER_UP + 0.1 * t, 1.6 * t),
-        ("sample", POWER_UP + 0.1 * t, 1.75 * t),
-        ("run", first, n * t),
-    ]
-    for k in reversed(range(n)):
-        # The first trial begins as the input is let go, so that the top plate stays between the references.
-        early = 0.15 * t if k == n - 1 else 0.0
-        phases.append((f"trial_{k}", first + (n - 1 - k) * t - early, t + early - 2 * _EDGE))
-    sources = {"v_dd": "vdd", "v_ref_high": "ref_high", "v_ref_low": "ref_low", "v_cm": "vcm", "v_clk": "clk"}
-    sources |= {"v_in": "in", "v_clamp": "clamp", "v_sample": "sample"}
-    sources |= {f"v_trial_{k}": f"trial_{k}" for k in range(n)}
-    return build_deck(
-        "readout_sar.cir.j2",
-        {
-            "a": a,
-            "c": a.comparator,
-            "logic": a.logic,
-            "edge": _EDGE,
-            "conversion": a.conversion,
-            "clock_start": tidy(POWER_UP + 0.55 * t),
-            "clock_width": tidy(0.38 * t),
-            "phases": [(name, tidy(start), tidy(width)) for name, start, width in phases],
-            "input": staircase(levels, starts, _EDGE),
-        },
-        technology=technology,
-        condition=condition,
-        length=a.comparator.length,
-        level=level,
-        title=f"SAR converter, {n} bits, {len(levels)} conversions, {condition.label}, {level}",
-        outputs=("v(out_p)", "v(out_n)", *(f"v(q_{k})" for k in range(n))),
-        stop=POWER_UP + len(levels) * a.conversion + 0.05 * t,
-        max_step=t / 5,
-        windows=[(start, tidy(start + a.conversion)) for start in starts],
-        reads=[tuple(tidy(s + (_SAMPLE_CYCLES + j + 0.92) * t) for j in range(n)) for s in starts],
-        sources=sources,
-        templates=templates,
-    )
+        In the deck's `reads` every conversion has the times at which its bits are decided, most significant first.
+        """
+        check_inputs(levels, condition)
+        t, n = self.cycle, self.bits
+        starts = [tidy(POWER_UP + i * self.conversion) for i in range(len(levels))]
+        first = POWER_UP + _SAMPLE_CYCLES * t  # end of the first sampling phase
+        phases = [
+            ("clamp", POWER_UP + 0.1 * t, 1.6 * t),
+            ("sample", POWER_UP + 0.1 * t, 1.75 * t),
+            ("run", first, n * t),
+        ]
+        for k in reversed(range(n)):
+            # The first trial begins as the input is let go, so that the top plate stays between the references.
+            early = 0.15 * t if k == n - 1 else 0.0
+            phases.append((f"trial_{k}", first + (n - 1 - k) * t - early, t + early - 2 * _EDGE))
+        sources = {"v_dd": "vdd", "v_ref_high": "ref_high", "v_ref_low": "ref_low", "v_cm": "vcm", "v_clk": "clk"}
+        sources |= {"v_in": "in", "v_clamp": "clamp", "v_sample": "sample"}
+        sources |= {f"v_trial_{k}": f"trial_{k}" for k in range(n)}
+        return build_deck(
+            "readout_sar.cir.j2",
+            {
+                "a": self,
+                "c": self.comparator,
+                "logic": self.logic,
+                "edge": _EDGE,
+                "conversion": self.conversion,
+                "clock_start": tidy(POWER_UP + 0.55 * t),
+                "clock_width": tidy(0.38 * t),
+                "phases": [(name, tidy(start), tidy(width)) for name, start, width in phases],
+                "input": staircase(levels, starts, _EDGE),
+            },
+            technology=technology,
+            condition=condition,
+            length=self.comparator.length,
+            level=level,
+            title=f"SAR converter, {n} bits, {len(levels)} conversions, {condition.label}, {level}",
+            outputs=("v(out_p)", "v(out_n)", *(f"v(q_{k})" for k in range(n))),
+            stop=POWER_UP + len(levels) * self.conversion + 0.05 * t,
+            max_step=t / 5,
+            windows=[(start, tidy(start + self.conversion)) for start in starts],
+            reads=[tuple(tidy(s + (_SAMPLE_CYCLES + j + 0.92) * t) for j in range(n)) for s in starts],
+            sources=sources,
+        )

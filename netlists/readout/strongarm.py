@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from interconnect.errors import InputError
@@ -75,7 +74,6 @@ def decision_deck(
     period: float = 2e-9,
     level: Level = "transistor",
     shifts: Mapping[str, float] | None = None,
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """One decision per clock period on each of `differences` (V between in_p and in_n, around `common_mode` V).
 
@@ -102,7 +100,6 @@ def decision_deck(
         chgtol=1e-17,
         windows=[(start, tidy(start + period)) for start in starts],
         sources={"v_dd": "vdd", "v_clk": "clk"},
-        templates=templates,
     )
 
 
@@ -118,7 +115,6 @@ def offset_deck(
     period: float = 1.2e-9,
     shifts: Mapping[str, float] | None = None,
     level: Level = "transistor",
-    templates: Path | None = None,
 ) -> ReadoutDeck:
     """Bisection for the offset inside one transient: after decision k the input difference moves by half_range / 2^k.
 
@@ -160,7 +156,6 @@ def offset_deck(
         chgtol=1e-17,
         windows=[(start, tidy(start + period)) for start in starts],
         sources={},
-        templates=templates,
     )
 
 

@@ -28,7 +28,7 @@ from netlists.condition import Condition
 from netlists.readout.cds import Sampler
 from netlists.readout.column_mux import PROBE_CURRENT, ColumnMux, mux_deck
 from netlists.readout.current_sense import CurrentSense
-from netlists.readout.flash import Flash, flash_deck
+from netlists.readout.flash import Flash
 from netlists.readout.ramp import Ramp
 from netlists.readout.sar import Sar
 from netlists.readout.strongarm import StrongArm, offset_deck
@@ -138,7 +138,7 @@ def test_twins_convert_the_whole_range() -> None:
 
 
 def test_output_that_is_still_rising_is_refused() -> None:
-    (waves,) = BENCH.run([flash_deck(BENCH.technology, BENCH.condition, [0.3], adc=Flash(bits=2), level="behavioral")])
+    (waves,) = BENCH.run([Flash(bits=2).deck(BENCH.technology, BENCH.condition, [0.3], level="behavioral")])
     rising = waves.crossing("v(t_1)", waves.deck.windows[0])
     with pytest.raises(UndecidedError, match=r"v\(t_1\) is at 0.5 V"):
         flash_codes(replace(waves, deck=replace(waves.deck, reads=((rising,),))))
@@ -161,7 +161,7 @@ def test_sar_register_that_lost_a_bit_is_refused() -> None:
 
 
 def test_bubbles_are_counted_and_do_not_jump() -> None:
-    (waves,) = BENCH.run([flash_deck(BENCH.technology, BENCH.condition, [0.32], adc=Flash(bits=3), level="behavioral")])
+    (waves,) = BENCH.run([Flash(bits=3).deck(BENCH.technology, BENCH.condition, [0.32], level="behavioral")])
     assert flash_thermometer(waves).tolist() == [[True] * 5 + [False] * 2]
     swapped = {**waves.signals, "v(t_4)": waves.signals["v(n_4)"], "v(n_4)": waves.signals["v(t_4)"]}
     bubbly = replace(waves, signals=swapped)

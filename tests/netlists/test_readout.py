@@ -14,9 +14,9 @@ from netlists.readout.column_mux import ColumnMux, mux_deck
 from netlists.readout.current_sense import current_sense_deck
 from netlists.readout.deck import Level, ReadoutDeck, gate_area, staircase, transistors
 from netlists.readout.examples import example_decks
-from netlists.readout.flash import Flash, flash_deck
-from netlists.readout.ramp import Ramp, ramp_deck
-from netlists.readout.sar import Sar, sar_deck
+from netlists.readout.flash import Flash
+from netlists.readout.ramp import Ramp
+from netlists.readout.sar import Sar
 from netlists.readout.strongarm import StrongArm, decision_deck, offset_deck
 from netlists.technology import Technology, load_technology
 from ngspice_runner import Job, run
@@ -36,9 +36,9 @@ def both(technology: Technology, level: Level) -> dict[str, ReadoutDeck]:
         "sampler cds": sampler_deck(technology, CONDITION, step=0.2, level=level),
         "column_mux": mux_deck(technology, CONDITION, [0.1] * 8, mux=ColumnMux(inputs=8), level=level),
         "current_sense": current_sense_deck(technology, CONDITION, [4], level=level),
-        "sar strongarm": sar_deck(technology, CONDITION, [0.1], adc=Sar(bits=5), level=level),
-        "flash": flash_deck(technology, CONDITION, [0.1], adc=Flash(bits=4), level=level),
-        "ramp_generator ramp_comparator": ramp_deck(technology, CONDITION, [0.1], adc=Ramp(bits=4), level=level),
+        "sar strongarm": Sar(bits=5).deck(technology, CONDITION, [0.1], level=level),
+        "flash": Flash(bits=4).deck(technology, CONDITION, [0.1], level=level),
+        "ramp_generator ramp_comparator": Ramp(bits=4).deck(technology, CONDITION, [0.1], level=level),
     }
 
 
@@ -78,7 +78,7 @@ def test_example_files_are_what_the_builders_write_and_run_clean(open45: Technol
 
 def test_every_corner_and_a_hot_low_supply_start_without_help(open45: Technology) -> None:
     for condition in (Condition("ss", 0.9, -40.0), Condition("ff", 1.1, 125.0)):
-        deck = sar_deck(open45, condition, [0.21], adc=Sar(bits=3))
+        deck = Sar(bits=3).deck(open45, condition, [0.21])
         result = run(Job(deck.text, deck.outputs, stop=deck.stop))
         assert result.ok, (condition, result.log)
 
@@ -128,12 +128,12 @@ def test_staircase_moves_at_the_starts() -> None:
         (lambda t: Ramp(ref_start=0.1), "ramp.ref_start"),
         (lambda t: StrongArm(input_type="x"), "strongarm.input_type"),  # type: ignore[arg-type]
         (lambda t: ColumnMux(inputs=3), "column_mux.inputs"),
-        (lambda t: sar_deck(t, CONDITION, []), "input levels"),
-        (lambda t: sar_deck(t, CONDITION, [0.1, 1.2]), "input level 1"),
-        (lambda t: sar_deck(t, CONDITION, [float("nan")]), "input level 0"),
-        (lambda t: sar_deck(t, CONDITION, [0.1], level="ideal"), "level"),  # type: ignore[arg-type]
-        (lambda t: sar_deck(t, Condition("typ", 1.0, 27.0), [0.1]), "corner"),
-        (lambda t: sar_deck(t, CONDITION, [0.1], adc=Sar(switch_width=4e-5)), "outside the device set"),
+        (lambda t: Sar().deck(t, CONDITION, []), "input levels"),
+        (lambda t: Sar().deck(t, CONDITION, [0.1, 1.2]), "input level 1"),
+        (lambda t: Sar().deck(t, CONDITION, [float("nan")]), "input level 0"),
+        (lambda t: Sar().deck(t, CONDITION, [0.1], level="ideal"), "level"),  # type: ignore[arg-type]
+        (lambda t: Sar().deck(t, Condition("typ", 1.0, 27.0), [0.1]), "corner"),
+        (lambda t: Sar(switch_width=4e-5).deck(t, CONDITION, [0.1]), "outside the device set"),
         (lambda t: offset_deck(t, CONDITION, shifts={"in_c": 1e-3}), "in_c"),
         (lambda t: mux_deck(t, CONDITION, [0.1]), "levels"),
         (lambda t: current_sense_deck(t, CONDITION, [33]), "counts"),
