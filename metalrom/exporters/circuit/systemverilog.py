@@ -7,7 +7,6 @@ thresholds below it, as in the macro calculator.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -34,7 +33,6 @@ from metalrom.exporters.exporter import ConsumerReading, Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
-
 
 
 def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
