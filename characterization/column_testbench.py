@@ -1,7 +1,5 @@
 """Runs a procedure's own decks: cached, judged, counted, and refused when ngspice did not vouch for them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Literal
 

@@ -3,8 +3,6 @@
 That its files, sections and devices exist was checked when it was loaded. Each problem is one sentence.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable, Iterator

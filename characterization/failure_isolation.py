@@ -4,8 +4,6 @@ What the readout table needs decides whether a condition is known at all: there 
 everything. Any other procedure loses its result at that condition, as a row that says so; the rest stands.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

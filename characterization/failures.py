@@ -1,7 +1,5 @@
 """Conditions that could not be characterized: told by name and reason, never papered over by a fit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from characterization.dataset import Dataset

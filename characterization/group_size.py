@@ -6,8 +6,6 @@ sigma off), which gives the true spacing with all parasitics and what the switch
 cell mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the layer meets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

@@ -6,8 +6,6 @@ its three bit-line nodes is one of eight small admittances (its word line elimin
 block tridiagonal system of 3 x 3 blocks, solved for all patterns side by side.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Protocol

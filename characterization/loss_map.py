@@ -1,7 +1,5 @@
 """Where in the array a counting cell loses signal: exact solutions over rows and columns."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Thermal noise of a column in closed form."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from interconnect.arrays import FloatArray

@@ -1,7 +1,5 @@
 """Which weights and inputs put a given count on a bit line: near and far rows, quiet and busy neighbours."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What outputs ask of a procedure's result: rows of a table, charts, and a JSON document that can be read back."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable

@@ -4,8 +4,6 @@ Deterministic (the same first stage names the same conditions) and resumable: a 
 and every simulation of either stage lies in the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

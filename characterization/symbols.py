@@ -5,8 +5,6 @@ A cell of symbol s adds `levels[s]` to the count: its value less the smallest of
 independently, P(k driven cells sum to c) is a convolution, and every conditional probability a quotient of two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -1,7 +1,5 @@
 """Exact admittance of a linear network between its ports, with the inner nodes eliminated."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

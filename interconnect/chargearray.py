@@ -5,8 +5,6 @@ Floating tabs see only their own cell's nodes and are eliminated one by one (sta
 all columns and are eliminated together by their Schur complement.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

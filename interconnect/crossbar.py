@@ -5,8 +5,6 @@ their own tridiagonal part as preconditioner. All factors are kept in a form tha
 conductances, so resistances may range from zero upwards without loss of digits.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ over memory four times: along the word lines (four at once, since one line alone
 down the bit lines, up the bit lines, and the update of the search direction, which the first pass takes along.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 

@@ -1,7 +1,5 @@
 """The sources of a transient taken apart into arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -9,8 +9,6 @@ InputError              the user's input is wrong; one sentence says what, where
 SolverError             a solver failed, or could not certify its answer
 """
 
-from __future__ import annotations
-
 
 class InputError(ValueError):
     """Bad input, told in one sentence: what is wrong, where (file, key path, line), what would be right.

@@ -1,7 +1,5 @@
 """From geometry to electrical values: the capacitance matrix between nets and the resistances of lines and vias."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Extraction results on disk: one checksummed JSON file per key; a damaged file is a miss, never an answer."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -7,8 +7,6 @@ Suri, "The p and h-p versions of the finite element method", SIAM Review 36 (199
 leading term is removed by extrapolation over the two highest orders.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 from dataclasses import dataclass

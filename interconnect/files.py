@@ -1,7 +1,5 @@
 """Reading whole files with a limit, and writing files so that a reader never meets half of one."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

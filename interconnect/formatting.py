@@ -1,7 +1,5 @@
 """Numbers with unit and SI prefix; an unknown number is called so."""
 
-from __future__ import annotations
-
 import math
 from typing import TypeGuard
 

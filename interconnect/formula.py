@@ -6,8 +6,6 @@ but no further than arcs from half the gap to its neighbour carry. Zones that li
 that face one another on a layer are plates plus the conformal fringe of two coplanar strips. Vias are left out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

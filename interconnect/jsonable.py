@@ -1,7 +1,5 @@
 """Typed values as plain ones that JSON can hold, and back."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Mapping

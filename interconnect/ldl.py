@@ -5,8 +5,6 @@ its set-up costs more than the work, so those are factored here (up-looking, row
 T. A. Davis, ACM Trans. Math. Software 31, 2005, 587). Vectors are the last, contiguous index.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

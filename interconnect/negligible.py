@@ -1,7 +1,5 @@
 """Capacitances that are zero up to rounding are zero, so that no result depends on how a library rounds."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from interconnect.arrays import FloatArray

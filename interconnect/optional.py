@@ -1,7 +1,5 @@
 """Libraries of an extra: imported where they are used, named with their remedy where they are missing."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any

@@ -1,7 +1,5 @@
 """Where a number comes from: every technology value carries its status and its source."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

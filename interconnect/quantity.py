@@ -5,8 +5,6 @@ takes `0,1um` for 1 um, `1m` for a thousandth of nothing and `0x10` for zero), a
 letter for letter: `50a` is no capacitance and `0.9v` no voltage.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 import re

@@ -7,8 +7,6 @@ positive semidefinite, so the reduced network is passive whatever the order. Eve
 join has a space of its own; its pair is diagonalised, and modes that do not matter within the band are left out.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Named things that users extend: one registry per kind (cells, mappings, procedures, exporters, readouts, ...)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module

@@ -1,7 +1,5 @@
 """What a process may do to a stack: factors on its lengths and permittivities, named corners, statistical spread."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from interconnect.provenance import Provenance

@@ -1,7 +1,5 @@
 """The metal stack (back end of line): layers, vias and dielectrics, every value with its status and source."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The YAML form of a metal stack: schema, units and consistency, turned into a `Stack`."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Nodal matrices as lists of entries, and several of them on one sparse pattern."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -5,8 +5,6 @@ step of a line (its matrix is tridiagonal and its factors have two numbers per n
 index.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

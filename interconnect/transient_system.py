@@ -1,7 +1,5 @@
 """The matrices of a linear transient: who is free, what pushes, one factorisation per step size and switch state."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """pydantic's complaints about a file in one sentence: key path, what is wrong, what would be right."""
 
-from __future__ import annotations
-
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 

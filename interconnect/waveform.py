@@ -1,7 +1,5 @@
 """What drives a linear network in time: piecewise linear Thevenin sources and switches that change in steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Strict YAML: no key twice, no aliases, no tags, no surprising numbers; what is refused is told with its line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Hashable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Python API: a configuration as an object that is netlisted, characterized, and used as a macro."""
 
-from __future__ import annotations
-
 import tempfile
 from functools import cached_property
 from pathlib import Path

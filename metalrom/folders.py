@@ -1,7 +1,5 @@
 """Folders: outputs go where the user says, and where the user's cache lies."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

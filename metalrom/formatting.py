@@ -1,7 +1,5 @@
 """Numbers in words: figures with a range, probabilities; amounts as `interconnect.formatting` writes them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The whole chain, from a configuration to a filled output folder."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -5,8 +5,6 @@ that the user installed and that announce an entry point of the group `metalrom.
 code: it may come along with somebody's weights.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What surrounds the storing columns of an array: dummies, references, ground return, shared column circuits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ column is found as well. Instance names alone prove nothing and are only used to
 switches, column circuits, ground returns and the cells' own elements are read too.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The nodes count, not the name. A bit line goes on from row to row within a segme
 segment, in that segment's port.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """Whether what stands before the planes is as it should be: cell subcircuits, cards, circuits of the periphery."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """What an audit found: cells with a wrong symbol, missing or strange ones, the weights that the file really holds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,6 @@
 """Whether the tiles of a netlist join the right lines: inputs to drivers, drivers to rows, the end of every segment of
 a bit line to its pin and its reset switch, or to the column circuit that it shares with the other planes."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """One situation of a column: stored symbols, inputs, place in the array and deviations from nominal."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A column between its neighbours as a complete SPICE deck: array part, row drivers, reset or sense, analysis."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass

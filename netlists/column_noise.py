@@ -1,7 +1,5 @@
 """Thermal noise of a column as a small-signal deck: what its resistors leave on the bit line or push into the sense."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The operating point of a simulation: process corner, supply, temperature, and corner of the metals."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 NOMINAL_METALS = "nominal"

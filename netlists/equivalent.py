@@ -6,8 +6,6 @@ so decks, references and networks treat it as a row. Cells of columns far from t
 in every column deck. What this costs is computed exactly, by solving both linear networks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,5 @@
 """What stands for the parts of the array that are not modelled cell by cell: row lines, edges, further rows."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Typed parameters that carry their unit and meaning, so that schema, docs and messages come from one place."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What surrounds the array in a deck: row drivers, reset switch, sense input; and when things happen."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 

@@ -4,8 +4,6 @@ A template may print integers as they are; every other value has to pass one of 
 `comment`. A value that did not is refused, so a forgotten filter cannot let a line into a deck.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ injects charge when it opens. This deck keeps the column's totals (driven charge
 nothing else of the array, so that what it shows beyond the closed form is the switch's doing.
 """
 
-from __future__ import annotations
-
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel

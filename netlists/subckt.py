@@ -1,7 +1,5 @@
 """Cell subcircuits from their templates, checked for the pins that every caller relies on."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from interconnect.errors import InputError

@@ -5,8 +5,6 @@ file as an electrical fact (which node its tab is tied to, or whether its resist
 `netlists.audit` can read it back. A bit line is cut into segments of `group_rows` rows, each with an end of its own.
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Sequence

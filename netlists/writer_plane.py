@@ -1,7 +1,5 @@
 """The subcircuit of a plane (or of one column of it): an instance per cell, one row in hand at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a netlist of a level holds: parts of placements, with the columns around them and the names of their ends."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args

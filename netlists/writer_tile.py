@@ -1,7 +1,5 @@
 """The circuits around the planes of a tile: row drivers, reset switches, or column circuits that the planes share."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Sequence
 

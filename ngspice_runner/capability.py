@@ -5,8 +5,6 @@ Without KLU, ngspice factorises with Sparse 1.3, which orders two-dimensional re
 length are cheap (512 rows 20 ms; ngspice 39 on one core). The measure is the number of independent loops.
 """
 
-from __future__ import annotations
-
 import functools
 import subprocess
 import tempfile

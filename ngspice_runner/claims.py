@@ -5,8 +5,6 @@ when its process ends, however it ends: a claim cannot outlive its owner, and no
 to a process, so threads of one process are kept apart by a set in memory.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading

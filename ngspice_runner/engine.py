@@ -1,7 +1,5 @@
 """Finding ngspice and telling exactly which one it is."""
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Errors of the harness: bad jobs, and an engine that is missing or broken."""
 
-from __future__ import annotations
-
 
 class JobError(ValueError):
     """A job that cannot be run as asked (bad deck file, bad option, unsafe text); one sentence."""

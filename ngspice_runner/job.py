@@ -1,7 +1,5 @@
 """What goes into the harness and what comes out: typed, frozen, engine-neutral."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

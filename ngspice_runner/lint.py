@@ -8,8 +8,6 @@ DC path (small flat decks only; makes an otherwise good result suspect); `.meas`
 file is written (warning); elements after `.end`, which ngspice still reads (warning).
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ Its deck is the base's text with those numbers exchanged, so a point is an ordin
 `alter` and `alterparam` only save the start-up. Both ways are compared on a sample in every sweep (see `sweep`).
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

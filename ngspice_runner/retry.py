@@ -7,8 +7,6 @@ the answer to the plain job. No rung loosens a tolerance: reltol 1e-2 and gmin 1
 conductance "converge" to 0.30 V where 1.00 V is right.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ngspice_runner.job import Job, Verdict

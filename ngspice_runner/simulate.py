@@ -1,7 +1,5 @@
 """One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
 
-from __future__ import annotations
-
 import re
 import time
 import warnings

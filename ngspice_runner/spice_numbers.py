@@ -1,8 +1,6 @@
 """Numbers as ngspice 39 reads them: scale suffixes, `.param` arithmetic, and suffixes that mean something else than
 they seem to."""
 
-from __future__ import annotations
-
 import ast
 import math
 import operator

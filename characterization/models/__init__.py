@@ -3,8 +3,6 @@
 Names load on first use, so that importing the package costs nothing.
 """
 
-from __future__ import annotations
-
 from interconnect.lazy import lazy_stub
 
 __getattr__, __all__ = lazy_stub(__file__)

@@ -6,8 +6,6 @@ distance. A stationary process knows nothing of places that are harder than othe
 the points nearby were when they were left out.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Sample k of a seed is always the same chip, whatever else is drawn: each source 
 from SeedSequence(seed, spawn_key=(k, stream)).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Three reads per point: no row counts, all rows count, and no row counts with a r
 sigma off. The cells' part of the static spread follows from line-edge roughness through the column's divider.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Where an experiment most probably fails: the failing points nearest to the origin of the standard normals."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

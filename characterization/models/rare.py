@@ -3,8 +3,6 @@
 An experiment maps standard normals (samples, dims) to margins (samples,): a sample fails where its margin is negative.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

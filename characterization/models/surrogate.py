@@ -4,8 +4,6 @@ value = form * exp(g) or form + g; g is the process. Its standard deviation is c
 and split in two: what the curve may still be (model), and what single observations scatter about it (noise).
 """
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import asdict, dataclass, fields

@@ -1,7 +1,5 @@
 """The kernel's likelihood gradient for scikit-learn: a length and a warp per input, and one amplitude."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Measuring recipes, one file each; `PROCEDURES` finds them by name."""
 
-from __future__ import annotations
-
 from characterization.procedure_registry import PROCEDURES, with_requirements
 from characterization.procedures.adc import AdcFigures
 from characterization.procedures.adc_margin import AdcMargin

@@ -1,7 +1,5 @@
 """`adc_margin`: levels, spreads, margins and code errors of one conversion; simulates nothing of its own."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a procedure is: a name, what it simulates, and what it concludes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

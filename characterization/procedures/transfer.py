@@ -1,7 +1,5 @@
 """`transfer`: level against MAC count, number of active rows, row position, column position and neighbours."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """StrongARM comparator: offset under mismatch, decision time, energy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

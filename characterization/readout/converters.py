@@ -1,7 +1,5 @@
 """Converters on the bench: levels to codes in chunks, code edges, energy and area of a conversion."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Bit-line sampler: what double sampling removes, and what the switches inject."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

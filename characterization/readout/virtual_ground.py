@@ -1,7 +1,5 @@
 """Current sense: input resistance, offset and linearity over all numbers of active rows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

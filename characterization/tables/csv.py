@@ -1,7 +1,5 @@
 """CSV: one line per (condition, active, count), and a JSON schema file with units, header and checksums."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """JSON: the whole table in one text file, numbers in shortest exact form."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """NetCDF-4: named dimensions, units, validity domain, thresholds and provenance in one binary file."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile

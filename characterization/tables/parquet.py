@@ -1,7 +1,5 @@
 """Parquet: one row per (condition, active, count), units and header in the schema metadata (extra `parquet`)."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a format is: a writer, a reader, and the check that the written files say what the table says."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

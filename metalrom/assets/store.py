@@ -1,7 +1,5 @@
 """Fetching assets into the user's cache, and proving on every use that they are still what was fetched."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

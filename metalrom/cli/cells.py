@@ -3,8 +3,6 @@
 The command line takes it over with `add_cells_command`; it imports what it needs when it runs.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`metalrom init`: a commented configuration that runs as it is, without any download."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the command `layout` does, and `audit` for a layout file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

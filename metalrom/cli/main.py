@@ -1,7 +1,5 @@
 """The command line. Every command imports what it needs when it runs, so that `--help` stays quick."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated
 

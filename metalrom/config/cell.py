@@ -1,7 +1,5 @@
 """The configuration's block of the cell: keys that many kinds share, and the parameters that a kind declares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

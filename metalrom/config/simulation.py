@@ -1,7 +1,5 @@
 """The blocks of the configuration that say what is simulated: conditions, characterization, exploration."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator

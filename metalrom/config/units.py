@@ -1,7 +1,5 @@
 """Types of configuration fields that hold a physical quantity: `100nm`, `0.9V`, `20aF` become floats in SI units."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema

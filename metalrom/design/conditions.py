@@ -1,7 +1,5 @@
 """The operating points of a configuration, from its lists of corners, metals, supplies and temperatures."""
 
-from __future__ import annotations
-
 from itertools import product
 
 from interconnect.errors import InputError

@@ -1,7 +1,5 @@
 """A configuration brought to life: every stage of the chain as a typed value, computed when it is asked for."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

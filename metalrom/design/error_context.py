@@ -1,7 +1,5 @@
 """Says of an error from a deeper room which configuration file, and which key of it, it comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

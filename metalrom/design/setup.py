@@ -1,7 +1,5 @@
 """From a design to what characterization measures: one group of rows on a bit line."""
 
-from __future__ import annotations
-
 from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context

@@ -1,7 +1,5 @@
 """What a configuration's specifications name must exist in the design: conditions, and the unit of a level."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Local mismatch of the cells: as the configuration states it, or by the roughness law of the metal stack."""
 
-from __future__ import annotations
-
 from characterization.testbench import Variation
 from interconnect.errors import InputError
 from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler

@@ -1,7 +1,5 @@
 """Which part a box of a cell plays, and the colour in which every picture draws it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -1,7 +1,5 @@
 """A small canvas that writes SVG text: escaped, with fixed number formatting, so equal input gives equal bytes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from html import escape

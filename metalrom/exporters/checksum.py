@@ -1,7 +1,5 @@
 """Text files that carry their own fingerprint: a reader refuses what was truncated, edited or mixed with another."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable

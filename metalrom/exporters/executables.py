@@ -1,7 +1,5 @@
 """Programs that read exported files: found on the path or inside an installed package, run without a shell."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Views: exports for other tools. They keep a part of a run and are read back by that tool where it can be had."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

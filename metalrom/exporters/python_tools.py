@@ -4,8 +4,6 @@ Such tools pin old versions of everything, so they seldom live beside this packa
 running Python, then in those that the environment variable METALROM_CONSUMERS lists (separated as in PATH).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """What every export is made from: a finished run with its table, its estimate and its layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What exported files are made from: JSON that carries its own fingerprint, and templates of `templates/exports`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -4,8 +4,6 @@ What a cell stores is decided by where its cuts lie, found in the flattened file
 via program by way of the netlists' scopes. The two meet only here.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A layout of a design: what it holds, and a file of it read back, compared and checked."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ A plane is one cell of the file. Below it are arrays of the shapes that every ce
 and, for the via program, one cell per pattern of a few neighbouring symbols, placed wherever that pattern stands.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Writing a layout file at once and whole, with a document of its layers beside it."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """Which layer number each metal and cut of a stack has in a layout file, and where that number comes from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain

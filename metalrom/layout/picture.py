@@ -1,7 +1,5 @@
 """One plane of a layout file seen from above, as SVG: the shapes that were read, in the colours of their layers."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from interconnect.arrays import IntArray

@@ -1,7 +1,5 @@
 """What a layout of a level holds: planes with their symbols and where they lie, taken from the netlists' own scopes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -3,8 +3,6 @@
 Nothing of how the file was drawn is used: cells are flattened by their references, names of cells mean nothing.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections import defaultdict

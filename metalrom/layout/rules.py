@@ -4,8 +4,6 @@ Widths and spaces are measured between facing sides (along x and along y), and f
 line; pieces that touch are one shape. The stack states no more rules than these; `NOT_CHECKED` says what is left out.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Published regressions for the cost of one analog-to-digital converter."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from interconnect.errors import InputError

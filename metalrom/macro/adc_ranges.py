@@ -1,7 +1,5 @@
 """The range of a converter and the correction of a column, as calibration chose them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

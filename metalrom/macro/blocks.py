@@ -1,7 +1,5 @@
 """Block-scaled weights: integers in the macro, one digital scale and offset per block of rows and column."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

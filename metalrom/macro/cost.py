@@ -1,7 +1,5 @@
 """Area, energy and time of a macro, part by part, each with a range and a source."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Definitions: 1 MAC = 2 operations; TOPS = operations / time; TOPS/W = operations
 area, 1 Mb = 10^6 bits; a 1-bit x 1-bit normalised figure multiplies by input bits x weight bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

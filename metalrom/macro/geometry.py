@@ -1,7 +1,5 @@
 """What a macro is made of, and the area rules of the transistors around its array."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

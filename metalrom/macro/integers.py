@@ -1,7 +1,5 @@
 """Integer matrices that come from outside, checked."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

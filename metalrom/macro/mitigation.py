@@ -1,7 +1,5 @@
 """Reading the significant planes better than the rest: options, their resolution per plane, and what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal

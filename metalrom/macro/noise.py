@@ -8,8 +8,6 @@ the random word and a bound of the Gaussian tail that noise cannot change it; th
 conversions without that proof. The median of several reads is one draw from the distribution of the median.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """How good a macro's output is: CSNR with and without a fit, effective bits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -10,8 +10,6 @@ set is hence located and corrected; several at once, or a count off by more, may
 The construction is the classical one of single-error-correcting arithmetic codes in the Lee metric.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weights stored in a macro, and what one matrix-vector product returns."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

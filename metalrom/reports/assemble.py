@@ -1,7 +1,5 @@
 """Fills the report from a finished run and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 

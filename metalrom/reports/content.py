@@ -3,8 +3,6 @@
 A number that is not known is `None` (or NaN) and is shown as "not available"; it is never guessed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Maps over active rows and count: where codes err, and which reads the layer really does."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Rows and charts of procedures' results as the report shows them; knows no procedure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

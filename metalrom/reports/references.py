@@ -1,7 +1,5 @@
 """Public and measured numbers that reports draw for comparison."""
 
-from __future__ import annotations
-
 from metalrom.reports.content import CliffPoint, NoiseCliff, Reference
 
 DENSITY_3D_METRO = Reference(

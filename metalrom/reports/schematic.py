@@ -1,7 +1,5 @@
 """Two small drawings without simulated content: how one column is read, and a density bar against a reference."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from metalrom.drawing.palette import PAINT

@@ -1,7 +1,5 @@
 """A tile from above, to scale: the stored weights as they lie in metal, every symbol in its place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 

@@ -1,7 +1,5 @@
 """Output folders that appear whole or not at all: written beside their target, then renamed into its place."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import errno

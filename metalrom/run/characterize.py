@@ -1,7 +1,5 @@
 """Characterization of a design: extract, choose the group, simulate, fit, tabulate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar

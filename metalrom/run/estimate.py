@@ -1,7 +1,5 @@
 """The macro estimate of a finished run: for its own layer, or for every linear layer of a model file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What follows from the readout table and the layer: facts for the report, the estimate and the next reader."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import platform

@@ -1,7 +1,5 @@
 """A finished run, read from its output folder: the one reader of these folders."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The few numbers that a run is judged by, at its worst condition and with their intervals."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Specifications against a finished run: one row per specification and condition, passed or not, and why."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

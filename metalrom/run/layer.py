@@ -1,7 +1,5 @@
 """The layer of a run: its integer weights and activations, as the output folder keeps them."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import dataclass
 from pathlib import Path

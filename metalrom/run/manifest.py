@@ -1,7 +1,5 @@
 """The manifest of an output folder: what it holds, what went in, and the SHA-256 of every file in it."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Quantities that the procedures beside the readout table measure: settling, energy, leakage, crosstalk and others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Where each specified quantity is read from a finished run."""
 
-from __future__ import annotations
-
 from interconnect.errors import InputError
 from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS

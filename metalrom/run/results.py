@@ -3,8 +3,6 @@
 The readout table lies beside it under `lut/`; the report, the estimate and the exports need these two and nothing else.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The via program of a run as its output folder keeps it: what pictures and exports show is what the macro holds."""
 
-from __future__ import annotations
-
 import io
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What an output folder holds; tables repeat to the last byte."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 from pathlib import Path

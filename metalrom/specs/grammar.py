@@ -1,7 +1,5 @@
 """The grammar of a specification: `quantity comparison value[unit] [at condition]`, e.g. `csnr > 40 at all`."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Literal, cast

@@ -4,8 +4,6 @@ A plugin that measures something new registers a `SpecQuantity` with a reader of
 `QUANTITIES.register(quantity.name, quantity)`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

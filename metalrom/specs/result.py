@@ -1,7 +1,5 @@
 """The verdict on one specification at one condition: what results.json keeps and the report shows."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from characterization.failures import FailedCondition

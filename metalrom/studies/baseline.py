@@ -1,7 +1,5 @@
 """A column of transistor cells that holds the same layer as the metal ROM: `metalrom netlist --baseline KIND`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from interconnect.errors import InputError

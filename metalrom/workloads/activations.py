@@ -1,7 +1,5 @@
 """The integer activations with which a layer is judged: a checkpoint's own first-layer inputs, or random ones."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

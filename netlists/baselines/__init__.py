@@ -3,8 +3,6 @@
 Names are loaded on first use, so that importing this package costs nothing.
 """
 
-from __future__ import annotations
-
 from interconnect.lazy import lazy_names
 
 _EXPORTS = {

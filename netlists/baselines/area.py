@@ -1,7 +1,5 @@
 """Area of a baseline cell: one anchor with status and source, scaled by the square of the feature size."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from interconnect.errors import InputError

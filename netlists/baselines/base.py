@@ -1,7 +1,5 @@
 """What every baseline cell shares: its pins, its transistors and the interface of a kind."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

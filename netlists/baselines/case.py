@@ -1,7 +1,5 @@
 """One operation of a column of local arrays: what they store, which row is read, the inputs, the deviations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

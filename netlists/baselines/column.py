@@ -1,7 +1,5 @@
 """A column of local arrays over computing cells on one compute line, as a complete SPICE deck of one operation."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The local computing cell (LCC) under a local bit line, its drivers and the compute line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 

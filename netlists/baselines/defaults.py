@@ -1,7 +1,5 @@
 """Default sizes and times of the baselines in a technology: those of a 50 nm process, enlarged by one factor each."""
 
-from __future__ import annotations
-
 from dataclasses import fields
 from typing import Any
 

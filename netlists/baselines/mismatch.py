@@ -1,7 +1,5 @@
 """Threshold shifts of one manufactured column, drawn from Pelgrom's law."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from interconnect.arrays import FloatArray

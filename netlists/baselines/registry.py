@@ -1,7 +1,5 @@
 """Baseline cell kinds by name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from interconnect.registry import Registry

@@ -1,7 +1,5 @@
 """Baseline `rom_1t`: NOR mask ROM. One NMOS from the local bit line to ground, its drain contact present or absent."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import ClassVar
 

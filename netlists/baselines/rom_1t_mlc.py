@@ -5,8 +5,6 @@ local bit line starts at ground and settles to the level of the source line, so 
 its gate at the supply passes them fully: below the supply less threshold and body effect, with room for speed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Baselines `sram_6t` and `sram_8t`: a latch read through its access transistors or through a port of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar

@@ -7,8 +7,6 @@ are left out, so a closed form made of these is good to some percent of the swit
 `netlists.baselines.switch_bench`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """When things happen in one operation of a column of local arrays."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from netlists.parameters import parameter, require_all_positive, tidy

@@ -5,8 +5,6 @@ grounded shield. The load of the bit line does not depend on the stored bits; on
 does. (The idea of a balancing line is that of the IBM System/360 balanced capacitor read-only store.)
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

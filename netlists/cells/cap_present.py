@@ -13,8 +13,6 @@ pitch is then that of `cap_balanced`, with a shorter finger; a longer pitch buys
 Load and gain of a column depend on the data, but only on stored data: `column_correction` removes both exactly.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -8,8 +8,6 @@ On the row's metal the fully driven line comes first and the ground line last. N
 called t, u, v, w, y, z: one letter each, those after s without x, with which instances begin.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal

@@ -1,7 +1,5 @@
 """Closed forms of one column: neighbours quiet, no wire resistance, nominal cells."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -1,7 +1,5 @@
 """From extractions of supercells to the pair capacitances of one cell."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 

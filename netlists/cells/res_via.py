@@ -4,8 +4,6 @@ Present = bit 1, absent = bit 0. The bit line ends in a virtual ground. A plain 
 it ties every row that stores a 1 in a column to every other such row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple

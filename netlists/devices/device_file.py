@@ -1,7 +1,5 @@
 """The shape of a device set's YAML file, checked by pydantic; `device_set.py` turns it into a `DeviceSet`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import ConfigDict, Field, FiniteFloat

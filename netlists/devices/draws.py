@@ -10,8 +10,6 @@ Local (device): Pelgrom, Duinmaijer, Welbers, JSSC 1989: sigma = A_vt / sqrt(2 W
 Sample k of a seed always comes out the same, whatever else is drawn: its generators are made from (seed, k, stream).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

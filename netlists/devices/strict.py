@@ -1,7 +1,5 @@
 """What every part of a device set's file is: frozen, without unknown keys, some with a source."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from interconnect.provenance import Provenance, Status

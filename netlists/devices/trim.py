@@ -6,8 +6,6 @@ expression becomes its nominal number (the random terms go: mismatch is drawn el
 the subcircuit, once. The numbers keep the text that they have in the file.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Integer weights as cell symbols (mappings), and the place of these symbols on macros."""
 
-from __future__ import annotations
-
 from netlists.mapping.placement import MacroShape, Placement, TileManifest, tile
 from netlists.mapping.program import Encoding, ViaProgram, weights_of
 from netlists.mapping.scheme import (

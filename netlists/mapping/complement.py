@@ -1,7 +1,5 @@
 """Mappings without negative columns for every digit: two's complement, offset binary and unsigned."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

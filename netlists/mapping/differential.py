@@ -1,7 +1,5 @@
 """Sign and magnitude: positive and negative weights in columns of their own, or one column of ternary cells."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The place of a program's symbols on macros of one size: tiles, their planes, rows and columns."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Mappings from integer weights to cell symbols: what one is, the known ones, and the columns that one needs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Balanced ternary: digits -1, 0, 1 of base 3, each in one ternary cell or in a plus and a minus column."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

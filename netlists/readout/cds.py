@@ -1,7 +1,5 @@
 """Sampling a bit line, plainly or with correlated double sampling."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Multiplexer that lets several columns or planes share one readout."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar

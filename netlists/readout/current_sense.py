@@ -1,7 +1,5 @@
 """Current sense of a resistive column: a regulated virtual ground whose current charges a capacitor."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """One decision at the end of a column: sampling switch, its replica on a reference, and a StrongARM comparator."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """One small deck of every readout circuit, for reading and for trying in ngspice by hand."""
 
-from __future__ import annotations
-
 from netlists.condition import Condition
 from netlists.readout.cds import sampler_deck
 from netlists.readout.column_mux import ColumnMux, mux_deck

@@ -1,7 +1,5 @@
 """Static gates of the readout circuits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from netlists.parameters import parameter, require_all_positive

@@ -1,7 +1,5 @@
 """StrongARM comparator: sizes, the deck of a few decisions, and the deck that searches for the input offset."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal

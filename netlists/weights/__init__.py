@@ -1,7 +1,5 @@
 """Weight tensors from files, one reader per format, and their quantization to integers."""
 
-from __future__ import annotations
-
 from netlists.weights.blocks import BlockWeights
 from netlists.weights.gguf_file import GgufFile, load_blocks
 from netlists.weights.hex_file import Words

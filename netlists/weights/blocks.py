@@ -1,7 +1,5 @@
 """Weights in blocks of integers that share a scale and an offset, as quantized checkpoints hold them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

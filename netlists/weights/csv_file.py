@@ -1,7 +1,5 @@
 """Matrices of numbers separated by commas: one row per line, comment lines with `#`, perhaps a line of headings."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

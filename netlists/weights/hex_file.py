@@ -1,7 +1,5 @@
 """Integer matrices as hexadecimal words, as `$readmemh` of Verilog reads them, row by row."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

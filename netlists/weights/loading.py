@@ -1,7 +1,5 @@
 """A weight matrix from a file of any known format. Files are data only: nothing is ever unpickled."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any

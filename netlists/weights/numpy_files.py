@@ -1,7 +1,5 @@
 """Arrays of `.npy` and `.npz` files; pickled objects are never opened."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Real weights as integers, and what one step of them is worth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What the readers of weight files share."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tensors of safetensors files; the header is checked before the library sees it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -7,8 +7,6 @@ the point's number. The engine rebuilds matrix and state for every run, so resul
 points.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

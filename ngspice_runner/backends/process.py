@@ -1,7 +1,5 @@
 """One engine process per job: `ngspice -n -b -r out.raw deck` in a private folder, one thread, measured CPU time."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Pins of one macro tile: the same names in every view that shows its boundary."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

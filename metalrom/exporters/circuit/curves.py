@@ -1,7 +1,5 @@
 """What a circuit simulator's model of one conversion holds: levels and spreads in LSB, by driven rows and count."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """LEF 5.8 abstract of one tile: size, pins on the metals in use, obstruction over the array."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Liberty: one library per condition with the timing and energy of a tile's boundary, and its area."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """One bit line and one word line as uniform ladders: what a cell adds, from the run's elements."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """`$readmemh` files: words in hexadecimal, one a line, under comments and a digest."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -4,8 +4,6 @@ Every curve is a `pwl` over the count; the curves of neighbouring numbers of dri
 whole numbers return the table's values and everything between lies on straight lines.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

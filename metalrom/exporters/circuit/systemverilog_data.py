@@ -1,7 +1,5 @@
 """What the SystemVerilog files of a tile hold, written and read back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

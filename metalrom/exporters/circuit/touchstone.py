@@ -1,7 +1,5 @@
 """Touchstone: scattering parameters of one bit line of a group and of one word line of a plane."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The SystemVerilog export through real simulators: every code and product against the macro calculator."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -4,8 +4,6 @@ Compilers to OSDI know no `$table_model`; the module therefore holds the same nu
 take the file when METALROM_TABLE_MODEL is defined.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from interconnect.arrays import FloatArray

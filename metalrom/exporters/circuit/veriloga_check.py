@@ -1,7 +1,5 @@
 """The Verilog-A export through a real compiler (openvaf-r) and simulator (VACASK), every value against the run."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Verilog-A module of a column, read back."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

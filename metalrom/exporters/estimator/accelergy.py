@@ -1,7 +1,5 @@
 """Accelergy and CiMLoop: a library CSV (pJ, um2), a cell file with NVSim keys, and an architecture that asks for it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path

@@ -5,8 +5,6 @@ over is the power of the error (see `estimator.noise`), split into what a chip r
 weights) and what every product draws anew (noise of the output).
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -5,8 +5,6 @@ small conductance of every unprogrammed cell (a power of two, far below one coun
 rows beside the count, exactly; the ADC splits the sum, looks up level and spreads, and returns the code.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import math

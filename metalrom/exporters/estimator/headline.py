@@ -1,7 +1,5 @@
 """The figures of one macro that cost models take: a handful of numbers, from the run's estimate."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """hwcomponents: the macro as a component class (Python >= 3.12), SI units, one action per question."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -5,8 +5,6 @@ MNSIM thinks of resistive cells and of ADCs with a sample rate and a power. Rate
 as in MNSIM's own default file and labelled so. What MNSIM has no key for stands in a section of its own, `[metalrom]`.
 """
 
-from __future__ import annotations
-
 import configparser
 import math
 from dataclasses import replace

@@ -6,8 +6,6 @@ values by editing source code. The files are therefore not verified by their con
 V1.5's own reader asks for by name.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import math

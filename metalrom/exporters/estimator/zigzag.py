@@ -5,8 +5,6 @@ ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and 
 sums are not ours. The memories around the macro are those of ZigZag's own example, not characterized by us.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which readout the network is run on: that of a finished run, the ideal one, or a made-up one for sweeps."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ WordSim353 (Finkelstein et al. 2002), SimLex-999 (Hill, Reichart, Korhonen 2015)
 Welsh 2005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Sentence similarity as a person sees it and as the encoder computes it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The one place where this room meets the macro engine: integer products through a characterized readout."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Collection, Mapping
 from typing import Any

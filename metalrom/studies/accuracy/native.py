@@ -3,8 +3,6 @@
 Every block of rows and column has a digital scale and offset; the macro multiplies the integers.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Next-token prediction of a language model on real text: perplexity, and agreement with the float network."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What one cell kind gives at one group size: figures with their sources, and the levels that the page draws."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from interconnect.arrays import FloatArray, IntArray

@@ -1,7 +1,5 @@
 """The output folder of a comparison: cells.json, cells.html (one self-contained page) and its pictures."""
 
-from __future__ import annotations
-
 import json
 from importlib.resources import files
 from pathlib import Path

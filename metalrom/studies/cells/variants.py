@@ -1,7 +1,5 @@
 """The design with each cell kind in turn; all else stays: stack, devices, array, converter, layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 

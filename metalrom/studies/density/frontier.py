@@ -1,7 +1,5 @@
 """The frontier of a set of design points: those that no other one beats in every figure of merit."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every cell kind at its smallest size, metal alone: what the drawing gives before any transistor or converter."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

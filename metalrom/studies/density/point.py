@@ -1,7 +1,5 @@
 """One design point: what was varied and every figure that a reader compares."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Design points of one probed column: the layer through the macro engine, and the macro's area, energy and speed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The design space of a design: its variants of cell and periphery, built from the project's own configuration."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A full characterization of chosen design points, beside what the exploration said of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The output folder of an exploration: every point as CSV, everything as JSON, the picture, the answer in words."""
 
-from __future__ import annotations
-
 import csv
 import json
 from dataclasses import asdict, fields

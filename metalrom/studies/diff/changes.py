@@ -1,7 +1,5 @@
 """What `metalrom diff` finds, as typed values."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The numbers of a run that `metalrom diff` compares, by section, name and condition."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

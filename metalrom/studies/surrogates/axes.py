@@ -1,7 +1,5 @@
 """Keys of a configuration as inputs of a model: `cell.row_pitch=180nm:400nm`, and the design at a point of them."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

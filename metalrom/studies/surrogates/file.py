@@ -1,7 +1,5 @@
 """The model file: the fitted model, what it is a model of, and a checksum over both."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ Lengths act through powers about the middle of their range: `line cell.row_pitch
 capacitance per row grows with the row pitch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

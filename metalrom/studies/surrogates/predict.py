@@ -1,7 +1,5 @@
 """Asks a model file: points from the command line or a table, answers with their 95 % intervals, nothing outside."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Figures of merit as the literature defines them. 1 MAC = 2 operations; 1 Mb = 10^6 bits."""
 
-from __future__ import annotations
-
 import math
 
 from interconnect.errors import InputError

@@ -1,7 +1,5 @@
 """Our metal-ROM macro as a comparison sees it: area and energy of one tile, from a run or from the shipped example."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A comparison as files: one JSON document and two CSV tables."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

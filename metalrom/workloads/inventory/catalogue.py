@@ -1,7 +1,5 @@
 """Built-in networks by name, and the three input sizes at which systems are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """AlexNet and ResNet as torchvision builds them, layer by layer for any image that fits."""
 
-from __future__ import annotations
-
 from interconnect.errors import InputError
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import Conv, Linear, Norm, WorkloadLayer, map_after

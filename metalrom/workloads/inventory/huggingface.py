@@ -1,7 +1,5 @@
 """Networks from a Hugging Face `config.json`: its keys are checked, never guessed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

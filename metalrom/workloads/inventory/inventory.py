@@ -1,7 +1,5 @@
 """The inventory of a network: its layers and their sums."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

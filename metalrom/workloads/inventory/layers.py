@@ -6,8 +6,6 @@ products of two activations, whose operands change with every inference, so no R
 activations_out: numbers that enter and leave the fixed matrices.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """MiniGPT-4: an image encoder, a query transformer and a projection in front of a language model."""
 
-from __future__ import annotations
-
 from metalrom.workloads.inventory.inventory import Inventory, joined
 from metalrom.workloads.inventory.layers import Embedding, Linear, Norm, WorkloadLayer
 from metalrom.workloads.inventory.transformers import LlamaShape, Vit, attention_part, feed_forward

@@ -1,7 +1,5 @@
 """One door to every inventory: a built-in name, a config.json, a safetensors or a GGUF file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from interconnect.errors import InputError, shortened

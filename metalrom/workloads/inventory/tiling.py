@@ -1,7 +1,5 @@
 """How many macros a network fills: every fixed matrix is cut into tiles of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Transformer families: BERT, GPT-2, Llama and ViT as Hugging Face builds them, from their few dimensions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from interconnect.errors import InputError

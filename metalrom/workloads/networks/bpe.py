@@ -1,7 +1,5 @@
 """Byte-level byte-pair encoding (GPT-2, Radford et al. 2019) with the splitting of the SmolLM family: single digits."""
 
-from __future__ import annotations
-
 import functools
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The networks that `metalrom fetch` brings, ready to run."""
 
-from __future__ import annotations
-
 from metalrom.assets import asset_path
 from metalrom.workloads.networks.bert import Bert, load_bert
 from metalrom.workloads.networks.bpe import BytePairs

@@ -1,7 +1,5 @@
 """A linear layer of a network, and the one hook through which every product with stored weights passes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

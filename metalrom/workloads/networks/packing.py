@@ -1,7 +1,5 @@
 """Token sequences of any length side by side, without padding: every row of a product is a real token."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

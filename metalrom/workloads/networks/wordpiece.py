@@ -1,7 +1,5 @@
 """WordPiece (Schuster, Nakajima 2012) as uncased BERT uses it: clean, split, then longest piece first."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
