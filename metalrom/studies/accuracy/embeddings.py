@@ -8,15 +8,15 @@ from scipy.stats import rankdata
 
 from interconnect.arrays import FloatArray
 from metalrom.studies.accuracy.datasets import Judgements
+from metalrom.studies.accuracy.sequences import SequenceBatches
 from metalrom.workloads.networks.bert import Bert
-from metalrom.workloads.networks.linear import LinearLayer, Operator
-from metalrom.workloads.networks.packing import batches
+from metalrom.workloads.networks.linear import Operator
 from metalrom.workloads.networks.wordpiece import WordPiece
 
 BATCH_TOKENS = 256
 
 
-class SentenceSimilarity:
+class SentenceSimilarity(SequenceBatches):
     """MiniLM's embeddings of the texts of some tasks.
 
     judged: pairs of texts with people's judgements. most_tokens: first tokens of a text that are kept, [CLS] and [SEP]
@@ -31,33 +31,18 @@ class SentenceSimilarity:
         self._model, self._judged = model, tuple(judged)
         self._texts = tuple(dict.fromkeys(text for j in judged for text in j.texts))
         full = [tokenizer.encode(text) for text in self._texts]
-        self._sequences = [tokenizer.encode(text, most=most_tokens) for text in self._texts]
-        cut = sum(len(a) < len(b) for a, b in zip(self._sequences, full, strict=True))
+        sequences = [tokenizer.encode(text, most=most_tokens) for text in self._texts]
+        super().__init__(model, sequences, BATCH_TOKENS)
+        cut = sum(len(a) < len(b) for a, b in zip(sequences, full, strict=True))
         self.notes: tuple[str, ...] = tuple(
             f"{j.task}: {len(j.pairs)} of {j.whole} pairs, {len(j.texts)} different texts" for j in self._judged
         )
         if cut:
             self.notes += (f"{cut} of {len(full)} texts were cut to their first {most_tokens} tokens",)
 
-    @property
-    def tokens(self) -> int:
-        """Tokens that one pass computes."""
-        return sum(map(len, self._sequences))
-
-    @property
-    def layers(self) -> tuple[LinearLayer, ...]:
-        """The layers that go through the operator."""
-        return self._model.layers
-
-    @property
-    def passes(self) -> int:
-        """Batches of one pass, each applying every layer once."""
-        return len(batches(self._sequences, BATCH_TOKENS))
-
     def run(self, operator: Operator) -> NDArray[np.float32]:
         """Embeddings of every text, shape (texts, width)."""
-        parts = batches(self._sequences, BATCH_TOKENS)
-        return np.array([e for part in parts for e in self._model.embed(part, operator)])
+        return np.array([e for part in self._batches for e in self._model.embed(part, operator)])
 
     def figures(self, embeddings: NDArray[np.float32], reference: NDArray[np.float32]) -> dict[str, float]:
         """Scores by name, `reference` being the float network's embeddings."""

@@ -7,10 +7,10 @@ import numpy as np
 
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
+from metalrom.studies.accuracy.sequences import SequenceBatches
 from metalrom.workloads.networks.bpe import BytePairs
-from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator
+from metalrom.workloads.networks.linear import Float32, Operator
 from metalrom.workloads.networks.llama import Llama
-from metalrom.workloads.networks.packing import batches
 
 BATCH_TOKENS = 64
 
@@ -23,7 +23,7 @@ class Predictions(NamedTuple):
     hidden: Float32
 
 
-class NextToken:
+class NextToken(SequenceBatches):
     """Teacher-forced prediction of the first tokens of some texts.
 
     texts: one at least. most_tokens: tokens of each, of which all but the first are predicted. Figures: perplexity with
@@ -33,35 +33,21 @@ class NextToken:
 
     def __init__(self, model: Llama, tokenizer: BytePairs, texts: Sequence[str], *, most_tokens: int = 24) -> None:
         self._model = model
-        self._sequences = [tokenizer.encode(text)[:most_tokens] for text in texts]
-        predicted = sum(len(s) - 1 for s in self._sequences)
-        if min(map(len, self._sequences), default=0) < 2 or predicted < 2:
+        sequences = [tokenizer.encode(text)[:most_tokens] for text in texts]
+        predicted = sum(len(s) - 1 for s in sequences)
+        if min(map(len, sequences), default=0) < 2 or predicted < 2:
             raise InputError("nothing is left to predict", where="--tokens, --limit", hint="3 tokens of 1 text or more")
+        super().__init__(model, sequences, BATCH_TOKENS)
         self.notes: tuple[str, ...] = (
             f"first {most_tokens} tokens of {len(texts)} texts: {predicted} predictions",
             "all tokens of a text are computed together (teacher forcing), not one by one as in generation",
             "the output matrix, tied to the embedding, is computed digitally in float",
         )
 
-    @property
-    def tokens(self) -> int:
-        """Tokens that one pass computes."""
-        return sum(map(len, self._sequences))
-
-    @property
-    def layers(self) -> tuple[LinearLayer, ...]:
-        """The layers that go through the operator."""
-        return self._model.layers
-
-    @property
-    def passes(self) -> int:
-        """Batches of one pass, each applying every layer once."""
-        return len(batches(self._sequences, BATCH_TOKENS))
-
     def run(self, operator: Operator) -> Predictions:
         """Predict every token but the first of each text."""
         surprise, best, kept = [], [], []
-        for part in batches(self._sequences, BATCH_TOKENS):
+        for part in self._batches:
             for ids, hidden in zip(part, self._model.hidden(part, operator), strict=True):
                 logits = self._model.logits(hidden[:-1]).astype(np.float64)
                 logits -= logits.max(axis=1, keepdims=True)
