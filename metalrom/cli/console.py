@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from interconnect.errors import InputError, SolverError, one_line
-from interconnect.jsonable import to_jsonable
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
@@ -95,6 +94,8 @@ def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], Re
     data: anything that `to_jsonable` takes. Without `human` the JSON is printed either way.
     """
     if as_json or human is None:
+        from interconnect.jsonable import to_jsonable
+
         sys.stdout.write(json.dumps(to_jsonable(data), indent=2, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     else:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from interconnect.jsonable import to_jsonable
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, say
 from metalrom.cli.options import Json
@@ -120,6 +119,7 @@ def diff_runs(
     json: Json = False,
 ) -> None:
     """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
+    from interconnect.jsonable import to_jsonable
     from metalrom.studies.diff.compare import compare_runs
     from metalrom.studies.diff.show import shown_difference
 

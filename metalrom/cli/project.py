@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interconnect.errors import InputError
-from interconnect.jsonable import to_jsonable
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
 from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
@@ -369,6 +368,7 @@ def characterize_only(
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
+    from interconnect.jsonable import to_jsonable
     from metalrom.api import load
     from metalrom.cli.workers import simulators
 
