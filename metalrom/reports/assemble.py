@@ -18,7 +18,6 @@ from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
     FailedRow,
-    FitRow,
     GroupRow,
     MacroTable,
     ReportContent,
@@ -145,18 +144,7 @@ def report_content(
                 CsnrRow(q.condition, "gain and offset removed", q.fitted),
             )
         ),
-        fits=tuple(
-            FitRow(
-                f"{f.quantity}, {f.condition}",
-                f.form,
-                f.points,
-                f.held_out_rms,
-                f.held_out_max,
-                "" if f.unit == "relative" else f.unit,
-                f.coverage,
-            )
-            for f in results.fits
-        ),
+        fits=results.fits,
         error_budget=_budget(results, estimate),
         provenance=results.provenance,
         establishes=_establishes(results, table),

@@ -16,6 +16,7 @@ from interconnect.arrays import BoolArray, IntArray
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.formatting import Figure
+from metalrom.run.results import FitSummary
 
 BitArray = NDArray[np.integer] | BoolArray
 
@@ -89,20 +90,6 @@ class GroupRow:
     sigma_mismatch_counts: float | None
     code_error: float | None
     chosen: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FitRow:
-    """Quality of one fitted model on samples that it never saw; errors in `unit`."""
-
-    quantity: str
-    form: str
-    samples: int
-    held_out_rms: float | None
-    held_out_max: float | None
-    unit: str
-    coverage: float | None = None
-    """Share of held-out samples inside the model's 95 % interval (0..1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +207,7 @@ class ReportContent:
     assumptions: tuple[Assumption, ...] = ()
     macro: tuple[MacroTable, ...] = ()
     csnr: tuple[CsnrRow, ...] = ()
-    fits: tuple[FitRow, ...] = ()
+    fits: tuple[FitSummary, ...] = ()
     error_budget: tuple[BudgetRow, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     establishes: tuple[str, ...] = ()

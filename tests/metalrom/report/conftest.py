@@ -29,7 +29,6 @@ from metalrom.formatting import Figure
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
-    FitRow,
     GroupRow,
     MacroTable,
     ReportContent,
@@ -38,6 +37,7 @@ from metalrom.reports.content import (
     VerdictRow,
 )
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
+from metalrom.run.results import FitSummary
 from netlists.condition import Condition
 
 NM = 1e-9
@@ -160,8 +160,8 @@ def content(**changes: Any) -> ReportContent:
             CsnrRow("layer 0, 512 tokens, ss_0.90V_85C", "without a fit", None),
         ),
         fits=(
-            FitRow("level", "closed form + Gaussian process", 1289, 31e-6, 140e-6, "V", 0.951),
-            FitRow("sigma of mismatch", "physics form", 400, 2.1, 6.0, "%", None),
+            FitSummary("level", "tt_1.00V_27C", "closed form + Gaussian process", 1289, 258, 31e-6, 140e-6, "V", 0.951),
+            FitSummary("sigma of mismatch", "tt_1.00V_27C", "physics form", 400, 80, 2.1, 6.0, "%", None),
         ),
         error_budget=(
             BudgetRow("margin", "fit", 0.6, "%"),
