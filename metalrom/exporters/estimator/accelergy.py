@@ -8,7 +8,16 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
-from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, MacroHeadline, figure_values, headline
+from metalrom.exporters.estimator.digits import DIGITS, PRECISION, TOLERANCE, shown_digits
+from metalrom.exporters.estimator.headline import (
+    MEANING,
+    NO_LEAK,
+    NO_WRITE,
+    MacroHeadline,
+    cell_resistance,
+    figure_values,
+    headline,
+)
 from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
@@ -19,8 +28,6 @@ COMPONENT = "metalrom_macro"
 CSV = f"{COMPONENT}.csv"
 CELL = "metalrom.cell.yaml"
 ARCHITECTURE = "architecture.yaml"
-DIGITS = 9
-TOLERANCE = 1e-8
 _ACTIONS = {"convert": "energy_conversion", "mac": "energy_mac", "mvm": "energy_mvm"}
 """Action -> figure. `read` and `compute` are other names of `convert`."""
 
@@ -41,21 +48,21 @@ def write_accelergy(source: RunData, folder: Path) -> list[Path]:
         "weight_bits": g.weight_bits,
         "input_bits": g.input_bits,
     }
-    names = {key: _text(value) for key, value in attributes.items()}
+    names = {key: shown_digits(value) for key, value in attributes.items()}
     content = {
         CSV: _csv(h, names, notes),
         CELL: fill(
             "accelergy_cell.yaml.j2",
             notes=commented(notes, "#"),
-            node=_text(h.node),
-            area=_text(h.cell_area / (h.node * 1e-9) ** 2),
-            aspect=_text(_aspect(source)),
-            capacitance=_text(source.results.cell.bl_total),
-            vdd=_text(h.vdd),
-            read_ns=_text(h.read_time * 1e9),
-            read_pj=_text(_cell_energy(source) * 1e12),
+            node=shown_digits(h.node),
+            area=shown_digits(h.cell_area / (h.node * 1e-9) ** 2),
+            aspect=shown_digits(_aspect(source)),
+            capacitance=shown_digits(source.results.cell.bl_total),
+            vdd=shown_digits(h.vdd),
+            read_ns=shown_digits(h.read_time * 1e9),
+            read_pj=shown_digits(_cell_energy(source) * 1e12),
             charge=source.table.unit == "V",
-            resistance=_text(_resistance(source)) if source.table.unit == "A" else "",
+            resistance=shown_digits(cell_resistance(source.results)) if source.table.unit == "A" else "",
         ),
         ARCHITECTURE: fill(
             "accelergy_architecture.yaml.j2",
@@ -76,7 +83,7 @@ def _csv(h: MacroHeadline, attributes: dict[str, str], notes: list[str]) -> str:
     out.write(commented((f"write, update: {NO_WRITE}", f"leak: {NO_LEAK}"), "#"))
     line = csv.writer(out, lineterminator="\n")
     line.writerow([*attributes, "energy", "area", "action"])
-    area = _text(h.area * 1e12)
+    area = shown_digits(h.area * 1e12)
     rows = [
         (h.energy_conversion, "read|compute|convert"),
         (h.energy_mac, "mac"),
@@ -84,7 +91,7 @@ def _csv(h: MacroHeadline, attributes: dict[str, str], notes: list[str]) -> str:
         (0.0, "leak"),
         (0.0, "write|update"),
     ]
-    line.writerows([*attributes.values(), _text(energy * 1e12), area, action] for energy, action in rows)
+    line.writerows([*attributes.values(), shown_digits(energy * 1e12), area, action] for energy, action in rows)
     return out.getvalue()
 
 
@@ -117,7 +124,7 @@ def validate_accelergy(source: RunData, folder: Path) -> ConsumerReading:
     wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
     figures = {f"{action}, pJ": (float(got["values"].get(action, "nan")), ours) for action, ours in wanted.items()}
     figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
-    return compare_readings(name, figures, TOLERANCE, digits=9)
+    return compare_readings(name, figures, TOLERANCE, digits=DIGITS)
 
 
 _SCRIPT = """
@@ -149,19 +156,10 @@ def _aspect(source: RunData) -> float:
     return float(width / height)
 
 
-def _resistance(source: RunData) -> float:
-    """Resistance of a current cell, ohm: the largest of its elements (the others are wires)."""
-    return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
-
-
-def _text(value: float) -> str:
-    return f"{value:.{DIGITS}g}"
-
-
 EXPORTER = Exporter(
     name="accelergy",
     description="Accelergy / CiMLoop component library (CSV), NVSim cell file and a small architecture",
-    precision=f"{DIGITS} significant digits",
+    precision=PRECISION,
     tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_accelergy,
     answer=read_back_accelergy,

@@ -9,6 +9,7 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
+from metalrom.run.results import RunResults
 
 NO_WRITE = (
     "a ROM: its bits are vias, they cannot be written after manufacture; writing is free only in that it never happens"
@@ -80,3 +81,8 @@ def figure_values(
 ) -> FloatArray | None:
     """Answer of a format that holds one figure per quantity."""
     return same_everywhere(figures[quantity], points) if quantity in figures else None
+
+
+def cell_resistance(results: RunResults) -> float:
+    """Resistance of a current cell, ohm: the largest of its elements (the others are wires)."""
+    return max(e.value for e in results.cell.elements if e.unit == "ohm")

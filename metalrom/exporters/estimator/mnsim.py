@@ -16,7 +16,8 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
-from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
+from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, cell_resistance, figure_values, headline
 from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
@@ -24,8 +25,6 @@ from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, literal
 
 FILE = "SimConfig.ini"
-DIGITS = 9
-TOLERANCE = 1e-8
 OPEN = 1e12
 """Resistance that stands for an unprogrammed cell, ohm."""
 ROW_AREA_UM2 = 1150.0
@@ -43,29 +42,29 @@ def write_mnsim(source: RunData, folder: Path) -> list[Path]:
         "mnsim_config.ini.j2",
         notes=commented((*source.stamp, MEANING, f"write: {NO_WRITE}", *source.assumptions), "#"),
         node=round(h.node),
-        cell_area=_text(h.cell_area * 1e12),
-        vdd=_text(h.vdd),
-        read_ns=_text(h.read_time * 1e9),
-        low=_text(_resistance(source, h.vdd, h.read_time)),
-        open=_text(OPEN),
+        cell_area=shown_digits(h.cell_area * 1e12),
+        vdd=shown_digits(h.vdd),
+        read_ns=shown_digits(h.read_time * 1e9),
+        low=shown_digits(_resistance(source, h.vdd, h.read_time)),
+        open=shown_digits(OPEN),
         charge=table.unit == "V",
-        variation=_text(100 * spread),
+        variation=shown_digits(100 * spread),
         # its crossbar is cut into subarrays of equal size, so the rows are those of whole groups
         rows=subarray * g.groups,
         columns=g.columns,
         subarray=subarray,
-        adc_area=_text(h.adc_area * 1e12),
+        adc_area=shown_digits(h.adc_area * 1e12),
         adc_bits=g.adc_bits,
-        adc_power=_text(h.adc_energy / h.adc_time),
-        adc_rate=_text((g.adc_bits + 2) / (h.adc_time * 1e9)),
+        adc_power=shown_digits(h.adc_energy / h.adc_time),
+        adc_rate=shown_digits((g.adc_bits + 2) / (h.adc_time * 1e9)),
         adcs=-(-g.columns // g.columns_per_adc),
         unit=table.unit,
         condition=literal(source.results.condition),
-        levels=", ".join(_text(v) for v in levels),
-        thresholds=", ".join(_text(v) for v in table.thresholds(source.results.condition)[table.rows]),
-        energy=_text(h.energy_conversion),
-        energy_mac=_text(h.energy_mac),
-        area=_text(h.area),
+        levels=", ".join(shown_digits(v) for v in levels),
+        thresholds=", ".join(shown_digits(v) for v in table.thresholds(source.results.condition)[table.rows]),
+        energy=shown_digits(h.energy_conversion),
+        energy_mac=shown_digits(h.energy_mac),
+        area=shown_digits(h.area),
         condition_index=i,
     )
     return atomic_write_files(folder, {FILE: add_digest(text, "#")})
@@ -153,20 +152,16 @@ print(json.dumps(got))
 def _resistance(source: RunData, vdd: float, read_time: float) -> float:
     """Resistance of a programmed cell, ohm; of a charge cell the one that takes the cell's row energy in one read."""
     if source.table.unit == "A":
-        return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
+        return cell_resistance(source.results)
     table = source.table
     energy = table.row_energy[table.index(source.results.condition), table.rows] / table.rows
     return float(vdd**2 * read_time / energy) if energy > 0 else OPEN
 
 
-def _text(value: float) -> str:
-    return f"{value:.{DIGITS}g}"
-
-
 EXPORTER = Exporter(
     name="mnsim",
     description="MNSIM 2.0 SimConfig.ini",
-    precision=f"{DIGITS} significant digits",
+    precision=PRECISION,
     tolerance=dict.fromkeys(("level", "read_time", "energy_conversion", "energy_mac", "area"), TOLERANCE),
     write=write_mnsim,
     answer=read_back_mnsim,

@@ -19,7 +19,8 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
-from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
+from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
+from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, cell_resistance, figure_values, headline
 from metalrom.exporters.exporter import NOT_VERIFIED, Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
@@ -29,8 +30,6 @@ PARAM = "param_values.cpp"
 STATES = "mem_states.csv"
 OUTPUT = "output_noise.csv"
 ABOUT = "neurosim_about.json"
-DIGITS = 9
-TOLERANCE = 1e-8
 
 
 def write_neurosim(source: RunData, folder: Path) -> list[Path]:
@@ -46,7 +45,7 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
         "neurosim_param.cpp.j2",
         notes=header(source, "//", MEANING, NOT_VERIFIED, f"write pulses: {NO_WRITE}"),
         node=round(h.node),
-        temperature=_text(table.conditions[i].temperature + 273.15),
+        temperature=shown_digits(table.conditions[i].temperature + 273.15),
         rows=g.rows,
         columns=g.columns,
         group_rows=n,
@@ -54,12 +53,12 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
         levels=2**g.adc_bits,
         weight_bits=g.weight_bits,
         input_bits=g.input_bits,
-        height=_text(_side(source, 1) / (h.node * 1e-9)),
-        width=_text(_side(source, 0) / (h.node * 1e-9)),
-        vdd=_text(h.vdd),
-        read_time=_text(h.read_time),
+        height=shown_digits(_side(source, 1) / (h.node * 1e-9)),
+        width=shown_digits(_side(source, 0) / (h.node * 1e-9)),
+        vdd=shown_digits(h.vdd),
+        read_time=shown_digits(h.read_time),
         charge=table.unit == "V",
-        on=_text(1 / value if table.unit == "A" else 0.0),
+        on=shown_digits(1 / value if table.unit == "A" else 0.0),
     )
     content = {
         PARAM: add_digest(param, "//"),
@@ -117,7 +116,7 @@ def _states(source: RunData) -> tuple[float, str, float]:
     relative = float(table.sigma_static[i, n, n]) / math.sqrt(n) / table.lsb(results.condition)
     if table.unit == "V":
         return results.cell.switched, "F", relative * results.cell.switched
-    conductance = 1 / max(e.value for e in results.cell.elements if e.unit == "ohm")
+    conductance = 1 / cell_resistance(results)
     return conductance, "S", relative * conductance
 
 
@@ -126,18 +125,14 @@ def _side(source: RunData, axis: int) -> float:
 
 
 def _csv(head: tuple[str, ...], rows: list[tuple[int, float, float]]) -> bytes:
-    lines = [",".join(head), *(f"{k},{_text(mean)},{_text(std)}" for k, mean, std in rows)]
+    lines = [",".join(head), *(f"{k},{shown_digits(mean)},{shown_digits(std)}" for k, mean, std in rows)]
     return ("\n".join(lines) + "\n").encode()
-
-
-def _text(value: float) -> str:
-    return f"{value:.{DIGITS}g}"
 
 
 EXPORTER = Exporter(
     name="neurosim",
     description=f"NeuroSim V1.4 Param.cpp values, V1.5 mem_states and output_noise CSV ({NOT_VERIFIED})",
-    precision=f"{DIGITS} significant digits",
+    precision=PRECISION,
     tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
     write=write_neurosim,
     answer=read_back_neurosim,

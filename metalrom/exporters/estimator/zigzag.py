@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
+from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
 from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
@@ -26,8 +27,6 @@ from metalrom.exporters.templates import fill
 
 WHOLE = "metalrom_accelerator.yaml"
 CELLS = "metalrom_imc.yaml"
-DIGITS = 9
-TOLERANCE = 1e-8
 
 
 def write_zigzag(source: RunData, folder: Path) -> list[Path]:
@@ -124,7 +123,7 @@ print(json.dumps({"version": importlib.metadata.version("zigzag-dse"), "mac_ener
 
 
 def _text(value: float) -> str:
-    text = f"{value:.{DIGITS}g}"
+    text = shown_digits(value)
     # YAML 1.1 takes 1e-05 for a word: a number needs its point
     return text if "e" not in text or "." in text else text.replace("e", ".0e")
 
@@ -132,7 +131,7 @@ def _text(value: float) -> str:
 EXPORTER = Exporter(
     name="zigzag",
     description="ZigZag accelerator (YAML) with our cost per MAC, and cells for ZigZag-IMC",
-    precision=f"{DIGITS} significant digits",
+    precision=PRECISION,
     tolerance={"energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_zigzag,
     answer=read_back_zigzag,
