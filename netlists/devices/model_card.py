@@ -26,23 +26,19 @@ _PER_LINE = 6
 
 def check_name(text: str, *, where: str) -> str:
     """Return `text` if it may stand in a deck as a model name, else raise InputError."""
-    if not _NAME.fullmatch(text):
-        raise InputError(
-            f"{text!r} is not a usable name",
-            where=where,
-            hint="use a letter, then up to 63 letters, digits or underscores",
-        )
-    return text
+    hint = "use a letter, then up to 63 letters, digits or underscores"
+    return _matching(_NAME, text, "usable name", where=where, hint=hint)
 
 
 def check_parameter(text: str, *, where: str) -> str:
     """Return `text` if it may stand in a deck as a (lower-case) model parameter, else raise InputError."""
-    if not _PARAMETER.fullmatch(text):
-        raise InputError(
-            f"{text!r} is not a model parameter",
-            where=where,
-            hint="use a lower-case letter, then letters, digits or underscores",
-        )
+    hint = "use a lower-case letter, then letters, digits or underscores"
+    return _matching(_PARAMETER, text, "model parameter", where=where, hint=hint)
+
+
+def _matching(pattern: re.Pattern[str], text: str, what: str, *, where: str, hint: str) -> str:
+    if not pattern.fullmatch(text):
+        raise InputError(f"{text!r} is not a {what}", where=where, hint=hint)
     return text
 
 
