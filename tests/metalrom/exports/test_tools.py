@@ -243,6 +243,6 @@ def test_that_reader_refuses_damage_in_one_sentence(run, tmp_path):
     assert "\n" not in str(caught.value)
     path.write_bytes(content)
     with h5py.File(path, "r+") as file:
-        file["mean"][0, 3, 2] *= 1.001
+        file["level"][0, 3, 2] *= 1.001
     with pytest.raises(ValueError, match="does not match its checksum"):
         module.read_lut(path)
