@@ -32,7 +32,7 @@ from ngspice_runner import (
 
 ProgressCallback = Callable[[Progress], None]
 
-PART = 2000
+TASKS_PER_BATCH = 2000
 """Decks written and waveforms held at a time."""
 
 
@@ -118,8 +118,8 @@ def run_tasks(
     reads: list[_Read] = []
     known: dict[str, _Read] = {}
     begun = monotonic()
-    for start in range(0, len(tasks), PART):
-        decks = [deck_of(setup, task) for task in tasks[start : start + PART]]
+    for start in range(0, len(tasks), TASKS_PER_BATCH):
+        decks = [deck_of(setup, task) for task in tasks[start : start + TASKS_PER_BATCH]]
         texts = [hashlib.sha256(d.text.encode()).hexdigest() for d in decks]
         new = {text: deck for text, deck in zip(texts, decks, strict=True) if text not in known}
         jobs = [job_of(setup, deck) for deck in new.values()]

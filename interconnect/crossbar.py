@@ -24,7 +24,7 @@ RESIDUAL_LIMIT = 1e-9
 """An answer whose residual is larger is refused."""
 
 MAX_ITERATIONS = 5000
-STALL = 200
+STALL_ITERATIONS = 200
 """Iterations without progress before giving up."""
 
 
@@ -175,7 +175,7 @@ class _Crossbar:
         """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
         current = np.zeros((len(drives), self.cols))
         residual, iterations = solve_vectors(
-            drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL, current
+            drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL_ITERATIONS, current
         )
         return current, float(residual), int(iterations)
 

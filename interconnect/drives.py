@@ -41,7 +41,7 @@ class Drives:
         return float((np.abs(self.level).max(axis=1, initial=0.0) * peak[self.wave]).max(initial=0.0))
 
 
-def take_apart(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Drives:
+def resolve_drives(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Drives:
     """Check sources and bring them into arrays; raises InputError as `solve_transient` does."""
     if not sources:
         raise InputError("a transient needs at least one source")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PASSIVE = 1e-6
 """Excess of a singular value of S over 1 that the fit's own error may explain."""
 
-WRITTEN = 1e-12
+MAX_ROUNDING = 1e-12
 """Largest difference of a scattering parameter between a Touchstone file and what was to be written."""
 
 
@@ -75,7 +75,7 @@ def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
         file.write(text)
     try:
         back = skrf.Network(temporary)
-        same = back.s.shape == line.s.shape and np.abs(back.s - line.s).max() <= WRITTEN
+        same = back.s.shape == line.s.shape and np.abs(back.s - line.s).max() <= MAX_ROUNDING
         if not (same and np.allclose(back.f, line.f, rtol=1e-12) and np.allclose(back.z0, line.z0, rtol=1e-12)):
             raise SolverError(f"{path.name} reads back different from what was written")
         Path(temporary).replace(path)

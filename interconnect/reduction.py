@@ -30,7 +30,7 @@ MAX_BLOCKS = 12
 CHECKS = (1.0, 0.4, 0.1)
 """Parts of the band at which the admittance is checked."""
 
-PROJECTED = 0.7
+PROJECTION_SHARE = 0.7
 """Part of the error that the projection may use; leaving out modes takes some of the rest."""
 
 DEFLATION = 1e-8
@@ -109,7 +109,7 @@ def reduce_network(
             continue  # hardly ever enough, and modes that are not needed are left out later
         modes = reducer.modes()
         reached = _error(reducer.admittance(modes, points), exact)
-        if reached <= PROJECTED * error:
+        if reached <= PROJECTION_SHARE * error:
             modes = _important(modes, points, exact, error - reached)
             return _realise(reducer, modes, points, exact, error, band, blocks)
         if not grown:

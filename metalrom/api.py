@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from metalrom.config.schema import read_config
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
-from metalrom.run.characterize import Characterized, characterize, group_rows
+from metalrom.run.characterize import CharacterizationRun, characterize, group_rows
 from metalrom.run.evaluate import macro_of
 from netlists.audit import audit_netlist
 from netlists.writer import write_netlist
@@ -126,7 +126,7 @@ class Project(Design):
             condition=self.conditions[0],
         )
 
-    def characterize(self, *, jobs: Workers = None) -> Characterized:
+    def characterize(self, *, jobs: Workers = None) -> CharacterizationRun:
         """Simulate the column and fit its readout, as `metalrom characterize` does.
 
         Parameters
@@ -136,7 +136,7 @@ class Project(Design):
 
         Returns
         -------
-        Characterized
+        CharacterizationRun
             Readout table, fits, results of the procedures, samples and excluded conditions.
 
         Raises
@@ -148,7 +148,7 @@ class Project(Design):
         """
         return characterize(self, jobs=jobs)
 
-    def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
+    def macro(self, done: CharacterizationRun | None = None, condition: Condition | str | None = None) -> Macro:
         """Return the characterized macro as a calculator.
 
         Parameters

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from interconnect.errors import InputError
-from netlists.array_options import PLAIN, ArrayOptions
-from netlists.audit_cells import AuditedCells, Strange, line_pattern, take_cells
+from netlists.array_options import NO_OPTIONS, ArrayOptions
+from netlists.audit_cells import AuditedCells, UnexpectedCell, line_pattern, take_cells
 from netlists.audit_head import cell_faults, head_faults, loose_elements
 from netlists.audit_report import AuditReport, CellFault, ViaFault, audit_report
 from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
@@ -48,7 +48,7 @@ def audit_netlist(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
     technology: Technology | None = None,
     periphery: Periphery | None = None,
     condition: Condition | None = None,
@@ -104,8 +104,8 @@ def audit_netlist(
         for n, s in expected.items()
         if n in content.definitions
     )
-    found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pins if fault]
-    found.strange += [Strange("", fault, kind="wiring") for fault in faults]
+    found.strange[:0] = [UnexpectedCell("", fault, kind="wiring") for fault in pins if fault]
+    found.strange += [UnexpectedCell("", fault, kind="wiring") for fault in faults]
     return audit_report(path, program, expected, found, limit)
 
 

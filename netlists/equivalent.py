@@ -28,7 +28,7 @@ from netlists.periphery import Periphery, Timing
 from netlists.reference import column_network, reference_column
 from netlists.technology import Technology
 
-Where = Literal["kept", "merged"]
+ReadPosition = Literal["kept", "merged"]
 MAX_VARIANTS = 255
 """Symbols are bytes."""
 
@@ -71,7 +71,7 @@ def equivalent_deck(
     condition: Condition,
     case: ColumnStimulus,
     *,
-    where: Where = "kept",
+    where: ReadPosition = "kept",
     keep_columns: int | None = None,
     waveform: bool = True,
     templates: Path | None = None,
@@ -103,7 +103,7 @@ def equivalent_deck(
 
 
 def equivalent_case(
-    model: CellModel, case: ColumnStimulus, *, where: Where = "kept", keep_columns: int | None = None
+    model: CellModel, case: ColumnStimulus, *, where: ReadPosition = "kept", keep_columns: int | None = None
 ) -> tuple[CellModel, ColumnStimulus]:
     """The cell with blocks of idle rows as further symbols, and the case of the driven rows and these blocks.
 
@@ -164,7 +164,7 @@ def equivalent_case(
     return replace(model, variants=tuple(variants), symbol_values=values), short
 
 
-def _runs(case: ColumnStimulus, where: Where) -> list[list[int]]:
+def _runs(case: ColumnStimulus, where: ReadPosition) -> list[list[int]]:
     """Rows of every row of the short case: driven ones alone, idle ones together."""
     driven = [[int(r)] for r in np.flatnonzero(case.inputs)]
     if where == "merged":

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
-from netlists.array_options import PLAIN, REFERENCES, ArrayOptions
+from netlists.array_options import NO_OPTIONS, REFERENCES, ArrayOptions
 from netlists.cells.base import CellModel, plane_models
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
@@ -59,7 +59,7 @@ def write_netlist(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
     templates: Path | None = None,
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.

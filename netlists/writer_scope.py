@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
-from netlists.array_options import PLAIN, ArrayOptions
+from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import CellModel, RowLine
 from netlists.mapping import Placement, TileManifest, ViaProgram
 
@@ -31,7 +31,7 @@ class Scope:
     start: int
     stop: int
     group_rows: int
-    options: ArrayOptions = PLAIN
+    options: ArrayOptions = NO_OPTIONS
 
     @property
     def name(self) -> str:
@@ -105,7 +105,7 @@ def scopes(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
 ) -> list[Scope]:
     """What a netlist of `level` holds: nothing, one column, the planes of one tile, or everything.
 

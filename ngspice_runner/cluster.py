@@ -22,7 +22,7 @@ from interconnect.optional import optional_library
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
-from ngspice_runner.scheduling import Board, Cluster, Progress, check_workers, cores, make_setting
+from ngspice_runner.scheduling import Cluster, JobBoard, Progress, check_workers, cores, make_setting
 from ngspice_runner.simulate import run_one
 
 INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
@@ -53,7 +53,7 @@ def run_cluster(
     reached, or one job has lost several workers in a row; JobError as `run`.
     """
     distributed = _distributed()
-    board = Board(len(jobs), progress, cache)
+    board = JobBoard(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag=""), []).append(index)

@@ -11,7 +11,7 @@ from ngspice_runner.cluster import run_cluster
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
-from ngspice_runner.scheduling import Board, Cluster, Progress, Workers, check_workers, cores, make_setting, run_jobs
+from ngspice_runner.scheduling import Cluster, JobBoard, Progress, Workers, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import run_one
 from ngspice_runner.sweep import run_groups
 
@@ -129,7 +129,7 @@ def run_many(
         )
     check_workers(workers)
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(jobs), progress, None if cache is None else str(cache.path))
+    board = JobBoard(len(jobs), progress, None if cache is None else str(cache.path))
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag="") if job.tag else job, []).append(index)

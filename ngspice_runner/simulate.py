@@ -15,7 +15,7 @@ from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import LintFinding
 from ngspice_runner.prepare import Prepared, prepare
-from ngspice_runner.retry import LADDER, RETRIED, options_of
+from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
 _NOTES = re.compile(
@@ -112,7 +112,7 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if not setting.retry or first.verdict not in RETRIED or backend is not setting.alone:
         return first
     tried = []
-    for rung in LADDER:
+    for rung in RETRY_STEPS:
         options = options_of(rung, prepared.job)
         climbed = prepare(replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name)
         result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)

@@ -121,7 +121,7 @@ def diff_runs(
 ) -> None:
     """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
     from metalrom.studies.diff.compare import compare_runs
-    from metalrom.studies.diff.show import shown_difference
+    from metalrom.studies.diff.show import difference_tables
 
     found = compare_runs(old, new)
-    emit({"same": found.same, **to_jsonable(found)}, as_json=json, human=lambda: shown_difference(found))
+    emit({"same": found.same, **to_jsonable(found)}, as_json=json, human=lambda: difference_tables(found))

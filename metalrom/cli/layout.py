@@ -27,12 +27,12 @@ def layout_config(
     from interconnect.files import atomic_write_text
     from metalrom.api import load
     from metalrom.layout.check import check_file, plan_of
-    from metalrom.layout.draw import need_gdstk
+    from metalrom.layout.draw import gdstk_module
     from metalrom.layout.files import check_suffix, layout_document, write_layout
     from metalrom.layout.read import open_layout
 
     check_suffix(output)
-    need_gdstk()  # before anything is computed
+    gdstk_module()  # before anything is computed
     project = load(config)
     plan = plan_of(project, level, tile=tile, plane=plane)
     done = write_layout(plan, output)

@@ -15,7 +15,7 @@ from interconnect.errors import InputError
 from interconnect.jsonable import to_jsonable
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
-from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -78,7 +78,7 @@ def fetch_assets(
     emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
 
 
-def write_netlist(
+def write_macro_netlist(
     config: ConfigPath,
     level: Annotated[
         str, typer.Option(help="cell, column, array or macro", autocompletion=known.names(known.LEVELS))
@@ -244,7 +244,7 @@ def run_chain(
     config: ConfigPath,
     output: OutFolder,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
@@ -364,7 +364,7 @@ def characterize_only(
         typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
     ] = None,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:

@@ -14,14 +14,14 @@ from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, progress_bar, say
-from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, Seed
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from metalrom.studies.surrogates.file import ModelFile
     from metalrom.studies.surrogates.fit import FittedSurrogate
-    from metalrom.studies.surrogates.predict import Answers
+    from metalrom.studies.surrogates.predict import PredictedPoints
 
 
 def add_surrogate_commands(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def fit(
     ] = "auto",
     seed: Seed = None,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     json: Json = False,
 ) -> None:
     """Fit a model with error bars over keys of the configuration: simulates where it is least sure, until it is."""
@@ -174,7 +174,7 @@ def predict(
         predict_points,
         prediction_documents,
         read_points,
-        write_answers,
+        write_predictions,
     )
 
     kept = read_model(file)
@@ -186,7 +186,7 @@ def predict(
     x = read_points(points, box) if points is not None else np.array([parse_point(text, box) for text in at or ()])
     answers = predict_points(kept.model, x)
     if output is not None:
-        write_answers(answers, output)
+        write_predictions(answers, output)
         say(f"wrote {len(x)} answers into {output}")
     document = {
         "quantity": kept.model.quantity,
@@ -200,7 +200,7 @@ def predict(
         emit(document, as_json=json, human=lambda: _sentence(kept, answers) if len(x) == 1 else _table(kept, answers))
 
 
-def _sentence(file: ModelFile, answers: Answers) -> str:
+def _sentence(file: ModelFile, answers: PredictedPoints) -> str:
     from metalrom.formatting import amount
     from metalrom.studies.surrogates.axes import format_input
 
@@ -215,7 +215,7 @@ def _sentence(file: ModelFile, answers: Answers) -> str:
     return f"{file.model.quantity} {mean}, 95 % interval {low} to {high} (+- {half:.2g} %) at {at}"
 
 
-def _table(file: ModelFile, answers: Answers) -> Table:
+def _table(file: ModelFile, answers: PredictedPoints) -> Table:
     from rich.table import Table
 
     from metalrom.formatting import amount

@@ -18,7 +18,7 @@ NOT_VERIFIED = "not verified by its consumer"
 
 
 @dataclass(frozen=True, slots=True)
-class ConsumerReading:
+class ToolReading:
     """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
     sentence; facts: what it read, in words."""
 
@@ -34,7 +34,7 @@ class Exporter:
     write(source, folder) -> files. answer(folder, quantity, points) -> values (points,) read from the files alone, NaN
     where the view does not hold that point, None for a quantity that it does not hold. consume(source, folder) -> what
     the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
-    ConsumerMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
+    ToolMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
     own rounding allows, by quantity (`precision` in words).
     measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
     """
@@ -45,13 +45,13 @@ class Exporter:
     tolerance: dict[str, float]
     write: Callable[[RunData, Path], list[Path]]
     answer: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
-    consume: Callable[[RunData, Path], ConsumerReading] | None
+    consume: Callable[[RunData, Path], ToolReading] | None
     measure: Callable[[RunData, Path], dict[str, float]] | None = None
 
 
 def compare_readings(
     consumer: str, wanted: Mapping[str, tuple[float, float]], tolerance: float, *, digits: int = 6
-) -> ConsumerReading:
+) -> ToolReading:
     """A reading whose problem is the first figure that differs by more than `tolerance`, relative to ours.
 
     wanted: (the consumer's value, ours) by the figure's name.
@@ -61,10 +61,10 @@ def compare_readings(
         facts.append(f"{what}: {theirs:.{digits}g}, ours {ours:.{digits}g}")
         if not abs(theirs - ours) <= tolerance * abs(ours):
             problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
-    return ConsumerReading(consumer, problem, tuple(facts))
+    return ToolReading(consumer, problem, tuple(facts))
 
 
-class ConsumerMissing(InputError):
+class ToolMissing(InputError):
     """The tool that reads a format is not installed; the hint says how to get it."""
 
 
@@ -77,7 +77,7 @@ class ExportReport:
     files: tuple[Path, ...]
     points: int
     worst: dict[str, float]
-    reading: ConsumerReading | None
+    reading: ToolReading | None
     unverified: str | None
 
 
@@ -115,7 +115,7 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
     if view.consume is not None:
         try:
             reading = view.consume(source, folder)
-        except ConsumerMissing as missing:
+        except ToolMissing as missing:
             if require_consumer:
                 raise
             unverified = str(missing)

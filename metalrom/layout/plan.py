@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from interconnect.stack import Stack
 from metalrom.layout.layers import LayerMap, layer_map
 from metalrom.layout.pattern import DrawnPatterns, PlanePattern, Rect, draw_planes
-from netlists.array_options import PLAIN, ArrayOptions
+from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import Cell, Plane
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.writer_scope import Scope, scopes
@@ -105,7 +105,7 @@ def plan_layout(
     group_rows: int | None = None,
     tile: int = 0,
     plane: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
 ) -> Plan:
     """What a file of `level` holds; arguments as of `netlists.writer_scope.scopes`.
 

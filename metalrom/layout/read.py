@@ -18,11 +18,11 @@ import numpy as np
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
-from metalrom.layout.draw import need_gdstk
+from metalrom.layout.draw import gdstk_module
 from metalrom.layout.files import check_suffix
 from metalrom.layout.layers import Number
 
-MOST_BYTES = 2**31
+MAX_BYTES = 2**31
 """A larger file is refused: flattened, it would not fit the memory of a usual machine."""
 
 
@@ -92,9 +92,9 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
         InputError: gdstk is missing; the file cannot be read or holds no or several top cells.
     """
     check_suffix(path)
-    gdstk = need_gdstk()
+    gdstk = gdstk_module()
     gds = path.suffix.lower() == ".gds"
-    start = read_bytes(path, limit=MOST_BYTES)[:16]
+    start = read_bytes(path, limit=MAX_BYTES)[:16]
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
         raise InputError("does not begin as a layout file of its suffix does", where=str(path))
     if foreign and not _survives(path):

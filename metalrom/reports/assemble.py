@@ -32,9 +32,9 @@ from metalrom.reports.content import (
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
-from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
+from metalrom.reports.tile_view import MAX_COLUMNS, MAX_ROWS
 from metalrom.run.bundle import new_bundle
-from metalrom.run.estimate import own_layer
+from metalrom.run.estimate import run_layer
 from metalrom.run.folder import Run, open_run
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import RunResults
@@ -94,7 +94,7 @@ def report_content(
 ) -> ReportContent:
     """Everything the report shows of a run. program: as the macro holds it; procedures: results by name."""
     layer, cell = results.layer, results.cell
-    estimate = own_layer(results, table)
+    estimate = run_layer(results, table)
     g = estimate.macro.geometry
     return ReportContent(
         title=f"{results.name}: {cell.kind} metal-ROM macro",
@@ -187,7 +187,7 @@ def _plane_corners(program: ViaProgram, g: MacroGeometry) -> ByteArray:
 def _tile_top(program: ViaProgram, results: RunResults) -> TileTop:
     """The corner of the first tile's lowest plane."""
     layer, g = results.layer, results.macro_geometry
-    bits = program.bits[: min(MOST_ROWS, g.rows), : min(MOST_COLUMNS, g.columns)]
+    bits = program.bits[: min(MAX_ROWS, g.rows), : min(MAX_COLUMNS, g.columns)]
     outputs = tuple(int(k) for k in program.weight_column[: bits.shape[1]])
     title = f"tile 0, {layer.planes[0]}: first {len(bits)} rows and {len(outputs)} bit columns of {layer.source}"
     return TileTop(bits, outputs, results.group_rows, title)

@@ -17,7 +17,7 @@ from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
-from characterization.stages import merged, missing, refined
+from characterization.refinement import merged, missing, refined
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from interconnect.arrays import IntArray
@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Characterized:
+class CharacterizationRun:
     """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
 
     setup: holds the conditions that the results speak of; planned: all that were simulated. failed: those that are in
@@ -111,7 +111,7 @@ def characterize(
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
-) -> Characterized:
+) -> CharacterizationRun:
     """Choose the group size (if asked to), simulate the procedures and fit the models.
 
     Raises InputError for a bad configuration, EngineError if ngspice is missing or the nominal condition failed; any
@@ -137,7 +137,7 @@ def measure_group(
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
-) -> Characterized:
+) -> CharacterizationRun:
     """Simulate the procedures of one group and fit the models.
 
     With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
@@ -178,7 +178,9 @@ def measure_group(
     if "adc_margin" in results:
         bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
     all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
-    return Characterized(fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost)
+    return CharacterizationRun(
+        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost
+    )
 
 
 def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 
-MOST_ROWS = 64
+MAX_LOCAL_ROWS = 64
 """Rows of a local array; more would make the local bit line a long one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalDeviations:
+class BaselineDeviations:
     """Threshold shifts in V (the simulator's `delvto`); None means nominal.
 
     cell: of the selected cell of each local array, shape (locals, devices of the cell). lcc: of the computing cells,
@@ -28,7 +28,7 @@ class LocalDeviations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCase:
+class BaselineStimulus:
     """Local arrays along one compute line.
 
     symbols: stored symbols, shape (locals, rows per local array). selected: the row whose word line rises in each
@@ -38,14 +38,16 @@ class LocalCase:
     symbols: IntArray
     selected: IntArray
     inputs: IntArray
-    deviations: LocalDeviations = field(default_factory=LocalDeviations)
+    deviations: BaselineDeviations = field(default_factory=BaselineDeviations)
 
     def __post_init__(self) -> None:
         symbols = _whole(self.symbols, "symbols")
         if symbols.ndim != 2 or symbols.size == 0:
             raise InputError(f"local case: symbols have shape {symbols.shape}, expected (locals, rows per local array)")
-        if symbols.shape[1] > MOST_ROWS:
-            raise InputError(f"local case: {symbols.shape[1]} rows per local array, at most {MOST_ROWS} are allowed")
+        if symbols.shape[1] > MAX_LOCAL_ROWS:
+            raise InputError(
+                f"local case: {symbols.shape[1]} rows per local array exceed the limit of {MAX_LOCAL_ROWS}"
+            )
         if symbols.min() < 0:
             raise InputError("local case: symbols may not be negative")
         for name, limit, what in (("selected", symbols.shape[1], "rows"), ("inputs", 2, "values 0 and 1")):

@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.baselines.base import BaselineCell, check_symbol_levels
-from netlists.baselines.case import LocalCase
-from netlists.baselines.computing import LocalComputing
+from netlists.baselines.case import BaselineStimulus
+from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.switches import Charges, SwitchCharges, Terminal, TransistorType
 from netlists.condition import Condition
 from netlists.technology import Technology
@@ -36,9 +36,9 @@ class ClosedForm:
 def shared_level(
     technology: Technology,
     cell: BaselineCell,
-    lcc: LocalComputing,
+    lcc: BaselineComputing,
     condition: Condition,
-    case: LocalCase,
+    case: BaselineStimulus,
     charges: Charges | None = None,
 ) -> ClosedForm:
     """Nominal level of an operation from capacitances alone: everything has settled, nothing leaks.

@@ -108,12 +108,12 @@ def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_project_extracts_every_metal_corner(tmp_path: Path) -> None:
     setup = project(tmp_path).setup(4)
-    ((name, there),) = setup.metals
+    ((name, there),) = setup.metal_corners
     assert (name, there.technology.name) == ("Cmax", "generic28 at Cmax with open45 devices")
     # wider and thicker lines, thinner dielectric, higher k: more capacitance, less resistance
     assert there.model.bl_total > 1.1 * setup.model.bl_total
     assert there.model.value("R_bl") < setup.model.value("R_bl")
-    assert project(tmp_path).setup(4, nominal_only=True).metals == ()
+    assert project(tmp_path).setup(4, nominal_only=True).metal_corners == ()
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def setup() -> Testbench:
         patterns=1,
         samples=10,
         max_levels=5,
-        metals=(("Cmax", MetalCorner(there, cell(there))),),
+        metal_corners=(("Cmax", MetalCorner(there, cell(there))),),
     )
 
 

@@ -30,7 +30,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     tiles_of,
 )
 from metalrom.exporters.circuit.verilog_check import validate_systemverilog
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
@@ -140,7 +140,7 @@ TOLERANCE: dict[str, float] = {
 }
 
 
-def _consume(source: RunData, folder: Path) -> ConsumerReading:
+def _consume(source: RunData, folder: Path) -> ToolReading:
     return validate_systemverilog(source, folder)
 
 

@@ -16,7 +16,7 @@ from interconnect.files import atomic_write_files
 from interconnect.network_parameters import line_parameters
 from metalrom.exporters.checksum import add_digest, header, verify_digests
 from metalrom.exporters.circuit.lines import SURROUNDINGS, Ladder, ladders
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 
@@ -79,21 +79,21 @@ def read_back_touchstone(folder: Path, quantity: ProbeQuantity, points: ProbePoi
     return None
 
 
-def validate_touchstone(source: RunData, folder: Path) -> ConsumerReading:
+def validate_touchstone(source: RunData, folder: Path) -> ToolReading:
     """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
     tool = f"scikit-rf {skrf.__version__}"
     facts = []
     for name, (ladder, hertz, s) in read_touchstone_files(folder).items():
         line: Any = skrf.Network(str(folder / name))
         if line.nports != 2 or line.s.shape != s.shape or not np.allclose(line.f, hertz, rtol=1e-12):
-            return ConsumerReading(tool, f"{name} has another size or other frequencies")
+            return ToolReading(tool, f"{name} has another size or other frequencies")
         if np.abs(line.s - s).max() > 0 or (line.z0 != Z0).any():
-            return ConsumerReading(tool, f"{name} holds other numbers")
+            return ToolReading(tool, f"{name} holds other numbers")
         if not (line.is_reciprocal(tol=1e-9) and line.is_passive(tol=1e-9)):
-            return ConsumerReading(tool, f"{name} is not reciprocal and passive")
+            return ToolReading(tool, f"{name} is not reciprocal and passive")
         low = ladder.cells * ladder.resistance
         facts.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
-    return ConsumerReading(tool, None, tuple(facts))
+    return ToolReading(tool, None, tuple(facts))
 
 
 EXPORTER = Exporter(

@@ -21,7 +21,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     tiles_of,
 )
 from metalrom.exporters.executables import package_version, program, run_program
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
+from metalrom.exporters.exporter import ToolMissing, ToolReading
 from metalrom.exporters.run_data import RunData
 
 IVERILOG = "apt-get install iverilog (Debian), brew install icarus-verilog (macOS)"
@@ -30,24 +30,24 @@ COMPILE_TIME = 1200.0
 RUN_TIME = 600.0
 
 
-def validate_systemverilog(source: RunData, folder: Path) -> ConsumerReading:
+def validate_systemverilog(source: RunData, folder: Path) -> ToolReading:
     """Run the bench in iverilog, and in verilator too where it is installed."""
     read_systemverilog(folder)
     text, version = run_iverilog(folder)
     problem = disagreement(source, folder, text)
     if problem:
-        return ConsumerReading(version, problem)
+        return ToolReading(version, problem)
     facts = [f"{version}: {_passed(text)}"]
     try:
         text, other = run_verilator(folder)
-    except ConsumerMissing as missing:
-        return ConsumerReading(version, None, (*facts, f"verilator not used: {missing}"))
+    except ToolMissing as missing:
+        return ToolReading(version, None, (*facts, f"verilator not used: {missing}"))
     facts.append(f"{other}: {_passed(text)}")
-    return ConsumerReading(f"{version} and {other}", disagreement(source, folder, text), tuple(facts))
+    return ToolReading(f"{version} and {other}", disagreement(source, folder, text), tuple(facts))
 
 
 def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:
-    """What the bench prints in iverilog, and the simulator's version. Raises ConsumerMissing, InputError."""
+    """What the bench prints in iverilog, and the simulator's version. Raises ToolMissing, InputError."""
     compiler, runner = program("iverilog", IVERILOG), program("vvp", IVERILOG)
     version = " ".join(run_program([compiler, "-V"], folder, 30).text.split()[:4])
     with tempfile.TemporaryDirectory() as work:
@@ -60,7 +60,7 @@ def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:
 
 
 def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
-    """What the bench prints in verilator, and the simulator's version. Raises ConsumerMissing, InputError."""
+    """What the bench prints in verilator, and the simulator's version. Raises ToolMissing, InputError."""
     tool = program("verilator", VERILATOR, "verilator")
     for need in ("g++", "make", "perl"):
         program(need, VERILATOR)

@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, MacroHeadline, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -108,11 +108,11 @@ def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoin
     return figure_values(figures, quantity, points)
 
 
-def validate_accelergy(source: RunData, folder: Path) -> ConsumerReading:
+def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
     """Accelergy with its library plug-in: energy of every action and area of the component, against ours."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
     got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}

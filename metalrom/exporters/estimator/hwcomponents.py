@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -71,10 +71,10 @@ def read_back_hwcomponents(folder: Path, quantity: ProbeQuantity, points: ProbeP
     return figure_values(figures, quantity, points)
 
 
-def validate_hwcomponents(source: RunData, folder: Path) -> ConsumerReading:
+def validate_hwcomponents(source: RunData, folder: Path) -> ToolReading:
     """hwcomponents finds the class and gives area, energy and latency of its actions."""
     got = run_probe("hwcomponents", "hwcomponents", "pip install hwcomponents in a Python >= 3.12", _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h = headline(source)
     wanted = {

@@ -19,7 +19,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -28,7 +28,7 @@ from metalrom.exporters.templates import fill, literal
 FILE = "SimConfig.ini"
 DIGITS = 9
 TOLERANCE = 1e-8
-OPEN = 1e12
+OPEN_RESISTANCE = 1e12
 """Resistance that stands for an unprogrammed cell, ohm."""
 ROW_AREA_UM2 = 1150.0
 """MNSIM's own driver area per row (`Area_Calculation = 0`)."""
@@ -49,7 +49,7 @@ def write_mnsim(source: RunData, folder: Path) -> list[Path]:
         vdd=_text(h.vdd),
         read_ns=_text(h.read_time * 1e9),
         low=_text(_resistance(source, h.vdd, h.read_time)),
-        open=_text(OPEN),
+        open=_text(OPEN_RESISTANCE),
         charge=table.unit == "V",
         variation=_text(100 * spread),
         # its crossbar is cut into subarrays of equal size, so the rows are those of whole groups
@@ -101,11 +101,11 @@ def read_back_mnsim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) 
     return out
 
 
-def validate_mnsim(source: RunData, folder: Path) -> ConsumerReading:
+def validate_mnsim(source: RunData, folder: Path) -> ToolReading:
     """MNSIM's own device, crossbar, ADC and processing-element models read the file and compute area and energy."""
     remedy = "put the repository of MNSIM 2.0 on the path of a Python with numpy, pandas and torch"
     got = run_probe("MNSIM 2.0", "MNSIM", remedy, _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h, g = headline(source), source.estimate.macro.geometry
     rows = source.table.rows * g.groups
@@ -158,7 +158,7 @@ def _resistance(source: RunData, vdd: float, read_time: float) -> float:
         return max(e.value for e in source.results.cell.elements if e.unit == "ohm")
     table = source.table
     energy = table.row_energy[table.index(source.results.condition), table.rows] / table.rows
-    return float(vdd**2 * read_time / energy) if energy > 0 else OPEN
+    return float(vdd**2 * read_time / energy) if energy > 0 else OPEN_RESISTANCE
 
 
 def _text(value: float) -> str:

@@ -20,13 +20,13 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
-WHOLE = "metalrom_accelerator.yaml"
+ACCELERATOR_FILE = "metalrom_accelerator.yaml"
 CELLS = "metalrom_imc.yaml"
 DIGITS = 9
 TOLERANCE = 1e-8
@@ -55,7 +55,7 @@ def write_zigzag(source: RunData, folder: Path) -> list[Path]:
     notes = header(source, "#", MEANING, f"w_cost 0: {NO_WRITE}", "energies in pJ, areas in mm^2")
     files = {
         name: fill(f"zigzag_{kind}.yaml.j2", notes=notes, **figures)
-        for name, kind in ((WHOLE, "accelerator"), (CELLS, "imc"))
+        for name, kind in ((ACCELERATOR_FILE, "accelerator"), (CELLS, "imc"))
     }
     return atomic_write_files(folder, {name: add_digest(text, "#") for name, text in files.items()})
 
@@ -64,22 +64,22 @@ def read_back_zigzag(folder: Path, quantity: ProbeQuantity, points: ProbePoints)
     """Energy per MAC and area, from the unit's energy and area."""
     verify_digest(folder / CELLS, "#")
     try:
-        array = yaml.safe_load(verify_digest(folder / WHOLE, "#"))["operational_array"]
+        array = yaml.safe_load(verify_digest(folder / ACCELERATOR_FILE, "#"))["operational_array"]
         figures: dict[ProbeQuantity, float] = {
             "energy_mac": float(array["unit_energy"]) * 1e-12,
             "area": float(array["unit_area"]) * 1e-6 * math.prod(array["sizes"]),
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        raise InputError("a key is missing or no number", where=str(folder / WHOLE)) from None
+        raise InputError("a key is missing or no number", where=str(folder / ACCELERATOR_FILE)) from None
     return figure_values(figures, quantity, points)
 
 
-def validate_zigzag(source: RunData, folder: Path) -> ConsumerReading:
+def validate_zigzag(source: RunData, folder: Path) -> ToolReading:
     """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must be ours."""
     g, h = source.estimate.macro.geometry, headline(source)
     size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
     got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     name = f"ZigZag {got['version']}"
     wanted: dict[str, tuple[Any, float]] = {

@@ -33,7 +33,7 @@ RANDOM = "random0"
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbedVariant:
     """One column variant at one group size: its table with a code per count, and sigmas of a conversion in counts.
 
     noise, mismatch, pattern: root mean square over the layer's conversions.
@@ -58,7 +58,7 @@ def probe_variant(
     *,
     cache: Cache | None,
     jobs: Workers,
-) -> tuple[tuple[Probed, ...], int, int]:
+) -> tuple[tuple[ProbedVariant, ...], int, int]:
     """Probe a variant at every group size: (results, simulations run now, answered by the cache).
 
     Raises EngineError when a probe fails, InputError for a cell that the readout cannot serve.
@@ -117,7 +117,9 @@ def neighbour_share(model: CellModel) -> float:
     return (on - off) / model.switched
 
 
-def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histogram: FloatArray, label: str) -> Probed:
+def _probed(
+    setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histogram: FloatArray, label: str
+) -> ProbedVariant:
     """The table of a probed group."""
     n, half = setup.rows, setup.rows // 2
     level = {(t.active, t.count, t.pattern, t.draw): s.level for t, s in zip(plan, outcome.samples, strict=True)}
@@ -173,4 +175,4 @@ def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histog
     def rms(values: FloatArray) -> float:
         return float(np.sqrt(np.sum(weights * np.nan_to_num(values[0]) ** 2))) / lsb
 
-    return Probed(n, table, rms(table.sigma_noise), rms(table.sigma_static), rms(table.sigma_pattern))
+    return ProbedVariant(n, table, rms(table.sigma_noise), rms(table.sigma_static), rms(table.sigma_pattern))

