@@ -189,7 +189,7 @@ def _sample(task: Task, read: _Read) -> Sample:
 def _continued(
     progress: ProgressCallback, total: int, begun: float, before: Sequence[_Read], again: int
 ) -> ProgressCallback:
-    """The report of one part told as that of the whole: `before` was read when it began, `again` of it besides."""
+    """The report of one part reported as that of the whole: `before` was read when it began, `again` of it besides."""
     cached = again + sum(r.provenance.cached for r in before)
     failed = sum(r.verdict != Verdict.OK for r in before)
     done = len(before) + again

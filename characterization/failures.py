@@ -1,4 +1,4 @@
-"""Conditions that could not be characterized: told by name and reason, never papered over by a fit."""
+"""Conditions that could not be characterized: reported by name and reason, never papered over by a fit."""
 
 from __future__ import annotations
 

@@ -87,8 +87,8 @@ class Testbench:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
-    the row drivers' supply and as much in their ground, for the procedure `supply` alone. metal_corners: (name, corner) of
-    every corner of the stack that a condition names; technology and model are those of its nominal one. more_samples:
+    the row drivers' supply and as much in their ground, for the procedure `supply` alone. metal_corners: (name, corner)
+    of every corner of the stack that a condition names; technology and model are of its nominal one. more_samples:
     (condition, Monte-Carlo samples) where a later stage asks for more. samples_elsewhere: off the nominal condition,
     None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.refinement`.
     worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
@@ -139,7 +139,9 @@ class Testbench:
             return self
         known = dict(self.metal_corners)
         if condition.beol not in known:
-            raise InputError(f"condition {condition.label}: the setup has no cell at the metal corner {condition.beol}")
+            raise InputError(
+                f"condition {condition.label}: the testbench has no cell at the metal corner {condition.beol}"
+            )
         there = known[condition.beol]
         return replace(self, technology=there.technology, model=there.model)
 

@@ -98,7 +98,7 @@ def solve_crossbar(
     current, residual, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
     if not residual <= RESIDUAL_LIMIT:
         raise SolverError(
-            f"the crossbar did not converge: residual {residual:.1e} after {iterations} iterations "
+            f"the crossbar solution did not converge: residual {residual:.1e} after {iterations} iterations "
             f"(limit {RESIDUAL_LIMIT:g}); its wires are too resistive for its cells"
         )
     return CrossbarSolution(current[0] if volts.ndim == 1 else current.T, residual, iterations)

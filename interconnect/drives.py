@@ -75,7 +75,7 @@ def resolve_drives(network: LinearNetwork, sources: Sequence[VoltageSources]) ->
     np.divide(1.0, ohm, out=siemens, where=ohm > 0)
     held, count = np.unique(node[ohm == 0], return_counts=True)
     if (count > 1).any():
-        raise InputError(f"node {network.name(int(held[count > 1][0]))} is held by two ideal sources")
+        raise InputError(f"node {network.name(int(held[count > 1][0]))} is driven by two ideal sources")
     return Drives(
         waves=tuple(waves.values()),
         node=node,

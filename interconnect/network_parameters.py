@@ -77,7 +77,7 @@ def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
         back = skrf.Network(temporary)
         same = back.s.shape == line.s.shape and np.abs(back.s - line.s).max() <= MAX_ROUNDING
         if not (same and np.allclose(back.f, line.f, rtol=1e-12) and np.allclose(back.z0, line.z0, rtol=1e-12)):
-            raise SolverError(f"{path.name} reads back different from what was written")
+            raise SolverError(f"{path.name} reads back differently from what was written")
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
@@ -100,7 +100,7 @@ class LineFit:
     def write_subcircuit(self, path: str | Path, name: str) -> Path:
         """Write the SPICE subcircuit `name` with pins p1, p2...; raises InputError for a bad name or path."""
         if not (name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()):
-            raise InputError(f"{name!r} cannot name a subcircuit", hint="letters, digits, underscores")
+            raise InputError(f"{name!r} is not a valid subcircuit name", hint="letters, digits, underscores")
         path = Path(path)
         handle, temporary = _beside(path)
         os.close(handle)
@@ -135,7 +135,7 @@ def fit_line(line: skrf.Network, *, error: float = 1e-4, poles: tuple[int, ...] 
             faults.append(f"{count} poles: error {found.error:.1e}")
         else:
             return found
-    raise SolverError(f"no fit of {line.name} is good (allowed error {error:g}): " + "; ".join(faults))
+    raise SolverError(f"no fit of {line.name} is accurate enough (allowed error {error:g}): " + "; ".join(faults))
 
 
 def measure_fit(fit: VectorFitting, line: skrf.Network) -> LineFit:

@@ -71,12 +71,14 @@ class ReducedNetwork:
         """
         for word in (name, *pins):
             if not (word.isascii() and word.replace("_", "a").isalnum() and word[0].isalpha()):
-                raise InputError(f"{word!r} cannot name a subcircuit or a pin", hint="letters, digits, underscores")
+                raise InputError(
+                    f"{word!r} is not a valid name of a subcircuit or pin", hint="letters, digits, underscores"
+                )
         if len(pins) != self.ports or len({pin.lower() for pin in pins}) != self.ports:
             raise InputError(f"the subcircuit needs {self.ports} different pins, not {len(pins)}")
         inner = [f"m_{k}" for k in range(self.modes)]
         if {pin.lower() for pin in pins} & set(inner):
-            raise InputError("pins named m_<number> would meet the inner nodes")
+            raise InputError("pins named m_<number> would collide with the inner nodes")
         node = [*pins, *inner, "0"]
         lines = [f".subckt {name} {pins[0]}", *(f"+ {pin}" for pin in pins[1:])]
         lines += [f"{kind}{k} {node[a]} {node[b]} {value!r}" for k, (kind, a, b, value) in enumerate(self.elements)]

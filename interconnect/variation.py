@@ -106,7 +106,7 @@ def _scaled_slab(slab: Slab, scaling: Scaling, lift: Callable[[float], float]) -
 
 
 def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float], origin: Provenance | None) -> Stack:
-    def told(provenance: Mapping[str, Provenance], *changed: str) -> Mapping[str, Provenance]:
+    def message(provenance: Mapping[str, Provenance], *changed: str) -> Mapping[str, Provenance]:
         return provenance if origin is None else {**provenance, **dict.fromkeys(changed, origin)}
 
     metals = tuple(
@@ -115,7 +115,7 @@ def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float]
             bottom=lift(metal.bottom),
             thickness=lift(metal.top) - lift(metal.bottom),
             sheet_resistance=metal.sheet_resistance / scaling.thickness,
-            provenance=told(metal.provenance, "bottom", "thickness", "sheet_resistance"),
+            provenance=message(metal.provenance, "bottom", "thickness", "sheet_resistance"),
         )
         for metal in stack.metals
     )
@@ -124,12 +124,12 @@ def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float]
             via,
             height=scaling.ild * via.height,
             resistance=scaling.via_resistance * via.resistance,
-            provenance=told(via.provenance, "resistance"),
+            provenance=message(via.provenance, "resistance"),
         )
         for via in stack.vias
     )
     dielectrics = tuple(
-        Dielectric(d.name, _scaled_slab(d.slab, scaling, lift), told(d.provenance, "bottom", "top", "k"))
+        Dielectric(d.name, _scaled_slab(d.slab, scaling, lift), message(d.provenance, "bottom", "top", "k"))
         for d in stack.dielectrics
     )
     return replace(stack, metals=metals, vias=vias, dielectrics=dielectrics)

@@ -126,7 +126,7 @@ def column_deck(
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
     if decision is not None and (ideal or not charge or static is not None or len(model.bit_lines) > 1):
-        raise InputError("a decision belongs to the read of a charge column of one bit line, with transistors")
+        raise InputError("a decision needs a charge column with one bit line and transistor periphery")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -201,7 +201,7 @@ def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None
     """Refuse what the deck's periphery has no place for."""
     require_positive(supply_resistance, where="supply_resistance", unit="ohm", zero=True)
     if ideal and (static is not None or supply_resistance > 0):
-        raise InputError("static currents and supply resistance belong to transistor drivers", where="periphery.kind")
+        raise InputError("static currents and supply resistance need transistor drivers", where="periphery.kind")
     if static is not None and levels:
         raise InputError("static currents of cells with lines at part of the row voltage are not supported")
     if static == "reset" and not charge:
@@ -257,7 +257,7 @@ def check_case(model: CellModel, case: ColumnStimulus) -> None:
         raise InputError(
             f"column case: its symbols count {case.symbol_values}, those of the cell {model.kind} count "
             f"{model.symbol_values}",
-            hint="give the case the cell's own: symbol_values=model.symbol_values",
+            hint="pass symbol_values=model.symbol_values",
         )
     signs = [line.sign for line in model.bit_lines]
     if signs not in ([1], [1, -1]):
@@ -345,7 +345,7 @@ def driven_node(line: RowLine, row: int, case: ColumnStimulus) -> str:
 
 def node_names(model: CellModel) -> str:
     """What the letters of the array's nodes mean, for a comment."""
-    # A cell without a ground line is told of one too: the text belongs to decks that caches know.
+    # A cell without a ground line is reported of one too: the text belongs to decks that caches know.
     lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
     names = {1.0: "signal line", 0.0: "ground line"}
     rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]

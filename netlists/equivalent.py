@@ -114,7 +114,7 @@ def equivalent_case(
         InputError: a bad option, or more different blocks than symbols can tell apart (then take `merged`).
     """
     if where not in ("kept", "merged"):
-        raise InputError(f"idle rows cannot be put {where!r}", hint="kept or merged")
+        raise InputError(f"idle rows are {where!r}", hint="kept or merged")
     case = _narrow(case, keep_columns)
     first = f"{model.bit_lines[0].letter}0_0"
     edge = sum(part.value for part in edge_parts(model, case) if part.a == first)
@@ -144,7 +144,7 @@ def equivalent_case(
         rows.append(run)
         cell.append(mean)
     if len(variants) > MAX_VARIANTS:
-        raise InputError(f"{len(known)} different blocks of idle rows are too many", hint="put them merged")
+        raise InputError(f"{len(known)} different blocks of idle rows exceed the limit", hint="merge them")
     d = case.deviations
     extra = len(variants) - model.symbols
     values = (*model.symbol_values, *(0,) * extra)
@@ -234,7 +234,7 @@ def _narrow(case: ColumnStimulus, keep: int | None) -> ColumnStimulus:
         return case
     if not 1 <= keep < case.columns or keep % 2 == 0:
         raise InputError(
-            f"{keep} columns cannot be kept of {case.columns}", hint="an odd number, not more than there are"
+            f"{keep} of {case.columns} columns cannot be kept", hint="an odd number, not more than there are"
         )
     first = (case.columns - keep) // 2
     kept = slice(first, first + keep)

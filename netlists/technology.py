@@ -56,6 +56,6 @@ def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: s
     """
     stack = load_stack(stack_name)
     if beol.lower() != NOMINAL_METALS:
-        stack.corner(beol)  # told before the devices are read
+        stack.corner(beol)  # reported before the devices are read
     technology = Technology(stack, load_devices(devices_name))
     return technology if beol.lower() == NOMINAL_METALS else technology.at_metal_corner(beol)

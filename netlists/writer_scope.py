@@ -86,7 +86,7 @@ def driven_lines(model: CellModel) -> tuple[RowLine, ...]:
 
 
 def check_model(model: CellModel, program: ViaProgram) -> None:
-    """Refuse a cell that does not store this program's symbols, or whose nodes could not be told apart."""
+    """Refuse a cell that does not store this program's symbols, or whose nodes could not be distinguished."""
     if tuple(model.symbol_values) != program.symbol_values or model.symbols != len(program.symbol_values):
         raise InputError(
             f"the program has symbols of values {program.symbol_values}, cell {model.kind} stores "
@@ -94,7 +94,7 @@ def check_model(model: CellModel, program: ViaProgram) -> None:
         )
     letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
     if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):
-        raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be told apart")
+        raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be distinguished")
 
 
 def scopes(
@@ -114,7 +114,7 @@ def scopes(
     """
     group = manifest.shape.rows if group_rows is None else group_rows
     if group < 1:
-        raise InputError(f"group_rows is {group}", hint="1 or more, or None for bit lines that are not cut")
+        raise InputError(f"group_rows is {group}", hint="1 or more, or None for uncut bit lines")
     if level not in LEVELS:
         raise InputError(f"there is no level {level!r}", hint=f"choose {', '.join(LEVELS)}")
     if level == "cell":

@@ -127,13 +127,13 @@ def _result_of(future: Any) -> Result:
     try:
         answer: dict[str, Any] = future.result()
     except Exception as error:
-        raise EngineError(f"the cluster lost a job for good ({type(error).__name__}: {error})") from None
+        raise EngineError(f"the cluster lost a job permanently ({type(error).__name__}: {error})") from None
     if "error" in answer:
         raise (JobError if answer["kind"] == "job" else EngineError)(answer["error"])
     row: Row = answer["row"]
     result = decode_row(row, row[0])
     if result is None or result.provenance is None:
-        raise EngineError("a result was damaged on its way from a worker")
+        raise EngineError("a result from a worker is damaged")
     return replace(result, provenance=replace(result.provenance, cached=answer["cached"]))
 
 

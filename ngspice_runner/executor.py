@@ -116,7 +116,7 @@ def run_many(
     """
     if isinstance(workers, Cluster):
         if engine is not None or not isinstance(backend, str):
-            raise JobError("workers of a cluster have engines of their own: name the backend and give no engine")
+            raise JobError("workers of a cluster use their local engines: name a backend and pass no engine")
         folder = None if cache is None else str(cache.folder)
         return run_cluster(
             jobs,

@@ -37,7 +37,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class SweptParameter:
-    """One number that changes: its place in the text, and how the engine is told."""
+    """One number that changes: its place in the text, and how the engine is reported."""
 
     name: str
     start: int
@@ -81,10 +81,10 @@ class SweepPoints:
     def commands(self, index: int) -> list[str]:
         """What takes the engine to a point from any other."""
         tokens = [self.values[index][place] for place in self._order]
-        told = [knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if knob.is_parameter]
-        if told:
-            told.append("reset")  # reads the circuit anew with the parameters; forgets altered elements
-        return told + [
+        message = [knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if knob.is_parameter]
+        if message:
+            message.append("reset")  # reads the circuit anew with the parameters; forgets altered elements
+        return message + [
             knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if not knob.is_parameter
         ]
 
@@ -111,7 +111,7 @@ def plan_points(sweep: Sweep, deck: ParsedDeck) -> SweepPoints:
     names = list(sweep.points[0])
     lowered = [name.lower() for name in names]
     if len(set(lowered)) != len(lowered):
-        raise JobError("the points of a sweep name one thing twice")
+        raise JobError("a sweep point sets one parameter twice")
     knobs = [_find(name, deck) for name in lowered]
     values = []
     for number, point in enumerate(sweep.points):
@@ -119,7 +119,7 @@ def plan_points(sweep: Sweep, deck: ParsedDeck) -> SweepPoints:
             raise JobError(f"point {number} names {sorted(point)}, point 0 {sorted(names)}: all must name the same")
         numbers = [float(point[name]) for name in names]
         if not all(map(math.isfinite, numbers)):
-            raise JobError(f"point {number} holds a value that is no finite number: {dict(point)}")
+            raise JobError(f"point {number} holds a value that is not a finite number: {dict(point)}")
         values.append(tuple(map(repr, numbers)))
     return SweepPoints(sweep.base, deck, knobs, values)
 
@@ -155,7 +155,7 @@ def _find(name: str, deck: ParsedDeck) -> SweptParameter:
     if not found:
         raise JobError(f"the deck has no .param and no top-level element {name!r} to sweep")
     if len(found) > 1:
-        raise JobError(f"{name!r} stands more than once in the deck (.param or element): it cannot be swept")
+        raise JobError(f"{name!r} appears more than once in the deck (.param or element): it cannot be swept")
     return found[0]
 
 

@@ -118,12 +118,12 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)
         tried.append(rung.name)
         if result.verdict in _GOOD and result.provenance is not None:
-            told = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
+            message = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
             notes = (*result.provenance.notes, f"without retry: {first.verdict.value}")
             return replace(
                 result,
                 tag=prepared.job.tag,
-                provenance=replace(result.provenance, retry=told, notes=notes),
+                provenance=replace(result.provenance, retry=message, notes=notes),
             )
         if _cancelled(result):
             return result

@@ -191,7 +191,7 @@ def _unread(plot: Plot, job: Job) -> Analysis:
 
 
 def _check_end(analysis: Analysis, plot: Plot, declared: float | None) -> tuple[str, str]:
-    """(what is wrong, what cannot be told) about the end of a sweep; empty strings when it ended where it had to."""
+    """(what is wrong, what cannot be checked) at the end of a sweep; empty strings when it ended as expected."""
     if not analysis.swept:
         return "", ""
     stop = analysis.stop if analysis.stop is not None else declared

@@ -46,7 +46,7 @@ class SettledColumn:
     def of(cls, model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus) -> SettledColumn:
         """From the same elements as the column's deck and `reference_column`. Raises InputError for a current cell."""
         if model.mode != "charge":
-            raise InputError(f"the cell {model.kind} is read as a current: it does not settle by sharing charge")
+            raise InputError(f"the cell {model.kind} is read as a current and does not settle by charge sharing")
         d = case.deviations
         warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
         number = case.rows * case.columns

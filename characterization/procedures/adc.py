@@ -148,7 +148,7 @@ def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResu
     request = setup.adc
     if request is None:
         raise InputError(
-            "the procedure adc has no converter to measure: it stays an assumption",
+            "the procedure adc has no converter to measure",
             where="readout.adc",
             hint="e.g. adc: {kind: sar, bits: 6}",
         )

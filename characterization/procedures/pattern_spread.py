@@ -31,7 +31,7 @@ PATTERNS_PER_BATCH = 10_000
 """Patterns held at a time."""
 
 TAIL = 0.999
-"""Quantile of the size of a deviation that is told beside the rms."""
+"""Quantile of the size of a deviation that is reported beside the rms."""
 
 
 @dataclass(frozen=True)

@@ -192,9 +192,9 @@ def _places(
     mean = float(np.mean([step(real, r, p) for r, p in wanted]))
     out = []
     for r, p in wanted:
-        mine, theirs = step(exact, r, p), step(engine, r, p)
+        mine, reported = step(exact, r, p), step(engine, r, p)
         here = step(real, r, p)
-        out.append(MapPoint(r, p + 1, here, here / mean, mine, theirs, theirs / mine - 1.0))
+        out.append(MapPoint(r, p + 1, here, here / mean, mine, reported, reported / mine - 1.0))
     return tuple(out)
 
 

@@ -144,7 +144,7 @@ class ReadoutTable:
             }
             self.row_energy = np.asarray(dataset["row_energy"].transpose(*DIMENSIONS[:2]).values, np.float64)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"readout table: the dataset is no readout table ({error})") from None
+            raise InputError(f"readout table: the dataset is not a readout table ({error})") from None
         _check_shapes(self.levels, self.rows, len(self.conditions), {**arrays, "row_energy": self.row_energy})
         self.valid = _valid(self.rows, self.levels)
         arrays = {name: np.where(self.valid, values, np.nan) for name, values in arrays.items()}

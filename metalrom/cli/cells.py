@@ -55,7 +55,7 @@ def group_sizes(text: str, array_rows: int) -> tuple[int, ...]:
         w.isascii() and w.isdigit() and MIN_GROUP_ROWS <= int(w) <= min(MAX_GROUP_ROWS, array_rows) for w in words
     ):
         raise InputError(
-            f"{text[:60]!r} are no group sizes", where="--rows", hint=f"whole numbers from {MIN_GROUP_ROWS} to "
+            f"{text[:60]!r} are not valid group sizes", where="--rows", hint=f"whole numbers from {MIN_GROUP_ROWS} to "
             f"{min(MAX_GROUP_ROWS, array_rows)}, such as {ROWS}"
         )  # fmt: skip
     return tuple(sorted({int(w) for w in words}))

@@ -41,7 +41,7 @@ def layout_config(
     for warning in plan.stack.warnings:
         say(f"WARNING: {warning}")
     if plan.layers.status != "published":
-        say(f"layer numbers are an {plan.layers.status}: {plan.layers.source}")
+        say(f"status of the layer numbers: {plan.layers.status}: {plan.layers.source}")
     if plan.moved:
         say(f"WARNING: coordinates were rounded by up to {plan.moved * 1e9:.3g} nm to a grid of {plan.grid * 1e9:g} nm")
     if picture:

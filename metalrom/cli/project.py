@@ -103,7 +103,7 @@ def write_macro_netlist(
     from metalrom.api import load
 
     if json and output is None:
-        raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
+        raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     project = load(config)
     if output is None:
         sys.stdout.write(str(project.netlist(level)))
@@ -253,7 +253,7 @@ def run_chain(
     from metalrom.cli.workers import simulators
 
     project = _seeded(load(config), seed)
-    from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is told at once
+    from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is reported at once
 
     with simulators(jobs, cluster) as workers, _bar() as update:
         results = run_pipeline(project, output, jobs=workers, announce=say, progress=update)

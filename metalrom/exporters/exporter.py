@@ -13,7 +13,7 @@ from interconnect.errors import InputError
 from metalrom.exporters.probes import QUANTITIES, ProbePoints, ProbeQuantity, points_of, reference
 from metalrom.exporters.run_data import RunData
 
-NOT_VERIFIED = "not verified by its consumer"
+NOT_VERIFIED = "not verified with its tool"
 """Written into files and documentation of a format whose consumer cannot be installed here."""
 
 
@@ -52,15 +52,15 @@ class Exporter:
 def compare_readings(
     consumer: str, wanted: Mapping[str, tuple[float, float]], tolerance: float, *, digits: int = 6
 ) -> ToolReading:
-    """A reading whose problem is the first figure that differs by more than `tolerance`, relative to ours.
+    """A reading whose problem is the first figure that differs by more than `tolerance`, relative to that of metalrom.
 
-    wanted: (the consumer's value, ours) by the figure's name.
+    wanted: (the tool's value, the value of metalrom) by the figure's name.
     """
     facts, problem = [], None
-    for what, (theirs, ours) in wanted.items():
-        facts.append(f"{what}: {theirs:.{digits}g}, ours {ours:.{digits}g}")
-        if not abs(theirs - ours) <= tolerance * abs(ours):
-            problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
+    for what, (reported, expected) in wanted.items():
+        facts.append(f"{what}: {reported:.{digits}g}, metalrom {expected:.{digits}g}")
+        if not abs(reported - expected) <= tolerance * abs(expected):
+            problem = problem or f"its {what} is {reported!r}, that of metalrom {expected!r}"
     return ToolReading(consumer, problem, tuple(facts))
 
 
@@ -96,8 +96,8 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
         held = ~np.isnan(got)
         if not held.any():
             raise InputError(f"the {view.name} export holds no {quantity} at any point", where=str(folder))
-        ours = reference(source, quantity, points)
-        worst[quantity] = float(relative(got[held], ours[held]).max())
+        expected = reference(source, quantity, points)
+        worst[quantity] = float(relative(got[held], expected[held]).max())
     if view.measure is not None:
         worst.update(view.measure(source, folder))
     for name, difference in worst.items():
@@ -109,7 +109,7 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
                 where=str(folder),
             )
     if not worst:
-        raise InputError(f"the {view.name} export answers no question", where=str(folder))
+        raise InputError(f"the {view.name} export contains none of the compared quantities", where=str(folder))
     files = tuple(sorted(p for p in folder.rglob("*") if p.is_file()))
     reading, unverified = None, NOT_VERIFIED if view.consume is None else None
     if view.consume is not None:
@@ -124,10 +124,10 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
     return ExportReport(view.name, files, len(points), worst, reading, unverified)
 
 
-def relative(got: FloatArray, ours: FloatArray) -> FloatArray:
-    """|got - ours| relative to |ours|; absolute where ours is 0."""
-    scale = np.where(ours == 0.0, 1.0, np.abs(ours))
-    out: FloatArray = np.abs(got - ours) / scale
+def relative(got: FloatArray, expected: FloatArray) -> FloatArray:
+    """|got - expected| relative to |expected|; absolute where expected is 0."""
+    scale = np.where(expected == 0.0, 1.0, np.abs(expected))
+    out: FloatArray = np.abs(got - expected) / scale
     return out
 
 

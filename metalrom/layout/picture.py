@@ -11,7 +11,7 @@ from metalrom.layout.plan import PlacedPlane, Plan
 from metalrom.layout.read import Shapes
 
 MAX_ROWS, MAX_COLUMNS = 8, 8
-"""Cells in a picture: more could not be told apart."""
+"""Cells in a picture: more could not be distinguished."""
 
 _WIDE = 900.0
 _SIDE, _TOP, _FOOT = 64.0, 40.0, 66.0
@@ -56,8 +56,8 @@ def plane_top_view(
     _cells(canvas, p, (rows, columns), pixel, bottom)
     _scale_bar(canvas, plan.grid, pixel, bottom)
     stored = p.symbols[:rows, :columns]
-    told = f"Stored symbols, row 0 first: {'; '.join(''.join(map(str, line)) for line in stored.tolist())}."
-    return canvas.render(title, told)
+    message = f"Stored symbols, row 0 first: {'; '.join(''.join(map(str, line)) for line in stored.tolist())}."
+    return canvas.render(title, message)
 
 
 def _number(number: tuple[int, int]) -> str:

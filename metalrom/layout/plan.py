@@ -147,7 +147,7 @@ def _part(scope: Scope, program: ViaProgram, drawn: DrawnPatterns) -> PlacedPlan
     cuts = tuple(range(scope.group_rows, p.rows, scope.group_rows))
     if cuts and pattern.gap is None:
         raise InputError(
-            f"bit lines cannot be cut after {scope.group_rows} rows: {pattern.no_gap}",
+            f"bit lines cannot be segmented after {scope.group_rows} rows: {pattern.no_gap}",
             where="cell.row_pitch",
             hint="a larger row pitch makes room",
         )

@@ -48,7 +48,7 @@ class OpenLayout:
     top: Any
 
     def flatten(self, grid: float) -> Shapes:
-        """Its rectangles. grid: database unit that the coordinates are told in, m.
+        """Its rectangles. grid: database unit that the coordinates are reported in, m.
 
         Raises InputError: drawn on a finer grid, a missing cell, or a shape that is not made of rectangles.
         """
@@ -96,9 +96,9 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
     gds = path.suffix.lower() == ".gds"
     start = read_bytes(path, limit=MAX_BYTES)[:16]
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
-        raise InputError("does not begin as a layout file of its suffix does", where=str(path))
+        raise InputError("does not have the header that its suffix requires", where=str(path))
     if foreign and not _survives(path):
-        raise InputError("cannot be read as a layout: it is damaged or cut off", where=str(path))
+        raise InputError("cannot be read as a layout: it is damaged or truncated", where=str(path))
     try:
         library = (gdstk.read_gds if gds else gdstk.read_oas)(path)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:

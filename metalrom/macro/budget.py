@@ -109,7 +109,7 @@ def error_budget(
     Raises InputError as `Macro`, and for a constant ideal output.
     """
     if "effects" in options:
-        raise InputError("error budget: the effects are switched one by one, they are no option")
+        raise InputError("error budget: the effects are switched off one by one and cannot be an option")
     ideal = np.asarray(x, np.float64) @ np.asarray(w, np.float64)
     signal = float(ideal.var())
     if signal == 0:

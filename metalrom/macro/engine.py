@@ -214,7 +214,9 @@ class Macro:
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x = self._inputs(x, stored.rows)
         if any(section.rows != self.rows for section in self._sections):
-            raise InputError("macro: the planes have different group sizes; take the histogram from a plain macro")
+            raise InputError(
+                "macro: the planes have different group sizes; take the histogram from a macro without mitigations"
+            )
         total = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
         return np.asarray(total if by_significance else total.sum(axis=0))
 

@@ -50,7 +50,7 @@ class Mitigation:
         if self.reads > 63:
             raise InputError(f"mitigation: {self.reads} reads, expected at most 63")
         if self.retries and not self.residue:
-            raise InputError("mitigation: retries need check columns (residue) that tell when to read again")
+            raise InputError("mitigation: retries need check columns (residue) to decide when to read again")
         if self.residue and self.reads > 1 and (self.combine == "mean" or self.input_top is not None):
             raise InputError(
                 "mitigation: check columns take whole counts of every input plane, hence a median of reads"

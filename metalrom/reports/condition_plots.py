@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MAX_DRAWN = 160
-"""Bars that still can be told apart over the width of a page; of more conditions the weakest are drawn."""
+"""Bars that still can be distinguished over the width of a page; of more conditions the weakest are drawn."""
 
 PROCESSES = ("ss", "sf", "tt", "fs", "ff")
 SHADES = ("#dbe4ee", "#7ea6d3", "#1f4e86", "#e9b48a", "#b6562b", "#8fbf9f", "#2f7d5b", "#c9a6d6", "#6b4187")

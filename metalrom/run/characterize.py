@@ -163,7 +163,7 @@ def measure_group(
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
         where = ", ".join(c.label for c, _ in setup.more_samples)
-        announce(f"simulating {len(more)} more at the smallest margins ({where})")
+        announce(f"refining: {len(more)} more reads at the smallest margins ({where})")
         outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
         data = merged(tasks, data, Dataset(outcomes[1].samples))
     announce("fitting")

@@ -72,21 +72,21 @@ class Run:
         try:
             document = json.loads(self.read(PROCEDURES))
             if not isinstance(document, dict):
-                raise DamagedFile("is no JSON object", where=where, hint=RERUN_HINT)
+                raise DamagedFile("is not a JSON object", where=where, hint=RERUN_HINT)
             return read_procedure_results(document)
         except DamagedFile as error:
             if error.where == where:
                 raise
             raise DamagedFile(f"is damaged or of another version ({error})", where=where, hint=RERUN_HINT) from error
         except (ValueError, RecursionError) as error:
-            raise DamagedFile("is no JSON document", where=where, hint=RERUN_HINT) from error
+            raise DamagedFile("is not a JSON document", where=where, hint=RERUN_HINT) from error
 
     @property
     def simulations(self) -> Mapping[str, Any]:
         """How many values came from which method in the last run."""
         found = self.manifest.content.get("simulations")
         if not isinstance(found, dict) or not all(type(found.get(key)) is int for key in ("run", "cached")):
-            raise DamagedFile("tells no simulations", where=str(self.path / MANIFEST), hint=RERUN_HINT)
+            raise DamagedFile("records no simulations", where=str(self.path / MANIFEST), hint=RERUN_HINT)
         return found
 
     def holds(self, name: str) -> bool:
@@ -117,6 +117,6 @@ def open_run(path: str | Path) -> Run:
     manifest = read_manifest(folder)
     if manifest.kind != RUN:
         raise InputError(
-            f"holds a {manifest.kind} alone", where=str(folder), hint="give the output folder of a `metalrom run`"
+            f"holds only a {manifest.kind}", where=str(folder), hint="give the output folder of a `metalrom run`"
         )
     return Run(folder, manifest)

@@ -52,7 +52,7 @@ def parse_stored_layer(content: bytes, *, where: str) -> StoredLayer:
         raise DamagedFile(f"is damaged ({one_line(str(error))})", where=where, hint=RERUN_HINT) from None
     for name, values in found.items():
         if values.ndim != 2 or values.dtype.kind != "i" or not 0 < values.size <= _LARGEST:
-            raise DamagedFile(f"{name} is no integer matrix", where=where, hint=RERUN_HINT)
+            raise DamagedFile(f"{name} is not an integer matrix", where=where, hint=RERUN_HINT)
     w, x = (found[name].astype(np.int64) for name in ("weights", "activations"))
     if x.shape[1] != w.shape[0]:
         raise DamagedFile(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=where, hint=RERUN_HINT)

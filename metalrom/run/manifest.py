@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
     InputError
         There is no such folder, or no manifest in it.
     DamagedFile
-        The manifest is no JSON object that lists files by paths inside the folder and SHA-256.
+        The manifest is not a JSON object that lists files by paths inside the folder and SHA-256.
     """
     path = folder / MANIFEST
     try:
@@ -73,7 +73,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise DamagedFile("is no JSON document", where=str(path), hint=RERUN_HINT) from error
+        raise DamagedFile("is not a JSON document", where=str(path), hint=RERUN_HINT) from error
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(files, dict) or not all(_is_entry(name, digest) for name, digest in files.items()):
         raise DamagedFile("does not list the files of an output folder", where=str(path), hint=RERUN_HINT)
@@ -124,7 +124,7 @@ def read_inside(folder: Path, name: str, *, limit: int = _LARGEST_FILE) -> bytes
         descriptor = inner
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise DamagedFile("is no plain file", where=where, hint=RERUN_HINT)
+            raise DamagedFile("is not a regular file", where=where, hint=RERUN_HINT)
         if state.st_size > limit:
             raise DamagedFile(f"is larger than {limit} bytes", where=where, hint=RERUN_HINT)
         with os.fdopen(descriptor, "rb") as file:

@@ -43,19 +43,21 @@ class BaselineStimulus:
     def __post_init__(self) -> None:
         symbols = _whole(self.symbols, "symbols")
         if symbols.ndim != 2 or symbols.size == 0:
-            raise InputError(f"local case: symbols have shape {symbols.shape}, expected (locals, rows per local array)")
+            raise InputError(
+                f"baseline stimulus: symbols have shape {symbols.shape}, expected (locals, rows per local array)"
+            )
         if symbols.shape[1] > MAX_LOCAL_ROWS:
             raise InputError(
-                f"local case: {symbols.shape[1]} rows per local array exceed the limit of {MAX_LOCAL_ROWS}"
+                f"baseline stimulus: {symbols.shape[1]} rows per local array exceed the limit of {MAX_LOCAL_ROWS}"
             )
         if symbols.min() < 0:
-            raise InputError("local case: symbols may not be negative")
+            raise InputError("baseline stimulus: symbols may not be negative")
         for name, limit, what in (("selected", symbols.shape[1], "rows"), ("inputs", 2, "values 0 and 1")):
             value = _whole(getattr(self, name), name)
             if value.shape != (symbols.shape[0],):
-                raise InputError(f"local case: {name} have shape {value.shape}, expected ({symbols.shape[0]},)")
+                raise InputError(f"baseline stimulus: {name} have shape {value.shape}, expected ({symbols.shape[0]},)")
             if value.min() < 0 or value.max() >= limit:
-                raise InputError(f"local case: {name} must lie in 0 to {limit - 1}, there are {limit} {what}")
+                raise InputError(f"baseline stimulus: {name} must lie in 0 to {limit - 1}, there are {limit} {what}")
             object.__setattr__(self, name, value)
         object.__setattr__(self, "symbols", symbols)
         for name in ("cell", "lcc"):
@@ -63,7 +65,9 @@ class BaselineStimulus:
             if shift is not None and (
                 np.ndim(shift) != 2 or np.shape(shift)[0] != self.locals or not np.isfinite(shift).all()
             ):
-                raise InputError(f"local case: deviations.{name} must be finite with shape ({self.locals}, devices)")
+                raise InputError(
+                    f"baseline stimulus: deviations.{name} must be finite with shape ({self.locals}, devices)"
+                )
 
     @property
     def locals(self) -> int:
@@ -91,5 +95,5 @@ def _whole(value: ArrayLike, name: str) -> IntArray:
     if array.dtype == bool:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise InputError(f"local case: {name} must be whole numbers")
+        raise InputError(f"baseline stimulus: {name} must be whole numbers")
     return array.astype(np.int64)

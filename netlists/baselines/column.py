@@ -173,7 +173,8 @@ def baseline_column_deck(
         raise InputError(f"has a pin {unknown[0]!r}", where=f"local cell {cell.kind}", hint=f"use {', '.join(PINS)}")
     if case.symbols.max() >= cell.symbols:
         raise InputError(
-            f"local case: symbol {case.symbols.max()} is stored, {cell.kind} has the symbols 0 to {cell.symbols - 1}"
+            f"baseline stimulus: symbol {case.symbols.max()} is stored, "
+            f"{cell.kind} has the symbols 0 to {cell.symbols - 1}"
         )
     lcc_devices = lcc.devices(cell.reading)
     cell_shifts = _shifts(case.deviations.cell, cell.devices, case.locals, "cell")
@@ -302,7 +303,7 @@ def _shifts(
         return ((),) * locals_
     if np.shape(values) != (locals_, len(devices)):
         raise InputError(
-            f"local case: deviations.{name} have shape {np.shape(values)}, expected ({locals_}, {len(devices)})",
+            f"baseline stimulus: deviations.{name} have shape {np.shape(values)}, expected ({locals_}, {len(devices)})",
             hint="one column per transistor: " + ", ".join(d.name for d in devices),
         )
     return tuple(tuple((d.name, float(v)) for d, v in zip(devices, row, strict=True)) for row in values)

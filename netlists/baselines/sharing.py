@@ -55,9 +55,9 @@ def shared_level(
     """
     if charges is None and technology.devices.from_library:
         raise InputError(
-            "the models are in the kit's files, what the switches hold is not known",
+            "the charge of the switches is unknown, because the models are in the kit's files",
             where=technology.devices.name,
-            hint="run the deck of switch_charge_deck and pass what measured_charges makes of it",
+            hint="run the deck of switch_charge_deck and pass the result of measured_charges",
         )
     levels = np.asarray(check_symbol_levels(cell, condition.vdd))
     vdd, m = condition.vdd, case.locals

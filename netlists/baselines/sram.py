@@ -35,7 +35,7 @@ class Sram6T(BitRead):
             raise InputError(
                 f"is {self.pull_down_width:.4g} m, less than the access width {self.access_width:.4g} m",
                 where=f"local cell {self.kind}.pull_down_width",
-                hint="a latch whose access transistors win would lose its state",
+                hint="otherwise the access transistors overwrite the latch",
             )
 
     @property

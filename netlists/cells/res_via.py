@@ -58,8 +58,8 @@ class ResVia:
         require_positive(self.resistance, where="cell.resistance", unit="ohm")
         if self.resistance < MIN_RESISTANCE:
             raise InputError(
-                f"{self.resistance:g} ohm is a plain via or little more: two 1 bits in a column would tie their rows "
-                "together and sneak currents through them would swamp the sum",
+                f"{self.resistance:g} ohm is too little: two 1 bits in a column would tie their rows "
+                "together and sneak currents through them would exceed the sum",
                 where="cell.resistance",
                 hint=f"use a resistor plug of at least {MIN_RESISTANCE:g} ohm",
             )

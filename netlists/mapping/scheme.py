@@ -86,14 +86,14 @@ class Scheme:
         digits = np.asarray(MAPPINGS[name].digits(weights[:, None], self), dtype=np.int64)
         if digits.shape != (len(weights), 1, self.columns):
             raise InputError(
-                f"the mapping {name} makes digits of shape {digits.shape} of {len(weights)} x 1 weights, expected "
+                f"the mapping {name} returns digits of shape {digits.shape} of {len(weights)} x 1 weights, expected "
                 f"{(len(weights), 1, self.columns)}",
                 where="mapping",
             )
         digits = digits[:, 0]
         if not np.isin(digits, self.encoding.symbol_values).all():
             raise InputError(
-                f"the mapping {name} makes digits that cells of values {self.encoding.symbol_values} do not store",
+                f"the mapping {name} returns digits that cells of values {self.encoding.symbol_values} do not store",
                 where="mapping",
             )
         wrong = np.flatnonzero(digits @ np.array(self.place_value) + self.encoding.constant != weights)
@@ -201,7 +201,7 @@ def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> 
     distinct = set(symbol_values)
     if not 2 <= len(symbol_values) <= MAX_SYMBOLS or len(distinct) != len(symbol_values) or not {0, 1} <= distinct:
         raise InputError(
-            f"cells of symbol values {symbol_values} cannot hold weights",
+            f"cells with symbol values {symbol_values} cannot store weights",
             hint=f"2 to {MAX_SYMBOLS} different values, 0 and 1 among them",
         )
     scheme = MAPPINGS[name].scheme(bits, symbol_values)

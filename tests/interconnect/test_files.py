@@ -31,7 +31,7 @@ def test_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     target = tmp_path / "report"
     target.mkdir()
     (target / "kept").write_text("old")
-    with pytest.raises(InputError, match=r"report: cannot be written \(a folder or device stands in its way"):
+    with pytest.raises(InputError, match=r"report: cannot be written \(a folder or device of that name already exists"):
         atomic_write_bytes(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     assert (target / "kept").read_text() == "old"

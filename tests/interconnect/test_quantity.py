@@ -178,9 +178,9 @@ def test_technology_files_may_give_plain_si_numbers(value: object, unit: str, nu
         ("70n", "lacks its unit"),  # a prefix or a unit? refused also where plain numbers are SI
         ("1M", "lacks its unit"),
         ("0.1ohm", "has the wrong unit"),
-        (".", "is no quantity"),
-        (True, "is no quantity"),
-        (math.nan, "is no quantity"),
+        (".", "is not a quantity"),
+        (True, "is not a quantity"),
+        (math.nan, "is not a quantity"),
         (10**400, "is out of range"),
     ],
 )

@@ -90,7 +90,7 @@ def test_rows_beyond_the_tile_are_left_to_the_next_one(tmp_path: Path) -> None:
         (["--baseline", "rom_1m"], "there is no local cell kind 'rom_1m'; did you mean 'rom_1t'"),
         (
             ["--baseline", "rom_1t", "--level", "array"],
-            "there is no baseline at level 'array'; a baseline is one",
+            "no baseline exists at level 'array'; a baseline is one",
         ),
         (["--baseline", "rom_1t", "-o", "no/such/folder.cir"], "no/such/folder.cir: cannot be written"),
     ],

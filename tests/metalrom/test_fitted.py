@@ -180,7 +180,7 @@ def test_current_values_are_those_of_the_exact_network(tmp_path: Path) -> None:
     cells = 8 * (1 + 31 * setup.ones) * setup.periphery.read_voltage**2 / setup.varying
     assert got["energy"] == pytest.approx(cells * (t.read_after + t.input_edge / 2 + 5e-9), rel=0.1)
     assert t.input_edge / 2 < got["settling"] < t.read_after
-    with pytest.raises(InputError, match="no bench measures 'noise'"):
+    with pytest.raises(InputError, match="no testbench measures 'noise'"):
         group_quantity("noise")
 
 
@@ -324,7 +324,7 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--quantity", "noise"], "no bench measures"),
+        (["--quantity", "noise"], "no testbench measures"),
         (["--most", "10"], "20 at least"),
         (["--error", "1"], "below 1"),
         (["--error", "1mV"], "--error"),

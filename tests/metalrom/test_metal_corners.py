@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert "twice (case does not matter)" in refusal(tmp_path, conditions=beol("nominal", "Cmax", "cmax"))
     assert "must begin with nominal" in refusal(tmp_path, conditions=beol("Cmax"))
     said = refusal(tmp_path, technology={"beol": "Cmin"}, conditions=beol("nominal", "Cmax"))
-    assert "technology.beol puts the whole run at Cmin" in said
+    assert "technology.beol fixes the whole run at Cmin" in said
     specs = ["code_error < 1 at tt_Cmix_1.00V_27C"]
     with pytest.raises(InputError, match=r"is not characterized; did you mean 'tt_Cmax_1\.00V_27C'"):
         project(tmp_path, specs=specs)

@@ -251,14 +251,14 @@ BAD: list[tuple[Callable[[], dict[str, Any]], str]] = [
         lambda: changed("library", "corners", to={"tt": [{"file": "asset:sky131-1/x.lib"}]}),
         r"there is no file \S+; run `metalrom fetch sky131`",
     ),
-    (lambda: changed("library", "corners", to={"tt": [{"file": "asset:../x/y"}]}), "names no file of an asset"),
+    (lambda: changed("library", "corners", to={"tt": [{"file": "asset:../x/y"}]}), "is not a file of an asset"),
     (lambda: changed("library", "options", to={"scal": 1e-6}), r"option 'scal' .*; did you mean 'scale'"),
     (lambda: changed("library", "options", to={"scale": "1u"}), r"library\.options"),
-    (lambda: changed("library", "mismatch", to={"off": 0}), "the switch is not given in one way"),
+    (lambda: changed("library", "mismatch", to={"off": 0}), "the mismatch switch must be given in exactly one way"),
     (lambda: changed("needs", "features", to=["osd"]), r"needs\.features\[0\]"),
     (lambda: changed("needs", "ngbehavior", to="hspice"), r"needs\.ngbehavior"),
     (lambda: changed("geometry", "default_length", to=1e-9), "default_length is outside"),
-    (lambda: changed("parameters", to={}), "cards are not given in one way"),
+    (lambda: changed("parameters", to={}), "model cards must be given in exactly one way"),
 ]  # fmt: skip
 
 

@@ -151,7 +151,7 @@ def test_sizes_mismatch_and_diffusion() -> None:
         (lambda: changed("parameters", "all", "nmos", to={"vth0": [1]}), r"\[1\] is not a number"),
         (lambda: changed("parameters", "all", "nmos", to={"vth0": True}), "True is not a number"),
         (lambda: changed("parameters", "all", "nmos", to={"vth0": math.inf}), "inf is not finite"),
-        (lambda: {k: v for k, v in SMALL.items() if k != "corners"}, "cards are not given in one way"),
+        (lambda: {k: v for k, v in SMALL.items() if k != "corners"}, "model cards must be given in exactly one way"),
         (lambda: changed("card_files", to={"status": "user", "source": "kit", "tt": "a.spi"}), "not given in one way"),
         (lambda: with_files(tt="missing.spi"), r"card_files\.tt: there is no file \S+missing\.spi"),
         (lambda: with_files(), "no corner is given"),

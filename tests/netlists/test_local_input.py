@@ -55,7 +55,7 @@ def test_a_valid_case_says_what_it_holds(data: st.DataObject) -> None:
     ),
 )
 def test_an_invalid_case_is_one_sentence(name: str, value: object) -> None:
-    with pytest.raises(InputError, match=r"^local case: [^\n]+$"):
+    with pytest.raises(InputError, match=r"^baseline stimulus: [^\n]+$"):
         BaselineStimulus(**{**GOOD, name: value})
 
 

@@ -138,16 +138,16 @@ class Agreement:
 
 def agreement(source: RunData, condition: Condition, got: Swept) -> Agreement:
     """A simulator's values against the run's own."""
-    ours = held_of(source, condition)
+    expected = held_of(source, condition)
     valid = source.table.valid
-    energy = np.broadcast_to(ours.energy[:, None] * FEMTO, valid.shape)
+    energy = np.broadcast_to(expected.energy[:, None] * FEMTO, valid.shape)
     pairs = (
-        (got.level, ours.mean * ours.lsb, ours.lsb),
-        (got.sigma, ours.spread * ours.lsb, ours.lsb),
+        (got.level, expected.mean * expected.lsb, expected.lsb),
+        (got.sigma, expected.spread * expected.lsb, expected.lsb),
         (got.energy, energy, float(energy.max()) or 1.0),
     )
-    worst = max(float(np.abs(theirs - mine)[valid].max()) / scale for theirs, mine, scale in pairs)
-    wrong = (got.code != codes_of(ours))[valid]
+    worst = max(float(np.abs(reported - mine)[valid].max()) / scale for reported, mine, scale in pairs)
+    wrong = (got.code != codes_of(expected))[valid]
     return Agreement(4 * wrong.size, worst, int(wrong.sum()))
 
 

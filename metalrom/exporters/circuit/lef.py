@@ -74,7 +74,7 @@ def abstract(source: RunData) -> Abstract:
     breadth = max(round(min(min(b.upper[0] - b.lower[0], b.upper[1] - b.lower[1]) for b in lines) / GRID), 1)
     rim = max(round(g.edge_width / GRID), 8 * breadth)
     if 4 * rim > min(width, height):
-        raise InputError("a tile is too narrow for the rim that its pins take")
+        raise InputError("a tile is too narrow for the rim that its pins need")
     pins: list[Placed] = []
     left: list[Pin] = []
     right: list[Pin] = []
@@ -162,11 +162,11 @@ def read_back_lef(folder: Path, quantity: ProbeQuantity, points: ProbePoints) ->
 def compare_lef(source: RunData, folder: Path) -> dict[str, float]:
     """Largest distance between a pin of the file and of the run's outline, relative to the width (0: all equal)."""
     width, _, pins = read_lef(folder)
-    ours = abstract(source)
-    if set(pins) != {p.name for p in ours.pins}:
-        raise InputError("holds other pins than the tile", where=str(folder / FILE))
-    boxes = np.array([[float(v) for v in pins[p.name][2].split()] for p in ours.pins])
-    return {"pins": float(np.abs(boxes - np.array([p.box for p in ours.pins]) / 1000).max()) / width}
+    expected = abstract(source)
+    if set(pins) != {p.name for p in expected.pins}:
+        raise InputError("has other pins than the tile", where=str(folder / FILE))
+    boxes = np.array([[float(v) for v in pins[p.name][2].split()] for p in expected.pins])
+    return {"pins": float(np.abs(boxes - np.array([p.box for p in expected.pins]) / 1000).max()) / width}
 
 
 def validate_lef(source: RunData, folder: Path) -> ToolReading:

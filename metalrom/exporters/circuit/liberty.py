@@ -57,9 +57,9 @@ def write_liberty(source: RunData, folder: Path) -> list[Path]:
     buses = [{"name": p.name, "direction": p.direction, "width": p.width} for p in pins_of(geometry) if p.width]
     for name, condition in zip(symbols(source), source.table.conditions, strict=True):
         m = estimate_at(source, condition.label)
-        told = (*condition_lines(source), f"this library: {condition.label}", *VALIDATION, BOUNDARY)
+        message = (*condition_lines(source), f"this library: {condition.label}", *VALIDATION, BOUNDARY)
         values = {
-            "header": cards(header(source, OPEN, *told, end=CLOSE)),
+            "header": cards(header(source, OPEN, *message, end=CLOSE)),
             "symbol": name,
             "macro": MACRO,
             "vdd": condition.vdd,
@@ -134,7 +134,7 @@ def validate_liberty(source: RunData, folder: Path) -> ToolReading:
     parser = optional_library("liberty.parser", extra="check", purpose="Checks of Liberty files")
     figures, _ = read_liberty(folder)
     buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
-    for name, ours in zip(symbols(source), figures, strict=True):
+    for name, expected in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
         text = path.read_text(encoding="ascii")
         try:
@@ -145,7 +145,7 @@ def validate_liberty(source: RunData, folder: Path) -> ToolReading:
         if str(again) != str(library):
             return ToolReading(tool, f"{path.name} does not survive being written again")
         cell = library.get_group("cell", MACRO)
-        if abs(float(cell["area"]) / MICRO2 - ours["area"]) > 1e-15 * ours["area"]:
+        if abs(float(cell["area"]) / MICRO2 - expected["area"]) > 1e-15 * expected["area"]:
             return ToolReading(tool, f"{path.name}: area {cell['area']}")
         found = {str(bus.args[0]): bus["bus_type"] for bus in cell.get_groups("bus")}
         widths = {str(t.args[0]): int(t["bit_width"]) for t in library.get_groups("type")}
@@ -153,7 +153,7 @@ def validate_liberty(source: RunData, folder: Path) -> ToolReading:
             return ToolReading(tool, f"{path.name}: other buses")
         settled = next(p for p in cell.get_groups("pin") if str(p.args[0]) == "settled")
         rise = settled.get_group("timing").get_group("cell_rise").get_array("values")
-        if abs(float(np.ravel(rise)[0]) / NANO - ours["read_time"]) > 1e-15 * ours["read_time"]:
+        if abs(float(np.ravel(rise)[0]) / NANO - expected["read_time"]) > 1e-15 * expected["read_time"]:
             return ToolReading(tool, f"{path.name}: read time {rise}")
         if _takes(parser.parse_liberty, text[: text.rindex("}")]):
             return ToolReading(tool, f"{path.name} is taken without its end")

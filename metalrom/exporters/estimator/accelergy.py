@@ -104,12 +104,12 @@ def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoin
             "area": float(rows["mac"]["area"]) * 1e-12,
         }
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"a row is missing or no number ({error})", where=str(folder / CSV)) from None
+        raise InputError(f"a row is missing or not a number ({error})", where=str(folder / CSV)) from None
     return figure_values(figures, quantity, points)
 
 
 def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
-    """Accelergy with its library plug-in: energy of every action and area of the component, against ours."""
+    """Accelergy with its library plug-in: energy of every action and area of the component, checked."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
     got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
     if isinstance(got, ToolReading):
@@ -117,7 +117,9 @@ def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
     wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
-    figures = {f"{action}, pJ": (float(got["values"].get(action, "nan")), ours) for action, ours in wanted.items()}
+    figures = {
+        f"{action}, pJ": (float(got["values"].get(action, "nan")), expected) for action, expected in wanted.items()
+    }
     figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
     return compare_readings(name, figures, TOLERANCE, digits=9)
 

@@ -101,11 +101,11 @@ def validate_aihwkit(source: RunData, folder: Path) -> ToolReading:
     if isinstance(got, ToolReading):
         return got
     name = f"aihwkit {got['version']} with torch {got['torch']}"
-    for label, theirs in got["csnr"].items():
-        ours = float(got["expected"][label])
-        facts.append(f"CSNR of the layer at {label}: {theirs:.2f} dB, expected {ours:.2f} dB")
-        if ours < 900 and not abs(theirs - ours) <= AGREEMENT_DB:
-            return ToolReading(name, f"CSNR at {label} is {theirs:.2f} dB, expected {ours:.2f} dB", tuple(facts))
+    for label, reported in got["csnr"].items():
+        expected = float(got["expected"][label])
+        facts.append(f"CSNR of the layer at {label}: {reported:.2f} dB, expected {expected:.2f} dB")
+        if expected < 900 and not abs(reported - expected) <= AGREEMENT_DB:
+            return ToolReading(name, f"CSNR at {label} is {reported:.2f} dB, expected {expected:.2f} dB", tuple(facts))
     return ToolReading(name, None, tuple(facts))
 
 

@@ -67,7 +67,7 @@ def read_back_hwcomponents(folder: Path, quantity: ProbeQuantity, points: ProbeP
         }
         figures: dict[ProbeQuantity, float] = {what: float(str(found[name])) for what, name in _NAMES.items()}
     except (SyntaxError, KeyError, ValueError):
-        raise InputError("a constant is missing or no number", where=str(path)) from None
+        raise InputError("a constant is missing or not a number", where=str(path)) from None
     return figure_values(figures, quantity, points)
 
 
@@ -86,9 +86,9 @@ def validate_hwcomponents(source: RunData, folder: Path) -> ToolReading:
         "mvm_latency": h.latency,
         "leak_power": 0.0,
     }
-    theirs = {what: float(got["values"].get(what, "nan")) for what in wanted}
+    reported = {what: float(got["values"].get(what, "nan")) for what in wanted}
     return compare_readings(
-        f"hwcomponents {got['version']}", {what: (theirs[what], ours) for what, ours in wanted.items()}, 0.0
+        f"hwcomponents {got['version']}", {what: (reported[what], expected) for what, expected in wanted.items()}, 0.0
     )
 
 

@@ -92,7 +92,7 @@ def read_back_mnsim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) 
             "area": float(own["area_m2"]),
         }
     except (configparser.Error, KeyError, ValueError, TypeError):
-        raise InputError("a key is missing or no number", where=str(path)) from None
+        raise InputError("a key is missing or not a number", where=str(path)) from None
     if quantity not in ("level", "code"):
         return figure_values(figures, quantity, points)
     held = (points.condition == condition) & (points.active == len(levels) - 1)

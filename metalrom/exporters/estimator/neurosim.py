@@ -103,7 +103,7 @@ def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoint
         read = re.search(r"^\s*readPulseWidth = (\S+);", param, re.MULTILINE)
         figures: dict[ProbeQuantity, float] = {"read_time": float(read.group(1))} if read else {}
     except (KeyError, ValueError, TypeError):
-        raise InputError("a column is missing or a value is no number", where=str(path)) from None
+        raise InputError("a column is missing or a value is not a number", where=str(path)) from None
     if quantity not in ("level", "sigma"):
         return figure_values(figures, quantity, points)
     values = zero + mean * lsb if quantity == "level" else std * lsb

@@ -1,8 +1,9 @@
-"""ZigZag: the macro as an accelerator whose units cost what ours do, and as cells for ZigZag's own IMC model.
+"""ZigZag: the macro as an accelerator with the costs of its units, and as cells for the IMC model of ZigZag.
 
-`metalrom_accelerator.yaml` counts every multiply-accumulate with our whole energy and area. `metalrom_imc.yaml` gives
+`metalrom_accelerator.yaml` counts every multiply-accumulate with the macro's total energy and area. `metalrom_imc.yaml` gives
 ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and accumulators of its own model, so its
-sums are not ours. The memories around the macro are those of ZigZag's own example, not characterized by us.
+sums are not those of metalrom. The memories around the macro are those of
+ZigZag's example, not characterized by metalrom.
 """
 
 from __future__ import annotations
@@ -70,12 +71,12 @@ def read_back_zigzag(folder: Path, quantity: ProbeQuantity, points: ProbePoints)
             "area": float(array["unit_area"]) * 1e-6 * math.prod(array["sizes"]),
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        raise InputError("a key is missing or no number", where=str(folder / ACCELERATOR_FILE)) from None
+        raise InputError("a key is missing or not a number", where=str(folder / ACCELERATOR_FILE)) from None
     return figure_values(figures, quantity, points)
 
 
 def validate_zigzag(source: RunData, folder: Path) -> ToolReading:
-    """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must be ours."""
+    """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must agree."""
     g, h = source.estimate.macro.geometry, headline(source)
     size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
     got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)

@@ -158,8 +158,8 @@ def _reading(
     level = table.level[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
     levels = CellLevels(count + min(model.symbol_values) * rows, level, sigma, zero + count * lsb)
-    told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
-    return CellReading(fact, levels, told), (*done.outcomes, bench.outcome)
+    message = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
+    return CellReading(fact, levels, message), (*done.outcomes, bench.outcome)
 
 
 def _sigmas(done: CharacterizationRun, used: np.ndarray, lsb: float) -> tuple[float, float, float, float]:

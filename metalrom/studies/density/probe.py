@@ -66,8 +66,8 @@ def probe_variant(
     setup = replace(group_setup(variant.design, 1, nominal_only=True), variation=variant_variation(variant))
     if setup.levels > 2 or not setup.balanced:
         raise InputError(
-            f"{variant.label}: ten reads do not tell the levels of a cell of several symbols, or of one whose load "
-            "depends on its data",
+            f"{variant.label}: ten reads do not determine the levels of a cell of several symbols, or of one whose "
+            "load depends on its data",
             where=f"{variant.design.path}: explore.cells",
             hint="explore cells of one bit whose load is the same for both; metalrom cells compares all kinds",
         )
@@ -138,7 +138,9 @@ def _probed(
     a, b, c = np.linalg.solve(points, rise)
     lsb = float(rise[2]) / n
     if not lsb > 0:
-        raise InputError(f"{label}: a group of {n} rows gives no rising level; check the cell and the timing")
+        raise InputError(
+            f"{label}: a group of {n} rows has levels that do not rise with the count; check the cell and the timing"
+        )
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
     valid = count <= active
     ends = [0.0, *(abs(level[n, k, FAR, -1] - level[n, k, NEAR, -1]) / math.sqrt(12.0) for k in (half, n))]

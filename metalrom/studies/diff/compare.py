@@ -13,7 +13,7 @@ from metalrom.studies.diff.changes import Attribution, Cause, ConditionChange, D
 from metalrom.studies.diff.figures import changes
 
 COMPARED_FILES = ("samples.csv", "models.json", RESULTS, "lut/readout.json", "layer.npz")
-"""Files that repeat to the last byte when a run is repeated: a difference that no figure shows is still told."""
+"""Files that repeat to the last byte when a run is repeated: a difference that no figure shows is still reported."""
 
 NOT_REQUESTED = "not asked"
 

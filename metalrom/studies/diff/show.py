@@ -57,7 +57,7 @@ def why(d: Difference) -> str:
     if a.verdict == "proved":
         return f"figures changed because of {a.causes[0]}: no other recorded input that can change them differs"
     if a.verdict == "candidates":
-        return f"figures changed; candidates, not told apart by these two runs: {', '.join(a.causes)}"
+        return f"figures changed; candidates, not distinguished by these two runs: {', '.join(a.causes)}"
     return "figures changed, but no recorded input that can change them did (a changed working copy is not recorded)"
 
 

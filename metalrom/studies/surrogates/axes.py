@@ -51,7 +51,7 @@ def parse_axis(text: str) -> DomainInput:
     low, colon, high = span.partition(":")
     if not equals or not colon:
         raise InputError(
-            f"{shortened(text)!r} is no range of a key", where="--vary", hint="such as cell.row_pitch=180nm:400nm"
+            f"{shortened(text)!r} is not a range of a key", where="--vary", hint="such as cell.row_pitch=180nm:400nm"
         )
     if key not in KEYS:
         raise InputError(

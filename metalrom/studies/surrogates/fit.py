@@ -98,7 +98,7 @@ def fit_model(
     """
     first = first_points(box)
     if most < first:
-        raise InputError(f"{most} places are too few for {box.dims} keys", where="--most", hint=f"{first} at least")
+        raise InputError(f"{most} points are too few for {box.dims} keys", where="--most", hint=f"{first} at least")
     design.check_characterized()
     with Cache(cache_folder("simulations")) as cache:
         bench = GroupBench(name, cache=cache, workers=jobs)
@@ -112,7 +112,7 @@ def fit_model(
         check_setup(middle)
         unit = bench.quantity.unit_of(middle)
         form, free = form_of(name, unit, box, middle)
-        announce(f"fitting {name} over {box.dims} keys, beginning with {first} places")
+        announce(f"fitting {name} over {box.dims} keys, starting from {first} points")
 
         def watch(model: SurrogateModel, state: Round) -> None:
             announce(f"{state.points} points: {100 * TARGET_COVERAGE:g} % of the box within {_percent(state.estimate)}")
@@ -125,7 +125,7 @@ def fit_model(
         decks, extractions = len(bench.seen), dict(sorted(place.extractions.items()))
         held = None
         if check:
-            announce(f"simulating {check} further places that no fit sees")
+            announce(f"simulating {check} further points held out from the fit")
             held = _held(result.model, box.uniform(check, _CHECK_SEED + seed), place.simulate)
     fresh = [p for p in bench.seen.values() if not p.cached]
     about = {
@@ -180,7 +180,8 @@ class _Place:
             if not value > 0:
                 at = ", ".join(f"{k} {amount(v, KEYS[k])}" for k, v in self.values(point).items())
                 raise InputError(
-                    f"{self.bench.quantity.name} is {value:g} at {at}: no relative error holds where it passes zero",
+                    f"{self.bench.quantity.name} is {value:g} at {at}: "
+                    "a relative error is undefined where it crosses zero",
                     where="--quantity",
                     hint="narrow the ranges, or fit lsb",
                 )
@@ -189,9 +190,9 @@ class _Place:
 
 def _held(model: SurrogateModel, points: FloatArray, simulate: Callable[[FloatArray], FloatArray]) -> HeldOutErrors:
     truth = simulate(points)
-    told = model.predict(points)
-    error = np.abs(told.mean / truth - 1.0)
-    inside = (told.low <= truth) & (truth <= told.high)
+    message = model.predict(points)
+    error = np.abs(message.mean / truth - 1.0)
+    inside = (message.low <= truth) & (truth <= message.high)
     return HeldOutErrors(len(points), float(np.sqrt(np.mean(error**2))), float(error.max()), float(inside.mean()))
 
 

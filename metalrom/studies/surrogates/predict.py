@@ -83,7 +83,7 @@ def predict_points(model: SurrogateModel, points: FloatArray) -> PredictedPoints
             f"{which}{i.name} is {format_input(i, float(points[row, column]))}, outside of the "
             f"{low} to {high} in which the "
             f"model of {model.quantity} was fitted and checked",
-            hint="ask within, or fit a model over a wider range",
+            hint="stay inside, or fit a model over a wider range",
         )
     parts = [model.predict(points[k : k + _PART]) for k in range(0, len(points), _PART)]
     mean, low_, high_ = (np.concatenate([getattr(p, n) for p in parts]) for n in ("mean", "low", "high"))
@@ -122,7 +122,7 @@ def _check_keys(keys: Sequence[str], box: Domain, where: str) -> None:
             raise InputError(f"{key} is given twice", where=where)
     missing = [name for name in box.names if name not in keys]
     if missing:
-        raise InputError(f"{missing[0]} is not given", where=where, hint=f"the model asks for {', '.join(box.names)}")
+        raise InputError(f"{missing[0]} is not given", where=where, hint=f"the model needs {', '.join(box.names)}")
 
 
 def _value(axis: DomainInput, text: str, where: str, *, plain: bool) -> float:

@@ -82,7 +82,7 @@ class Demand:
         attention = inventory.attention
         if inventory.attention_macs is None:
             raise InputError(
-                f"{inventory.model}: attention does not show in a file of tensors", hint="give the config.json"
+                f"{inventory.model}: a tensor file does not describe attention", hint="give the config.json"
             )
         return cls(
             inventory.weights,
