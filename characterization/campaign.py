@@ -71,7 +71,8 @@ class CampaignOutcome:
 class SimulationCounts:
     """Work by method: ngspice (decks, run now or found in the cache), linear (levels of the exact linear network),
     closed_form (values of a formula; thermal noise counts once a condition). refined: labels of the conditions that a
-    second stage gave more samples."""
+    second stage gave more samples.
+    """
 
     ngspice: int
     linear: int
@@ -87,7 +88,8 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
 
 def job_of(setup: Testbench, deck: ColumnDeck | ReadoutDeck, *, timeout: float | None = None) -> Job:
     """A deck as the harness takes it, with what the setup's devices ask of the engine. timeout: s, the setup's by
-    default."""
+    default.
+    """
     return Job(
         deck.text,
         deck.outputs,
@@ -106,11 +108,33 @@ def run_tasks(
     workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> CampaignOutcome:
-    """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
+    """Simulate every task (identical decks share one run) and measure the level at the sample instant.
 
-    Waveforms are let go of part by part: memory grows with the samples, not with their time points. A failed simulation
-    becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when ngspice itself is missing,
-    or lacks what a kit's transistors need.
+    Waveforms are released batch by batch: memory grows with the samples, not with their time points. A failed
+    simulation becomes a sample with its verdict and NaN; it is never dropped.
+
+    Parameters
+    ----------
+    setup : Testbench
+        The characterized group.
+    tasks : Sequence[Task]
+        The reads.
+    cache : Cache, optional
+        Results of earlier simulations.
+    workers : Workers
+        Where the simulations run.
+    progress : ProgressCallback, optional
+        Called after every simulation.
+
+    Returns
+    -------
+    CampaignOutcome
+        One sample per task, in their order.
+
+    Raises
+    ------
+    EngineError
+        When ngspice is missing, or lacks what a kit's transistors need.
     """
     devices = setup.technology.devices
     if devices.from_library:

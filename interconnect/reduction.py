@@ -66,8 +66,10 @@ class ReducedNetwork:
     def subcircuit(self, name: str, pins: tuple[str, ...]) -> str:
         """SPICE subcircuit text with the ports in order as `pins`.
 
-        Raises:
-            InputError: names that cannot stand in a deck, or their number.
+        Raises
+        ------
+        InputError
+            Names that cannot stand in a deck, or their number.
         """
         for word in (name, *pins):
             if not (word.isascii() and word.replace("_", "a").isalnum() and word[0].isalpha()):
@@ -88,14 +90,30 @@ class ReducedNetwork:
 def reduce_network(
     network: LinearNetwork, ports: NodeList | int | str, *, band: float, error: float = 1e-4
 ) -> ReducedNetwork:
-    """Reduce `network` to its `ports` and as few inner nodes as keep the admittance within `error` up to `band` Hz.
+    """Reduce a network to its ports and as few inner nodes as keep the admittance accurate.
 
-    Error is |dY_jk| / min(|Y_jj|, |Y_kk|), the largest of all port pairs. For a signal that rises within t the band
-    should reach some 1/t.
+    Parameters
+    ----------
+    network : LinearNetwork
+        Resistors and capacitors.
+    ports : NodeList or int or str
+        Nodes to keep.
+    band : float
+        Highest frequency, Hz; for a signal that rises within t it should reach some 1/t.
+    error : float
+        Largest allowed |dY_jk| / min(|Y_jj|, |Y_kk|) of all port pairs up to `band`.
 
-    Raises:
-        InputError: bad band or error, a bad port, an inner node without resistive path to a port or ground (named).
-        SolverError: the error cannot be reached, or the realised elements fail their check.
+    Returns
+    -------
+    ReducedNetwork
+        Passive elements, with the error that was reached.
+
+    Raises
+    ------
+    InputError
+        For a bad band, error or port, or an inner node without resistive path to a port or ground (named).
+    SolverError
+        If the error cannot be reached, or the realised elements fail their check.
     """
     if not (math.isfinite(band) and band > 0):
         raise InputError(f"the band must be positive, not {band!r} Hz")
@@ -204,7 +222,8 @@ class _Reducer:
 
     def _dc(self, follow: FloatArray, grounded: BoolArray) -> FloatArray:
         """Port conductances Gpp - Gpi Gii^-1 Gip, their diagonal summed up from what leads to other ports and ground:
-        a port that meets no other one then carries no current at all."""
+        a port that meets no other one then carries no current at all.
+        """
         system = self.system
         a, b, value = system.network.conductors()
         number = np.full(system.network.size + 1, -1)
@@ -227,8 +246,10 @@ def islands(system: PortSystem) -> tuple[Index, BoolArray]:
     """Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
     whether they lead to ground.
 
-    Raises:
-        InputError: a node whose resistors lead nowhere (named).
+    Raises
+    ------
+    InputError
+        A node whose resistors lead nowhere (named).
     """
     network, ports = system.network, len(system.ports)
     a, b, value = network.conductors()

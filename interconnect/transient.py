@@ -82,19 +82,41 @@ def solve_transient(
     initial: ArrayLike | None = None,
     currents: Sequence[str] = (),
 ) -> Transient:
-    """Waveforms of the nodes `save` from time 0 to `stop`.
+    """Waveforms of a linear network from time 0.
 
-    Args:
-        network: resistors and capacitors. sources, switches: what drives it.
-        step: fixed steps of at most this size, s; None lets `tolerance` choose them.
-        tolerance: largest error of one adaptive step at any node, as a part of the largest source or initial voltage.
-        initial: node voltages at time 0, scalar, (nodes,) or (nodes, vectors) V; None is the DC state. Held nodes
-            follow their source.
-        currents: names of sources whose currents are wanted.
+    Parameters
+    ----------
+    network : LinearNetwork
+        Resistors and capacitors.
+    sources : Sequence[VoltageSources]
+        Driven nodes and their waveforms.
+    stop : float
+        End of the simulation, s.
+    save : NodeList or int or str
+        Nodes whose voltage is returned.
+    switches : Sequence[Switch]
+        Conductances that change in time.
+    step : float, optional
+        Fixed steps of at most this size, s; None lets `tolerance` choose them.
+    tolerance : float
+        Largest error of one adaptive step at any node, relative to the largest source or initial voltage.
+    initial : ArrayLike, optional
+        Node voltages at time 0, scalar, (nodes,) or (nodes, vectors), V; None is the DC state. Driven nodes follow
+        their source.
+    currents : Sequence[str]
+        Names of sources whose currents are returned.
 
-    Raises:
-        InputError: a bad value, no source, or (`initial` None) a node whose DC voltage is not determined (named).
-        SolverError: adaptive steps become too short, or the network's matrix cannot be factored.
+    Returns
+    -------
+    Transient
+        Time points, voltages and currents.
+
+    Raises
+    ------
+    InputError
+        For a bad value, no source, or (`initial` None) a node whose DC voltage is not determined (named).
+    SolverError
+        If adaptive steps become too short, or the network's matrix cannot be factored.
     """
     if not (math.isfinite(stop) and stop > 0):
         raise InputError(f"the stop time must be positive, not {stop!r} s")

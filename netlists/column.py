@@ -108,16 +108,42 @@ def column_deck(
     modelled ones load the row lines as pi sections; the bit line of the column after the last modelled one is
     grounded. Cell resistances are those at the condition's temperature.
 
-    extra_rows: further rows on the same bit lines that hold input 0, as one lumped load at the far end.
-    static: instead of the read one operating point with transistors: `idle` (all inputs low, reset over), `active` (the
-    case's inputs high, reset over) or, for a charge cell, `reset` (inputs low, reset on). supply_resistance: ohm in
-    series with the row drivers' supply and with their and the reset's ground, for decks with transistors.
-    decision: a sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and
-    the comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
-    templates: a user's template folder.
+    Parameters
+    ----------
+    technology : Technology
+        Stack and device set.
+    model : CellModel
+        Electrical model of the cell.
+    periphery : Periphery
+        Drivers, reset and sense circuit.
+    timing : Timing
+        Instants of the read, s.
+    condition : Condition
+        Corner, supply and temperature.
+    case : ColumnStimulus
+        Stored symbols, inputs and deviations.
+    extra_rows : int
+        Further rows on the same bit lines that hold input 0, as one lumped load at the far end.
+    static : {"idle", "active", "reset"}, optional
+        One operating point with transistors instead of the read: `idle` (all inputs low, reset over), `active` (the
+        inputs of `case` high, reset over) or, for a charge cell, `reset` (inputs low, reset on).
+    supply_resistance : float
+        Resistance in series with the row drivers' supply and with their and the reset's ground, ohm; needs transistors.
+    decision : DeciderInput, optional
+        A sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and the
+        comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
+    templates : Path, optional
+        A user's template folder.
 
-    Raises:
-        InputError: an impossible case, a value that cannot be printed, or a fault in a user's template.
+    Returns
+    -------
+    ColumnDeck
+        The deck with its outputs and instants.
+
+    Raises
+    ------
+    InputError
+        For an impossible case, a value that cannot be printed, or an error in a user's template.
     """
     d = case.deviations
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
@@ -225,7 +251,8 @@ def instances(model: CellModel, case: ColumnStimulus) -> list[Instance]:
 
 def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus) -> str:
     """Node of a cell's pin: `s3_1` is the line of letter s of row 3 before column 1, `b3_1` the bit line of letter b of
-    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0."""
+    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0.
+    """
     prefix, _, end = pin.rpartition("_")
     for line in model.lines:
         if line.prefix == prefix and end in ("in", "out"):
@@ -250,8 +277,10 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus
 def check_case(model: CellModel, case: ColumnStimulus) -> None:
     """Refuse a case that is not about this cell's symbols, or a cell whose read-out there is no deck for.
 
-    Raises:
-        InputError: see above.
+    Raises
+    ------
+    InputError
+        See above.
     """
     if case.symbol_values != model.symbol_values:
         raise InputError(

@@ -315,8 +315,21 @@ def _with_requirements(procedures: tuple[str, ...], wanted: str) -> tuple[str, .
 def load_config(path: str | Path) -> Config:
     """Read a YAML configuration.
 
-    Raises InputError with file and key path for an unreadable file, bad YAML, an unknown key (with a
-    suggestion), a wrong unit or a value out of range.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Config
+        The validated configuration.
+
+    Raises
+    ------
+    InputError
+        With file and key path, for an unreadable file, bad YAML, an unknown key (with a suggestion), a wrong unit or a
+        value out of range.
     """
     return read_config(path)[0]
 

@@ -20,7 +20,8 @@ NOT_VERIFIED = "not verified with its tool"
 @dataclass(frozen=True, slots=True)
 class ToolReading:
     """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
-    sentence; facts: what it read, in words."""
+    sentence; facts: what it read, in words.
+    """
 
     consumer: str
     problem: str | None = None
@@ -31,12 +32,24 @@ class ToolReading:
 class Exporter:
     """One format for another tool.
 
-    write(source, folder) -> files. answer(folder, quantity, points) -> values (points,) read from the files alone, NaN
-    where the view does not hold that point, None for a quantity that it does not hold. consume(source, folder) -> what
-    the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
-    ToolMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
-    own rounding allows, by quantity (`precision` in words).
-    measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
+    Attributes
+    ----------
+    name, description : str
+        Name for `--format`, and one sentence.
+    precision : str
+        Rounding of the format, in words.
+    tolerance : dict[str, float]
+        Largest relative difference that this rounding allows, by quantity.
+    write : Callable
+        (source, folder) -> files.
+    answer : Callable
+        (folder, quantity, points) -> values (points,) read from the files alone; NaN where the export does not contain
+        that point, None for a quantity that it does not contain.
+    consume : Callable, optional
+        (source, folder) -> result of the tool that reads the format; raises `ToolMissing` where the tool could be
+        installed but is not. None: the tool cannot be installed (files and docs say `NOT_VERIFIED`).
+    measure : Callable, optional
+        (source, folder) -> relative differences, by name, of what only this format contains (bounded likewise).
     """
 
     name: str
@@ -71,7 +84,8 @@ class ToolMissing(InputError):
 @dataclass(frozen=True)
 class ExportReport:
     """Outcome of a check. worst: relative difference by quantity, over `points` points; reading: None if the consumer
-    was not there (`unverified` says why)."""
+    was not there (`unverified` says why).
+    """
 
     format: str
     files: tuple[Path, ...]
@@ -82,10 +96,31 @@ class ExportReport:
 
 
 def check_export(view: Exporter, source: RunData, folder: Path, *, require_consumer: bool = False) -> ExportReport:
-    """Ask a written view the common questions and let its consumer read it.
+    """Compare a written export with the run and validate it with its tool.
 
-    Raises InputError when an answer differs by more than the format's rounding, when it answers nothing, when the
-    consumer refuses the files, or (with require_consumer) when the consumer is missing.
+    Parameters
+    ----------
+    view : Exporter
+        The format.
+    source : RunData
+        The run.
+    folder : Path
+        Folder of the written files.
+    require_consumer : bool
+        Raise an error if the tool is missing.
+
+    Returns
+    -------
+    ExportReport
+        Largest differences, and the result of the tool.
+
+    Raises
+    ------
+    InputError
+        When a value differs by more than the format's rounding, when nothing can be compared, or when the tool refuses
+        the files.
+    ToolMissing
+        With `require_consumer`, when the tool is not installed.
     """
     points = points_of(source)
     worst: dict[str, float] = {}

@@ -30,11 +30,15 @@ class Scheme:
         What symbols and columns mean; its `mapping` names the mapping in `MAPPINGS`.
     bits : int
         Bits of a weight.
-    low, high : int
+    low : int
         Smallest and largest weight.
-    sign, significance : tuple of int
+    high : int
+        See `low`.
+    sign : tuple of int
         Of every bit column of a weight, in order (see `ViaProgram`). A weight is
         sum(sign * radix^significance * digit) + constant; every digit is one of the symbol values.
+    significance : tuple of int
+        See `sign`.
     """
 
     encoding: Encoding
@@ -186,13 +190,26 @@ def register_mapping(mapping: Mapping) -> Mapping:
 
 
 def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> Scheme:
-    """How the mapping `name` stores weights of `bits` bits in cells of `symbol_values`.
+    """How a mapping stores weights in cells.
+
+    Parameters
+    ----------
+    name : str
+        A name of `MAPPINGS`.
+    bits : int
+        Bits of a weight.
+    symbol_values : tuple[int, ...]
+        Symbol values of the cell.
+
+    Returns
+    -------
+    Scheme
+        Place values, digits and range of the weights.
 
     Raises
     ------
     InputError
-        For an unknown mapping, cells that it cannot use, a number of bits out of range, or a mapping whose scheme is
-        not one.
+        For an unknown mapping, cells that it cannot use, a number of bits out of range, or an inconsistent scheme.
     """
     out_of_range = InputError(f"bits per weight must be between 2 and {MAX_BITS}, got {bits}")
     if not 1 <= bits <= MAX_BITS:
@@ -232,15 +249,38 @@ def _problem(scheme: Scheme, name: str, bits: int, symbol_values: tuple[int, ...
 def via_program(
     weights: NDArray[Any], bits: int, *, mapping: str = "differential", symbol_values: tuple[int, ...] = (0, 1)
 ) -> ViaProgram:
-    """The symbols that store integer weights, shape (rows, cols), in cells of `symbol_values`.
+    """The symbols that store integer weights.
 
-    Every weight column becomes `scheme_of(mapping, bits, symbol_values).columns` neighbouring bit columns. Nothing is
-    lost: `weights_of` is the exact inverse.
+    Every weight column becomes `scheme_of(mapping, bits, symbol_values).columns` neighbouring bit columns. `weights_of`
+    is the exact inverse.
+
+    Parameters
+    ----------
+    weights : NDArray
+        Integers, shape (rows, columns).
+    bits : int
+        Bits of a weight.
+    mapping : str
+        A name of `MAPPINGS`.
+    symbol_values : tuple[int, ...]
+        Symbol values of the cell.
+
+    Returns
+    -------
+    ViaProgram
+        Symbols, shape (rows, bit columns).
 
     Raises
     ------
     InputError
-        For no integer matrix, a weight out of range, or cells that the mapping cannot use.
+        For a non-integer matrix, a weight out of range, or cells that the mapping cannot use.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netlists.mapping import via_program, weights_of
+    >>> weights_of(via_program(np.array([[3], [-2]]), 4)).ravel()
+    array([ 3, -2])
     """
     w = np.asarray(weights)
     if w.ndim != 2 or w.dtype.kind not in "iu":

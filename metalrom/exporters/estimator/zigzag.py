@@ -1,9 +1,9 @@
 """ZigZag: the macro as an accelerator with the costs of its units, and as cells for the IMC model of ZigZag.
 
-`metalrom_accelerator.yaml` counts every multiply-accumulate with the macro's total energy and area. `metalrom_imc.yaml` gives
-ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and accumulators of its own model, so its
-sums are not those of metalrom. The memories around the macro are those of
-ZigZag's example, not characterized by metalrom.
+`metalrom_accelerator.yaml` counts every multiply-accumulate with the macro's total energy and area.
+`metalrom_imc.yaml` gives ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and accumulators
+of its own model, so its sums are not those of metalrom. The memories around the macro are those of ZigZag's example,
+not characterized by metalrom.
 """
 
 from __future__ import annotations
