@@ -114,12 +114,28 @@ def effective_conductance(
 ) -> FloatArray:
     """Return the matrix M with `current = drive @ M` for every drive: solve once, multiply afterwards.
 
-    Parameters and exceptions are those of `solve_crossbar`.
+    Parameters
+    ----------
+    conductance
+        Of every cell, shape (rows, cols), S.
+    r_row
+        Row wire per segment, as of `solve_crossbar`, ohm.
+    r_col
+        Column wire per segment, as of `solve_crossbar`, ohm.
+    r_driver
+        Resistance of the row drivers, ohm.
+    r_sense
+        Resistance of the column inputs, ohm.
 
     Returns
     -------
     ndarray
         Shape (rows, cols), S.
+
+    Raises
+    ------
+    InputError, SolverError
+        As `solve_crossbar`.
 
     Examples
     --------

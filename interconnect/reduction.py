@@ -64,12 +64,24 @@ class ReducedNetwork:
     """(R or C, node a, node b or -1, ohm or farad)."""
 
     def subcircuit(self, name: str, pins: tuple[str, ...]) -> str:
-        """SPICE subcircuit text with the ports in order as `pins`.
+        """SPICE subcircuit of the reduced network.
+
+        Parameters
+        ----------
+        name : str
+            Name of the subcircuit.
+        pins : tuple[str, ...]
+            Names of the ports, in their order.
+
+        Returns
+        -------
+        str
+            The subcircuit's text.
 
         Raises
         ------
         InputError
-            Names that cannot stand in a deck, or their number.
+            For names that are not valid in a deck, or a wrong number of them.
         """
         for word in (name, *pins):
             if not (word.isascii() and word.replace("_", "a").isalnum() and word[0].isalpha()):
@@ -243,13 +255,23 @@ class _Reducer:
 
 
 def islands(system: PortSystem) -> tuple[Index, BoolArray]:
-    """Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
-    whether they lead to ground.
+    """Ports and ground that the resistors of every inner node lead to.
+
+    Parameters
+    ----------
+    system : PortSystem
+        The network with its ports.
+
+    Returns
+    -------
+    tuple[Index, BoolArray]
+        Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
+        whether they lead to ground.
 
     Raises
     ------
     InputError
-        A node whose resistors lead nowhere (named).
+        For a node without a resistive path (named).
     """
     network, ports = system.network, len(system.ports)
     a, b, value = network.conductors()

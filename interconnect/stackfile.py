@@ -149,12 +149,26 @@ class StackFile(_Strict):
 
 
 def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
-    """Check a stack file's content and return the stack; `label` names the file in messages.
+    """Check the content of a stack file.
+
+    Parameters
+    ----------
+    data : Mapping[str, Any]
+        The mapping of the file.
+    label : str
+        Name of the file in messages.
+    sha256 : str
+        Digest of the file.
+
+    Returns
+    -------
+    Stack
+        The validated stack.
 
     Raises
     ------
     InputError
-        Unknown key, wrong unit, unknown source, overlapping layers; names `label` and the key path.
+        For an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key path.
     """
     file = validate(StackFile, data, where=label)
     metals = tuple(_metal(entry, file, f"{label}: metals[{i}]") for i, entry in enumerate(file.metals))

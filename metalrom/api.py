@@ -46,6 +46,11 @@ class Project(Design):
     def group_rows(self) -> int:
         """Rows that one conversion sums: as configured, or the largest number that meets the code-error target.
 
+        Returns
+        -------
+        int
+            Rows per conversion.
+
         Raises
         ------
         EngineError
@@ -175,6 +180,11 @@ class Project(Design):
             Rows that one conversion sums.
         nominal_only
             Only the nominal condition instead of all.
+
+        Returns
+        -------
+        Testbench
+            Cell, periphery, timing, conditions and samples of the group.
 
         Raises
         ------

@@ -65,14 +65,14 @@ def audit_netlist(
     ----------
     path : str or Path
         The netlist.
-    level : str
-        One of `LEVELS`.
     program : ViaProgram
         The expected symbols.
     manifest : TileManifest
         Their placement on tiles and planes.
     model : CellModel or Sequence[CellModel]
         The cell, one for all planes or one per plane.
+    level : str
+        One of `LEVELS`.
     group_rows : int, optional
         Rows that one conversion sums.
     tile : int

@@ -275,12 +275,19 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus
 
 
 def check_case(model: CellModel, case: ColumnStimulus) -> None:
-    """Refuse a case that is not about this cell's symbols, or a cell whose read-out there is no deck for.
+    """Refuse a case with other symbols than the cell's, or a cell whose readout no deck supports.
+
+    Parameters
+    ----------
+    model : CellModel
+        Electrical model of the cell.
+    case : ColumnStimulus
+        Stored symbols, inputs and deviations.
 
     Raises
     ------
     InputError
-        See above.
+        With what does not match.
     """
     if case.symbol_values != model.symbol_values:
         raise InputError(

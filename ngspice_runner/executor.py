@@ -86,7 +86,7 @@ def run_many(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run many jobs side by side, each distinct job once.
+    r"""Run many jobs side by side, each distinct job once.
 
     Each result is committed to the cache as it ends, so that the same call with the same cache continues an
     interrupted one. On one cache, equal jobs run once even if several processes request them at the same time.
@@ -96,11 +96,19 @@ def run_many(
     jobs
         Jobs in any order; equal ones run once.
     workers
-        Engine processes at a time, None for one per core, or a `Cluster`, whose workers use their own engines.
-    cache, backend, engine, retry_failures, retry
+        Engine processes at a time, None for one per core, or a `Cluster`, whose workers use their local engines.
+    cache
+        As for `run`.
+    backend
         As for `run`; with `batch`, jobs that differ only in numbers of `.param` cards share an engine process.
+    engine
+        As for `run`.
     progress
         Called after each job, in the thread of the caller.
+    retry_failures
+        As for `run`.
+    retry
+        As for `run`.
 
     Returns
     -------
@@ -113,6 +121,13 @@ def run_many(
         As for `run`, at the first such job.
     RunInterrupted
         Ctrl-C; a KeyboardInterrupt that states what is done.
+
+    Examples
+    --------
+    >>> decks = [f"divider\nV1 a 0 1\nR1 a out {r}\nR2 out 0 1e3\n.op\n.end\n" for r in (1e3, 3e3)]
+    >>> results = run_many([Job(text=deck, outputs=("v(out)",)) for deck in decks])  # doctest: +SKIP
+    >>> [float(r.signals["v(out)"].values[0]) for r in results]  # doctest: +SKIP
+    [0.5, 0.25]
     """
     if isinstance(workers, Cluster):
         if engine is not None or not isinstance(backend, str):

@@ -321,9 +321,15 @@ class ReadoutTable:
         Parameters
         ----------
         condition : Condition or str
+            Condition of the table, or its label.
         histogram : array, optional
             How often each (active, count) occurs, shape of `valid`, any scale, as from `Macro.count_histogram`. Without
             it all rows are driven and every count weighs the same.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
 
         Raises
         ------

@@ -78,12 +78,17 @@ class Scheme:
 
     @cached_property
     def digit_table(self) -> IntArray:
-        """Digits of all weights from `low` to `high`, shape (high - low + 1, columns).
+        """Digits of all weights from `low` to `high`.
+
+        Returns
+        -------
+        IntArray
+            Shape (high - low + 1, columns).
 
         Raises
         ------
         InputError
-            If the mapping's digits are no symbol values, or do not add up to the weights.
+            If the mapping's digits are not symbol values, or do not add up to the weights.
         """
         weights = np.arange(self.low, self.high + 1, dtype=np.int64)
         name = self.encoding.mapping
@@ -146,7 +151,19 @@ class Mapping(Protocol):
         ...
 
     def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
-        """The columns of a weight of `bits` bits in cells of `symbol_values`.
+        """The columns of a weight.
+
+        Parameters
+        ----------
+        bits : int
+            Bits of a weight.
+        symbol_values : tuple[int, ...]
+            Symbol values of the cell.
+
+        Returns
+        -------
+        Scheme
+            Place values and range of the weights.
 
         Raises
         ------
@@ -179,12 +196,22 @@ MAPPINGS: Registry[Mapping] = Registry(
 
 
 def register_mapping(mapping: Mapping) -> Mapping:
-    """Make a mapping known under its name and return it.
+    """Register a mapping under its name.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The mapping.
+
+    Returns
+    -------
+    Mapping
+        The same, so that the function can be a decorator.
 
     Raises
     ------
     InputError
-        If there is one of that name.
+        If a mapping of that name exists.
     """
     return MAPPINGS.register(mapping.name, mapping)
 
