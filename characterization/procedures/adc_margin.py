@@ -216,7 +216,7 @@ def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption
         value = f"each column's gain and offset per driven row from what it stores; one gain for all is off by {spread}"
     else:
         name = "thresholds of the mean column"
-        value = f"one gain and offset for all columns; theirs differ by {spread}, in the static spread"
+        value = f"one gain and offset for all columns; the columns differ by {spread}, in the static spread"
     return (
         Assumption(
             name,

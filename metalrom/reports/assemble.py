@@ -143,7 +143,7 @@ def report_content(
             row
             for q in results.quality
             for row in (
-                CsnrRow(q.condition, "as it comes", q.raw),
+                CsnrRow(q.condition, "raw", q.raw),
                 CsnrRow(q.condition, "gain and offset removed", q.fitted),
             )
         ),
@@ -241,7 +241,7 @@ def _headline(results: RunResults, estimate: LayerEstimate) -> ReportHeadline:
             "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
         ),
         csnr=CsnrRow(known, "gain and offset removed", q.fitted),
-        csnr_unfitted=CsnrRow(known, "as it comes", q.raw),
+        csnr_unfitted=CsnrRow(known, "raw", q.raw),
     )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def _macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
     return (
         _table("area", macro.area, "m2", macro.stacked, "periphery under the array: max(array, periphery) and an edge"),
         _table("energy per conversion", macro.conversion, "J", macro.energy_per_conversion, "nominal condition"),
-        _table("time of one conversion", macro.step, "s", None, f"a product takes {macro.latency.mid * 1e6:.3g} us"),
+        _table("time of one conversion", macro.step, "s", None, f"MVM latency {macro.latency.mid * 1e6:.3g} µs"),
     )
 
 

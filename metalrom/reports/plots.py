@@ -50,7 +50,7 @@ _STYLE: Any = {
 
 @contextmanager
 def chart(width: float, height: float) -> Iterator[Figure]:
-    """A figure of the house style, sizes in inches at 72 dots; no global state is left behind."""
+    """A figure of the common style, sizes in inches at 72 dots; no global state is left behind."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -98,7 +98,7 @@ def svg(figure: Figure, key: str, label: str) -> str:
 
 
 def drawn_conditions(table: ReadoutTable, nominal: str) -> tuple[str, ...]:
-    """Conditions worth drawing: the nominal one first, then the weakest ones, at most six in all."""
+    """Conditions to draw: the nominal one first, then the weakest ones, at most six in all."""
     others = [c.label for c in table.conditions if c.label != nominal]
     ranked = sorted(others, key=lambda label: table.worst_margin(label).margin)
     return (nominal, *ranked[: MAX_CONDITIONS - 1])

@@ -24,7 +24,7 @@ def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
 
 
 def _csnr(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(run.quality(condition).raw, "the layer through the macro, as it comes")
+    return QuantityValue(run.quality(condition).raw, "the layer through the macro (raw)")
 
 
 def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:

@@ -55,7 +55,7 @@ class FileEntry(Strict):
 
 
 class MismatchSwitch(Strict):
-    """How the kit's own random mismatch is switched off (ours is drawn in Python): a parameter's value, or a file."""
+    """How the kit's random mismatch is disabled (metalrom draws mismatch in Python): a parameter's value, or a file."""
 
     parameter: Name | None = None
     off: FiniteFloat = 0.0

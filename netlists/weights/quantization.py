@@ -1,4 +1,4 @@
-"""Real weights as integers, and what one step of them is worth."""
+"""Real weights as integers, and the value of one step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BITS = (8, 6, 4, 2)
 
 @dataclass(frozen=True, slots=True)
 class QuantizedWeights:
-    """Integer weights and what one step is worth.
+    """Integer weights and the value of one step.
 
     values: shape (rows, cols), of `bits` bits. scale: shape (cols,), real weight per integer step.
     """

@@ -62,7 +62,7 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         "outputs": shape[1],
         "input_bits": g.input_bits,
         "mapping": g.mapping,
-        "worth": program.place_value[program.weight_column == 0].tolist(),
+        "place_value": program.place_value[program.weight_column == 0].tolist(),
         "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
