@@ -100,7 +100,7 @@ def _export(out: Path, exporter: Exporter, output: Path, check: bool) -> tuple[l
         say(f"consumer: {report.unverified}")
     else:
         consumer = report.reading.consumer
-        say("; ".join((f"read by {consumer}", *report.reading.facts)))
+        say("; ".join((f"read by {consumer}", *report.reading.observations)))
     return written, {"points": report.points, "worst_relative_difference": dict(report.worst), "consumer": consumer}
 
 

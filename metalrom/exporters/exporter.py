@@ -20,12 +20,12 @@ NOT_VERIFIED = "not verified with its tool"
 @dataclass(frozen=True, slots=True)
 class ToolReading:
     """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
-    sentence; facts: what it read, in words.
+    sentence; observations: what it read, in words.
     """
 
     consumer: str
     problem: str | None = None
-    facts: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Exporter:
         Largest relative difference that this rounding allows, by quantity.
     write : Callable
         (source, folder) -> files.
-    answer : Callable
+    read_back : Callable
         (folder, quantity, points) -> values (points,) read from the files alone; NaN where the export does not contain
         that point, None for a quantity that it does not contain.
-    consume : Callable, optional
+    validate_with_tool : Callable, optional
         (source, folder) -> result of the tool that reads the format; raises `ToolMissing` where the tool could be
         installed but is not. None: the tool cannot be installed (files and docs say `NOT_VERIFIED`).
     measure : Callable, optional
@@ -57,8 +57,8 @@ class Exporter:
     precision: str
     tolerance: dict[str, float]
     write: Callable[[RunData, Path], list[Path]]
-    answer: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
-    consume: Callable[[RunData, Path], ToolReading] | None
+    read_back: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
+    validate_with_tool: Callable[[RunData, Path], ToolReading] | None
     measure: Callable[[RunData, Path], dict[str, float]] | None = None
 
 
@@ -69,12 +69,12 @@ def compare_readings(
 
     wanted: (the tool's value, the value of metalrom) by the figure's name.
     """
-    facts, problem = [], None
+    observations, problem = [], None
     for what, (reported, expected) in wanted.items():
-        facts.append(f"{what}: {reported:.{digits}g}, metalrom {expected:.{digits}g}")
+        observations.append(f"{what}: {reported:.{digits}g}, metalrom {expected:.{digits}g}")
         if not abs(reported - expected) <= tolerance * abs(expected):
             problem = problem or f"its {what} is {reported!r}, that of metalrom {expected!r}"
-    return ToolReading(consumer, problem, tuple(facts))
+    return ToolReading(consumer, problem, tuple(observations))
 
 
 class ToolMissing(InputError):
@@ -125,7 +125,7 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
     points = points_of(source)
     worst: dict[str, float] = {}
     for quantity in QUANTITIES:
-        got = view.answer(folder, quantity, points)
+        got = view.read_back(folder, quantity, points)
         if got is None:
             continue
         held = ~np.isnan(got)
@@ -146,10 +146,10 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
     if not worst:
         raise InputError(f"the {view.name} export contains none of the compared quantities", where=str(folder))
     files = tuple(sorted(p for p in folder.rglob("*") if p.is_file()))
-    reading, unverified = None, NOT_VERIFIED if view.consume is None else None
-    if view.consume is not None:
+    reading, unverified = None, NOT_VERIFIED if view.validate_with_tool is None else None
+    if view.validate_with_tool is not None:
         try:
-            reading = view.consume(source, folder)
+            reading = view.validate_with_tool(source, folder)
         except ToolMissing as missing:
             if require_consumer:
                 raise

@@ -207,7 +207,7 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _spec_row(result: SpecResult) -> SpecRow:
     return SpecRow(
-        asked=specification_text(result),
+        requirement=specification_text(result),
         value=result.value_shown,
         span=result.span_shown,
         condition=result.condition,

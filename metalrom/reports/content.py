@@ -114,7 +114,7 @@ class SpecRow:
     certain: the whole `span` of an estimate gives the same verdict. reason: why there is no value, or what it means.
     """
 
-    asked: str
+    requirement: str
     value: str
     span: str
     condition: str

@@ -152,10 +152,10 @@ def agreement(source: RunData, condition: Condition, got: Swept) -> Agreement:
 
 
 def agreement_problem(found: dict[str, Agreement]) -> tuple[str | None, str]:
-    """What is wrong with the agreements of all files (None: nothing), and the facts in words."""
+    """What is wrong with the agreements of all files (None: nothing), and the observations in words."""
     values, worst = sum(a.values for a in found.values()), max(a.worst for a in found.values())
-    facts = f"{len(found)} models, {values} values, worst {worst:.1e} LSB"
+    observations = f"{len(found)} models, {values} values, worst {worst:.1e} LSB"
     for name, one in found.items():
         if one.codes or not one.worst <= SIMULATION:
-            return f"{name}: {one.codes} codes differ, values by up to {one.worst:.1e} LSB", facts
-    return None, facts
+            return f"{name}: {one.codes} codes differ, values by up to {one.worst:.1e} LSB", observations
+    return None, observations

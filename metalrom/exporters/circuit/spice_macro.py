@@ -139,8 +139,8 @@ def validate_spice_macro(source: RunData, folder: Path) -> ToolReading:
         if any(g.shape != (side * side,) for g in got):
             return ToolReading(tool, f"{file}: {got[0].size} points, expected {side * side}")
         found[file] = agreement(source, condition, Swept(*(g.reshape(side, side) for g in got)))
-    problem, facts = agreement_problem(found)
-    return ToolReading(tool, problem, (facts,))
+    problem, observations = agreement_problem(found)
+    return ToolReading(tool, problem, (observations,))
 
 
 EXPORTER = Exporter(

@@ -82,7 +82,7 @@ def read_back_touchstone(folder: Path, quantity: ProbeQuantity, points: ProbePoi
 def validate_touchstone(source: RunData, folder: Path) -> ToolReading:
     """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
     tool = f"scikit-rf {skrf.__version__}"
-    facts = []
+    observations = []
     for name, (ladder, hertz, s) in read_touchstone_files(folder).items():
         line: Any = skrf.Network(str(folder / name))
         if line.nports != 2 or line.s.shape != s.shape or not np.allclose(line.f, hertz, rtol=1e-12):
@@ -92,8 +92,8 @@ def validate_touchstone(source: RunData, folder: Path) -> ToolReading:
         if not (line.is_reciprocal(tol=1e-9) and line.is_passive(tol=1e-9)):
             return ToolReading(tool, f"{name} is not reciprocal and passive")
         low = ladder.cells * ladder.resistance
-        facts.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
-    return ToolReading(tool, None, tuple(facts))
+        observations.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
+    return ToolReading(tool, None, tuple(observations))
 
 
 EXPORTER = Exporter(

@@ -37,13 +37,13 @@ def validate_systemverilog(source: RunData, folder: Path) -> ToolReading:
     problem = disagreement(source, folder, text)
     if problem:
         return ToolReading(version, problem)
-    facts = [f"{version}: {_passed(text)}"]
+    observations = [f"{version}: {_passed(text)}"]
     try:
         text, other = run_verilator(folder)
     except ToolMissing as missing:
-        return ToolReading(version, None, (*facts, f"verilator not used: {missing}"))
-    facts.append(f"{other}: {_passed(text)}")
-    return ToolReading(f"{version} and {other}", disagreement(source, folder, text), tuple(facts))
+        return ToolReading(version, None, (*observations, f"verilator not used: {missing}"))
+    observations.append(f"{other}: {_passed(text)}")
+    return ToolReading(f"{version} and {other}", disagreement(source, folder, text), tuple(observations))
 
 
 def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:

@@ -32,8 +32,8 @@ def validate_veriloga(source: RunData, folder: Path) -> ToolReading:
             raise
         except InputError as error:
             return ToolReading(tool, error.what)
-    problem, facts = agreement_problem(found)
-    return ToolReading(tool, problem, (facts,))
+    problem, observations = agreement_problem(found)
+    return ToolReading(tool, problem, (observations,))
 
 
 def sweep(held: ConditionCurves, module: Path) -> Swept:

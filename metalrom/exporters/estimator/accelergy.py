@@ -168,6 +168,6 @@ EXPORTER = Exporter(
     precision=f"{DIGITS} significant digits",
     tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_accelergy,
-    answer=read_back_accelergy,
-    consume=validate_accelergy,
+    read_back=read_back_accelergy,
+    validate_with_tool=validate_accelergy,
 )

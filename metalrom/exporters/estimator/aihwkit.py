@@ -91,7 +91,7 @@ def read_back_aihwkit(folder: Path, quantity: ProbeQuantity, points: ProbePoints
 
 def validate_aihwkit(source: RunData, folder: Path) -> ToolReading:
     """aihwkit evaluates the run's layer through the exported model; its CSNR must be the expected one within 1 dB."""
-    layer, facts = source.layer, []
+    layer, observations = source.layer, []
     remedy = "pip install aihwkit and a CPU build of torch"
     data = {
         "x": layer.activations[:256].tolist(),
@@ -103,10 +103,12 @@ def validate_aihwkit(source: RunData, folder: Path) -> ToolReading:
     name = f"aihwkit {got['version']} with torch {got['torch']}"
     for label, reported in got["csnr"].items():
         expected = float(got["expected"][label])
-        facts.append(f"CSNR of the layer at {label}: {reported:.2f} dB, expected {expected:.2f} dB")
+        observations.append(f"CSNR of the layer at {label}: {reported:.2f} dB, expected {expected:.2f} dB")
         if expected < 900 and not abs(reported - expected) <= AGREEMENT_DB:
-            return ToolReading(name, f"CSNR at {label} is {reported:.2f} dB, expected {expected:.2f} dB", tuple(facts))
-    return ToolReading(name, None, tuple(facts))
+            return ToolReading(
+                name, f"CSNR at {label} is {reported:.2f} dB, expected {expected:.2f} dB", tuple(observations)
+            )
+    return ToolReading(name, None, tuple(observations))
 
 
 _SCRIPT = """
@@ -142,6 +144,6 @@ EXPORTER = Exporter(
     precision="exact: shortest decimal text",
     tolerance={},
     write=write_aihwkit,
-    answer=read_back_aihwkit,
-    consume=validate_aihwkit,
+    read_back=read_back_aihwkit,
+    validate_with_tool=validate_aihwkit,
 )

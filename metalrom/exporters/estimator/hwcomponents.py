@@ -114,6 +114,6 @@ EXPORTER = Exporter(
     precision="exact: shortest decimal text",
     tolerance={},
     write=write_hwcomponents,
-    answer=read_back_hwcomponents,
-    consume=validate_hwcomponents,
+    read_back=read_back_hwcomponents,
+    validate_with_tool=validate_hwcomponents,
 )

@@ -119,10 +119,10 @@ def validate_mnsim(source: RunData, folder: Path) -> ToolReading:
         ),
     }
     reading = compare_readings("MNSIM 2.0", wanted, 1e-7)
-    facts = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says", *reading.facts]
+    observations = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says", *reading.observations]
     if "pe_area_um2" in got:
-        facts.append(f"processing element of its own composition: {got['pe_area_um2']:.6g} um2")
-    return replace(reading, facts=tuple(facts))
+        observations.append(f"processing element of its own composition: {got['pe_area_um2']:.6g} um2")
+    return replace(reading, observations=tuple(observations))
 
 
 _SCRIPT = """
@@ -171,6 +171,6 @@ EXPORTER = Exporter(
     precision=f"{DIGITS} significant digits",
     tolerance=dict.fromkeys(("level", "read_time", "energy_conversion", "energy_mac", "area"), TOLERANCE),
     write=write_mnsim,
-    answer=read_back_mnsim,
-    consume=validate_mnsim,
+    read_back=read_back_mnsim,
+    validate_with_tool=validate_mnsim,
 )

@@ -142,6 +142,6 @@ EXPORTER = Exporter(
     precision=f"{DIGITS} significant digits",
     tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
     write=write_neurosim,
-    answer=read_back_neurosim,
-    consume=None,
+    read_back=read_back_neurosim,
+    validate_with_tool=None,
 )

@@ -90,7 +90,7 @@ def validate_zigzag(source: RunData, folder: Path) -> ToolReading:
     }
     reading = compare_readings(name, wanted, 1e-7)
     whole = f"area of its whole IMC model with its own converters and adders: {got['imc_area']:.4g} mm2"
-    return replace(reading, facts=(*reading.facts, whole))
+    return replace(reading, observations=(*reading.observations, whole))
 
 
 _SCRIPT = """
@@ -138,6 +138,6 @@ EXPORTER = Exporter(
     precision=f"{DIGITS} significant digits",
     tolerance={"energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_zigzag,
-    answer=read_back_zigzag,
-    consume=validate_zigzag,
+    read_back=read_back_zigzag,
+    validate_with_tool=validate_zigzag,
 )

@@ -33,14 +33,14 @@ def test_the_real_consumer_takes_it(run, run_written, name):
     report = check_export(exports.EXPORTERS[name], run, run_written[name], require_consumer=True)
     assert report.reading is not None
     assert report.reading.problem is None
-    print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.facts))
+    print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.observations))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monkeypatch):
     monkeypatch.setattr(consumers, "python_with", lambda module, listed: None)
     with pytest.raises(ToolMissing, match="is not installed"):
-        exports.EXPORTERS[name].consume(run, run_written[name])
+        exports.EXPORTERS[name].validate_with_tool(run, run_written[name])
     report = check_export(exports.EXPORTERS[name], run, run_written[name])
     assert report.reading is None
     assert "METALROM_CONSUMERS" in report.unverified

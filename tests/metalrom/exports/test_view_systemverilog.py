@@ -120,10 +120,10 @@ def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
     last[2, 1] ^= 1
     (tmp_path / "weights_3.memh").write_bytes(add_digest(header(source, MARK) + bit_words(last), MARK))
     with pytest.raises(InputError, match="differs from the run in via_bits"):
-        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, validate_with_tool=None), source, tmp_path)
     (tmp_path / "weights_3.memh").unlink()
     with pytest.raises(InputError, match="via bits of 4 tiles"):
-        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, validate_with_tool=None), source, tmp_path)
 
 
 def test_other_seeds_give_other_stimuli(source):
