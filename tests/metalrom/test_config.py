@@ -181,7 +181,7 @@ def test_a_missing_key(path: Path, missing: str) -> None:
     [
         (TEXT + "name: again\n", f"line {TEXT.count(chr(10)) + 1}: bad YAML: key 'name' twice"),
         (TEXT.replace("  rows: 384\n", "  rows: 384\n  rows: 128\n"), "line 24: bad YAML: key 'rows' twice"),
-        (TEXT.replace("rows: 384", "rows: 0600"), "line 23: bad YAML: '0600' is no decimal number"),
+        (TEXT.replace("rows: 384", "rows: 0600"), "line 23: bad YAML: '0600' is not a decimal number"),
         (TEXT.replace("cell:", "cell: ["), "line "),
         ("name: [", "line 1: bad YAML"),
         ("", "must hold a mapping of keys at its top level"),
@@ -317,7 +317,7 @@ def test_any_value_behind_any_key_loads_or_is_refused_in_one_line(path: Path, da
 @pytest.mark.parametrize(
     ("specs", "message"),
     [
-        (["csnr > 40 at all", "cnsr > 40"], "specs[1]: there is no quantity 'cnsr'; did you mean 'csnr'?"),
+        (["csnr > 40 at all", "cnsr > 40"], "specs[1]: there is not a quantity 'cnsr'; did you mean 'csnr'?"),
         (["energy_per_mac < 3ps"], "specs[0]: energy_per_mac: '3ps' has the wrong unit; give a quantity in J"),
         (["csnr"], "specs[0]: 'csnr' is not a specification; write for example `csnr > 40`"),
         (["csnr > 40\n"], "specs[0]: must be one line of printable text"),

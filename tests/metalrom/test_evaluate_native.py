@@ -218,7 +218,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     for macro, options, words in (
         ("ideal", {}, "64 rows per conversion do not divide the block of 32 rows"),
         ("synthetic:rows=12", {}, "12 rows per conversion do not divide the block of 32 rows"),
-        ("synthetic:rows=32", {"mapping": "offset"}, "format decides the mapping"),
+        ("synthetic:rows=32", {"mapping": "offset"}, "mapping follows from the block format"),
         ("synthetic:rows=32", {"mappin": 1}, "no option 'mappin'"),
     ):
         with pytest.raises(InputError, match=words):
@@ -238,7 +238,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     [
         ("minilm", {}, "minilm is stored as plain floats"),
         ("smollm2", {"weight_bits": 4}, "--weights-bits: native blocks define their own bits and scales"),
-        ("smollm2", {"fitted": True}, "--fitted-weights: native blocks have"),
+        ("smollm2", {"fitted": True}, "--fitted-weights: native blocks define"),
         ("smollm2", {"budget": True}, "--budget: the ideal macro with native blocks is computed as an exact product"),
         ("smollm2", {"options": ["columns_per_adc=8"]}, "--option: the ideal macro"),
     ],

@@ -63,7 +63,7 @@ def test_an_invalid_case_is_one_sentence(name: str, value: object) -> None:
     ("change", "words"),
     [
         ({"symbols": np.zeros((0, 4), dtype=int)}, r"symbols have shape (0, 4), expected (locals, rows"),
-        ({"symbols": np.zeros((3, 65), dtype=int)}, "65 rows per local array, at most 64"),
+        ({"symbols": np.zeros((3, 65), dtype=int)}, "65 rows per local array exceed the limit of 64"),
         ({"selected": [0, 1, 8]}, "selected must lie in 0 to 7"),
         ({"inputs": [0, 1, 2]}, "inputs must lie in 0 to 1"),
         ({"inputs": [0.5, 1, 1]}, "inputs must be whole numbers"),

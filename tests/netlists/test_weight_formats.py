@@ -195,7 +195,7 @@ def test_csv_with_and_without_headings(tmp_path: Path) -> None:
         ("1,2,\n", "line 1: 'an empty field' is not a number"),
         ("1_0,2\n", "line 1: '1_0' is not a number"),
         ('"1",2\n3,4\n', "line 1: '\"1\"' is not a number"),
-        ("1;2\n3;4\n", "no number"),
+        ("1;2\n3;4\n", "not a number"),
         ("nan,1\n", r"NaN or infinite, the first at \[0, 0\]"),
         ("1,1e999\n", "NaN or infinite"),
         ("a,b\n", "holds no numbers"),

@@ -113,7 +113,7 @@ def test_mixed_exports_are_refused(source, written, name, tmp_path):
     foreign = tmp_path / "foreign"
     EXPORTERS[name].write(other, foreign)
     (foreign / path.name).replace(path)
-    with pytest.raises(InputError, match="belongs to another run"):
+    with pytest.raises(InputError, match="belongs to a different run"):
         check_export(unread(name), source, tmp_path)
 
 
@@ -204,7 +204,7 @@ def test_condition_names(source):
     table = source.table
     twins = tuple(dataclasses.replace(c, corner=name, vdd=1.0, temperature=27.0)
                   for c, name in zip(table.conditions, ("tt", "TT"), strict=True))  # fmt: skip
-    with pytest.raises(InputError, match="would both be called"):
+    with pytest.raises(InputError, match="would share the name"):
         symbols(RunData(source.run, source.results, table.replace(conditions=twins)))
 
 

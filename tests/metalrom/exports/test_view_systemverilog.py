@@ -192,7 +192,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     table = synthetic_table(4, levels=3)
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
-        with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
+        with pytest.raises(InputError, match="cells of two levels, this run has 3"):
             EXPORTERS[name].write(RunData(source.run, results, table), tmp_path)
 
 
