@@ -317,7 +317,7 @@ def test_any_value_behind_any_key_loads_or_is_refused_in_one_line(path: Path, da
 @pytest.mark.parametrize(
     ("specs", "message"),
     [
-        (["csnr > 40 at all", "cnsr > 40"], "specs[1]: there is not a quantity 'cnsr'; did you mean 'csnr'?"),
+        (["csnr > 40 at all", "cnsr > 40"], "specs[1]: there is no quantity 'cnsr'; did you mean 'csnr'?"),
         (["energy_per_mac < 3ps"], "specs[0]: energy_per_mac: '3ps' has the wrong unit; give a quantity in J"),
         (["csnr"], "specs[0]: 'csnr' is not a specification; write for example `csnr > 40`"),
         (["csnr > 40\n"], "specs[0]: must be one line of printable text"),
@@ -333,7 +333,7 @@ def test_specifications_that_are_none(path: Path, specs: object, message: str) -
 def test_a_specification_names_the_procedure_that_it_lacks(path: Path) -> None:
     data = {**changed("characterization", "procedures", ["transfer"]), "specs": ["csnr > 40"]}
     assert refusal(path, data) == (
-        "specs[0]: csnr needs the procedure adc_margin, which is not run; add adc_margin to characterization.procedures"
+        "specs[0]: csnr needs the procedure adc_margin, which is not enabled; add adc_margin to characterization.procedures"
     )
 
 

@@ -40,7 +40,7 @@ def test_reads(text: str, spec: Spec) -> None:
         ("> 40", "'> 40' is not a specification"),
         ("csnr == 40", "'==' is not a comparison; use <, <=, > or >="),
         ("csnr => 40", "'=>' is not a comparison"),
-        ("cnsr > 40", "there is not a quantity 'cnsr'; did you mean 'csnr'?"),
+        ("cnsr > 40", "there is no quantity 'cnsr'; did you mean 'csnr'?"),
         ("csnr > 40V", "csnr: '40V' has the wrong unit; give a number or a number with dB, such as 40dB"),
         ("csnr > high", "csnr: 'high' is not a number"),
         ("csnr > 40%", "csnr: '40%' has the wrong unit"),
