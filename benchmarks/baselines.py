@@ -28,18 +28,18 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_file
 from netlists.baselines import (
     BASELINE_CELLS,
-    LocalCase,
-    LocalComputing,
-    LocalDeck,
-    LocalDeviations,
-    LocalTiming,
+    BaselineComputing,
+    BaselineDeck,
+    BaselineDeviations,
+    BaselineStimulus,
+    BaselineTiming,
     Operation,
+    baseline_column_deck,
     default_cell,
     default_computing,
     default_timing,
     draw_baseline_deviations,
-    local_column_deck,
-    make_local_cell,
+    make_baseline_cell,
     measure_operation,
     measured_charges,
     settling,
@@ -64,8 +64,8 @@ class Bench:
 
     technology: Technology
     condition: Condition
-    lcc: LocalComputing
-    timing: LocalTiming
+    lcc: BaselineComputing
+    timing: BaselineTiming
     charges: Charges | None
 
     @property
@@ -88,7 +88,7 @@ def bench_of(name: str, charges: str) -> Bench:
     return Bench(technology, condition, lcc, default_timing(devices), measured)
 
 
-def simulate(deck: LocalDeck, devices: DeviceSet, tolerance: float = 0.0) -> tuple[Operation, tuple[float, float]]:
+def simulate(deck: BaselineDeck, devices: DeviceSet, tolerance: float = 0.0) -> tuple[Operation, tuple[float, float]]:
     """Run a deck that must come out ok: what it says, and the read and share times that it needs (`settling`)."""
     result = run(Job(deck.text, deck.outputs, stop=deck.stop, timeout=300.0, options=devices.job_options))
     if not result.ok:
@@ -97,20 +97,20 @@ def simulate(deck: LocalDeck, devices: DeviceSet, tolerance: float = 0.0) -> tup
 
 
 def random_case(
-    rng: np.random.Generator, cell: BaselineCell, locals_: int, rows: int, deviations: LocalDeviations | None = None
-) -> LocalCase:
+    rng: np.random.Generator, cell: BaselineCell, locals_: int, rows: int, deviations: BaselineDeviations | None = None
+) -> BaselineStimulus:
     """Stored symbols, selected rows and inputs, all drawn evenly."""
-    return LocalCase(
+    return BaselineStimulus(
         symbols=rng.integers(0, cell.symbols, (locals_, rows)),
         selected=rng.integers(0, rows, locals_),
         inputs=rng.integers(0, 2, locals_),
-        deviations=deviations or LocalDeviations(),
+        deviations=deviations or BaselineDeviations(),
     )
 
 
-def uniform_case(symbol: int, active: int, locals_: int, rows: int) -> LocalCase:
+def uniform_case(symbol: int, active: int, locals_: int, rows: int) -> BaselineStimulus:
     """One symbol and one input everywhere."""
-    return LocalCase(
+    return BaselineStimulus(
         symbols=np.full((locals_, rows), symbol),
         selected=np.zeros(locals_, dtype=int),
         inputs=np.full(locals_, active),
@@ -124,8 +124,8 @@ def row(b: Bench, kind: str, options: argparse.Namespace) -> None:
 
     times = []
 
-    def level(case: LocalCase) -> tuple[Operation, float, float]:
-        deck = local_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case)
+    def level(case: BaselineStimulus) -> tuple[Operation, float, float]:
+        deck = baseline_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case)
         form = shared_level(b.technology, cell, b.lcc, b.condition, case, b.charges)
         got, needed = simulate(deck, b.devices, 0.01 * form.full_scale)
         times.append(needed)
@@ -159,8 +159,8 @@ def write_decks(b: Bench, folder: Path) -> None:
     for kind in BASELINE_CELLS:
         cell = default_cell(b.devices, kind)
         symbols = np.arange(8).reshape(2, 4) % cell.symbols
-        case = LocalCase(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
-        deck = local_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case, idle="full")
+        case = BaselineStimulus(symbols=symbols, selected=np.array([3, 1]), inputs=np.array([1, 0]))
+        deck = baseline_column_deck(b.technology, cell, b.lcc, b.timing, b.condition, case, idle="full")
         (got, _), form = (
             simulate(deck, b.devices),
             shared_level(b.technology, cell, b.lcc, b.condition, case, b.charges),
@@ -212,7 +212,7 @@ def main() -> None:
         return
     print("Areas are of the cell alone, at the technology's feature size; computing cell, drivers and converters add.")
     for kind in kinds:
-        area = make_local_cell(kind).area(45e-9)
+        area = make_baseline_cell(kind).area(45e-9)
         if area.macro is not None and area.macro_node is not None:
             print(f"{kind}: macro {area.macro.value / 1e12:.3f} Mb/mm2 ({area.macro.provenance.source})")
 

@@ -32,7 +32,13 @@ from characterization.models.form import Form, fit_form
 from characterization.models.surrogate import fit_surrogate
 from characterization.patterns import build_pattern
 from characterization.procedure_registry import with_requirements
-from characterization.readout.code_error import Known, Predicted, clopper_pearson, predict_code_error, predict_figures
+from characterization.readout.code_error import (
+    KnownFigure,
+    PredictedFigure,
+    clopper_pearson,
+    predict_code_error,
+    predict_figures,
+)
 from characterization.readout.comparator import OffsetSpread, offset_spread
 from characterization.readout.decision import (
     ConverterCalibration,
@@ -129,7 +135,7 @@ def comparators(bench: ReadoutTestbench, level: float, options: argparse.Namespa
 
 def fitted(
     point: Point, bench: ReadoutTestbench, load: float, options: argparse.Namespace
-) -> tuple[Testbench, ConverterCalibration, Predicted]:
+) -> tuple[Testbench, ConverterCalibration, PredictedFigure]:
     """The project's own path: transfer, mismatch and adc_margin of the very column."""
     setup = setup_of(point, load, options.chips)
     tasks = [t for p in with_requirements(("adc_margin",)) for t in p.plan(setup)]
@@ -166,7 +172,7 @@ def pattern_spread(setup: Testbench, bench: ReadoutTestbench) -> float:
 
 def held_out(
     point: Point, bench: ReadoutTestbench, load: float, options: argparse.Namespace
-) -> tuple[Testbench, Predicted]:
+) -> tuple[Testbench, PredictedFigure]:
     """Surrogate models of spacing, static spread and gain over row pitch and rows, asked at a geometry not in them."""
     grid = [(float(rows), pitch) for pitch in TRAIN_PITCH for rows in TRAIN_ROWS]
     fixed = {"vdd": CONDITION.vdd, "temperature": CONDITION.temperature, "sense_capacitance": load}
@@ -195,13 +201,13 @@ def held_out(
         model = fit_surrogate(name, "V", BOX, grid, values, form=form, folds=8, smooth=False, seed=1)
         p = model.predict(where)
         error = float(np.hypot(p.sigma[0], p.noise[0]))
-        found[name] = Known(float(p.mean[0]), error)
+        found[name] = KnownFigure(float(p.mean[0]), error)
         print(f"  {name}: {p.mean[0]:.5g} +- {error:.2g}, cross-validated rms {100 * model.quality.relative_rms:.2f} %")
     setup = setup_of(point, load, 30)
     return setup, predict_figures(setup, load, **found, offsets=comparators(bench, LEVEL, options).offsets)
 
 
-def show(p: Predicted) -> None:
+def show(p: PredictedFigure) -> None:
     """A prediction and what it is made of."""
     m = p.model
     print(f"  distances {' '.join(f'{v * 1e3:.3f}' for v in m.distance)} mV, spread of levels ", end="")

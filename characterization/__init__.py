@@ -1,1 +1,1 @@
-"""Room of metalrom."""
+"""Characterization: readout tables, procedures and surrogate models of a column, from simulations by ngspice."""

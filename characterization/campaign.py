@@ -32,7 +32,7 @@ from ngspice_runner import (
 
 ProgressCallback = Callable[[Progress], None]
 
-PART = 2000
+TASKS_PER_BATCH = 2000
 """Decks written and waveforms held at a time."""
 
 
@@ -71,7 +71,8 @@ class CampaignOutcome:
 class SimulationCounts:
     """Work by method: ngspice (decks, run now or found in the cache), linear (levels of the exact linear network),
     closed_form (values of a formula; thermal noise counts once a condition). refined: labels of the conditions that a
-    second stage gave more samples."""
+    second stage gave more samples.
+    """
 
     ngspice: int
     linear: int
@@ -87,7 +88,8 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
 
 def job_of(setup: Testbench, deck: ColumnDeck | ReadoutDeck, *, timeout: float | None = None) -> Job:
     """A deck as the harness takes it, with what the setup's devices ask of the engine. timeout: s, the setup's by
-    default."""
+    default.
+    """
     return Job(
         deck.text,
         deck.outputs,
@@ -106,11 +108,33 @@ def run_tasks(
     workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> CampaignOutcome:
-    """Simulate every task once (identical decks share one run) and measure the level at the sample instant.
+    """Simulate every task (identical decks share one run) and measure the level at the sample instant.
 
-    Waveforms are let go of part by part: memory grows with the samples, not with their time points. A failed simulation
-    becomes a sample with its verdict and NaN; it is never dropped. Raises EngineError when ngspice itself is missing,
-    or lacks what a kit's transistors need.
+    Waveforms are released batch by batch: memory grows with the samples, not with their time points. A failed
+    simulation becomes a sample with its verdict and NaN; it is never dropped.
+
+    Parameters
+    ----------
+    setup : Testbench
+        The characterized group.
+    tasks : Sequence[Task]
+        The reads.
+    cache : Cache, optional
+        Results of earlier simulations.
+    workers : Workers
+        Where the simulations run.
+    progress : ProgressCallback, optional
+        Called after every simulation.
+
+    Returns
+    -------
+    CampaignOutcome
+        One sample per task, in their order.
+
+    Raises
+    ------
+    EngineError
+        When ngspice is missing, or lacks what a kit's transistors need.
     """
     devices = setup.technology.devices
     if devices.from_library:
@@ -118,8 +142,8 @@ def run_tasks(
     reads: list[_Read] = []
     known: dict[str, _Read] = {}
     begun = monotonic()
-    for start in range(0, len(tasks), PART):
-        decks = [deck_of(setup, task) for task in tasks[start : start + PART]]
+    for start in range(0, len(tasks), TASKS_PER_BATCH):
+        decks = [deck_of(setup, task) for task in tasks[start : start + TASKS_PER_BATCH]]
         texts = [hashlib.sha256(d.text.encode()).hexdigest() for d in decks]
         new = {text: deck for text, deck in zip(texts, decks, strict=True) if text not in known}
         jobs = [job_of(setup, deck) for deck in new.values()]
@@ -189,7 +213,7 @@ def _sample(task: Task, read: _Read) -> Sample:
 def _continued(
     progress: ProgressCallback, total: int, begun: float, before: Sequence[_Read], again: int
 ) -> ProgressCallback:
-    """The report of one part told as that of the whole: `before` was read when it began, `again` of it besides."""
+    """The report of one part reported as that of the whole: `before` was read when it began, `again` of it besides."""
     cached = again + sum(r.provenance.cached for r in before)
     failed = sum(r.verdict != Verdict.OK for r in before)
     done = len(before) + again

@@ -1,4 +1,4 @@
-"""Conditions that could not be characterized: told by name and reason, never papered over by a fit."""
+"""Conditions that could not be characterized: reported by name and reason, never papered over by a fit."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from interconnect.errors import InputError
 from netlists.condition import Condition
 from ngspice_runner import EngineError
 
-MOST_FAILED = 0.1
+MAX_FAILED_SHARE = 0.1
 """Largest share of failed simulations of a condition; fewer appear as failed rows."""
 
 
@@ -65,6 +65,6 @@ def too_many_failures(data: Dataset, condition: Condition) -> str | None:
     """Why the simulations of a condition are too few for a fit; None if they are enough."""
     samples = [s for s in data.samples if s.condition == condition]
     failed = [s for s in samples if s.verdict != "ok"]
-    if len(failed) <= MOST_FAILED * len(samples):
+    if len(failed) <= MAX_FAILED_SHARE * len(samples):
         return None
     return f"{len(failed)} of {len(samples)} simulations failed (verdict {failed[0].verdict} first)"

@@ -58,7 +58,7 @@ class LevelModel:
         inside = (count >= 0) & (count <= active * most) & (active <= self.rows)
         if not inside.all():
             raise InputError(
-                f"level model of {self.rows} rows asked outside its domain (0 <= count"
+                f"level model of {self.rows} rows evaluated outside its domain (0 <= count"
                 f"{f' / {most}' if most > 1 else ''} <= active <= {self.rows})"
             )
         out: FloatArray = features(active / self.rows, count / (self.rows * most)) @ self.coefficients

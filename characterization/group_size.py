@@ -121,7 +121,9 @@ def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, ta
     """Closed-form sigma and code error of one group size; `lsb` and the reset switch's sigma `device` are simulated."""
     n = setup.rows
     if not lsb > 0:
-        raise InputError(f"a group of {n} rows gives no rising level; check the cell and the timing")
+        raise InputError(
+            f"a group of {n} rows has levels that do not rise with the count; check the cell and the timing"
+        )
     condition = setup.conditions[0]
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
     counting = np.nan_to_num(moved(setup, active, count))  # pairs that cannot be weigh nothing

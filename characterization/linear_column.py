@@ -21,7 +21,7 @@ from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import column_network, reference_column
 
-OPEN = 1e30
+OPEN_RESISTANCE = 1e30
 """Ohm; a sense resistance that passes nothing."""
 
 
@@ -128,7 +128,7 @@ def _charge(setup: Testbench, condition: Condition, position: int) -> ChargeColu
 
 def _current(setup: Testbench, condition: Condition, position: int) -> CurrentColumn:
     warm = setup.at(condition).model.at(condition.temperature)
-    apart: Periphery = replace(setup.periphery, sense_resistance=OPEN)
+    apart: Periphery = replace(setup.periphery, sense_resistance=OPEN_RESISTANCE)
     rows, drives = [], []
     for stored in product((0, 1), repeat=3):
         case = _case(setup, position, np.array([stored], dtype=np.uint8), np.ones(1, dtype=np.uint8))

@@ -13,7 +13,7 @@ from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 from netlists.reference import column_network
 
-MOST_PLACES = 33
+MAX_MAP_POINTS = 33
 """Rows or columns of a map; a larger array is shown at this many, ends included."""
 
 
@@ -33,7 +33,7 @@ class LossMap:
         return float(self.loss[i, j]), self.rows[int(i)], self.columns[int(j)]
 
 
-def spread_indices(number: int, most: int = MOST_PLACES) -> tuple[int, ...]:
+def spread_indices(number: int, most: int = MAX_MAP_POINTS) -> tuple[int, ...]:
     """At most `most` indices below `number`, ends included."""
     return tuple(sorted({round(x) for x in np.linspace(0, number - 1, min(number, most))}))
 

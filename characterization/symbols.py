@@ -14,7 +14,7 @@ import numpy as np
 from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
 
-LEAST_SHARE = 1e-4
+MIN_SHARE = 1e-4
 """Every symbol can occur: a count that the layer never shows must still have patterns."""
 
 
@@ -38,7 +38,7 @@ class CountLaw:
 
     @cached_property
     def _share(self) -> FloatArray:
-        share = np.maximum(np.asarray(self.shares, dtype=np.float64), LEAST_SHARE)
+        share = np.maximum(np.asarray(self.shares, dtype=np.float64), MIN_SHARE)
         return np.asarray(share / share.sum())
 
     @cached_property

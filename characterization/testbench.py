@@ -12,7 +12,7 @@ from netlists.condition import NOMINAL_METALS, Condition
 from netlists.periphery import Periphery, Timing
 from netlists.technology import Technology
 
-LEAST_DRAWS = 10
+MIN_SAMPLES = 10
 """Fewer common chips than this say nothing about a variance."""
 
 
@@ -87,10 +87,10 @@ class Testbench:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
     ones: share of ones among the stored bits, with which neighbours and idle rows are drawn. supply_resistance: ohm in
-    the row drivers' supply and as much in their ground, for the procedure `supply` alone. metals: (name, metals) of
-    every corner of the stack that a condition names; technology and model are those of its nominal one. more_samples:
+    the row drivers' supply and as much in their ground, for the procedure `supply` alone. metal_corners: (name, corner)
+    of every corner of the stack that a condition names; technology and model are of its nominal one. more_samples:
     (condition, Monte-Carlo samples) where a later stage asks for more. samples_elsewhere: off the nominal condition,
-    None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.stages`.
+    None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.refinement`.
     worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
     among the stored ones, for cells of more than two; None: by `ones` for two, else equal.
@@ -113,7 +113,7 @@ class Testbench:
     timeout: float = 120.0
     supply_resistance: float = 10.0
     shares: tuple[float, ...] | None = None
-    metals: tuple[tuple[str, MetalCorner], ...] = ()
+    metal_corners: tuple[tuple[str, MetalCorner], ...] = ()
     more_samples: tuple[tuple[Condition, int], ...] = ()
     samples_elsewhere: int | None = None
     worst_conditions: int = 0
@@ -137,17 +137,19 @@ class Testbench:
         """
         if condition.beol == NOMINAL_METALS:
             return self
-        known = dict(self.metals)
+        known = dict(self.metal_corners)
         if condition.beol not in known:
-            raise InputError(f"condition {condition.label}: the setup has no cell at the metal corner {condition.beol}")
+            raise InputError(
+                f"condition {condition.label}: the testbench has no cell at the metal corner {condition.beol}"
+            )
         there = known[condition.beol]
         return replace(self, technology=there.technology, model=there.model)
 
     def samples_of(self, condition: Condition) -> int:
-        """Monte-Carlo samples of a condition: all at the nominal (first) one, at others a third, but LEAST_DRAWS at
+        """Monte-Carlo samples of a condition: all at the nominal (first) one, at others a third, but MIN_SAMPLES at
         least, unless `samples_elsewhere` or `more_samples` says otherwise."""
         elsewhere = self.samples // 3 if self.samples_elsewhere is None else self.samples_elsewhere
-        usual = self.samples if condition == self.conditions[0] else max(LEAST_DRAWS, elsewhere)
+        usual = self.samples if condition == self.conditions[0] else max(MIN_SAMPLES, elsewhere)
         return max(usual, dict(self.more_samples).get(condition, 0))
 
     @property

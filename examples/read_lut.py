@@ -15,8 +15,8 @@ def read_lut(path):
         raise ValueError(f"{path}: not readable as NetCDF, truncated or edited ({type(error).__name__})") from None
     expected, digest = data.attrs.pop("file_sha256", None), hashlib.sha256()
     for name, part in (("", data), *sorted(data.variables.items())):
-        told = json.dumps({k: str(v) for k, v in part.attrs.items()}, sort_keys=True)
-        digest.update((f"{name}{part.dims}{part.shape}{told}" if name else told).encode())
+        attributes = json.dumps({k: str(v) for k, v in part.attrs.items()}, sort_keys=True)
+        digest.update((f"{name}{part.dims}{part.shape}{attributes}" if name else attributes).encode())
         if name and part.dtype.kind in "fi":
             digest.update(part.values.astype(f"<{part.dtype.kind}8").tobytes())
         elif name:

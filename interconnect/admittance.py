@@ -23,9 +23,9 @@ class PortSystem:
     def __init__(self, network: LinearNetwork, ports: NodeList | int | str) -> None:
         self.network, self.ports = network, network.index(ports)
         if len(self.ports) == 0 or (self.ports < 0).any():
-            raise InputError("a network needs at least one port, and ground is none")
+            raise InputError("a network needs at least one port other than ground")
         if len(np.unique(self.ports)) != len(self.ports):
-            raise InputError("a node is named twice among the ports")
+            raise InputError("a node appears twice among the ports")
         both = self._nodal()
         is_port = np.full(network.size, -1)
         is_port[self.ports] = np.arange(len(self.ports))

@@ -60,23 +60,44 @@ def settle_array(
 ) -> SettledArray:
     """Column voltages after the rows have stepped from `row_initial` to `volts` and all currents have died away.
 
-    Args:
-        cell: capacitance of row i to column j, shape (rows, cols), F.
-        volts: final row voltages, shape (rows,) or (rows, vectors), V; ignored for floating rows.
-        load: column to ground, scalar or (cols,), F.
-        neighbour: column j to column j + 1, scalar or (cols - 1,), F over the whole column.
-        initial: column voltages before the step, scalar, (cols,) or (cols, vectors), V.
-        row_initial: row voltages before the step, scalar, (rows,) or (rows, vectors), V.
-        injected: charge that opening switches leave on each column, scalar, (cols,) or (cols, vectors), C.
-        adc_load: converter input capacitance that joins each column, scalar or (cols,), F.
-        adc_initial: its voltage before it joins, scalar, (cols,) or (cols, vectors), V.
-        floating_rows: which rows are not driven, shape (rows,), bool; they keep their charge.
-        row_load: floating rows to ground, scalar or (rows,), F.
-        tabs: cells' floating tabs.
+    Parameters
+    ----------
+    cell : ArrayLike
+        Capacitance of row i to column j, shape (rows, cols), F.
+    volts : ArrayLike
+        Final row voltages, shape (rows,) or (rows, vectors), V; ignored for floating rows.
+    load : ArrayLike
+        Column to ground, scalar or (cols,), F.
+    neighbour : ArrayLike
+        Column j to column j + 1, scalar or (cols - 1,), F over the whole column.
+    initial : ArrayLike
+        Column voltages before the step, scalar, (cols,) or (cols, vectors), V.
+    row_initial : ArrayLike
+        Row voltages before the step, scalar, (rows,) or (rows, vectors), V.
+    injected : ArrayLike
+        Charge that opening switches leave on each column, scalar, (cols,) or (cols, vectors), C.
+    adc_load : ArrayLike
+        Converter input capacitance that joins each column, scalar or (cols,), F.
+    adc_initial : ArrayLike
+        Its voltage before it joins, scalar, (cols,) or (cols, vectors), V.
+    floating_rows : ArrayLike, optional
+        Which rows are not driven, shape (rows,), bool; they keep their charge.
+    row_load : ArrayLike
+        Floating rows to ground, scalar or (rows,), F.
+    tabs : FloatingTabs, optional
+        Floating coupling fingers of the cells.
 
-    Raises:
-        InputError: wrong shape, a negative or non-finite value, or a column whose voltage nothing determines.
-        SolverError: the solution's residual exceeds 1e-9.
+    Returns
+    -------
+    SettledArray
+        Voltages, shape (cols,) or (cols, vectors).
+
+    Raises
+    ------
+    InputError
+        For a wrong shape, a negative or non-finite value, or a column whose voltage is not determined.
+    SolverError
+        If the solution's residual exceeds 1e-9.
     """
     coupling = _matrix("cell", cell)
     rows, cols = coupling.shape

@@ -22,7 +22,7 @@ RESIDUAL_LIMIT = 1e-9
 """An answer whose residual is larger is refused."""
 
 MAX_ITERATIONS = 5000
-STALL = 200
+STALL_ITERATIONS = 200
 """Iterations without progress before giving up."""
 
 
@@ -96,7 +96,7 @@ def solve_crossbar(
     current, residual, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
     if not residual <= RESIDUAL_LIMIT:
         raise SolverError(
-            f"the crossbar did not converge: residual {residual:.1e} after {iterations} iterations "
+            f"the crossbar solution did not converge: residual {residual:.1e} after {iterations} iterations "
             f"(limit {RESIDUAL_LIMIT:g}); its wires are too resistive for its cells"
         )
     return CrossbarSolution(current[0] if volts.ndim == 1 else current.T, residual, iterations)
@@ -112,12 +112,28 @@ def effective_conductance(
 ) -> FloatArray:
     """Return the matrix M with `current = drive @ M` for every drive: solve once, multiply afterwards.
 
-    Parameters and exceptions are those of `solve_crossbar`.
+    Parameters
+    ----------
+    conductance
+        Of every cell, shape (rows, cols), S.
+    r_row
+        Row wire per segment, as of `solve_crossbar`, ohm.
+    r_col
+        Column wire per segment, as of `solve_crossbar`, ohm.
+    r_driver
+        Resistance of the row drivers, ohm.
+    r_sense
+        Resistance of the column inputs, ohm.
 
     Returns
     -------
     ndarray
         Shape (rows, cols), S.
+
+    Raises
+    ------
+    InputError, SolverError
+        As `solve_crossbar`.
 
     Examples
     --------
@@ -173,7 +189,7 @@ class _Crossbar:
         """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
         current = np.zeros((len(drives), self.cols))
         residual, iterations = solve_vectors(
-            drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL, current
+            drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL_ITERATIONS, current
         )
         return current, float(residual), int(iterations)
 

@@ -39,7 +39,7 @@ class Drives:
         return float((np.abs(self.level).max(axis=1, initial=0.0) * peak[self.wave]).max(initial=0.0))
 
 
-def take_apart(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Drives:
+def resolve_drives(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Drives:
     """Check sources and bring them into arrays; raises InputError as `solve_transient` does."""
     if not sources:
         raise InputError("a transient needs at least one source")
@@ -73,7 +73,7 @@ def take_apart(network: LinearNetwork, sources: Sequence[VoltageSources]) -> Dri
     np.divide(1.0, ohm, out=siemens, where=ohm > 0)
     held, count = np.unique(node[ohm == 0], return_counts=True)
     if (count > 1).any():
-        raise InputError(f"node {network.name(int(held[count > 1][0]))} is held by two ideal sources")
+        raise InputError(f"node {network.name(int(held[count > 1][0]))} is driven by two ideal sources")
     return Drives(
         waves=tuple(waves.values()),
         node=node,

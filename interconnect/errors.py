@@ -11,7 +11,7 @@ SolverError             a solver failed, or could not certify its answer
 
 
 class InputError(ValueError):
-    """Bad input, told in one sentence: what is wrong, where (file, key path, line), what would be right.
+    """Bad input, reported in one sentence: what is wrong, where (file, key path, line), what would be right.
 
     The message is one printable line, whatever the input held.
     """
@@ -47,7 +47,7 @@ class MissingLibrary(InputError):
 
 
 class SolverError(RuntimeError):
-    """A solver of ours failed, or could not certify its answer; the input itself was well-formed."""
+    """A solver of this package failed, or could not certify its answer; the input itself was well-formed."""
 
 
 def shortened(text: str, limit: int = 60) -> str:

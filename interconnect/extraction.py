@@ -228,7 +228,7 @@ def _check(geometry: CellGeometry, stack: Stack) -> None:
         if box.kind != "resistor" and box.net != GROUND:
             reach = min(box.lower[2] - geometry.floor, geometry.ceiling - box.upper[2])
             if reach <= HEIGHT_TOLERANCE:
-                raise InputError("touches a neighbouring plane: it would be shorted to ground", where=where)
+                raise InputError("touches a neighbouring plane and would be shorted to ground", where=where)
     _check_slabs(geometry)
     _check_shorts(geometry)
 
@@ -240,7 +240,7 @@ def _check_slabs(geometry: CellGeometry) -> None:
             break
         height = max(height, slab.top)
     if height < geometry.ceiling - HEIGHT_TOLERANCE:
-        raise InputError(f"geometry {geometry.name}: there is no dielectric above {height:g} m")
+        raise InputError(f"geometry {geometry.name}: there is no dielectric at or above {height:g} m")
 
 
 def _check_shorts(geometry: CellGeometry) -> None:

@@ -88,7 +88,7 @@ def atomic_file(path: str | Path) -> Iterator[IO[bytes]]:
     temporary = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
     try:
         if target.exists() and not target.is_file():  # renaming would put a file in a device's place
-            raise OSError(None, "a folder or device stands in its way")
+            raise OSError(None, "a folder or device of that name already exists")
         with temporary.open("xb") as file:
             yield file
         temporary.replace(target)

@@ -73,7 +73,7 @@ class CellGeometry:
             for b in self.boxes[i + 1 :]:
                 if a.net != b.net and _short(a, b):
                     raise InputError(
-                        f"geometry {self.name}: {a.net} ({a.layer}) and {b.net} ({b.layer}) touch: they would short"
+                        f"geometry {self.name}: {a.net} ({a.layer}) and {b.net} ({b.layer}) touch and would be shorted"
                     )
 
     @property

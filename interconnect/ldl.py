@@ -63,7 +63,7 @@ class LDL:
             return self._superlu(value)
         lower, index, entry, diagonal = _numeric(self.start, self.index, value, self._parent, self._count)
         if len(diagonal) and not (diagonal.real + diagonal.imag).min() > 0:
-            raise SolverError("the network's matrix is not positive definite: a node hangs on nothing")
+            raise SolverError("the network's matrix is not positive definite: a node is not connected")
         packed: Factor = supernodes(lower, index, entry, 1.0 / diagonal)
         return packed
 
@@ -72,7 +72,7 @@ class LDL:
         try:
             lu = splu(matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options=_OPTIONS)
         except RuntimeError:
-            raise SolverError("the network's matrix is singular: a node hangs on nothing") from None
+            raise SolverError("the network's matrix is singular: a node is not connected") from None
         natural = np.arange(self.size)
         pivots = lu.U.diagonal()
         if not (

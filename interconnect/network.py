@@ -247,7 +247,7 @@ class LinearNetwork:
         try:
             left, right, number = np.broadcast_arrays(*ends, number)
         except ValueError:
-            raise InputError(f"{what}s: the numbers of nodes and of values do not fit together") from None
+            raise InputError(f"{what}s: the number of nodes and the number of values differ") from None
         if not (np.isfinite(number).all() and (number >= 0).all()):
             raise InputError(f"a {what} ({unit}) must be finite and not negative")
         return left, right, number
@@ -308,7 +308,7 @@ class LinearNetwork:
             values = np.asarray(injected[1], dtype=float)
             values = values[:, None] if values.ndim == 1 else np.atleast_2d(values)
             if not np.isfinite(values).all() or (nodes < 0).any():
-                raise InputError(f"an injected {what} must be finite and go into a node")
+                raise InputError(f"an injected {what} must be finite and must not go into ground")
             try:
                 np.add.at(total, nodes, np.broadcast_to(values, (len(nodes), vectors)))
             except ValueError:

@@ -32,20 +32,40 @@ if TYPE_CHECKING:
 PASSIVE = 1e-6
 """Excess of a singular value of S over 1 that the fit's own error may explain."""
 
-WRITTEN = 1e-12
+MAX_ROUNDING = 1e-12
 """Largest difference of a scattering parameter between a Touchstone file and what was to be written."""
 
 
 def line_parameters(
     network: LinearNetwork, ports: NodeList | int | str, frequencies: ArrayLike, *, z0: float = 50.0, name: str = "line"
 ) -> skrf.Network:
-    """The network between `ports` as `skrf.Network` at `frequencies` (count,) Hz, increasing; z0: reference, ohm.
+    """Scattering parameters of a network between its ports.
 
     S = (1 - z0 Y)(1 + z0 Y)^-1 from the exact admittance. A reference well below the line's resistance
     makes the poles of S those of the driven line, which few real poles fit well and passively.
 
-    Raises:
-        InputError: bad frequencies, ports or reference.
+    Parameters
+    ----------
+    network : LinearNetwork
+        Resistors and capacitors.
+    ports : NodeList or int or str
+        The ports, in order.
+    frequencies : ArrayLike
+        Increasing, shape (count,), Hz.
+    z0 : float
+        Reference impedance, ohm.
+    name : str
+        Name of the result.
+
+    Returns
+    -------
+    skrf.Network
+        S, shape (count, ports, ports).
+
+    Raises
+    ------
+    InputError
+        For bad frequencies, ports or reference.
     """
     hertz = np.atleast_1d(np.asarray(frequencies, dtype=float))
     if not (np.isfinite(hertz).all() and (np.diff(hertz) > 0).all()):
@@ -61,9 +81,24 @@ def line_parameters(
 def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
     """Write a Touchstone file (.s<ports>p, real and imaginary parts, all digits) and check it by reading it back.
 
-    Raises:
-        InputError: wrong ending, or a file that cannot be written.
-        SolverError: the file read back differs.
+    Parameters
+    ----------
+    line : skrf.Network
+        Scattering parameters.
+    path : str or Path
+        The file, with the suffix of its number of ports.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        For a wrong suffix, or a file that cannot be written.
+    SolverError
+        If the file reads back differently.
     """
     path = Path(path)
     ending = f".s{line.nports}p"
@@ -75,9 +110,9 @@ def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
         file.write(text)
     try:
         back = skrf.Network(temporary)
-        same = back.s.shape == line.s.shape and np.abs(back.s - line.s).max() <= WRITTEN
+        same = back.s.shape == line.s.shape and np.abs(back.s - line.s).max() <= MAX_ROUNDING
         if not (same and np.allclose(back.f, line.f, rtol=1e-12) and np.allclose(back.z0, line.z0, rtol=1e-12)):
-            raise SolverError(f"{path.name} reads back different from what was written")
+            raise SolverError(f"{path.name} reads back differently from what was written")
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
@@ -88,7 +123,8 @@ def write_touchstone(line: skrf.Network, path: str | Path) -> Path:
 class LineFit:
     """A rational fit of a line with real poles. poles: their number; error: largest |dS| at the given frequencies;
     constant: largest singular value of the constant term; gain: largest singular value of S from DC to a hundred times
-    the band; ports: number of ports, p1, p2... in the subcircuit."""
+    the band; ports: number of ports, p1, p2... in the subcircuit.
+    """
 
     poles: int
     error: float
@@ -100,7 +136,7 @@ class LineFit:
     def write_subcircuit(self, path: str | Path, name: str) -> Path:
         """Write the SPICE subcircuit `name` with pins p1, p2...; raises InputError for a bad name or path."""
         if not (name.isascii() and name.replace("_", "a").isalnum() and name[0].isalpha()):
-            raise InputError(f"{name!r} cannot name a subcircuit", hint="letters, digits, underscores")
+            raise InputError(f"{name!r} is not a valid subcircuit name", hint="letters, digits, underscores")
         path = Path(path)
         handle, temporary = _beside(path)
         os.close(handle)
@@ -113,11 +149,28 @@ class LineFit:
 
 
 def fit_line(line: skrf.Network, *, error: float = 1e-4, poles: tuple[int, ...] = (4, 5, 6)) -> LineFit:
-    """Fit with the first number of real poles in `poles` that keeps |dS| within `error` and is passive.
+    """Passive fit of a line with the smallest sufficient number of real poles.
 
-    Raises:
-        InputError: bad arguments.
-        SolverError: no fit is accurate, stable and passive as it stands; says what each one failed at.
+    Parameters
+    ----------
+    line : skrf.Network
+        Scattering parameters.
+    error : float
+        Largest allowed |dS|.
+    poles : tuple[int, ...]
+        Numbers of poles to try, in this order.
+
+    Returns
+    -------
+    LineFit
+        The first accurate, stable and passive fit.
+
+    Raises
+    ------
+    InputError
+        For bad arguments.
+    SolverError
+        If no fit is accurate, stable and passive, with the reason of each.
     """
     if not poles or min(poles) < 1 or not 0 < error < 1:
         raise InputError(f"poles must be positive numbers and the error between 0 and 1, not {poles!r} and {error!r}")
@@ -135,7 +188,7 @@ def fit_line(line: skrf.Network, *, error: float = 1e-4, poles: tuple[int, ...] 
             faults.append(f"{count} poles: error {found.error:.1e}")
         else:
             return found
-    raise SolverError(f"no fit of {line.name} is good (allowed error {error:g}): " + "; ".join(faults))
+    raise SolverError(f"no fit of {line.name} is accurate enough (allowed error {error:g}): " + "; ".join(faults))
 
 
 def measure_fit(fit: VectorFitting, line: skrf.Network) -> LineFit:

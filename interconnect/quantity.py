@@ -74,7 +74,7 @@ class _Refused(Exception):
 def _parsed(value: object, unit: str, plain_si: bool) -> float:
     match = None if isinstance(value, bool) else _QUANTITY.fullmatch(_text(value))
     if match is None:
-        raise _Refused("is no quantity")
+        raise _Refused("is not a quantity")
     number, suffix = match[1], match[2] or ""
     if not suffix and not plain_si and unit not in _UNITLESS and float(number) != 0:
         raise _Refused("lacks its unit")

@@ -28,7 +28,7 @@ MAX_BLOCKS = 12
 CHECKS = (1.0, 0.4, 0.1)
 """Parts of the band at which the admittance is checked."""
 
-PROJECTED = 0.7
+PROJECTION_SHARE = 0.7
 """Part of the error that the projection may use; leaving out modes takes some of the rest."""
 
 DEFLATION = 1e-8
@@ -62,19 +62,35 @@ class ReducedNetwork:
     """(R or C, node a, node b or -1, ohm or farad)."""
 
     def subcircuit(self, name: str, pins: tuple[str, ...]) -> str:
-        """SPICE subcircuit text with the ports in order as `pins`.
+        """SPICE subcircuit of the reduced network.
 
-        Raises:
-            InputError: names that cannot stand in a deck, or their number.
+        Parameters
+        ----------
+        name : str
+            Name of the subcircuit.
+        pins : tuple[str, ...]
+            Names of the ports, in their order.
+
+        Returns
+        -------
+        str
+            The subcircuit's text.
+
+        Raises
+        ------
+        InputError
+            For names that are not valid in a deck, or a wrong number of them.
         """
         for word in (name, *pins):
             if not (word.isascii() and word.replace("_", "a").isalnum() and word[0].isalpha()):
-                raise InputError(f"{word!r} cannot name a subcircuit or a pin", hint="letters, digits, underscores")
+                raise InputError(
+                    f"{word!r} is not a valid name of a subcircuit or pin", hint="letters, digits, underscores"
+                )
         if len(pins) != self.ports or len({pin.lower() for pin in pins}) != self.ports:
             raise InputError(f"the subcircuit needs {self.ports} different pins, not {len(pins)}")
         inner = [f"m_{k}" for k in range(self.modes)]
         if {pin.lower() for pin in pins} & set(inner):
-            raise InputError("pins named m_<number> would meet the inner nodes")
+            raise InputError("pins named m_<number> would collide with the inner nodes")
         node = [*pins, *inner, "0"]
         lines = [f".subckt {name} {pins[0]}", *(f"+ {pin}" for pin in pins[1:])]
         lines += [f"{kind}{k} {node[a]} {node[b]} {value!r}" for k, (kind, a, b, value) in enumerate(self.elements)]
@@ -84,14 +100,30 @@ class ReducedNetwork:
 def reduce_network(
     network: LinearNetwork, ports: NodeList | int | str, *, band: float, error: float = 1e-4
 ) -> ReducedNetwork:
-    """Reduce `network` to its `ports` and as few inner nodes as keep the admittance within `error` up to `band` Hz.
+    """Reduce a network to its ports and as few inner nodes as keep the admittance accurate.
 
-    Error is |dY_jk| / min(|Y_jj|, |Y_kk|), the largest of all port pairs. For a signal that rises within t the band
-    should reach some 1/t.
+    Parameters
+    ----------
+    network : LinearNetwork
+        Resistors and capacitors.
+    ports : NodeList or int or str
+        Nodes to keep.
+    band : float
+        Highest frequency, Hz; for a signal that rises within t it should reach some 1/t.
+    error : float
+        Largest allowed |dY_jk| / min(|Y_jj|, |Y_kk|) of all port pairs up to `band`.
 
-    Raises:
-        InputError: bad band or error, a bad port, an inner node without resistive path to a port or ground (named).
-        SolverError: the error cannot be reached, or the realised elements fail their check.
+    Returns
+    -------
+    ReducedNetwork
+        Passive elements, with the error that was reached.
+
+    Raises
+    ------
+    InputError
+        For a bad band, error or port, or an inner node without resistive path to a port or ground (named).
+    SolverError
+        If the error cannot be reached, or the realised elements fail their check.
     """
     if not (math.isfinite(band) and band > 0):
         raise InputError(f"the band must be positive, not {band!r} Hz")
@@ -107,7 +139,7 @@ def reduce_network(
             continue  # hardly ever enough, and modes that are not needed are left out later
         modes = reducer.modes()
         reached = _error(reducer.admittance(modes, points), exact)
-        if reached <= PROJECTED * error:
+        if reached <= PROJECTION_SHARE * error:
             modes = _important(modes, points, exact, error - reached)
             return _realise(reducer, modes, points, exact, error, band, blocks)
         if not grown:
@@ -200,7 +232,8 @@ class _Reducer:
 
     def _dc(self, follow: FloatArray, grounded: BoolArray) -> FloatArray:
         """Port conductances Gpp - Gpi Gii^-1 Gip, their diagonal summed up from what leads to other ports and ground:
-        a port that meets no other one then carries no current at all."""
+        a port that meets no other one then carries no current at all.
+        """
         system = self.system
         a, b, value = system.network.conductors()
         number = np.full(system.network.size + 1, -1)
@@ -220,11 +253,23 @@ class _Reducer:
 
 
 def islands(system: PortSystem) -> tuple[Index, BoolArray]:
-    """Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
-    whether they lead to ground.
+    """Ports and ground that the resistors of every inner node lead to.
 
-    Raises:
-        InputError: a node whose resistors lead nowhere (named).
+    Parameters
+    ----------
+    system : PortSystem
+        The network with its ports.
+
+    Returns
+    -------
+    tuple[Index, BoolArray]
+        Per inner node: the only port that its resistors lead to (number of ports: ground only; -1: several ends), and
+        whether they lead to ground.
+
+    Raises
+    ------
+    InputError
+        For a node without a resistive path (named).
     """
     network, ports = system.network, len(system.ports)
     a, b, value = network.conductors()

@@ -147,10 +147,26 @@ class StackFile(_Strict):
 
 
 def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
-    """Check a stack file's content and return the stack; `label` names the file in messages.
+    """Check the content of a stack file.
 
-    Raises:
-        InputError: unknown key, wrong unit, unknown source, overlapping layers; names `label` and the key path.
+    Parameters
+    ----------
+    data : Mapping[str, Any]
+        The mapping of the file.
+    label : str
+        Name of the file in messages.
+    sha256 : str
+        Digest of the file.
+
+    Returns
+    -------
+    Stack
+        The validated stack.
+
+    Raises
+    ------
+    InputError
+        For an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key path.
     """
     file = validate(StackFile, data, where=label)
     metals = tuple(_metal(entry, file, f"{label}: metals[{i}]") for i, entry in enumerate(file.metals))
@@ -278,11 +294,29 @@ def built_in_stacks() -> tuple[str, ...]:
 
 
 def load_stack(name_or_path: str | Path) -> Stack:
-    """Load a built-in stack by name, or any stack from a YAML file.
+    """Load a stack.
 
-    Raises:
-        InputError: unknown name, unreadable file, unknown key, wrong unit or inconsistent layers; the message names
-            the file and the key path.
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a built-in stack, or a YAML file.
+
+    Returns
+    -------
+    Stack
+        The validated stack.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, an unreadable file, an unknown key, a wrong unit or inconsistent layers, with file and key
+        path.
+
+    Examples
+    --------
+    >>> from interconnect import load_stack
+    >>> load_stack("freepdk45").metals[0].name
+    'metal1'
     """
     text = str(name_or_path)
     is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))

@@ -23,11 +23,11 @@ from interconnect.transient_kernel import GAMMA, SMALL, march
 from interconnect.transient_system import TransientSystem
 from interconnect.waveform import Switch, VoltageSources
 
-SETTLE = 1e-4
+INITIAL_STEP_RATIO = 1e-4
 """Length of the backward Euler step after a switching, as a part of the regular step or of the interval."""
 
-DEEPEST = 40
-"""An adaptive step is never shorter than the simulated time divided by 2^DEEPEST."""
+MAX_HALVINGS = 40
+"""An adaptive step is never shorter than the simulated time divided by 2^MAX_HALVINGS."""
 
 CHUNK = 256
 """Adaptive steps taken before the waveforms are evaluated again."""
@@ -82,19 +82,41 @@ def solve_transient(
     initial: ArrayLike | None = None,
     currents: Sequence[str] = (),
 ) -> Transient:
-    """Waveforms of the nodes `save` from time 0 to `stop`.
+    """Waveforms of a linear network from time 0.
 
-    Args:
-        network: resistors and capacitors. sources, switches: what drives it.
-        step: fixed steps of at most this size, s; None lets `tolerance` choose them.
-        tolerance: largest error of one adaptive step at any node, as a part of the largest source or initial voltage.
-        initial: node voltages at time 0, scalar, (nodes,) or (nodes, vectors) V; None is the DC state. Held nodes
-            follow their source.
-        currents: names of sources whose currents are wanted.
+    Parameters
+    ----------
+    network : LinearNetwork
+        Resistors and capacitors.
+    sources : Sequence[VoltageSources]
+        Driven nodes and their waveforms.
+    stop : float
+        End of the simulation, s.
+    save : NodeList or int or str
+        Nodes whose voltage is returned.
+    switches : Sequence[Switch]
+        Conductances that change in time.
+    step : float, optional
+        Fixed steps of at most this size, s; None lets `tolerance` choose them.
+    tolerance : float
+        Largest error of one adaptive step at any node, relative to the largest source or initial voltage.
+    initial : ArrayLike, optional
+        Node voltages at time 0, scalar, (nodes,) or (nodes, vectors), V; None is the DC state. Driven nodes follow
+        their source.
+    currents : Sequence[str]
+        Names of sources whose currents are returned.
 
-    Raises:
-        InputError: a bad value, no source, or (`initial` None) a node whose DC voltage is not determined (named).
-        SolverError: adaptive steps become too short, or the network's matrix cannot be factored.
+    Returns
+    -------
+    Transient
+        Time points, voltages and currents.
+
+    Raises
+    ------
+    InputError
+        For a bad value, no source, or (`initial` None) a node whose DC voltage is not determined (named).
+    SolverError
+        If adaptive steps become too short, or the network's matrix cannot be factored.
     """
     if not (math.isfinite(stop) and stop > 0):
         raise InputError(f"the stop time must be positive, not {stop!r} s")
@@ -166,15 +188,15 @@ class _Run:
             ends, stages, tolerance, grow,
         )  # fmt: skip
         if done:
-            system.add_held(ends[:done], waves[2 : 2 * done + 1 : 2])
-            system.add_held(stages[:done], waves[1 : 2 * done : 2])
+            system.add_pinned(ends[:done], waves[2 : 2 * done + 1 : 2])
+            system.add_pinned(stages[:done], waves[1 : 2 * done : 2])
             self._keep(start, grid[1 : done + 1], ends[:done], stages[:done])
         return done, error
 
     def fixed(self, step: float) -> None:
         """Equal steps of at most `step` within every interval."""
         for start, end in self.intervals():
-            begin = self._begin(start, SETTLE * min(step, end - start))
+            begin = self._begin(start, INITIAL_STEP_RATIO * min(step, end - start))
             steps = max(1, math.ceil((end - begin) / step * (1 - 1e-9) - 1e-9))
             # Keep the wanted size where the steps fit but for rounding, so that intervals share a factorisation.
             h = (end - begin) / steps
@@ -186,7 +208,7 @@ class _Run:
         limit = tolerance * (scale or 1.0)
         level = 7
         for start, end in self.intervals():
-            now = self._begin(start, SETTLE * min(self.stop / 2**level, end - start))
+            now = self._begin(start, INITIAL_STEP_RATIO * min(self.stop / 2**level, end - start))
             while now < end:
                 h = self.stop / 2**level
                 count = min(CHUNK, math.floor((end - now) / h * (1 + 1e-9)))
@@ -198,7 +220,7 @@ class _Run:
                 if taken < count and error > 1.0:
                     self.rejected += 1
                     level += max(1, math.ceil(math.log2(error) / 3)) if math.isfinite(error) else 1
-                    if level > DEEPEST:
+                    if level > MAX_HALVINGS:
                         raise SolverError(f"the transient's steps became too short at {now:g} s")
                 elif error < SMALL and level > 0 and now < end:
                     level -= 1

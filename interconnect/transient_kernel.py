@@ -1,8 +1,8 @@
 """Compiled time steps of a linear R-C network: many TR-BDF2 steps of one size with one factorisation.
 
-The factorisation comes from SuperLU; only the march is ours, because one call per step from Python costs more than a
-step of a line (its matrix is tridiagonal and its factors have two numbers per node). Vectors are the last, contiguous
-index.
+The factorisation comes from SuperLU; only the march is implemented here, because one call per step from Python costs
+more than a step of a line (its matrix is tridiagonal and its factors have two numbers per node). Vectors are the last,
+contiguous index.
 """
 
 from typing import Any, NamedTuple

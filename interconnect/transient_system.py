@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from interconnect.arrays import FloatArray
-from interconnect.drives import take_apart
+from interconnect.drives import resolve_drives
 from interconnect.errors import InputError
 from interconnect.ldl import LDL, Factor, elimination_order, solve_factored
 from interconnect.network import Index, LinearNetwork
@@ -16,7 +16,7 @@ from interconnect.stamps import Stamps, pattern, stamps
 from interconnect.transient_kernel import GAMMA, WEIGHT, Forcing, Sparse
 from interconnect.waveform import Switch, VoltageSources
 
-KEPT_FACTORS = 12
+MAX_STORED_FACTORS = 12
 """Factorisations kept for steps of a size met before."""
 
 
@@ -40,7 +40,7 @@ class TransientSystem:
         self.network, self.sources, self.switches, self.save = network, sources, switches, save
         if (save < 0).any():
             raise InputError("ground cannot be saved: it is 0 V")
-        self.drives = take_apart(network, sources)
+        self.drives = resolve_drives(network, sources)
         self.wanted = self._wanted(currents)
         self.initial = self._initial(initial)
         self.flat = self.drives.flat and (initial is None or np.ndim(initial) < 2)
@@ -100,7 +100,7 @@ class TransientSystem:
                 return factor
         factor = self._ldl.factor(self._g_values + (2.0 / (GAMMA * h)) * self._c_values)
         self.factorisations += 1
-        if len(self._factors) >= KEPT_FACTORS:
+        if len(self._factors) >= MAX_STORED_FACTORS:
             del self._factors[next(iter(self._factors))]
         self._factors[h] = factor
         return factor
@@ -121,10 +121,10 @@ class TransientSystem:
     def record(self, state: FloatArray, time: float) -> FloatArray:
         """All taps of one state, (1, taps, vectors)."""
         taps = np.asarray(self._tap_matrix @ state)[None]
-        self.add_held(taps, self.drives.values(np.array([time])))
+        self.add_pinned(taps, self.drives.values(np.array([time])))
         return taps
 
-    def add_held(self, taps: FloatArray, waves: FloatArray) -> None:
+    def add_pinned(self, taps: FloatArray, waves: FloatArray) -> None:
         """Add to taps (steps, taps, vectors) what the held nodes contribute; waves (steps, waves)."""
         for wave, part in self._held_taps.items():
             taps += waves[:, wave, None, None] * part

@@ -38,14 +38,14 @@ def input_error(
     found = [(*_walk(model, item["loc"]), item) for item in error.errors(include_url=False)]
     # A misspelt key is both unknown and missing: the first explains the second.
     path, siblings, first = min(found, key=lambda entry: entry[2]["type"] != "extra_forbidden")
-    what, place, hint = _told(first, path, siblings, [item for shown, _, item in found if shown == path])
+    what, place, hint = _message(first, path, siblings, [item for shown, _, item in found if shown == path])
     others = len({shown for shown, _, _ in found}) - 1
     if others:
         hint = "; ".join(filter(None, [hint, f"and {others} more {'error' if others == 1 else 'errors'}"]))
     return InputError(what, where=": ".join(filter(None, [where, place])) or None, hint=hint)
 
 
-def _told(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[str, str, str | None]:
+def _message(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[str, str, str | None]:
     """What is wrong, where, and what would be right, for pydantic's records `same` of one key."""
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
@@ -57,9 +57,9 @@ def _told(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[
         if isinstance(cause, InputError):
             return cause.what, ".".join(filter(None, [path, cause.where])), cause.hint
         return str(cause) if cause is not None else first["msg"].removeprefix("Value error, "), path, None
-    # Members of a union that all refuse one value are alternatives: told together.
-    told = dict.fromkeys(_WORDS.get(item["type"]) or item["msg"].removeprefix("Input ") for item in same)
-    return f"{' or '.join(told)}, got {shortened(repr(first['input']))}", path, None
+    # Members of a union that all refuse one value are alternatives: reported together.
+    message = dict.fromkeys(_WORDS.get(item["type"]) or item["msg"].removeprefix("Input ") for item in same)
+    return f"{' or '.join(message)}, got {shortened(repr(first['input']))}", path, None
 
 
 def _walk(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> tuple[str, list[str]]:

@@ -25,10 +25,26 @@ STEP = 0.05
 
 
 def at_corner(geometry: CellGeometry, stack: Stack, corner: str) -> tuple[CellGeometry, Stack]:
-    """The geometry and its stack at one of the stack's corners (`nominal` is the stack itself).
+    """The geometry and its stack at a corner of the stack.
 
-    Raises:
-        InputError: the stack has no such corner, or lines meet there.
+    Parameters
+    ----------
+    geometry : CellGeometry
+        Drawn in the nominal stack.
+    stack : Stack
+        The nominal stack.
+    corner : str
+        Name of a corner; `nominal` returns the stack unchanged.
+
+    Returns
+    -------
+    tuple[CellGeometry, Stack]
+        Both at the corner.
+
+    Raises
+    ------
+    InputError
+        If the stack has no such corner, or wires touch there.
     """
     if corner == "nominal":
         return geometry, stack
@@ -58,12 +74,28 @@ def stack_at_corner(stack: Stack, corner: str) -> Stack:
 def scaled(
     geometry: CellGeometry, stack: Stack, scaling: Scaling, *, origin: Provenance | None = None
 ) -> tuple[CellGeometry, Stack]:
-    """`geometry` and `stack` with `scaling` applied to both, so that they still belong together.
+    """The geometry and its stack with a scaling applied to both.
 
-    `origin` tells where the factors come from; it becomes the provenance of all values that they change.
+    Parameters
+    ----------
+    geometry : CellGeometry
+        Drawn in `stack`.
+    stack : Stack
+        The stack.
+    scaling : Scaling
+        Factors of width, thickness, ILD, permittivity and via resistance.
+    origin : Provenance, optional
+        Source of the factors; becomes the provenance of all values that they change.
 
-    Raises:
-        InputError: a factor that is not positive, a permittivity below 1, or lines that meet.
+    Returns
+    -------
+    tuple[CellGeometry, Stack]
+        Both scaled.
+
+    Raises
+    ------
+    InputError
+        For a factor that is not positive, a permittivity below 1, or wires that touch.
     """
     if min(scaling.width, scaling.thickness, scaling.ild, scaling.k, scaling.via_resistance) <= 0:
         raise InputError("the factors of a scaling must be positive")
@@ -106,7 +138,7 @@ def _scaled_slab(slab: Slab, scaling: Scaling, lift: Callable[[float], float]) -
 
 
 def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float], origin: Provenance | None) -> Stack:
-    def told(provenance: Mapping[str, Provenance], *changed: str) -> Mapping[str, Provenance]:
+    def message(provenance: Mapping[str, Provenance], *changed: str) -> Mapping[str, Provenance]:
         return provenance if origin is None else {**provenance, **dict.fromkeys(changed, origin)}
 
     metals = tuple(
@@ -115,7 +147,7 @@ def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float]
             bottom=lift(metal.bottom),
             thickness=lift(metal.top) - lift(metal.bottom),
             sheet_resistance=metal.sheet_resistance / scaling.thickness,
-            provenance=told(metal.provenance, "bottom", "thickness", "sheet_resistance"),
+            provenance=message(metal.provenance, "bottom", "thickness", "sheet_resistance"),
         )
         for metal in stack.metals
     )
@@ -124,12 +156,12 @@ def _scaled_stack(stack: Stack, scaling: Scaling, lift: Callable[[float], float]
             via,
             height=scaling.ild * via.height,
             resistance=scaling.via_resistance * via.resistance,
-            provenance=told(via.provenance, "resistance"),
+            provenance=message(via.provenance, "resistance"),
         )
         for via in stack.vias
     )
     dielectrics = tuple(
-        Dielectric(d.name, _scaled_slab(d.slab, scaling, lift), told(d.provenance, "bottom", "top", "k"))
+        Dielectric(d.name, _scaled_slab(d.slab, scaling, lift), message(d.provenance, "bottom", "top", "k"))
         for d in stack.dielectrics
     )
     return replace(stack, metals=metals, vias=vias, dielectrics=dielectrics)
@@ -177,13 +209,31 @@ class Sensitivity:
 
 
 def sensitivity(geometry: CellGeometry, stack: Stack, extract: Extract, *, step: float = STEP) -> Sensitivity:
-    """Central differences of the extraction in the logarithms of width, thickness and ILD; k where slabs differ.
+    """Central differences of the extraction in the logarithms of width, thickness and ILD, and of k where slabs differ.
 
     Six extractions (bind a cache folder to `extract` to keep them). All permittivities scale together, so that every
     capacitance is proportional to k: no solution is needed for that.
 
-    Raises:
-        InputError: a step outside 0 to 0.3, or lines that meet at it.
+    Parameters
+    ----------
+    geometry : CellGeometry
+        The cell.
+    stack : Stack
+        Its stack.
+    extract : Callable
+        (geometry, stack) -> Extraction.
+    step : float
+        Relative step of every parameter.
+
+    Returns
+    -------
+    Sensitivity
+        Logarithmic derivatives of all capacitances and resistances.
+
+    Raises
+    ------
+    InputError
+        For a step outside 0 to 0.3, or wires that touch at it.
     """
     if not 0 < step < 0.3:
         raise InputError(f"the relative step must lie between 0 and 0.3, got {step:g}")
@@ -241,10 +291,28 @@ def cell_sigma_from_ler(length: float, gap: float, sigma_edge: float, correlatio
     The coupling per length goes as 1/gap, so that to first order dC/C = -(mean of both edges' displacements)/gap over
     the facing `length`; each edge moves with `sigma_edge` and exponential correlation along the line, the two edges
     independently: sigma_C/C = sqrt(2) sigma_edge/gap sqrt(averaging). What fringes add to the coupling follows the gap
-    less than 1/gap, so this is an upper estimate. All arguments in m.
+    less than 1/gap, so this is an upper estimate.
 
-    Raises:
-        InputError: a length or gap that is not positive, or a negative sigma.
+    Parameters
+    ----------
+    length : float
+        Facing length and distance of the edges, m.
+    gap : float
+        See `length`.
+    sigma_edge : float
+        Standard deviation of one edge, m.
+    correlation_length : float
+        Along the line, m.
+
+    Returns
+    -------
+    float
+        sigma_C/C.
+
+    Raises
+    ------
+    InputError
+        For a length or gap that is not positive, or a negative sigma.
     """
     if gap <= 0 or sigma_edge < 0:
         raise InputError("the gap must be positive and the edge's sigma not negative")

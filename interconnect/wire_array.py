@@ -15,7 +15,8 @@ from interconnect.network import Index, LinearNetwork
 @dataclass(frozen=True)
 class WireArray:
     """Network and node numbers. word, bit (rows, cols): the two ends of every cell; row_end (rows,): where drivers
-    hang, before column 0; bit_end (cols,): where readout circuits hang, past the last row."""
+    hang, before column 0; bit_end (cols,): where readout circuits hang, past the last row.
+    """
 
     network: LinearNetwork
     word: Index
@@ -37,15 +38,34 @@ def wire_array(
 ) -> WireArray:
     """Array with wires as `solve_crossbar` has them: one row segment before every cell, one column segment past it.
 
-    Args:
-        cell: capacitance of every cell, (rows, cols) F; cell_conductance: beside it, scalar or (rows, cols) S.
-        r_row, r_col: ohm per segment; 0 makes a line one node.
-        c_row, c_col: line to ground per cell, scalar or (rows, cols) F.
-        coupling: neighbouring bit lines per row, scalar or (rows, cols - 1) F.
-        load: input of the readout circuit at each bit line's end, scalar or (cols,) F.
+    Parameters
+    ----------
+    cell : ArrayLike
+        Capacitance of every cell, (rows, cols), F.
+    r_row : float
+        Resistance per segment, ohm; 0 makes a line one node.
+    r_col : float
+        See `r_row`.
+    c_row : ArrayLike
+        Line to ground per cell, scalar or (rows, cols), F.
+    c_col : ArrayLike
+        See `c_row`.
+    coupling : ArrayLike
+        Neighbouring bit lines per row, scalar or (rows, cols - 1), F.
+    load : ArrayLike
+        Input of the readout circuit at the end of each bit line, scalar or (cols,), F.
+    cell_conductance : ArrayLike
+        Parallel to the capacitance, scalar or (rows, cols), S.
 
-    Raises:
-        InputError: wrong shape, negative or non-finite value.
+    Returns
+    -------
+    WireArray
+        The network and its nodes.
+
+    Raises
+    ------
+    InputError
+        For a wrong shape, or a negative or non-finite value.
     """
     farad = np.asarray(cell, dtype=float)
     if farad.ndim != 2 or farad.size == 0:

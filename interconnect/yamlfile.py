@@ -1,4 +1,4 @@
-"""Strict YAML: no key twice, no aliases, no tags, no surprising numbers; what is refused is told with its line."""
+"""Strict YAML: no key twice, no aliases, no tags, no surprising numbers; what is refused is reported with its line."""
 
 import re
 from collections.abc import Hashable
@@ -23,7 +23,7 @@ class _StrictLoader(yaml.SafeLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         mark: Any = event.start_mark
         if isinstance(event, yaml.events.AliasEvent):
-            # Nested aliases expand exponentially ("billion laughs"); no file of ours needs them.
+            # Nested aliases expand exponentially ("billion laughs"); no file of metalrom needs them.
             raise yaml.composer.ComposerError(None, None, "aliases are not accepted", mark)
         if getattr(event, "tag", None) is not None:
             raise yaml.composer.ComposerError(None, None, "tags (!) are not accepted", mark)
@@ -44,7 +44,7 @@ class _StrictLoader(yaml.SafeLoader):
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """A decimal integer: YAML 1.1 alone reads `0100` as 64 and `1:30` as 90."""
         if not _INTEGER.fullmatch(node.value):
-            problem = f"{node.value!r} is no decimal number (text needs quotes)"
+            problem = f"{node.value!r} is not a decimal number (text needs quotes)"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
         return int(node.value)
 
@@ -72,5 +72,5 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], bytes]:
         problem = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise InputError(f"bad YAML: {problem}", where=str(path)) from None
     if not isinstance(data, dict):
-        raise InputError("holds no mapping of keys at its top level", where=str(path))
+        raise InputError("must hold a mapping of keys at its top level", where=str(path))
     return data, raw

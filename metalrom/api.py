@@ -9,7 +9,7 @@ from metalrom.config.schema import read_config
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
 from metalrom.macro import Macro
-from metalrom.run.characterize import Characterized, characterize, group_rows
+from metalrom.run.characterize import CharacterizationRun, characterize, group_rows
 from metalrom.run.evaluate import macro_of
 from netlists.audit import AuditReport, audit_netlist
 from netlists.condition import Condition
@@ -38,6 +38,11 @@ class Project(Design):
     @cached_property
     def group_rows(self) -> int:
         """Rows that one conversion sums: as configured, or the largest number that meets the code-error target.
+
+        Returns
+        -------
+        int
+            Rows per conversion.
 
         Raises
         ------
@@ -119,7 +124,7 @@ class Project(Design):
             condition=self.conditions[0],
         )
 
-    def characterize(self, *, jobs: Workers = None) -> Characterized:
+    def characterize(self, *, jobs: Workers = None) -> CharacterizationRun:
         """Simulate the column and fit its readout, as `metalrom characterize` does.
 
         Parameters
@@ -129,7 +134,7 @@ class Project(Design):
 
         Returns
         -------
-        Characterized
+        CharacterizationRun
             Readout table, fits, results of the procedures, samples and excluded conditions.
 
         Raises
@@ -141,7 +146,7 @@ class Project(Design):
         """
         return characterize(self, jobs=jobs)
 
-    def macro(self, done: Characterized | None = None, condition: Condition | str | None = None) -> Macro:
+    def macro(self, done: CharacterizationRun | None = None, condition: Condition | str | None = None) -> Macro:
         """Return the characterized macro as a calculator.
 
         Parameters
@@ -168,6 +173,11 @@ class Project(Design):
             Rows that one conversion sums.
         nominal_only
             Only the nominal condition instead of all.
+
+        Returns
+        -------
+        Testbench
+            Cell, periphery, timing, conditions and samples of the group.
 
         Raises
         ------

@@ -20,7 +20,9 @@ def ensure_output_folder(path: str | Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):  # permission bits lie for root and on read-only disks
             pass
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"output folder {folder}: a file stands in its way", hint="give another folder") from None
+        raise InputError(
+            f"output folder {folder}: a file of that name already exists", hint="give another folder"
+        ) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InputError(f"output folder {folder} is not writable ({reason})", hint="give another folder") from None

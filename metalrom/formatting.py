@@ -36,7 +36,7 @@ def span(figure: Figure) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A probability: `3.2e-6`; below 1e-18 only the bound is worth saying."""
+    """A probability: `3.2e-6`; below 1e-18 only the bound is given."""
     if value is None or math.isnan(value):
         return MISSING
     if 0 <= value < 1e-18:

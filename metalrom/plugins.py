@@ -42,7 +42,7 @@ def load_named(names: Iterable[str]) -> None:
 def load_installed() -> tuple[str, ...]:
     """Import what installed packages announce; returns one sentence for each that cannot be imported.
 
-    A broken plugin must not take the other commands along, so it is told and left out.
+    A broken plugin must not take the other commands along, so it is reported and left out.
     """
     troubles = []
     for entry in entry_points(group=GROUP):
@@ -61,7 +61,7 @@ def _load_file(path: Path) -> None:
     if loaded is not None:
         if Path(loaded.__file__ or "").resolve() == path.resolve():
             return
-        raise InputError(f"two plugins are called {path.name}", where="--plugin", hint="rename one of them")
+        raise InputError(f"two plugins share the name {path.name}", where="--plugin", hint="rename one of them")
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} cannot be imported", where="--plugin")
@@ -71,17 +71,17 @@ def _load_file(path: Path) -> None:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise _told(str(path), error, "--plugin") from error
+        raise _message(str(path), error, "--plugin") from error
 
 
 def _import(name: str, where: str) -> None:
     try:
         import_module(name)
     except Exception as error:  # whatever a stranger's module raises
-        raise _told(name, error, where) from error
+        raise _message(name, error, where) from error
 
 
-def _told(name: str, error: Exception, where: str) -> InputError:
+def _message(name: str, error: Exception, where: str) -> InputError:
     if isinstance(error, InputError):
         return InputError(f"the plugin {name} says: {error}", where=where)
     return InputError(f"the plugin {name} cannot be imported ({type(error).__name__}: {error})", where=where)

@@ -84,4 +84,4 @@ class ArrayOptions:
         return "" if self.before <= column < self.before + stored else "dummy column"
 
 
-PLAIN = ArrayOptions()
+NO_OPTIONS = ArrayOptions()

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from interconnect.errors import InputError
-from netlists.array_options import PLAIN, ArrayOptions
-from netlists.audit_cells import AuditedCells, Strange, line_pattern, take_cells
+from netlists.array_options import NO_OPTIONS, ArrayOptions
+from netlists.audit_cells import AuditedCells, UnexpectedCell, line_pattern, take_cells
 from netlists.audit_head import cell_faults, head_faults, loose_elements
 from netlists.audit_report import AuditReport, CellFault, ViaFault, audit_report
 from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
@@ -46,24 +46,64 @@ def audit_netlist(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
     technology: Technology | None = None,
     periphery: Periphery | None = None,
     condition: Condition | None = None,
     limit: int = 100,
     library: str = "",
 ) -> AuditReport:
-    """Compare a netlist with the program it should hold; all arguments as given to `write_netlist`.
+    """Compare a netlist with the program that it should hold; arguments as of `write_netlist`.
 
-    library: the device set's lines in the netlist (`DeviceSet.cards`), if the technology is not given; files that they
-    include are taken for transistors alone, any other include is refused.
+    With the technology, everything before the planes (cards, circuits of the periphery, cells) is compared statement by
+    statement with the templates; without it only the cells are, element by element.
 
-    With the technology, whatever stands before the planes (cards, circuits of the periphery, cells) is compared
-    statement by statement with what the templates give; without it only the cells are, element by element.
+    Parameters
+    ----------
+    path : str or Path
+        The netlist.
+    program : ViaProgram
+        The expected symbols.
+    manifest : TileManifest
+        Their placement on tiles and planes.
+    model : CellModel or Sequence[CellModel]
+        The cell, one for all planes or one per plane.
+    level : str
+        One of `LEVELS`.
+    group_rows : int, optional
+        Rows that one conversion sums.
+    tile : int
+        What was written at a level below the macro.
+    plane : int
+        See `tile`.
+    column : int
+        See `tile`.
+    options : ArrayOptions
+        What surrounds the stored columns of whole planes.
+    technology : Technology, optional
+        Stack and device set.
+    periphery : Periphery, optional
+        Row drivers and reset of a macro.
+    condition : Condition, optional
+        As of `write_netlist`.
+    templates : Path, optional
+        A user's template folder.
+    limit : int
+        Faults that the report lists, at most.
+    library : str
+        Statements of the device set in the netlist (`DeviceSet.cards`), without `technology`; files that they include
+        are taken for transistors alone, any other include is refused.
 
-    Raises:
-        InputError: a group of no rows, or the file cannot be read, is cut off, or holds none of the expected
-            subcircuits; a program and cells that do not belong together.
+    Returns
+    -------
+    AuditReport
+        Every difference, with the weight bit that it changes.
+
+    Raises
+    ------
+    InputError
+        For a group of no rows, a file that cannot be read, is truncated, or holds none of the expected subcircuits, or
+        a program and cells that do not match.
     """
     path = Path(path)
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
@@ -101,15 +141,16 @@ def audit_netlist(
         for n, s in expected.items()
         if n in content.definitions
     )
-    found.strange[:0] = [Strange("", fault, kind="wiring") for fault in pins if fault]
-    found.strange += [Strange("", fault, kind="wiring") for fault in faults]
+    found.strange[:0] = [UnexpectedCell("", fault, kind="wiring") for fault in pins if fault]
+    found.strange += [UnexpectedCell("", fault, kind="wiring") for fault in faults]
     return audit_report(path, program, expected, found, limit)
 
 
 @dataclass
 class _Content:
     """A netlist taken apart: its cells, pins by subcircuit, and the text of every subcircuit without cells; text
-    outside of all stands under the empty name."""
+    outside of all stands under the empty name.
+    """
 
     found: AuditedCells = field(default_factory=AuditedCells)
     definitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -212,7 +253,8 @@ def _wiring_faults(
 
 def _blocks(path: Path) -> Iterator[bytes]:
     """The file in blocks of whole statements, continuation lines joined to their first line, a line break before
-    every statement."""
+    every statement.
+    """
     try:
         with path.open("rb") as file:
             rest = b""

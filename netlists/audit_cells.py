@@ -23,7 +23,7 @@ _NUMBER = "(?!0[0-9])[0-9]{1,9}"
 
 
 @dataclass(frozen=True, slots=True)
-class Strange:
+class UnexpectedCell:
     """What fits nothing: an `unknown` cell of a subcircuit and what is wrong with it if known, or, with kind `wiring`,
     a sentence on pins or on the inside of a tile instead of a name."""
 
@@ -38,7 +38,7 @@ class AuditedCells:
     """What the file holds: per subcircuit the symbols and how often each cell occurs; lines that fit nothing."""
 
     planes: dict[str, tuple[ByteArray, IntArray]] = field(default_factory=dict)
-    strange: list[Strange] = field(default_factory=list)
+    strange: list[UnexpectedCell] = field(default_factory=list)
     cells: int = 0
     returns: dict[str, int] = field(default_factory=dict)
     """How often the ground return of a plane was found as it should be."""
@@ -141,13 +141,13 @@ def take_cells(
             for line, segment, below, joined in cuts:
                 if inside[k] and not joined[k] and readable[k] and not why:
                     why = _bit_line_fault(scope, line, int(r[k]), int(c[k]), int(segment[k]), int(below[k]))
-            found.strange.append(Strange(scope.name, f"X_r{r[k]}_c{c[k]}_p{p[k]}", why))
+            found.strange.append(UnexpectedCell(scope.name, f"X_r{r[k]}_c{c[k]}_p{p[k]}", why))
     found.cells += good_lines
     lines = body.strip(b"\n")
     if lines and matched != lines.count(b"\n") + 1:
         for line_text in lines.split(b"\n"):
             if _STATEMENT.match(line_text) and not any(p.match(b"\n" + line_text) for p in patterns):
-                found.strange.append(Strange(scope.name, line_text.split()[0].decode("ascii", "replace")))
+                found.strange.append(UnexpectedCell(scope.name, line_text.split()[0].decode("ascii", "replace")))
 
 
 def _bit_line_fault(scope: Scope, line: BitLine, row: int, column: int, segment: int, below: int) -> str:

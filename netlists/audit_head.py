@@ -20,7 +20,7 @@ def cell_faults(models: Sequence[CellModel], bodies: Mapping[str, str]) -> list[
             match = _ELEMENT.fullmatch(line)
             element = expected.pop(match[1], None) if match else None
             if match is None or element is None:
-                faults.append(f"{line.split()[0]} in {name} is no element of the cell")
+                faults.append(f"{line.split()[0]} in {name} is not an element of the cell")
                 continue
             nodes, value, varies = element
             if (match[2], match[3]) != nodes:

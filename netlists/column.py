@@ -106,16 +106,42 @@ def column_deck(
     modelled ones load the row lines as pi sections; the bit line of the column after the last modelled one is
     grounded. Cell resistances are those at the condition's temperature.
 
-    extra_rows: further rows on the same bit lines that hold input 0, as one lumped load at the far end.
-    static: instead of the read one operating point with transistors: `idle` (all inputs low, reset over), `active` (the
-    case's inputs high, reset over) or, for a charge cell, `reset` (inputs low, reset on). supply_resistance: ohm in
-    series with the row drivers' supply and with their and the reset's ground, for decks with transistors.
-    decision: a sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and
-    the comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
-    templates: a user's template folder.
+    Parameters
+    ----------
+    technology : Technology
+        Stack and device set.
+    model : CellModel
+        Electrical model of the cell.
+    periphery : Periphery
+        Drivers, reset and sense circuit.
+    timing : Timing
+        Instants of the read, s.
+    condition : Condition
+        Corner, supply and temperature.
+    case : ColumnStimulus
+        Stored symbols, inputs and deviations.
+    extra_rows : int
+        Further rows on the same bit lines that hold input 0, as one lumped load at the far end.
+    static : {"idle", "active", "reset"}, optional
+        One operating point with transistors instead of the read: `idle` (all inputs low, reset over), `active` (the
+        inputs of `case` high, reset over) or, for a charge cell, `reset` (inputs low, reset on).
+    supply_resistance : float
+        Resistance in series with the row drivers' supply and with their and the reset's ground, ohm; needs transistors.
+    decision : DeciderInput, optional
+        A sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and the
+        comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
+    templates : Path, optional
+        A user's template folder.
 
-    Raises:
-        InputError: an impossible case, a value that cannot be printed, or a fault in a user's template.
+    Returns
+    -------
+    ColumnDeck
+        The deck with its outputs and instants.
+
+    Raises
+    ------
+    InputError
+        For an impossible case, a value that cannot be printed, or an error in a user's template.
     """
     d = case.deviations
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
@@ -124,7 +150,7 @@ def column_deck(
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
     if decision is not None and (ideal or not charge or static is not None or len(model.bit_lines) > 1):
-        raise InputError("a decision belongs to the read of a charge column of one bit line, with transistors")
+        raise InputError("a decision needs a charge column with one bit line and transistor periphery")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -199,7 +225,7 @@ def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None
     """Refuse what the deck's periphery has no place for."""
     require_positive(supply_resistance, where="supply_resistance", unit="ohm", zero=True)
     if ideal and (static is not None or supply_resistance > 0):
-        raise InputError("static currents and supply resistance belong to transistor drivers", where="periphery.kind")
+        raise InputError("static currents and supply resistance need transistor drivers", where="periphery.kind")
     if static is not None and levels:
         raise InputError("static currents of cells with lines at part of the row voltage are not supported")
     if static == "reset" and not charge:
@@ -223,7 +249,8 @@ def instances(model: CellModel, case: ColumnStimulus) -> list[Instance]:
 
 def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus) -> str:
     """Node of a cell's pin: `s3_1` is the line of letter s of row 3 before column 1, `b3_1` the bit line of letter b of
-    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0."""
+    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0.
+    """
     prefix, _, end = pin.rpartition("_")
     for line in model.lines:
         if line.prefix == prefix and end in ("in", "out"):
@@ -246,16 +273,25 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus
 
 
 def check_case(model: CellModel, case: ColumnStimulus) -> None:
-    """Refuse a case that is not about this cell's symbols, or a cell whose read-out there is no deck for.
+    """Refuse a case with other symbols than the cell's, or a cell whose readout no deck supports.
 
-    Raises:
-        InputError: see above.
+    Parameters
+    ----------
+    model : CellModel
+        Electrical model of the cell.
+    case : ColumnStimulus
+        Stored symbols, inputs and deviations.
+
+    Raises
+    ------
+    InputError
+        With what does not match.
     """
     if case.symbol_values != model.symbol_values:
         raise InputError(
             f"column case: its symbols count {case.symbol_values}, those of the cell {model.kind} count "
             f"{model.symbol_values}",
-            hint="give the case the cell's own: symbol_values=model.symbol_values",
+            hint="pass symbol_values=model.symbol_values",
         )
     signs = [line.sign for line in model.bit_lines]
     if signs not in ([1], [1, -1]):
@@ -343,7 +379,7 @@ def driven_node(line: RowLine, row: int, case: ColumnStimulus) -> str:
 
 def node_names(model: CellModel) -> str:
     """What the letters of the array's nodes mean, for a comment."""
-    # A cell without a ground line is told of one too: the text belongs to decks that caches know.
+    # A cell without a ground line is reported of one too: the text belongs to decks that caches know.
     lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
     names = {1.0: "signal line", 0.0: "ground line"}
     rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]

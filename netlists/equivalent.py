@@ -25,7 +25,7 @@ from netlists.periphery import Periphery, Timing
 from netlists.reference import column_network, reference_column
 from netlists.technology import Technology
 
-Where = Literal["kept", "merged"]
+ReadPosition = Literal["kept", "merged"]
 MAX_VARIANTS = 255
 """Symbols are bytes."""
 
@@ -68,7 +68,7 @@ def equivalent_deck(
     condition: Condition,
     case: ColumnStimulus,
     *,
-    where: Where = "kept",
+    where: ReadPosition = "kept",
     keep_columns: int | None = None,
     waveform: bool = True,
 ) -> tuple[ColumnDeck, EquivalentError]:
@@ -99,7 +99,7 @@ def equivalent_deck(
 
 
 def equivalent_case(
-    model: CellModel, case: ColumnStimulus, *, where: Where = "kept", keep_columns: int | None = None
+    model: CellModel, case: ColumnStimulus, *, where: ReadPosition = "kept", keep_columns: int | None = None
 ) -> tuple[CellModel, ColumnStimulus]:
     """The cell with blocks of idle rows as further symbols, and the case of the driven rows and these blocks.
 
@@ -110,7 +110,7 @@ def equivalent_case(
         InputError: a bad option, or more different blocks than symbols can tell apart (then take `merged`).
     """
     if where not in ("kept", "merged"):
-        raise InputError(f"idle rows cannot be put {where!r}", hint="kept or merged")
+        raise InputError(f"idle rows are {where!r}", hint="kept or merged")
     case = _narrow(case, keep_columns)
     first = f"{model.bit_lines[0].letter}0_0"
     edge = sum(part.value for part in edge_parts(model, case) if part.a == first)
@@ -140,7 +140,7 @@ def equivalent_case(
         rows.append(run)
         cell.append(mean)
     if len(variants) > MAX_VARIANTS:
-        raise InputError(f"{len(known)} different blocks of idle rows are too many", hint="put them merged")
+        raise InputError(f"{len(known)} different blocks of idle rows exceed the limit", hint="merge them")
     d = case.deviations
     extra = len(variants) - model.symbols
     values = (*model.symbol_values, *(0,) * extra)
@@ -160,7 +160,7 @@ def equivalent_case(
     return replace(model, variants=tuple(variants), symbol_values=values), short
 
 
-def _runs(case: ColumnStimulus, where: Where) -> list[list[int]]:
+def _runs(case: ColumnStimulus, where: ReadPosition) -> list[list[int]]:
     """Rows of every row of the short case: driven ones alone, idle ones together."""
     driven = [[int(r)] for r in np.flatnonzero(case.inputs)]
     if where == "merged":
@@ -230,7 +230,7 @@ def _narrow(case: ColumnStimulus, keep: int | None) -> ColumnStimulus:
         return case
     if not 1 <= keep < case.columns or keep % 2 == 0:
         raise InputError(
-            f"{keep} columns cannot be kept of {case.columns}", hint="an odd number, not more than there are"
+            f"{keep} of {case.columns} columns cannot be kept", hint="an odd number, not more than there are"
         )
     first = (case.columns - keep) // 2
     kept = slice(first, first + keep)

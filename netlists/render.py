@@ -118,7 +118,7 @@ def _environment(folder: Path | None) -> ImmutableSandboxedEnvironment:
 
 
 def render(template: str, values: Mapping[str, Any], *, folder: Path | None = None) -> str:
-    """Text of a template of ours (path below `templates/`, such as `cells/cap_balanced.cir.j2`).
+    """Text of a built-in template (path below `templates/`, such as `cells/cap_balanced.cir.j2`).
 
     folder: a user's template folder; a file of the same path there takes precedence.
 

@@ -45,13 +45,35 @@ class Technology:
 
 
 def load_technology(stack_name: str | Path, devices_name: str | Path, *, beol: str = NOMINAL_METALS) -> Technology:
-    """Load a stack (built-in name or YAML path) and a device set; InputError for an unknown one.
+    """Load a stack and a device set.
 
-    beol: corner of the stack (`Cmax`, ...; case does not matter) at which cells are drawn and extracted; InputError for
-    one that the stack does not have.
+    Parameters
+    ----------
+    stack_name : str or Path
+        Name of a built-in stack, or a YAML file.
+    devices_name : str or Path
+        Name of a built-in device set, or a YAML file.
+    beol : str
+        Metal corner of the stack (`Cmax`, ...; case does not matter) at which cells are drawn and extracted.
+
+    Returns
+    -------
+    Technology
+        Stack at that corner, and devices.
+
+    Raises
+    ------
+    InputError
+        For an unknown stack, device set or corner.
+
+    Examples
+    --------
+    >>> from netlists import load_technology
+    >>> load_technology("open45", "open45").name
+    'open45'
     """
     stack = load_stack(stack_name)
     if beol.lower() != NOMINAL_METALS:
-        stack.corner(beol)  # told before the devices are read
+        stack.corner(beol)  # reported before the devices are read
     technology = Technology(stack, load_devices(devices_name))
     return technology if beol.lower() == NOMINAL_METALS else technology.at_metal_corner(beol)

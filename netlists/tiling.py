@@ -193,7 +193,7 @@ class Tiling:
             InputError: another document, or one whose pieces overlap, leave the macro or miss a cell of a layer.
         """
         if document.get("format") != FORMAT:
-            raise InputError(f"is no tiling (its format is {document.get('format')!r})", hint=f"expected {FORMAT!r}")
+            raise InputError(f"is not a tiling (its format is {document.get('format')!r})", hint=f"expected {FORMAT!r}")
         try:
             macro = document["macro"]
             return Tiling(
@@ -233,7 +233,7 @@ class Tiling:
             if program is None or (program.rows, program.bit_columns, program.encoding) != (
                 x.rows, x.bit_columns, x.encoding,
             ):  # fmt: skip
-                raise InputError(f"the program of layer {x.name} is missing or another than the tiling's")
+                raise InputError(f"the program of layer {x.name} is missing or differs from the one that was tiled")
 
     def _check(self) -> None:
         """Every cell of every layer once, every cell of a macro at most once."""
@@ -284,7 +284,7 @@ def tile_layers(
     require(1 <= row_step <= shape.rows, f"is {row_step}", where="row_step", hint=f"1 to {shape.rows}")
     layers = tuple(TiledLayer(name, p.rows, p.bit_columns, p.encoding) for name, p in programs.items())
     if not layers:
-        raise InputError("there are no layers to tile")
+        raise InputError("no layers to tile were given")
     for x in layers:
         if min(x.rows, x.bit_columns) < 1:
             raise InputError(f"layer {x.name} is empty")

@@ -83,10 +83,10 @@ def _sizes(call: Call, sizes: dict[str, float]) -> list[str]:
     """`name=value` of every size that is passed, in the call's unit, then the constant parameters."""
     unit = UNITS[call.unit]
     words = []
-    for ours, power in _POWER.items():
-        if ours in call.sizes:
-            value = sizes[ours] if unit == 1.0 else float(f"{sizes[ours] / unit**power:.12g}")
-            words.append(f"{identifier(call.sizes[ours])}={number(value)}")
+    for size, power in _POWER.items():
+        if size in call.sizes:
+            value = sizes[size] if unit == 1.0 else float(f"{sizes[size] / unit**power:.12g}")
+            words.append(f"{identifier(call.sizes[size])}={number(value)}")
     return words + [f"{identifier(name)}={number(value)}" for name, value in call.fixed.items()]
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
-from netlists.array_options import PLAIN, REFERENCES, ArrayOptions
+from netlists.array_options import NO_OPTIONS, REFERENCES, ArrayOptions
 from netlists.cells.base import CellModel, plane_models
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
@@ -57,22 +57,58 @@ def write_netlist(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.
 
-    model: the cell, one for all planes or one per plane (on different metals). group_rows: rows that one conversion
-    sums; every bit line is cut after so many rows of its tile (None: not at all). Segment g of column c ends at the
-    port `bl<g>_<c>`, also where there is only one. options: what surrounds the stored columns of whole planes. With
-    shared column circuits level array holds a subcircuit `planes_t<t>` that joins the planes in them.
+    Segment g of column c ends at the port `bl<g>_<c>`, also where there is only one. With shared column circuits level
+    array holds a subcircuit `planes_t<t>` that joins the planes in them. A macro also holds row drivers and, per
+    segment, reset switches when a (transistor) periphery is given. Elements have the values at the condition's
+    temperature, or at the model's reference temperature.
 
-    A macro also holds row drivers and, per segment, reset switches when a (transistor) periphery is given;
-    `condition` chooses its cards. Elements have the values at the condition's temperature, or at the model's reference
-    temperature.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    level : str
+        One of `LEVELS`.
+    program : ViaProgram
+        The stored symbols.
+    manifest : TileManifest
+        Their placement on tiles and planes.
+    model : CellModel or Sequence[CellModel]
+        The cell, one for all planes or one per plane (on different metals).
+    technology : Technology
+        Stack and device set.
+    periphery : Periphery, optional
+        Row drivers and reset of a macro.
+    condition : Condition, optional
+        Chooses the model cards and the temperature of the elements.
+    config_hash : str
+        SHA-256 of the configuration, for the head of the file.
+    group_rows : int, optional
+        Rows that one conversion sums; bit lines are segmented after that many rows of a tile (None: not at all).
+    tile : int
+        What is written at a level below the macro.
+    plane : int
+        See `tile`.
+    column : int
+        See `tile`.
+    options : ArrayOptions
+        What surrounds the stored columns of whole planes.
+    templates : Path, optional
+        A user's template folder.
 
-    Raises:
-        InputError: unknown level or place, a group of no rows, program, manifest and cell that do not belong together,
-            column circuits without transistors or of a current cell, or a file that cannot be written.
+    Returns
+    -------
+    WrittenNetlist
+        Size, checksum and number of cells.
+
+    Raises
+    ------
+    InputError
+        For an unknown level or position, a group of no rows, program, manifest and cell that do not match, column
+        circuits without transistors or of a current cell, or a file that cannot be written.
     """
     start = time.process_time()
     path = Path(path)
@@ -131,8 +167,40 @@ def netlist_head(
 ) -> str:
     """Everything before the first plane: description, cards, periphery and cell subcircuits.
 
-    Raises:
-        InputError: column circuits without transistors or of a current cell, or a fault in a user's template.
+    Parameters
+    ----------
+    level : str
+        One of `LEVELS`.
+    parts : Sequence[Scope]
+        The planes that are written.
+    manifest : TileManifest
+        Placement of the program on tiles and planes.
+    models : Sequence[CellModel]
+        The cell, one per plane.
+    technology : Technology
+        Stack and device set.
+    periphery : Periphery, optional
+        Row drivers and reset of a macro.
+    condition : Condition, optional
+        Chooses the model cards.
+    config_hash : str
+        SHA-256 of the configuration.
+    group_rows : int, optional
+        Rows that one conversion sums.
+    options : ArrayOptions
+        What surrounds the stored columns.
+    templates : Path, optional
+        A user's template folder.
+
+    Returns
+    -------
+    str
+        ASCII text.
+
+    Raises
+    ------
+    InputError
+        For column circuits without transistors or of a current cell, or an error in a user's template.
     """
     lcc = options.lcc and level in ("array", "macro")
     if lcc and (periphery is None or not has_transistors(periphery)):

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
-from netlists.array_options import PLAIN, ArrayOptions
+from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import CellModel, RowLine
 from netlists.mapping import Placement, TileManifest, ViaProgram
 
@@ -29,7 +29,7 @@ class Scope:
     start: int
     stop: int
     group_rows: int
-    options: ArrayOptions = PLAIN
+    options: ArrayOptions = NO_OPTIONS
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ def driven_lines(model: CellModel) -> tuple[RowLine, ...]:
 
 
 def check_model(model: CellModel, program: ViaProgram) -> None:
-    """Refuse a cell that does not store this program's symbols, or whose nodes could not be told apart."""
+    """Refuse a cell that does not store this program's symbols, or whose nodes could not be distinguished."""
     if tuple(model.symbol_values) != program.symbol_values or model.symbols != len(program.symbol_values):
         raise InputError(
             f"the program has symbols of values {program.symbol_values}, cell {model.kind} stores "
@@ -92,7 +92,7 @@ def check_model(model: CellModel, program: ViaProgram) -> None:
         )
     letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
     if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):
-        raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be told apart")
+        raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be distinguished")
 
 
 def scopes(
@@ -103,7 +103,7 @@ def scopes(
     tile: int = 0,
     plane: int = 0,
     column: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
 ) -> list[Scope]:
     """What a netlist of `level` holds: nothing, one column, the planes of one tile, or everything.
 
@@ -112,7 +112,7 @@ def scopes(
     """
     group = manifest.shape.rows if group_rows is None else group_rows
     if group < 1:
-        raise InputError(f"group_rows is {group}", hint="1 or more, or None for bit lines that are not cut")
+        raise InputError(f"group_rows is {group}", hint="1 or more, or None for uncut bit lines")
     if level not in LEVELS:
         raise InputError(f"there is no level {level!r}", hint=f"choose {', '.join(LEVELS)}")
     if level == "cell":

@@ -28,7 +28,7 @@ from ngspice_runner.claims import Claims
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Result, RunProvenance, Signal, Verdict
 
-SERVED = frozenset(
+CACHED_VERDICTS = frozenset(
     {
         Verdict.OK,
         Verdict.SUSPECT,
@@ -120,7 +120,7 @@ class Cache:
                 )
             )
             return None
-        return result if any_verdict or result.verdict in SERVED else None
+        return result if any_verdict or result.verdict in CACHED_VERDICTS else None
 
     def put(self, key: str, result: Result) -> bool:
         """Keep a result (committed when this returns True); False when it could not be written: see `trouble`."""

@@ -61,10 +61,14 @@ def _probe(engine: Engine) -> Capability:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise EngineError(f"{engine.path} does not tell what it was built with ({error})") from None
-    told = done.stdout + done.stderr
+            raise EngineError(f"{engine.path} does not report its build options ({error})") from None
+    message = done.stdout + done.stderr
     return Capability(
-        engine.version, "KLU" in told, "osdi: no such command" not in told, "XSPICE" in told, "OpenMP" in told
+        engine.version,
+        "KLU" in message,
+        "osdi: no such command" not in message,
+        "XSPICE" in message,
+        "OpenMP" in message,
     )
 
 

@@ -22,7 +22,7 @@ from interconnect.optional import optional_library
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
-from ngspice_runner.scheduling import Board, Cluster, Progress, check_workers, cores, make_setting
+from ngspice_runner.scheduling import Cluster, JobBoard, Progress, check_workers, cores, make_setting
 from ngspice_runner.simulate import run_one
 
 INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
@@ -53,7 +53,7 @@ def run_cluster(
     reached, or one job has lost several workers in a row; JobError as `run`.
     """
     distributed = _distributed()
-    board = Board(len(jobs), progress, cache)
+    board = JobBoard(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag=""), []).append(index)
@@ -127,13 +127,13 @@ def _result_of(future: Any) -> Result:
     try:
         answer: dict[str, Any] = future.result()
     except Exception as error:
-        raise EngineError(f"the cluster lost a job for good ({type(error).__name__}: {error})") from None
+        raise EngineError(f"the cluster lost a job permanently ({type(error).__name__}: {error})") from None
     if "error" in answer:
         raise (JobError if answer["kind"] == "job" else EngineError)(answer["error"])
     row: Row = answer["row"]
     result = decode_row(row, row[0])
     if result is None or result.provenance is None:
-        raise EngineError("a result was damaged on its way from a worker")
+        raise EngineError("a result from a worker is damaged")
     return replace(result, provenance=replace(result.provenance, cached=answer["cached"]))
 
 

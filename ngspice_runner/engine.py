@@ -44,7 +44,7 @@ def find_engine(path: str | os.PathLike[str] | None = None) -> Engine:
     status = resolved.stat()
     identity = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < 2_000_000_000:
-        # Too fresh to be told apart by its times: another change may fall into the same clock tick.
+        # Too fresh to be distinguished by its times: another change may fall into the same clock tick.
         _identify.cache_clear()
     return _identify(str(resolved), identity)
 
@@ -63,10 +63,10 @@ def _identify(path: str, identity: tuple[int, ...]) -> Engine:
             errors="replace",
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"{path} cannot be asked for its version ({error}); {INSTALL_HINT}") from None
+        raise EngineError(f"{path} does not report its version ({error}); {INSTALL_HINT}") from None
     match = _VERSION.search(answer.stdout + answer.stderr)
     if match is None:
-        raise EngineError(f"{path} does not answer as ngspice; {INSTALL_HINT}")
+        raise EngineError(f"{path} does not respond as ngspice; {INSTALL_HINT}")
     return Engine(path, match.group(1), digest)
 
 

@@ -11,7 +11,7 @@ from ngspice_runner.cluster import run_cluster
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
-from ngspice_runner.scheduling import Board, Cluster, Progress, Workers, check_workers, cores, make_setting, run_jobs
+from ngspice_runner.scheduling import Cluster, JobBoard, Progress, Workers, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import run_one
 from ngspice_runner.sweep import run_groups
 
@@ -86,7 +86,7 @@ def run_many(
     retry_failures: bool = False,
     retry: bool = False,
 ) -> list[Result]:
-    """Run many jobs side by side, each distinct job once.
+    r"""Run many jobs side by side, each distinct job once.
 
     Each result is committed to the cache as it ends, so that the same call with the same cache continues an
     interrupted one. On one cache, equal jobs run once even if several processes request them at the same time.
@@ -96,11 +96,19 @@ def run_many(
     jobs
         Jobs in any order; equal ones run once.
     workers
-        Engine processes at a time, None for one per core, or a `Cluster`, whose workers use their own engines.
-    cache, backend, engine, retry_failures, retry
+        Engine processes at a time, None for one per core, or a `Cluster`, whose workers use their local engines.
+    cache
+        As for `run`.
+    backend
         As for `run`; with `batch`, jobs that differ only in numbers of `.param` cards share an engine process.
+    engine
+        As for `run`.
     progress
         Called after each job, in the thread of the caller.
+    retry_failures
+        As for `run`.
+    retry
+        As for `run`.
 
     Returns
     -------
@@ -113,10 +121,17 @@ def run_many(
         As for `run`, at the first such job.
     RunInterrupted
         Ctrl-C; a KeyboardInterrupt that states what is done.
+
+    Examples
+    --------
+    >>> decks = [f"divider\nV1 a 0 1\nR1 a out {r}\nR2 out 0 1e3\n.op\n.end\n" for r in (1e3, 3e3)]
+    >>> results = run_many([Job(text=deck, outputs=("v(out)",)) for deck in decks])  # doctest: +SKIP
+    >>> [float(r.signals["v(out)"].values[0]) for r in results]  # doctest: +SKIP
+    [0.5, 0.25]
     """
     if isinstance(workers, Cluster):
         if engine is not None or not isinstance(backend, str):
-            raise JobError("workers of a cluster have engines of their own: name the backend and give no engine")
+            raise JobError("workers of a cluster use their local engines: name a backend and pass no engine")
         folder = None if cache is None else str(cache.folder)
         return run_cluster(
             jobs,
@@ -129,7 +144,7 @@ def run_many(
         )
     check_workers(workers)
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(jobs), progress, None if cache is None else str(cache.path))
+    board = JobBoard(len(jobs), progress, None if cache is None else str(cache.path))
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
         groups.setdefault(replace(job, tag="") if job.tag else job, []).append(index)

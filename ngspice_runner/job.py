@@ -97,7 +97,7 @@ class Result:
     Parameters
     ----------
     verdict
-        Judgement of the simulation; only `Verdict.OK` is a result.
+        VerdictDecision of the simulation; only `Verdict.OK` is a result.
     signals
         Vectors by lower-case name, the sweep first (such as `time`); may be partial if the verdict is not ok.
     log

@@ -34,8 +34,8 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
-    """One number that changes: its place in the text, and how the engine is told."""
+class SweptParameter:
+    """One number that changes: its place in the text, and how the engine is reported."""
 
     name: str
     start: int
@@ -50,7 +50,9 @@ class Knob:
 class SweepPoints:
     """The points of a sweep over one base job. values: tokens per point in the order of `knobs`."""
 
-    def __init__(self, base: Job, deck: ParsedDeck, knobs: Sequence[Knob], values: Sequence[tuple[str, ...]]) -> None:
+    def __init__(
+        self, base: Job, deck: ParsedDeck, knobs: Sequence[SweptParameter], values: Sequence[tuple[str, ...]]
+    ) -> None:
         self._base, self._deck, self.values = base, deck, values
         order = sorted(range(len(knobs)), key=lambda i: knobs[i].start)
         self._knobs = [knobs[i] for i in order]
@@ -77,10 +79,10 @@ class SweepPoints:
     def commands(self, index: int) -> list[str]:
         """What takes the engine to a point from any other."""
         tokens = [self.values[index][place] for place in self._order]
-        told = [knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if knob.is_parameter]
-        if told:
-            told.append("reset")  # reads the circuit anew with the parameters; forgets altered elements
-        return told + [
+        message = [knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if knob.is_parameter]
+        if message:
+            message.append("reset")  # reads the circuit anew with the parameters; forgets altered elements
+        return message + [
             knob.command(token) for knob, token in zip(self._knobs, tokens, strict=True) if not knob.is_parameter
         ]
 
@@ -107,7 +109,7 @@ def plan_points(sweep: Sweep, deck: ParsedDeck) -> SweepPoints:
     names = list(sweep.points[0])
     lowered = [name.lower() for name in names]
     if len(set(lowered)) != len(lowered):
-        raise JobError("the points of a sweep name one thing twice")
+        raise JobError("a sweep point sets one parameter twice")
     knobs = [_find(name, deck) for name in lowered]
     values = []
     for number, point in enumerate(sweep.points):
@@ -115,16 +117,16 @@ def plan_points(sweep: Sweep, deck: ParsedDeck) -> SweepPoints:
             raise JobError(f"point {number} names {sorted(point)}, point 0 {sorted(names)}: all must name the same")
         numbers = [float(point[name]) for name in names]
         if not all(map(math.isfinite, numbers)):
-            raise JobError(f"point {number} holds a value that is no finite number: {dict(point)}")
+            raise JobError(f"point {number} holds a value that is not a finite number: {dict(point)}")
         values.append(tuple(map(repr, numbers)))
     return SweepPoints(sweep.base, deck, knobs, values)
 
 
-def _find(name: str, deck: ParsedDeck) -> Knob:
+def _find(name: str, deck: ParsedDeck) -> SweptParameter:
     offsets = [0]
     for physical in deck.lines:
         offsets.append(offsets[-1] + len(physical) + 1)
-    found: list[Knob] = []
+    found: list[SweptParameter] = []
     depth = 0
     for line, card in deck.cards:
         lowered = card[:7].lower()
@@ -138,7 +140,7 @@ def _find(name: str, deck: ParsedDeck) -> Knob:
             text = "\n".join(deck.lines[line - 1 : last])
             for match in re.finditer(rf"(?<![\w.]){re.escape(name)}\s*=\s*{_VALUE}", text, re.IGNORECASE):
                 start = offsets[line - 1] + match.start(1)
-                found.append(Knob(name, start, start + len(match[1]), True))
+                found.append(SweptParameter(name, start, start + len(match[1]), True))
         elif card.split(None, 1)[0].lower() == name:
             value = _ELEMENT.match(deck.lines[line - 1])
             if value is None:
@@ -147,16 +149,18 @@ def _find(name: str, deck: ParsedDeck) -> Knob:
                     f"for {name} use a .param"
                 )
             start = offsets[line - 1] + value.start("value")
-            found.append(Knob(name, start, start + len(value["value"]), False))
+            found.append(SweptParameter(name, start, start + len(value["value"]), False))
     if not found:
         raise JobError(f"the deck has no .param and no top-level element {name!r} to sweep")
     if len(found) > 1:
-        raise JobError(f"{name!r} stands more than once in the deck (.param or element): it cannot be swept")
+        raise JobError(f"{name!r} appears more than once in the deck (.param or element): it cannot be swept")
     return found[0]
 
 
-def group_jobs(jobs: Sequence[Job], least: int) -> list[tuple[list[Job], Job, list[Knob], list[tuple[str, ...]]]]:
-    """Groups of at least `least` jobs that differ only in plain numbers of `.param` cards: (jobs, base, knobs,
+def group_jobs(
+    jobs: Sequence[Job], size: int
+) -> list[tuple[list[Job], Job, list[SweptParameter], list[tuple[str, ...]]]]:
+    """Groups of at least `size` jobs that differ only in plain numbers of `.param` cards: (jobs, base, knobs,
     values)."""
     groups: dict[Job, list[tuple[Job, list[re.Match[str]]]]] = {}
     for job in jobs:
@@ -171,13 +175,13 @@ def group_jobs(jobs: Sequence[Job], least: int) -> list[tuple[list[Job], Job, li
     found = []
     for members in groups.values():
         names = [match[1].lower() for match in members[0][1]]
-        if len(members) < least or len(set(names)) != len(names):
+        if len(members) < size or len(set(names)) != len(names):
             continue
         first = members[0][1]
         changed = [i for i in range(len(first)) if len({matches[i][2] for _, matches in members}) > 1]
         if not changed:
             continue
-        knobs = [Knob(names[i], first[i].start(2), first[i].end(2), True) for i in changed]
+        knobs = [SweptParameter(names[i], first[i].start(2), first[i].end(2), True) for i in changed]
         values = [tuple(matches[i][2] for i in changed) for _, matches in members]
         found.append(([job for job, _ in members], members[0][0], knobs, values))
     return found

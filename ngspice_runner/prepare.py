@@ -96,13 +96,13 @@ def _check(job: Job) -> None:
     if not job.text.strip():
         raise JobError("the deck is empty: a title line, elements and an analysis are needed")
     if "\0" in job.text:
-        raise JobError("the deck holds a NUL byte: it is no text")
+        raise JobError("the deck contains a NUL byte and is not text")
     if not job.timeout > 0:
         raise JobError(f"timeout is {job.timeout:g} s: a positive number is needed")
     for output in job.outputs:
         if not _OUTPUT.match(output.replace(" ", "")) or "\n" in output or "\r" in output:
             raise JobError(
-                f"output {output!r} is no vector name: v(node), v(a,b), i(source) or @device[parameter] is needed"
+                f"output {output!r} is not a vector name: v(node), v(a,b), i(source) or @device[parameter] is needed"
             )
     for name, value in job.options:
         if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:

@@ -80,7 +80,7 @@ def next_plot(data: bytes, position: int) -> tuple[Plot, int]:
     """The plot that begins at `position` and where the next one begins. Raises RawError unless it is whole."""
     mark = data.find(_MARK, position, position + _HEADER_LIMIT)
     if mark < 0:
-        raise RawError("no whole header of a plot", "truncated")
+        raise RawError("incomplete header of a plot", "truncated")
     plots: list[Plot] = []
     end = _read_plot(data, position, mark, plots)
     return plots[0], end
@@ -95,7 +95,7 @@ def _read_plot(data: bytes, position: int, mark: int, plots: list[Plot]) -> int:
     needed = width * header.points
     if header.points == 0 and available and not data.startswith(b"Title:", start):
         plots.append(_plot(header, data, start, available // width))
-        raise RawError("the header announces 0 points above data: the run was killed", "killed", tuple(plots))
+        raise RawError("the header announces 0 points but data follow: the run was killed", "killed", tuple(plots))
     if needed > available:
         plots.append(_plot(header, data, start, available // width))
         raise RawError(f"plot {header.name!r} is cut off: {available} of {needed} bytes", "truncated", tuple(plots))
@@ -122,7 +122,7 @@ def _read_header(block: bytes, plots: list[Plot]) -> _Header:
         variables, points = int(fields["No. Variables"]), int(fields["No. Points"])
         flags = fields["Flags"].split()
     except (KeyError, ValueError) as error:
-        raise RawError(f"{where}: {error} is missing or no number", "malformed", tuple(plots)) from None
+        raise RawError(f"{where}: {error} is missing or not a number", "malformed", tuple(plots)) from None
     names: list[tuple[str, str]] = []
     for row in table.decode("utf-8", "replace").split("\n"):
         cells = row.split()

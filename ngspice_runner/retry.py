@@ -15,7 +15,7 @@ RETRIED = frozenset({Verdict.CONVERGENCE, Verdict.TIMESTEP})
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class RetryStep:
     """One step of the ladder: engine options to add."""
 
     name: str
@@ -23,15 +23,15 @@ class Rung:
 
 
 _PATIENCE = (("itl1", "1000"), ("itl2", "500"), ("itl4", "200"))
-LADDER = (
-    Rung("patience", _PATIENCE),
-    Rung("gear", (*_PATIENCE, ("method", "gear"))),
+RETRY_STEPS = (
+    RetryStep("patience", _PATIENCE),
+    RetryStep("gear", (*_PATIENCE, ("method", "gear"))),
 )
 """More iterations; then an integration that damps ringing as well. Defaults of ngspice 39 for comparison: itl1 100,
 itl2 50, itl4 10, method trap."""
 
 
-def options_of(rung: Rung, job: Job) -> tuple[tuple[str, str], ...]:
+def options_of(rung: RetryStep, job: Job) -> tuple[tuple[str, str], ...]:
     """The rung's options without those that the job sets itself."""
     own = {name.lower() for name, _ in job.options}
     return tuple((name, value) for name, value in rung.options if name not in own)

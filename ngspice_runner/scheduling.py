@@ -82,7 +82,7 @@ def make_setting(
     return Setting(chosen, alone, found, cache, retry_failures, retry)
 
 
-class Board:
+class JobBoard:
     """Results of a batch as they come in, and its progress."""
 
     def __init__(self, total: int, progress: Callable[[Progress], None] | None, place: str | None) -> None:

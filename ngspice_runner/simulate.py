@@ -13,7 +13,7 @@ from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import LintFinding
 from ngspice_runner.prepare import Prepared, prepare
-from ngspice_runner.retry import LADDER, RETRIED, options_of
+from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
 _NOTES = re.compile(
@@ -110,18 +110,18 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if not setting.retry or first.verdict not in RETRIED or backend is not setting.alone:
         return first
     tried = []
-    for rung in LADDER:
+    for rung in RETRY_STEPS:
         options = options_of(rung, prepared.job)
         climbed = prepare(replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name)
         result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)
         tried.append(rung.name)
         if result.verdict in _GOOD and result.provenance is not None:
-            told = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
+            message = f"{rung.name}: " + " ".join(f"{name}={value}" for name, value in options)
             notes = (*result.provenance.notes, f"without retry: {first.verdict.value}")
             return replace(
                 result,
                 tag=prepared.job.tag,
-                provenance=replace(result.provenance, retry=told, notes=notes),
+                provenance=replace(result.provenance, retry=message, notes=notes),
             )
         if _cancelled(result):
             return result

@@ -83,7 +83,7 @@ def bad_suffix(tail: str) -> str | None:
 
 
 def evaluate_expression(token: str, parameters: Mapping[str, str]) -> float | None:
-    """Value of a number or an arithmetic expression over `.param` names, None when it cannot be told.
+    """Value of a number or an arithmetic expression over `.param` names, None when it cannot be reported.
 
     parameters: lower-case names to their text. Braces or quotes around the expression are optional. Nothing but
     arithmetic is understood; the text is walked as a syntax tree, never executed.

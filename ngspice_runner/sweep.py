@@ -27,12 +27,12 @@ from ngspice_runner.errors import JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.points import Sweep, SweepPoints, group_jobs, plan_points
 from ngspice_runner.prepare import Prepared, point_key, prepare
-from ngspice_runner.scheduling import Board, Progress, check_workers, cores, make_setting, run_jobs
+from ngspice_runner.scheduling import JobBoard, Progress, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, finished_result, lookup, run_one
 
 CHUNK = 1000
 """Points per engine process at most."""
-WORTHWHILE = 4
+MIN_GROUP_SIZE = 4
 """Fewer points than this are run alone: a chunk costs one run for its comparison."""
 _GROUP = 64
 
@@ -73,7 +73,7 @@ def run_sweep(
     check_workers(workers)
     name = "shared" if backend == "shared" else "process"
     setting = make_setting(name, engine, cache, retry_failures=retry_failures, retry=retry)
-    board = Board(len(sweep.points), progress, None if cache is None else str(cache.path))
+    board = JobBoard(len(sweep.points), progress, None if cache is None else str(cache.path))
     try:
         prepared = prepare(sweep.base, setting.backend.engine_for(setting.engine), backend)
         points = plan_points(sweep, prepared.deck)
@@ -95,7 +95,7 @@ def run_groups(groups: dict[Job, list[int]], setting: Setting, workers: int, set
     """Run those of `groups` (job -> where its results go) in batches that differ only in `.param` numbers, and remove
     them from it."""
     runner = _Runner(setting, "batch", workers, settle)
-    for jobs, base, knobs, values in group_jobs(list(groups), WORTHWHILE):
+    for jobs, base, knobs, values in group_jobs(list(groups), MIN_GROUP_SIZE):
         prepared = prepare(base, setting.engine, "batch")
         runner.run(prepared, SweepPoints(base, prepared.deck, knobs, values), [groups.pop(job) for job in jobs])
 
@@ -147,8 +147,8 @@ class _Runner:
         """Why the points must be run alone, empty if they need not."""
         if self._engine is None:
             return ""
-        if count < WORTHWHILE:
-            return f"fewer than {WORTHWHILE} points"
+        if count < MIN_GROUP_SIZE:
+            return f"fewer than {MIN_GROUP_SIZE} points"
         if prepared.errors:
             return "the lint refuses the deck"
         if len(prepared.deck.analyses) != 1 or prepared.deck.control or prepared.includes.analysis:
@@ -182,7 +182,7 @@ class _Runner:
         self, prepared: Prepared, points: SweepPoints, left: Sequence[int], where: Mapping[int, Sequence[int]]
     ) -> tuple[list[int], dict[int, str]]:
         """Run what can be claimed; (points that run elsewhere, points to run alone and why)."""
-        size = max(WORTHWHILE, min(CHUNK, -(-len(left) // self._workers)))
+        size = max(MIN_GROUP_SIZE, min(CHUNK, -(-len(left) // self._workers)))
         chunks = [left[i : i + size] for i in range(0, len(left), size)]
         events: SimpleQueue[_Event] = SimpleQueue()
         stop = threading.Event()

@@ -54,7 +54,7 @@ _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class VerdictDecision:
     """Verdict, the lines that decided it, and the vectors to hand out (perhaps partial when the verdict is not ok)."""
 
     verdict: Verdict
@@ -64,7 +64,7 @@ class Judgement:
 
 def judge_simulation(
     outcome: RawOutcome, job: Job, deck: ParsedDeck, *, title: str, findings: Sequence[LintFinding] = ()
-) -> Judgement:
+) -> VerdictDecision:
     """Judge one finished simulation. A pure function.
 
     title: the title that every plot must carry. findings: of the lint; those with a verdict that did not stop the job
@@ -73,8 +73,8 @@ def judge_simulation(
     plots = outcome.plots or ()
     signals = collect_signals(plots, job, deck)
 
-    def verdict(kind: Verdict, *lines: str) -> Judgement:
-        return Judgement(kind, tuple(line for line in lines if line), signals)
+    def verdict(kind: Verdict, *lines: str) -> VerdictDecision:
+        return VerdictDecision(kind, tuple(line for line in lines if line), signals)
 
     if outcome.cancelled:
         return verdict(Verdict.KILLED, "cancelled before its end")
@@ -191,7 +191,7 @@ def _unread(plot: Plot, job: Job) -> Analysis:
 
 
 def _check_end(analysis: Analysis, plot: Plot, declared: float | None) -> tuple[str, str]:
-    """(what is wrong, what cannot be told) about the end of a sweep; empty strings when it ended where it had to."""
+    """(what is wrong, what cannot be checked) at the end of a sweep; empty strings when it ended as expected."""
     if not analysis.swept:
         return "", ""
     stop = analysis.stop if analysis.stop is not None else declared

@@ -94,7 +94,7 @@ def adaptive_fit(
         )
     if first < 4 * box.dims or most < first:
         raise InputError(
-            f"it may take {most} points and begins with {first}",
+            f"the limit of {most} points is below the {first} of the start",
             where=f"model of {quantity}",
             hint="4 per input at least",
         )
@@ -131,17 +131,17 @@ def adaptive_fit(
             stopped = "time"
             break
         chosen = next_batch(model, probe, min(batch, most - len(x)))
-        told = model.process.predict(box.unit(chosen))
+        message = model.process.predict(box.unit(chosen))
         value = _simulated(simulate, chosen)
         residual = model.form.residual(box.named(chosen), value)
-        latest = (residual - told[0]) / np.hypot(told[1], model.process.noise)
+        latest = (residual - message[0]) / np.hypot(message[1], model.process.noise)
         surprises = np.concatenate([surprises, latest])
         x, y = np.concatenate([x, chosen]), np.concatenate([y, value])
     final = fit_surrogate(
         quantity, unit, box, x, y,
         form=model.form, folds=folds, restarts=0, start=model.process.hyper, seed=seed, source=source,
     )  # fmt: skip
-    # Points that were chosen because the fit was unsure there have told more than the folds can; the wider one counts.
+    # Points that were chosen because the fit was unsure there tell more than the folds; the wider one counts.
     return AdaptiveResult(replace(final, scale=max(final.scale, scale)), x, y, tuple(rounds), stopped)
 
 

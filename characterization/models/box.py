@@ -38,12 +38,12 @@ class DomainInput:
     def __post_init__(self) -> None:
         where = "model input" if not _NAME.fullmatch(self.name) else f"model input {self.name}"
         if not _NAME.fullmatch(self.name):
-            raise InputError(f"the name {self.name[:60]!r} is no word of letters, digits, _ and .", where=where)
+            raise InputError(f"the name {self.name[:60]!r} must consist of letters, digits, _ and .", where=where)
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
             raise InputError(f"its range is {self.low!r} to {self.high!r}", where=where, hint="give low < high")
         if self.log and self.low <= 0:
             raise InputError(
-                f"its range begins at {self.low:g}", where=where, hint="a logarithm needs a positive range"
+                f"its range begins at {self.low:g}", where=where, hint="a logarithmic input needs a positive range"
             )
         if self.integer and not (float(self.low).is_integer() and float(self.high).is_integer()):
             raise InputError(f"its range is {self.low!r} to {self.high!r}", where=where, hint="give whole numbers")
@@ -59,7 +59,7 @@ class Domain:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         names = [i.name for i in self.inputs]
         if not names or len(set(names)) != len(names):
-            raise InputError(f"the inputs are named {names}", where="model", hint="give each a name of its own")
+            raise InputError(f"the inputs are named {names}", where="model", hint="give each a unique name")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Domain:
             raise InputError(
                 f"the input {i.name} is {value:g}{unit}, outside of the {i.low:g} to {i.high:g}{unit} in which the "
                 "model was fitted and checked",
-                hint="ask within its domain, or allow=True for a labelled extrapolation",
+                hint="stay inside its domain, or pass allow=True for a labelled extrapolation",
             )
 
     def unit(self, points: FloatArray) -> FloatArray:
@@ -157,7 +157,7 @@ class Domain:
         """Inverse of `to_json`. Raises InputError for anything else."""
         keys = {"name": str, "low": float, "high": float, "unit": str, "log": bool, "integer": bool}
         if not isinstance(data, list) or not all(isinstance(d, dict) and set(d) == set(keys) for d in data):
-            raise InputError(f"its inputs are no list of {', '.join(keys)}", where="model file: inputs")
+            raise InputError(f"its inputs are not a list of {', '.join(keys)}", where="model file: inputs")
         for d in data:
             for key, kind in keys.items():
                 numeric = isinstance(d[key], (int, float)) and not isinstance(d[key], bool)

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from characterization.models.settled_column import LEAST_FACTOR
+from characterization.models.settled_column import MIN_FACTOR
 from interconnect.errors import InputError
 from interconnect.scaling import GLOBAL_PARAMETERS, Scaling, Spread
 from interconnect.variation import STEP, global_factors
@@ -138,7 +138,7 @@ class ChipSource:
         pull_down = local_draws(kit, "nmos", np.full(self.rows, p.driver_nmos_width), p.length, seed, sample, group=1)
         pull_up = local_draws(kit, "pmos", np.full(self.rows, p.driver_pmos_width), p.length, seed, sample, group=0)
         deviations = Deviations(
-            cell=np.maximum(1.0 + self.cell_sigma * normal, LEAST_FACTOR),
+            cell=np.maximum(1.0 + self.cell_sigma * normal, MIN_FACTOR),
             reset=reset + devices.vth_n,
             driver_nmos=pull_down + devices.vth_n,
             driver_pmos=pull_up + devices.vth_p,

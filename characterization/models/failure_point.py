@@ -45,7 +45,7 @@ def failure_points(
             break
     if not found:
         raise InputError(
-            f"none of {calls} draws widened up to 6 sigmas fails: there is no failure to estimate",
+            f"none of {calls} draws widened to 6 sigma fails, so no failure rate can be estimated",
             hint="check the experiment's margin, or its scale",
         )
     # Starts apart in direction, so that a second region is not missed because the first has more draws.

@@ -42,9 +42,9 @@ class Form:
     def __post_init__(self) -> None:
         if self.name not in _LAWS:
             raise InputError(
-                f"the closed form {self.name!r} is not known; {suggest(self.name, sorted(_LAWS))}",
+                f"unknown closed form {self.name!r};  {suggest(self.name, sorted(_LAWS))}",
                 where="model",
-                hint="register_form(name, law) makes a form of your own known before its model is loaded",
+                hint="call register_form(name, law) before loading the model",
             )
         if self.combine not in ("multiply", "add"):
             raise InputError(
@@ -92,7 +92,7 @@ class Form:
         if not (isinstance(data, dict) and set(data) == {"name", "parameters", "combine"}):
             raise InputError("it has no name, parameters and combine", where="model file: form")
         if not (isinstance(data["name"], str) and isinstance(data["parameters"], dict)):
-            raise InputError("its name or its parameters are of a wrong type", where="model file: form")
+            raise InputError("its name or its parameters are of the wrong type", where="model file: form")
         return cls(**data)
 
 

@@ -66,7 +66,7 @@ QUANTITIES = {
 def group_quantity(name: str, *, where: str | None = None) -> GroupQuantity:
     """The quantity of that name. Raises InputError with a suggestion."""
     if name not in QUANTITIES:
-        raise InputError(f"no bench measures {name[:60]!r}", where=where, hint=suggest(name, list(QUANTITIES)))
+        raise InputError(f"no testbench measures {name[:60]!r}", where=where, hint=suggest(name, list(QUANTITIES)))
     return QUANTITIES[name]
 
 
@@ -74,8 +74,8 @@ def check_setup(setup: Testbench) -> None:
     """Refuse a cell whose level is no function of the count alone. Raises InputError."""
     if setup.levels > 2 or not setup.balanced:
         raise InputError(
-            f"the cell {setup.model.kind} holds several symbols or loads its line by its data: two reads do not tell "
-            "its levels",
+            f"the cell {setup.model.kind} holds several symbols or loads its line by its data: two reads "
+            "do not determine its levels",
             where="cell.kind",
             hint="fit a cell of one bit whose load is the same for both; metalrom cells compares all kinds",
         )

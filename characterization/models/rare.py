@@ -47,7 +47,7 @@ class Probability:
 def wilson(failures: int, samples: int, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of a proportion; E. B. Wilson, JASA 22 (1927) 209. Raises InputError for impossible counts."""
     if samples < 1 or not 0 <= failures <= samples or not 0 < confidence < 1:
-        raise InputError(f"{failures} failures of {samples} samples at confidence {confidence:g} are impossible")
+        raise InputError(f"{failures} failures of {samples} samples at confidence {confidence:g} are not possible")
     z = float(ndtri(0.5 + confidence / 2))
     p = failures / samples
     centre = (p + z * z / (2 * samples)) / (1 + z * z / samples)
@@ -195,7 +195,7 @@ def _margins(experiment: Experiment, z: FloatArray) -> FloatArray:
     out = np.asarray(experiment(z), dtype=np.float64)
     if out.shape != (len(z),) or np.isnan(out).any():
         raise InputError(
-            f"the experiment gave margins of shape {out.shape} for {len(z)} samples, or one that is no number",
+            f"the experiment gave margins of shape {out.shape} for {len(z)} samples, or one that is not a number",
             hint="it maps (samples, dims) to (samples,)",
         )
     return out

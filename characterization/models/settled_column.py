@@ -22,7 +22,7 @@ from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import column_network
 
-LEAST_FACTOR = 0.05
+MIN_FACTOR = 0.05
 """Cell factors are kept above this: below, a cell would be open, which is a defect and not mismatch."""
 
 
@@ -46,7 +46,7 @@ class SettledColumn:
     def of(cls, model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus) -> SettledColumn:
         """From the same elements as the column's deck and `reference_column`. Raises InputError for a current cell."""
         if model.mode != "charge":
-            raise InputError(f"the cell {model.kind} is read as a current: it does not settle by sharing charge")
+            raise InputError(f"the cell {model.kind} is read as a current and does not settle by charge sharing")
         d = case.deviations
         warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
         number = case.rows * case.columns
@@ -115,7 +115,7 @@ def code_error_experiment(
     cells, nominal = len(column.matrix_by_cell), column.nominal
 
     def margin(z: FloatArray) -> FloatArray:
-        factors = np.maximum(1.0 + cell_sigma * z[:, :cells], LEAST_FACTOR)
+        factors = np.maximum(1.0 + cell_sigma * z[:, :cells], MIN_FACTOR)
         return np.asarray(spacing / 2 - np.abs(column.levels(factors) - nominal + offset_sigma * z[:, cells]))
 
     return margin, cells + 1

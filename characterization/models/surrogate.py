@@ -80,7 +80,7 @@ class SurrogateQuality:
 
 @dataclass(frozen=True)
 class SurrogateModel:
-    """One quantity over a box of inputs. Refuses to extrapolate unless told to; then it says so."""
+    """One quantity over a box of inputs. Refuses to extrapolate unless asked to; then it says so."""
 
     quantity: str
     unit: str
@@ -103,7 +103,7 @@ class SurrogateModel:
             self.box.refuse_outside(x)
         unit = self.box.unit(x)
         if not np.isfinite(unit).all():
-            raise InputError("a logged input is not positive", where=f"model of {self.quantity}")
+            raise InputError("a logarithmic input must be positive", where=f"model of {self.quantity}")
         middle, sigma = self.process.predict(unit)
         named = self.box.named(x)
         sigma = self.scale * sigma
@@ -158,7 +158,7 @@ def load_surrogate(path: str | Path) -> SurrogateModel:
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("is no JSON document", where=str(path)) from None
+        raise InputError("is not a JSON document", where=str(path)) from None
     try:
         return surrogate_from_json(data)
     except InputError as error:
@@ -169,7 +169,7 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
     """Inverse of `SurrogateModel.to_json`. Raises InputError for anything that it did not write."""
     where = "model file"
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError("it is no surrogate model", where=where, hint=f"format must be {FORMAT!r}")
+        raise InputError("is not a surrogate model", where=where, hint=f"format must be {FORMAT!r}")
     try:
         kernel = data["kernel"]
         box, form = Domain.from_json(data["inputs"]), Form.from_json(data["form"])
@@ -184,14 +184,14 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"a key is missing or of a wrong type ({error})", where=where) from None
+        raise InputError(f"a key is missing or of the wrong type ({error})", where=where) from None
     check_hyperparameters(hyper, box.dims)
     if x.ndim != 2 or x.shape[1] != box.dims or y.shape != (len(x),) or not len(x):
         raise InputError(f"points have shape {x.shape} and residuals {y.shape}", where=where)
     if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite([centre, spread, scale]).all()):
         raise InputError("a number is not finite", where=where)
     if not (spread > 0 and scale > 0) or not all(isinstance(t, str) for t in texts) or not isinstance(seed, int):
-        raise InputError("spread, interval_scale, seed or a text is of a wrong kind", where=where)
+        raise InputError("spread, interval_scale, seed or a text has the wrong type", where=where)
     try:
         process = GaussianProcess.conditioned(hyper, x, y, centre, spread)
     except SolverError as error:
@@ -291,6 +291,6 @@ def _quality(data: Any) -> SurrogateQuality | None:
         return None
     names = [f.name for f in fields(SurrogateQuality)]
     if set(data) != set(names):
-        raise InputError("its quality has other keys than it should", where="model file")
+        raise InputError("its quality has unexpected keys", where="model file")
     values: dict[str, Any] = {n: float("nan") if data[n] is None else float(data[n]) for n in names}
     return SurrogateQuality(**{**values, "points": int(data["points"]), "folds": int(data["folds"])})

@@ -26,7 +26,7 @@ from netlists.readout.converter import ConverterCircuit
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEAST_TIMEOUT = 600.0
+MIN_TIMEOUT = 600.0
 """s; a deck holds 32 conversions, many times the work of a column's read."""
 
 
@@ -148,7 +148,7 @@ def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResu
     request = setup.adc
     if request is None:
         raise InputError(
-            "the procedure adc has no converter to measure: it stays an assumption",
+            "the procedure adc has no converter to measure",
             where="readout.adc",
             hint="e.g. adc: {kind: sar, bits: 6}",
         )
@@ -160,7 +160,7 @@ def measure_adc(setup: Testbench, bench: ColumnTestbench, results: ProcedureResu
 
 def _bench(setup: Testbench, bench: ColumnTestbench, condition: Condition, name: str) -> ReadoutBench:
     """The readout's measurements on the procedure's bench, where they are cached, counted and kept."""
-    timeout = max(setup.timeout, LEAST_TIMEOUT)
+    timeout = max(setup.timeout, MIN_TIMEOUT)
     runner = partial(bench.run, f"{name}_{condition.label}", timeout=timeout)
     return ReadoutBench(setup.technology, condition, runner=runner)
 

@@ -45,7 +45,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         pattern[i][valid] = np.sqrt(transfer.pattern[i] @ [np.ones(valid.sum()), active[valid]])
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
-            raise ConditionError("the level does not rise with the count; nothing to convert", condition)
+            raise ConditionError("the level does not rise with the count", condition)
         noise[i][valid] = thermal_noise(setup.at(condition), lsb, condition.vdd, condition.kelvin, active, count)[valid]
         if transfer.patterns is not None:
             # Volts of a column with a larger load are fewer: they are referred to the mean column as its level is.
@@ -214,7 +214,7 @@ def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption
         value = f"each column's gain and offset per driven row from what it stores; one gain for all is off by {spread}"
     else:
         name = "thresholds of the mean column"
-        value = f"one gain and offset for all columns; theirs differ by {spread}, in the static spread"
+        value = f"one gain and offset for all columns; the columns differ by {spread}, in the static spread"
     return (
         Assumption(
             name,

@@ -135,7 +135,7 @@ def analyse_crosstalk(setup: Testbench, data: Dataset, results: ProcedureResults
         level = {(s.pattern, s.count): s.level for s in data.select("crosstalk", condition).good().samples}
         quiet = [level.get((QUIET, c)) for c in (0, setup.max_count)]
         if quiet[0] is None or quiet[1] is None:
-            raise ConditionError("the reads with quiet neighbours failed; no crosstalk", condition)
+            raise ConditionError("the reads with quiet neighbours failed", condition)
         lsb = (quiet[1] - quiet[0]) / setup.max_count
         out += [
             NeighbourShift(condition.label, name, count, (value - level[QUIET, count]) / lsb)

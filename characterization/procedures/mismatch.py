@@ -12,7 +12,7 @@ from characterization.dataset import Dataset
 from characterization.fit import SpreadModel, fit_spread
 from characterization.patterns import ColumnPattern, pattern_of
 from characterization.procedures.registry import Procedure, ProcedureResults
-from characterization.testbench import LEAST_DRAWS, Testbench
+from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
 
@@ -115,11 +115,11 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
         rows = []
         for point, chips in own.items():
             reference = nominal.get(point, {})
-            if index > 0 and len(chips) >= max(len(reference), LEAST_DRAWS):
+            if index > 0 and len(chips) >= max(len(reference), MIN_SAMPLES):
                 rows.append((*point, len(chips), np.var(list(chips.values()), ddof=1)))
                 continue
             common = sorted(chips.keys() & reference.keys())
-            if len(common) < LEAST_DRAWS:
+            if len(common) < MIN_SAMPLES:
                 continue
             base = np.var([reference[i] for i in common], ddof=1)
             ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0

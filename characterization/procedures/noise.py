@@ -24,7 +24,7 @@ from netlists.reference import column_read
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FIRST = 1e3
+FIRST_FREQUENCY = 1e3
 """Hz; far below every pole of a column, so that the density there is that of its resistors."""
 
 DECADES_ABOVE = 4
@@ -98,7 +98,7 @@ def _deck(
 ) -> ColumnDeck:
     """Noise of a case from FIRST to `last` Hz."""
     return noise_deck(
-        setup.technology, setup.model, setup.periphery, condition, case, first=FIRST, last=last, switch=switch
+        setup.technology, setup.model, setup.periphery, condition, case, first=FIRST_FREQUENCY, last=last, switch=switch
     )
 
 
@@ -128,7 +128,7 @@ def _charge(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> l
 def _current(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> list[NoisePoint]:
     n = setup.rows
     cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, count)) for count in sorted({1, max(n // 2, 1), n})]
-    decks = [_deck(setup, condition, case, 1e3 * FIRST) for case in cases]
+    decks = [_deck(setup, condition, case, 1e3 * FIRST_FREQUENCY) for case in cases]
     out = []
     bench.count("closed_form", len(cases))
     plug = setup.model.at(condition.temperature).value("R_plug")

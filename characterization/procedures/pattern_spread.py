@@ -27,11 +27,11 @@ from netlists.condition import Condition
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PART = 10_000
+PATTERNS_PER_BATCH = 10_000
 """Patterns held at a time."""
 
 TAIL = 0.999
-"""Quantile of the size of a deviation that is told beside the rms."""
+"""Quantile of the size of a deviation that is reported beside the rms."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ def spread(setup: Testbench, condition: Condition, position: int, number: int) -
     rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 8]))
     line = fit_ideal_line(column, draw(setup.rows, LINE_PATTERNS, setup.ones, rng))
     parts, counts = [], []
-    for start in range(0, number, PART):
-        genes = draw(setup.rows, min(PART, number - start), setup.ones, rng)
+    for start in range(0, number, PATTERNS_PER_BATCH):
+        genes = draw(setup.rows, min(PATTERNS_PER_BATCH, number - start), setup.ones, rng)
         parts.append(line.deviation(column, genes))
         counts.append(counts_of(genes))
     found, count = np.concatenate(parts), np.concatenate(counts)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COUNTS = 9
-TIMES = 21
+CURVE_POINTS = 21
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class LevelCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MapPoint:
     """A counting cell at a row and a column. step: what it adds with transistors, V or A; relative: over the mean of
     all places. exact, engine: what it adds with ideal periphery by the linear network and by ngspice;
     difference: relative."""
@@ -68,7 +68,7 @@ class ReadoutCurrent(DataclassResult):
 
     unit: str
     curves: tuple[LevelCurve, ...]
-    places: tuple[Place, ...]
+    places: tuple[MapPoint, ...]
     map: LossMap
     checked: float
     map_difference: float | None
@@ -142,7 +142,7 @@ def _curve(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> Le
     decks = [bench.deck(condition, case) for case in cases]
     runs = bench.run(f"readout_current_{condition.label}", decks)
     bench.count("closed_form", len(cases))
-    moments = np.linspace(t.input_start, t.read_at, TIMES)
+    moments = np.linspace(t.input_start, t.read_at, CURVE_POINTS)
     waves = [
         np.interp(
             moments,
@@ -174,7 +174,7 @@ def _single(setup: Testbench, row: int | None, position: int) -> ColumnStimulus:
 
 def _places(
     setup: Testbench, bench: ColumnTestbench, condition: Condition, positions: Sequence[int]
-) -> tuple[Place, ...]:
+) -> tuple[MapPoint, ...]:
     rows = tuple(sorted({0, setup.rows // 2, setup.rows - 1}))
     ideal = replace(setup.periphery, kind="ideal")
     cases = {(r, p): _single(setup, r, p) for p in positions for r in (None, *rows)}
@@ -192,9 +192,9 @@ def _places(
     mean = float(np.mean([step(real, r, p) for r, p in wanted]))
     out = []
     for r, p in wanted:
-        mine, theirs = step(exact, r, p), step(engine, r, p)
+        mine, reported = step(exact, r, p), step(engine, r, p)
         here = step(real, r, p)
-        out.append(Place(r, p + 1, here, here / mean, mine, theirs, theirs / mine - 1.0))
+        out.append(MapPoint(r, p + 1, here, here / mean, mine, reported, reported / mine - 1.0))
     return tuple(out)
 
 

@@ -19,16 +19,27 @@ ProcedureResults = Mapping[str, Any]
 class Procedure:
     """A characterization recipe.
 
-    requires: procedures whose results it reads. plan: the simulations it needs (may be none).
-    analyse: (setup, its own samples, results of the required ones) -> its result. A procedure that the column's task
-    does not fit has `measure` instead: it runs decks of its own on the bench, (setup, bench, results of the required
-    ones) -> its result; its plan is empty and `analyse` is not called. anchored: it speaks of the nominal condition,
-    and concludes nothing when that one fails; any other procedure goes on with the remaining conditions.
-
-    refuses: (setup) -> one sentence why it cannot measure this cell, None if it can; asked before anything runs.
-
-    result: class of its result, which outputs write, read back, tabulate and draw. None for a procedure whose result
-    only other procedures read.
+    Attributes
+    ----------
+    name, description : str
+        Name in `characterization.procedures` of a configuration, and one sentence.
+    requires : tuple[str, ...]
+        Procedures whose results it reads.
+    plan : Callable
+        (setup) -> the simulations that it needs (may be none).
+    analyse : Callable
+        (setup, its samples, results of the required procedures) -> its result.
+    measure : Callable, optional
+        (setup, bench, results of the required procedures) -> its result. For a procedure that runs decks other than
+        those of `Task`; its plan is empty and `analyse` is not called.
+    anchored : bool
+        It needs the nominal condition and has no result when that one fails; any other procedure continues with the
+        remaining conditions.
+    refuses : Callable, optional
+        (setup) -> one sentence why it cannot measure this cell, None if it can; evaluated before anything runs.
+    result : type[ProcedureResult], optional
+        Class of its result, which outputs write, read back, tabulate and draw. None for a procedure whose result only
+        other procedures read.
     """
 
     name: str
@@ -42,7 +53,18 @@ class Procedure:
     result: type[ProcedureResult] | None = None
 
     def check(self, setup: Testbench) -> None:
-        """Raises UnsupportedCell for a cell that this procedure cannot measure."""
+        """Refuse a cell that this procedure cannot measure.
+
+        Parameters
+        ----------
+        setup : Testbench
+            The group to characterize.
+
+        Raises
+        ------
+        UnsupportedCell
+            With the reason.
+        """
         reason = self.refuses(setup) if self.refuses else None
         if reason is not None:
             raise UnsupportedCell(
@@ -62,7 +84,30 @@ def measured(
     refuses: Callable[[Testbench], str | None] | None = None,
     result: type[ProcedureResult] | None = None,
 ) -> Procedure:
-    """A procedure that runs decks of its own; see `Procedure`."""
+    """A procedure that runs its decks itself.
+
+    Parameters
+    ----------
+    name : str
+        See `Procedure`.
+    description : str
+        See `name`.
+    measure : Callable
+        See `Procedure`.
+    requires : tuple[str, ...]
+        See `Procedure`.
+    anchored : bool
+        See `Procedure`.
+    refuses : Callable, optional
+        See `Procedure`.
+    result : type[ProcedureResult], optional
+        See `Procedure`.
+
+    Returns
+    -------
+    Procedure
+        To be registered in `PROCEDURES`.
+    """
     return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored, refuses, result)
 
 

@@ -30,7 +30,7 @@ BANDS = (0.5, 0.1)
 WINDOW = 4.0
 """Observed time over the configured time from the input edge to the read."""
 
-NAMES = (NEAR, FAR, "random0", "random1")
+PATTERN_NAMES = (NEAR, FAR, "random0", "random1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def settling_time(time: FloatArray, level: FloatArray, start: float, band: float
 def measure_settling(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Settling:
     """Observe reads for longer than the configured time, in short steps."""
     n, top = setup.rows, setup.max_count
-    points = [(name, n, count) for name in NAMES for count in sorted({0, top // 2, top})]
+    points = [(name, n, count) for name in PATTERN_NAMES for count in sorted({0, top // 2, top})]
     points += [(name, 1, 1) for name in (NEAR, FAR)]
     found, worst = [], []
     for condition in setup.conditions:

@@ -49,7 +49,7 @@ class DecisionModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Predicted:
+class PredictedFigure:
     """Probability of a wrong decision; low, high: 95 % interval from what the parameters are known to."""
 
     value: float
@@ -127,7 +127,7 @@ def predict_code_error(
     active: int,
     count: int,
     seed: int = 1,
-) -> Predicted:
+) -> PredictedFigure:
     """Probability and interval from a campaign's samples and the offsets (samples,), V, of drawn comparators.
 
     The interval: percentiles over resampled reads, chips and comparators (B. Efron, Annals of Statistics 7 (1979) 1),
@@ -143,11 +143,11 @@ def predict_code_error(
     drawn = [model(resampled(data, rng), rng.choice(offsets, offsets.size)).error for _ in range(BOOTSTRAPS)]
     low, high = np.quantile(drawn, [0.025, 0.975])
     best = model(data, offsets)
-    return Predicted(best.error, float(low), float(high), best)
+    return PredictedFigure(best.error, float(low), float(high), best)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFigure:
     """A figure and its standard error, both in the figure's unit."""
 
     value: float
@@ -158,14 +158,14 @@ def predict_figures(
     setup: Testbench,
     load: float,
     *,
-    spacing: Known,
-    gain: Known,
-    static: Known,
-    pattern: Known,
-    switches: Known,
+    spacing: KnownFigure,
+    gain: KnownFigure,
+    static: KnownFigure,
+    pattern: KnownFigure,
+    switches: KnownFigure,
     offsets: FloatArray,
     seed: int = 1,
-) -> Predicted:
+) -> PredictedFigure:
     """Probability and interval where no campaign was run: the figures come from models with errors.
 
     spacing, static, pattern: of the bit line, V; gain of the opening switch and spread from its threshold (V at the
@@ -196,7 +196,7 @@ def predict_figures(
         drawn.append(model(figures, rng.choice(offsets, offsets.size)).error)
     low, high = np.quantile(drawn, [0.025, 0.975])
     best = model([k.value for k in known], offsets)
-    return Predicted(best.error, float(low), float(high), best)
+    return PredictedFigure(best.error, float(low), float(high), best)
 
 
 def resampled(data: Dataset, rng: np.random.Generator) -> Dataset:

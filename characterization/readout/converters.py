@@ -37,7 +37,9 @@ def convert_levels(
     """
     reader = _READERS.get(type(adc)) or getattr(adc, "codes", None)
     if reader is None:
-        raise InputError(f"nothing reads the codes of the converter {adc.title}", hint="give its class a method codes")
+        raise InputError(
+            f"no reader is defined for the codes of the converter {adc.title}", hint="give its class a method codes"
+        )
     return np.concatenate([reader(w) for w in _run_chunks(bench, adc, levels, level)])
 
 

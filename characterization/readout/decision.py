@@ -191,7 +191,7 @@ def calibrate_reference(
         )
         below = [r.above is True for r in found]
         if not below[0] or below[-1]:
-            raise EngineError("decision: the nominal comparator does not change its mind near the sampled level")
+            raise EngineError("decision: the nominal comparator does not switch near the sampled level")
         last = max(i for i, b in enumerate(below) if b)
         low, high = float(grid[last]), float(grid[last + 1])
     # That reference matches the pattern's own sample; the threshold lies elsewhere by their difference.

@@ -107,7 +107,7 @@ def find_edges(convert: Convert, *, bits: int, low: float, high: float, resoluti
         at_below[high_side], at_above[low_side] = got[: high_side.size], got[high_side.size :]
         reach *= 2
     else:
-        raise EngineError("readout: some code edges lie far from where they belong; the converter does not convert")
+        raise EngineError("readout: some code edges lie far from their ideal position: the converter does not work")
     while (wide := np.flatnonzero(above - below > resolution * step * (1 + 1e-6))).size:
         middle = (below[wide] + above[wide]) / 2
         got = codes(middle)

@@ -21,15 +21,73 @@ FORMATS: Registry[TableFormat] = Registry(
 
 
 def write_table(table: ReadoutTable, name: str, folder: Path) -> list[Path]:
-    """Write `table` in the named format into `folder`; returns the files. Raises InputError."""
+    """Write a table in a format.
+
+    Parameters
+    ----------
+    table : ReadoutTable
+        The table.
+    name : str
+        A name of `FORMATS`.
+    folder : Path
+        Output folder.
+
+    Returns
+    -------
+    list[Path]
+        The files.
+
+    Raises
+    ------
+    InputError
+        For an unknown format, or a file that cannot be written.
+    """
     return FORMATS[name].write(table, folder)
 
 
 def read_table(name: str, folder: Path) -> ReadoutTable:
-    """Read the table of the named format from `folder`. Raises InputError if missing, truncated or edited."""
+    """Read a table that `write_table` wrote.
+
+    Parameters
+    ----------
+    name : str
+        A name of `FORMATS`.
+    folder : Path
+        Folder of the files.
+
+    Returns
+    -------
+    ReadoutTable
+        The table.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, truncated or edited.
+    """
     return FORMATS[name].read(folder)
 
 
 def check_table(table: ReadoutTable, name: str, folder: Path) -> CheckReport:
-    """Read the named format back and compare it with `table` bit for bit. Raises InputError on any difference."""
+    """Read a written table back and compare it bit for bit.
+
+    Parameters
+    ----------
+    table : ReadoutTable
+        The table that was written.
+    name : str
+        A name of `FORMATS`.
+    folder : Path
+        Folder of the files.
+
+    Returns
+    -------
+    CheckReport
+        Number of compared values and the largest difference.
+
+    Raises
+    ------
+    InputError
+        On any difference.
+    """
     return FORMATS[name].check(table, folder)

@@ -96,8 +96,8 @@ def read_parquet(folder: Path) -> ReadoutTable:
     arrays["row_energy"] = energy[:, count == 0]
     table = table_from(header, arrays, where)
     labels = np.repeat([c.label for c in table.conditions], active.size)
-    told = {_VALIDITY: canonical_json(validity_of(table)), _SHA: content_sha256(table)}
-    if any(metadata.get(key) != value for key, value in told.items()) or not (
+    message = {_VALIDITY: canonical_json(validity_of(table)), _SHA: content_sha256(table)}
+    if any(metadata.get(key) != value for key, value in message.items()) or not (
         np.array_equal(found["condition"], labels) and np.array_equal(energy, arrays["row_energy"][:, active])
     ):
         raise InputError("its values do not match their fingerprint", where=where, hint="truncated or edited")

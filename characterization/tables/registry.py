@@ -42,8 +42,8 @@ class TableFormat:
         """
         back = self.read(folder)
         if header_of(back) != header_of(table):
-            ours, theirs = header_of(table), header_of(back)
-            key = next(k for k in ours if ours[k] != theirs[k])
+            expected, reported = header_of(table), header_of(back)
+            key = next(k for k in expected if expected[k] != reported[k])
             raise InputError(f"the {self.name} export differs from the table in {key!r}", where=str(folder))
         values, worst = 0, 0.0
         for (name, ours_array), theirs_array in zip(arrays_of(table).items(), arrays_of(back).values(), strict=True):

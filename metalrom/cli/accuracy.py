@@ -102,7 +102,7 @@ def evaluate_model(
     workload = _workload(model, tasks, limit, tokens, native)
     for chip in chips:
         count = conversions_of(workload, chip, settings)
-        say(f"{workload.tokens} tokens, {count / 1e9:.3g} thousand million conversions per pass on {chip.title}")
+        say(f"{workload.tokens} tokens, {count / 1e9:.3g} billion conversions per pass on {chip.title}")
     with guard(resume="nothing was kept; a smaller --limit or --tokens takes less time"), _Bars() as bars:
         found = evaluated(workload, chips, settings, progress=bars)
     emit({"model": model, "macro": macro, **vars(found)}, as_json=json, human=lambda: _shown(model, found))
@@ -129,12 +129,10 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
 
 def _check_native(model: str, weight_bits: int | None, fitted: bool) -> None:
     if model != "smollm2":
-        raise InputError(
-            f"{model} is stored as plain floats and has no blocks", where="--native-blocks", hint="smollm2"
-        )
+        raise InputError(f"{model} is stored as floats and has no blocks", where="--native-blocks", hint="smollm2")
     for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):
         if given:
-            raise InputError("native blocks have bits and scales of their own", where=name, hint="leave it out")
+            raise InputError("native blocks define their own bits and scales", where=name, hint="leave it out")
 
 
 def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | None, native: bool) -> Workload:

@@ -24,11 +24,11 @@ def write_baseline(config: Path, level: str, kind: str, output: Path | None, jso
     from metalrom.cli.console import emit, say
     from netlists.baselines.registry import BASELINE_CELLS
 
-    BASELINE_CELLS[kind]  # an unknown kind is told before anything is read
+    BASELINE_CELLS[kind]  # an unknown kind is reported before anything is read
     if level != "column":
-        raise InputError(f"there is no baseline at level {level!r}", where="--level", hint="a baseline is one column")
+        raise InputError(f"no baseline exists at level {level!r}", where="--level", hint="a baseline is one column")
     if json and output is None:
-        raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
+        raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     deck = baseline_deck(load(config), kind)
     if output is None:
         sys.stdout.write(deck.text)

@@ -12,7 +12,7 @@ from metalrom.cli.console import emit, examples, guarded, say
 from metalrom.cli.options import ConfigPath, Jobs, Json, OutFolder
 
 ROWS = "16,64"
-LEAST, MOST = 4, 64
+MIN_GROUP_ROWS, MAX_GROUP_ROWS = 4, 64
 
 
 def add_cells_command(app: typer.Typer) -> None:
@@ -49,9 +49,11 @@ def cells(
 def group_sizes(text: str, array_rows: int) -> tuple[int, ...]:
     """Group sizes of `16,64`, each once, smallest first. Raises InputError for anything else."""
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words or not all(w.isascii() and w.isdigit() and LEAST <= int(w) <= min(MOST, array_rows) for w in words):
+    if not words or not all(
+        w.isascii() and w.isdigit() and MIN_GROUP_ROWS <= int(w) <= min(MAX_GROUP_ROWS, array_rows) for w in words
+    ):
         raise InputError(
-            f"{text[:60]!r} are no group sizes", where="--rows", hint=f"whole numbers from {LEAST} to "
-            f"{min(MOST, array_rows)}, such as {ROWS}"
+            f"{text[:60]!r} are not valid group sizes", where="--rows", hint=f"whole numbers from {MIN_GROUP_ROWS} to "
+            f"{min(MAX_GROUP_ROWS, array_rows)}, such as {ROWS}"
         )  # fmt: skip
     return tuple(sorted({int(w) for w in words}))

@@ -11,7 +11,7 @@ from importlib import import_module
 Names = tuple[str, ...] | Callable[[], Iterable[str]]
 
 
-def of(*registries: str, also: tuple[str, ...] = ()) -> Callable[[], tuple[str, ...]]:
+def complete(*registries: str, also: tuple[str, ...] = ()) -> Callable[[], tuple[str, ...]]:
     """A function that lists the names of registries, each given as `module:attribute`, and further ones."""
 
     def listed() -> tuple[str, ...]:
@@ -22,22 +22,22 @@ def of(*registries: str, also: tuple[str, ...] = ()) -> Callable[[], tuple[str, 
 
 
 LEVELS = ("cell", "column", "array", "macro")
-BASELINES = of("netlists.baselines.registry:BASELINE_CELLS")
+BASELINES = complete("netlists.baselines.registry:BASELINE_CELLS")
 METHODS = ("auto", "fieldsolver", "table", "formula")
-BACKENDS = of("ngspice_runner.backends:BACKENDS")
+BACKENDS = complete("ngspice_runner.backends:BACKENDS")
 STARTERS = ("cap_balanced", "res_via")
 STACKS = ("generic28", "open45", "freepdk45", "sky130")
 DEVICES = ("open45", "freepdk45", "sky130")
 ASSETS = ("minilm", "smollm2", "wordsim", "freepdk45", "sky130")
-FORMATS = of("characterization.tables.formats:FORMATS", "metalrom.exporters:EXPORTERS")
-PROCEDURES = of("characterization.procedure_registry:PROCEDURES")
+FORMATS = complete("characterization.tables.formats:FORMATS", "metalrom.exporters:EXPORTERS")
+PROCEDURES = complete("characterization.procedure_registry:PROCEDURES")
 WORKLOADS = (
     "smollm2",
     "alexnet", "alexnet-cifar", "resnet-18", "resnet-34", "bert-base", "gpt2", "vit-b/16", "vicuna-7b", "eva-vit-g/14",
     "q-former", "projection-4096", "projection-5120", "minigpt-4",
 )  # fmt: skip
 MODELS = ("minilm", "smollm2")
-SYSTEMS = of("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
+SYSTEMS = complete("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
 QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
 SIZES = ("S", "M", "L")
 TASKS = ("wordsim", "simlex", "lee")

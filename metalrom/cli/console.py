@@ -154,8 +154,8 @@ def explain(error: Exception) -> tuple[str, int]:
         from interconnect.validation import input_error
 
         return str(input_error(error)), BAD_INPUT
-    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"this is a fault of metalrom, please report it with METALROM_DEBUG=1 set ({told})", ENGINE_FAILED
+    summary = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"internal error of metalrom; please report it, run with METALROM_DEBUG=1 ({summary})", ENGINE_FAILED
 
 
 def _stop(sentence: str, code: int) -> None:

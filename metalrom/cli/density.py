@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from metalrom.cli.console import emit, progress_bar, say
-from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder
 
 
 def explore_config(
-    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterPlace = None, json: Json = False
+    config: ConfigPath, output: OutFolder, jobs: Jobs = None, cluster: ClusterAddress = None, json: Json = False
 ) -> None:
     """Sweep cell, pitch, planes, group and converter: what density costs in signal and energy."""
     from metalrom.api import load

@@ -94,9 +94,9 @@ class Report:
         for heading in ("", "part", "found", "note"):
             table.add_column(heading, overflow="fold")
         for check in self.checks:
-            told = "; ".join(filter(None, [check.note, check.remedy]))
+            message = "; ".join(filter(None, [check.note, check.remedy]))
             state = f"[{colour[check.state]}]{check.state}[/]"
-            table.add_row(state, escape(check.name), escape(check.found), escape(told))
+            table.add_row(state, escape(check.name), escape(check.found), escape(message))
         return table
 
 
@@ -213,11 +213,11 @@ def _features(ngspice: str) -> str:
                 timeout=20,
             )
         except (OSError, subprocess.TimeoutExpired):
-            return "does not tell what it was built with"
-    told = done.stdout + done.stderr
+            return "reports no build options"
+    message = done.stdout + done.stderr
     words = {"XSPICE": "XSPICE", "KLU": "KLU", "OpenMP": "OpenMP"}
-    built = {name: word in told for name, word in words.items()}
-    built["OSDI"] = "osdi: no such command" not in told
+    built = {name: word in message for name, word in words.items()}
+    built["OSDI"] = "osdi: no such command" not in message
     have = [name for name, there in built.items() if there]
     lack = [name for name, there in built.items() if not there]
     return "; ".join(
@@ -291,7 +291,7 @@ def _assets() -> Iterator[DoctorCheck]:
     for spec in ASSETS.values():
         try:
             state = asset_state(spec.name)
-        except InputError:  # no cache folder: told by the check before
+        except InputError:  # no cache folder: reported by the check before
             state = "missing"
         remedy = "" if state == "fetched" else f"`metalrom fetch {spec.name}`"
         found = "" if state == "missing" else spec.version if state == "fetched" else "damaged"

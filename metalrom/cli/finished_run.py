@@ -99,7 +99,7 @@ def _export(out: Path, exporter: Exporter, output: Path, check: bool) -> tuple[l
         say(f"consumer: {report.unverified}")
     else:
         consumer = report.reading.consumer
-        say("; ".join((f"read by {consumer}", *report.reading.facts)))
+        say("; ".join((f"read by {consumer}", *report.reading.observations)))
     return written, {"points": report.points, "worst_relative_difference": dict(report.worst), "consumer": consumer}
 
 
@@ -121,7 +121,7 @@ def diff_runs(
     """What changed between two runs, and why where that can be proved; exit code 0 whether or not they differ."""
     from interconnect.jsonable import to_jsonable
     from metalrom.studies.diff.compare import compare_runs
-    from metalrom.studies.diff.show import shown_difference
+    from metalrom.studies.diff.show import difference_tables
 
     found = compare_runs(old, new)
-    emit({"same": found.same, **to_jsonable(found)}, as_json=json, human=lambda: shown_difference(found))
+    emit({"same": found.same, **to_jsonable(found)}, as_json=json, human=lambda: difference_tables(found))

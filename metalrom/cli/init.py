@@ -109,7 +109,7 @@ def write_starter(folder: Path, asked: Starter | str = "cap_balanced") -> Path:
     asked = Starter(asked) if isinstance(asked, str) else asked
     path = folder / "metalrom.yaml"
     if path.exists():
-        raise InputError("there is a configuration already", where=str(path), hint="choose another folder")
+        raise InputError("a configuration already exists", where=str(path), hint="choose another folder")
     text = starter_text(asked, folder)
     _check(path, text, asked)
     ensure_output_folder(folder)
@@ -119,7 +119,7 @@ def write_starter(folder: Path, asked: Starter | str = "cap_balanced") -> Path:
 def starter_text(asked: Starter, folder: Path) -> str:
     """The configuration as text; `folder`: where it will lie. Raises InputError as `write_starter`."""
     if asked.cell not in _CELLS:
-        raise InputError(f"no starter for the cell `{asked.cell}`", hint=suggest(asked.cell, _CELLS))
+        raise InputError(f"no starter exists for the cell `{asked.cell}`", hint=suggest(asked.cell, _CELLS))
     if asked.rows < 4:
         raise InputError(f"rows is {asked.rows}", where="--rows", hint="at least 4: the smallest group")
     if asked.bits not in STARTER_BITS:
@@ -152,7 +152,7 @@ def _planes(cell: str, stack: str, folder: Path) -> str:
 def _weights(asked: Starter, folder: Path) -> str:
     if asked.weights is None:
         if asked.tensor is not None:
-            raise InputError("a tensor is named, but no file", where="--tensor", hint="add --weights FILE")
+            raise InputError("a tensor is given without a file", where="--tensor", hint="add --weights FILE")
         shown = f"  random: [{asked.rows}, 8]         # replace by  file: model.safetensors  and  tensor: NAME"
         return f"{shown}\n  bits: {asked.bits}"
     lines = [f"  file: {_quoted(_from(str(asked.weights), folder, file=True))}"]
@@ -197,7 +197,7 @@ def ask_starter(prompt: Callable[[str, str], str], asked: Starter) -> Starter:
     """The same with what the user answers; `prompt(question, default)` asks one question."""
     cell = prompt(f"cell kind ({' or '.join(_CELLS)})", asked.cell)
     if cell not in _CELLS:
-        raise InputError(f"no starter for the cell `{cell}`", hint=suggest(cell, _CELLS))
+        raise InputError(f"no starter exists for the cell `{cell}`", hint=suggest(cell, _CELLS))
     stack = prompt("metal stack (built-in name or a YAML file)", asked.stack or _STACKS[cell])
     rows = _number(prompt("rows of the array", str(asked.rows)), "rows")
     file = prompt("weight file (empty: random weights)", "")

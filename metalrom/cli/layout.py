@@ -25,12 +25,12 @@ def layout_config(
     from interconnect.files import atomic_write_text
     from metalrom.api import load
     from metalrom.layout.check import check_file, plan_of
-    from metalrom.layout.draw import need_gdstk
+    from metalrom.layout.draw import gdstk_module
     from metalrom.layout.files import check_suffix, layout_document, write_layout
     from metalrom.layout.read import open_layout
 
     check_suffix(output)
-    need_gdstk()  # before anything is computed
+    gdstk_module()  # before anything is computed
     project = load(config)
     plan = plan_of(project, level, tile=tile, plane=plane)
     done = write_layout(plan, output)
@@ -39,7 +39,7 @@ def layout_config(
     for warning in plan.stack.warnings:
         say(f"WARNING: {warning}")
     if plan.layers.status != "published":
-        say(f"layer numbers are an {plan.layers.status}: {plan.layers.source}")
+        say(f"status of the layer numbers: {plan.layers.status}: {plan.layers.source}")
     if plan.moved:
         say(f"WARNING: coordinates were rounded by up to {plan.moved * 1e9:.3g} nm to a grid of {plan.grid * 1e9:g} nm")
     if picture:

@@ -20,7 +20,7 @@ from metalrom.cli.project import (
     fetch_assets,
     init_project,
     run_chain,
-    write_netlist,
+    write_macro_netlist,
 )
 from metalrom.cli.simulate import add_simulate_commands
 from metalrom.cli.surrogates import add_surrogate_commands
@@ -98,7 +98,7 @@ def doctor(
     raise typer.Exit(report.exit_code)
 
 
-def schema(json: Json = True) -> None:
+def print_schema(json: Json = True) -> None:
     """Print the JSON schema of the configuration; it is JSON with or without --json."""
     from metalrom.config.schema import schema as config_schema
 
@@ -111,7 +111,7 @@ def _add(name: str, command: Callable[..., None], *shown: str) -> None:
 
 _add("doctor", doctor, "doctor", "doctor --json", "doctor --devices open45")
 _add("fetch", fetch_assets, "fetch minilm", "fetch smollm2 wordsim")
-_add("schema", schema, "schema > schema.json")
+_add("schema", print_schema, "schema > schema.json")
 _add(
     "init",
     init_project,
@@ -121,7 +121,7 @@ _add(
 )
 _add(
     "netlist",
-    write_netlist,
+    write_macro_netlist,
     "netlist metalrom.yaml --level column",
     "netlist metalrom.yaml --level macro -o macro.cir",
     "netlist metalrom.yaml --baseline rom_1t -o rom.cir",

@@ -9,7 +9,7 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="project conf
 OutFolder = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="output folder")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="parallel simulations (default: all cores)")]
-ClusterPlace = Annotated[
+ClusterAddress = Annotated[
     str | None,
     typer.Option(
         "--cluster",

@@ -14,7 +14,7 @@ import typer
 from interconnect.errors import InputError
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
-from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, OutFolder, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -77,7 +77,7 @@ def fetch_assets(
     emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
 
 
-def write_netlist(
+def write_macro_netlist(
     config: ConfigPath,
     level: Annotated[
         str, typer.Option(help="cell, column, array or macro", autocompletion=known.names(known.LEVELS))
@@ -102,7 +102,7 @@ def write_netlist(
     from metalrom.api import load
 
     if json and output is None:
-        raise InputError("--json tells about a written file", where="--json", hint="add -o FILE")
+        raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     project = load(config)
     if output is None:
         sys.stdout.write(str(project.netlist(level)))
@@ -243,7 +243,7 @@ def run_chain(
     config: ConfigPath,
     output: OutFolder,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
@@ -252,7 +252,7 @@ def run_chain(
     from metalrom.cli.workers import simulators
 
     project = _seeded(load(config), seed)
-    from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is told at once
+    from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is reported at once
 
     with simulators(jobs, cluster) as workers, _bar() as update:
         results = run_pipeline(project, output, jobs=workers, announce=say, progress=update)
@@ -363,7 +363,7 @@ def characterize_only(
         typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
     ] = None,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:

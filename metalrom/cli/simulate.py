@@ -58,7 +58,7 @@ def simulate(
     for warning in warn_before(job):
         say(f"warning: {warning}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MeshWarning)  # told above
+        warnings.simplefilter("ignore", MeshWarning)  # reported above
         result = run(job, backend=backend, retry=retry)
     emit(_document(result), as_json=json, human=lambda: _text(result))
     if not result.ok:
@@ -140,8 +140,8 @@ def cache_verify(json: Json = False) -> None:
         path, trouble = str(cache.path), cache.trouble
     if trouble and not whole:
         raise InputError(f"the cache cannot be read: {trouble}")
-    told = f"{path}: {whole} results whole, {damaged} damaged" + (", file rebuilt" if rebuilt else "")
-    emit({"path": path, "whole": whole, "damaged": damaged, "rebuilt": rebuilt}, as_json=json, human=told)
+    message = f"{path}: {whole} results whole, {damaged} damaged" + (", file rebuilt" if rebuilt else "")
+    emit({"path": path, "whole": whole, "damaged": damaged, "rebuilt": rebuilt}, as_json=json, human=message)
     if damaged or rebuilt:
         raise typer.Exit(CHECK_FAILED)
 

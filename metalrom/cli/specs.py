@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from metalrom.specs.result import SpecResult, failure_text, specification_text
 
-MOST_PRINTED = 12
+MAX_PRINTED = 12
 """Conditions of one specification that are printed one by one."""
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def condensed(specs: Sequence[SpecResult]) -> list[SpecResult]:
     out: list[SpecResult] = []
     for group in groups.values():
         passed = [s for s in group if s.passed]
-        if len(group) <= MOST_PRINTED:
+        if len(group) <= MAX_PRINTED:
             out += group
             continue
         missed = sorted((s for s in group if not s.passed), key=_distance, reverse=True)
-        out += missed[:MOST_PRINTED]
-        if len(missed) > MOST_PRINTED:
-            out[-1] = _noted(out[-1], f"{len(missed) - MOST_PRINTED} more conditions miss it by less")
+        out += missed[:MAX_PRINTED]
+        if len(missed) > MAX_PRINTED:
+            out[-1] = _noted(out[-1], f"{len(missed) - MAX_PRINTED} more conditions miss it by less")
         if passed:
             out.append(_noted(min(passed, key=_distance), f"the closest of {len(passed)} conditions that pass"))
     return out

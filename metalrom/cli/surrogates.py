@@ -14,14 +14,14 @@ from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, progress_bar, say
-from metalrom.cli.options import ClusterPlace, ConfigPath, Jobs, Json, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, Seed
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from metalrom.studies.surrogates.file import ModelFile
     from metalrom.studies.surrogates.fit import FittedSurrogate
-    from metalrom.studies.surrogates.predict import Answers
+    from metalrom.studies.surrogates.predict import PredictedPoints
 
 
 def add_surrogate_commands(app: typer.Typer) -> None:
@@ -60,7 +60,7 @@ def fit(
     ] = "auto",
     seed: Seed = None,
     jobs: Jobs = None,
-    cluster: ClusterPlace = None,
+    cluster: ClusterAddress = None,
     json: Json = False,
 ) -> None:
     """Fit a model with error bars over keys of the configuration: simulates where it is least sure, until it is."""
@@ -77,10 +77,12 @@ def fit(
         raise InputError(f"is {asked:g}", where="--error", hint="above 0 and below 1, such as 1%")
     if extraction not in known.METHODS:
         raise InputError(
-            f"{extraction[:40]!r} is no method", where="--extraction", hint=f"one of {', '.join(known.METHODS)}"
+            f"{extraction[:40]!r} is not an extraction method",
+            where="--extraction",
+            hint=f"one of {', '.join(known.METHODS)}",
         )
-    if output.is_dir() or not output.absolute().parent.is_dir():  # told now, not after an hour
-        raise InputError("is no place for a file", where=str(output), hint="give a file in a folder that exists")
+    if output.is_dir() or not output.absolute().parent.is_dir():  # reported now, not after an hour
+        raise InputError("is not a writable file path", where=str(output), hint="give a file in a folder that exists")
     from metalrom.studies.surrogates.file import write_model
     from metalrom.studies.surrogates.fit import fit_model
 
@@ -134,7 +136,7 @@ def sentences(found: FittedSurrogate, output: Path) -> list[str]:
     if found.held is not None:
         h = found.held
         out.append(
-            f"at {h.points} further places: rms {100 * h.rms:.2g} %, largest {100 * h.largest:.2g} %; "
+            f"at {h.points} held-out points: rms {100 * h.rms:.2g} %, largest {100 * h.largest:.2g} %; "
             f"{_inside(h.coverage, h.points)} inside the 95 % interval"
         )
     extracted = ", ".join(f"{number} geometries by {method}" for method, number in work["extractions"].items())
@@ -174,20 +176,21 @@ def predict(
         predict_points,
         prediction_documents,
         read_points,
-        write_answers,
+        write_predictions,
     )
 
     kept = read_model(file)
     if bool(at) == (points is not None):
         raise InputError(
-            "give the points to ask at, once", hint=f"--at {_example(kept)}, or --points FILE.csv with these keys"
+            "give the points of the prediction exactly once",
+            hint=f"--at {_example(kept)}, or --points FILE.csv with these keys",
         )
     box = kept.model.box
     x = read_points(points, box) if points is not None else np.array([parse_point(text, box) for text in at or ()])
     answers = predict_points(kept.model, x)
     if output is not None:
-        write_answers(answers, output)
-        say(f"wrote {len(x)} answers into {output}")
+        write_predictions(answers, output)
+        say(f"wrote {len(x)} predictions to {output}")
     document = {
         "quantity": kept.model.quantity,
         "meaning": kept.meaning,
@@ -200,7 +203,7 @@ def predict(
         emit(document, as_json=json, human=lambda: _sentence(kept, answers) if len(x) == 1 else _table(kept, answers))
 
 
-def _sentence(file: ModelFile, answers: Answers) -> str:
+def _sentence(file: ModelFile, answers: PredictedPoints) -> str:
     from metalrom.formatting import amount
     from metalrom.studies.surrogates.axes import format_input
 
@@ -215,7 +218,7 @@ def _sentence(file: ModelFile, answers: Answers) -> str:
     return f"{file.model.quantity} {mean}, 95 % interval {low} to {high} (+- {half:.2g} %) at {at}"
 
 
-def _table(file: ModelFile, answers: Answers) -> Table:
+def _table(file: ModelFile, answers: PredictedPoints) -> Table:
     from rich.table import Table
 
     from metalrom.formatting import amount
@@ -225,8 +228,8 @@ def _table(file: ModelFile, answers: Answers) -> Table:
     for name in (*answers.box.names, file.model.quantity, "95 % from", "to"):
         table.add_column(name, justify="right")
     for point, *values in zip(answers.points, answers.mean, answers.low, answers.high, strict=True):
-        told = [amount(float(v), file.model.unit, places=4) for v in values]
-        table.add_row(*(format_input(i, float(v)) for i, v in zip(answers.box.inputs, point, strict=True)), *told)
+        message = [amount(float(v), file.model.unit, places=4) for v in values]
+        table.add_row(*(format_input(i, float(v)) for i, v in zip(answers.box.inputs, point, strict=True)), *message)
     return table
 
 

@@ -31,10 +31,12 @@ def simulators(jobs: int | None, cluster: str | None) -> Iterator[Workers]:
             yield place
     else:
         if jobs is not None:
-            raise InputError("--jobs is not for a running cluster", hint="its workers decide how many run at a time")
+            raise InputError(
+                "--jobs cannot be combined with a running cluster", hint="its workers decide how many run at a time"
+            )
         if "://" not in cluster and not cluster.endswith(".json"):
             raise InputError(
-                f"--cluster {cluster!r} is no scheduler", hint="local, tcp://HOST:PORT or a scheduler file (.json)"
+                f"--cluster {cluster!r} is not a scheduler", hint="local, tcp://HOST:PORT or a scheduler file (.json)"
             )
         from ngspice_runner import Cluster
 

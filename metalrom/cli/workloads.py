@@ -158,7 +158,7 @@ def show_comparison(
     node: Annotated[float, typer.Option(metavar="NM", help="node that published densities are scaled to")] = 28.0,
     json: Json = False,
 ) -> None:
-    """Systems of the literature and ours side by side, and published results recomputed."""
+    """Published systems and metal ROM side by side, and published results recomputed."""
     from metalrom.folders import ensure_output_folder
     from metalrom.studies.systems import checks, comparison, metal
     from metalrom.studies.systems.description import SYSTEMS
@@ -173,11 +173,11 @@ def show_comparison(
         for name in _names(workloads, comparison.WORKLOADS, "--workloads")
         for size in chosen
     ]
-    ours = metal.example_macro() if macro is None else metal.macro_of_run(macro)
+    expected = metal.example_macro() if macro is None else metal.macro_of_run(macro)
     found = comparison.compare_systems(
         inventories,
         _names(systems, (*SYSTEMS, comparison.METAL), "--systems"),
-        ours,
+        expected,
         area=_area(area),
         node=node,
         attention="sram" if place == "sram" else "logic",
@@ -206,7 +206,7 @@ def _names(text: str | None, default: Sequence[str], option: str) -> list[str]:
         return list(default)
     names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise InputError(f"{option} names nothing", hint=f"for example {','.join(default)}")
+        raise InputError(f"{option} is empty", hint=f"for example {','.join(default)}")
     return names
 
 
@@ -245,12 +245,12 @@ def _comparison_view(found: SystemComparison, outcomes: Sequence[CheckOutcome]) 
 
     macro, names = found.macro, [name for name, _ in found.systems]
     rules = "the area at which the metal ROM holds everything" if found.area is None else f"{found.area:g} mm2"
-    ours = "the shipped example; --macro OUT takes a run of yours" if macro.example else "the given run"
+    expected = "the shipped example; --macro OUT takes a run of yours" if macro.example else "the given run"
     caption = [
         f"Every system gets {rules}; literature's densities scaled to {found.node:g} nm; attention: "
         f"{found.attention}; {found.bits.weights}-bit weights, {found.bits.inputs}-bit inputs.",
         "Gain: energy of SRAM-CiM with DRAM reload over the system's, middle (extremes over all assumptions' ends).",
-        f"Metal ROM: {ours}: {macro.origin}; {macro.density.mid:.3g} Mb/mm2, {macro.efficiency.mid:.2g} TOPS/W.",
+        f"Metal ROM: {expected}: {macro.origin}; {macro.density.mid:.3g} Mb/mm2, {macro.efficiency.mid:.2g} TOPS/W.",
         *(f"WARNING: {warning}" for warning in macro.warnings),
     ]
     gains = Table(title="Energy of one inference (mJ) and gain", caption="\n".join(caption))

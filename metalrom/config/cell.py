@@ -92,5 +92,5 @@ def _si_value(declared: ParameterInfo, value: Any) -> float | int:
     if declared.unit in EXAMPLES:
         return parse_quantity(value, declared.unit, where=declared.name)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{shortened(repr(value))} is no number in {declared.unit}", where=declared.name)
+        raise InputError(f"{shortened(repr(value))} is not a number in {declared.unit}", where=declared.name)
     return float(value)

@@ -274,16 +274,16 @@ class Config(ConfigSection):
         seen = [parse_spec(text) for text in value]
         for index, spec in enumerate(seen):
             if spec in seen[:index]:
-                raise ValueError(f"`{value[index]}` is asked twice")
+                raise ValueError(f"`{value[index]}` is listed twice")
         return value
 
     @model_validator(mode="after")
     def _one_choice_of_metals(self) -> Config:
         if self.technology.beol.lower() != NOMINAL_METALS and len(self.conditions.beol) > 1:
             raise InputError(
-                f"technology.beol puts the whole run at {self.technology.beol}, conditions.beol asks for others",
+                f"technology.beol fixes the whole run at {self.technology.beol}, conditions.beol lists others",
                 where="conditions.beol",
-                hint="leave technology.beol out to vary the metals, or conditions.beol to hold them",
+                hint="leave technology.beol out to vary the metals, or conditions.beol to keep them fixed",
             )
         return self
 
@@ -294,7 +294,7 @@ class Config(ConfigSection):
             needed = QUANTITIES[name].procedure
             if needed not in _with_requirements(self.characterization.procedures, needed):
                 raise InputError(
-                    f"{name} needs the procedure {needed}, which is not run",
+                    f"{name} needs the procedure {needed}, which is not enabled",
                     where=f"specs[{index}]",
                     hint=f"add {needed} to characterization.procedures",
                 )
@@ -308,15 +308,28 @@ def _with_requirements(procedures: tuple[str, ...], wanted: str) -> tuple[str, .
 
     try:
         return tuple(p.name for p in with_requirements(procedures))
-    except InputError:  # an unknown procedure is told, with its own place, when it is looked up
+    except InputError:  # an unknown procedure is reported, with its own place, when it is looked up
         return procedures
 
 
 def load_config(path: str | Path) -> Config:
     """Read a YAML configuration.
 
-    Raises InputError with file and key path for an unreadable file, bad YAML, an unknown key (with a
-    suggestion), a wrong unit or a value out of range.
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    Config
+        The validated configuration.
+
+    Raises
+    ------
+    InputError
+        With file and key path, for an unreadable file, bad YAML, an unknown key (with a suggestion), a wrong unit or a
+        value out of range.
     """
     return read_config(path)[0]
 

@@ -22,7 +22,7 @@ def operating_points(
     for corner in section.corners:
         if corner not in devices.corners:
             raise InputError(
-                f"the devices have no corner {corner}",
+                f"the device set has no corner {corner}",
                 where=f"{where}.corners",
                 hint=suggest(corner, devices.corners),
             )

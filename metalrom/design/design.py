@@ -162,7 +162,7 @@ class Design:
             return operating_points(section, self.technology.devices, self.stack, where=f"{self.path}: conditions")
 
     @cached_property
-    def metals(self) -> tuple[tuple[str, MetalCorner], ...]:
+    def metal_corners(self) -> tuple[tuple[str, MetalCorner], ...]:
         """Technology and cell of the characterized plane at every corner of the metals that a condition names.
 
         The plane is the nominal one's; every corner is extracted on its own (cached).

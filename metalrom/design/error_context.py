@@ -1,4 +1,4 @@
-"""Says of an error from a deeper room which configuration file, and which key of it, it comes from."""
+"""Adds the configuration file and its key to an error raised by a lower layer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -35,8 +35,9 @@ def configured_variation(design: Design) -> Variation:
 def roughness_variation(design: Design) -> Variation | None:
     """Line-edge roughness of the stack on the drawn gap between tab and bit line; None where there is no such law.
 
-    A longer tab averages more of the roughness. The stack's area law of capacitors is told beside it: it was found on
-    capacitors of square micrometres and only extrapolates to a cell. A resistor is no matter of its lines.
+    A longer tab averages more of the roughness. The stack's area law of capacitors is reported beside it: it was
+    measured on capacitors of square micrometres and only extrapolates to a cell. A resistor does not depend on its
+    lines.
     """
     spread = design.stack.spread
     plane = design.planes[0]

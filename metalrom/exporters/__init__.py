@@ -42,12 +42,17 @@ EXPORTERS: Registry[Exporter] = Registry(
 
 
 def register_format(export: TableFormat | Exporter) -> None:
-    """Make a format known by its name.
+    """Register an export format under its name.
+
+    Parameters
+    ----------
+    export : TableFormat or Exporter
+        The format.
 
     Raises
     ------
     InputError
-        If the name is taken, by a table format or an exporter.
+        If a table format or an exporter has that name.
     """
     if export.name in FORMATS or export.name in EXPORTERS:
         raise InputError(f"there is already an export format {export.name!r}")
@@ -58,7 +63,17 @@ def register_format(export: TableFormat | Exporter) -> None:
 
 
 def find_format(name: str) -> TableFormat | Exporter:
-    """The table format or exporter of that name.
+    """The table format or exporter of a name.
+
+    Parameters
+    ----------
+    name : str
+        A name of `FORMATS` or `EXPORTERS`.
+
+    Returns
+    -------
+    TableFormat or Exporter
+        The format.
 
     Raises
     ------

@@ -41,7 +41,7 @@ def verify_digests(folder: Path, names: Iterable[str], mark: str, end: str = "")
     first = next(iter(found))
     for name, content in found.items():
         if content != found[first]:
-            raise InputError(f"belongs to another run than {first}", where=str(folder / name), hint="export again")
+            raise InputError(f"belongs to a different run than {first}", where=str(folder / name), hint="export again")
     return texts
 
 
@@ -53,9 +53,9 @@ def content_of(text: str) -> str:
 
 def header(source: RunData, mark: str, *lines: str, end: str = "") -> str:
     """Comment lines of an exported file: what it is, `lines` of its own, and every assumption behind it."""
-    told = (*source.stamp, *lines, "Assumptions and warnings of the run:", *source.assumptions)
+    message = (*source.stamp, *lines, "Assumptions and warnings of the run:", *source.assumptions)
     # a text of the run must not end a comment of the format that holds it
-    safe = (line.replace("*/", "* /").replace("/*", "/ *") for line in told)
+    safe = (line.replace("*/", "* /").replace("/*", "/ *") for line in message)
     text = commented(safe, mark)
     return "".join(f"{line}{end}\n" for line in text.splitlines()) if end else text
 
@@ -63,7 +63,7 @@ def header(source: RunData, mark: str, *lines: str, end: str = "") -> str:
 def two_levels(source: RunData, what: str) -> None:
     """Refuse a table of cells with more than two levels, whose counts exceed the driven rows."""
     if source.table.levels != 2:
-        raise InputError(f"{what} holds cells of two levels, those of this run have {source.table.levels}")
+        raise InputError(f"{what} supports cells of two levels, this run has {source.table.levels}")
 
 
 def symbol(label: str) -> str:
@@ -77,7 +77,7 @@ def symbols(source: RunData) -> list[str]:
     names = [symbol(c.label) for c in source.table.conditions]
     for name in names:
         if names.count(name) > 1:
-            raise InputError(f"two conditions would both be called {name}", hint="rename a corner")
+            raise InputError(f"two conditions would share the name {name}", hint="rename a corner")
     return names
 
 

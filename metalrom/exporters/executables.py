@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from interconnect.errors import InputError
-from metalrom.exporters.exporter import ConsumerMissing
+from metalrom.exporters.exporter import ToolMissing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Ran:
 def program(name: str, hint: str, package: str | None = None, inside: str = "bin") -> Path:
     """Path of a program: on the path, else in folder `inside` of an installed Python package.
 
-    Raises ConsumerMissing with the hint.
+    Raises ToolMissing with the hint.
     """
     found = shutil.which(name)
     if found:
@@ -41,15 +41,15 @@ def program(name: str, hint: str, package: str | None = None, inside: str = "bin
         path = Path(place, inside, name)
         if path.is_file() and os.access(path, os.X_OK):
             return path
-    raise ConsumerMissing(f"{name} is not installed", hint=hint)
+    raise ToolMissing(f"{name} is not installed", hint=hint)
 
 
 def package_version(name: str, hint: str) -> str:
-    """Version of an installed distribution. Raises ConsumerMissing with the hint."""
+    """Version of an installed distribution. Raises ToolMissing with the hint."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        raise ConsumerMissing(f"{name} is not installed", hint=hint) from None
+        raise ToolMissing(f"{name} is not installed", hint=hint) from None
 
 
 def run_program(

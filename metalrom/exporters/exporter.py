@@ -11,30 +11,43 @@ from interconnect.errors import InputError
 from metalrom.exporters.probes import QUANTITIES, ProbePoints, ProbeQuantity, points_of, reference
 from metalrom.exporters.run_data import RunData
 
-NOT_VERIFIED = "not verified by its consumer"
+NOT_VERIFIED = "not verified with its tool"
 """Written into files and documentation of a format whose consumer cannot be installed here."""
 
 
 @dataclass(frozen=True, slots=True)
-class ConsumerReading:
+class ToolReading:
     """What the real consumer made of the files. consumer: name and version; problem: None if it took them, else one
-    sentence; facts: what it read, in words."""
+    sentence; observations: what it read, in words.
+    """
 
     consumer: str
     problem: str | None = None
-    facts: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Exporter:
     """One format for another tool.
 
-    write(source, folder) -> files. answer(folder, quantity, points) -> values (points,) read from the files alone, NaN
-    where the view does not hold that point, None for a quantity that it does not hold. consume(source, folder) -> what
-    the consumer said; None: the consumer cannot be installed (files and docs say `NOT_VERIFIED`). It raises
-    ConsumerMissing where it could be installed but is not. tolerance: greatest relative difference that the format's
-    own rounding allows, by quantity (`precision` in words).
-    measure(source, folder) -> relative differences, by name, of what only this format holds (bounded likewise).
+    Attributes
+    ----------
+    name, description : str
+        Name for `--format`, and one sentence.
+    precision : str
+        Rounding of the format, in words.
+    tolerance : dict[str, float]
+        Largest relative difference that this rounding allows, by quantity.
+    write : Callable
+        (source, folder) -> files.
+    read_back : Callable
+        (folder, quantity, points) -> values (points,) read from the files alone; NaN where the export does not contain
+        that point, None for a quantity that it does not contain.
+    validate_with_tool : Callable, optional
+        (source, folder) -> result of the tool that reads the format; raises `ToolMissing` where the tool could be
+        installed but is not. None: the tool cannot be installed (files and docs say `NOT_VERIFIED`).
+    measure : Callable, optional
+        (source, folder) -> relative differences, by name, of what only this format contains (bounded likewise).
     """
 
     name: str
@@ -42,60 +55,82 @@ class Exporter:
     precision: str
     tolerance: dict[str, float]
     write: Callable[[RunData, Path], list[Path]]
-    answer: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
-    consume: Callable[[RunData, Path], ConsumerReading] | None
+    read_back: Callable[[Path, ProbeQuantity, ProbePoints], FloatArray | None]
+    validate_with_tool: Callable[[RunData, Path], ToolReading] | None
     measure: Callable[[RunData, Path], dict[str, float]] | None = None
 
 
 def compare_readings(
     consumer: str, wanted: Mapping[str, tuple[float, float]], tolerance: float, *, digits: int = 6
-) -> ConsumerReading:
-    """A reading whose problem is the first figure that differs by more than `tolerance`, relative to ours.
+) -> ToolReading:
+    """A reading whose problem is the first figure that differs by more than `tolerance`, relative to that of metalrom.
 
-    wanted: (the consumer's value, ours) by the figure's name.
+    wanted: (the tool's value, the value of metalrom) by the figure's name.
     """
-    facts, problem = [], None
-    for what, (theirs, ours) in wanted.items():
-        facts.append(f"{what}: {theirs:.{digits}g}, ours {ours:.{digits}g}")
-        if not abs(theirs - ours) <= tolerance * abs(ours):
-            problem = problem or f"its {what} is {theirs!r}, ours {ours!r}"
-    return ConsumerReading(consumer, problem, tuple(facts))
+    observations, problem = [], None
+    for what, (reported, expected) in wanted.items():
+        observations.append(f"{what}: {reported:.{digits}g}, metalrom {expected:.{digits}g}")
+        if not abs(reported - expected) <= tolerance * abs(expected):
+            problem = problem or f"its {what} is {reported!r}, that of metalrom {expected!r}"
+    return ToolReading(consumer, problem, tuple(observations))
 
 
-class ConsumerMissing(InputError):
+class ToolMissing(InputError):
     """The tool that reads a format is not installed; the hint says how to get it."""
 
 
 @dataclass(frozen=True)
 class ExportReport:
     """Outcome of a check. worst: relative difference by quantity, over `points` points; reading: None if the consumer
-    was not there (`unverified` says why)."""
+    was not there (`unverified` says why).
+    """
 
     format: str
     files: tuple[Path, ...]
     points: int
     worst: dict[str, float]
-    reading: ConsumerReading | None
+    reading: ToolReading | None
     unverified: str | None
 
 
 def check_export(view: Exporter, source: RunData, folder: Path, *, require_consumer: bool = False) -> ExportReport:
-    """Ask a written view the common questions and let its consumer read it.
+    """Compare a written export with the run and validate it with its tool.
 
-    Raises InputError when an answer differs by more than the format's rounding, when it answers nothing, when the
-    consumer refuses the files, or (with require_consumer) when the consumer is missing.
+    Parameters
+    ----------
+    view : Exporter
+        The format.
+    source : RunData
+        The run.
+    folder : Path
+        Folder of the written files.
+    require_consumer : bool
+        Raise an error if the tool is missing.
+
+    Returns
+    -------
+    ExportReport
+        Largest differences, and the result of the tool.
+
+    Raises
+    ------
+    InputError
+        When a value differs by more than the format's rounding, when nothing can be compared, or when the tool refuses
+        the files.
+    ToolMissing
+        With `require_consumer`, when the tool is not installed.
     """
     points = points_of(source)
     worst: dict[str, float] = {}
     for quantity in QUANTITIES:
-        got = view.answer(folder, quantity, points)
+        got = view.read_back(folder, quantity, points)
         if got is None:
             continue
         held = ~np.isnan(got)
         if not held.any():
             raise InputError(f"the {view.name} export holds no {quantity} at any point", where=str(folder))
-        ours = reference(source, quantity, points)
-        worst[quantity] = float(relative(got[held], ours[held]).max())
+        expected = reference(source, quantity, points)
+        worst[quantity] = float(relative(got[held], expected[held]).max())
     if view.measure is not None:
         worst.update(view.measure(source, folder))
     for name, difference in worst.items():
@@ -107,13 +142,13 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
                 where=str(folder),
             )
     if not worst:
-        raise InputError(f"the {view.name} export answers no question", where=str(folder))
+        raise InputError(f"the {view.name} export contains none of the compared quantities", where=str(folder))
     files = tuple(sorted(p for p in folder.rglob("*") if p.is_file()))
-    reading, unverified = None, NOT_VERIFIED if view.consume is None else None
-    if view.consume is not None:
+    reading, unverified = None, NOT_VERIFIED if view.validate_with_tool is None else None
+    if view.validate_with_tool is not None:
         try:
-            reading = view.consume(source, folder)
-        except ConsumerMissing as missing:
+            reading = view.validate_with_tool(source, folder)
+        except ToolMissing as missing:
             if require_consumer:
                 raise
             unverified = str(missing)
@@ -122,10 +157,10 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
     return ExportReport(view.name, files, len(points), worst, reading, unverified)
 
 
-def relative(got: FloatArray, ours: FloatArray) -> FloatArray:
-    """|got - ours| relative to |ours|; absolute where ours is 0."""
-    scale = np.where(ours == 0.0, 1.0, np.abs(ours))
-    out: FloatArray = np.abs(got - ours) / scale
+def relative(got: FloatArray, expected: FloatArray) -> FloatArray:
+    """|got - expected| relative to |expected|; absolute where expected is 0."""
+    scale = np.where(expected == 0.0, 1.0, np.abs(expected))
+    out: FloatArray = np.abs(got - expected) / scale
     return out
 
 

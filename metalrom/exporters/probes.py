@@ -56,7 +56,7 @@ def points_of(source: RunData, number: int = POINTS, seed: int = 1) -> ProbePoin
 
 def reference(source: RunData, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray:
     """Our own answer at every point, shape (points,)."""
-    known = table_answer(source.table, quantity, points)
+    known = table_values(source.table, quantity, points)
     if known is not None:
         return known
     estimate = source.estimate.macro
@@ -68,7 +68,7 @@ def reference(source: RunData, quantity: ProbeQuantity, points: ProbePoints) -> 
     return np.full(len(points), figures[quantity])
 
 
-def table_answer(table: ReadoutTable, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
+def table_values(table: ReadoutTable, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """What a readout table says at every point, shape (points,); None for the quantities of the estimate."""
     i, a, c = points.condition, points.active, points.count
     out: FloatArray

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
+from metalrom.exporters.exporter import ToolMissing, ToolReading
 
 VARIABLE = "METALROM_CONSUMERS"
 TIMEOUT = 300.0
@@ -35,16 +35,16 @@ def python_with(module: str, listed: str) -> str | None:
 
 def run_probe(
     consumer: str, module: str, remedy: str, script: str, folder: Path, data: Any = None
-) -> dict[str, Any] | ConsumerReading:
+) -> dict[str, Any] | ToolReading:
     """What `script` prints (one JSON object, last line) when a Python with `module` runs it.
 
     Its argument is `folder`, its standard input `data` as JSON.
 
-    A ConsumerReading if the tool failed. Raises ConsumerMissing if no Python has the module.
+    A ToolReading if the tool failed. Raises ToolMissing if no Python has the module.
     """
     interpreter = python_with(module, os.environ.get(VARIABLE, ""))
     if interpreter is None:
-        raise ConsumerMissing(
+        raise ToolMissing(
             f"{consumer} is not installed", hint=f"{remedy}, then name its Python in the variable {VARIABLE}"
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -54,14 +54,14 @@ def run_probe(
                 command, cwd=scratch, timeout=TIMEOUT, capture_output=True, text=True, input=json.dumps(data)
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            return ConsumerReading(consumer, f"it did not end ({type(error).__name__})")
+            return ToolReading(consumer, f"it did not end ({type(error).__name__})")
     if done.returncode != 0:
-        return ConsumerReading(consumer, last_line(done.stderr) or f"exit code {done.returncode}")
+        return ToolReading(consumer, last_line(done.stderr) or f"exit code {done.returncode}")
     try:
         answer = json.loads(last_line(done.stdout))
     except ValueError:
         answer = None
-    return answer if isinstance(answer, dict) else ConsumerReading(consumer, "it gave no answer")
+    return answer if isinstance(answer, dict) else ToolReading(consumer, "it gave no answer")
 
 
 def last_line(text: str) -> str:

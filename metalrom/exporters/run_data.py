@@ -9,7 +9,7 @@ from characterization.tables.content import content_sha256
 from characterization.tables.table import ReadoutTable
 from metalrom.macro import Macro
 from metalrom.macro.estimate import LayerEstimate
-from metalrom.run.estimate import own_layer
+from metalrom.run.estimate import run_layer
 from metalrom.run.folder import Run, open_run
 from metalrom.run.layer import StoredLayer
 from metalrom.run.results import RunResults
@@ -28,7 +28,7 @@ class RunData:
     @cached_property
     def estimate(self) -> LayerEstimate:
         """Cost of the run's layer at the nominal condition."""
-        return own_layer(self.results, self.table)
+        return run_layer(self.results, self.table)
 
     @cached_property
     def layer(self) -> StoredLayer:

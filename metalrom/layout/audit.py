@@ -33,10 +33,10 @@ class LayoutFault:
 
     def __str__(self) -> str:
         found = "means no symbol" if self.found == NO_SYMBOL else f"is {self.found}"
-        told = f" ({self.meaning})" if self.meaning else ""
+        message = f" ({self.meaning})" if self.meaning else ""
         return (
             f"via at tile {self.tile}, plane {self.plane}, row {self.row}, column {self.column} "
-            f"[{self.at[0]:.9g}, {self.at[1]:.9g} um] {found} and should be {self.expected}{told}"
+            f"[{self.at[0]:.9g}, {self.at[1]:.9g} um] {found} and should be {self.expected}{message}"
         )
 
 
@@ -63,7 +63,7 @@ def audit_layout(plan: Plan, shapes: Shapes, program: ViaProgram | None = None, 
     """Compare a file with its plan, cell by cell. program: to name the weight of a wrong via."""
     differing = wires = strange = cells = 0
     faults: list[LayoutFault] = []
-    told: list[str] = []
+    message: list[str] = []
     for part in plan.parts:
         found, lost = symbols_of(plan, part, shapes)
         cells += found.size
@@ -72,21 +72,21 @@ def audit_layout(plan: Plan, shapes: Shapes, program: ViaProgram | None = None, 
         for r, c in np.argwhere(bad)[: max(0, limit - len(faults))]:
             faults.append(_fault(plan, part, int(r), int(c), int(found[r, c]), program))
         strange += len(lost)
-        told += [f"cut of {part.name} that belongs to no symbol at {box_of(b, plan.grid)} um" for b in lost[:limit]]
+        message += [f"cut of {part.name} that belongs to no symbol at {box_of(b, plan.grid)} um" for b in lost[:limit]]
     for name, layer in plan.layers.layers.items():
         if layer.plug is None:
             n, where = _wire_faults(plan, name, shapes.of(layer.drawing), limit)
             wires += n
-            told += where
+            message += where
     known = plan.layers.names()
     for number, rects in shapes.rects.items():
         if number not in known and len(rects):
             strange += len(rects)
-            told.append(f"{len(rects)} shapes on layer {number[0]}/{number[1]}, which the layer map does not have")
+            message.append(f"{len(rects)} shapes on layer {number[0]}/{number[1]}, which the layer map does not have")
     outside = _outside(plan, shapes)
     strange += len(outside)
-    told += [f"cut outside of every plane at {box_of(b, plan.grid)} um" for b in outside[:limit]]
-    return LayoutAudit(shapes.path, cells, differing, tuple(faults), wires, strange, tuple(told[:limit]))
+    message += [f"cut outside of every plane at {box_of(b, plan.grid)} um" for b in outside[:limit]]
+    return LayoutAudit(shapes.path, cells, differing, tuple(faults), wires, strange, tuple(message[:limit]))
 
 
 def symbols_of(plan: Plan, part: PlacedPlane, shapes: Shapes) -> tuple[IntArray, IntArray]:

@@ -18,7 +18,7 @@ _TOP = re.compile(r"(?P<cell>cell)|array_t(?P<of>\d{1,6})_p(?P<plane>\d{1,3})|ti
 
 
 @dataclass(frozen=True)
-class Checked:
+class LayoutCheck:
     """A file against its plan and its stack's rules."""
 
     plan: Plan
@@ -85,7 +85,7 @@ def plan_of(design: Design, level: str, *, tile: int = 0, plane: int = 0) -> Pla
         )
 
 
-def check_file(path: Path, design: Design, plan: Plan | None = None, *, limit: int = 20) -> Checked:
+def check_file(path: Path, design: Design, plan: Plan | None = None, *, limit: int = 20) -> LayoutCheck:
     """Read a layout back. Without a plan its top cell's name says what it should hold.
 
     Raises InputError: not a layout of this design, unreadable, or gdstk is missing.
@@ -102,6 +102,6 @@ def check_file(path: Path, design: Design, plan: Plan | None = None, *, limit: i
         level = "cell" if found["cell"] else "macro" if found["macro"] else "array" if found["tile"] else "tile"
         plan = plan_of(design, level, tile=int(found["tile"] or found["of"] or 0), plane=int(found["plane"] or 0))
     shapes = opened.flatten(plan.grid)
-    return Checked(
+    return LayoutCheck(
         plan, audit_layout(plan, shapes, design.program, limit=limit), check_rules(plan, shapes, limit=limit)
     )

@@ -22,14 +22,14 @@ PATTERNS = 256
 _MOST = 32767  # GDSII counts the copies of an array in 16 bits, signed
 
 
-def need_gdstk() -> Any:
+def gdstk_module() -> Any:
     """The module gdstk. Raises MissingLibrary when it is not installed."""
     return optional_library("gdstk", extra="layout", purpose="GDSII and OASIS files")
 
 
 def build_library(plan: Plan) -> Any:
     """The layout as a `gdstk.Library` in um whose precision is the plan's grid. Raises InputError without gdstk."""
-    gdstk = need_gdstk()
+    gdstk = gdstk_module()
     library = gdstk.Library("metalrom", unit=1e-6, precision=plan.grid)
     return _Builder(gdstk, library, plan).all()
 

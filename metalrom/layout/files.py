@@ -42,7 +42,7 @@ def is_layout(path: Path) -> bool:
 def check_suffix(path: Path) -> None:
     """Refuse a name that does not say which format is meant. Raises InputError."""
     if not is_layout(path):
-        raise InputError("is neither GDSII nor OASIS by its name", where=str(path), hint="end it in .gds or .oas")
+        raise InputError("has a suffix of neither GDSII nor OASIS", where=str(path), hint="end it in .gds or .oas")
 
 
 def write_layout(plan: Plan, path: Path) -> WrittenLayout:

@@ -16,7 +16,9 @@ PLUG_DATATYPE = 100
 
 SKY130_SOURCE = "SkyWater open PDK (Apache-2.0), table of GDS layers: drawing, label and pin purposes"
 FREEPDK45_SOURCE = "FreePDK45 / Nangate open cell library, rtk-stream-out.map (github mflowgen/freepdk-45nm)"
-OWN_SOURCE = "own numbering: 10, 12, ... for metals and 11, 13, ... for the cuts above them; no kit defines this stack"
+GENERIC_SOURCE = (
+    "generic numbering: 10, 12, ... for metals and 11, 13, ... for the cuts above; no PDK defines this stack"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def layer_map(stack: Stack) -> LayerMap:
     for via in stack.vias:
         number = 11 + 2 * stack.index(via.below)
         own[via.name] = LayoutLayer(via.name, (number, 0), plug=(number, PLUG_DATATYPE))
-    return LayerMap(own, "assumption", OWN_SOURCE)
+    return LayerMap(own, "assumption", GENERIC_SOURCE)
 
 
 def _sky130() -> dict[str, LayoutLayer]:

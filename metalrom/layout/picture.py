@@ -8,15 +8,15 @@ from metalrom.drawing.svg import INK, SOFT, Canvas
 from metalrom.layout.plan import PlacedPlane, Plan
 from metalrom.layout.read import Shapes
 
-MOST_ROWS, MOST_COLUMNS = 8, 8
-"""Cells in a picture: more could not be told apart."""
+MAX_ROWS, MAX_COLUMNS = 8, 8
+"""Cells in a picture: more could not be distinguished."""
 
 _WIDE = 900.0
 _SIDE, _TOP, _FOOT = 64.0, 40.0, 66.0
 
 
 def plane_top_view(
-    plan: Plan, shapes: Shapes, *, part: int = 0, rows: int = MOST_ROWS, columns: int = MOST_COLUMNS
+    plan: Plan, shapes: Shapes, *, part: int = 0, rows: int = MAX_ROWS, columns: int = MAX_COLUMNS
 ) -> str:
     """The lower left corner of a plane: `rows` x `columns` cells of it, x along the rows. part: index in the plan.
 
@@ -54,8 +54,8 @@ def plane_top_view(
     _cells(canvas, p, (rows, columns), pixel, bottom)
     _scale_bar(canvas, plan.grid, pixel, bottom)
     stored = p.symbols[:rows, :columns]
-    told = f"Stored symbols, row 0 first: {'; '.join(''.join(map(str, line)) for line in stored.tolist())}."
-    return canvas.render(title, told)
+    message = f"Stored symbols, row 0 first: {'; '.join(''.join(map(str, line)) for line in stored.tolist())}."
+    return canvas.render(title, message)
 
 
 def _number(number: tuple[int, int]) -> str:

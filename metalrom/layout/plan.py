@@ -10,7 +10,7 @@ from interconnect.errors import InputError
 from interconnect.stack import Stack
 from metalrom.layout.layers import LayerMap, layer_map
 from metalrom.layout.pattern import DrawnPatterns, PlanePattern, Rect, draw_planes
-from netlists.array_options import PLAIN, ArrayOptions
+from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import Cell, Plane
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.writer_scope import Scope, scopes
@@ -103,7 +103,7 @@ def plan_layout(
     group_rows: int | None = None,
     tile: int = 0,
     plane: int = 0,
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
 ) -> Plan:
     """What a file of `level` holds; arguments as of `netlists.writer_scope.scopes`.
 
@@ -145,7 +145,7 @@ def _part(scope: Scope, program: ViaProgram, drawn: DrawnPatterns) -> PlacedPlan
     cuts = tuple(range(scope.group_rows, p.rows, scope.group_rows))
     if cuts and pattern.gap is None:
         raise InputError(
-            f"bit lines cannot be cut after {scope.group_rows} rows: {pattern.no_gap}",
+            f"bit lines cannot be segmented after {scope.group_rows} rows: {pattern.no_gap}",
             where="cell.row_pitch",
             hint="a larger row pitch makes room",
         )

@@ -16,11 +16,11 @@ import numpy as np
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.files import read_bytes
-from metalrom.layout.draw import need_gdstk
+from metalrom.layout.draw import gdstk_module
 from metalrom.layout.files import check_suffix
 from metalrom.layout.layers import Number
 
-MOST_BYTES = 2**31
+MAX_BYTES = 2**31
 """A larger file is refused: flattened, it would not fit the memory of a usual machine."""
 
 
@@ -46,7 +46,7 @@ class OpenLayout:
     top: Any
 
     def flatten(self, grid: float) -> Shapes:
-        """Its rectangles. grid: database unit that the coordinates are told in, m.
+        """Its rectangles. grid: database unit that the coordinates are reported in, m.
 
         Raises InputError: drawn on a finer grid, a missing cell, or a shape that is not made of rectangles.
         """
@@ -90,13 +90,13 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
         InputError: gdstk is missing; the file cannot be read or holds no or several top cells.
     """
     check_suffix(path)
-    gdstk = need_gdstk()
+    gdstk = gdstk_module()
     gds = path.suffix.lower() == ".gds"
-    start = read_bytes(path, limit=MOST_BYTES)[:16]
+    start = read_bytes(path, limit=MAX_BYTES)[:16]
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
-        raise InputError("does not begin as a layout file of its suffix does", where=str(path))
+        raise InputError("does not have the header that its suffix requires", where=str(path))
     if foreign and not _survives(path):
-        raise InputError("cannot be read as a layout: it is damaged or cut off", where=str(path))
+        raise InputError("cannot be read as a layout: it is damaged or truncated", where=str(path))
     try:
         library = (gdstk.read_gds if gds else gdstk.read_oas)(path)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:

@@ -37,7 +37,7 @@ def block_scales(
     """Scale and offset as float64 (blocks, columns). Raises InputError for wrong shapes or values that are not
     finite."""
     if block < 1 or rows % block:
-        raise InputError(f"macro: {rows} rows are no whole number of blocks of {block} rows")
+        raise InputError(f"macro: {rows} rows are not a multiple of the block size {block}")
     out = []
     for name, values in (("scale", scale), ("offset", offset)):
         array = None if values is None else np.asarray(values, dtype=np.float64)

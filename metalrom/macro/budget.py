@@ -1,5 +1,6 @@
 """Where a layer's output error comes from, and how sure that is: every effect switched off in turn, every cause
-varied."""
+varied.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class EffectShare:
 @dataclass(frozen=True, slots=True)
 class CauseRange:
     """Mean square output error over the range of one cause; None where its size is not known. source: why this
-    range."""
+    range.
+    """
 
     cause: str
     low: float | None
@@ -99,17 +101,39 @@ def error_budget(
     errors: RelativeErrors | None = None,
     **options: Any,
 ) -> ErrorBudget:
-    """Error budget of x (batch, rows) times integer weights w (rows, columns).
+    """Error budget of x times integer weights w.
 
-    errors: relative errors of what was characterized; a cause of size 0 or without `errors` reads unknown. options: of
-    `Macro` (mapping, weight_bits, mitigations, calibration...). Fit error widens every level by a Gaussian of that
-    share of the full swing; Monte-Carlo error scales the static spread, extraction error the noise in counts, a
-    technology assumption the spreads that the table lists as assumed. Every variant sees the same chip and the same
-    noise draws.
-    Raises InputError as `Macro`, and for a constant ideal output.
+    Fit error widens every level by a Gaussian of that share of the full swing; Monte-Carlo error scales the static
+    spread, extraction error the noise in counts, a technology assumption the spreads that the table lists as assumed.
+    Every variant sees the same chip and the same noise draws.
+
+    Parameters
+    ----------
+    table : ReadoutTable
+        The characterized readout.
+    condition : Condition or str
+        Condition of the table, or its label.
+    x : NDArray
+        Integer activations, shape (batch, rows).
+    w : NDArray
+        Integer weights, shape (rows, columns).
+    errors : RelativeErrors, optional
+        Relative errors of the characterized quantities; a cause of size 0 or without `errors` is unknown.
+    **options : Any
+        Options of `Macro` (mapping, weight_bits, mitigations, calibration...).
+
+    Returns
+    -------
+    ErrorBudget
+        Contribution of every effect and cause.
+
+    Raises
+    ------
+    InputError
+        As `Macro`, and for a constant ideal output.
     """
     if "effects" in options:
-        raise InputError("error budget: the effects are switched one by one, they are no option")
+        raise InputError("error budget: the effects are switched off one by one and cannot be an option")
     ideal = np.asarray(x, np.float64) @ np.asarray(w, np.float64)
     signal = float(ideal.var())
     if signal == 0:

@@ -30,14 +30,33 @@ def calibrate_ranges(
     objective: Literal["mean_square", "clip"] = "mean_square",
     clip_probability: float = 1e-4,
 ) -> RangeCalibration:
-    """Choose counts per code and origin from the counts that sample products meet.
+    """Choose counts per code and origin from the counts that occur in sample products.
 
-    macro: plain, of the readout, scheme and input bits in question. samples: activations and integer weights, one
-    pair per layer. codes: of the converter (default: the table's). per: every significance its own range, or one for
-    all, weighted with the squared place value of the planes. objective: least mean square error, with the table's
-    levels and spreads, or the narrowest range that clips no more than `clip_probability` of the counts (half at either
-    end).
-    Raises InputError for options out of range.
+    Parameters
+    ----------
+    macro : Macro
+        Without mitigations, of the readout, scheme and input bits in question.
+    samples : Sequence[tuple[NDArray, NDArray]]
+        Activations (batch, rows) and integer weights (rows, columns), one pair per layer.
+    codes : int, optional
+        Output codes of the converter; those of the table by default.
+    per : {"plane", "layer"}
+        One range per significance, or one for all, weighted with the squared place value of the planes.
+    objective : {"mean_square", "clip"}
+        Smallest mean square error with the table's levels and spreads, or the narrowest range that clips no more than
+        `clip_probability` of the counts (half at either end).
+    clip_probability : float
+        For the objective "clip".
+
+    Returns
+    -------
+    RangeCalibration
+        Ranges for `Macro(calibration=...)`.
+
+    Raises
+    ------
+    InputError
+        For options out of range.
     """
     codes = macro.table.adc.codes if codes is None else codes
     if not 0 <= clip_probability < 1:
@@ -99,11 +118,33 @@ class CorrectionReport:
 def calibrate_columns(
     macro: Macro, w: NDArray[Any], x: NDArray[Any], *, layer: int = 0, gain: bool = True
 ) -> tuple[StoredWeights, CorrectionReport]:
-    """Store w with a digital correction per column, fitted once on known test vectors x (batch, rows).
+    """Store w with a digital correction per column, fitted once on known test vectors.
 
-    Even vectors fit, odd ones judge. What is frozen on the chip (mismatch, converter offsets, curved levels) is removed
-    as far as a straight line per output column describes it; noise is not. gain: false fits offsets only. Raises
-    InputError for fewer than 8 vectors.
+    Even vectors fit, odd ones validate. Frozen errors of the chip (mismatch, converter offsets, curved levels) are
+    removed as far as a straight line per output column describes them; noise is not.
+
+    Parameters
+    ----------
+    macro : Macro
+        The macro that stores the weights.
+    w : NDArray
+        Integer weights, shape (rows, columns).
+    x : NDArray
+        Test vectors, shape (batch, rows), at least 8.
+    layer : int
+        Number of the layer on the chip.
+    gain : bool
+        Fit gain and offset, or offsets only.
+
+    Returns
+    -------
+    tuple[StoredWeights, CorrectionReport]
+        The corrected weights, and the mean square error before and after.
+
+    Raises
+    ------
+    InputError
+        For fewer than 8 vectors.
     """
     if len(x) < 8:
         raise InputError(f"column calibration: {len(x)} test vectors, expected at least 8")

@@ -30,7 +30,7 @@ def characterized(
     if not same:
         metals = "" if condition.beol == NOMINAL_METALS else f" with metals at {condition.beol}"
         raise InputError(
-            f"process corner {condition.corner}{metals} was not characterized, no condition stands in for it"
+            f"process corner {condition.corner}{metals} was not characterized, and no other condition can replace it"
         )
 
     def distance(c: Condition) -> float:

@@ -42,18 +42,56 @@ __all__ = ["Macro", "MvmResult", "StoredWeights"]
 class Macro:
     """A metal-ROM macro described by a readout table at one condition.
 
-    table, condition: the characterized readout. weight_bits: 8, or 2 for ternary weights. input_bits, input_signed:
-    two's complement, or 0..2^bits - 1. mapping: any registered one, see `netlists.mapping.MAPPINGS`. symbol_values: of
-    the cell, consecutive, as many as the table's levels (default: from 0 on). seed: the chip and its noise. effects:
-    the non-idealities at work (default all, see `EFFECTS`). columns_per_adc, groups_per_adc: bit columns and row groups
-    that share one converter, hence one offset. threads: default all processors; the result does not depend on it.
+    Parameters
+    ----------
+    table : ReadoutTable
+        The characterized readout.
+    condition : Condition or str
+        Condition of the table, or its label.
+    weight_bits : int, optional
+        Bits of a weight; 8, or 2 for ternary weights, by default.
+    input_bits : int
+        Bits of an activation.
+    mapping : str
+        Any registered mapping, see `netlists.mapping.MAPPINGS`.
+    seed : int
+        Selects the chip and its noise.
+    effects : Collection[str]
+        Active non-idealities, see `EFFECTS`.
+    columns_per_adc : int
+        Bit columns and row groups that share one converter, hence one offset.
+    groups_per_adc : int
+        See `columns_per_adc`.
+    threads : int, optional
+        All processors by default; the result does not depend on it.
+    input_signed : bool
+        Two's complement, or 0..2^bits - 1.
+    rows : int, optional
+        Rows per conversion; those of the table by default.
+    tables : Mapping[int, ReadoutTable], optional
+        Readout tables of other group sizes.
+    mitigations : Sequence[Mitigation]
+        Planes that are read with mitigations.
+    calibration : RangeCalibration, optional
+        Converter ranges, see `calibrate_ranges`; planes with other rows per conversion keep one count per code.
+    outside_domain : bool
+        Permit a group size or condition that was not characterized; extrapolations are labelled in `outside_domain` of
+        the macro and its results.
+    symbol_values : Sequence[int], optional
+        Consecutive symbol values of the cell, as many as the table's levels; from 0 on by default.
 
-    rows: rows per conversion (default: the table's); tables: readout tables of other group sizes. mitigations: planes
-    that are read better (`Mitigation`). calibration: converter ranges (`calibrate`); planes with other rows per
-    conversion keep one count per code. outside_domain: permit a group size or a condition that was not characterized,
-    extrapolated and labelled in `outside_domain` of the macro and its results.
+    Raises
+    ------
+    InputError
+        For options out of range, or a table whose levels do not rise.
 
-    Raises InputError for options out of range, or a table without rising levels.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from metalrom.macro import Macro
+    >>> x, w = np.array([[3, -2]]), np.array([[5], [7]])
+    >>> Macro.ideal(rows=4).matmul(x, w)
+    array([[1]])
     """
 
     def __init__(
@@ -135,9 +173,29 @@ class Macro:
         levels: int = 2,
         **options: Any,
     ) -> Macro:
-        """A macro without any error: `matmul` equals the integer product (unless `codes` clips the range).
+        """A macro without errors: `matmul` equals the integer product (unless `codes` clips the range).
 
-        levels: of a cell. options: as of the constructor.
+        Parameters
+        ----------
+        rows : int
+            Rows per conversion.
+        codes : int, optional
+            Output codes of the converter; one per count by default.
+        weight_bits : int, optional
+            Bits of a weight; 8, or 2 for ternary weights, by default.
+        input_bits : int
+            Bits of an activation.
+        threads : int, optional
+            All processors by default.
+        levels : int
+            Levels of a cell.
+        **options : Any
+            Further options of the constructor.
+
+        Returns
+        -------
+        Macro
+            With a synthetic readout table.
         """
         table = synthetic_table(rows, codes=codes, levels=levels)
         return cls(
@@ -145,9 +203,24 @@ class Macro:
         )
 
     def store(self, w: NDArray[Any], *, layer: int = 0) -> StoredWeights:
-        """Program integer weights (rows, columns) into the macro; `layer` names the place on the chip.
+        """Program integer weights into the macro; the same seed and layer give the same frozen deviations.
 
-        The same seed and layer give the same frozen deviations. Raises InputError for weights out of range.
+        Parameters
+        ----------
+        w : NDArray
+            Integer weights, shape (rows, columns).
+        layer : int
+            Number of the layer on the chip.
+
+        Returns
+        -------
+        StoredWeights
+            Weights for `matmul` and `run`.
+
+        Raises
+        ------
+        InputError
+            For weights out of range.
         """
         w = integers("weights", w, self.scheme.low, self.scheme.high)
         place = (self.seed, layer, self.columns_per_adc, self.groups_per_adc)
@@ -155,17 +228,47 @@ class Macro:
         return StoredWeights(rows, columns, tuple(section.store(w, *place) for section in self._sections))
 
     def matmul(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> NDArray[Any]:
-        """What the macro returns for x (batch, rows) times w (rows, columns): shape (batch, columns).
+        """Product x w as the macro computes it.
 
-        x: integers within the input range; w: integer weights or what `store` returned. call: number of the noise
-        draw; by default every call takes the next one, so that a repeated product sees fresh noise while a program
-        run twice gives the same numbers. int64, or float64 where ranges were calibrated, reads averaged or columns
-        corrected. Raises InputError for wrong shapes, types or ranges.
+        Parameters
+        ----------
+        x : NDArray
+            Integers within the input range, shape (batch, rows).
+        w : NDArray or StoredWeights
+            Integer weights, shape (rows, columns), or the result of `store`.
+        call : int, optional
+            Number of the noise draw; by default every call takes the next one, so that a repeated product sees fresh
+            noise while a program that runs twice gives the same numbers.
+
+        Returns
+        -------
+        NDArray
+            Shape (batch, columns); int64, or float64 where ranges were calibrated, reads averaged or columns corrected.
+
+        Raises
+        ------
+        InputError
+            For a wrong shape, type or range.
         """
         return self._run(x, w, call, count_errors=False).y
 
     def run(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> MvmResult:
-        """As `matmul`, with the number of conversions and of code errors that occurred."""
+        """Product x w, with the number of conversions and of code errors.
+
+        Parameters
+        ----------
+        x : NDArray
+            Integers within the input range, shape (batch, rows).
+        w : NDArray or StoredWeights
+            Integer weights, shape (rows, columns), or the result of `store`.
+        call : int, optional
+            Number of the noise draw, see `matmul`.
+
+        Returns
+        -------
+        MvmResult
+            Outputs and counters.
+        """
         return self._run(x, w, call, count_errors=True)
 
     def store_blocks(
@@ -177,10 +280,31 @@ class Macro:
         block: int = 32,
         layer: int = 0,
     ) -> StoredBlocks:
-        """Program block-scaled weights: w = scale * integer + offset, one scale and offset per `block` rows and column.
+        """Program block-scaled weights: w = scale * integer + offset, one scale and offset per block and column.
 
-        integers (rows, columns); scale, offset (rows / block, columns), any unit. The rows of a conversion must equal
-        the block or divide it: scale and offset are applied digitally. Raises InputError for shapes that do not fit.
+        Parameters
+        ----------
+        integers : NDArray
+            Shape (rows, columns).
+        scale : NDArray
+            Shape (rows / block, columns), any unit.
+        offset : NDArray, optional
+            Shape (rows / block, columns), the unit of `scale`.
+        block : int
+            Rows of a block; the rows of a conversion must equal or divide it, because scale and offset are applied
+            digitally.
+        layer : int
+            Number of the layer on the chip.
+
+        Returns
+        -------
+        StoredBlocks
+            Weights for `matmul_blocks` and `run_blocks`.
+
+        Raises
+        ------
+        InputError
+            For shapes that do not match.
         """
         for section in self._sections:
             if block < 1 or block % section.rows:
@@ -192,34 +316,96 @@ class Macro:
         return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
 
     def matmul_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> FloatArray:
-        """x (batch, rows) times block-scaled weights, in their real units: float64, shape (batch, columns).
+        """Product with block-scaled weights: sum over blocks of scale * (product of the block) + offset * sum(x in
+        block).
 
-        The sum over blocks of scale * (macro's product of the block) + offset * sum(x in block).
+        Parameters
+        ----------
+        x : NDArray
+            Integers within the input range, shape (batch, rows).
+        stored : StoredBlocks
+            Result of `store_blocks`.
+        call : int, optional
+            Number of the noise draw, see `matmul`.
+
+        Returns
+        -------
+        FloatArray
+            Shape (batch, columns), unit of the scales.
         """
         return self._run_blocks(x, stored, call, count_errors=False).y
 
     def run_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> MvmResult:
-        """As `matmul_blocks`, with the number of conversions and of code errors that occurred."""
+        """Product with block-scaled weights, with the number of conversions and of code errors.
+
+        Parameters
+        ----------
+        x : NDArray
+            Integers within the input range, shape (batch, rows).
+        stored : StoredBlocks
+            Result of `store_blocks`.
+        call : int, optional
+            Number of the noise draw, see `matmul`.
+
+        Returns
+        -------
+        MvmResult
+            Outputs and counters.
+        """
         return self._run_blocks(x, stored, call, count_errors=True)
 
     def count_histogram(
         self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, by_significance: bool = False
     ) -> IntArray:
-        """How often each (active, count) occurs among the conversions of this product: shape (N + 1, M + 1).
+        """How often each (active, count) occurs among the conversions of a product.
 
         Independent of the readout's errors, without repeats and check columns; weighs tables of code-error probability
-        and row energy. by_significance: one such table per magnitude of the place values, the greatest first. Raises
-        InputError if planes are read with different rows per conversion.
+        and row energy.
+
+        Parameters
+        ----------
+        x : NDArray
+            Integers within the input range, shape (batch, rows).
+        w : NDArray or StoredWeights
+            Integer weights, shape (rows, columns), or the result of `store`.
+        by_significance : bool
+            One table per magnitude of the place values, the greatest first.
+
+        Returns
+        -------
+        IntArray
+            Shape (N + 1, M + 1) for N rows and a largest count of M; with `by_significance` a leading axis of
+            magnitudes.
+
+        Raises
+        ------
+        InputError
+            If planes are read with different rows per conversion.
         """
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x = self._inputs(x, stored.rows)
         if any(section.rows != self.rows for section in self._sections):
-            raise InputError("macro: the planes have different group sizes; take the histogram from a plain macro")
+            raise InputError(
+                "macro: the planes have different group sizes; take the histogram from a macro without mitigations"
+            )
         total = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
         return np.asarray(total if by_significance else total.sum(axis=0))
 
     def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
-        """What the mitigations cost for a layer of `rows` x `columns` weights, against the same macro without them."""
+        """Cost of the mitigations for a layer, relative to the same macro without them.
+
+        Parameters
+        ----------
+        rows : int
+            Shape of the layer's weights.
+        columns : int
+            See `rows`.
+
+        Returns
+        -------
+        MitigationCost
+            Ratios of conversions, area, time and energy.
+        """
         plain = -(-rows // self.rows) * self.scheme.columns * columns
         segments = sum(s.groups(rows) * s.columns(columns) for s in self._sections)
         bit_columns = sum(s.columns(columns) for s in self._sections) / (self.scheme.columns * columns)

@@ -167,13 +167,33 @@ def estimate_macro(
     errors: RelativeErrors | None = None,
     outside_domain: bool = False,
 ) -> MacroEstimate:
-    """Cost of a macro whose conversions behave as `table` says.
+    """Cost of a macro whose conversions behave as the table says.
 
-    histogram: (active, count) of the data (`Macro.count_histogram`), which weighs row energy and code errors; without
-    it every row is driven half of the time, and code errors are the mean over all counts with all rows driven. errors:
-    relative errors of the characterized quantities. outside_domain: permit a group size or condition that the table
-    does not cover, extrapolated and labelled. Raises InputError if table and geometry do not fit, or outside the
-    domain of a regression.
+    Parameters
+    ----------
+    geometry : MacroGeometry
+        Array and periphery.
+    table : ReadoutTable
+        The characterized readout.
+    condition : Condition or str
+        Condition of the table, or its label.
+    histogram : IntArray, optional
+        Counts of (active, count) in the data (`Macro.count_histogram`), which weigh row energy and code errors; without
+        it every row is driven half of the time, and code errors are the mean over all counts with all rows driven.
+    errors : RelativeErrors, optional
+        Relative errors of the characterized quantities.
+    outside_domain : bool
+        Permit a group size or condition that the table does not cover; extrapolations are labelled.
+
+    Returns
+    -------
+    MacroEstimate
+        Area, energy, time and code errors, each with its range.
+
+    Raises
+    ------
+    InputError
+        If table and geometry do not match, or outside the domain of a regression.
     """
     condition, other = characterized(table, condition, outside_domain)
     rows = None
@@ -243,11 +263,41 @@ def estimate_layer(
     errors: RelativeErrors | None = None,
     outside_domain: bool = False,
 ) -> LayerEstimate:
-    """Cost of a linear layer (inputs, outputs) for `tokens` vectors on tiles of `geometry`.
+    """Cost of a linear layer on tiles of `geometry`.
 
-    Rows are cut into tiles of `geometry.rows`, outputs into tiles of whole weights; segments without weights are
-    not converted. `geometry.tiles` and `utilisation` are replaced by what the layer needs. Raises InputError for
-    empty shapes and as `estimate_macro`.
+    Rows are cut into tiles of `geometry.rows`, outputs into tiles of whole weights; segments without weights are not
+    converted. `geometry.tiles` and `utilisation` are replaced by what the layer needs.
+
+    Parameters
+    ----------
+    geometry : MacroGeometry
+        Array and periphery of one tile.
+    table : ReadoutTable
+        The characterized readout.
+    condition : Condition or str
+        Condition of the table, or its label.
+    inputs : int
+        Shape of the layer's weights.
+    outputs : int
+        See `inputs`.
+    tokens : int
+        Number of input vectors.
+    histogram : IntArray, optional
+        As of `estimate_macro`.
+    errors : RelativeErrors, optional
+        As of `estimate_macro`.
+    outside_domain : bool
+        As of `estimate_macro`.
+
+    Returns
+    -------
+    LayerEstimate
+        Tiles, conversions, energy and latency.
+
+    Raises
+    ------
+    InputError
+        For empty shapes and as `estimate_macro`.
     """
     for name, number in (("inputs", inputs), ("outputs", outputs), ("tokens", tokens)):
         if number < 1:

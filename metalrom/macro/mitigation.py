@@ -48,7 +48,7 @@ class Mitigation:
         if self.reads > 63:
             raise InputError(f"mitigation: {self.reads} reads, expected at most 63")
         if self.retries and not self.residue:
-            raise InputError("mitigation: retries need check columns (residue) that tell when to read again")
+            raise InputError("mitigation: retries need check columns (residue) to decide when to read again")
         if self.residue and self.reads > 1 and (self.combine == "mean" or self.input_top is not None):
             raise InputError(
                 "mitigation: check columns take whole counts of every input plane, hence a median of reads"
@@ -101,13 +101,29 @@ class MitigationCost:
 
 
 def scaled_table(table: ReadoutTable, rows: int) -> ReadoutTable:
-    """`table` for fewer rows per conversion, extrapolated by the charge-sharing law instead of characterized.
+    """Table for fewer rows per conversion, extrapolated by the charge-sharing law instead of characterized.
 
     Capacitive (V): the spacing of counts grows as 1 / rows, kT/C noise (volts) as 1 / sqrt(rows), so noise in counts
-    falls with sqrt(rows); mismatch and pattern spread keep their size in counts; the converter's errors keep theirs in
+    falls with sqrt(rows); mismatch and pattern spread keep their size in counts, the converter's errors their size in
     volts. Resistive (A): levels stay, noise current falls with sqrt(rows). The part of the bit line's load that does
-    not shrink with the rows is neglected: an optimistic bound. The table says so among its assumptions.
-    Raises InputError unless 1 <= rows < table.rows.
+    not shrink with the rows is neglected: an optimistic bound, listed among the table's assumptions.
+
+    Parameters
+    ----------
+    table : ReadoutTable
+        The characterized readout.
+    rows : int
+        Rows per conversion, fewer than the table's.
+
+    Returns
+    -------
+    ReadoutTable
+        The extrapolated table.
+
+    Raises
+    ------
+    InputError
+        Unless 1 <= rows < table.rows.
     """
     if not 1 <= rows < table.rows:
         raise InputError(f"readout table: {table.rows} rows cannot be scaled to {rows}", hint="fewer rows, at least 1")

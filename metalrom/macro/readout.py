@@ -198,11 +198,36 @@ def synthetic_table(
     offset_sigma: float = 0.0,
     levels: int = 2,
 ) -> ReadoutTable:
-    """A made-up table with exact levels of 1 V per count and Gaussian spreads given in counts.
+    """Synthetic table with exact levels of 1 V per count and Gaussian spreads in counts.
 
-    Without spreads it is the ideal readout. codes: converter codes, default one per count (nothing clips). levels: of
-    a cell (2: one bit).
-    The reference for tests and noise sweeps; it describes no circuit and says so.
+    Without spreads it is the ideal readout. It describes no circuit and says so; a reference for tests and noise
+    sweeps.
+
+    Parameters
+    ----------
+    rows : int
+        Rows per conversion.
+    codes : int, optional
+        Output codes of the converter; one per count (no clipping) by default.
+    sigma_noise : float
+        Noise, frozen spread and converter offset, one sigma in counts.
+    sigma_static : float
+        See `sigma_noise`.
+    offset_sigma : float
+        See `sigma_noise`.
+    levels : int
+        Levels of a cell; 2 for one bit.
+
+    Returns
+    -------
+    ReadoutTable
+        A table of one condition.
+
+    Examples
+    --------
+    >>> from metalrom.macro import synthetic_table
+    >>> synthetic_table(4).max_count
+    4
     """
     if rows < 1:
         raise InputError(f"readout table: rows is {rows}, expected at least 1")

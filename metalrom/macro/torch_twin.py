@@ -12,12 +12,30 @@ from metalrom.macro.engine import Macro
 
 
 def macro_linear(linear: Any, macro: Macro, *, layer: int = 0) -> Any:
-    """A `torch.nn.Module` in place of `linear` (a `torch.nn.Linear`), its product done by `macro`.
+    """A `torch.nn.Module` that replaces a `torch.nn.Linear` and computes its product on `macro`.
 
     Weights are quantized once, symmetrically per output (largest magnitude = largest weight of the scheme that has a
     negative counterpart); activations per token at every call, symmetrically, or from 0 up if the macro's inputs are
-    unsigned, which then must not be negative. Scales and bias are applied in floating point. layer: its place on the
-    chip. Inference only: no gradient passes through. Raises InputError without torch, or for unsigned weights.
+    unsigned, which then must not be negative. Scales and bias are applied in floating point. Inference only.
+
+    Parameters
+    ----------
+    linear : torch.nn.Linear
+        The layer to replace.
+    macro : Macro
+        The macro that computes it.
+    layer : int
+        Number of the layer on the chip.
+
+    Returns
+    -------
+    torch.nn.Module
+        Takes activations of shape (..., inputs).
+
+    Raises
+    ------
+    InputError
+        Without torch, or for unsigned weights.
     """
     torch = _torch()
 

@@ -29,9 +29,9 @@ from metalrom.reports.content import (
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
-from metalrom.reports.tile_view import MOST_COLUMNS, MOST_ROWS
+from metalrom.reports.tile_view import MAX_COLUMNS, MAX_ROWS
 from metalrom.run.bundle import new_bundle
-from metalrom.run.estimate import own_layer
+from metalrom.run.estimate import run_layer
 from metalrom.run.folder import Run, open_run
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import RunResults
@@ -91,7 +91,7 @@ def report_content(
 ) -> ReportContent:
     """Everything the report shows of a run. program: as the macro holds it; procedures: results by name."""
     layer, cell = results.layer, results.cell
-    estimate = own_layer(results, table)
+    estimate = run_layer(results, table)
     g = estimate.macro.geometry
     return ReportContent(
         title=f"{results.name}: {cell.kind} metal-ROM macro",
@@ -140,7 +140,7 @@ def report_content(
             row
             for q in results.quality
             for row in (
-                CsnrRow(q.condition, "as it comes", q.raw),
+                CsnrRow(q.condition, "raw", q.raw),
                 CsnrRow(q.condition, "gain and offset removed", q.fitted),
             )
         ),
@@ -173,7 +173,7 @@ def _plane_corners(program: ViaProgram, g: MacroGeometry) -> ByteArray:
 def _tile_top(program: ViaProgram, results: RunResults) -> TileTop:
     """The corner of the first tile's lowest plane."""
     layer, g = results.layer, results.macro_geometry
-    bits = program.bits[: min(MOST_ROWS, g.rows), : min(MOST_COLUMNS, g.columns)]
+    bits = program.bits[: min(MAX_ROWS, g.rows), : min(MAX_COLUMNS, g.columns)]
     outputs = tuple(int(k) for k in program.weight_column[: bits.shape[1]])
     title = f"tile 0, {layer.planes[0]}: first {len(bits)} rows and {len(outputs)} bit columns of {layer.source}"
     return TileTop(bits, outputs, results.group_rows, title)
@@ -193,7 +193,7 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _spec_row(result: SpecResult) -> SpecRow:
     return SpecRow(
-        asked=specification_text(result),
+        requirement=specification_text(result),
         value=result.value_shown,
         span=result.span_shown,
         condition=result.condition,
@@ -227,7 +227,7 @@ def _headline(results: RunResults, estimate: LayerEstimate) -> ReportHeadline:
             "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
         ),
         csnr=CsnrRow(known, "gain and offset removed", q.fitted),
-        csnr_unfitted=CsnrRow(known, "as it comes", q.raw),
+        csnr_unfitted=CsnrRow(known, "raw", q.raw),
     )  # fmt: skip
 
 
@@ -240,7 +240,7 @@ def _macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
     return (
         _table("area", macro.area, "m2", macro.stacked, "periphery under the array: max(array, periphery) and an edge"),
         _table("energy per conversion", macro.conversion, "J", macro.energy_per_conversion, "nominal condition"),
-        _table("time of one conversion", macro.step, "s", None, f"a product takes {macro.latency.mid * 1e6:.3g} us"),
+        _table("time of one conversion", macro.step, "s", None, f"MVM latency {macro.latency.mid * 1e6:.3g} µs"),
     )
 
 

@@ -15,15 +15,15 @@ from characterization.margins import sigma_needed
 from characterization.tables.table import ReadoutTable
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.formatting import prefix, probability
-from metalrom.reports.plots import FLOOR, MOST_CONDITIONS, chart, svg
+from metalrom.reports.plots import FLOOR, MAX_CONDITIONS, chart, svg
 from metalrom.reports.plots import _plain_powers as plain_powers
 from netlists.condition import NOMINAL_METALS, Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_DRAWN = 160
-"""Bars that still can be told apart over the width of a page; of more conditions the weakest are drawn."""
+MAX_DRAWN = 160
+"""Bars that still can be distinguished over the width of a page; of more conditions the weakest are drawn."""
 
 PROCESSES = ("ss", "sf", "tt", "fs", "ff")
 SHADES = ("#dbe4ee", "#7ea6d3", "#1f4e86", "#e9b48a", "#b6562b", "#8fbf9f", "#2f7d5b", "#c9a6d6", "#6b4187")
@@ -33,7 +33,7 @@ def condition_pictures(
     table: ReadoutTable, nominal: str, layer_errors: Mapping[str, float], target_error: float
 ) -> dict[str, str]:
     """The pictures by file stem; none where the other charts show every condition already."""
-    if len(table.conditions) <= MOST_CONDITIONS:
+    if len(table.conditions) <= MAX_CONDITIONS:
         return {}
     return {
         "conditions": condition_plot(table, nominal, layer_errors, target_error),
@@ -57,7 +57,7 @@ def condition_plot(table: ReadoutTable, nominal: str, layer_errors: Mapping[str,
     layer. Below: what each condition is, one strip per factor."""
     found = {c.label: table.worst_margin(c) for c in table.conditions}
     margin = {label: w.margin for label, w in found.items() if np.isfinite(w.margin)}
-    drawn = sorted((c for c in table.conditions if c.label in margin), key=lambda c: margin[c.label])[:MOST_DRAWN]
+    drawn = sorted((c for c in table.conditions if c.label in margin), key=lambda c: margin[c.label])[:MAX_DRAWN]
     x = np.arange(len(drawn))
     strips = factors(drawn)
     with chart(13.4, 5.6 + 0.34 * len(strips)) as figure:

@@ -99,7 +99,7 @@ class SpecRow:
     certain: the whole `span` of an estimate gives the same verdict. reason: why there is no value, or what it means.
     """
 
-    asked: str
+    requirement: str
     value: str
     span: str
     condition: str
@@ -182,7 +182,7 @@ class ReportContent:
     (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
     conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
     specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
-    failed_procedures: what else could not be told, and where.
+    failed_procedures: what else could not be reported, and where.
     group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
     from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). procedures:
     results beside the readout table by the procedure's name. configuration: every key with its value, defaults filled

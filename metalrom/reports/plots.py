@@ -33,7 +33,7 @@ Numbers = FloatArray | IntArray
 
 FLOOR = 1e-16
 """Smallest probability drawn; smaller ones sit on the axis as open triangles."""
-MOST_CONDITIONS = 6
+MAX_CONDITIONS = 6
 LEVEL_PANELS = 4
 
 _STYLE: Any = {
@@ -50,7 +50,7 @@ _STYLE: Any = {
 
 @contextmanager
 def chart(width: float, height: float) -> Iterator[Figure]:
-    """A figure of the house style, sizes in inches at 72 dots; no global state is left behind."""
+    """A figure of the common style, sizes in inches at 72 dots; no global state is left behind."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
@@ -97,11 +97,11 @@ def svg(figure: Figure, key: str, label: str) -> str:
     )
 
 
-def shown_conditions(table: ReadoutTable, nominal: str) -> tuple[str, ...]:
-    """Conditions worth drawing: the nominal one first, then the weakest ones, at most six in all."""
+def drawn_conditions(table: ReadoutTable, nominal: str) -> tuple[str, ...]:
+    """Conditions to draw: the nominal one first, then the weakest ones, at most six in all."""
     others = [c.label for c in table.conditions if c.label != nominal]
     ranked = sorted(others, key=lambda label: table.worst_margin(label).margin)
-    return (nominal, *ranked[: MOST_CONDITIONS - 1])
+    return (nominal, *ranked[: MAX_CONDITIONS - 1])
 
 
 def _actives(rows: int) -> tuple[int, ...]:
@@ -115,7 +115,7 @@ def level_plot(table: ReadoutTable, nominal: str, *, sigmas: float = 3.0) -> str
     Above: level against MAC count. Below: the same less the straight line that the ADC expects, in counts, so that the
     decision thresholds lie at +-0.5.
     """
-    labels = shown_conditions(table, nominal)[:LEVEL_PANELS]
+    labels = drawn_conditions(table, nominal)[:LEVEL_PANELS]
     quantity = "bit-line level" if table.unit == "V" else "readout current"
     scale, unit = prefix(float(np.nanmax(np.abs(table.level))), table.unit)
     with chart(13.4, 6.0) as figure:
@@ -200,7 +200,7 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
     with chart(13.4, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         scale, unit = prefix(abs(table.lsb(nominal)), table.unit)
-        for k, label in enumerate(shown_conditions(table, nominal)):
+        for k, label in enumerate(drawn_conditions(table, nominal)):
             i, sigma = table.index(label), table.total_sigma(label)[n]
             colour, mark = SERIES[k % len(SERIES)], MARKS[k % len(MARKS)]
             spacing = np.abs(np.diff(table.level[i, n]))
@@ -220,7 +220,7 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
         low, high = right.get_ylim()
         right.set_ylim(min(0, low), max(high * 1.06, need * 1.15))
         right.set_title("Margin: distance from level to nearest threshold")
-        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
+        figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MAX_CONDITIONS + 1)
         return svg(figure, "margins", "Spacing and margin of neighbouring counts")
 
 
@@ -230,7 +230,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         panel = figure.subplots()
         top = 1.0
         count = np.arange(table.max_count + 1)
-        for k, label in enumerate(shown_conditions(table, nominal)):
+        for k, label in enumerate(drawn_conditions(table, nominal)):
             errors = table.code_errors(label)
             some = ~np.isnan(errors).all(axis=0)
             value = np.full(table.max_count + 1, np.nan)
@@ -250,7 +250,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         if cliff is not None:
             _cliff_marks(panel, cliff)
         panel.set_title("Code-error probability per count")
-        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=MOST_CONDITIONS + 1)
+        figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=MAX_CONDITIONS + 1)
         return svg(figure, "errors", "Code-error probability of every count")
 
 

@@ -30,7 +30,7 @@ def result_charts(results: Mapping[str, ProcedureResult]) -> tuple[NamedChart, .
         for chart in result.charts():
             stem = f"{re.sub(r'[^A-Za-z0-9_]', '_', name)}_{chart.name}"
             if stem in out:
-                raise InputError(f"two charts of the procedure {name} are called {chart.name}")
+                raise InputError(f"two charts of the procedure {name} share the name {chart.name}")
             out[stem] = NamedChart(name, stem, chart)
     return tuple(out.values())
 

@@ -59,7 +59,7 @@ def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str) -> None:
         for plate in (x - 34, x - 26):
             canvas.line((plate, y - 12), (plate, y + 12), stroke_width=2.4, stroke=INK if on else SOFT)
         canvas.line((x - 26, y), (x, y), stroke_width=1.5, stroke_dasharray=faint)
-        words = "weight 1: couples fully" if on else "weight 0: tab on ground, little coupling"
+        words = "weight 1: couples fully" if on else "weight 0: finger on ground, little coupling"
     else:
         zigzag = [(x - 48 + 4 * i, y + (0, -7, 7)[(i % 2 + 1) if 0 < i < 8 else 0]) for i in range(9)]
         canvas.line((x - 55, y), (x - 48, y), stroke_width=1.5)

@@ -11,7 +11,7 @@ from metalrom.drawing.svg import INK, SOFT, Canvas, svg_number
 from metalrom.reports.content import TileTop
 
 _WIDTH, _LEFT, _TOP = 1280.0, 44.0, 52.0
-MOST_ROWS, MOST_COLUMNS = 32, 56
+MAX_ROWS, MAX_COLUMNS = 32, 56
 """Cells drawn: enough to see the weights, few enough to see a via."""
 
 

@@ -63,7 +63,9 @@ def check_replaceable(out: Path) -> None:
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        raise InputError(f"output folder {out}: a file stands in its way", hint="give another folder") from None
+        raise InputError(
+            f"output folder {out}: a file of that name already exists", hint="give another folder"
+        ) from None
     except OSError as error:
         raise InputError(f"output folder {out} cannot be read ({error.strerror})", hint="give another folder") from None
     if out.is_mount():
@@ -73,7 +75,7 @@ def check_replaceable(out: Path) -> None:
     hint = "give another folder, or move the files away"
     if MANIFEST not in present:
         raise InputError(
-            f"holds {present[0]!r} and no {MANIFEST}: this is no output folder of metalrom, and its files stay",
+            f"holds {present[0]!r} and no {MANIFEST}: this is not an output folder of metalrom, and its files are kept",
             where=str(out),
             hint=hint,
         )
@@ -81,7 +83,7 @@ def check_replaceable(out: Path) -> None:
         listed = read_manifest(out).files
     except InputError:
         raise InputError(
-            f"has a damaged {MANIFEST}, which does not tell whose its files are",
+            f"has a damaged {MANIFEST}, which does not identify its files",
             where=str(out),
             hint="remove the folder, or give another one",
         ) from None
@@ -163,7 +165,7 @@ def _replace_in_two(partial: Path, out: Path, previous: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a folder of ours with its content, or what stands in its place; links are not followed."""
+    """Remove an output folder with its content, or what stands in its place; links are not followed."""
     if path.is_symlink() or path.is_file():
         path.unlink()
     elif path.exists():

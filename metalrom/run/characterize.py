@@ -15,7 +15,7 @@ from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
-from characterization.stages import merged, missing, refined
+from characterization.refinement import merged, missing, refined
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from interconnect.arrays import IntArray
@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Characterized:
+class CharacterizationRun:
     """What the simulations gave: the choice of the group, all samples, and what each procedure concluded.
 
     setup: holds the conditions that the results speak of; planned: all that were simulated. failed: those that are in
@@ -109,7 +109,7 @@ def characterize(
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
-) -> Characterized:
+) -> CharacterizationRun:
     """Choose the group size (if asked to), simulate the procedures and fit the models.
 
     Raises InputError for a bad configuration, EngineError if ngspice is missing or the nominal condition failed; any
@@ -135,7 +135,7 @@ def measure_group(
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: ProgressCallback | None = None,
-) -> Characterized:
+) -> CharacterizationRun:
     """Simulate the procedures of one group and fit the models.
 
     With `setup.worst_conditions` a second stage draws more samples at the conditions of the smallest margin. A
@@ -161,7 +161,7 @@ def measure_group(
         tasks = _plan(setup, procedures)
         more = missing(tasks, data)
         where = ", ".join(c.label for c, _ in setup.more_samples)
-        announce(f"simulating {len(more)} more at the smallest margins ({where})")
+        announce(f"refining: {len(more)} more reads at the smallest margins ({where})")
         outcomes.append(run_tasks(setup, more, cache=cache, workers=jobs, progress=progress))
         data = merged(tasks, data, Dataset(outcomes[1].samples))
     announce("fitting")
@@ -176,7 +176,9 @@ def measure_group(
     if "adc_margin" in results:
         bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
     all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
-    return Characterized(fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost)
+    return CharacterizationRun(
+        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost
+    )
 
 
 def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:

@@ -53,7 +53,7 @@ def layer_estimate(
     )
 
 
-def own_layer(results: RunResults, table: ReadoutTable) -> LayerEstimate:
+def run_layer(results: RunResults, table: ReadoutTable) -> LayerEstimate:
     """The layer of the run itself, for one input vector."""
     return layer_estimate(results, table, results.layer.inputs, results.layer.outputs)
 

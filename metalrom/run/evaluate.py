@@ -16,7 +16,7 @@ from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.geometry import RULES
 from metalrom.run import results as facts
-from metalrom.run.characterize import Characterized, histogram
+from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.results import ElementValue
 from metalrom.run.view import RunView
@@ -27,7 +27,7 @@ from netlists.condition import Condition
 """Rows and columns of the corner of the layer that the report draws."""
 
 
-def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
+def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults:
     """Everything that follows from the readout table and the layer, as one value."""
 
     c, table, setup = design.config, done.table, done.setup
@@ -55,7 +55,7 @@ def summarize_run(design: Design, done: Characterized) -> facts.RunResults:
             title=design.cell.title,
             mode=model.mode,
             plane=model.plane.label,
-            elements=element_facts(model),
+            elements=element_values(model),
             bl_total=model.bl_total,
             switched=model.switched if model.mode == "charge" else 0.0,
             area=model.area,
@@ -128,7 +128,7 @@ def _quality(design: Design, table: ReadoutTable, index: int, used: IntArray) ->
     )
 
 
-def _fits(done: Characterized) -> tuple[facts.FitSummary, ...]:
+def _fits(done: CharacterizationRun) -> tuple[facts.FitSummary, ...]:
     unit = done.table.unit
     rows = []
     for level in done.transfer.models:
@@ -150,7 +150,7 @@ def _fits(done: Characterized) -> tuple[facts.FitSummary, ...]:
     return tuple(rows)
 
 
-def verdict_counts(done: Characterized) -> tuple[facts.VerdictCount, ...]:
+def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
     """How many simulations of each procedure ended with each verdict."""
     counts: dict[tuple[str, str], int] = {}
     for outcome in done.outcomes:
@@ -196,7 +196,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     )
 
 
-def provenance_of(design: Design, done: Characterized) -> dict[str, str]:
+def provenance_of(design: Design, done: CharacterizationRun) -> dict[str, str]:
     """Versions, seed and hashes of everything that went in, by name."""
     decks = hashlib.sha256("".join(s.deck for s in done.data.samples).encode()).hexdigest()
     return {
@@ -208,7 +208,10 @@ def provenance_of(design: Design, done: Characterized) -> dict[str, str]:
         "devices": f"{design.technology.devices.name}, sha256 {design.technology.devices.sha256}",
         # of every corner of the metals, so that equal entries prove equal cells
         "cell model": "; ".join(
-            [f"sha256 {done.setup.model.sha256}", *(f"{n} sha256 {m.model.sha256}" for n, m in done.setup.metals)]
+            [
+                f"sha256 {done.setup.model.sha256}",
+                *(f"{n} sha256 {m.model.sha256}" for n, m in done.setup.metal_corners),
+            ]
         ),
         "weights": f"sha256 {hashlib.sha256(design.weights.values.tobytes()).hexdigest()} (quantized)",
         "decks": f"sha256 {decks} over {len(done.data)} decks",
@@ -218,7 +221,7 @@ def provenance_of(design: Design, done: Characterized) -> dict[str, str]:
     }
 
 
-def element_facts(model: CellModel) -> tuple[ElementValue, ...]:
+def element_values(model: CellModel) -> tuple[ElementValue, ...]:
     """Elements of a cell that stores a one, as the report lists them."""
     return tuple(
         ElementValue(e.name, e.value, "F" if e.is_capacitor else "ohm", e.meaning) for e in model.variants[1].elements

@@ -13,7 +13,7 @@ from characterization.tables.json import parse_json_table
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import DamagedFile, InputError
 from metalrom.run.layer import LAYER, StoredLayer, parse_stored_layer
-from metalrom.run.manifest import AGAIN, MANIFEST, RUN, Manifest, read_listed, read_manifest
+from metalrom.run.manifest import MANIFEST, RERUN_HINT, RUN, Manifest, read_listed, read_manifest
 from metalrom.run.results import LUT, RESULTS, RunResults, parse_results
 from metalrom.run.stored_program import PROGRAM, parse_stored_program
 from netlists.mapping import ViaProgram
@@ -70,21 +70,21 @@ class Run:
         try:
             document = json.loads(self.read(PROCEDURES))
             if not isinstance(document, dict):
-                raise DamagedFile("is no JSON object", where=where, hint=AGAIN)
+                raise DamagedFile("is not a JSON object", where=where, hint=RERUN_HINT)
             return read_procedure_results(document)
         except DamagedFile as error:
             if error.where == where:
                 raise
-            raise DamagedFile(f"is damaged or of another version ({error})", where=where, hint=AGAIN) from error
+            raise DamagedFile(f"is damaged or of another version ({error})", where=where, hint=RERUN_HINT) from error
         except (ValueError, RecursionError) as error:
-            raise DamagedFile("is no JSON document", where=where, hint=AGAIN) from error
+            raise DamagedFile("is not a JSON document", where=where, hint=RERUN_HINT) from error
 
     @property
     def simulations(self) -> Mapping[str, Any]:
         """How many values came from which method in the last run."""
         found = self.manifest.content.get("simulations")
         if not isinstance(found, dict) or not all(type(found.get(key)) is int for key in ("run", "cached")):
-            raise DamagedFile("tells no simulations", where=str(self.path / MANIFEST), hint=AGAIN)
+            raise DamagedFile("records no simulations", where=str(self.path / MANIFEST), hint=RERUN_HINT)
         return found
 
     def holds(self, name: str) -> bool:
@@ -115,6 +115,6 @@ def open_run(path: str | Path) -> Run:
     manifest = read_manifest(folder)
     if manifest.kind != RUN:
         raise InputError(
-            f"holds a {manifest.kind} alone", where=str(folder), hint="give the output folder of a `metalrom run`"
+            f"holds only a {manifest.kind}", where=str(folder), hint="give the output folder of a `metalrom run`"
         )
     return Run(folder, manifest)

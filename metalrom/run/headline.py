@@ -9,7 +9,7 @@ from scipy.stats import t
 from characterization.margins import CONFIDENCE, ReadoutUncertainty
 from metalrom.design.design import Design
 from metalrom.macro import csnr
-from metalrom.run.characterize import Characterized, histogram
+from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.evaluate import macro_of
 from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.results import Headline, MarginAt, RunResults
@@ -21,13 +21,13 @@ CHIPS = 8
 """Further chips whose CSNR says how much chips differ."""
 
 
-def headline_of(design: Design, done: Characterized, results: RunResults) -> Headline:
+def headline_of(design: Design, done: CharacterizationRun, results: RunResults) -> Headline:
     """The headline of a run.
 
     Parameters
     ----------
     design : Design
-    done : Characterized
+    done : CharacterizationRun
     results : RunResults
         What follows from both; its layer quality is read, its headline is not.
 
@@ -57,7 +57,7 @@ def headline_of(design: Design, done: Characterized, results: RunResults) -> Hea
 
 
 def _csnr_interval(
-    design: Design, done: Characterized, condition: Condition, nominal: float | None
+    design: Design, done: CharacterizationRun, condition: Condition, nominal: float | None
 ) -> tuple[float, float] | None:
     """95 % interval of the CSNR (dB) of one more chip, from the run's chip and `CHIPS` further ones by Student's t.
 
@@ -78,7 +78,7 @@ def _csnr_interval(
     return mean - half, mean + half
 
 
-def _is_met(design: Design, done: Characterized, results: RunResults) -> bool:
+def _is_met(design: Design, done: CharacterizationRun, results: RunResults) -> bool:
     """Whether every specification holds at every condition, or at the one that it names, and nothing failed."""
     asked = design.specs or default_specs(results.target_error)
     everywhere = [spec if spec.at else replace(spec, at=ALL) for spec in asked]

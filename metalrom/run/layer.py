@@ -9,7 +9,7 @@ import numpy as np
 from interconnect.arrays import IntArray
 from interconnect.errors import DamagedFile, InputError, one_line
 from interconnect.files import atomic_file
-from metalrom.run.manifest import AGAIN
+from metalrom.run.manifest import RERUN_HINT
 from netlists.weights.numpy_files import DAMAGED
 
 LAYER = "layer.npz"
@@ -42,16 +42,16 @@ def parse_stored_layer(content: bytes, *, where: str) -> StoredLayer:
         with np.load(io.BytesIO(content), allow_pickle=False) as data:
             for name in ("weights", "activations"):
                 if name not in data.files:
-                    raise DamagedFile(f"holds no {name}", where=where, hint=AGAIN)
+                    raise DamagedFile(f"holds no {name}", where=where, hint=RERUN_HINT)
                 found[name] = data[name]
     except InputError:
         raise
     except (OSError, *DAMAGED) as error:
-        raise DamagedFile(f"is damaged ({one_line(str(error))})", where=where, hint=AGAIN) from None
+        raise DamagedFile(f"is damaged ({one_line(str(error))})", where=where, hint=RERUN_HINT) from None
     for name, values in found.items():
         if values.ndim != 2 or values.dtype.kind != "i" or not 0 < values.size <= _LARGEST:
-            raise DamagedFile(f"{name} is no integer matrix", where=where, hint=AGAIN)
+            raise DamagedFile(f"{name} is not an integer matrix", where=where, hint=RERUN_HINT)
     w, x = (found[name].astype(np.int64) for name in ("weights", "activations"))
     if x.shape[1] != w.shape[0]:
-        raise DamagedFile(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=where, hint=AGAIN)
+        raise DamagedFile(f"activations have {x.shape[1]} inputs, weights {w.shape[0]}", where=where, hint=RERUN_HINT)
     return StoredLayer(w, x)

@@ -18,7 +18,7 @@ LARGEST_MANIFEST = 2**24
 _LARGEST_FILE = 2**32
 """Bytes of one file of an output folder."""
 
-AGAIN = "run the configuration again"
+RERUN_HINT = "run the configuration again"
 
 RUN, CHARACTERIZATION = "run", "characterization"
 """Kinds of output folders."""
@@ -60,7 +60,7 @@ def read_manifest(folder: Path) -> Manifest:
     InputError
         There is no such folder, or no manifest in it.
     DamagedFile
-        The manifest is no JSON object that lists files by paths inside the folder and SHA-256.
+        The manifest is not a JSON object that lists files by paths inside the folder and SHA-256.
     """
     path = folder / MANIFEST
     try:
@@ -71,10 +71,10 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise DamagedFile("is no JSON document", where=str(path), hint=AGAIN) from error
+        raise DamagedFile("is not a JSON document", where=str(path), hint=RERUN_HINT) from error
     files = content.get("files") if isinstance(content, dict) else None
     if not isinstance(files, dict) or not all(_is_entry(name, digest) for name, digest in files.items()):
-        raise DamagedFile("does not list the files of an output folder", where=str(path), hint=AGAIN)
+        raise DamagedFile("does not list the files of an output folder", where=str(path), hint=RERUN_HINT)
     return Manifest(files, content)
 
 
@@ -90,13 +90,15 @@ def read_listed(folder: Path, manifest: Manifest, name: str) -> bytes:
     """
     where = str(folder / name)
     if name not in manifest.files:
-        raise InputError(f"is not listed in {MANIFEST}", where=where, hint=AGAIN)
+        raise InputError(f"is not listed in {MANIFEST}", where=where, hint=RERUN_HINT)
     try:
         content = read_inside(folder, name)
     except FileNotFoundError:
-        raise DamagedFile("is missing", where=where, hint=AGAIN) from None
+        raise DamagedFile("is missing", where=where, hint=RERUN_HINT) from None
     if _sha256(content) != manifest.files[name]:
-        raise DamagedFile(f"was changed after the run (its SHA-256 is not that in {MANIFEST})", where=where, hint=AGAIN)
+        raise DamagedFile(
+            f"was changed after the run (its SHA-256 differs from {MANIFEST})", where=where, hint=RERUN_HINT
+        )
     return content
 
 
@@ -120,9 +122,9 @@ def read_inside(folder: Path, name: str, *, limit: int = _LARGEST_FILE) -> bytes
         descriptor = inner
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise DamagedFile("is no plain file", where=where, hint=AGAIN)
+            raise DamagedFile("is not a regular file", where=where, hint=RERUN_HINT)
         if state.st_size > limit:
-            raise DamagedFile(f"is larger than {limit} bytes", where=where, hint=AGAIN)
+            raise DamagedFile(f"is larger than {limit} bytes", where=where, hint=RERUN_HINT)
         with os.fdopen(descriptor, "rb") as file:
             descriptor = -1
             return file.read()
@@ -130,7 +132,7 @@ def read_inside(folder: Path, name: str, *, limit: int = _LARGEST_FILE) -> bytes
         raise
     except OSError as error:
         reason = "links are not followed" if _is_link(folder, name) else error.strerror or type(error).__name__
-        raise DamagedFile(f"cannot be read ({reason})", where=where, hint=AGAIN) from None
+        raise DamagedFile(f"cannot be read ({reason})", where=where, hint=RERUN_HINT) from None
     finally:
         if descriptor >= 0:
             os.close(descriptor)

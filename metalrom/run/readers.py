@@ -18,7 +18,7 @@ def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
 
 
 def _csnr(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(run.quality(condition).raw, "the layer through the macro, as it comes")
+    return QuantityValue(run.quality(condition).raw, "the layer through the macro (raw)")
 
 
 def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:
@@ -100,5 +100,5 @@ def read_quantity(name: str, run: RunView, condition: str) -> QuantityValue:
     """The value of a quantity at a condition of a finished run. Raises InputError where the run cannot tell."""
     reader = QUANTITIES[name].read or READERS.get(name)
     if reader is None:
-        raise InputError(f"nothing reads the quantity {name} from a run")
+        raise InputError(f"no reader exists for the quantity {name} from a run")
     return reader(run, condition)

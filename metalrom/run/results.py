@@ -19,7 +19,7 @@ from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
 from interconnect.validation import input_error
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.run.manifest import AGAIN
+from metalrom.run.manifest import RERUN_HINT
 from metalrom.specs.result import SpecResult
 
 RESULTS = "results.json"
@@ -213,5 +213,5 @@ def parse_results(content: bytes, *, where: str) -> RunResults:
         return TypeAdapter(RunResults).validate_json(content)
     except ValidationError as error:
         raise DamagedFile(
-            f"is damaged or of another version ({input_error(error)})", where=where, hint=AGAIN
+            f"is damaged or of another version ({input_error(error)})", where=where, hint=RERUN_HINT
         ) from error

@@ -35,7 +35,7 @@ class RunView:
         self.table.index(condition)
         found = next((q for q in self.results.quality if q.condition == condition), None)
         if found is None:
-            raise InputError(f"the layer was not judged at {condition}")
+            raise InputError(f"the layer was not evaluated at {condition}")
         return found
 
     def estimate(self, condition: str) -> LayerEstimate:

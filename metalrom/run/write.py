@@ -14,7 +14,7 @@ from interconnect.files import atomic_write_bytes, atomic_write_text
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
 from metalrom.run import results as facts
-from metalrom.run.characterize import Characterized
+from metalrom.run.characterize import CharacterizationRun
 from metalrom.run.evaluate import provenance_of, verdict_counts
 from metalrom.run.folder import PROCEDURES
 from metalrom.run.layer import write_stored_layer
@@ -25,7 +25,7 @@ CONFIG_SOURCE, CONFIG = "config.yaml", "config.json"
 """The configuration as it was read, byte for byte; and what was run, with defaults and options filled in."""
 
 
-def write_outputs(design: Design, done: Characterized, found: facts.RunResults, folder: Path) -> None:
+def write_outputs(design: Design, done: CharacterizationRun, found: facts.RunResults, folder: Path) -> None:
     """Write everything but the report, and the manifest of it, into the folder of a run that is being made."""
     write_tables(done, folder)
     facts.write_results(found, folder)
@@ -36,7 +36,7 @@ def write_outputs(design: Design, done: Characterized, found: facts.RunResults, 
     write_manifest(folder, _manifest(RUN, design, done))
 
 
-def write_characterization(design: Design, done: Characterized, folder: Path) -> None:
+def write_characterization(design: Design, done: CharacterizationRun, folder: Path) -> None:
     """Write the tables of a characterization, and the manifest of them, into the folder that is being made."""
     write_tables(done, folder)
     _write_configuration(design, folder)
@@ -49,7 +49,7 @@ def _write_configuration(design: Design, folder: Path) -> None:
     atomic_write_text(folder / CONFIG, design.config.model_dump_json(indent=1) + "\n")
 
 
-def _manifest(kind: str, design: Design, done: Characterized) -> dict[str, object]:
+def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str, object]:
     """What a manifest says beside the files. Raises InputError if an input was changed since it was read."""
     design.check_unchanged()
     assumptions = done.table.assumptions if "adc_margin" in done.results else ()
@@ -77,7 +77,7 @@ def _manifest(kind: str, design: Design, done: Characterized) -> dict[str, objec
     }
 
 
-def write_tables(done: Characterized, out: Path) -> list[Path]:
+def write_tables(done: CharacterizationRun, out: Path) -> list[Path]:
     """samples.csv, models.json, procedures.json and lut/, as far as their procedures ran: the same bytes whether
     simulated or cached."""
     written = [atomic_write_text(out / "samples.csv", done.data.to_csv())]
@@ -101,7 +101,7 @@ def write_tables(done: Characterized, out: Path) -> list[Path]:
     return written
 
 
-def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
+def _write_netlists(done: CharacterizationRun, folder: Path) -> list[Path]:
     """One readable deck per procedure and condition: its first sample of each, and the first of its own decks."""
     first: dict[str, Task] = {}
     for task in _tasks(done):
@@ -110,7 +110,7 @@ def _write_netlists(done: Characterized, folder: Path) -> list[Path]:
     return [atomic_write_text(folder / name, text) for name, text in texts.items()]
 
 
-def _tasks(done: Characterized) -> list[Task]:
+def _tasks(done: CharacterizationRun) -> list[Task]:
     """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
     names = dict.fromkeys(s.procedure for s in done.data.samples)
     return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.planned)]

@@ -59,11 +59,11 @@ def parse_spec(text: str) -> Spec:
     """
     match = _SPEC.fullmatch(text)
     if match is None:
-        raise InputError(f"{shortened(text)!r} is no specification", hint=EXAMPLE)
+        raise InputError(f"{shortened(text)!r} is not a specification", hint=EXAMPLE)
     name, comparison, value, at = match.groups()
     quantity = QUANTITIES[name]
     if comparison not in ("<", "<=", ">", ">="):
-        raise InputError(f"{comparison!r} is no comparison", hint="use <, <=, > or >=")
+        raise InputError(f"{comparison!r} is not a comparison", hint="use <, <=, > or >=")
     limit, unit = _limit(value, quantity.units, name)
     if at is not None and not quantity.per_condition:
         raise InputError(f"{name} is the same at every condition", hint=f"leave `at {shortened(at)}` out")
@@ -87,5 +87,5 @@ def _plain(value: str, unit: str, name: str) -> float:
     match = _NUMBER.fullmatch(value)
     if match and match[2] in ("", *_PLAIN[unit]):
         return parse_quantity(match[1], "1")
-    what = "has the wrong unit" if match else "is no number"
+    what = "has the wrong unit" if match else "is not a number"
     raise InputError(f"{shortened(value)!r} {what}", hint=f"give a number or a number with {unit}, such as 40{unit}")

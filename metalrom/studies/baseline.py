@@ -8,20 +8,20 @@ from metalrom.design.error_context import config_context
 from metalrom.run.characterize import group_rows
 from netlists.baselines import (
     BaselineCell,
-    LocalCase,
-    LocalDeck,
+    BaselineDeck,
+    BaselineStimulus,
+    baseline_column_deck,
     default_cell,
     default_computing,
     default_timing,
-    local_column_deck,
 )
 from netlists.mapping import ViaProgram, via_program
 
-MOST_LOCALS = 1024
+MAX_LOCALS = 1024
 """Local arrays on one compute line; a deck of more would not run in any reasonable time."""
 
 
-def baseline_deck(design: Design, kind: str) -> LocalDeck:
+def baseline_deck(design: Design, kind: str) -> BaselineDeck:
     """The deck of one column of a baseline that stores the first column of the project's layer, every cell drawn.
 
     A cell of two symbols stores the first bit column of the layer's program, one of K symbols the first column of a
@@ -37,20 +37,20 @@ def baseline_deck(design: Design, kind: str) -> LocalDeck:
     program = _program(design, cell)
     rows, group = min(design.config.array.rows, program.rows), group_rows(design)
     locals_ = -(-rows // group)
-    if locals_ > MOST_LOCALS:
+    if locals_ > MAX_LOCALS:
         raise InputError(
-            f"{rows} rows in local arrays of {group} make {locals_} local arrays, at most {MOST_LOCALS} are written",
+            f"{rows} rows in local arrays of {group} make {locals_} local arrays, at most {MAX_LOCALS} are written",
             where=f"{design.path}: array.rows",
-            hint=f"at most {MOST_LOCALS * group} rows, or a larger group_rows",
+            hint=f"at most {MAX_LOCALS * group} rows, or a larger group_rows",
         )
     symbols = np.zeros(locals_ * group, dtype=np.int64)
     symbols[:rows] = program.bits[:rows, 0]
-    case = LocalCase(
+    case = BaselineStimulus(
         symbols=symbols.reshape(locals_, group),
         selected=np.zeros(locals_, dtype=np.int64),
         inputs=np.ones(locals_, dtype=np.int64),
     )
-    return local_column_deck(
+    return baseline_column_deck(
         design.technology,
         cell,
         default_computing(devices),

@@ -40,7 +40,7 @@ def scaled_area(anchor: Value, anchor_node: float, node: float, bits: float) -> 
         InputError: the feature size is not between 1 nm and 1 um.
     """
     if not 1e-9 <= node <= 1e-6:
-        raise InputError(f"feature size {node!r} m is not between 1e-9 and 1e-6 m", where="local cell area")
+        raise InputError(f"feature size {node!r} m must lie between 1e-9 and 1e-6 m", where="local cell area")
     if abs(node / anchor_node - 1) < 1e-9:
         return CellArea(anchor, anchor, anchor_node, bits)
     source = f"scaled by the square of the feature size from {anchor_node * 1e9:g} nm: {anchor.provenance.source}"

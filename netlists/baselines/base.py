@@ -10,7 +10,7 @@ from interconnect.provenance import Provenance
 from netlists.baselines.area import CellArea
 from netlists.parameters import require_positive
 
-OWN_CHOICE = Provenance("estimate", "own choice for a 50 nm, 1.0 V technology; of no published circuit")
+ASSUMED_SIZES = Provenance("estimate", "own choice for a 50 nm, 1.0 V technology; of no published circuit")
 """Status and source of the default sizes of every baseline cell and of the local computing cell."""
 
 PINS = ("bl", "blb", "wl", "vdd", "q", "qb")
@@ -22,7 +22,7 @@ LARGEST_TOP_LEVEL = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDevice:
+class BaselineDevice:
     """One transistor of a cell or computing cell: name, type, width (m)."""
 
     name: str
@@ -75,8 +75,8 @@ class BaselineCell(Protocol):
         ...
 
     @property
-    def devices(self) -> tuple[LocalDevice, ...]:
-        """Transistors whose threshold a Monte-Carlo draw may shift, in the order of `LocalDeviations.cell`."""
+    def devices(self) -> tuple[BaselineDevice, ...]:
+        """Transistors whose threshold a Monte-Carlo draw may shift, in the order of `BaselineDeviations.cell`."""
         ...
 
     def levels(self, vdd: float) -> tuple[float, ...]:
@@ -97,7 +97,7 @@ class BitRead:
 
     __slots__ = ()
     reading: ClassVar[Literal["discharge", "level"]] = "discharge"
-    provenance: ClassVar[Provenance] = OWN_CHOICE
+    provenance: ClassVar[Provenance] = ASSUMED_SIZES
 
     @property
     def symbols(self) -> int:

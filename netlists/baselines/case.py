@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 
-MOST_ROWS = 64
+MAX_LOCAL_ROWS = 64
 """Rows of a local array; more would make the local bit line a long one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalDeviations:
+class BaselineDeviations:
     """Threshold shifts in V (the simulator's `delvto`); None means nominal.
 
     cell: of the selected cell of each local array, shape (locals, devices of the cell). lcc: of the computing cells,
@@ -26,7 +26,7 @@ class LocalDeviations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalCase:
+class BaselineStimulus:
     """Local arrays along one compute line.
 
     symbols: stored symbols, shape (locals, rows per local array). selected: the row whose word line rises in each
@@ -36,22 +36,26 @@ class LocalCase:
     symbols: IntArray
     selected: IntArray
     inputs: IntArray
-    deviations: LocalDeviations = field(default_factory=LocalDeviations)
+    deviations: BaselineDeviations = field(default_factory=BaselineDeviations)
 
     def __post_init__(self) -> None:
         symbols = _whole(self.symbols, "symbols")
         if symbols.ndim != 2 or symbols.size == 0:
-            raise InputError(f"local case: symbols have shape {symbols.shape}, expected (locals, rows per local array)")
-        if symbols.shape[1] > MOST_ROWS:
-            raise InputError(f"local case: {symbols.shape[1]} rows per local array, at most {MOST_ROWS} are allowed")
+            raise InputError(
+                f"baseline stimulus: symbols have shape {symbols.shape}, expected (locals, rows per local array)"
+            )
+        if symbols.shape[1] > MAX_LOCAL_ROWS:
+            raise InputError(
+                f"baseline stimulus: {symbols.shape[1]} rows per local array exceed the limit of {MAX_LOCAL_ROWS}"
+            )
         if symbols.min() < 0:
-            raise InputError("local case: symbols may not be negative")
+            raise InputError("baseline stimulus: symbols may not be negative")
         for name, limit, what in (("selected", symbols.shape[1], "rows"), ("inputs", 2, "values 0 and 1")):
             value = _whole(getattr(self, name), name)
             if value.shape != (symbols.shape[0],):
-                raise InputError(f"local case: {name} have shape {value.shape}, expected ({symbols.shape[0]},)")
+                raise InputError(f"baseline stimulus: {name} have shape {value.shape}, expected ({symbols.shape[0]},)")
             if value.min() < 0 or value.max() >= limit:
-                raise InputError(f"local case: {name} must lie in 0 to {limit - 1}, there are {limit} {what}")
+                raise InputError(f"baseline stimulus: {name} must lie in 0 to {limit - 1}, there are {limit} {what}")
             object.__setattr__(self, name, value)
         object.__setattr__(self, "symbols", symbols)
         for name in ("cell", "lcc"):
@@ -59,7 +63,9 @@ class LocalCase:
             if shift is not None and (
                 np.ndim(shift) != 2 or np.shape(shift)[0] != self.locals or not np.isfinite(shift).all()
             ):
-                raise InputError(f"local case: deviations.{name} must be finite with shape ({self.locals}, devices)")
+                raise InputError(
+                    f"baseline stimulus: deviations.{name} must be finite with shape ({self.locals}, devices)"
+                )
 
     @property
     def locals(self) -> int:
@@ -87,5 +93,5 @@ def _whole(value: ArrayLike, name: str) -> IntArray:
     if array.dtype == bool:
         array = array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise InputError(f"local case: {name} must be whole numbers")
+        raise InputError(f"baseline stimulus: {name} must be whole numbers")
     return array.astype(np.int64)

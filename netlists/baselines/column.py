@@ -10,11 +10,11 @@ import numpy as np
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.baselines.base import PINS, BaselineCell, LocalDevice, check_symbol_levels, level_pins, subckt_name
-from netlists.baselines.case import LocalCase
-from netlists.baselines.computing import LocalComputing
+from netlists.baselines.base import PINS, BaselineCell, BaselineDevice, check_symbol_levels, level_pins, subckt_name
+from netlists.baselines.case import BaselineStimulus
+from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.switches import Terminal, TransistorType
-from netlists.baselines.timing import LocalTiming, Points
+from netlists.baselines.timing import BaselineTiming, Points
 from netlists.condition import Condition
 from netlists.parameters import tidy
 from netlists.render import render
@@ -44,11 +44,11 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDeck:
+class BaselineDeck:
     """A deck of one operation, ready to run.
 
     outputs: saved vectors. target: voltage of the compute line. caps: of the unit capacitors. states: (q, qb) vectors
-    of the selected cells, empty for a ROM. start ... stop: instants of `LocalTiming`, s; the energies are counted from
+    of the selected cells, empty for a ROM. start ... stop: instants of `BaselineTiming`, s; energies are counted from
     start to stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
     """
 
@@ -120,7 +120,7 @@ class ControlDriver:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalArray:
+class BaselineArray:
     """One local array of a deck."""
 
     index: int
@@ -136,18 +136,18 @@ class LocalArray:
     shifts: Shifts
 
 
-def local_column_deck(
+def baseline_column_deck(
     technology: Technology,
     cell: BaselineCell,
-    lcc: LocalComputing,
-    timing: LocalTiming,
+    lcc: BaselineComputing,
+    timing: BaselineTiming,
     condition: Condition,
-    case: LocalCase,
+    case: BaselineStimulus,
     *,
     idle: Idle = "lumped",
     notes: tuple[str, ...] = (),
     templates: Path | None = None,
-) -> LocalDeck:
+) -> BaselineDeck:
     """The deck of one operation of one column of local arrays.
 
     In each local array one word line rises and the selected cell discharges the local bit line or ties it to its
@@ -171,7 +171,8 @@ def local_column_deck(
         raise InputError(f"has a pin {unknown[0]!r}", where=f"local cell {cell.kind}", hint=f"use {', '.join(PINS)}")
     if case.symbols.max() >= cell.symbols:
         raise InputError(
-            f"local case: symbol {case.symbols.max()} is stored, {cell.kind} has the symbols 0 to {cell.symbols - 1}"
+            f"baseline stimulus: symbol {case.symbols.max()} is stored, "
+            f"{cell.kind} has the symbols 0 to {cell.symbols - 1}"
         )
     lcc_devices = lcc.devices(cell.reading)
     cell_shifts = _shifts(case.deviations.cell, cell.devices, case.locals, "cell")
@@ -213,7 +214,7 @@ def local_column_deck(
         "line_wire": tidy(lcc.line_capacitance(case.locals), 10),
     }
     text = render("testbenches/column_local.cir.j2", values, folder=templates)
-    return LocalDeck(
+    return BaselineDeck(
         text=text,
         title=title,
         outputs=outputs,
@@ -241,7 +242,7 @@ class RowLines:
 
     technology: Technology
     cell: BaselineCell
-    lcc: LocalComputing
+    lcc: BaselineComputing
     condition: Condition
 
     def load(self, line: str) -> Load:
@@ -264,7 +265,7 @@ class RowLines:
         return Load(tidy(lcc.columns * wire + others * total, 10))
 
 
-def _supplies(cell: BaselineCell, lcc: LocalComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
+def _supplies(cell: BaselineCell, lcc: BaselineComputing, levels: tuple[float, ...], vdd: float) -> Iterator[Supply]:
     for share, users in (("word", lcc.columns), ("control", lcc.columns), ("precharge", 1), ("lcc", 1)):
         yield Supply(share, share, f"vdd_{share}", vdd, users)
     if "vdd" in cell.pins:
@@ -273,7 +274,7 @@ def _supplies(cell: BaselineCell, lcc: LocalComputing, levels: tuple[float, ...]
         yield Supply("cell", f"level{k}", f"level{k}", levels[k])
 
 
-def _waves(timing: LocalTiming, vdd: float) -> Iterator[ControlWave]:
+def _waves(timing: BaselineTiming, vdd: float) -> Iterator[ControlWave]:
     for name, points in timing.waves().items():
         yield ControlWave(name, tuple((t, vdd * v) for t, v in points))
         yield ControlWave(f"{name}_b", tuple((t, vdd * (1.0 - v)) for t, v in points))
@@ -293,12 +294,14 @@ def _cell_text(cell: BaselineCell, mos: Any, templates: Path | None) -> str:
     return text
 
 
-def _shifts(values: FloatArray | None, devices: tuple[LocalDevice, ...], locals_: int, name: str) -> tuple[Shifts, ...]:
+def _shifts(
+    values: FloatArray | None, devices: tuple[BaselineDevice, ...], locals_: int, name: str
+) -> tuple[Shifts, ...]:
     if values is None:
         return ((),) * locals_
     if np.shape(values) != (locals_, len(devices)):
         raise InputError(
-            f"local case: deviations.{name} have shape {np.shape(values)}, expected ({locals_}, {len(devices)})",
+            f"baseline stimulus: deviations.{name} have shape {np.shape(values)}, expected ({locals_}, {len(devices)})",
             hint="one column per transistor: " + ", ".join(d.name for d in devices),
         )
     return tuple(tuple((d.name, float(v)) for d, v in zip(devices, row, strict=True)) for row in values)
@@ -306,14 +309,14 @@ def _shifts(values: FloatArray | None, devices: tuple[LocalDevice, ...], locals_
 
 def _local(
     cell: BaselineCell,
-    case: LocalCase,
+    case: BaselineStimulus,
     index: int,
     vdd: float,
     idle: Idle,
     lines: RowLines,
     cell_shifts: Shifts,
     lcc_shifts: Shifts,
-) -> LocalArray:
+) -> BaselineArray:
     row, symbols = int(case.selected[index]), case.symbols[index]
     parts: list[tuple[str, int, int]] = [("", int(symbols[row]), 1)]  # suffix, symbol, how many
     others = [(r, int(s)) for r, s in enumerate(symbols) if r != row]
@@ -347,7 +350,7 @@ def _local(
         drive = {chosen: "sample_b", f"{chosen}_b": "sample", other: "high", f"{other}_b": "0"}
         inputs = {line: drive[line] for line in ("on", "on_b", "zero", "zero_b")}
     inputs |= {"share": "share_b", "share_b": "share"}
-    return LocalArray(
+    return BaselineArray(
         index=index,
         row=row,
         symbol=int(symbols[row]),

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from interconnect.provenance import Provenance
-from netlists.baselines.base import OWN_CHOICE, LocalDevice
+from netlists.baselines.base import ASSUMED_SIZES, BaselineDevice
 from netlists.parameters import parameter, require_all_positive, require_positive, require_whole
 
 _CAPACITANCES = ("line_wire", "readout_capacitance", "control_wire")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalComputing:
+class BaselineComputing:
     """Sizes of the computing cell; defaults are an own choice (estimate).
 
     Discharge reading: a NOR of bit line and inverted input drives the unit capacitor through a transmission gate.
@@ -22,7 +22,7 @@ class LocalComputing:
     the energy.
     """
 
-    provenance: ClassVar[Provenance] = OWN_CHOICE
+    provenance: ClassVar[Provenance] = ASSUMED_SIZES
 
     capacitance: float = parameter(
         2e-15, "F", "unit capacitor C_LCC; 2 fF as the open CiMLoop model of Jia et al., JSSC 2020, has it"
@@ -46,19 +46,19 @@ class LocalComputing:
         for name in _CAPACITANCES:
             require_positive(getattr(self, name), where=f"local computing.{name}", unit="F", zero=True)
 
-    def devices(self, reading: Literal["discharge", "level"]) -> tuple[LocalDevice, ...]:
-        """Transistors of one computing cell, in the order of `LocalDeviations.lcc` (precharge left out)."""
+    def devices(self, reading: Literal["discharge", "level"]) -> tuple[BaselineDevice, ...]:
+        """Transistors of one computing cell, in the order of `BaselineDeviations.lcc` (precharge left out)."""
         w = self.switch_width
-        share = (LocalDevice("share_n", "n", w), LocalDevice("share_p", "p", w))
-        sample = (LocalDevice("sample_n", "n", w), LocalDevice("sample_p", "p", w))
+        share = (BaselineDevice("share_n", "n", w), BaselineDevice("share_p", "p", w))
+        sample = (BaselineDevice("sample_n", "n", w), BaselineDevice("sample_p", "p", w))
         if reading == "level":
-            zero = (LocalDevice("zero_n", "n", w), LocalDevice("zero_p", "p", w))
+            zero = (BaselineDevice("zero_n", "n", w), BaselineDevice("zero_p", "p", w))
             return (*sample, *zero, *share)
         gates = (
-            LocalDevice("nor_p_x", "p", self.gate_pmos_width),
-            LocalDevice("nor_p_bl", "p", self.gate_pmos_width),
-            LocalDevice("nor_n_x", "n", self.gate_nmos_width),
-            LocalDevice("nor_n_bl", "n", self.gate_nmos_width),
+            BaselineDevice("nor_p_x", "p", self.gate_pmos_width),
+            BaselineDevice("nor_p_bl", "p", self.gate_pmos_width),
+            BaselineDevice("nor_n_x", "n", self.gate_nmos_width),
+            BaselineDevice("nor_n_bl", "n", self.gate_nmos_width),
         )
         return (*gates, *sample, *share)
 

@@ -6,9 +6,9 @@ from typing import Any
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from netlists.baselines.base import BaselineCell
-from netlists.baselines.computing import LocalComputing
-from netlists.baselines.registry import BASELINE_CELLS, make_local_cell
-from netlists.baselines.timing import LocalTiming
+from netlists.baselines.computing import BaselineComputing
+from netlists.baselines.registry import BASELINE_CELLS, make_baseline_cell
+from netlists.baselines.timing import BaselineTiming
 from netlists.devices.device_set import DeviceSet
 from netlists.parameters import ParameterInfo, describe_parameters
 
@@ -29,27 +29,27 @@ def default_cell(devices: DeviceSet, kind: str, **given: Any) -> BaselineCell:
     The length is the set's default length; widths and wires (whose lengths are those of the cell) grow by
     `size_factor`. InputError for an unknown kind or parameter.
     """
-    return make_local_cell(kind, _scaled(devices, BASELINE_CELLS[kind], given))
+    return make_baseline_cell(kind, _scaled(devices, BASELINE_CELLS[kind], given))
 
 
-def default_computing(devices: DeviceSet, **given: Any) -> LocalComputing:
+def default_computing(devices: DeviceSet, **given: Any) -> BaselineComputing:
     """A computing cell in the sizes of a technology, by the rule of `default_cell`.
 
     The unit capacitor grows with the switches' widths, so that the charge that they inject stays the same share of it.
     """
-    _known(LocalComputing, given, "local computing")
-    return LocalComputing(**_scaled(devices, LocalComputing, given))
+    _known(BaselineComputing, given, "local computing")
+    return BaselineComputing(**_scaled(devices, BaselineComputing, given))
 
 
-def default_timing(devices: DeviceSet, **given: Any) -> LocalTiming:
+def default_timing(devices: DeviceSet, **given: Any) -> BaselineTiming:
     """Times of an operation, those of a 50 nm process times the gate length over it; `given` ones stay."""
-    _known(LocalTiming, given, "local timing")
+    _known(BaselineTiming, given, "local timing")
     slower = devices.default_length / BASE_LENGTH
     values = {name: value for name, value in given.items() if value is not None}
-    for field in fields(LocalTiming):
+    for field in fields(BaselineTiming):
         usual: Any = field.default
         values.setdefault(field.name, float(f"{usual * slower:.12g}"))
-    return LocalTiming(**values)
+    return BaselineTiming(**values)
 
 
 def _scaled(devices: DeviceSet, cls: type, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from interconnect.arrays import FloatArray
-from netlists.baselines.column import LocalDeck
+from netlists.baselines.column import BaselineDeck
 
 
 class SignalVector(Protocol):
@@ -44,7 +44,7 @@ class Operation:
         return self.total / self.macs
 
 
-def measure_operation(deck: LocalDeck, signals: Mapping[str, SignalVector]) -> Operation:
+def measure_operation(deck: BaselineDeck, signals: Mapping[str, SignalVector]) -> Operation:
     """Level and energies from the vectors of an ok result (`Result.signals`).
 
     Energies are the trapezoidal integrals of -V i, with i the current into a supply's positive terminal, over the
@@ -64,7 +64,7 @@ def measure_operation(deck: LocalDeck, signals: Mapping[str, SignalVector]) -> O
     return Operation(level, energy, sampled, states, deck.macs)
 
 
-def settling(deck: LocalDeck, signals: Mapping[str, SignalVector], tolerance: float) -> tuple[float, float]:
+def settling(deck: BaselineDeck, signals: Mapping[str, SignalVector], tolerance: float) -> tuple[float, float]:
     """(read, share) times that an operation really needs, s, of an ok result.
 
     read: from the rise of the word lines until every unit capacitor stays within `tolerance` (V) of what it samples.

@@ -19,7 +19,7 @@ BASELINE_CELLS: Registry[type[BaselineCell]] = Registry(
 """Columns of transistors that a metal cell is compared with."""
 
 
-def make_local_cell(kind: str, parameters: Mapping[str, object] | None = None) -> BaselineCell:
+def make_baseline_cell(kind: str, parameters: Mapping[str, object] | None = None) -> BaselineCell:
     """A cell of `kind` with these parameters (SI). Raises UnknownName for an unknown kind or parameter."""
     cls = BASELINE_CELLS[kind]
     check_parameters(cls, parameters or {}, what=f"local cell kind {kind}", where=f"local cell {kind}")

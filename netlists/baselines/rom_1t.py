@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import CellArea, scaled_area
-from netlists.baselines.base import BitRead, LocalDevice, check_sizes
+from netlists.baselines.base import BaselineDevice, BitRead, check_sizes
 from netlists.parameters import parameter
 
 AREA_45NM = Value(
@@ -48,9 +48,9 @@ class Rom1T(BitRead):
         return self.width
 
     @property
-    def devices(self) -> tuple[LocalDevice, ...]:
+    def devices(self) -> tuple[BaselineDevice, ...]:
         """The cell transistor."""
-        return (LocalDevice("cell", "n", self.width),)
+        return (BaselineDevice("cell", "n", self.width),)
 
     def area(self, node: float) -> CellArea:
         """Estimate from device rules, scaled."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import CellArea, scaled_area
-from netlists.baselines.base import LARGEST_TOP_LEVEL, OWN_CHOICE, LocalDevice, check_sizes
+from netlists.baselines.base import ASSUMED_SIZES, LARGEST_TOP_LEVEL, BaselineDevice, check_sizes
 from netlists.parameters import parameter, require, require_whole
 
 AREA_PER_BIT_65NM = Value(
@@ -34,7 +34,7 @@ class Rom1TMlc:
     kind: ClassVar[str] = "rom_1t_mlc"
     title: ClassVar[str] = "multi-level mask ROM, one transistor, source tied to one of K driven lines"
     reading: ClassVar[Literal["discharge", "level"]] = "level"
-    provenance: ClassVar[Provenance] = OWN_CHOICE
+    provenance: ClassVar[Provenance] = ASSUMED_SIZES
 
     states: int = parameter(4, "", "source lines to choose from, 2 to 8: log2 of it bits per cell")
     top_level: float = parameter(0.45, "", "level of the highest source line as a fraction of the supply, up to 0.5")
@@ -70,9 +70,9 @@ class Rom1TMlc:
         return self.width
 
     @property
-    def devices(self) -> tuple[LocalDevice, ...]:
+    def devices(self) -> tuple[BaselineDevice, ...]:
         """The cell transistor."""
-        return (LocalDevice("cell", "n", self.width),)
+        return (BaselineDevice("cell", "n", self.width),)
 
     def levels(self, vdd: float) -> tuple[float, ...]:
         """Voltages of the source lines, equally spaced from ground, V."""

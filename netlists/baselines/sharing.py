@@ -10,8 +10,8 @@ from scipy.optimize import brentq
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.baselines.base import BaselineCell, check_symbol_levels
-from netlists.baselines.case import LocalCase
-from netlists.baselines.computing import LocalComputing
+from netlists.baselines.case import BaselineStimulus
+from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.switches import Charges, SwitchCharges, Terminal, TransistorType
 from netlists.condition import Condition
 from netlists.technology import Technology
@@ -36,9 +36,9 @@ class ClosedForm:
 def shared_level(
     technology: Technology,
     cell: BaselineCell,
-    lcc: LocalComputing,
+    lcc: BaselineComputing,
     condition: Condition,
-    case: LocalCase,
+    case: BaselineStimulus,
     charges: Charges | None = None,
 ) -> ClosedForm:
     """Nominal level of an operation from capacitances alone: everything has settled, nothing leaks.
@@ -55,9 +55,9 @@ def shared_level(
     """
     if charges is None and technology.devices.from_library:
         raise InputError(
-            "the models are in the kit's files, what the switches hold is not known",
+            "the charge of the switches is unknown, because the models are in the kit's files",
             where=technology.devices.name,
-            hint="run the deck of switch_charge_deck and pass what measured_charges makes of it",
+            hint="run the deck of switch_charge_deck and pass the result of measured_charges",
         )
     levels = np.asarray(check_symbol_levels(cell, condition.vdd))
     vdd, m = condition.vdd, case.locals

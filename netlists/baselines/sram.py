@@ -7,7 +7,7 @@ from typing import ClassVar
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import SRAM_6T_45NM, CellArea, scaled_area
-from netlists.baselines.base import BitRead, LocalDevice, check_sizes
+from netlists.baselines.base import BaselineDevice, BitRead, check_sizes
 from netlists.parameters import parameter
 
 _RATIO_8T = 1.3
@@ -33,7 +33,7 @@ class Sram6T(BitRead):
             raise InputError(
                 f"is {self.pull_down_width:.4g} m, less than the access width {self.access_width:.4g} m",
                 where=f"local cell {self.kind}.pull_down_width",
-                hint="a latch whose access transistors win would lose its state",
+                hint="otherwise the access transistors overwrite the latch",
             )
 
     @property
@@ -47,19 +47,19 @@ class Sram6T(BitRead):
         return 2 * self.access_width
 
     @property
-    def devices(self) -> tuple[LocalDevice, ...]:
+    def devices(self) -> tuple[BaselineDevice, ...]:
         """Latch and access transistors."""
         return self._latch()
 
-    def _latch(self) -> tuple[LocalDevice, ...]:
+    def _latch(self) -> tuple[BaselineDevice, ...]:
         """The six transistors; the ones ending in _b drive or touch node qb."""
         return (
-            LocalDevice("down", "n", self.pull_down_width),
-            LocalDevice("down_b", "n", self.pull_down_width),
-            LocalDevice("up", "p", self.pull_up_width),
-            LocalDevice("up_b", "p", self.pull_up_width),
-            LocalDevice("access", "n", self.access_width),
-            LocalDevice("access_b", "n", self.access_width),
+            BaselineDevice("down", "n", self.pull_down_width),
+            BaselineDevice("down_b", "n", self.pull_down_width),
+            BaselineDevice("up", "p", self.pull_up_width),
+            BaselineDevice("up_b", "p", self.pull_up_width),
+            BaselineDevice("access", "n", self.access_width),
+            BaselineDevice("access_b", "n", self.access_width),
         )
 
     def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
@@ -98,9 +98,9 @@ class Sram8T(Sram6T):
         return self.read_width
 
     @property
-    def devices(self) -> tuple[LocalDevice, ...]:
+    def devices(self) -> tuple[BaselineDevice, ...]:
         """Latch, write access and read port."""
-        port = (LocalDevice("read", "n", self.read_width), LocalDevice("select", "n", self.read_width))
+        port = (BaselineDevice("read", "n", self.read_width), BaselineDevice("select", "n", self.read_width))
         return (*self._latch(), *port)
 
     def area(self, node: float) -> CellArea:

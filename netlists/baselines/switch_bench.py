@@ -14,7 +14,7 @@ import numpy as np
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.baselines.computing import LocalComputing
+from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.measure import SignalVector
 from netlists.baselines.switches import SwitchCharges, TransistorType
 from netlists.condition import Condition
@@ -96,7 +96,7 @@ class MeasuredCharges:
         return self.switches[type, width]
 
 
-def switch_charge_deck(technology: Technology, lcc: LocalComputing, condition: Condition) -> SwitchDeck:
+def switch_charge_deck(technology: Technology, lcc: BaselineComputing, condition: Condition) -> SwitchDeck:
     """The bench of a computing cell's switches: transmission gate and reset. InputError for a corner or size that the
     devices do not have."""
     vdd = condition.vdd

@@ -8,7 +8,7 @@ Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalTiming:
+class BaselineTiming:
     """One full operation, seconds; defaults are an own choice (estimate) that settles in every built-in kind.
 
     Precharge and reset hold, then stop at `start`; word lines, inputs and sampling switches are on for `read`; after

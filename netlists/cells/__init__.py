@@ -33,7 +33,7 @@ CELLS: Registry[type[Cell]] = Registry(
 
 
 def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cell]:
-    """Make a cell kind known under its `kind`; usable as a decorator.
+    """Register a cell kind under its `kind`; usable as a decorator.
 
     Parameters
     ----------
@@ -42,10 +42,15 @@ def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cel
     templates : Path, optional
         Folder that holds its `cells/<kind>.cir.j2`.
 
+    Returns
+    -------
+    type[Cell]
+        The same class.
+
     Raises
     ------
     InputError
-        If there is a kind of that name.
+        If a kind of that name exists.
     """
     CELLS.register(cls.kind, cls)
     if templates is not None:
@@ -54,7 +59,7 @@ def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cel
 
 
 def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell:
-    """A cell of `kind`.
+    """A cell of a kind.
 
     Parameters
     ----------
@@ -63,12 +68,23 @@ def make_cell(kind: str, parameters: Mapping[str, object] | None = None) -> Cell
     parameters : Mapping[str, object], optional
         Parameters of the kind in SI units.
 
+    Returns
+    -------
+    Cell
+        The cell.
+
     Raises
     ------
     UnknownName
         For an unknown kind or parameter.
     UnsupportedCell
-        For a kind without what every cell must have.
+        For a kind without a member that every cell needs.
+
+    Examples
+    --------
+    >>> from netlists import make_cell
+    >>> make_cell("cap_present").mode
+    'charge'
     """
     cls = CELLS[kind]
     check_parameters(cls, parameters or {}, what=f"cell kind {kind}", where="cell")

@@ -145,7 +145,7 @@ _WORDS = ("absent", "present")
 
 
 def _pairs(program: Sequence[int]) -> tuple[Pair, ...]:
-    """Pairs of the reduced supercell; those that the finger takes part in are told apart by the bit.
+    """Pairs of the reduced supercell; those that the finger takes part in are distinguished by the bit.
 
     What the next bit line couples to the row without a finger is counted as the own column's.
     """

@@ -31,7 +31,7 @@ from netlists.cells.closed_form import charge_share
 from netlists.cells.tabbed import TabbedCell, decompose_tabs, tab_elements
 from netlists.parameters import parameter, require_whole
 
-LEAST_LEVELS, MOST_LEVELS = 2, 8
+MIN_LEVELS, MAX_LEVELS = 2, 8
 _LETTERS = "tuvwyz"
 
 
@@ -52,7 +52,7 @@ class CapSelect:
     tab_length: float | None = parameter(None, "m", "length of the tab along the bit line")
 
     def __post_init__(self) -> None:
-        require_whole(self.levels, LEAST_LEVELS, MOST_LEVELS, where="cell.levels")
+        require_whole(self.levels, MIN_LEVELS, MAX_LEVELS, where="cell.levels")
 
     @property
     def symbol_values(self) -> tuple[int, ...]:

@@ -162,7 +162,7 @@ def _plate_net(column: int, symbol: int) -> str:
 
 
 def _pairs(program: Sequence[int]) -> tuple[Pair, ...]:
-    """Pairs of the reduced supercell, told apart by the symbol; columns meet across the shield only."""
+    """Pairs of the reduced supercell, distinguished by the symbol; columns meet across the shield only."""
     pairs = []
     for k, symbol in enumerate(program):
         after = (k + 1) % len(program)

@@ -15,7 +15,7 @@ from netlists.cells.base import CellModel, ColumnRead, Element, Extract, Plane, 
 from netlists.parameters import parameter, require, require_positive
 
 PINS = ("row_in", "row_out", "bl_in", "bl_out", "bl_next")
-LEAST_RESISTANCE = 100e3
+MIN_RESISTANCE = 100e3
 """Smallest cell resistance (ohm) that keeps rows apart; IR drop grows as rows^2 x wire resistance / this."""
 
 _SLACK = 1e-12
@@ -54,12 +54,12 @@ class ResVia:
 
     def __post_init__(self) -> None:
         require_positive(self.resistance, where="cell.resistance", unit="ohm")
-        if self.resistance < LEAST_RESISTANCE:
+        if self.resistance < MIN_RESISTANCE:
             raise InputError(
-                f"{self.resistance:g} ohm is a plain via or little more: two 1 bits in a column would tie their rows "
-                "together and sneak currents through them would swamp the sum",
+                f"{self.resistance:g} ohm is too little: two 1 bits in a column would tie their rows "
+                "together and sneak currents through them would exceed the sum",
                 where="cell.resistance",
-                hint=f"use a resistor plug of at least {LEAST_RESISTANCE:g} ohm",
+                hint=f"use a resistor plug of at least {MIN_RESISTANCE:g} ohm",
             )
 
     def lengths(self, stack: Stack, plane: Plane) -> LineLengths:

@@ -112,7 +112,7 @@ class DeviceSet:
         the kit's own files."""
         self.check_corner(corner)
         if corner not in self._cards:
-            raise InputError("its models are in the kit's files and are not read one by one", where=self.name)
+            raise InputError("its models are in the kit's files and cannot be read individually", where=self.name)
         nmos, pmos = self._cards[corner]
         return nmos if kind == "nmos" else pmos
 
@@ -212,13 +212,15 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
             provenance["cards"] = library.provenance
         case _:
             raise InputError(
-                "cards are not given in one way",
+                "model cards must be given in exactly one way",
                 where=str(path),
                 hint="give parameters and corners, or card_files alone, or library alone",
             )
     if cards and (file.call.style, file.call.unit) != ("M", "m"):
         raise InputError(
-            "own cards are called by M, with sizes in m", where=f"{path}: call", hint="other calls go with `library`"
+            "built-in model cards are instantiated by M, with sizes in m",
+            where=f"{path}: call",
+            hint="other calls go with `library`",
         )
     if cards and file.models.others:
         raise InputError("only a library can hold further devices", where=f"{path}: models.others")
@@ -261,7 +263,7 @@ def _from_parameters(groups: Mapping[str, Group], corners: Corners, names: list[
     entries = corners.__pydantic_extra__
     if "tt" not in entries or entries["tt"] != DeviceCornerEntry():
         raise InputError(
-            "corner tt must be there and empty", where=f"{path}: corners", hint="write tt: {}; it is the typical card"
+            "corner tt must be present and empty", where=f"{path}: corners", hint="write tt: {}; it is the typical card"
         )
 
     def shifted(corner: str, side: int, *, named_by: str | None = None) -> ModelCard:

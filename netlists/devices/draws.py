@@ -73,7 +73,7 @@ def global_spread(devices: DeviceSet, fast: str = "ff", slow: str = "ss") -> Glo
     for corner in ("tt", fast, slow):
         if corner not in devices.targets:
             raise InputError(
-                f"corner {corner!r} has no targets, from which the spread could follow",
+                f"corner {corner!r} has no targets from which to derive the spread",
                 where=devices.name,
                 hint="measure it (characterization.device_testbench) and give the values as `targets`",
             )

@@ -28,7 +28,7 @@ def _name(text: str) -> str:
 
 def _option(text: str) -> str:
     if text not in OPTIONS:
-        raise InputError(f"option {text!r} is not one that a library may set", hint=suggest(text, OPTIONS))
+        raise InputError(f"option {text!r} may not be set by a library", hint=suggest(text, OPTIONS))
     return text
 
 
@@ -55,7 +55,7 @@ class FileEntry(Strict):
 
 
 class MismatchSwitch(Strict):
-    """How the kit's own random mismatch is switched off (ours is drawn in Python): a parameter's value, or a file."""
+    """How the kit's random mismatch is disabled (metalrom draws mismatch in Python): a parameter's value, or a file."""
 
     parameter: Name | None = None
     off: FiniteFloat = 0.0
@@ -64,7 +64,10 @@ class MismatchSwitch(Strict):
     @model_validator(mode="after")
     def _one(self) -> MismatchSwitch:
         if (self.parameter is None) == (self.include is None):
-            raise InputError("the switch is not given in one way", hint="give `parameter` (and `off`), or `include`")
+            raise InputError(
+                "the mismatch switch must be given in exactly one way",
+                hint="give `parameter` (and `off`), or `include`",
+            )
         return self
 
 

@@ -34,7 +34,7 @@ def deck_path(path: Path) -> str:
     if not _SAFE_PATH.fullmatch(text):
         odd = next(char for char in text if not _SAFE_PATH.fullmatch(char))
         raise InputError(
-            f"the path holds {odd!r}, which a netlist cannot carry",
+            f"the path contains {odd!r}, which is not allowed in a netlist",
             where=text,
             hint="put the library under a folder of letters, digits and _ . + - only, or make a link there",
         )
@@ -49,7 +49,7 @@ def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
     if entry.file.startswith(ASSET):
         asset, _, name = entry.file.removeprefix(ASSET).partition("/")
         if not re.fullmatch(r"[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+", f"{asset}/{name}") or ".." in (asset, name):
-            raise InputError(f"{entry.file!r} names no file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
+            raise InputError(f"{entry.file!r} is not a file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
         path = cache_folder("assets", asset, name)
     else:
         path = folder / Path(entry.file).expanduser()
@@ -61,7 +61,7 @@ def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
 def check_pinned(entry: FileEntry, path: Path, content: bytes, *, where: str) -> None:
     """Refuse the content of an entry's file if its hash is not the one that the entry pins. Raises InputError."""
     if entry.sha256 is not None and hashlib.sha256(content).hexdigest() != entry.sha256:
-        raise InputError(f"{path} is not the file that was pinned (SHA-256 differs)", where=where, hint=_remedy(entry))
+        raise InputError(f"{path} differs from the pinned file (SHA-256)", where=where, hint=_remedy(entry))
 
 
 def _remedy(entry: FileEntry) -> str | None:

@@ -58,7 +58,7 @@ def trim(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: s
     """
     head = _SUBCKT.search(text)
     if head is None:
-        raise InputError("holds no subcircuit around one transistor", where=where)
+        raise InputError("contains no subcircuit with a single transistor", where=where)
     kept: list[str] = []
     dropped: list[str] = []
     random_terms: dict[str, None] = {}
@@ -68,7 +68,7 @@ def trim(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: s
         pairs = [(name.lower(), value) for name, value in _PAIR.findall(_without_random(body, random_terms))]
         limits = {name: float(value) for name, value in pairs if name in ("lmin", "lmax", "wmin", "wmax")}
         if len(limits) != 4:
-            raise InputError(f"model {model['name']} is no bin: lmin, lmax, wmin, wmax are needed", where=where)
+            raise InputError(f"model {model['name']} is not a bin: lmin, lmax, wmin and wmax are required", where=where)
         if not _meets(limits, sizes):
             dropped.append(model["name"])
             continue

@@ -28,11 +28,15 @@ class Scheme:
         What symbols and columns mean; its `mapping` names the mapping in `MAPPINGS`.
     bits : int
         Bits of a weight.
-    low, high : int
+    low : int
         Smallest and largest weight.
-    sign, significance : tuple of int
+    high : int
+        See `low`.
+    sign : tuple of int
         Of every bit column of a weight, in order (see `ViaProgram`). A weight is
         sum(sign * radix^significance * digit) + constant; every digit is one of the symbol values.
+    significance : tuple of int
+        See `sign`.
     """
 
     encoding: Encoding
@@ -72,26 +76,31 @@ class Scheme:
 
     @cached_property
     def digit_table(self) -> IntArray:
-        """Digits of all weights from `low` to `high`, shape (high - low + 1, columns).
+        """Digits of all weights from `low` to `high`.
+
+        Returns
+        -------
+        IntArray
+            Shape (high - low + 1, columns).
 
         Raises
         ------
         InputError
-            If the mapping's digits are no symbol values, or do not add up to the weights.
+            If the mapping's digits are not symbol values, or do not add up to the weights.
         """
         weights = np.arange(self.low, self.high + 1, dtype=np.int64)
         name = self.encoding.mapping
         digits = np.asarray(MAPPINGS[name].digits(weights[:, None], self), dtype=np.int64)
         if digits.shape != (len(weights), 1, self.columns):
             raise InputError(
-                f"the mapping {name} makes digits of shape {digits.shape} of {len(weights)} x 1 weights, expected "
+                f"the mapping {name} returns digits of shape {digits.shape} of {len(weights)} x 1 weights, expected "
                 f"{(len(weights), 1, self.columns)}",
                 where="mapping",
             )
         digits = digits[:, 0]
         if not np.isin(digits, self.encoding.symbol_values).all():
             raise InputError(
-                f"the mapping {name} makes digits that cells of values {self.encoding.symbol_values} do not store",
+                f"the mapping {name} returns digits that cells of values {self.encoding.symbol_values} do not store",
                 where="mapping",
             )
         wrong = np.flatnonzero(digits @ np.array(self.place_value) + self.encoding.constant != weights)
@@ -140,7 +149,19 @@ class Mapping(Protocol):
         ...
 
     def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
-        """The columns of a weight of `bits` bits in cells of `symbol_values`.
+        """The columns of a weight.
+
+        Parameters
+        ----------
+        bits : int
+            Bits of a weight.
+        symbol_values : tuple[int, ...]
+            Symbol values of the cell.
+
+        Returns
+        -------
+        Scheme
+            Place values and range of the weights.
 
         Raises
         ------
@@ -173,24 +194,47 @@ MAPPINGS: Registry[Mapping] = Registry(
 
 
 def register_mapping(mapping: Mapping) -> Mapping:
-    """Make a mapping known under its name and return it.
+    """Register a mapping under its name.
+
+    Parameters
+    ----------
+    mapping : Mapping
+        The mapping.
+
+    Returns
+    -------
+    Mapping
+        The same, so that the function can be a decorator.
 
     Raises
     ------
     InputError
-        If there is one of that name.
+        If a mapping of that name exists.
     """
     return MAPPINGS.register(mapping.name, mapping)
 
 
 def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> Scheme:
-    """How the mapping `name` stores weights of `bits` bits in cells of `symbol_values`.
+    """How a mapping stores weights in cells.
+
+    Parameters
+    ----------
+    name : str
+        A name of `MAPPINGS`.
+    bits : int
+        Bits of a weight.
+    symbol_values : tuple[int, ...]
+        Symbol values of the cell.
+
+    Returns
+    -------
+    Scheme
+        Place values, digits and range of the weights.
 
     Raises
     ------
     InputError
-        For an unknown mapping, cells that it cannot use, a number of bits out of range, or a mapping whose scheme is
-        not one.
+        For an unknown mapping, cells that it cannot use, a number of bits out of range, or an inconsistent scheme.
     """
     out_of_range = InputError(f"bits per weight must be between 2 and {MAX_BITS}, got {bits}")
     if not 1 <= bits <= MAX_BITS:
@@ -199,7 +243,7 @@ def scheme_of(name: str, bits: int, symbol_values: tuple[int, ...] = (0, 1)) -> 
     distinct = set(symbol_values)
     if not 2 <= len(symbol_values) <= MAX_SYMBOLS or len(distinct) != len(symbol_values) or not {0, 1} <= distinct:
         raise InputError(
-            f"cells of symbol values {symbol_values} cannot hold weights",
+            f"cells with symbol values {symbol_values} cannot store weights",
             hint=f"2 to {MAX_SYMBOLS} different values, 0 and 1 among them",
         )
     scheme = MAPPINGS[name].scheme(bits, symbol_values)
@@ -230,15 +274,38 @@ def _problem(scheme: Scheme, name: str, bits: int, symbol_values: tuple[int, ...
 def via_program(
     weights: NDArray[Any], bits: int, *, mapping: str = "differential", symbol_values: tuple[int, ...] = (0, 1)
 ) -> ViaProgram:
-    """The symbols that store integer weights, shape (rows, cols), in cells of `symbol_values`.
+    """The symbols that store integer weights.
 
-    Every weight column becomes `scheme_of(mapping, bits, symbol_values).columns` neighbouring bit columns. Nothing is
-    lost: `weights_of` is the exact inverse.
+    Every weight column becomes `scheme_of(mapping, bits, symbol_values).columns` neighbouring bit columns. `weights_of`
+    is the exact inverse.
+
+    Parameters
+    ----------
+    weights : NDArray
+        Integers, shape (rows, columns).
+    bits : int
+        Bits of a weight.
+    mapping : str
+        A name of `MAPPINGS`.
+    symbol_values : tuple[int, ...]
+        Symbol values of the cell.
+
+    Returns
+    -------
+    ViaProgram
+        Symbols, shape (rows, bit columns).
 
     Raises
     ------
     InputError
-        For no integer matrix, a weight out of range, or cells that the mapping cannot use.
+        For a non-integer matrix, a weight out of range, or cells that the mapping cannot use.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from netlists.mapping import via_program, weights_of
+    >>> weights_of(via_program(np.array([[3], [-2]]), 4)).ravel()
+    array([ 3, -2])
     """
     w = np.asarray(weights)
     if w.ndim != 2 or w.dtype.kind not in "iu":

@@ -17,11 +17,11 @@ def read_csv_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(the matrix as float64, what to call it in a sentence).
 
     Raises:
-        InputError: a field that is no number, lines of different length, no numbers at all; told by line.
+        InputError: a field that is no number, lines of different length, no numbers at all; reported by line.
     """
     where = str(path)
     if name is not None:
-        raise InputError("a .csv file holds one matrix without a name", where=where, hint="leave the tensor name out")
+        raise InputError("a .csv file holds a single unnamed matrix", where=where, hint="omit the tensor name")
     lines = [
         (n, line)
         for n, line in enumerate(read_text(path, limit=LIMIT).removeprefix("\ufeff").split("\n"), 1)
@@ -40,7 +40,7 @@ def read_csv_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     except ValueError:
         n, field = next((n, f) for n, line in rows for f in line.split(",") if _number(f) is None)
         raise InputError(
-            f"line {n}: {shortened(field.strip()) or 'an empty field'!r} is no number", where=where
+            f"line {n}: {shortened(field.strip()) or 'an empty field'!r} is not a number", where=where
         ) from None
     return matrix, "the matrix"
 

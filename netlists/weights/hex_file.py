@@ -46,7 +46,7 @@ def read_hex_weights(path: Path, name: str | None, words: Words, shape: tuple[in
     """
     where = str(path)
     if name is not None:
-        raise InputError("a hex file holds one matrix without a name", where=where, hint="leave the tensor name out")
+        raise InputError("a hex file holds a single unnamed matrix", where=where, hint="omit the tensor name")
     # Comments become their line breaks, so that lines keep their numbers.
     text = _COMMENT.sub(lambda m: b" " + b"\n" * m[0].count(b"\n"), read_bytes(path, limit=LIMIT))
     tokens = _without_addresses(text.split(), where) if b"@" in text else text.split()

@@ -59,7 +59,7 @@ def load_weights(
         raise InputError(
             f"{label} has shape {matrix.shape} (inputs, outputs), expected {tuple(shape)}",
             where=where,
-            hint="set transpose" if flipped else None,
+            hint="set weights.transpose" if flipped else None,
         )
     return np.ascontiguousarray(matrix)
 

@@ -29,9 +29,7 @@ def npz_names(path: Path) -> tuple[str, ...]:
 def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(the array, what to call it in a sentence)."""
     if name is not None:
-        raise InputError(
-            "a .npy file holds one array without a name", where=str(path), hint="leave the tensor name out"
-        )
+        raise InputError("a .npy file holds a single unnamed array", where=str(path), hint="omit the tensor name")
     try:
         loaded = np.load(path, allow_pickle=False)
     except DAMAGED as error:
@@ -61,5 +59,5 @@ def read_npz(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
         except DAMAGED as error:
             raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
     if not isinstance(array, np.ndarray):  # a member without numpy's first bytes comes as they are
-        raise InputError(f"{label} is no array", where=str(path))
+        raise InputError(f"{label} is not an array", where=str(path))
     return array, label

@@ -1,4 +1,4 @@
-"""Real weights as integers, and what one step of them is worth."""
+"""Real weights as integers, and the value of one step."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ BITS = (8, 6, 4, 2)
 
 @dataclass(frozen=True, slots=True)
 class QuantizedWeights:
-    """Integer weights and what one step is worth.
+    """Integer weights and the value of one step.
 
     values: shape (rows, cols), of `bits` bits. scale: shape (cols,), real weight per integer step.
     """
@@ -40,7 +40,7 @@ def quantize(weights: FloatArray, bits: int) -> QuantizedWeights:
         InputError: bits not one of 8, 6, 4, 2; weights not a finite matrix.
     """
     if bits not in BITS:
-        raise InputError(f"{bits} bits per weight is not offered", where="weights.bits", hint="choose 8, 6, 4 or 2")
+        raise InputError(f"{bits} bits per weight is not supported", where="weights.bits", hint="choose 8, 6, 4 or 2")
     w = np.asarray(weights, dtype=np.float64)
     if w.ndim != 2 or not np.isfinite(w).all():
         raise InputError(f"weights of shape {w.shape} are not a finite matrix")
@@ -59,7 +59,7 @@ def integer_weights(weights: FloatArray, bits: int) -> QuantizedWeights:
             2^(bits-1) - 1 (a mapping may allow less).
     """
     if not 2 <= bits <= 15:
-        raise InputError(f"{bits} bits per weight is not offered", where="weights.bits", hint="2 to 15")
+        raise InputError(f"{bits} bits per weight is not supported", where="weights.bits", hint="2 to 15")
     w = np.asarray(weights, dtype=np.float64)
     if w.ndim != 2:
         raise InputError(f"weights of shape {w.shape} are not a matrix")

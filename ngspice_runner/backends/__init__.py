@@ -22,7 +22,7 @@ class RawOutcome:
     exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
     plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file
     could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed. engine: its version as
-    it told it itself, where that is known only after it ran.
+    it reported it itself, where that is known only after it ran.
     """
 
     exit_code: int | None

@@ -61,7 +61,7 @@ def measure(setup: Testbench) -> AdcFigures:
 
 
 def test_without_a_converter_there_is_nothing_to_measure() -> None:
-    with pytest.raises(InputError, match=r"readout\.adc: .*stays an assumption"):
+    with pytest.raises(InputError, match=r"readout\.adc: .*no converter to measure"):
         measure(a_setup(None))
 
 

@@ -20,7 +20,7 @@ from characterization.testbench import Testbench
 from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
-from metalrom.run.characterize import Characterized, histogram, measure_group
+from metalrom.run.characterize import CharacterizationRun, histogram, measure_group
 from metalrom.run.evaluate import macro_of
 from netlists.column import column_deck
 from netlists.reference import reference_column
@@ -55,7 +55,9 @@ def project(kind: str, folder: Path) -> Project:
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def measured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Characterized]:
+def measured(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, CharacterizationRun]:
     folder = tmp_path_factory.mktemp(request.param)
     p = project(request.param, folder)
     setup = p.setup(ROWS)
@@ -132,7 +134,7 @@ def test_ngspice_settles_where_the_network_says(setup: Testbench) -> None:
     assert deck.levels(signals)[:, -1] == pytest.approx(exact, abs=2e-6)  # 1 uV: what one step is good for
 
 
-def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Project, Characterized]) -> None:
+def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Project, CharacterizationRun]) -> None:
     _, done = measured
     setup, table, condition = done.setup, done.table, done.setup.conditions[0]
     lsb = table.lsb(condition)
@@ -150,7 +152,7 @@ def test_the_table_holds_for_columns_that_it_has_not_seen(measured: tuple[Projec
     assert np.sqrt(np.mean(np.square(off))) < 1.5
 
 
-def test_thresholds_lie_between_the_levels(measured: tuple[Project, Characterized]) -> None:
+def test_thresholds_lie_between_the_levels(measured: tuple[Project, CharacterizationRun]) -> None:
     _, done = measured
     table = done.table
     assert table.levels == len(done.setup.model.symbol_values)
@@ -162,7 +164,7 @@ def test_thresholds_lie_between_the_levels(measured: tuple[Project, Characterize
 
 
 @pytest.mark.parametrize("name", ["json", "csv", "netcdf"])
-def test_written_tables_read_back(name: str, measured: tuple[Project, Characterized], tmp_path: Path) -> None:
+def test_written_tables_read_back(name: str, measured: tuple[Project, CharacterizationRun], tmp_path: Path) -> None:
     table = measured[1].table
     FORMATS[name].write(table, tmp_path)
     again = FORMATS[name].read(tmp_path)
@@ -171,7 +173,7 @@ def test_written_tables_read_back(name: str, measured: tuple[Project, Characteri
     assert np.array_equal(again.code_errors("tt_1.00V_27C"), table.code_errors("tt_1.00V_27C"), equal_nan=True)
 
 
-def test_a_table_without_spreads_gives_the_exact_product(measured: tuple[Project, Characterized]) -> None:
+def test_a_table_without_spreads_gives_the_exact_product(measured: tuple[Project, CharacterizationRun]) -> None:
     p, done = measured
     t = done.table
     quiet = {name: np.where(t.valid, 0.0, np.nan)[None] for name in ("sigma_static", "sigma_noise", "sigma_pattern")}
@@ -201,7 +203,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         PROCEDURES["worst_pattern"].check(project("cap_present", tmp_path).setup(ROWS))
 
 
-def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Project, Characterized]) -> None:
+def test_columns_that_are_not_followed_have_a_static_error(measured: tuple[Project, CharacterizationRun]) -> None:
     _, done = measured
     setup, followed = done.setup, done.table
     plain = replace(setup, converter=replace(setup.converter, follows_columns=False))

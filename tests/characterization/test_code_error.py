@@ -13,7 +13,7 @@ from characterization.patterns import build_pattern
 from characterization.readout import code_error
 from characterization.readout.code_error import (
     DecisionModel,
-    Known,
+    KnownFigure,
     clopper_pearson,
     predict_code_error,
     predict_figures,
@@ -99,9 +99,11 @@ def test_interval_without_a_campaign_follows_its_figures() -> None:
     setup = a_setup()
     offsets = 4e-3 * np.random.default_rng(3).standard_normal(200)
 
-    def told(relative: float) -> code_error.Predicted:
+    def told(relative: float) -> code_error.PredictedFigure:
         known = {"spacing": 12e-3, "gain": 1.0, "static": 5e-4, "pattern": 3e-4, "switches": 5e-4}
-        return predict_figures(setup, 5e-15, **{k: Known(v, relative * v) for k, v in known.items()}, offsets=offsets)
+        return predict_figures(
+            setup, 5e-15, **{k: KnownFigure(v, relative * v) for k, v in known.items()}, offsets=offsets
+        )
 
     sure, unsure = told(0.0), told(0.1)
     assert sure.value == unsure.value

@@ -217,7 +217,7 @@ def test_impossible_states_are_refused(charge_setup: Testbench, current_setup: T
 
     with pytest.raises(InputError, match="no reset to hold"):
         deck(current_setup, static="reset")
-    with pytest.raises(InputError, match="belong to transistor drivers"):
+    with pytest.raises(InputError, match="need transistor drivers"):
         deck(charge_setup, static="idle", kind="ideal")
     with pytest.raises(InputError, match="zero or more"):
         deck(charge_setup, supply_resistance=-1.0)

@@ -164,14 +164,14 @@ def test_a_file_comes_back_exactly(model: SurrogateModel, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": "other"}, "no surrogate model"),
+        ({"format": "other"}, "not a surrogate model"),
         ({"points": [[0.1, 0.2]]}, "shape"),
         ({"kernel": {}}, "missing"),
-        ({"interval_scale": -1.0}, "wrong kind"),
+        ({"interval_scale": -1.0}, "wrong type"),
         ({"residuals": ["x"]}, "wrong type"),
         ({"form": {"name": "os.system", "parameters": {}, "combine": "add"}}, "not known"),
-        ({"inputs": [{"name": "x\ny"}]}, "no list of"),
-        ({"quality": {"points": 1}}, "other keys"),
+        ({"inputs": [{"name": "x\ny"}]}, "not a list of"),
+        ({"quality": {"points": 1}}, "unexpected keys"),
     ],
 )
 def test_damaged_files_are_refused(model: SurrogateModel, change: dict[str, object], told: str, tmp_path: Path) -> None:

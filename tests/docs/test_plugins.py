@@ -118,12 +118,12 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = view.write(source, tmp_path)  # type: ignore[arg-type]
     assert "# an estimate\n" in file.read_text()
     points = ProbePoints(np.zeros(4, np.int64), np.array([2, 2, 2, 1]), np.array([0, 1, 2, 1]))
-    got = view.answer(tmp_path, "level", points)
+    got = view.read_back(tmp_path, "level", points)
     assert got is not None
     # the last row of `mean`, to the bit; one driven row of two is not in the file
     assert got[:3].tolist() == [7 / 7, 8 / 7, 9 / 7]
     assert np.isnan(got[3])
-    assert view.answer(tmp_path, "area", points) is None
+    assert view.read_back(tmp_path, "area", points) is None
 
 
 @pytest.mark.slow

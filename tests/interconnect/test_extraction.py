@@ -179,7 +179,7 @@ def test_refusals(generic28: Stack, make_cell: CellMaker) -> None:
         extract(with_box(replace(line, layer="M3")), generic28)
     with pytest.raises(InputError, match="touches a neighbouring plane"):
         extract(replace(cell, floor=line.lower[2]), generic28)
-    with pytest.raises(InputError, match="there is no dielectric above"):
+    with pytest.raises(InputError, match="there is no dielectric at or above"):
         extract(replace(cell, slabs=cell.slabs[:0]), generic28)
     with pytest.raises(InputError, match="must run through the whole period"):
         extract(with_box(replace(line, upper=(0.9 * line.upper[0], *line.upper[1:]))), generic28)
@@ -232,9 +232,9 @@ def test_a_resistor_plug_may_touch_what_it_joins_but_not_enter_it(generic28: Sta
     with_plug = replace(cell, boxes=(*cell.boxes, plug))
     assert with_plug.nets == cell.nets
     assert extract(with_plug, generic28, method="formula").coupling("R0", "C0") > 0
-    with pytest.raises(InputError, match="touch: they would short"):
+    with pytest.raises(InputError, match="touch and would be shorted"):
         replace(cell, boxes=(*cell.boxes, replace(plug, upper=(*plug.upper[:2], column.lower[2] + 1e-9))))
-    with pytest.raises(InputError, match="touch: they would short"):
+    with pytest.raises(InputError, match="touch and would be shorted"):
         replace(cell, boxes=(*cell.boxes, replace(plug, kind="via")))
 
 

@@ -31,7 +31,7 @@ def test_failure_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
     target = tmp_path / "report"
     target.mkdir()
     (target / "kept").write_text("old")
-    with pytest.raises(InputError, match=r"report: cannot be written \(a folder or device stands in its way"):
+    with pytest.raises(InputError, match=r"report: cannot be written \(a folder or device of that name already exists"):
         atomic_write_bytes(target, b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     assert (target / "kept").read_text() == "old"
@@ -67,7 +67,7 @@ def test_files_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_device_is_never_replaced_by_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(InputError, match="stands in its way"):
+    with pytest.raises(InputError, match="of that name already exists"):
         atomic_write_text(pipe, "x")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 

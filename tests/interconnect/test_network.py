@@ -101,7 +101,7 @@ def test_bad_input_is_refused() -> None:
         net.add_resistors("a", "b", [0.0])
     with pytest.raises(InputError, match="finite and not negative"):
         net.add_capacitors("a", "b", -1e-15)
-    with pytest.raises(InputError, match="do not fit together"):
+    with pytest.raises(InputError, match="the number of values differ"):
         net.add_capacitors(["a", "b"], ["b"] * 2, [1.0, 2.0, 3.0])
     with pytest.raises(InputError, match="-1 \\(ground\\) to 1"):
         net.add_resistors(0, 2, 1.0)

@@ -117,6 +117,6 @@ def test_bad_input_is_refused(line: Any, tmp_path: Path) -> None:
         line_parameters(word_line(), [0, CELLS], [1e9], z0=0.0)
     with pytest.raises(InputError, match="poles must be positive"):
         fit_line(line, poles=())
-    with pytest.raises(InputError, match="cannot name a subcircuit"):
+    with pytest.raises(InputError, match="is not a valid subcircuit name"):
         fit_line(line).write_subcircuit(tmp_path / "x.sp", "x\n.include /etc/passwd")
     assert list(tmp_path.iterdir()) == []

@@ -162,11 +162,11 @@ def test_bad_input_is_refused() -> None:
         reduce_network(net, ["p", "lone"], band=1e10, error=0.0)
     reduced = reduce_network(net, ["p", "lone"], band=1e10)
     for name, pins, message in (
-        ("bad name", ("a", "b"), "cannot name"),
-        ("good", ("a\n.include x", "b"), "cannot name"),
+        ("bad name", ("a", "b"), "is not a valid name"),
+        ("good", ("a\n.include x", "b"), "is not a valid name"),
         ("good", ("a",), "needs 2 different pins"),
         ("good", ("a", "A"), "needs 2 different pins"),
-        ("good", ("m_0", "b"), "would meet the inner nodes"),
+        ("good", ("m_0", "b"), "would collide with the inner nodes"),
     ):
         with pytest.raises(InputError, match=message):
             reduced.subcircuit(name, pins)

@@ -244,7 +244,7 @@ def test_bad_input_is_refused() -> None:
         ({"save": [-1]}, "ground cannot be saved"),
         ({"save": ["nowhere"]}, "no node 'nowhere'"),
         ({"sources": []}, "at least one source"),
-        ({"sources": [drive, drive]}, "node in is held by two ideal sources"),
+        ({"sources": [drive, drive]}, "node in is driven by two ideal sources"),
         ({"sources": [VoltageSources("in", constant_waveform(1.0), ohm=-1.0)]}, "resistances not negative"),
         ({"sources": [VoltageSources("in", constant_waveform(1.0), level=[1.0, 2.0])]}, "does not fit 1 nodes"),
         ({"sources": [VoltageSources("0", constant_waveform(1.0))]}, "is at ground"),

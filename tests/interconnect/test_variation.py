@@ -76,7 +76,7 @@ def test_corners_bound_the_cell(generic28: Stack, make_cell: CellMaker, solver: 
     assert freepdk.metal("metal2").provenance["thickness"].status == "published"
     with pytest.raises(InputError, match="has no corner 'Kmax'; it has nominal, Cmax, Cmin"):
         at_corner(cell, generic28, "Kmax")
-    with pytest.raises(InputError, match="touch: they would short"):
+    with pytest.raises(InputError, match="touch and would be shorted"):
         scaled(cell, generic28, Scaling(width=2.0))
     with pytest.raises(InputError, match="factors of a scaling must be positive"):
         scaled(cell, generic28, Scaling(ild=0.0))

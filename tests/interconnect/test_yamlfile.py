@@ -46,11 +46,11 @@ def test_a_plain_file_with_its_bytes(path: Path) -> None:
         ("on: a\n", r"line 1: bad YAML: key 'on' is not text"),  # true in YAML 1.1
         ("~: a\n", r"key '~' is not text"),
         ("a: {<<: {b: 1}}\n", r"key '<<' is not text"),
-        ("a: 0100\n", r"line 1: bad YAML: '0100' is no decimal number \(text needs quotes\)"),  # 64 in YAML 1.1
-        ("a: 1:30\n", "'1:30' is no decimal number"),  # 90 in YAML 1.1
-        ("a: 0x10\n", "'0x10' is no decimal number"),
-        ("a: 1_000\n", "'1_000' is no decimal number"),
-        ("a: 0b11\n", "'0b11' is no decimal number"),
+        ("a: 0100\n", r"line 1: bad YAML: '0100' is not a decimal number \(text needs quotes\)"),  # 64 in YAML 1.1
+        ("a: 1:30\n", "'1:30' is not a decimal number"),  # 90 in YAML 1.1
+        ("a: 0x10\n", "'0x10' is not a decimal number"),
+        ("a: 1_000\n", "'1_000' is not a decimal number"),
+        ("a: 0b11\n", "'0b11' is not a decimal number"),
         (f"a: {'9' * 5000}\n", "bad YAML: "),  # longer than Python converts
         ("a: 2020-13-45\n", "bad YAML: month must be in 1..12"),
         ("a: !!bool x\n", r"tags \(!\) are not accepted"),
@@ -63,10 +63,10 @@ def test_a_plain_file_with_its_bytes(path: Path) -> None:
         ("a: \x00\n", "bad YAML: special characters are not allowed"),
         ("[" * 100_000, "bad YAML: nested too deeply"),
         ("{a: " * 5_000, "bad YAML: nested too deeply"),
-        ("", "holds no mapping of keys"),
-        ("# only a comment\n", "holds no mapping of keys"),
-        ("- 1\n", "holds no mapping of keys"),
-        ("text", "holds no mapping of keys"),
+        ("", "must hold a mapping of keys"),
+        ("# only a comment\n", "must hold a mapping of keys"),
+        ("- 1\n", "must hold a mapping of keys"),
+        ("text", "must hold a mapping of keys"),
     ],
 )
 def test_refused_in_one_sentence(path: Path, text: str, message: str) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from metalrom.api import load
 from metalrom.cli.main import app
 from metalrom.studies.baseline import baseline_deck
-from netlists.baselines import LocalCase, LocalComputing, make_local_cell, measure_operation, shared_level
+from netlists.baselines import BaselineComputing, BaselineStimulus, make_baseline_cell, measure_operation, shared_level
 from ngspice_runner import Job, run
 
 RUNNER = CliRunner()
@@ -69,11 +69,11 @@ def test_the_written_deck_runs_and_adds_the_selected_cells(tmp_path: Path) -> No
     assert output.read_text() == deck.text
     result = run(Job(deck.text, deck.outputs, stop=deck.stop))
     assert result.ok, result.log
-    cell = make_local_cell("rom_1t_mlc")
+    cell = make_baseline_cell("rom_1t_mlc")
     column = np.where(WEIGHTS[:, 0] > 0, WEIGHTS[:, 0] % 4, 0)
-    case = LocalCase(symbols=np.append(column, [0, 0, 0]).reshape(6, 4), selected=[0] * 6, inputs=[1] * 6)  # type: ignore[arg-type]
+    case = BaselineStimulus(symbols=np.append(column, [0, 0, 0]).reshape(6, 4), selected=[0] * 6, inputs=[1] * 6)  # type: ignore[arg-type]
     assert case.count == 10
-    form = shared_level(project.technology, cell, LocalComputing(), project.conditions[0], case)
+    form = shared_level(project.technology, cell, BaselineComputing(), project.conditions[0], case)
     assert measure_operation(deck, result.signals).level == pytest.approx(form.level, abs=0.01 * form.full_scale)
 
 
@@ -90,7 +90,7 @@ def test_rows_beyond_the_tile_are_left_to_the_next_one(tmp_path: Path) -> None:
         (["--baseline", "rom_1m"], "there is no local cell kind 'rom_1m'; did you mean 'rom_1t'"),
         (
             ["--baseline", "rom_1t", "--level", "array"],
-            "there is no baseline at level 'array'; a baseline is one",
+            "no baseline exists at level 'array'; a baseline is one",
         ),
         (["--baseline", "rom_1t", "-o", "no/such/folder.cir"], "no/such/folder.cir: cannot be written"),
     ],

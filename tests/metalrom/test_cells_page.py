@@ -12,7 +12,7 @@ import pytest
 from interconnect.errors import InputError
 from metalrom.api import load
 from metalrom.cli.cells import cells, group_sizes
-from metalrom.studies.cells.comparison import CellFact, CellLevels, CellReading, CellsPage
+from metalrom.studies.cells.comparison import CellComparison, CellLevels, CellReading, CellsPage
 from metalrom.studies.cells.page import write_page
 from metalrom.studies.cells.show import LINES, cells_document, markdown
 from metalrom.studies.cells.variants import variants
@@ -30,7 +30,7 @@ def reading(letter: str, kind: str, rows: int, levels: int, unit: str) -> CellRe
     top = rows * (levels - 1)
     lsb = 2e-3 if unit == "V" else 1e-7
     three = (1.0, 2.0, 4.0)
-    fact = CellFact(
+    fact = CellComparison(
         letter=letter, kind=kind, title="a <cell>", rows=rows, levels=levels, unit=unit, area=5e-14,
         pitch=(2e-7, 2.5e-7), columns_per_weight=14, lsb=lsb, lsb_metal=lsb, swing=lsb * top, margin_lsb=0.4,
         margin_sigma=3.2, weakest=1, cell=0.1, switch=0.05, noise=0.06, pattern=0.01, converter=0.054,

@@ -17,7 +17,7 @@ from metalrom.studies.systems.description import (
     DATA,
     SYSTEMS,
     Assumptions,
-    Fact,
+    SourcedNumber,
     read_system,
     shared_assumptions,
 )
@@ -133,8 +133,8 @@ def test_energy_split_equals_the_survey(
 
 
 def stock_assumptions() -> Assumptions:
-    def single(value: float, unit: str) -> Fact:
-        return Fact(low=value, mid=value, high=value, unit=unit, status="user", source="stock value")
+    def single(value: float, unit: str) -> SourcedNumber:
+        return SourcedNumber(low=value, mid=value, high=value, unit=unit, status="user", source="stock value")
 
     row = {"kilobytes": 512, "low_power_22": 0.15, "high_performance_22": 0.15, "low_power_32": 0.15}
     return Assumptions.model_validate(

@@ -55,7 +55,7 @@ def test_bad_input() -> None:
     refuse(["inventory", "gpt2", "--tile", "0x1x1"], "--tile", "384x256x4")
     refuse(["compare", "--systems", "yolo"], "there is no system 'yolo'", "yoloc")
     refuse(["compare", "--workloads", "resnet-35"], "unknown model 'resnet-35'", "resnet-34")
-    refuse(["compare", "--workloads", ","], "--workloads names nothing")
+    refuse(["compare", "--workloads", ","], "--workloads is empty")
     refuse(["compare", "--sizes", "XL"], "--sizes is 'XL'", "did you mean 'L'")
     refuse(["compare", "--attention", "rom"], "--attention", "sram, logic")
     refuse(["compare", "--area", "big"], "--area", "full")

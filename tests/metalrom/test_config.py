@@ -105,7 +105,7 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
         ("cell", "row_pitch", "200n", "cell.row_pitch: '200n' lacks its unit"),
         ("cell", "row_pitch", "-200nm", "cell.row_pitch: should be greater than 0, got '-200nm'"),
         ("cell", "row_pitch", "0", "cell.row_pitch: should be greater than 0"),
-        ("cell", "row_pitch", [1], "cell.row_pitch: [1] is no quantity"),
+        ("cell", "row_pitch", [1], "cell.row_pitch: [1] is not a quantity"),
         ("cell", "row_pitch", "1e400m", "cell.row_pitch: '1e400m' is out of range"),
         ("cell", "planes", [], "cell.planes: "),
         ("cell", "planes", None, "cell.planes: should be a list, got None"),
@@ -181,12 +181,12 @@ def test_a_missing_key(path: Path, missing: str) -> None:
     [
         (TEXT + "name: again\n", f"line {TEXT.count(chr(10)) + 1}: bad YAML: key 'name' twice"),
         (TEXT.replace("  rows: 384\n", "  rows: 384\n  rows: 128\n"), "line 24: bad YAML: key 'rows' twice"),
-        (TEXT.replace("rows: 384", "rows: 0600"), "line 23: bad YAML: '0600' is no decimal number"),
+        (TEXT.replace("rows: 384", "rows: 0600"), "line 23: bad YAML: '0600' is not a decimal number"),
         (TEXT.replace("cell:", "cell: ["), "line "),
         ("name: [", "line 1: bad YAML"),
-        ("", "holds no mapping of keys at its top level"),
-        ("---\n", "holds no mapping of keys at its top level"),
-        ("[1, 2]", "holds no mapping of keys at its top level"),
+        ("", "must hold a mapping of keys at its top level"),
+        ("---\n", "must hold a mapping of keys at its top level"),
+        ("[1, 2]", "must hold a mapping of keys at its top level"),
         ("\x7fELF\x02\x01\x01\x00", "bad YAML: special characters are not allowed"),
         (bytes(range(256)) * 40, "is not UTF-8 text"),
         (TEXT.encode("utf-16"), "is not UTF-8 text"),
@@ -319,9 +319,9 @@ def test_any_value_behind_any_key_loads_or_is_refused_in_one_line(path: Path, da
     [
         (["csnr > 40 at all", "cnsr > 40"], "specs[1]: there is no quantity 'cnsr'; did you mean 'csnr'?"),
         (["energy_per_mac < 3ps"], "specs[0]: energy_per_mac: '3ps' has the wrong unit; give a quantity in J"),
-        (["csnr"], "specs[0]: 'csnr' is no specification; write for example `csnr > 40`"),
+        (["csnr"], "specs[0]: 'csnr' is not a specification; write for example `csnr > 40`"),
         (["csnr > 40\n"], "specs[0]: must be one line of printable text"),
-        (["csnr > 40", "csnr >  40dB"], "specs: `csnr >  40dB` is asked twice"),
+        (["csnr > 40", "csnr >  40dB"], "specs: `csnr >  40dB` is listed twice"),
         ([3], "specs[0]: "),
         ("csnr > 40", "specs: should be a list"),
     ],
@@ -333,7 +333,8 @@ def test_specifications_that_are_none(path: Path, specs: object, message: str) -
 def test_a_specification_names_the_procedure_that_it_lacks(path: Path) -> None:
     data = {**changed("characterization", "procedures", ["transfer"]), "specs": ["csnr > 40"]}
     assert refusal(path, data) == (
-        "specs[0]: csnr needs the procedure adc_margin, which is not run; add adc_margin to characterization.procedures"
+        "specs[0]: csnr needs the procedure adc_margin, which is not enabled; "
+        "add adc_margin to characterization.procedures"
     )
 
 

@@ -218,13 +218,13 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     for macro, options, words in (
         ("ideal", {}, "64 rows per conversion do not divide the block of 32 rows"),
         ("synthetic:rows=12", {}, "12 rows per conversion do not divide the block of 32 rows"),
-        ("synthetic:rows=32", {"mapping": "offset"}, "format decides the mapping"),
+        ("synthetic:rows=32", {"mapping": "offset"}, "mapping follows from the block format"),
         ("synthetic:rows=32", {"mappin": 1}, "no option 'mappin'"),
     ):
         with pytest.raises(InputError, match=words):
             evaluate_network(workload, chips_of(macro), Settings(NativeBlocks(), options=options))
     bare = [LinearLayer("a", 0, np.eye(32, dtype=np.float32))]
-    with pytest.raises(InputError, match="layer a has no blocks of its own"):
+    with pytest.raises(InputError, match="layer a has no native blocks"):
         MacroBlocks(chips_of("synthetic:rows=32")[0], bare, input_bits=8)
     path = tmp_path / "plain.gguf"
     write_llama(path, {"blk.1.attn_v": "F32"})
@@ -237,8 +237,8 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     ("model", "arguments", "words"),
     [
         ("minilm", {}, "minilm is stored as plain floats"),
-        ("smollm2", {"weight_bits": 4}, "--weights-bits: native blocks have bits and scales of their own"),
-        ("smollm2", {"fitted": True}, "--fitted-weights: native blocks have"),
+        ("smollm2", {"weight_bits": 4}, "--weights-bits: native blocks define their own bits and scales"),
+        ("smollm2", {"fitted": True}, "--fitted-weights: native blocks define"),
         ("smollm2", {"budget": True}, "--budget: the ideal macro with native blocks is computed as an exact product"),
         ("smollm2", {"options": ["columns_per_adc=8"]}, "--option: the ideal macro"),
     ],

@@ -89,7 +89,7 @@ def test_ranges_are_read_with_their_units() -> None:
     [
         ("cell.row_pich=1nm:2nm", "did you mean 'cell.row_pitch'"),
         ("cell.kind=1:2", "cannot be varied"),
-        ("cell.row_pitch=200nm", "is no range"),
+        ("cell.row_pitch=200nm", "is not a range"),
         ("cell.row_pitch=100:200nm", "'100' lacks its unit"),
         ("cell.row_pitch=1V:2V", "wrong unit"),
         ("cell.row_pitch=300nm:200nm", "give low < high"),
@@ -180,7 +180,7 @@ def test_current_values_are_those_of_the_exact_network(tmp_path: Path) -> None:
     cells = 8 * (1 + 31 * setup.ones) * setup.periphery.read_voltage**2 / setup.varying
     assert got["energy"] == pytest.approx(cells * (t.read_after + t.input_edge / 2 + 5e-9), rel=0.1)
     assert t.input_edge / 2 < got["settling"] < t.read_after
-    with pytest.raises(InputError, match="no bench measures 'noise'"):
+    with pytest.raises(InputError, match="no testbench measures 'noise'"):
         group_quantity("noise")
 
 
@@ -308,7 +308,7 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
     wrong = {
         "checksum": json.dumps(data),
         "no JSON": text[: len(text) // 2],
-        "no model file": json.dumps({"format": "metalrom surrogate 1"}),
+        "not a model file": json.dumps({"format": "metalrom surrogate 1"}),
         "cannot be read": None,
     }
     for told, content in wrong.items():
@@ -324,12 +324,12 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--quantity", "noise"], "no bench measures"),
+        (["--quantity", "noise"], "no testbench measures"),
         (["--most", "10"], "20 at least"),
         (["--error", "1"], "below 1"),
         (["--error", "1mV"], "--error"),
-        (["--extraction", "guess"], "no method"),
-        (["-o", "nowhere/m.json"], "no place for a file"),
+        (["--extraction", "guess"], "not an extraction method"),
+        (["-o", "nowhere/m.json"], "not a writable file path"),
     ],
 )
 def test_requests_are_refused_before_anything_runs(tmp_path: Path, words: list[str], told: str) -> None:

@@ -20,7 +20,7 @@ def test_output_folder_refusals(tmp_path: Path) -> None:
     file = tmp_path / "out"
     file.write_text("mine")
     for path in (file, file / "deeper"):
-        with pytest.raises(InputError, match="a file stands in its way"):
+        with pytest.raises(InputError, match="a file of that name already exists"):
             ensure_output_folder(path)
     assert file.read_text() == "mine"
     with pytest.raises(InputError, match="not writable"):

@@ -60,7 +60,7 @@ def test_failure_is_exit_code_3_with_its_reason(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["--save", "v(out)", "--backend", "nothing"], "backend 'nothing' does not exist"),
-        (["--save", "v(out); shell ls"], "is no vector name"),
+        (["--save", "v(out); shell ls"], "is not a vector name"),
         (["--save", "v(out)", "--timeout", "-1"], "timeout is -1 s"),
     ],
 )

@@ -115,8 +115,8 @@ def test_names_are_found_however_they_are_spelled() -> None:
 @pytest.mark.parametrize(
     ("model", "image", "sequence", "words"),
     [
-        ("bert-base", (224, 224), None, "takes no image size; it takes a sequence length"),
-        ("resnet-34", None, 8, "takes no sequence length; it takes an image"),
+        ("bert-base", (224, 224), None, "accepts no image size; it takes a sequence length"),
+        ("resnet-34", None, 8, "accepts no sequence length; it takes an image"),
         ("q-former", None, 8, "its input is fixed"),
         ("bert-base", None, 513, "sequence of 513 exceeds the model's 512 positions"),
         ("vit-b/16", (1080, 1920), None, "1080x1920 does not split into patches of 16x16"),

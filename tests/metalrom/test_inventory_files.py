@@ -208,7 +208,7 @@ def test_safetensors_convolutions_have_unknown_macs(tmp_path: Path) -> None:
     assert found.parameters == 8 * 147 + 40
     assert found.macs is None
     assert found.activations is None
-    with pytest.raises(InputError, match="not known from a file of tensors alone"):
+    with pytest.raises(InputError, match="a tensor file alone does not determine"):
         found.complete()
 
 

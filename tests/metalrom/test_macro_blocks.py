@@ -56,7 +56,7 @@ def test_blocks_are_added_in_slices_with_one_noise_draw(monkeypatch):
     ("change", "message"),
     [
         ({"block": 24}, "do not divide the block of 24"),
-        ({"block": 64}, "no whole number of blocks of 64"),
+        ({"block": 64}, "not a multiple of the block size 64"),
         ({"scale": np.ones((2, 4))}, "scales have shape"),
         ({"offset": np.full((3, 4), np.nan)}, "offset is not finite"),
         ({"integers": np.full((96, 4), 9)}, "expected -8..7"),

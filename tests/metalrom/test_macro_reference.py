@@ -188,7 +188,7 @@ def test_unsigned_inputs():
     ("options", "message"),
     [
         ({"mapping": "unsigned", "weight_bits": 17}, "bits per weight must be between 2 and 16, got 17"),
-        ({"levels": 17}, "cannot hold weights"),
+        ({"levels": 17}, "cannot store weights"),
         ({"levels": 1}, "1 levels"),
         ({"input_signed": False, "input_bits": 0}, "input_bits is 0"),
     ],

@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert "twice (case does not matter)" in refusal(tmp_path, conditions=beol("nominal", "Cmax", "cmax"))
     assert "must begin with nominal" in refusal(tmp_path, conditions=beol("Cmax"))
     said = refusal(tmp_path, technology={"beol": "Cmin"}, conditions=beol("nominal", "Cmax"))
-    assert "technology.beol puts the whole run at Cmin" in said
+    assert "technology.beol fixes the whole run at Cmin" in said
     specs = ["code_error < 1 at tt_Cmix_1.00V_27C"]
     with pytest.raises(InputError, match=r"is not characterized; did you mean 'tt_Cmax_1\.00V_27C'"):
         project(tmp_path, specs=specs)
@@ -108,12 +108,12 @@ def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_project_extracts_every_metal_corner(tmp_path: Path) -> None:
     setup = project(tmp_path).setup(4)
-    ((name, there),) = setup.metals
+    ((name, there),) = setup.metal_corners
     assert (name, there.technology.name) == ("Cmax", "generic28 at Cmax with open45 devices")
     # wider and thicker lines, thinner dielectric, higher k: more capacitance, less resistance
     assert there.model.bl_total > 1.1 * setup.model.bl_total
     assert there.model.value("R_bl") < setup.model.value("R_bl")
-    assert project(tmp_path).setup(4, nominal_only=True).metals == ()
+    assert project(tmp_path).setup(4, nominal_only=True).metal_corners == ()
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def setup() -> Testbench:
         patterns=1,
         samples=10,
         max_levels=5,
-        metals=(("Cmax", MetalCorner(there, cell(there))),),
+        metal_corners=(("Cmax", MetalCorner(there, cell(there))),),
     )
 
 

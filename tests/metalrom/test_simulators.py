@@ -27,7 +27,10 @@ def test_wrong_words() -> None:
         simulators(None, "somewhere"),
     ):
         pass
-    with pytest.raises(InputError, match="--jobs is not for a running cluster"), simulators(2, "tcp://127.0.0.1:8786"):
+    with (
+        pytest.raises(InputError, match="--jobs cannot be combined with a running cluster"),
+        simulators(2, "tcp://127.0.0.1:8786"),
+    ):
         pass
 
 

@@ -326,5 +326,5 @@ def test_what_cannot_be_is_refused(case: Case, res_model: CellModel, tmp_path: P
     with pytest.raises(InputError, match=r"values \(1, 0\), cell"):
         write_netlist(tmp_path / "y.cir", "array", other, tile(other, manifest.shape), case.model, technology)
     twin = replace(case.model, lines=(SIGNAL, RowLine("other", "s", 0.5)))
-    with pytest.raises(InputError, match="cannot be told apart"):
+    with pytest.raises(InputError, match="cannot be distinguished"):
         write_netlist(case.path, "array", case.program, case.manifest, twin, technology)

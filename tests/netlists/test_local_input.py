@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from interconnect.errors import InputError
 from netlists.baselines import (
-    LocalCase,
-    LocalComputing,
-    LocalDeviations,
-    LocalTiming,
-    local_column_deck,
-    make_local_cell,
+    BaselineComputing,
+    BaselineDeviations,
+    BaselineStimulus,
+    BaselineTiming,
+    baseline_column_deck,
+    make_baseline_cell,
 )
 from netlists.condition import Condition
 from netlists.technology import Technology, load_technology
@@ -38,7 +38,7 @@ def test_a_valid_case_says_what_it_holds(data: st.DataObject) -> None:
     rng = np.random.default_rng(seed)
     symbols = rng.integers(0, 8, (locals_, rows))
     selected, inputs = rng.integers(0, rows, locals_), rng.integers(0, 2, locals_)
-    case = LocalCase(symbols=symbols, selected=selected, inputs=inputs)
+    case = BaselineStimulus(symbols=symbols, selected=selected, inputs=inputs)
     assert (case.locals, case.rows) == (locals_, rows)
     assert case.count == sum(int(symbols[i, selected[i]]) * int(inputs[i]) for i in range(locals_))
 
@@ -55,25 +55,28 @@ def test_a_valid_case_says_what_it_holds(data: st.DataObject) -> None:
     ),
 )
 def test_an_invalid_case_is_one_sentence(name: str, value: object) -> None:
-    with pytest.raises(InputError, match=r"^local case: [^\n]+$"):
-        LocalCase(**{**GOOD, name: value})
+    with pytest.raises(InputError, match=r"^baseline stimulus: [^\n]+$"):
+        BaselineStimulus(**{**GOOD, name: value})
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"symbols": np.zeros((0, 4), dtype=int)}, r"symbols have shape (0, 4), expected (locals, rows"),
-        ({"symbols": np.zeros((3, 65), dtype=int)}, "65 rows per local array, at most 64"),
+        ({"symbols": np.zeros((3, 65), dtype=int)}, "65 rows per local array exceed the limit of 64"),
         ({"selected": [0, 1, 8]}, "selected must lie in 0 to 7"),
         ({"inputs": [0, 1, 2]}, "inputs must lie in 0 to 1"),
         ({"inputs": [0.5, 1, 1]}, "inputs must be whole numbers"),
-        ({"deviations": LocalDeviations(cell=np.zeros(3))}, "deviations.cell must be finite with shape (3, devices)"),
-        ({"deviations": LocalDeviations(lcc=np.full((3, 8), np.nan))}, "deviations.lcc must be finite"),
+        (
+            {"deviations": BaselineDeviations(cell=np.zeros(3))},
+            "deviations.cell must be finite with shape (3, devices)",
+        ),
+        ({"deviations": BaselineDeviations(lcc=np.full((3, 8), np.nan))}, "deviations.lcc must be finite"),
     ],
 )
 def test_faults_of_a_case_are_named(change: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        LocalCase(**GOOD | change)
+        BaselineStimulus(**GOOD | change)
 
 
 @pytest.mark.parametrize(
@@ -91,37 +94,40 @@ def test_faults_of_a_case_are_named(change: dict[str, Any], words: str) -> None:
 )
 def test_faults_of_a_cell_are_named(kind: str, parameters: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
-        make_local_cell(kind, parameters)
+        make_baseline_cell(kind, parameters)
 
 
 def test_faults_of_the_computing_cell_and_timing_are_named() -> None:
     with pytest.raises(InputError, match=r"local computing\.capacitance: is 0\.0 F"):
-        LocalComputing(capacitance=0.0)
+        BaselineComputing(capacitance=0.0)
     with pytest.raises(InputError, match=r"local computing\.columns: is 0; a whole number from 1 to 4096"):
-        LocalComputing(columns=0)
+        BaselineComputing(columns=0)
     with pytest.raises(InputError, match=r"local timing\.gap: is -1e-10 s"):
-        LocalTiming(gap=-1e-10)
+        BaselineTiming(gap=-1e-10)
 
 
 def test_a_deck_refuses_what_does_not_fit(open45: Technology) -> None:
     def deck(kind: str = "rom_1t", *, condition: Condition = NOMINAL, lcc: Any = None, **change: Any) -> None:
         idle = change.pop("idle", "lumped")
-        local_column_deck(
+        baseline_column_deck(
             open45,
-            make_local_cell(kind),
-            lcc or LocalComputing(),
-            LocalTiming(),
+            make_baseline_cell(kind),
+            lcc or BaselineComputing(),
+            BaselineTiming(),
             condition,
-            LocalCase(**GOOD | change),
+            BaselineStimulus(**GOOD | change),
             idle=idle,
         )
 
     for words, arguments in (
         ("symbol 5 is stored, rom_1t has the symbols 0 to 1", {"symbols": np.full((3, 8), 5)}),
-        ("deviations.cell have shape (3, 2), expected (3, 1)", {"deviations": LocalDeviations(cell=np.zeros((3, 2)))}),
-        ("one column per transistor: nor_p_x", {"deviations": LocalDeviations(lcc=np.zeros((3, 2)))}),
+        (
+            "deviations.cell have shape (3, 2), expected (3, 1)",
+            {"deviations": BaselineDeviations(cell=np.zeros((3, 2)))},
+        ),
+        ("one column per transistor: nor_p_x", {"deviations": BaselineDeviations(lcc=np.zeros((3, 2)))}),
         ("unknown corner 'xx'", {"condition": Condition("xx", 1.0, 27.0)}),
-        ("transistor width 5e-08 m is outside the device set", {"lcc": LocalComputing(switch_width=5e-8)}),
+        ("transistor width 5e-08 m is outside the device set", {"lcc": BaselineComputing(switch_width=5e-8)}),
         ("local column.idle: is 'none'; lumped or full", {"idle": "none"}),
     ):
         with pytest.raises(InputError, match=re.escape(words)):
@@ -131,8 +137,13 @@ def test_a_deck_refuses_what_does_not_fit(open45: Technology) -> None:
 def test_decks_are_plain_numbers_and_repeat(open45: Technology) -> None:
     for kind in ("rom_1t", "rom_1t_mlc", "sram_8t", "sram_6t"):
         decks = [
-            local_column_deck(
-                open45, make_local_cell(kind), LocalComputing(), LocalTiming(), NOMINAL, LocalCase(**GOOD)
+            baseline_column_deck(
+                open45,
+                make_baseline_cell(kind),
+                BaselineComputing(),
+                BaselineTiming(),
+                NOMINAL,
+                BaselineStimulus(**GOOD),
             )
             for _ in range(2)
         ]
@@ -145,13 +156,13 @@ def test_decks_are_plain_numbers_and_repeat(open45: Technology) -> None:
 
 def test_areas_are_those_of_their_sources() -> None:
     # JSSC 2024: 0.096 um2 per bit at 65 nm, 2 bits; IEDM 2007: 0.346 um2 at 45 nm.
-    multi = make_local_cell("rom_1t_mlc").area(65e-9)
+    multi = make_baseline_cell("rom_1t_mlc").area(65e-9)
     assert (multi.per_bit, multi.scaled.provenance.status) == (pytest.approx(0.096e-12), "published")
-    scaled = make_local_cell("rom_1t_mlc").area(45e-9)
+    scaled = make_baseline_cell("rom_1t_mlc").area(45e-9)
     assert scaled.per_bit == pytest.approx(0.096e-12 * (45 / 65) ** 2)
     assert scaled.scaled.provenance.status == "estimate"
-    six = make_local_cell("sram_6t").area(45e-9)
+    six = make_baseline_cell("sram_6t").area(45e-9)
     assert (six.scaled.value, six.scaled.provenance.status) == (0.346e-12, "published")
-    assert make_local_cell("sram_8t").area(45e-9).scaled.provenance.status == "estimate"
+    assert make_baseline_cell("sram_8t").area(45e-9).scaled.provenance.status == "estimate"
     with pytest.raises(InputError, match="feature size 45 m"):
-        make_local_cell("rom_1t").area(45)
+        make_baseline_cell("rom_1t").area(45)

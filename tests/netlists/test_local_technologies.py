@@ -12,16 +12,16 @@ import yaml
 from interconnect.errors import InputError
 from netlists.baselines import (
     BASELINE_CELLS,
-    LocalCase,
-    LocalComputing,
-    LocalTiming,
+    BaselineComputing,
+    BaselineStimulus,
+    BaselineTiming,
     MeasuredCharges,
     Operation,
+    baseline_column_deck,
     default_cell,
     default_computing,
     default_timing,
-    local_column_deck,
-    make_local_cell,
+    make_baseline_cell,
     measure_operation,
     measured_charges,
     shared_level,
@@ -54,10 +54,10 @@ def operate(technology: Technology, kind: str, charges: MeasuredCharges | None) 
     condition = Condition("tt", devices.vdd, 27.0)
     cell, lcc = default_cell(devices, kind), default_computing(devices)
     rng = np.random.default_rng(3)
-    case = LocalCase(
+    case = BaselineStimulus(
         symbols=rng.integers(0, cell.symbols, (6, 4)), selected=rng.integers(0, 4, 6), inputs=np.arange(6) % 3 != 1
     )
-    deck = local_column_deck(technology, cell, lcc, default_timing(devices), condition, case)
+    deck = baseline_column_deck(technology, cell, lcc, default_timing(devices), condition, case)
     result = run(Job(deck.text, deck.outputs, stop=deck.stop, options=devices.job_options))
     assert result.ok, result.log
     got = measure_operation(deck, result.signals)
@@ -70,9 +70,9 @@ def operate(technology: Technology, kind: str, charges: MeasuredCharges | None) 
 
 @pytest.mark.parametrize("kind", BASELINE_CELLS)
 def test_defaults_of_a_50_nm_process_are_the_classes_own(kind: str) -> None:
-    assert default_cell(OPEN45, kind) == make_local_cell(kind)
-    assert default_computing(OPEN45) == LocalComputing()
-    assert default_timing(OPEN45) == LocalTiming()
+    assert default_cell(OPEN45, kind) == make_baseline_cell(kind)
+    assert default_computing(OPEN45) == BaselineComputing()
+    assert default_timing(OPEN45) == BaselineTiming()
 
 
 def test_defaults_of_a_coarser_process() -> None:
@@ -86,7 +86,7 @@ def test_defaults_of_a_coarser_process() -> None:
     assert (lcc.switch_width, lcc.capacitance, lcc.reset_width, lcc.columns) == (0.42e-6, 8.4e-15, 1e-6, 64)
     # Wide enough a process keeps its own scale.
     assert default_computing(replace(COARSE, w_min=1e-7)).switch_width == pytest.approx(0.35e-6)
-    assert default_timing(COARSE, gap=1e-10) == LocalTiming(
+    assert default_timing(COARSE, gap=1e-10) == BaselineTiming(
         start=0.3e-9, edge=60e-12, gap=1e-10, read=3e-9, settle=1.5e-9, restore=2.1e-9, max_step=60e-12
     )
     with pytest.raises(InputError, match="there is no 'switch_widht'; did you mean 'switch_width'"):
@@ -157,10 +157,10 @@ def test_a_library_tells_no_charges(wrapped: Technology) -> None:
     with pytest.raises(InputError, match=r"open45: the models are in the kit's files.*measured_charges"):
         shared_level(
             wrapped,
-            make_local_cell("rom_1t"),
-            LocalComputing(),
+            make_baseline_cell("rom_1t"),
+            BaselineComputing(),
             Condition("tt", 1.0, 27.0),
-            LocalCase(symbols=np.ones((2, 4), int), selected=np.zeros(2, int), inputs=np.ones(2, int)),
+            BaselineStimulus(symbols=np.ones((2, 4), int), selected=np.zeros(2, int), inputs=np.ones(2, int)),
         )
 
 

@@ -37,7 +37,7 @@ def test_cells_hold_different_counts_with_none_and_one(counts: tuple[int, ...], 
     if taken:
         assert scheme_of("differential", 4, counts).columns > 0
         return
-    with pytest.raises(InputError, match="cannot hold weights"):
+    with pytest.raises(InputError, match="cannot store weights"):
         scheme_of("differential", 4, counts)
 
 

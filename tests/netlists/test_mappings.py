@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(InputError, match="bits per weight must be between 2 and 16, got 17"):
         scheme_of("offset", 17)
     for counts in ((0,), (1, 2), (0, 1, 1)):
-        with pytest.raises(InputError, match="cannot hold weights"):
+        with pytest.raises(InputError, match="cannot store weights"):
             scheme_of("offset", 4, counts)
     with pytest.raises(InputError, match="already a mapping"):
         register_mapping(MAPPINGS["ternary"])

@@ -127,14 +127,14 @@ def test_what_does_not_fit_is_refused() -> None:
         tiling.locate("layer1", 3, 0)
     with pytest.raises(InputError, match="there is no cell"):
         tiling.stored_at(0, 1, 0, 0)
-    with pytest.raises(InputError, match="another than the tiling's"):
+    with pytest.raises(InputError, match="differs from the one that was tiled"):
         tiling.macro_program({"layer0": programs["layer0"]}, 0)
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda d: d.update(format="x"), "no tiling"),
+        (lambda d: d.update(format="x"), "not a tiling"),
         (lambda d: d["pieces"].pop(), "do not make up its program"),
         (lambda d: d["pieces"].append(d["pieces"][0]), "overlap"),
         (lambda d: d["pieces"][0].update(at=[0, 7]), "leaves its macro"),

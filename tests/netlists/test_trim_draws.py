@@ -56,9 +56,9 @@ def test_bins_in_reach_stay_with_their_nominal_numbers() -> None:
     [
         (TEXT.replace("dev__ku0_diff", "dev__none"), r"model\.0\.ku0: the parameter 'dev__none' is not"),
         (TEXT.replace("{0+dev__ku0_diff}", "{2*dev__ku0_diff}"), "is not a sum of numbers and parameters"),
-        (TEXT.replace("lmin", "lmim"), "is no bin"),
+        (TEXT.replace("lmin", "lmim"), "is not a bin"),
         (TEXT.replace("54.0", "high"), "'high' is not a plain number"),
-        ("* nothing\n", "holds no subcircuit"),
+        ("* nothing\n", "contains no subcircuit"),
         (TEXT.replace("1.0e-06 wmax = 2.0e-06", "1.0e-03 wmax = 2.0e-03"), "no bin holds the wanted sizes"),
     ],
 )  # fmt: skip
@@ -120,5 +120,5 @@ def test_bad_draws_are_refused() -> None:
 
 
 def test_trim_of_nothing_but_comments(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"x\.spice: holds no subcircuit"):
+    with pytest.raises(InputError, match=r"x\.spice: contains no subcircuit"):
         trim("* a\n* b\n", {}, SizeRange(1, 2, 1, 2), where="x.spice")

@@ -189,13 +189,13 @@ def test_csv_with_and_without_headings(tmp_path: Path) -> None:
     ("content", "why"),
     [
         ("1,2\n3\n", "line 2 has 1 fields, expected 2"),
-        ("# x\n\n1,2\n3,x\n", "line 4: 'x' is no number"),
+        ("# x\n\n1,2\n3,x\n", "line 4: 'x' is not a number"),
         ("a,b\n1,2,3\n", "line 2 has 3 fields, expected 2"),
-        ("a,1\n1,2\n", "line 1: 'a' is no number"),
-        ("1,2,\n", "line 1: 'an empty field' is no number"),
-        ("1_0,2\n", "line 1: '1_0' is no number"),
-        ('"1",2\n3,4\n', "line 1: '\"1\"' is no number"),
-        ("1;2\n3;4\n", "no number"),
+        ("a,1\n1,2\n", "line 1: 'a' is not a number"),
+        ("1,2,\n", "line 1: 'an empty field' is not a number"),
+        ("1_0,2\n", "line 1: '1_0' is not a number"),
+        ('"1",2\n3,4\n', "line 1: '\"1\"' is not a number"),
+        ("1;2\n3;4\n", "not a number"),
         ("nan,1\n", r"NaN or infinite, the first at \[0, 0\]"),
         ("1,1e999\n", "NaN or infinite"),
         ("a,b\n", "holds no numbers"),
@@ -315,5 +315,5 @@ def test_an_npz_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("w.npy", b"something else")
-    with pytest.raises(InputError, match="is no array"):
+    with pytest.raises(InputError, match="is not an array"):
         load_tensor(path, "w")

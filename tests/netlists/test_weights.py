@@ -83,7 +83,7 @@ def test_missing_things_get_a_suggestion(files: dict[str, Path], tmp_path: Path)
 
 
 def test_wrong_shape_and_values_are_refused(tmp_path: Path, files: dict[str, Path]) -> None:
-    with pytest.raises(InputError, match="set transpose"):
+    with pytest.raises(InputError, match=r"set weights\.transpose"):
         load_weights(files["npy"], shape=(4, 6))
     with pytest.raises(InputError, match=r"shape \(4,\), expected a matrix"):
         load_weights(files["safetensors"], "layer.0.query.bias")

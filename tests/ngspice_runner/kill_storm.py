@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from ngspice_runner import Cache, Job, Progress, Result, run_many
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.process import ProcessBackend
-from ngspice_runner.cache import SERVED
+from ngspice_runner.cache import CACHED_VERDICTS
 from ngspice_runner.prepare import Prepared
 
 
@@ -67,7 +67,7 @@ def main() -> None:
         def put_many(self, results: Sequence[tuple[str, Result]]) -> bool:
             done = super().put_many(results)
             for key, result in results if done else ():
-                if result.verdict in SERVED:
+                if result.verdict in CACHED_VERDICTS:
                     journal.write("commit", key)
             return done
 

@@ -273,7 +273,7 @@ def test_what_cannot_be_swept_is_said(name: str, message: str) -> None:
 
 
 def test_values_must_be_finite_and_points_alike() -> None:
-    with pytest.raises(JobError, match="no finite number"):
+    with pytest.raises(JobError, match="not a finite number"):
         run_sweep(Sweep(MIXED, [{"r1": float("nan")}]))
     with pytest.raises(JobError, match="all must name the same"):
         run_sweep(Sweep(MIXED, [{"r1": 1.0}, {"c1": 1.0}]))

@@ -166,7 +166,7 @@ def test_run_many_on_a_cluster(cluster: Cluster) -> None:
     assert not any(r.provenance.cached for r in there if r.provenance)
     assert all(r.provenance.cached for r in again if r.provenance)
     assert [r.signals["v(b)"].values.tolist() for r in here] == [r.signals["v(b)"].values.tolist() for r in there]
-    with pytest.raises(JobError, match="engines of their own"):
+    with pytest.raises(JobError, match="their local engines"):
         run_many(jobs, workers=Place(cluster.address), engine=find_engine())
     with pytest.raises(EngineError, match="no scheduler file"):
         run_many(jobs, workers=Place("elsewhere.json"))

@@ -83,8 +83,8 @@ def test_timeout_kills_and_keeps_partial_data() -> None:
     [
         (Job("", ("v(a)",)), "deck is empty"),
         (Job("t\0\n.op\n", ("v(a)",)), "NUL"),
-        (Job("t\n.op\n.end\n", ("v(a)\n.include /etc/passwd",)), "no vector name"),
-        (Job("t\n.op\n.end\n", ("v(a) v(b)",)), "no vector name"),
+        (Job("t\n.op\n.end\n", ("v(a)\n.include /etc/passwd",)), "not a vector name"),
+        (Job("t\n.op\n.end\n", ("v(a) v(b)",)), "not a vector name"),
         (Job("t\n.op\n.end\n", ("v(a)",), options=(("temp", "27\n.include x"),)), "not usable"),
         (Job("t\n.op\n.end\n", ("v(a)",), options=(("a b", "1"),)), "not usable"),
         (Job("t\n.op\n.end\n", ("v(a)",), timeout=0.0), "timeout"),

@@ -126,7 +126,7 @@ def test_plots_are_read_one_after_the_other() -> None:
     assert (plot.name, plot.points, end) == ("Transient Analysis", 3, len(first))
     plot, end = next_plot(first + second, end)
     assert (plot.name, plot.points, end) == ("AC Analysis", 2, len(first + second))
-    with pytest.raises(RawError, match="no whole header") as caught:
+    with pytest.raises(RawError, match="incomplete header") as caught:
         next_plot(first + second, end)
     assert caught.value.reason == "truncated"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ngspice_runner import Cache, Job, Result, Verdict, run
-from ngspice_runner.retry import LADDER, options_of
+from ngspice_runner.retry import RETRY_STEPS, options_of
 
 # A conductance that ripples within microvolts: 100 iterations are not enough, 1,000 are.
 RIPPLED = (
@@ -72,6 +72,6 @@ def test_rung_that_worked_is_visible_and_never_served_unasked(tmp_path: Path) ->
 
 def test_own_options_are_left_alone() -> None:
     job = Job(HOPELESS, (), options=(("ITL1", "7"), ("method", "trap")))
-    assert options_of(LADDER[1], job) == (("itl2", "500"), ("itl4", "200"))
-    changed = {name for rung in LADDER for name, _ in rung.options}
+    assert options_of(RETRY_STEPS[1], job) == (("itl2", "500"), ("itl4", "200"))
+    changed = {name for rung in RETRY_STEPS for name, _ in rung.options}
     assert changed == {"itl1", "itl2", "itl4", "method"}  # no tolerance

@@ -168,7 +168,7 @@ def test_a_system_is_one_file(tmp_path: Path) -> None:
     assert chosen_systems(["my-cim"], macro) == [named]
     with pytest.raises(InputError, match="already a system 'my-cim'"):
         register_system(path)
-    with pytest.raises(InputError, match="as a known system"):
+    with pytest.raises(InputError, match="of an existing system"):
         chosen_systems([str(path)], macro)
 
 

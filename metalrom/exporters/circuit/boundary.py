@@ -10,7 +10,7 @@ from metalrom.macro.geometry import MacroGeometry
 MACRO = "metalrom_tile"
 BOUNDARY = (
     "pins: x drives that row of every plane, select names the bit line and segment that every converter reads, read "
-    "starts a conversion, settled tells that the bit lines have settled, convert starts the converters, code is theirs"
+    "starts a conversion, settled marks settled bit lines, convert starts the converters, code is their result"
 )
 
 

@@ -136,24 +136,24 @@ class Agreement:
 
 def agreement(source: RunData, condition: Condition, got: Swept) -> Agreement:
     """A simulator's values against the run's own."""
-    ours = held_of(source, condition)
+    expected = held_of(source, condition)
     valid = source.table.valid
-    energy = np.broadcast_to(ours.energy[:, None] * FEMTO, valid.shape)
+    energy = np.broadcast_to(expected.energy[:, None] * FEMTO, valid.shape)
     pairs = (
-        (got.level, ours.mean * ours.lsb, ours.lsb),
-        (got.sigma, ours.spread * ours.lsb, ours.lsb),
+        (got.level, expected.mean * expected.lsb, expected.lsb),
+        (got.sigma, expected.spread * expected.lsb, expected.lsb),
         (got.energy, energy, float(energy.max()) or 1.0),
     )
-    worst = max(float(np.abs(theirs - mine)[valid].max()) / scale for theirs, mine, scale in pairs)
-    wrong = (got.code != codes_of(ours))[valid]
+    worst = max(float(np.abs(reported - mine)[valid].max()) / scale for reported, mine, scale in pairs)
+    wrong = (got.code != codes_of(expected))[valid]
     return Agreement(4 * wrong.size, worst, int(wrong.sum()))
 
 
 def agreement_problem(found: dict[str, Agreement]) -> tuple[str | None, str]:
-    """What is wrong with the agreements of all files (None: nothing), and the facts in words."""
+    """What is wrong with the agreements of all files (None: nothing), and the observations in words."""
     values, worst = sum(a.values for a in found.values()), max(a.worst for a in found.values())
-    facts = f"{len(found)} models, {values} values, worst {worst:.1e} LSB"
+    observations = f"{len(found)} models, {values} values, worst {worst:.1e} LSB"
     for name, one in found.items():
         if one.codes or not one.worst <= SIMULATION:
-            return f"{name}: {one.codes} codes differ, values by up to {one.worst:.1e} LSB", facts
-    return None, facts
+            return f"{name}: {one.codes} codes differ, values by up to {one.worst:.1e} LSB", observations
+    return None, observations

@@ -15,7 +15,7 @@ from interconnect.optional import optional_library
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, Pin, pins_of
 from metalrom.exporters.executables import package_version
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
@@ -24,9 +24,9 @@ FILE = "metalrom_tile.lef"
 MARK = "#"
 PARSER = "pip install lefdef"
 GRID = 1e-9
-LEAST_SIDE = 5e-6
+MIN_SIDE = 5e-6
 """m; the grid then changes the area by less than the tolerance."""
-TOLD = (
+VALIDATION = (
     "SIZE: area of one tile with its periphery under the array (mid of the estimate) in the proportions of the array, "
     "rounded to 1 nm; no floor plan was made",
     "layers: names of the run's metal stack; a technology LEF must define them or they must be renamed",
@@ -62,7 +62,7 @@ def abstract(source: RunData) -> Abstract:
     m = source.estimate.macro
     area = m.stacked.mid / m.geometry.tiles
     array_width, array_height = g.columns * geometry.period[0], g.rows * geometry.period[1]
-    if area < LEAST_SIDE**2:
+    if area < MIN_SIDE**2:
         raise InputError(f"a tile of {area * 1e12:.3g} um2 is too small for an abstract on a grid of 1 nm")
     width = round(math.sqrt(area * array_width / array_height) / GRID)
     height = round(area / (width * GRID) / GRID)  # the height takes up the rounding of the width
@@ -72,7 +72,7 @@ def abstract(source: RunData) -> Abstract:
     breadth = max(round(min(min(b.upper[0] - b.lower[0], b.upper[1] - b.lower[1]) for b in lines) / GRID), 1)
     rim = max(round(g.edge_width / GRID), 8 * breadth)
     if 4 * rim > min(width, height):
-        raise InputError("a tile is too narrow for the rim that its pins take")
+        raise InputError("a tile is too narrow for the rim that its pins need")
     pins: list[Placed] = []
     left: list[Pin] = []
     right: list[Pin] = []
@@ -118,7 +118,7 @@ def write_lef(source: RunData, folder: Path) -> list[Path]:
         for p in a.pins
     ]
     values = {
-        "header": cards(header(source, MARK, *TOLD, BOUNDARY)),
+        "header": cards(header(source, MARK, *VALIDATION, BOUNDARY)),
         "macro": MACRO,
         "width": _micron(a.width),
         "height": _micron(a.height),
@@ -160,28 +160,28 @@ def read_back_lef(folder: Path, quantity: ProbeQuantity, points: ProbePoints) ->
 def compare_lef(source: RunData, folder: Path) -> dict[str, float]:
     """Largest distance between a pin of the file and of the run's outline, relative to the width (0: all equal)."""
     width, _, pins = read_lef(folder)
-    ours = abstract(source)
-    if set(pins) != {p.name for p in ours.pins}:
-        raise InputError("holds other pins than the tile", where=str(folder / FILE))
-    boxes = np.array([[float(v) for v in pins[p.name][2].split()] for p in ours.pins])
-    return {"pins": float(np.abs(boxes - np.array([p.box for p in ours.pins]) / 1000).max()) / width}
+    expected = abstract(source)
+    if set(pins) != {p.name for p in expected.pins}:
+        raise InputError("has other pins than the tile", where=str(folder / FILE))
+    boxes = np.array([[float(v) for v in pins[p.name][2].split()] for p in expected.pins])
+    return {"pins": float(np.abs(boxes - np.array([p.box for p in expected.pins]) / 1000).max()) / width}
 
 
-def validate_lef(source: RunData, folder: Path) -> ConsumerReading:
+def validate_lef(source: RunData, folder: Path) -> ToolReading:
     """lefdef (the reference LEF parser behind ctypes) reads the macro: size, pins, layers, obstructions."""
     tool = f"lefdef {package_version('lefdef', PARSER)}"
     width, height, pins = read_lef(folder)
     reader = optional_library("lefdef", extra="check", purpose="Checks of LEF files").C_LefReader()
     lef = reader.read(str(folder / FILE))
     if lef.c_num_macros != 1:
-        return ConsumerReading(tool, f"{lef.c_num_macros} macros, expected 1")
+        return ToolReading(tool, f"{lef.c_num_macros} macros, expected 1")
     macro = lef.c_macros[0]
     name = macro.c_name.decode()
     if name != MACRO:
-        return ConsumerReading(tool, f"the macro is called {name}")
+        return ToolReading(tool, f"the macro is called {name}")
     size = (macro.c_size_x, macro.c_size_y)
     if size != (width, height):
-        return ConsumerReading(tool, f"size {size}, expected {(width, height)}")
+        return ToolReading(tool, f"size {size}, expected {(width, height)}")
     got = {}
     for k in range(macro.c_num_pins):
         pin = macro.c_pins[k]
@@ -190,11 +190,11 @@ def validate_lef(source: RunData, folder: Path) -> ConsumerReading:
         got[pin.c_name.decode()] = (pin.c_direction.decode(), rect.c_layer.decode(), box)
     want = {n: (d, layer, tuple(float(v) for v in rect.split())) for n, (d, layer, rect) in pins.items()}
     if got != want:
-        return ConsumerReading(tool, "other pins than written")
+        return ToolReading(tool, "other pins than written")
     blocked = {macro.c_obs.c_rects[k].c_layer.decode() for k in range(macro.c_obs.c_num_rects)}
     if blocked != set(abstract(source).layers):
-        return ConsumerReading(tool, f"obstructions on {sorted(blocked)}")
-    return ConsumerReading(
+        return ToolReading(tool, f"obstructions on {sorted(blocked)}")
+    return ToolReading(
         tool, None, (f"{name} {width:g} x {height:g} um, {len(got)} pins, OBS on {len(blocked)} layers",)
     )
 

@@ -21,16 +21,16 @@ from metalrom.exporters.checksum import (
 )
 from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, pins_of
 from metalrom.exporters.executables import package_version
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from metalrom.macro.estimate import MacroEstimate
-from metalrom.run.estimate import own_layer
+from metalrom.run.estimate import run_layer
 from netlists.render import cards, render
 
 OPEN, CLOSE = "/*", " */"
 PARSER = "pip install liberty-parser (GPL; used for checks only)"
-TOLD = (
+VALIDATION = (
     "units: ns, fJ (internal power: energy per event), um2 (area: one tile, periphery under the array)",
     "read to settled: the characterized read time. convert to code: time of the converter (published regression).",
     "internal power of convert: one conversion in every converter: row drivers (characterized), converter, shift-add",
@@ -41,7 +41,7 @@ FEMTO, NANO, MICRO2 = 1e15, 1e9, 1e12
 
 def estimate_at(source: RunData, label: str) -> MacroEstimate:
     """Cost of the run's layer at a condition."""
-    return own_layer(replace(source.results, condition=label), source.table).macro
+    return run_layer(replace(source.results, condition=label), source.table).macro
 
 
 def write_liberty(source: RunData, folder: Path) -> list[Path]:
@@ -51,9 +51,9 @@ def write_liberty(source: RunData, folder: Path) -> list[Path]:
     buses = [{"name": p.name, "direction": p.direction, "width": p.width} for p in pins_of(geometry) if p.width]
     for name, condition in zip(symbols(source), source.table.conditions, strict=True):
         m = estimate_at(source, condition.label)
-        told = (*condition_lines(source), f"this library: {condition.label}", *TOLD, BOUNDARY)
+        message = (*condition_lines(source), f"this library: {condition.label}", *VALIDATION, BOUNDARY)
         values = {
-            "header": cards(header(source, OPEN, *told, end=CLOSE)),
+            "header": cards(header(source, OPEN, *message, end=CLOSE)),
             "symbol": name,
             "macro": MACRO,
             "vdd": condition.vdd,
@@ -122,38 +122,36 @@ def read_back_liberty(folder: Path, quantity: ProbeQuantity, points: ProbePoints
 TOLERANCE = dict.fromkeys(("area", "read_time", "energy_conversion", "energy_mac"), 1e-15)
 
 
-def validate_liberty(source: RunData, folder: Path) -> ConsumerReading:
+def validate_liberty(source: RunData, folder: Path) -> ToolReading:
     """liberty-parser reads every library and writes it again without loss; a truncated one it refuses."""
     tool = f"liberty-parser {package_version('liberty-parser', PARSER)}"
     parser = optional_library("liberty.parser", extra="check", purpose="Checks of Liberty files")
     figures, _ = read_liberty(folder)
     buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
-    for name, ours in zip(symbols(source), figures, strict=True):
+    for name, expected in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
         text = path.read_text(encoding="ascii")
         try:
             library = parser.parse_liberty(text)
             again = parser.parse_liberty(str(library))
         except Exception as error:  # its parser has no common error class
-            return ConsumerReading(tool, f"{path.name}: {error}")
+            return ToolReading(tool, f"{path.name}: {error}")
         if str(again) != str(library):
-            return ConsumerReading(tool, f"{path.name} does not survive being written again")
+            return ToolReading(tool, f"{path.name} does not survive being written again")
         cell = library.get_group("cell", MACRO)
-        if abs(float(cell["area"]) / MICRO2 - ours["area"]) > 1e-15 * ours["area"]:
-            return ConsumerReading(tool, f"{path.name}: area {cell['area']}")
+        if abs(float(cell["area"]) / MICRO2 - expected["area"]) > 1e-15 * expected["area"]:
+            return ToolReading(tool, f"{path.name}: area {cell['area']}")
         found = {str(bus.args[0]): bus["bus_type"] for bus in cell.get_groups("bus")}
         widths = {str(t.args[0]): int(t["bit_width"]) for t in library.get_groups("type")}
         if {bus: widths.get(str(kind).strip('"')) for bus, kind in found.items()} != buses:
-            return ConsumerReading(tool, f"{path.name}: other buses")
+            return ToolReading(tool, f"{path.name}: other buses")
         settled = next(p for p in cell.get_groups("pin") if str(p.args[0]) == "settled")
         rise = settled.get_group("timing").get_group("cell_rise").get_array("values")
-        if abs(float(np.ravel(rise)[0]) / NANO - ours["read_time"]) > 1e-15 * ours["read_time"]:
-            return ConsumerReading(tool, f"{path.name}: read time {rise}")
+        if abs(float(np.ravel(rise)[0]) / NANO - expected["read_time"]) > 1e-15 * expected["read_time"]:
+            return ToolReading(tool, f"{path.name}: read time {rise}")
         if _takes(parser.parse_liberty, text[: text.rindex("}")]):
-            return ConsumerReading(tool, f"{path.name} is taken without its end")
-    return ConsumerReading(
-        tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused")
-    )
+            return ToolReading(tool, f"{path.name} is taken without its end")
+    return ToolReading(tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused"))
 
 
 def _takes(parse: object, text: str) -> bool:

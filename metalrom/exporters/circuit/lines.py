@@ -52,7 +52,7 @@ def ladders(source: RunData) -> tuple[Ladder, Ladder]:
     value = {e.name: e.value for e in cell.elements}
     for name in ("R_bl", "R_row"):
         if name not in value:
-            raise InputError(f"cell {cell.kind} tells no {name}", hint="its lines cannot be exported")
+            raise InputError(f"cell {cell.kind} does not define {name}", hint="its line model cannot be exported")
     plug = 1 / value["R_plug"] if "R_plug" in value else 0.0
     bit = _load(value, {"bl"})
     word = _load(value, {"s", "tab"})  # a cell that stores 1 ties its tab to the word line

@@ -45,7 +45,7 @@ def words_of(text: str, where: Path) -> list[str]:
     """Words of a file, without comments. Raises InputError if there are none or one is not hexadecimal."""
     words = [line for line in text.splitlines() if line and not line.startswith(MARK)]
     if not words or not all(set(word) <= set("0123456789abcdef") for word in words):
-        raise InputError("holds something else than words in hexadecimal", where=str(where))
+        raise InputError("contains something other than hexadecimal words", where=str(where))
     return words
 
 

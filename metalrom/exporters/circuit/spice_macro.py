@@ -28,7 +28,7 @@ from metalrom.exporters.circuit.curves import (
     held_of,
     texts_of,
 )
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolMissing, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, number, render
@@ -93,7 +93,7 @@ def _held(text: str, path: Path) -> ConditionCurves:
             full[0], full[1], curves["B_zero"], energy / FEMTO, plain["lsb"], int(plain["codes"]), unit
         )
     except (KeyError, ValueError):
-        raise InputError("is no macro model of ours", where=str(path)) from None
+        raise InputError("is not a macro model written by metalrom", where=str(path)) from None
 
 
 def read_back_spice_macro(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
@@ -121,24 +121,24 @@ def outputs(held: ConditionCurves) -> tuple[str, ...]:
     return ("i(v_sense)" if held.unit == "A" else "v(level)", "v(sigma)", "v(code)", "v(energy)")
 
 
-def validate_spice_macro(source: RunData, folder: Path) -> ConsumerReading:
+def validate_spice_macro(source: RunData, folder: Path) -> ToolReading:
     """ngspice sweeps every subcircuit over all whole numbers; every value against the run's table."""
     try:
         tool = find_engine().version
     except EngineError as error:
-        raise ConsumerMissing("ngspice is not installed", hint=str(error)) from None
+        raise ToolMissing("ngspice is not installed", hint=str(error)) from None
     side = source.table.rows + 1
     found: dict[str, Agreement] = {}
     for condition, (file, held) in zip(source.table.conditions, read_spice_macro(folder).items(), strict=True):
         result = run(Job(sweep_deck(held, file), outputs(held), folder=str(folder.resolve())))
         if not result.ok:
-            return ConsumerReading(tool, f"{file}: {result.verdict} ({result.log[:200]})")
+            return ToolReading(tool, f"{file}: {result.verdict} ({result.log[:200]})")
         got = [np.asarray(result.signals[name].values, dtype=np.float64) for name in outputs(held)]
         if any(g.shape != (side * side,) for g in got):
-            return ConsumerReading(tool, f"{file}: {got[0].size} points, expected {side * side}")
+            return ToolReading(tool, f"{file}: {got[0].size} points, expected {side * side}")
         found[file] = agreement(source, condition, Swept(*(g.reshape(side, side) for g in got)))
-    problem, facts = agreement_problem(found)
-    return ConsumerReading(tool, problem, (facts,))
+    problem, observations = agreement_problem(found)
+    return ToolReading(tool, problem, (observations,))
 
 
 EXPORTER = Exporter(

@@ -29,7 +29,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     tiles_of,
 )
 from metalrom.exporters.circuit.verilog_check import validate_systemverilog
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
@@ -58,7 +58,7 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         "outputs": shape[1],
         "input_bits": g.input_bits,
         "mapping": g.mapping,
-        "worth": program.place_value[program.weight_column == 0].tolist(),
+        "place_value": program.place_value[program.weight_column == 0].tolist(),
         "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
@@ -79,12 +79,12 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         texts[name] = header(source, MARK, *condition_lines(source), meaning) + doubles(array)
     for number, tile in enumerate(tiles_of(source)):
         i, o = tile.inputs, tile.outputs
-        told = (
+        message = (
             f"tile {number}: inputs {i.start}..{i.stop - 1}, outputs {o.start}..{o.stop - 1} of the layer",
             f"words of {table.rows} via bits, bit r = row r of the group; word (group, bit column)",
         )
         words = group_words(program_of(source, tile), table.rows)
-        texts[f"weights_{number}.memh"] = header(source, MARK, *told) + bit_words(words)
+        texts[f"weights_{number}.memh"] = header(source, MARK, *message) + bit_words(words)
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
     return atomic_write_files(folder, {name: add_digest(text, MARK) for name, text in texts.items()})
@@ -118,11 +118,11 @@ def compare_systemverilog(source: RunData, folder: Path) -> dict[str, float]:
         raise InputError(f"does not hold the via bits of {len(tiles)} tiles", where=str(folder), hint="export again")
     wrong = total = 0
     for number, tile in enumerate(tiles):
-        ours = group_words(program_of(source, tile), source.table.rows)
+        expected = group_words(program_of(source, tile), source.table.rows)
         held = read_weights(folder, number)
-        if held.shape != ours.shape:
+        if held.shape != expected.shape:
             raise InputError("holds another number of bit columns", where=str(folder / f"weights_{number}.memh"))
-        wrong, total = wrong + int((held != ours).sum()), total + ours.size
+        wrong, total = wrong + int((held != expected).sum()), total + expected.size
     return {"via_bits": wrong / total}
 
 
@@ -136,7 +136,7 @@ TOLERANCE: dict[str, float] = {
 }
 
 
-def _consume(source: RunData, folder: Path) -> ConsumerReading:
+def _consume(source: RunData, folder: Path) -> ToolReading:
     return validate_systemverilog(source, folder)
 
 

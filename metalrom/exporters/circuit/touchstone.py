@@ -14,7 +14,7 @@ from interconnect.files import atomic_write_files
 from interconnect.network_parameters import line_parameters
 from metalrom.exporters.checksum import add_digest, header, verify_digests
 from metalrom.exporters.circuit.lines import SURROUNDINGS, Ladder, ladders
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 
@@ -33,12 +33,12 @@ def write_touchstone_files(source: RunData, folder: Path) -> list[Path]:
         line = line_parameters(ladder.network(), [0, ladder.cells], HERTZ, z0=Z0, name=ladder.name)
         text = line.write_touchstone(return_string=True, form="ri", format_spec_A="{:.17e}", format_spec_B="{:.17e}")
         body = "".join(f"{row}\n" for row in text.splitlines() if row and not row.startswith(MARK))
-        told = (
+        message = (
             f"{ladder.name} on plane {source.results.cell.plane}, port 1 near end, port 2 far end; {SURROUNDINGS}",
             f"ladder: {ladder.cells} cells of {ladder.resistance!r} ohm, {ladder.capacitance!r} F, "
             f"{ladder.conductance!r} S",
         )
-        files[name] = add_digest(header(source, MARK, *told) + body, MARK)
+        files[name] = add_digest(header(source, MARK, *message) + body, MARK)
     return atomic_write_files(folder, files)
 
 
@@ -50,12 +50,12 @@ def read_touchstone_files(folder: Path) -> dict[str, tuple[Ladder, FloatArray, N
         option = re.search(r"^# (\S+) S RI R (\S+)", text, re.MULTILINE | re.IGNORECASE)
         rows = [line.split() for line in text.splitlines() if line and line[0] not in "!#"]
         if not found or not option or option.group(1).lower() != "hz" or float(option.group(2)) != Z0:
-            raise InputError("does not say what it is", where=str(folder / name))
+            raise InputError("has no description in its header", where=str(folder / name))
         try:
             data = np.array(rows, dtype=np.float64)
             s = (data[:, 1::2] + 1j * data[:, 2::2]).reshape(-1, 2, 2).swapaxes(1, 2)  # columns first: S11 S21 S12 S22
         except (ValueError, IndexError):
-            raise InputError("a line holds no two-port", where=str(folder / name)) from None
+            raise InputError("a line does not describe a two-port", where=str(folder / name)) from None
         r, c, g = (float(found.group(k)) for k in (2, 3, 4))
         out[name] = (Ladder(name.removesuffix(".s2p"), int(found.group(1)), r, c, g), data[:, 0], s)
     return out
@@ -63,10 +63,10 @@ def read_touchstone_files(folder: Path) -> dict[str, tuple[Ladder, FloatArray, N
 
 def compare_touchstone(source: RunData, folder: Path) -> dict[str, float]:
     """Largest |dS| of either file against the chain matrix of the run's ladder."""
-    ours = {ladder.name: ladder for ladder in ladders(source)}
+    expected = {ladder.name: ladder for ladder in ladders(source)}
     worst = {}
     for ladder, hertz, s in read_touchstone_files(folder).values():
-        if ladder != ours[ladder.name]:
+        if ladder != expected[ladder.name]:
             raise InputError(f"{ladder.name} is not that of the run", where=str(folder))
         worst[f"s_{ladder.name}"] = float(np.abs(s - ladder.scattering(hertz, Z0)).max())
     return worst
@@ -77,21 +77,21 @@ def read_back_touchstone(folder: Path, quantity: ProbeQuantity, points: ProbePoi
     return None
 
 
-def validate_touchstone(source: RunData, folder: Path) -> ConsumerReading:
+def validate_touchstone(source: RunData, folder: Path) -> ToolReading:
     """scikit-rf reads both files: two ports, reciprocal, passive, and the same numbers as the small reader."""
     tool = f"scikit-rf {skrf.__version__}"
-    facts = []
+    observations = []
     for name, (ladder, hertz, s) in read_touchstone_files(folder).items():
         line: Any = skrf.Network(str(folder / name))
         if line.nports != 2 or line.s.shape != s.shape or not np.allclose(line.f, hertz, rtol=1e-12):
-            return ConsumerReading(tool, f"{name} has another size or other frequencies")
+            return ToolReading(tool, f"{name} has another size or other frequencies")
         if np.abs(line.s - s).max() > 0 or (line.z0 != Z0).any():
-            return ConsumerReading(tool, f"{name} holds other numbers")
+            return ToolReading(tool, f"{name} holds other numbers")
         if not (line.is_reciprocal(tol=1e-9) and line.is_passive(tol=1e-9)):
-            return ConsumerReading(tool, f"{name} is not reciprocal and passive")
+            return ToolReading(tool, f"{name} is not reciprocal and passive")
         low = ladder.cells * ladder.resistance
-        facts.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
-    return ConsumerReading(tool, None, tuple(facts))
+        observations.append(f"{name}: {ladder.cells} cells, {low:.3g} ohm, {ladder.cells * ladder.capacitance:.3g} F")
+    return ToolReading(tool, None, tuple(observations))
 
 
 EXPORTER = Exporter(

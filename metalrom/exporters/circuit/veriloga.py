@@ -20,7 +20,7 @@ from metalrom.exporters.circuit.curves import (
 )
 from metalrom.exporters.circuit.veriloga_check import validate_veriloga
 from metalrom.exporters.circuit.veriloga_data import MARK, TABLE_MARK, read_veriloga
-from metalrom.exporters.exporter import ConsumerReading, Exporter
+from metalrom.exporters.exporter import Exporter, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import number, render
@@ -58,7 +58,7 @@ def read_back_veriloga(folder: Path, quantity: ProbeQuantity, points: ProbePoint
     return curve_values(tuple(read_veriloga(folder).values()), quantity, points) if quantity in TOLERANCE else None
 
 
-def _consume(source: RunData, folder: Path) -> ConsumerReading:
+def _consume(source: RunData, folder: Path) -> ToolReading:
     return validate_veriloga(source, folder)
 
 

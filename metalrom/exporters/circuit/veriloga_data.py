@@ -26,7 +26,9 @@ def read_veriloga(folder: Path) -> dict[str, ConditionCurves]:
     out = {}
     for (name, text), (table_name, table) in zip(modules.items(), tables.items(), strict=True):
         if content_of(text) != content_of(table):
-            raise InputError(f"belongs to another run than {name}", where=str(folder / table_name), hint="export again")
+            raise InputError(
+                f"belongs to a different run than {name}", where=str(folder / table_name), hint="export again"
+            )
         out[name] = _held(text, table, folder / name)
     return out
 
@@ -39,7 +41,7 @@ def _held(text: str, table: str, path: Path) -> ConditionCurves:
     codes = re.search(r"V\(code\) <\+ .*, (\S+)\);", text)
     side = len(function["zero"])
     if not scale or not codes or not side:
-        raise InputError("is no module of ours", where=str(path))
+        raise InputError("is not a module written by metalrom", where=str(path))
     full = np.full((2, side * side), np.nan)
     for k, name in enumerate(("mean", "spread")):
         for place, value in function[name]:
@@ -50,12 +52,12 @@ def _held(text: str, table: str, path: Path) -> ConditionCurves:
         data = np.array(rows, dtype=np.float64)
         grid = data.reshape(side, side, 4)
     except ValueError:
-        raise InputError("its table file is no grid", where=str(path.with_suffix(".tbl"))) from None
+        raise InputError("its table file is not a regular grid", where=str(path.with_suffix(".tbl"))) from None
     index = np.arange(side)
     held = index[None, :] <= index[:, None]
     same = [np.array_equal(grid[..., k + 2][held], values[held]) for k, values in enumerate((mean, spread))]
     if not all(same):
-        raise InputError("module and table file hold different numbers", where=str(path))
+        raise InputError("the module and its table file hold different values", where=str(path))
     zero, energy = (np.array([value for _, value in sorted(function[name])]) for name in ("zero", "energy"))
     unit = "V" if scale.group(1) == "V" else "A"
     return ConditionCurves(

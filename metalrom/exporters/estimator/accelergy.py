@@ -18,7 +18,7 @@ from metalrom.exporters.estimator.headline import (
     figure_values,
     headline,
 )
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -109,20 +109,22 @@ def read_back_accelergy(folder: Path, quantity: ProbeQuantity, points: ProbePoin
             "area": float(rows["mac"]["area"]) * 1e-12,
         }
     except (KeyError, ValueError, TypeError) as error:
-        raise InputError(f"a row is missing or no number ({error})", where=str(folder / CSV)) from None
+        raise InputError(f"a row is missing or not a number ({error})", where=str(folder / CSV)) from None
     return figure_values(figures, quantity, points)
 
 
-def validate_accelergy(source: RunData, folder: Path) -> ConsumerReading:
-    """Accelergy with its library plug-in: energy of every action and area of the component, against ours."""
+def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
+    """Accelergy with its library plug-in: energy of every action and area of the component, checked."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
     got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
     wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
-    figures = {f"{action}, pJ": (float(got["values"].get(action, "nan")), ours) for action, ours in wanted.items()}
+    figures = {
+        f"{action}, pJ": (float(got["values"].get(action, "nan")), expected) for action, expected in wanted.items()
+    }
     figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
     return compare_readings(name, figures, TOLERANCE, digits=DIGITS)
 
@@ -162,6 +164,6 @@ EXPORTER = Exporter(
     precision=PRECISION,
     tolerance={"energy_conversion": TOLERANCE, "energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_accelergy,
-    answer=read_back_accelergy,
-    consume=validate_accelergy,
+    read_back=read_back_accelergy,
+    validate_with_tool=validate_accelergy,
 )

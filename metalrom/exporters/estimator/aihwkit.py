@@ -15,7 +15,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.noise import OutputNoise, SampledLayer
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
+from metalrom.exporters.exporter import Exporter, ToolReading, commented
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -43,7 +43,7 @@ def write_aihwkit(source: RunData, folder: Path) -> list[Path]:
         "weight_bits": g.weight_bits,
         "input_bits": g.input_bits,
         "noise": {
-            c.label: noise_facts(sampled.noise(readout_of(table, c)), g.weight_bits, g.input_bits)
+            c.label: noise_parameters(sampled.noise(readout_of(table, c)), g.weight_bits, g.input_bits)
             for c in table.conditions
         },
         "code_error": [[row[: a + 1].tolist() for a, row in enumerate(table.code_errors(c))] for c in table.conditions],
@@ -54,7 +54,7 @@ def write_aihwkit(source: RunData, folder: Path) -> list[Path]:
     return atomic_write_files(folder, {DATA: with_json_digest(document), MODULE: add_digest(module, "#")})
 
 
-def noise_facts(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[str, float]:
+def noise_parameters(noise: OutputNoise, weight_bits: int, input_bits: int) -> dict[str, float]:
     """The figures that the module needs, for one row group.
 
     out_noise: sigma of the output noise of one group, in units of the largest weight times the largest activation;
@@ -87,24 +87,26 @@ def read_back_aihwkit(folder: Path, quantity: ProbeQuantity, points: ProbePoints
         raise InputError("a code error is missing", where=str(folder / DATA)) from None
 
 
-def validate_aihwkit(source: RunData, folder: Path) -> ConsumerReading:
+def validate_aihwkit(source: RunData, folder: Path) -> ToolReading:
     """aihwkit evaluates the run's layer through the exported model; its CSNR must be the expected one within 1 dB."""
-    layer, facts = source.layer, []
+    layer, observations = source.layer, []
     remedy = "pip install aihwkit and a CPU build of torch"
     data = {
         "x": layer.activations[:256].tolist(),
         "w": layer.weights.tolist(),
     }
     got = run_probe("aihwkit", "aihwkit", remedy, _SCRIPT, folder, data)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     name = f"aihwkit {got['version']} with torch {got['torch']}"
-    for label, theirs in got["csnr"].items():
-        ours = float(got["expected"][label])
-        facts.append(f"CSNR of the layer at {label}: {theirs:.2f} dB, expected {ours:.2f} dB")
-        if ours < 900 and not abs(theirs - ours) <= AGREEMENT_DB:
-            return ConsumerReading(name, f"CSNR at {label} is {theirs:.2f} dB, expected {ours:.2f} dB", tuple(facts))
-    return ConsumerReading(name, None, tuple(facts))
+    for label, reported in got["csnr"].items():
+        expected = float(got["expected"][label])
+        observations.append(f"CSNR of the layer at {label}: {reported:.2f} dB, expected {expected:.2f} dB")
+        if expected < 900 and not abs(reported - expected) <= AGREEMENT_DB:
+            return ToolReading(
+                name, f"CSNR at {label} is {reported:.2f} dB, expected {expected:.2f} dB", tuple(observations)
+            )
+    return ToolReading(name, None, tuple(observations))
 
 
 _SCRIPT = """
@@ -140,6 +142,6 @@ EXPORTER = Exporter(
     precision="exact: shortest decimal text",
     tolerance={},
     write=write_aihwkit,
-    answer=read_back_aihwkit,
-    consume=validate_aihwkit,
+    read_back=read_back_aihwkit,
+    validate_with_tool=validate_aihwkit,
 )

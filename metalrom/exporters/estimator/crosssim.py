@@ -18,8 +18,8 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
 from metalrom.exporters.checksum import add_digest, verify_digest
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented
-from metalrom.exporters.probes import ProbePoints, ProbeQuantity, table_answer
+from metalrom.exporters.exporter import Exporter, ToolReading, commented
+from metalrom.exporters.probes import ProbePoints, ProbeQuantity, table_values
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, literal
@@ -100,30 +100,30 @@ def read_back_crosssim(folder: Path, quantity: ProbeQuantity, points: ProbePoint
     if f'PARAMETERS_SHA256 = "{digest}"' not in module:
         where = str(folder / PARAMETERS)
         raise InputError("its content does not match the checksum in the module", where=where, hint="export it again")
-    return table_answer(json_table.read_json(folder), quantity, points) if quantity in _QUANTITIES else None
+    return table_values(json_table.read_json(folder), quantity, points) if quantity in _QUANTITIES else None
 
 
-def validate_crosssim(source: RunData, folder: Path) -> ConsumerReading:
+def validate_crosssim(source: RunData, folder: Path) -> ToolReading:
     """CrossSim loads the parameters, computes the run's layer without spreads (exact product) and with them."""
     remedy = "install CrossSim 3.x from its repository"
     vectors, outputs = 16, 32
     stored = source.layer
     data = {"x": stored.activations[:vectors].tolist(), "w": stored.weights[:, :outputs].tolist()}
     got = run_probe("CrossSim", "simulator.algorithms", remedy, _SCRIPT, folder, data)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     name = f"CrossSim {got['version']}"
     ideal = stored.activations[:vectors] @ stored.weights[:, :outputs]
     exact = np.array(got["exact"])
     if exact.shape != ideal.shape or np.abs(exact - ideal).max() > 0.5:
-        return ConsumerReading(name, "its product without spreads is not the integer product")
+        return ToolReading(name, "its product without spreads is not the integer product")
     noise = float(np.mean((np.array(got["noisy"]) - ideal) ** 2))
     csnr = 10 * math.log10(float(np.var(ideal)) / noise) if noise else math.inf
-    facts = (
+    observations = (
         f"{ideal.size} outputs without spreads equal the integer product",
         f"one chip at {source.results.condition}: CSNR {csnr:.1f} dB over these outputs (one draw, heavy-tailed)",
     )
-    return ConsumerReading(name, None, facts)
+    return ToolReading(name, None, observations)
 
 
 _SCRIPT = """
@@ -145,6 +145,6 @@ EXPORTER = Exporter(
     precision="exact: shortest decimal text; code errors as computed from them",
     tolerance={"code_error": 1e-9},
     write=write_crosssim,
-    answer=read_back_crosssim,
-    consume=validate_crosssim,
+    read_back=read_back_crosssim,
+    validate_with_tool=validate_crosssim,
 )

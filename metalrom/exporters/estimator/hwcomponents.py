@@ -10,7 +10,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.headline import MEANING, NO_LEAK, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
@@ -65,14 +65,14 @@ def read_back_hwcomponents(folder: Path, quantity: ProbeQuantity, points: ProbeP
         }
         figures: dict[ProbeQuantity, float] = {what: float(str(found[name])) for what, name in _NAMES.items()}
     except (SyntaxError, KeyError, ValueError):
-        raise InputError("a constant is missing or no number", where=str(path)) from None
+        raise InputError("a constant is missing or not a number", where=str(path)) from None
     return figure_values(figures, quantity, points)
 
 
-def validate_hwcomponents(source: RunData, folder: Path) -> ConsumerReading:
+def validate_hwcomponents(source: RunData, folder: Path) -> ToolReading:
     """hwcomponents finds the class and gives area, energy and latency of its actions."""
     got = run_probe("hwcomponents", "hwcomponents", "pip install hwcomponents in a Python >= 3.12", _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h = headline(source)
     wanted = {
@@ -84,9 +84,9 @@ def validate_hwcomponents(source: RunData, folder: Path) -> ConsumerReading:
         "mvm_latency": h.latency,
         "leak_power": 0.0,
     }
-    theirs = {what: float(got["values"].get(what, "nan")) for what in wanted}
+    reported = {what: float(got["values"].get(what, "nan")) for what in wanted}
     return compare_readings(
-        f"hwcomponents {got['version']}", {what: (theirs[what], ours) for what, ours in wanted.items()}, 0.0
+        f"hwcomponents {got['version']}", {what: (reported[what], expected) for what, expected in wanted.items()}, 0.0
     )
 
 
@@ -112,6 +112,6 @@ EXPORTER = Exporter(
     precision="exact: shortest decimal text",
     tolerance={},
     write=write_hwcomponents,
-    answer=read_back_hwcomponents,
-    consume=validate_hwcomponents,
+    read_back=read_back_hwcomponents,
+    validate_with_tool=validate_hwcomponents,
 )

@@ -18,14 +18,14 @@ from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, verify_digest
 from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, cell_resistance, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, commented, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, commented, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill, literal
 
 FILE = "SimConfig.ini"
-OPEN = 1e12
+OPEN_RESISTANCE = 1e12
 """Resistance that stands for an unprogrammed cell, ohm."""
 ROW_AREA_UM2 = 1150.0
 """MNSIM's own driver area per row (`Area_Calculation = 0`)."""
@@ -46,7 +46,7 @@ def write_mnsim(source: RunData, folder: Path) -> list[Path]:
         vdd=shown_digits(h.vdd),
         read_ns=shown_digits(h.read_time * 1e9),
         low=shown_digits(_resistance(source, h.vdd, h.read_time)),
-        open=shown_digits(OPEN),
+        open=shown_digits(OPEN_RESISTANCE),
         charge=table.unit == "V",
         variation=shown_digits(100 * spread),
         # its crossbar is cut into subarrays of equal size, so the rows are those of whole groups
@@ -89,7 +89,7 @@ def read_back_mnsim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) 
             "area": float(own["area_m2"]),
         }
     except (configparser.Error, KeyError, ValueError, TypeError):
-        raise InputError("a key is missing or no number", where=str(path)) from None
+        raise InputError("a key is missing or not a number", where=str(path)) from None
     if quantity not in ("level", "code"):
         return figure_values(figures, quantity, points)
     held = (points.condition == condition) & (points.active == len(levels) - 1)
@@ -98,11 +98,11 @@ def read_back_mnsim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) 
     return out
 
 
-def validate_mnsim(source: RunData, folder: Path) -> ConsumerReading:
+def validate_mnsim(source: RunData, folder: Path) -> ToolReading:
     """MNSIM's own device, crossbar, ADC and processing-element models read the file and compute area and energy."""
     remedy = "put the repository of MNSIM 2.0 on the path of a Python with numpy, pandas and torch"
     got = run_probe("MNSIM 2.0", "MNSIM", remedy, _SCRIPT, folder)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     h, g = headline(source), source.estimate.macro.geometry
     rows = source.table.rows * g.groups
@@ -116,10 +116,10 @@ def validate_mnsim(source: RunData, folder: Path) -> ConsumerReading:
         ),
     }
     reading = compare_readings("MNSIM 2.0", wanted, 1e-7)
-    facts = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says", *reading.facts]
+    observations = [f"it adds {ROW_AREA_UM2:g} um2 per row for drivers, whatever the file says", *reading.observations]
     if "pe_area_um2" in got:
-        facts.append(f"processing element of its own composition: {got['pe_area_um2']:.6g} um2")
-    return replace(reading, facts=tuple(facts))
+        observations.append(f"processing element of its own composition: {got['pe_area_um2']:.6g} um2")
+    return replace(reading, observations=tuple(observations))
 
 
 _SCRIPT = """
@@ -155,7 +155,7 @@ def _resistance(source: RunData, vdd: float, read_time: float) -> float:
         return cell_resistance(source.results)
     table = source.table
     energy = table.row_energy[table.index(source.results.condition), table.rows] / table.rows
-    return float(vdd**2 * read_time / energy) if energy > 0 else OPEN
+    return float(vdd**2 * read_time / energy) if energy > 0 else OPEN_RESISTANCE
 
 
 EXPORTER = Exporter(
@@ -164,6 +164,6 @@ EXPORTER = Exporter(
     precision=PRECISION,
     tolerance=dict.fromkeys(("level", "read_time", "energy_conversion", "energy_mac", "area"), TOLERANCE),
     write=write_mnsim,
-    answer=read_back_mnsim,
-    consume=validate_mnsim,
+    read_back=read_back_mnsim,
+    validate_with_tool=validate_mnsim,
 )

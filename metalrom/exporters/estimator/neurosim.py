@@ -29,7 +29,7 @@ from metalrom.exporters.templates import fill, read_checked_json, with_json_dige
 PARAM = "param_values.cpp"
 STATES = "mem_states.csv"
 OUTPUT = "output_noise.csv"
-ABOUT = "neurosim_about.json"
+ABOUT_FILE = "neurosim_about.json"
 
 
 def write_neurosim(source: RunData, folder: Path) -> list[Path]:
@@ -82,17 +82,17 @@ def write_neurosim(source: RunData, folder: Path) -> list[Path]:
         "output_noise": f"mean and sigma of the code before rounding, in counts, with all {n} rows driven",
         "files": {name: json_sha256(content[name].decode()) for name in (STATES, OUTPUT)},
     }
-    return atomic_write_files(folder, {**content, ABOUT: with_json_digest(about)})
+    return atomic_write_files(folder, {**content, ABOUT_FILE: with_json_digest(about)})
 
 
 def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:
     """Level, sigma and read time, with all rows driven at one condition."""
     param = verify_digest(folder / PARAM, "//")
-    about, path = read_checked_json(folder / ABOUT), folder / OUTPUT
+    about, path = read_checked_json(folder / ABOUT_FILE), folder / OUTPUT
     for name, digest in about.get("files", {}).items():
         if json_sha256((folder / Path(name).name).read_text()) != digest:
             where = str(folder / name)
-            raise InputError(f"its content does not match the checksum in {ABOUT}", where=where, hint="export it again")
+            raise InputError(f"does not match the checksum in {ABOUT_FILE}", where=where, hint="export it again")
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text())))
         mean, std = (np.array([float(row[key]) for row in rows]) for key in ("mean", "std"))
@@ -100,7 +100,7 @@ def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoint
         read = re.search(r"^\s*readPulseWidth = (\S+);", param, re.MULTILINE)
         figures: dict[ProbeQuantity, float] = {"read_time": float(read.group(1))} if read else {}
     except (KeyError, ValueError, TypeError):
-        raise InputError("a column is missing or a value is no number", where=str(path)) from None
+        raise InputError("a column is missing or a value is not a number", where=str(path)) from None
     if quantity not in ("level", "sigma"):
         return figure_values(figures, quantity, points)
     values = zero + mean * lsb if quantity == "level" else std * lsb
@@ -135,6 +135,6 @@ EXPORTER = Exporter(
     precision=PRECISION,
     tolerance={"level": TOLERANCE, "sigma": TOLERANCE, "read_time": TOLERANCE},
     write=write_neurosim,
-    answer=read_back_neurosim,
-    consume=None,
+    read_back=read_back_neurosim,
+    validate_with_tool=None,
 )

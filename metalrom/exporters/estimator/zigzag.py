@@ -1,8 +1,9 @@
-"""ZigZag: the macro as an accelerator whose units cost what ours do, and as cells for ZigZag's own IMC model.
+"""ZigZag: the macro as an accelerator with the costs of its units, and as cells for the IMC model of ZigZag.
 
-`metalrom_accelerator.yaml` counts every multiply-accumulate with our whole energy and area. `metalrom_imc.yaml` gives
-ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and accumulators of its own model, so its
-sums are not ours. The memories around the macro are those of ZigZag's own example, not characterized by us.
+`metalrom_accelerator.yaml` counts every multiply-accumulate with the macro's total energy and area.
+`metalrom_imc.yaml` gives ZigZag-IMC what it cannot know (cells and row drivers); it adds ADC, adders and accumulators
+of its own model, so its sums are not those of metalrom. The memories around the macro are those of ZigZag's example,
+not characterized by metalrom.
 """
 
 import math
@@ -19,13 +20,13 @@ from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, figure_values, headline
-from metalrom.exporters.exporter import ConsumerReading, Exporter, compare_readings
+from metalrom.exporters.exporter import Exporter, ToolReading, compare_readings
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.python_tools import run_probe
 from metalrom.exporters.run_data import RunData
 from metalrom.exporters.templates import fill
 
-WHOLE = "metalrom_accelerator.yaml"
+ACCELERATOR_FILE = "metalrom_accelerator.yaml"
 CELLS = "metalrom_imc.yaml"
 
 
@@ -52,7 +53,7 @@ def write_zigzag(source: RunData, folder: Path) -> list[Path]:
     notes = header(source, "#", MEANING, f"w_cost 0: {NO_WRITE}", "energies in pJ, areas in mm^2")
     files = {
         name: fill(f"zigzag_{kind}.yaml.j2", notes=notes, **figures)
-        for name, kind in ((WHOLE, "accelerator"), (CELLS, "imc"))
+        for name, kind in ((ACCELERATOR_FILE, "accelerator"), (CELLS, "imc"))
     }
     return atomic_write_files(folder, {name: add_digest(text, "#") for name, text in files.items()})
 
@@ -61,22 +62,22 @@ def read_back_zigzag(folder: Path, quantity: ProbeQuantity, points: ProbePoints)
     """Energy per MAC and area, from the unit's energy and area."""
     verify_digest(folder / CELLS, "#")
     try:
-        array = yaml.safe_load(verify_digest(folder / WHOLE, "#"))["operational_array"]
+        array = yaml.safe_load(verify_digest(folder / ACCELERATOR_FILE, "#"))["operational_array"]
         figures: dict[ProbeQuantity, float] = {
             "energy_mac": float(array["unit_energy"]) * 1e-12,
             "area": float(array["unit_area"]) * 1e-6 * math.prod(array["sizes"]),
         }
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        raise InputError("a key is missing or no number", where=str(folder / WHOLE)) from None
+        raise InputError("a key is missing or not a number", where=str(folder / ACCELERATOR_FILE)) from None
     return figure_values(figures, quantity, points)
 
 
-def validate_zigzag(source: RunData, folder: Path) -> ConsumerReading:
-    """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must be ours."""
+def validate_zigzag(source: RunData, folder: Path) -> ToolReading:
+    """ZigZag maps one product onto the accelerator: energy of its MACs and area of its units must agree."""
     g, h = source.estimate.macro.geometry, headline(source)
     size = {"inputs": g.rows, "outputs": g.weights_per_row, "w": g.weight_bits, "x": g.input_bits}
     got = run_probe("ZigZag", "zigzag", "pip install zigzag-dse", _SCRIPT, folder, size)
-    if isinstance(got, ConsumerReading):
+    if isinstance(got, ToolReading):
         return got
     name = f"ZigZag {got['version']}"
     wanted: dict[str, tuple[Any, float]] = {
@@ -86,7 +87,7 @@ def validate_zigzag(source: RunData, folder: Path) -> ConsumerReading:
     }
     reading = compare_readings(name, wanted, 1e-7)
     whole = f"area of its whole IMC model with its own converters and adders: {got['imc_area']:.4g} mm2"
-    return replace(reading, facts=(*reading.facts, whole))
+    return replace(reading, observations=(*reading.observations, whole))
 
 
 _SCRIPT = """
@@ -134,6 +135,6 @@ EXPORTER = Exporter(
     precision=PRECISION,
     tolerance={"energy_mac": TOLERANCE, "area": TOLERANCE},
     write=write_zigzag,
-    answer=read_back_zigzag,
-    consume=validate_zigzag,
+    read_back=read_back_zigzag,
+    validate_with_tool=validate_zigzag,
 )

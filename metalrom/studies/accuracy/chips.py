@@ -47,7 +47,7 @@ def chips_of(macro: str, conditions: Sequence[str] = (), *, nearest: bool = Fals
     folder = Path(macro)
     if not folder.is_dir():
         hint = "give the output folder of a finished `metalrom run`, ideal, or synthetic:sigma=0.14"
-        raise InputError(f"there is no results folder `{macro}`", where="--macro", hint=hint)
+        raise InputError(f"no results folder exists at `{macro}`", where="--macro", hint=hint)
     return _characterized(folder, conditions, nearest)
 
 

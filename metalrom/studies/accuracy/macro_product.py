@@ -1,4 +1,4 @@
-"""The one place where this room meets the macro engine: integer products through a characterized readout."""
+"""The only module here that uses the macro engine: integer products through a characterized readout."""
 
 import inspect
 from collections.abc import Collection, Mapping

@@ -221,7 +221,7 @@ class _Watch:
     def run(self, title: str, operator: Operator) -> Any:
         done = 0
 
-        def told(layer: LinearLayer, x: Float32) -> Float32:
+        def message(layer: LinearLayer, x: Float32) -> Float32:
             nonlocal done
             y = operator(layer, x)
             done += 1
@@ -230,7 +230,7 @@ class _Watch:
             return y
 
         start = time.perf_counter()
-        found = self.workload.run(told)
+        found = self.workload.run(message)
         self._seconds = time.perf_counter() - start
         self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator | BlockOperator) else 0.0
         return found

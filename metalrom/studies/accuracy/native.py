@@ -82,7 +82,7 @@ class MacroBlocks(Counted):
         options = dict(options or {})
         check_options(options)
         if "mapping" in options:
-            raise InputError("the blocks' format decides the mapping", where="--option", hint="leave it out")
+            raise InputError("the mapping follows from the block format", where="--option", hint="leave it out")
         self._calls = 0
         self._macros: dict[str, Macro] = {}
         for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
@@ -135,7 +135,7 @@ class BlockOperator:
 def native_blocks_of(layer: LinearLayer) -> BlockWeights:
     """The layer's own blocks. Raises InputError for a layer without."""
     if layer.blocks is None:
-        raise InputError(f"layer {layer.name} has no blocks of its own", hint="load the network with blocks=True")
+        raise InputError(f"layer {layer.name} has no native blocks", hint="load the network with blocks=True")
     return layer.blocks
 
 

@@ -14,8 +14,8 @@ from interconnect.errors import InputError
 from metalrom.workloads.activations import quantize_activations
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 
-MOST_BITS = 8
-LEAST_BITS = 2
+MAX_BITS = 8
+MIN_BITS = 2
 FRACTIONS = tuple(1 - 0.04 * i for i in range(1, 16))
 """Parts of the largest weight that a fitted scale may hold: 0.96 down to 0.4."""
 
@@ -150,5 +150,5 @@ def _squares(weight: Float32, values: NDArray[np.int16], scale: Float32) -> Floa
 
 
 def _check(what: str, bits: int) -> None:
-    if not LEAST_BITS <= bits <= MOST_BITS:
-        raise InputError(f"{what} bits are {bits}, expected {LEAST_BITS} to {MOST_BITS}")
+    if not MIN_BITS <= bits <= MAX_BITS:
+        raise InputError(f"{what} bits are {bits}, expected {MIN_BITS} to {MAX_BITS}")

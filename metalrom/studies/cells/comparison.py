@@ -13,7 +13,7 @@ SOURCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class CellFact:
+class CellComparison:
     """One cell kind at one group size, nominal condition; V or A by `unit`, J, s, m2, Mb/mm2.
 
     lsb: level per count, all rows active; lsb_metal: of the metal alone, ideal drivers and reset (linear). swing: from
@@ -83,7 +83,7 @@ class CellLevels:
 class CellReading:
     """A fact, its levels, and the assumptions behind it as lines of text."""
 
-    fact: CellFact
+    fact: CellComparison
     levels: CellLevels
     assumptions: tuple[str, ...]
 

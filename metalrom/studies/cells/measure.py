@@ -23,9 +23,9 @@ from metalrom.macro import csnr
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import NOT_INCLUDED, estimate_layer
 from metalrom.macro.quantity import Span
-from metalrom.run.characterize import Characterized, histogram, measure_group
+from metalrom.run.characterize import CharacterizationRun, histogram, measure_group
 from metalrom.run.evaluate import macro_geometry, macro_of
-from metalrom.studies.cells.comparison import CellFact, CellLevels, CellReading, CellsPage
+from metalrom.studies.cells.comparison import CellComparison, CellLevels, CellReading, CellsPage
 from metalrom.studies.cells.variants import CellVariant, variants
 from netlists.reference import reference_column
 from ngspice_runner import Cache
@@ -117,7 +117,7 @@ def _reading(
     sigma = table.total_sigma(condition)[rows]
     cells, switch, noise, pattern = _sigmas(done, used, lsb)
     model = setup.model
-    fact = CellFact(
+    fact = CellComparison(
         letter=variant.letter,
         kind=variant.kind,
         title=design.cell.title,
@@ -158,11 +158,11 @@ def _reading(
     level = table.level[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
     levels = CellLevels(count + min(model.symbol_values) * rows, level, sigma, zero + count * lsb)
-    told = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
-    return CellReading(fact, levels, told), (*done.outcomes, bench.outcome)
+    message = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
+    return CellReading(fact, levels, message), (*done.outcomes, bench.outcome)
 
 
-def _sigmas(done: Characterized, used: np.ndarray, lsb: float) -> tuple[float, float, float, float]:
+def _sigmas(done: CharacterizationRun, used: np.ndarray, lsb: float) -> tuple[float, float, float, float]:
     """Cell, switch, noise and pattern sigma in LSB, root mean square over the layer's conversions."""
     setup, table = done.setup, done.table
     active, count = np.meshgrid(np.arange(setup.rows + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
@@ -177,7 +177,7 @@ def _sigmas(done: Characterized, used: np.ndarray, lsb: float) -> tuple[float, f
     return rms(cells), float(np.sqrt(v[0]) / lsb), rms(table.sigma_noise[0] ** 2), rms(table.sigma_pattern[0] ** 2)
 
 
-def _common(done: Characterized, used: np.ndarray) -> float | None:
+def _common(done: CharacterizationRun, used: np.ndarray) -> float | None:
     """Code error of the layer where thresholds are those of the mean column; None where all columns are alike."""
     table = done.table
     if not done.transfer.lines:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 
 from metalrom.formatting import amount, prefix, probability
-from metalrom.studies.cells.comparison import SOURCES, CellFact, CellsPage
+from metalrom.studies.cells.comparison import SOURCES, CellComparison, CellsPage
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -21,7 +21,7 @@ class CellLine:
     """One figure: its name, how to print it, where it comes from (a key of SOURCES), group of the page."""
 
     name: str
-    text: Callable[[CellFact], str]
+    text: Callable[[CellComparison], str]
     source: str
     group: str
 

@@ -13,12 +13,12 @@ REFERENCE = REFERENCE_DENSITY.value
 
 
 @dataclass(frozen=True)
-class Answer:
+class DensityAnswer:
     """What one cell kind reaches.
 
     sharpest: best CSNR of all; within: densest macro that meets the code-error target; densest: densest macro of all;
     raw, macro: best CSNR among the points whose raw cell density, or density with periphery, reaches the reference.
-    None where no point qualifies. most_raw: largest raw density.
+    None where no point qualifies. max_density_raw: largest raw density.
     """
 
     cell: str
@@ -27,10 +27,10 @@ class Answer:
     within: DesignPoint | None
     raw: DesignPoint | None
     macro: DesignPoint | None
-    most_raw: float
+    max_density_raw: float
 
     @property
-    def spoken(self) -> tuple[DesignPoint, ...]:
+    def selected_points(self) -> tuple[DesignPoint, ...]:
         """The points that the sentences are about."""
         return tuple(p for p in (self.within, self.raw, self.macro, self.densest) if p is not None)
 
@@ -38,9 +38,9 @@ class Answer:
     def sentences(self) -> tuple[str, ...]:
         """The answer in words."""
         raw = (
-            f"its cells alone reach {REFERENCE:g} Mb/mm2 ({self.most_raw:.1f} at most)"
+            f"its cells alone reach {REFERENCE:g} Mb/mm2 ({self.max_density_raw:.1f} at most)"
             if self.raw
-            else f"its cells alone do not reach {REFERENCE:g} Mb/mm2 ({self.most_raw:.1f} at most)"
+            else f"its cells alone do not reach {REFERENCE:g} Mb/mm2 ({self.max_density_raw:.1f} at most)"
         )
         reach = "reaches" if self.macro else "does not reach"
         out = [f"{raw}; the macro with its periphery {reach} it ({self.densest.density_macro:.1f} at most)"]
@@ -55,26 +55,26 @@ class Answer:
         return tuple(f"{self.cell}: {sentence}" for sentence in out)
 
 
-def answers(points: Sequence[DesignPoint]) -> tuple[Answer, ...]:
+def answers(points: Sequence[DesignPoint]) -> tuple[DensityAnswer, ...]:
     """One answer per cell kind, in the order of the points."""
     return tuple(_answer(kind, [p for p in points if p.cell == kind]) for kind in dict.fromkeys(p.cell for p in points))
 
 
-def _answer(kind: str, points: Sequence[DesignPoint]) -> Answer:
+def _answer(kind: str, points: Sequence[DesignPoint]) -> DensityAnswer:
     raw = [p for p in points if p.density_raw >= REFERENCE]
     macro = [p for p in points if p.density_macro >= REFERENCE]
 
     def sharp(p: DesignPoint) -> tuple[float, float]:
         return p.sharpness, p.density_macro
 
-    return Answer(
+    return DensityAnswer(
         cell=kind,
         sharpest=max(points, key=sharp),
         densest=max(points, key=lambda p: (p.density_macro, p.sharpness)),
         within=max((p for p in points if p.meets_target), key=lambda p: p.density_macro, default=None),
         raw=max(raw, key=sharp, default=None),
         macro=max(macro, key=sharp, default=None),
-        most_raw=max(p.density_raw for p in points),
+        max_density_raw=max(p.density_raw for p in points),
     )
 
 

@@ -13,7 +13,7 @@ ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class KindFact:
+class KindSummary:
     """One cell kind on the project's lowest plane, drawn as small as the stack allows.
 
     area: m2. bits: log2 of the symbols. per_count: driven capacitance per count, F (0: a current cell). load: bit-line
@@ -31,7 +31,7 @@ class KindFact:
     density: float
 
 
-def kind_facts(design: Design) -> tuple[KindFact, ...]:
+def kind_summaries(design: Design) -> tuple[KindSummary, ...]:
     """Every kind that the stack can draw; the closed forms of the metal alone, no simulation.
 
     Group-size law: sigma = sqrt(k T N c_load) / (V c_count) counts for N rows (charge shared over the whole line).
@@ -43,7 +43,7 @@ def kind_facts(design: Design) -> tuple[KindFact, ...]:
         model = base.models[0]
         bits = math.log2(model.symbols)
         density = bits * len(design.planes) / model.area * 1e-12
-        fact = KindFact(kind, model.area, bits, 0.0, model.bl_total, 0.0, 0.0, density)
+        fact = KindSummary(kind, model.area, bits, 0.0, model.bl_total, 0.0, 0.0, density)
         if model.mode == "charge":
             lines = len(model.bit_lines)
             sigma = math.sqrt(lines * BOLTZMANN * condition.kelvin * ROWS * model.bl_total)
@@ -57,7 +57,7 @@ def kind_facts(design: Design) -> tuple[KindFact, ...]:
     return tuple(out)
 
 
-def kinds_table(facts: tuple[KindFact, ...], planes: int) -> list[str]:
+def kinds_table(facts: tuple[KindSummary, ...], planes: int) -> list[str]:
     """The facts as lines of a Markdown table."""
     lines = [
         f"| cell | um2 | bits | aF per count | aF per row | mV per count, {ROWS} rows | kT/C, counts | "

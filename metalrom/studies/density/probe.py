@@ -33,7 +33,7 @@ RANDOM = "random0"
 
 
 @dataclass(frozen=True)
-class Probed:
+class ProbedVariant:
     """One column variant at one group size: its table with a code per count, and sigmas of a conversion in counts.
 
     noise, mismatch, pattern: root mean square over the layer's conversions.
@@ -58,7 +58,7 @@ def probe_variant(
     *,
     cache: Cache | None,
     jobs: Workers,
-) -> tuple[tuple[Probed, ...], int, int]:
+) -> tuple[tuple[ProbedVariant, ...], int, int]:
     """Probe a variant at every group size: (results, simulations run now, answered by the cache).
 
     Raises EngineError when a probe fails, InputError for a cell that the readout cannot serve.
@@ -66,8 +66,8 @@ def probe_variant(
     setup = replace(group_setup(variant.design, 1, nominal_only=True), variation=variant_variation(variant))
     if setup.levels > 2 or not setup.balanced:
         raise InputError(
-            f"{variant.label}: ten reads do not tell the levels of a cell of several symbols, or of one whose load "
-            "depends on its data",
+            f"{variant.label}: ten reads do not determine the levels of a cell of several symbols, or of one whose "
+            "load depends on its data",
             where=f"{variant.design.path}: explore.cells",
             hint="explore cells of one bit whose load is the same for both; metalrom cells compares all kinds",
         )
@@ -117,7 +117,9 @@ def neighbour_share(model: CellModel) -> float:
     return (on - off) / model.switched
 
 
-def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histogram: FloatArray, label: str) -> Probed:
+def _probed(
+    setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histogram: FloatArray, label: str
+) -> ProbedVariant:
     """The table of a probed group."""
     n, half = setup.rows, setup.rows // 2
     level = {(t.active, t.count, t.pattern, t.draw): s.level for t, s in zip(plan, outcome.samples, strict=True)}
@@ -136,7 +138,9 @@ def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histog
     a, b, c = np.linalg.solve(points, rise)
     lsb = float(rise[2]) / n
     if not lsb > 0:
-        raise InputError(f"{label}: a group of {n} rows gives no rising level; check the cell and the timing")
+        raise InputError(
+            f"{label}: a group of {n} rows has levels that do not rise with the count; check the cell and the timing"
+        )
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
     valid = count <= active
     ends = [0.0, *(abs(level[n, k, FAR, -1] - level[n, k, NEAR, -1]) / math.sqrt(12.0) for k in (half, n))]
@@ -173,4 +177,4 @@ def _probed(setup: Testbench, plan: list[Task], outcome: CampaignOutcome, histog
     def rms(values: FloatArray) -> float:
         return float(np.sqrt(np.sum(weights * np.nan_to_num(values[0]) ** 2))) / lsb
 
-    return Probed(n, table, rms(table.sigma_noise), rms(table.sigma_static), rms(table.sigma_pattern))
+    return ProbedVariant(n, table, rms(table.sigma_noise), rms(table.sigma_static), rms(table.sigma_pattern))

@@ -13,11 +13,11 @@ from metalrom.macro.quality import csnr
 from metalrom.run.characterize import histogram
 from metalrom.run.evaluate import macro_geometry, macro_of
 from metalrom.studies.density.point import DesignPoint
-from metalrom.studies.density.probe import Probed
+from metalrom.studies.density.probe import ProbedVariant
 from metalrom.studies.density.space import ColumnVariant
 
 
-def rate(variant: ColumnVariant, probed: Probed) -> Iterator[DesignPoint]:
+def rate(variant: ColumnVariant, probed: ProbedVariant) -> Iterator[DesignPoint]:
     """Every design point of this column and group size: converter bits x planes x columns per converter."""
     design = variant.design
     section = design.config.explore
@@ -35,7 +35,7 @@ def rate(variant: ColumnVariant, probed: Probed) -> Iterator[DesignPoint]:
         quality = layer_csnr(variant, table, section.vectors)
         for planes in section.planes:
             for columns in section.columns_per_adc:
-                if planes > variant.most_planes or columns > base.columns:
+                if planes > variant.max_planes or columns > base.columns:
                     continue
                 shape = replace(base, planes=planes, columns_per_adc=columns, adc_bits=bits)
                 cost = estimate_macro(shape, table, table.conditions[0], histogram=used)
@@ -53,7 +53,7 @@ def layer_csnr(variant: ColumnVariant, table: ReadoutTable, vectors: int) -> flo
 
 def _point(
     variant: ColumnVariant,
-    probed: Probed,
+    probed: ProbedVariant,
     shape: MacroGeometry,
     cost: MacroEstimate,
     error: float,

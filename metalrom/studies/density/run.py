@@ -13,9 +13,9 @@ from interconnect.arrays import FloatArray
 from metalrom.design.design import Design
 from metalrom.folders import cache_folder
 from metalrom.run.characterize import histogram
-from metalrom.studies.density.answer import Answer, answers
+from metalrom.studies.density.answer import DensityAnswer, answers
 from metalrom.studies.density.frontier import frontier
-from metalrom.studies.density.kinds import KindFact, kind_facts
+from metalrom.studies.density.kinds import KindSummary, kind_summaries
 from metalrom.studies.density.point import DesignPoint
 from metalrom.studies.density.probe import probe_variant
 from metalrom.studies.density.rate import rate
@@ -44,8 +44,8 @@ class Exploration:
     points: tuple[DesignPoint, ...]
     frontier: tuple[DesignPoint, ...]
     verified: tuple[Verified, ...]
-    answers: tuple[Answer, ...]
-    kinds: tuple[KindFact, ...]
+    answers: tuple[DensityAnswer, ...]
+    kinds: tuple[KindSummary, ...]
     planes: int
     target: float
     warnings: tuple[str, ...]
@@ -84,10 +84,10 @@ def explore_designs(
                 points += rated
                 owner |= {p.key: variant for p in rated}
     best = frontier(points)
-    told = answers(points)
+    answered = answers(points)
     announce("drawing every cell kind")
-    kinds = kind_facts(design)
-    chosen = _to_verify(best, told, design.config.explore.verify)
+    kinds = kind_summaries(design)
+    chosen = _to_verify(best, answered, design.config.explore.verify)
     checked = tuple(verify(owner[p.key], p, jobs=jobs, announce=announce) for p in chosen)
     warnings, target = tuple(design.technology.warnings), design.config.readout.code_error_target
     return Exploration(
@@ -95,7 +95,7 @@ def explore_designs(
         points=tuple(points),
         frontier=best,
         verified=checked,
-        answers=told,
+        answers=answered,
         kinds=kinds,
         planes=len(design.planes),
         target=target,
@@ -105,11 +105,14 @@ def explore_designs(
     )
 
 
-def _to_verify(best: tuple[DesignPoint, ...], told: tuple[Answer, ...], number: int) -> tuple[DesignPoint, ...]:
+def _to_verify(
+    best: tuple[DesignPoint, ...], answers: tuple[DensityAnswer, ...], number: int
+) -> tuple[DesignPoint, ...]:
     """What the answers speak of, the first of each kind first, then an even choice of the frontier; no column twice."""
-    spoken = [p for round_ in itertools.zip_longest(*(a.spoken for a in told)) for p in round_ if p is not None]
+    rounds = itertools.zip_longest(*(a.selected_points for a in answers))
+    selected = [p for points in rounds for p in points if p is not None]
     spread = [best[round(i)] for i in np.linspace(0, len(best) - 1, max(number, 1))] if best else []
     chosen: dict[tuple[object, ...], DesignPoint] = {}
-    for point in (*spoken, *spread):
+    for point in (*selected, *spread):
         chosen.setdefault((point.label, point.group_rows, point.adc_bits), point)
     return tuple(chosen.values())[:number]

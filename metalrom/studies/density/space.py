@@ -15,7 +15,7 @@ class ColumnVariant:
     """One kind of column: cell kind, pitches relative to the smallest that the stack allows, sampling, resistor.
 
     double_sampling is False for a current cell; resistance (ohm) is None for a charge cell. design: the user's with
-    this cell, on its lowest plane alone; most_planes: how many the user lists.
+    this cell, on its lowest plane alone; max_planes: how many the user lists.
     """
 
     cell: str
@@ -24,7 +24,7 @@ class ColumnVariant:
     double_sampling: bool
     resistance: float | None
     design: Design
-    most_planes: int
+    max_planes: int
 
     @property
     def label(self) -> str:

@@ -26,7 +26,7 @@ def write_exploration(found: Exploration, out: Path) -> list[Path]:
         atomic_write_text(folder / "points.csv", points_csv(found)),
         atomic_write_text(folder / "explore.json", text),
         atomic_write_text(folder / "frontier.svg", frontier_figure(found)),
-        atomic_write_text(folder / "answer.md", words(found)),
+        atomic_write_text(folder / "answer.md", exploration_text(found)),
     ]
 
 
@@ -59,7 +59,7 @@ def points_csv(found: Exploration) -> str:
     return buffer.getvalue()
 
 
-def words(found: Exploration) -> str:
+def exploration_text(found: Exploration) -> str:
     """The answer as a page of Markdown."""
     lines = [f"# Density against signal: {found.name}", ""]
     lines += [f"WARNING: {w}" for w in found.warnings] + [""]
@@ -67,7 +67,7 @@ def words(found: Exploration) -> str:
         lines += [f"- {sentence}" for sentence in a.sentences] + [""]
     if found.verified:
         lines += [
-            "## Characterized in full", "",
+            "## CharacterizationRun in full", "",
             "| point | per count, explored / full | code error | CSNR, dB | simulations |", "|---|---|---|---|---|",
         ]  # fmt: skip
         for v in found.verified:

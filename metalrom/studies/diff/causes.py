@@ -12,7 +12,7 @@ from metalrom.config.schema import Config
 from metalrom.run.results import RunResults
 from metalrom.studies.diff.changes import Attribution, Cause, Effect, Verdict
 
-ABSENT = "(absent)"
+ABSENT_VALUE = "(absent)"
 
 _VERSIONS = ("metalrom", "engine", "python", "numpy")
 _HASHES = {
@@ -30,17 +30,17 @@ def causes(old: RunResults, new: RunResults) -> tuple[Cause, ...]:
     found = list(_keys(old, new))
     changed = [c.name for c in found]
     for name, keys in _HASHES.items():
-        a, b = old.provenance.get(name, ABSENT), new.provenance.get(name, ABSENT)
+        a, b = old.provenance.get(name, ABSENT_VALUE), new.provenance.get(name, ABSENT_VALUE)
         if a != b and not _touched(changed, keys):
             found.append(Cause("weights" if name == "weights" else "technology", name, a, b))
-    a, b = old.provenance.get("extraction", ABSENT), new.provenance.get("extraction", ABSENT)
+    a, b = old.provenance.get("extraction", ABSENT_VALUE), new.provenance.get("extraction", ABSENT_VALUE)
     if a != b and not _touched(changed, _CELL):
         found.append(Cause("extraction", "extraction", a, b))
     for name in _VERSIONS:
-        a, b = old.provenance.get(name, ABSENT), new.provenance.get(name, ABSENT)
+        a, b = old.provenance.get(name, ABSENT_VALUE), new.provenance.get(name, ABSENT_VALUE)
         if a != b:
             found.append(Cause("version", name, a, b))
-    a, b = old.provenance.get("configuration", ABSENT), new.provenance.get("configuration", ABSENT)
+    a, b = old.provenance.get("configuration", ABSENT_VALUE), new.provenance.get("configuration", ABSENT_VALUE)
     if a != b and not changed:
         found.append(Cause("configuration", "file (comments or form only, no key)", a, b, "nothing"))
     order: dict[Effect, int] = {"figures": 0, "specs": 1, "nothing": 2}
@@ -52,7 +52,7 @@ def attribute(found: tuple[Cause, ...], *, cell: bool = False) -> Attribution:
     return _one_of([c.name for c in found if c.effect == "figures" and (not cell or _reaches_cell(c))])
 
 
-def asked_elsewhere(found: tuple[Cause, ...]) -> Attribution:
+def requested_elsewhere(found: tuple[Cause, ...]) -> Attribution:
     """Why a specification is asked in one run only: the list changed, or the conditions it is asked at."""
     at = ("technology.devices", "devices")  # their nominal supply names the conditions
     return _one_of([c.name for c in found if c.name == "specs" or c.name.startswith("conditions.") or c.name in at])
@@ -94,7 +94,7 @@ def _keys(old: RunResults, new: RunResults) -> Iterator[Cause]:
     a, b = dict(_flat(_complete(old.config))), dict(_flat(_complete(new.config)))
     automatic = "auto" in (a.get("array.group_rows"), b.get("array.group_rows"))
     for key in dict.fromkeys([*a, *b]):
-        if a.get(key, ABSENT) != b.get(key, ABSENT):
+        if a.get(key, ABSENT_VALUE) != b.get(key, ABSENT_VALUE):
             yield Cause("configuration", key, *_texts(a, b, key), _effect(key, automatic))
 
 
@@ -125,7 +125,7 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def _texts(a: Mapping[str, Any], b: Mapping[str, Any], key: str) -> tuple[str, str]:
     """Both values in words; of the list of specifications only those that the other one lacks."""
-    old, new = a.get(key, ABSENT), b.get(key, ABSENT)
+    old, new = a.get(key, ABSENT_VALUE), b.get(key, ABSENT_VALUE)
     if key == "specs" and isinstance(old, list) and isinstance(new, list) and set(old) != set(new):
         old, new = [s for s in old if s not in new], [s for s in new if s not in old]
     return _text(old), _text(new)

@@ -8,14 +8,14 @@ from metalrom.run.folder import Run, open_run
 from metalrom.run.results import RESULTS, RunResults
 from metalrom.run.view import RunView
 from metalrom.specs.result import SpecResult, failure_text
-from metalrom.studies.diff.causes import asked_elsewhere, attribute, causes, evidence
+from metalrom.studies.diff.causes import attribute, causes, evidence, requested_elsewhere
 from metalrom.studies.diff.changes import Attribution, Cause, ConditionChange, Difference, SpecChange
 from metalrom.studies.diff.figures import changes
 
-COMPARED = ("samples.csv", "models.json", RESULTS, "lut/readout.json", "layer.npz")
-"""Files that repeat to the last byte when a run is repeated: a difference that no figure shows is still told."""
+COMPARED_FILES = ("samples.csv", "models.json", RESULTS, "lut/readout.json", "layer.npz")
+"""Files that repeat to the last byte when a run is repeated: a difference that no figure shows is still reported."""
 
-NOT_ASKED = "not asked"
+NOT_REQUESTED = "not asked"
 
 
 def compare_runs(old: Path, new: Path) -> Difference:
@@ -29,7 +29,7 @@ def difference(old: Run, new: Run) -> Difference:
     old_view, new_view = RunView.of(old), RunView.of(new)
     numbers = changes(old_view, new_view, found)
     specs = _specs(old.results, new.results, found)
-    files = tuple(name for name in COMPARED if _bytes(old, name) != _bytes(new, name))
+    files = tuple(name for name in COMPARED_FILES if _bytes(old, name) != _bytes(new, name))
     moved = numbers or any(s.flipped for s in specs)
     return Difference(
         old=str(old.path),
@@ -61,7 +61,7 @@ def _specs(old: RunResults, new: RunResults, found: tuple[Cause, ...]) -> tuple[
     for question in dict.fromkeys([*a, *b]):
         before, after = a.get(question), b.get(question)
         if before is None or after is None:
-            out.append(_spec_change(before, after, False, asked_elsewhere(found)))
+            out.append(_spec_change(before, after, False, requested_elsewhere(found)))
             continue
         flipped, limit = before.passed != after.passed, before.limit != after.limit
         if flipped or limit:
@@ -108,7 +108,7 @@ def _spec_change(
 
 
 def _verdict(result: SpecResult | None) -> str:
-    return NOT_ASKED if result is None else "pass" if result.passed else "fail"
+    return NOT_REQUESTED if result is None else "pass" if result.passed else "fail"
 
 
 def _conditions(a: RunResults, b: RunResults, view_a: RunView, view_b: RunView) -> tuple[ConditionChange, ...]:
@@ -124,7 +124,7 @@ def _conditions(a: RunResults, b: RunResults, view_a: RunView, view_b: RunView) 
 
     old, new = fates(a, view_a), fates(b, view_b)
     out = [
-        ConditionChange(label, old.get(label, NOT_ASKED), new.get(label, NOT_ASKED))
+        ConditionChange(label, old.get(label, NOT_REQUESTED), new.get(label, NOT_REQUESTED))
         for label in dict.fromkeys([*old, *new])
         if old.get(label) != new.get(label)
     ]

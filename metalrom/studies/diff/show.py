@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-SAME = "no difference"
+NO_DIFFERENCE = "no difference"
 _WIDEST = 44
 
 
-def shown_difference(d: Difference) -> Group | str:
+def difference_tables(d: Difference) -> Group | str:
     """Tables, most important first; one line where nothing differs."""
     if d.same:
-        return SAME
+        return NO_DIFFERENCE
     parts: list[Table | Text] = [Text(f"{d.old} -> {d.new}", "bold"), Text(why(d))]
     parts += [Text(f"proved: {line}") for line in d.evidence]
     if d.specs:
@@ -57,7 +57,7 @@ def why(d: Difference) -> str:
     if a.verdict == "proved":
         return f"figures changed because of {a.causes[0]}: no other recorded input that can change them differs"
     if a.verdict == "candidates":
-        return f"figures changed; candidates, not told apart by these two runs: {', '.join(a.causes)}"
+        return f"figures changed; candidates, not distinguished by these two runs: {', '.join(a.causes)}"
     return "figures changed, but no recorded input that can change them did (a changed working copy is not recorded)"
 
 

@@ -33,9 +33,9 @@ KEYS = {
 }
 """What can be varied, with its unit: numbers of the configuration that a read of a column depends on."""
 
-WHOLE = ("array.group_rows", "array.columns")
+WHOLE_NUMBERS = ("array.group_rows", "array.columns")
 LISTS = ("conditions.vdd", "conditions.temperature")
-MOST = 10
+MAX_AXES = 10
 """Inputs of a model: the corners of more are too many to try, and so are the simulations that they would take."""
 
 
@@ -49,7 +49,7 @@ def parse_axis(text: str) -> DomainInput:
     low, colon, high = span.partition(":")
     if not equals or not colon:
         raise InputError(
-            f"{shortened(text)!r} is no range of a key", where="--vary", hint="such as cell.row_pitch=180nm:400nm"
+            f"{shortened(text)!r} is not a range of a key", where="--vary", hint="such as cell.row_pitch=180nm:400nm"
         )
     if key not in KEYS:
         raise InputError(
@@ -58,7 +58,9 @@ def parse_axis(text: str) -> DomainInput:
     where, unit = f"--vary {key}", KEYS[key]
     ends = [parse_quantity(end.strip(), unit, where=where) for end in (low, high)]
     try:
-        return DomainInput(key, ends[0], ends[1], unit, log=unit != "degC" and ends[0] > 0, integer=key in WHOLE)
+        return DomainInput(
+            key, ends[0], ends[1], unit, log=unit != "degC" and ends[0] > 0, integer=key in WHOLE_NUMBERS
+        )
     except InputError as error:
         raise InputError(error.what, where=where, hint=error.hint) from None
 
@@ -70,9 +72,9 @@ def parse_box(texts: Sequence[str]) -> Domain:
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"{name} is given twice", where="--vary")
-    if not 1 <= len(axes) <= MOST:
+    if not 1 <= len(axes) <= MAX_AXES:
         raise InputError(
-            f"{len(axes)} keys are given", where="--vary", hint=f"1 to {MOST}, such as cell.row_pitch=180nm:400nm"
+            f"{len(axes)} keys are given", where="--vary", hint=f"1 to {MAX_AXES}, such as cell.row_pitch=180nm:400nm"
         )
     return Domain(tuple(axes))
 
@@ -129,7 +131,7 @@ class DesignFamily:
         data = {name: dict(part) if isinstance(part, dict) else part for name, part in self._document.items()}
         for key, value in values.items():
             section, _, name = key.partition(".")
-            given: object = round(value) if key in WHOLE else _text(value, KEYS[key])
+            given: object = round(value) if key in WHOLE_NUMBERS else _text(value, KEYS[key])
             data[section][name] = [given] if key in LISTS else given
         return data
 

@@ -44,13 +44,13 @@ def read_model(path: str | Path) -> ModelFile:
     except InputError:
         raise
     except (ValueError, RecursionError):
-        raise InputError("is no JSON document, or only a part of one", where=str(path), hint=_AGAIN) from None
+        raise InputError("is not a complete JSON document", where=str(path), hint=_AGAIN) from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError("is no model file of metalrom", where=str(path), hint="metalrom fit writes one")
+        raise InputError("is not a model file of metalrom", where=str(path), hint="metalrom fit writes one")
     said = data.pop("sha256", None)
     if set(data) != {"format", "about", "model"} or not isinstance(data["about"], dict) or said != _digest(data):
         raise InputError(
-            "is damaged or was edited: its checksum is not that of its content", where=str(path), hint=_AGAIN
+            "is damaged or was edited: its content does not match its checksum", where=str(path), hint=_AGAIN
         )
     try:
         return ModelFile(surrogate_from_json(data["model"]), data["about"])

@@ -33,11 +33,11 @@ from ngspice_runner import Cache, Workers
 Announce = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
-LEAST = 20
+MIN_POINTS = 20
 """Points that a fit begins with, at least: the folds of its cross-validation hold two each."""
-LEAST_ROWS = 4
+MIN_ROWS = 4
 """Of a group: stands in for one that is yet to be chosen."""
-SHARE = 0.95
+TARGET_COVERAGE = 0.95
 """Of the box that is to be within the error asked for."""
 _CHECK_SEED = 902
 
@@ -74,7 +74,7 @@ class FittedSurrogate:
 
 def first_points(box: Domain) -> int:
     """Simulated places that a fit of this box begins with."""
-    return max(4 * box.dims, LEAST)
+    return max(4 * box.dims, MIN_POINTS)
 
 
 def fit_model(
@@ -98,12 +98,12 @@ def fit_model(
     """
     first = first_points(box)
     if most < first:
-        raise InputError(f"{most} places are too few for {box.dims} keys", where="--most", hint=f"{first} at least")
+        raise InputError(f"{most} points are too few for {box.dims} keys", where="--most", hint=f"{first} at least")
     design.check_characterized()
     with Cache(cache_folder("simulations")) as cache:
         bench = GroupBench(name, cache=cache, workers=jobs)
         rows = round(box.inputs[box.names.index("array.group_rows")].low) if "array.group_rows" in box.names else None
-        DesignFamily(design, box, 0, rows or LEAST_ROWS).check()  # before anything is extracted or simulated
+        DesignFamily(design, box, 0, rows or MIN_ROWS).check()  # before anything is extracted or simulated
         plane = design.worst_plane if len(design.planes) > 1 else 0
         family = DesignFamily(design, box, plane, rows or group_rows(design))
         family.check()
@@ -112,20 +112,20 @@ def fit_model(
         check_setup(middle)
         unit = bench.quantity.unit_of(middle)
         form, free = form_of(name, unit, box, middle)
-        announce(f"fitting {name} over {box.dims} keys, beginning with {first} places")
+        announce(f"fitting {name} over {box.dims} keys, starting from {first} points")
 
         def watch(model: SurrogateModel, state: Round) -> None:
-            announce(f"{state.points} places: {100 * SHARE:g} % of the domain within {_percent(state.estimate)}")
+            announce(f"{state.points} points: {100 * TARGET_COVERAGE:g} % of the box within {_percent(state.estimate)}")
 
         result = adaptive_fit(
             name, unit, box, place.simulate,
-            form=form, free=free, target=error, quantile=SHARE, initial=first, most=most, seconds=math.inf,
+            form=form, free=free, target=error, quantile=TARGET_COVERAGE, initial=first, most=most, seconds=math.inf,
             seed=seed, source=f"metalrom {__version__}", watch=watch,
         )  # fmt: skip
         decks, extractions = len(bench.seen), dict(sorted(place.extractions.items()))
         held = None
         if check:
-            announce(f"simulating {check} further places that no fit sees")
+            announce(f"simulating {check} further points held out from the fit")
             held = _held(result.model, box.uniform(check, _CHECK_SEED + seed), place.simulate)
     fresh = [p for p in bench.seen.values() if not p.cached]
     about = {
@@ -180,7 +180,8 @@ class _Place:
             if not value > 0:
                 at = ", ".join(f"{k} {amount(v, KEYS[k])}" for k, v in self.values(point).items())
                 raise InputError(
-                    f"{self.bench.quantity.name} is {value:g} at {at}: no relative error holds where it passes zero",
+                    f"{self.bench.quantity.name} is {value:g} at {at}: "
+                    "a relative error is undefined where it crosses zero",
                     where="--quantity",
                     hint="narrow the ranges, or fit lsb",
                 )
@@ -189,9 +190,9 @@ class _Place:
 
 def _held(model: SurrogateModel, points: FloatArray, simulate: Callable[[FloatArray], FloatArray]) -> HeldOutErrors:
     truth = simulate(points)
-    told = model.predict(points)
-    error = np.abs(told.mean / truth - 1.0)
-    inside = (told.low <= truth) & (truth <= told.high)
+    message = model.predict(points)
+    error = np.abs(message.mean / truth - 1.0)
+    inside = (message.low <= truth) & (truth <= message.high)
     return HeldOutErrors(len(points), float(np.sqrt(np.mean(error**2))), float(error.max()), float(inside.mean()))
 
 
@@ -205,7 +206,7 @@ def _about(
     return {
         "project": c.name,
         "meaning": bench.quantity.meaning,
-        "error": {"asked": error, "reached": result.estimate, "share": SHARE, "stopped": result.stopped},
+        "error": {"asked": error, "reached": result.estimate, "share": TARGET_COVERAGE, "stopped": result.stopped},
         "condition": _held_fixed(family),
         "plane": design.planes[family.plane].label,
         "keys": [

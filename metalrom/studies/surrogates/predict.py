@@ -17,13 +17,13 @@ from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
 from metalrom.studies.surrogates.axes import format_input
 
-MOST_POINTS = 100_000
+MAX_POINTS = 100_000
 _PART = 5000
 _LARGEST = 64_000_000
 
 
 @dataclass(frozen=True)
-class Answers:
+class PredictedPoints:
     """points: (points, inputs), SI, in the box's order. mean, low, high: (points,); 95 % of simulations lie between."""
 
     box: Domain
@@ -57,8 +57,8 @@ def read_points(path: Path, box: Domain) -> FloatArray:
     header = [name.strip() for name in rows[0]]
     _check_keys(header, box, f"{path} line 1")
     lines = [(n, row) for n, row in enumerate(rows[1:], start=2) if any(cell.strip() for cell in row)]
-    if not 1 <= len(lines) <= MOST_POINTS:
-        raise InputError(f"holds {len(lines)} points", where=str(path), hint=f"1 to {MOST_POINTS}")
+    if not 1 <= len(lines) <= MAX_POINTS:
+        raise InputError(f"holds {len(lines)} points", where=str(path), hint=f"1 to {MAX_POINTS}")
     out = np.empty((len(lines), box.dims))
     for k, (number, row) in enumerate(lines):
         where = f"{path} line {number}"
@@ -69,7 +69,7 @@ def read_points(path: Path, box: Domain) -> FloatArray:
     return out
 
 
-def predict_points(model: SurrogateModel, points: FloatArray) -> Answers:
+def predict_points(model: SurrogateModel, points: FloatArray) -> PredictedPoints:
     """Answers at points (points, inputs). Raises InputError naming the first key that leaves the model's domain."""
     bad = np.argwhere(model.box.outside(points))
     if len(bad):
@@ -81,14 +81,14 @@ def predict_points(model: SurrogateModel, points: FloatArray) -> Answers:
             f"{which}{i.name} is {format_input(i, float(points[row, column]))}, outside of the "
             f"{low} to {high} in which the "
             f"model of {model.quantity} was fitted and checked",
-            hint="ask within, or fit a model over a wider range",
+            hint="stay inside, or fit a model over a wider range",
         )
     parts = [model.predict(points[k : k + _PART]) for k in range(0, len(points), _PART)]
     mean, low_, high_ = (np.concatenate([getattr(p, n) for p in parts]) for n in ("mean", "low", "high"))
-    return Answers(model.box, points, mean, low_, high_)
+    return PredictedPoints(model.box, points, mean, low_, high_)
 
 
-def write_answers(answers: Answers, path: Path) -> Path:
+def write_predictions(answers: PredictedPoints, path: Path) -> Path:
     """A CSV table of the answers, all at once; SI units."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -98,7 +98,7 @@ def write_answers(answers: Answers, path: Path) -> Path:
     return atomic_write_text(path, out.getvalue())
 
 
-def prediction_documents(answers: Answers) -> list[Mapping[str, object]]:
+def prediction_documents(answers: PredictedPoints) -> list[Mapping[str, object]]:
     """Plain values, one mapping per point; SI units."""
     columns = zip(answers.points, answers.mean, answers.low, answers.high, strict=True)
     return [
@@ -120,7 +120,7 @@ def _check_keys(keys: Sequence[str], box: Domain, where: str) -> None:
             raise InputError(f"{key} is given twice", where=where)
     missing = [name for name in box.names if name not in keys]
     if missing:
-        raise InputError(f"{missing[0]} is not given", where=where, hint=f"the model asks for {', '.join(box.names)}")
+        raise InputError(f"{missing[0]} is not given", where=where, hint=f"the model needs {', '.join(box.names)}")
 
 
 def _value(axis: DomainInput, text: str, where: str, *, plain: bool) -> float:

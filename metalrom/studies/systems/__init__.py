@@ -1,4 +1,4 @@
-"""Systems of the literature and ours under the same rules: energy of an inference, capacity, published figures checked
+"""Published systems and metal ROM under the same rules: energy of an inference, capacity, published figures checked
 by arithmetic (loaded on first use)."""
 
 from __future__ import annotations

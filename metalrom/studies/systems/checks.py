@@ -84,7 +84,7 @@ _JSSC24 = "Yin et al., JSSC 2024, doi 10.1109/JSSC.2023.3326955: 0.096 um2/bit, 
 _YOLOC = "YOLoC, DAC 2022, arXiv 2206.00379: 1.2 Mb in 0.24 mm2, 8.9 ns, 28.8 GOPS at 8b x 8b"
 _BITROM = "BitROM, ASP-DAC 2026, arXiv 2509.08542"
 _HYBRID = "hybrid SRAM/ROM, JSSC 2025, doi 10.1109/JSSC.2025.3556008: 22 Mb at 8.928 Mb/mm2, 28 nm"
-_METRO = "3D-METRO, ASP-DAC 2025, doi 10.1145/3658617.3697570: 165.6 Mb/mm2 = 20.7 MB/mm2 (evaluated, not ours)"
+_METRO = "3D-METRO, ASP-DAC 2025, doi 10.1145/3658617.3697570: 165.6 Mb/mm2 = 20.7 MB/mm2 (evaluated there)"
 _SINANGIL = "Sinangil et al., 7 nm SRAM-CiM: 1024 4b x 4b MACs, 5.5 ns, 372.4 GOPS"
 _JIA = "Jia et al., JSSC 2020, 0.85 V: 9.7 pJ array and 1.79 pJ converter per column, 400 TOPS/W at 1b"
 _VALAVI = "Valavi et al., JSSC 2019: 18,876 GOPS, 1,498 GOPS/mm2"

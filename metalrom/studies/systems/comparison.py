@@ -94,7 +94,7 @@ def chosen_systems(names: Sequence[str], macro: MetalMacro) -> list[tuple[str, C
         elif name.endswith((".yaml", ".yml")):
             system = read_system(Path(name))
             if system.name in (*SYSTEMS, METAL):
-                raise InputError(f"calls itself {system.name!r}, as a known system", where=name, hint="rename it")
+                raise InputError(f"has the name {system.name!r} of an existing system", where=name, hint="rename it")
             found[system.name] = system
         else:
             hint = f"{suggest(name, (*SYSTEMS, METAL))}, or give a .yaml file"

@@ -14,7 +14,7 @@ from interconnect.registry import Registry
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 
-FactStatus = Literal["published", "derived", "measured", "estimate", "user"]
+SourceStatus = Literal["published", "derived", "measured", "estimate", "user"]
 """`derived`: follows from published numbers by the arithmetic that its source tells."""
 
 DATA = Path(__file__).parent / "data"
@@ -27,14 +27,14 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Fact(_Frozen):
+class SourcedNumber(_Frozen):
     """A number with its range, in `unit`. `value` alone stands for a number without range."""
 
     low: Number
     mid: Number
     high: Number
     unit: str
-    status: FactStatus
+    status: SourceStatus
     source: str = Field(min_length=3)
 
     @model_validator(mode="before")
@@ -49,15 +49,15 @@ class Fact(_Frozen):
         return data
 
     @model_validator(mode="after")
-    def _ordered(self) -> Fact:
+    def _ordered(self) -> SourcedNumber:
         if not self.low <= self.mid <= self.high:
             raise InputError(f"{self.low:g} <= {self.mid:g} <= {self.high:g} does not hold", hint="low, mid, high")
         return self
 
 
-def none_of_it(unit: str) -> Fact:
+def absent(unit: str) -> SourcedNumber:
     """What a system does without."""
-    return Fact(low=0, mid=0, high=0, unit=unit, status="derived", source="the system has none")
+    return SourcedNumber(low=0, mid=0, high=0, unit=unit, status="derived", source="the system has none")
 
 
 class CimSystem(_Frozen):
@@ -73,18 +73,20 @@ class CimSystem(_Frozen):
     title: str = Field(min_length=3, max_length=60)
     work: str
     memory: Literal["sram", "rom"]
-    node: Fact
-    density: Fact
-    efficiency: Fact
-    cells_per_bit: Fact = Fact(low=1, mid=1, high=1, unit="1", status="derived", source="one stored bit each")
-    sram_per_bit: Fact = none_of_it("1")
-    sram_macs: Fact = none_of_it("1")
-    efficiency_loss: Fact = none_of_it("1")
+    node: SourcedNumber
+    density: SourcedNumber
+    efficiency: SourcedNumber
+    cells_per_bit: SourcedNumber = SourcedNumber(
+        low=1, mid=1, high=1, unit="1", status="derived", source="one stored bit each"
+    )
+    sram_per_bit: SourcedNumber = absent("1")
+    sram_macs: SourcedNumber = absent("1")
+    efficiency_loss: SourcedNumber = absent("1")
 
     @model_validator(mode="after")
     def _units(self) -> CimSystem:
         for name, unit in _UNITS.items():
-            fact: Fact = getattr(self, name)
+            fact: SourcedNumber = getattr(self, name)
             if fact.unit != unit:
                 raise InputError(f"has the unit {fact.unit!r}", where=name, hint=f"expected {unit}")
             if name in ("node", "density", "efficiency", "cells_per_bit") and not fact.low > 0:
@@ -117,21 +119,21 @@ class BufferRow(_Frozen):
 class Assumptions(_Frozen):
     """What all systems share: energies pJ/bit and pJ/MAC, the share of area that ROM systems leave to SRAM-CiM."""
 
-    dram: Fact
-    logic_mac: Fact
-    dynamic_share: Fact
+    dram: SourcedNumber
+    logic_mac: SourcedNumber
+    dynamic_share: SourcedNumber
     buffer_kilobytes: Positive
     buffer_source: str
     buffers: tuple[BufferRow, ...]
 
     @property
-    def buffer(self) -> Fact:
+    def buffer(self) -> SourcedNumber:
         """Energy of one bit in the buffer that is used, pJ: between the 22 nm and the 32 nm low-power values."""
         row = next((b for b in self.buffers if b.kilobytes == self.buffer_kilobytes), None)
         if row is None:
             sizes = ", ".join(f"{b.kilobytes:g}" for b in self.buffers)
             raise InputError(f"no buffer of {self.buffer_kilobytes:g} KB in the table", hint=f"one of {sizes}")
-        return Fact(
+        return SourcedNumber(
             low=row.low_power_22,
             mid=(row.low_power_22 * row.low_power_32) ** 0.5,
             high=max(row.high_performance_22, row.low_power_32),

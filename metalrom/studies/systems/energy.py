@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from interconnect.errors import InputError
-from metalrom.studies.systems.description import Assumptions, CimSystem, Fact
+from metalrom.studies.systems.description import Assumptions, CimSystem, SourcedNumber
 from metalrom.studies.systems.merit import density_at_node, energy_per_mac, normalised_to_one_bit
 from metalrom.studies.systems.metal import MetalMacro
 from metalrom.workloads.inventory.inventory import Inventory
@@ -82,7 +82,7 @@ class Demand:
         attention = inventory.attention
         if inventory.attention_macs is None:
             raise InputError(
-                f"{inventory.model}: attention does not show in a file of tensors", hint="give the config.json"
+                f"{inventory.model}: a tensor file does not describe attention", hint="give the config.json"
             )
         return cls(
             inventory.weights,
@@ -141,12 +141,12 @@ class Platform:
         return area * self.weight_share / self.area_per_megabit * 1e6
 
 
-def cost(fact: Fact, level: Level) -> float:
+def cost(fact: SourcedNumber, level: Level) -> float:
     """A number of which more costs more."""
     return float(getattr(fact, level))
 
 
-def benefit(fact: Fact, level: Level) -> float:
+def benefit(fact: SourcedNumber, level: Level) -> float:
     """A number of which more costs less."""
     return float(getattr(fact, _OPPOSITE[level]))
 

@@ -205,7 +205,7 @@ def _short(name: str) -> str:
         "yoloc": "YOLoC",
         "mlc-rom": "Multi-level 1T ROM",
         "hidden-rom": "Hidden-ROM",
-        "metal-rom": "Metal ROM (ours)",
+        "metal-rom": "Metal ROM (metalrom)",
     }
     return words.get(name, name)
 

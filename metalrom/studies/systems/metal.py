@@ -15,13 +15,13 @@ from interconnect.yamlfile import read_yaml
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import estimate_macro
 from metalrom.run.folder import open_run
-from metalrom.studies.systems.description import DATA, Fact, FactStatus, _Frozen
+from metalrom.studies.systems.description import DATA, SourcedNumber, SourceStatus, _Frozen
 from metalrom.studies.systems.merit import normalised_to_one_bit
 from netlists.mapping import MacroShape
 
 EXAMPLE = DATA / "example_macro.yaml"
 
-OURS = "simulated and estimated by metalrom, not silicon"
+ORIGIN = "simulated and estimated by metalrom, not silicon"
 
 
 class MetalMacro(_Frozen):
@@ -43,8 +43,8 @@ class MetalMacro(_Frozen):
     weight_bits: int = Field(ge=2, le=16)
     input_bits: int = Field(ge=2, le=16)
     columns_per_weight: int = Field(ge=1)
-    tile_area: Fact
-    energy_per_mac: Fact
+    tile_area: SourcedNumber
+    energy_per_mac: SourcedNumber
     code_error: float = Field(ge=0, le=1)
     warnings: tuple[str, ...]
     example: bool = False
@@ -55,13 +55,13 @@ class MetalMacro(_Frozen):
         return MacroShape(rows=self.rows, columns=self.columns, planes=self.planes)
 
     @property
-    def density(self) -> Fact:
+    def density(self) -> SourcedNumber:
         """Weight bits of a full tile over its area, Mb/mm2."""
         bits = self.shape.cells / self.columns_per_weight * self.weight_bits * 1e-6
         return _inverse(self.tile_area, bits, "Mb/mm2")
 
     @property
-    def efficiency(self) -> Fact:
+    def efficiency(self) -> SourcedNumber:
         """TOPS/W at the macro's bits."""
         return _inverse(self.energy_per_mac, 2e3, "TOPS/W")
 
@@ -88,7 +88,7 @@ def macro_of_run(out: Path) -> MetalMacro:
         histogram=np.array(results.layer.histogram, dtype=np.int64),
         errors=RelativeErrors(results.fit_error, results.monte_carlo_error, results.extraction_error),
     )
-    origin = f"run {results.name} of metalrom {results.provenance.get('metalrom', '?')}, {OURS}"
+    origin = f"run {results.name} of metalrom {results.provenance.get('metalrom', '?')}, {ORIGIN}"
     area, energy = estimate.stacked, estimate.energy_per_mac
     return MetalMacro(
         name=results.name,
@@ -126,17 +126,17 @@ def example_text(macro: MetalMacro) -> str:
     return "\n".join(lines) + "\n" + yaml.safe_dump(data, sort_keys=False, width=120, allow_unicode=True)
 
 
-def _fact(ends: dict[str, float], unit: str, source: str) -> Fact:
-    status: FactStatus = "estimate"
+def _fact(ends: dict[str, float], unit: str, source: str) -> SourcedNumber:
+    status: SourceStatus = "estimate"
     # Six digits: what follows is far inside the range.
     low, mid, high = (float(f"{ends[name]:.6g}") for name in ("low", "mid", "high"))
-    return Fact(low=low, mid=mid, high=high, unit=unit, status=status, source=source)
+    return SourcedNumber(low=low, mid=mid, high=high, unit=unit, status=status, source=source)
 
 
-def _inverse(fact: Fact, numerator: float, unit: str) -> Fact:
+def _inverse(fact: SourcedNumber, numerator: float, unit: str) -> SourcedNumber:
     if not fact.low > 0:
         raise InputError("a tile without area or energy cannot be compared")
-    return Fact(
+    return SourcedNumber(
         low=numerator / fact.high,
         mid=numerator / fact.mid,
         high=numerator / fact.low,

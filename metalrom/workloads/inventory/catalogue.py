@@ -116,9 +116,9 @@ def at_size(name: str, size: Size) -> Inventory:
 def check_input(name: str, takes: str, image: Image | None, sequence: int | None) -> None:
     """Refuse an input that a network does not take, or one beyond all measure."""
     if image is not None and takes != "image":
-        raise InputError(f"{name} takes no image size", hint=_takes(takes))
+        raise InputError(f"{name} accepts no image size", hint=_takes(takes))
     if sequence is not None and takes != "sequence":
-        raise InputError(f"{name} takes no sequence length", hint=_takes(takes))
+        raise InputError(f"{name} accepts no sequence length", hint=_takes(takes))
     for value in (*(image or ()), *(() if sequence is None else (sequence,))):
         if not 1 <= value <= MAX_INPUT:
             raise InputError(f"an input of {value} is out of range", hint=f"1 to {MAX_INPUT}")

@@ -85,7 +85,7 @@ def _pooled(size: Size, image: Size) -> Size:
         raise InputError(
             f"AlexNet cannot take an image of {image[0]}x{image[1]}: its poolings leave a map of "
             f"{size[0]}x{size[1]} before a 3x3 pooling",
-            hint="63x63 is the least; for 32x32 there is alexnet-cifar",
+            hint="at least 63x63; use alexnet-cifar for 32x32",
         )
     return height, width
 

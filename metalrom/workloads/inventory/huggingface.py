@@ -74,7 +74,7 @@ def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequen
     """Inventory of the network that a `config.json` describes.
 
     The class in `architectures` decides about output layers; without it the bare model is counted. Raises InputError:
-    unreadable file, unknown model_type or architecture (the known ones listed), a key missing or of a wrong type.
+    unreadable file, unknown model_type or architecture (the known ones listed), a key missing or of the wrong type.
     """
     keys, family, kind = _opened(path)
     check_input(kind, family.takes, image, sequence)

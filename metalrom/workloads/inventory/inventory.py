@@ -67,7 +67,7 @@ class Inventory:
         """(macs, activations). Raises InputError if the source does not tell them."""
         if self.macs is None or self.activations is None:
             raise InputError(
-                f"{self.model}: the multiply-accumulates are not known from a file of tensors alone",
+                f"{self.model}: a tensor file alone does not determine the multiply-accumulates",
                 hint="give the network's config.json or a built-in name",
             )
         return self.macs, self.activations

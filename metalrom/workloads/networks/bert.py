@@ -141,7 +141,7 @@ def load_bert(weights: Path, config: Path) -> Bert:
     word = tensor("embeddings.word_embeddings.weight")
     position = tensor("embeddings.position_embeddings.weight")
     if word.shape[0] != sizes.vocabulary or position.shape[0] != sizes.longest or word.shape[1] % sizes.heads:
-        raise InputError("describes another network than the weights beside it", where=str(config))
+        raise InputError("describes a different network than the weights beside it", where=str(config))
     return Bert(
         sizes,
         word,

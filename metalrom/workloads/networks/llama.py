@@ -129,7 +129,7 @@ def load_llama(file: GgufFile, *, blocks: bool = False) -> Llama:
             f"architecture {file.metadata['general.architecture']} is not known, expected llama", where=where
         )
     if "output.weight" in file.tensors:
-        raise InputError("has an output matrix of its own, expected one tied to the embedding", where=where)
+        raise InputError("has a separate output matrix, expected one tied to the embedding", where=where)
     sizes = LlamaSizes(
         blocks=file.get("llama.block_count", int),
         heads=file.get("llama.attention.head_count", int),
@@ -142,7 +142,7 @@ def load_llama(file: GgufFile, *, blocks: bool = False) -> Llama:
     if min(sizes.heads, sizes.key_heads) < 1 or sizes.heads % sizes.key_heads or width % (2 * sizes.heads):
         raise InputError("has head counts that do not divide its width", where=where)
     if file.metadata.get("llama.rope.dimension_count", width // sizes.heads) != width // sizes.heads:
-        raise InputError("rotates only a part of each head, which is not known here", where=where)
+        raise InputError("rotates only a part of each head, which is not supported", where=where)
     narrow = width // sizes.heads * sizes.key_heads
     order = iter(range(7 * sizes.blocks))
 

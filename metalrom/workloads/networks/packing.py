@@ -28,7 +28,7 @@ class Packed:
 def pack(sequences: Sequence[Sequence[int]], *, vocabulary: int, longest: int) -> Packed:
     """Pack token ids. Raises InputError for an empty or too long sequence or an id outside the vocabulary."""
     if not sequences or not all(len(s) for s in sequences):
-        raise InputError("there is no token to compute with", hint="give texts that are not empty")
+        raise InputError("no tokens to compute", hint="give texts that are not empty")
     lengths = np.array([len(s) for s in sequences], dtype=np.int64)
     if lengths.max() > longest:
         raise InputError(f"a text has {lengths.max()} tokens, the model takes at most {longest}", hint="limit tokens")

@@ -11,7 +11,7 @@ import pytest
 from interconnect.errors import InputError
 from metalrom import exporters as exports
 from metalrom.exporters.exporter import relative
-from metalrom.exporters.probes import QUANTITIES, points_of, reference, table_answer
+from metalrom.exporters.probes import QUANTITIES, points_of, reference, table_values
 
 EXPORTERS, FORMATS = tuple(exports.EXPORTERS), tuple(exports.FORMATS)
 
@@ -30,11 +30,11 @@ def answers(source, points, written):
     out = {}
     for quantity in QUANTITIES:
         for name in EXPORTERS:
-            got = exports.EXPORTERS[name].answer(written[name], quantity, points)
+            got = exports.EXPORTERS[name].read_back(written[name], quantity, points)
             if got is not None:
                 out[name, quantity] = got
         for name in FORMATS:
-            got = table_answer(exports.read_table(name, written[name]), quantity, points)
+            got = table_values(exports.read_table(name, written[name]), quantity, points)
             if got is not None:
                 out[name, quantity] = got
     return out
@@ -89,7 +89,7 @@ def test_a_damaged_file_is_refused_in_one_sentence(source, written, points, name
 
     def ask(folder):
         for quantity in QUANTITIES:
-            view.answer(folder, quantity, points)
+            view.read_back(folder, quantity, points)
         if view.measure:
             view.measure(source, folder)
 

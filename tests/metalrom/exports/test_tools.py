@@ -17,7 +17,7 @@ from metalrom.exporters import python_tools as consumers
 from metalrom.exporters.estimator import crosssim
 from metalrom.exporters.estimator.headline import headline, technology_node
 from metalrom.exporters.estimator.noise import SampledLayer, code_moments, node_weights
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
+from metalrom.exporters.exporter import ToolMissing, ToolReading, check_export
 from metalrom.macro import Macro
 from metalrom.macro.readout import readout_of, synthetic_table
 from metalrom.run.layer import StoredLayer
@@ -33,14 +33,14 @@ def test_the_real_consumer_takes_it(run, run_written, name):
     report = check_export(exports.EXPORTERS[name], run, run_written[name], require_consumer=True)
     assert report.reading is not None
     assert report.reading.problem is None
-    print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.facts))
+    print(f"\n{report.reading.consumer}: " + "; ".join(report.reading.observations))
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_a_missing_consumer_is_said_with_its_remedy(run, run_written, name, monkeypatch):
     monkeypatch.setattr(consumers, "python_with", lambda module, listed: None)
-    with pytest.raises(ConsumerMissing, match="is not installed"):
-        exports.EXPORTERS[name].consume(run, run_written[name])
+    with pytest.raises(ToolMissing, match="is not installed"):
+        exports.EXPORTERS[name].validate_with_tool(run, run_written[name])
     report = check_export(exports.EXPORTERS[name], run, run_written[name])
     assert report.reading is None
     assert "METALROM_CONSUMERS" in report.unverified
@@ -50,7 +50,7 @@ def test_a_consumer_that_fails_is_a_problem(tmp_path):
     """Whatever its child does, the caller gets one sentence."""
     for script in ("import sys; sys.exit('no good')", "print('no json')", "print('[1]')", "raise ValueError('bad')"):
         got = consumers.run_probe("tool", "json", "", script, tmp_path)
-        assert isinstance(got, ConsumerReading)
+        assert isinstance(got, ToolReading)
         assert got.problem
         assert "\n" not in got.problem
     script = "import json, sys; print(json.dumps({'got': json.load(sys.stdin)}))"

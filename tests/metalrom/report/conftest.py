@@ -19,7 +19,7 @@ from characterization.procedures.energy import ConditionEnergy, EnergyResult, Re
 from characterization.procedures.leakage import Leakage, StaticCurrent
 from characterization.procedures.noise import Noise, NoisePoint
 from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
-from characterization.procedures.readout_current import LevelCurve, Place, ReadoutCurrent
+from characterization.procedures.readout_current import LevelCurve, MapPoint, ReadoutCurrent
 from characterization.procedures.settling import Settling, SettlingTime
 from characterization.procedures.supply import SupplyBounce, SupplyShift
 from characterization.procedures.worst_pattern import WorstPattern, WorstPatterns
@@ -219,7 +219,7 @@ def sample_results() -> dict[str, ProcedureResult]:
     adc = AdcReading(tt, 0.006, 0.1, 1.0, (0.1, -0.1), (0.0, 0.1, 0.0), 0.01, (), 64, 1e-8, 1e-13, {"refs": 5e-14},
                      1e-11, 1e-14, comparator)  # fmt: skip
     return {
-        "readout_current": ReadoutCurrent("V", (curve,), (Place(0, 1, 0.05, 1.0, 0.05, 0.05, 1e-9),),
+        "readout_current": ReadoutCurrent("V", (curve,), (MapPoint(0, 1, 0.05, 1.0, 0.05, 0.05, 1e-9),),
                                           LossMap((0, 3), (1, 14), np.array([[0.1, 0.2], [0.01, 0.02]])), 1e-9, None),
         "settling": Settling((0.5, 0.1), 8e-9, (slow,), (slow, replace(slow, condition=ss, times=(2e-11, 5e-11)))),
         "noise": Noise((NoisePoint(tt, "ideal", 2, "V", 1e-3, 1.01e-3, 0.99),)),

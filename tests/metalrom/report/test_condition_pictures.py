@@ -9,7 +9,7 @@ import pytest
 
 from characterization.failures import FailedProcedure
 from characterization.tables.table import AdcModel, ReadoutTable
-from metalrom.reports.condition_plots import MOST_DRAWN, condition_pictures, factors
+from metalrom.reports.condition_plots import MAX_DRAWN, condition_pictures, factors
 from metalrom.reports.html import render_report
 from netlists.condition import Condition
 
@@ -54,9 +54,9 @@ def test_factors_are_what_differs() -> None:
 
 
 def test_the_weakest_are_drawn_of_more_than_a_page_holds() -> None:
-    many = tuple(Condition("tt", 1.0, float(t)) for t in range(MOST_DRAWN + 5))
+    many = tuple(Condition("tt", 1.0, float(t)) for t in range(MAX_DRAWN + 5))
     text = condition_pictures(campaign(many), many[0].label, {}, 1e-4)["conditions"]
-    assert f"Weakest level of each of {MOST_DRAWN + 5} conditions, sorted, 5 of larger margin not drawn" in text
+    assert f"Weakest level of each of {MAX_DRAWN + 5} conditions, sorted, 5 of larger margin not drawn" in text
 
 
 def test_a_failed_procedure_is_a_row(make_content) -> None:

@@ -238,8 +238,10 @@ def spec_row(**changes):
 def test_specifications_stand_before_the_pictures_with_every_verdict(make_content):
     specs = (
         spec_row(),
-        spec_row(asked="density > 10 Mb/mm²", value="18.4 Mb/mm²", span="11 to 26 Mb/mm²", condition="", passed=True),
-        spec_row(asked="energy_per_mac < 2 fJ", value="1.9 fJ", span="1.2 to 3.4 fJ", passed=True, certain=False),
+        spec_row(
+            requirement="density > 10 Mb/mm²", value="18.4 Mb/mm²", span="11 to 26 Mb/mm²", condition="", passed=True
+        ),
+        spec_row(requirement="energy_per_mac < 2 fJ", value="1.9 fJ", span="1.2 to 3.4 fJ", passed=True, certain=False),
     )
     html = render_report(make_content(specs=specs))
     page = Page(html)

@@ -173,10 +173,10 @@ def test_files_that_come_during_a_run_stay(out: Path) -> None:
 
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(InputError, match=r"holds 'thesis\.tex' and no manifest\.json: this is no output folder"):
+    with pytest.raises(InputError, match=r"holds 'thesis\.tex' and no manifest\.json: this is not an output folder"):
         fill(tmp_path, a="1")
     for path in (tmp_path / "thesis.tex", tmp_path / "thesis.tex" / "below"):
-        with pytest.raises(InputError, match="a file stands in its way"):
+        with pytest.raises(InputError, match="a file of that name already exists"):
             fill(path, a="1")
     with pytest.raises(InputError):
         fill(Path("/"), a="1")

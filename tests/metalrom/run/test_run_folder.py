@@ -77,11 +77,11 @@ def test_links_are_not_followed(out: Path, tmp_path: Path, what: str) -> None:
 def test_pipes_and_folders_are_not_read(out: Path) -> None:
     (out / FILE).unlink()
     os.mkfifo(out / FILE)
-    with pytest.raises(DamagedFile, match="is no plain file"):
+    with pytest.raises(DamagedFile, match="is not a regular file"):
         open_run(out).read(FILE)
     (out / FILE).unlink()
     (out / FILE).mkdir()
-    with pytest.raises(DamagedFile, match="is no plain file"):
+    with pytest.raises(DamagedFile, match="is not a regular file"):
         open_run(out).read(FILE)
 
 
@@ -92,7 +92,7 @@ def test_the_manifest_itself_is_no_link_and_no_pipe(out: Path, tmp_path: Path) -
         open_run(out)
     (out / MANIFEST).unlink()
     os.mkfifo(out / MANIFEST)
-    with pytest.raises(DamagedFile, match=r"manifest\.json: is no plain file"):
+    with pytest.raises(DamagedFile, match=r"manifest\.json: is not a regular file"):
         open_run(out)
 
 

@@ -18,7 +18,7 @@ from metalrom.run.manifest import write_manifest
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
 from metalrom.studies.diff.compare import compare_runs
-from metalrom.studies.diff.show import SAME, shown_difference, why
+from metalrom.studies.diff.show import NO_DIFFERENCE, difference_tables, why
 
 TT, SS = "tt_1.00V_27C", "ss_1.00V_27C"
 
@@ -53,14 +53,14 @@ def text(difference):
     from rich.console import Console
 
     console = Console(file=StringIO(), width=220, highlight=False)
-    console.print(shown_difference(difference))
+    console.print(difference_tables(difference))
     return console.file.getvalue()
 
 
 def test_equal_runs_do_not_differ(pair):
     found = pair()
     assert found.same
-    assert shown_difference(found) == SAME
+    assert difference_tables(found) == NO_DIFFERENCE
     assert found.attribution.verdict == "nothing changed"
 
 

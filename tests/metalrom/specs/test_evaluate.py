@@ -111,7 +111,7 @@ def test_the_default_is_the_code_error_target_at_the_nominal_condition(run):
 
 
 def test_results_keep_the_verdicts(run, tmp_path):
-    failed = (FailedCondition(FF, (("ok", 3),), "the level does not rise with the count; nothing to convert"),)
+    failed = (FailedCondition(FF, (("ok", 3),), "the level does not rise with the count"),)
     specs = judged(run, "csnr > 29.5 at all", "density > 1", failed=failed)
     results = replace(run.results, specs=specs, failed_conditions=failed)
     assert not results.passed

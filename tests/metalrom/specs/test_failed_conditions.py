@@ -11,7 +11,7 @@ from characterization.failures import ConditionError
 from characterization.procedures import with_requirements
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
-from metalrom.run.characterize import Characterized, measure_group
+from metalrom.run.characterize import CharacterizationRun, measure_group
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition
@@ -54,14 +54,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 
 
 @pytest.fixture(scope="module")
-def dead(setup: Testbench, cache: Cache) -> Characterized:
+def dead(setup: Testbench, cache: Cache) -> CharacterizationRun:
     return measure_group(setup, PROCEDURES, cache)
 
 
-def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Testbench, dead: Characterized) -> None:
+def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Testbench, dead: CharacterizationRun) -> None:
     (failed,) = dead.failed
     assert failed.condition == "tt_0.05V_27C"
-    assert failed.reason == "the level does not rise with the count; nothing to convert"
+    assert failed.reason == "the level does not rise with the count"
     assert failed.verdicts == (("ok", sum(s.condition == DEAD for s in dead.data.samples)),)
     assert dead.table.conditions == dead.setup.conditions == (NOMINAL,)
     assert dead.planned.conditions == (NOMINAL, DEAD)
@@ -69,7 +69,7 @@ def test_a_supply_at_which_nothing_moves_is_a_failed_condition(setup: Testbench,
 
 
 def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
-    setup: Testbench, cache: Cache, dead: Characterized
+    setup: Testbench, cache: Cache, dead: CharacterizationRun
 ) -> None:
     alone = measure_group(replace(setup, conditions=(NOMINAL,)), PROCEDURES, cache)
     assert alone.failed == ()
@@ -79,7 +79,7 @@ def test_the_good_conditions_come_out_as_if_the_failed_one_had_not_been_asked(
 
 
 def test_simulations_that_run_out_of_time_fail_their_condition(
-    setup: Testbench, cache: Cache, dead: Characterized
+    setup: Testbench, cache: Cache, dead: CharacterizationRun
 ) -> None:
     # the nominal condition comes from the cache; hardly an ngspice ends within a millisecond (on a busy machine the
     # clock may be looked at late, so one or the other does)
@@ -96,7 +96,7 @@ def test_simulations_that_run_out_of_time_fail_their_condition(
     assert said[-1] == f"ss_1.00V_27C failed and is left out: {failed.reason}"
 
 
-def test_a_failed_nominal_condition_ends_the_run(setup: Testbench, cache: Cache, dead: Characterized) -> None:
+def test_a_failed_nominal_condition_ends_the_run(setup: Testbench, cache: Cache, dead: CharacterizationRun) -> None:
     with pytest.raises(ConditionError, match=r"condition tt_0\.05V_27C: the level does not rise with the count"):
         measure_group(replace(setup, conditions=(DEAD,)), PROCEDURES, cache)
     hurried = replace(setup, conditions=(replace(NOMINAL, vdd=0.99),), timeout=1e-3, samples=10)

@@ -9,7 +9,7 @@ import numpy as np
 from characterization.campaign import Task
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.procedures import mismatch, transfer
-from characterization.stages import merged, missing, refined
+from characterization.refinement import merged, missing, refined
 from characterization.tables.table import AdcModel, ReadoutTable
 from characterization.testbench import Testbench
 from netlists.condition import Condition
