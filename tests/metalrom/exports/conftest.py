@@ -15,6 +15,7 @@ from metalrom import exporters as exports
 from metalrom.exporters.run_data import RunData, load_source
 from metalrom.macro import Macro
 from metalrom.macro.geometry import RULES, MacroGeometry
+from metalrom.run.folder import open_run
 from metalrom.run.layer import write_stored_layer
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerSummary, RunResults, write_results
@@ -109,7 +110,8 @@ def make_source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Literal["
         write_stored_layer(folder, weights, rng.integers(-4, 4, (4, 20)))
         write_stored_program(folder, via_program(weights, 4))
         table = table_of(unit)
-        return RunData(folder, results_of(unit, table.conditions[1].label), table)
+        write_manifest(folder, {})
+        return RunData(open_run(folder), results_of(unit, table.conditions[1].label), table)
 
     return make
 
