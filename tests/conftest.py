@@ -1,12 +1,14 @@
 """`--simulator required|if_available|disabled`: what tests that run ngspice do where it is missing or not wanted.
 
-Tests are marked `ngspice` by themselves when they ask for a fixture of that name or stand in `ngspice_runner/`; others
-take `pytestmark = pytest.mark.ngspice`. Where the engine is missing or disabled, marked tests are skipped at once, and
-an unmarked one that finds no engine while it runs is skipped there, with that reason.
+Tests are marked `ngspice` by themselves when they ask for a fixture of that name, stand in `ngspice_runner/` or are
+listed in `ngspice.txt`; others take `pytestmark = pytest.mark.ngspice`. Where the engine is missing or disabled, marked
+tests are skipped at once, and an unmarked one that finds no engine while it runs is skipped there, with that reason.
+Unmarked tests that started the engine are listed at the end of every run.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -16,7 +18,18 @@ HERE = Path(__file__).resolve().parent
 ENGINE_PLACES = ("ngspice_runner",)
 """Folders below tests/ where any test may start the engine."""
 KITS = ("freepdk45", "sky130")
+UNMARKED = "starts ngspice without the mark"
 _REASON = pytest.StashKey[str]()
+_STARTED: list[str] = []
+"""Engines that this process started."""
+
+
+def _note_start(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen" and Path(str(arguments[0])).name.startswith("ngspice"):
+        _STARTED.append(str(arguments[0]))
+
+
+sys.addaudithook(_note_start)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,11 +55,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reason = config.stash[_REASON]
-    long = _long_tests()
+    long, engine = _listed("long.txt"), _listed("ngspice.txt")
     for item in items:
-        if item.nodeid.partition("[")[0] in long or item.nodeid.partition("::")[0] in long:
+        names = {item.nodeid.partition("[")[0], item.nodeid.partition("::")[0]}
+        if names & long:
             item.add_marker(pytest.mark.long)
-        if _runs_engine(item):
+        if names & engine or _runs_engine(item):
             item.add_marker(pytest.mark.ngspice)
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
@@ -62,9 +76,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return (yield from _skipping(item))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = (report for listed in terminalreporter.stats.values() for report in listed)
+    names = {r.nodeid for r in reports if (UNMARKED, True) in getattr(r, "user_properties", ())}
+    if names:
+        terminalreporter.section(f"{UNMARKED}; add to tests/ngspice.txt")
+        for name in sorted(names):
+            terminalreporter.line(name)
+
+
 def _skipping(item: pytest.Item) -> Generator[None, object, object]:
+    started = len(_STARTED)
     try:
-        return (yield)
+        result = yield
+        if len(_STARTED) > started and not item.get_closest_marker("ngspice"):
+            item.user_properties.append((UNMARKED, True))
+        return result
     except Exception as error:
         reason = item.config.stash[_REASON]
         if reason and _is_missing_engine(error):
@@ -93,9 +120,9 @@ def _runs_engine(item: pytest.Item) -> bool:
     return place.parts[0] in ENGINE_PLACES
 
 
-def _long_tests() -> set[str]:
-    """Tests (or whole files) that take longer than a second, as `long.txt` lists them."""
-    lines = (HERE / "long.txt").read_text(encoding="utf-8").splitlines()
+def _listed(name: str) -> set[str]:
+    """Tests (or whole files) that a list beside this file names."""
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
     return {line for line in lines if line and not line.startswith("#")}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from characterization.procedures.noise import Noise
 from interconnect.errors import DamagedFile, InputError
 from metalrom.run.folder import open_run
 from metalrom.run.manifest import CHARACTERIZATION, MANIFEST, read_manifest, write_manifest
@@ -30,7 +31,7 @@ def test_whole_files_are_read(out: Path) -> None:
     run = open_run(out)
     run.verify()
     assert run.read(FILE) == b"{}"
-    assert run.procedures == {"noise": {"points": []}}
+    assert run.procedures == {"noise": Noise(())}
     assert run.simulations == {"run": 3, "cached": 4}
     # sha256 of "{}" by coreutils
     assert run.manifest.files[FILE] == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
