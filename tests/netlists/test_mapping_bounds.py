@@ -104,6 +104,28 @@ def test_a_weight_is_the_sum_of_its_columns(mapping: str, counts: tuple[int, ...
     ]
 
 
+@pytest.mark.parametrize(
+    ("mapping", "values", "constant", "lowest", "highest"),
+    [
+        # -8 = 0 - 8 and 7 = 1 + 2 + 4 + 8 - 8
+        ("offset", (0, 1), -8, [0, 0, 0, 0], [1, 1, 1, 1]),
+        # -8 and 7 = 1 + 2 + 4 in places 1, 2, 4, -8
+        ("twos_complement", (0, 1), 0, [0, 0, 0, 1], [1, 1, 1, 0]),
+        # -7 = -1 + 3 - 9 and 7 = 1 - 3 + 9; levels are digits + 1, the constant is -(1 + 3 + 9)
+        ("ternary", (-1, 0, 1), -13, [0, 2, 0], [2, 0, 2]),
+    ],
+)
+def test_levels_by_hand(
+    mapping: str, values: tuple[int, ...], constant: int, lowest: list[int], highest: list[int]
+) -> None:
+    scheme = scheme_of(mapping, 4, values)
+    assert scheme.level_constant == constant
+    assert scheme.level_table[:, 0].tolist() == lowest
+    assert scheme.level_table[:, -1].tolist() == highest
+    sums = np.array(scheme.place_value) @ scheme.level_table.astype(int) + constant
+    assert sums.tolist() == list(range(scheme.low, scheme.high + 1))
+
+
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(InputError, match="already a mapping 'differential'"):
         register_mapping(MAPPINGS["differential"])
