@@ -350,7 +350,7 @@ def test_cells_that_two_reads_do_not_tell_are_refused(
         "--extraction", "formula",
     )  # fmt: skip
     assert code == 2
-    assert "fit cap_balanced or res_via" in err
+    assert "fit a cell of one bit whose load is the same for both" in err
 
 
 @pytest.mark.slow
