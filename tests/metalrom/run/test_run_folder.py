@@ -126,7 +126,7 @@ def test_a_damaged_manifest_is_refused(out: Path, text: str) -> None:
 def test_a_characterization_is_no_run(out: Path) -> None:
     write_manifest(out, {"kind": CHARACTERIZATION})
     assert read_manifest(out).kind == CHARACTERIZATION
-    with pytest.raises(InputError, match="holds a characterization alone; give the output folder of a `metalrom run`"):
+    with pytest.raises(InputError, match="holds only a characterization; give the output folder of a `metalrom run`"):
         open_run(out)
 
 
