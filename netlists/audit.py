@@ -50,6 +50,7 @@ def audit_netlist(
     technology: Technology | None = None,
     periphery: Periphery | None = None,
     condition: Condition | None = None,
+    templates: Path | None = None,
     limit: int = 100,
     library: str = "",
 ) -> AuditReport:
@@ -129,7 +130,7 @@ def audit_netlist(
     if technology is not None:
         head = netlist_head(
             level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash="",
-            group_rows=group_rows, options=options,
+            group_rows=group_rows, options=options, templates=templates,
         )  # fmt: skip
         faults += head_faults(content.bodies, head)
     else:

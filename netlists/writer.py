@@ -58,6 +58,7 @@ def write_netlist(
     plane: int = 0,
     column: int = 0,
     options: ArrayOptions = NO_OPTIONS,
+    templates: Path | None = None,
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.
 
@@ -125,7 +126,7 @@ def write_netlist(
         models = tuple(m.at(condition.temperature) for m in models)
     head = netlist_head(
         level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash=config_hash,
-        group_rows=group_rows, options=options,
+        group_rows=group_rows, options=options, templates=templates,
     )  # fmt: skip
     transistors = level == "macro" and has_transistors(periphery)
     cells = 0
@@ -164,6 +165,7 @@ def netlist_head(
     config_hash: str,
     group_rows: int | None,
     options: ArrayOptions,
+    templates: Path | None = None,
 ) -> str:
     """Everything before the first plane: description, cards, periphery and cell subcircuits.
 
@@ -220,7 +222,7 @@ def netlist_head(
         "scopes": parts,
         "group_rows": group_rows,
         "condition": condition,
-        "cells": "\n".join(cell_subckts(m) for m in kinds.values()),
+        "cells": "\n".join(cell_subckts(m, folder=templates) for m in kinds.values()),
         "transistors": drivers,
         "lcc": lcc,
         "lcc_sizes": lcc_sizes(parts) if lcc else [],
@@ -231,7 +233,7 @@ def netlist_head(
     }
     if periphery is not None and (drivers or lcc):
         values |= transistor_values(technology, periphery)
-    return render("netlist_header.cir.j2", values)
+    return render("netlist_header.cir.j2", values, folder=templates)
 
 
 class _Counting:

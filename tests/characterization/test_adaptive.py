@@ -109,7 +109,7 @@ def test_the_same_seed_asks_for_the_same_points_and_bounds_hold(run) -> None:
 def test_impossible_requests_are_refused() -> None:
     with pytest.raises(InputError, match="target"):
         adaptive_fit("y", "", BOX, leaky, target=0.0)
-    with pytest.raises(InputError, match="begins with"):
+    with pytest.raises(InputError, match="below the 20 of the start"):
         adaptive_fit("y", "", BOX, leaky, target=0.1, initial=20, most=10)
     with pytest.raises(InputError, match="not finite"):
         adaptive_fit("y", "", BOX, lambda x: np.full(len(x), np.nan), target=0.1)

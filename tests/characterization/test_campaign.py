@@ -87,7 +87,7 @@ def test_cached_runs_are_told_apart(setup: Testbench, tmp_path) -> None:
 def test_parts_are_told_as_one_campaign(setup: Testbench, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [task(4, 4, c) for c in (1, 2, 1, 2, 3, 1, 3)]
     whole = run_tasks(setup, tasks)
-    monkeypatch.setattr(campaign, "PART", 2)
+    monkeypatch.setattr(campaign, "TASKS_PER_BATCH", 2)
     seen: list[Progress] = []
     parts = run_tasks(setup, tasks, progress=seen.append)  # no cache: a deck of an earlier part is not run again
     assert parts.samples == whole.samples
@@ -99,7 +99,7 @@ def test_parts_are_told_as_one_campaign(setup: Testbench, monkeypatch: pytest.Mo
 
 def test_interruption_counts_the_whole_campaign(setup: Testbench, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     tasks = [task(4, 4, c) for c in (0, 1, 2, 3, 4)]
-    monkeypatch.setattr(campaign, "PART", 2)
+    monkeypatch.setattr(campaign, "TASKS_PER_BATCH", 2)
 
     def stop(state: Progress) -> None:
         if state.done == 3:

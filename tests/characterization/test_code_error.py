@@ -164,7 +164,7 @@ def test_decks_refuse_what_has_no_decision() -> None:
     setup = a_setup()
     pattern = build_pattern("drawn", 4, 4, 2, 16, np.random.SeedSequence(1))
     decision = DeciderInput(decider=DECIDER, reference=0.1)
-    with pytest.raises(InputError, match="with transistors"):
+    with pytest.raises(InputError, match="transistor periphery"):
         column_deck(
             TECHNOLOGY, setup.model, Periphery(kind="ideal"), setup.timing, CONDITION, pattern.case(16, 0.5),
             decision=decision,

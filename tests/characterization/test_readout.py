@@ -223,7 +223,7 @@ def test_missing_code_is_named() -> None:
 
 
 def test_dead_converter_is_refused() -> None:
-    with pytest.raises(EngineError, match="does not convert"):
+    with pytest.raises(EngineError, match="the converter does not work"):
         find_edges(lambda v: np.zeros(v.size, dtype=np.int64), bits=4, low=0.05, high=0.25)
 
 

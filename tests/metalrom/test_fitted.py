@@ -307,7 +307,7 @@ def test_edited_and_damaged_files_are_refused(fitted: tuple[Path, Path, dict[str
     data["model"]["inputs"][0]["high"] = 1e9
     wrong = {
         "checksum": json.dumps(data),
-        "no JSON": text[: len(text) // 2],
+        "not a complete JSON document": text[: len(text) // 2],
         "not a model file": json.dumps({"format": "metalrom surrogate 1"}),
         "cannot be read": None,
     }

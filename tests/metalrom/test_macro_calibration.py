@@ -150,7 +150,7 @@ def test_budget_varies_what_the_table_calls_assumed():
     assert causes["technology_assumption"].low < budget.total < causes["technology_assumption"].high
     assert "cell mismatch" in causes["technology_assumption"].source
     assert causes["fit"].high > budget.total
-    with pytest.raises(InputError, match="no option"):
+    with pytest.raises(InputError, match="cannot be an option"):
         error_budget(table, table.conditions[0], x, w, effects=("noise",))
 
 

@@ -23,7 +23,7 @@ def test_places() -> None:
 
 def test_wrong_words() -> None:
     with (
-        pytest.raises(InputError, match="'somewhere' is no scheduler; local, tcp://HOST:PORT"),
+        pytest.raises(InputError, match="'somewhere' is not a scheduler; local, tcp://HOST:PORT"),
         simulators(None, "somewhere"),
     ):
         pass

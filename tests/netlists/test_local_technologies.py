@@ -154,7 +154,7 @@ def test_a_library_of_the_same_transistors_gives_the_same_level(kind: str, wrapp
 
 
 def test_a_library_tells_no_charges(wrapped: Technology) -> None:
-    with pytest.raises(InputError, match=r"open45: the models are in the kit's files.*measured_charges"):
+    with pytest.raises(InputError, match=r"open45: the charge of the switches is unknown.*measured_charges"):
         shared_level(
             wrapped,
             make_baseline_cell("rom_1t"),

@@ -111,7 +111,7 @@ def test_engine_that_is_missing_or_none(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with pytest.raises(EngineError, match=r"apt install ngspice.*dnf install.*brew install.*conda install"):
         run(divider(1))
     monkeypatch.setenv("METALROM_NGSPICE", "/bin/true")
-    with pytest.raises(EngineError, match="does not answer as ngspice"):
+    with pytest.raises(EngineError, match="does not respond as ngspice"):
         run(divider(1))
     monkeypatch.delenv("METALROM_NGSPICE")
     monkeypatch.setenv("PATH", str(tmp_path))
