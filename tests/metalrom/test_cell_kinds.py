@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.cli import project as commands
 from metalrom.pipeline import run_pipeline
 from metalrom.reports.geometry_views import cross_section, top_view
 from metalrom.run.characterize import characterize
+from tests.builders import write_config
 
 KINDS = ["cap_present", "cap_select", "cap_ternary"]
-CONFIG = """
-name: kinds
-cell: {{kind: {kind}, planes: [{{row: M2, column: M3}}]}}
-array: {{rows: 16, columns: 16, group_rows: {group}}}
-weights: {{random: [16, 4], bits: 4}}
-"""
+pytestmark = pytest.mark.usefixtures("quick_extraction")  # nothing here depends on the values
 
 
-@pytest.fixture(autouse=True)
-def quick_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed formulas instead of the field solver: nothing here depends on the values."""
-    monkeypatch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
+def config(tmp_path: Path, kind: str, group: str | int = 4, **sections: Any) -> Path:
+    return write_config(
+        tmp_path / "kinds.yaml", name="kinds", cell={"kind": kind}, array={"group_rows": group}, **sections
+    )
 
 
-def project(tmp_path: Path, kind: str, group: str = "4") -> Project:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind=kind, group=group))
-    return load(path)
+def project(tmp_path: Path, kind: str, group: str | int = 4) -> Project:
+    return load(config(tmp_path, kind, group))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,9 +49,7 @@ def test_extraction_command(kind: str, tmp_path: Path, capsys: pytest.CaptureFix
 def test_columns_that_the_engine_cannot_add_up_are_refused_before_anything_runs(
     kind: str, mapping: str, tmp_path: Path
 ) -> None:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind=kind, group="4") + f"mapping: {mapping}\n")
-    p = load(path)
+    p = load(config(tmp_path, kind, mapping=mapping))
     for start in (lambda: run_pipeline(p, tmp_path / "out"), lambda: characterize(p), lambda: p.setup(4)):
         with pytest.raises(InputError, match=r"kinds\.yaml: mapping"):
             start()
@@ -65,8 +57,7 @@ def test_columns_that_the_engine_cannot_add_up_are_refused_before_anything_runs(
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind="cap_ternary, levels: 4", group="4"))
+    path = write_config(tmp_path / "kinds.yaml", cell={"kind": "cap_ternary", "levels": 4})
     with pytest.raises(InputError, match=r"cell\.levels.*cap_ternary has no parameter"):
         _ = load(path).cell
 

@@ -77,9 +77,8 @@ def readout_table(rows: int = 16, *, unit: Literal["V", "A"] = "V", conditions: 
     n = rows + 1
     active, count = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
     step = 0.35 / rows if unit == "V" else 2e-6
-    vdd, kelvin = (
-        np.array(v)[:, None, None] for v in zip(*((c.vdd, c.temperature + 273) for c in corners), strict=True)
-    )
+    vdd = np.array([c.vdd for c in corners])[:, None, None]
+    kelvin = np.array([c.temperature + 273 for c in corners])[:, None, None]
     return make_readout_table(
         rows,
         tuple(corners),
