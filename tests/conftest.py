@@ -137,6 +137,17 @@ def _trouble() -> str:
     return ""
 
 
+@pytest.fixture(scope="module")
+def quick_extraction() -> Iterator[None]:
+    """Projects take closed formulas instead of the field solver."""
+    from interconnect.extraction import extract
+    from metalrom.api import Project
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Project, "extract", lambda p, g, method="auto": extract(g, p.stack, "formula"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def kits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Both kits at hand: in the cache in use, or else fetched into one of the session; skips where neither works."""

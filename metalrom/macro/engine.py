@@ -13,9 +13,7 @@ noise, converter noise and the pattern spread (the table gives its size over dat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,17 +24,17 @@ from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
+from metalrom.macro.batches import input_matrix, plane_values, split_batch
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
 from metalrom.macro.domain import characterized
 from metalrom.macro.integers import integers
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
 from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
 from metalrom.macro.section import Counters, MacroSection, StoredSection, sections_of
+from metalrom.macro.section_cost import relative_cost
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
 from netlists.mapping import MAX_BITS, Scheme, scheme_of
-
-__all__ = ["Macro", "MvmResult", "StoredWeights"]
 
 
 class Macro:
@@ -359,8 +357,7 @@ class Macro:
     ) -> IntArray:
         """How often each (active, count) occurs among the conversions of a product.
 
-        Independent of the readout's errors, without repeats and check columns; weighs tables of code-error probability
-        and row energy.
+        Independent of the readout's errors, without repeats and check columns.
 
         Parameters
         ----------
@@ -383,7 +380,7 @@ class Macro:
             If planes are read with different rows per conversion.
         """
         stored = w if isinstance(w, StoredWeights) else self.store(w)
-        x = self._inputs(x, stored.rows)
+        x = input_matrix(x, self.input_bits, self.input_signed, stored.rows)
         if any(section.rows != self.rows for section in self._sections):
             raise InputError(
                 "macro: the planes have different group sizes; take the histogram from a macro without mitigations"
@@ -397,42 +394,28 @@ class Macro:
         Parameters
         ----------
         rows : int
-            Shape of the layer's weights.
+            Inputs of the layer.
         columns : int
-            See `rows`.
+            Outputs of the layer.
 
         Returns
         -------
         MitigationCost
             Ratios of conversions, area, time and energy.
         """
-        plain = -(-rows // self.rows) * self.scheme.columns * columns
-        segments = sum(s.groups(rows) * s.columns(columns) for s in self._sections)
-        bit_columns = sum(s.columns(columns) for s in self._sections) / (self.scheme.columns * columns)
-        conversions = sum(
-            s.groups(rows) * s.columns(columns) * (p.stop - p.start) * p.median * p.mean
-            for s in self._sections
-            for p in s.passes(self.input_bits)
-        ) / (plain * self.input_bits)
-        return MitigationCost(
-            conversions=conversions,
-            bit_columns=bit_columns,
-            segments=segments / plain,
-            time=conversions / bit_columns,
-            energy=conversions,
-        )
+        return relative_cost(self._sections, rows, columns, self.rows, self.scheme.columns, self.input_bits)
 
     def _run(
         self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, call: int | None, *, count_errors: bool
     ) -> MvmResult:
         stored = w if isinstance(w, StoredWeights) else self.store(w)
-        x = self._inputs(x, stored.rows)
+        x = input_matrix(x, self.input_bits, self.input_signed, stored.rows)
         sums, n = self._product(x, stored, self._next(call), 0, None)
         y = sums[:, 0] if stored.correction is None else stored.correction.apply(sums[:, 0])
         return self._result(y, x, stored, n, count_errors)
 
     def _run_blocks(self, x: NDArray[Any], stored: StoredBlocks, call: int | None, *, count_errors: bool) -> MvmResult:
-        x = self._inputs(x, stored.weights.rows)
+        x = input_matrix(x, self.input_bits, self.input_signed, stored.weights.rows)
         call, n = self._next(call), Counters()
         out = np.empty((len(x), stored.weights.columns))
         for rows in batch_slices(len(x), stored):  # bounds the memory of the partial sums
@@ -471,7 +454,7 @@ class Macro:
             for i, run in enumerate(section.passes(self.input_bits)):
                 planes = np.s_[:, :, run.start : run.stop]
                 x_words, lit = (np.ascontiguousarray(a[planes]) for a in (words, active))
-                place = self._places()[run.start : run.stop]
+                place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
                 sums: NDArray[Any] = np.zeros((len(x), blocks, stored.columns), np.int64)
                 reads = 1 if section.readout.deterministic else run.mean
                 for read in range(reads):
@@ -483,7 +466,7 @@ class Macro:
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
                                      sums[rows])  # fmt: skip
 
-                    counters = sum(self._split(len(x), work), counters)
+                    counters = sum(split_batch(self.threads, len(x), work), counters)
                 if reads * section.readout.one > 1:
                     sums = sums / (reads * section.readout.one)
                 total = sums if total is None else total + sums
@@ -508,34 +491,9 @@ class Macro:
             section.histogram(x_words[rows], active[rows], stored, rank, out)
             return out
 
-        return np.asarray(np.sum(self._split(len(x), part), axis=0), np.int64)
-
-    def _inputs(self, x: NDArray[Any], rows: int) -> IntArray:
-        half = 2 ** (self.input_bits - 1)
-        low, high = (-half, half - 1) if self.input_signed else (0, 2 * half - 1)
-        x = integers("activations", x, low, high)
-        if x.shape[1] != rows:
-            raise InputError(f"macro: activations have {x.shape[1]} rows, the weights {rows}")
-        return x
-
-    def _places(self) -> IntArray:
-        """Place value of every input plane."""
-        out = np.int64(1) << np.arange(self.input_bits)
-        if self.input_signed:
-            out[-1] = -out[-1]
-        return out
+        return np.asarray(np.sum(split_batch(self.threads, len(x), part), axis=0), np.int64)
 
     def _next(self, call: int | None) -> int:
         if call is None:
             call, self._calls = self._calls, self._calls + 1
         return call
-
-    def _split(self, batch: int, work: Callable[[slice], Any]) -> list[Any]:
-        """Run `work` on consecutive slices of the batch, one per thread."""
-        parts = max(1, min(self.threads, batch))
-        edges = np.linspace(0, batch, parts + 1).astype(int)
-        slices = [slice(int(a), int(b)) for a, b in pairwise(edges)]
-        if parts == 1:
-            return [work(slices[0])]
-        with ThreadPoolExecutor(parts) as pool:
-            return list(pool.map(work, slices))

@@ -13,35 +13,18 @@ from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, with_requirements
 from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures, comparator_figures, make_adc
 from characterization.procedures.adc_margin import margin_assumptions, measured_offset
-from characterization.testbench import AdcRequest, Converter, Testbench, Variation
+from characterization.testbench import AdcRequest, Converter, Testbench
 from interconnect.errors import InputError
-from interconnect.extraction import extract
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
 from netlists.technology import load_technology
+from tests.builders import TT, make_testbench
 
 TECHNOLOGY = load_technology("generic28", "open45")
 COMPARATOR = ComparatorFigures(50, 5e-3, 5e-4, 4.7e-3, 3e-5, 3e-3, 1.5e-10, 5e-14)
 
 
 def a_setup(adc: AdcRequest | None, offset: float | None = 0.05) -> Testbench:
-    model = make_cell("cap_balanced").model(
-        TECHNOLOGY.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    return Testbench(
-        technology=TECHNOLOGY,
-        model=model,
-        periphery=Periphery(sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
-        columns=16,
-        conditions=(Condition("tt", 1.0, 27.0), Condition("ss", 0.9, 85.0)),
-        variation=Variation(0.03, "test"),
-        converter=Converter(offset, 0.02, 5e-9),
-        adc=adc,
-    )
+    return make_testbench(conditions=(TT, Condition("ss", 0.9, 85.0)), converter=Converter(offset, 0.02, 5e-9), adc=adc)
 
 
 def figures(comparator: ComparatorFigures | None) -> AdcFigures:

@@ -17,7 +17,6 @@ from characterization.procedures.mismatch import moved
 from characterization.symbols import CountLaw, symbol_levels
 from characterization.tables.formats import FORMATS
 from characterization.testbench import Testbench
-from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.run.characterize import CharacterizationRun, histogram, measure_group
@@ -25,32 +24,22 @@ from metalrom.run.evaluate import macro_of
 from netlists.column import column_deck
 from netlists.reference import reference_column
 from ngspice_runner import Cache, Job, run
+from tests.builders import write_config
 
 KINDS = ("cap_present", "cap_select", "cap_ternary")
 ROWS = 4
-CONFIG = """
-name: kinds
-cell: {{kind: {kind}, planes: [{{row: M2, column: M3}}]}}
-array: {{rows: 16, columns: 16, group_rows: 4}}
-weights: {{random: [16, 4], bits: 4}}
-inputs: {{bits: 4, vectors: 8}}
-readout: {{double_sampling: true}}
-conditions: {{corners: [tt]}}
-"""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_extraction() -> None:
-    """Closed formulas instead of the field solver: tables are compared with networks of the same values."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
-    yield
-    patch.undo()
+pytestmark = pytest.mark.usefixtures("quick_extraction")  # tables are compared with networks of the same values
 
 
 def project(kind: str, folder: Path) -> Project:
-    path = folder / f"{kind}.yaml"
-    path.write_text(CONFIG.format(kind=kind))
+    path = write_config(
+        folder / f"{kind}.yaml",
+        name="kinds",
+        cell={"kind": kind},
+        inputs={"bits": 4, "vectors": 8},
+        readout={"double_sampling": True},
+        conditions={"corners": ["tt"]},
+    )
     return load(path)
 
 

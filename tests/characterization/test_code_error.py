@@ -34,41 +34,31 @@ from characterization.readout.decision import (
 from characterization.readout.testbench import ReadoutTestbench
 from characterization.testbench import Converter, Testbench, Variation
 from interconnect.errors import InputError
-from interconnect.extraction import extract
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.column import column_deck
-from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.readout.cds import Sampler
 from netlists.readout.decision import Decider, DeciderInput, DecisionNoise
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import load_technology
+from tests.builders import TT, make_model, make_testbench
 
 TECHNOLOGY = load_technology("generic28", "open45")
-CONDITION = Condition("tt", 1.0, 27.0)
-BENCH = ReadoutTestbench(TECHNOLOGY, CONDITION, workers=1)
+BENCH = ReadoutTestbench(TECHNOLOGY, TT, workers=1)
 DECIDER = Decider(comparator=StrongArm(input_width=4e-6))
 QUIET = DecisionSigmas(reset=0.0, sample=0.0, replica=0.0, comparator=0.0)
 
 
 def a_setup(rows: int = 4, samples: int = 30, **changes: object) -> Testbench:
-    model = make_cell("cap_balanced", {"row_pitch": 2.4e-6}).model(
-        TECHNOLOGY.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    setup = Testbench(
-        technology=TECHNOLOGY,
-        model=model,
+    return make_testbench(
+        model=make_model("cap_balanced", TECHNOLOGY.stack, row_pitch=2.4e-6),
         periphery=default_periphery(TECHNOLOGY.devices, sense_capacitance=5e-15),
         timing=Timing(reset_end=0.1e-9, input_start=0.2e-9, read_after=0.2e-9),
         rows=rows,
-        columns=16,
-        conditions=(CONDITION,),
         variation=Variation(0.01, "test"),
         converter=Converter(0.0, 0.02, 5e-9),
         samples=samples,
+        **changes,
     )
-    return replace(setup, **changes)  # type: ignore[arg-type]
 
 
 def test_exact_interval_of_a_proportion() -> None:
@@ -166,7 +156,7 @@ def test_decks_refuse_what_has_no_decision() -> None:
     decision = DeciderInput(decider=DECIDER, reference=0.1)
     with pytest.raises(InputError, match="transistor periphery"):
         column_deck(
-            TECHNOLOGY, setup.model, Periphery(kind="ideal"), setup.timing, CONDITION, pattern.case(16, 0.5),
+            TECHNOLOGY, setup.model, Periphery(kind="ideal"), setup.timing, TT, pattern.case(16, 0.5),
             decision=decision,
         )  # fmt: skip
     for wrong, words in (

@@ -11,14 +11,12 @@ from characterization.models.rare import brute_force, importance_sampling, sigma
 from characterization.models.settled_column import SettledColumn, code_error_experiment
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from interconnect.extraction import extract
 from netlists.case import ColumnStimulus, Deviations
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import reference_column
 from netlists.technology import load_technology
+from tests.builders import make_model
 
 DIRECTION = np.array([0.6, 0.0, -0.8, 0.0, 0.0])
 
@@ -116,9 +114,7 @@ def test_few_effective_failures_are_not_trusted() -> None:
 @pytest.fixture(scope="module")
 def column() -> tuple[SettledColumn, ColumnStimulus, object]:
     technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced").model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
+    model = make_model("cap_balanced", technology.stack)
     rng = np.random.default_rng(0)
     case = ColumnStimulus(
         bits=(rng.random((16, 3)) < 0.5).astype(np.uint8),

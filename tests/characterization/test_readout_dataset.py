@@ -10,11 +10,12 @@ import xarray
 
 from characterization.margins import ReadoutUncertainty, combined_interval, rounding_error, sigma_interval
 from characterization.tables.formats import read_table, write_table
-from characterization.tables.table import AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import AdcModel, Assumption
 from interconnect.errors import InputError, UnknownName
 from netlists.condition import Condition
+from tests.builders import TT, make_readout_table
 
-TT, HOT = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 85.0, "Cmax")
+HOT = Condition("tt", 1.0, 85.0, "Cmax")
 ROWS, LSB = 6, 10e-3
 
 
@@ -25,11 +26,10 @@ def straight_table(sigma_counts=0.1, *, codes=ROWS + 1, levels=2, offset=None, p
     level = np.tile(LSB * count, (2, ROWS + 1, 1))
     for (active, c), shift in (offset or {}).items():
         level[0, active, c] += shift * LSB
-    spread, none = np.full_like(level, sigma_counts * LSB), np.zeros_like(level)
-    return ReadoutTable.from_arrays(
-        "cap_balanced", "V", ROWS, (TT, HOT), level, spread, none, none, np.ones((2, ROWS + 1)) * 1e-15, 2e-9,
-        AdcModel(codes, 0.0, 0.0), (Assumption("offset", "none", "assumption", "test"),), {"seed": "1"},
-        levels, plane)  # fmt: skip
+    return make_readout_table(
+        ROWS, (TT, HOT), level=level, sigma_static=sigma_counts * LSB, row_energy=1e-15, read_time=2e-9,
+        adc=AdcModel(codes, 0.0, 0.0), assumptions=(Assumption("offset", "none", "assumption", "test"),),
+        provenance={"seed": "1"}, levels=levels, plane=plane)  # fmt: skip
 
 
 def test_a_dataset_read_from_a_file_answers_through_its_accessor(tmp_path):

@@ -10,11 +10,12 @@ from characterization.campaign import Task
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.procedures import mismatch, transfer
 from characterization.refinement import merged, missing, refined
-from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from netlists.condition import Condition
+from tests.builders import TT, make_readout_table
 
-TT, SS = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0)
+SS = Condition("ss", 1.0, 27.0)
 CMAX, HOT = replace(TT, beol="Cmax"), replace(SS, temperature=85.0)
 
 
@@ -24,12 +25,7 @@ def planned(setup: Testbench, **changes: object) -> Testbench:
 
 def table_of(setup: Testbench) -> ReadoutTable:
     """Some levels; the margins of the test are given beside it."""
-    n = setup.rows + 1
-    shape = (len(setup.conditions), n, n)
-    mean = np.broadcast_to(np.arange(n, dtype=float), shape)
-    none = np.zeros(shape)
-    return ReadoutTable.from_arrays("cap_balanced", "V", setup.rows, setup.conditions, mean, none, none, none,
-                        np.zeros(shape[:2]), 1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
+    return make_readout_table(setup.rows, setup.conditions, step=1.0)
 
 
 def sample_of(task: Task) -> Sample:

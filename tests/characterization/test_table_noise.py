@@ -5,31 +5,16 @@ import pytest
 
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.noise import charge_noise, current_noise
-from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from netlists.condition import Condition
-
-TT = Condition("tt", 1.0, 27.0)
+from tests.builders import TT, make_readout_table
 
 
 def table(rows: int, lsb: float, sigma: float, shift: float = 0.0) -> ReadoutTable:
     """Straight levels: lsb per count plus `shift` per active row, noise `sigma`, no other spread."""
     n = np.arange(rows + 1.0)
-    mean = n[None, None, :] * lsb + n[None, :, None] * shift
-    zero = np.zeros_like(mean)
-    return ReadoutTable.from_arrays(
-        cell="test",
-        unit="V",
-        rows=rows,
-        conditions=(TT,),
-        level=mean,
-        sigma_static=zero,
-        sigma_noise=zero + sigma,
-        sigma_pattern=zero,
-        row_energy=np.zeros((1, rows + 1)),
-        read_time=1e-9,
-        adc=AdcModel(codes=rows + 1, offset_sigma=0.0, noise_sigma=0.0),
-    )
+    return make_readout_table(rows, level=n * lsb + n[:, None] * shift, sigma_noise=sigma)
 
 
 def test_code_error_is_the_gaussian_tail() -> None:

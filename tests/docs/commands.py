@@ -35,6 +35,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"pip install ", "pip", "network"),
     (r"(PYTHONPATH=\. )?python (benchmarks|examples)/", "benchmark", "minutes"),
     (r"(PYTHONPATH=\. )?python docs/", "benchmark", ""),
+    (r"python tests/mutation", "shell", "minutes"),
     (r"python -m (mkdocs|pytest|mypy|pip|venv)", "shell", "other tests do it, or it installs"),
     (r"pytest ", "pytest", "it is the suite itself"),
     (r"(ruff|mypy|mkdocs)\b", "shell", "the suite's other steps"),

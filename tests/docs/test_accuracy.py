@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = [
@@ -24,13 +24,7 @@ RESULTS = [
 @pytest.fixture(scope="module")
 def accuracy_page() -> ModuleType:
     """benchmarks/accuracy_page.py as a module."""
-    spec = importlib.util.spec_from_file_location("accuracy_page", ROOT / "benchmarks" / "accuracy_page.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["accuracy_page"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("benchmarks/accuracy_page.py")
 
 
 def test_the_page_is_up_to_date(accuracy_page: ModuleType) -> None:

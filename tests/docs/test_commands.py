@@ -17,33 +17,25 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-_spec = importlib.util.spec_from_file_location("docs_commands", HERE / "commands.py")
-assert _spec
-assert _spec.loader
-found = importlib.util.module_from_spec(_spec)
-sys.modules["docs_commands"] = found
-_spec.loader.exec_module(found)
+from tests.builders import config_text
+from tests.docs import commands as found
 
+HERE = Path(__file__).resolve().parent
 ROOT: Path = found.ROOT
 PAGES: list[Path] = found.pages()
 FENCED = [c for page in PAGES for c in found.fenced(page)]
 INLINE = [c for page in PAGES for c in found.inline(page)]
 
-SMALL = """\
-name: minilm_layer
-technology: {stack: generic28, devices: open45}
-cell:
-  kind: res_via
-  column_pitch: 300nm
-  planes: [{row: M2, column: M3}]
-array: {rows: 16, columns: 64, group_rows: 4, columns_per_adc: 8}
-weights: {random: [16, 4], bits: 4}
-inputs: {bits: 4, source: random, vectors: 8}
-readout: {code_error_target: 1e-2}
-conditions: {corners: [tt]}
-characterization: {patterns: 2, samples: 30, max_levels: 5}
-"""
+SMALL = config_text(
+    name="minilm_layer",
+    technology={"stack": "generic28", "devices": "open45"},
+    cell={"kind": "res_via", "column_pitch": "300nm"},
+    array={"columns": 64, "columns_per_adc": 8},
+    inputs={"bits": 4, "source": "random", "vectors": 8},
+    readout={"code_error_target": 1e-2},
+    conditions={"corners": ["tt"]},
+    characterization={"patterns": 2, "samples": 30, "max_levels": 5},
+)
 """What stands in a page's working folder where the page means a larger configuration."""
 
 PLACES = {"NAME": "csv"}
@@ -86,8 +78,8 @@ def place(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for name in ("CONFIG", "examples/minilm_layer.yaml"):
         (tmp_path / name).write_text(SMALL)
-    for name in ("OUT", "out", "out/minilm_layer"):
-        shutil.copytree(finished / "out", tmp_path / name, dirs_exist_ok=True)
+    for name in ("OUT", "out"):
+        shutil.copytree(finished / "out", tmp_path / name)
     network = {
         "architectures": ["BertModel"], "model_type": "bert", "hidden_size": 8, "intermediate_size": 16,
         "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 50, "max_position_embeddings": 128,
@@ -115,7 +107,9 @@ def execute(command: Any, finished: Path, *, shrink: bool = True) -> None:
         return
     if words[1] == "run" and Path(words[2]).read_text() == SMALL:
         check_options(words[1:], complete=True)
-        shutil.copytree(finished / "out", words[words.index("-o") + 1], dirs_exist_ok=True)
+        out = Path(words[words.index("-o") + 1])
+        shutil.rmtree(out, ignore_errors=True)  # as a run does: it replaces an earlier output folder in one step
+        shutil.copytree(finished / "out", out)
         return
     code, told = run_metalrom(words[1:])
     assert code == 0, f"{command.page}: {command.text}\n{told}"

@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.builders import write_config
+from tests.scripts import metalrom_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "examples" / "plugins"
 
-SMALL = """\
-name: small
-technology: {stack: open45, devices: open45}
-cell: {kind: res_via, resistance: 1Mohm, planes: [{row: metal2, column: metal3}]}
-array: {rows: 8, columns: 16, group_rows: 4}
-weights: {random: [8, 2], bits: 4}
-conditions: {corners: [tt]}
-characterization: {patterns: 2, samples: 30, max_levels: 5}
-"""
+
+def small(folder: Path, kind: str = "res_via", **sections: Any) -> Path:
+    """A configuration of the stack and devices that ship with a licence."""
+    return write_config(
+        folder / "small.yaml",
+        technology={"stack": "open45", "devices": "open45"},
+        cell={"kind": kind, "planes": [{"row": "metal2", "column": "metal3"}]},
+        array={"rows": 8},
+        weights={"random": [8, 2]},
+        conditions={"corners": ["tt"]},
+        **{"characterization": {"patterns": 2, "samples": 30, "max_levels": 5}, **sections},
+    )
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +38,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def call(folder: Path, cache: Path, *words: object, path: Path | None = None) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own; path: a further place of installed packages."""
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
     environment = {**os.environ, "METALROM_CACHE": str(cache), "COLUMNS": "200"}
     if path is not None:
         environment["PYTHONPATH"] = str(path)
     return subprocess.run(
-        [sys.executable, "-c", program, str(ROOT), *map(str, words)],
+        metalrom_command(*words),
         cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 
@@ -61,7 +66,7 @@ def test_own_cell(tmp_path: Path, cache: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.ngspice
 def test_own_procedure(tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SMALL)
+    small(tmp_path)
     names = "transfer,mismatch,adc_margin,droop"
     droop = PLUGINS / "droop.py"
     done = call(tmp_path, cache, "--plugin", droop, "characterize", "small.yaml", "-o", "out", "--procedures", names)
@@ -75,12 +80,9 @@ def test_own_procedure(tmp_path: Path, cache: Path) -> None:
 @pytest.mark.ngspice
 def test_own_procedure_reaches_the_report(tmp_path: Path, cache: Path) -> None:
     """One file with a result and its chart: a table and a picture of the report, lost without the plugin but named."""
-    (tmp_path / "small.yaml").write_text(
-        SMALL.replace("cell: {kind: res_via, resistance: 1Mohm,", "cell: {kind: cap_balanced,").replace(
-            "max_levels: 5", "max_levels: 5, procedures: [transfer, mismatch, adc_margin, droop]"
-        )
-        + "readout: {double_sampling: true, code_error_target: 0.1}\n"
-    )
+    small(tmp_path, "cap_balanced", readout={"double_sampling": True, "code_error_target": 0.1}, characterization={
+        "patterns": 2, "samples": 30, "max_levels": 5, "procedures": ["transfer", "mismatch", "adc_margin", "droop"],
+    })  # fmt: skip
     droop, page = PLUGINS / "droop.py", tmp_path / "out" / "report.html"
     done = call(tmp_path, cache, "--plugin", droop, "run", "small.yaml", "-o", "out")
     assert done.returncode == 0, done.stderr
@@ -129,10 +131,7 @@ def test_own_exporter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.ngspice
 def test_own_exporter_on_the_command_line(tmp_path: Path, cache: Path) -> None:
-    (tmp_path / "small.yaml").write_text(
-        SMALL.replace("cell: {kind: res_via, resistance: 1Mohm,", "cell: {kind: cap_balanced,")
-        + "readout: {double_sampling: true, code_error_target: 0.1}\n"
-    )
+    small(tmp_path, "cap_balanced", readout={"double_sampling": True, "code_error_target": 0.1})
     done = call(tmp_path, cache, "run", "small.yaml", "-o", "out")
     assert done.returncode == 0, done.stderr
     exporter = PLUGINS / "levels_csv.py"
@@ -187,8 +186,8 @@ def test_a_plugin_that_fails_is_one_sentence(name: str, sentence: str, tmp_path:
 
 def test_a_configuration_cannot_name_code(tmp_path: Path, cache: Path) -> None:
     (tmp_path / "trap.py").write_text("open('trapped', 'w')\n")
-    (tmp_path / "x.yaml").write_text("plugins: [trap.py]\n" + SMALL)
-    done = call(tmp_path, cache, "netlist", "x.yaml")
+    small(tmp_path, plugins=["trap.py"])
+    done = call(tmp_path, cache, "netlist", "small.yaml")
     assert done.returncode == 2
     assert "plugins" in done.stderr
     assert not (tmp_path / "trapped").exists()

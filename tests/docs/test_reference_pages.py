@@ -6,13 +6,13 @@ import doctest
 import importlib
 import importlib.util
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from interconnect import load_stack
 from interconnect import stackfile as schema
+from tests.docs.test_commands import SMALL, run_metalrom
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -73,11 +73,10 @@ def test_examples_of_docstrings_run(name: str, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.ngspice
 def test_readers_of_the_lookup_table_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of the page, on a run of the small configuration of the other tests."""
-    commands = sys.modules.get("docs_test_commands") or _commands()
-    (tmp_path / "small.yaml").write_text(commands.SMALL)
+    (tmp_path / "small.yaml").write_text(SMALL)
     monkeypatch.setenv("METALROM_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    code, output = commands.run_metalrom(["run", "small.yaml", "-o", "out"])
+    code, output = run_metalrom(["run", "small.yaml", "-o", "out"])
     assert code == 0, output
     shown = blocks("lut.md", "python")
     assert len(shown) == 3
@@ -87,13 +86,3 @@ def test_readers_of_the_lookup_table_run(tmp_path: Path, monkeypatch: pytest.Mon
     assert {path.name for path in (tmp_path / "out" / "lut").iterdir()} >= {
         "readout.nc", "readout.csv", "adc_thresholds.csv", "readout.schema.json", "readout.json",
     }  # fmt: skip
-
-
-def _commands() -> object:
-    spec = importlib.util.spec_from_file_location("docs_test_commands", Path(__file__).with_name("test_commands.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["docs_test_commands"] = module
-    spec.loader.exec_module(module)
-    return module

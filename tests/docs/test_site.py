@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -18,6 +17,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
+from tests.scripts import load_script
+
 ROOT = Path(__file__).resolve().parents[2]
 LOADS = {("script", "src"), ("link", "href"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("object", "data")}
 """Tags and attributes that make a browser fetch something; a link that is clicked is none."""
@@ -28,12 +29,7 @@ NOT_FETCHED = {"canonical", "alternate", "edit"}
 @pytest.fixture(scope="session")
 def generate() -> ModuleType:
     """docs/generate.py as a module."""
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/generate.py")
 
 
 @pytest.fixture(scope="session")
@@ -139,8 +135,8 @@ def test_the_python_reference_is_rendered(site: Path) -> None:
     """One public name of every package, with its parameters, as rendered from the docstrings."""
     for page, anchor in {
         "metalrom": "metalrom.api.load",
-        "interconnect": "interconnect.solve_crossbar",
-        "ngspice_runner": "ngspice_runner.Job",
+        "interconnect": "interconnect.crossbar.solve_crossbar",
+        "ngspice_runner": "ngspice_runner.job.Job",
         "macro": "metalrom.macro.Macro",
         "exporters": "metalrom.exporters.register_format",
     }.items():

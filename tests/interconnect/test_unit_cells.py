@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,21 +17,9 @@ from interconnect.stackfile import load_stack
 from netlists.cells import CELLS as KINDS
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
+from tests.scripts import load_script
 
-
-def load_benchmark() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "extraction.py"
-    spec = importlib.util.spec_from_file_location("extraction_benchmark", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    spec.loader.exec_module(module)
-    sys.path[:] = before
-    return module
-
-
-BENCH = load_benchmark()
+BENCH = load_script("benchmarks/extraction.py")
 CELLS = {cell.name: cell for cell in [*(BENCH.pattern(*p) for p in BENCH.PATTERNS), *BENCH.project_cells()]}
 
 

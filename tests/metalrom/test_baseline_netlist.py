@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,25 +15,23 @@ from metalrom.cli.main import app
 from metalrom.studies.baseline import baseline_deck
 from netlists.baselines import BaselineComputing, BaselineStimulus, make_baseline_cell, measure_operation, shared_level
 from ngspice_runner import Job, run
+from tests.builders import write_config
 
 RUNNER = CliRunner()
 WEIGHTS = np.random.default_rng(11).integers(-7, 8, (21, 2))
 # Of the selected rows: lowest digits in base 4, where positive, 3, 1, 0, 3, 2 and 1.
 WEIGHTS[[0, 4, 8, 12, 16, 20], 0] = (3, 5, -2, 7, 2, 1)
-CONFIG = """\
-name: small
-technology: {stack: open45, devices: open45}
-cell: {kind: cap_balanced, planes: [{row: metal2, column: metal3}]}
-array: {rows: ROWS, columns: 16, group_rows: 4}
-weights: {file: w.csv, bits: 4, integers: true}
-"""
 
 
-def config(tmp_path: Path, rows: int = 32) -> Path:
+def config(tmp_path: Path, rows: int = 32, **sections: Any) -> Path:
     np.savetxt(tmp_path / "w.csv", WEIGHTS, fmt="%d", delimiter=",")
-    path = tmp_path / "small.yaml"
-    path.write_text(CONFIG.replace("ROWS", str(rows)))
-    return path
+    return write_config(
+        tmp_path / "small.yaml",
+        technology={"stack": "open45", "devices": "open45"},
+        cell={"planes": [{"row": "metal2", "column": "metal3"}]},
+        array={"rows": rows},
+        **{"weights": {"random": None, "file": "w.csv", "integers": True}, **sections},
+    )
 
 
 def stored(text: str, kind: str, group: int = 4) -> list[int]:
@@ -104,14 +103,11 @@ def test_faults_are_one_sentence(arguments: list[str], words: str, tmp_path: Pat
 
 
 def test_too_many_rows_and_weights_that_do_not_fit(tmp_path: Path) -> None:
-    path = config(tmp_path)
-    long = path.read_text().replace("rows: 32", "rows: 9000").replace("file: w.csv", "random: [9000, 1]")
-    path.write_text(long.replace(", integers: true", ""))
+    path = config(tmp_path, rows=9000, weights={"random": [9000, 1]})
     done = RUNNER.invoke(app, ["netlist", str(path), "--baseline", "sram_6t"])
     assert done.exit_code == 2
     assert "9000 rows in local arrays of 4 make 2250 local arrays, at most 1024" in " ".join(done.stderr.split())
-    path = config(tmp_path)
-    path.write_text(path.read_text() + "mapping: unsigned\n")
+    path = config(tmp_path, mapping="unsigned")
     done = RUNNER.invoke(app, ["netlist", str(path), "--baseline", "rom_1t"])
     assert done.exit_code == 2
     assert "mapping: a weight of -" in done.stderr

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from interconnect import extraction
 from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.cli import project as commands
 from metalrom.reports.geometry_views import cross_section, top_view
+from tests.builders import write_config
 
 KINDS = ["cap_present", "cap_select", "cap_ternary"]
-CONFIG = """
-name: kinds
-cell: {{kind: {kind}, planes: [{{row: M2, column: M3}}]}}
-array: {{rows: 16, columns: 16, group_rows: {group}}}
-weights: {{random: [16, 4], bits: 4}}
-"""
+pytestmark = pytest.mark.usefixtures("quick_extraction")  # nothing here depends on the values
 
 
-@pytest.fixture(autouse=True)
-def quick_extraction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Closed formulas instead of the field solver: nothing here depends on the values."""
-    monkeypatch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
+def config(tmp_path: Path, kind: str, group: str | int = 4, **sections: Any) -> Path:
+    return write_config(
+        tmp_path / "kinds.yaml", name="kinds", cell={"kind": kind}, array={"group_rows": group}, **sections
+    )
 
 
-def project(tmp_path: Path, kind: str, group: str = "4") -> Project:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind=kind, group=group))
-    return load(path)
+def project(tmp_path: Path, kind: str, group: str | int = 4) -> Project:
+    return load(config(tmp_path, kind, group))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -50,8 +44,7 @@ def test_extraction_command(kind: str, tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "kinds.yaml"
-    path.write_text(CONFIG.format(kind="cap_ternary, levels: 4", group="4"))
+    path = write_config(tmp_path / "kinds.yaml", cell={"kind": "cap_ternary", "levels": 4})
     with pytest.raises(InputError, match=r"cell\.levels.*cap_ternary has no parameter"):
         _ = load(path).cell
 

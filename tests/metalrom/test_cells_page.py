@@ -16,14 +16,15 @@ from metalrom.studies.cells.comparison import CellComparison, CellLevels, CellRe
 from metalrom.studies.cells.page import write_page
 from metalrom.studies.cells.show import LINES, cells_document, markdown
 from metalrom.studies.cells.variants import variants
+from tests.builders import write_config
 
-CONFIG = """
-name: kinds
-cell: {kind: cap_select, levels: 3, row_pitch: 500nm, planes: [{row: M2, column: M3}, {row: M4, column: M5}]}
-array: {rows: 16, columns: 16, group_rows: 4}
-weights: {random: [16, 4], bits: 4}
-readout: {double_sampling: true}
-"""
+PLANES = [{"row": "M2", "column": "M3"}, {"row": "M4", "column": "M5"}]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    cell = {"kind": "cap_select", "levels": 3, "row_pitch": "500nm", "planes": PLANES}
+    return write_config(tmp_path / "c.yaml", name="kinds", cell=cell, readout={"double_sampling": True})
 
 
 def reading(letter: str, kind: str, rows: int, levels: int, unit: str) -> CellReading:
@@ -54,10 +55,8 @@ def page() -> CellsPage:
     )  # fmt: skip
 
 
-def test_every_kind_once_and_all_else_the_same(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(CONFIG)
-    project = load(path)
+def test_every_kind_once_and_all_else_the_same(config: Path) -> None:
+    project = load(config)
     found = variants(project)
     assert [(v.letter, v.kind) for v in found] == [
         ("A", "cap_present"), ("B", "cap_balanced"), ("C", "res_via"), ("D", "cap_select"), ("E", "cap_ternary"),
@@ -78,11 +77,9 @@ def test_group_sizes() -> None:
             group_sizes(text, 16)
 
 
-def test_a_bad_row_number_leaves_no_folder(tmp_path: Path) -> None:
-    path = tmp_path / "c.yaml"
-    path.write_text(CONFIG)
+def test_a_bad_row_number_leaves_no_folder(config: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="group sizes"):
-        cells(path, tmp_path / "out", "128", jobs=1, json=False)
+        cells(config, tmp_path / "out", "128", jobs=1, json=False)
     assert not (tmp_path / "out").exists()
 
 

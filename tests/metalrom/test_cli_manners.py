@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,8 @@ from metalrom.cli import completion
 from metalrom.cli.init import Starter, ask_starter, write_starter
 from metalrom.cli.main import app
 from metalrom.config.schema import load_config
+from tests.scripts import metalrom_command
 
-ROOT = Path(__file__).resolve().parents[2]
 SHELL_WORDS = (">", "|")
 
 
@@ -87,9 +86,8 @@ def test_completed_names_are_those_that_exist() -> None:
 
 def shell(words: str, *, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own, not on a terminal."""
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
     return subprocess.run(
-        [sys.executable, "-c", program, str(ROOT), *shlex.split(words)],
+        metalrom_command(*shlex.split(words)),
         capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "COLUMNS": "160", **(env or {})},
     )  # fmt: skip
 

@@ -29,21 +29,19 @@ from metalrom.studies.surrogates.predict import parse_point, predict_points, rea
 from netlists.case import ColumnStimulus
 from netlists.reference import reference_column
 from ngspice_runner import Cache
+from tests.builders import write_config
 
-CONFIG = """
-name: fitted
-cell: {kind: KIND, planes: [{row: M2, column: M3}]}
-array: {rows: 32, columns: 32, group_rows: 8}
-weights: {random: [16, 4], bits: 4}
-variation: {cell_sigma: SIGMA}
-"""
 VARY = ["--vary", "cell.resistance=500kohm:4Mohm", "--vary", "array.group_rows=4:16"]
 
 
 def config(folder: Path, kind: str, sigma: str = "2.5%") -> Path:
-    path = folder / f"{kind}.yaml"
-    path.write_text(CONFIG.replace("KIND", kind).replace("SIGMA", sigma))
-    return path
+    return write_config(
+        folder / f"{kind}.yaml",
+        name="fitted",
+        cell={"kind": kind},
+        array={"rows": 32, "columns": 32, "group_rows": 8},
+        variation={"cell_sigma": sigma},
+    )
 
 
 def project(folder: Path, kind: str, sigma: str = "2.5%") -> Project:

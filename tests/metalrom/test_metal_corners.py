@@ -8,44 +8,36 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedures import with_requirements
 from characterization.tables.content import header_of
 from characterization.tables.formats import FORMATS
-from characterization.tables.table import AdcModel, ReadoutTable
-from characterization.testbench import Converter, MetalCorner, Testbench, Variation
+from characterization.tables.table import ReadoutTable
+from characterization.testbench import Converter, MetalCorner, Testbench
 from interconnect.errors import InputError
-from interconnect.extraction import extract
 from metalrom.api import Project, load
 from metalrom.design.variation import configured_variation
 from metalrom.macro.domain import characterized
 from metalrom.run.characterize import measure_group
 from metalrom.studies.accuracy.chips import find_condition
-from netlists.cells import make_cell
-from netlists.cells.base import CellModel, Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
 from netlists.reference import reference_column
-from netlists.technology import Technology, load_technology
+from netlists.technology import load_technology
 from ngspice_runner import Cache
+from tests.builders import TT, make_model, make_readout_table, make_testbench, write_config
 
-CONFIG: dict[str, Any] = {
-    "name": "corners",
-    "cell": {"kind": "cap_balanced", "planes": [{"row": "M2", "column": "M3"}]},
-    "array": {"rows": 16, "columns": 32, "group_rows": 4},
-    "weights": {"random": [16, 4], "bits": 4},
-    "inputs": {"bits": 4},
-    "conditions": {"corners": ["tt"], "beol": ["nominal", "cmax"]},
-    "characterization": {"patterns": 1, "samples": 30, "samples_elsewhere": 10, "max_levels": 5},
-}
-TT, CMAX = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 27.0, "Cmax")
+CMAX = Condition("tt", 1.0, 27.0, "Cmax")
 
 
 def project(path: Path, **sections: Any) -> Project:
-    (path / "c.yaml").write_text(yaml.safe_dump({**CONFIG, **sections}))
-    return load(path / "c.yaml")
+    given = {
+        "array": {"columns": 32},
+        "inputs": {"bits": 4},
+        "conditions": {"corners": ["tt"], "beol": ["nominal", "cmax"]},
+        "characterization": {"patterns": 1, "samples": 30, "samples_elsewhere": 10, "max_levels": 5},
+    }
+    return load(write_config(path / "c.yaml", name="corners", **{**given, **sections}))
 
 
 def refusal(path: Path, **sections: Any) -> str:
@@ -93,12 +85,12 @@ def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
     from interconnect.variation import cell_sigma_from_ler
 
     shape = {"row_pitch": "200nm", "column_pitch": "300nm", "row_width": "50nm", "column_width": "50nm"}
-    cell = {**CONFIG["cell"], **shape, "tab_length": "150nm"}
+    cell = {**shape, "tab_length": "150nm"}
     found = configured_variation(project(tmp_path, cell=cell, variation={"cell_sigma": "auto"}))
     # generic28: 1.67 nm roughness, correlation 25 nm, on the gap of 50 nm (a third of the pitch less the line)
     assert found.cell_sigma == pytest.approx(cell_sigma_from_ler(150e-9, 50e-9, 1.67e-9, 25e-9), rel=1e-9)
     assert "area law" in found.source
-    resistor = {"kind": "res_via", "resistance": "1Mohm", "planes": CONFIG["cell"]["planes"]}
+    resistor = {"kind": "res_via", "resistance": "1Mohm"}
     with pytest.raises(InputError, match="cell_sigma is auto, but the technology has no mismatch law for the varying"):
         configured_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": "auto"}))
     with pytest.raises(InputError, match="leave `source` out"):
@@ -119,26 +111,14 @@ def test_a_project_extracts_every_metal_corner(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def setup() -> Testbench:
     """Four rows at both corners of the metals, values by formula."""
-    technology = load_technology("generic28", "open45")
-
-    def cell(t: Technology) -> CellModel:
-        return make_cell("cap_balanced").model(t.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
-
-    there = technology.at_metal_corner("Cmax")
-    return Testbench(
-        technology=technology,
-        model=cell(technology),
-        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
-        columns=16,
+    there = load_technology("generic28", "open45").at_metal_corner("Cmax")
+    return make_testbench(
         conditions=(TT, CMAX),
-        variation=Variation(0.03, "test"),
         converter=Converter(0.05, 0.02, 5e-9, 20e-15),
         patterns=1,
         samples=10,
         max_levels=5,
-        metal_corners=(("Cmax", MetalCorner(there, cell(there))),),
+        metal_corners=(("Cmax", MetalCorner(there, make_model("cap_balanced", there.stack))),),
     )
 
 
@@ -190,12 +170,9 @@ def test_a_staged_campaign_over_metals(setup: Testbench, tmp_path: Path) -> None
 def table_with_metals() -> ReadoutTable:
     """SYNTHETIC levels at three conditions."""
     conditions = (TT, CMAX, Condition("tt", 0.9, 85.0, "C_best"))
-    n = 5
-    count = np.broadcast_to(np.arange(n), (3, n, n))
-    mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
-    spread = np.where(np.isnan(mean), np.nan, 1e-3)
-    return ReadoutTable.from_arrays("cap_balanced", "V", 4, conditions, mean, spread, spread, spread, np.ones((3, n)),
-                        1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
+    return make_readout_table(
+        4, conditions, step=0.02, sigma_static=1e-3, sigma_noise=1e-3, sigma_pattern=1e-3, row_energy=1.0
+    )
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -10,16 +10,10 @@ from matplotlib.figure import Figure
 
 from characterization.procedures import PROCEDURES
 from characterization.procedures.document import procedures_document, read_procedure_results
-from characterization.testbench import Converter, Testbench, Variation
-from interconnect.extraction import extract
 from metalrom.run.characterize import measure_group
 from metalrom.run.write import write_tables
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
-from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
-from netlists.technology import load_technology
 from ngspice_runner import Cache
+from tests.builders import make_testbench
 
 pytestmark = pytest.mark.ngspice
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,21 +33,7 @@ def documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 def test_results_reach_the_output_folder(documented: str, tmp_path: Path) -> None:
-    technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced").model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    setup = Testbench(
-        technology=technology,
-        model=model,
-        periphery=Periphery(sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
-        columns=16,
-        conditions=(Condition("tt", 1.0, 27.0),),
-        variation=Variation(0.03, "test"),
-        converter=Converter(0.05, 0.02, 5e-9),
-    )
+    setup = make_testbench()
     procedures = [PROCEDURES[name] for name in ("leakage", "crosstalk", documented)]
     texts = []
     for name in ("first", "second"):

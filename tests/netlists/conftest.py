@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from interconnect.extraction import extract
-from interconnect.stackfile import load_stack
-from netlists.cells import cap_balanced, make_cell, res_via
+from netlists.cells import cap_balanced, res_via
 from netlists.cells.base import CellModel, Element, Plane
 from netlists.technology import Technology, load_technology
+from tests.builders import make_model
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +64,8 @@ def res_model() -> CellModel:
     )
 
 
-def formula_model(kind: str, **parameters: object) -> CellModel:
-    """A cell on generic28 with capacitances by closed formulas: at once, and of the size that field solution gives."""
-    stack = load_stack("generic28")
-    return make_cell(kind, parameters).model(stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula"))
-
-
 @pytest.fixture(scope="session")
 def charge_models() -> dict[str, CellModel]:
     """Every charge cell, `cap_select` with several numbers of levels."""
-    models = {kind: formula_model(kind) for kind in ("cap_present", "cap_balanced", "cap_ternary")}
-    return models | {f"cap_select{k}": formula_model("cap_select", levels=k) for k in (2, 3, 4, 8)}
+    models = {kind: make_model(kind) for kind in ("cap_present", "cap_balanced", "cap_ternary")}
+    return models | {f"cap_select{k}": make_model("cap_select", levels=k) for k in (2, 3, 4, 8)}

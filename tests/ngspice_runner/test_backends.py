@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import subprocess
 from collections.abc import Iterator
@@ -19,24 +18,9 @@ from ngspice_runner.deck import read_deck
 from ngspice_runner.engine import find_engine
 from ngspice_runner.points import group_jobs, plan_points
 from ngspice_runner.prepare import prepare
+from tests.ngspice_runner.test_corpus import BROKEN, ODD
 
 FAST = ("batch", "shared")
-
-
-def _corpus() -> object:
-    spec = importlib.util.spec_from_file_location("corpus", Path(__file__).with_name("test_corpus.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["corpus"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CORPUS = _corpus()
-BROKEN, ODD = CORPUS.BROKEN, CORPUS.ODD  # type: ignore[attr-defined]
 
 
 def have_shared() -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import random
 import resource
@@ -18,13 +17,9 @@ from pathlib import Path
 import pytest
 
 from ngspice_runner import Cache, EngineError, Result, Verdict, run, run_many
+from tests.ngspice_runner import kill_storm as storm
 
 SCRIPT = Path(__file__).with_name("kill_storm.py")
-_spec = importlib.util.spec_from_file_location("kill_storm", SCRIPT)
-assert _spec is not None
-assert _spec.loader is not None
-storm = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(storm)
 
 
 class Sweep:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -39,6 +38,8 @@ from netlists.cells.res_via import ResVia
 from netlists.parameters import parameter
 from netlists.readout import READOUTS
 from ngspice_runner.backends import BACKENDS
+from tests.builders import write_config
+from tests.scripts import metalrom_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "examples" / "plugins"
@@ -109,10 +110,9 @@ def test_a_cell_brings_its_parameters_to_the_configuration() -> None:
 def test_a_measurable_cell_is_compared_with_the_shipped_ones(tmp_path: Path) -> None:
     from metalrom.api import load
 
-    path = tmp_path / "c.yaml"
-    path.write_text(
-        "name: c\ntechnology: {stack: generic28, devices: open45}\nweights: {random: [8, 2], bits: 4}\n"
-        "cell: {kind: res_via, resistance: 3Mohm, planes: [{row: M2, column: M3}]}\narray: {rows: 8, columns: 16}\n"
+    cell = {"kind": "res_via", "resistance": "3Mohm"}
+    path = write_config(
+        tmp_path / "c.yaml", cell=cell, array={"rows": 8, "group_rows": None}, weights={"random": [8, 2]}
     )
     register_cell(Plain)
     found = variants(load(path))
@@ -191,10 +191,9 @@ def test_only_converters_may_be_asked_for() -> None:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documented run of a plugin's cell."""
     folder = tmp_path_factory.mktemp("wide")
-    program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
     words = ("--plugin", PLUGINS / "wide_cell.py", "run", PLUGINS / "wide_run.yaml", "-o", folder / "out")
     done = subprocess.run(
-        [sys.executable, "-c", program, str(ROOT), *map(str, words)],
+        metalrom_command(*words),
         env={**os.environ, "METALROM_CACHE": str(folder / "cache")},
         capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.scripts import metalrom_command
 
 SMALL = """\
 name: small
@@ -46,10 +45,9 @@ def metalrom(shared_cache: Path) -> Run:
     def call(
         *arguments: object, env: dict[str, str] | None = None, timeout: float = 240
     ) -> subprocess.CompletedProcess[str]:
-        program = "import sys; sys.path.insert(0, sys.argv.pop(1)); from metalrom.cli.main import main; main()"
         environment = {**os.environ, "METALROM_CACHE": str(shared_cache), "COLUMNS": "200", **(env or {})}
         return subprocess.run(
-            [sys.executable, "-c", program, str(REPOSITORY), *map(str, arguments)],
+            metalrom_command(*arguments),
             capture_output=True,
             text=True,
             timeout=timeout,

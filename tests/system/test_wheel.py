@@ -13,22 +13,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import config_text
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = tuple(
     tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 )
 
-CONFIG = """\
-name: away
-technology: {stack: open45, devices: open45}
-cell: {kind: res_via, resistance: 1Mohm, planes: [{row: metal2, column: metal3}]}
-array: {rows: 8, columns: 16, group_rows: 4}
-weights: {random: [8, 2], bits: 4}
-inputs: {bits: 4, source: random, vectors: 4}
-readout: {code_error_target: 1e-1}
-conditions: {corners: [tt]}
-characterization: {patterns: 2, samples: 30, max_levels: 5}
-"""
+CONFIG = config_text(
+    name="away",
+    technology={"stack": "open45", "devices": "open45"},
+    cell={"kind": "res_via", "resistance": "1Mohm", "planes": [{"row": "metal2", "column": "metal3"}]},
+    array={"rows": 8},
+    weights={"random": [8, 2]},
+    inputs={"bits": 4, "source": "random", "vectors": 4},
+    readout={"code_error_target": 1e-1},
+    conditions={"corners": ["tt"]},
+    characterization={"patterns": 2, "samples": 30, "max_levels": 5},
+)
 
 
 @pytest.fixture(scope="module")

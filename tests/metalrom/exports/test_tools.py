@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import configparser
-import importlib.util
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from metalrom.exporters.exporter import ToolMissing, ToolReading, check_export
 from metalrom.macro import Macro
 from metalrom.macro.readout import readout_of, synthetic_table
 from metalrom.run.layer import StoredLayer
+from tests.scripts import load_script
 
 MODULES = {"accelergy": "accelergy", "crosssim": "simulator.algorithms", "aihwkit": "aihwkit", "mnsim": "MNSIM",
            "zigzag": "zigzag", "hwcomponents": "hwcomponents"}  # fmt: skip
@@ -209,18 +210,9 @@ def test_parquet_speaks_for_itself(run, tmp_path):
     assert at["mean"][row].tolist() == [run.table.level[1, 6, 4]]
 
 
-def _example():
-    path = os.path.join(os.path.dirname(__file__), "..", "..", "..", "examples", "read_lut.py")  # noqa: PTH118, PTH120
-    spec = importlib.util.spec_from_file_location("read_lut", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module, path
-
-
 def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
-    module, path = _example()
-    with open(path) as file:  # noqa: PTH123
-        text = file.read()
+    module = load_script("examples/read_lut.py")
+    text = Path(module.__file__).read_text()
     assert len(text.splitlines()) <= 30
     assert "import metalrom" not in text
     exports.write_table(run.table, "netcdf", tmp_path)
@@ -234,7 +226,7 @@ def test_a_user_without_the_package_reads_the_same_numbers(run, tmp_path):
 def test_that_reader_refuses_damage_in_one_sentence(run, tmp_path):
     import h5py
 
-    module, _ = _example()
+    module = load_script("examples/read_lut.py")
     path = exports.write_table(run.table, "netcdf", tmp_path)[0]
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -13,20 +13,18 @@ from typer.testing import CliRunner
 
 from metalrom.cli.main import app
 from metalrom.drawing.palette import PAINT
+from tests.builders import write_config
 
-CONFIG = """\
-name: small
-cell: {kind: cap_balanced, planes: [{row: M2, column: M3}, {row: M4, column: M5}]}
-array: {rows: 8, columns: 16, group_rows: 4, dummy_columns: 1}
-weights: {random: [12, 3], bits: 8}
-"""
+SECTIONS = {
+    "cell": {"planes": [{"row": "M2", "column": "M3"}, {"row": "M4", "column": "M5"}]},
+    "array": {"rows": 8, "dummy_columns": 1},
+    "weights": {"random": [12, 3], "bits": 8},
+}
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    path = tmp_path / "small.yaml"
-    path.write_text(CONFIG)
-    return path
+    return write_config(tmp_path / "small.yaml", **SECTIONS)
 
 
 def call(*words: str | Path) -> tuple[int, str, str]:
@@ -60,7 +58,7 @@ def test_a_picture_shows_every_cut_of_its_window(config: Path, tmp_path: Path) -
 def test_another_program_s_layout_fails(config: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.gds"
     assert call("layout", config, "--level", "macro", "-o", path)[0] == 0
-    config.write_text(CONFIG + "characterization: {seed: 77}\n")  # other random weights
+    write_config(config, **SECTIONS, characterization={"seed": 77})  # other random weights
     code, out, _ = call("audit", path, config, "--json")
     report = json.loads(out)
     assert code == 1

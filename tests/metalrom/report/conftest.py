@@ -39,6 +39,7 @@ from metalrom.reports.content import (
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.run.results import FitSummary
 from netlists.condition import Condition
+from tests.builders import make_readout_table
 
 NM = 1e-9
 SYNTHETIC = "SYNTHETIC sample data"
@@ -76,18 +77,20 @@ def readout_table(rows: int = 16, *, unit: Literal["V", "A"] = "V", conditions: 
     n = rows + 1
     active, count = np.meshgrid(np.arange(n), np.arange(n), indexing="ij")
     step = 0.35 / rows if unit == "V" else 2e-6
-    shape = (len(corners), n, n)
-    mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
-    valid = count <= active
-    for i, c in enumerate(corners):
-        level = step * c.vdd * (count + 0.2 * active - 0.002 * count * active / n)
-        mean[i][valid] = level[valid]
-        static[i][valid] = (step * 0.035 * np.sqrt(1 + active / 4))[valid]
-        noise[i][valid] = step * 0.06 * np.sqrt((c.temperature + 273) / 300)
-        pattern[i][valid] = step * 0.02
-    energy = np.tile(np.arange(n) * 2e-16, (len(corners), 1))
-    return ReadoutTable.from_arrays("cap_balanced", unit, rows, tuple(corners), mean, static, noise, pattern, energy,
-                        2e-9, AdcModel(rows + 1, step * 0.02, step * 0.03))  # fmt: skip
+    vdd = np.array([c.vdd for c in corners])[:, None, None]
+    kelvin = np.array([c.temperature + 273 for c in corners])[:, None, None]
+    return make_readout_table(
+        rows,
+        tuple(corners),
+        unit=unit,
+        level=step * vdd * (count + 0.2 * active - 0.002 * count * active / n),
+        sigma_static=step * 0.035 * np.sqrt(1 + active / 4),
+        sigma_noise=step * 0.06 * np.sqrt(kelvin / 300),
+        sigma_pattern=step * 0.02,
+        row_energy=np.arange(n) * 2e-16,
+        read_time=2e-9,
+        adc=AdcModel(rows + 1, step * 0.02, step * 0.03),
+    )
 
 
 def content(**changes: Any) -> ReportContent:

@@ -8,21 +8,17 @@ import numpy as np
 import pytest
 
 from characterization.failures import FailedProcedure
-from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.tables.table import ReadoutTable
 from metalrom.reports.condition_plots import MAX_DRAWN, condition_pictures, factors
 from metalrom.reports.html import render_report
 from netlists.condition import Condition
+from tests.builders import make_readout_table
 
 
 def campaign(conditions: tuple[Condition, ...]) -> ReadoutTable:
     """SYNTHETIC straight levels; the spread grows from condition to condition, so that the last is the weakest."""
-    n = 5
-    count = np.broadcast_to(np.arange(n), (len(conditions), n, n))
-    mean = np.where(np.tril(np.ones((n, n), dtype=bool)), 0.02 * count, np.nan)
-    spread = np.where(np.isnan(mean), np.nan, 1e-3 * (1 + np.arange(len(conditions)) / 10)[:, None, None])
-    zero = np.where(np.isnan(mean), np.nan, 0.0)
-    return ReadoutTable.from_arrays("cap_balanced", "V", 4, conditions, mean, spread, zero, zero,
-                        np.zeros((len(conditions), n)), 1e-9, AdcModel(n, 0.0, 0.0))  # fmt: skip
+    spread = 1e-3 * (1 + np.arange(len(conditions)) / 10)[:, None, None]
+    return make_readout_table(4, conditions, step=0.02, sigma_static=spread)
 
 
 EIGHT = tuple(Condition(p, v, 27.0, m) for p, m, v in product(("tt", "ss"), ("nominal", "Cmax"), (1.0, 0.9)))

@@ -4,47 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from interconnect import extraction
 from interconnect.errors import DamagedFile, InputError
 from interconnect.files import unchanged_file
-from metalrom.api import Project, load
+from metalrom.api import load
 from metalrom.cli.project import characterize_only
 from metalrom.design import design
 from metalrom.pipeline import run_pipeline
 from metalrom.reports.assemble import rewrite_report
 from metalrom.run.folder import open_run
 from metalrom.run.manifest import CHARACTERIZATION, MANIFEST, file_names, read_manifest
+from tests.builders import write_config
 
-CONFIG = """
-name: {name}
-cell: {{kind: cap_balanced, planes: [{{row: M2, column: M3}}]}}
-array: {{rows: 16, columns: 16, group_rows: 4}}
-weights: {{random: [16, 4], bits: 4}}
-inputs: {{bits: 4, vectors: 8}}
-readout: {{double_sampling: true, code_error_target: 1e-2}}
-conditions: {{corners: [tt], vdd: [{vdd}]}}
-characterization: {{patterns: 2, samples: 30, max_levels: 5, procedures: [transfer, mismatch, adc_margin{more}]}}
-"""
+pytestmark = pytest.mark.usefixtures("quick_extraction")  # what is measured does not matter here
 FIRST, SECOND = (
-    {"name": "first", "vdd": "1.0V", "more": ", noise, energy"},
-    {"name": "second", "vdd": "0.9V", "more": ""},
+    {
+        "name": name,
+        "inputs": {"bits": 4, "vectors": 8},
+        "readout": {"double_sampling": True, "code_error_target": 1e-2},
+        "conditions": {"corners": ["tt"], "vdd": [vdd]},
+        "characterization": {
+            "patterns": 2,
+            "samples": 30,
+            "max_levels": 5,
+            "procedures": ["transfer", "mismatch", "adc_margin", *more],
+        },
+    }
+    for name, vdd, more in (("first", "1.0V", ("noise", "energy")), ("second", "0.9V", ()))
 )
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_extraction() -> Iterator[None]:
-    """Closed formulas instead of the field solver: what is measured does not matter here."""
-    patch = pytest.MonkeyPatch()
-    patch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +44,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two configurations and the output folder `out` of runs of both, one after the other."""
     folder = tmp_path_factory.mktemp("twice")
     for values in (FIRST, SECOND):
-        (folder / f"{values['name']}.yaml").write_text(CONFIG.format(**values))
-        run_pipeline(load(folder / f"{values['name']}.yaml"), folder / "out", jobs=1)
+        config = write_config(folder / f"{values['name']}.yaml", **values)
+        run_pipeline(load(config), folder / "out", jobs=1)
         if values is FIRST:
             text = (folder / "out" / "report.html").read_text()
             # what the second one must not show is shown by the first
@@ -110,14 +102,13 @@ def test_the_report_is_drawn_again_in_one_step(place: Path) -> None:
 
 @pytest.mark.parametrize("moment", ["before the simulations", "after the simulations"])
 def test_an_edit_during_the_run_leaves_the_hash_of_what_ran(place: Path, tmp_path: Path, moment: str) -> None:
-    config = tmp_path / "edited.yaml"
-    config.write_text(CONFIG.format(**SECOND))
+    config = write_config(tmp_path / "edited.yaml", **SECOND)
     source = config.read_bytes()
     project = load(config)
 
     def edit(text: str = "") -> None:
         if moment.startswith("before") or text.startswith("writing"):
-            config.write_text(CONFIG.format(**FIRST))
+            write_config(config, **FIRST)
 
     edit()
     run_pipeline(project, tmp_path / "out", jobs=1, announce=edit)
@@ -134,8 +125,8 @@ def test_the_weight_file_is_hashed_as_it_was_read(tmp_path: Path, monkeypatch: p
     rng = np.random.default_rng(1)
     weights = tmp_path / "w.npy"
     np.save(weights, rng.integers(-7, 8, (16, 4)).astype(np.float64))
-    config = tmp_path / "c.yaml"
-    config.write_text(CONFIG.format(**SECOND).replace("random: [16, 4]", "file: w.npy, integers: true"))
+    stored = {"random": None, "file": "w.npy", "integers": True}
+    config = write_config(tmp_path / "c.yaml", **SECOND, weights=stored)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     project = load(config)
     assert project.weights.values.shape == (16, 4)
@@ -177,7 +168,7 @@ def test_a_file_that_changes_under_the_reader_is_refused(tmp_path: Path, how: st
 def test_a_library_that_changes_during_the_run_is_refused(tmp_path: Path) -> None:
     library = tmp_path / "kit.lib"
     library.write_text("* cards\n")
-    project = load(_written(tmp_path / "c.yaml"))
+    project = load(write_config(tmp_path / "c.yaml", **SECOND))
     technology = project.technology
     digest = hashlib.sha256(library.read_bytes()).hexdigest()
     devices = replace(technology.devices, included=((library, digest),))
@@ -189,7 +180,7 @@ def test_a_library_that_changes_during_the_run_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_characterization_has_a_manifest_and_replaces_whole(tmp_path: Path) -> None:
-    config, out = _written(tmp_path / "c.yaml"), tmp_path / "out"
+    config, out = write_config(tmp_path / "c.yaml", **SECOND), tmp_path / "out"
     characterize_only(config, out, "transfer,mismatch,adc_margin,noise", jobs=1)
     manifest = read_manifest(out)
     assert manifest.kind == CHARACTERIZATION
@@ -202,8 +193,3 @@ def test_a_characterization_has_a_manifest_and_replaces_whole(tmp_path: Path) ->
     (out / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"holds 'notes\.txt'"):
         characterize_only(config, out, "transfer", jobs=1)
-
-
-def _written(path: Path) -> Path:
-    path.write_text(CONFIG.format(**SECOND))
-    return path

@@ -11,37 +11,26 @@ import numpy as np
 import pytest
 
 from characterization.tables.formats import FORMATS
-from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.tables.table import ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
 from metalrom.config.schema import Config
 from metalrom.macro.geometry import RULES, MacroGeometry
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerQuality, LayerSummary, RunResults, write_results
 from netlists.condition import Condition
+from tests.builders import make_config, make_readout_table
 
 ROWS, STEP, SIGMA = 4, 20e-3, 2e-3
 """Straight levels 20 mV apart with a spread of 2 mV: thresholds are 5 sigma away."""
 
-CONFIG: dict[str, Any] = {
-    "name": "synthetic",
-    "cell": {"kind": "cap_balanced", "planes": [{"row": "M2", "column": "M3"}]},
-    "array": {"rows": 16, "columns": 64, "group_rows": 4},
-    "weights": {"random": [16, 4], "bits": 4},
-    "inputs": {"bits": 4},
-}
+CONFIG = make_config(name="synthetic", array={"columns": 64}, inputs={"bits": 4})
 
 
 def synthetic_table(step: float = STEP, sigma: float = SIGMA, corners: tuple[str, ...] = ("tt", "ss")) -> ReadoutTable:
     """Levels count * step at every condition; all the spread is static."""
-    n = ROWS + 1
-    count = np.broadcast_to(np.arange(n), (len(corners), n, n))
-    mean = np.where(np.tril(np.ones((n, n), dtype=bool)), step * count, np.nan)
-    spread = np.where(np.isnan(mean), np.nan, sigma)
-    none = np.where(np.isnan(mean), np.nan, 0.0)
-    energy = np.tile(np.arange(n) * 1e-16, (len(corners), 1))
     conditions = tuple(Condition(corner, 1.0, 27.0) for corner in corners)
-    return ReadoutTable.from_arrays("cap_balanced", "V", ROWS, conditions, mean, spread, none, none, energy, 1e-9,
-                        AdcModel(n, 0.0, 0.0))  # fmt: skip
+    energy = np.arange(ROWS + 1) * 1e-16
+    return make_readout_table(ROWS, conditions, step=step, sigma_static=sigma, row_energy=energy)
 
 
 def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None, **changes: Any) -> RunResults:

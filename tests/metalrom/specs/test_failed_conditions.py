@@ -9,15 +9,11 @@ import pytest
 
 from characterization.failures import ConditionError
 from characterization.procedures import with_requirements
-from characterization.testbench import Converter, Testbench, Variation
-from interconnect.extraction import extract
+from characterization.testbench import Converter, Testbench
 from metalrom.run.characterize import CharacterizationRun, measure_group
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
-from netlists.technology import load_technology
 from ngspice_runner import Cache, EngineError
+from tests.builders import make_testbench
 
 pytestmark = pytest.mark.ngspice
 
@@ -28,19 +24,9 @@ PROCEDURES = with_requirements(("adc_margin",))
 
 @pytest.fixture(scope="module")
 def setup() -> Testbench:
-    technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced").model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    return Testbench(
-        technology=technology,
-        model=model,
-        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
+    return make_testbench(
         columns=32,
         conditions=(NOMINAL, DEAD),
-        variation=Variation(0.03, "test"),
         converter=Converter(0.05, 0.02, 5e-9, 20e-15),
         patterns=1,
         samples=12,

@@ -13,9 +13,8 @@ from characterization.failures import FailedProcedure
 from characterization.procedures import PROCEDURES, Leakage, Settling, measured
 from characterization.procedures.document import procedures_document
 from characterization.tables.table import ReadoutTable
-from characterization.testbench import Converter, Testbench, Variation
+from characterization.testbench import Converter, Testbench
 from interconnect.errors import InputError
-from interconnect.extraction import extract
 from metalrom.cli.specs import condensed, missed, spec_table
 from metalrom.run.characterize import measure_group
 from metalrom.run.folder import PROCEDURES as PROCEDURES_FILE
@@ -25,33 +24,16 @@ from metalrom.run.manifest import write_manifest
 from metalrom.run.results import RunResults, parse_results, write_results
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import parse_spec
-from netlists.cells import make_cell
-from netlists.cells.base import Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
-from netlists.technology import load_technology
 from ngspice_runner import Cache
+from tests.builders import make_testbench
 
 NOMINAL, SLOW, DEAD = Condition("tt", 1.0, 27.0), Condition("ss", 1.0, 27.0), Condition("tt", 0.05, 27.0)
 
 
 @pytest.fixture(scope="module")
 def setup() -> Testbench:
-    technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced").model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
-    return Testbench(
-        technology=technology,
-        model=model,
-        periphery=Periphery(kind="transistor", sense_capacitance=1e-16),
-        timing=Timing(),
-        rows=4,
-        columns=16,
-        conditions=(NOMINAL, DEAD),
-        variation=Variation(0.03, "test"),
-        converter=Converter(0.05, 0.02, 5e-9, 20e-15),
-    )
+    return make_testbench(conditions=(NOMINAL, DEAD), converter=Converter(0.05, 0.02, 5e-9, 20e-15))
 
 
 @pytest.fixture(scope="module")

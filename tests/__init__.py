@@ -1,0 +1,1 @@
+"""The tests of all packages and the builders that they share."""
