@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interconnect.crossbar import effective_conductance, solve_crossbar
+from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
 from interconnect.network import LinearNetwork
 
@@ -218,6 +219,21 @@ def test_the_shorter_side_may_be_solved_for(shape: tuple[int, int], undriven: bo
     matrix = effective_conductance(**bar)
     direct = solve_crossbar(drive=np.eye(shape[0]), **bar).current.T
     np.testing.assert_allclose(matrix, direct, rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize(("shape", "vectors"), [((5, 3), 3), ((3, 5), 3), ((4, 4), 4)])
+def test_a_matrix_takes_as_many_vectors_as_its_shorter_side(
+    shape: tuple[int, int], vectors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solved = []
+
+    def counting(drives: np.ndarray, *rest: Any) -> tuple[float, int]:
+        solved.append(len(drives))
+        return solve_vectors(drives, *rest)
+
+    monkeypatch.setattr("interconnect.crossbar.solve_vectors", counting)
+    assert effective_conductance(**random_bar(3, *shape)).shape == shape
+    assert solved == [vectors]
 
 
 def test_what_does_not_converge_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

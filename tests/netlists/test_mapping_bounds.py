@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from interconnect.errors import InputError
 from netlists.mapping import MAPPINGS, via_program, weights_of
 from netlists.mapping.program import MAX_SYMBOLS
-from netlists.mapping.scheme import base_digits, digit_count, register_mapping, scheme_of, unsigned_radix
+from netlists.mapping.scheme import Scheme, base_digits, digit_count, register_mapping, scheme_of, unsigned_radix
 
 
 @pytest.mark.parametrize(("bits", "taken"), [(1, False), (2, True), (16, True), (17, False)])
@@ -131,3 +135,93 @@ def test_a_name_is_taken_once() -> None:
         register_mapping(MAPPINGS["differential"])
     with pytest.raises(InputError, match=r"no mapping 'diferential'.*differential"):
         MAPPINGS["diferential"]
+
+
+@dataclass
+class Wrong:
+    """Digits of 4-bit offset weights in a scheme with changes: what a plugin may get wrong."""
+
+    change: dict[str, Any]
+    name: str = "wrong"
+    title: str = "wrong on purpose"
+
+    def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
+        good = scheme_of("offset", 4, (0, 1))
+        return replace(good, **({"encoding": replace(good.encoding, mapping="wrong")} | self.change))
+
+    def digits(self, weights: np.ndarray, scheme: Scheme) -> np.ndarray:
+        return base_digits(weights + 8, 2, 4)
+
+
+@pytest.fixture
+def wrong() -> Iterator[Wrong]:
+    mapping = Wrong({})
+    register_mapping(mapping)
+    yield mapping
+    MAPPINGS.unregister("wrong")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"bits": 3}, r"returned the scheme of \('wrong', 3, \(0, 1\)\), expected that of \('wrong', 4, \(0, 1\)\)"),
+        ({"encoding": scheme_of("offset", 4).encoding}, r"returned the scheme of \('offset', 4"),
+        ({"sign": (), "significance": ()}, "has 0 signs and 0 significances"),
+        ({"sign": (1, 1, 1)}, "has 3 signs and 4 significances"),
+        ({"sign": (1, 1, 1, 0)}, "has signs other than"),
+        ({"sign": (1, 1, 1, -2)}, "has signs other than"),
+        ({"significance": (0, 1, 2, -1)}, "has signs .*or negative significances"),
+        # 4 bits tell 16 weights apart: a range of 15 from end to end
+        ({"low": -8, "high": 8}, "takes weights from -8 to 8, which are none or more than 4 bits tell apart"),
+        ({"low": 3, "high": 2}, "takes weights from 3 to 2, which are none"),
+        ({"low": 3, "high": 3}, None),
+        ({"low": 3, "high": 4}, None),
+        # a place value is a signed 32-bit number: 2^30 fits, 2^31 does not
+        ({"significance": (0, 1, 2, 30)}, None),
+        ({"significance": (0, 1, 2, 31)}, "has place values beyond 31 bits"),
+        ({"significance": (0, 31, 2, 3), "sign": (1, -1, 1, 1)}, "has place values beyond 31 bits"),
+    ],
+)
+def test_a_scheme_that_contradicts_itself_is_refused(wrong: Wrong, change: dict[str, Any], message: str | None) -> None:
+    wrong.change = change
+    if message is None:
+        assert scheme_of("wrong", 4).bits == 4
+        return
+    with pytest.raises(InputError, match=f"the mapping wrong {message}"):
+        scheme_of("wrong", 4)
+
+
+def test_digits_must_add_up(wrong: Wrong) -> None:
+    # places 1, 2, 4, 8 with the constant -8 give -8 to 7; the first weight that differs is named
+    assert scheme_of("wrong", 4).digit_table.shape == (16, 4)
+    wrong.change = {"significance": (0, 1, 2, 4)}  # 8 counts as 16: wrong from 0 on
+    with pytest.raises(InputError, match=r"stores the weight 0 as digits \[0, 0, 0, 1\] that do not add up"):
+        _ = scheme_of("wrong", 4).digit_table
+    wrong.change = {"sign": (1,) * 5, "significance": tuple(range(5))}
+    with pytest.raises(InputError, match=r"digits of shape \(16, 1, 4\) of 16 x 1 weights, expected \(16, 1, 5\)"):
+        _ = scheme_of("wrong", 4).digit_table
+
+
+def test_digits_must_be_symbol_values(wrong: Wrong, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        Wrong, "digits", lambda self, weights, scheme: (weights + 8)[..., None] * np.array([1, 0, 0, 0])
+    )
+    with pytest.raises(InputError, match=r"digits that cells of values \(0, 1\) do not store"):
+        _ = scheme_of("wrong", 4).digit_table
+
+
+def test_magnitudes_and_ranks_by_hand() -> None:
+    # differential columns of 3 bits: +1, +2, -1, -2 in some order
+    scheme = scheme_of("differential", 3)
+    assert sorted(scheme.place_value) == [-2, -1, 1, 2]
+    assert scheme.magnitudes == (2, 1)
+    assert scheme.rank == tuple({2: 0, 1: 1}[abs(v)] for v in scheme.place_value)
+    assert scheme_of("offset", 4).magnitudes == (8, 4, 2, 1)
+
+
+def test_one_bit_is_enough_without_a_sign() -> None:
+    assert (scheme_of("unsigned", 1).low, scheme_of("unsigned", 1).high) == (0, 1)
+    for bits in (0, 17):
+        with pytest.raises(InputError, match=f"between 2 and 16, got {bits}"):
+            scheme_of("unsigned", bits)
