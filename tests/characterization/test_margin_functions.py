@@ -97,6 +97,9 @@ def test_probabilities_of_codes() -> None:
     # half the spread: Q(1) and Q(4), 3.167e-5 (table)
     found = code_probabilities(np.array([2.0]), np.array([0.5]), np.array([1.5, 4.0]))
     assert found[0].tolist() == pytest.approx([Q[1.0], 1 - Q[1.0] - 3.167124183e-5, 3.167124183e-5], rel=1e-8)
+    # any shape of levels: the codes are the last axis
+    table = code_probabilities(np.full((1, 2), 2.0), np.full((1, 2), 0.5), np.array([1.5, 4.0]))
+    assert table.tolist() == [[found[0].tolist()] * 2]
 
 
 def test_without_spread_a_code_is_certain() -> None:

@@ -260,3 +260,9 @@ def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
     good: dict[str, Any] = {"conductance": [[1.0, 1.0]], "drive": [1.0], "r_row": 1.0, "r_col": 1.0}
     with pytest.raises(InputError, match=message):
         solve_crossbar(**(good | change))
+
+
+@pytest.mark.parametrize("cells", [[1.0, 2.0], np.ones((2, 2, 2))])
+def test_only_a_matrix_of_cells_has_an_effective_one(cells: Any) -> None:
+    with pytest.raises(InputError, match=r"conductance must have shape \(rows, cols\)"):
+        effective_conductance(cells, r_row=1.0, r_col=1.0)

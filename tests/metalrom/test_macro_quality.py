@@ -126,6 +126,7 @@ ACROSS = 0.1 * np.array([1.0, 1.0, -1.0, -1.0])
         (IDEAL + ACROSS, 20.0, 20.0, 1.0, 0.0),  # 1 / 0.01
         (0.5 * IDEAL + ACROSS, 10 * math.log10(1 / 0.26), 10 * math.log10(0.25 / 0.01), 0.5, 0.0),
         (2.0 * IDEAL + ACROSS + 3.0, 10 * math.log10(1 / 10.01), 10 * math.log10(4.0 / 0.01), 2.0, 3.0),
+        (2.0 * IDEAL + 1.0, 10 * math.log10(1 / 2), math.inf, 2.0, 1.0),  # on a line: errors 2, 0, 2, 0
         (ACROSS - IDEAL, 10 * math.log10(1 / 4.01), -math.inf, -1.0, 0.0),
         (ACROSS, 10 * math.log10(1 / 1.01), -math.inf, 0.0, 0.0),
         (IDEAL, math.inf, math.inf, 1.0, 0.0),

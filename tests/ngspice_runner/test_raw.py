@@ -181,3 +181,24 @@ def test_what_is_cut_off_is_counted_in_bytes() -> None:
     assert caught.value.plots[0].points == 2
     (whole,) = parse_raw(data + b" \n")  # blanks at the end are no plot
     assert whole.points == 3
+
+
+def test_a_plot_without_variables_is_malformed() -> None:
+    header = HEADER.format(name="Operating Point", flags="real", variables=0, points=0, table="")
+    with pytest.raises(RawError, match="0 variables announced, 0 listed"):
+        parse_raw(header.encode())
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("V(V-SWEEP)", "v-sweep"),
+        ("i(@r1[i])", "@r1[i]"),
+        ("v(@m1[gm])", "@m1[gm]"),
+        ("v(OUT)", "v(out)"),
+        ("i(v1)", "i(v1)"),
+    ],
+)
+def test_names_are_those_that_a_user_saves(written: str, name: str) -> None:
+    (plot,) = parse_raw(make(np.zeros((1, 2))).replace(b"v(n1)", written.encode()))
+    assert plot.signals[1].name == name
