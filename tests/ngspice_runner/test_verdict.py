@@ -186,6 +186,7 @@ def test_outputs_are_found_under_the_name_that_was_asked_for() -> None:
     assert {name: float(signals[name.replace(" ", "")].values[-1]) for name in asked} == asked
     assert signals["i(r1)"].unit == "A"
     assert "v(a,c)" not in collect_signals((wide,), replace(JOB, outputs=("v(a,c)",)), DECK)
+    assert "i(r2)" not in collect_signals((wide,), replace(JOB, outputs=("i(r2)",)), DECK)
     twice = collect_signals((wide, replace(wide), replace(wide)), JOB, DECK)
     assert {"tran2.v(a)", "tran3.v(a)"} <= set(twice)
     assert collect_signals((), JOB, DECK) == {}
