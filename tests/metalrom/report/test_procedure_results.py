@@ -116,7 +116,7 @@ def test_damage_is_named(document: dict[str, Any], change: Any, words: str) -> N
 def test_a_file_that_is_none(tmp_path: Any) -> None:
     write_manifest(tmp_path, {})
     assert open_run(tmp_path).procedures == {}
-    wrong = (("{", "not a JSON document"), ("[]", "no JSON object"), ('{"noise": {}}', "noise.points: this key"))
+    wrong = (("{", "not a JSON document"), ("[]", "not a JSON object"), ('{"noise": {}}', "noise.points: this key"))
     for text, words in wrong:
         (tmp_path / PROCEDURES_FILE).write_text(text)
         write_manifest(tmp_path, {})
