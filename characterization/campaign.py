@@ -249,8 +249,9 @@ def run_decks(
     level = float(np.interp(deck.read_at, time, line))
     if double_sampling:
         level -= float(np.interp(deck.input_at, time, line))
-    inside = time[(time > deck.input_at) & (time < deck.read_at)]
-    grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
+    end = deck.read_at if deck.cycle_end is None else deck.cycle_end
+    inside = time[(time > deck.input_at) & (time < end)]
+    grid = np.concatenate([[deck.input_at], inside, [end]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
     for current, volts in deck.level_supplies:
         power = power - np.interp(grid, time, _real(result, current)) * volts

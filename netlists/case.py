@@ -18,7 +18,8 @@ class Deviations:
     driver_nmos, driver_pmos: threshold shifts of the last driver stage, shape (rows,), V (added to the magnitude's
     signed threshold as the simulator's `delvto`); they act on the driver of the row's full line. reset: threshold shift
     of the reset NMOS, V, shape (columns,), or (bit lines, columns) for columns of several bit lines.
-    row_wire, bl_wire: factors on the wire resistances.
+    row_wire, bl_wire: factors on the wire resistances. readout: (device, threshold shift in V) of the target's readout
+    chain (`ReadoutChain.devices`).
     """
 
     cell: FloatArray | None = None
@@ -27,6 +28,7 @@ class Deviations:
     reset: FloatArray | None = None
     row_wire: float = 1.0
     bl_wire: float = 1.0
+    readout: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

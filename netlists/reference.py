@@ -96,7 +96,7 @@ def column_network(
         add(part.name, part.a, part.b, part.value)
     supplies: dict[str, None] = {}
     for row in range(case.rows):
-        for line in (x for x in model.lines if x.level > 0.0):
+        for line in (x for x in model.lines if x.level != 0.0):
             source = "source" if line.level == 1.0 else f"source_{line.letter}"
             at = source if case.inputs[row] else GROUND_NODE
             if apart:

@@ -103,6 +103,11 @@ class ChainTiming:
         return tidy(self.bus_joins + self.settle_bus)
 
     @property
+    def rows_return(self) -> float:
+        """The rows go back to idle, s."""
+        return tidy(self.decides + 2 * EDGE)
+
+    @property
     def stop(self) -> float:
         """End of the read, the rows idle again, s."""
         return tidy(self.decides + self.recover)
