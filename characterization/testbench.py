@@ -10,6 +10,7 @@ from interconnect.errors import InputError
 from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.periphery import Periphery, Timing
+from netlists.readout.chain import ReadoutChain
 from netlists.technology import Technology
 
 MIN_SAMPLES = 10
@@ -93,7 +94,8 @@ class Testbench:
     None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.refinement`.
     worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
-    among the stored ones, for cells of more than two; None: by `ones` for two, else equal.
+    among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
+    bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
     """
 
     technology: Technology
@@ -121,9 +123,15 @@ class Testbench:
     worst_everywhere: bool = False
     spread_patterns: int = 100_000
     adc: AdcRequest | None = None
+    chain: ReadoutChain | None = None
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.symbol_values)
+        if self.chain is not None and self.unit == "A":
+            raise InputError(
+                f"the readout chain samples a voltage, the cell {self.model.kind} is read as a current",
+                where="readout.kind",
+            )
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -155,7 +163,7 @@ class Testbench:
     @property
     def double_sampling(self) -> bool:
         """Whether the level is the difference of two samples."""
-        return self.converter.sample_capacitance is not None
+        return self.chain is not None or self.converter.sample_capacitance is not None
 
     @property
     def unit(self) -> Literal["V", "A"]:

@@ -65,6 +65,10 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
         reset=shifts("nmos", p.reset_width, 3 * lines).reshape((lines, 3) if lines > 1 else (3,)),
         driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
         driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
+        readout=tuple(
+            (d.name, float(rng.standard_normal() * devices.sigma_vth(d.kind, d.width, d.length)))
+            for d in (setup.chain.devices if setup.chain else ())
+        ),
     )
 
 

@@ -156,6 +156,8 @@ class CellModel:
     def complement_driven(self) -> CellModel:
         """The cell with its ground line driven against the signal line: twice the switched charge per count, and a
         level that depends on 2 count - active. Raises UnsupportedCell for a cell without a ground line."""
+        if COMPLEMENT_LINE in self.lines:
+            return self
         if GROUND_LINE not in self.lines:
             raise UnsupportedCell(f"the cell {self.kind} has no ground line to drive with the complement")
         return replace(self, lines=tuple(COMPLEMENT_LINE if line == GROUND_LINE else line for line in self.lines))
