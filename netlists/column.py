@@ -170,8 +170,10 @@ def column_deck(
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
-    if decision is not None and (ideal or not charge or static is not None or len(model.bit_lines) > 1):
-        raise InputError("a decision needs a charge column with one bit line and transistor periphery")
+    if (decision is not None or chain is not None) and (
+        ideal or not charge or static is not None or len(model.bit_lines) > 1
+    ):
+        raise InputError("a readout needs a charge column with one bit line and transistor periphery")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -327,7 +329,9 @@ def check_case(model: CellModel, case: ColumnStimulus) -> None:
         raise InputError(f"cell {model.kind}: its bit lines have the signs {signs}", hint="one of +1, or +1 and -1")
     levels = [line.level for line in model.lines]
     if levels[0] != 1.0 or any(not 0.0 <= level <= 1.0 and level != -1.0 for level in levels):
-        raise InputError(f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1 or -1")
+        raise InputError(
+            f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1 or -1"
+        )
     if model.mode == "current" and (len(signs) > 1 or any(0.0 < level < 1.0 for level in levels)):
         raise InputError(f"cell {model.kind}: a current cell has one bit line and rows of one level")
 

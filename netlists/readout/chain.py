@@ -149,11 +149,21 @@ class ReadoutChain:
     timing: ChainTiming = field(default_factory=ChainTiming)
 
     def __post_init__(self) -> None:
-        require(self.drive in ("single", "complement"), f"is {self.drive!r}", where="readout.drive", hint="single or complement")
+        require(
+            self.drive in ("single", "complement"),
+            f"is {self.drive!r}",
+            where="readout.drive",
+            hint="single or complement",
+        )
         require_positive(self.length, where="readout.length", unit="m")
         for name in ("segments", "planes"):
             value = getattr(self.line, name)
-            require(isinstance(value, int) and 1 <= value <= 1024, f"is {value!r}", where=f"readout.line.{name}", hint="1 to 1024")
+            require(
+                isinstance(value, int) and 1 <= value <= 1024,
+                f"is {value!r}",
+                where=f"readout.line.{name}",
+                hint="1 to 1024",
+            )
         require(1 <= self.bus.columns <= 256, f"is {self.bus.columns!r}", where="readout.bus.columns", hint="1 to 256")
         require_positive(self.sampler.capacitance, where="readout.sampler.capacitance", unit="F")
         require_positive(self.line.bias_current, where="readout.line.bias_current", unit="A")
