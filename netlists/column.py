@@ -25,8 +25,8 @@ from netlists.technology import Technology
 from netlists.transistors import transistor_values
 
 CHAIN_OUTPUTS = (
-    "v(bus)", "v(sampled)", "v(line)", "i(v_analog)", "i(v_clamp)", "i(v_join)", "i(v_bus_reset)", "v(clamp)", "v(join)",
-    "v(bus_reset)",
+    "v(bus)", "v(sampled)", "v(line)", "i(v_analog)", "i(v_clamp)", "i(v_join)", "i(v_bus_reset)",
+    "v(clamp)", "v(join)", "v(bus_reset)",
 )  # fmt: skip
 """Vectors of a deck with a readout chain: the comparator's input, the sampled node, the line, supply and controls."""
 
@@ -50,8 +50,8 @@ class ColumnDeck:
     time of the read, None for an operating point. input_at: start of the input edge. row_supply, reset_supply:
     currents into the positive terminals of the supplies (negative while they deliver); None where there is none.
     level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
-    condition: the operating point, where the writer of the deck tells it. cycle_end: with a readout chain, when the rows
-    have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
+    condition: the operating point, where the writer of the deck tells it. cycle_end: with a readout chain, when the
+    rows have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
     """
 
     text: str

@@ -61,8 +61,8 @@ class Element:
 class RowLine:
     """A line of a row: pins `<prefix>_in` and `<prefix>_out`, nodes `<letter><row>_<column>` in decks.
 
-    level: by how much it moves when the row's input turns 1, as a fraction of the row drive; a line of level 0 is always
-    grounded, one of level -1 is high while the input is 0 and falls with it (complement drive).
+    level: by how much it moves when the row's input turns 1, as a fraction of the row drive. A line of level 0 is
+    always grounded; one of level -1 is high while the input is 0 and falls with it (complement drive).
     The resistance of one segment is the element `R_<prefix>`.
     """
 

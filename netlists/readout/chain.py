@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from netlists.parameters import parameter, require, require_positive
+from netlists.parameters import parameter, require, require_positive, tidy
 from netlists.periphery import Timing
-from netlists.readout.deck import tidy
 from netlists.readout.strongarm import StrongArm
 
 Drive = Literal["single", "complement"]
@@ -139,7 +138,9 @@ class ChainDevice:
 class ReadoutChain:
     """Everything between a bit line and the comparator's decision. `length`: channel length of every switch, m."""
 
-    drive: Drive = parameter("complement", "", "single: only the signal lines rise; complement: the ground lines fall")
+    drive: Literal["single", "complement"] = parameter(
+        "complement", "", "single: only the signal lines rise; complement: the ground lines fall"
+    )
     length: float = parameter(50e-9, "m", "channel length of every switch")
     segment: SegmentCircuit = field(default_factory=SegmentCircuit)
     line: SharedLine = field(default_factory=SharedLine)
