@@ -17,9 +17,6 @@ from netlists.parameters import parameter, require, require_positive, tidy
 from netlists.periphery import Timing
 from netlists.readout.strongarm import StrongArm
 
-Drive = Literal["single", "complement"]
-"""How an active row is driven: its signal line alone rises, or its ground line falls with it."""
-
 EDGE = 20e-12
 """Edges of every control signal, s."""
 
