@@ -83,7 +83,9 @@ class SimulationCounts:
 def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
     """The complete deck of a task."""
     s = setup.at(task.condition)
-    return column_deck(s.technology, s.model, s.periphery, s.timing, task.condition, task.case, chain=s.chain)
+    return column_deck(
+        s.technology, s.model, s.periphery, s.timing, task.condition, s.stimulus(task.case), chain=s.chain
+    )
 
 
 def job_of(setup: Testbench, deck: ColumnDeck | ReadoutDeck, *, timeout: float | None = None) -> Job:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from characterization.fit import LevelShape
 from characterization.symbols import CountLaw, count_law, symbol_levels
 from interconnect.errors import InputError
+from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.periphery import Periphery, Timing
@@ -160,10 +162,20 @@ class Testbench:
         usual = self.samples if condition == self.conditions[0] else max(MIN_SAMPLES, elsewhere)
         return max(usual, dict(self.more_samples).get(condition, 0))
 
+    def stimulus(self, case: ColumnStimulus) -> ColumnStimulus:
+        """The case as its deck holds it: with a complement-driven chain a dummy row keeps 2 count - active even."""
+        return case.with_dummy_row() if self.level_shape == "bent" else case
+
     @property
     def double_sampling(self) -> bool:
         """Whether the level is the difference of two samples."""
         return self.chain is not None or self.converter.sample_capacitance is not None
+
+    @property
+    def level_shape(self) -> LevelShape:
+        """Form of the level model: through a chain whose rows are driven with the complement the level is a bent
+        function of 2 count - active rows."""
+        return "bent" if self.chain is not None and self.chain.drive == "complement" else "quadratic"
 
     @property
     def unit(self) -> Literal["V", "A"]:

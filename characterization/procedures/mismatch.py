@@ -130,7 +130,8 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
             rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
-        models.append(fit_spread(condition, active, moving, variance, draws))
+        gain = setup.level_shape == "bent"
+        models.append(fit_spread(condition, active, moving, variance, draws, gain=gain))
     return Mismatch(tuple(models))
 
 

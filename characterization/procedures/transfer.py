@@ -67,7 +67,8 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
             lines.append(line)
         drawn = Dataset(tuple(s for s in good.samples if s.pattern not in (NEAR, FAR)))
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
-        model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels)
+        shape = setup.level_shape
+        model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels, shape)
         models.append(model)
         pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         if stored:
