@@ -15,7 +15,6 @@ from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
 
-
 LevelShape = Literal["quadratic", "bent"]
 """Form of a level model: `quadratic` in count and active rows, or `bent` in 2 count - active rows."""
 

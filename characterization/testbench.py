@@ -98,6 +98,7 @@ class Testbench:
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
     among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
     bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
+    line_source: where the wire of the chain's shared line comes from, in words.
     """
 
     technology: Technology
@@ -126,6 +127,7 @@ class Testbench:
     spread_patterns: int = 100_000
     adc: AdcRequest | None = None
     chain: ReadoutChain | None = None
+    line_source: str = ""
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.symbol_values)

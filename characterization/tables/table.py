@@ -89,7 +89,8 @@ class ReadoutTable:
         row position, column position and neighbour data at equal count), all in `unit`, and `row_energy` (condition,
         active), J per conversion drawn by the row drivers per column. Coordinates condition (label), corner, vdd (V),
         temperature (degC) and, where not all are nominal, beol. Optionally `threshold` (condition, active, step): the
-        converter's decision levels between code k and k + 1, where its circuit fixes them. Attributes cell, unit (`V` or `A`), rows (N), levels
+        decision levels between code k and k + 1, where the converter's circuit fixes them. Attributes cell, unit (`V`
+        or `A`), rows (N), levels
         of a cell, read_time (s), adc_codes, adc_offset_sigma, adc_noise_sigma, adc_tracks_active, and as JSON
         assumptions and provenance. Of a dataset with a dimension `plane`, select one first.
 
@@ -223,7 +224,8 @@ class ReadoutTable:
 
     def with_adc(self, **changes: Any) -> ReadoutTable:
         """A table with some fields of its `AdcModel` replaced; fewer codes keep the lowest thresholds. Raises
-        InputError."""
+        InputError.
+        """
         adc = dataclasses.replace(self.adc, **changes)
         if self.threshold is None:
             return self.replace(adc=adc)
@@ -281,7 +283,8 @@ class ReadoutTable:
 
     def thresholds(self, condition: Condition | str) -> FloatArray:
         """Decision levels of the ADC: shape (active, codes - 1), `unit`; those of its circuit where the table holds
-        them, else see `decision_thresholds`."""
+        them, else see `decision_thresholds`.
+        """
         if self.threshold is not None:
             return self.threshold[self.index(condition)]
         level = self.level[self.index(condition)]

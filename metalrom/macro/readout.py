@@ -192,7 +192,8 @@ def readout_of(
 
 def _fixed_steps(table: ReadoutTable, index: int, counts: FloatArray) -> FloatArray | None:
     """Decision levels (N + 1, codes - 1) in counts above count 0, of a converter that fixes them itself; those of a
-    coarser or shifted range lie on the straight lines between its own. None where thresholds follow from the levels."""
+    coarser or shifted range lie on the straight lines between its own. None where thresholds follow from the levels.
+    """
     if table.threshold is None:
         return None
     edges = (table.threshold[index] - table.level[index, :, :1]) / table.lsb(table.conditions[index])
