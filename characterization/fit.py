@@ -79,6 +79,13 @@ class LevelModel:
         out: FloatArray = _regressors(self.shape, self.rows, active, count, most) @ self.coefficients
         return out
 
+    def of_difference(self, driven: float, difference: FloatArray) -> FloatArray:
+        """Bent shape: levels at 2 counted - driven rows = `difference`, a dummy row among the driven ones."""
+        if self.shape != "bent":
+            raise InputError(f"the level model of {self.condition.label} is not one of a difference")
+        out: FloatArray = bent_features(np.asarray(driven / self.rows), difference / self.rows) @ self.coefficients
+        return out
+
     def to_json(self) -> Mapping[str, object]:
         """Plain values for models.json."""
         return {
