@@ -1,4 +1,4 @@
-"""What the margin takes from a readout chain: fixed thresholds, noise at the comparator's input, what is still assumed."""
+"""What the margin takes from a readout chain: thresholds, noise at the comparator's input, what is still assumed."""
 
 from __future__ import annotations
 

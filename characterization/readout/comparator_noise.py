@@ -119,7 +119,7 @@ def _integration(result: Result, sizes: StrongArm, condition: Condition) -> floa
     gone = np.abs(mean - float(np.interp(start, t, mean))) - MOVED
     after = np.flatnonzero((t > start) & (gone > 0))
     if not turned.any() or not after.size:
-        raise EngineError("comparator noise: no decision within the period", hint="a larger tail or input pair")
+        raise EngineError("comparator noise: the series pair does not conduct within the period")
     return _crossing(t, gone, int(after[0])) - start
 
 

@@ -286,7 +286,7 @@ class ReadoutTable:
         them, else see `decision_thresholds`.
         """
         if self.threshold is not None:
-            return self.threshold[self.index(condition)]
+            return np.asarray(self.threshold[self.index(condition)])
         level = self.level[self.index(condition)]
         return decision_thresholds(level, self.adc.codes, tracks_active=self.adc.tracks_active)
 

@@ -153,7 +153,7 @@ def readout_of(
     thresholds = origin + (index[:-1] + 0.5) * step
     if "levels" in effects:
         level = np.where(table.valid, (table.level[i] - zero) / lsb, 0.0)
-        steps = _fixed_steps(table, i, thresholds)
+        steps = _fixed_steps(table, i, np.asarray(thresholds, dtype=np.float64))
         if steps is None:
             steps = (table.thresholds(condition)[:, :1] - zero) / lsb - 0.5 + thresholds
     else:
