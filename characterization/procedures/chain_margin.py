@@ -52,7 +52,8 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     The converter compares with fixed levels, one between every two neighbours of d = 2 counted - driven rows (always
     even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
     rows are all driven, on a ladder whose two ends are that replica's own levels at the condition: inner steps keep
-    their nominal share. The code of (active, count) is that of d, shifted digitally by the known number of active rows;
+    their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of the
+    rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted digitally by the known number of active rows;
     a step beyond the replica's ends, which no level reaches, is as wide as a mean one.
     """
     rows = setup.rows + setup.rows % 2
@@ -63,13 +64,16 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     step = np.arange(setup.max_count)[None, :] + odd + (rows - (active + odd)) // 2
     out = []
     nominal = models[0].of_difference(float(rows), replica)
+    half = float(2 * (rows // 4))
+    middle = np.zeros(1)
+    trim = (models[0].of_difference(half, middle) - models[0].of_difference(float(rows), middle))[0]
     for model in models:
         ends = model.of_difference(float(rows), replica[[0, -1]])
         edges = ends[0] + ((nominal[:-1] + nominal[1:]) / 2 - nominal[0]) * (ends[1] - ends[0]) / (
             nominal[-1] - nominal[0]
         )
         beyond = edges[-1] + (ends[1] - ends[0]) / rows * np.maximum(step - (rows - 1), 0)
-        out.append(np.where(step < rows, edges[np.minimum(step, rows - 1)], beyond))
+        out.append(trim + np.where(step < rows, edges[np.minimum(step, rows - 1)], beyond))
     return np.array(out)
 
 
