@@ -27,6 +27,7 @@ PROCEDURES: Registry[Procedure] = Registry(
         "supply": "characterization.procedures.supply:PROCEDURE",
         "adc": "characterization.procedures.adc:PROCEDURE",
         "chain_noise": "characterization.procedures.chain_noise:PROCEDURE",
+        "comparator_noise": "characterization.procedures.comparator_noise:PROCEDURE",
     },
     where="characterization.procedures",
 )

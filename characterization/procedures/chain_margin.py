@@ -52,9 +52,10 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     The converter compares with fixed levels, one between every two neighbours of d = 2 counted - driven rows (always
     even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
     rows are all driven, on a ladder whose two ends are that replica's own levels at the condition: inner steps keep
-    their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of the
-    rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted digitally by the known number of active rows;
-    a step beyond the replica's ends, which no level reaches, is as wide as a mean one.
+    their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of
+    the rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted
+    digitally by the known number of active rows; a step beyond the replica's ends, which no level reaches, is as wide
+    as a mean one.
     """
     rows = setup.rows + setup.rows % 2
     replica = 2.0 * np.arange(rows + 1.0) - rows

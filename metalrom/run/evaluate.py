@@ -83,6 +83,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         failed_conditions=done.failed,
         failed_procedures=done.failed_procedures,
         simulations=done.counts,
+        readout=next((a.value for a in table.assumptions if a.name == "readout"), ""),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
