@@ -250,5 +250,10 @@ def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption
 
 
 PROCEDURE = Procedure(
-    "adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse_margin
+    "adc_margin",
+    "levels, margins and code errors",
+    ("transfer", "mismatch"),
+    lambda setup: [],
+    analyse_margin,
+    through_chain=True,
 )

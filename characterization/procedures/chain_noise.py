@@ -20,4 +20,5 @@ PROCEDURE = measured(
     _measure,
     refuses=_refuses,
     result=ChainNoise,
+    through_chain=True,
 )

@@ -54,7 +54,7 @@ class ComparatorNoise(DataclassResult):
         return out
 
 
-def scaled(sizes: StrongArm, factor: float) -> StrongArm:
+def scaled_comparator(sizes: StrongArm, factor: float) -> StrongArm:
     """A comparator all of whose widths are `factor` times as large."""
     return replace(sizes, **{f"{name}_width": factor * getattr(sizes, f"{name}_width") for name in _WIDTHS})
 
@@ -67,7 +67,7 @@ def measure_comparator_noise(setup: Testbench, bench: ColumnTestbench, results: 
         sizes, common = setup.chain.comparator, setup.chain.sampler.common_mode
     points = []
     for scale in SCALES:
-        comparator = scaled(sizes, scale)
+        comparator = scaled_comparator(sizes, scale)
         point = point_of(setup.technology, condition, comparator, common, bench.run)
         noise, error = transient_noise(setup.technology, condition, comparator, point, common, bench.run)
         points.append(ComparatorNoisePoint(condition.label, scale, point.pair, noise, error, point.noise))
@@ -84,4 +84,5 @@ PROCEDURE = measured(
     measure_comparator_noise,
     refuses=_refuses,
     result=ComparatorNoise,
+    through_chain=True,
 )

@@ -149,4 +149,5 @@ PROCEDURE = Procedure(
     (),
     plan_mismatch,
     analyse_mismatch,
+    through_chain=True,
 )

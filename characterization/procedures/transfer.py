@@ -151,5 +151,10 @@ def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:
 
 
 PROCEDURE = Procedure(
-    "transfer", "level against count, active rows, position and neighbours", (), plan_transfer, analyse_transfer
+    "transfer",
+    "level against count, active rows, position and neighbours",
+    (),
+    plan_transfer,
+    analyse_transfer,
+    through_chain=True,
 )
