@@ -206,7 +206,9 @@ class SpreadModel:
     """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).
 
     s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
-    With a readout chain its gain varies: s3^2 d^2 is added, d = 2 counted - driven rows as in `even_pair`.
+    Through a complement-driven chain every driven cell moves as much, whatever it counts, and d = 2 counted - driven
+    rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
+    bit line that falls towards ground (its reset transistor conducts), which grows with the square of -d.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma.
     """
@@ -218,7 +220,7 @@ class SpreadModel:
     held_out_rms: float
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
-    GAIN_FORM = FORM + " + s3^2 (2 count - active)^2"
+    GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4, d = 2 count - driven"
 
     @property
     def form(self) -> str:
@@ -249,7 +251,8 @@ def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool) -> Float
     if not gain:
         return np.stack([np.ones(len(active)), count, active - count], axis=1)
     a, c = even_pair(active, count)
-    return np.stack([np.ones(a.shape), c, a - c, (2.0 * c - a) ** 2], axis=-1)
+    d = 2.0 * c - a
+    return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4], axis=-1)
 
 
 def fit_spread(
@@ -266,7 +269,7 @@ def fit_spread(
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    gain: with the spread of a readout chain's gain.
+    gain: of a complement-driven readout chain.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
     if len(active) < 4 or draws.min() < 10:

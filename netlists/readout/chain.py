@@ -26,7 +26,7 @@ class SegmentCircuit:
     """Transistors of one segment: a reset and a follower per plane, one row select. SI units."""
 
     reset_width: float = parameter(0.12e-6, "m", "width of the reset NMOS of a bit line")
-    reset_level: float = parameter(0.30, "V", "level to which the selected plane's bit lines are reset")
+    reset_level: float = parameter(0.34, "V", "level to which the selected plane's bit lines are reset")
     parking_level: float = parameter(0.75, "V", "level that turns the followers of all other planes off")
     reset_gate: float = parameter(1.1, "V", "gate voltage of a reset transistor while it is on")
     follower_width: float = parameter(0.24e-6, "m", "width of the PMOS source follower")
