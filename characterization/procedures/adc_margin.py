@@ -106,7 +106,12 @@ def thermal_noise(
     cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors and
     of those in undriven rows; an amplifier's noise is the converter's. A difference of two bit lines has the noise of
     both (k T times what the inverse of their capacitance matrix gives for it: 2 k T / C_tot for equal lines).
+    Raises InputError for a readout chain, whose noise is simulated.
     """
+    if setup.chain is not None:
+        raise InputError(
+            "the closed form of thermal noise describes an ideal readout", where="readout.kind", hint="kind: ideal"
+        )
     lines = np.sqrt(len(setup.model.bit_lines))
     sample = setup.converter.sample_capacitance
     if sample is not None:
