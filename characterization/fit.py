@@ -208,7 +208,8 @@ class SpreadModel:
     s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
     Through a complement-driven chain every driven cell moves as much, whatever it counts, and d = 2 counted - driven
     rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
-    bit line that falls towards ground (its reset transistor conducts), which grows with the square of -d.
+    bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
+    source leaves saturation); both grow with the square of d.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma.
     """
@@ -220,7 +221,7 @@ class SpreadModel:
     held_out_rms: float
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
-    GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4, d = 2 count - driven"
+    GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
 
     @property
     def form(self) -> str:
@@ -252,7 +253,7 @@ def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool) -> Float
         return np.stack([np.ones(len(active)), count, active - count], axis=1)
     a, c = even_pair(active, count)
     d = 2.0 * c - a
-    return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4], axis=-1)
+    return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4, np.maximum(d, 0.0) ** 4], axis=-1)
 
 
 def fit_spread(

@@ -59,14 +59,15 @@ def test_a_bent_level_is_fitted_exactly(rows: int) -> None:
 
 
 def test_spreads_of_cells_gain_and_leakage_are_separated() -> None:
-    """sigma^2 = 1 + 0.1 driven + 0.04 d^2 + 0.001 min(d, 0)^4, exact variances."""
+    """sigma^2 = 1 + 0.1 driven + 0.04 d^2 + 0.001 min(d, 0)^4 + 0.0005 max(d, 0)^4, exact."""
     points = np.array([(0, 0), (4, 0), (4, 4), (8, 0), (8, 4), (8, 8)], dtype=float)
     a, c = points.T
-    variance = 1.0 + 0.1 * a + 0.04 * (2 * c - a) ** 2 + 1e-3 * np.minimum(2 * c - a, 0) ** 4
+    d = 2 * c - a
+    variance = 1.0 + 0.1 * a + 0.04 * d**2 + 1e-3 * np.minimum(d, 0) ** 4 + 5e-4 * np.maximum(d, 0) ** 4
     model = fit_spread(TT, a, c, variance, np.full(6, 100.0), gain=True)
-    assert model.variances == pytest.approx([1.0, 0.1, 0.04, 1e-3], rel=1e-6)
+    assert model.variances == pytest.approx([1.0, 0.1, 0.04, 1e-3, 5e-4], rel=1e-6)
     # 5 active and 5 counted are read with a dummy row, as 6 and 6
-    assert model(np.array([5.0]), np.array([5.0]))[0] ** 2 == pytest.approx(1.0 + 0.6 + 0.04 * 36)
+    assert model(np.array([5.0]), np.array([5.0]))[0] ** 2 == pytest.approx(1.0 + 0.6 + 0.04 * 36 + 5e-4 * 6**4)
 
 
 @pytest.mark.parametrize("rows", [8, 9])
