@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
 from characterization.readout.comparator_noise import point_of, transient_noise
 from characterization.testbench import Testbench
 from netlists.readout.strongarm import StrongArm
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SCALES = (0.5, 1.0, 2.0)
 """Widths over those of the readout's comparator."""
@@ -52,6 +59,20 @@ class ComparatorNoise(DataclassResult):
                 ResultRow("comparator noise with its precharge", p.total, "V", at),
             ]
         return out
+
+    def charts(self) -> Sequence[Chart]:
+        """Formula and transient noise of every size."""
+        caption = "Input noise of the comparator: bars by transient noise sources, marks by the formula."
+        return (Chart("sizes", "Comparator noise", caption, self._draw, height_for(len(self.points))),)
+
+    def _draw(self, axes: Axes) -> None:
+        scale, unit = axis_scale([p.transient for p in self.points], "V")
+        places = np.arange(len(self.points))
+        axes.barh(places, [p.transient / scale for p in self.points], height=0.6, color=SERIES[0])
+        formula = [p.formula / scale for p in self.points]
+        axes.plot(formula, places, linestyle="none", marker="|", markersize=16, color=INK)
+        label_bars(axes, places, [f"widths x {p.scale:g}" for p in self.points])
+        axes.set(xlabel=f"rms, {unit}")
 
 
 def scaled_comparator(sizes: StrongArm, factor: float) -> StrongArm:

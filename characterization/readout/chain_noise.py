@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
@@ -18,6 +20,9 @@ from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.chain_noise import INPUT_SPECTRUM, SPECTRUM, NoiseSample, chain_noise_deck
 from ngspice_runner import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MIDDLE = 1e7
 """Hz: above what the inductors of the decks hold, below every pole, so that the gain there is the settled one."""
@@ -74,6 +79,23 @@ class ChainNoise(DataclassResult):
             }
             out += [ResultRow(f"noise, {name}", value, "V", p.condition) for name, value in parts.items()]
         return out
+
+    def charts(self) -> Sequence[Chart]:
+        """The parts at every condition."""
+        caption = "Noise at the comparator's input: both samples, the reset of the bus and the comparator itself."
+        return (Chart("parts", "Noise of the chain", caption, self._draw, height_for(4 * len(self.points))),)
+
+    def _draw(self, axes: Axes) -> None:
+        parts = [
+            (f"{p.condition}, {name}", value)
+            for p in self.points
+            for name, value in (("first", p.first), ("second", p.second[1]), ("bus", p.bus), ("own", p.comparator))
+        ]
+        scale, unit = axis_scale([value for _, value in parts], "V")
+        places = np.arange(len(parts))
+        axes.barh(places, [value / scale for _, value in parts], height=0.6, color=SERIES[0])
+        label_bars(axes, places, [name for name, _ in parts])
+        axes.set(xlabel=f"rms, {unit}")
 
 
 def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
