@@ -83,7 +83,9 @@ class SimulationCounts:
 def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
     """The complete deck of a task."""
     s = setup.at(task.condition)
-    return column_deck(s.technology, s.model, s.periphery, s.timing, task.condition, task.case)
+    return column_deck(
+        s.technology, s.model, s.periphery, s.timing, task.condition, s.stimulus(task.case), chain=s.chain
+    )
 
 
 def job_of(setup: Testbench, deck: ColumnDeck | ReadoutDeck, *, timeout: float | None = None) -> Job:
@@ -249,8 +251,9 @@ def run_decks(
     level = float(np.interp(deck.read_at, time, line))
     if double_sampling:
         level -= float(np.interp(deck.input_at, time, line))
-    inside = time[(time > deck.input_at) & (time < deck.read_at)]
-    grid = np.concatenate([[deck.input_at], inside, [deck.read_at]])
+    end = deck.read_at if deck.cycle_end is None else deck.cycle_end
+    inside = time[(time > deck.input_at) & (time < end)]
+    grid = np.concatenate([[deck.input_at], inside, [end]])
     power = -np.interp(grid, time, _real(result, deck.row_supply)) * deck.row_voltage
     for current, volts in deck.level_supplies:
         power = power - np.interp(grid, time, _real(result, current)) * volts

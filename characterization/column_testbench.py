@@ -82,7 +82,7 @@ class ColumnTestbench:
         timing: Timing | None = None,
         supply_resistance: float = 0.0,
     ) -> ColumnDeck:
-        """The read of a case; periphery and timing are the setup's unless given."""
+        """The read of a case; periphery and timing are the setup's unless given (a chain has its own)."""
         s = self.setup.at(condition)
         return column_deck(
             s.technology,
@@ -90,8 +90,9 @@ class ColumnTestbench:
             periphery or s.periphery,
             timing or s.timing,
             condition,
-            case,
+            s.stimulus(case),
             supply_resistance=supply_resistance,
+            chain=s.chain,
         )
 
     def levels(self, name: str, decks: Sequence[ColumnDeck]) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import nnls
@@ -13,6 +14,9 @@ from characterization.failures import ConditionError
 from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
+
+LevelShape = Literal["quadratic", "bent"]
+"""Form of a level model: `quadratic` in count and active rows, or `bent` in 2 count - active rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ class LevelModel:
     leakage bend it a little, so squares are added: level = b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2 with n = count
     / rows and a = active / rows. `covariance`: of b, (6, 6). `sigma`: residual standard deviation, the level's unit.
     domain: counts and active rows 0..rows only; evaluation outside is refused. levels: of a cell; with more than two,
-    counts run to active (levels - 1) and n is the count over its largest.
+    counts run to active (levels - 1) and n is the count over its largest. shape: `bent` where the level is a bent
+    function of the difference (see `bent_features`), then `covariance` is (10, 10).
     """
 
     condition: Condition
@@ -48,8 +53,18 @@ class LevelModel:
     sigma: float
     quality: FitQuality
     levels: int = 2
+    shape: LevelShape = "quadratic"
 
     FORM = "b0 + b1 n + b2 a + b3 n^2 + b4 n a + b5 a^2, n = count/rows, a = active/rows"
+    BENT_FORM = (
+        "sum of bi d^i, i = 0..5, + b6 a + b7 a d + b8 a^2 + b9 a d^2, a = driven/rows, d = (2 count - driven)/rows, "
+        "an odd number of active rows being completed by a counted dummy row"
+    )
+
+    @property
+    def form(self) -> str:
+        """The model as a formula."""
+        return self.BENT_FORM if self.shape == "bent" else self.FORM
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Level for arrays of active rows and counts (same shape). Refuses to extrapolate (InputError)."""
@@ -61,7 +76,14 @@ class LevelModel:
                 f"level model of {self.rows} rows evaluated outside its domain (0 <= count"
                 f"{f' / {most}' if most > 1 else ''} <= active <= {self.rows})"
             )
-        out: FloatArray = features(active / self.rows, count / (self.rows * most)) @ self.coefficients
+        out: FloatArray = _regressors(self.shape, self.rows, active, count, most) @ self.coefficients
+        return out
+
+    def of_difference(self, driven: float, difference: FloatArray) -> FloatArray:
+        """Bent shape: levels at 2 counted - driven rows = `difference`, a dummy row among the driven ones."""
+        if self.shape != "bent":
+            raise InputError(f"the level model of {self.condition.label} is not one of a difference")
+        out: FloatArray = bent_features(np.asarray(driven / self.rows), difference / self.rows) @ self.coefficients
         return out
 
     def to_json(self) -> Mapping[str, object]:
@@ -69,7 +91,7 @@ class LevelModel:
         return {
             "condition": self.condition.label,
             "rows": self.rows,
-            "form": self.FORM,
+            "form": self.form,
             "coefficients": self.coefficients.tolist(),
             "covariance": self.covariance.tolist(),
             "sigma": self.sigma,
@@ -79,6 +101,27 @@ class LevelModel:
             },
             "quality": {name: getattr(self.quality, name) for name in FitQuality.__slots__},
         }
+
+
+def even_pair(active: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(driven, counted) rows of a complement-driven group: a dummy row that counts completes an odd number of active
+    rows, so that 2 counted - driven is even."""
+    odd = np.mod(active, 2)
+    return active + odd, count + odd
+
+
+def _regressors(shape: LevelShape, rows: int, active: FloatArray, count: FloatArray, most: int) -> FloatArray:
+    if shape == "bent":
+        driven, counted = even_pair(active, count)
+        return bent_features(driven / rows, (2.0 * counted - driven) / rows)
+    return features(active / rows, count / (rows * most))
+
+
+def bent_features(a: FloatArray, d: FloatArray) -> FloatArray:
+    """Regressors of a level through a source follower: powers of the difference d that moves the bit line, up to the
+    fifth (the follower compresses both ends), and what the number a of driven rows adds: shape (..., 10)."""
+    a, d = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(d, dtype=np.float64))
+    return np.stack([*(d**i for i in range(6)), a, a * d, a * a, a * d * d], axis=-1)
 
 
 def features(a: FloatArray, n: FloatArray) -> FloatArray:
@@ -95,24 +138,26 @@ def fit_levels(
     level: FloatArray,
     seed: int,
     levels: int = 2,
+    shape: LevelShape = "quadratic",
 ) -> LevelModel:
     """Fit on 80 % of the points, judge on the other 20 %, then refit on all.
 
     Whole (active, count) pairs are held out, so the test asks for levels that the fit has not seen.
-    Raises ConditionError when fewer than 12 distinct pairs are there.
+    Raises ConditionError when fewer than 12 distinct pairs are there (20 for the bent shape).
     """
+    needed = 20 if shape == "bent" else 12
     pairs = np.stack([active, count], axis=1)
     distinct = np.unique(pairs, axis=0)
-    if len(distinct) < 12:
+    if len(distinct) < needed:
         raise ConditionError(
-            f"{len(distinct)} distinct levels are too few for a level model (12 needed)",
+            f"{len(distinct)} distinct levels are too few for a level model ({needed} needed)",
             condition,
             hint="raise characterization.max_levels or look at the failed simulations",
         )
     rng = np.random.default_rng(np.random.SeedSequence([seed, rows, 77]))
     held = distinct[rng.permutation(len(distinct))[: max(2, len(distinct) // 5)]]
     test = (pairs[:, None, :] == held[None, :, :]).all(axis=2).any(axis=1)
-    x = features(active / rows, count / (rows * (levels - 1)))
+    x = _regressors(shape, rows, active, count, levels - 1)
     beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
     error = level[test] - x[test] @ beta
     spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))
@@ -126,7 +171,7 @@ def fit_levels(
         held_out_max=float(np.abs(error).max()),
         coverage=covered,
     )
-    return LevelModel(condition, rows, beta, covariance, sigma, quality, levels)
+    return LevelModel(condition, rows, beta, covariance, sigma, quality, levels, shape)
 
 
 def _least_squares(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, float, int]:
@@ -161,6 +206,10 @@ class SpreadModel:
     """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).
 
     s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
+    Through a complement-driven chain every driven cell moves as much, whatever it counts, and d = 2 counted - driven
+    rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
+    bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
+    source leaves saturation); both grow with the square of d.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma.
     """
@@ -172,18 +221,26 @@ class SpreadModel:
     held_out_rms: float
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
+    GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
+
+    @property
+    def form(self) -> str:
+        """The model as a formula."""
+        return self.FORM if len(self.variances) == 3 else self.GAIN_FORM
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Sigma for arrays of active rows and counts, the level's unit."""
-        v = self.variances
-        out: FloatArray = np.sqrt(v[0] + v[1] * np.asarray(count) + v[2] * (np.asarray(active) - np.asarray(count)))
-        return out
+        v, active, count = self.variances, np.asarray(active), np.asarray(count)
+        if len(v) == 3:
+            out: FloatArray = np.sqrt(v[0] + v[1] * count + v[2] * (active - count))
+            return out
+        return np.asarray(np.sqrt(_spread_terms(active, count, gain=True) @ v))
 
     def to_json(self) -> Mapping[str, object]:
         """Plain values for models.json."""
         return {
             "condition": self.condition.label,
-            "form": self.FORM,
+            "form": self.form,
             "s": np.sqrt(self.variances).tolist(),
             "samples": self.samples,
             "relative_error": self.relative_error,
@@ -191,14 +248,29 @@ class SpreadModel:
         }
 
 
+def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool) -> FloatArray:
+    if not gain:
+        return np.stack([np.ones(len(active)), count, active - count], axis=1)
+    a, c = even_pair(active, count)
+    d = 2.0 * c - a
+    return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4, np.maximum(d, 0.0) ** 4], axis=-1)
+
+
 def fit_spread(
-    condition: Condition, active: FloatArray, count: FloatArray, variance: FloatArray, draws: FloatArray
+    condition: Condition,
+    active: FloatArray,
+    count: FloatArray,
+    variance: FloatArray,
+    draws: FloatArray,
+    *,
+    gain: bool = False,
 ) -> SpreadModel:
     """Fit the spread model to sample variances, one per (active, count) point; non-negative least squares.
 
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
+    gain: of a complement-driven readout chain.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
     if len(active) < 4 or draws.min() < 10:
@@ -208,7 +280,7 @@ def fit_spread(
             hint="look at the failed simulations or raise characterization.samples",
         )
     unit = float(variance.max()) or 1.0
-    x = np.stack([np.ones(len(active)), count, active - count], axis=1)
+    x = _spread_terms(active, count, gain=gain)
     scale = np.maximum(x.max(axis=0), 1.0)
     weight = np.sqrt(draws) / np.maximum(variance / unit, 1e-3)
 

@@ -26,6 +26,8 @@ PROCEDURES: Registry[Procedure] = Registry(
         "leakage": "characterization.procedures.leakage:PROCEDURE",
         "supply": "characterization.procedures.supply:PROCEDURE",
         "adc": "characterization.procedures.adc:PROCEDURE",
+        "chain_noise": "characterization.procedures.chain_noise:PROCEDURE",
+        "comparator_noise": "characterization.procedures.comparator_noise:PROCEDURE",
     },
     where="characterization.procedures",
 )

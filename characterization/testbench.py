@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from characterization.fit import LevelShape
 from characterization.symbols import CountLaw, count_law, symbol_levels
 from interconnect.errors import InputError
+from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.periphery import Periphery, Timing
+from netlists.readout.chain import ReadoutChain
 from netlists.technology import Technology
 
 MIN_SAMPLES = 10
@@ -93,7 +96,9 @@ class Testbench:
     None: a third. worst_conditions, worst_samples: the second stage of a campaign, see `characterization.refinement`.
     worst_everywhere: search the worst pattern at every condition, not at the nominal one alone. adc: what
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
-    among the stored ones, for cells of more than two; None: by `ones` for two, else equal.
+    among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
+    bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
+    line_source: where the wire of the chain's shared line comes from, in words.
     """
 
     technology: Technology
@@ -121,9 +126,16 @@ class Testbench:
     worst_everywhere: bool = False
     spread_patterns: int = 100_000
     adc: AdcRequest | None = None
+    chain: ReadoutChain | None = None
+    line_source: str = ""
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.symbol_values)
+        if self.chain is not None and self.unit == "A":
+            raise InputError(
+                f"the readout chain samples a voltage, the cell {self.model.kind} is read as a current",
+                where="readout.kind",
+            )
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -152,10 +164,20 @@ class Testbench:
         usual = self.samples if condition == self.conditions[0] else max(MIN_SAMPLES, elsewhere)
         return max(usual, dict(self.more_samples).get(condition, 0))
 
+    def stimulus(self, case: ColumnStimulus) -> ColumnStimulus:
+        """The case as its deck holds it: with a complement-driven chain a dummy row keeps 2 count - active even."""
+        return case.with_dummy_row() if self.level_shape == "bent" else case
+
     @property
     def double_sampling(self) -> bool:
         """Whether the level is the difference of two samples."""
-        return self.converter.sample_capacitance is not None
+        return self.chain is not None or self.converter.sample_capacitance is not None
+
+    @property
+    def level_shape(self) -> LevelShape:
+        """Form of the level model: through a chain whose rows are driven with the complement the level is a bent
+        function of 2 count - active rows."""
+        return "bent" if self.chain is not None and self.chain.drive == "complement" else "quadratic"
 
     @property
     def unit(self) -> Literal["V", "A"]:

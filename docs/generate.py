@@ -35,10 +35,16 @@ def pages() -> dict[str, str]:
 def config_keys(model: type | None = None, prefix: str = "") -> Iterator[tuple[str, Any, type]]:
     """(dotted key, pydantic field, class that holds it) of every key; `[]` marks an entry of a list."""
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
 
+    from metalrom.config.parameters import ParameterSection
     from metalrom.config.schema import Config
 
     owner: Any = model or Config
+    if issubclass(owner, ParameterSection):
+        for name, p in owner.declared().items():
+            yield prefix + name, FieldInfo(default=p.default, description=f"{p.description} ({p.unit or '1'})"), owner
+        return
     for name, field in owner.model_fields.items():
         yield prefix + name, field, owner
         inner, listed = _section_of(field.annotation)
@@ -109,6 +115,8 @@ def _shape(spec: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "anyOf" in spec:
         return " or ".join(_shape(part, definitions) for part in spec["anyOf"] if part.get("type") != "null")
     kind = spec.get("type")
+    if isinstance(kind, list):
+        return " or ".join(_shape({"type": one}, definitions) for one in kind)
     if kind == "array":
         if "prefixItems" in spec:
             return "list of " + ", ".join(_shape(item, definitions) for item in spec["prefixItems"])

@@ -1,6 +1,8 @@
 """One situation of a column: stored symbols, inputs, place in the array and deviations from nominal."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ class Deviations:
     driver_nmos, driver_pmos: threshold shifts of the last driver stage, shape (rows,), V (added to the magnitude's
     signed threshold as the simulator's `delvto`); they act on the driver of the row's full line. reset: threshold shift
     of the reset NMOS, V, shape (columns,), or (bit lines, columns) for columns of several bit lines.
-    row_wire, bl_wire: factors on the wire resistances.
+    row_wire, bl_wire: factors on the wire resistances. readout: (device, threshold shift in V) of the target's readout
+    chain (`ReadoutChain.devices`).
     """
 
     cell: FloatArray | None = None
@@ -27,6 +30,7 @@ class Deviations:
     reset: FloatArray | None = None
     row_wire: float = 1.0
     bl_wire: float = 1.0
+    readout: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,29 @@ class ColumnStimulus:
             raise InputError("column case: deviations.cell holds a factor that is not positive")
         if not (d.row_wire > 0 and d.bl_wire > 0):
             raise InputError("column case: wire factors must be positive")
+
+    def with_dummy_row(self) -> ColumnStimulus:
+        """The same case with one more row that counts in every column (symbol 1), driven where the number of active
+        rows is odd; its devices are nominal."""
+
+        def longer(values: Any, fill: float) -> Any:
+            if values is None:
+                return None
+            array = np.asarray(values)
+            return np.concatenate([array, np.full((1, *array.shape[1:]), fill, dtype=array.dtype)])
+
+        d = self.deviations
+        return replace(
+            self,
+            bits=longer(self.bits, 1),
+            inputs=longer(self.inputs, self.active % 2),
+            deviations=replace(
+                d,
+                cell=longer(d.cell, 1.0),
+                driver_nmos=longer(d.driver_nmos, 0.0),
+                driver_pmos=longer(d.driver_pmos, 0.0),
+            ),
+        )
 
     @property
     def rows(self) -> int:

@@ -17,11 +17,21 @@ from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
+from netlists.readout.chain import EDGE, ReadoutChain
 from netlists.readout.decision import DeciderInput
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
+
+CHAIN_OUTPUTS = (
+    "v(bus)", "v(sampled)", "v(line)", "i(v_analog)", "i(v_clamp)", "i(v_join)", "i(v_bus_reset)",
+    "v(clamp)", "v(join)", "v(bus_reset)",
+)  # fmt: skip
+"""Vectors of a deck with a readout chain: the comparator's input, the sampled node, the line, supply and controls."""
+
+CHAIN_CONTROLS = (("i(v_clamp)", -1.0), ("i(v_join)", -1.0), ("i(v_bus_reset)", -1.0))
+"""Control sources of the chain: their power is that of their current and node voltage."""
 
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
@@ -40,7 +50,8 @@ class ColumnDeck:
     time of the read, None for an operating point. input_at: start of the input edge. row_supply, reset_supply:
     currents into the positive terminals of the supplies (negative while they deliver); None where there is none.
     level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
-    condition: the operating point, where the writer of the deck tells it.
+    condition: the operating point, where the writer of the deck tells it. cycle_end: with a readout chain, when the
+    rows have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
     """
 
     text: str
@@ -60,6 +71,8 @@ class ColumnDeck:
     columns_minus: tuple[str, ...] = ()
     level_supplies: tuple[tuple[str, float], ...] = ()
     condition: Condition | None = None
+    cycle_end: float | None = None
+    readout_supplies: tuple[tuple[str, float], ...] = ()
 
     def levels(self, signals: Mapping[str, ArrayLike]) -> FloatArray:
         """What every modelled column reads from these vectors, by name: shape (columns, points), V or A."""
@@ -96,6 +109,7 @@ def column_deck(
     static: Static | None = None,
     supply_resistance: float = 0.0,
     decision: DeciderInput | None = None,
+    chain: ReadoutChain | None = None,
     templates: Path | None = None,
 ) -> ColumnDeck:
     """The deck of one read of a column.
@@ -130,6 +144,10 @@ def column_deck(
     decision : DeciderInput, optional
         A sampling switch and a comparator at the target in place of its sense capacitance; the sampling ends and the
         comparator decides after the read, its vectors are saved too (charge cell, one bit line, transistors).
+    chain : ReadoutChain, optional
+        The readout from the bit line to the comparator's input, in place of the grounded reset and the sense
+        capacitance; the level is then that of the comparator's input, and the timing is the chain's own (charge cell,
+        one bit line, transistors).
     templates : Path, optional
         A user's template folder.
 
@@ -144,13 +162,18 @@ def column_deck(
         For an impossible case, a value that cannot be printed, or an error in a user's template.
     """
     d = case.deviations
+    if chain is not None:
+        timing = chain.timing.timing
+        model = model.complement_driven() if chain.drive == "complement" else model
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
     check_case(model, case)
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
-    if decision is not None and (ideal or not charge or static is not None or len(model.bit_lines) > 1):
-        raise InputError("a decision needs a charge column with one bit line and transistor periphery")
+    if (decision is not None or chain is not None) and (
+        ideal or not charge or static is not None or len(model.bit_lines) > 1
+    ):
+        raise InputError("a readout needs a charge column with one bit line and transistor periphery")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -165,7 +188,8 @@ def column_deck(
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
     outputs += decision.OUTPUTS if decision else ()
-    stop = decision.stop(timing) if decision else timing.read_at
+    outputs += CHAIN_OUTPUTS if chain else ()
+    stop = chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
     operating_point = (ideal and not charge) or static is not None
     devices = technology.devices
     values: dict[str, Any] = {
@@ -186,7 +210,7 @@ def column_deck(
         "drivers": drivers(warm, case),
         "levels": levels,
         "ends": ends,
-        "target": plus[case.target],
+        "target": "v(bus)" if chain else plus[case.target],
         "target_minus": minus[case.target] if minus else None,
         "node_names": node_names(warm),
         "instances": instances(warm, case),
@@ -196,7 +220,12 @@ def column_deck(
         "extra_rows": extra_rows,
         "outputs": outputs,
         "stop": stop,
-        "decided": ends[case.target].node if decision else None,
+        "decided": ends[case.target].node if decision or chain else None,
+        "chain": chain is not None,
+        "h": chain,
+        "edge": EDGE,
+        "shifts": dict(d.readout),
+        "complement": any(line.level < 0 for line in warm.lines),
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)
@@ -207,8 +236,8 @@ def column_deck(
         stop=None if operating_point else stop,
         read_at=None if operating_point else timing.read_at,
         input_at=None if operating_point else timing.input_start,
-        target=plus[case.target],
-        columns=plus,
+        target="v(bus)" if chain else plus[case.target],
+        columns=("v(bus)",) if chain else plus,
         unit="V" if charge else "A",
         row_supply="i(v_rows)",
         row_voltage=drive,
@@ -218,6 +247,8 @@ def column_deck(
         columns_minus=minus,
         level_supplies=level_currents,
         condition=condition,
+        cycle_end=chain.timing.stop if chain else None,
+        readout_supplies=(("i(v_analog)", condition.vdd), *CHAIN_CONTROLS) if chain else (),
     )
 
 
@@ -297,8 +328,10 @@ def check_case(model: CellModel, case: ColumnStimulus) -> None:
     if signs not in ([1], [1, -1]):
         raise InputError(f"cell {model.kind}: its bit lines have the signs {signs}", hint="one of +1, or +1 and -1")
     levels = [line.level for line in model.lines]
-    if levels[0] != 1.0 or any(not 0.0 <= level <= 1.0 for level in levels):
-        raise InputError(f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1")
+    if levels[0] != 1.0 or any(not 0.0 <= level <= 1.0 and level != -1.0 for level in levels):
+        raise InputError(
+            f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1 or -1"
+        )
     if model.mode == "current" and (len(signs) > 1 or any(0.0 < level < 1.0 for level in levels)):
         raise InputError(f"cell {model.kind}: a current cell has one bit line and rows of one level")
 
@@ -345,6 +378,7 @@ class Driver:
     """One line's driver: its name, the node it drives, whether its row's input is active, threshold shifts in V.
 
     source: what an ideal driver ties the line to. level: letter of the level supply, None for a line driven in full.
+    complement: the line is high while the input is 0.
     """
 
     name: str
@@ -354,6 +388,7 @@ class Driver:
     level: str | None
     nmos_shift: float
     pmos_shift: float
+    complement: bool = False
 
 
 def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
@@ -363,12 +398,16 @@ def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
     out = []
     for r in range(case.rows):
         active = bool(case.inputs[r])
-        for line in (x for x in model.lines if x.level > 0.0):
-            full, first = line.level == 1.0, line is model.lines[0]
-            source = ("active" if full else f"active_{line.letter}") if active else GROUND_NODE
+        for line in (x for x in model.lines if x.level != 0.0):
+            full, first = abs(line.level) == 1.0, line is model.lines[0]
+            if line.level < 0:
+                source = "falling" if active else "high"
+            else:
+                source = ("active" if full else f"active_{line.letter}") if active else GROUND_NODE
             name = str(r) if first else f"{r}_{line.letter}"
             shifts = (float(dn[r]), float(dp[r])) if first else (0.0, 0.0)
-            out.append(Driver(name, driven_node(line, r, case), active, source, None if full else line.letter, *shifts))
+            node = driven_node(line, r, case)
+            out.append(Driver(name, node, active, source, None if full else line.letter, *shifts, line.level < 0))
     return out
 
 
@@ -381,7 +420,7 @@ def node_names(model: CellModel) -> str:
     """What the letters of the array's nodes mean, for a comment."""
     # A cell without a ground line is reported of one too: the text belongs to decks that caches know.
     lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
-    names = {1.0: "signal line", 0.0: "ground line"}
+    names = {1.0: "signal line", 0.0: "ground line", -1.0: "complement line"}
     rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]
     words = {1: "bit line"} if len(model.bit_lines) == 1 else {1: "plus line", -1: "minus line"}
     columns = [f"{x.letter}<row>_<column> {words[x.sign]}" for x in model.bit_lines]

@@ -51,6 +51,8 @@ def reference_column(
     check_case(model, case)
     network = column_network(warm, periphery, case, extra_rows=extra_rows)
     sources = {"source": drive} | {f"source_{x.letter}": x.volts for x in level_supplies(warm, drive)}
+    # a complement line falls from the drive while the bit lines float: a step of minus the drive
+    sources |= {f"source_{x.letter}": -drive for x in warm.lines if x.level < 0.0}
     ends = network.index([f"{line.prefix}_{c}" for line in model.bit_lines for c in range(case.columns)])
     solution = (network.settled if charge else network.dc)(list(sources), list(sources.values()))
     lines = solution.voltage[ends].reshape(len(model.bit_lines), case.columns)
@@ -96,7 +98,7 @@ def column_network(
         add(part.name, part.a, part.b, part.value)
     supplies: dict[str, None] = {}
     for row in range(case.rows):
-        for line in (x for x in model.lines if x.level > 0.0):
+        for line in (x for x in model.lines if x.level != 0.0):
             source = "source" if line.level == 1.0 else f"source_{line.letter}"
             at = source if case.inputs[row] else GROUND_NODE
             if apart:
@@ -112,6 +114,7 @@ def column_network(
     names.pop(GROUND_NODE, None)
     if not apart:
         supplies = {"source": None} | {f"source_{x.letter}": None for x in level_supplies(model, 1.0)}
+        supplies |= {f"source_{x.letter}": None for x in model.lines if x.level < 0.0}
     names |= supplies
     network = LinearNetwork(tuple(names))
     kept = [(a, b, v) for a, b, v in capacitors if a != b]

@@ -214,4 +214,10 @@ def comparator_figures(
     )
 
 
-PROCEDURE = measured("adc", "a converter by transistors: linearity, cost, comparator", measure_adc, result=AdcFigures)
+PROCEDURE = measured(
+    "adc",
+    "a converter by transistors: linearity, cost, comparator",
+    measure_adc,
+    result=AdcFigures,
+    through_chain=True,
+)

@@ -9,6 +9,13 @@ from characterization.failures import ConditionError
 from characterization.margins import LevelMargin
 from characterization.noise import charge_noise, current_noise
 from characterization.procedures.adc import ComparatorFigures
+from characterization.procedures.chain_margin import (
+    chain_assumptions,
+    chain_noise,
+    chain_thresholds,
+    ideal_readout,
+    noise_of_chain,
+)
 from characterization.procedures.mismatch import Mismatch, moved
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.procedures.transfer import Transfer, spread_terms
@@ -37,6 +44,9 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(top + 1.0), indexing="ij")
     valid = count <= active * (setup.levels - 1)
     shape = (len(setup.conditions), n + 1, top + 1)
+    chain = noise_of_chain(setup, results)
+    # of the quietest condition; what others add to it is their own noise
+    comparator = min(chain.at(c).comparator for c in setup.conditions) if chain else 0.0
     mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
     for i, condition in enumerate(setup.conditions):
         levels = transfer.models[i]
@@ -46,7 +56,11 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count", condition)
-        noise[i][valid] = thermal_noise(setup.at(condition), lsb, condition.vdd, condition.kelvin, active, count)[valid]
+        if chain is None:
+            there = setup.at(condition)
+            noise[i][valid] = thermal_noise(there, lsb, condition.vdd, condition.kelvin, active, count)[valid]
+        else:
+            noise[i][valid] = chain_noise(setup, chain.at(condition), comparator, active[valid], count[valid])
         if transfer.patterns is not None:
             # Volts of a column with a larger load are fewer: they are referred to the mean column as its level is.
             factor = transfer.lines[i].noise_factor()[valid]
@@ -73,10 +87,11 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         adc=AdcModel(
             codes=top + 1,
             offset_sigma=offset,
-            noise_sigma=setup.converter.noise_sigma * nominal_lsb,
+            noise_sigma=comparator if chain else setup.converter.noise_sigma * nominal_lsb,
         ),
         assumptions=(*margin_assumptions(setup, measured), *column_assumptions(setup, transfer)),
         levels=setup.levels,
+        threshold=chain_thresholds(setup, transfer.models) if setup.level_shape == "bent" else None,
     )
     return AdcMargin(table, table.margins_by_count())
 
@@ -91,7 +106,12 @@ def thermal_noise(
     cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors and
     of those in undriven rows; an amplifier's noise is the converter's. A difference of two bit lines has the noise of
     both (k T times what the inverse of their capacitance matrix gives for it: 2 k T / C_tot for equal lines).
+    Raises InputError for a readout chain, whose noise is simulated.
     """
+    if setup.chain is not None:
+        raise InputError(
+            "the closed form of thermal noise describes an ideal readout", where="readout.kind", hint="kind: ideal"
+        )
     lines = np.sqrt(len(setup.model.bit_lines))
     sample = setup.converter.sample_capacitance
     if sample is not None:
@@ -106,7 +126,10 @@ def thermal_noise(
 
 
 def read_time(setup: Testbench) -> float:
-    """Duration of one read, s. Charge: reset, first sample, inputs, sample; current: inputs and integration."""
+    """Duration of one read, s. Charge: reset, first sample, inputs, sample; current: inputs and integration. Through a
+    chain: to the first decision."""
+    if setup.chain is not None:
+        return setup.chain.timing.decides
     if setup.unit == "V":
         return setup.timing.read_at
     return setup.timing.read_at - setup.timing.input_start + setup.converter.integration_time
@@ -151,13 +174,18 @@ def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = No
             "cell mismatch", f"{100 * setup.variation.cell_sigma:g} % per cell", "estimate", setup.variation.source
         ),
         offset,
-        Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
         Assumption(
             "neighbouring bits",
             f"drawn with {_shares(setup)}, the layer's own share",
             "measured",
             "the via program of the layer",
         ),
+    ]
+    if setup.chain is not None:
+        return (*out, *chain_assumptions(setup))
+    out[0:0] = [ideal_readout()]
+    out += [
+        Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),
         Assumption(
             "converter thresholds",
             "calibrated gain and offset per condition, shifted by the known number of active rows",
@@ -227,5 +255,10 @@ def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption
 
 
 PROCEDURE = Procedure(
-    "adc_margin", "levels, margins and code errors", ("transfer", "mismatch"), lambda setup: [], analyse_margin
+    "adc_margin",
+    "levels, margins and code errors",
+    ("transfer", "mismatch"),
+    lambda setup: [],
+    analyse_margin,
+    through_chain=True,
 )

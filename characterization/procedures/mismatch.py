@@ -65,6 +65,10 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
         reset=shifts("nmos", p.reset_width, 3 * lines).reshape((lines, 3) if lines > 1 else (3,)),
         driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
         driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
+        readout=tuple(
+            (d.name, float(rng.standard_normal() * devices.sigma_vth(d.kind, d.width, d.length)))
+            for d in (setup.chain.devices if setup.chain else ())
+        ),
     )
 
 
@@ -126,7 +130,8 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
             rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
-        models.append(fit_spread(condition, active, moving, variance, draws))
+        gain = setup.level_shape == "bent"
+        models.append(fit_spread(condition, active, moving, variance, draws, gain=gain))
     return Mismatch(tuple(models))
 
 
@@ -144,4 +149,5 @@ PROCEDURE = Procedure(
     (),
     plan_mismatch,
     analyse_mismatch,
+    through_chain=True,
 )

@@ -40,6 +40,9 @@ class Procedure:
     result : type[ProcedureResult], optional
         Class of its result, which outputs write, read back, tabulate and draw. None for a procedure whose result only
         other procedures read.
+    through_chain : bool
+        Whether it measures a readout chain where the setup has one; any other procedure reads the bit line itself and
+        is refused there.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Procedure:
     anchored: bool = False
     refuses: Callable[[Testbench], str | None] | None = None
     result: type[ProcedureResult] | None = None
+    through_chain: bool = False
 
     def check(self, setup: Testbench) -> None:
         """Refuse a cell that this procedure cannot measure.
@@ -65,6 +69,12 @@ class Procedure:
         UnsupportedCell
             With the reason.
         """
+        if setup.chain is not None and not self.through_chain:
+            raise UnsupportedCell(
+                f"the procedure {self.name} reads the bit line itself, not through a readout chain",
+                where="characterization.procedures",
+                hint=f"leave out {self.name}, or set readout.kind: ideal",
+            )
         reason = self.refuses(setup) if self.refuses else None
         if reason is not None:
             raise UnsupportedCell(
@@ -83,6 +93,7 @@ def measured(
     anchored: bool = False,
     refuses: Callable[[Testbench], str | None] | None = None,
     result: type[ProcedureResult] | None = None,
+    through_chain: bool = False,
 ) -> Procedure:
     """A procedure that runs its decks itself.
 
@@ -102,13 +113,17 @@ def measured(
         See `Procedure`.
     result : type[ProcedureResult], optional
         See `Procedure`.
+    through_chain : bool
+        See `Procedure`.
 
     Returns
     -------
     Procedure
         To be registered in `PROCEDURES`.
     """
-    return Procedure(name, description, requires, _no_tasks, _nothing, measure, anchored, refuses, result)
+    return Procedure(
+        name, description, requires, _no_tasks, _nothing, measure, anchored, refuses, result, through_chain
+    )
 
 
 def _no_tasks(setup: Testbench) -> list[Task]:

@@ -67,7 +67,8 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
             lines.append(line)
         drawn = Dataset(tuple(s for s in good.samples if s.pattern not in (NEAR, FAR)))
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
-        model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels)
+        shape = setup.level_shape
+        model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels, shape)
         models.append(model)
         pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         if stored:
@@ -150,5 +151,10 @@ def _distance(data: Dataset, pattern: str, model: LevelModel) -> float:
 
 
 PROCEDURE = Procedure(
-    "transfer", "level against count, active rows, position and neighbours", (), plan_transfer, analyse_transfer
+    "transfer",
+    "level against count, active rows, position and neighbours",
+    (),
+    plan_transfer,
+    analyse_transfer,
+    through_chain=True,
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from characterization.tables.table import LEVEL_VARIABLES, AdcModel, Assumption, ReadoutTable
+from characterization.tables.table import LEVEL_VARIABLES, THRESHOLD, AdcModel, Assumption, ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from netlists.condition import NOMINAL_METALS, Condition
@@ -43,6 +43,7 @@ def header_of(table: ReadoutTable) -> dict[str, Any]:
         "rows": int(table.rows),
         **({"levels": int(table.levels)} if table.levels != 2 else {}),
         **({"plane": table.plane} if table.plane is not None else {}),
+        **({"thresholds": "fixed"} if table.threshold is not None else {}),
         "conditions": [_condition(c) for c in table.conditions],
         "read_time_s": float(table.read_time),
         "adc": {
@@ -100,7 +101,8 @@ def places_of(rows: int, levels: int) -> tuple[IntArray, IntArray]:
 def arrays_of(table: ReadoutTable) -> dict[str, FloatArray]:
     """The table's arrays by stored name; counts that the driven rows cannot give are one canonical NaN."""
     arrays: dict[str, FloatArray] = {stored: getattr(table, name) for name, stored in STORED_NAMES.items()}
-    return {**arrays, "row_energy": table.row_energy}
+    fixed = {} if table.threshold is None else {THRESHOLD: table.threshold}
+    return {**arrays, "row_energy": table.row_energy, **fixed}
 
 
 def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> ReadoutTable:
@@ -128,6 +130,7 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
     cell, unit, rows = head.take("cell", str), head.take("unit", str), head.take("rows", int)
     levels = head.take("levels", int) if "levels" in header else 2
     plane = head.take("plane", str) if "plane" in header else None
+    fixed = "thresholds" in header and head.take("thresholds", str) == "fixed"
     if not 2 <= levels <= MAX_LEVELS:
         raise InputError(f"levels is {levels}, expected 2 to {MAX_LEVELS}", where=where)
     read_time, provenance = head.number("read_time_s"), head.take("provenance", dict)
@@ -146,6 +149,7 @@ def table_from(header: Any, arrays: Mapping[str, FloatArray], where: str) -> Rea
             provenance=provenance,
             levels=levels,
             plane=plane,
+            threshold=arrays[THRESHOLD] if fixed else None,
         )
     except KeyError as missing:
         raise InputError(f"array {missing} is missing", where=where) from None

@@ -24,7 +24,8 @@ from characterization.tables.content import (
     validity_of,
 )
 from characterization.tables.registry import EXACT_TEXT, TableFormat
-from characterization.tables.table import ReadoutTable
+from characterization.tables.table import THRESHOLD, ReadoutTable
+from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes, read_text
 
@@ -139,10 +140,21 @@ def read_csv(folder: Path) -> ReadoutTable:
         arrays[name] = np.full((number, rows + 1, rows * (levels - 1) + 1), np.nan)
         arrays[name][:, active, count] = values[name]
     arrays["row_energy"] = values["row_energy"][:, count == 0]
+    if "thresholds" in header:
+        arrays[THRESHOLD] = _read_thresholds(folder / THRESHOLDS, number, rows)
     table = table_from(header, arrays, str(path))
     if schema.get("content_sha256") != content_sha256(table):
         raise InputError("its values do not match their fingerprint", where=str(path), hint="truncated or edited")
     return table
+
+
+def _read_thresholds(path: Path, conditions: int, rows: int) -> FloatArray:
+    """Decision levels of every condition and number of active rows, in the file's order."""
+    lines = list(csv.reader(io.StringIO(read_text(path))))[1:]
+    try:
+        return np.array([float(line[3]) for line in lines]).reshape(conditions, rows + 1, -1)
+    except (ValueError, IndexError):
+        raise InputError("a threshold is missing or not a number", where=str(path)) from None
 
 
 FORMAT = TableFormat(

@@ -18,7 +18,7 @@ from characterization.tables.content import (
     validity_of,
 )
 from characterization.tables.registry import EXACT_TEXT, TableFormat
-from characterization.tables.table import ReadoutTable
+from characterization.tables.table import THRESHOLD, ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, decode, read_bytes
@@ -67,6 +67,8 @@ def parse_json_table(content: bytes, *, where: str) -> ReadoutTable:
     try:
         full = {name: _square(arrays[name], n, top) for name in LEVEL_ARRAYS}
         full["row_energy"] = np.array(arrays["row_energy"], dtype=np.float64)
+        if THRESHOLD in arrays:
+            full[THRESHOLD] = np.array(arrays[THRESHOLD], dtype=np.float64)
     except (KeyError, TypeError, ValueError, IndexError):
         raise InputError("an array is missing or has the wrong shape", where=where) from None
     table = table_from(header, full, where)

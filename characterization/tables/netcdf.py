@@ -12,7 +12,7 @@ import xarray
 
 from characterization.tables.content import SCHEMA, canonical_json, content_sha256, validity_of
 from characterization.tables.registry import EXACT_BINARY, TableFormat
-from characterization.tables.table import ReadoutTable
+from characterization.tables.table import STEP, ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
@@ -33,8 +33,9 @@ def _with_derived(table: ReadoutTable) -> xarray.Dataset:
     wrong = {"units": "1", "long_name": "probability that the code is not the count, all spreads together (derived)"}
     margin = {"units": "sigma", "long_name": "distance to the nearer threshold, negative on the wrong side (derived)"}
     edges = {**unit, "long_name": "decision level between code k and k + 1 (derived)"}
+    step = "threshold" if table.threshold is None else STEP
     out = table.dataset.assign(
-        adc_threshold=(("condition", "active", "threshold"), _stacked(table, table.thresholds), edges),
+        adc_threshold=(("condition", "active", step), _stacked(table, table.thresholds), edges),
         code_error_probability=(of_level, _stacked(table, table.code_errors), wrong),
         margin=(of_level, _stacked(table, table.margins), margin),
     )

@@ -1,6 +1,7 @@
 """Parquet: one row per (condition, active, count), units and header in the schema metadata (extra `parquet`)."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ from characterization.tables.content import (
     validity_of,
 )
 from characterization.tables.registry import EXACT_BINARY, TableFormat
-from characterization.tables.table import ReadoutTable
+from characterization.tables.table import THRESHOLD, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
 from interconnect.optional import optional_library
 
 FILE = "readout.parquet"
 _HEADER, _VALIDITY, _SHA = b"metalrom.header", b"metalrom.validity", b"metalrom.content_sha256"
+_THRESHOLDS = b"metalrom.thresholds"
 
 
 def write_parquet(table: ReadoutTable, folder: Path) -> list[Path]:
@@ -58,6 +60,8 @@ def write_parquet(table: ReadoutTable, folder: Path) -> list[Path]:
         _VALIDITY: canonical_json(validity_of(table)),
         _SHA: content_sha256(table),
     }
+    if table.threshold is not None:
+        metadata[_THRESHOLDS] = canonical_json(table.threshold.tolist())
     whole = arrow.table([values for _, values, _, _ in columns], schema=arrow.schema(fields, metadata=metadata))
     out = io.BytesIO()
     parquet.write_table(whole, out, compression="zstd")
@@ -94,6 +98,11 @@ def read_parquet(folder: Path) -> ReadoutTable:
         arrays[name][:, active, count] = found[name].reshape(number, -1)
     energy = found["row_energy"].reshape(number, -1)
     arrays["row_energy"] = energy[:, count == 0]
+    if "thresholds" in header:
+        try:
+            arrays[THRESHOLD] = np.array(json.loads(metadata.get(_THRESHOLDS, "")), dtype=np.float64)
+        except (ValueError, TypeError):
+            raise InputError("the thresholds are missing or damaged", where=where) from None
     table = table_from(header, arrays, where)
     labels = np.repeat([c.label for c in table.conditions], active.size)
     message = {_VALIDITY: canonical_json(validity_of(table)), _SHA: content_sha256(table)}

@@ -47,6 +47,8 @@ LEVEL_VARIABLES = {
 
 DIMENSIONS = ("condition", "active", "count")
 PLANE = "plane"
+THRESHOLD = "threshold"
+STEP = "step"
 """Reserved for tables of several planes: a dimension before the others. One plane at a time is viewed."""
 
 
@@ -86,7 +88,9 @@ class ReadoutTable:
         and cell mismatch, frozen per chip), `sigma_noise` (thermal, new at every conversion), `sigma_pattern` (over
         row position, column position and neighbour data at equal count), all in `unit`, and `row_energy` (condition,
         active), J per conversion drawn by the row drivers per column. Coordinates condition (label), corner, vdd (V),
-        temperature (degC) and, where not all are nominal, beol. Attributes cell, unit (`V` or `A`), rows (N), levels
+        temperature (degC) and, where not all are nominal, beol. Optionally `threshold` (condition, active, step): the
+        decision levels between code k and k + 1, where the converter's circuit fixes them. Attributes cell, unit (`V`
+        or `A`), rows (N), levels
         of a cell, read_time (s), adc_codes, adc_offset_sigma, adc_noise_sigma, adc_tracks_active, and as JSON
         assumptions and provenance. Of a dataset with a dimension `plane`, select one first.
 
@@ -96,6 +100,8 @@ class ReadoutTable:
         Shape (conditions, active, count), `unit`; NaN where the active rows cannot give the count.
     row_energy : FloatArray
         Shape (conditions, active), J.
+    threshold : FloatArray or None
+        Shape (conditions, active, codes - 1), `unit`; None where thresholds follow from the levels.
     valid : BoolArray
         Which (active, count) can occur: count <= active (levels - 1).
 
@@ -143,6 +149,11 @@ class ReadoutTable:
                 name: np.asarray(dataset[name].transpose(*DIMENSIONS).values, np.float64) for name in LEVEL_VARIABLES
             }
             self.row_energy = np.asarray(dataset["row_energy"].transpose(*DIMENSIONS[:2]).values, np.float64)
+            self.threshold = (
+                np.asarray(dataset[THRESHOLD].transpose(*DIMENSIONS[:2], STEP).values, np.float64)
+                if THRESHOLD in dataset
+                else None
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"readout table: the dataset is not a readout table ({error})") from None
         _check_shapes(self.levels, self.rows, len(self.conditions), {**arrays, "row_energy": self.row_energy})
@@ -170,6 +181,7 @@ class ReadoutTable:
         provenance: Mapping[str, str] | None = None,
         levels: int = 2,
         plane: str | None = None,
+        threshold: FloatArray | None = None,
     ) -> ReadoutTable:
         """A table from plain values; names, shapes and units as those of the class. Raises InputError."""
         spreads = (level, sigma_static, sigma_noise, sigma_pattern)
@@ -183,6 +195,9 @@ class ReadoutTable:
         }
         meaning = {"units": "J", "long_name": "energy of the row drivers per conversion and column"}
         variables["row_energy"] = (DIMENSIONS[:2], row_energy, meaning)
+        if threshold is not None:
+            text = {"units": unit, "long_name": "decision level between code k and k + 1, fixed by the converter"}
+            variables[THRESHOLD] = ((*DIMENSIONS[:2], STEP), np.asarray(threshold, np.float64), text)
         attributes = {
             "cell": cell,
             "unit": unit,
@@ -204,12 +219,17 @@ class ReadoutTable:
     def replace(self, **changes: Any) -> ReadoutTable:
         """A table with some of the parameters of `from_arrays` replaced. Raises InputError."""
         names = (*LEVEL_VARIABLES, "cell", "unit", "rows", "conditions", "row_energy", "read_time", "adc",
-                 "assumptions", "provenance", "levels", "plane")  # fmt: skip
+                 "assumptions", "provenance", "levels", "plane", "threshold")  # fmt: skip
         return ReadoutTable.from_arrays(**{**{name: getattr(self, name) for name in names}, **changes})
 
     def with_adc(self, **changes: Any) -> ReadoutTable:
-        """A table with some fields of its `AdcModel` replaced. Raises InputError."""
-        return self.replace(adc=dataclasses.replace(self.adc, **changes))
+        """A table with some fields of its `AdcModel` replaced; fewer codes keep the lowest thresholds. Raises
+        InputError.
+        """
+        adc = dataclasses.replace(self.adc, **changes)
+        if self.threshold is None:
+            return self.replace(adc=adc)
+        return self.replace(adc=adc, threshold=self.threshold[:, :, : adc.codes - 1])
 
     def __repr__(self) -> str:
         labels = ", ".join(c.label for c in self.conditions)
@@ -222,6 +242,10 @@ class ReadoutTable:
             raise InputError("readout table: two conditions share a label")
         if self.adc.codes < 2:
             raise InputError(f"readout table: the ADC has {self.adc.codes} code, expected at least 2")
+        if self.threshold is not None:
+            want = (len(self.conditions), self.rows + 1, self.adc.codes - 1)
+            if self.threshold.shape != want or not np.isfinite(self.threshold).all():
+                raise InputError(f"readout table: thresholds must be finite, of shape {want}")
         if not np.isfinite(self.level[:, self.valid]).all():
             raise InputError("readout table: a level is missing (not finite)")
         spreads = [v[:, self.valid] for v in (self.sigma_static, self.sigma_noise, self.sigma_pattern)]
@@ -258,7 +282,11 @@ class ReadoutTable:
         return out
 
     def thresholds(self, condition: Condition | str) -> FloatArray:
-        """Decision levels of the ADC: shape (active, codes - 1), `unit`; see `decision_thresholds`."""
+        """Decision levels of the ADC: shape (active, codes - 1), `unit`; those of its circuit where the table holds
+        them, else see `decision_thresholds`.
+        """
+        if self.threshold is not None:
+            return np.asarray(self.threshold[self.index(condition)])
         level = self.level[self.index(condition)]
         return decision_thresholds(level, self.adc.codes, tracks_active=self.adc.tracks_active)
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
 
-from interconnect.errors import InputError, UnknownName, shortened
-from interconnect.quantity import EXAMPLES, parse_quantity
+from interconnect.errors import UnknownName, shortened
 from interconnect.suggestion import suggest
 from metalrom.config.base import ConfigSection, Integer, LayerName, Name, listed
+from metalrom.config.parameters import si_value
 from metalrom.config.units import Length, Resistance
 from netlists.cells import CELLS
-from netlists.parameters import ParameterInfo, describe_parameters
+from netlists.parameters import describe_parameters
 
 
 class PlaneSection(ConfigSection):
@@ -82,15 +82,4 @@ def _si_values(kind: str, given: Mapping[str, Any], shared: tuple[str, ...] = ()
             raise UnknownName(
                 f"unknown key {shortened(repr(name))}", where=name, hint=suggest(name, (*shared, *declared))
             )
-    return {name: _si_value(declared[name], value) for name, value in given.items()}
-
-
-def _si_value(declared: ParameterInfo, value: Any) -> float | int:
-    """One value in SI units: a whole number stays one where the parameter counts something."""
-    if isinstance(declared.default, int) and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if declared.unit in EXAMPLES:
-        return parse_quantity(value, declared.unit, where=declared.name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{shortened(repr(value))} is not a number in {declared.unit}", where=declared.name)
-    return float(value)
+    return {name: si_value(declared[name], value) for name, value in given.items()}

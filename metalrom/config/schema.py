@@ -7,27 +7,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    Discriminator,
     Field,
-    Tag,
     field_validator,
     model_validator,
 )
 
 from characterization.procedures import with_requirements
-from interconnect.errors import InputError, UnknownName
-from interconnect.suggestion import suggest
+from interconnect.errors import InputError
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, listed, printable
+from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, printable
 from metalrom.config.cell import CellSection
+from metalrom.config.readout import ReadoutSection
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
-from metalrom.config.units import Capacitance, Fraction, Length, Resistance, SigmaOrAuto, Time, Voltage
+from metalrom.config.units import Capacitance, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES
 from netlists.condition import NOMINAL_METALS
 from netlists.mapping import MAPPINGS
-from netlists.readout import READOUTS
 
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
@@ -157,54 +154,6 @@ class TimingSection(ConfigSection):
     input_start: Time = Field(0.5e-9, gt=0, description="start of the input edge")
     input_edge: Time = Field(20e-12, gt=0, description="rise time of the inputs")
     read_after: Time = Field(0.5e-9, gt=0, description="from the end of the input edge to the sample")
-
-
-def converters() -> tuple[str, ...]:
-    """Readouts that the procedure `adc` can measure."""
-    return tuple(name for name in READOUTS if READOUTS[name].role == "converter")
-
-
-class AdcSection(ConfigSection):
-    """A converter that the procedure `adc` simulates by transistors."""
-
-    kind: Name = Field(description="a converter", json_schema_extra=listed(converters))
-    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
-    low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
-    high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
-    comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
-    every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
-
-    @field_validator("kind")
-    @classmethod
-    def _converts(cls, value: str) -> str:
-        if value not in (known := converters()):
-            raise UnknownName(f"there is no converter {value!r}", hint=suggest(value, known))
-        return value
-
-
-OffsetSigma = Annotated[
-    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
-    Discriminator(lambda value: "word" if value == "characterized" else "number"),
-]
-"""A number of LSB, or what the procedure `adc` measured."""
-
-
-class ReadoutSection(ConfigSection):
-    """The converter, as assumptions, and what is asked of it."""
-
-    offset_sigma: OffsetSigma = Field(
-        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
-    )
-    noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
-    integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
-    double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
-    sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
-    follow_columns: bool = Field(
-        True,
-        description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
-    )
-    adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
-    code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
 
 class VariationSection(ConfigSection):

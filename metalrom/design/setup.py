@@ -1,8 +1,11 @@
 """From a design to what characterization measures: one group of rows on a bit line."""
 
+from dataclasses import replace
+
 from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
+from metalrom.design.readout import configured_chain
 from metalrom.design.variation import configured_variation
 
 
@@ -10,10 +13,16 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
     """See `Design.setup`."""
     design.check_characterized()
     c = design.config
+    chain, line_source = configured_chain(design, rows)
+    metal_corners = () if nominal_only else design.metal_corners
+    model = design.models[design.worst_plane]
     with config_context(design.path, "readout"):
+        if chain is not None and chain.drive == "complement":
+            model = model.complement_driven()
+            metal_corners = tuple((n, replace(m, model=m.model.complement_driven())) for n, m in metal_corners)
         return Testbench(
             technology=design.technology,
-            model=design.models[design.worst_plane],
+            model=model,
             periphery=design.periphery,
             timing=design.timing,
             rows=rows,
@@ -35,11 +44,13 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             timeout=c.characterization.timeout,
             supply_resistance=c.characterization.supply_resistance,
             shares=None if design.is_binary else design.symbol_shares,
-            metal_corners=() if nominal_only else design.metal_corners,
+            metal_corners=metal_corners,
             samples_elsewhere=c.characterization.samples_elsewhere,
             worst_conditions=c.characterization.worst_conditions,
             worst_samples=c.characterization.worst_samples,
             worst_everywhere=c.characterization.worst_pattern == "all",
             spread_patterns=c.characterization.spread_patterns,
             adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
+            chain=chain,
+            line_source=line_source,
         )

@@ -153,11 +153,12 @@ def readout_of(
     thresholds = origin + (index[:-1] + 0.5) * step
     if "levels" in effects:
         level = np.where(table.valid, (table.level[i] - zero) / lsb, 0.0)
-        first = (table.thresholds(condition)[:, :1] - zero) / lsb - 0.5
+        steps = _fixed_steps(table, i, np.asarray(thresholds, dtype=np.float64))
+        if steps is None:
+            steps = (table.thresholds(condition)[:, :1] - zero) / lsb - 0.5 + thresholds
     else:
         level = np.broadcast_to(np.arange(table.max_count + 1.0), shape)
-        first = np.zeros((table.rows + 1, 1))
-    steps = first + thresholds
+        steps = np.zeros((table.rows + 1, 1)) + thresholds
     if steps.shape[1] > 1 and not (np.diff(steps, axis=1) > 0).all():
         raise InputError(f"readout table, condition {label}: ADC thresholds do not rise")
     code = np.stack([np.searchsorted(s, row, side="left") for s, row in zip(steps, level, strict=True)])
@@ -187,6 +188,17 @@ def readout_of(
         offset_sigma=adc.offset_sigma / lsb if "adc_offset" in effects else 0.0,
         valid=table.valid,
     )
+
+
+def _fixed_steps(table: ReadoutTable, index: int, counts: FloatArray) -> FloatArray | None:
+    """Decision levels (N + 1, codes - 1) in counts above count 0, of a converter that fixes them itself; those of a
+    coarser or shifted range lie on the straight lines between its own. None where thresholds follow from the levels.
+    """
+    if table.threshold is None:
+        return None
+    edges = (table.threshold[index] - table.level[index, :, :1]) / table.lsb(table.conditions[index])
+    at = np.arange(edges.shape[1]) + 0.5
+    return np.stack([np.interp(counts, at, row) if len(at) > 1 else row for row in edges])
 
 
 def synthetic_table(

@@ -13,7 +13,7 @@ from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
-from characterization.procedures import AdcMargin, Mismatch, Transfer, with_requirements
+from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.refinement import merged, missing, refined
 from characterization.tables.table import ReadoutTable
@@ -152,8 +152,12 @@ def measure_group(
     data = Dataset(outcomes[0].samples)
     core = core_of(procedures)
     bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
-    # a converter whose offset is measured comes before the margin, which reads it
-    first = [p for p in procedures if p.name == "adc" and setup.converter.offset_sigma is None]
+    # a converter whose offset is measured, and the noise of a chain, come before the margin, which reads them
+    if setup.chain is not None and core and all(p.name != "chain_noise" for p in procedures):
+        procedures = (PROCEDURES["chain_noise"], *procedures)
+    first = [
+        p for p in procedures if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name == "chain_noise"
+    ]
     given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
         table = fit_core(setup, core, data, given).results["adc_margin"].table

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from characterization.fit import LevelModel
 from characterization.procedures.mismatch import points
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
@@ -84,6 +83,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         failed_conditions=done.failed,
         failed_procedures=done.failed_procedures,
         simulations=done.counts,
+        readout=next((a.value for a in table.assumptions if a.name == "readout"), ""),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
@@ -135,7 +135,7 @@ def _fits(done: CharacterizationRun) -> tuple[facts.FitSummary, ...]:
         q = level.quality
         rows.append(
             facts.FitSummary(
-                "level", level.condition.label, LevelModel.FORM, q.points, q.held_out, q.held_out_rms, q.held_out_max,
+                "level", level.condition.label, level.form, q.points, q.held_out, q.held_out_rms, q.held_out_max,
                 unit, q.coverage,
             )
         )  # fmt: skip
@@ -143,7 +143,7 @@ def _fits(done: CharacterizationRun) -> tuple[facts.FitSummary, ...]:
         number = len(points(done.setup.rows, done.setup.levels))
         rows.append(
             facts.FitSummary(
-                "static spread", spread.condition.label, spread.FORM, number, number, spread.held_out_rms, None,
+                "static spread", spread.condition.label, spread.form, number, number, spread.held_out_rms, None,
                 "relative", None,
             )
         )  # fmt: skip

@@ -162,7 +162,8 @@ class RunResults:
     provenance: versions and hashes, by name. specs: every specification at every condition that it asks for.
     failed_conditions: operating points that were asked for and are not in the readout table, with the reason.
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
-    method; how many the cache answered differs from run to run and stands in the manifest.
+    method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
+    bit line and code, in words.
     """
 
     name: str
@@ -192,6 +193,7 @@ class RunResults:
     failed_procedures: tuple[FailedProcedure, ...] = ()
     simulations: SimulationCounts | None = None
     headline: Headline | None = None
+    readout: str = ""
 
     @property
     def passed(self) -> bool:

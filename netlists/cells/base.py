@@ -61,7 +61,8 @@ class Element:
 class RowLine:
     """A line of a row: pins `<prefix>_in` and `<prefix>_out`, nodes `<letter><row>_<column>` in decks.
 
-    level: its voltage as a fraction of the row drive while the row's input is 1; a line of level 0 is always grounded.
+    level: by how much it moves when the row's input turns 1, as a fraction of the row drive. A line of level 0 is
+    always grounded; one of level -1 is high while the input is 0 and falls with it (complement drive).
     The resistance of one segment is the element `R_<prefix>`.
     """
 
@@ -85,6 +86,7 @@ class BitLine:
 
 SIGNAL = RowLine("row", "s", 1.0)
 GROUND_LINE = RowLine("gnd", "g", 0.0)
+COMPLEMENT_LINE = RowLine("gnd", "g", -1.0)
 BIT_LINE = BitLine("bl", "b")
 
 
@@ -150,6 +152,15 @@ class CellModel:
 
         variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
         return replace(self, variants=variants, reference_temperature=temperature)
+
+    def complement_driven(self) -> CellModel:
+        """The cell with its ground line driven against the signal line: twice the switched charge per count, and a
+        level that depends on 2 count - active. Raises UnsupportedCell for a cell without a ground line."""
+        if COMPLEMENT_LINE in self.lines:
+            return self
+        if GROUND_LINE not in self.lines:
+            raise UnsupportedCell(f"the cell {self.kind} has no ground line to drive with the complement")
+        return replace(self, lines=tuple(COMPLEMENT_LINE if line == GROUND_LINE else line for line in self.lines))
 
     def named(self, suffix: str) -> CellModel:
         """The same cell under subcircuit names with a suffix, for netlists that hold cells of several planes."""

@@ -72,10 +72,14 @@ def decision_deck(
     period: float = 2e-9,
     level: Level = "transistor",
     shifts: Mapping[str, float] | None = None,
+    further: Sequence[str] = (),
+    noise: Sequence[object] = (),
 ) -> ReadoutDeck:
     """One decision per clock period on each of `differences` (V between in_p and in_n, around `common_mode` V).
 
-    The clock rises in the middle of a period. shifts: threshold shifts, V, by transistor (`StrongArm.shifts`).
+    The clock rises in the middle of a period. shifts: threshold shifts, V, by transistor (`StrongArm.shifts`). further:
+    vectors that are saved too, such as `v(x_comparator.z_a)`. noise: white noise currents inside the comparator
+    (`netlists.readout.comparator_point.NoiseSource`).
     """
     sizes = sizes or StrongArm()
     starts = [tidy(POWER_UP + i * period) for i in range(len(differences))]
@@ -83,6 +87,7 @@ def decision_deck(
         "readout_strongarm.cir.j2",
         {
             **_values(sizes, logic or Logic(), shifts, level),
+            **({"noise": tuple(noise)} if noise else {}),
             "search": False,
             "steps": staircase(differences, starts, _EDGE),
             **_clock(period, common_mode),
@@ -92,7 +97,7 @@ def decision_deck(
         length=sizes.length,
         level=level,
         title=f"StrongARM, {sizes.input_type}mos input, {len(differences)} decisions, {condition.label}, {level}",
-        outputs=("v(clk)", "v(difference)", "v(out_p)", "v(out_n)", "v(q)"),
+        outputs=("v(clk)", "v(difference)", "v(out_p)", "v(out_n)", "v(q)", *further),
         stop=POWER_UP + len(differences) * period,
         max_step=period / 40,
         chgtol=1e-17,

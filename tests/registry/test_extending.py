@@ -21,7 +21,8 @@ from interconnect.stackfile import load_stack
 from interconnect.validation import validate
 from metalrom.cli import completion
 from metalrom.config.cell import CellSection
-from metalrom.config.schema import AdcSection, schema
+from metalrom.config.readout import AdcSection
+from metalrom.config.schema import schema
 from metalrom.exporters import EXPORTERS, find_format, register_format
 from metalrom.exporters.exporter import Exporter
 from metalrom.run.readers import read_quantity

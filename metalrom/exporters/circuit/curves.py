@@ -56,6 +56,11 @@ def held_of(source: RunData, condition: Condition) -> ConditionCurves:
 def model_notes(source: RunData, label: str) -> tuple[str, ...]:
     """What a model says of itself. Raises InputError for cells that it cannot describe."""
     two_levels(source, "a model of one conversion")
+    if source.table.threshold is not None:
+        raise InputError(
+            "a model of one conversion holds equally spaced thresholds, those of this readout chain are not",
+            hint="the SystemVerilog export holds every threshold",
+        )
     unit = source.table.unit
     level = "V, held by a source" if unit == "V" else "A, pushed out of the pin into a virtual ground"
     return (

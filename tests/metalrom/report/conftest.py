@@ -14,6 +14,7 @@ from characterization.loss_map import LossMap
 from characterization.pattern_search import IdealLine
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures
+from characterization.procedures.comparator_noise import ComparatorNoise, ComparatorNoisePoint
 from characterization.procedures.crosstalk import Crosstalk, NeighbourShift
 from characterization.procedures.energy import ConditionEnergy, EnergyResult, ReadEnergy
 from characterization.procedures.leakage import Leakage, StaticCurrent
@@ -23,6 +24,8 @@ from characterization.procedures.readout_current import LevelCurve, MapPoint, Re
 from characterization.procedures.settling import Settling, SettlingTime
 from characterization.procedures.supply import SupplyBounce, SupplyShift
 from characterization.procedures.worst_pattern import WorstPattern, WorstPatterns
+from characterization.readout.chain_noise import ChainNoise, ChainNoisePoint
+from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
 from metalrom.formatting import Figure
@@ -235,6 +238,11 @@ def sample_results() -> dict[str, ProcedureResult]:
         "leakage": Leakage(4, (StaticCurrent(tt, "idle", 1e-9, 1e-10, None, 2e-9),
                                StaticCurrent(tt, "reset", 1e-9, 2e-9, None, 4e-9),
                                StaticCurrent(ss, "idle", 1e-8, 1e-10, None, 2e-8))),
+        "chain_noise": ChainNoise(
+            (ChainNoisePoint(tt, 0.37, 3e-4, (6e-4, 7e-4, 5e-4), 2e-4, 7e-4),),
+            (ComparatorPoint(tt, 6e-5, 6e-4, 1e-3, 9e-4, 6e-11, 7e-4, 2e-4),),
+        ),
+        "comparator_noise": ComparatorNoise((ComparatorNoisePoint(tt, 1.0, 7e-4, 7.5e-4, 6e-5, 8e-4),)),
         "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),
         "pattern_spread": PatternSpread((spread, replace(spread, position=13))),
         "adc": AdcFigures("sar", 6, 0.05, 0.45, "sources are ideal", (adc,)),

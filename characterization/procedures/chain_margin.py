@@ -1,0 +1,140 @@
+"""What the margin takes from a readout chain: thresholds, noise at the comparator's input, what is still assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from characterization.fit import LevelModel, even_pair
+from characterization.procedures.registry import ProcedureResults
+from characterization.readout.chain_noise import ChainNoise, ChainNoisePoint
+from characterization.tables.table import Assumption
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
+
+IDEAL = "ideal (behavioural sampler and converter; for studies)"
+"""Label of the readout that no transistor stands behind, in every output."""
+
+
+def ideal_readout() -> Assumption:
+    """The ideal readout as an assumption."""
+    return Assumption("readout", IDEAL, "assumption", "configuration, readout.kind")
+
+
+def noise_of_chain(setup: Testbench, results: ProcedureResults) -> ChainNoise | None:
+    """The chain's noise among the results; None for an ideal readout. Raises InputError where nothing measured it."""
+    if setup.chain is None:
+        return None
+    found = results.get("chain_noise")
+    if not isinstance(found, ChainNoise):
+        raise InputError("the noise of the readout chain was not measured", hint="run the procedure chain_noise first")
+    return found
+
+
+def chain_noise(
+    setup: Testbench, point: ChainNoisePoint, comparator: float, active: FloatArray, count: FloatArray
+) -> FloatArray:
+    """Noise of a conversion, V at the comparator's input, less `comparator` (V), which the converter has already."""
+    difference = count
+    if setup.level_shape == "bent":
+        driven, counted = even_pair(active, count)
+        difference = 2 * counted - driven
+    excess = max(point.comparator**2 - comparator**2, 0.0)
+    out: FloatArray = np.sqrt(point.line(np.clip(difference / setup.rows, -1, 1)) ** 2 + excess)
+    return out
+
+
+def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArray:
+    """Decision levels of a chain's converter, shape (conditions, active, codes - 1), V.
+
+    The converter compares with fixed levels, one between every two neighbours of d = 2 counted - driven rows (always
+    even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
+    rows are all driven, on a ladder whose two ends are that replica's own levels at the condition: inner steps keep
+    their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of
+    the rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted
+    digitally by the known number of active rows; a step beyond the replica's ends, which no level reaches, is as wide
+    as a mean one.
+    """
+    rows = setup.rows + setup.rows % 2
+    replica = 2.0 * np.arange(rows + 1.0) - rows
+    active = np.arange(setup.rows + 1)[:, None]
+    # the step above code k of a active rows is that above count k + odd + (rows - driven) / 2 of the replica
+    odd = active % 2
+    step = np.arange(setup.max_count)[None, :] + odd + (rows - (active + odd)) // 2
+    out = []
+    nominal = models[0].of_difference(float(rows), replica)
+    half = float(2 * (rows // 4))
+    middle = np.zeros(1)
+    trim = (models[0].of_difference(half, middle) - models[0].of_difference(float(rows), middle))[0]
+    for model in models:
+        ends = model.of_difference(float(rows), replica[[0, -1]])
+        edges = ends[0] + ((nominal[:-1] + nominal[1:]) / 2 - nominal[0]) * (ends[1] - ends[0]) / (
+            nominal[-1] - nominal[0]
+        )
+        beyond = edges[-1] + (ends[1] - ends[0]) / rows * np.maximum(step - (rows - 1), 0)
+        out.append(trim + np.where(step < rows, edges[np.minimum(step, rows - 1)], beyond))
+    return np.array(out)
+
+
+def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
+    """What is simulated between the bit line and the code, and what is not yet: both are listed."""
+    if setup.chain is None:
+        return ()
+    chain = setup.chain
+    out = [
+        Assumption(
+            "readout",
+            f"chain of transistors, {chain.drive} drive: follower per plane, row select, line of "
+            f"{chain.line.segments} segments and {chain.line.planes} planes, double sampling on "
+            f"{chain.sampler.capacitance * 1e15:g} fF, bus of {chain.bus.columns} columns",
+            "simulated",
+            "every level and every mismatch draw is a transient of the whole chain",
+        ),
+        Assumption(
+            "readout noise",
+            "both samples, kT/C of capacitor, clamp and bus",
+            "simulated",
+            "noise analysis of the chain's transistors; bus reset by k T / C with the simulated load",
+        ),
+        Assumption(
+            "comparator noise",
+            "4 k T gamma / (gm t) with gm and t of its own operating point and transient, gamma 2/3",
+            "simulated",
+            "procedure chain_noise; against transient noise see comparator_noise",
+        ),
+        Assumption(
+            "shared line",
+            f"{chain.line.capacitance * 1e15:.3g} fF, {chain.line.resistance:.3g} ohm of wire; bus "
+            f"{chain.bus.wire_capacitance * 1e15:.3g} fF",
+            "estimate",
+            setup.line_source or "configuration",
+        ),
+        Assumption(
+            "converter after the comparator",
+            "its logic and capacitors decide without error; settling of its references is not simulated",
+            "assumption",
+            "its comparator is in the figures; the successive approximation is not part of the deck",
+        ),
+    ]
+    if chain.drive == "complement":
+        out.append(
+            Assumption(
+                "converter thresholds",
+                "fixed for 2 count - active rows, a dummy row for odd numbers; ladder between the two end levels of a "
+                "replica column with the nominal inner shares",
+                "assumption",
+                "levels of the replica are simulated; ladder and replica have no mismatch or noise of their own",
+            )
+        )
+    else:
+        out.append(
+            Assumption(
+                "converter thresholds",
+                "calibrated gain and offset per condition, shifted by the known number of active rows",
+                "assumption",
+                "behavioral converter: single drive needs thresholds that follow the active rows",
+            )
+        )
+    return tuple(out)

@@ -1,0 +1,173 @@
+"""Noise of a readout chain referred to the comparator's input: line, kT/C of every sample, comparator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars
+from characterization.column_testbench import ColumnTestbench
+from characterization.noise import BOLTZMANN
+from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.readout.comparator_noise import ComparatorPoint, comparator_point
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
+from netlists.condition import Condition
+from netlists.readout.chain import ReadoutChain
+from netlists.readout.chain_noise import INPUT_SPECTRUM, SPECTRUM, NoiseSample, chain_noise_deck
+from ngspice_runner import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MIDDLE = 1e7
+"""Hz: above what the inductors of the decks hold, below every pole, so that the gain there is the settled one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNoisePoint:
+    """Noise at one condition, V rms at the comparator's input.
+
+    gain: from a step of the bit line's cells to the comparator's input. first: kept by the series capacitor as the
+    clamp opens (follower, select, bias, line, clamp's kT/C). second: at the comparator once the column has joined, with
+    the bit line at the level of difference -1, 0 and 1 of the group's rows. bus: kT/C of the bus as its reset opens.
+    comparator: the comparator's own.
+    """
+
+    condition: str
+    gain: float
+    first: float
+    second: tuple[float, float, float]
+    bus: float
+    comparator: float
+
+    def line(self, difference: FloatArray) -> FloatArray:
+        """All but the comparator's, V, for (2 counted - driven) / rows between -1 and 1."""
+        variance = np.interp(difference, (-1.0, 0.0, 1.0), np.square(self.second))
+        out: FloatArray = np.sqrt(variance + self.first**2 + self.bus**2)
+        return out
+
+
+@dataclass(frozen=True)
+class ChainNoise(DataclassResult):
+    """Noise of the chain at every condition, and the operating point behind the comparator's."""
+
+    points: tuple[ChainNoisePoint, ...]
+    comparators: tuple[ComparatorPoint, ...]
+
+    def at(self, condition: Condition) -> ChainNoisePoint:
+        """The noise at a condition. Raises InputError where it has none."""
+        for point in self.points:
+            if point.condition == condition.label:
+                return point
+        raise InputError(f"the noise of the readout chain is unknown at {condition.label}")
+
+    def figures(self) -> Sequence[ResultRow]:
+        """Every part at every condition."""
+        out = []
+        for p in self.points:
+            parts = {
+                "first sample": p.first,
+                "second sample": p.second[1],
+                "reset of the bus": p.bus,
+                "comparator": p.comparator,
+                "all together": float(np.hypot(p.line(np.zeros(1))[0], p.comparator)),
+            }
+            out += [ResultRow(f"noise, {name}", value, "V", p.condition) for name, value in parts.items()]
+        return out
+
+    def charts(self) -> Sequence[Chart]:
+        """The parts at every condition."""
+        caption = "Noise at the comparator's input: both samples, the reset of the bus and the comparator itself."
+        return (Chart("parts", "Noise of the chain", caption, self._draw, height_for(4 * len(self.points))),)
+
+    def _draw(self, axes: Axes) -> None:
+        parts = [
+            (f"{p.condition}, {name}", value)
+            for p in self.points
+            for name, value in (("first", p.first), ("second", p.second[1]), ("bus", p.bus), ("own", p.comparator))
+        ]
+        scale, unit = axis_scale([value for _, value in parts], "V")
+        places = np.arange(len(parts))
+        axes.barh(places, [value / scale for _, value in parts], height=0.6, color=SERIES[0])
+        label_bars(axes, places, [name for name, _ in parts])
+        axes.set(xlabel=f"rms, {unit}")
+
+
+def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
+    """Noise of both samples by the engine's noise analysis, of the comparator from its operating point."""
+    chain = _chain(setup)
+    comparators = tuple(comparator_point(setup, bench, chain, condition) for condition in setup.conditions)
+    points = tuple(
+        _point(setup, bench, chain, condition, comparator.noise)
+        for condition, comparator in zip(setup.conditions, comparators, strict=True)
+    )
+    return ChainNoise(points, comparators)
+
+
+def _chain(setup: Testbench) -> ReadoutChain:
+    if setup.chain is None:
+        raise InputError("the ideal readout has no transistors whose noise could be simulated", where="readout.kind")
+    return setup.chain
+
+
+def _point(
+    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, comparator: float
+) -> ChainNoisePoint:
+    there = setup.at(condition)
+    capacitance = there.rows * there.model.bl_total
+    swing = condition.vdd * there.model.switched / there.model.bl_total  # of all rows, the transistors' load aside
+    reset, common = chain.segment.reset_level, chain.sampler.common_mode
+
+    def run(samples: Sequence[tuple[NoiseSample, float, float]]) -> list[Result]:
+        decks = [
+            chain_noise_deck(
+                there.technology,
+                chain,
+                condition,
+                sample=sample,
+                capacitance=capacitance,
+                bit_line=max(reset + swing * part, 0.0),
+                bus_level=common + gain * swing * part,
+            )
+            for sample, part, gain in samples
+        ]
+        return bench.run(f"chain_noise_{condition.label}", decks)
+
+    first, middle, line = run([("first", 0.0, 0.0), ("second", 0.0, 0.0), ("line", 0.0, 0.0)])
+    gain, kept = _gain(middle), _gain(middle) / _gain(line)
+    low, high = run([("second", -1.0, gain), ("second", 1.0, gain)])
+    delay = chain.timing.decides - chain.timing.clamp_opens
+    load = chain.sampler.capacitance * (1.0 / kept - 1.0)  # of bus and sampled node: what attenuates the capacitor
+    total = chain.sampler.capacitance + load
+    return ChainNoisePoint(
+        condition=condition.label,
+        gain=gain,
+        first=kept * _rms(first, delay),
+        second=(_rms(low, delay), _rms(middle, delay), _rms(high, delay)),
+        bus=float(np.sqrt(BOLTZMANN * condition.kelvin * load)) / total,
+        comparator=comparator,
+    )
+
+
+def _spectra(result: Result) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Frequency (Hz), output and input density (V/sqrt(Hz))."""
+    f, out, back = (np.real(result.signals[n].values) for n in ("frequency", SPECTRUM, INPUT_SPECTRUM))
+    return f, out, back
+
+
+def _gain(result: Result) -> float:
+    f, out, back = _spectra(result)
+    return float(np.interp(MIDDLE, f, out / back))
+
+
+def _rms(result: Result, delay: float) -> float:
+    """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both."""
+    f, out, _ = _spectra(result)
+    corner = 1.0 / (4.0 * delay)
+    weight = np.where(f < corner, 2.0 * np.sin(np.pi * np.minimum(f, corner) * delay) ** 2, 1.0)
+    return float(np.sqrt(np.trapezoid(out**2 * weight, f)))

@@ -1,0 +1,133 @@
+"""The configuration's block of the readout: the ideal one, stated in numbers, or the chain of transistors."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from interconnect.errors import InputError, UnknownName
+from interconnect.suggestion import suggest
+from metalrom.config.base import ConfigSection, Integer, Name, listed
+from metalrom.config.parameters import ParameterSection
+from metalrom.config.units import Capacitance, Fraction, Time, Voltage
+from netlists.readout import READOUTS
+from netlists.readout.chain import ChainTiming, ComparatorBus, DoubleSampler, SegmentCircuit, SharedLine
+from netlists.readout.strongarm import StrongArm
+
+
+def converters() -> tuple[str, ...]:
+    """Readouts that the procedure `adc` can measure."""
+    return tuple(name for name in READOUTS if READOUTS[name].role == "converter")
+
+
+class AdcSection(ConfigSection):
+    """A converter that the procedure `adc` simulates by transistors."""
+
+    kind: Name = Field(description="a converter", json_schema_extra=listed(converters))
+    bits: Integer = Field(6, ge=3, le=8, description="flash: at most 6")
+    low: Voltage | None = Field(None, ge=0, description="lower reference; default: 5 % of the nominal supply")
+    high: Voltage | None = Field(None, gt=0, description="upper reference; default: 45 % of the nominal supply")
+    comparators: Integer = Field(100, ge=10, le=10_000, description="drawn for the sigma of the comparator's offset")
+    every_condition: bool = Field(False, description="measure at every condition, not at the nominal one alone")
+
+    @field_validator("kind")
+    @classmethod
+    def _converts(cls, value: str) -> str:
+        if value not in (known := converters()):
+            raise UnknownName(f"there is no converter {value!r}", hint=suggest(value, known))
+        return value
+
+
+OffsetSigma = Annotated[
+    Annotated[Fraction, Field(ge=0), Tag("number")] | Annotated[Literal["characterized"], Tag("word")],
+    Discriminator(lambda value: "word" if value == "characterized" else "number"),
+]
+"""A number of LSB, or what the procedure `adc` measured."""
+
+
+class SegmentSection(ParameterSection):
+    """Transistors of one segment of a column."""
+
+    declares: ClassVar[type] = SegmentCircuit
+
+
+class LineSection(ParameterSection):
+    """The line that the segments of a column share; capacitance and resistance by default those of the stack."""
+
+    declares: ClassVar[type] = SharedLine
+    hidden: ClassVar[tuple[str, ...]] = ("segments", "planes")
+
+
+class SamplerSection(ParameterSection):
+    """Series capacitor and clamp of double sampling."""
+
+    declares: ClassVar[type] = DoubleSampler
+
+
+class BusSection(ParameterSection):
+    """Multiplexer of the columns that share a comparator."""
+
+    declares: ClassVar[type] = ComparatorBus
+
+
+class ComparatorSection(ParameterSection):
+    """Sizes of the comparator."""
+
+    declares: ClassVar[type] = StrongArm
+    hidden: ClassVar[tuple[str, ...]] = ("input_capacitance",)
+
+
+class ChainTimingSection(ParameterSection):
+    """One read through the chain in time."""
+
+    declares: ClassVar[type] = ChainTiming
+
+
+IDEAL_ONLY = ("noise_sigma", "integration_time", "double_sampling", "sample_capacitance", "follow_columns")
+CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "timing")
+
+
+class ReadoutSection(ConfigSection):
+    """What stands between a bit line and its code, and what is asked of it."""
+
+    kind: Literal["ideal", "chain"] = Field(
+        "ideal",
+        description="ideal: a behavioural sampler and converter, stated in numbers, for studies; chain: transistors "
+        "from the bit line to the comparator's input (charge cells of one bit line)",
+    )
+    drive: Literal["complement", "single"] = Field(
+        "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"
+    )
+    segment: SegmentSection = SegmentSection()
+    line: LineSection = LineSection()
+    sampler: SamplerSection = SamplerSection()
+    bus: BusSection = BusSection()
+    comparator: ComparatorSection = ComparatorSection()
+    timing: ChainTimingSection = ChainTimingSection()
+    offset_sigma: OffsetSigma = Field(
+        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
+    )
+    noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
+    integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")
+    double_sampling: bool = Field(False, description="sample before and after the inputs rise, convert the difference")
+    sample_capacitance: Capacitance = Field(20e-15, gt=0, description="each of the two sampling capacitors")
+    follow_columns: bool = Field(
+        True,
+        description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
+    )
+    adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
+    code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
+
+    @model_validator(mode="after")
+    def _keys_of_the_kind(self) -> ReadoutSection:
+        others = IDEAL_ONLY if self.kind == "chain" else CHAIN_ONLY
+        for name in others:
+            if getattr(self, name) != type(self).model_fields[name].get_default():
+                other = "ideal" if self.kind == "chain" else "chain"
+                raise InputError(
+                    f"belongs to the readout `{other}`, the kind is `{self.kind}`",
+                    where=name,
+                    hint=f"leave it out, or set kind: {other}",
+                )
+        return self

@@ -1,0 +1,111 @@
+"""The readout chain that a configuration describes: its circuit, and the wire of its shared line from the stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interconnect.errors import InputError
+from interconnect.extraction import extract
+from interconnect.geometry import Box, CellGeometry
+from metalrom.design.design import Design
+from metalrom.design.error_context import config_context
+from netlists.readout.chain import (
+    ChainTiming,
+    ComparatorBus,
+    DoubleSampler,
+    ReadoutChain,
+    SegmentCircuit,
+    SharedLine,
+)
+from netlists.readout.strongarm import StrongArm
+
+
+def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, str]:
+    """The chain of a group of `rows` rows and where the wire of its line comes from; (None, "") for an ideal readout.
+
+    A column of the array has one segment per group and a bit line per plane and segment, all on one line.
+
+    Raises InputError for a group size that is still open, a circuit that cannot be, or a stack without a metal for the
+    line.
+    """
+    section = design.config.readout
+    if section.kind != "chain":
+        return None, ""
+    array = design.config.array
+    if array.group_rows == "auto":
+        raise InputError(
+            "the readout `chain` is of one group size",
+            where=f"{design.path}: array.group_rows",
+            hint="give a number of rows, such as 24",
+        )
+    with config_context(design.path, "readout"):
+        line, bus = section.line.parameters(), section.bus.parameters()
+        bus = {"columns": array.columns_per_adc} | bus
+        source = "configuration, readout.line and readout.bus"
+        if not ({"capacitance", "resistance"} <= line.keys() and "wire_capacitance" in bus):
+            wire = line_wire(design)
+            pitch, row = design.geometry(design.worst_plane, (1,)).period
+            along, across = array.rows * row, bus["columns"] * pitch
+            line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
+            bus = {"wire_capacitance": wire.capacitance * across} | bus
+            source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
+        length = design.periphery.length
+        chain = ReadoutChain(
+            drive=section.drive,
+            length=length,
+            segment=SegmentCircuit(**section.segment.parameters()),
+            line=SharedLine(segments=-(-array.rows // rows), planes=len(design.planes), **line),
+            sampler=DoubleSampler(**section.sampler.parameters()),
+            bus=ComparatorBus(**bus),
+            comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
+            timing=ChainTiming(**section.timing.parameters()),
+        )
+    return chain, source
+
+
+@dataclass(frozen=True, slots=True)
+class LineWire:
+    """A wire per length: F/m, ohm/m, and where both come from in words."""
+
+    capacitance: float
+    resistance: float
+    source: str
+
+
+def line_wire(design: Design) -> LineWire:
+    """The wire of a column's shared line: one per column pitch, its neighbours held, as narrow as the metal allows, on
+    the metal above the planes (below them where there is none).
+
+    Closed formulas between grounded sheets, see `interconnect.formula`. Raises InputError where no metal is left.
+    """
+    stack, planes = design.stack, design.planes
+    pitch, row = design.geometry(design.worst_plane, (1,)).period
+    above, below = stack.index(planes[-1].column) + 1, stack.index(planes[0].row) - 1
+    found = next(
+        (
+            i
+            for i in (above, below)
+            if 0 <= i < len(stack.metals) - 1 and stack.metals[i].min_width + stack.metals[i].min_space <= pitch
+        ),
+        None,
+    )
+    if found is None:
+        raise InputError(
+            f"stack {stack.name} has no metal beside the planes for a line per column of {pitch * 1e9:g} nm",
+            where="line.capacitance",
+            hint="give capacitance and resistance of the line",
+        )
+    metal = stack.metals[found]
+    floor, ceiling = stack.plane_floor(metal.name), stack.plane_ceiling(metal.name)
+    middle, half = pitch / 2, metal.min_width / 2
+    boxes = tuple(  # two lines: that of the next column is another net
+        Box(net, metal.name, "line", (x - half, 0.0, metal.bottom), (x + half, row, metal.top))
+        for net, x in (("line", middle), ("beside", middle + pitch))
+    )
+    slabs = stack.slabs(floor, ceiling)
+    geometry = CellGeometry(f"shared line on {metal.name}", boxes, (2 * pitch, row), floor, ceiling, slabs, columns=2)
+    extraction = extract(geometry, stack, "formula")
+    source = (
+        f"{metal.name}, {metal.min_width * 1e9:g} nm wide, one per {pitch * 1e9:g} nm: {extraction.provenance.source}"
+    )
+    return LineWire(float(extraction.capacitance[0, 0]) / row, float(extraction.resistance["line"]) / row, source)

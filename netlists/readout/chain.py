@@ -1,0 +1,185 @@
+"""The readout chain of a charge column: what stands between a bit line and the comparator, as one typed value.
+
+Every plane of a segment has its own bit line with a reset transistor and a PMOS source follower; the followers of a
+segment meet at one row-select transistor, the segments of a column share one line with one bias current. The line is
+sampled twice onto a series capacitor: before the rows toggle (the clamp is on) and after. A multiplexer joins one of
+several columns to the input of their comparator. From this value follow the transistor deck, the noise, the area, the
+energy and the time of a read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from netlists.parameters import parameter, require, require_positive, tidy
+from netlists.periphery import Timing
+from netlists.readout.strongarm import StrongArm
+
+EDGE = 20e-12
+"""Edges of every control signal, s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentCircuit:
+    """Transistors of one segment: a reset and a follower per plane, one row select. SI units."""
+
+    reset_width: float = parameter(0.12e-6, "m", "width of the reset NMOS of a bit line")
+    reset_level: float = parameter(0.34, "V", "level to which the selected plane's bit lines are reset")
+    parking_level: float = parameter(0.75, "V", "level that turns the followers of all other planes off")
+    reset_gate: float = parameter(1.1, "V", "gate voltage of a reset transistor while it is on")
+    follower_width: float = parameter(0.24e-6, "m", "width of the PMOS source follower")
+    follower_length: float = parameter(50e-9, "m", "channel length of the follower")
+    select_width: float = parameter(0.24e-6, "m", "width of the PMOS row select")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedLine:
+    """The line that the segments of a column share. capacitance, resistance: of its wire alone, from one end to the
+    other; the transistors on it are in the deck. SI units."""
+
+    segments: int = parameter(12, "", "segments of a column on one line")
+    planes: int = parameter(4, "", "planes per segment")
+    capacitance: float = parameter(15e-15, "F", "wire of the line")
+    resistance: float = parameter(200.0, "ohm", "wire of the line")
+    bias_current: float = parameter(5e-6, "A", "current of the followers")
+    bias_width: float = parameter(0.5e-6, "m", "width of the PMOS current source")
+    bias_length: float = parameter(0.2e-6, "m", "channel length of the current source")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoubleSampler:
+    """Series capacitor and clamp of correlated double sampling. SI units."""
+
+    capacitance: float = parameter(30e-15, "F", "series capacitor between line and comparator")
+    clamp_width: float = parameter(0.24e-6, "m", "width of the NMOS that clamps its far side during the first sample")
+    common_mode: float = parameter(0.40, "V", "level of the clamp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparatorBus:
+    """Multiplexer of the columns that share a comparator. SI units."""
+
+    columns: int = parameter(16, "", "columns that share the comparator")
+    gate_width: float = parameter(0.24e-6, "m", "width of the NMOS that joins a column to the bus")
+    wire_capacitance: float = parameter(1.0e-15, "F", "wire of the bus")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainTiming:
+    """One read, s: the reset ends, the line settles, the clamp opens (first sample), the rows toggle, the line settles,
+    the column joins the comparator (second sample), which decides."""
+
+    reset: float = parameter(1.0e-9, "s", "reset of the bit lines")
+    settle_reset: float = parameter(3.2e-9, "s", "from the end of the reset to the opening of the clamp")
+    guard: float = parameter(0.2e-9, "s", "from the opening of the clamp to the toggling of the rows")
+    settle_rows: float = parameter(2.1e-9, "s", "from the toggling of the rows to the joining of the bus")
+    settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision")
+    recover: float = parameter(0.5e-9, "s", "from the last sample to the next reset; the rows return")
+
+    @property
+    def clamp_opens(self) -> float:
+        """First sample, s."""
+        return tidy(self.reset + self.settle_reset)
+
+    @property
+    def rows_toggle(self) -> float:
+        """Start of the input edge, s."""
+        return tidy(self.clamp_opens + self.guard)
+
+    @property
+    def bus_joins(self) -> float:
+        """The column is connected to the comparator, s."""
+        return tidy(self.rows_toggle + self.settle_rows)
+
+    @property
+    def decides(self) -> float:
+        """The comparator may decide, s."""
+        return tidy(self.bus_joins + self.settle_bus)
+
+    @property
+    def rows_return(self) -> float:
+        """The rows go back to idle, s."""
+        return tidy(self.decides + 2 * EDGE)
+
+    @property
+    def stop(self) -> float:
+        """End of the read, the rows idle again, s."""
+        return tidy(self.decides + self.recover)
+
+    @property
+    def timing(self) -> Timing:
+        """The same read as the column deck's instants."""
+        return Timing(
+            reset_end=self.reset,
+            reset_edge=EDGE,
+            input_start=self.rows_toggle,
+            input_edge=EDGE,
+            read_after=tidy(self.decides - self.rows_toggle - EDGE),
+            max_step=0.1e-9,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChainDevice:
+    """A transistor of the chain that varies: name, type, width and length in m."""
+
+    name: str
+    kind: Literal["nmos", "pmos"]
+    width: float
+    length: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadoutChain:
+    """Everything between a bit line and the comparator's decision. `length`: channel length of every switch, m."""
+
+    drive: Literal["single", "complement"] = parameter(
+        "complement", "", "single: only the signal lines rise; complement: the ground lines fall"
+    )
+    length: float = parameter(50e-9, "m", "channel length of every switch")
+    segment: SegmentCircuit = field(default_factory=SegmentCircuit)
+    line: SharedLine = field(default_factory=SharedLine)
+    sampler: DoubleSampler = field(default_factory=DoubleSampler)
+    bus: ComparatorBus = field(default_factory=ComparatorBus)
+    comparator: StrongArm = field(default_factory=StrongArm)
+    timing: ChainTiming = field(default_factory=ChainTiming)
+
+    def __post_init__(self) -> None:
+        require(
+            self.drive in ("single", "complement"),
+            f"is {self.drive!r}",
+            where="readout.drive",
+            hint="single or complement",
+        )
+        require_positive(self.length, where="readout.length", unit="m")
+        for name in ("segments", "planes"):
+            value = getattr(self.line, name)
+            require(
+                isinstance(value, int) and 1 <= value <= 1024,
+                f"is {value!r}",
+                where=f"readout.line.{name}",
+                hint="1 to 1024",
+            )
+        require(1 <= self.bus.columns <= 256, f"is {self.bus.columns!r}", where="readout.bus.columns", hint="1 to 256")
+        require_positive(self.sampler.capacitance, where="readout.sampler.capacitance", unit="F")
+        require_positive(self.line.bias_current, where="readout.line.bias_current", unit="A")
+
+    @property
+    def devices(self) -> tuple[ChainDevice, ...]:
+        """Transistors whose thresholds are drawn, by the name of the deck's parameter `dvt_<name>`."""
+        s, x = self.segment, self.length
+        return (
+            ChainDevice("follower", "pmos", s.follower_width, s.follower_length),
+            ChainDevice("select", "pmos", s.select_width, x),
+            ChainDevice("bias", "pmos", self.line.bias_width, self.line.bias_length),
+            ChainDevice("clamp", "nmos", self.sampler.clamp_width, x),
+            ChainDevice("mux", "nmos", self.bus.gate_width, x),
+        )
+
+    def off_devices(self) -> Iterator[tuple[str, int]]:
+        """(kind, number) of the transistors that only load the line or the bus."""
+        yield "follower", self.line.planes - 1
+        yield "segment", self.line.segments - 1
+        yield "mux", self.bus.columns - 1

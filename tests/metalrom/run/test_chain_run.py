@@ -1,0 +1,83 @@
+"""A group of eight rows through the readout chain, from the configuration to the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from characterization.procedures.adc_margin import margin_assumptions
+from characterization.procedures.chain_margin import IDEAL
+from characterization.tables.json import read_json
+from characterization.tables.netcdf import read_netcdf
+from interconnect import extraction
+from metalrom.api import Project, load
+from metalrom.design.readout import line_wire
+from metalrom.pipeline import run_pipeline
+
+pytestmark = pytest.mark.ngspice
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick_extraction() -> Iterator[None]:
+    """Closed formulas instead of the field solver: what is measured does not matter here."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Project, "extract", lambda p, g, method="auto": extraction.extract(g, p.stack, "formula"))
+    yield
+    patch.undo()
+
+
+CONFIG = """\
+name: chain
+cell: {kind: cap_balanced, planes: [{row: M2, column: M3}, {row: M4, column: M5}]}
+array: {rows: 32, columns: 8, group_rows: 8, columns_per_adc: 4}
+weights: {random: [16, 4], bits: 4}
+inputs: {bits: 4, vectors: 4}
+readout: {kind: chain}
+conditions: {corners: [tt]}
+characterization: {patterns: 1, samples: 30, max_levels: 9}
+"""
+
+
+@pytest.mark.slow
+def test_from_the_configuration_to_the_report(tmp_path: Path) -> None:
+    config = tmp_path / "chain.yaml"
+    config.write_text(CONFIG)
+    out = tmp_path / "out"
+    run_pipeline(load(config), out, jobs=1)
+    table = read_json(out / "lut")
+    assert table.threshold is not None
+    assert read_netcdf(out / "lut").threshold == pytest.approx(table.threshold, abs=0.0)
+    status = {a.name: a.status for a in table.assumptions}
+    assert status["readout"] == status["comparator noise"] == status["readout noise"] == "simulated"
+    results = json.loads((out / "results.json").read_text())
+    assert results["readout"].startswith("chain of transistors, complement drive")
+    assert results["readout"] in (out / "report.html").read_text()
+    label = table.conditions[0].label
+    # levels lie within a tenth of a count of the middle between the fixed thresholds, whatever the active rows
+    level, edges, lsb = table.level[0], table.thresholds(label), table.lsb(label)
+    off = [
+        (level[a, c] - (edges[a, c - 1] + edges[a, c]) / 2) / lsb for a in range(2, 9) for c in range(1, min(a, 7) + 1)
+    ]
+    assert np.abs(off).max() < 0.1
+    assert (table.code_errors(label)[table.valid] < 0.5).all()
+
+
+def test_the_line_is_that_of_the_stack(tmp_path: Path) -> None:
+    """M6, 45 nm wide, 0.272 ohm/sq: 6.04 ohm/um; 0.1 to 0.3 fF/um, the usual range of dense metal."""
+    config = tmp_path / "chain.yaml"
+    config.write_text(CONFIG)
+    wire = line_wire(load(config))
+    assert wire.source.startswith("M6, 45 nm wide")
+    assert wire.resistance == pytest.approx(0.272 / 45e-9)
+    assert 0.1e-9 < wire.capacitance < 0.3e-9
+
+
+def test_an_ideal_readout_says_so(tmp_path: Path) -> None:
+    config = tmp_path / "ideal.yaml"
+    config.write_text(CONFIG.replace("kind: chain", "kind: ideal"))
+    found = margin_assumptions(load(config).setup(8))
+    assert [a.value for a in found if a.name == "readout"] == [IDEAL]

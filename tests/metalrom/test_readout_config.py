@@ -1,0 +1,65 @@
+"""Configuration of the readout: ideal by default, a chain by sections, round trip, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from interconnect.errors import InputError
+from interconnect.validation import validate
+from metalrom.config.readout import ReadoutSection
+from metalrom.config.schema import schema
+from netlists.parameters import describe_parameters
+from netlists.readout.chain import SegmentCircuit, SharedLine
+
+
+def section(**values: object) -> ReadoutSection:
+    return validate(ReadoutSection, values, where="c.yaml: readout")
+
+
+def test_the_default_is_ideal() -> None:
+    assert section().kind == "ideal"
+
+
+def test_a_chain_round_trips_in_si_units() -> None:
+    chain = section(
+        kind="chain",
+        drive="single",
+        segment={"follower_width": "0.3um"},
+        line={"bias_current": "6uA", "capacitance": "20fF"},
+        bus={"columns": 8},
+        comparator={"input_type": "n", "input_width": "3um"},
+        timing={"settle_rows": "3ns"},
+    )
+    assert chain.segment.parameters() == {"follower_width": 3e-7}
+    assert chain.line.parameters() == {"bias_current": 6e-6, "capacitance": 20e-15}
+    assert chain.bus.parameters() == {"columns": 8}
+    assert chain.comparator.parameters() == {"input_type": "n", "input_width": 3e-6}
+    again = section(**chain.model_dump(mode="json"))
+    assert again == chain
+    assert again.line.parameters() == chain.line.parameters()
+
+
+def test_the_schema_lists_every_parameter_with_its_meaning() -> None:
+    definitions = schema()["$defs"]
+    assert list(definitions["SegmentSection"]["properties"]) == [p.name for p in describe_parameters(SegmentCircuit)]
+    line = definitions["LineSection"]
+    assert set(line["properties"]) == {p.name for p in describe_parameters(SharedLine)} - {"segments", "planes"}
+    assert line["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "chains"}, "readout.kind|kind"),
+        ({"kind": "chain", "line": {"bias_curent": "6uA"}}, "did you mean 'bias_current'"),
+        ({"kind": "chain", "line": {"segments": 3}}, "segments"),
+        ({"kind": "chain", "noise_sigma": 0.1}, "belongs to the readout `ideal`"),
+        ({"kind": "chain", "double_sampling": True}, "belongs to the readout `ideal`"),
+        ({"line": {"bias_current": "6uA"}}, "belongs to the readout `chain`"),
+        ({"kind": "chain", "sampler": {"capacitance": "3V"}}, "quantity in F"),
+        ({"kind": "chain", "bus": {"columns": True}}, "columns"),
+    ],
+)
+def test_what_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        section(**values)
