@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
+from netlists.cells.base import RowLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class ColumnStimulus:
     these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
     columns that are only a load. symbol_values: of the cell (`CellModel.symbol_values`), what each adds to the count.
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
+    next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,); None: they rest. Needs a cell model that holds
+    the lines of that plane.
     """
 
     bits: ByteArray
@@ -52,6 +55,7 @@ class ColumnStimulus:
     deviations: Deviations = field(default_factory=Deviations)
     symbol_values: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
+    next_plane: ByteArray | None = None
 
     def __post_init__(self) -> None:
         bits, inputs = _symbols(self.bits, "bits", len(self.symbol_values)), _symbols(self.inputs, "inputs", 2)
@@ -61,6 +65,11 @@ class ColumnStimulus:
             raise InputError(f"column case: bits have shape {bits.shape}, expected (rows, odd number of columns)")
         if inputs.shape != (self.rows,):
             raise InputError(f"column case: inputs have shape {inputs.shape}, expected ({self.rows},)")
+        if self.next_plane is not None:
+            above = _symbols(self.next_plane, "next_plane", 2)
+            object.__setattr__(self, "next_plane", above)
+            if above.shape != (self.rows,):
+                raise InputError(f"column case: next_plane has shape {above.shape}, expected ({self.rows},)")
         if self.position < 0 or self.beyond < 0:
             raise InputError(
                 f"column case: position {self.position} and {self.columns} columns do not fit "
@@ -148,6 +157,12 @@ class ColumnStimulus:
     def active(self) -> int:
         """Number of driven rows."""
         return int(self.inputs.sum())
+
+    def input_of(self, line: RowLine, row: int) -> bool:
+        """Whether a line of the row follows an input of 1."""
+        if not line.above:
+            return bool(self.inputs[row])
+        return self.next_plane is not None and bool(self.next_plane[row])
 
     def factors(self) -> FloatArray:
         """Cell factors, shape (rows, columns); ones when nominal."""

@@ -324,6 +324,11 @@ def check_case(model: CellModel, case: ColumnStimulus) -> None:
             f"{model.symbol_values}",
             hint="pass symbol_values=model.symbol_values",
         )
+    if case.next_plane is not None and not model.has_next_plane:
+        raise InputError(
+            f"column case: next_plane drives rows that the model of the cell {model.kind} does not hold",
+            hint="extract the cell with the plane above it",
+        )
     signs = [line.sign for line in model.bit_lines]
     if signs not in ([1], [1, -1]):
         raise InputError(f"cell {model.kind}: its bit lines have the signs {signs}", hint="one of +1, or +1 and -1")
@@ -397,9 +402,8 @@ def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
     dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
     out = []
     for r in range(case.rows):
-        active = bool(case.inputs[r])
         for line in (x for x in model.lines if x.level != 0.0):
-            full, first = abs(line.level) == 1.0, line is model.lines[0]
+            full, first, active = abs(line.level) == 1.0, line is model.lines[0], case.input_of(line, r)
             if line.level < 0:
                 source = "falling" if active else "high"
             else:
@@ -421,7 +425,11 @@ def node_names(model: CellModel) -> str:
     # A cell without a ground line is reported of one too: the text belongs to decks that caches know.
     lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
     names = {1.0: "signal line", 0.0: "ground line", -1.0: "complement line"}
-    rows = [f"{x.letter}<row>_<n> {names.get(x.level, f'line at {x.level:.3g} of the drive')}" for x in lines]
+    rows = [
+        f"{x.letter}<row>_<n> {'next plane: ' if x.above else ''}"
+        f"{names.get(x.level, f'line at {x.level:.3g} of the drive')}"
+        for x in lines
+    ]
     words = {1: "bit line"} if len(model.bit_lines) == 1 else {1: "plus line", -1: "minus line"}
     columns = [f"{x.letter}<row>_<column> {words[x.sign]}" for x in model.bit_lines]
     return f"{', '.join([*rows, *columns])} (sensed past its last row)"

@@ -111,6 +111,8 @@ def equivalent_case(
     """
     if where not in ("kept", "merged"):
         raise InputError(f"idle rows are {where!r}", hint="kept or merged")
+    if model.has_next_plane:
+        raise InputError("idle rows cannot be merged in a model that holds the next plane's lines")
     case = _narrow(case, keep_columns)
     first = f"{model.bit_lines[0].letter}0_0"
     edge = sum(part.value for part in edge_parts(model, case) if part.a == first)

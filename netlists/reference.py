@@ -100,7 +100,7 @@ def column_network(
     for row in range(case.rows):
         for line in (x for x in model.lines if x.level != 0.0):
             source = "source" if line.level == 1.0 else f"source_{line.letter}"
-            at = source if case.inputs[row] else GROUND_NODE
+            at = source if case.input_of(line, row) else GROUND_NODE
             if apart:
                 at = source.replace("source", f"input_{row}")
                 supplies[at] = None

@@ -90,6 +90,8 @@ def check_model(model: CellModel, program: ViaProgram) -> None:
             f"the program has symbols of values {program.symbol_values}, cell {model.kind} stores "
             f"{tuple(model.symbol_values)}"
         )
+    if model.has_next_plane:
+        raise InputError("a netlist of planes takes models without the next plane's lines: each plane holds its own")
     letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
     if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):
         raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be distinguished")

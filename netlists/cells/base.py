@@ -63,12 +63,14 @@ class RowLine:
 
     level: by how much it moves when the row's input turns 1, as a fraction of the row drive. A line of level 0 is
     always grounded; one of level -1 is high while the input is 0 and falls with it (complement drive).
-    The resistance of one segment is the element `R_<prefix>`.
+    The resistance of one segment is the element `R_<prefix>`. above: it belongs to the row of the next plane above this
+    one and follows that row's input.
     """
 
     prefix: str
     letter: str
     level: float
+    above: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ class BitLine:
 SIGNAL = RowLine("row", "s", 1.0)
 GROUND_LINE = RowLine("gnd", "g", 0.0)
 COMPLEMENT_LINE = RowLine("gnd", "g", -1.0)
+NEXT_SIGNAL = RowLine("next_row", "u", 1.0, above=True)
+NEXT_GROUND = RowLine("next_gnd", "v", 0.0, above=True)
+NEXT_COMPLEMENT = RowLine("next_gnd", "v", -1.0, above=True)
 BIT_LINE = BitLine("bl", "b")
 
 
@@ -160,7 +165,8 @@ class CellModel:
             return self
         if GROUND_LINE not in self.lines:
             raise UnsupportedCell(f"the cell {self.kind} has no ground line to drive with the complement")
-        return replace(self, lines=tuple(COMPLEMENT_LINE if line == GROUND_LINE else line for line in self.lines))
+        driven = {GROUND_LINE: COMPLEMENT_LINE, NEXT_GROUND: NEXT_COMPLEMENT}
+        return replace(self, lines=tuple(driven.get(line, line) for line in self.lines))
 
     def named(self, suffix: str) -> CellModel:
         """The same cell under subcircuit names with a suffix, for netlists that hold cells of several planes."""
@@ -216,13 +222,21 @@ class CellModel:
         pin = f"{(line or self.bit_lines[0]).prefix}_next"
         return self.capacitance(pin, symbol) if pin in self.pins else 0.0
 
-    def drive(self, symbol: int, line: BitLine | None = None) -> float:
+    def drive(self, symbol: int, line: BitLine | None = None, *, above: bool = False) -> float:
         """Capacitance (F) from a bit line to the row's lines, each weighed by its level: what one driven cell of this
-        symbol adds to the charge on `line` (default: the first) per volt of the row drive."""
+        symbol adds to the charge on `line` (default: the first) per volt of the row drive. above: the same from the
+        row of the next plane."""
         pin = f"{(line or self.bit_lines[0]).prefix}_in"
         return sum(
-            row.level * self.capacitance(pin, symbol, f"{row.prefix}_out") for row in self.lines if row.level != 0.0
+            row.level * self.capacitance(pin, symbol, f"{row.prefix}_out")
+            for row in self.lines
+            if row.level != 0.0 and row.above == above
         )
+
+    @property
+    def has_next_plane(self) -> bool:
+        """Whether the model holds the lines of the next plane's row; a grounded sheet stands for them otherwise."""
+        return any(line.above for line in self.lines)
 
     def signal(self, symbol: int) -> float:
         """`drive` of the bit lines added up with their signs, F: what a driven cell contributes to the read-out."""

@@ -14,6 +14,8 @@ from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import (
     GROUND_LINE,
+    NEXT_GROUND,
+    NEXT_SIGNAL,
     SIGNAL,
     CellModel,
     ColumnRead,
@@ -23,7 +25,7 @@ from netlists.cells.base import (
     Variant,
     check_program,
 )
-from netlists.cells.tabbed import TabbedCell, decompose_tabs, tab_elements
+from netlists.cells.tabbed import NEXT_NETS, TabbedCell, decompose_tabs, next_plane_elements, tab_elements
 from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next", "tab")
@@ -31,6 +33,7 @@ PROGRAMS = ((1, 1), (0, 0), (1, 0))
 """Supercell programs that separate the tab's and the neighbour's couplings."""
 
 LINES = ("signal line", "ground line")
+NEXT_LINES = (NEXT_SIGNAL, NEXT_GROUND)
 _NETS = ("S", "G")
 
 
@@ -58,18 +61,23 @@ class CapBalanced:
         """
         return TabbedCell.of(stack, plane, LINES, self)
 
-    def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
+    def geometry(self, stack: Stack, plane: Plane, program: Sequence[int], above: Plane | None = None) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, G, BL0, BL1, ..., GND (shields and neighbouring planes).
 
-        A tab belongs to net S (bit 1) or G (bit 0) because its via ties it there.
+        A tab belongs to net S (bit 1) or G (bit 0) because its via ties it there. above: the next plane, whose row is
+        drawn too: nets U (signal line) and V (ground line), see `TabbedCell.geometry`.
         """
         bits = check_program(program, self.kind)
         tied = [_NETS.index("S" if bit else "G") for bit in bits]
-        return self.lengths(stack, plane).geometry(self.kind, stack, plane, bits, _NETS, tied)
+        next_plane = self.lengths(stack, above) if above else None
+        return self.lengths(stack, plane).geometry(self.kind, stack, plane, bits, _NETS, tied, next_plane)
 
-    def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
-        """Extract the programs 11, 00 and 10 of two columns and decompose them into pair capacitances."""
-        geometries = [self.geometry(stack, plane, p) for p in PROGRAMS]
+    def model(self, stack: Stack, plane: Plane, extract: Extract, above: Plane | None = None) -> CellModel:
+        """Extract the programs 11, 00 and 10 of two columns and decompose them into pair capacitances.
+
+        above: the next plane; the model then holds the lines of its row, which netlists can drive.
+        """
+        geometries = [self.geometry(stack, plane, p, above) for p in PROGRAMS]
         extractions = [extract(g, stack) for g in geometries]
         tied = [(1 - left, 1 - right) for left, right in PROGRAMS]  # bit 1: line 0, the signal line
         parts, residual = decompose_tabs(tied, extractions, _NETS, ("s", "g"))
@@ -81,6 +89,20 @@ class CapBalanced:
             tcr_row=stack.metal(plane.row).tcr,
             tcr_bl=stack.metal(plane.column).tcr,
         )
+        if above is not None:
+            tcr = stack.metal(above.row).tcr
+            elements += next_plane_elements(parts, (SIGNAL, GROUND_LINE), LINES)
+            elements += tuple(
+                Element(
+                    f"R_{line.prefix}",
+                    f"{line.prefix}_in",
+                    f"{line.prefix}_out",
+                    extractions[0].resistance[net] / 2,
+                    "one segment of a line of the next plane's row",
+                    tcr=tcr,
+                )
+                for line, net in zip(NEXT_LINES, NEXT_NETS, strict=True)
+            )
         return build_balanced_model(
             elements,
             plane=plane,
@@ -90,6 +112,7 @@ class CapBalanced:
             fit_residual=residual,
             method=extractions[0].method,
             geometry_keys=tuple(g.key() for g in geometries),
+            next_plane=above is not None,
         ).rounded()
 
     @staticmethod
@@ -128,13 +151,15 @@ def build_balanced_model(
     fit_residual: float,
     method: str,
     geometry_keys: tuple[str, ...] = (),
+    next_plane: bool = False,
 ) -> CellModel:
-    """A `cap_balanced` model from its elements; pitch (row, column) in m."""
+    """A `cap_balanced` model from its elements; pitch (row, column) in m. next_plane: they hold that plane's lines."""
+    further = NEXT_LINES if next_plane else ()
     return CellModel(
         kind=CapBalanced.kind,
         mode="charge",
         plane=plane,
-        pins=PINS,
+        pins=(*PINS, *(f"{line.prefix}_{end}" for line in further for end in ("in", "out"))),
         variants=(
             Variant(CapBalanced.kind, elements, {"tab": "gnd_out"}),
             Variant(CapBalanced.kind, elements, {"tab": "row_out"}),
@@ -146,7 +171,7 @@ def build_balanced_model(
         fit_residual=fit_residual,
         method=method,
         geometry_keys=geometry_keys,
-        lines=(SIGNAL, GROUND_LINE),
+        lines=(SIGNAL, GROUND_LINE, *further),
         notes=(f"pair capacitances from the programs 11, 00, 10 of two columns; misfit {fit_residual:.1e} of C(BL)",),
     )
 

@@ -183,12 +183,12 @@ class Layout:
     columns: int
     boxes: list[Box] = field(default_factory=list)
 
-    def row_line(self, net: str, y: float, width: float) -> None:
-        """A line along the row at height y of the drawing."""
+    def row_line(self, net: str, y: float, width: float, layer: Metal | None = None) -> None:
+        """A line along the row at height y of the drawing, on the plane's row metal or another `layer`."""
+        metal = layer or self.metals.row
         length = self.columns * self.column_pitch
-        z = (self.metals.row.bottom, self.metals.row.top)
-        low, high = (0.0, y - width / 2, z[0]), (length, y + width / 2, z[1])
-        self.boxes.append(Box(net, self.metals.row.name, "line", low, high))
+        low, high = (0.0, y - width / 2, metal.bottom), (length, y + width / 2, metal.top)
+        self.boxes.append(Box(net, metal.name, "line", low, high))
 
     def column_line(self, net: str, x: float, width: float, kind: BoxKind = "line") -> None:
         """A line (or shield) along the column."""
@@ -214,9 +214,14 @@ class Layout:
         """A grounded line along the column."""
         self.column_line(GROUND, x, width, "shield")
 
-    def geometry(self, kind: str, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
-        """The finished geometry of one row of cells between the neighbouring planes."""
-        floor, ceiling = stack.plane_floor(plane.row), stack.plane_ceiling(plane.column)
+    def geometry(
+        self, kind: str, stack: Stack, plane: Plane, program: Sequence[int], *, top: Metal | None = None
+    ) -> CellGeometry:
+        """The finished geometry of one row of cells between the neighbouring planes.
+
+        top: the highest metal that is drawn, the plane's column metal by default; the metal above it is a sheet.
+        """
+        floor, ceiling = stack.plane_floor(plane.row), stack.plane_ceiling(top.name if top else plane.column)
         return CellGeometry(
             name=f"{kind} {plane.label} {''.join(map(str, program))}",
             boxes=tuple(self.boxes),

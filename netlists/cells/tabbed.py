@@ -12,9 +12,15 @@ from typing import Protocol
 from interconnect.extraction import Extraction
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import CouplingGap, Element, Plane, RowLine
+from netlists.cells.base import NEXT_GROUND, NEXT_SIGNAL, CouplingGap, Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
 from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
+from netlists.parameters import require
+
+NEXT_NETS = ("U", "V")
+"""Signal and ground line of the next plane's row in geometries."""
+
+_NEXT = (("u", "U", NEXT_SIGNAL), ("v", "V", NEXT_GROUND))
 
 
 class DrawnTab(DrawnLengths, Protocol):
@@ -62,9 +68,21 @@ class TabbedCell(Drawing):
         return cls(m, rows, columns, tab)
 
     def geometry(
-        self, kind: str, stack: Stack, plane: Plane, program: Sequence[int], nets: Sequence[str], tied: Sequence[int]
+        self,
+        kind: str,
+        stack: Stack,
+        plane: Plane,
+        program: Sequence[int],
+        nets: Sequence[str],
+        tied: Sequence[int],
+        above: TabbedCell | None = None,
     ) -> CellGeometry:
-        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to."""
+        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to.
+
+        above: the next plane, whose row lines lie straight above these as the nets `NEXT_NETS`; a grounded sheet
+        stands for its columns. Without it a grounded sheet stands for its rows. Raises InputError for planes of
+        different row pitch.
+        """
         out = self.layout(len(tied))
         for i, net in enumerate(nets):
             out.row_line(net, self.rows.centre(i), self.rows.width)
@@ -75,7 +93,18 @@ class TabbedCell(Drawing):
             out.patch(nets[line], self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
             out.cut(nets[line], x_tab, self.rows.centre(line))
             out.shield(x_shield, width)
-        return out.geometry(kind, stack, plane, program)
+        if above is None:
+            return out.geometry(kind, stack, plane, program)
+        layer = above.metals.row
+        require(
+            abs(above.row_pitch - self.row_pitch) < 1e-12 and above.rows.count == len(nets),
+            f"the rows of {plane.label} have a pitch of {nm(self.row_pitch)}, those above {nm(above.row_pitch)}",
+            where="cell.row_pitch",
+            hint="give the same pitch to both planes",
+        )
+        for i, net in enumerate(NEXT_NETS):
+            out.row_line(net, self.rows.centre(i), above.rows.width, layer)
+        return out.geometry(kind, stack, plane, program, top=layer)
 
 
 def decompose_tabs(
@@ -88,7 +117,10 @@ def decompose_tabs(
     `bl_tab`, `tab_bl` (tab to the next bit line), `bl_bl`, `bl_gnd`, `<letter>_<letter>`, `<letter>_gnd`, `tab_gnd`,
     `tab_tab`, and `tab_<letter>`, the tab's coupling to a line that it is not tied to. With two lines that is part of
     the coupling of these lines, whichever of them the tab is tied to. The misfit is relative to the bit line's total.
+
+    Extractions with the next plane's row lines have them as further letters `u` and `v`: `bl_u`, `tab_u`, `s_u`, ...
     """
+    above = [(letter, net) for letter, net, _ in _NEXT if net in extractions[0].nets]
     observations = []
     for own, e in zip(tied, extractions, strict=True):
         pairs = []
@@ -103,8 +135,14 @@ def decompose_tabs(
             pairs += [Pair(f"{letter}_gnd", net, GROUND) for letter, net in named]
             if len(nets) > 2:
                 pairs += [Pair(f"tab_{letter}", tab, net) for letter, net in named]
+            for letter, net in above:
+                pairs += [Pair(f"bl_{letter}", bl, net), Pair(f"tab_{letter}", tab, net)]
+                pairs += [Pair(f"{other}_{letter}", x, net) for other, x in named]
+                pairs += [Pair(f"{letter}_gnd", net, GROUND)]
+            pairs += [Pair("u_v", *NEXT_NETS)] if above else []
         observations.append(Observation(e, tuple(pairs)))
-    total = [*(f"bl_{letter}" for letter in letters), "bl_tab", "tab_bl", "bl_gnd", "bl_bl", "bl_bl"]
+    seen = [*letters, *(letter for letter, _ in above)]
+    total = [*(f"bl_{letter}" for letter in seen), "bl_tab", "tab_bl", "bl_gnd", "bl_bl", "bl_bl"]
     return pair_capacitances(observations, total)
 
 
@@ -132,3 +170,23 @@ def tab_elements(parts: dict[str, float], lines: Sequence[RowLine], words: Seque
         key = f"{line.letter}_gnd"
         out.append(Element(f"C_{key}", f"{line.prefix}_out", "0", parts[key], f"{word} to neighbouring planes"))
     return tuple(out)
+
+
+def next_plane_elements(parts: dict[str, float], lines: Sequence[RowLine], words: Sequence[str]) -> tuple[Element, ...]:
+    """Capacitors of the cell to the next plane's row lines, from pair capacitances (F); lines, words: the row's own."""
+    out = []
+    for letter, _, line in _NEXT:
+        word, pin = f"next plane's {'ground' if line is NEXT_GROUND else 'signal'} line", f"{line.prefix}_out"
+        out += [
+            Element(f"C_bl_{letter}", "bl_in", pin, parts[f"bl_{letter}"], f"bit line to the {word}"),
+            Element(f"C_tab_{letter}", "tab", pin, parts[f"tab_{letter}"], f"tab to the {word}"),
+            Element(f"C_{letter}_gnd", pin, "0", parts[f"{letter}_gnd"], f"{word} to shield and its columns"),
+        ]
+        out += [
+            Element(
+                f"C_{x.letter}_{letter}", f"{x.prefix}_out", pin, parts[f"{x.letter}_{letter}"], f"{own} to the {word}"
+            )
+            for x, own in zip(lines, words, strict=True)
+        ]
+    pins = [f"{line.prefix}_out" for _, _, line in _NEXT]
+    return (*out, Element("C_u_v", *pins, parts["u_v"], "next plane's signal line to its ground line"))
