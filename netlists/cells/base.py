@@ -317,7 +317,8 @@ class Cell(Protocol):
     measurable: whether the characterization procedures can drive and read its column. symbol_values: what a stored
     symbol adds to the count of a driven row, by symbol; known without an extraction.
 
-    `measurable` and `lengths` are capabilities that a kind may lack: what needs them asks `require_capability`.
+    `measurable` and `lengths` are capabilities that a kind may lack: what needs them asks `require_capability`. So is
+    `stackable`: whether `geometry` and `model` take the plane `above`, whose row lines they then hold.
     """
 
     kind: ClassVar[str]
@@ -359,7 +360,7 @@ def require_capability(cell: Cell, capability: str, purpose: str, *, where: str 
     cell : Cell
         The cell that is asked.
     capability : str
-        Member of `Cell`: `measurable` or `lengths`.
+        Member of `Cell`: `measurable`, `lengths` or `stackable`.
     purpose : str
         What cannot be done without it, such as `drawn at several pitches`.
     where : str, optional

@@ -45,6 +45,7 @@ class CapBalanced:
     mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal or the ground line"
     measurable: ClassVar[bool] = True
+    stackable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")

@@ -6,6 +6,7 @@ Rows: the lines side by side on the lower metal. Columns, on the upper metal: bi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Protocol
 
@@ -122,7 +123,17 @@ def decompose_tabs(
     """
     above = [(letter, net) for letter, net, _ in _NEXT if net in extractions[0].nets]
     observations = []
-    for own, e in zip(tied, extractions, strict=True):
+    views = list(zip(tied, extractions, strict=True))
+    if above:
+        # Mirrored, a program is that of the opposite lines. Seen both ways, the mesh cannot tell the next plane's two
+        # lines apart, whose difference is all that a drive with the complement leaves over.
+        last = len(nets) - 1
+        swap = dict(zip((*nets, *NEXT_NETS), (*reversed(nets), *reversed(NEXT_NETS)), strict=True))
+        views += [
+            ((last - left, last - right), replace(e, nets=tuple(swap.get(net, net) for net in e.nets)))
+            for (left, right), e in views
+        ]
+    for own, e in views:
         pairs = []
         for k, line in enumerate(own):
             bl, after, tab = f"BL{k}", f"BL{(k + 1) % len(own)}", nets[line]
@@ -188,5 +199,6 @@ def next_plane_elements(parts: dict[str, float], lines: Sequence[RowLine], words
             )
             for x, own in zip(lines, words, strict=True)
         ]
-    pins = [f"{line.prefix}_out" for _, _, line in _NEXT]
-    return (*out, Element("C_u_v", *pins, parts["u_v"], "next plane's signal line to its ground line"))
+    first, second = (f"{line.prefix}_out" for _, _, line in _NEXT)
+    between = Element("C_u_v", first, second, parts["u_v"], "next plane's signal line to its ground line")
+    return (*out, between)
