@@ -18,10 +18,10 @@ from netlists.cells.decompose import Observation, Pair, pair_capacitances
 from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
 from netlists.parameters import require
 
-NEXT_NETS = ("U", "V")
+NEXT_NETS = ("NEXT_S", "NEXT_G")
 """Signal and ground line of the next plane's row in geometries."""
 
-_NEXT = (("u", "U", NEXT_SIGNAL), ("v", "V", NEXT_GROUND))
+_NEXT = (("u", NEXT_NETS[0], NEXT_SIGNAL), ("v", NEXT_NETS[1], NEXT_GROUND))
 
 
 class DrawnTab(DrawnLengths, Protocol):

@@ -185,9 +185,6 @@ def test_refusals(generic28: Stack, make_cell: CellMaker) -> None:
         extract(with_box(replace(line, upper=(0.9 * line.upper[0], *line.upper[1:]))), generic28)
     with pytest.raises(InputError, match="order must be 3 to 8"):
         extract(cell, generic28, order=12)
-    stub = replace(line, kind="tab", net="T", upper=(0.1e-6, *line.upper[1:]))
-    with pytest.raises(InputError, match="does not continue on the opposite side"):
-        extract(with_box(stub), generic28)
     other = replace(line, net="X", kind="tab", lower=(-0.1e-6, *line.lower[1:]), upper=(0.05e-6, *line.upper[1:]))
     rest = replace(line, kind="tab", lower=(0.06e-6, *line.lower[1:]))
     with pytest.raises(InputError, match="meet in the next period"):
