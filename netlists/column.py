@@ -57,16 +57,16 @@ class ColumnDeck:
     text: str
     title: str
     outputs: tuple[str, ...]
-    stop: float | None
-    read_at: float | None
-    input_at: float | None
     target: str
     columns: tuple[str, ...]
     unit: Literal["V", "A"]
-    row_supply: str
-    row_voltage: float
-    reset_supply: str | None
-    reset_voltage: float
+    stop: float | None = None
+    read_at: float | None = None
+    input_at: float | None = None
+    row_supply: str = ""
+    row_voltage: float = 0.0
+    reset_supply: str | None = None
+    reset_voltage: float = 0.0
     target_minus: str | None = None
     columns_minus: tuple[str, ...] = ()
     level_supplies: tuple[tuple[str, float], ...] = ()
@@ -191,12 +191,11 @@ def column_deck(
     outputs += CHAIN_OUTPUTS if chain else ()
     stop = chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
     operating_point = (ideal and not charge) or static is not None
-    devices = technology.devices
     values: dict[str, Any] = {
         "title": title,
         "warnings": technology.warnings,
         "technology": technology.name,
-        "cards": None if ideal else devices.cards(condition.corner),
+        "cards": None if ideal else technology.devices.cards(condition.corner),
         **transistor_values(technology, periphery),
         "condition": condition,
         "drive": drive,

@@ -14,7 +14,7 @@ from netlists.periphery import Periphery
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
-from netlists.transistors import transistor_values
+from netlists.transistors import deck_values, transistor_values
 
 DENSITY = "onoise_spectrum"
 """Saved vector: density of the target's noise, V/sqrt(Hz) (charge) or A/sqrt(Hz) (current)."""
@@ -68,12 +68,8 @@ def noise_deck(
     )
     outputs = (DENSITY, TOTAL)
     values = {
-        "title": title,
-        "warnings": technology.warnings,
-        "technology": technology.name,
-        "cards": technology.devices.cards(condition.corner),
+        **deck_values(technology, condition, periphery.length, title),
         **transistor_values(technology, periphery),
-        "condition": condition,
         "charge": charge,
         "transistor": switch == "transistor",
         "target": target,
@@ -96,15 +92,8 @@ def noise_deck(
         text=render("testbenches/column_noise.cir.j2", values),
         title=title,
         outputs=outputs,
-        stop=None,
-        read_at=None,
-        input_at=None,
         target=DENSITY,
         columns=(DENSITY,),
         unit="V" if charge else "A",
-        row_supply="",
-        row_voltage=0.0,
-        reset_supply=None,
-        reset_voltage=0.0,
         condition=condition,
     )

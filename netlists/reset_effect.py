@@ -16,7 +16,7 @@ from netlists.periphery import Periphery, Timing
 from netlists.reference import column_read
 from netlists.render import render
 from netlists.technology import Technology
-from netlists.transistors import transistor_values
+from netlists.transistors import deck_values, transistor_values
 
 
 def reset_effect_deck(
@@ -63,12 +63,8 @@ def reset_effect_deck(
     stop = back_on + timing.reset_end if cycle else timing.read_at
     title = f"{model.kind} bit lines lumped, behind their reset switches: count {case.count}, {condition.label}"
     values = {
-        "title": title,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
+        **deck_values(technology, condition, periphery.length, title),
         **transistor_values(technology, periphery),
-        "condition": condition,
         "timing": timing,
         "cycle": cycle,
         "back_on": back_on,

@@ -7,6 +7,7 @@ from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
+from netlists.condition import Condition
 from netlists.devices.device_set import DeviceSet
 from netlists.devices.kit_file import UNITS, Call
 from netlists.periphery import Periphery
@@ -88,6 +89,20 @@ def _sizes(call: Call, sizes: dict[str, float]) -> list[str]:
             value = sizes[size] if unit == 1.0 else float(f"{sizes[size] / unit**power:.12g}")
             words.append(f"{identifier(call.sizes[size])}={number(value)}")
     return words + [f"{identifier(name)}={number(value)}" for name, value in call.fixed.items()]
+
+
+def deck_values(technology: Technology, condition: Condition, length: float, title: str) -> dict[str, Any]:
+    """What the template of every deck with transistors needs: its title, the condition, the model cards of the corner
+    and `mos` (see `mos_printer`) with the default channel `length`, m.
+    """
+    return {
+        "title": title,
+        "technology": technology.name,
+        "warnings": technology.warnings,
+        "cards": technology.devices.cards(condition.corner),
+        "condition": condition,
+        "mos": mos_printer(technology, length),
+    }
 
 
 def transistor_values(technology: Technology, periphery: Periphery) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from netlists.parameters import tidy
 from netlists.render import render
 from netlists.subckt import subckt_pins
 from netlists.technology import Technology
-from netlists.transistors import mos_printer
+from netlists.transistors import deck_values, mos_printer
 
 Idle = Literal["lumped", "full"]
 Shifts = tuple[tuple[str, float], ...]
@@ -186,16 +186,10 @@ def baseline_column_deck(
         f"{cell.kind} column: {case.locals} local arrays of {case.rows} rows, sum {case.count}, {condition.label}, "
         f"{idle} idle cells"
     )
-    mos = mos_printer(technology, lcc.length)
     lines = RowLines(technology, cell, lcc, condition)
     values: dict[str, Any] = {
-        "title": title,
+        **deck_values(technology, condition, lcc.length, title),
         "notes": notes,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
-        "mos": mos,
-        "condition": condition,
         "timing": timing,
         "case": case,
         "cell": cell,
@@ -205,7 +199,7 @@ def baseline_column_deck(
         "outputs": outputs,
         "supplies": supplies,
         "waves": tuple(_waves(timing, condition.vdd)),
-        "subckts": _cell_text(cell, mos, templates),
+        "subckts": _cell_text(cell, mos_printer(technology, lcc.length), templates),
         "locals": [
             _local(cell, case, i, condition.vdd, idle, lines, cell_shifts[i], lcc_shifts[i]) for i in range(case.locals)
         ],

@@ -20,7 +20,7 @@ from netlists.baselines.switches import SwitchCharges, TransistorType
 from netlists.condition import Condition
 from netlists.render import render
 from netlists.technology import Technology
-from netlists.transistors import mos_printer
+from netlists.transistors import deck_values
 
 _BEYOND = 0.1
 """Of the supply: how far the ramps go past both rails, as the line of no product settles a little off ground."""
@@ -120,12 +120,7 @@ def switch_charge_deck(technology: Technology, lcc: BaselineComputing, condition
     title = f"charges of switches of {lcc.length * 1e9:g} nm length, {condition.label}"
     outputs = tuple(f"i(v_{what}_{s.name})" for s in switches for what in ("off", "on", "turn"))
     values = {
-        "title": title,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
-        "mos": mos_printer(technology, lcc.length),
-        "condition": condition,
+        **deck_values(technology, condition, lcc.length, title),
         "switches": switches,
         "terminal": triangle(low, high),
         "gates": {s.name: triangle(s.off, s.on) for s in switches},

@@ -11,7 +11,7 @@ from netlists.parameters import require_positive
 from netlists.readout.chain import ReadoutChain
 from netlists.render import render
 from netlists.technology import Technology
-from netlists.transistors import mos_printer
+from netlists.transistors import deck_values
 
 SPECTRUM = "onoise_spectrum"
 """Saved vector: density at the output, V/sqrt(Hz)."""
@@ -63,12 +63,7 @@ def chain_noise_deck(
     plus, minus = {"first": ("x_line.near", "sampled"), "second": ("bus", "0"), "line": ("x_line.near", "0")}[sample]
     title = f"readout chain, noise: {sample}, bit line at {bit_line:.4g} V, {condition.label}"
     values = {
-        "title": title,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
-        "condition": condition,
-        "mos": mos_printer(technology, chain.length),
+        **deck_values(technology, condition, chain.length, title),
         "h": chain,
         "sampling": sampling,
         "plus": plus,
@@ -85,15 +80,8 @@ def chain_noise_deck(
         text=render("testbenches/readout_chain_noise.cir.j2", values),
         title=title,
         outputs=(SPECTRUM, INPUT_SPECTRUM),
-        stop=None,
-        read_at=None,
-        input_at=None,
         target=SPECTRUM,
         columns=(SPECTRUM,),
         unit="V",
-        row_supply="",
-        row_voltage=0.0,
-        reset_supply=None,
-        reset_voltage=0.0,
         condition=condition,
     )

@@ -9,7 +9,7 @@ from netlists.condition import Condition
 from netlists.readout.strongarm import StrongArm
 from netlists.render import render
 from netlists.technology import Technology
-from netlists.transistors import mos_printer
+from netlists.transistors import deck_values
 
 POINT_OUTPUTS = ("i(v_a)", "i(v_b)", "v(d_same_0)", "v(d_same_1)", "v(d_other_0)", "v(d_other_1)")
 """Currents of both branches; voltages of the cross-coupled transistors as diodes at `DIODE_SHARES` of the current."""
@@ -37,12 +37,7 @@ def comparator_point_deck(
     """
     title = f"StrongARM operating point, inputs at {common_mode:.4g} V, {condition.label}"
     values = {
-        "title": title,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
-        "condition": condition,
-        "mos": mos_printer(technology, sizes.length),
+        **deck_values(technology, condition, sizes.length, title),
         "c": sizes,
         "common_mode": common_mode,
         "difference": difference,
@@ -53,15 +48,8 @@ def comparator_point_deck(
         text=render("testbenches/readout_comparator_point.cir.j2", values),
         title=title,
         outputs=POINT_OUTPUTS,
-        stop=None,
-        read_at=None,
-        input_at=None,
         target=POINT_OUTPUTS[0],
         columns=(POINT_OUTPUTS[0],),
         unit="A",
-        row_supply="",
-        row_voltage=0.0,
-        reset_supply=None,
-        reset_voltage=0.0,
         condition=condition,
     )

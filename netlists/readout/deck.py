@@ -13,7 +13,7 @@ from netlists.condition import Condition
 from netlists.parameters import tidy as tidy
 from netlists.render import render
 from netlists.technology import Technology
-from netlists.transistors import mos_printer
+from netlists.transistors import deck_values
 
 Level = Literal["transistor", "behavioral"]
 
@@ -74,12 +74,7 @@ def build_deck(
     pairs = {name: (f"i({name})", f"v({node})") for name, node in sources.items()}
     saved = tuple(dict.fromkeys([*outputs, *(vector for pair in pairs.values() for vector in pair)]))
     shared: dict[str, Any] = {
-        "title": title,
-        "technology": technology.name,
-        "warnings": technology.warnings,
-        "cards": technology.devices.cards(condition.corner),
-        "condition": condition,
-        "mos": mos_printer(technology, length),
+        **deck_values(technology, condition, length, title),
         "transistor_level": level == "transistor",
         "outputs": saved,
         "stop": tidy(stop),
