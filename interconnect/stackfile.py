@@ -147,26 +147,10 @@ class StackFile(_Strict):
 
 
 def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
-    """Check the content of a stack file.
+    """The stack of a file's content. label: its name in messages; sha256: its digest.
 
-    Parameters
-    ----------
-    data : Mapping[str, Any]
-        The mapping of the file.
-    label : str
-        Name of the file in messages.
-    sha256 : str
-        Digest of the file.
-
-    Returns
-    -------
-    Stack
-        The validated stack.
-
-    Raises
-    ------
-    InputError
-        For an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key path.
+    Raises InputError for an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key
+    path.
     """
     file = validate(StackFile, data, where=label)
     metals = tuple(_metal(entry, file, f"{label}: metals[{i}]") for i, entry in enumerate(file.metals))

@@ -59,52 +59,11 @@ def audit_netlist(
     With the technology, everything before the planes (cards, circuits of the periphery, cells) is compared statement by
     statement with the templates; without it only the cells are, element by element.
 
-    Parameters
-    ----------
-    path : str or Path
-        The netlist.
-    program : ViaProgram
-        The expected symbols.
-    manifest : TileManifest
-        Their placement on tiles and planes.
-    model : CellModel or Sequence[CellModel]
-        The cell, one for all planes or one per plane.
-    level : str
-        One of `LEVELS`.
-    group_rows : int, optional
-        Rows that one conversion sums.
-    tile : int
-        What was written at a level below the macro.
-    plane : int
-        See `tile`.
-    column : int
-        See `tile`.
-    options : ArrayOptions
-        What surrounds the stored columns of whole planes.
-    technology : Technology, optional
-        Stack and device set.
-    periphery : Periphery, optional
-        Row drivers and reset of a macro.
-    condition : Condition, optional
-        As of `write_netlist`.
-    templates : Path, optional
-        A user's template folder.
-    limit : int
-        Faults that the report lists, at most.
-    library : str
-        Statements of the device set in the netlist (`DeviceSet.cards`), without `technology`; files that they include
-        are taken for transistors alone, any other include is refused.
+    limit: faults that the report lists, at most. library: without `technology`, the statements of the device set in the
+    netlist (`DeviceSet.cards`); files that they include are taken for transistors alone, any other include is refused.
 
-    Returns
-    -------
-    AuditReport
-        Every difference, with the weight bit that it changes.
-
-    Raises
-    ------
-    InputError
-        For a group of no rows, a file that cannot be read, is truncated, or holds none of the expected subcircuits, or
-        a program and cells that do not match.
+    Raises InputError for a group of no rows, a file that cannot be read, is truncated, or holds none of the expected
+    subcircuits, or a program and cells that do not match.
     """
     path = Path(path)
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)

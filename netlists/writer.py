@@ -169,40 +169,9 @@ def netlist_head(
 ) -> str:
     """Everything before the first plane: description, cards, periphery and cell subcircuits.
 
-    Parameters
-    ----------
-    level : str
-        One of `LEVELS`.
-    parts : Sequence[Scope]
-        The planes that are written.
-    manifest : TileManifest
-        Placement of the program on tiles and planes.
-    models : Sequence[CellModel]
-        The cell, one per plane.
-    technology : Technology
-        Stack and device set.
-    periphery : Periphery, optional
-        Row drivers and reset of a macro.
-    condition : Condition, optional
-        Chooses the model cards.
-    config_hash : str
-        SHA-256 of the configuration.
-    group_rows : int, optional
-        Rows that one conversion sums.
-    options : ArrayOptions
-        What surrounds the stored columns.
-    templates : Path, optional
-        A user's template folder.
+    parts: the planes that are written. models: one per plane. All else as of `write_netlist`.
 
-    Returns
-    -------
-    str
-        ASCII text.
-
-    Raises
-    ------
-    InputError
-        For column circuits without transistors or of a current cell, or an error in a user's template.
+    Raises InputError for column circuits without transistors or of a current cell, or an error in a user's template.
     """
     lcc = options.lcc and level in ("array", "macro")
     if lcc and (periphery is None or not has_transistors(periphery)):

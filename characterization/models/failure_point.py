@@ -1,12 +1,15 @@
 """Where an experiment most probably fails: the failing points nearest to the origin of the standard normals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from characterization.models.experiment import Experiment
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
+
+Experiment = Callable[[FloatArray], FloatArray]
+"""A model under test of rare failures: what is drawn, and what counts as a failure."""
 
 _STEP = 1e-3
 """Of the central differences, in standard deviations."""

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from characterization.models.experiment import Experiment
-from characterization.models.failure_point import failure_points
+from characterization.models.failure_point import Experiment, failure_points
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 

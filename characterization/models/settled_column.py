@@ -12,7 +12,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from characterization.models.experiment import Experiment
+from characterization.models.failure_point import Experiment
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations

@@ -76,7 +76,7 @@ def evaluate_model(
         raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
     from metalrom.studies.accuracy import evaluate_network as evaluated
-    from metalrom.studies.accuracy.macro_product import check_options
+    from metalrom.studies.accuracy.macro_product import checked_options
     from metalrom.studies.accuracy.measure import conversions_of
 
     if native:
@@ -89,7 +89,7 @@ def evaluate_model(
         budget=budget,
         options=parse_options(options or ()),
     )
-    check_options(settings.options)
+    checked_options(settings.options)
     chips = chips_of(macro, conditions or (), nearest=nearest)
     if native and macro == "ideal":
         if budget or settings.options:

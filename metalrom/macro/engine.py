@@ -21,17 +21,15 @@ from numpy.typing import NDArray
 
 from characterization.symbols import symbol_levels
 from characterization.tables.table import ReadoutTable
-from interconnect.arrays import FloatArray, IntArray
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
-from metalrom.macro.batches import input_matrix, plane_values, split_batch
+from metalrom.macro.batches import input_matrix, integers, plane_values, split_batch
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
 from metalrom.macro.domain import characterized
-from metalrom.macro.integers import integers
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
 from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
-from metalrom.macro.section import Counters, MacroSection, StoredSection, sections_of
-from metalrom.macro.section_cost import relative_cost
+from metalrom.macro.section import Counters, MacroSection, StoredSection, relative_cost, sections_of
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
 from netlists.mapping import MAX_BITS, Scheme, scheme_of
@@ -225,15 +223,19 @@ class Macro:
         rows, columns = w.shape
         return StoredWeights(rows, columns, tuple(section.store(w, *place) for section in self._sections))
 
-    def matmul(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> NDArray[Any]:
+    def matmul(
+        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights | StoredBlocks, *, call: int | None = None
+    ) -> NDArray[Any]:
         """Product x w as the macro computes it.
+
+        With block-scaled weights: sum over blocks of scale * (product of the block) + offset * sum(x in block).
 
         Parameters
         ----------
         x : NDArray
             Integers within the input range, shape (batch, rows).
-        w : NDArray or StoredWeights
-            Integer weights, shape (rows, columns), or the result of `store`.
+        w : NDArray or StoredWeights or StoredBlocks
+            Integer weights, shape (rows, columns), or the result of `store` or `store_blocks`.
         call : int, optional
             Number of the noise draw; by default every call takes the next one, so that a repeated product sees fresh
             noise while a program that runs twice gives the same numbers.
@@ -241,7 +243,8 @@ class Macro:
         Returns
         -------
         NDArray
-            Shape (batch, columns); int64, or float64 where ranges were calibrated, reads averaged or columns corrected.
+            Shape (batch, columns); int64, or float64 where ranges were calibrated, reads averaged, columns corrected or
+            blocks scaled (then in the unit of the scales).
 
         Raises
         ------
@@ -250,17 +253,19 @@ class Macro:
         """
         return self._run(x, w, call, count_errors=False).y
 
-    def run(self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, call: int | None = None) -> MvmResult:
-        """Product x w, with the number of conversions and of code errors.
+    def run(
+        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights | StoredBlocks, *, call: int | None = None
+    ) -> MvmResult:
+        """`matmul` with the number of conversions and of code errors.
 
         Parameters
         ----------
         x : NDArray
-            Integers within the input range, shape (batch, rows).
-        w : NDArray or StoredWeights
-            Integer weights, shape (rows, columns), or the result of `store`.
+            See `matmul`.
+        w : NDArray or StoredWeights or StoredBlocks
+            See `matmul`.
         call : int, optional
-            Number of the noise draw, see `matmul`.
+            See `matmul`.
 
         Returns
         -------
@@ -297,7 +302,7 @@ class Macro:
         Returns
         -------
         StoredBlocks
-            Weights for `matmul_blocks` and `run_blocks`.
+            Weights for `matmul` and `run`.
 
         Raises
         ------
@@ -312,45 +317,6 @@ class Macro:
                 )
         stored = self.store(integers, layer=layer)
         return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
-
-    def matmul_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> FloatArray:
-        """Product with block-scaled weights: sum over blocks of scale * (product of the block) + offset * sum(x in
-        block).
-
-        Parameters
-        ----------
-        x : NDArray
-            Integers within the input range, shape (batch, rows).
-        stored : StoredBlocks
-            Result of `store_blocks`.
-        call : int, optional
-            Number of the noise draw, see `matmul`.
-
-        Returns
-        -------
-        FloatArray
-            Shape (batch, columns), unit of the scales.
-        """
-        return self._run_blocks(x, stored, call, count_errors=False).y
-
-    def run_blocks(self, x: NDArray[Any], stored: StoredBlocks, *, call: int | None = None) -> MvmResult:
-        """Product with block-scaled weights, with the number of conversions and of code errors.
-
-        Parameters
-        ----------
-        x : NDArray
-            Integers within the input range, shape (batch, rows).
-        stored : StoredBlocks
-            Result of `store_blocks`.
-        call : int, optional
-            Number of the noise draw, see `matmul`.
-
-        Returns
-        -------
-        MvmResult
-            Outputs and counters.
-        """
-        return self._run_blocks(x, stored, call, count_errors=True)
 
     def count_histogram(
         self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, *, by_significance: bool = False
@@ -406,15 +372,17 @@ class Macro:
         return relative_cost(self._sections, rows, columns, self.rows, self.scheme.columns, self.input_bits)
 
     def _run(
-        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights, call: int | None, *, count_errors: bool
+        self, x: NDArray[Any], w: NDArray[Any] | StoredWeights | StoredBlocks, call: int | None, *, count_errors: bool
     ) -> MvmResult:
+        if isinstance(w, StoredBlocks):
+            return self._run_blocks(x, w, call, count_errors)
         stored = w if isinstance(w, StoredWeights) else self.store(w)
         x = input_matrix(x, self.input_bits, self.input_signed, stored.rows)
         sums, n = self._product(x, stored, self._next(call), 0, None)
         y = sums[:, 0] if stored.correction is None else stored.correction.apply(sums[:, 0])
         return self._result(y, x, stored, n, count_errors)
 
-    def _run_blocks(self, x: NDArray[Any], stored: StoredBlocks, call: int | None, *, count_errors: bool) -> MvmResult:
+    def _run_blocks(self, x: NDArray[Any], stored: StoredBlocks, call: int | None, count_errors: bool) -> MvmResult:
         x = input_matrix(x, self.input_bits, self.input_signed, stored.weights.rows)
         call, n = self._next(call), Counters()
         out = np.empty((len(x), stored.weights.columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from scipy.special import ndtr
 from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
-from metalrom.macro.mitigation import Mitigation
+from metalrom.macro.mitigation import Mitigation, MitigationCost
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
 from netlists.mapping import Scheme
@@ -250,3 +251,27 @@ def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
         readout.nominal, readout.values, readout.code, readout.level, readout.steps, near_single, slope, inverse,
         bound, guard, cross, readout.one, reads,
     )  # fmt: skip
+
+
+def relative_cost(
+    sections: Sequence[MacroSection], rows: int, columns: int, group_rows: int, units: int, input_bits: int
+) -> MitigationCost:
+    """Ratios of conversions, area, time and energy to the same macro without mitigations.
+
+    rows, columns: shape of the layer's weights. units: columns of one weight.
+    """
+    plain = -(-rows // group_rows) * units * columns
+    segments = sum(s.groups(rows) * s.columns(columns) for s in sections)
+    bit_columns = sum(s.columns(columns) for s in sections) / (units * columns)
+    conversions = sum(
+        s.groups(rows) * s.columns(columns) * (p.stop - p.start) * p.median * p.mean
+        for s in sections
+        for p in s.passes(input_bits)
+    ) / (plain * input_bits)
+    return MitigationCost(
+        conversions=conversions,
+        bit_columns=bit_columns,
+        segments=segments / plain,
+        time=conversions / bit_columns,
+        energy=conversions,
+    )

@@ -22,7 +22,7 @@ _EXPORTS = {
     "default_cell": "defaults",
     "default_computing": "defaults",
     "default_timing": "defaults",
-    "draw_baseline_deviations": "mismatch",
+    "draw_baseline_deviations": "case",
     "baseline_column_deck": "column",
     "BASELINE_CELLS": "registry",
     "make_baseline_cell": "registry",

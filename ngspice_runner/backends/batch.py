@@ -12,13 +12,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.backends.process import FOLDER_PREFIX, disk_full, environment, kill_group, limit_cpu, wait_for
+from ngspice_runner.backends.process import FOLDER_PREFIX, EngineProcesses, disk_full, kill_group, limit_cpu, wait_for
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, next_plot
@@ -31,22 +30,10 @@ _ORDER = re.compile(
 _POLL = 0.05
 
 
-class BatchEngine:
+class BatchEngine(EngineProcesses):
     """Runs chunks of points, each chunk in an engine process. Safe to share between threads."""
 
     name = "batch"
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[int] = set()
-        self._cancelled = False
-
-    def cancel(self) -> None:
-        """Kill every running engine; later chunks end at once."""
-        with self._lock:
-            self._cancelled = True
-            for pid in self._running:
-                kill_group(pid)
 
     def run_points(
         self, prepared: Prepared, points: Sequence[tuple[int, Sequence[str]]]
@@ -75,19 +62,8 @@ class BatchEngine:
         with self._lock:
             if self._cancelled:
                 return
-            try:
-                child = subprocess.Popen(
-                    [prepared.engine.path, "-n", "-b", "-o", "log.txt", "deck.cir"],
-                    cwd=folder,
-                    env=environment(str(folder), prepared.code_models),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
-            self._running.add(child.pid)
+            arguments = ["-b", "-o", "log.txt", "deck.cir"]
+            child = self._start(prepared, arguments, str(folder), subprocess.DEVNULL)
         limit_cpu(child.pid, prepared.job.timeout * len(points))
         try:
             yield from self._follow(folder, prepared, points, child)

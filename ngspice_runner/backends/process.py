@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
@@ -25,15 +26,46 @@ _LOG_LIMIT = 8 * 1024 * 1024
 _swept = False
 
 
-class ProcessBackend:
-    """Runs each job in an engine process of its own. Safe to share between threads."""
-
-    name = "process"
+class EngineProcesses:
+    """Engine processes that can be killed together. Safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[int] = set()
         self._cancelled = False
+
+    def cancel(self) -> None:
+        """Kill every running engine process group; what runs later ends at once as cancelled."""
+        with self._lock:
+            self._cancelled = True
+            for pid in self._running:
+                kill_group(pid)
+
+    def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
+        """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
+        try:
+            child = subprocess.Popen(
+                [prepared.engine.path, "-n", *arguments],
+                cwd=folder,
+                env=environment(folder, prepared.code_models),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
+        self._running.add(child.pid)
+        return child
+
+
+class ProcessBackend(EngineProcesses):
+    """Runs each job in an engine process of its own. Safe to share between threads."""
+
+    name = "process"
+
+    def __init__(self) -> None:
+        super().__init__()
         _sweep_leftovers()
 
     def engine_for(self, engine: Engine) -> Engine:
@@ -59,13 +91,6 @@ class ProcessBackend:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def cancel(self) -> None:
-        """Kill every running engine process group; later runs return at once as cancelled."""
-        with self._lock:
-            self._cancelled = True
-            for pid in self._running:
-                kill_group(pid)
-
     def close(self) -> None:
         """Nothing is kept between runs."""
 
@@ -78,27 +103,13 @@ class ProcessBackend:
             link.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 link.symlink_to(target)
-        command = [prepared.engine.path, "-n"]
-        if prepared.behaviour:
-            command += ["-D", f"ngbehavior={prepared.behaviour}"]
-        command += ["-b", "-r", str(raw), str(deck)]
+        behaviour = ["-D", f"ngbehavior={prepared.behaviour}"] if prepared.behaviour else []
         started = time.monotonic()
         with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
-            try:
-                child = subprocess.Popen(
-                    command,
-                    cwd=folder,
-                    env=environment(folder, prepared.code_models),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log_file,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
-            self._running.add(child.pid)
+            arguments = [*behaviour, "-b", "-r", str(raw), str(deck)]
+            child = self._start(prepared, arguments, folder, log_file.fileno())
         limit_cpu(child.pid, job.timeout)
         timed_out = False
         try:

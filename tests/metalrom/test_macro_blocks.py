@@ -32,7 +32,7 @@ def test_ideal_product_equals_dequantized_product(name, rows, levels):
     q, scale, minimum, real, options = blocks(rng, name, 576, 50)
     macro = Macro.ideal(rows=rows, levels=levels, **options)
     x = rng.integers(-128, 128, (7, 576))
-    y = macro.matmul_blocks(x, macro.store_blocks(q, scale, minimum))
+    y = macro.matmul(x, macro.store_blocks(q, scale, minimum))
     assert y.dtype == np.float64
     np.testing.assert_allclose(y, x @ real, rtol=1e-12, atol=1e-12 * np.abs(x @ real).max())
 
@@ -45,10 +45,10 @@ def test_blocks_are_added_in_slices_with_one_noise_draw(monkeypatch):
     x = rng.integers(-128, 128, (23, 96))
     macro = Macro(table, table.conditions[0], **options)
     stored = macro.store_blocks(q, scale, minimum)
-    whole = macro.matmul_blocks(x, stored, call=0)
+    whole = macro.matmul(x, stored, call=0)
     monkeypatch.setattr("metalrom.macro.blocks.PARTIAL_SUMS", 5 * 3 * 20)
-    assert (macro.matmul_blocks(x, stored, call=0) == whole).all()
-    assert (whole != macro.matmul_blocks(x, stored, call=1)).any()
+    assert (macro.matmul(x, stored, call=0) == whole).all()
+    assert (whole != macro.matmul(x, stored, call=1)).any()
     assert np.corrcoef(whole.ravel(), (x @ real).ravel())[0, 1] > 0.5
 
 

@@ -56,8 +56,7 @@ class MacroProduct(Counted):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        options = dict(options or {})
-        check_options(options)
+        options = checked_options(options)
         if _stores_signs(chip.table.cell):
             options.setdefault("symbol_values", (-1, 0, 1))
         self._macro = Macro(
@@ -89,8 +88,9 @@ def macro_options() -> tuple[str, ...]:
     return tuple(name for name in inspect.signature(Macro.__init__).parameters if name not in _OWN)
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Raise InputError for an option that the macro does not have."""
-    for name in options:
+def checked_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options in a dict of their own. Raises InputError for one that the macro does not have."""
+    for name in options or {}:
         if name not in macro_options():
             raise InputError(f"the macro has no option {name!r}", where="--option", hint=suggest(name, macro_options()))
+    return dict(options or {})

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from metalrom.macro import EFFECTS
 from metalrom.studies.accuracy.chips import Chip
-from metalrom.studies.accuracy.macro_product import Counted, MacroProduct, check_options
+from metalrom.studies.accuracy.macro_product import Counted, MacroProduct, checked_options
 from metalrom.studies.accuracy.native import (
     BlockOperator,
     ExactBlocks,
@@ -102,7 +102,7 @@ def evaluate_network(
     blocks and chips whose conversions do not divide them.
     """
     settings = settings or Settings()
-    check_options(settings.options)
+    checked_options(settings.options)
     for chip in chips:
         _operator(workload, chip, settings, EFFECTS)  # refusals come before the first pass
     exact, _ = _operator(workload, None, settings, EFFECTS)

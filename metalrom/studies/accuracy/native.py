@@ -16,7 +16,7 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
-from metalrom.studies.accuracy.macro_product import Counted, check_options
+from metalrom.studies.accuracy.macro_product import Counted, checked_options
 from metalrom.studies.accuracy.quantized import ActivationRule
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.mapping import scheme_of
@@ -79,8 +79,7 @@ class MacroBlocks(Counted):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        options = dict(options or {})
-        check_options(options)
+        options = checked_options(options)
         if "mapping" in options:
             raise InputError("the mapping follows from the block format", where="--option", hint="leave it out")
         self._calls = 0
@@ -107,7 +106,7 @@ class MacroBlocks(Counted):
         """What the macro returns. Formats share one numbering of the noise draws: no draw is used twice."""
         macro, blocks = stored
         self._calls += 1
-        return self.count(macro.run_blocks(x, blocks, call=self._calls - 1))
+        return self.count(macro.run(x, blocks, call=self._calls - 1))
 
 
 class BlockOperator:

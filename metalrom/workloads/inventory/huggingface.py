@@ -141,6 +141,16 @@ def _head(data: Mapping[str, Any], family: ModelFamily, where: str) -> str:
     return head
 
 
+def _dimensions(keys: Keys) -> dict[str, Any]:
+    """Width, depth, heads and hidden width under the names that most families use."""
+    return {
+        "width": keys.count("hidden_size"),
+        "depth": keys.count("num_hidden_layers", most=MAX_DEPTH),
+        "heads": keys.count("num_attention_heads"),
+        "hidden": keys.count("intermediate_size"),
+    }
+
+
 def _bert(keys: Keys, head: str) -> BertShape:
     masked = head in ("BertForMaskedLM", "BertForPreTraining", "BertLMHeadModel")
     classified = head in ("BertForSequenceClassification", "BertForTokenClassification")
@@ -153,10 +163,7 @@ def _bert(keys: Keys, head: str) -> BertShape:
     if masked and not keys.flag("tie_word_embeddings", True):
         raise InputError("an untied output layer is not supported", where=f"{keys.where}: tie_word_embeddings")
     return BertShape(
-        width=keys.count("hidden_size"),
-        depth=keys.count("num_hidden_layers", most=MAX_DEPTH),
-        heads=keys.count("num_attention_heads"),
-        hidden=keys.count("intermediate_size"),
+        **_dimensions(keys),
         vocabulary=keys.count("vocab_size"),
         positions=keys.count("max_position_embeddings"),
         segments=keys.count("type_vocab_size", default=2),
@@ -202,10 +209,7 @@ def _llama(keys: Keys, head: str) -> LlamaShape:
 
 def _vit(keys: Keys, head: str) -> Vit:
     return Vit(
-        width=keys.count("hidden_size"),
-        depth=keys.count("num_hidden_layers", most=MAX_DEPTH),
-        heads=keys.count("num_attention_heads"),
-        hidden=keys.count("intermediate_size"),
+        **_dimensions(keys),
         patch=keys.count("patch_size", default=16),
         image=keys.count("image_size", default=IMAGE[0]),
         channels=keys.count("num_channels", default=3),

@@ -230,31 +230,14 @@ class Offsets(WorkloadLayer):
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel(WorkloadLayer):
+class Kernel(Linear):
     """A convolution kernel from a tensor file: its weights are known, the map it runs over is not."""
 
-    inputs: int
-    outputs: int
+    tokens: int | None = None
+    bias: bool = False
 
-    @property
-    def parameters(self) -> int:
-        return self.inputs * self.outputs
-
-    @property
-    def matrix(self) -> Matrix:
-        return Matrix(self.inputs, self.outputs)
-
-    @property
-    def vectors(self) -> None:
-        return None
-
-    @property
-    def activations_in(self) -> None:
-        return None
-
-    @property
-    def activations_out(self) -> None:
-        return None
+    def extents(self) -> dict[str, int]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

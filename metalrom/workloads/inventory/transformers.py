@@ -9,13 +9,26 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class BertShape:
-    """Dimensions of a BERT encoder. head: none, pooler, or what a task adds."""
+class TransformerShape:
+    """Dimensions that every transformer has; the defaults are those of the smallest published BERT, GPT-2 and ViT."""
 
     width: int = 768
     depth: int = 12
     heads: int = 12
     hidden: int = 3072
+
+    def check(self, tokens: int = 0, positions: int = 0) -> None:
+        """Refuse more words than the position table has rows, and heads that do not divide the width."""
+        if tokens > positions:
+            raise InputError(f"a sequence of {tokens} exceeds the model's {positions} positions")
+        if self.heads < 1 or self.width % self.heads:
+            raise InputError(f"a width of {self.width} does not split into {self.heads} attention heads")
+
+
+@dataclass(frozen=True, slots=True)
+class BertShape(TransformerShape):
+    """Dimensions of a BERT encoder. head: none, pooler, or what a task adds."""
+
     vocabulary: int = 30522
     positions: int = 512
     segments: int = 2
@@ -26,8 +39,7 @@ class BertShape:
 
     def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words."""
-        check_positions(tokens, self.positions)
-        check_heads(self.width, self.heads)
+        self.check(tokens, self.positions)
         w = self.width
         found: list[WorkloadLayer] = [
             Embedding("embeddings.word_embeddings", self.vocabulary, w),
@@ -53,13 +65,9 @@ class BertShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Gpt2:
+class Gpt2(TransformerShape):
     """Dimensions of a GPT-2 decoder. output: with the output layer, which shares the word table if `tied`."""
 
-    width: int = 768
-    depth: int = 12
-    heads: int = 12
-    hidden: int = 3072
     vocabulary: int = 50257
     positions: int = 1024
     output: bool = True
@@ -67,8 +75,7 @@ class Gpt2:
 
     def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words."""
-        check_positions(tokens, self.positions)
-        check_heads(self.width, self.heads)
+        self.check(tokens, self.positions)
         w = self.width
         found: list[WorkloadLayer] = [Embedding("wte", self.vocabulary, w), Embedding("wpe", self.positions, w)]
         for block in range(self.depth):
@@ -89,15 +96,15 @@ class Gpt2:
 
 
 @dataclass(frozen=True, slots=True)
-class LlamaShape:
+class LlamaShape(TransformerShape):
     """Dimensions of a Llama decoder. key_heads: heads of keys and values (grouped queries)."""
 
     width: int = 4096
     depth: int = 32
     heads: int = 32
+    hidden: int = 11008
     key_heads: int = 32
     head_width: int = 128
-    hidden: int = 11008
     vocabulary: int = 32000
     attention_bias: bool = False
     hidden_bias: bool = False
@@ -132,7 +139,7 @@ class LlamaShape:
 
 
 @dataclass(frozen=True, slots=True)
-class Vit:
+class Vit(TransformerShape):
     """Dimensions of a vision transformer.
 
     image: the square image that the position table was made for. key_bias: False where keys have no bias though
@@ -140,10 +147,6 @@ class Vit:
     queries, keys and values.
     """
 
-    width: int = 768
-    depth: int = 12
-    heads: int = 12
-    hidden: int = 3072
     patch: int = 16
     image: int = 224
     channels: int = 3
@@ -164,7 +167,7 @@ class Vit:
 
     def layers(self, image: Size) -> list[WorkloadLayer]:
         """Layers for `image`; the position table keeps its size and is interpolated for another image."""
-        check_heads(self.width, self.heads)
+        self.check()
         w, tokens = self.width, self.tokens(image)
         found: list[WorkloadLayer] = [
             Embedding("embeddings.cls_token", 1, w),
@@ -221,15 +224,3 @@ def feed_forward(name: str, width: int, hidden: int, tokens: int) -> list[Worklo
         Linear(f"{name}.output.dense", hidden, width, tokens),
         Norm(f"{name}.output.LayerNorm", width),
     ]
-
-
-def check_positions(tokens: int, positions: int) -> None:
-    """Refuse more words than the position table has rows."""
-    if tokens > positions:
-        raise InputError(f"a sequence of {tokens} exceeds the model's {positions} positions")
-
-
-def check_heads(width: int, heads: int) -> None:
-    """Refuse heads that do not divide the width."""
-    if heads < 1 or width % heads:
-        raise InputError(f"a width of {width} does not split into {heads} attention heads")
