@@ -1,6 +1,5 @@
 """A column between its neighbours as a complete SPICE deck: array part, row drivers, reset or sense, analysis."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
 from netlists.condition import Condition
+from netlists.deck import Deck
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
@@ -40,7 +40,7 @@ __all__ = ["ColumnDeck", "ColumnStimulus", "Deviations", "Periphery", "Timing", 
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnDeck:
+class ColumnDeck(Deck):
     """A deck that is ready to run.
 
     outputs: saved vectors. target: the one that is read (bit-line voltage or sense current of the middle column).
@@ -54,9 +54,6 @@ class ColumnDeck:
     rows have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
     """
 
-    text: str
-    title: str
-    outputs: tuple[str, ...]
     target: str
     columns: tuple[str, ...]
     unit: Literal["V", "A"]
@@ -80,11 +77,6 @@ class ColumnDeck:
         if not self.columns_minus:
             return plus
         return plus - np.array([signals[name] for name in self.columns_minus], dtype=np.float64)
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

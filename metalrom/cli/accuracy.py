@@ -15,7 +15,7 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, examples, guard, guarded, progress, say
-from metalrom.cli.options import Json
+from metalrom.cli.options import Json, several_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,10 +49,7 @@ def evaluate_model(
         ),
     ],
     macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
-    tasks: Annotated[
-        str | None,
-        typer.Option(help="minilm: wordsim,simlex,lee (default wordsim)", autocompletion=known.lists(known.TASKS)),
-    ] = None,
+    tasks: Annotated[str | None, several_of(known.TASKS, "minilm: wordsim,simlex,lee (default wordsim)")] = None,
     weight_bits: Annotated[int | None, typer.Option("--weights-bits", help="2 to 8, sign included (default 8)")] = None,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,

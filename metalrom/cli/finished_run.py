@@ -9,7 +9,7 @@ import typer
 
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, say
-from metalrom.cli.options import Json
+from metalrom.cli.options import Json, one_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,9 +21,8 @@ def estimate_run(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="output folder of a run")],
     workload: Annotated[
         str | None,
-        typer.Option(
-            help="smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer",
-            autocompletion=known.names(known.WORKLOADS),
+        one_of(
+            known.WORKLOADS, "smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer"
         ),
     ] = None,
     json: Json = False,

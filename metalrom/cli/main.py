@@ -12,7 +12,7 @@ from metalrom.cli.console import emit, examples, guarded, say
 from metalrom.cli.density import explore_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
-from metalrom.cli.options import Json
+from metalrom.cli.options import Json, one_of
 from metalrom.cli.project import (
     audit_file,
     characterize_only,
@@ -83,12 +83,7 @@ def root(
 
 def doctor(
     json: Json = False,
-    devices: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE", help="try this device set, every corner", autocompletion=known.names(known.DEVICES)
-        ),
-    ] = None,
+    devices: Annotated[str | None, one_of(known.DEVICES, "try this device set, every corner", "NAME|FILE")] = None,
 ) -> None:
     """Say what is installed, what is missing and how to get it."""
     from metalrom.cli.doctor import diagnose

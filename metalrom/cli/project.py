@@ -14,7 +14,7 @@ import typer
 from interconnect.errors import InputError
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
-from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -28,17 +28,9 @@ if TYPE_CHECKING:
 
 def init_project(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
-    cell: Annotated[
-        str | None, typer.Option(help="cap_balanced or res_via", autocompletion=known.names(known.STARTERS))
-    ] = None,
-    stack: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE", help="metal stack", autocompletion=known.names(known.STACKS)),
-    ] = None,
-    devices: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE", help="transistor cards", autocompletion=known.names(known.DEVICES)),
-    ] = None,
+    cell: Annotated[str | None, one_of(known.STARTERS, "cap_balanced or res_via")] = None,
+    stack: Annotated[str | None, one_of(known.STACKS, "metal stack", "NAME|FILE")] = None,
+    devices: Annotated[str | None, one_of(known.DEVICES, "transistor cards", "NAME|FILE")] = None,
     rows: Annotated[int | None, typer.Option(help="rows of the array (default 64)")] = None,
     weights: Annotated[Path | None, typer.Option(metavar="FILE", help="default: random weights")] = None,
     tensor: Annotated[str | None, typer.Option(metavar="NAME", help="its name in the weight file")] = None,
@@ -79,17 +71,11 @@ def fetch_assets(
 
 def write_macro_netlist(
     config: ConfigPath,
-    level: Annotated[
-        str, typer.Option(help="cell, column, array or macro", autocompletion=known.names(known.LEVELS))
-    ] = "column",
+    level: Annotated[str, one_of(known.LEVELS, "cell, column, array or macro")] = "column",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
-            metavar="KIND",
-            help="rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column",
-            autocompletion=known.names(known.BASELINES),
-        ),
+        one_of(known.BASELINES, "rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column", "KIND"),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -169,9 +155,7 @@ def _level_of(path: Path) -> str:
 
 def extract_cell(
     config: ConfigPath,
-    method: Annotated[
-        str, typer.Option(help="auto, fieldsolver, table or formula", autocompletion=known.names(known.METHODS))
-    ] = "auto",
+    method: Annotated[str, one_of(known.METHODS, "auto, fieldsolver, table or formula")] = "auto",
     json: Json = False,
 ) -> None:
     """Capacitances and resistances of the cell and its neighbours."""
@@ -230,9 +214,11 @@ def _bar() -> Iterator[Any]:
         yield update
 
 
-def _seeded(project: Project, seed: int | None) -> Project:
-    """The project with another seed."""
+def _project(config: Path, seed: int | None) -> Project:
+    """The project of a configuration, with another seed if one is given."""
+    from metalrom.api import load
 
+    project = load(config)
     if seed is None:
         return project
     characterization = project.config.characterization.model_copy(update={"seed": seed})
@@ -248,10 +234,9 @@ def run_chain(
     json: Json = False,
 ) -> None:
     """The whole chain: extract, simulate, fit, tables, estimate, report."""
-    from metalrom.api import load
     from metalrom.cli.workers import simulators
 
-    project = _seeded(load(config), seed)
+    project = _project(config, seed)
     from metalrom.pipeline import run_pipeline  # only now: a wrong configuration is reported at once
 
     with simulators(jobs, cluster) as workers, _bar() as update:
@@ -359,10 +344,7 @@ def _db(value: float | None) -> str:
 def characterize_only(
     config: ConfigPath,
     output: OutFolder,
-    procedures: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help="names; default: as configured", autocompletion=known.lists(known.PROCEDURES)),
-    ] = None,
+    procedures: Annotated[str | None, several_of(known.PROCEDURES, "names; default: as configured", "A,B")] = None,
     jobs: Jobs = None,
     cluster: ClusterAddress = None,
     seed: Seed = None,
@@ -370,10 +352,9 @@ def characterize_only(
 ) -> None:
     """Only the simulations and fits."""
     from interconnect.jsonable import to_jsonable
-    from metalrom.api import load
     from metalrom.cli.workers import simulators
 
-    project = _seeded(load(config), seed)
+    project = _project(config, seed)
     from metalrom.run.bundle import new_bundle
     from metalrom.run.characterize import characterize
     from metalrom.run.manifest import file_names

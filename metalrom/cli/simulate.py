@@ -15,7 +15,7 @@ import typer
 from interconnect.errors import InputError
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, ENGINE_FAILED, emit, examples, guarded, say
-from metalrom.cli.options import Json
+from metalrom.cli.options import Json, one_of
 
 if TYPE_CHECKING:
     from ngspice_runner import Cache, Result
@@ -38,9 +38,7 @@ def add_simulate_commands(app: typer.Typer) -> None:
 def simulate(
     deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
     save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
-    backend: Annotated[
-        str, typer.Option(help="process, batch or shared", autocompletion=known.names(known.BACKENDS))
-    ] = "process",
+    backend: Annotated[str, one_of(known.BACKENDS, "process, batch or shared")] = "process",
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
     retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
     json: Json = False,

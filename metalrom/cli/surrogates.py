@@ -14,7 +14,7 @@ from interconnect.errors import InputError
 from interconnect.quantity import parse_quantity
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, progress_bar, say
-from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, Seed
+from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, Seed, one_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,19 +44,12 @@ def fit(
     vary: Annotated[
         list[str], typer.Option(metavar="KEY=LOW:HIGH", help="key of the configuration and its range; may be repeated")
     ],
-    quantity: Annotated[
-        str,
-        typer.Option(help="lsb, level, sigma_static, energy or settling", autocompletion=known.names(known.QUANTITIES)),
-    ] = "lsb",
+    quantity: Annotated[str, one_of(known.QUANTITIES, "lsb, level, sigma_static, energy or settling")] = "lsb",
     error: Annotated[str, typer.Option(help="relative error to reach at 95 % of the domain")] = "1%",
     most: Annotated[int, typer.Option(min=1, help="places to simulate, at most")] = 200,
     check: Annotated[int, typer.Option(min=0, help="further places at which the finished model is judged")] = 0,
     extraction: Annotated[
-        str,
-        typer.Option(
-            help="auto, fieldsolver, table or formula; a field solution per geometry takes seconds",
-            autocompletion=known.names(known.METHODS),
-        ),
+        str, one_of(known.METHODS, "auto, fieldsolver, table or formula; a field solution per geometry takes seconds")
     ] = "auto",
     seed: Seed = None,
     jobs: Jobs = None,

@@ -15,7 +15,7 @@ import typer
 from interconnect.errors import InputError, shortened
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, say
-from metalrom.cli.options import Json
+from metalrom.cli.options import Json, several_of
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -131,20 +131,10 @@ def _count(value: int | None) -> str:
 
 def show_comparison(
     workloads: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="built-in names or config.json files; default: four networks",
-            autocompletion=known.lists(known.WORKLOADS),
-        ),
+        str | None, several_of(known.WORKLOADS, "built-in names or config.json files; default: four networks", "A,B")
     ] = None,
     systems: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="names or .yaml files; default: all known systems",
-            autocompletion=known.lists(known.SYSTEMS),
-        ),
+        str | None, several_of(known.SYSTEMS, "names or .yaml files; default: all known systems", "A,B")
     ] = None,
     sizes: Annotated[
         str | None, typer.Option(metavar="S,M,L", help="image 32x32, 512x512, 1080p; words 12, 128, 512")

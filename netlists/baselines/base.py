@@ -113,6 +113,23 @@ class BitRead:
         return {}
 
 
+class OneTransistor(BitRead):
+    """What ROM cells of one NMOS share."""
+
+    __slots__ = ()
+    width: float
+
+    @property
+    def word_gate_width(self) -> float:
+        """Of the cell transistor, m."""
+        return self.width
+
+    @property
+    def devices(self) -> tuple[BaselineDevice, ...]:
+        """The cell transistor."""
+        return (BaselineDevice("cell", "n", self.width),)
+
+
 def subckt_name(cell: BaselineCell, symbol: int) -> str:
     """Name of the subcircuit of a stored symbol."""
     return f"{cell.kind}_{symbol}"

@@ -1,6 +1,5 @@
 """A column of local arrays over computing cells on one compute line, as a complete SPICE deck of one operation."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.switches import Terminal, TransistorType
 from netlists.baselines.timing import BaselineTiming, Points
 from netlists.condition import Condition
+from netlists.deck import Deck
 from netlists.parameters import tidy
 from netlists.render import render
 from netlists.subckt import subckt_pins
@@ -44,7 +44,7 @@ class Supply:
 
 
 @dataclass(frozen=True, slots=True)
-class BaselineDeck:
+class BaselineDeck(Deck):
     """A deck of one operation, ready to run.
 
     outputs: saved vectors. target: voltage of the compute line. caps: of the unit capacitors. states: (q, qb) vectors
@@ -52,9 +52,6 @@ class BaselineDeck:
     start to stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
     """
 
-    text: str
-    title: str
-    outputs: tuple[str, ...]
     target: str
     caps: tuple[str, ...]
     states: tuple[tuple[str, str], ...]
@@ -66,11 +63,6 @@ class BaselineDeck:
     read_at: float
     stop: float
     macs: int
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import CellArea, scaled_area
-from netlists.baselines.base import BaselineDevice, BitRead, check_sizes
+from netlists.baselines.base import OneTransistor, check_sizes
 from netlists.parameters import parameter
 
 AREA_45NM = Value(
@@ -23,7 +23,7 @@ YOLOC_MACRO = Value(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rom1T(BitRead):
+class Rom1T(OneTransistor):
     """Sizes of the NOR ROM cell (symbol 1: contact present); defaults are an own choice (estimate)."""
 
     kind: ClassVar[str] = "rom_1t"
@@ -41,16 +41,6 @@ class Rom1T(BitRead):
     def pins(self) -> tuple[str, ...]:
         """Of the subcircuits."""
         return ("bl", "wl")
-
-    @property
-    def word_gate_width(self) -> float:
-        """Of the cell transistor, m."""
-        return self.width
-
-    @property
-    def devices(self) -> tuple[BaselineDevice, ...]:
-        """The cell transistor."""
-        return (BaselineDevice("cell", "n", self.width),)
 
     def area(self, node: float) -> CellArea:
         """Estimate from device rules, scaled."""

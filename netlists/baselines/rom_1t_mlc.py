@@ -6,13 +6,12 @@ its gate at the supply passes them fully: below the supply less threshold and bo
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from interconnect.provenance import Provenance, Value
 from netlists.baselines.area import CellArea, scaled_area
-from netlists.baselines.base import ASSUMED_SIZES, LARGEST_TOP_LEVEL, BaselineDevice, check_sizes
+from netlists.baselines.base import LARGEST_TOP_LEVEL, OneTransistor, check_sizes
 from netlists.parameters import parameter, require, require_whole
 
 AREA_PER_BIT_65NM = Value(
@@ -28,13 +27,12 @@ MACRO_65NM = Value(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rom1TMlc:
+class Rom1TMlc(OneTransistor):
     """Sizes and levels of the multi-level ROM cell; defaults are an own choice (estimate)."""
 
     kind: ClassVar[str] = "rom_1t_mlc"
     title: ClassVar[str] = "multi-level mask ROM, one transistor, source tied to one of K driven lines"
     reading: ClassVar[Literal["discharge", "level"]] = "level"
-    provenance: ClassVar[Provenance] = ASSUMED_SIZES
 
     states: int = parameter(4, "", "source lines to choose from, 2 to 8: log2 of it bits per cell")
     top_level: float = parameter(0.45, "", "level of the highest source line as a fraction of the supply, up to 0.5")
@@ -64,23 +62,9 @@ class Rom1TMlc:
         """One per source line."""
         return self.states
 
-    @property
-    def word_gate_width(self) -> float:
-        """Of the cell transistor, m."""
-        return self.width
-
-    @property
-    def devices(self) -> tuple[BaselineDevice, ...]:
-        """The cell transistor."""
-        return (BaselineDevice("cell", "n", self.width),)
-
     def levels(self, vdd: float) -> tuple[float, ...]:
         """Voltages of the source lines, equally spaced from ground, V."""
         return tuple(vdd * self.top_level * k / (self.states - 1) for k in range(self.states))
-
-    def initial(self, symbol: int, vdd: float) -> Mapping[str, float]:
-        """A ROM holds no state."""
-        return {}
 
     def area(self, node: float) -> CellArea:
         """Published area per bit at 65 nm times 2 bits, scaled.

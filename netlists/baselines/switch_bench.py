@@ -18,6 +18,7 @@ from netlists.baselines.computing import BaselineComputing
 from netlists.baselines.measure import SignalVector
 from netlists.baselines.switches import SwitchCharges, TransistorType
 from netlists.condition import Condition
+from netlists.deck import Deck
 from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import deck_values
@@ -41,13 +42,10 @@ class BenchSwitch:
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchDeck:
+class SwitchDeck(Deck):
     """The deck of a bench, ready to run. ramps: begin of the ramp up and of the ramp down, s; ramp: length of each, s;
     low, high: ends of the terminals' ramp, V."""
 
-    text: str
-    title: str
-    outputs: tuple[str, ...]
     switches: tuple[BenchSwitch, ...]
     ramps: tuple[float, float]
     ramp: float

@@ -349,6 +349,14 @@ class Cell(Protocol):
         ...
 
 
+class ChargeCell:
+    """What the capacitive kinds share: their column shares charge, and the procedures can drive and read it."""
+
+    __slots__ = ()
+    mode: ClassVar[Literal["charge", "current"]] = "charge"
+    measurable: ClassVar[bool] = True
+
+
 REQUIRED_MEMBERS = ("kind", "mode", "title", "symbol_values", "geometry", "model")
 
 

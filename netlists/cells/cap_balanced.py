@@ -8,7 +8,7 @@ does. (The idea of a balancing line is that of the IBM System/360 balanced capac
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
@@ -18,6 +18,7 @@ from netlists.cells.base import (
     NEXT_SIGNAL,
     SIGNAL,
     CellModel,
+    ChargeCell,
     ColumnRead,
     Element,
     Extract,
@@ -38,13 +39,11 @@ _NETS = ("S", "G")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapBalanced:
+class CapBalanced(ChargeCell):
     """Drawn lengths of the balanced capacitive cell; None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_balanced"
-    mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal or the ground line"
-    measurable: ClassVar[bool] = True
     stackable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 

@@ -15,7 +15,7 @@ Load and gain of a column depend on the data, but only on stored data: `column_c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +30,7 @@ from netlists.cells.base import (
     GROUND_LINE,
     SIGNAL,
     CellModel,
+    ChargeCell,
     ColumnRead,
     Element,
     Extract,
@@ -47,13 +48,11 @@ PROGRAMS = ((1, 1), (0, 0), (1, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapPresent:
+class CapPresent(ChargeCell):
     """Drawn lengths of the cell with a via or none; None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_present"
-    mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via to a finger beside the bit line or none"
-    measurable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")

@@ -10,7 +10,7 @@ called t, u, v, w, y, z: one letter each, those after s without x, with which in
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from interconnect.geometry import CellGeometry
 from interconnect.stack import Stack
@@ -20,6 +20,7 @@ from netlists.cells.base import (
     GROUND_LINE,
     SIGNAL,
     CellModel,
+    ChargeCell,
     ColumnRead,
     Extract,
     Plane,
@@ -36,13 +37,11 @@ _LETTERS = "tuvwyz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapSelect:
+class CapSelect(ChargeCell):
     """Levels and drawn lengths of the selecting cell; a length of None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_select"
-    mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the tab to one of several driven lines"
-    measurable: ClassVar[bool] = True
 
     levels: int = parameter(4, "", "driven lines of a row, the ground line among them: symbols that a cell can store")
     row_pitch: float | None = parameter(None, "m", "height of a row: all of its lines")

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
@@ -29,6 +29,7 @@ from netlists.cells.base import (
     SIGNAL,
     BitLine,
     CellModel,
+    ChargeCell,
     ColumnRead,
     Element,
     Extract,
@@ -49,13 +50,11 @@ _WORDS = ("none", "plus", "minus")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapTernary:
+class CapTernary(ChargeCell):
     """Drawn lengths of the ternary cell; None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_ternary"
-    mode: ClassVar[Literal["charge", "current"]] = "charge"
     title: ClassVar[str] = "capacitive cell, via ties the plate to the plus line, the minus line or none"
-    measurable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = COUNTS
 
     plate_length: float | None = parameter(

@@ -149,24 +149,9 @@ class Mapping(Protocol):
         ...
 
     def scheme(self, bits: int, symbol_values: tuple[int, ...]) -> Scheme:
-        """The columns of a weight.
+        """Place values and range of a weight of `bits` bits in cells with these symbol values.
 
-        Parameters
-        ----------
-        bits : int
-            Bits of a weight.
-        symbol_values : tuple[int, ...]
-            Symbol values of the cell.
-
-        Returns
-        -------
-        Scheme
-            Place values and range of the weights.
-
-        Raises
-        ------
-        InputError
-            If these cells cannot hold such weights.
+        Raises InputError if these cells cannot hold such weights.
         """
         ...
 

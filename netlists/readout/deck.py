@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
+from netlists.deck import Deck
 from netlists.parameters import tidy as tidy
 from netlists.render import render
 from netlists.technology import Technology
@@ -24,7 +24,7 @@ POWER_UP = 0.2e-9
 
 
 @dataclass(frozen=True, slots=True)
-class ReadoutDeck:
+class ReadoutDeck(Deck):
     """A readout circuit with its stimuli, ready to run.
 
     outputs: saved vectors. stop: end of the transient, s. windows: (start, end) of every conversion or decision, s.
@@ -32,19 +32,11 @@ class ReadoutDeck:
     delivered is minus their product. high: voltage of a logic 1. reads: per conversion, the times (s) that are read.
     """
 
-    text: str
-    title: str
-    outputs: tuple[str, ...]
     stop: float
     windows: tuple[tuple[float, float], ...]
     sources: Mapping[str, tuple[str, str]]
     high: float
     reads: tuple[tuple[float, ...], ...] = ()
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def build_deck(
