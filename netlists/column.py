@@ -295,20 +295,7 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus
 
 
 def check_case(model: CellModel, case: ColumnStimulus) -> None:
-    """Refuse a case with other symbols than the cell's, or a cell whose readout no deck supports.
-
-    Parameters
-    ----------
-    model : CellModel
-        Electrical model of the cell.
-    case : ColumnStimulus
-        Stored symbols, inputs and deviations.
-
-    Raises
-    ------
-    InputError
-        With what does not match.
-    """
+    """Refuse (InputError) a case with other symbols than the cell's, or a cell whose readout no deck supports."""
     if case.symbol_values != model.symbol_values:
         raise InputError(
             f"column case: its symbols count {case.symbol_values}, those of the cell {model.kind} count "

@@ -22,20 +22,10 @@ CHIPS = 8
 
 
 def headline_of(design: Design, done: CharacterizationRun, results: RunResults) -> Headline:
-    """The headline of a run.
+    """The headline of a run; of `results` the layer quality is read.
 
-    Parameters
-    ----------
-    design : Design
-    done : CharacterizationRun
-    results : RunResults
-        What follows from both; its layer quality is read, its headline is not.
-
-    Returns
-    -------
-    Headline
-        Margin: the smallest over all conditions, active rows and counts. Code error and CSNR: of the layer at the
-        condition of that margin. Verdict: of every specification, at every condition unless it names one.
+    Margin: the smallest over all conditions, active rows and counts. Code error and CSNR: of the layer at the condition
+    of that margin. Verdict: of every specification, at every condition unless it names one.
     """
     worst = done.table.worst_margin()
     index = done.table.index(worst.condition)

@@ -40,23 +40,10 @@ def chain_noise_deck(
     bit_line: float,
     bus_level: float,
 ) -> ColumnDeck:
-    """The noise deck of one sample.
+    """The noise deck of one sample, see `NoiseSample`; its vectors are `SPECTRUM` and `INPUT_SPECTRUM` over frequency.
 
-    Parameters
-    ----------
-    technology, chain, condition
-        What is simulated.
-    sample : {"first", "second", "line"}
-        The sample and the node, see `NoiseSample`.
-    capacitance : float
-        Of the bit line's metal, F; the reset transistor's and the follower's are the deck's.
-    bit_line, bus_level : float
-        DC levels of bit line and comparator input, V.
-
-    Returns
-    -------
-    ColumnDeck
-        Without a read instant; its vectors are `SPECTRUM` and `INPUT_SPECTRUM` over frequency.
+    capacitance: of the bit line's metal, F; the reset transistor's and the follower's are the deck's. bit_line,
+    bus_level: DC levels of bit line and comparator input, V.
     """
     require_positive(capacitance, where="chain_noise.capacitance", unit="F")
     sampling = sample == "first"
