@@ -19,14 +19,14 @@ from netlists.audit_cells import AuditedCells, UnexpectedCell, line_pattern, tak
 from netlists.audit_head import cell_faults, head_faults, loose_elements
 from netlists.audit_report import AuditReport, CellFault, ViaFault, audit_report
 from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
-from netlists.cells.base import CellModel, plane_models
+from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.periphery import Periphery
 from netlists.subckt import subckt_pins
 from netlists.technology import Technology
 from netlists.writer import netlist_head
-from netlists.writer_scope import Scope, check_model, scopes
+from netlists.writer_scope import Scope, scopes, written_models
 
 __all__ = ["AuditReport", "CellFault", "ViaFault", "audit_netlist"]
 
@@ -67,11 +67,7 @@ def audit_netlist(
     """
     path = Path(path)
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
-    models = plane_models(model, manifest.shape.planes)
-    for m in models:
-        check_model(m, program)
-    if condition is not None:
-        models = tuple(m.at(condition.temperature) for m in models)
+    models = written_models(model, manifest, program, condition)
     expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))

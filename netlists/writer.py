@@ -15,7 +15,7 @@ from typing import IO, Any
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
 from netlists.array_options import NO_OPTIONS, REFERENCES, ArrayOptions
-from netlists.cells.base import CellModel, plane_models
+from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.periphery import Periphery
@@ -24,7 +24,7 @@ from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
 from netlists.writer_plane import plane_text
-from netlists.writer_scope import LEVELS, Level, Scope, check_model, driven_lines, scopes
+from netlists.writer_scope import LEVELS, Level, Scope, driven_lines, scopes, written_models
 from netlists.writer_tile import lcc_sizes, lcc_text, tile_text
 
 __all__ = ["LEVELS", "Level", "WrittenNetlist", "netlist_head", "write_netlist"]
@@ -119,11 +119,7 @@ def write_netlist(
             f"{manifest.bit_columns}"
         )
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
-    models = plane_models(model, manifest.shape.planes)
-    for m in models:
-        check_model(m, program)
-    if condition is not None:
-        models = tuple(m.at(condition.temperature) for m in models)
+    models = written_models(model, manifest, program, condition)
     head = netlist_head(
         level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash=config_hash,
         group_rows=group_rows, options=options, templates=templates,

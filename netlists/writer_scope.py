@@ -1,13 +1,14 @@
 """What a netlist of a level holds: parts of placements, with the columns around them and the names of their ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from netlists.array_options import NO_OPTIONS, ArrayOptions
-from netlists.cells.base import CellModel, RowLine
+from netlists.cells.base import CellModel, RowLine, plane_models
+from netlists.condition import Condition
 from netlists.mapping import Placement, TileManifest, ViaProgram
 
 Level = Literal["cell", "column", "array", "macro"]
@@ -95,6 +96,16 @@ def check_model(model: CellModel, program: ViaProgram) -> None:
     letters = [line.letter for line in model.lines] + [line.letter for line in model.bit_lines]
     if len(set(letters)) < len(letters) or not all(x.isascii() and x.isalpha() and x.islower() for x in letters):
         raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be distinguished")
+
+
+def written_models(
+    model: CellModel | Sequence[CellModel], manifest: TileManifest, program: ViaProgram, condition: Condition | None
+) -> tuple[CellModel, ...]:
+    """The checked cell of every plane, at the condition's temperature if there is one."""
+    models = plane_models(model, manifest.shape.planes)
+    for m in models:
+        check_model(m, program)
+    return models if condition is None else tuple(m.at(condition.temperature) for m in models)
 
 
 def scopes(

@@ -133,14 +133,7 @@ class Cache:
 
     def stats(self) -> CacheStats:
         """Counts and sizes."""
-        rows = (
-            self._guarded(
-                lambda c: c.execute(
-                    "SELECT verdict, key LIKE 'damaged:%', COUNT(*) FROM results GROUP BY 1, 2"
-                ).fetchall()
-            )
-            or []
-        )
+        rows = self._rows("SELECT verdict, key LIKE 'damaged:%', COUNT(*) FROM results GROUP BY 1, 2")
         size = sum(p.stat().st_size for p in self.folder.glob(f"{_FILE}*") if ".damaged" not in p.name)
         counts = {verdict: count for verdict, damaged, count in rows if not damaged}
         return CacheStats(str(self.path), size, counts, sum(r[2] for r in rows if r[1]), self._damaged_files())
@@ -150,10 +143,7 @@ class Cache:
         structure = self._guarded(lambda c: c.execute("PRAGMA integrity_check").fetchone())
         if structure is not None and structure[0] != "ok":
             self._set_aside()
-        keys = (
-            self._guarded(lambda c: c.execute("SELECT key FROM results WHERE key NOT LIKE 'damaged:%'").fetchall())
-            or []
-        )
+        keys = self._rows("SELECT key FROM results WHERE key NOT LIKE 'damaged:%'")
         whole = sum(self.get(key, any_verdict=True) is not None for (key,) in keys)
         return whole, len(keys) - whole
 
@@ -173,6 +163,9 @@ class Cache:
         self._guarded(lambda c: c.execute("VACUUM"))
         self._guarded(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
         return removed
+
+    def _rows(self, query: str) -> list[Any]:
+        return self._guarded(lambda c: c.execute(query).fetchall()) or []
 
     def _delete(self, condition: str, *values: float) -> int:
         statement = f"DELETE FROM results WHERE {condition}"  # noqa: S608 - conditions are the fixed texts above

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from rich.table import Table
 
-    from ngspice_runner.engine import Engine
-
 State = Literal["ok", "missing", "optional"]
 
 _PROJECT = "metalrom"
@@ -196,18 +194,30 @@ def _ngspice() -> DoctorCheck:
         engine = find_engine()
     except EngineError as error:
         return DoctorCheck("engine", "ngspice", "missing", "", str(error))
-    return DoctorCheck("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine)}")
+    return DoctorCheck("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
 
 
-def _features(engine: Engine) -> str:
+def _features(ngspice: str) -> str:
     """What that ngspice was built with, asked of itself."""
-    from ngspice_runner.capability import probe_engine
-
-    try:
-        known = probe_engine(engine)
-    except EngineError:
-        return "reports no build options"
-    built = {"XSPICE": known.xspice, "KLU": known.klu, "OpenMP": known.threads, "OSDI": known.osdi}
+    deck = "features\n.control\nversion -f\npre_osdi none\nquit 0\n.endc\n.end\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "features.cir")
+        path.write_text(deck, encoding="ascii")
+        try:
+            done = subprocess.run(
+                [ngspice, "-b", str(path)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=20,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            return "reports no build options"
+    message = done.stdout + done.stderr
+    words = {"XSPICE": "XSPICE", "KLU": "KLU", "OpenMP": "OpenMP"}
+    built = {name: word in message for name, word in words.items()}
+    built["OSDI"] = "osdi: no such command" not in message
     have = [name for name, there in built.items() if there]
     lack = [name for name, there in built.items() if not there]
     return "; ".join(

@@ -160,12 +160,17 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower()) or "none"
 
 
-def _environment() -> Environment:
-    source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(
-        loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+def page_environment(template: str) -> Environment:
+    """What renders the HTML page of an exports template: everything that is put in is escaped."""
+    source = files("templates").joinpath("exports", template).read_text(encoding="utf-8")
+    return Environment(
+        loader=DictLoader({template: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
+
+
+def _environment() -> Environment:
+    environment = page_environment(TEMPLATE)
     filters: dict[str, Any] = {
         "amount": words.amount, "probability": words.probability, "span": words.span, "figure": _figure,
         "csnr": _csnr, "counts": _counts, "slug": _slug, "known": words.known,

@@ -30,20 +30,21 @@ def read_npy(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     """(the array, what to call it in a sentence)."""
     if name is not None:
         raise InputError("a .npy file holds a single unnamed array", where=str(path), hint="omit the tensor name")
-    try:
-        loaded = np.load(path, allow_pickle=False)
-    except DAMAGED as error:
-        raise InputError(f"is not a readable .npy file ({library_message(error)})", where=str(path)) from None
+    loaded = _loaded(path, ".npy")
     if not isinstance(loaded, np.ndarray):
         raise InputError("is not a .npy file", where=str(path), hint="an archive needs the suffix .npz")
     return loaded, "the array"
 
 
-def _open_npz(path: Path) -> Any:
+def _loaded(path: Path, suffix: str) -> Any:
     try:
-        archive = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except DAMAGED as error:
-        raise InputError(f"is not a readable .npz file ({library_message(error)})", where=str(path)) from None
+        raise InputError(f"is not a readable {suffix} file ({library_message(error)})", where=str(path)) from None
+
+
+def _open_npz(path: Path) -> Any:
+    archive = _loaded(path, ".npz")
     if isinstance(archive, np.ndarray):
         raise InputError("is not a .npz file", where=str(path), hint="a single array needs the suffix .npy")
     return archive

@@ -1,16 +1,15 @@
 """The output folder of a comparison: cells.json, cells.html (one self-contained page) and its pictures."""
 
 import json
-from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from interconnect.files import atomic_write_text
 from interconnect.jsonable import to_jsonable
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import amount
+from metalrom.reports.html import page_environment
 from metalrom.studies.cells.comparison import SOURCES, CellsPage
 from metalrom.studies.cells.figures import colour, level_figure, summary_figure
 from metalrom.studies.cells.show import LINES, cells_document
@@ -37,11 +36,7 @@ def cells_figures(page: CellsPage) -> dict[str, str]:
 
 def render_cells_page(page: CellsPage, pictures: dict[str, str]) -> str:
     """The page as text: inline SVG and CSS, no script, no network."""
-    source = files("templates").joinpath("exports", TEMPLATE).read_text(encoding="utf-8")
-    environment = Environment(
-        loader=DictLoader({TEMPLATE: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+    environment = page_environment(TEMPLATE)
     environment.filters["amount"] = amount
     groups = list(dict.fromkeys(line.group for line in LINES))
     cells = {r.fact.letter: r for r in page.readings}
