@@ -4,8 +4,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, FiniteFloat
 
-from netlists.devices.kit_file import Call, FileEntry, Library, Needs
-from netlists.devices.strict import SourcedMapping, Strict
+from netlists.devices.kit_file import Call, FileEntry, Library, Needs, SourcedMapping, Strict
 
 
 class Models(Strict):

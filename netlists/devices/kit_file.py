@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from interconnect.errors import InputError
+from interconnect.provenance import Provenance, Status
 from interconnect.suggestion import suggest
 from netlists.devices.model_card import check_name
-from netlists.devices.strict import SourcedMapping, Strict
 
 OPTIONS = ("scale", "tnom", "defad", "defas", "defl", "defw")
 """Simulator options that a library may need to be set; everything else belongs to the test bench."""
@@ -40,6 +40,24 @@ def _size(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(_name)]
 """A letter, then letters, digits, underscores."""
+
+
+class Strict(BaseModel):
+    """A mapping whose keys are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourcedMapping(Strict):
+    """A mapping that says where its values come from."""
+
+    status: Status
+    source: str = Field(min_length=1)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Status and source as one value."""
+        return Provenance(self.status, self.source)
 
 
 class FileEntry(Strict):

@@ -36,7 +36,6 @@ def test_definitions() -> None:
     assert merit.density_at_node(8.928, 28e-9) == pytest.approx(1.6567, abs=5e-5)  # to 65 nm
     assert merit.density_at_node(3.984, 65, 28) == pytest.approx(3.984 * (65 / 28) ** 2)
     assert merit.array_efficiency(3.984, 0.096e-12) == pytest.approx(0.38246, abs=5e-6)
-    assert merit.effective_bits(22.6) == pytest.approx(3.46, abs=0.005)  # 3D-Domino, 22.6 dB
     assert merit.key_value_saving(128, 32) == pytest.approx(0.4360, abs=5e-5)  # BitROM
     assert merit.key_value_saving(4, 0) == 0
     assert merit.key_value_saving(4, 4) == 1

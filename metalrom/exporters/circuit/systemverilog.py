@@ -29,7 +29,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
     tiles_of,
 )
 from metalrom.exporters.circuit.verilog_check import validate_systemverilog
-from metalrom.exporters.exporter import Exporter, ToolReading
+from metalrom.exporters.exporter import Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import cards, render
@@ -136,10 +136,6 @@ TOLERANCE: dict[str, float] = {
 }
 
 
-def _consume(source: RunData, folder: Path) -> ToolReading:
-    return validate_systemverilog(source, folder)
-
-
 EXPORTER = Exporter(
     "systemverilog",
     "SystemVerilog real-number model of a conversion and of a tile, via bits as $readmemh files, self-checking bench",
@@ -147,6 +143,6 @@ EXPORTER = Exporter(
     {"via_bits": 0.0, **TOLERANCE},
     write_systemverilog,
     read_back_systemverilog,
-    _consume,
+    validate_systemverilog,
     compare_systemverilog,
 )

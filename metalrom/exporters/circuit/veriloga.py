@@ -20,7 +20,7 @@ from metalrom.exporters.circuit.curves import (
 )
 from metalrom.exporters.circuit.veriloga_check import validate_veriloga
 from metalrom.exporters.circuit.veriloga_data import MARK, TABLE_MARK, read_veriloga
-from metalrom.exporters.exporter import Exporter, ToolReading
+from metalrom.exporters.exporter import Exporter
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from netlists.render import number, render
@@ -58,10 +58,6 @@ def read_back_veriloga(folder: Path, quantity: ProbeQuantity, points: ProbePoint
     return curve_values(tuple(read_veriloga(folder).values()), quantity, points) if quantity in TOLERANCE else None
 
 
-def _consume(source: RunData, folder: Path) -> ToolReading:
-    return validate_veriloga(source, folder)
-
-
 EXPORTER = Exporter(
     "veriloga",
     "Verilog-A modules of one conversion, one per condition, with $table_model data files",
@@ -69,5 +65,5 @@ EXPORTER = Exporter(
     TOLERANCE,
     write_veriloga,
     read_back_veriloga,
-    _consume,
+    validate_veriloga,
 )

@@ -49,11 +49,6 @@ def array_efficiency(macro_density: float, cell_area: float) -> float:
     return macro_density * 1e12 * cell_area
 
 
-def effective_bits(csnr: float) -> float:
-    """Effective bits of a compute SNR in dB: (CSNR - 1.76) / 6.02."""
-    return (csnr - 1.76) / 6.02
-
-
 def key_value_saving(sequence: int, kept: int) -> float:
     """Share of DRAM reads saved when keys and values of the first `kept` of `sequence` generated tokens stay on chip.
 
