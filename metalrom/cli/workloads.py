@@ -115,14 +115,9 @@ def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
 
 
 def _sizes(counted: WorkloadLayer | Inventory) -> tuple[int | None, ...]:
-    return (
-        counted.parameters,
-        counted.weights,
-        counted.macs,
-        counted.attention_macs,
-        counted.activations_in,
-        counted.activations_out,
-    )
+    from metalrom.workloads.inventory.layers import COUNTS
+
+    return tuple(getattr(counted, name) for name in COUNTS)
 
 
 def _count(value: int | None) -> str:

@@ -48,21 +48,21 @@ class BaselineDeck(Deck):
     """A deck of one operation, ready to run.
 
     outputs: saved vectors. target: voltage of the compute line. caps: of the unit capacitors. states: (q, qb) vectors
-    of the selected cells, empty for a ROM. start ... stop: instants of `BaselineTiming`, s; energies are counted from
-    start to stop, at both of which the circuit is precharged and reset. macs: products that one operation sums.
+    of the selected cells, empty for a ROM. timing: energies are counted from its start to its stop, at both of which
+    the circuit is precharged and reset. macs: products that one operation sums.
     """
 
     target: str
     caps: tuple[str, ...]
     states: tuple[tuple[str, str], ...]
     supplies: tuple[Supply, ...]
-    start: float
-    word_at: float
-    sampled_at: float
-    share_at: float
-    read_at: float
-    stop: float
+    timing: BaselineTiming
     macs: int
+
+    @property
+    def stop(self) -> float:
+        """End of the transient, s."""
+        return self.timing.stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +208,7 @@ def baseline_column_deck(
         caps=caps,
         states=states,
         supplies=supplies,
-        start=timing.start,
-        word_at=timing.word_at,
-        sampled_at=timing.sampled_at,
-        share_at=timing.share_at,
-        read_at=timing.read_at,
-        stop=timing.stop,
+        timing=timing,
         macs=case.locals,
     )
 

@@ -52,14 +52,14 @@ def measure_operation(deck: BaselineDeck, signals: Mapping[str, SignalVector]) -
     drivers' own inputs are not counted: ideal sources drive them.
     """
     time = _real(signals, "time")
-    level = float(np.interp(deck.read_at, time, _real(signals, deck.target)))
-    inside = time[(time > deck.start) & (time < deck.stop)]
-    grid = np.concatenate([[deck.start], inside, [deck.stop]])
+    level = float(np.interp(deck.timing.read_at, time, _real(signals, deck.target)))
+    inside = time[(time > deck.timing.start) & (time < deck.stop)]
+    grid = np.concatenate([[deck.timing.start], inside, [deck.stop]])
     energy: dict[str, float] = {}
     for supply in deck.supplies:
         power = -np.interp(grid, time, _real(signals, supply.current)) * supply.volts / supply.columns
         energy[supply.share] = energy.get(supply.share, 0.0) + float(np.trapezoid(power, grid))
-    sampled = np.array([np.interp(deck.share_at, time, _real(signals, cap)) for cap in deck.caps])
+    sampled = np.array([np.interp(deck.timing.share_at, time, _real(signals, cap)) for cap in deck.caps])
     states = np.array([[_real(signals, node)[-1] for node in pair] for pair in deck.states])
     return Operation(level, energy, sampled, states, deck.macs)
 
@@ -77,8 +77,8 @@ def settling(deck: BaselineDeck, signals: Mapping[str, SignalVector], tolerance:
         outside = (time >= begin) & (time < end) & (np.abs(values - np.interp(end, time, values)) > tolerance)
         return float(time[np.flatnonzero(outside)[-1] + 1] - begin) if outside.any() else 0.0
 
-    read = max(needed(cap, deck.word_at, deck.sampled_at) for cap in deck.caps)
-    return read, needed(deck.target, deck.share_at, deck.read_at)
+    read = max(needed(cap, deck.timing.word_at, deck.timing.sampled_at) for cap in deck.caps)
+    return read, needed(deck.target, deck.timing.share_at, deck.timing.read_at)
 
 
 def _real(signals: Mapping[str, SignalVector], name: str) -> FloatArray:

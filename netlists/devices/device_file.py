@@ -24,17 +24,13 @@ class Bin(Strict):
     w_max: FiniteFloat = Field(gt=0)
 
 
-class Geometry(SourcedMapping):
+class Geometry(Bin, SourcedMapping):
     """Allowed gate lengths and widths and the length of a contacted source or drain, m.
 
     default_length: of transistors whose length nobody gave (default: l_min). width_scale: what the default widths of
     the periphery are multiplied by (they are those of a 45 nm process). bins: a size must lie in one of them too.
     """
 
-    l_min: FiniteFloat = Field(gt=0)
-    l_max: FiniteFloat = Field(gt=0)
-    w_min: FiniteFloat = Field(gt=0)
-    w_max: FiniteFloat = Field(gt=0)
     diffusion_length: FiniteFloat = Field(gt=0)
     default_length: FiniteFloat | None = Field(None, gt=0)
     width_scale: FiniteFloat = Field(1.0, gt=0)

@@ -315,8 +315,8 @@ def test_settling_of_an_exponential_is_its_logarithm(open45: Technology) -> None
     time = np.linspace(0, deck.stop, 20001)
     signals = {
         "time": Signal("time", "s", time),
-        "v(cap_0)": Signal("v(cap_0)", "V", 1 - np.exp(-np.maximum(time - deck.word_at, 0) / 0.1e-9)),
-        "v(line)": Signal("v(line)", "V", 1 - np.exp(-np.maximum(time - deck.share_at, 0) / 0.05e-9)),
+        "v(cap_0)": Signal("v(cap_0)", "V", 1 - np.exp(-np.maximum(time - deck.timing.word_at, 0) / 0.1e-9)),
+        "v(line)": Signal("v(line)", "V", 1 - np.exp(-np.maximum(time - deck.timing.share_at, 0) / 0.05e-9)),
     }
     assert settling(deck, signals, 0.01) == pytest.approx((0.4605e-9, 0.2303e-9), rel=5e-3)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import Attention, WorkloadLayer
+from metalrom.workloads.inventory.layers import COUNTS, Attention, WorkloadLayer
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,7 @@ class Inventory:
         return {
             "model": self.model,
             "input": self.input,
-            "parameters": self.parameters,
-            "weights": self.weights,
-            "macs": self.macs,
-            "attention_macs": self.attention_macs,
-            "activations": self.activations,
-            "activations_in": self.activations_in,
-            "activations_out": self.activations_out,
+            **{name: getattr(self, name) for name in (*COUNTS[:4], "activations", *COUNTS[4:])},
             "layers": [layer.to_dict() for layer in self.layers],
             "source": self.source,
             "notes": list(self.notes),

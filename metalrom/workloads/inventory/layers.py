@@ -14,6 +14,9 @@ from interconnect.errors import InputError
 MAX_EXTENT = 10**9
 """No length, width or count of a layer may exceed this: a larger one is a damaged file."""
 
+COUNTS = ("parameters", "weights", "macs", "attention_macs", "activations_in", "activations_out")
+"""What is counted of a layer and of a network, see above."""
+
 
 class Matrix(NamedTuple):
     """A fixed matrix as arrays hold it: `copies` independent blocks of `rows` inputs by `columns` outputs."""
@@ -86,16 +89,7 @@ class WorkloadLayer:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "parameters": self.parameters,
-            "weights": self.weights,
-            "macs": self.macs,
-            "attention_macs": self.attention_macs,
-            "activations_in": self.activations_in,
-            "activations_out": self.activations_out,
-        }
+        return {"name": self.name, "kind": self.kind, **{name: getattr(self, name) for name in COUNTS}}
 
 
 @dataclass(frozen=True, slots=True)
