@@ -8,6 +8,7 @@ Unmarked tests that started the engine are listed at the end of every run.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -42,6 +43,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a job in the background ignores Ctrl-C and so would its children, which some tests interrupt
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "ngspice: runs the ngspice engine; see --simulator")
     mode = config.getoption("--simulator")
     reason = _trouble() if mode == "if_available" else ""

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from netlists.devices.device_file import Bin
-from netlists.devices.trim import read_parameters, trim
+from netlists.devices.trim import SizeRange, read_parameters, trim
 
 CORNERS = ("tt", "ff", "ss", "sf", "fs")
 SIZES = (1.5e-7, 5.0e-7, 3.6e-7, 1.0e-4)
@@ -24,7 +23,7 @@ def trimmed(sources: Mapping[str, bytes]) -> dict[str, bytes]:
 
     Raises InputError if a file is not of the form that `netlists.devices.trim` reads.
     """
-    sizes = Bin(l_min=SIZES[0], l_max=SIZES[1], w_min=SIZES[2], w_max=SIZES[3])
+    sizes = SizeRange(*SIZES)
     made: dict[str, bytes] = {}
     record: dict[str, object] = {"lengths_m": SIZES[:2], "widths_m": SIZES[2:]}
     for corner in CORNERS:

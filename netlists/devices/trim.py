@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interconnect.errors import InputError
-from netlists.devices.device_file import Bin
 
 _SUBCKT = re.compile(
     r"^\.subckt\s+(?P<name>\S+)(?P<head>.*?)^(?P<instance>m\S+[^\n]*\n(?:\+[^\n]*\n)*)", re.I | re.M | re.S
@@ -22,6 +21,16 @@ _PARAMETER = re.compile(r"^(?:\.param|\+)\s*([a-z]\w*)\s*=\s*(\S+)", re.I | re.M
 _RANDOM = re.compile(r"[+-]\s*MC_MM_SWITCH\s*\*\s*AGAUSS\([^()]*\)\s*\*\s*\(", re.I)
 _TERM = re.compile(r"\s*\+?\s*(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[a-z]\w*)\s*", re.I)
 _PER_LINE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRange:
+    """Wanted gate sizes, m."""
+
+    l_min: float
+    l_max: float
+    w_min: float
+    w_max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,7 @@ def read_parameters(*texts: str) -> dict[str, str]:
     return {name.lower(): value for text in texts for name, value in _PARAMETER.findall(text)}
 
 
-def trim(text: str, parameters: Mapping[str, str], sizes: Bin, *, where: str) -> Trimmed:
+def trim(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: str) -> Trimmed:
     """The one binned subcircuit of `text` with the bins that meet `sizes` only.
 
     parameters: of the corner, for expressions. where: the file, for messages. Raises InputError if the text is not of
@@ -75,7 +84,7 @@ def trim(text: str, parameters: Mapping[str, str], sizes: Bin, *, where: str) ->
     return Trimmed(head["name"], "\n".join(out) + "\n", tuple(kept), tuple(dropped), tuple(random_terms))
 
 
-def _meets(bin_: Mapping[str, float], sizes: Bin) -> bool:
+def _meets(bin_: Mapping[str, float], sizes: SizeRange) -> bool:
     """Whether a bin and the wanted sizes share more than an edge."""
     return (
         bin_["lmin"] < sizes.l_max and bin_["lmax"] > sizes.l_min

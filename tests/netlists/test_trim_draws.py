@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
-from netlists.devices.device_file import Bin
 from netlists.devices.device_set import load_devices
 from netlists.devices.draws import GlobalSpread, global_draw, global_spread, local_draws
-from netlists.devices.trim import read_parameters, trim
+from netlists.devices.trim import SizeRange, read_parameters, trim
 
 DEVICES = load_devices("open45")
 
@@ -39,7 +38,7 @@ PARAMETERS = read_parameters(".param\n+ dev__ku0_diff = 2.5e-02\n", ".param dev_
 
 
 def test_bins_in_reach_stay_with_their_nominal_numbers() -> None:
-    done = trim(TEXT, PARAMETERS, Bin(l_min=1e-7, l_max=2e-7, w_min=1e-6, w_max=1e-5), where="dev")
+    done = trim(TEXT, PARAMETERS, SizeRange(1e-7, 2e-7, 1e-6, 1e-5), where="dev")
     assert (done.device, done.kept, done.dropped) == ("dev", ("dev__model.0",), ("dev__model.1",))
     assert done.random_terms == ("toxe", "vth0")
     # -1.5e-01 + 2.5e-02 = -0.125; the other values keep the text of the file.
@@ -49,7 +48,7 @@ def test_bins_in_reach_stay_with_their_nominal_numbers() -> None:
         "ku0=2.5e-02 voff=-0.125\n"
         ".subckt dev d g s b\n.param l = 1 w = 1\nm1 d g s b dev__model l = {l}\n+ w = {w}\n.ends dev\n"
     )
-    assert trim(TEXT, PARAMETERS, Bin(l_min=1e-7, l_max=3e-7, w_min=1e-6, w_max=1e-5), where="dev").dropped == ()
+    assert trim(TEXT, PARAMETERS, SizeRange(1e-7, 3e-7, 1e-6, 1e-5), where="dev").dropped == ()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_bins_in_reach_stay_with_their_nominal_numbers() -> None:
 )  # fmt: skip
 def test_what_cannot_be_trimmed_is_told(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        trim(text, PARAMETERS, Bin(l_min=1e-7, l_max=2e-7, w_min=1e-6, w_max=1e-5), where="dev")
+        trim(text, PARAMETERS, SizeRange(1e-7, 2e-7, 1e-6, 1e-5), where="dev")
 
 
 def test_global_spread_is_a_third_of_the_corner_distance() -> None:
@@ -122,4 +121,4 @@ def test_bad_draws_are_refused() -> None:
 
 def test_trim_of_nothing_but_comments(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"x\.spice: contains no subcircuit"):
-        trim("* a\n* b\n", {}, Bin(l_min=1, l_max=2, w_min=1, w_max=2), where="x.spice")
+        trim("* a\n* b\n", {}, SizeRange(1, 2, 1, 2), where="x.spice")
