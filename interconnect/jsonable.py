@@ -61,6 +61,8 @@ def from_jsonable(kind: type[Value], data: object) -> Value:
 
 def _read(kind: Any, data: object, path: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
+    if hasattr(origin, "__value__"):  # a `type` alias: NDArray[...] from numpy 2.5 on
+        return _read(origin.__value__[arguments], data, path)
     if kind is float:
         return _number(data, path)
     if kind in (bool, int, str):
