@@ -134,7 +134,20 @@ def starter_text(asked: Starter, folder: Path) -> str:
     tail = _TAIL.format(
         rows=asked.rows, candidates=candidates, weights=_weights(asked, folder), bits=max(asked.bits, 4), supply=supply
     )
-    return head + cell + tail
+    return head + cell + _variation(asked.cell, stack) + tail
+
+
+def _variation(cell: str, stack: str) -> str:
+    """A stated mismatch where the stack has no law for the drawn cell: the user's to replace."""
+    from interconnect.stackfile import load_stack
+
+    if cell != "res_via" and load_stack(Path(stack) if _is_file(stack) else stack).spread is not None:
+        return ""
+    what = "resistor plug" if cell == "res_via" else "cell"
+    return (
+        "\nvariation:                 # the stack has no law for the mismatch of this cell: state your own\n"
+        f"  cell_sigma: 2.5%\n  source: assumed for this {what}\n"
+    )
 
 
 def _planes(cell: str, stack: str, folder: Path) -> str:

@@ -157,20 +157,21 @@ class TimingSection(ConfigSection):
 
 
 class VariationSection(ConfigSection):
-    """Local mismatch, as assumptions."""
+    """Local mismatch: by the stack's law for the drawn cell, or as stated."""
 
     cell_sigma: SigmaOrAuto = Field(
-        0.025,
-        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness",
+        "auto",
+        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness on the "
+        "drawn gap",
     )
-    source: ConfigLine = Field(
-        "estimate: line-edge roughness of 5 nm (3 sigma), correlation length 25 nm, on a 50 nm gap of 150 nm length",
-        description="where cell_sigma comes from; printed in every output",
+    source: ConfigLine | None = Field(
+        None,
+        description="where a stated cell_sigma comes from; printed in every output",
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> VariationSection:
-        if self.cell_sigma == "auto" and self.source != type(self).model_fields["source"].default:
+        if self.cell_sigma == "auto" and self.source is not None:
             raise ValueError("with `cell_sigma: auto` the source is the technology's; leave `source` out")
         return self
 

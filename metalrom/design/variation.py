@@ -6,6 +6,7 @@ from interconnect.variation import cell_sigma_from_area, cell_sigma_from_ler
 from metalrom.design.design import Design
 
 AUTO = "auto"
+STATED = "estimate: as stated in the configuration, which names no source"
 
 
 def configured_variation(design: Design) -> Variation:
@@ -15,7 +16,7 @@ def configured_variation(design: Design) -> Variation:
     """
     section = design.config.variation
     if section.cell_sigma != AUTO:
-        return Variation(float(section.cell_sigma), section.source)
+        return Variation(float(section.cell_sigma), section.source or STATED)
     found = roughness_variation(design)
     if found is not None:
         return found
@@ -26,7 +27,7 @@ def configured_variation(design: Design) -> Variation:
         else f"the technology has no mismatch law for the varying element of {kind}"
     )
     raise InputError(
-        f"cell_sigma is auto, but {missing}",
+        f"cell_sigma is {'auto' if 'cell_sigma' in section.model_fields_set else 'not stated'}, but {missing}",
         where=f"{design.path}: variation.cell_sigma",
         hint="state a number, such as 2.5%, and its source",
     )

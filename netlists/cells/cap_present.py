@@ -32,6 +32,7 @@ from netlists.cells.base import (
     CellModel,
     ChargeCell,
     ColumnRead,
+    CouplingGap,
     Element,
     Extract,
     Plane,
@@ -45,6 +46,17 @@ from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
 PROGRAMS = ((1, 1), (0, 0), (1, 0))
+
+
+class FingerCell(Drawing):
+    """Resolved lengths; `length` is the finger's, m."""
+
+    __slots__ = ()
+
+    @property
+    def coupling(self) -> CouplingGap:
+        """From the bit line to the finger beside it, over the finger's length."""
+        return CouplingGap(self.columns.step - self.columns.width, self.length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +75,7 @@ class CapPresent(ChargeCell):
         None, "m", "length of the finger along the bit line; the longest that fits by default"
     )
 
-    def lengths(self, stack: Stack, plane: Plane) -> Drawing:
+    def lengths(self, stack: Stack, plane: Plane) -> FingerCell:
         """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
         m = PlaneMetals.of(stack, plane)
         width = given(self.column_width, max(m.column.min_width, m.via.size), "column_width")
@@ -87,7 +99,7 @@ class CapPresent(ChargeCell):
         reaches(finger, longest, "finger_length", f"the row of {nm(rows.pitch)} cannot hold the finger", longest=True)
         reaches(finger, m.via.size, "finger_length", f"the finger cannot hold a {m.via.name} cut")
         at_least(finger, m.column.min_width, "finger_length", f"length of the finger on {m.column.name}")
-        return Drawing(m, rows, columns, finger)
+        return FingerCell(m, rows, columns, finger)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, G, BL0, BL1, ..., F0, F1, ... (floating fingers), GND."""

@@ -31,6 +31,7 @@ from netlists.cells.base import (
     CellModel,
     ChargeCell,
     ColumnRead,
+    CouplingGap,
     Element,
     Extract,
     Plane,
@@ -49,6 +50,17 @@ PROGRAMS = ((0, 0), (1, 1), (2, 2), (1, 2))
 _WORDS = ("none", "plus", "minus")
 
 
+class PlateCell(Drawing):
+    """Resolved lengths; `length` is the plate's, m."""
+
+    __slots__ = ()
+
+    @property
+    def coupling(self) -> CouplingGap:
+        """From the signal line to the plate beside it, over the plate's length."""
+        return CouplingGap(self.rows.step - self.rows.width, self.length)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapTernary(ChargeCell):
     """Drawn lengths of the ternary cell; None takes the smallest value the stack allows."""
@@ -65,7 +77,7 @@ class CapTernary(ChargeCell):
     row_width: float | None = parameter(None, "m", "drawn width of signal line, plate, post and ground line")
     column_width: float | None = parameter(None, "m", "drawn width of bit lines and shield")
 
-    def lengths(self, stack: Stack, plane: Plane) -> Drawing:
+    def lengths(self, stack: Stack, plane: Plane) -> PlateCell:
         """Lengths on this plane, rules checked; InputError names the layer that is missing or the key at fault."""
         m = PlaneMetals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
@@ -91,7 +103,7 @@ class CapTernary(ChargeCell):
             plate, longest, "plate_length", f"the column of {nm(columns.pitch)} cannot hold the plate", longest=True
         )
         reaches(plate, least, "plate_length", f"the plate does not reach under both bit lines with a {m.via.name} cut")
-        return Drawing(m, rows, columns, plate)
+        return PlateCell(m, rows, columns, plate)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns of symbols 0 (none), 1 (plus), 2 (minus).
