@@ -161,8 +161,8 @@ class VariationSection(ConfigSection):
 
     cell_sigma: SigmaOrAuto = Field(
         "auto",
-        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness on the "
-        "drawn gap",
+        description="relative sigma of one cell's capacitance or resistance; auto: by the stack's edge roughness on "
+        "the drawn gap",
     )
     source: ConfigLine | None = Field(
         None,

@@ -16,6 +16,7 @@ from characterization.tables.formats import FORMATS
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Converter, MetalCorner, Testbench
 from interconnect.errors import InputError
+from interconnect.variation import cell_sigma_from_ler
 from metalrom.api import Project, load
 from metalrom.design.variation import configured_variation
 from metalrom.macro.domain import characterized
@@ -28,6 +29,9 @@ from ngspice_runner import Cache
 from tests.builders import TT, make_model, make_readout_table, make_testbench, write_config
 
 CMAX = Condition("tt", 1.0, 27.0, "Cmax")
+
+
+NARROW = Path(__file__).parent / "narrow_stack.yaml"
 
 
 def project(path: Path, **sections: Any) -> Project:
@@ -82,8 +86,6 @@ def test_what_cannot_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
-    from interconnect.variation import cell_sigma_from_ler
-
     shape = {"row_pitch": "200nm", "column_pitch": "300nm", "row_width": "50nm", "column_width": "50nm"}
     cell = {**shape, "tab_length": "150nm"}
     found = configured_variation(project(tmp_path, cell=cell, variation={"cell_sigma": "auto"}))
@@ -93,8 +95,28 @@ def test_cell_sigma_by_the_stack(tmp_path: Path) -> None:
     resistor = {"kind": "res_via", "resistance": "1Mohm"}
     with pytest.raises(InputError, match="cell_sigma is auto, but the technology has no mismatch law for the varying"):
         configured_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": "auto"}))
+    with pytest.raises(InputError, match="cell_sigma is not stated, but the technology has no mismatch law"):
+        configured_variation(project(tmp_path, cell=resistor, variation={}))
+    stated = configured_variation(project(tmp_path, cell=resistor, variation={"cell_sigma": 0.04}))
+    assert (stated.cell_sigma, "names no source" in stated.source) == (0.04, True)
     with pytest.raises(InputError, match="leave `source` out"):
         project(tmp_path, variation={"cell_sigma": "auto", "source": "mine"})
+
+
+def test_mismatch_that_is_not_stated_is_that_of_the_drawn_cell(tmp_path: Path) -> None:
+    shape = {"row_pitch": "80nm", "column_pitch": "120nm", "row_width": "20nm", "column_width": "20nm"}
+    cell = {"kind": "cap_balanced", **shape, "planes": [{"row": "M2", "column": "M3"}]}
+    found = configured_variation(project(tmp_path, cell=cell, technology={"stack": str(NARROW), "devices": "open45"}))
+    # By hand: gap 120/3 - 20 = 20 nm, tab 80 - 20 = 60 nm, L/l = 2.4, averaging 2/2.4 (1 - (1 - exp(-2.4))/2.4) =
+    # .5177, sqrt(2 * .5177) * 1.67 / 20 = 8.50 %.
+    assert found.cell_sigma == pytest.approx(0.0850, abs=5e-5)
+    assert "on a gap of 20 nm over 60 nm" in found.source
+    for kind, lines in (("cap_present", "300nm"), ("cap_ternary", "300nm")):
+        drawn = {"kind": kind, "row_pitch": lines, "column_pitch": "360nm"}
+        design = project(tmp_path, cell=drawn)
+        coupling = design.cell.lengths(design.stack, design.planes[0]).coupling
+        law = cell_sigma_from_ler(coupling.length, coupling.gap, 1.67e-9, 25e-9)
+        assert configured_variation(design).cell_sigma == pytest.approx(law, rel=1e-9)
 
 
 @pytest.mark.slow

@@ -79,7 +79,11 @@ def test_plain_via_as_resistor(metalrom, small, tmp_path):
 def test_double_sampling_of_a_current(metalrom, small, tmp_path):
     text = small.read_text()
     start, end = text.index("cell:"), text.index("array:")
-    small.write_text(text[:start] + "cell: {kind: res_via, planes: [{row: M2, column: M3}]}\n" + text[end:])
+    small.write_text(
+        text[:start]
+        + "cell: {kind: res_via, planes: [{row: M2, column: M3}]}\nvariation: {cell_sigma: 2.5%}\n"
+        + text[end:]
+    )
     refuse(metalrom("run", small, "-o", tmp_path / "out"), 2, "readout.double_sampling")
 
 

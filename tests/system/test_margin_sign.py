@@ -22,6 +22,7 @@ array: {rows: 64, columns: 64, group_rows: 64}
 weights: {random: [64, 8], bits: 4}
 inputs: {bits: 4, source: random, vectors: 8}
 periphery: {sense_resistance: 928ohm}
+variation: {cell_sigma: 2.5%}
 conditions: {corners: [tt], vdd: [1.0V], temperature: [27degC]}
 characterization: {samples: 30}
 specs: [margin > 3, code_error < 1e-4]

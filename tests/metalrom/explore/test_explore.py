@@ -67,6 +67,7 @@ SWEEP = {
     "weights": {"random": [64, 6], "bits": 4},
     "inputs": {"bits": 4, "vectors": 8},
     "characterization": {"samples": 30, "patterns": 1, "max_levels": 5},
+    "variation": {"cell_sigma": 0.025},  # of resistors
     "explore": {
         "cells": ["cap_balanced", "res_via"], "row_pitch_factors": [1.0], "resistances": ["1Mohm"], "planes": [1, 2, 9],
         "double_sampling": [True], "group_rows": [8, 16], "adc_bits_less": [0, 1], "columns_per_adc": [16, 1111],
