@@ -62,13 +62,29 @@ def stack_at_corner(stack: Stack, corner: str) -> Stack:
     if corner.lower() == "nominal":
         return stack
     chosen = stack.corner(corner)
-    old, new = _heights(stack, chosen.scaling)
+    return scaled_stack(stack, chosen.scaling, f"{stack.name} at {chosen.name}", origin=chosen.provenance)
+
+
+def scaled_stack(stack: Stack, scaling: Scaling, name: str, *, origin: Provenance | None = None) -> Stack:
+    """The stack alone with a scaling applied, under another name, to draw cells on; see `stack_at_corner`."""
+    old, new = _heights(stack, scaling)
 
     def lift(z: float) -> float:
         return float(np.interp(z, old, new))
 
-    moved = _scaled_stack(stack, chosen.scaling, lift, chosen.provenance)
-    return replace(moved, name=f"{stack.name} at {chosen.name}", corners=(), width_factor=chosen.scaling.width)
+    moved = _scaled_stack(stack, scaling, lift, origin)
+    return replace(moved, name=name, corners=(), width_factor=scaling.width)
+
+
+def corner_limits(stack: Stack) -> dict[str, tuple[float, float]]:
+    """Smallest and largest factor of each global parameter over the stack's corners, nominal included.
+
+    Raises InputError for a stack without corners: factors of another process are not taken.
+    """
+    if not stack.corners:
+        raise InputError(f"stack {stack.name} has no corners that say how far its heights and widths go")
+    factors = {name: [1.0, *(getattr(c.scaling, name) for c in stack.corners)] for name in GLOBAL_PARAMETERS}
+    return {name: (min(values), max(values)) for name, values in factors.items()}
 
 
 def scaled(
