@@ -21,6 +21,7 @@ PROCEDURES: Registry[Procedure] = Registry(
         "noise": "characterization.procedures.noise:PROCEDURE",
         "crosstalk": "characterization.procedures.crosstalk:PROCEDURE",
         "worst_pattern": "characterization.procedures.worst_pattern:PROCEDURE",
+        "planes": "characterization.procedures.planes:PROCEDURE",
         "pattern_spread": "characterization.procedures.pattern_spread:PROCEDURE",
         "energy": "characterization.procedures.energy:PROCEDURE",
         "leakage": "characterization.procedures.leakage:PROCEDURE",

@@ -86,6 +86,16 @@ class MetalCorner:
 
 
 @dataclass(frozen=True, slots=True)
+class StackedPlane:
+    """A plane of a stack, for the procedure `planes`: its label, that of the plane whose rows lie above (or empty), and
+    its cell, with those rows where there are any."""
+
+    label: str
+    above: str
+    model: CellModel
+
+
+@dataclass(frozen=True, slots=True)
 class Testbench:
     """One group of `rows` cells on a bit line in an array of `columns` bit lines, and how it is to be measured.
 
@@ -98,7 +108,8 @@ class Testbench:
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
     among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
     bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
-    line_source: where the wire of the chain's shared line comes from, in words.
+    line_source: where the wire of the chain's shared line comes from, in words. stacked: all planes, lowest first,
+    where the procedure `planes` is asked for.
     """
 
     technology: Technology
@@ -128,6 +139,7 @@ class Testbench:
     adc: AdcRequest | None = None
     chain: ReadoutChain | None = None
     line_source: str = ""
+    stacked: tuple[StackedPlane, ...] = ()
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.symbol_values)

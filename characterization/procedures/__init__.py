@@ -9,6 +9,7 @@ from characterization.procedures.leakage import Leakage
 from characterization.procedures.mismatch import Mismatch
 from characterization.procedures.noise import Noise
 from characterization.procedures.pattern_spread import PatternSpread
+from characterization.procedures.planes import Planes
 from characterization.procedures.readout_current import ReadoutCurrent
 from characterization.procedures.registry import (
     Procedure,
@@ -29,6 +30,7 @@ __all__ = [
     "Mismatch",
     "Noise",
     "PatternSpread",
+    "Planes",
     "Procedure",
     "ReadoutCurrent",
     "Settling",

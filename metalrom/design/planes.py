@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from characterization.testbench import StackedPlane
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from netlists.cells.base import require_capability
@@ -36,12 +37,32 @@ def plane_shifts(design: Design, rows: int) -> tuple[NextPlaneShift, ...]:
         For planes of different row pitch, or a stack without a metal above the next plane's rows.
     """
     require_capability(design.cell, "stackable", "drawn with the plane above it")
+    return tuple(
+        next_plane_shift(plane.model, plane.above, design.periphery, rows)
+        for plane in stacked_planes(design)
+        if plane.above
+    )
+
+
+def stacked_planes(design: Design) -> tuple[StackedPlane, ...]:
+    """Every plane of a design, lowest first; its cell holds the rows of the plane on the metal above its columns.
+
+    Without a result for a cell kind that cannot be drawn with the plane above it. Raises InputError for planes of
+    different row pitch, or a stack without a metal above the next plane's rows.
+    """
+    if not getattr(design.cell, "stackable", False):
+        return ()
     cell, stack = cast("CapBalanced", design.cell), design.stack
     found = []
     with config_context(design.path, "cell.planes"):
-        for plane, above in zip(design.planes, design.planes[1:], strict=False):
-            if stack.index(above.row) != stack.index(plane.column) + 1:
-                continue
-            model = cell.model(stack, plane, lambda geometry, _: design.extract(geometry), above)
-            found.append(next_plane_shift(model, above.label, design.periphery, rows))
+        for i, plane in enumerate(design.planes):
+            above = next(
+                (p for p in design.planes[i + 1 : i + 2] if stack.index(p.row) == stack.index(plane.column) + 1), None
+            )
+            model = (
+                cell.model(stack, plane, lambda geometry, _: design.extract(geometry), above)
+                if above
+                else design.models[i]
+            )
+            found.append(StackedPlane(plane.label, above.label if above else "", model))
     return tuple(found)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
+from metalrom.design.planes import stacked_planes
 from metalrom.design.readout import configured_chain
 from metalrom.design.variation import configured_variation
 
@@ -16,9 +17,11 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
     chain, line_source = configured_chain(design, rows)
     metal_corners = () if nominal_only else design.metal_corners
     model = design.models[design.worst_plane]
+    stacked = stacked_planes(design) if "planes" in c.characterization.procedures and not nominal_only else ()
     with config_context(design.path, "readout"):
         if chain is not None and chain.drive == "complement":
             model = model.complement_driven()
+            stacked = tuple(replace(p, model=p.model.complement_driven()) for p in stacked)
             metal_corners = tuple((n, replace(m, model=m.model.complement_driven())) for n, m in metal_corners)
         return Testbench(
             technology=design.technology,
@@ -53,4 +56,5 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             chain=chain,
             line_source=line_source,
+            stacked=stacked,
         )

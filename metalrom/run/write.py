@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
-from characterization.procedures import with_requirements
+from characterization.procedures import Planes, with_requirements
 from characterization.procedures.document import procedures_document
 from characterization.tables.formats import FORMATS
 from interconnect.files import atomic_write_bytes, atomic_write_text
@@ -98,6 +98,12 @@ def write_tables(done: CharacterizationRun, out: Path) -> list[Path]:
     if "adc_margin" in done.results:
         for name in FORMATS:
             written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
+    planes = done.results.get("planes")
+    if isinstance(planes, Planes):
+        for table in planes.tables(done.table):
+            folder = ensure_output_folder(out / facts.LUT / f"plane_{str(table.plane).replace('/', '_')}")
+            for name in FORMATS:
+                written += FORMATS[name].write(table, folder)
     return written
 
 

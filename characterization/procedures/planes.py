@@ -1,0 +1,240 @@
+"""`planes`: levels, margins and code errors of every plane, next to the real row lines of the plane above it.
+
+The rows of the next plane toggle with the same inputs, so that its driven rows shift a level with the plane's own
+active rows. A plane's table is that of the simulated plane with the differences of the charge balance, in counts of the
+simulated step. The plane below is no neighbour of a bit line here: its row lines lie under its own columns, and its
+columns are extracted as quiet grounded metal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from characterization.column_testbench import ColumnTestbench
+from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.registry import Procedure, ProcedureResults, measured
+from characterization.tables.table import ReadoutTable
+from characterization.testbench import StackedPlane, Testbench
+from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
+from netlists.condition import NOMINAL_METALS
+
+SCOPE = "nominal metals; same inputs on all planes; the columns of the plane below are quiet grounded metal"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneSteps:
+    """A plane's levels in counts of the simulated plane's step, to first order.
+
+    plane, above: labels; above is empty for a plane without a neighbour on the metal over its columns. count, active:
+    what a count and an active row add to a level beyond what they add on the simulated plane. next_plane: part of
+    `active` that driven rows of the next plane cause. scale: step per count over that of the simulated plane.
+    """
+
+    plane: str
+    above: str
+    count: float
+    active: float
+    next_plane: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlanePoint:
+    """A plane at a condition.
+
+    lsb: step per count, V. margin: smallest, sigma, at driven rows `active` and count `count`. code_error,
+    code_error_worst: mean over the counts with all rows driven, and of the worst level. pattern_shift: largest shift
+    by rows of the next plane that do not follow the inputs (all driven or none), counts of this plane. pattern_error:
+    code error of the worst level under it.
+    """
+
+    plane: str
+    condition: str
+    lsb: float
+    margin: float
+    active: int
+    count: int
+    code_error: float
+    code_error_worst: float
+    pattern_shift: float
+    pattern_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignTable:
+    """Code errors of a plane that is read with the thresholds of another plane's table."""
+
+    plane: str
+    thresholds_of: str
+    condition: str
+    code_error: float
+    code_error_worst: float
+
+
+@dataclass(frozen=True)
+class Planes(DataclassResult):
+    """Every plane, lowest first. difference: largest of any level between two planes' tables, counts."""
+
+    steps: tuple[PlaneSteps, ...]
+    points: tuple[PlanePoint, ...]
+    foreign: tuple[ForeignTable, ...]
+    difference: float
+    scope: str = SCOPE
+
+    def figures(self) -> Sequence[ResultRow]:
+        """Next plane's shift and worst margin of each plane, and the largest error of a table that serves another."""
+        rows = []
+        for s in self.steps:
+            place = f"{s.plane}, {f'rows of {s.above} above' if s.above else 'no plane above'}"
+            rows.append(ResultRow("shift per active row of the next plane", s.next_plane / s.scale, "LSB", place))
+            points = [p for p in self.points if p.plane == s.plane]
+            worst = min(points, key=lambda p: p.margin)
+            at = f"{s.plane}, {worst.condition}, {worst.active} active, count {worst.count}"
+            rows.append(ResultRow("margin", worst.margin, "sigma", at))
+            worst = max(points, key=lambda p: p.code_error)
+            rows.append(ResultRow("code error", worst.code_error, "", f"{s.plane}, {worst.condition}"))
+            worst = max(points, key=lambda p: abs(p.pattern_shift))
+            at = f"{s.plane}, {worst.condition}, next plane not following the inputs"
+            rows += [
+                ResultRow("worst pattern of the next plane", worst.pattern_shift, "LSB", at),
+                ResultRow("code error at that pattern", worst.pattern_error, "", at),
+            ]
+        rows.append(ResultRow("largest difference between two planes' tables", self.difference, "LSB"))
+        if self.foreign:
+            other = max(self.foreign, key=lambda f: f.code_error)
+            at = f"{other.plane} with the table of {other.thresholds_of}, {other.condition}"
+            rows.append(ResultRow("code error if another plane's table serves", other.code_error, "", at))
+        return rows
+
+    def tables(self, table: ReadoutTable) -> tuple[ReadoutTable, ...]:
+        """The readout table of every plane, from that of the simulated one; conditions of nominal metals only."""
+        nominal = _nominal(table)
+        return tuple(_table_of(nominal, steps) for steps in self.steps)
+
+
+def plane_steps(setup: Testbench) -> tuple[PlaneSteps, ...]:
+    """Charge balance of every plane's cell and its neighbour above, against the simulated plane's cell."""
+    reference = _balance(setup, StackedPlane(setup.model.plane.label, "", setup.model))
+    step = reference["count"]
+    out = []
+    for plane in setup.stacked:
+        found = _balance(setup, plane)
+        above = found["above"] if plane.above else 0.0
+        out.append(
+            PlaneSteps(
+                plane=plane.label,
+                above=plane.above,
+                count=found["count"] / step - 1.0,
+                active=(found["active"] + above - reference["active"]) / step,
+                next_plane=above / step,
+                scale=found["count"] / step,
+            )
+        )
+    return tuple(out)
+
+
+def _balance(setup: Testbench, plane: StackedPlane) -> Mapping[str, float]:
+    """Level per unit of drive that a count, an active row and an active row of the next plane add."""
+    model = plane.model
+    lowest = min(range(model.symbols), key=model.symbol_values.__getitem__)
+    load = setup.rows * model.bl_total + setup.periphery.sense_capacitance
+    return {
+        "count": model.switched / load,
+        "active": model.drive(lowest) / load,
+        "above": model.drive(lowest, above=True) / load,
+    }
+
+
+def _nominal(table: ReadoutTable) -> ReadoutTable:
+    kept = [i for i, c in enumerate(table.conditions) if c.beol == NOMINAL_METALS]
+    if not kept:
+        raise InputError("no condition of the readout table has nominal metals, of which the planes are extracted")
+    return table if len(kept) == len(table.conditions) else ReadoutTable(table.dataset.isel(condition=kept))
+
+
+def _table_of(table: ReadoutTable, steps: PlaneSteps) -> ReadoutTable:
+    """The table with a plane's levels. The cells' static spread grows with the step, other spreads stay."""
+    lsb = np.array([table.lsb(c) for c in table.conditions])[:, None, None]
+    active, count = np.arange(table.rows + 1.0)[:, None], np.arange(table.max_count + 1.0)
+    moved = table.level + lsb * (steps.active * active + steps.count * count)
+    return table.replace(level=moved, sigma_static=table.sigma_static * steps.scale, plane=steps.plane)
+
+
+def with_thresholds_of(table: ReadoutTable, other: ReadoutTable) -> ReadoutTable:
+    """The table with the decision levels of another one."""
+    return table.replace(threshold=np.stack([other.thresholds(c) for c in table.conditions]))
+
+
+def _pattern_error(table: ReadoutTable, steps: PlaneSteps, lsb: float, i: int) -> tuple[float, float]:
+    """(shift in counts, code error) of the worst level when the next plane's rows rest or are all driven."""
+    fixed = with_thresholds_of(table, table)
+    active, shift = np.arange(table.rows + 1.0), steps.next_plane / steps.scale
+    errors = [table.worst_code_error(table.conditions[i]).code_error]
+    # In the table as many rows above are driven as own ones: none of them is too low, all of them too high a level.
+    for others in (-active, table.rows - active) if shift else ():
+        moved: FloatArray = table.level + (lsb * shift * others)[:, None]
+        errors.append(fixed.replace(level=moved).worst_code_error(table.conditions[i]).code_error)
+    return table.rows * shift, max(errors)
+
+
+def measure_planes(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Planes:
+    """Tables of all planes, their margins, and their errors with each other's thresholds. Runs no simulation."""
+    steps = plane_steps(setup)
+    base = _nominal(results["adc_margin"].table)
+    tables = tuple(_table_of(base, s) for s in steps)
+    points, foreign, difference = [], [], 0.0
+    for i, condition in enumerate(base.conditions):
+        for s, table in zip(steps, tables, strict=True):
+            worst, lsb = table.worst_margin(condition), table.lsb(condition)
+            shift, error = _pattern_error(table, s, lsb, i)
+            points.append(
+                PlanePoint(
+                    plane=s.plane,
+                    condition=condition.label,
+                    lsb=lsb,
+                    margin=worst.margin,
+                    active=worst.active,
+                    count=worst.count,
+                    code_error=table.mean_code_error(condition),
+                    code_error_worst=table.worst_code_error(condition).code_error,
+                    pattern_shift=shift,
+                    pattern_error=error,
+                )
+            )
+            for other in tables:
+                if other is table:
+                    continue
+                apart = np.nanmax(np.abs(table.level[i] - other.level[i])) / abs(base.lsb(condition))
+                difference = max(difference, float(apart))
+                served = with_thresholds_of(table, other)
+                foreign.append(
+                    ForeignTable(
+                        plane=s.plane,
+                        thresholds_of=str(other.plane),
+                        condition=condition.label,
+                        code_error=served.mean_code_error(condition),
+                        code_error_worst=served.worst_code_error(condition).code_error,
+                    )
+                )
+    return Planes(steps, tuple(points), tuple(foreign), difference)
+
+
+def _refusal(setup: Testbench) -> str | None:
+    if len(setup.stacked) > 1:
+        return None
+    return "it compares two planes or more of a cell that can be drawn with the plane above it"
+
+
+PROCEDURE: Procedure = measured(
+    "planes",
+    "levels, margins and code errors of every plane, with the next plane's rows",
+    measure_planes,
+    ("adc_margin",),
+    refuses=_refusal,
+    result=Planes,
+    through_chain=True,
+)

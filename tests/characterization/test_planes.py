@@ -1,0 +1,144 @@
+"""Tables of all planes: levels by the charge balance, errors of one plane's table on another by the normal law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from characterization.procedures.planes import PROCEDURE, Planes, measure_planes, plane_steps, with_thresholds_of
+from characterization.tables.formats import FORMATS
+from characterization.tables.table import ReadoutTable
+from characterization.testbench import StackedPlane, Testbench
+from interconnect import extract
+from interconnect.errors import UnsupportedCell
+from interconnect.stackfile import load_stack
+from netlists.cells.base import Plane
+from netlists.cells.cap_balanced import CapBalanced
+from netlists.condition import Condition
+from tests.builders import TT, make_readout_table, make_testbench
+
+STEP, SIGMA = 20e-3, 2e-3
+
+
+@pytest.fixture(scope="module")
+def setup() -> Testbench:
+    stack, formula = load_stack("generic28"), partial(extract, method="formula")
+    cell = CapBalanced(row_pitch=200e-9, column_pitch=300e-9, row_width=50e-9, column_width=50e-9, tab_length=150e-9)
+    low, middle, top = (Plane(f"M{k}", f"M{k + 1}") for k in (2, 4, 6))
+    stacked = (
+        StackedPlane(low.label, middle.label, cell.model(stack, low, formula, middle)),
+        StackedPlane(middle.label, top.label, cell.model(stack, middle, formula, top)),
+        StackedPlane(top.label, "", cell.model(stack, top, formula)),
+    )
+    return make_testbench(model=cell.model(stack, low, formula), stacked=stacked)
+
+
+def measured(setup: Testbench, table: ReadoutTable | None = None) -> Planes:
+    base = table or make_readout_table(4, step=STEP, sigma_noise=SIGMA)
+    bench: Any = None  # nothing is simulated
+    return measure_planes(setup, bench, {"adc_margin": SimpleNamespace(table=base)})
+
+
+def complement(setup: Testbench) -> Testbench:
+    stacked = tuple(replace(p, model=p.model.complement_driven()) for p in setup.stacked)
+    return replace(setup, model=setup.model.complement_driven(), stacked=stacked)
+
+
+def test_the_next_planes_rows_shift_by_the_ratio_of_the_couplings(setup: Testbench) -> None:
+    found = plane_steps(setup)
+    for steps, plane in zip(found, setup.stacked, strict=True):
+        if not plane.above:
+            assert steps.next_plane == 0.0  # the top plane has none above it
+            continue
+        # An active row above puts C(BL, U) V on the bit line, a count C(BL, tab) V.
+        expected = plane.model.value("C_bl_u") / plane.model.value("C_bl_tab")
+        assert steps.next_plane / steps.scale == pytest.approx(expected, rel=1e-6)
+    assert found[2].scale != found[0].scale  # a sheet or lines above: another load
+
+
+def test_the_complement_takes_the_shift_back(setup: Testbench) -> None:
+    for steps in plane_steps(complement(setup)):
+        assert abs(steps.next_plane) < 1e-9
+
+
+def test_levels_of_a_plane_are_those_of_its_charge_balance(setup: Testbench) -> None:
+    result = measured(setup)
+    low = result.tables(make_readout_table(4, step=STEP, sigma_noise=SIGMA))[0]
+    model, reference = setup.stacked[0].model, setup.model
+    volts = STEP / (reference.switched / (4 * reference.bl_total + setup.periphery.sense_capacitance))
+    load = 4 * model.bl_total + setup.periphery.sense_capacitance
+    # The simulated plane's straight levels have no shift of their own; its charge balance has.
+    own = reference.drive(0) / (4 * reference.bl_total + setup.periphery.sense_capacitance)
+    for active, count in ((4, 0), (4, 4), (2, 1)):
+        charge = active * (model.drive(0) + model.value("C_bl_u")) + count * model.switched
+        assert low.level[0, active, count] == pytest.approx(volts * (charge / load - active * own), rel=1e-9)
+
+
+def test_a_table_that_serves_another_plane_errs_by_the_normal_law(setup: Testbench) -> None:
+    result = measured(setup)
+    low, _, top = result.tables(make_readout_table(4, step=STEP, sigma_noise=SIGMA))
+    served = next(f for f in result.foreign if (f.plane, f.thresholds_of) == (low.plane, top.plane))
+    edges, levels = top.thresholds(TT)[-1], low.level[0, -1]
+    inside = norm.cdf(np.append(edges, np.inf), levels, SIGMA) - norm.cdf(np.append(-np.inf, edges), levels, SIGMA)
+    assert served.code_error == pytest.approx(1.0 - inside.mean(), rel=1e-9)
+    # 4 rows times 0.3 counts is beyond the threshold half a count away: the table of another plane must not serve.
+    assert served.code_error > 0.5
+    assert max(p.code_error for p in result.points) < 1e-5
+    assert result.difference > 0.5
+
+
+def test_planes_of_one_table_serve_each_other(setup: Testbench) -> None:
+    one = setup.stacked[0]
+    twins = (one, replace(one, label="twin"))
+    result = measured(replace(setup, stacked=twins))
+    assert result.difference == 0.0
+    points = {p.plane: p.code_error for p in result.points}
+    assert [f.code_error for f in result.foreign] == pytest.approx([points[f.plane] for f in result.foreign])
+
+
+def test_rows_above_that_do_not_follow_the_inputs(setup: Testbench) -> None:
+    result = measured(setup)
+    low = result.points[0]
+    # All four rows above driven while none of the plane's rows is, or the reverse.
+    shift = setup.stacked[0].model.value("C_bl_u") / setup.stacked[0].model.value("C_bl_tab")
+    assert abs(low.pattern_shift) == pytest.approx(4 * shift, rel=1e-6)
+    assert low.pattern_error > low.code_error_worst
+    assert (result.points[-1].pattern_shift, result.points[-1].pattern_error) == (
+        0.0,
+        result.points[-1].code_error_worst,
+    )
+    quiet = measured(complement(setup)).points[0]
+    assert quiet.pattern_error == pytest.approx(quiet.code_error_worst, rel=1e-6)
+
+
+def test_results_are_read_back_and_tables_name_their_plane(setup: Testbench, tmp_path: Path) -> None:
+    base = make_readout_table(
+        4, (Condition("tt", 1.0, 27.0, "Cmax"), TT), step=STEP, sigma_noise=SIGMA, sigma_static=1e-3
+    )
+    result = measured(setup, base)
+    assert Planes.from_json(result.to_json()) == result
+    assert {p.condition for p in result.points} == {TT.label}  # planes are extracted with nominal metals
+    for table, plane in zip(result.tables(base), setup.stacked, strict=True):
+        for name in FORMATS:
+            FORMATS[name].write(table, tmp_path / name)
+            assert FORMATS[name].read(tmp_path / name).plane == plane.label
+    assert any(row.at.startswith("M4-M5") for row in result.figures())
+
+
+def test_thresholds_of_another_table_stay(setup: Testbench) -> None:
+    low, *_, top = measured(setup).tables(make_readout_table(4, step=STEP))
+    np.testing.assert_array_equal(with_thresholds_of(low, top).thresholds(TT), top.thresholds(TT))
+
+
+@pytest.mark.parametrize("cut", [lambda stacked: (), lambda stacked: stacked[:1]])
+def test_one_plane_is_refused(setup: Testbench, cut: Callable[[Any], Any]) -> None:
+    with pytest.raises(UnsupportedCell, match="compares two planes or more"):
+        PROCEDURE.check(replace(setup, stacked=cut(setup.stacked)))
