@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import MARKS, SERIES, Chart, height_for, label_bars, legend_below
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import Procedure, ProcedureResults, measured
@@ -21,6 +23,12 @@ from characterization.testbench import StackedPlane, Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.condition import NOMINAL_METALS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SMALLEST = 1e-12
+"""Code errors below are drawn here."""
 
 SCOPE = "nominal metals; same inputs on all planes; the columns of the plane below are quiet grounded metal"
 
@@ -109,6 +117,33 @@ class Planes(DataclassResult):
             at = f"{other.plane} with the table of {other.thresholds_of}, {other.condition}"
             rows.append(ResultRow("code error if another plane's table serves", other.code_error, "", at))
         return rows
+
+    def charts(self) -> Sequence[Chart]:
+        """Code error of every plane by its table, by another plane's, and at the next plane's worst pattern."""
+        caption = (
+            "Code error of each plane by its table, by the worst other plane's table, and when the rows of the next "
+            f"plane do not follow the inputs (worst level); worst condition. Scope: {self.scope}."
+        )
+        return (Chart("errors", "Planes", caption, self._draw_errors, height_for(len(self.steps))),)
+
+    def _draw_errors(self, axes: Axes) -> None:
+        errors: dict[str, dict[str, float]] = {"table of the plane": {}, "table of another plane": {}, "next plane": {}}
+        own, other, pattern = errors.values()
+        for p in self.points:
+            own[p.plane] = max(own.get(p.plane, 0.0), p.code_error)
+            pattern[p.plane] = max(pattern.get(p.plane, 0.0), p.pattern_error)
+        for f in self.foreign:
+            other[f.plane] = max(other.get(f.plane, 0.0), f.code_error)
+        planes = [s.plane for s in self.steps]
+        for k, (label, values) in enumerate(errors.items()):
+            shown = [max(values.get(plane, np.nan), SMALLEST) for plane in planes]
+            axes.plot(shown, np.arange(len(planes)), linestyle="none", label=label, color=SERIES[k], marker=MARKS[k])
+        axes.set_xscale("log")
+        label_bars(axes, range(len(planes)), planes)
+        axes.grid(visible=True, axis="y")
+        axes.margins(y=0.12)
+        axes.set(xlabel=f"code error (at least {SMALLEST:g})")
+        legend_below(axes, len(errors))
 
     def tables(self, table: ReadoutTable) -> tuple[ReadoutTable, ...]:
         """The readout table of every plane, from that of the simulated one; conditions of nominal metals only."""

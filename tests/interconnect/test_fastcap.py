@@ -135,6 +135,23 @@ STRUCTURES: dict[str, tuple[tuple[float, float, float], float, dict[str, list[Co
             "G": [((60, 225, 90), (390, 275, 185))],
         },
     ),
+    # One row and one bit line of a plane with its tab, under the row of the next plane: 200 nm row pitch, 185 nm from
+    # metal to metal, lines of 50 nm, as of cap_balanced on generic28.
+    "two planes": (
+        (400.0, 320.0, 645.0),
+        2.7,
+        {
+            "S": [
+                ((40, 85, 90), (360, 135, 185)),
+                ((250, 60, 275), (300, 260, 370)),
+                ((250, 85, 185), (300, 135, 275)),
+            ],
+            "G": [((40, 185, 90), (360, 235, 185))],
+            "BL": [((150, 40, 275), (200, 280, 370))],
+            "NEXT_S": [((40, 85, 460), (360, 135, 555))],
+            "NEXT_G": [((40, 185, 460), (360, 235, 555))],
+        },
+    ),
     "two by two bus crossing": (
         (420.0, 420.0, 460.0),
         3.0,

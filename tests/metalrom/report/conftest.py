@@ -20,6 +20,7 @@ from characterization.procedures.energy import ConditionEnergy, EnergyResult, Re
 from characterization.procedures.leakage import Leakage, StaticCurrent
 from characterization.procedures.noise import Noise, NoisePoint
 from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
+from characterization.procedures.planes import ForeignTable, PlanePoint, Planes, PlaneSteps
 from characterization.procedures.readout_current import LevelCurve, MapPoint, ReadoutCurrent
 from characterization.procedures.settling import Settling, SettlingTime
 from characterization.procedures.supply import SupplyBounce, SupplyShift
@@ -241,6 +242,13 @@ def sample_results() -> dict[str, ProcedureResult]:
         "chain_noise": ChainNoise(
             (ChainNoisePoint(tt, 0.37, 3e-4, (6e-4, 7e-4, 5e-4), 2e-4, 7e-4),),
             (ComparatorPoint(tt, 6e-5, 6e-4, 1e-3, 9e-4, 6e-11, 7e-4, 2e-4),),
+        ),
+        "planes": Planes(
+            (PlaneSteps("M2-M3", "M4-M5", 0.0, 0.21, 0.21, 1.0), PlaneSteps("M4-M5", "", 0.01, 0.0, 0.0, 1.01)),
+            (PlanePoint("M2-M3", tt, 0.02, 5.0, 4, 2, 1e-6, 2e-6, 0.84, 0.5),
+             PlanePoint("M4-M5", tt, 0.02, 5.1, 4, 2, 1e-6, 2e-6, 0.0, 2e-6)),
+            (ForeignTable("M2-M3", "M4-M5", tt, 0.9, 1.0), ForeignTable("M4-M5", "M2-M3", tt, 0.9, 1.0)),
+            0.84,
         ),
         "comparator_noise": ComparatorNoise((ComparatorNoisePoint(tt, 1.0, 7e-4, 7.5e-4, 6e-5, 8e-4),)),
         "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),

@@ -69,6 +69,7 @@ def test_every_chart_is_drawn(sample_results: dict[str, ProcedureResult]) -> Non
         "settling_times": ("not within the window", "0.1 LSB", "sample", "time, ns"),  # the sample is at 2 ns
         "chain_noise_parts": ("tt_1.00V_27C, bus", "rms, "),
         "comparator_noise_sizes": ("widths x 1", "rms, "),
+        "planes_errors": ("M2-M3", "M4-M5", "table of another plane", "code error"),
         "noise_points": ("closed form", "rms, mV"),
         "crosstalk_shifts": ("left 1", "right 1", "shift, LSB"),
         "worst_pattern_extremes": ("highest: 0.1\u00a0LSB", "lowest: -0.2\u00a0LSB", "count 2 of 3 active"),
