@@ -23,11 +23,24 @@ MIN_SAMPLES = 10
 class Variation:
     """Local mismatch: `cell_sigma` relative sigma of one cell's coupling (C) or resistor (R); `source` in words.
 
+    band: between the roughness law and the area law of capacitors, where the stack has both; None for a stated sigma.
     Transistor thresholds follow Pelgrom's law with the device set's own coefficients (A_vt / sqrt(W L)).
     """
 
     cell_sigma: float
     source: str
+    band: tuple[float, float] | None = None
+
+    @property
+    def text(self) -> str:
+        """The sigma in words, with its band."""
+        value = (
+            f"{100 * self.cell_sigma:g} % per cell" if self.band is None else f"{100 * self.cell_sigma:.3g} % per cell"
+        )
+        if self.band is None:
+            return value
+        low, high = self.band
+        return f"{value}, {100 * low:.3g} to {100 * high:.3g} % between the roughness law and the area law"
 
 
 @dataclass(frozen=True, slots=True)

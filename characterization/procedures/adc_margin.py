@@ -170,9 +170,7 @@ def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = No
         )
     )
     out = [
-        Assumption(
-            "cell mismatch", f"{100 * setup.variation.cell_sigma:g} % per cell", "estimate", setup.variation.source
-        ),
+        Assumption("cell mismatch", setup.variation.text, "estimate", setup.variation.source),
         offset,
         Assumption(
             "neighbouring bits",

@@ -52,7 +52,7 @@ def roughness_variation(design: Design) -> Variation | None:
     edge = f"{3 * spread.edge_sigma * 1e9:.3g} nm (3 sigma), correlation {spread.edge_correlation * 1e9:.3g} nm"
     place = f"on a gap of {gap * 1e9:.3g} nm over {length * 1e9:.3g} nm"
     source = f"estimate: line-edge roughness of {edge}, {place}"
+    by_area = cell_sigma_from_area(design.stack, length * design.stack.metal(plane.column).thickness)
     if design.config.variation.cell_sigma == AUTO:
-        by_area = cell_sigma_from_area(design.stack, length * design.stack.metal(plane.column).thickness)
         source += f"; the area law of large capacitors, extrapolated, would give {100 * by_area:.3g} %"
-    return Variation(sigma, source)
+    return Variation(sigma, source, (min(sigma, by_area), max(sigma, by_area)))

@@ -111,6 +111,9 @@ def test_mismatch_that_is_not_stated_is_that_of_the_drawn_cell(tmp_path: Path) -
     # .5177, sqrt(2 * .5177) * 1.67 / 20 = 8.50 %.
     assert found.cell_sigma == pytest.approx(0.0850, abs=5e-5)
     assert "on a gap of 20 nm over 60 nm" in found.source
+    # The area law of capacitors, extrapolated: .020 um / sqrt(.060 um * .036 um) = 43.0 %.
+    assert found.text == "8.5 % per cell, 8.5 to 43 % between the roughness law and the area law"
+    assert found.band == pytest.approx((0.0850, 0.4303), abs=1e-4)
     for kind, lines in (("cap_present", "300nm"), ("cap_ternary", "300nm")):
         drawn = {"kind": kind, "row_pitch": lines, "column_pitch": "360nm"}
         design = project(tmp_path, cell=drawn)
