@@ -5,7 +5,8 @@
 A driven row shifts a level through the direct coupling, whatever it stores (single drive). Code error of the example's
 layer (its own counts, nominal condition) with thresholds that follow exactly, with one code per count and a shift by
 whole codes, and with a converter of more bits whose codes are rounded to counts digitally. The converter's range is
-that of the levels, and twice that, which is what its references span where nothing fits them to the levels.
+that of the levels, and 0.6 V, where nothing fits its references to them; the error is the mean over 16 places of the
+converter's edges between the levels, and the range of these.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from metalrom.run.characterize import characterize, histogram
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "minilm_layer.yaml"
 BITS = (8, 9, 10)
+RANGE = 0.6
+PLACES = 16
 
 
 def whole_codes(table: ReadoutTable) -> FloatArray:
@@ -38,10 +41,13 @@ def whole_codes(table: ReadoutTable) -> FloatArray:
     return out
 
 
-def digital_rounding(table: ReadoutTable, bits: int, span: float) -> FloatArray:
-    """Exact thresholds, each moved to the nearest edge of a converter of so many bits over `span` V."""
+def digital_rounding(table: ReadoutTable, bits: int, span: float, place: float = 0.0) -> FloatArray:
+    """Exact thresholds, each moved to the nearest edge of a converter of so many bits over `span` V.
+
+    place: of an edge over 0 V, in steps of the converter.
+    """
     step = span / 2**bits
-    out: FloatArray = np.round(table.thresholds(table.conditions[0]) / step) * step
+    out: FloatArray = (np.round(table.thresholds(table.conditions[0]) / step - place) + place) * step
     return out
 
 
@@ -74,10 +80,12 @@ def main() -> None:
     print(f"thresholds follow exactly     {table.mean_code_error(condition, used):.2e}")
     print(f"shift by whole codes          {code_error(table, whole_codes(table), used):.2e}")
     highest = float(np.nanmax(table.level[0]))
-    for times in (1, 2):
+    for span in (highest, RANGE):
         for bits in BITS:
-            error = code_error(table, digital_rounding(table, bits, times * highest), used)
-            print(f"{bits:2d} bits, range {times * highest:.3f} V       {error:.2e}")
+            places = np.arange(PLACES) / PLACES
+            errors = [code_error(table, digital_rounding(table, bits, span, p), used) for p in places]
+            ends = f"{min(errors):.2e} to {max(errors):.2e}"
+            print(f"{bits:2d} bits, range {span:.3f} V        {np.mean(errors):.2e}   ({ends})")
 
 
 if __name__ == "__main__":

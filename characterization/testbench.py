@@ -34,13 +34,11 @@ class Variation:
     @property
     def text(self) -> str:
         """The sigma in words, with its band."""
-        value = (
-            f"{100 * self.cell_sigma:g} % per cell" if self.band is None else f"{100 * self.cell_sigma:.3g} % per cell"
-        )
         if self.band is None:
-            return value
+            return f"{100 * self.cell_sigma:g} % per cell"
         low, high = self.band
-        return f"{value}, {100 * low:.3g} to {100 * high:.3g} % between the roughness law and the area law"
+        ends = f"{100 * low:.3g} to {100 * high:.3g} %"
+        return f"{100 * self.cell_sigma:.3g} % per cell, {ends} between the roughness law and the area law"
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,4 +142,7 @@ def test_comparator_noise_falls_with_its_size(charge_setup: Testbench) -> None:
     assert two.gm == pytest.approx(2 * one.gm, rel=0.02)
     assert two.noise == pytest.approx(one.noise / np.sqrt(2), rel=0.05)
     by_hand = np.sqrt(4 * BOLTZMANN * TT.kelvin * GAMMA * SERIES / (one.gm * one.time))
+    # 4 k T gamma / (gm t) of the input pair alone lies between 0.5 (gamma 2/3) and 0.66 mV (gamma 1), not at 0.16 mV.
+    for gamma in (GAMMA, 1.0):
+        assert 0.5e-3 < one.pair * np.sqrt(gamma / GAMMA / SERIES) < 0.66e-3
     assert one.pair == pytest.approx(by_hand)
