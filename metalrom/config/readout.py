@@ -13,6 +13,7 @@ from metalrom.config.parameters import ParameterSection
 from metalrom.config.units import Capacitance, Fraction, Time, Voltage
 from netlists.readout import READOUTS
 from netlists.readout.chain import ChainTiming, ComparatorBus, DoubleSampler, SegmentCircuit, SharedLine
+from netlists.readout.column_sar import ColumnSar
 from netlists.readout.strongarm import StrongArm
 
 
@@ -78,6 +79,12 @@ class ComparatorSection(ParameterSection):
     hidden: ClassVar[tuple[str, ...]] = ("input_capacitance",)
 
 
+class ColumnSarSection(ParameterSection):
+    """Converter behind the bus: capacitor array, timing and replicas."""
+
+    declares: ClassVar[type] = ColumnSar
+
+
 class ChainTimingSection(ParameterSection):
     """One read through the chain in time."""
 
@@ -85,7 +92,7 @@ class ChainTimingSection(ParameterSection):
 
 
 IDEAL_ONLY = ("noise_sigma", "integration_time", "double_sampling", "sample_capacitance", "follow_columns")
-CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "timing")
+CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
 
 class ReadoutSection(ConfigSection):
@@ -94,7 +101,7 @@ class ReadoutSection(ConfigSection):
     kind: Literal["ideal", "chain"] = Field(
         "ideal",
         description="ideal: a behavioural sampler and converter, stated in numbers, for studies; chain: transistors "
-        "from the bit line to the comparator's input (charge cells of one bit line)",
+        "from the bit line to the code (charge cells of one bit line)",
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"
@@ -104,6 +111,7 @@ class ReadoutSection(ConfigSection):
     sampler: SamplerSection = SamplerSection()
     bus: BusSection = BusSection()
     comparator: ComparatorSection = ComparatorSection()
+    converter: ColumnSarSection = ColumnSarSection()
     timing: ChainTimingSection = ChainTimingSection()
     offset_sigma: OffsetSigma = Field(
         0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"

@@ -17,6 +17,7 @@ from netlists.readout.chain import (
     SegmentCircuit,
     SharedLine,
 )
+from netlists.readout.column_sar import ColumnSar
 from netlists.readout.strongarm import StrongArm
 
 
@@ -58,6 +59,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             sampler=DoubleSampler(**section.sampler.parameters()),
             bus=ComparatorBus(**bus),
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
+            converter=ColumnSar(**section.converter.parameters()),
             timing=ChainTiming(**section.timing.parameters()),
         )
     return chain, source

@@ -1,10 +1,10 @@
-"""The readout chain of a charge column: what stands between a bit line and the comparator, as one typed value.
+"""The readout chain of a charge column: what stands between a bit line and the code, as one typed value.
 
 Every plane of a segment has its own bit line with a reset transistor and a PMOS source follower; the followers of a
 segment meet at one row-select transistor, the segments of a column share one line with one bias current. The line is
 sampled twice onto a series capacitor: before the rows toggle (the clamp is on) and after. A multiplexer joins one of
-several columns to the input of their comparator. From this value follow the transistor deck, the noise, the area, the
-energy and the time of a read.
+several columns to the input of their comparator, which decides for the converter (`netlists.readout.column_sar`). From this
+value follow the transistor deck, the noise, the area, the energy and the time of a read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Literal
 
 from netlists.parameters import parameter, require, require_positive, tidy
 from netlists.periphery import Timing
+from netlists.readout.column_sar import ColumnSar
 from netlists.readout.strongarm import StrongArm
 
 EDGE = 20e-12
@@ -133,7 +134,7 @@ class ChainDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadoutChain:
-    """Everything between a bit line and the comparator's decision. `length`: channel length of every switch, m."""
+    """Everything between a bit line and the code. `length`: channel length of every switch, m."""
 
     drive: Literal["single", "complement"] = parameter(
         "complement", "", "single: only the signal lines rise; complement: the ground lines fall"
@@ -144,6 +145,7 @@ class ReadoutChain:
     sampler: DoubleSampler = field(default_factory=DoubleSampler)
     bus: ComparatorBus = field(default_factory=ComparatorBus)
     comparator: StrongArm = field(default_factory=StrongArm)
+    converter: ColumnSar = field(default_factory=ColumnSar)
     timing: ChainTiming = field(default_factory=ChainTiming)
 
     def __post_init__(self) -> None:

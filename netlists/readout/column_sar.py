@@ -1,0 +1,91 @@
+"""The converter behind a readout chain's bus: successive approximation over a table of thresholds.
+
+The comparator's other input is the top plate of a capacitor array whose bottom plates are switched between ground and
+one reference. Before a conversion bus and top plate are both reset to the common mode, the array at its middle code;
+then the register halves the interval of counts in every decision, and a table of digital codes, one per threshold,
+says which code the array takes. So thresholds may be as unequal as the levels are, within half a step of the array.
+
+The table follows the chain: the middle level is that of an idle read (no row driven) through the converter itself, both
+ends are those of replica columns (all cells counting, none counting, every row driven). The converter reads them with
+its own comparator, many times on average, at every update; offset, gain and slow drift of everything before the code
+are in what it reads. Register, table and averaging are logic: ideal here, costed as gates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from netlists.parameters import parameter, require_all_positive, require_whole, tidy
+from netlists.readout.deck import ReadoutRole
+
+FEMTOFARAD = 1e-15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSar:
+    """Capacitor array, its switches, its timing and its replicas; SI units."""
+
+    title: ClassVar[str] = "successive approximation of a column's bus over a table of thresholds"
+    role: ClassVar[ReadoutRole] = "converter"
+
+    bits: int = parameter(8, "", "of the capacitor array; thresholds lie on its steps")
+    unit_capacitance: float = parameter(0.25e-15, "F", "unit capacitor of the array")
+    unit_mismatch: float = parameter(0.0085, "", "sigma of a capacitor of 1 fF; it falls with the root of the size")
+    top_capacitance: float = parameter(1.0e-15, "F", "wire of the top plate to ground")
+    reference: float = parameter(0.40, "V", "level to which bottom plates are switched, against ground")
+    reset_width: float = parameter(0.24e-6, "m", "width of the NMOS that resets the top plate to the common mode")
+    switch_width: float = parameter(1.0e-6, "m", "width of the two NMOS of the largest capacitor; others in proportion")
+    smallest_switch: float = parameter(0.12e-6, "m", "width below which no switch falls")
+    cycle: float = parameter(1.2e-9, "s", "one decision: the array settles, the comparator decides")
+    clock_delay: float = parameter(0.6e-9, "s", "from the start of a cycle to the comparator's clock")
+    replicas: int = parameter(4, "", "replica columns at each end of the range, read in turn")
+    replica_reads: int = parameter(64, "", "reads that are averaged for an end or the middle of the range")
+    update_interval: int = parameter(10_000, "", "conversions between two updates of the table")
+
+    def __post_init__(self) -> None:
+        require_whole(self.bits, 4, 12, where="readout.converter.bits")
+        for name in ("replicas", "replica_reads", "update_interval"):
+            require_whole(getattr(self, name), 1, 1_000_000, where=f"readout.converter.{name}")
+        require_all_positive(self, where="readout.converter")
+
+    @property
+    def units(self) -> int:
+        """Unit capacitors of the array."""
+        return 1 << self.bits
+
+    @property
+    def middle(self) -> int:
+        """Code of the array during the reset: the top plate is then at the common mode."""
+        return self.units // 2
+
+    @property
+    def capacitance(self) -> float:
+        """All unit capacitors together, F."""
+        return self.units * self.unit_capacitance
+
+    @property
+    def unit_sigma(self) -> float:
+        """Relative sigma of one unit capacitor: area law."""
+        return self.unit_mismatch / math.sqrt(self.unit_capacitance / FEMTOFARAD)
+
+    @property
+    def switch_widths(self) -> tuple[float, ...]:
+        """Width of the switches of every bit, least significant first, m."""
+        return tuple(
+            tidy(max(self.smallest_switch, self.switch_width * 2.0 ** (k + 1 - self.bits))) for k in range(self.bits)
+        )
+
+    @property
+    def update_share(self) -> float:
+        """Conversions of an update (both ends and the middle) over those between two updates."""
+        return 3 * self.replica_reads / self.update_interval
+
+    def decisions(self, levels: int) -> int:
+        """Decisions of a conversion among so many levels."""
+        return max(1, math.ceil(math.log2(levels)))
+
+    def duration(self, levels: int) -> float:
+        """One conversion among so many levels, from the first cycle to the last decision, s."""
+        return tidy(self.decisions(levels) * self.cycle)
