@@ -3,7 +3,7 @@
 Every plane of a segment has its own bit line with a reset transistor and a PMOS source follower; the followers of a
 segment meet at one row-select transistor, the segments of a column share one line with one bias current. The line is
 sampled twice onto a series capacitor: before the rows toggle (the clamp is on) and after. A multiplexer joins one of
-several columns to the input of their comparator, which decides for the converter (`netlists.readout.column_sar`). From this
+several columns to the input of their comparator, which decides for the converter (`column_sar`). From this
 value follow the transistor deck, the noise, the area, the energy and the time of a read.
 """
 
