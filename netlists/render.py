@@ -19,7 +19,7 @@ from interconnect.errors import InputError
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]*\Z")
-_VECTOR = re.compile(r"[vi]\([a-z0-9_.]+\)\Z")
+_VECTOR = re.compile(r"(?:[vi]\([a-z0-9_.]+\)|@m[a-z0-9_.]*\[[a-z]+\])\Z")
 
 
 class DeckText(str):
@@ -54,10 +54,10 @@ def identifier(value: object) -> DeckText:
 
 
 def vector(value: object) -> DeckText:
-    """A saved vector, `v(node)` or `i(source)` in lower case; InputError for anything else."""
+    """A saved vector, `v(node)`, `i(source)` or `@device[parameter]` in lower case; InputError for anything else."""
     text = str(value)
     if not _VECTOR.match(text):
-        raise InputError(f"{text!r} is not a vector", hint="write v(node) or i(source)")
+        raise InputError(f"{text!r} is not a vector", hint="write v(node), i(source) or @device[parameter]")
     return DeckText(text)
 
 

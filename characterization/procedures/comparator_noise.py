@@ -1,4 +1,4 @@
-"""`comparator_noise`: the comparator's input noise by formula and by decisions under transient noise, three sizes."""
+"""`comparator_noise`: the comparator's input noise by its sensitivity and by noisy decisions, three sizes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, 
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.readout.comparator_noise import point_of, transient_noise
+from characterization.readout.comparator_noise import sensitivity_of, transient_noise
 from characterization.testbench import Testbench
 from netlists.readout.strongarm import StrongArm
 
@@ -25,52 +25,57 @@ SCALES = (0.5, 1.0, 2.0)
 COMMON_MODE = 0.4
 """V, of an ideal readout's comparator; a chain's is its own."""
 
+DECISIONS = 300
+"""Under transient noise, of every size."""
+
 _WIDTHS = ("input", "tail", "same", "other", "precharge", "buffer", "clock")
 
 
 @dataclass(frozen=True, slots=True)
 class ComparatorNoisePoint:
-    """One size at the nominal condition, V rms: input and series pair by the formula and by transient noise (with its
-    standard error), and with the precharge's k T / C, which no transient source stands for."""
+    """One size at the nominal condition, V rms: predicted from its sensitivity; counted decisions under transient noise
+    and the spread of the regenerating nodes in the same reads, each with its standard error."""
 
     condition: str
     scale: float
-    formula: float
-    transient: float
-    error: float
-    total: float
+    predicted: float
+    decided: float
+    decided_error: float
+    spread: float
+    spread_error: float
 
 
 @dataclass(frozen=True)
 class ComparatorNoise(DataclassResult):
-    """Formula and transient noise of every size."""
+    """Prediction and transient noise of every size."""
 
     points: tuple[ComparatorNoisePoint, ...]
 
     def figures(self) -> Sequence[ResultRow]:
-        """Formula, transient noise, their ratio and the whole input noise of every size."""
+        """Prediction, counted decisions and their ratio of every size."""
         out = []
         for p in self.points:
             at = f"{p.condition}, widths x {p.scale:g}"
             out += [
-                ResultRow("comparator noise by formula", p.formula, "V", at),
-                ResultRow("comparator noise by transient noise", p.transient, "V", at),
-                ResultRow("formula over transient noise", p.formula / p.transient, "", at),
-                ResultRow("comparator noise with its precharge", p.total, "V", at),
+                ResultRow("comparator noise predicted", p.predicted, "V", at),
+                ResultRow("comparator noise of decisions", p.decided, "V", at),
+                ResultRow("standard error of the decisions", p.decided_error, "V", at),
+                ResultRow("comparator noise of its nodes", p.spread, "V", at),
+                ResultRow("predicted over decisions", p.predicted / p.decided, "", at),
             ]
         return out
 
     def charts(self) -> Sequence[Chart]:
-        """Formula and transient noise of every size."""
-        caption = "Input noise of the comparator: bars by transient noise sources, marks by the formula."
+        """Prediction and decisions of every size."""
+        caption = "Input noise of the comparator: bars by decisions under transient noise, marks by the prediction."
         return (Chart("sizes", "Comparator noise", caption, self._draw, height_for(len(self.points))),)
 
     def _draw(self, axes: Axes) -> None:
-        scale, unit = axis_scale([p.transient for p in self.points], "V")
+        scale, unit = axis_scale([p.decided for p in self.points], "V")
         places = np.arange(len(self.points))
-        axes.barh(places, [p.transient / scale for p in self.points], height=0.6, color=SERIES[0])
-        formula = [p.formula / scale for p in self.points]
-        axes.plot(formula, places, linestyle="none", marker="|", markersize=16, color=INK)
+        axes.barh(places, [p.decided / scale for p in self.points], height=0.6, color=SERIES[0])
+        predicted = [p.predicted / scale for p in self.points]
+        axes.plot(predicted, places, linestyle="none", marker="|", markersize=16, color=INK)
         label_bars(axes, places, [f"widths x {p.scale:g}" for p in self.points])
         axes.set(xlabel=f"rms, {unit}")
 
@@ -89,9 +94,15 @@ def measure_comparator_noise(setup: Testbench, bench: ColumnTestbench, results: 
     points = []
     for scale in SCALES:
         comparator = scaled_comparator(sizes, scale)
-        point = point_of(setup.technology, condition, comparator, common, bench.run)
-        noise, error = transient_noise(setup.technology, condition, comparator, point, common, bench.run)
-        points.append(ComparatorNoisePoint(condition.label, scale, point.pair, noise, error, point.noise))
+        found = sensitivity_of(setup.technology, condition, comparator, common, bench.run)
+        t = transient_noise(
+            setup.technology, condition, comparator, found, common, bench.run, decisions=DECISIONS, seed=setup.seed
+        )
+        points.append(
+            ComparatorNoisePoint(
+                condition.label, scale, found.point.noise, t.decided, t.decided_error, t.spread, t.spread_error
+            )
+        )
     return ComparatorNoise(tuple(points))
 
 
@@ -101,7 +112,7 @@ def _refuses(setup: Testbench) -> str | None:
 
 PROCEDURE = measured(
     "comparator_noise",
-    "input noise of the comparator: formula against decisions under transient noise",
+    "input noise of the comparator: its sensitivity against decisions under transient noise",
     measure_comparator_noise,
     refuses=_refuses,
     result=ComparatorNoise,

@@ -1,11 +1,18 @@
-"""Input noise of a StrongARM comparator: a formula of its operating point, and decisions under transient noise.
+"""Input noise of a StrongARM comparator from its own sensitivity: no fitted factor.
 
-While the input pair charges its own drains, signal and noise current are integrated together: over a time t the white
-noise 4 k T gamma gm of both transistors leaves 4 k T gamma / (gm t) of input voltage squared (P. Nuzzo et al., IEEE
-Trans. Circuits Syst. I 55 (2008) 1441; B. Razavi, IEEE Solid-State Circuits Mag. 7 (2) (2015) 12). t ends when the
-series pair conducts: it is cross-coupled, so that regeneration begins, and its own noise enters (`SERIES`, found by
-transient noise). What the precharge left on the two drains, k T C of charge squared each with C = I t / V, adds
-2 k T C / (gm t)^2.
+Up to the time at which its outputs part, a clocked comparator is a linear circuit whose elements change with time: a
+charge put onto a node at time t moves the difference of the regenerating nodes, read a little later, by Gamma(t) times
+the charge, and a difference of the inputs moves it by G (J. Kim, B. S. Leibowitz, M. Jeeradit, IEEE Trans. Circuits
+Syst. I 56 (2009) 1845). Both are measured on the transistors, by pulses of charge in one transient. White noise of
+density 4 k T g(t) in both halves then leaves the input variance
+
+    4 k T / G^2  integral of g(t) Gamma(t)^2 dt
+
+summed over the input pair (into the drains x), the series pair (from x to z), the regenerating pair and the precharge
+(x and z). What a textbook calls the precharge's k T / C is the last part: its integral ends as the precharge opens.
+g = 2/3 gm + gds of every transistor as it moves: 2/3 gm in saturation, gds where it is a resistor; within 1 to 8 % of
+what the engine's noise analysis finds for these transistors. gm(t) Gamma(t) / G is the aperture: with which weight the
+comparator averages its input over time.
 """
 
 from __future__ import annotations
@@ -23,8 +30,8 @@ from interconnect.arrays import FloatArray
 from netlists.column import ColumnDeck
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.comparator_point import DIODE_SHARES, NoiseSource, comparator_point_deck
-from netlists.readout.deck import ReadoutDeck
+from netlists.readout.comparator_probe import BranchCurrent, charge_pulses
+from netlists.readout.deck import POWER_UP, ReadoutDeck
 from netlists.readout.strongarm import StrongArm, decision_deck
 from netlists.technology import Technology
 from ngspice_runner import Result
@@ -33,46 +40,84 @@ from ngspice_runner.errors import EngineError
 GAMMA = 2.0 / 3.0
 """Thermal noise of a long channel in saturation."""
 
-SERIES = 1.8
-"""Noise power of input and series pair together over that of the input pair: the series pair is noisy while
-regeneration begins. Transient noise of three sizes gave 2.2 +- 0.5, 1.8 +- 0.3 and 1.7 +- 0.3."""
+DIFFERENCE = 1e-3
+"""V between the inputs behind G."""
 
-PROBE = 2e-3
-"""V between the inputs of the decks behind the formula."""
+GAIN = 40.0
+"""G at which the regenerating nodes are read: noise that comes later counts little, and they still are linear."""
+
+CHARGE = 1e-18
+"""C of a probe per metre of input width and micrometre: about as large an effect as `DIFFERENCE`."""
 
 PERIOD = 1e-9
 """s per decision."""
 
+BEFORE, AROUND, FINE, COARSE = 40e-12, 45e-12, 5e-12, 12e-12
+"""s: probes begin before the clock's edge, stand close around it and wider later."""
+
+STEP, AFTER, PER_DECK = 4e-12, 60e-12, 25
+"""s between independent values of a noise current; s by which it outlasts the reading; decisions of a deck."""
+
+SIDES = ("a", "b")
+DEVICES = ("in", "same", "other", "pre_x", "pre_z")
+BRANCH = {"in": "x", "same": "zx", "other": "z", "pre_x": "x", "pre_z": "z"}
+"""Where a transistor's noise current enters; the series pair carries it from x to z."""
+
 NODES = ("v(x_comparator.z_a)", "v(x_comparator.z_b)")
 """The regenerating nodes."""
-
-TAIL_GATE = {"n": "v(clk)", "p": "v(x_comparator.clk_b)"}
-"""Gate of the tail, by the type of the input pair."""
-
-MOVED = 0.05
-"""V by which the regenerating nodes have moved once the series pair conducts."""
 
 Run = Callable[[str, Sequence[ColumnDeck | ReadoutDeck]], Sequence[Result]]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparatorPoint:
-    """A comparator at the start of its decision. current: A per branch; gm, same, other: S of an input, a series and a
-    regenerating transistor; time: s of integration; noise: V rms at the input by the formula."""
+    """A comparator's input noise, V rms by part, and its aperture.
+
+    gain: G, times which a difference of the inputs appears at the regenerating nodes `time` (s) after the clock's edge.
+    gm: S, of an input transistor, mean over the aperture. delays, weights: s after the clock's edge and share of the
+    aperture there.
+    """
 
     condition: str
-    current: float
+    gain: float
     gm: float
-    same: float
-    other: float
     time: float
-    pair: float
+    input: float
+    series: float
+    regeneration: float
     precharge: float
+    delays: tuple[float, ...]
+    weights: tuple[float, ...]
 
     @property
     def noise(self) -> float:
-        """Both parts together, V rms."""
-        return float(np.hypot(self.pair, self.precharge))
+        """All parts together, V rms."""
+        return float(np.sqrt(self.input**2 + self.series**2 + self.regeneration**2 + self.precharge**2))
+
+    @property
+    def delay(self) -> float:
+        """Mean of the aperture, s after the clock's edge."""
+        return float(np.average(self.delays, weights=self.weights))
+
+    def pass_band(self, frequency: FloatArray) -> FloatArray:
+        """Share of the power at a frequency (Hz) of the input that a decision sees."""
+        weights = np.array(self.weights) / np.sum(self.weights)
+        phase = np.exp(-2j * np.pi * np.multiply.outer(frequency, np.array(self.delays)))
+        out: FloatArray = np.abs(phase @ weights) ** 2
+        return out
+
+
+@dataclass(frozen=True)
+class ComparatorSensitivity:
+    """What the probes found: `times` after the clock's edge (s), `x`, `z`: V per C into one drain, one regenerating
+    node; conductances: g of every kind of transistor over `clock` (s after the edge), S."""
+
+    point: ComparatorPoint
+    times: FloatArray
+    x: FloatArray
+    z: FloatArray
+    clock: FloatArray
+    conductances: dict[str, FloatArray]
 
 
 def comparator_point(
@@ -85,104 +130,196 @@ def comparator_point(
 def point_of(
     technology: Technology, condition: Condition, sizes: StrongArm, common_mode: float, run: Run
 ) -> ComparatorPoint:
-    """Operating point, integration time and input noise of a comparator; `run` simulates decks."""
-    decks = (
-        comparator_point_deck(technology, condition, sizes, common_mode=common_mode, difference=PROBE),
-        decision_deck(
+    """Input noise and aperture of a comparator; `run` simulates decks."""
+    return sensitivity_of(technology, condition, sizes, common_mode, run).point
+
+
+def sensitivity_of(
+    technology: Technology, condition: Condition, sizes: StrongArm, common_mode: float, run: Run
+) -> ComparatorSensitivity:
+    """Probe a comparator: two decks of a few hundred nanoseconds of circuit time in all."""
+    saved = tuple(f"@m.x_comparator.m_{d}_a[{what}]" for d in DEVICES for what in ("gm", "gds"))
+
+    def decisions(differences: Sequence[float], further: Sequence[str], sources: Sequence[BranchCurrent]) -> Result:
+        deck = decision_deck(
             technology,
             condition,
-            [PROBE],
+            differences,
             sizes=sizes,
             common_mode=common_mode,
             period=PERIOD,
-            further=(*NODES, TAIL_GATE[sizes.input_type]),
-        ),
-    )
-    still, moving = run(f"comparator_{condition.label}", decks)
-    value = {name: float(np.real(s.values[-1])) for name, s in still.signals.items()}
-    current = abs(value["i(v_a)"] + value["i(v_b)"]) / 2
-    gm = abs(value["i(v_a)"] - value["i(v_b)"]) / PROBE
-    span = (DIODE_SHARES[1] - DIODE_SHARES[0]) * current
-    same, other = (span / abs(value[f"v(d_{n}_1)"] - value[f"v(d_{n}_0)"]) for n in ("same", "other"))
-    time = _integration(moving, sizes, condition)
-    thermal = BOLTZMANN * condition.kelvin
-    pair = float(np.sqrt(4.0 * thermal * GAMMA * SERIES / (gm * time)))
-    voltage = abs(value["v(d_same_0)"] + value["v(d_same_1)"]) / 2
-    voltage = condition.vdd - voltage if sizes.input_type == "p" else voltage
-    precharge = float(np.sqrt(2.0 * thermal * current * time / voltage) / (gm * time))
-    return ComparatorPoint(condition.label, current, gm, same, other, time, pair, precharge)
-
-
-def _integration(result: Result, sizes: StrongArm, condition: Condition) -> float:
-    """s from the tail's turning on until the series pair conducts: the regenerating nodes have moved by `MOVED`."""
-    gate = TAIL_GATE[sizes.input_type]
-    t, on, a, b = (np.real(result.signals[n].values) for n in ("time", gate, *NODES))
-    half = condition.vdd / 2
-    turned = on > half if sizes.input_type == "n" else (on < half) & (t > PERIOD / 2)
-    start = _crossing(t, on - half, int(np.argmax(turned)))
-    mean = (a + b) / 2
-    gone = np.abs(mean - float(np.interp(start, t, mean))) - MOVED
-    after = np.flatnonzero((t > start) & (gone > 0))
-    if not turned.any() or not after.size:
-        raise EngineError("comparator noise: the series pair does not conduct within the period")
-    return _crossing(t, gone, int(after[0])) - start
-
-
-def _crossing(t: FloatArray, values: FloatArray, index: int) -> float:
-    """Time at which values cross zero between `index` - 1 and `index`."""
-    k = max(index, 1)
-    return float(t[k - 1] - values[k - 1] * (t[k] - t[k - 1]) / (values[k] - values[k - 1]))
-
-
-def noise_sources(point: ComparatorPoint, kelvin: float, step: float = 4e-12) -> tuple[NoiseSource, ...]:
-    """White noise of input, series and regenerating transistors, each 4 k T gamma gm (A^2/Hz, one-sided) up to half of
-    the rate 1 / step. The precharge's is not among them: a source would act on after it has ended."""
-
-    def rms(gm: float) -> float:
-        return float(np.sqrt(4.0 * BOLTZMANN * kelvin * GAMMA * gm / (2.0 * step)))
-
-    return tuple(
-        NoiseSource(f"{name}_{side}", f"{upper}_{side}", lower if lower in ("tail", "rail") else f"{lower}_{side}",
-                    rms(gm), step)
-        for name, upper, lower, gm in (
-            ("in", "x", "tail", point.gm), ("same", "z", "x", point.same), ("other", "z", "rail", point.other)
+            further=further,
+            sources=sources,
+            reltol=1e-4,
+            max_step=PERIOD / 100,
         )
-        for side in "ab"
-    )  # fmt: skip
+        (result,) = run(f"comparator_{condition.label}", (deck,))
+        return result
+
+    still = decisions([0.0, DIFFERENCE], (*NODES, *saved), ())
+    t, z = _difference(still)
+    first, second = POWER_UP + PERIOD / 2, POWER_UP + 1.5 * PERIOD
+    clock = np.arange(-PERIOD / 2, PERIOD / 2, 1e-12)
+    response = np.abs(np.interp(second + clock, t, z) - np.interp(first + clock, t, z)) / DIFFERENCE
+    late = np.flatnonzero((clock > 0) & (response > GAIN))
+    if not late.size:
+        raise EngineError("comparator noise: the comparator does not regenerate within its period")
+    read, gain = float(clock[late[0]]), float(response[late[0]])
+    times = np.concatenate([np.arange(-BEFORE, AROUND, FINE), np.arange(AROUND, read, COARSE), [read]])[:-1]
+    charge = CHARGE * sizes.input_width / 1e-6
+    x, z_response = (_responses(decisions, branch, times, charge, read) for branch in "xz")
+    conductances = {d: _conductance(still, d, first + clock) for d in DEVICES}
+    gm = np.interp(first + clock, t, np.real(still.signals["@m.x_comparator.m_in_a[gm]"].values))
+    point = _point(condition, read, gain, times, x, z_response, clock, conductances, gm)
+    return ComparatorSensitivity(point, times, x, z_response, clock, conductances)
+
+
+def _difference(result: Result) -> tuple[FloatArray, FloatArray]:
+    t, a, b = (np.real(result.signals[n].values) for n in ("time", *NODES))
+    return t, a - b
+
+
+def _responses(
+    decisions: Callable[[Sequence[float], Sequence[str], Sequence[BranchCurrent]], Result],
+    branch: str,
+    times: FloatArray,
+    charge: float,
+    read: float,
+) -> FloatArray:
+    """V per C: half of the charge into side a and as much out of side b, one decision per probe time."""
+    edges = POWER_UP + PERIOD / 2 + PERIOD * np.arange(times.size + 1)
+    when = [float(t) for t in edges[1:] + times]
+    probes = tuple(
+        charge_pulses(f"probe_{branch}_{side}", f"{branch}_{side}", when, sign * charge / 2)
+        for side, sign in zip(SIDES, (1.0, -1.0), strict=True)
+    )
+    t, z = _difference(decisions([0.0] * (times.size + 1), NODES, probes))
+    found = np.interp(edges + read, t, z)
+    out: FloatArray = np.abs(found[1:] - found[0]) / charge
+    return out
+
+
+def _conductance(result: Result, device: str, times: FloatArray) -> FloatArray:
+    t = np.real(result.signals["time"].values)
+    gm, gds = (
+        np.interp(times, t, np.abs(np.real(result.signals[f"@m.x_comparator.m_{device}_a[{what}]"].values)))
+        for what in ("gm", "gds")
+    )
+    out: FloatArray = GAMMA * gm + gds
+    return out
+
+
+def _point(
+    condition: Condition,
+    read: float,
+    gain: float,
+    times: FloatArray,
+    x: FloatArray,
+    z: FloatArray,
+    clock: FloatArray,
+    conductances: dict[str, FloatArray],
+    gm: FloatArray,
+) -> ComparatorPoint:
+    inside = (clock >= times[0]) & (clock <= times[-1])
+    when = clock[inside]
+    at = {"x": np.interp(when, times, x), "z": np.interp(when, times, z)}
+    at["zx"] = at["z"] - at["x"]
+
+    def power(device: str) -> float:
+        density = conductances[device][inside] * at[BRANCH[device]] ** 2
+        return float(4.0 * BOLTZMANN * condition.kelvin * np.trapezoid(density, when) / gain**2)
+
+    aperture = np.interp(times, clock, np.abs(gm)) * x
+    share = aperture * np.gradient(times)
+    return ComparatorPoint(
+        condition=condition.label,
+        gain=gain,
+        gm=float(np.average(np.interp(times, clock, np.abs(gm)), weights=share)),
+        time=read,
+        input=float(np.sqrt(power("in"))),
+        series=float(np.sqrt(power("same"))),
+        regeneration=float(np.sqrt(power("other"))),
+        precharge=float(np.sqrt(power("pre_x") + power("pre_z"))),
+        delays=tuple(float(v) for v in times),
+        weights=tuple(float(v) for v in share / np.sum(share)),
+    )
+
+
+def noise_currents(
+    found: ComparatorSensitivity, sizes: StrongArm, kelvin: float, starts: Sequence[float], rng: np.random.Generator
+) -> tuple[BranchCurrent, ...]:
+    """Drawn noise currents of every transistor of both halves during the decisions of the periods that begin at
+    `starts` (s): independent values every `STEP`, linear between them, their density that of the moving transistor."""
+    rail = {"n": "vdd", "p": "vss"}[sizes.input_type]
+    steps = np.arange(-BEFORE, found.point.time + AFTER, STEP)
+    times = (np.asarray(starts)[:, None] + PERIOD / 2 + steps).ravel()
+    out = []
+    for device in DEVICES:
+        g = np.interp(steps, found.clock, found.conductances[device])
+        rms = np.sqrt(4.0 * BOLTZMANN * kelvin * g / (2.0 * STEP))
+        rms[[0, -1]] = 0.0
+        for side in SIDES:
+            upper = {"x": "x", "z": "z", "zx": "z"}[BRANCH[device]]
+            lower = {"in": "tail", "same": f"x_{side}"}.get(device, rail)
+            values = (rng.standard_normal((len(starts), steps.size)) * rms).ravel()
+            corners = tuple((float(f"{t:.10g}"), float(f"{v:.6g}")) for t, v in zip(times, values, strict=True))
+            out.append(BranchCurrent(f"noise_{device}_{side}", f"{upper}_{side}", lower, ((0.0, 0.0), *corners)))
+    return tuple(out)
+
+
+@dataclass(frozen=True, slots=True)
+class TransientNoise:
+    """Noise of decisions under transient sources, V rms at the input, each with its standard error: `decided` from the
+    share of ones (probit), `spread` from the regenerating nodes while they are linear."""
+
+    decided: float
+    decided_error: float
+    spread: float
+    spread_error: float
 
 
 def transient_noise(
     technology: Technology,
     condition: Condition,
     sizes: StrongArm,
-    point: ComparatorPoint,
+    found: ComparatorSensitivity,
     common_mode: float,
     run: Run,
     *,
     decisions: int = 300,
-) -> tuple[float, float]:
-    """(noise in V rms, its standard error) from the share of ones of `decisions` at a difference of 1.2 expected
-    sigma, under transient noise sources (probit): to be compared with `ComparatorPoint.pair`."""
-    difference = 1.2 * point.pair
-    rail = "vdd" if sizes.input_type == "n" else "vss"
-    sources = tuple(
-        NoiseSource(s.name, s.a, rail if s.b == "rail" else s.b, s.rms, s.step)
-        for s in noise_sources(point, condition.kelvin)
-    )
-    deck = decision_deck(
-        technology,
-        condition,
-        [difference] * decisions,
-        sizes=sizes,
-        common_mode=common_mode,
-        period=PERIOD,
-        noise=sources,
-    )
-    (result,) = run(f"comparator_noise_{condition.label}", (deck,))
-    t, q = (np.real(result.signals[n].values) for n in ("time", "v(q)"))
-    ends = np.array([end for _, end in deck.windows]) - 0.02 * PERIOD
-    share = float(np.mean(np.interp(ends, t, q) > 0.5 * condition.vdd))
-    share = min(max(share, 0.5 / decisions), 1.0 - 0.5 / decisions)
+    seed: int = 1,
+) -> TransientNoise:
+    """Decisions at a difference of 1.2 expected sigma under drawn noise currents."""
+    point = found.point
+    difference = 1.2 * point.noise
+    decks = []
+    for start in range(0, decisions, PER_DECK):
+        number = min(PER_DECK, decisions - start)
+        rng = np.random.default_rng(np.random.SeedSequence([seed, start]))
+        starts = [POWER_UP + PERIOD * k for k in range(number)]
+        decks.append(
+            decision_deck(
+                technology,
+                condition,
+                [difference] * number,
+                sizes=sizes,
+                common_mode=common_mode,
+                period=PERIOD,
+                further=NODES,
+                sources=noise_currents(found, sizes, condition.kelvin, starts, rng),
+            )
+        )
+    ones, nodes = [], []
+    for deck, result in zip(decks, run(f"comparator_noise_{condition.label}", decks), strict=True):
+        t, q = (np.real(result.signals[n].values) for n in ("time", "v(q)"))
+        ends = np.array([end for _, end in deck.windows]) - 0.02 * PERIOD
+        ones += list(np.interp(ends, t, q) > 0.5 * condition.vdd)
+        edges = np.array([start for start, _ in deck.windows]) + PERIOD / 2
+        nodes += list(np.interp(edges + point.time, t, _difference(result)[1]))
+    share = float(np.clip(np.mean(ones), 0.5 / decisions, 1.0 - 0.5 / decisions))
     z = float(norm.ppf(share))
     error = float(np.sqrt(share * (1.0 - share) / decisions) / norm.pdf(z))
-    return difference / z, abs(difference / z * error / z)
+    spread = float(np.std(nodes, ddof=1)) / point.gain
+    return TransientNoise(
+        difference / z, abs(difference / z * error / z), spread, spread / float(np.sqrt(2 * (decisions - 1)))
+    )

@@ -78,6 +78,7 @@ class ChainTiming:
     settle_rows: float = parameter(2.1e-9, "s", "from the toggling of the rows to the joining of the bus")
     settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision")
     recover: float = parameter(0.5e-9, "s", "from the last sample to the next reset; the rows return")
+    hold: float = parameter(0.0, "s", "from the first decision on; the rows stay driven, as a whole conversion needs")
 
     @property
     def clamp_opens(self) -> float:
@@ -102,12 +103,12 @@ class ChainTiming:
     @property
     def rows_return(self) -> float:
         """The rows go back to idle, s."""
-        return tidy(self.decides + 2 * EDGE)
+        return tidy(self.decides + self.hold + 2 * EDGE)
 
     @property
     def stop(self) -> float:
         """End of the read, the rows idle again, s."""
-        return tidy(self.decides + self.recover)
+        return tidy(self.decides + self.hold + self.recover)
 
     @property
     def timing(self) -> Timing:

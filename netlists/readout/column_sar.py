@@ -34,7 +34,7 @@ class ColumnSar:
     unit_capacitance: float = parameter(0.25e-15, "F", "unit capacitor of the array")
     unit_mismatch: float = parameter(0.0085, "", "sigma of a capacitor of 1 fF; it falls with the root of the size")
     top_capacitance: float = parameter(1.0e-15, "F", "wire of the top plate to ground")
-    reference: float = parameter(0.40, "V", "level to which bottom plates are switched, against ground")
+    reference: float = parameter(0.45, "V", "level to which bottom plates are switched, against ground")
     reset_width: float = parameter(0.24e-6, "m", "width of the NMOS that resets the top plate to the common mode")
     switch_width: float = parameter(1.0e-6, "m", "width of the two NMOS of the largest capacitor; others in proportion")
     smallest_switch: float = parameter(0.12e-6, "m", "width below which no switch falls")
@@ -86,6 +86,11 @@ class ColumnSar:
         """Decisions of a conversion among so many levels."""
         return max(1, math.ceil(math.log2(levels)))
 
+    def clocks(self, levels: int) -> int:
+        """Times that the comparator is clocked in a conversion: once more than it decides. What its kick leaves on the
+        line does not decay within a cycle, so a first clock that decides nothing makes all decisions alike."""
+        return self.decisions(levels) + 1
+
     def duration(self, levels: int) -> float:
-        """One conversion among so many levels, from the first cycle to the last decision, s."""
-        return tidy(self.decisions(levels) * self.cycle)
+        """One conversion among so many levels, from the start of the first cycle to the end of the last, s."""
+        return tidy(self.clocks(levels) * self.cycle)

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.parameters import parameter, require, require_all_positive, require_positive
+from netlists.readout.comparator_probe import BranchCurrent
 from netlists.readout.deck import POWER_UP, Level, ReadoutDeck, ReadoutRole, build_deck, staircase, tidy
 from netlists.readout.logic import Logic
 from netlists.technology import Technology
@@ -73,13 +74,15 @@ def decision_deck(
     level: Level = "transistor",
     shifts: Mapping[str, float] | None = None,
     further: Sequence[str] = (),
-    noise: Sequence[object] = (),
+    sources: Sequence[BranchCurrent] = (),
+    reltol: float = 1e-3,
+    max_step: float | None = None,
 ) -> ReadoutDeck:
     """One decision per clock period on each of `differences` (V between in_p and in_n, around `common_mode` V).
 
     The clock rises in the middle of a period. shifts: threshold shifts, V, by transistor (`StrongArm.shifts`). further:
-    vectors that are saved too, such as `v(x_comparator.z_a)`. noise: white noise currents inside the comparator
-    (`netlists.readout.comparator_point.NoiseSource`).
+    vectors that are saved too, such as `v(x_comparator.z_a)`. sources: probes and noise currents inside the comparator.
+    max_step: s; a fortieth of the period by default.
     """
     sizes = sizes or StrongArm()
     starts = [tidy(POWER_UP + i * period) for i in range(len(differences))]
@@ -87,7 +90,8 @@ def decision_deck(
         "readout_strongarm.cir.j2",
         {
             **_values(sizes, logic or Logic(), shifts, level),
-            **({"noise": tuple(noise)} if noise else {}),
+            **({"sources": tuple(sources)} if sources else {}),
+            "reltol": reltol,
             "search": False,
             "steps": staircase(differences, starts, _EDGE),
             **_clock(period, common_mode),
@@ -99,7 +103,7 @@ def decision_deck(
         title=f"StrongARM, {sizes.input_type}mos input, {len(differences)} decisions, {condition.label}, {level}",
         outputs=("v(clk)", "v(difference)", "v(out_p)", "v(out_n)", "v(q)", *further),
         stop=POWER_UP + len(differences) * period,
-        max_step=period / 40,
+        max_step=max_step or period / 40,
         chgtol=1e-17,
         windows=[(start, tidy(start + period)) for start in starts],
         sources={"v_dd": "vdd", "v_clk": "clk"},

@@ -241,7 +241,7 @@ def sample_results() -> dict[str, ProcedureResult]:
                                StaticCurrent(ss, "idle", 1e-8, 1e-10, None, 2e-8))),
         "chain_noise": ChainNoise(
             (ChainNoisePoint(tt, 0.37, 3e-4, (6e-4, 7e-4, 5e-4), 2e-4, 7e-4),),
-            (ComparatorPoint(tt, 6e-5, 6e-4, 1e-3, 9e-4, 6e-11, 7e-4, 2e-4),),
+            (ComparatorPoint(tt, 41.0, 6e-4, 2e-10, 4e-4, 7e-5, 9e-5, 2e-4, (5e-11, 1e-10), (0.4, 0.6)),),
         ),
         "planes": Planes(
             (PlaneSteps("M2-M3", "M4-M5", 0.0, 0.21, 0.21, 1.0), PlaneSteps("M4-M5", "", 0.01, 0.0, 0.0, 1.01)),
@@ -250,7 +250,7 @@ def sample_results() -> dict[str, ProcedureResult]:
             (ForeignTable("M2-M3", "M4-M5", tt, 0.9, 1.0), ForeignTable("M4-M5", "M2-M3", tt, 0.9, 1.0)),
             0.84,
         ),
-        "comparator_noise": ComparatorNoise((ComparatorNoisePoint(tt, 1.0, 7e-4, 7.5e-4, 6e-5, 8e-4),)),
+        "comparator_noise": ComparatorNoise((ComparatorNoisePoint(tt, 1.0, 7e-4, 7.5e-4, 6e-5, 7.2e-4, 3e-5),)),
         "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),
         "pattern_spread": PatternSpread((spread, replace(spread, position=13))),
         "adc": AdcFigures("sar", 6, 0.05, 0.45, "sources are ideal", (adc,)),

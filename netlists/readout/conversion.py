@@ -1,0 +1,172 @@
+"""A conversion behind a readout chain: what its decks hold, and a bench of many conversions of given levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interconnect.errors import InputError
+from netlists.condition import Condition
+from netlists.parameters import require, tidy
+from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.column_sar import ColumnSar
+from netlists.readout.comparator_probe import BranchCurrent
+from netlists.readout.deck import ReadoutDeck
+from netlists.render import render
+from netlists.technology import Technology
+from netlists.transistors import mos_printer
+
+UPDATE = 0.4e-9
+"""s after a conversion in which a searched level moves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """One conversion: codes of the array, one per threshold, in ascending order; deviations of the converter.
+
+    capacitors: factor on the capacitor of every bit of the array, least significant first; empty where nominal.
+    shifts: (transistor, threshold shift in V) of the comparator. sources: currents inside the comparator.
+    """
+
+    codes: tuple[int, ...]
+    capacitors: tuple[float, ...] = ()
+    shifts: tuple[tuple[str, float], ...] = ()
+    sources: tuple[BranchCurrent, ...] = field(default=())
+
+    @property
+    def levels(self) -> int:
+        """Codes that may come out."""
+        return len(self.codes) + 1
+
+    def register_table(self, converter: ColumnSar) -> tuple[int, ...]:
+        """Code of the array for every state of the register: the middle while it is cleared, then the thresholds, and
+        the top of the range for states that no level reaches. Raises InputError for a code beyond the array."""
+        if not self.codes or not 0 <= min(self.codes) <= max(self.codes) < converter.units:
+            raise InputError(
+                f"codes of {min(self.codes, default=0)} to {max(self.codes, default=0)} for an array of "
+                f"{converter.bits} bits",
+                where="readout.converter",
+                hint="more bits, a larger reference or smaller steps of the levels",
+            )
+        states = 1 << converter.decisions(self.levels)
+        beyond = states - 1 - len(self.codes)
+        return (converter.middle, *self.codes, *(converter.units - 1,) * beyond)
+
+    def held(self, chain: ReadoutChain) -> ReadoutChain:
+        """The chain whose rows stay driven until the last decision."""
+        hold = chain.converter.duration(self.levels)
+        return replace(chain, timing=replace(chain.timing, hold=hold))
+
+    def values(self, chain: ReadoutChain, number: int = 1, period: float = 0.0) -> dict[str, Any]:
+        """What the template `readout/conversion.cir.j2` needs for so many conversions, `period` (s) apart."""
+        a = chain.converter
+        cycles = a.decisions(self.levels)
+        start = tidy(chain.timing.decides - a.clock_delay)
+        require(
+            len(self.capacitors) in (0, a.bits),
+            f"has {len(self.capacitors)} factors",
+            where="conversion.capacitors",
+            hint=f"one per bit of the array ({a.bits})",
+        )
+        return {
+            "a": a,
+            "c": chain.comparator,
+            "cycles": cycles,
+            "table": self.register_table(a),
+            "factors": self.capacitors or (1.0,) * a.bits,
+            "comparator_shifts": self.shifts,
+            "trials": [(k, tidy(start + (cycles - k) * a.cycle)) for k in range(cycles)],
+            "trial": tidy(a.cycle - 2 * EDGE),
+            "repeat": period,
+            "clock_edges": [
+                tidy(k * period + start + i * a.cycle + a.clock_delay) for k in range(number) for i in range(cycles + 1)
+            ],
+            "clock": tidy(a.cycle - a.clock_delay - 4 * EDGE),
+            **({"sources": self.sources} if self.sources else {}),
+        }
+
+    def outputs(self, chain: ReadoutChain) -> tuple[str, ...]:
+        """Vectors of a deck with a conversion."""
+        bits = tuple(f"v(q_{k})" for k in range(chain.converter.decisions(self.levels)))
+        return (*bits, "v(top)", "i(v_converter)", "i(v_reference)")
+
+    def read_at(self, chain: ReadoutChain) -> float:
+        """When the code may be read, s."""
+        a = chain.converter
+        return tidy(chain.timing.decides - a.clock_delay + a.duration(self.levels) - 2 * EDGE)
+
+
+def conversions_deck(
+    technology: Technology,
+    condition: Condition,
+    chain: ReadoutChain,
+    conversion: Conversion,
+    levels: Sequence[float],
+    *,
+    search: float | None = None,
+    further: Sequence[str] = (),
+    reltol: float = 1e-3,
+) -> ReadoutDeck:
+    """Conversions one after the other, the bit line held by a source: a bench of chain and converter.
+
+    Parameters
+    ----------
+    technology, condition, chain, conversion
+        What is simulated.
+    levels : sequence of float
+        Of the bit line after the rows have toggled, V; it is at the reset level before.
+    search : float, optional
+        Bisection: after every conversion of one decision all later levels move against it, first by half of `search`
+        (V), then by half of that; at the end the level is known within `search` / 2^n.
+    further : sequence of str
+        Vectors to save besides bits, bus and top plate.
+    reltol : float
+        Relative tolerance of the engine.
+
+    Returns
+    -------
+    ReadoutDeck
+        Its `reads` have two times per conversion: before its first decision, and when its code may be read.
+    """
+    held = conversion.held(chain)
+    t = held.timing
+    period = tidy(t.stop + UPDATE + 2 * EDGE)
+    starts = [tidy(i * period) for i in range(len(levels))]
+    cycles = chain.converter.decisions(conversion.levels)
+    if search is not None and cycles != 1:
+        raise InputError("a search takes conversions of one decision", where="conversions_deck.search")
+    title = f"Readout chain, {len(levels)} conversions of {cycles} decisions, {condition.label}"
+    outputs = (*conversion.outputs(chain), "v(bus)", "v(level)", *further)
+    moves = [] if search is None else [search / 2 ** (i + 1) for i in range(len(levels))]
+    values = {
+        "title": title,
+        "technology": technology.name,
+        "warnings": technology.warnings,
+        "cards": technology.devices.cards(condition.corner),
+        "condition": condition,
+        "mos": mos_printer(technology, chain.length),
+        "h": held,
+        "shifts": {},
+        "edge": EDGE,
+        "period": period,
+        "levels": [(start, float(v)) for start, v in zip(starts, levels, strict=True)],
+        "moves": [(tidy(s + t.stop + EDGE), v) for s, v in zip(starts, moves, strict=False)],
+        "update": UPDATE,
+        "stop": tidy(len(levels) * period),
+        "max_step": 0.1e-9,
+        "reltol": reltol,
+        "outputs": outputs,
+        **conversion.values(held, len(levels), period),
+    }
+    before = chain.timing.decides - 2 * EDGE
+    return ReadoutDeck(
+        text=render("testbenches/readout_conversions.cir.j2", values),
+        title=title,
+        outputs=outputs,
+        stop=tidy(len(levels) * period),
+        windows=tuple((s, tidy(s + period)) for s in starts),
+        sources={"v_converter": ("i(v_converter)", "v(top)")},
+        high=condition.vdd,
+        reads=tuple((tidy(s + before), tidy(s + conversion.read_at(chain))) for s in starts),
+    )
