@@ -65,7 +65,7 @@ def main() -> None:
                 TECHNOLOGY, CONDITION, sizes, found, COMMON_MODE, run, decisions=options.decisions, seed=options.seed
             )
             print(
-                f"  counted over {options.decisions} decisions: {t.decided * 1e3:.3f} +- {t.decided_error * 1e3:.3f} mV, ",
+                f"  {options.decisions} decisions: {t.decided * 1e3:.3f} +- {t.decided_error * 1e3:.3f} mV, ",
                 end="",
             )
             print(f"predicted {100 * (p.noise / t.decided - 1):+.1f} % off; spread of the nodes ", end="")

@@ -46,7 +46,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     shape = (len(setup.conditions), n + 1, top + 1)
     chain = noise_of_chain(setup, results)
     # of the quietest condition; what others add to it is their own noise
-    comparator = min(chain.at(c).comparator for c in setup.conditions) if chain else 0.0
+    comparator = min(chain.at(c).quietest for c in setup.conditions) if chain else 0.0
     mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
     for i, condition in enumerate(setup.conditions):
         levels = transfer.models[i]

@@ -41,8 +41,9 @@ def chain_noise(
     if setup.level_shape == "bent":
         driven, counted = even_pair(active, count)
         difference = 2 * counted - driven
-    excess = max(point.comparator**2 - comparator**2, 0.0)
-    out: FloatArray = np.sqrt(point.line(np.clip(difference / setup.rows, -1, 1)) ** 2 + excess)
+    share = np.clip(difference / setup.rows, -1, 1)
+    excess = np.maximum(point.deciding(share) ** 2 - comparator**2, 0.0)
+    out: FloatArray = np.sqrt(point.line(share) ** 2 + excess)
     return out
 
 

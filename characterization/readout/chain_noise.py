@@ -12,7 +12,7 @@ from characterization.charts import SERIES, Chart, axis_scale, height_for, label
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.readout.comparator_noise import ComparatorPoint, comparator_point
+from characterization.readout.comparator_noise import ComparatorPoint, comparator_point, point_of
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -34,8 +34,9 @@ class ChainNoisePoint:
 
     gain: from a step of the bit line's cells to the comparator's input. first: kept by the series capacitor as the
     clamp opens (follower, select, bias, line, clamp's kT/C). second: at the comparator once the column has joined, with
-    the bit line at the level of difference -1, 0 and 1 of the group's rows. bus: kT/C of the bus as its reset opens.
-    comparator: the comparator's own.
+    the bit line at the level of difference -1, 0 and 1 of the group's rows, as far as the comparator's aperture lets it
+    through. bus: kT/C of the bus as its reset opens. comparator: the comparator's own at difference 0; ends: at -1 and
+    1 (as at 0 if not given). array: kT/C of the converter's capacitor array as its reset opens.
     """
 
     condition: str
@@ -44,11 +45,24 @@ class ChainNoisePoint:
     second: tuple[float, float, float]
     bus: float
     comparator: float
+    ends: tuple[float, float] | None = None
+    array: float = 0.0
+
+    @property
+    def quietest(self) -> float:
+        """The comparator's noise where it is least, V rms."""
+        return min(self.comparator, *(self.ends or ()))
+
+    def deciding(self, difference: FloatArray) -> FloatArray:
+        """The comparator's noise, V, for (2 counted - driven) / rows between -1 and 1."""
+        low, high = self.ends or (self.comparator, self.comparator)
+        out: FloatArray = np.sqrt(np.interp(difference, (-1.0, 0.0, 1.0), np.square([low, self.comparator, high])))
+        return out
 
     def line(self, difference: FloatArray) -> FloatArray:
         """All but the comparator's, V, for (2 counted - driven) / rows between -1 and 1."""
         variance = np.interp(difference, (-1.0, 0.0, 1.0), np.square(self.second))
-        out: FloatArray = np.sqrt(variance + self.first**2 + self.bus**2)
+        out: FloatArray = np.sqrt(variance + self.first**2 + self.bus**2 + self.array**2)
         return out
 
 
@@ -74,6 +88,7 @@ class ChainNoise(DataclassResult):
                 "first sample": p.first,
                 "second sample": p.second[1],
                 "reset of the bus": p.bus,
+                "reset of the converter's array": p.array,
                 "comparator": p.comparator,
                 "all together": float(np.hypot(p.line(np.zeros(1))[0], p.comparator)),
             }
@@ -103,7 +118,7 @@ def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
     chain = _chain(setup)
     comparators = tuple(comparator_point(setup, bench, chain, condition) for condition in setup.conditions)
     points = tuple(
-        _point(setup, bench, chain, condition, comparator.noise)
+        _point(setup, bench, chain, condition, comparator)
         for condition, comparator in zip(setup.conditions, comparators, strict=True)
     )
     return ChainNoise(points, comparators)
@@ -116,11 +131,13 @@ def _chain(setup: Testbench) -> ReadoutChain:
 
 
 def _point(
-    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, comparator: float
+    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, comparator: ComparatorPoint
 ) -> ChainNoisePoint:
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
     swing = condition.vdd * there.model.switched / there.model.bl_total  # of all rows, the transistors' load aside
+    if there.level_shape == "bent":
+        swing /= 2  # `switched` is what a count moves, from falling to rising; the reset level is midway
     reset, common = chain.segment.reset_level, chain.sampler.common_mode
 
     def run(samples: Sequence[tuple[NoiseSample, float, float]]) -> list[Result]:
@@ -141,6 +158,10 @@ def _point(
     first, middle, line = run([("first", 0.0, 0.0), ("second", 0.0, 0.0), ("line", 0.0, 0.0)])
     gain, kept = _gain(middle), _gain(middle) / _gain(line)
     low, high = run([("second", -1.0, gain), ("second", 1.0, gain)])
+    ends = tuple(
+        point_of(there.technology, condition, chain.comparator, common + gain * swing * part, bench.run).noise
+        for part in (-1.0, 1.0)
+    )
     delay = chain.timing.decides - chain.timing.clamp_opens
     load = chain.sampler.capacitance * (1.0 / kept - 1.0)  # of bus and sampled node: what attenuates the capacitor
     total = chain.sampler.capacitance + load
@@ -148,9 +169,11 @@ def _point(
         condition=condition.label,
         gain=gain,
         first=kept * _rms(first, delay),
-        second=(_rms(low, delay), _rms(middle, delay), _rms(high, delay)),
+        second=(_rms(low, delay, comparator), _rms(middle, delay, comparator), _rms(high, delay, comparator)),
         bus=float(np.sqrt(BOLTZMANN * condition.kelvin * load)) / total,
-        comparator=comparator,
+        comparator=comparator.noise,
+        ends=(ends[0], ends[1]),
+        array=float(np.sqrt(BOLTZMANN * condition.kelvin / chain.converter.top_plate)),
     )
 
 
@@ -165,9 +188,11 @@ def _gain(result: Result) -> float:
     return float(np.interp(MIDDLE, f, out / back))
 
 
-def _rms(result: Result, delay: float) -> float:
-    """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both."""
+def _rms(result: Result, delay: float, comparator: ComparatorPoint | None = None) -> float:
+    """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both. comparator:
+    whose aperture averages the sample."""
     f, out, _ = _spectra(result)
     corner = 1.0 / (4.0 * delay)
     weight = np.where(f < corner, 2.0 * np.sin(np.pi * np.minimum(f, corner) * delay) ** 2, 1.0)
+    weight = weight if comparator is None else weight * comparator.pass_band(f)
     return float(np.sqrt(np.trapezoid(out**2 * weight, f)))

@@ -49,7 +49,7 @@ GAIN = 40.0
 CHARGE = 1e-18
 """C of a probe per metre of input width and micrometre: about as large an effect as `DIFFERENCE`."""
 
-PERIOD = 1e-9
+PERIOD = 1.6e-9
 """s per decision."""
 
 BEFORE, AROUND, FINE, COARSE = 40e-12, 45e-12, 5e-12, 12e-12
@@ -101,9 +101,10 @@ class ComparatorPoint:
 
     def pass_band(self, frequency: FloatArray) -> FloatArray:
         """Share of the power at a frequency (Hz) of the input that a decision sees."""
-        weights = np.array(self.weights) / np.sum(self.weights)
-        phase = np.exp(-2j * np.pi * np.multiply.outer(frequency, np.array(self.delays)))
-        out: FloatArray = np.abs(phase @ weights) ** 2
+        delays = np.arange(self.delays[0], self.delays[-1], 1e-12)
+        weights = np.interp(delays, self.delays, np.array(self.weights) / np.gradient(self.delays))
+        phase = np.exp(-2j * np.pi * np.multiply.outer(np.minimum(frequency, 2e11), delays))
+        out: FloatArray = np.abs(phase @ weights / np.sum(weights)) ** 2
         return out
 
 
@@ -151,7 +152,7 @@ def sensitivity_of(
             further=further,
             sources=sources,
             reltol=1e-4,
-            max_step=PERIOD / 100,
+            max_step=10e-12,
         )
         (result,) = run(f"comparator_{condition.label}", (deck,))
         return result

@@ -38,7 +38,7 @@ class ColumnSar:
     reset_width: float = parameter(0.24e-6, "m", "width of the NMOS that resets the top plate to the common mode")
     switch_width: float = parameter(1.0e-6, "m", "width of the two NMOS of the largest capacitor; others in proportion")
     smallest_switch: float = parameter(0.12e-6, "m", "width below which no switch falls")
-    cycle: float = parameter(1.2e-9, "s", "one decision: the array settles, the comparator decides")
+    cycle: float = parameter(1.4e-9, "s", "one decision: the array settles, the comparator decides")
     clock_delay: float = parameter(0.6e-9, "s", "from the start of a cycle to the comparator's clock")
     replicas: int = parameter(4, "", "replica columns at each end of the range, read in turn")
     replica_reads: int = parameter(64, "", "reads that are averaged for an end or the middle of the range")
@@ -64,6 +64,12 @@ class ColumnSar:
     def capacitance(self) -> float:
         """All unit capacitors together, F."""
         return self.units * self.unit_capacitance
+
+    @property
+    def top_plate(self) -> float:
+        """Capacitance of the top plate that its reset charges, F: units, the one that ends at ground, wire; the gate of
+        the comparator comes on top."""
+        return self.capacitance + self.unit_capacitance + self.top_capacitance
 
     @property
     def unit_sigma(self) -> float:
