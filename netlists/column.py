@@ -1,6 +1,6 @@
 """A column between its neighbours as a complete SPICE deck: array part, row drivers, reset or sense, analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,8 @@ from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.comparator_probe import BranchCurrent
+from netlists.readout.conversion import Conversion
 from netlists.readout.decision import DeciderInput
 from netlists.render import render
 from netlists.subckt import cell_subckts
@@ -102,6 +104,9 @@ def column_deck(
     supply_resistance: float = 0.0,
     decision: DeciderInput | None = None,
     chain: ReadoutChain | None = None,
+    conversion: Conversion | None = None,
+    currents: Sequence[BranchCurrent] = (),
+    reltol: float = 1e-5,
     templates: Path | None = None,
 ) -> ColumnDeck:
     """The deck of one read of a column.
@@ -140,6 +145,12 @@ def column_deck(
         The readout from the bit line to the comparator's input, in place of the grounded reset and the sense
         capacitance; the level is then that of the comparator's input, and the timing is the chain's own (charge cell,
         one bit line, transistors).
+    conversion : Conversion, optional
+        The converter behind the chain: the rows stay driven until its last decision, the deck yields a code.
+    currents : sequence of BranchCurrent
+        Currents between nodes of the chain, such as its drawn noise.
+    reltol : float
+        Relative tolerance of the engine.
     templates : Path, optional
         A user's template folder.
 
@@ -155,6 +166,7 @@ def column_deck(
     """
     d = case.deviations
     if chain is not None:
+        chain = conversion.held(chain) if conversion is not None else chain
         timing = chain.timing.timing
         model = model.complement_driven() if chain.drive == "complement" else model
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
@@ -181,6 +193,7 @@ def column_deck(
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
     outputs += decision.OUTPUTS if decision else ()
     outputs += CHAIN_OUTPUTS if chain else ()
+    outputs += conversion.outputs(chain) if chain and conversion else ()
     stop = chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
     operating_point = (ideal and not charge) or static is not None
     values: dict[str, Any] = {
@@ -216,6 +229,10 @@ def column_deck(
         "h": chain,
         "edge": EDGE,
         "shifts": dict(d.readout),
+        "conversion": conversion is not None,
+        "currents": tuple(currents),
+        "reltol": reltol,
+        **(conversion.values(chain) if chain and conversion else {}),
         "complement": any(line.level < 0 for line in warm.lines),
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }

@@ -55,7 +55,7 @@ PERIOD = 1.6e-9
 BEFORE, AROUND, FINE, COARSE = 40e-12, 45e-12, 5e-12, 12e-12
 """s: probes begin before the clock's edge, stand close around it and wider later."""
 
-STEP, AFTER, PER_DECK = 4e-12, 60e-12, 25
+STEP, AFTER, PER_DECK = 4e-12, 60e-12, 20
 """s between independent values of a noise current; s by which it outlasts the reading; decisions of a deck."""
 
 SIDES = ("a", "b")

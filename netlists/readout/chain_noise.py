@@ -3,6 +3,7 @@ samples."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from netlists.column import ColumnDeck
@@ -25,6 +26,33 @@ FIRST, LAST, POINTS = 1e5, 1e12, 20
 INDUCTANCE = 1e9
 """H: with a femtofarad it resonates at 160 Hz."""
 
+
+@dataclass(frozen=True, slots=True)
+class NoisyDevice:
+    """A transistor of the chain whose channel noise is a current between two nodes: `instance` in the deck."""
+
+    name: str
+    instance: str
+    a: str
+    b: str
+
+    @property
+    def density(self) -> str:
+        """Saved vector: what its channel alone adds at the output, V/sqrt(Hz)."""
+        return f"onoise.{'m.' if '.' in self.instance else ''}{self.instance}.id"
+
+
+NOISY_DEVICES = (
+    NoisyDevice("follower", "x_segment.m_follower", "x_segment.s", "0"),
+    NoisyDevice("select", "x_segment.m_select", "x_segment.s", "line"),
+    NoisyDevice("bias", "x_line.m_bias", "x_line.near", "vdd_analog"),
+    NoisyDevice("mirror", "m_mirror", "bias", "vdd_analog"),
+    NoisyDevice("clamp", "x_line.m_clamp", "sampled", "common"),
+    NoisyDevice("mux", "x_bus.m_mux", "sampled", "bus"),
+    NoisyDevice("bus_reset", "x_bus.m_reset", "bus", "common"),
+)
+"""Follower, select, bias and its mirror all the time; clamp, multiplexer and reset of the bus while they are on."""
+
 NoiseSample = Literal["first", "second", "line"]
 """first: the voltage that the series capacitor keeps when the clamp opens. second: the comparator's input once the
 column has joined. line: the line at the same time."""
@@ -39,15 +67,35 @@ def chain_noise_deck(
     capacitance: float,
     bit_line: float,
     bus_level: float,
+    device: NoisyDevice | None = None,
+    output: str | None = None,
 ) -> ColumnDeck:
     """The noise deck of one sample, see `NoiseSample`; its vectors are `SPECTRUM` and `INPUT_SPECTRUM` over frequency.
 
-    capacitance: of the bit line's metal, F; the reset transistor's and the follower's are the deck's. bit_line,
-    bus_level: DC levels of bit line and comparator input, V.
+    Parameters
+    ----------
+    technology, chain, condition
+        What is simulated.
+    sample : {"first", "second", "line"}
+        The sample and the node, see `NoiseSample`.
+    capacitance : float
+        Of the bit line's metal, F; the reset transistor's and the follower's are the deck's.
+    bit_line, bus_level : float
+        DC levels of bit line and comparator input, V.
+    device : NoisyDevice, optional
+        The input is a current beside this transistor's channel, and the output's part of the transistor is saved.
+    output : str, optional
+        Another node than the sample's.
+
+    Returns
+    -------
+    ColumnDeck
+        Without a read instant; its vectors are `SPECTRUM` and `INPUT_SPECTRUM` over frequency.
     """
     require_positive(capacitance, where="chain_noise.capacitance", unit="F")
     sampling = sample == "first"
     plus, minus = {"first": ("x_line.near", "sampled"), "second": ("bus", "0"), "line": ("x_line.near", "0")}[sample]
+    plus, minus = (plus, minus) if output is None else (output, "0")
     title = f"readout chain, noise: {sample}, bit line at {bit_line:.4g} V, {condition.label}"
     values = {
         **deck_values(technology, condition, chain.length, title),
@@ -62,11 +110,13 @@ def chain_noise_deck(
         "first": FIRST,
         "last": LAST,
         "points": POINTS,
+        "device": device,
     }
+    outputs = (SPECTRUM, INPUT_SPECTRUM, *((device.density,) if device else ()))
     return ColumnDeck(
         text=render("testbenches/readout_chain_noise.cir.j2", values),
         title=title,
-        outputs=(SPECTRUM, INPUT_SPECTRUM),
+        outputs=outputs,
         target=SPECTRUM,
         columns=(SPECTRUM,),
         unit="V",

@@ -78,7 +78,7 @@ class Conversion:
             "comparator_shifts": self.shifts,
             "trials": [(k, tidy(start + (cycles - k) * a.cycle)) for k in range(cycles)],
             "trial": tidy(a.cycle - 2 * EDGE),
-            "repeat": period,
+            "repeat": period or 1.0,
             "clock_edges": [
                 tidy(k * period + start + i * a.cycle + a.clock_delay) for k in range(number) for i in range(cycles + 1)
             ],
