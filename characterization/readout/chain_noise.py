@@ -51,7 +51,7 @@ class ChainNoisePoint:
     @property
     def quietest(self) -> float:
         """The comparator's noise where it is least, V rms."""
-        return min((self.comparator, *(self.ends or ())))
+        return float(min((self.comparator, *(self.ends or ()))))
 
     def deciding(self, difference: FloatArray) -> FloatArray:
         """The comparator's noise, V, for (2 counted - driven) / rows between -1 and 1."""

@@ -109,5 +109,5 @@ def drawn_currents(
 
 def _until(opened: float, memory: float, step: float) -> FloatArray:
     """Times (s) up to the one at which a switch has opened."""
-    out: FloatArray = opened - step * np.arange(round(memory / step), -1, -1)
+    out: FloatArray = opened - step * np.arange(round(memory / step), -1.0, -1.0)
     return out

@@ -197,7 +197,8 @@ def count_decision_noise(
         ones += conversion_codes(deck, each, 1).tolist()
         seen += _before(deck, each, "v(bus)").tolist()
     share = [np.clip(np.mean(ones[i::2]), 0.5 / len(ones), 1 - 0.5 / len(ones)) for i in (0, 1)]
-    z, slope = norm.ppf(share), norm.pdf(norm.ppf(share))
+    z = [float(norm.ppf(s)) for s in share]
+    slope = [float(norm.pdf(x)) for x in z]
     apart = float(np.mean(seen[0::2]) - np.mean(seen[1::2]))
     distance = float(z[0] - z[1])
     error = float(np.sqrt(sum(p * (1 - p) / (len(ones) / 2) / s**2 for p, s in zip(share, slope, strict=True))))
