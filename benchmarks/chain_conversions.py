@@ -87,9 +87,9 @@ class Point:
 
 
 POINTS = {
-    "usual": Point("usual", {"row_pitch": 200e-9, "tab_length": 150e-9}, 60),
+    "usual": Point("usual", {"row_pitch": 200e-9, "tab_length": 150e-9}, 84),
     "tall": Point(
-        "tall", {"row_pitch": 240e-9, "tab_length": 190e-9}, 52,
+        "tall", {"row_pitch": 240e-9, "tab_length": 190e-9}, 88,
         ReadoutChain(
             segment=SegmentCircuit(follower_width=0.36e-6, select_width=0.3e-6),
             line=SharedLine(segments=8, capacitance=25e-15, resistance=350.0, bias_current=7e-6),
@@ -97,7 +97,7 @@ POINTS = {
         ),
     ),
     "wide": Point(
-        "wide", {"row_pitch": 280e-9, "column_pitch": 330e-9, "tab_length": 200e-9}, 40,
+        "wide", {"row_pitch": 280e-9, "column_pitch": 330e-9, "tab_length": 200e-9}, 64,
         ReadoutChain(
             segment=SegmentCircuit(follower_width=0.2e-6),
             line=SharedLine(segments=16, planes=2, capacitance=11e-15, resistance=150.0),
