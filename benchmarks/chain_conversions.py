@@ -10,7 +10,8 @@ twin and transistors are one: thresholds at codes that the twin has not seen, co
 noise of decisions in place; `--check noise` that noise in time is that of the noise analysis.
 
 `tall` and `wide` have cells and readouts of other sizes than the product's defaults; nothing is fitted to any point.
-Every prediction is printed before its conversions are counted. A round of 1,000 conversions takes about 7 minutes of CPU.
+Every prediction is printed before its conversions are counted. A round of 1,000 conversions takes about 7 minutes of
+CPU time.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Point:
     cell: dict[str, float]
     rows: int
     chain: ReadoutChain = field(default_factory=ReadoutChain)
-    point: ConversionPoint = ConversionPoint(8, 4)
+    point: ConversionPoint = field(default_factory=lambda: ConversionPoint(8, 4))
 
 
 POINTS = {
@@ -166,11 +167,13 @@ def compare(point: Point, cache: Cache, options: argparse.Namespace) -> None:
     offset = offset_sigma(point.chain.comparator)
     p = predict_conversions(setup, twin, noise, bench.run, point.point, offset_sigma=offset)
     print(
-        f"  mean level {p.distances[0] * 1e3:.2f} above and {p.distances[1] * 1e3:.2f} mV below its thresholds; sigma in mV: ",
+        f"  mean level {p.distances[0] * 1e3:.2f} above and {p.distances[1] * 1e3:.2f} "
+        "mV below its thresholds; sigma in mV: ",
         end="",
     )
     print(
-        f"devices and cells {p.static * 1e3:.3f}, place and neighbours {p.pattern * 1e3:.3f}, chain {p.chain * 1e3:.3f}, ",
+        f"devices and cells {p.static * 1e3:.3f}, place and neighbours "
+        f"{p.pattern * 1e3:.3f}, chain {p.chain * 1e3:.3f}, ",
         end="",
     )
     print(f"comparator {p.comparator * 1e3:.3f}, thresholds of the converter {p.converter * 1e3:.3f}")
@@ -188,13 +191,15 @@ def compare(point: Point, cache: Cache, options: argparse.Namespace) -> None:
     rate = found.wrong / found.codes.size
     inside = "inside" if p.low <= rate <= p.high else "OUTSIDE"
     print(
-        f"  counted {found.wrong} of {found.codes.size}: {rate:.4f} ({low:.4f} to {high:.4f}), {inside} the prediction; ",
+        f"  counted {found.wrong} of {found.codes.size}: {rate:.4f} ({low:.4f} to "
+        f"{high:.4f}), {inside} the prediction; ",
         end="",
     )
     print(f"below {np.sum(found.codes < found.count)}, above {np.sum(found.codes > found.count)}; ", end="")
     still = float(np.sqrt(p.static**2 + p.pattern**2 + p.chain**2 - twin.array_noise**2))
     print(
-        f"spread of the bus {np.std(found.bus, ddof=1) * 1e3:.3f} mV, predicted {still * 1e3:.3f} through the aperture; ",
+        f"spread of the bus {np.std(found.bus, ddof=1) * 1e3:.3f} mV, predicted "
+        f"{still * 1e3:.3f} through the aperture; ",
         end="",
     )
     print(f"{found.cpu_seconds:.0f} s CPU [{time.monotonic() - began:.0f} s]", flush=True)
@@ -233,7 +238,8 @@ def check_noise(point: Point, cache: Cache, options: argparse.Namespace) -> None
     bus = float(np.std(at("v(bus)", joins), ddof=1))
     error = 100 / np.sqrt(2 * (len(results) - 1))
     print(
-        f"  in time, {len(results)} reads: {kept * 1e6:.0f} uV ({100 * (kept / expected - 1):+.1f} %, standard error {error:.1f} %)"
+        f"  in time, {len(results)} reads: {kept * 1e6:.0f} uV "
+        f"({100 * (kept / expected - 1):+.1f} %, standard error {error:.1f} %)"
     )
     load = BOLTZMANN * kelvin / bus**2
     print(f"  bus before it joins: {bus * 1e6:.0f} uV, k T / C of {load * 1e15:.2f} fF", flush=True)
@@ -247,7 +253,8 @@ def check_twin(point: Point, cache: Cache, options: argparse.Namespace) -> None:
     twin = twin_of(bench, chain)
     step = float(np.diff(twin.threshold(np.array([127, 128])))[0])
     print(
-        f"{point.name}: step of the array {step * 1e3:.2f} mV, offsets {np.round(twin.offsets * 1e3, 2).tolist()} mV at {CODES}"
+        f"{point.name}: step of the array {step * 1e3:.2f} mV, offsets "
+        f"{np.round(twin.offsets * 1e3, 2).tolist()} mV at {CODES}"
     )
     found = search_thresholds(TECHNOLOGY, CONDITION, chain, HELD, bench.run)
     errors = found - twin.threshold(np.array(HELD))
@@ -271,7 +278,8 @@ def check_twin(point: Point, cache: Cache, options: argparse.Namespace) -> None:
         TECHNOLOGY, CONDITION, chain, chain.converter.middle, sense, bench.run, decisions=options.decisions
     )
     print(
-        f"  of the transistors in place {seen.value * 1e3:.3f} +- {seen.error * 1e3:.3f} mV, {options.decisions} decisions",
+        f"  of the transistors in place {seen.value * 1e3:.3f} +- {seen.error * 1e3:.3f} "
+        f"mV, {options.decisions} decisions",
         flush=True,
     )
 
@@ -294,7 +302,7 @@ def whole(
         decks.append(read_deck(setup, chain, case, currents=currents, conversion=conversion))
     results = bench.run("whole_path", decks)
     equal, far = 0, []
-    for deck, result in zip(decks, results, strict=True):
+    for result in results:
         t, v = (np.real(result.signals[n].values) for n in ("time", "v(bus)"))
         end = conversion.read_at(held)
         got = sum(int(np.interp(end, t, np.real(result.signals[f"v(q_{k})"].values)) > 0.5) << k for k in range(4))
@@ -305,7 +313,8 @@ def whole(
             far.append(round(1e3 * float(np.abs(twin.threshold(np.array(codes)) - bus).min()), 2))
     seconds = np.mean([r.provenance.cpu_seconds for r in results if r.provenance])
     print(
-        f"  {len(decks)} whole columns, noise of the chain on: {equal} codes equal; the others {far} mV from a threshold; ",
+        f"  {len(decks)} whole columns, noise of the chain on: {equal} codes equal; the "
+        f"others {far} mV from a threshold; ",
         end="",
     )
     print(f"{seconds:.1f} s CPU each", flush=True)
