@@ -192,11 +192,20 @@ def _nominal(table: ReadoutTable) -> ReadoutTable:
 
 
 def _table_of(table: ReadoutTable, steps: PlaneSteps) -> ReadoutTable:
-    """The table with a plane's levels. The cells' static spread grows with the step, other spreads stay."""
+    """The table with a plane's levels, and thresholds that a converter fixes moved with them: a reference per plane.
+
+    The cells' static spread grows with the step, other spreads stay.
+    """
     lsb = np.array([table.lsb(c) for c in table.conditions])[:, None, None]
     active, count = np.arange(table.rows + 1.0)[:, None], np.arange(table.max_count + 1.0)
     moved = table.level + lsb * (steps.active * active + steps.count * count)
-    return table.replace(level=moved, sigma_static=table.sigma_static * steps.scale, plane=steps.plane)
+    threshold = table.threshold
+    if threshold is not None:
+        edges = np.arange(threshold.shape[2]) + 0.5
+        threshold = threshold + lsb * (steps.active * active + steps.count * edges)
+    return table.replace(
+        level=moved, sigma_static=table.sigma_static * steps.scale, plane=steps.plane, threshold=threshold
+    )
 
 
 def with_thresholds_of(table: ReadoutTable, other: ReadoutTable) -> ReadoutTable:

@@ -142,3 +142,13 @@ def test_thresholds_of_another_table_stay(setup: Testbench) -> None:
 def test_one_plane_is_refused(setup: Testbench, cut: Callable[[Any], Any]) -> None:
     with pytest.raises(UnsupportedCell, match="compares two planes or more"):
         PROCEDURE.check(replace(setup, stacked=cut(setup.stacked)))
+
+
+def test_thresholds_of_a_circuit_follow_each_plane(setup: Testbench) -> None:
+    tracked = make_readout_table(4, step=STEP, sigma_noise=SIGMA)
+    fixed = with_thresholds_of(tracked, tracked)
+    for steps, moved, of_levels in zip(
+        plane_steps(setup), measured(setup, fixed).tables(fixed), measured(setup, tracked).tables(tracked), strict=True
+    ):
+        np.testing.assert_allclose(moved.thresholds(TT), of_levels.thresholds(TT), rtol=1e-12, err_msg=steps.plane)
+    assert measured(setup, fixed).foreign[1].code_error > 0.5
