@@ -33,6 +33,14 @@ CHAIN_OUTPUTS = (
 CHAIN_CONTROLS = (("i(v_clamp)", -1.0), ("i(v_join)", -1.0), ("i(v_bus_reset)", -1.0))
 """Control sources of the chain: their power is that of their current and node voltage."""
 
+CYCLE_OUTPUTS = (
+    "i(v_mirror)", "i(v_park)", "i(v_common)", "i(v_reset_level)", "i(v_reset_gate)", "i(v_reset_b)", "i(v_active)",
+)  # fmt: skip
+"""Vectors that a periodic deck saves besides: every further source of a chain, and the charge of its reset gates."""
+
+CYCLES = 2
+"""Reads of a periodic deck: the second one begins where the first one ended."""
+
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
 
@@ -102,6 +110,7 @@ def column_deck(
     supply_resistance: float = 0.0,
     decision: DeciderInput | None = None,
     chain: ReadoutChain | None = None,
+    periodic: bool = False,
     templates: Path | None = None,
 ) -> ColumnDeck:
     """The deck of one read of a column.
@@ -140,6 +149,8 @@ def column_deck(
         The readout from the bit line to the comparator's input, in place of the grounded reset and the sense
         capacitance; the level is then that of the comparator's input, and the timing is the chain's own (charge cell,
         one bit line, transistors).
+    periodic : bool
+        With a chain: `CYCLES` reads one after the other, every supply on its own, for the energy of a whole cycle.
     templates : Path, optional
         A user's template folder.
 
@@ -180,8 +191,11 @@ def column_deck(
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
     outputs += decision.OUTPUTS if decision else ()
+    complement = any(line.level < 0 for line in warm.lines)
     outputs += CHAIN_OUTPUTS if chain else ()
-    stop = chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
+    if chain is not None and periodic:
+        outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
+    stop = CYCLES * chain.timing.stop if chain and periodic else chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
     operating_point = (ideal and not charge) or static is not None
     values: dict[str, Any] = {
         "title": title,
@@ -216,7 +230,8 @@ def column_deck(
         "h": chain,
         "edge": EDGE,
         "shifts": dict(d.readout),
-        "complement": any(line.level < 0 for line in warm.lines),
+        "complement": complement,
+        "periodic": periodic,
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)

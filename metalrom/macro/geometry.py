@@ -1,53 +1,12 @@
-"""What a macro is made of, and the area rules of the transistors around its array."""
+"""What a macro is made of."""
 
 import math
 from dataclasses import dataclass, field
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
+from netlists.devices.area import AreaRules
 from netlists.mapping import scheme_of
-
-
-@dataclass(frozen=True, slots=True)
-class PeripheryRules:
-    """Area rules of a transistor technology: contacted gate pitch and row height of its standard cells, metres."""
-
-    name: str
-    gate_pitch: float
-    row_height: float
-    provenance: Provenance
-
-    def transistor_area(self, width: float) -> float:
-        """Area of one transistor of `width` (m) laid out in a standard-cell row, m^2 (assumption, labelled).
-
-        A row holds one n and one p device; a finger takes one gate pitch and at most 0.3 of the row height as width; a
-        folded device needs one pitch more than fingers: (fingers + 1) * gate pitch * row height / 2.
-        """
-        if not width > 0:
-            raise InputError(f"transistor width is {width:g} m, expected more than 0")
-        fingers = math.ceil(width / (0.3 * self.row_height) - 1e-9)
-        return (fingers + 1) * self.gate_pitch * self.row_height / 2
-
-    def logic_area(self, gates: float) -> float:
-        """Area of `gates` two-input NAND equivalents, m^2: three gate pitches by one row each."""
-        return gates * 3 * self.gate_pitch * self.row_height
-
-
-RULES = {
-    "open45": PeripheryRules(
-        "open45",
-        0.19e-6,
-        1.4e-6,
-        Provenance("published", "Nangate 45 nm open cell library: placement site 0.19 x 1.40 um, NAND2_X1 0.798 um2"),
-    ),
-    "generic28": PeripheryRules(
-        "generic28",
-        0.117e-6,
-        0.9e-6,
-        Provenance("estimate", "gate pitch 117 nm as published for a 28 nm foundry node; row height 0.9 um assumed"),
-    ),
-}
-"""Rules by technology name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +31,7 @@ class MacroGeometry:
     adc_bits: int
     driver_area: float
     reset_area: float
-    rules: PeripheryRules
+    rules: AreaRules
     weight_bits: int = 8
     input_bits: int = 8
     mapping: str = "differential"

@@ -13,7 +13,6 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
-from metalrom.macro.geometry import RULES
 from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.judge import default_specs, judge_specs
@@ -163,12 +162,12 @@ def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
     c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
-    rules = RULES.get(design.technology.devices.name)
+    rules = design.technology.devices.area
     if rules is None:
         raise InputError(
             f"no area rules for the devices {design.technology.devices.name}",
             where=f"{design.path}: technology.devices",
-            hint=f"known: {', '.join(RULES)}",
+            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
         )
     driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
     small = rules.transistor_area(p.reset_width)
