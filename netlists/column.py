@@ -195,7 +195,15 @@ def column_deck(
     outputs += CHAIN_OUTPUTS if chain else ()
     if chain is not None and periodic:
         outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
-    stop = CYCLES * chain.timing.stop if chain and periodic else chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
+    stop = (
+        CYCLES * chain.timing.stop
+        if chain and periodic
+        else chain.timing.stop
+        if chain
+        else decision.stop(timing)
+        if decision
+        else timing.read_at
+    )
     operating_point = (ideal and not charge) or static is not None
     values: dict[str, Any] = {
         "title": title,

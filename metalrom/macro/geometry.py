@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
+from metalrom.macro.chain_cost import ChainCost
 from netlists.devices.area import AreaRules
 from netlists.mapping import scheme_of
 
@@ -19,7 +20,8 @@ class MacroGeometry:
     reset_area: the transistors of one segment, m^2. planes_per_driver, planes_per_reset: planes that share them.
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
-    this kind. utilisation: fraction of the cells that hold weights.
+    this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
+    converter. readout: the chain of transistors that is billed; None: an ideal readout, billed by a regression.
     """
 
     cell_area: float
@@ -42,13 +44,15 @@ class MacroGeometry:
     edge_width: float = 2e-6
     rows_held: bool = False
     symbol_values: tuple[int, ...] = (0, 1)
+    planes_per_adc: int = 1
+    readout: ChainCost | None = None
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
 
     def __post_init__(self) -> None:
         counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
-        for name in (*counts, "planes_per_driver", "planes_per_reset"):
+        for name in (*counts, "planes_per_driver", "planes_per_reset", "planes_per_adc"):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
         for name in ("weight_bits", "input_bits"):
@@ -107,7 +111,7 @@ class MacroGeometry:
     @property
     def adcs(self) -> int:
         """Converters of one tile."""
-        return self.planes * -(-self.columns // self.columns_per_adc)
+        return -(-self.planes // self.planes_per_adc) * -(-self.columns // self.columns_per_adc)
 
     @property
     def accumulator_bits(self) -> int:

@@ -16,6 +16,7 @@ from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.judge import default_specs, judge_specs
+from metalrom.run.readout_cost import chain_cost, chain_geometry
 from metalrom.run.results import ElementValue
 from metalrom.run.view import RunView
 from metalrom.version import __version__
@@ -74,7 +75,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         fits=_fits(done),
         quality=quality,
         verdicts=verdict_counts(done),
-        macro_geometry=macro_geometry(design, table.rows),
+        macro_geometry=_billed_geometry(design, done),
         fit_error=nominal_fit.held_out_rms / swing,
         monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
         extraction_error=model.relative_error,
@@ -193,6 +194,15 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         mapping=c.mapping,
         symbol_values=values,
     )
+
+
+def _billed_geometry(design: Design, done: CharacterizationRun) -> MacroGeometry:
+    """The macro with the readout that was simulated; with a regression for an ideal one."""
+    geometry = macro_geometry(design, done.table.rows)
+    if done.setup.chain is None:
+        return geometry
+    energy, settling = (done.results.get(name) for name in ("chain_energy", "chain_settling"))
+    return chain_geometry(geometry, chain_cost(design, done.setup, energy, settling))
 
 
 def provenance_of(design: Design, done: CharacterizationRun) -> dict[str, str]:

@@ -203,8 +203,9 @@ class RunResults:
 
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
-    # Cells of two levels: files as they were before there were others.
-    new = {"symbol_values"} if results.macro_geometry.symbol_values == (0, 1) else set()
+    # Cells of two levels and an ideal readout: files as they were before there were others.
+    usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1}
+    new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 

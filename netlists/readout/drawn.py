@@ -9,7 +9,7 @@ from typing import Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
-from netlists.devices.area import AreaRules, DrawnTransistor
+from netlists.devices.area import DrawnTransistor
 from netlists.periphery import Periphery
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.converter import ConverterCircuit
