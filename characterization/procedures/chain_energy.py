@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.adc import MIN_TIMEOUT
@@ -28,6 +30,9 @@ from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.drawn import billed_converter
 from ngspice_runner import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 EARLY = 0.3e-9
 """s before the rows toggle, in which currents are those of a quiet array."""
@@ -83,18 +88,33 @@ class ChainEnergy(DataclassResult):
         """Every component at every condition."""
         out = []
         for p in self.points:
-            parts = {
-                f"lines of {p.active} rows": p.rows,
-                f"driver gates of {p.active} rows": p.row_gates,
-                "reset of a bit line": p.reset_gate + p.reset_charge,
-                "line of a column, one cycle": p.line,
-                "clamp of a column": p.clamp,
-                "multiplexer and bus": p.mux,
-                f"conversion of {self.bits} bits": sum(p.converter.values()),
-            }
-            out += [ResultRow(f"energy, {name}", value, "J", p.condition) for name, value in parts.items()]
+            out += [ResultRow(f"energy, {name}", value, "J", p.condition) for name, value in self._parts(p).items()]
             out.append(ResultRow("leakage of a row driver", p.driver_leakage, "W", p.condition))
         return out
+
+    def charts(self) -> Sequence[Chart]:
+        """The components at the nominal condition."""
+        caption = "One read and one conversion at the nominal condition, from the current of every supply."
+        return (Chart("parts", "Energy of a read through the chain", caption, self._draw, height_for(7)),)
+
+    def _parts(self, p: ChainEnergyPoint) -> dict[str, float]:
+        return {
+            f"lines of {p.active} rows": p.rows,
+            f"driver gates of {p.active} rows": p.row_gates,
+            "reset of a bit line": p.reset_gate + p.reset_charge,
+            "line of a column, one cycle": p.line,
+            "clamp of a column": p.clamp,
+            "multiplexer and bus": p.mux,
+            f"conversion of {self.bits} bits": sum(p.converter.values()),
+        }
+
+    def _draw(self, axes: Axes) -> None:
+        parts = self._parts(self.points[0])
+        scale, unit = axis_scale(list(parts.values()), "J")
+        places = np.arange(len(parts))
+        axes.barh(places, [value / scale for value in parts.values()], height=0.6, color=SERIES[0])
+        label_bars(axes, places, list(parts))
+        axes.set(xlabel=unit, title=self.points[0].condition, xscale="log")
 
 
 def measure_chain_energy(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> ChainEnergy:

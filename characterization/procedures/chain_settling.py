@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.failures import ConditionError
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
@@ -23,11 +26,18 @@ from netlists.condition import Condition
 from netlists.readout.chain import EDGE, ReadoutChain
 from ngspice_runner import Result
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 BAND = 0.05
 """Of a count's step: what may be missing when a phase ends."""
 
-STRETCH = 3.0
-"""Observed time over the configured time of every phase."""
+STRETCHES = (3.0, 8.0, 24.0, 72.0, 216.0)
+"""Observed time over the configured time of every phase, in turn until two of them agree."""
+
+AGREEMENT = 0.05
+"""Relative difference of two observations' times that counts as agreement: a tail longer than the shorter one would
+pass for leakage there."""
 
 LATE = 0.6
 """Share of a phase after which its end is fitted."""
@@ -77,6 +87,21 @@ class ChainSettling(DataclassResult):
             ]
         return out
 
+    def charts(self) -> Sequence[Chart]:
+        """Needed and given time of every phase."""
+        caption = f"Time until a phase stays within {self.band:g} counts of its end; marks: what it is given."
+        return (Chart("phases", "Settling of the chain", caption, self._draw, height_for(len(self.phases))),)
+
+    def _draw(self, axes: Axes) -> None:
+        scale, unit = axis_scale([p.given for p in self.phases], "s")
+        places = np.arange(len(self.phases))
+        axes.barh(places, [p.needed / scale for p in self.phases], height=0.6, color=SERIES[0])
+        axes.plot(
+            [p.given / scale for p in self.phases], places, linestyle="none", marker="|", markersize=16, color=INK
+        )
+        label_bars(axes, places, [f"{p.condition}, {p.phase}" for p in self.phases])
+        axes.set(xlabel=f"time, {unit}")
+
 
 def measure_chain_settling(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> ChainSettling:
     """Two stretched reads at every condition."""
@@ -87,9 +112,24 @@ def measure_chain_settling(setup: Testbench, bench: ColumnTestbench, results: Pr
 
 
 def settling_at(
-    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, stretch: float = STRETCH
+    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition
 ) -> list[PhaseSettling]:
-    """Every phase of `chain` at one condition, observed for `stretch` times its configured length."""
+    """Every phase of `chain` at one condition, observed for so long that observing longer changes nothing.
+
+    Raises ConditionError for a chain that does not come to rest within the longest of `STRETCHES`.
+    """
+    before = _observed(setup, bench, chain, condition, STRETCHES[0])
+    for stretch in STRETCHES[1:]:
+        found = _observed(setup, bench, chain, condition, stretch)
+        if all(abs(a.needed - b.needed) <= AGREEMENT * b.given for a, b in zip(before, found, strict=True)):
+            return found
+        before = found
+    raise ConditionError(f"the readout chain does not settle within {stretch:g} times its timing", condition)
+
+
+def _observed(
+    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, stretch: float
+) -> list[PhaseSettling]:
     t, there, n = chain.timing, setup.at(condition), setup.rows
     long = replace(
         chain,

@@ -1,8 +1,8 @@
 """Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
 
-Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a follower
-per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again, with the bias
-of every column on.
+Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a
+follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again, with
+the bias of every column on.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
 
 
 def chain_energy(
-    cost: ChainCost, geometry: MacroGeometry, point: ChainEnergyPoint, vdd: float, driven: float, rows: float
+    cost: ChainCost, geometry: MacroGeometry, point: ChainEnergyPoint, vdd: float, driven: float, rows: Span
 ) -> dict[str, Component]:
     """Energies of one conversion, J, from the measured supplies.
 
@@ -63,7 +63,7 @@ def chain_energy(
         Its supply, V.
     driven : float
         Mean number of driven rows.
-    rows : float
+    rows : Span
         Mean energy of the rows of one plane per column and read, J.
     """
     g = geometry
@@ -79,10 +79,13 @@ def chain_energy(
         return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{sim}: {source}"))
 
     return {
-        "row_drivers": measured(
-            rows * shared * planes, f"rows of {planes} plane(s) that share the drivers, {shared} reads per {shared} columns"
+        "row_drivers": Component(
+            rows * (shared * planes),
+            Provenance("measured", f"{sim}: rows of all {planes} planes, driven for each of {shared} columns"),
         ),
-        "driver_gates": measured(point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows"),
+        "driver_gates": measured(
+            point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
+        ),
         "reset": measured(
             shared * (point.reset_gate + point.reset_charge) + point.reset_driver / g.adcs,
             f"gates and charge of {shared} bit lines, driver of the line",

@@ -52,9 +52,16 @@ class RelativeErrors:
         return math.sqrt(self.fit**2 + self.monte_carlo**2 + self.extraction**2)
 
 
+def readout_label(geometry: MacroGeometry) -> str:
+    """What is billed between bit line and code, in words."""
+    chain = geometry.readout
+    return (
+        IDEAL_READOUT if chain is None else f"chain of transistors, {chain.drive} drive: drawn parts, supply currents"
+    )
+
+
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
-    """Areas of one tile, m^2: array (footprint of one plane), row drivers, LCC/reset, ADC, shift-add; of a readout chain
-    its drawn parts."""
+    """Areas of one tile, m^2: array (one plane), row drivers, LCC/reset, ADC, shift-add; of a chain its drawn parts."""
     g = geometry
     logic = g.rules.logic_area(GATES_PER_BIT * g.accumulator_bits)
     array = Component(
@@ -106,7 +113,8 @@ def conversion_energy(
     if geometry.readout is not None:
         point = geometry.readout.energy.at(table.conditions[i].label)
         driven = float(weight @ np.arange(table.rows + 1.0))
-        energy = chain_energy(geometry.readout, geometry, point, vdd, driven, float(weight @ table.row_energy[i]))
+        rows_of_plane = Span.relative(float(weight @ table.row_energy[i]), errors.together)
+        energy = chain_energy(geometry.readout, geometry, point, vdd, driven, rows_of_plane)
         return {**energy, "shift_add": shift_add}
     drives = 1 if geometry.rows_held else geometry.columns_per_adc
     rows = float(weight @ table.row_energy[i]) * drives

@@ -14,13 +14,13 @@ from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from metalrom.macro.chain_bill import METAL, without_metal
 from metalrom.macro.cost import (
-    IDEAL_READOUT,
     RelativeErrors,
     area_components,
     check_readout,
     conversion_energy,
     edge_area,
     mvm_time,
+    readout_label,
     step_times,
 )
 from metalrom.macro.domain import characterized
@@ -70,8 +70,8 @@ _MM2 = 1e6  # m^2 -> mm^2
 class MacroEstimate:
     """Cost of `geometry` at one condition. Areas of all tiles m^2, energies J, times s, densities Mb/mm^2.
 
-    stacked: the periphery lies under the array, max(array, periphery) + edge (capacitors of a readout chain lie beside the
-    array, in its metals). side_by_side: their sum + edge.
+    stacked: the periphery lies under the array, max(array, periphery) + edge (a chain's capacitors lie
+    beside the array, in its metals). side_by_side: their sum + edge.
     conversion, step: parts of one conversion. density_raw counts all cells over the array's footprint; the others use
     the macro area and the cells in use; weight_density counts weight bits: a differential weight of b bits takes
     2 (b - 1) cells.
@@ -110,8 +110,12 @@ class MacroEstimate:
     @property
     def readout_label(self) -> str:
         """What is billed between bit line and code, in words."""
-        chain = self.geometry.readout
-        return IDEAL_READOUT if chain is None else f"chain of transistors, {chain.drive} drive: drawn and simulated"
+        return readout_label(self.geometry)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What of the chain's timing is shorter than its settling; empty for an ideal readout."""
+        return () if self.geometry.readout is None else self.geometry.readout.flags
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""

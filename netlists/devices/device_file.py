@@ -44,7 +44,7 @@ class Matching(SourcedMapping):
     avt_p: FiniteFloat = Field(ge=0)
 
 
-class Layout(SourcedMapping):
+class TransistorLayout(SourcedMapping):
     """Area rules of the transistors: contacted gate pitch and row height of the standard cells, m."""
 
     gate_pitch: FiniteFloat = Field(gt=0)
@@ -115,7 +115,7 @@ class DeviceFile(Strict):
     models: Models
     geometry: Geometry
     matching: Matching
-    layout: Layout | None = None
+    layout: TransistorLayout | None = None
     targets: Targets | None = None
     parameters: dict[str, Group] | None = None
     corners: Corners | None = None

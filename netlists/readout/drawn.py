@@ -23,8 +23,8 @@ GATES_PER_ADDRESS = 1.5
 """NAND2 equivalents that decode one control line: a NAND and its inverter."""
 
 Unit = Literal["row", "segment", "column", "bus", "line"]
-"""What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its converter, a control
-line across all columns."""
+"""What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its converter, a line
+across all columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def billed_converter(chain: ReadoutChain, levels: int, step: float) -> Converter
 
 
 def control_lines(chain: ReadoutChain) -> int:
-    """Lines across all columns that a tile drives: resets by plane and segment, row selects, clamp, bus reset, joins."""
+    """Lines across all columns of a tile: resets by plane and segment, row selects, clamp, bus reset, joins."""
     return chain.line.segments * (chain.line.planes + 1) + 2 + chain.bus.columns
 
 
