@@ -50,8 +50,8 @@ def test_supplies_of_a_cycle_meet_hand_values(setup: Testbench) -> None:
 
 @pytest.mark.ngspice
 def test_the_capacitor_loads_the_line_while_the_clamp_is_on(setup: Testbench) -> None:
-    """After the reset its far side is held, three times the capacitor are three times the load; once the clamp has opened
-    it floats and the line settles after the rows as before."""
+    """After the reset its far side is held: three times the capacitor are three times the load. Once the clamp has
+    opened it floats, and the line settles after the rows as before."""
     setup = replace(setup, rows=24)  # a count's step as small as in use: 0.1 mV of the line matter
     chain = setup.chain
     assert chain is not None
