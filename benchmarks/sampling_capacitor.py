@@ -96,13 +96,13 @@ class Study:
         assert chain is not None
         chain = replace(chain, sampler=replace(chain.sampler, capacitance=capacitance))
         bench = ColumnTestbench(self.setup, cache=self.cache)
-        line, rows, bus = (SLACK * p.needed + EDGE for p in settling_at(self.setup, bench, chain, condition))
+        found = settling_at(self.setup, bench, chain, condition)
+        line, rows, bus = (SLACK * p.needed + EDGE for p in found)
         timing = replace(chain.timing, settle_reset=line, settle_rows=rows, settle_bus=bus)
         setup = replace(self.setup, chain=replace(chain, timing=timing))
         bench = ColumnTestbench(setup, cache=self.cache)
         phases = tuple(
-            replace(p, given=given - EDGE, missing=0.0)
-            for p, given in zip(settling_at(self.setup, bench, chain, condition), (line, rows, bus), strict=True)
+            replace(p, given=given - EDGE, missing=0.0) for p, given in zip(found, (line, rows, bus), strict=True)
         )
         noise = measure_chain_noise(setup, bench).points[0]
         table = self._table(setup, noise)
@@ -162,8 +162,8 @@ def main() -> None:
     design = metalrom.load(args.config)
     target = args.target or design.config.readout.code_error_target
     print(
-        "prediction: kT/C falls as 1/C and the gain rises to that of the follower, so noise in LSB and code errors fall "
-        "towards a floor;\nthe reset phase grows as C / gm, bias and time with it; the capacitors' area as C"
+        "prediction: kT/C falls as 1/C and the gain rises to that of the follower, so noise in LSB and code errors "
+        "fall towards a floor;\nthe reset phase grows as C / gm, bias and time with it; the capacitors' area as C"
     )
     with Cache(cache_folder("simulations")) as cache:
         study = Study(design, cache)

@@ -33,11 +33,8 @@ BAND = 0.05
 """Of a count's step: what may be missing when a phase ends."""
 
 STRETCHES = (3.0, 8.0, 24.0, 72.0, 216.0)
-"""Observed time over the configured time of every phase, in turn until two of them agree."""
-
-AGREEMENT = 0.05
-"""Relative difference of two observations' times that counts as agreement: a tail longer than the shorter one would
-pass for leakage there."""
+"""Observed time over the configured time of every phase, in turn until the slope of the ends has become leakage's
+alone: over the whole window it then differs from that of the observation before by less than `BAND`."""
 
 LATE = 0.6
 """Share of a phase after which its end is fitted."""
@@ -119,10 +116,14 @@ def settling_at(
     Raises ConditionError for a chain that does not come to rest within the longest of `STRETCHES`.
     """
     before = _observed(setup, bench, chain, condition, STRETCHES[0])
+    known: dict[str, PhaseSettling] = {}
     for stretch in STRETCHES[1:]:
         found = _observed(setup, bench, chain, condition, stretch)
-        if all(abs(a.needed - b.needed) <= AGREEMENT * b.given for a, b in zip(before, found, strict=True)):
-            return found
+        for a, b in zip(before, found, strict=True):
+            if abs(a.drift - b.drift) * stretch <= BAND:
+                known.setdefault(b.phase, b)
+        if len(known) == len(PHASES):
+            return [known[phase] for phase in PHASES]
         before = found
     raise ConditionError(f"the readout chain does not settle within {stretch:g} times its timing", condition)
 
