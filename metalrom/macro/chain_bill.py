@@ -1,8 +1,8 @@
 """Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
 
 Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a
-follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again, with
-the bias of every column on.
+follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again. The
+bias is on in every column of a bus, or with switches in two; a column whose bias is off leaks less than a row driver.
 """
 
 from __future__ import annotations
@@ -91,8 +91,11 @@ def chain_energy(
             f"gates and charge of {shared} bit lines, driver of the line",
         ),
         "line_bias": measured(
-            shared * (point.line + point.line_power * rest) + point.bias + point.bias_power * rest,
-            f"bias and off devices of {shared} columns, on for all of {period * 1e9:.3g} ns",
+            cost.biased * (point.line + point.line_power * rest)
+            + (shared - cost.biased) * point.driver_leakage * period
+            + point.bias
+            + point.bias_power * rest,
+            f"bias and off devices of {cost.biased} of {shared} columns for {period * 1e9:.3g} ns, diode of the bus",
         ),
         "clamp": measured(shared * point.clamp, f"gates and levels of {shared} columns"),
         "column_mux": measured(point.mux, "the joining column, reset of the bus"),

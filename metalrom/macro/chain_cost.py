@@ -25,13 +25,14 @@ class CapacitorDensity:
 class ChainCost:
     """A readout chain as the estimate bills it.
 
-    drive, columns (that share a bus): of the chain. parts: what is drawn. density: of its capacitors. lines: control
-    lines across all columns; lines_per_row: driven lines of a row. line_capacitance: of a control line per column, F;
-    reset_gate: level of the reset lines, V. energy, settling: measured at every condition.
+    drive, columns (that share a bus), biased (of these at a time): of the chain. parts: what is drawn. density: of its
+    capacitors. lines: control lines across all columns; lines_per_row: driven lines of a row. line_capacitance: of a
+    control line per column, F; reset_gate: level of the reset lines, V. energy, settling: measured at every condition.
     """
 
     drive: str
     columns: int
+    biased: int
     parts: tuple[DrawnPart, ...]
     density: CapacitorDensity
     lines: int

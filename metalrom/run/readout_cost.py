@@ -30,6 +30,7 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
     return ChainCost(
         drive=chain.drive,
         columns=chain.bus.columns,
+        biased=chain.biased_columns,
         parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1, NOMINAL_STEP),
         density=capacitor_density(design),
         lines=control_lines(chain),

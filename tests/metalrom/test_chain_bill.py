@@ -47,7 +47,7 @@ def cost(table: ReadoutTable) -> ChainCost:
     phase = PhaseSettling(label, "bus after joining", 1e-9, 2e-9, 0.0, 0.0)
     density = CapacitorDensity(5e-3, Provenance("estimate", "5 fF/um2"))
     energy, settling = ChainEnergy(4, (point,)), ChainSettling(0.05, (phase,))
-    return ChainCost("complement", 8, parts, density, 30, 2, 1e-16, 1.1, ChainTiming(), energy, settling)
+    return ChainCost("complement", 8, 8, parts, density, 30, 2, 1e-16, 1.1, ChainTiming(), energy, settling)
 
 
 @pytest.fixture
@@ -87,6 +87,13 @@ def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert fj["control_lines"] == pytest.approx(0.1 * 8 * (1.1**2 + 3))
     assert fj["adc"] == pytest.approx(320)
     assert parts["adc"].provenance.status == "measured"
+
+
+def test_switched_bias_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """Two of eight columns on; the six others leak no more than a row driver, 1 nW x 16 ns."""
+    switched = replace(geometry, readout=replace(cost, biased=2))
+    parts = estimate_macro(switched, table, table.conditions[0]).conversion
+    assert parts["line_bias"].value.mid * 1e15 == pytest.approx(2 * (40 + 5 * 7) + 6 * 0.016 + 45 + 6 * 7)
 
 
 def test_latency_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:

@@ -85,6 +85,10 @@ def test_parts_follow_from_the_chain(technology: Technology) -> None:
     assert parts["column_line"].capacitance == 7e-15
     assert parts["column_mux"].transistors == 8 + 1 + 1  # a switch per column, bus reset, diode of the bias
     assert parts["adc"].capacitance == pytest.approx(2 * (32e-15 + 3e-15))  # 5 bits of 1 fF and stray, with the replica
+    switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
+    line = next(p for p in drawn_parts(technology, switched, Periphery(), 25, 0.01) if p.name == "column_line")
+    assert line.transistors == 4  # the bias has two switches
+    assert (switched.biased_columns, chain.biased_columns) == (2, 8)
     single = ReadoutChain(drive="single")
     driver = next(p for p in drawn_parts(technology, single, Periphery(), 25, 0.01) if p.name == "row_drivers")
     assert 2 * driver.area == pytest.approx(parts["row_drivers"].area)
