@@ -28,6 +28,8 @@ PROCEDURES: Registry[Procedure] = Registry(
         "supply": "characterization.procedures.supply:PROCEDURE",
         "adc": "characterization.procedures.adc:PROCEDURE",
         "chain_noise": "characterization.procedures.chain_noise:PROCEDURE",
+        "chain_energy": "characterization.procedures.chain_energy:PROCEDURE",
+        "chain_settling": "characterization.procedures.chain_settling:PROCEDURE",
         "comparator_noise": "characterization.procedures.comparator_noise:PROCEDURE",
     },
     where="characterization.procedures",

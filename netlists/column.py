@@ -35,6 +35,14 @@ CHAIN_OUTPUTS = (
 CHAIN_CONTROLS = (("i(v_clamp)", -1.0), ("i(v_join)", -1.0), ("i(v_bus_reset)", -1.0))
 """Control sources of the chain: their power is that of their current and node voltage."""
 
+CYCLE_OUTPUTS = (
+    "i(v_mirror)", "i(v_park)", "i(v_common)", "i(v_reset_level)", "i(v_reset_gate)", "i(v_reset_b)", "i(v_active)",
+)  # fmt: skip
+"""Vectors that a periodic deck saves besides: every further source of a chain, and the charge of its reset gates."""
+
+CYCLES = 2
+"""Reads of a periodic deck: the second one begins where the first one ended."""
+
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
 
@@ -107,6 +115,7 @@ def column_deck(
     conversion: Conversion | None = None,
     currents: Sequence[BranchCurrent] = (),
     reltol: float = 1e-5,
+    periodic: bool = False,
     templates: Path | None = None,
 ) -> ColumnDeck:
     """The deck of one read of a column.
@@ -151,6 +160,8 @@ def column_deck(
         Currents between nodes of the chain, such as its drawn noise.
     reltol : float
         Relative tolerance of the engine.
+    periodic : bool
+        With a chain: `CYCLES` reads one after the other, every supply on its own, for the energy of a whole cycle.
     templates : Path, optional
         A user's template folder.
 
@@ -192,9 +203,20 @@ def column_deck(
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
     outputs = (*reads, "i(v_rows)", *(name for name, _ in level_currents), *(("i(v_reset)",) if has_reset else ()))
     outputs += decision.OUTPUTS if decision else ()
+    complement = any(line.level < 0 for line in warm.lines)
     outputs += CHAIN_OUTPUTS if chain else ()
     outputs += conversion.outputs(chain) if chain and conversion else ()
-    stop = chain.timing.stop if chain else decision.stop(timing) if decision else timing.read_at
+    if chain is not None and periodic:
+        outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
+    stop = (
+        CYCLES * chain.timing.stop
+        if chain and periodic
+        else chain.timing.stop
+        if chain
+        else decision.stop(timing)
+        if decision
+        else timing.read_at
+    )
     operating_point = (ideal and not charge) or static is not None
     values: dict[str, Any] = {
         "title": title,
@@ -233,7 +255,8 @@ def column_deck(
         "currents": tuple(currents),
         "reltol": reltol,
         **(conversion.values(chain) if chain and conversion else {}),
-        "complement": any(line.level < 0 for line in warm.lines),
+        "complement": complement,
+        "periodic": periodic,
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
     text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)

@@ -35,7 +35,8 @@ def estimate_run(
     def human() -> Table:
         from rich.table import Table
 
-        table = Table(title=data["title"], caption="\n".join(f"WARNING: {w}" for w in data["warnings"]))
+        notes = [f"readout: {data['readout']}", *(f"WARNING: {w}" for w in data["warnings"])]
+        table = Table(title=data["title"], caption="\n".join(notes))
         for heading in ("figure", "low", "mid", "high", "unit"):
             table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
         for row in data["figures"]:

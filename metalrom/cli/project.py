@@ -307,6 +307,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
         ("readout", results.readout or "unknown"),
+        ("cost of it", results.readout_cost),
         *_headline_rows(results.headline),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metalrom.macro.calibration import calibrate_columns, calibrate_ranges
     from metalrom.macro.engine import Macro
     from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer, estimate_macro
-    from metalrom.macro.geometry import MacroGeometry, PeripheryRules
+    from metalrom.macro.geometry import MacroGeometry
     from metalrom.macro.mitigation import Mitigation, MitigationCost, scaled_table
     from metalrom.macro.quality import Csnr, csnr
     from metalrom.macro.readout import EFFECTS, AdcRange, synthetic_table
@@ -40,7 +40,6 @@ _HOME = {
     "Csnr": "quality",
     "csnr": "quality",
     "MacroGeometry": "geometry",
-    "PeripheryRules": "geometry",
     "MacroEstimate": "estimate",
     "LayerEstimate": "estimate",
     "estimate_macro": "estimate",
@@ -59,7 +58,6 @@ __all__ = [
     "Mitigation",
     "MitigationCost",
     "MvmResult",
-    "PeripheryRules",
     "RangeCalibration",
     "StoredBlocks",
     "StoredWeights",

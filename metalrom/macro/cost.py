@@ -11,9 +11,13 @@ from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
+from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.macro.quantity import Component, Span
+from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
+
+IDEAL_READOUT = "ideal readout: regression"
+"""Label of an estimate whose converter is a published regression and whose readout nothing has simulated."""
 
 REGRESSION_FACTOR = 2.0
 DEVICE_FACTOR = 1.5
@@ -24,7 +28,9 @@ GATES_PER_BIT = 12.0
 GATE_CAPACITANCE = 1.5e-15
 SWITCHING_ACTIVITY = 0.25
 
-_ADC = Provenance("published", f"{REGRESSION.source}; range x/: {REGRESSION_FACTOR:g} assumed; {CAVEAT}")
+_ADC = Provenance(
+    "published", f"{IDEAL_READOUT}; {REGRESSION.source}; range x/: {REGRESSION_FACTOR:g} assumed; {CAVEAT}"
+)
 _DIGITAL = Provenance(
     "estimate",
     f"shift-add: {GATES_PER_BIT:g} NAND2 equivalents per accumulator bit (adder, flip-flop, shift), "
@@ -46,9 +52,24 @@ class RelativeErrors:
         return math.sqrt(self.fit**2 + self.monte_carlo**2 + self.extraction**2)
 
 
+def readout_label(geometry: MacroGeometry) -> str:
+    """What is billed between bit line and code, in words."""
+    chain = geometry.readout
+    return (
+        IDEAL_READOUT if chain is None else f"chain of transistors, {chain.drive} drive: drawn parts, supply currents"
+    )
+
+
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
-    """Areas of one tile, m^2: array (footprint of one plane), row drivers, LCC/reset, ADC, shift-add."""
+    """Areas of one tile, m^2: array (one plane), row drivers, LCC/reset, ADC, shift-add; of a chain its drawn parts."""
     g = geometry
+    logic = g.rules.logic_area(GATES_PER_BIT * g.accumulator_bits)
+    array = Component(
+        Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
+    )
+    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _DIGITAL)
+    if g.readout is not None:
+        return {"array": array, **chain_area(g.readout, g), "shift_add": shift_add}
     device = Provenance(
         g.device_provenance.status,
         f"{g.device_provenance.source} ({g.rules.name}: {g.rules.provenance.source}); range x/: {DEVICE_FACTOR:g}",
@@ -56,15 +77,12 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     drivers = g.rows * -(-g.planes // g.planes_per_driver)
     segments = g.columns * g.groups * -(-g.planes // g.planes_per_reset)
     adc = adc_cost(g.adc_bits, vdd=1.0, rows=g.group_rows)
-    logic = g.rules.logic_area(GATES_PER_BIT * g.accumulator_bits)
     return {
-        "array": Component(
-            Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
-        ),
+        "array": array,
         "row_drivers": Component(Span.factor(drivers * g.driver_area, DEVICE_FACTOR), device),
         "lcc_reset": Component(Span.factor(segments * g.reset_area, DEVICE_FACTOR), device),
         "adc": Component(Span.factor(g.adcs * adc.area, REGRESSION_FACTOR), _ADC),
-        "shift_add": Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _DIGITAL),
+        "shift_add": shift_add,
     }
 
 
@@ -90,10 +108,16 @@ def conversion_energy(
     i = table.index(condition)
     vdd = table.conditions[i].vdd
     weight, source = _activity(table, histogram)
+    logic = GATES_PER_BIT * geometry.accumulator_bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
+    shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _DIGITAL)
+    if geometry.readout is not None:
+        point = geometry.readout.energy.at(table.conditions[i].label)
+        driven = float(weight @ np.arange(table.rows + 1.0))
+        rows_of_plane = Span.relative(float(weight @ table.row_energy[i]), errors.together)
+        energy = chain_energy(geometry.readout, geometry, point, vdd, driven, rows_of_plane)
+        return {**energy, "shift_add": shift_add}
     drives = 1 if geometry.rows_held else geometry.columns_per_adc
     rows = float(weight @ table.row_energy[i]) * drives
-    bits = geometry.accumulator_bits
-    logic = GATES_PER_BIT * bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
     adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
     return {
         "row_drivers": Component(
@@ -101,12 +125,14 @@ def conversion_energy(
             Provenance("measured", f"readout table (simulated), {source}, {drives} drive(s) per conversion"),
         ),
         "adc": Component(Span.factor(adc.energy, REGRESSION_FACTOR), _ADC),
-        "shift_add": Component(Span.factor(logic, DIGITAL_FACTOR), _DIGITAL),
+        "shift_add": shift_add,
     }
 
 
 def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Condition | str) -> dict[str, Component]:
-    """Times of one conversion, s: settling of the bit line (from the table) and ADC."""
+    """Times of one conversion, s: settling of the bit line (from the table) and ADC; of a chain also its recovery."""
+    if geometry.readout is not None:
+        return chain_times(geometry.readout, geometry.readout.energy.at(table.conditions[table.index(condition)].label))
     vdd = table.conditions[table.index(condition)].vdd
     adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
     return {
@@ -116,10 +142,12 @@ def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Conditio
 
 
 def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: int) -> Span:
-    """Time of one matrix-vector product, s: input bits x (columns and `groups` segments that share a converter)."""
-    shares = groups * geometry.columns_per_adc
+    """Time of one matrix-vector product, s: input bits x (columns, planes and `groups` segments that share a
+    converter)."""
+    shares = groups * geometry.columns_per_adc * geometry.planes_per_adc
     reads = 1 if geometry.rows_held else shares
-    return steps["read"].value * (geometry.input_bits * reads) + steps["adc"].value * (geometry.input_bits * shares)
+    each = total(step for name, step in steps.items() if name != "read")
+    return steps["read"].value * (geometry.input_bits * reads) + each * (geometry.input_bits * shares)
 
 
 def check_readout(geometry: MacroGeometry, table: ReadoutTable) -> None:

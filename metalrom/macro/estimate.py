@@ -12,6 +12,7 @@ from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
+from metalrom.macro.chain_bill import METAL, without_metal
 from metalrom.macro.cost import (
     RelativeErrors,
     area_components,
@@ -19,6 +20,7 @@ from metalrom.macro.cost import (
     conversion_energy,
     edge_area,
     mvm_time,
+    readout_label,
     step_times,
 )
 from metalrom.macro.domain import characterized
@@ -37,6 +39,17 @@ REFERENCE_DENSITY = Value(
     ),
 )
 """A reference line for plots and tables, never a claim of equality."""
+
+CHAIN_NOT_INCLUDED = (
+    "sequencer and clock tree",
+    "input registers and buffers",
+    "global wiring and supply grid",
+    "adders that join row tiles",
+    "own current of the references' regulators",
+    "replica columns and converter calibration",
+    "stray capacitance from the capacitors' plates to ground",
+)
+"""What the estimate of a readout chain leaves out."""
 
 NOT_INCLUDED = (
     "clock and control",
@@ -57,7 +70,8 @@ _MM2 = 1e6  # m^2 -> mm^2
 class MacroEstimate:
     """Cost of `geometry` at one condition. Areas of all tiles m^2, energies J, times s, densities Mb/mm^2.
 
-    stacked: the periphery lies under the array, max(array, periphery) + edge. side_by_side: their sum + edge.
+    stacked: the periphery lies under the array, max(array, periphery) + edge (a chain's capacitors lie
+    beside the array, in its metals). side_by_side: their sum + edge.
     conversion, step: parts of one conversion. density_raw counts all cells over the array's footprint; the others use
     the macro area and the cells in use; weight_density counts weight bits: a differential weight of b bits takes
     2 (b - 1) cells.
@@ -88,11 +102,30 @@ class MacroEstimate:
     error_budget: Mapping[str, Mapping[str, float]]
     outside_domain: tuple[str, ...] = ()
 
+    @property
+    def not_included(self) -> tuple[str, ...]:
+        """What this estimate leaves out."""
+        return NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED
+
+    @property
+    def readout_label(self) -> str:
+        """What is billed between bit line and code, in words."""
+        return readout_label(self.geometry)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What of the chain's timing is shorter than its settling; empty for an ideal readout."""
+        return () if self.geometry.readout is None else self.geometry.readout.flags
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""
         g = self.geometry
         return {
             "condition": self.condition.label,
+            "readout": {
+                "label": self.readout_label,
+                **({"kind": "ideal"} if g.readout is None else g.readout.to_dict()),
+            },
             "bits": g.bits * g.tiles,
             "tiles": g.tiles,
             "utilisation": g.utilisation,
@@ -121,7 +154,7 @@ class MacroEstimate:
             "tops_per_mm2_side_by_side": self.tops_per_mm2_side_by_side.to_dict(),
             "code_error_probability": self.code_error,
             "error_budget": {name: dict(parts) for name, parts in self.error_budget.items()},
-            "not_included": list(NOT_INCLUDED),
+            "not_included": list(self.not_included),
             "outside_domain": list(self.outside_domain),
         }
 
@@ -203,9 +236,10 @@ def estimate_macro(
     errors = errors or RelativeErrors()
     area = {name: _scaled(part, geometry.tiles) for name, part in area_components(geometry).items()}
     array = area["array"].value
-    periphery = total(part for name, part in area.items() if name != "array")
-    stacked = _with_edge(array.highest(periphery), geometry)
-    side_by_side = _with_edge(array + periphery, geometry)
+    metal = total(part for name, part in area.items() if name in METAL)
+    periphery = total(without_metal(area))
+    stacked = _with_edge(metal.highest(periphery), geometry)
+    side_by_side = _with_edge(metal + periphery, geometry)
     stored = geometry.bits * geometry.tiles
     used = stored * geometry.utilisation * _MEGABIT_PER_MM2
     per_cell = geometry.bits_per_cell
@@ -218,8 +252,9 @@ def estimate_macro(
     step = step_times(geometry, table, condition)
     latency = mvm_time(geometry, step, geometry.groups)
     tops = latency.under(2 * macs * 1e-12)
-    rows_part = conversion["row_drivers"].value.mid / per_conversion.mid
-    assumed = total(part for name, part in conversion.items() if name != "row_drivers")
+    simulated = total(part for part in conversion.values() if part.provenance.status == "measured")
+    rows_part = simulated.mid / per_conversion.mid
+    assumed = total(part for part in conversion.values() if part.provenance.status != "measured")
     return MacroEstimate(
         geometry=geometry,
         condition=table.conditions[table.index(condition)],

@@ -1,53 +1,13 @@
-"""What a macro is made of, and the area rules of the transistors around its array."""
+"""What a macro is made of."""
 
 import math
 from dataclasses import dataclass, field
 
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
+from metalrom.macro.chain_cost import ChainCost
+from netlists.devices.area import AreaRules
 from netlists.mapping import scheme_of
-
-
-@dataclass(frozen=True, slots=True)
-class PeripheryRules:
-    """Area rules of a transistor technology: contacted gate pitch and row height of its standard cells, metres."""
-
-    name: str
-    gate_pitch: float
-    row_height: float
-    provenance: Provenance
-
-    def transistor_area(self, width: float) -> float:
-        """Area of one transistor of `width` (m) laid out in a standard-cell row, m^2 (assumption, labelled).
-
-        A row holds one n and one p device; a finger takes one gate pitch and at most 0.3 of the row height as width; a
-        folded device needs one pitch more than fingers: (fingers + 1) * gate pitch * row height / 2.
-        """
-        if not width > 0:
-            raise InputError(f"transistor width is {width:g} m, expected more than 0")
-        fingers = math.ceil(width / (0.3 * self.row_height) - 1e-9)
-        return (fingers + 1) * self.gate_pitch * self.row_height / 2
-
-    def logic_area(self, gates: float) -> float:
-        """Area of `gates` two-input NAND equivalents, m^2: three gate pitches by one row each."""
-        return gates * 3 * self.gate_pitch * self.row_height
-
-
-RULES = {
-    "open45": PeripheryRules(
-        "open45",
-        0.19e-6,
-        1.4e-6,
-        Provenance("published", "Nangate 45 nm open cell library: placement site 0.19 x 1.40 um, NAND2_X1 0.798 um2"),
-    ),
-    "generic28": PeripheryRules(
-        "generic28",
-        0.117e-6,
-        0.9e-6,
-        Provenance("estimate", "gate pitch 117 nm as published for a 28 nm foundry node; row height 0.9 um assumed"),
-    ),
-}
-"""Rules by technology name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +20,8 @@ class MacroGeometry:
     reset_area: the transistors of one segment, m^2. planes_per_driver, planes_per_reset: planes that share them.
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
-    this kind. utilisation: fraction of the cells that hold weights.
+    this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
+    converter. readout: the chain of transistors that is billed; None: an ideal readout, billed by a regression.
     """
 
     cell_area: float
@@ -72,7 +33,7 @@ class MacroGeometry:
     adc_bits: int
     driver_area: float
     reset_area: float
-    rules: PeripheryRules
+    rules: AreaRules
     weight_bits: int = 8
     input_bits: int = 8
     mapping: str = "differential"
@@ -83,13 +44,15 @@ class MacroGeometry:
     edge_width: float = 2e-6
     rows_held: bool = False
     symbol_values: tuple[int, ...] = (0, 1)
+    planes_per_adc: int = 1
+    readout: ChainCost | None = None
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
 
     def __post_init__(self) -> None:
         counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
-        for name in (*counts, "planes_per_driver", "planes_per_reset"):
+        for name in (*counts, "planes_per_driver", "planes_per_reset", "planes_per_adc"):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
         for name in ("weight_bits", "input_bits"):
@@ -148,7 +111,7 @@ class MacroGeometry:
     @property
     def adcs(self) -> int:
         """Converters of one tile."""
-        return self.planes * -(-self.columns // self.columns_per_adc)
+        return -(-self.planes // self.planes_per_adc) * -(-self.columns // self.columns_per_adc)
 
     @property
     def accumulator_bits(self) -> int:

@@ -11,7 +11,7 @@ from interconnect.arrays import ByteArray
 from interconnect.files import atomic_write_bytes
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
-from metalrom.macro.estimate import NOT_INCLUDED, LayerEstimate
+from metalrom.macro.estimate import LayerEstimate
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
@@ -48,6 +48,12 @@ _PARTS = {
     "row_drivers": "row drivers",
     "lcc_reset": "reset and select transistors",
     "adc": "converters",
+    "column_line": "bias and clamp of the columns' lines",
+    "column_mux": "column multiplexer and bus",
+    "control_lines": "control lines across the columns",
+    "capacitors": "sampling and converter capacitors",
+    "driver_gates": "gates of the row drivers",
+    "line_bias": "bias of the columns' lines",
     "shift_add": "digital shift-add",
     "read": "read",
 }
@@ -107,6 +113,7 @@ def report_content(
                 f"sums {table.rows} rows; {g.adc_bits}-bit converter per {g.columns_per_adc} columns",
             ),
             *([("readout", results.readout)] if results.readout else []),
+            ("cost of the readout", results.readout_cost),
             ("cell", _cell_words(results)),
             ("technology", results.technology),
             (
@@ -149,7 +156,7 @@ def report_content(
         error_budget=_budget(results, estimate),
         provenance=results.provenance,
         establishes=_establishes(results, table),
-        not_established=_not_established(results),
+        not_established=_not_established(results, estimate),
         layer_errors={q.condition: q.code_error_expected for q in results.quality},
         double_sampling=bool(results.config["readout"]["double_sampling"]) and cell.mode == "charge",
         tile_top=_tile_top(program, results),
@@ -299,12 +306,13 @@ def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
     )
 
 
-def _not_established(results: RunResults) -> tuple[str, ...]:
+def _not_established(results: RunResults, estimate: LayerEstimate) -> tuple[str, ...]:
     return (
         "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
         *_readout_limits(results),
+        *estimate.macro.flags,
         "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
-        f"Not in the estimate: {', '.join(NOT_INCLUDED)}.",
+        f"Not in the estimate: {', '.join(estimate.macro.not_included)}.",
         *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
         *(
             f"The procedure {p.procedure} has no result at {p.condition or 'any condition'}."
@@ -318,7 +326,7 @@ def _readout_limits(results: RunResults) -> tuple[str, ...]:
     if results.config.get("readout", {}).get("kind") == "chain":
         return (
             "The readout is simulated to the comparator's input; the converter's logic and references are not.",
-            "Area, energy and time of the converter are a published regression, not those of the simulated chain.",
+            "Areas follow from the drawn transistors by area rules, there is no layout of the periphery.",
         )
     return (
         "The converter is behavioral (offset and noise assumed); its area, energy and time are a published regression.",

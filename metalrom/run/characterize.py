@@ -26,6 +26,9 @@ from metalrom.folders import cache_folder
 from metalrom.macro import Macro
 from ngspice_runner import Cache, Workers
 
+CHAIN_PROCEDURES = ("chain_noise", "chain_energy", "chain_settling")
+"""What every run of a readout chain measures: the margin and the estimate read it."""
+
 Announce = Callable[[str], None]
 Result = TypeVar("Result")
 
@@ -153,10 +156,13 @@ def measure_group(
     core = core_of(procedures)
     bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # a converter whose offset is measured, and the noise of a chain, come before the margin, which reads them
-    if setup.chain is not None and core and all(p.name != "chain_noise" for p in procedures):
-        procedures = (PROCEDURES["chain_noise"], *procedures)
+    if setup.chain is not None and core:
+        given_names = {p.name for p in procedures}
+        procedures = (*(PROCEDURES[n] for n in CHAIN_PROCEDURES if n not in given_names), *procedures)
     first = [
-        p for p in procedures if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name == "chain_noise"
+        p
+        for p in procedures
+        if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name in CHAIN_PROCEDURES
     ]
     given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):

@@ -90,7 +90,8 @@ def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
         "components_of": layers[0].name,
         "components": parts[0].macro.to_dict(),
         "error_budget": {k: dict(v) for k, v in parts[0].macro.error_budget.items()},
-        "warnings": list(results.warnings),
+        "readout": results.readout_cost,
+        "warnings": [*results.warnings, *parts[0].macro.flags],
         "data": f"row energy and code errors as of the activations of {results.layer.source}",
         "assumptions": [f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions],
     }

@@ -13,10 +13,12 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.macro import Macro, MacroGeometry, csnr
-from metalrom.macro.geometry import RULES
+from metalrom.macro.cost import readout_label
 from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.judge import default_specs, judge_specs
+from metalrom.run.readout_cost import chain_cost, chain_geometry
+from metalrom.run.readout_inputs import readout_inputs
 from metalrom.run.results import ElementValue
 from metalrom.run.view import RunView
 from metalrom.version import __version__
@@ -37,6 +39,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
     model = setup.model
     shares = [m.switched / m.bl_total for m in design.models] if model.mode == "charge" else [1.0]
     swing = table.lsb(nominal) * table.max_count
+    billed = _billed_geometry(design, done)
     nominal_fit = done.transfer.models[0].quality
     config = c.model_dump(mode="json")
     if setup.balanced:
@@ -75,7 +78,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         fits=_fits(done),
         quality=quality,
         verdicts=verdict_counts(done),
-        macro_geometry=macro_geometry(design, table.rows),
+        macro_geometry=billed,
         fit_error=nominal_fit.held_out_rms / swing,
         monte_carlo_error=max(m.relative_error for m in done.mismatch.models),
         extraction_error=model.relative_error,
@@ -84,6 +87,8 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         failed_procedures=done.failed_procedures,
         simulations=done.counts,
         readout=next((a.value for a in table.assumptions if a.name == "readout"), ""),
+        readout_cost=readout_label(billed),
+        readout_inputs=readout_inputs(setup, table, billed.readout),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
@@ -163,12 +168,12 @@ def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
     c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
-    rules = RULES.get(design.technology.devices.name)
+    rules = design.technology.devices.area
     if rules is None:
         raise InputError(
             f"no area rules for the devices {design.technology.devices.name}",
             where=f"{design.path}: technology.devices",
-            hint=f"known: {', '.join(RULES)}",
+            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
         )
     driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
     small = rules.transistor_area(p.reset_width)
@@ -194,6 +199,15 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         mapping=c.mapping,
         symbol_values=values,
     )
+
+
+def _billed_geometry(design: Design, done: CharacterizationRun) -> MacroGeometry:
+    """The macro with the readout that was simulated; with a regression for an ideal one."""
+    geometry = macro_geometry(design, done.table.rows)
+    if done.setup.chain is None:
+        return geometry
+    energy, settling = (done.results.get(name) for name in ("chain_energy", "chain_settling"))
+    return chain_geometry(geometry, chain_cost(design, done.setup, energy, settling))
 
 
 def provenance_of(design: Design, done: CharacterizationRun) -> dict[str, str]:

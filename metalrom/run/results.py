@@ -18,8 +18,10 @@ from interconnect.errors import DamagedFile
 from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
 from interconnect.validation import input_error
+from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.run.manifest import RERUN_HINT
+from metalrom.run.readout_inputs import ReadoutInput
 from metalrom.specs.result import SpecResult
 
 RESULTS = "results.json"
@@ -163,7 +165,7 @@ class RunResults:
     failed_conditions: operating points that were asked for and are not in the readout table, with the reason.
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
     method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
-    bit line and code, in words.
+    bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
     """
 
     name: str
@@ -194,6 +196,8 @@ class RunResults:
     simulations: SimulationCounts | None = None
     headline: Headline | None = None
     readout: str = ""
+    readout_cost: str = IDEAL_READOUT
+    readout_inputs: tuple[ReadoutInput, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -203,8 +207,9 @@ class RunResults:
 
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
-    # Cells of two levels: files as they were before there were others.
-    new = {"symbol_values"} if results.macro_geometry.symbol_values == (0, 1) else set()
+    # Cells of two levels and an ideal readout: files as they were before there were others.
+    usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1}
+    new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 

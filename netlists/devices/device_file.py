@@ -44,6 +44,13 @@ class Matching(SourcedMapping):
     avt_p: FiniteFloat = Field(ge=0)
 
 
+class TransistorLayout(SourcedMapping):
+    """Area rules of the transistors: contacted gate pitch and row height of the standard cells, m."""
+
+    gate_pitch: FiniteFloat = Field(gt=0)
+    row_height: FiniteFloat = Field(gt=0)
+
+
 class Group(SourcedMapping):
     """Parameters that share a source; the values are checked by `ModelCard`."""
 
@@ -108,6 +115,7 @@ class DeviceFile(Strict):
     models: Models
     geometry: Geometry
     matching: Matching
+    layout: TransistorLayout | None = None
     targets: Targets | None = None
     parameters: dict[str, Group] | None = None
     corners: Corners | None = None

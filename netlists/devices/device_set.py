@@ -15,6 +15,7 @@ from interconnect.provenance import Provenance, Value
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
+from netlists.devices.area import AreaRules
 from netlists.devices.device_file import (
     Bin,
     CardFiles,
@@ -52,7 +53,8 @@ class DeviceSet:
     avt_n, avt_p: Pelgrom coefficient of the threshold of a matched pair's difference, V m. targets: corner -> quantity
     -> value (ion A/m, vth V, fo4 s). call: how an instance is written. needs: what the simulator must offer.
     provenance: status and source by group of values. sha256: hash of the file and of every file it names. included:
-    library files that decks include by their paths, and the SHA-256 of each.
+    library files that decks include by their paths, and the SHA-256 of each. area: rules of their layout area, None
+    for a set without.
     """
 
     name: str
@@ -80,6 +82,7 @@ class DeviceSet:
     bins: tuple[Bin, ...] = ()
     call: Call = field(default_factory=Call)
     needs: Needs = field(default_factory=Needs)
+    area: AreaRules | None = None
     included: tuple[tuple[Path, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -194,6 +197,10 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     if not _within(default_length, size.l_min, size.l_max):
         raise InputError("default_length is outside l_min to l_max", where=f"{path}: geometry")
     provenance = {"geometry": size.provenance, "matching": file.matching.provenance}
+    area = None
+    if (rules := file.layout) is not None:
+        provenance["layout"] = rules.provenance
+        area = AreaRules(file.name, rules.gate_pitch, rules.row_height, default_length, rules.provenance)
     cards: dict[str, _Pair] = {}
     texts: dict[str, str] = {}
     included: tuple[tuple[Path, str], ...] = ()
@@ -250,6 +257,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         bins=size.bins,
         call=file.call,
         needs=file.needs,
+        area=area,
         included=included,
     )
 

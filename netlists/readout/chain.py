@@ -47,6 +47,9 @@ class SharedLine:
     bias_current: float = parameter(5e-6, "A", "current of the followers")
     bias_width: float = parameter(0.5e-6, "m", "width of the PMOS current source")
     bias_length: float = parameter(0.2e-6, "m", "channel length of the current source")
+    bias_switch_width: float = parameter(
+        0.0, "m", "width of the two PMOS that switch a column's bias off while other columns are read; 0: always on"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +171,13 @@ class ReadoutChain:
         require(1 <= self.bus.columns <= 256, f"is {self.bus.columns!r}", where="readout.bus.columns", hint="1 to 256")
         require_positive(self.sampler.capacitance, where="readout.sampler.capacitance", unit="F")
         require_positive(self.line.bias_current, where="readout.line.bias_current", unit="A")
+        require_positive(self.line.bias_switch_width, where="readout.line.bias_switch_width", unit="m", zero=True)
+
+    @property
+    def biased_columns(self) -> int:
+        """Columns of a bus whose bias is on at a time: all, or with switches the one that is read and the next one,
+        whose line rises meanwhile."""
+        return self.bus.columns if self.line.bias_switch_width == 0 else min(2, self.bus.columns)
 
     @property
     def devices(self) -> tuple[ChainDevice, ...]:

@@ -91,16 +91,18 @@ def staircase(levels: Sequence[float], starts: Sequence[float], edge: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class Transistor:
-    """A transistor instance: name, model, width and length in m, multiplier."""
+    """A transistor instance: name, model, width and length in m, multiplier, nets of drain and source."""
 
     name: str
     model: str
     width: float
     length: float
     multiplier: int
+    drain: str = ""
+    source: str = ""
 
 
-_MOS = re.compile(r"^(M\w*) \S+ \S+ \S+ \S+ (\w+) w=(\S+) l=(\S+)(?:.* m=(\d+))?", re.MULTILINE)
+_MOS = re.compile(r"^(M\w*) (\S+) \S+ (\S+) \S+ (\w+) w=(\S+) l=(\S+)(?:.* m=(\d+))?", re.MULTILINE)
 _SUBCKT = re.compile(r"^\.subckt (\w+)(.*?)^\.ends", re.MULTILINE | re.DOTALL)
 _CALL = re.compile(r"^(X\w*) (.+)$", re.MULTILINE)
 
@@ -116,7 +118,9 @@ def transistors(deck_text: str, subckt: str) -> list[Transistor]:
 
     def below(name: str, prefix: str) -> list[Transistor]:
         found = [
-            Transistor(prefix + m[0], m[1], float(m[2]), float(m[3]), int(m[4] or 1))
+            Transistor(
+                prefix + m[0], m[3], float(m[4]), float(m[5]), int(m[6] or 1), f"{prefix}{m[1]}", f"{prefix}{m[2]}"
+            )
             for m in _MOS.findall(bodies[name])
         ]
         for instance, rest in _CALL.findall(bodies[name]):

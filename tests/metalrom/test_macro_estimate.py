@@ -12,8 +12,8 @@ from interconnect.errors import InputError
 from metalrom.macro import Macro, MacroGeometry, estimate_layer, estimate_macro, synthetic_table
 from metalrom.macro.adc_cost import adc_cost
 from metalrom.macro.cost import RelativeErrors
-from metalrom.macro.geometry import RULES
 from metalrom.macro.quantity import Span
+from netlists.devices.device_set import load_devices
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def geometry():
         adc_bits=6,
         driver_area=2e-12,
         reset_area=1e-12,
-        rules=RULES["open45"],
+        rules=load_devices("open45").area,
     )
 
 
@@ -192,8 +192,8 @@ def test_estimates_are_plain_json_with_sources(table, geometry):
 
 def test_transistor_area_by_hand():
     """0.5 um in a 1.4 um row: 2 fingers of at most 0.42 um, 3 gate pitches of 0.19 um, half a row."""
-    assert RULES["open45"].transistor_area(0.5e-6) == pytest.approx(3 * 0.19e-6 * 0.7e-6)
-    assert RULES["open45"].logic_area(1) == pytest.approx(0.798e-12)  # NAND2_X1
+    assert load_devices("open45").area.transistor_area(0.5e-6) == pytest.approx(3 * 0.19e-6 * 0.7e-6)
+    assert load_devices("open45").area.logic_area(1) == pytest.approx(0.798e-12)  # NAND2_X1
 
 
 @pytest.mark.parametrize(

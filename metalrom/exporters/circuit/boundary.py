@@ -31,20 +31,22 @@ class Pin:
 
 
 def select_bits(geometry: MacroGeometry) -> int:
-    """Address bits of the bit lines and segments that share a converter."""
-    return max(1, math.ceil(math.log2(geometry.columns_per_adc * geometry.groups)))
+    """Address bits of the bit lines, segments and planes that share a converter."""
+    return max(1, math.ceil(math.log2(geometry.columns_per_adc * geometry.planes_per_adc * geometry.groups)))
 
 
 def pins_of(geometry: MacroGeometry) -> tuple[Pin, ...]:
-    """Signal pins of a tile, then its supplies. One bus of codes per plane: converters in order, low bit first."""
-    codes = geometry.adcs // geometry.planes * geometry.adc_bits
+    """Signal pins of a tile, then its supplies. One bus of codes per plane, or for all planes that share converters:
+    converters in order, low bit first."""
+    banks = -(-geometry.planes // geometry.planes_per_adc)
+    codes = geometry.adcs // banks * geometry.adc_bits
     return (
         Pin("read", "input", use="clock"),
         Pin("convert", "input", use="clock"),
         Pin("select", "input", select_bits(geometry)),
         Pin("x", "input", geometry.rows),
         Pin("settled", "output"),
-        *(Pin(f"code{p}", "output", codes, p) for p in range(geometry.planes)),
+        *(Pin(f"code{p}", "output", codes, p) for p in range(banks)),
         Pin("VDD", "inout", use="power"),
         Pin("VSS", "inout", use="ground"),
     )

@@ -32,7 +32,7 @@ OPEN, CLOSE = "/*", " */"
 PARSER = "pip install liberty-parser (GPL; used for checks only)"
 VALIDATION = (
     "units: ns, fJ (internal power: energy per event), um2 (area: one tile, periphery under the array)",
-    "read to settled: the characterized read time. convert to code: time of the converter (published regression).",
+    "read to settled: the characterized read time. convert to code: time of the converter.",
     "internal power of convert: one conversion in every converter: row drivers (characterized), converter, shift-add",
     "not known and left out: leakage, transitions, input capacitances, set-up and hold",
 )

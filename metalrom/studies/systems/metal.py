@@ -103,7 +103,7 @@ def macro_of_run(out: Path) -> MetalMacro:
         input_bits=geometry.input_bits,
         columns_per_weight=geometry.bit_columns_per_weight,
         tile_area=_fact(area.to_dict(1e6), "mm2", f"{origin}; periphery under the array"),
-        energy_per_mac=_fact(energy.to_dict(1e15), "fJ/MAC", f"{origin}; converters from a published regression"),
+        energy_per_mac=_fact(energy.to_dict(1e15), "fJ/MAC", f"{origin}; {estimate.readout_label}"),
         code_error=results.quality[0].code_error_expected,
         warnings=results.warnings,
     )

@@ -14,13 +14,14 @@ from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
 from metalrom import exporters as exports
 from metalrom.exporters.run_data import RunData, load_source
 from metalrom.macro import Macro
-from metalrom.macro.geometry import RULES, MacroGeometry
+from metalrom.macro.geometry import MacroGeometry
 from metalrom.run.folder import open_run
 from metalrom.run.layer import write_stored_layer
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerSummary, RunResults, write_results
 from metalrom.run.stored_program import write_stored_program
 from netlists.condition import Condition
+from netlists.devices.device_set import load_devices
 from netlists.mapping import via_program
 
 NM = 1e-9
@@ -83,7 +84,7 @@ def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
         elements.append(ElementValue("R_plug", 5e5, "ohm", "synthetic"))
     geometry = MacroGeometry(
         cell_area=6e-14, rows=12, columns=16, planes=2, group_rows=ROWS, columns_per_adc=4, adc_bits=3,
-        driver_area=1e-12, reset_area=8e-13, rules=RULES["open45"], weight_bits=4, input_bits=3,
+        driver_area=1e-12, reset_area=8e-13, rules=load_devices("open45").area, weight_bits=4, input_bits=3,
     )  # fmt: skip
     cell = CellSummary(
         "synthetic", "synthetic cell", "charge" if unit == "V" else "current", "M2-M3", tuple(elements), 13e-18, 11e-18,
@@ -172,7 +173,7 @@ def make_run(folder: Path, table: ReadoutTable) -> RunData:
     geometry = MacroGeometry(
         cell_area=6e-14, rows=-(-INPUTS // table.rows) * table.rows, columns=48, planes=1, group_rows=table.rows,
         columns_per_adc=8, adc_bits=int(np.ceil(np.log2(table.adc.codes))),
-        driver_area=1.2e-12, reset_area=8e-13, rules=RULES["open45"],
+        driver_area=1.2e-12, reset_area=8e-13, rules=load_devices("open45").area,
         weight_bits=BITS, input_bits=BITS,
     )  # fmt: skip
     charge = results_of("V", nominal)

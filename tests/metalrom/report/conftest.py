@@ -14,6 +14,8 @@ from characterization.loss_map import LossMap
 from characterization.pattern_search import IdealLine
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures
+from characterization.procedures.chain_energy import ChainEnergy, ChainEnergyPoint
+from characterization.procedures.chain_settling import ChainSettling, PhaseSettling
 from characterization.procedures.comparator_noise import ComparatorNoise, ComparatorNoisePoint
 from characterization.procedures.crosstalk import Crosstalk, NeighbourShift
 from characterization.procedures.energy import ConditionEnergy, EnergyResult, ReadEnergy
@@ -251,6 +253,12 @@ def sample_results() -> dict[str, ProcedureResult]:
             0.84,
         ),
         "comparator_noise": ComparatorNoise((ComparatorNoisePoint(tt, 1.0, 7e-4, 7.5e-4, 6e-5, 7.2e-4, 3e-5),)),
+        "chain_energy": ChainEnergy(
+            5,
+            (ChainEnergyPoint(tt, 24, 9e-9, 1.5e-12, 2e-13, 1e-8, 5e-15, 2e-16, 1e-16, 4e-14, 4e-6, 4.5e-14,
+                              5e-6, 1e-15, 4e-16, 1e-17, {"v_dd": 4e-13}, 7e-9),),
+        ),
+        "chain_settling": ChainSettling(0.05, (PhaseSettling(tt, "bus after joining", 2.5e-9, 2e-9, 0.1, 1e-3),)),
         "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),
         "pattern_spread": PatternSpread((spread, replace(spread, position=13))),
         "adc": AdcFigures("sar", 6, 0.05, 0.45, "sources are ideal", (adc,)),

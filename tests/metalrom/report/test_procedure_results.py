@@ -68,6 +68,8 @@ def test_every_chart_is_drawn(sample_results: dict[str, ProcedureResult]) -> Non
         "readout_current_waves": ("count 4", "bit line, mV", "time, ns"),
         "settling_times": ("not within the window", "0.1 LSB", "sample", "time, ns"),  # the sample is at 2 ns
         "chain_noise_parts": ("tt_1.00V_27C, bus", "rms, "),
+        "chain_energy_parts": ("conversion of 5 bits", "multiplexer and bus"),
+        "chain_settling_phases": ("bus after joining", "time, ns"),
         "comparator_noise_sizes": ("widths x 1", "rms, "),
         "planes_errors": ("M2-M3", "M4-M5", "table of another plane", "code error"),
         "noise_points": ("closed form", "rms, mV"),

@@ -14,10 +14,11 @@ from characterization.tables.formats import FORMATS
 from characterization.tables.table import ReadoutTable
 from interconnect.geometry import Box, CellGeometry, Slab
 from metalrom.config.schema import Config
-from metalrom.macro.geometry import RULES, MacroGeometry
+from metalrom.macro.geometry import MacroGeometry
 from metalrom.run.manifest import write_manifest
 from metalrom.run.results import LUT, CellSummary, ElementValue, LayerQuality, LayerSummary, RunResults, write_results
 from netlists.condition import Condition
+from netlists.devices.device_set import load_devices
 from tests.builders import make_config, make_readout_table
 
 ROWS, STEP, SIGMA = 4, 20e-3, 2e-3
@@ -64,7 +65,7 @@ def synthetic_results(table: ReadoutTable, config: dict[str, Any] | None = None,
             LayerQuality(label, 30.0 - i, 31.0 - i, 1.0, 0.0, 512, 0.0, 1e-6) for i, label in enumerate(labels)
         ),
         verdicts=(),
-        macro_geometry=MacroGeometry(6e-14, 16, 64, 1, ROWS, 8, 3, 1e-12, 1e-13, RULES["open45"], 4, 4),
+        macro_geometry=MacroGeometry(6e-14, 16, 64, 1, ROWS, 8, 3, 1e-12, 1e-13, load_devices("open45").area, 4, 4),
         fit_error=0.0,
         monte_carlo_error=0.0,
         extraction_error=0.0,

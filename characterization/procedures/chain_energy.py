@@ -1,0 +1,224 @@
+"""`chain_energy`: what one read through a readout chain costs, supply by supply, over a whole cycle.
+
+Two reads follow each other in one transient and the second is integrated, from reset to reset, so that every control
+signal has risen and fallen and every node has returned. A supply delivers V times its charge. A gate is charged from
+its supply and discharged to ground: V times the charge delivered, nothing comes back. A reference is a linear
+regulator: its charge comes out of the supply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.adc import MIN_TIMEOUT
+from characterization.procedures.registry import ProcedureResults, measured
+from characterization.readout.converters import conversion_cost
+from characterization.readout.testbench import ReadoutTestbench
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
+from netlists.column import column_deck
+from netlists.condition import Condition
+from netlists.readout.chain import ReadoutChain
+from netlists.readout.drawn import billed_converter
+from ngspice_runner import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EARLY = 0.3e-9
+"""s before the rows toggle, in which currents are those of a quiet array."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainEnergyPoint:
+    """One cycle at one condition; energies J, powers W.
+
+    cycle: s from reset to reset, without the conversion. rows: all lines of `active` rows, with all columns on them.
+    row_gates: gates of these rows' drivers. driver_leakage: of one idle line's driver. reset_driver: of one reset
+    line, without the gates on it; reset_gate, reset_charge: of one bit line. line: supply of one column's bias,
+    followers and row selects; line_power: the same at rest; bias, bias_power: the diode that sets the current of all
+    columns. clamp: of one column, with the charge that its level delivers. mux: of the joining column and the bus.
+    parking: of one column. converter: of one conversion, by source; conversion: s.
+    """
+
+    condition: str
+    active: int
+    cycle: float
+    rows: float
+    row_gates: float
+    driver_leakage: float
+    reset_driver: float
+    reset_gate: float
+    reset_charge: float
+    line: float
+    line_power: float
+    bias: float
+    bias_power: float
+    clamp: float
+    mux: float
+    parking: float
+    converter: Mapping[str, float]
+    conversion: float
+
+
+@dataclass(frozen=True)
+class ChainEnergy(DataclassResult):
+    """Cycle and conversion at every condition; bits of the converter that was measured."""
+
+    bits: int
+    points: tuple[ChainEnergyPoint, ...]
+
+    def at(self, label: str) -> ChainEnergyPoint:
+        """The point of a condition. Raises InputError where there is none."""
+        for point in self.points:
+            if point.condition == label:
+                return point
+        raise InputError(f"the energy of the readout chain is unknown at {label}")
+
+    def figures(self) -> Sequence[ResultRow]:
+        """Every component at every condition."""
+        out = []
+        for p in self.points:
+            out += [ResultRow(f"energy, {name}", value, "J", p.condition) for name, value in self._parts(p).items()]
+            out.append(ResultRow("leakage of a row driver", p.driver_leakage, "W", p.condition))
+        return out
+
+    def charts(self) -> Sequence[Chart]:
+        """The components at the nominal condition."""
+        caption = "One read and one conversion at the nominal condition, from the current of every supply."
+        return (Chart("parts", "Energy of a read through the chain", caption, self._draw, height_for(7)),)
+
+    def _parts(self, p: ChainEnergyPoint) -> dict[str, float]:
+        return {
+            f"lines of {p.active} rows": p.rows,
+            f"driver gates of {p.active} rows": p.row_gates,
+            "reset of a bit line": p.reset_gate + p.reset_charge,
+            "line of a column, one cycle": p.line,
+            "clamp of a column": p.clamp,
+            "multiplexer and bus": p.mux,
+            f"conversion of {self.bits} bits": sum(p.converter.values()),
+        }
+
+    def _draw(self, axes: Axes) -> None:
+        parts = self._parts(self.points[0])
+        scale, unit = axis_scale(list(parts.values()), "J")
+        places = np.arange(len(parts))
+        axes.barh(places, [value / scale for value in parts.values()], height=0.6, color=SERIES[0])
+        label_bars(axes, places, list(parts))
+        axes.set(xlabel=unit, title=self.points[0].condition, xscale="log")
+
+
+def measure_chain_energy(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> ChainEnergy:
+    """One cycle with every row driven and half of them counting, one converter, at every condition."""
+    if setup.chain is None:
+        raise InputError("the ideal readout has no supplies", where="readout.kind")
+    points = tuple(_point(setup, bench, setup.chain, condition) for condition in setup.conditions)
+    return ChainEnergy(billed_converter(setup.chain, setup.max_count + 1, 0.01).bits, points)
+
+
+@dataclass(frozen=True, slots=True)
+class _Charges:
+    """Charges (C) out of the sources of one periodic deck, over its second cycle."""
+
+    time: FloatArray
+    result: Result
+    start: float
+    stop: float
+
+    def current(self, source: str) -> FloatArray:
+        """Out of the positive terminal, A."""
+        return -np.real(self.result.signals[f"i(v_{source})"].values).astype(np.float64)
+
+    def net(self, source: str) -> float:
+        """Delivered less returned."""
+        return self._integral(self.current(source))
+
+    def delivered(self, source: str) -> float:
+        """Delivered alone."""
+        return self._integral(np.maximum(self.current(source), 0.0))
+
+    def mean(self, source: str, start: float, stop: float) -> float:
+        """Mean current between two times, A."""
+        return float(self._between(self.current(source), start, stop)) / (stop - start)
+
+    def _integral(self, current: FloatArray) -> float:
+        return self._between(current, self.start, self.stop)
+
+    def _between(self, current: FloatArray, start: float, stop: float) -> float:
+        inside = (self.time > start) & (self.time < stop)
+        grid = np.concatenate([[start], self.time[inside], [stop]])
+        return float(np.trapezoid(np.interp(grid, self.time, current), grid))
+
+
+def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition) -> ChainEnergyPoint:
+    there, n, vdd = setup.at(condition), setup.rows, condition.vdd
+    case = there.stimulus(stimulus_of(setup, draw_pattern(setup, "random0", n, n // 2)))
+    deck = column_deck(
+        there.technology, there.model, there.periphery, there.timing, condition, case, chain=chain, periodic=True
+    )
+    (result,) = bench.run(f"chain_energy_{condition.label}", [deck])
+    cycle = chain.timing.stop
+    time = np.real(result.signals["time"].values).astype(np.float64)
+    q = _Charges(time, result, cycle, 2 * cycle)
+    complement = "i(v_falling)" in result.signals
+    lines = case.rows * (2 if complement else 1)
+    gate = chain.segment.reset_gate
+    # the source lies between the driver and the gates: its current is theirs, out of it as they are discharged
+    gates = gate * q.delivered("reset_gate")
+    quiet = cycle + chain.timing.rows_toggle - EARLY
+    rest = cycle + chain.timing.decides - EARLY
+    step = 0.9 * EARLY
+    converter = billed_converter(chain, setup.max_count + 1, _count_step(setup, condition))
+    run = partial(bench.run, f"chain_converter_{condition.label}", timeout=max(setup.timeout, MIN_TIMEOUT))
+    cost = conversion_cost(ReadoutTestbench(there.technology, condition, runner=run), converter)
+    return ChainEnergyPoint(
+        condition=condition.label,
+        active=int(case.inputs.sum()),
+        cycle=cycle,
+        rows=vdd * q.net("rows"),
+        row_gates=vdd * (q.delivered("active") + (q.delivered("falling") if complement else 0.0)),
+        driver_leakage=vdd * q.mean("rows", quiet, quiet + step) / lines,
+        reset_driver=gate * (q.net("reset") + q.delivered("reset_b")) - gates,
+        reset_gate=gates / case.columns,
+        reset_charge=vdd * q.delivered("reset_level") / case.columns,
+        line=vdd * q.net("analog"),
+        line_power=vdd * q.mean("analog", rest, rest + step),
+        bias=vdd * q.net("mirror"),
+        bias_power=vdd * q.mean("mirror", rest, rest + step),
+        clamp=vdd * (q.delivered("clamp") + q.delivered("common")),
+        mux=vdd * (q.delivered("join") + q.delivered("bus_reset")),
+        parking=vdd * q.delivered("park"),
+        # the input's source stands for the bus, whose charge is the line's
+        converter={name: energy for name, energy in cost.sources.items() if name != "v_in"},
+        conversion=cost.time,
+    )
+
+
+def _count_step(setup: Testbench, condition: Condition) -> float:
+    """A count's step at the bit line's metal, V: what sets the range of the converter's references."""
+    model = setup.at(condition).model
+    drive = 2.0 if setup.level_shape == "bent" else 1.0
+    return drive * condition.vdd * model.switched / model.bl_total / setup.rows
+
+
+def _refuses(setup: Testbench) -> str | None:
+    return None if setup.chain is not None else "its readout is ideal and has no supplies"
+
+
+PROCEDURE = measured(
+    "chain_energy",
+    "energy of a read through the readout chain, supply by supply over a whole cycle",
+    measure_chain_energy,
+    refuses=_refuses,
+    result=ChainEnergy,
+    through_chain=True,
+)

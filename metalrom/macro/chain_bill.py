@@ -1,0 +1,143 @@
+"""Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
+
+Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a
+follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again. The
+bias is on in every column of a bus, or with switches in two; a column whose bias is off leaks less than a row driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from characterization.procedures.chain_energy import ChainEnergyPoint
+from interconnect.provenance import Provenance
+from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.quantity import Component, Span
+
+AREA_FACTOR = 1.5
+CAPACITOR_FACTOR = 1.3
+WIRE_FACTOR = 1.5
+
+METAL = ("array", "capacitors")
+"""Parts that take the metals of the planes; all others are transistors and may lie under them."""
+
+
+def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]:
+    """Areas of one tile's readout, m2: drawn parts by name, and the capacitors."""
+    g = geometry
+    number = {
+        "row": g.rows * -(-g.planes // g.planes_per_driver),
+        "segment": g.columns * g.groups,
+        "column": g.columns,
+        "bus": g.adcs,
+        "line": cost.lines,
+    }
+    rules = f"{g.rules.name}: {g.rules.provenance.source}; range x/: {AREA_FACTOR:g}"
+    out = {}
+    for part in cost.parts:
+        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({rules})"
+        area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
+        out[part.name] = Component(area, Provenance("estimate", source))
+    farads = sum(number[part.unit] * part.capacitance for part in cost.parts)
+    density = cost.density.provenance
+    out["capacitors"] = Component(
+        Span.factor(farads / cost.density.value, CAPACITOR_FACTOR),
+        Provenance(density.status, f"{farads * 1e15:.4g} fF; {density.source}; range x/: {CAPACITOR_FACTOR:g}"),
+    )
+    return out
+
+
+def chain_energy(
+    cost: ChainCost, geometry: MacroGeometry, point: ChainEnergyPoint, vdd: float, driven: float, rows: Span
+) -> dict[str, Component]:
+    """Energies of one conversion, J, from the measured supplies.
+
+    Parameters
+    ----------
+    cost, geometry : ChainCost, MacroGeometry
+        Readout and macro.
+    point : ChainEnergyPoint
+        What was measured at the condition.
+    vdd : float
+        Its supply, V.
+    driven : float
+        Mean number of driven rows.
+    rows : Span
+        Mean energy of the rows of one plane per column and read, J.
+    """
+    g = geometry
+    shared = cost.columns  # a read of all columns serves one conversion of every bus
+    planes = g.planes_per_driver
+    period = read_period(cost, point)
+    rest = period - point.cycle
+    drivers = g.rows * -(-g.planes // planes) * cost.lines_per_row
+    across = cost.line_capacitance * shared * (cost.reset_gate**2 + 3 * vdd**2)
+    sim = "simulated, supply current over a cycle"
+
+    def measured(value: float, source: str) -> Component:
+        return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{sim}: {source}"))
+
+    return {
+        "row_drivers": Component(
+            rows * (shared * planes),
+            Provenance("measured", f"{sim}: rows of all {planes} planes, driven for each of {shared} columns"),
+        ),
+        "driver_gates": measured(
+            point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
+        ),
+        "reset": measured(
+            shared * (point.reset_gate + point.reset_charge) + point.reset_driver / g.adcs,
+            f"gates and charge of {shared} bit lines, driver of the line",
+        ),
+        "line_bias": measured(
+            cost.biased * (point.line + point.line_power * rest)
+            + (shared - cost.biased) * point.driver_leakage * period
+            + point.bias
+            + point.bias_power * rest,
+            f"bias and off devices of {cost.biased} of {shared} columns for {period * 1e9:.3g} ns, diode of the bus",
+        ),
+        "clamp": measured(shared * point.clamp, f"gates and levels of {shared} columns"),
+        "column_mux": measured(point.mux, "the joining column, reset of the bus"),
+        "leakage": measured(
+            point.driver_leakage * drivers * period / g.adcs + shared * point.parking,
+            f"{drivers} row lines' drivers, parked followers, over {period * 1e9:.3g} ns",
+        ),
+        "control_lines": Component(
+            Span.factor(across, WIRE_FACTOR),
+            Provenance("estimate", f"wire of four lines across {g.columns} columns; range x/: {WIRE_FACTOR:g}"),
+        ),
+        "adc": measured(
+            sum(point.converter.values()),
+            f"comparator, capacitor array, references and clock of a {cost.energy.bits}-bit conversion",
+        ),
+    }  # fmt: skip
+
+
+def read_period(cost: ChainCost, point: ChainEnergyPoint) -> float:
+    """From a read's start to the next one's, s: the chain's cycle and the conversion."""
+    return cost.timing.stop + point.conversion
+
+
+def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component]:
+    """Times of one conversion, s."""
+    t = cost.timing
+    late = [p for p in cost.settling.late if p.condition == point.condition]
+    phases = [p for p in cost.settling.phases if p.condition == point.condition]
+    needed = ", ".join(f"{p.phase} {p.needed * 1e9:.3g} of {p.given * 1e9:.3g} ns" for p in phases)
+    verdict = "NOT SETTLED" if late else "settled"
+    return {
+        "read": Component(
+            Span.exact(t.decides),
+            Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}"),
+        ),
+        "adc": Component(
+            Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
+        ),
+        "recover": Component(Span.exact(t.stop - t.decides), Provenance("measured", "rows return, next reset")),
+    }
+
+
+def without_metal(parts: Mapping[str, Component]) -> list[Component]:
+    """Parts that may lie under the array."""
+    return [part for name, part in parts.items() if name not in METAL]

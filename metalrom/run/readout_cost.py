@@ -1,0 +1,55 @@
+"""The readout chain of a run as the estimate bills it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from characterization.procedures.chain_energy import ChainEnergy
+from characterization.procedures.chain_settling import ChainSettling
+from characterization.testbench import Testbench
+from interconnect.errors import InputError
+from metalrom.design.capacitor import capacitor_density
+from metalrom.design.design import Design
+from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.geometry import MacroGeometry
+from netlists.readout.drawn import control_lines, drawn_parts
+
+NOMINAL_STEP = 0.01
+"""V of a count, where only the converter's transistors are asked for."""
+
+
+def chain_cost(design: Design, setup: Testbench, energy: object, settling: object) -> ChainCost:
+    """Drawn parts, capacitor density and measured supplies of a setup's chain. Raises InputError without them."""
+    chain = setup.chain
+    if chain is None or not isinstance(energy, ChainEnergy) or not isinstance(settling, ChainSettling):
+        raise InputError(
+            "energy and settling of the readout chain were not measured",
+            where="characterization.procedures",
+            hint="include chain_energy and chain_settling",
+        )
+    return ChainCost(
+        drive=chain.drive,
+        columns=chain.bus.columns,
+        biased=chain.biased_columns,
+        parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1, NOMINAL_STEP),
+        density=capacitor_density(design),
+        lines=control_lines(chain),
+        lines_per_row=2 if chain.drive == "complement" else 1,
+        line_capacitance=chain.bus.wire_capacitance / chain.bus.columns,
+        reset_gate=chain.segment.reset_gate,
+        timing=chain.timing,
+        energy=energy,
+        settling=settling,
+    )
+
+
+def chain_geometry(geometry: MacroGeometry, cost: ChainCost) -> MacroGeometry:
+    """The macro with this readout: drivers, line and converter serve all of its planes."""
+    return replace(
+        geometry,
+        columns_per_adc=cost.columns,
+        planes_per_adc=geometry.planes,
+        planes_per_driver=geometry.planes,
+        planes_per_reset=geometry.planes,
+        readout=cost,
+    )

@@ -1,0 +1,103 @@
+"""Every input between the bit line and the code: what stage it belongs to, its value, and how it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from characterization.tables.table import ReadoutTable
+from characterization.testbench import Testbench
+from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.cost import IDEAL_READOUT
+from netlists.parameters import describe_parameters
+
+STAGES = {
+    "cell mismatch": "bit line",
+    "neighbouring bits": "bit line",
+    "readout input load": "bit line",
+    "readout": "chain",
+    "readout noise": "sampling",
+    "double sampling": "sampling",
+    "shared line": "line",
+    "comparator noise": "comparator",
+    "current sense": "comparator",
+}
+"""Stage of an input of the readout table, by name; of the converter where nothing else is said."""
+
+
+@dataclass(frozen=True)
+class ReadoutInput:
+    """One input: stage of the path, name, value in words, status (simulated, fitted, published, estimate, assumption,
+    user or measured) and source."""
+
+    stage: str
+    name: str
+    value: str
+    status: str
+    source: str
+
+
+def readout_inputs(setup: Testbench, table: ReadoutTable, cost: ChainCost | None) -> tuple[ReadoutInput, ...]:
+    """All inputs of a run's readout: those of the table, the chain's own sizes, what its cost rests on."""
+    known = [
+        ReadoutInput(STAGES.get(a.name, "converter"), a.name, a.value, a.status, a.source) for a in table.assumptions
+    ]
+    devices = setup.technology.devices
+    cards = next((p for name, p in devices.provenance.items() if name not in ("geometry", "matching", "layout")), None)
+    known += [
+        ReadoutInput(
+            "bit line",
+            "capacitances of the cell",
+            f"{setup.model.bl_total * 1e18:.4g} aF per row" if setup.unit == "V" else setup.model.kind,
+            "simulated" if setup.model.method == "fieldsolver" else "estimate",
+            f"extracted by {setup.model.method}, error {100 * setup.model.relative_error:.2g} %",
+        ),
+        ReadoutInput("transistors", "model cards", devices.name, cards.status if cards else "user", devices.title),
+    ]
+    if cost is None:
+        return (*known, ReadoutInput("cost", "area, energy and time", IDEAL_READOUT, "published", "see the estimate"))
+    return (*known, *_sizes(setup), *_costs(cost))
+
+
+def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
+    """Every size and time of the chain that the configuration decides."""
+    chain = setup.chain
+    if chain is None:
+        return
+    for stage, block in (
+        ("segment", chain.segment),
+        ("line", chain.line),
+        ("sampling", chain.sampler),
+        ("bus", chain.bus),
+        ("comparator", chain.comparator),
+        ("timing", chain.timing),
+    ):
+        for declared in describe_parameters(type(block)):
+            if (stage, declared.name) in (("line", "capacitance"), ("line", "resistance"), ("bus", "wire_capacitance")):
+                continue  # of the stack: the input `shared line`
+            value = getattr(block, declared.name)
+            shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
+            yield ReadoutInput(stage, declared.name, shown, "user", "configuration, or its default: a drawn size")
+
+
+def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:
+    """What area, energy and time rest on."""
+    for part in cost.parts:
+        value = f"{part.transistors} transistors, {part.area * 1e12:.4g} um2 per {part.unit}"
+        yield ReadoutInput("cost", f"area of {part.name}", value, "estimate", part.source)
+    density = cost.density
+    value = f"{density.value * 1e3:.3g} fF/um2"
+    yield ReadoutInput("cost", "density of capacitors", value, density.provenance.status, density.provenance.source)
+    yield ReadoutInput(
+        "cost",
+        "energy of a read",
+        f"every supply at {len(cost.energy.points)} condition(s)",
+        "simulated",
+        "chain_energy",
+    )
+    for p in cost.settling.phases:
+        value = f"{p.needed * 1e9:.3g} ns needed, {p.given * 1e9:.3g} ns given ({p.condition})"
+        yield ReadoutInput("timing", f"settling of the {p.phase}", value, "simulated", "chain_settling")
+    yield ReadoutInput(
+        "cost", "digital shift-add and address logic", "gates counted, 1.5 fF each", "estimate", "metalrom.macro.cost"
+    )

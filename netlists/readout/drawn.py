@@ -1,0 +1,162 @@
+"""What a readout chain is drawn of: transistors and capacitors of its decks, part by part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from interconnect.errors import InputError
+from netlists.condition import Condition
+from netlists.devices.area import DrawnTransistor
+from netlists.periphery import Periphery
+from netlists.readout.chain import ReadoutChain
+from netlists.readout.converter import ConverterCircuit
+from netlists.readout.deck import Transistor, transistors
+from netlists.readout.sar import Sar
+from netlists.render import render
+from netlists.technology import Technology
+from netlists.transistors import mos_printer
+
+GATES_PER_ADDRESS = 1.5
+"""NAND2 equivalents that decode one control line: a NAND and its inverter."""
+
+Unit = Literal["row", "segment", "column", "bus", "line"]
+"""What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its converter, a line
+across all columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPart:
+    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`."""
+
+    name: str
+    unit: Unit
+    transistors: int
+    area: float
+    capacitance: float
+    source: str
+
+
+def billed_converter(chain: ReadoutChain, levels: int, step: float) -> ConverterCircuit:
+    """The converter behind a chain's bus for so many levels, `step` (V) apart."""
+    bits = max(3, math.ceil(math.log2(levels)))
+    half = min(step * 2**bits / 2, 0.9 * chain.sampler.common_mode)
+    middle = chain.sampler.common_mode
+    return Sar.sized(bits, middle - half, middle + half, chain.length)
+
+
+def control_lines(chain: ReadoutChain) -> int:
+    """Lines across all columns of a tile: resets by plane and segment, row selects, clamp, bus reset, joins."""
+    return chain.line.segments * (chain.line.planes + 1) + 2 + chain.bus.columns
+
+
+def drawn_parts(
+    technology: Technology, chain: ReadoutChain, periphery: Periphery, levels: int, step: float
+) -> tuple[DrawnPart, ...]:
+    """Every part of the chain, its drivers and its converter, from the text of the decks that are simulated.
+
+    Parameters
+    ----------
+    technology : Technology
+        Its device set has area rules.
+    chain : ReadoutChain
+        The chain.
+    periphery : Periphery
+        Row drivers and the inverters that drive control lines.
+    levels : int
+        Levels that the converter tells apart.
+    step : float
+        Between two of them, V.
+
+    Returns
+    -------
+    tuple of DrawnPart
+        Rows, segments, columns, buses with their converter, control lines.
+
+    Raises
+    ------
+    InputError
+        The device set has no area rules.
+    """
+    devices = technology.devices
+    rules = devices.area
+    if rules is None:
+        raise InputError(
+            f"no area rules for the devices {devices.name}",
+            where="technology.devices",
+            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
+        )
+    mos = mos_printer(technology, chain.length)
+    text = str(render("readout/chain.cir.j2", {"h": chain, "mos": mos}))
+    kinds = {devices.nmos: "nmos", devices.pmos: "pmos"}
+
+    def drawn(found: Iterable[Transistor]) -> list[DrawnTransistor]:
+        return [DrawnTransistor(kinds[t.model], t.width, t.length, t.drain, t.source, t.multiplier) for t in found]
+
+    s, line, x = chain.segment, chain.line, chain.length
+    resets = [DrawnTransistor("nmos", s.reset_width, x, f"bl_{k}", "reset_level") for k in range(line.planes)]
+    mirror = DrawnTransistor("pmos", line.bias_width, line.bias_length, "bias", "vdd")
+    inverter = _inverter(periphery.reset_driver_width, 1.5 * periphery.reset_driver_width, x)
+    driver = [
+        t
+        for k in range(2 if chain.drive == "complement" else 1)
+        for i, (n, p) in enumerate(periphery.stage_widths())
+        for t in _inverter(n, p, x, f"{k}_{i}")
+    ]
+    converter = billed_converter(chain, levels, step)
+    middle = (converter.ref_low + converter.ref_high) / 2
+    deck = converter.deck(technology, Condition(devices.corners[0], devices.vdd, 27.0), [middle]).text
+    gates = [t for name in converter.gate_subcircuits for t in transistors(deck, name)]
+
+    def part(name: str, unit: Unit, found: list[DrawnTransistor], source: str, capacitance: float = 0.0) -> DrawnPart:
+        number = sum(t.multiplier for t in found)
+        return DrawnPart(name, unit, number, rules.drawn_area(found), capacitance, source)
+
+    double = "two drivers, of signal and ground line" if chain.drive == "complement" else "one driver"
+    return (
+        part("row_drivers", "row", driver, f"{double}, shared by all planes"),
+        part(
+            "lcc_reset",
+            "segment",
+            [*drawn(transistors(text, "segment")), *resets],
+            f"reset and follower of {line.planes} planes, one row select",
+        ),
+        part(
+            "column_line",
+            "column",
+            drawn(transistors(text, "column_line")),
+            "bias and clamp, series capacitor",
+            chain.sampler.capacitance,
+        ),
+        part(
+            "column_mux",
+            "bus",
+            [*drawn(transistors(text, "comparator_bus")), mirror],
+            f"a switch for each of {chain.bus.columns} columns, reset, diode of the bias",
+        ),
+        part(
+            "adc",
+            "bus",
+            drawn(gates),
+            f"{converter.title}, {converter.bits} bits, every transistor of its deck",
+            converter.capacitors,
+        ),
+        DrawnPart(
+            "control_lines",
+            "line",
+            2,
+            rules.drawn_area(inverter) + rules.logic_area(GATES_PER_ADDRESS),
+            0.0,
+            f"an inverter and {GATES_PER_ADDRESS:g} NAND2 equivalents of address for each of "
+            f"{control_lines(chain)} lines across all columns",
+        ),
+    )
+
+
+def _inverter(n: float, p: float, length: float, name: str = "") -> list[DrawnTransistor]:
+    return [
+        DrawnTransistor(kind, width, length, f"out_{name}", rail + name)
+        for kind, width, rail in (("nmos", n, "vss"), ("pmos", p, "vdd"))
+    ]

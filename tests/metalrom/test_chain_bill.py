@@ -1,0 +1,128 @@
+"""Costs of a macro with a readout chain against hand values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from characterization.procedures.chain_energy import ChainEnergy, ChainEnergyPoint
+from characterization.procedures.chain_settling import ChainSettling, PhaseSettling
+from characterization.tables.table import ReadoutTable
+from interconnect.provenance import Provenance
+from metalrom.macro import MacroGeometry, estimate_macro, synthetic_table
+from metalrom.macro.chain_cost import CapacitorDensity, ChainCost
+from metalrom.macro.cost import IDEAL_READOUT
+from metalrom.run.readout_cost import chain_geometry
+from netlists.devices.device_set import load_devices
+from netlists.readout.chain import ChainTiming
+from netlists.readout.drawn import DrawnPart
+
+
+@pytest.fixture
+def table() -> ReadoutTable:
+    """16 rows per conversion, 1 V, 1 fJ per driven row and column."""
+    table = synthetic_table(16, codes=16, sigma_noise=0.1)
+    condition = replace(table.conditions[0], vdd=1.0)
+    return table.replace(conditions=(condition,), row_energy=1e-15 * np.arange(17.0)[None], read_time=1e-9)
+
+
+@pytest.fixture
+def cost(table: ReadoutTable) -> ChainCost:
+    label = table.conditions[0].label
+    parts = (
+        DrawnPart("row_drivers", "row", 4, 2e-12, 0.0, ""),
+        DrawnPart("lcc_reset", "segment", 5, 1e-12, 0.0, ""),
+        DrawnPart("column_line", "column", 2, 0.5e-12, 10e-15, ""),
+        DrawnPart("adc", "bus", 100, 50e-12, 40e-15, ""),
+        DrawnPart("control_lines", "line", 2, 3e-12, 0.0, ""),
+    )
+    point = ChainEnergyPoint(
+        condition=label, active=16, cycle=9e-9, rows=0.0, row_gates=32e-15, driver_leakage=1e-9, reset_driver=8e-15,
+        reset_gate=0.2e-15, reset_charge=0.1e-15, line=40e-15, line_power=5e-6, bias=45e-15, bias_power=6e-6,
+        clamp=1e-15, mux=0.5e-15, parking=0.01e-15, converter={"v_dd": 300e-15, "v_clk": 20e-15}, conversion=7e-9,
+    )  # fmt: skip
+    phase = PhaseSettling(label, "bus after joining", 1e-9, 2e-9, 0.0, 0.0)
+    density = CapacitorDensity(5e-3, Provenance("estimate", "5 fF/um2"))
+    energy, settling = ChainEnergy(4, (point,)), ChainSettling(0.05, (phase,))
+    return ChainCost("complement", 8, 8, parts, density, 30, 2, 1e-16, 1.1, ChainTiming(), energy, settling)
+
+
+@pytest.fixture
+def geometry(cost: ChainCost) -> MacroGeometry:
+    """64 x 112 cells of 0.06 um2 in two planes, four segments of a column, 14 converters of 8 columns."""
+    rules = load_devices("open45").area
+    assert rules is not None
+    plain = MacroGeometry(0.06e-12, 64, 112, 2, 16, 16, 4, 1e-12, 1e-12, rules)
+    return chain_geometry(plain, cost)
+
+
+def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    estimate = estimate_macro(replace(geometry, edge_width=0.0), table, table.conditions[0])
+    um2 = {name: part.value.mid * 1e12 for name, part in estimate.area.items()}
+    assert um2["row_drivers"] == pytest.approx(64 * 2.0)  # both planes on one driver
+    assert um2["lcc_reset"] == pytest.approx(112 * 4 * 1.0)
+    assert um2["column_line"] == pytest.approx(112 * 0.5)
+    assert um2["adc"] == pytest.approx(14 * 50.0)  # 112 / 8 columns, all planes
+    assert um2["control_lines"] == pytest.approx(30 * 3.0)
+    assert um2["capacitors"] == pytest.approx((112 * 10 + 14 * 40) / 5.0)
+    silicon = sum(um2.values()) - um2["array"] - um2["capacitors"]
+    # metals: array and capacitors beside each other; transistors lie under both
+    assert estimate.stacked.mid * 1e12 == pytest.approx(max(um2["array"] + um2["capacitors"], silicon))
+
+
+def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """8 of 16 rows driven; a read of the tile serves 14 conversions, so columns cost 8 times what one takes."""
+    parts = estimate_macro(geometry, table, table.conditions[0]).conversion
+    fj = {name: part.value.mid * 1e15 for name, part in parts.items()}
+    assert fj["row_drivers"] == pytest.approx(8 * 1.0 * 8 * 2)  # rows x fJ x columns x planes
+    assert fj["driver_gates"] == pytest.approx(32 / 16 * 8 / 14)
+    assert fj["reset"] == pytest.approx(8 * 0.3 + 8 / 14)
+    assert fj["line_bias"] == pytest.approx(8 * (40 + 5 * 7) + 45 + 6 * 7)  # bias of every column, conversion included
+    assert fj["clamp"] == pytest.approx(8 * 1.0)
+    assert fj["column_mux"] == pytest.approx(0.5)
+    assert fj["leakage"] == pytest.approx(1e-9 * 64 * 2 * 16e-9 / 14 * 1e15 + 8 * 0.01)
+    assert fj["control_lines"] == pytest.approx(0.1 * 8 * (1.1**2 + 3))
+    assert fj["adc"] == pytest.approx(320)
+    assert parts["adc"].provenance.status == "measured"
+
+
+def test_switched_bias_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """Two of eight columns on; the six others leak no more than a row driver, 1 nW x 16 ns."""
+    switched = replace(geometry, readout=replace(cost, biased=2))
+    parts = estimate_macro(switched, table, table.conditions[0]).conversion
+    assert parts["line_bias"].value.mid * 1e15 == pytest.approx(2 * (40 + 5 * 7) + 6 * 0.016 + 45 + 6 * 7)
+
+
+def test_latency_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """8 input bits x 4 segments x 8 columns x 2 planes on one converter x (8.5 + 7 + 0.5 ns)."""
+    estimate = estimate_macro(geometry, table, table.conditions[0])
+    assert estimate.latency.mid * 1e9 == pytest.approx(8 * 4 * 8 * 2 * (8.5 + 7 + 0.5))
+
+
+def test_more_planes_share_line_and_converter(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    four = chain_geometry(replace(geometry, planes=4), cost)
+    one, other = (estimate_macro(g, table, table.conditions[0]) for g in (geometry, four))
+    for name in ("row_drivers", "adc", "column_line", "capacitors"):
+        assert one.area[name].value == other.area[name].value
+    assert other.latency.mid == pytest.approx(2 * one.latency.mid)
+
+
+def test_a_short_timing_is_flagged(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    late = replace(cost.settling.phases[0], needed=2.5e-9, missing=0.2)
+    slow = replace(geometry, readout=replace(cost, settling=ChainSettling(0.05, (late,))))
+    estimate = estimate_macro(slow, table, table.conditions[0])
+    assert "needs 2.5 ns" in estimate.flags[0]
+    assert "NOT SETTLED" in estimate.step["read"].provenance.source
+    assert estimate_macro(geometry, table, table.conditions[0]).flags == ()
+
+
+def test_every_estimate_names_its_readout(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    chain = estimate_macro(geometry, table, table.conditions[0]).to_dict()
+    ideal = estimate_macro(replace(geometry, readout=None), table, table.conditions[0]).to_dict()
+    assert chain["readout"]["kind"] == "chain"
+    assert json.dumps(chain)
+    assert ideal["readout"] == {"label": IDEAL_READOUT, "kind": "ideal"}
+    assert IDEAL_READOUT in ideal["area_mm2"]["adc"]["source"]

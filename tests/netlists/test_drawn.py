@@ -1,0 +1,95 @@
+"""Layout area of transistors by hand, and the parts of a readout chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from interconnect.errors import InputError
+from netlists.devices.area import AreaRules, DrawnTransistor
+from netlists.devices.device_set import load_devices
+from netlists.periphery import Periphery
+from netlists.readout.chain import ComparatorBus, DoubleSampler, ReadoutChain, SharedLine
+from netlists.readout.drawn import control_lines, drawn_parts
+from netlists.technology import Technology, load_technology
+
+HALF_CELL = 0.19e-6 * 0.70e-6
+"""m2: one gate pitch by half a row of the 45 nm library."""
+
+
+@pytest.fixture(scope="module")
+def technology() -> Technology:
+    return load_technology("open45", "open45")
+
+
+@pytest.fixture
+def rules() -> AreaRules:
+    found = load_devices("open45").area
+    assert found is not None
+    return found
+
+
+def mos(kind: str, drain: str, source: str, width: float = 0.2e-6, length: float = 50e-9) -> DrawnTransistor:
+    return DrawnTransistor(kind, width, length, drain, source)
+
+
+def test_gates_of_the_library_have_its_areas(rules: AreaRules) -> None:
+    """Nangate 45 nm: INV_X1 0.532 um2 (2 sites), NAND2_X1 0.798 um2 (3 sites), as published in its data sheet."""
+    inverter = [mos("nmos", "out", "vss"), mos("pmos", "out", "vdd")]
+    nand = [mos("nmos", "out", "m"), mos("nmos", "m", "vss"), mos("pmos", "out", "vdd"), mos("pmos", "out", "vdd")]
+    assert rules.drawn_area(inverter) == pytest.approx(0.532e-12)
+    assert rules.drawn_area(nand) == pytest.approx(0.798e-12)
+    assert rules.logic_area(1) == pytest.approx(0.798e-12)
+
+
+@pytest.mark.parametrize(
+    ("edges", "pitches"),
+    [
+        ((("a", "b"),), 2),  # one gate and the far diffusion
+        ((("a", "b"), ("c", "d")), 4),  # nothing in common
+        ((("a", "b"), ("b", "c")), 3),  # one diffusion shared
+        ((("a", "m"), ("b", "m"), ("c", "m"), ("d", "m")), 6),  # a star of four: two strips
+        ((("a", "m"), ("a", "m"), ("a", "m"), ("a", "m"), ("m", "x")), 6),  # m a m a m x is one strip
+    ],
+)
+def test_strips_follow_from_the_circuit(rules: AreaRules, edges: tuple[tuple[str, str], ...], pitches: int) -> None:
+    assert rules.drawn_area([mos("nmos", d, s) for d, s in edges]) == pytest.approx(pitches * HALF_CELL)
+
+
+def test_folded_and_long_transistors(rules: AreaRules) -> None:
+    """0.42 um is the widest finger of a row of 1.4 um; a channel of 0.2 um is 0.15 um longer than the shortest."""
+    assert rules.drawn_area([mos("pmos", "a", "b", 0.5e-6)]) == pytest.approx(3 * HALF_CELL)
+    long = rules.drawn_area([mos("pmos", "a", "b", 0.2e-6, 0.2e-6)])
+    assert long == pytest.approx(2 * HALF_CELL + 0.15e-6 * 0.70e-6)
+    with pytest.raises(InputError, match="transistor width"):
+        rules.drawn_area([mos("nmos", "a", "b", 0.0)])
+
+
+@pytest.mark.parametrize(("planes", "pitches"), [(1, 2 + 3), (2, 3 + 4), (4, 6 + 6), (8, 12 + 10)])
+def test_a_segment_has_two_transistors_per_plane_and_a_select(
+    technology: Technology, planes: int, pitches: int
+) -> None:
+    """P resets to one level: ceil(P / 2) strips; P followers from ground to one node and the select: one strip."""
+    chain = ReadoutChain(line=SharedLine(segments=3, planes=planes))
+    segment = next(p for p in drawn_parts(technology, chain, Periphery(), 25, 0.01) if p.name == "lcc_reset")
+    assert segment.transistors == 2 * planes + 1
+    assert segment.area == pytest.approx(pitches * HALF_CELL)
+
+
+def test_parts_follow_from_the_chain(technology: Technology) -> None:
+    chain = ReadoutChain(
+        line=SharedLine(segments=16, planes=4), bus=ComparatorBus(columns=8), sampler=DoubleSampler(capacitance=7e-15)
+    )
+    parts = {p.name: p for p in drawn_parts(technology, chain, Periphery(), 25, 0.01)}
+    assert parts["row_drivers"].transistors == 4  # an inverter for the signal and one for the ground line
+    assert parts["column_line"].transistors == 2  # bias and clamp
+    assert parts["column_line"].capacitance == 7e-15
+    assert parts["column_mux"].transistors == 8 + 1 + 1  # a switch per column, bus reset, diode of the bias
+    assert parts["adc"].capacitance == pytest.approx(2 * (32e-15 + 3e-15))  # 5 bits of 1 fF and stray, with the replica
+    switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
+    line = next(p for p in drawn_parts(technology, switched, Periphery(), 25, 0.01) if p.name == "column_line")
+    assert line.transistors == 4  # the bias has two switches
+    assert (switched.biased_columns, chain.biased_columns) == (2, 8)
+    single = ReadoutChain(drive="single")
+    driver = next(p for p in drawn_parts(technology, single, Periphery(), 25, 0.01) if p.name == "row_drivers")
+    assert 2 * driver.area == pytest.approx(parts["row_drivers"].area)
+    assert control_lines(chain) == 16 * 5 + 2 + 8
