@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,19 +19,20 @@ from characterization.column_testbench import ColumnTestbench, draw_pattern, sti
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.adc import MIN_TIMEOUT
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.readout.converters import conversion_cost
-from characterization.readout.testbench import ReadoutTestbench
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.column import column_deck
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.drawn import billed_converter
+from netlists.readout.conversion import Conversion, conversions_deck
 from ngspice_runner import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+LEVELS = (-0.8, -0.4, 0.0, 0.4, 0.8)
+"""Differences, in shares of all rows, over whose conversions the converter's energy is averaged."""
 
 EARLY = 0.3e-9
 """s before the rows toggle, in which currents are those of a quiet array."""
@@ -122,7 +122,7 @@ def measure_chain_energy(setup: Testbench, bench: ColumnTestbench, results: Proc
     if setup.chain is None:
         raise InputError("the ideal readout has no supplies", where="readout.kind")
     points = tuple(_point(setup, bench, setup.chain, condition) for condition in setup.conditions)
-    return ChainEnergy(billed_converter(setup.chain, setup.max_count + 1, 0.01).bits, points)
+    return ChainEnergy(setup.chain.converter.bits, points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +154,7 @@ class _Charges:
         return self._between(current, self.start, self.stop)
 
     def _between(self, current: FloatArray, start: float, stop: float) -> float:
-        inside = (self.time > start) & (self.time < stop)
-        grid = np.concatenate([[start], self.time[inside], [stop]])
-        return float(np.trapezoid(np.interp(grid, self.time, current), grid))
+        return charge(self.time, current, start, stop)
 
 
 def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition) -> ChainEnergyPoint:
@@ -177,9 +175,6 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
     quiet = cycle + chain.timing.rows_toggle - EARLY
     rest = cycle + chain.timing.decides - EARLY
     step = 0.9 * EARLY
-    converter = billed_converter(chain, setup.max_count + 1, _count_step(setup, condition))
-    run = partial(bench.run, f"chain_converter_{condition.label}", timeout=max(setup.timeout, MIN_TIMEOUT))
-    cost = conversion_cost(ReadoutTestbench(there.technology, condition, runner=run), converter)
     return ChainEnergyPoint(
         condition=condition.label,
         active=int(case.inputs.sum()),
@@ -197,17 +192,40 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         clamp=vdd * (q.delivered("clamp") + q.delivered("common")),
         mux=vdd * (q.delivered("join") + q.delivered("bus_reset")),
         parking=vdd * q.delivered("park"),
-        # the input's source stands for the bus, whose charge is the line's
-        converter={name: energy for name, energy in cost.sources.items() if name != "v_in"},
-        conversion=cost.time,
+        converter=_converter_energy(there, bench, chain, condition),
+        conversion=chain.converter.duration(setup.max_count + 1),
     )
 
 
-def _count_step(setup: Testbench, condition: Condition) -> float:
-    """A count's step at the bit line's metal, V: what sets the range of the converter's references."""
-    model = setup.at(condition).model
-    drive = 2.0 if setup.level_shape == "bent" else 1.0
-    return drive * condition.vdd * model.switched / model.bl_total / setup.rows
+def charge(time: FloatArray, current: FloatArray, start: float, stop: float) -> float:
+    """Integral of a current (A) at `time` (s) from `start` to `stop`, C."""
+    inside = (time > start) & (time < stop)
+    grid = np.concatenate([[start], time[inside], [stop]])
+    return float(np.trapezoid(np.interp(grid, time, current), grid))
+
+
+def _converter_energy(
+    there: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition
+) -> dict[str, float]:
+    """Energy of one conversion by source, J, averaged over `LEVELS`; the first conversion is not counted."""
+    swing = condition.vdd * there.model.switched / there.model.bl_total
+    levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in (LEVELS[0], *LEVELS)]
+    conversion = Conversion.nominal(chain.converter, there.max_count + 1)
+    deck = conversions_deck(there.technology, condition, chain, conversion, levels, further=("i(v_clk)",))
+    (result,) = bench.run(f"chain_converter_{condition.label}", [deck], timeout=max(there.timeout, MIN_TIMEOUT))
+    time = np.real(result.signals["time"].values).astype(np.float64)
+
+    def energy(source: str, *, returned: bool) -> float:
+        current = -np.real(result.signals[f"i(v_{source})"].values).astype(np.float64)
+        if not returned:
+            current = np.maximum(current, 0.0)
+        return condition.vdd * float(np.mean([charge(time, current, *window) for window in deck.windows[1:]]))
+
+    return {
+        "supply": energy("converter", returned=True),
+        "reference": energy("reference", returned=False),
+        "clock": energy("clk", returned=False),
+    }
 
 
 def _refuses(setup: Testbench) -> str | None:

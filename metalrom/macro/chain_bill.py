@@ -19,7 +19,7 @@ AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
 
-METAL = ("array", "capacitors")
+METAL = ("array", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
 
 
@@ -32,6 +32,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         "column": g.columns,
         "bus": g.adcs,
         "line": cost.lines,
+        "tile": 1,
     }
     rules = f"{g.rules.name}: {g.rules.provenance.source}; range x/: {AREA_FACTOR:g}"
     out = {}
@@ -39,6 +40,16 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({rules})"
         area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
         out[part.name] = Component(area, Provenance("estimate", source))
+    copies = cost.replica_columns
+    column = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    source = f"{copies} replica columns for the ends of the converters' range"
+    out["replicas"] = Component(
+        Span.factor(copies * column, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
+    )
+    out["replica_cells"] = Component(
+        Span.exact(copies * g.rows * g.cell_area), Provenance("user", f"{source}: cell footprint")
+    )
+    number["column"] += copies
     farads = sum(number[part.unit] * part.capacitance for part in cost.parts)
     density = cost.density.provenance
     out["capacitors"] = Component(
@@ -78,7 +89,7 @@ def chain_energy(
     def measured(value: float, source: str) -> Component:
         return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{sim}: {source}"))
 
-    return {
+    parts = {
         "row_drivers": Component(
             rows * (shared * planes),
             Provenance("measured", f"{sim}: rows of all {planes} planes, driven for each of {shared} columns"),
@@ -111,7 +122,13 @@ def chain_energy(
             sum(point.converter.values()),
             f"comparator, capacitor array, references and clock of a {cost.energy.bits}-bit conversion",
         ),
-    }  # fmt: skip
+    }
+    total = Span.exact(0.0)
+    for part in parts.values():
+        total = total + part.value
+    updates = f"{100 * cost.update_share:.2g} % more reads, of idle and replica columns"
+    parts["threshold_updates"] = Component(total * cost.update_share, Provenance("measured", f"{sim}: {updates}"))
+    return parts
 
 
 def read_period(cost: ChainCost, point: ChainEnergyPoint) -> float:

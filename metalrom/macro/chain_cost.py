@@ -27,7 +27,9 @@ class ChainCost:
 
     drive, columns (that share a bus), biased (of these at a time): of the chain. parts: what is drawn. density: of its
     capacitors. lines: control lines across all columns; lines_per_row: driven lines of a row. line_capacitance: of a
-    control line per column, F; reset_gate: level of the reset lines, V. energy, settling: measured at every condition.
+    control line per column, F; reset_gate: level of the reset lines, V. replica_columns: columns of a tile that the
+    thresholds follow; update_share: conversions of an update over those between two. energy, settling: measured at
+    every condition.
     """
 
     drive: str
@@ -39,6 +41,8 @@ class ChainCost:
     lines_per_row: int
     line_capacitance: float
     reset_gate: float
+    replica_columns: int
+    update_share: float
     timing: ChainTiming
     energy: ChainEnergy
     settling: ChainSettling

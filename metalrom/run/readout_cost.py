@@ -14,9 +14,6 @@ from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.geometry import MacroGeometry
 from netlists.readout.drawn import control_lines, drawn_parts
 
-NOMINAL_STEP = 0.01
-"""V of a count, where only the converter's transistors are asked for."""
-
 
 def chain_cost(design: Design, setup: Testbench, energy: object, settling: object) -> ChainCost:
     """Drawn parts, capacitor density and measured supplies of a setup's chain. Raises InputError without them."""
@@ -31,12 +28,14 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
         drive=chain.drive,
         columns=chain.bus.columns,
         biased=chain.biased_columns,
-        parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1, NOMINAL_STEP),
+        parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1),
         density=capacitor_density(design),
         lines=control_lines(chain),
         lines_per_row=2 if chain.drive == "complement" else 1,
         line_capacitance=chain.bus.wire_capacitance / chain.bus.columns,
         reset_gate=chain.segment.reset_gate,
+        replica_columns=2 * chain.converter.replicas,
+        update_share=chain.converter.update_share,
         timing=chain.timing,
         energy=energy,
         settling=settling,

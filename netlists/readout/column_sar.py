@@ -22,6 +22,9 @@ from netlists.readout.deck import ReadoutRole
 
 FEMTOFARAD = 1e-15
 
+FLIP_FLOP, ADDER, LATCH, SELECTOR = 6.0, 7.0, 4.0, 1.0
+"""NAND2 equivalents of one bit of each (estimate: static CMOS gates counted by hand)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSar:
@@ -96,6 +99,20 @@ class ColumnSar:
         """Times that the comparator is clocked in a conversion: once more than it decides. What its kick leaves on the
         line does not decay within a cycle, so a first clock that decides nothing makes all decisions alike."""
         return self.decisions(levels) + 1
+
+    def logic_gates(self, levels: int) -> float:
+        """NAND2 equivalents of one converter's logic: a flip-flop and a latch per decision, the selection of a code
+        from the tile's table, the converter's own middle with its adder, and the accumulator of averaged reads."""
+        averaging = self.bits + math.ceil(math.log2(self.replica_reads))
+        return (
+            self.decisions(levels) * (FLIP_FLOP + LATCH)
+            + (levels - 1) * self.bits * SELECTOR
+            + (self.bits + averaging) * (FLIP_FLOP + ADDER)
+        )
+
+    def table_gates(self, levels: int) -> float:
+        """NAND2 equivalents of a tile's table: a latch for every bit of every threshold."""
+        return (levels - 1) * self.bits * LATCH
 
     def duration(self, levels: int) -> float:
         """One conversion among so many levels, from the start of the first cycle to the end of the last, s."""

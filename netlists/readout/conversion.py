@@ -34,6 +34,12 @@ class Conversion:
     shifts: tuple[tuple[str, float], ...] = ()
     sources: tuple[BranchCurrent, ...] = field(default=())
 
+    @classmethod
+    def nominal(cls, converter: ColumnSar, levels: int) -> Conversion:
+        """The conversion among so many levels whose thresholds take the middle half of the array's codes."""
+        codes = (round(converter.units * (0.25 + 0.5 * (k + 0.5) / (levels - 1))) for k in range(levels - 1))
+        return cls(codes=tuple(codes))
+
     @property
     def levels(self) -> int:
         """Codes that may come out."""

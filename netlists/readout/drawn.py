@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +11,8 @@ from netlists.condition import Condition
 from netlists.devices.area import DrawnTransistor
 from netlists.periphery import Periphery
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.converter import ConverterCircuit
+from netlists.readout.conversion import Conversion, conversions_deck
 from netlists.readout.deck import Transistor, transistors
-from netlists.readout.sar import Sar
 from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import mos_printer
@@ -22,9 +20,9 @@ from netlists.transistors import mos_printer
 GATES_PER_ADDRESS = 1.5
 """NAND2 equivalents that decode one control line: a NAND and its inverter."""
 
-Unit = Literal["row", "segment", "column", "bus", "line"]
+Unit = Literal["row", "segment", "column", "bus", "line", "tile"]
 """What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its converter, a line
-across all columns."""
+across all columns, a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +37,13 @@ class DrawnPart:
     source: str
 
 
-def billed_converter(chain: ReadoutChain, levels: int, step: float) -> ConverterCircuit:
-    """The converter behind a chain's bus for so many levels, `step` (V) apart."""
-    bits = max(3, math.ceil(math.log2(levels)))
-    half = min(step * 2**bits / 2, 0.9 * chain.sampler.common_mode)
-    middle = chain.sampler.common_mode
-    return Sar.sized(bits, middle - half, middle + half, chain.length)
-
-
 def control_lines(chain: ReadoutChain) -> int:
     """Lines across all columns of a tile: resets by plane and segment, row selects, clamp, bus reset, joins."""
     return chain.line.segments * (chain.line.planes + 1) + 2 + chain.bus.columns
 
 
 def drawn_parts(
-    technology: Technology, chain: ReadoutChain, periphery: Periphery, levels: int, step: float
+    technology: Technology, chain: ReadoutChain, periphery: Periphery, levels: int
 ) -> tuple[DrawnPart, ...]:
     """Every part of the chain, its drivers and its converter, from the text of the decks that are simulated.
 
@@ -67,8 +57,6 @@ def drawn_parts(
         Row drivers and the inverters that drive control lines.
     levels : int
         Levels that the converter tells apart.
-    step : float
-        Between two of them, V.
 
     Returns
     -------
@@ -105,10 +93,10 @@ def drawn_parts(
         for i, (n, p) in enumerate(periphery.stage_widths())
         for t in _inverter(n, p, x, f"{k}_{i}")
     ]
-    converter = billed_converter(chain, levels, step)
-    middle = (converter.ref_low + converter.ref_high) / 2
-    deck = converter.deck(technology, Condition(devices.corners[0], devices.vdd, 27.0), [middle]).text
-    gates = [t for name in converter.gate_subcircuits for t in transistors(deck, name)]
+    a = chain.converter
+    nominal = Condition(devices.corners[0], devices.vdd, 27.0)
+    deck = conversions_deck(technology, nominal, chain, Conversion.nominal(a, levels), [s.reset_level]).text
+    logic, table = a.logic_gates(levels), a.table_gates(levels)
 
     def part(name: str, unit: Unit, found: list[DrawnTransistor], source: str, capacitance: float = 0.0) -> DrawnPart:
         number = sum(t.multiplier for t in found)
@@ -139,9 +127,25 @@ def drawn_parts(
         part(
             "adc",
             "bus",
-            drawn(gates),
-            f"{converter.title}, {converter.bits} bits, every transistor of its deck",
-            converter.capacitors,
+            drawn(transistors(deck, "column_sar")),
+            f"comparator and capacitor array of {a.bits} bits, every transistor of the deck",
+            a.capacitance + a.unit_capacitance,
+        ),
+        DrawnPart(
+            "adc_logic",
+            "bus",
+            round(4 * logic),
+            rules.logic_area(logic),
+            0.0,
+            f"{logic:g} NAND2 equivalents: register, selection of a threshold, own middle, averaging",
+        ),
+        DrawnPart(
+            "thresholds",
+            "tile",
+            round(4 * table),
+            rules.logic_area(table),
+            0.0,
+            f"{table:g} NAND2 equivalents: latches of {levels - 1} thresholds of {a.bits} bits",
         ),
         DrawnPart(
             "control_lines",

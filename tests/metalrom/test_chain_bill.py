@@ -47,7 +47,7 @@ def cost(table: ReadoutTable) -> ChainCost:
     phase = PhaseSettling(label, "bus after joining", 1e-9, 2e-9, 0.0, 0.0)
     density = CapacitorDensity(5e-3, Provenance("estimate", "5 fF/um2"))
     energy, settling = ChainEnergy(4, (point,)), ChainSettling(0.05, (phase,))
-    return ChainCost("complement", 8, 8, parts, density, 30, 2, 1e-16, 1.1, ChainTiming(), energy, settling)
+    return ChainCost("complement", 8, 8, parts, density, 30, 2, 1e-16, 1.1, 7, 0.02, ChainTiming(), energy, settling)
 
 
 @pytest.fixture
@@ -67,10 +67,13 @@ def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert um2["column_line"] == pytest.approx(112 * 0.5)
     assert um2["adc"] == pytest.approx(14 * 50.0)  # 112 / 8 columns, all planes
     assert um2["control_lines"] == pytest.approx(30 * 3.0)
-    assert um2["capacitors"] == pytest.approx((112 * 10 + 14 * 40) / 5.0)
-    silicon = sum(um2.values()) - um2["array"] - um2["capacitors"]
+    assert um2["replicas"] == pytest.approx(7 * (4 * 1.0 + 0.5))
+    assert um2["replica_cells"] == pytest.approx(7 * 64 * 0.06)
+    assert um2["capacitors"] == pytest.approx(((112 + 7) * 10 + 14 * 40) / 5.0)
+    metal = um2["array"] + um2["replica_cells"] + um2["capacitors"]
+    silicon = sum(um2.values()) - metal
     # metals: array and capacitors beside each other; transistors lie under both
-    assert estimate.stacked.mid * 1e12 == pytest.approx(max(um2["array"] + um2["capacitors"], silicon))
+    assert estimate.stacked.mid * 1e12 == pytest.approx(max(metal, silicon))
 
 
 def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:

@@ -70,7 +70,7 @@ def test_a_segment_has_two_transistors_per_plane_and_a_select(
 ) -> None:
     """P resets to one level: ceil(P / 2) strips; P followers from ground to one node and the select: one strip."""
     chain = ReadoutChain(line=SharedLine(segments=3, planes=planes))
-    segment = next(p for p in drawn_parts(technology, chain, Periphery(), 25, 0.01) if p.name == "lcc_reset")
+    segment = next(p for p in drawn_parts(technology, chain, Periphery(), 25) if p.name == "lcc_reset")
     assert segment.transistors == 2 * planes + 1
     assert segment.area == pytest.approx(pitches * HALF_CELL)
 
@@ -79,17 +79,22 @@ def test_parts_follow_from_the_chain(technology: Technology) -> None:
     chain = ReadoutChain(
         line=SharedLine(segments=16, planes=4), bus=ComparatorBus(columns=8), sampler=DoubleSampler(capacitance=7e-15)
     )
-    parts = {p.name: p for p in drawn_parts(technology, chain, Periphery(), 25, 0.01)}
+    parts = {p.name: p for p in drawn_parts(technology, chain, Periphery(), 25)}
     assert parts["row_drivers"].transistors == 4  # an inverter for the signal and one for the ground line
     assert parts["column_line"].transistors == 2  # bias and clamp
     assert parts["column_line"].capacitance == 7e-15
     assert parts["column_mux"].transistors == 8 + 1 + 1  # a switch per column, bus reset, diode of the bias
-    assert parts["adc"].capacitance == pytest.approx(2 * (32e-15 + 3e-15))  # 5 bits of 1 fF and stray, with the replica
+    assert parts["adc"].capacitance == pytest.approx(257 * 0.25e-15)  # 8 bits of units and the one that ends them
+    comparator = 1 + 2 + 2 + 2 + 4 + 2 + 8  # tail, inputs, two cross-coupled pairs, precharge; five inverters
+    assert parts["adc"].transistors == 8 * 2 + 1 + comparator  # two switches per bit, reset of the top plate
+    # 25 levels take 5 decisions: (6 + 4) each; 24 codes of 8 bits selected; 8 + (8 + 6) bits of flip-flop and adder
+    assert parts["adc_logic"].transistors == 4 * (5 * 10 + 24 * 8 + 22 * 13)
+    assert parts["thresholds"].transistors == 4 * 24 * 8 * 4
     switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
-    line = next(p for p in drawn_parts(technology, switched, Periphery(), 25, 0.01) if p.name == "column_line")
+    line = next(p for p in drawn_parts(technology, switched, Periphery(), 25) if p.name == "column_line")
     assert line.transistors == 4  # the bias has two switches
     assert (switched.biased_columns, chain.biased_columns) == (2, 8)
     single = ReadoutChain(drive="single")
-    driver = next(p for p in drawn_parts(technology, single, Periphery(), 25, 0.01) if p.name == "row_drivers")
+    driver = next(p for p in drawn_parts(technology, single, Periphery(), 25) if p.name == "row_drivers")
     assert 2 * driver.area == pytest.approx(parts["row_drivers"].area)
     assert control_lines(chain) == 16 * 5 + 2 + 8
