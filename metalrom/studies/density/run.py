@@ -12,6 +12,7 @@ import numpy as np
 from interconnect.arrays import FloatArray
 from metalrom.design.design import Design
 from metalrom.folders import cache_folder
+from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.run.characterize import histogram
 from metalrom.studies.density.answer import DensityAnswer, answers
 from metalrom.studies.density.frontier import frontier
@@ -30,7 +31,7 @@ METHOD = (
     "levels, near and far places, the reset switch's mismatch: ten ngspice reads per column and group size",
     "thermal noise, cell mismatch and the neighbour's data: closed forms on the extracted cell",
     "code errors: over the layer's own (active, count) pairs; CSNR: the layer through the macro engine, one chip",
-    "area and energy: as `metalrom estimate`, mid values; converters by the published regression",
+    f"area and energy: as `metalrom estimate`, mid values; {IDEAL_READOUT}",
     "one plane's cell stands for all planes; nominal condition only",
 )
 """How the figures came about; printed with every result."""
