@@ -22,8 +22,9 @@ from netlists.readout.deck import ReadoutRole
 
 FEMTOFARAD = 1e-15
 
-FLIP_FLOP, ADDER, LATCH, SELECTOR = 6.0, 7.0, 4.0, 1.0
-"""NAND2 equivalents of one bit of each (estimate: static CMOS gates counted by hand)."""
+FLIP_FLOP, ADDER, LATCH, SELECTOR = 6.0, 7.0, 4.0, 0.5
+"""NAND2 equivalents of one bit of each (estimate: static CMOS gates counted by hand; a selector is a transmission
+gate)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +103,14 @@ class ColumnSar:
 
     def logic_gates(self, levels: int) -> float:
         """NAND2 equivalents of one converter's logic: a flip-flop and a latch per decision, the selection of a code
-        from the tile's table, the converter's own middle with its adder, and the accumulator of averaged reads."""
+        from the tile's table, the accumulator of averaged reads, and the adder that moves a code by its top bits, which
+        are the converter's own middle."""
         averaging = self.bits + math.ceil(math.log2(self.replica_reads))
         return (
             self.decisions(levels) * (FLIP_FLOP + LATCH)
             + (levels - 1) * self.bits * SELECTOR
-            + (self.bits + averaging) * (FLIP_FLOP + ADDER)
+            + averaging * (FLIP_FLOP + ADDER)
+            + self.bits * ADDER
         )
 
     def table_gates(self, levels: int) -> float:
