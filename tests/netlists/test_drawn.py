@@ -87,7 +87,7 @@ def test_parts_follow_from_the_chain(technology: Technology) -> None:
     assert parts["adc"].capacitance == pytest.approx(257 * 0.25e-15)  # 8 bits of units and the one that ends them
     comparator = 1 + 2 + 2 + 2 + 4 + 2 + 8  # tail, inputs, two cross-coupled pairs, precharge; five inverters
     assert parts["adc"].transistors == 8 * 2 + 1 + comparator  # two switches per bit, reset of the top plate
-    # 25 levels take 5 decisions: (6 + 4) each; 24 codes of 8 bits selected; (8 + 6) bits of flip-flop and adder; 8 adders
+    # 25 levels take 5 decisions of 6 + 4; 24 codes of 8 bits selected; 8 + 6 bits of flip-flop and adder; 8 adders
     assert parts["adc_logic"].transistors == 4 * (5 * 10 + 24 * 8 / 2 + 14 * 13 + 8 * 7)
     assert parts["thresholds"].transistors == 4 * 24 * 8 * 4
     switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
