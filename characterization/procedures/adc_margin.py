@@ -15,6 +15,7 @@ from characterization.procedures.chain_margin import (
     chain_thresholds,
     ideal_readout,
     noise_of_chain,
+    threshold_spread,
 )
 from characterization.procedures.mismatch import Mismatch, moved
 from characterization.procedures.registry import Procedure, ProcedureResults
@@ -72,7 +73,14 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     measured = measured_offset(setup, results)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns
-    offset = setup.converter.assumed_offset * nominal_lsb if measured is None else measured.offset_sigma
+    spread = None
+    if measured is not None:
+        offset = measured.offset_sigma
+    elif setup.chain is not None and chain is not None:
+        converter, spread = threshold_spread(setup, setup.chain, chain, static[0])
+        offset = converter.total
+    else:
+        offset = setup.converter.assumed_offset * nominal_lsb
     table = ReadoutTable.from_arrays(
         cell=setup.model.kind,
         unit=setup.unit,
@@ -89,7 +97,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
             offset_sigma=offset,
             noise_sigma=comparator if chain else setup.converter.noise_sigma * nominal_lsb,
         ),
-        assumptions=(*margin_assumptions(setup, measured), *column_assumptions(setup, transfer)),
+        assumptions=(*margin_assumptions(setup, measured, spread), *column_assumptions(setup, transfer)),
         levels=setup.levels,
         threshold=chain_thresholds(setup, transfer.models) if setup.level_shape == "bent" else None,
     )
@@ -154,8 +162,11 @@ def measured_offset(setup: Testbench, results: ProcedureResults) -> ComparatorFi
     return comparator
 
 
-def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = None) -> tuple[Assumption, ...]:
-    """Inputs of the margin that nothing here has measured; measured: the comparator, where one was."""
+def margin_assumptions(
+    setup: Testbench, measured: ComparatorFigures | None = None, spread: Assumption | None = None
+) -> tuple[Assumption, ...]:
+    """Inputs of the margin that nothing here has measured; measured: the comparator, where one was; spread: of a
+    chain's thresholds, where it is known."""
     c = setup.converter
     offset = (
         Assumption(
@@ -169,6 +180,9 @@ def margin_assumptions(setup: Testbench, measured: ComparatorFigures | None = No
             "procedure adc, thresholds by the device set's Pelgrom coefficients",
         )
     )
+    if measured is None and setup.chain is not None:
+        unknown = "steps and capacitors of the array, calibration by replicas"
+        offset = spread or Assumption("converter offset", unknown, "estimate", "procedure adc_margin")
     out = [
         Assumption("cell mismatch", setup.variation.text, "estimate", setup.variation.source),
         offset,

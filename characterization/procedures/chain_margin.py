@@ -1,4 +1,4 @@
-"""What the margin takes from a readout chain: thresholds, noise at the comparator's input, what is still assumed."""
+"""What the margin takes from a readout chain: thresholds, noise at the comparator's input, status of every figure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from characterization.fit import LevelModel, even_pair
 from characterization.procedures.registry import ProcedureResults
 from characterization.readout.chain_noise import ChainNoise, ChainNoisePoint
+from characterization.readout.converter_spread import ConverterSpread, converter_spread
 from characterization.tables.table import Assumption
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
+from netlists.readout.chain import ReadoutChain
 
 IDEAL = "ideal (behavioural sampler and converter; for studies)"
 """Label of the readout that no transistor stands behind, in every output."""
@@ -80,10 +82,11 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
 
 
 def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
-    """What is simulated between the bit line and the code, and what is not yet: both are listed."""
+    """What stands between the bit line and the code, and where each figure comes from."""
     if setup.chain is None:
         return ()
     chain = setup.chain
+    a = chain.converter
     out = [
         Assumption(
             "readout",
@@ -95,15 +98,15 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
         Assumption(
             "readout noise",
-            "both samples, kT/C of capacitor, clamp and bus",
+            "both samples as the comparator averages them, kT/C of capacitor, clamp, bus and array",
             "simulated",
             "noise analysis of the chain's transistors; bus reset by k T / C with the simulated load",
         ),
         Assumption(
             "comparator noise",
-            "4 k T gamma / (gm t) with gm and t of its own operating point and transient, gamma 2/3",
+            "every transistor's white noise times the comparator's measured sensitivity, at three levels of the bus",
             "simulated",
-            "procedure chain_noise; against transient noise see comparator_noise",
+            "procedure chain_noise; 2/3 gm + gds per channel; against transient noise see comparator_noise",
         ),
         Assumption(
             "shared line",
@@ -114,28 +117,43 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
         Assumption(
             "converter after the comparator",
-            "its logic and capacitors decide without error; settling of its references is not simulated",
-            "assumption",
-            "its comparator is in the figures; the successive approximation is not part of the deck",
+            f"array of {a.bits} bits, {a.unit_capacitance * 1e15:g} fF a unit, "
+            f"{a.decisions(setup.max_count + 1)} decisions; its register and table are logic without error",
+            "fitted twin",
+            "thresholds by bisection on comparator, array and switches of transistors: twin and transistors within "
+            "0.35 mV at codes that it has not seen (benchmarks/chain_conversions.py --check twin)",
         ),
     ]
     if chain.drive == "complement":
-        out.append(
-            Assumption(
-                "converter thresholds",
-                "fixed for 2 count - active rows, a dummy row for odd numbers; ladder between the two end levels of a "
-                "replica column with the nominal inner shares",
-                "assumption",
-                "levels of the replica are simulated; ladder and replica have no mismatch or noise of their own",
-            )
+        value = (
+            "fixed for 2 count - active rows, a dummy row for odd numbers; between the two end levels of a replica "
+            "column with the nominal inner shares"
         )
     else:
-        out.append(
-            Assumption(
-                "converter thresholds",
-                "calibrated gain and offset per condition, shifted by the known number of active rows",
-                "assumption",
-                "behavioral converter: single drive needs thresholds that follow the active rows",
-            )
-        )
+        value = "gain and offset of the replicas at the condition, the table shifted by the known number of active rows"
+    status = "simulated" if chain.drive == "complement" else "estimate"
+    out.append(Assumption("converter thresholds", value, status, "levels of the replica, made by the array"))
     return tuple(out)
+
+
+def threshold_spread(
+    setup: Testbench, chain: ReadoutChain, noise: ChainNoise, static: FloatArray
+) -> tuple[ConverterSpread, Assumption]:
+    """What thresholds of the chain's converter miss at the nominal condition, and the same in words.
+
+    static: sigma of the level by (active, count), V; the replicas are columns like any other, all rows driven.
+    """
+    point = noise.at(setup.conditions[0])
+    read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
+    n, top = setup.rows, setup.max_count
+    found = converter_spread(chain.converter, read, float(np.hypot(static[n, 0], static[n, top]) / np.sqrt(2.0)))
+    text = (
+        f"{found.total * 1e3:.3g} mV rms: steps of the array {found.rounding * 1e3:.2g}, its capacitors "
+        f"{found.capacitors * 1e3:.2g}, {chain.converter.replica_reads} averaged reads of the middle and of "
+        f"{chain.converter.replicas} replicas an end {found.calibration * 1e3:.2g} mV"
+    )
+    source = (
+        f"drawn array; sigma {100 * chain.converter.unit_mismatch:.2g} % for a capacitor of 1 fF, falling with the "
+        "root of its size; noise and replicas as simulated"
+    )
+    return found, Assumption("converter offset", text, "estimate", source)

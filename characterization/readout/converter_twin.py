@@ -60,7 +60,7 @@ class ConverterTwin:
         a = self.converter
         bits = np.arange(a.bits)
         units = 2.0**bits * (1.0 if capacitors is None else capacitors)
-        total = units.sum() + (a.top_plate - a.capacitance) / a.unit_capacitance
+        total = units.sum() + 1.0 + a.top_capacitance / a.unit_capacitance
         on = np.asarray(code, dtype=np.int64)[..., None] >> bits & 1
         out: FloatArray = self.common + a.reference * ((on - (a.middle >> bits & 1)) @ units) / total
         return out

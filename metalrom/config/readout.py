@@ -91,7 +91,14 @@ class ChainTimingSection(ParameterSection):
     declares: ClassVar[type] = ChainTiming
 
 
-IDEAL_ONLY = ("noise_sigma", "integration_time", "double_sampling", "sample_capacitance", "follow_columns")
+IDEAL_ONLY = (
+    "offset_sigma",
+    "noise_sigma",
+    "integration_time",
+    "double_sampling",
+    "sample_capacitance",
+    "follow_columns",
+)
 CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
 
@@ -114,7 +121,8 @@ class ReadoutSection(ConfigSection):
     converter: ColumnSarSection = ColumnSarSection()
     timing: ChainTimingSection = ChainTimingSection()
     offset_sigma: OffsetSigma = Field(
-        0.05, description="static offset of a converter after trimming, LSB; characterized: of procedure adc, untrimmed"
+        0.05,
+        description="ideal: static offset after trimming, LSB; characterized: of procedure adc, untrimmed",
     )
     noise_sigma: Fraction = Field(0.02, ge=0, description="input noise of the converter, LSB")
     integration_time: Time = Field(5e-9, gt=0, description="res_via: integration time of the current sense")

@@ -66,14 +66,14 @@ class ColumnSar:
 
     @property
     def capacitance(self) -> float:
-        """All unit capacitors together, F."""
+        """All unit capacitors together, the one that ends at ground included, F."""
         return self.units * self.unit_capacitance
 
     @property
     def top_plate(self) -> float:
-        """Capacitance of the top plate that its reset charges, F: units, the one that ends at ground, wire; the gate of
-        the comparator comes on top."""
-        return self.capacitance + self.unit_capacitance + self.top_capacitance
+        """Capacitance of the top plate that its reset charges, F: units and wire; the gate of the comparator comes on
+        top."""
+        return self.capacitance + self.top_capacitance
 
     @property
     def unit_sigma(self) -> float:

@@ -110,10 +110,8 @@ def test_noise_adds_by_power(charge_setup: Testbench) -> None:
 def test_every_input_says_whether_it_is_simulated(charge_setup: Testbench) -> None:
     found = {a.name: a.status for a in chain_assumptions(chain_setup(charge_setup, 8))}
     assert found["readout"] == found["readout noise"] == found["comparator noise"] == "simulated"
-    assert [n for n, s in found.items() if s == "assumption"] == [
-        "converter after the comparator",
-        "converter thresholds",
-    ]
+    assert found["converter after the comparator"] == "fitted twin"
+    assert [n for n, s in found.items() if s == "assumption"] == []
 
 
 @pytest.mark.ngspice
