@@ -31,10 +31,10 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.readout.chain_conversions import (
     ConversionPoint,
+    column_read_deck,
     count_conversions,
     drawn_case,
     predict_conversions,
-    column_read_deck,
     search_chain,
     setup_chain,
 )
