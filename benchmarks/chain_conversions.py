@@ -31,10 +31,10 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.readout.chain_conversions import (
     ConversionPoint,
+    column_read_deck,
     count_conversions,
     drawn_case,
     predict_conversions,
-    read_deck,
     search_chain,
     setup_chain,
 )
@@ -221,7 +221,7 @@ def check_noise(point: Point, cache: Cache, options: argparse.Namespace) -> None
     held, g = search_chain(chain, point.point.active), conductances(bench)
     case = drawn_case(setup, point.point.active, point.point.count, np.random.SeedSequence([options.seed]))
     decks = [
-        read_deck(setup, held, case, currents=drawn_currents(
+        column_read_deck(setup, held, case, currents=drawn_currents(
             held, g, kelvin, np.random.default_rng([options.seed, i]), decisions=[chain.timing.decides]))
         for i in range(options.samples)
     ]  # fmt: skip
@@ -299,7 +299,7 @@ def whole(
     for i in range(options.whole):
         case = drawn_case(setup, a, 2 + i % 5, np.random.SeedSequence([options.seed, i]))
         currents = drawn_currents(held, g, CONDITION.kelvin, np.random.default_rng([options.seed, i]), decisions=edges)
-        decks.append(read_deck(setup, chain, case, currents=currents, conversion=conversion))
+        decks.append(column_read_deck(setup, chain, case, currents=currents, conversion=conversion))
     results = bench.run("whole_path", decks)
     equal, far = 0, []
     for result in results:

@@ -103,7 +103,7 @@ def clock_edges(chain: ReadoutChain, active: int) -> FloatArray:
     return out
 
 
-def read_deck(setup: Testbench, chain: ReadoutChain, case: ColumnStimulus, **further: object) -> ColumnDeck:
+def column_read_deck(setup: Testbench, chain: ReadoutChain, case: ColumnStimulus, **further: object) -> ColumnDeck:
     """A read at the first condition; idle rows are one equivalent block."""
     model = setup.model
     if 0 < case.active < case.rows:
@@ -132,7 +132,7 @@ def drawn_case(
 def nominal_levels(setup: Testbench, run: Run, cases: Sequence[ColumnStimulus]) -> FloatArray:
     """Level of the bus (V) of reads without noise."""
     chain = setup_chain(setup)
-    decks = [read_deck(setup, chain, case) for case in cases]
+    decks = [column_read_deck(setup, chain, case) for case in cases]
     out = [_at(r, "v(bus)", chain.timing.decides) for r in run("chain_conversions", decks)]
     return np.array(out)
 
@@ -293,7 +293,7 @@ def count_conversions(
         numbers = range(begin, min(begin + 200, samples))
         roots = [np.random.SeedSequence([seed, i]).spawn(4) for i in numbers]
         decks = [
-            read_deck(
+            column_read_deck(
                 setup,
                 chain,
                 drawn_case(setup, point.active, point.count, data, draw_deviations(setup, chip)),
