@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,12 +73,23 @@ def test_the_nominal_condition_may_be_the_one(setup: Testbench, cache: Cache) ->
     assert "worst_pattern" not in done.results
 
 
+@pytest.fixture
+def slow_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine, each run a fifth of a second later: longer than a busy machine keeps a short timeout waiting."""
+    real = shutil.which(os.environ.get("METALROM_NGSPICE", "ngspice"))
+    script = tmp_path / "ngspice-slow"
+    script.write_text(f'#!/bin/sh\n[ "$1" = --version ] || sleep 0.2\nexec {shlex.quote(str(real))} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("METALROM_NGSPICE", str(script))
+
+
 @pytest.mark.ngspice
+@pytest.mark.usefixtures("slow_engine")
 def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
     procedures = [PROCEDURES["leakage"], measured("reader", "reads leakage", lambda s, b, f: f["leakage"],
                                                      requires=("leakage",))]  # fmt: skip
     measure_group(replace(setup, conditions=(NOMINAL,)), procedures[:1], cache)
-    hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=1e-3)  # the nominal condition is in the cache
+    hurried = replace(setup, conditions=(NOMINAL, SLOW), timeout=0.02)  # the nominal condition is in the cache
     said: list[str] = []
     done = measure_group(hurried, procedures, cache, announce=said.append)
     (failed,) = done.failed_procedures
@@ -83,7 +97,7 @@ def test_a_verdict_of_ngspice_is_told(setup: Testbench, cache: Cache) -> None:
     assert "ngspice gave the verdict timeout" in failed.reason
     assert {s.condition for s in done.results["leakage"].states} == {NOMINAL.label}
     assert said[-1].startswith(f"leakage failed at {SLOW.label}: ")
-    lost = measure_group(replace(setup, conditions=(replace(NOMINAL, vdd=0.98),), timeout=1e-3), procedures, cache)
+    lost = measure_group(replace(setup, conditions=(replace(NOMINAL, vdd=0.98),), timeout=0.02), procedures, cache)
     assert lost.results == {}
     assert [f.procedure for f in lost.failed_procedures] == ["leakage", "reader"]
     assert lost.failed_procedures[1].reason == "it reads what leakage finds, which failed"
