@@ -47,7 +47,8 @@ class ChainEnergyPoint:
     line, without the gates on it; reset_gate, reset_charge: of one bit line. line: supply of one column's bias,
     followers and row selects; line_power: the same at rest; bias, bias_power: the diode that sets the current of all
     columns. clamp: of one column, with the charge that its level delivers. mux: of the joining column and the bus.
-    parking: of one column. converter: of one conversion, by source; conversion: s.
+    parking: of one column. conversion: s, of the chain's converter. converter: of one conversion by source, of the
+    converter that stands in for it (`billed_converter`).
     """
 
     condition: str
@@ -199,7 +200,7 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         parking=vdd * q.delivered("park"),
         # the input's source stands for the bus, whose charge is the line's
         converter={name: energy for name, energy in cost.sources.items() if name != "v_in"},
-        conversion=cost.time,
+        conversion=chain.converter.duration(setup.max_count + 1),
     )
 
 

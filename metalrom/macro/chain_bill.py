@@ -109,7 +109,7 @@ def chain_energy(
         ),
         "adc": measured(
             sum(point.converter.values()),
-            f"comparator, capacitor array, references and clock of a {cost.energy.bits}-bit conversion",
+            f"comparator, array, references, clock of a {cost.energy.bits}-bit SAR in place of the chain's own",
         ),
     }  # fmt: skip
 
@@ -132,7 +132,8 @@ def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component
             Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}"),
         ),
         "adc": Component(
-            Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
+            Span.exact(point.conversion),
+            Provenance("user", "decisions of the chain's converter"),
         ),
         "recover": Component(Span.exact(t.stop - t.decides), Provenance("measured", "rows return, next reset")),
     }

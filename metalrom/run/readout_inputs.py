@@ -70,6 +70,7 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
         ("sampling", chain.sampler),
         ("bus", chain.bus),
         ("comparator", chain.comparator),
+        ("converter", chain.converter),
         ("timing", chain.timing),
     ):
         for declared in describe_parameters(type(block)):
@@ -77,7 +78,8 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
                 continue  # of the stack: the input `shared line`
             value = getattr(block, declared.name)
             shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
-            yield ReadoutInput(stage, declared.name, shown, "user", "configuration, or its default: a drawn size")
+            status = "estimate" if declared.name == "unit_mismatch" else "user"
+            yield ReadoutInput(stage, declared.name, shown, status, "configuration, or its default")
 
 
 def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:
@@ -88,6 +90,13 @@ def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:
     density = cost.density
     value = f"{density.value * 1e3:.3g} fF/um2"
     yield ReadoutInput("cost", "density of capacitors", value, density.provenance.status, density.provenance.source)
+    yield ReadoutInput(
+        "converter",
+        "area and energy of the converter",
+        f"those of a {cost.energy.bits}-bit SAR by transistors",
+        "assumption",
+        "stands in for the chain's converter, whose register and table of thresholds are no transistors yet",
+    )
     yield ReadoutInput(
         "cost",
         "energy of a read",

@@ -40,7 +40,10 @@ class DrawnPart:
 
 
 def billed_converter(chain: ReadoutChain, levels: int, step: float) -> ConverterCircuit:
-    """The converter behind a chain's bus for so many levels, `step` (V) apart."""
+    """The converter whose area and energy are billed for a chain's, for so many levels, `step` (V) apart.
+
+    It stands in for `ReadoutChain.converter`, whose register and table of thresholds are no transistors yet.
+    """
     bits = max(3, math.ceil(math.log2(levels)))
     half = min(step * 2**bits / 2, 0.9 * chain.sampler.common_mode)
     middle = chain.sampler.common_mode

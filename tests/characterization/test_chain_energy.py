@@ -44,7 +44,7 @@ def test_supplies_of_a_cycle_meet_hand_values(setup: Testbench) -> None:
     assert 5e-9 < point.driver_leakage < 3e-8
     # two inverters per row, gates of 1.0 + 1.5 um: 2 x 2.5 um x (0.98 + 0.62 + 0.3) fF/um
     assert point.row_gates / point.active == pytest.approx(9e-15, rel=0.25)
-    assert point.conversion == pytest.approx((3 + 2) * 1e-9)  # 5 levels: the converter's least, 3 bits
+    assert point.conversion == pytest.approx((3 + 1) * 1.4e-9)  # 5 levels: three decisions and a first clock
     assert 0.5e-13 < sum(point.converter.values()) < 6e-13
 
 
