@@ -70,6 +70,7 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
         ("sampling", chain.sampler),
         ("bus", chain.bus),
         ("comparator", chain.comparator),
+        ("converter", chain.converter),
         ("timing", chain.timing),
     ):
         for declared in describe_parameters(type(block)):
@@ -77,7 +78,8 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
                 continue  # of the stack: the input `shared line`
             value = getattr(block, declared.name)
             shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
-            yield ReadoutInput(stage, declared.name, shown, "user", "configuration, or its default: a drawn size")
+            status = "estimate" if declared.name == "unit_mismatch" else "user"
+            yield ReadoutInput(stage, declared.name, shown, status, "configuration, or its default")
 
 
 def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:
