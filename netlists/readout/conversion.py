@@ -83,7 +83,7 @@ class Conversion:
             "factors": self.capacitors or (1.0,) * a.bits,
             "comparator_shifts": self.shifts,
             "trials": [(k, tidy(start + (cycles - k) * a.cycle)) for k in range(cycles)],
-            "trial": tidy(a.cycle - 2 * EDGE),
+            "trial": tidy(a.cycle - 3 * EDGE),  # ends before the next one begins: the engine trips over equal instants
             "repeat": period or 1.0,
             "clock_edges": [
                 tidy(k * period + start + i * a.cycle + a.clock_delay) for k in range(number) for i in range(cycles + 1)
