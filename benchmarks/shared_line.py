@@ -22,15 +22,26 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.readout.testbench import ReadoutTestbench
 from characterization.readout.twin import fit_twin, read_line
+from interconnect.extraction import extract
+from metalrom.folders import cache_folder
+from netlists.cells import make_cell
+from netlists.cells.base import CellModel, Plane
 from netlists.condition import Condition
 from netlists.readout.chain import ChainTiming, ReadoutChain, SharedLine
-from netlists.technology import load_technology
+from netlists.technology import Technology, load_technology
 
 ROWS = 24
-ROW_CAPACITANCE, SWITCHED = 33e-18, 9.2e-18  # of the bit line per row; of that what a tab moves between its two ties, F
 FITTED = (-1.0, -0.8, -0.55, -0.25, -0.1, 0.1, 0.25, 0.55, 0.8, 1.0)
 HELD_OUT = (-0.9, -0.4, 0.4, 0.9)
 SHARE = 0.02
+
+
+def example_cell(technology: Technology) -> CellModel:
+    """The balanced cell of examples/minilm_chain.yaml on its lowest plane, by field solution."""
+    sizes = {"row_pitch": 200e-9, "column_pitch": 300e-9, "row_width": 50e-9, "column_width": 50e-9}
+    cell = make_cell("cap_balanced", {**sizes, "tab_length": 150e-9})
+    folder = cache_folder("extraction")
+    return cell.model(technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, cache_dir=folder))
 
 
 def long_line(segments: int) -> ReadoutChain:
@@ -51,8 +62,9 @@ def main() -> int:
     args = parser.parse_args()
     technology = load_technology("generic28", "open45")
     bench = ReadoutTestbench(technology, Condition("tt", technology.devices.vdd, 27.0), workers=args.workers)
-    chain, capacitance = long_line(args.segments), ROWS * ROW_CAPACITANCE
-    count = 2 * technology.devices.vdd * SWITCHED / capacitance
+    cell, chain = example_cell(technology), long_line(args.segments)
+    capacitance = ROWS * cell.bl_total
+    count = 2 * technology.devices.vdd * cell.switched / capacitance
     span = 0.5 * ROWS * count
     compact = read_line(bench, chain, capacitance=capacitance, swings=span * np.array(FITTED))
     twin = fit_twin(bench.condition.label, compact)

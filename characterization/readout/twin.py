@@ -127,7 +127,8 @@ class ChainTwin:
         """Time (s) after the rows' edge to within `share` of the step. Raises InputError outside 0 < share < 1."""
         if not 0 < share < 1:
             raise InputError(f"a share of {share!r} of the step", where="settling", hint="between 0 and 1")
-        return self._evaluate(self.delay, swing) + self._evaluate(self.tau, swing) * np.log(1.0 / share)
+        out: FloatArray = self._evaluate(self.delay, swing) - self._evaluate(self.tau, swing) * np.log(share)
+        return out
 
     def _evaluate(self, coefficients: tuple[float, ...], swing: FloatArray) -> FloatArray:
         x = np.asarray(swing, dtype=np.float64) / self.span
