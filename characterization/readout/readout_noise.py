@@ -5,28 +5,36 @@ from __future__ import annotations
 import numpy as np
 
 from characterization.noise import BOLTZMANN, charge_noise
+from characterization.readout.chain_noise import sampled_rms, settled_gain
+from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.readout.testbench import ReadoutTestbench
 from interconnect.arrays import FloatArray
+from netlists.deck import Deck
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.chain_noise import INPUT_SPECTRUM, SPECTRUM, NoiseSample, chain_noise_deck
+from netlists.readout.chain_noise import NoiseSample, chain_noise_deck
 from netlists.readout.column_ramp import column_ramp_deck
 from netlists.readout.current_sense import CurrentSense, sense_noise_deck
-from netlists.readout.deck import ReadoutDeck
 from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
 from netlists.readout.ramp import Ramp
 from ngspice_runner.errors import EngineError
 from ngspice_runner.executor import run_many
-from ngspice_runner.job import Job
+from ngspice_runner.job import Job, Result
 
 _MIDDLE = 1e7
 """Hz: above the resonances of the decks' inductors, below every pole."""
 
 
-def chain_sample_noise(bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float) -> float:
-    """Both samples of a chain and the reset of its bus, V rms at the comparator's input, no step on the bit line."""
-    t = chain.timing
+def chain_sample_noise(
+    bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float, comparator: ComparatorPoint | None = None
+) -> tuple[float, float]:
+    """(gain, noise): of both samples of a chain and the reset of its bus, V rms at the comparator's input.
 
-    def spectra(sample: NoiseSample) -> tuple[FloatArray, FloatArray, float]:
+    capacitance: metal of the bit line, F, without a step. comparator: a clocked one, whose aperture averages the second
+    sample. gain: from a step of the cells to the comparator's input.
+    """
+    t, c = chain.timing, chain.sampler.capacitance
+
+    def result(sample: NoiseSample) -> Result:
         deck = chain_noise_deck(
             bench.technology,
             chain,
@@ -36,15 +44,14 @@ def chain_sample_noise(bench: ReadoutTestbench, chain: ReadoutChain, *, capacita
             bit_line=chain.segment.reset_level,
             bus_level=chain.sampler.common_mode,
         )
-        return _spectra(bench, deck.text, (SPECTRUM, INPUT_SPECTRUM), _MIDDLE)
+        return _run(bench, deck)
 
-    first, second, line = spectra("first"), spectra("second"), spectra("line")
-    kept = second[2] / line[2]
-    load = chain.sampler.capacitance * (1 / kept - 1)
-    bus = np.sqrt(BOLTZMANN * bench.condition.kelvin * load) / (chain.sampler.capacitance + load)
-    delay = t.decides - t.clamp_opens
-    parts = [kept * _sampled(first[0], first[1], delay), _sampled(second[0], second[1], delay), float(bus)]
-    return float(np.linalg.norm(parts))
+    first, second, line = result("first"), result("second"), result("line")
+    gain = settled_gain(second)
+    kept, delay = gain / settled_gain(line), t.decides - t.clamp_opens
+    load = c * (1 / kept - 1)
+    bus = float(np.sqrt(BOLTZMANN * bench.condition.kelvin * load)) / (c + load)
+    return gain, float(np.linalg.norm([kept * sampled_rms(first, delay), sampled_rms(second, delay, comparator), bus]))
 
 
 def ramp_comparator_noise(bench: ReadoutTestbench, ramp: Ramp) -> float:
@@ -76,24 +83,16 @@ def current_sense_noise(bench: ReadoutTestbench, sense: CurrentSense) -> float:
     return float(np.sqrt(np.trapezoid((rows * window) ** 2, f)))
 
 
-def _readout_spectra(bench: ReadoutTestbench, deck: ReadoutDeck, middle: float) -> tuple[FloatArray, FloatArray, float]:
-    return _spectra(bench, deck.text, deck.outputs, middle)
-
-
-def _spectra(
-    bench: ReadoutTestbench, text: str, outputs: tuple[str, ...], middle: float
-) -> tuple[FloatArray, FloatArray, float]:
+def _readout_spectra(bench: ReadoutTestbench, deck: Deck, middle: float) -> tuple[FloatArray, FloatArray, float]:
     """Frequency (Hz), density of the output (V/sqrt(Hz)), gain at `middle` (Hz)."""
-    job = Job(text, outputs, stop=None, timeout=bench.timeout, options=bench.technology.devices.job_options)
-    (result,) = run_many([job], workers=1, cache=bench.cache)
-    if not result.ok:
-        raise EngineError(f"readout noise: verdict {result.verdict}: {result.log[:300]}")
-    f, out, back = (np.real(result.signals[name].values) for name in ("frequency", *outputs))
+    result = _run(bench, deck)
+    f, out, back = (np.real(result.signals[name].values) for name in ("frequency", *deck.outputs))
     return f, out, float(np.interp(middle, f, out / back))
 
 
-def _sampled(f: FloatArray, out: FloatArray, delay: float) -> float:
-    """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both."""
-    corner = 1.0 / (4.0 * delay)
-    weight = np.where(f < corner, 2.0 * np.sin(np.pi * np.minimum(f, corner) * delay) ** 2, 1.0)
-    return float(np.sqrt(np.trapezoid(out**2 * weight, f)))
+def _run(bench: ReadoutTestbench, deck: Deck) -> Result:
+    job = Job(deck.text, deck.outputs, stop=None, timeout=bench.timeout, options=bench.technology.devices.job_options)
+    (result,) = run_many([job], workers=1, cache=bench.cache)
+    if not result.ok:
+        raise EngineError(f"readout noise: verdict {result.verdict}: {result.log[:300]}")
+    return result

@@ -25,7 +25,7 @@ class LocalInverter:
     channel: float = parameter(0.1e-6, "m", "channel length of the first inverter")
     reset_width: float = parameter(0.12e-6, "m", "width of the NMOS that ties input to output")
     reset_gate: float = parameter(1.1, "V", "its gate voltage while it is on")
-    reference_capacitance: float = parameter(560e-18, "F", "of the reference rows that carry the ramp")
+    reference_capacitance: float = parameter(660e-18, "F", "of the reference rows that carry the ramp")
     length: float = parameter(50e-9, "m", "channel length of all other transistors")
     zero_time: float = parameter(1.0e-9, "s", "reset")
     guard: float = parameter(0.2e-9, "s", "from the end of the reset to the toggling of the rows")

@@ -60,11 +60,10 @@ def line_deck(
     Raises
     ------
     InputError
-        The step leaves the supplies, or a flat line has one segment.
+        The step exceeds the supply, or a flat line has one segment.
     """
     require_positive(capacitance, where="line_deck.capacitance", unit="F")
-    level = chain.segment.reset_level + swing
-    require(0 <= level <= condition.vdd, f"is {swing!r} V", where="line_deck.swing", hint="bit line within the supply")
+    require(abs(swing) <= condition.vdd, f"is {swing!r} V", where="line_deck.swing", hint="within the supply")
     line = chain.line
     require(not flat or line.segments > 1, "is 1", where="line_deck: segments", hint="at least 2 on a flat line")
     wire, body = None, chain
