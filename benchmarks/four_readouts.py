@@ -5,7 +5,7 @@
 --write: also writes docs/reference/readout-kinds.md. Groups of 24 rows, 384 rows and 4 planes on a line (16 segments),
 typical corner, nominal supply, 27 degC. The capacitive cell is the balanced one of examples/minilm_chain.yaml under
 complement drive, the resistive one res_via of examples/res_via_column.yaml. Levels, settling and energies are
-transients, noise is the engine's noise analysis (the clocked comparator: from its operating point), area that of the
+transients, noise is the engine's noise analysis (the clocked comparator: its sensitivity), area that of the
 transistors of the decks in standard-cell rows. Spread of cells (2.5 %) and what is left of the offset (0.05 counts) are
 assumptions of the example, the same for all.
 """
@@ -393,7 +393,8 @@ column's line, open45 transistors, typical corner, nominal supply, 27 °C.
 """
 REMARKS = """
 - Levels, energies and settling are transients of the transistors; noise is the engine's noise analysis, that of the
-  clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same for all of a cell.
+  clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same
+  for all of a cell.
 - Assumptions, the same for all: cells spread by 2.5 %, 0.05 counts of offset left after trimming. All rows are driven.
   The error is that of normally distributed levels midway between thresholds: bends of the levels, mismatch of the
   thresholds and of the chain are not in it.
