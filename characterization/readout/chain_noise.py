@@ -156,7 +156,7 @@ def _point(
         return bench.run(f"chain_noise_{condition.label}", decks)
 
     first, middle, line = run([("first", 0.0, 0.0), ("second", 0.0, 0.0), ("line", 0.0, 0.0)])
-    gain, kept = _gain(middle), _gain(middle) / _gain(line)
+    gain, kept = settled_gain(middle), settled_gain(middle) / settled_gain(line)
     low, high = run([("second", -1.0, gain), ("second", 1.0, gain)])
     ends = tuple(
         point_of(there.technology, condition, chain.comparator, common + gain * swing * part, bench.run).noise
@@ -168,8 +168,12 @@ def _point(
     return ChainNoisePoint(
         condition=condition.label,
         gain=gain,
-        first=kept * _rms(first, delay),
-        second=(_rms(low, delay, comparator), _rms(middle, delay, comparator), _rms(high, delay, comparator)),
+        first=kept * sampled_rms(first, delay),
+        second=(
+            sampled_rms(low, delay, comparator),
+            sampled_rms(middle, delay, comparator),
+            sampled_rms(high, delay, comparator),
+        ),
         bus=float(np.sqrt(BOLTZMANN * condition.kelvin * load)) / total,
         comparator=comparator.noise,
         ends=(ends[0], ends[1]),
@@ -183,12 +187,13 @@ def _spectra(result: Result) -> tuple[FloatArray, FloatArray, FloatArray]:
     return f, out, back
 
 
-def _gain(result: Result) -> float:
+def settled_gain(result: Result) -> float:
+    """Output of a noise deck over a step of the bit line's cells, above what its inductors hold."""
     f, out, back = _spectra(result)
     return float(np.interp(MIDDLE, f, out / back))
 
 
-def _rms(result: Result, delay: float, comparator: ComparatorPoint | None = None) -> float:
+def sampled_rms(result: Result, delay: float, comparator: ComparatorPoint | None = None) -> float:
     """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both. comparator:
     whose aperture averages the sample."""
     f, out, _ = _spectra(result)

@@ -142,7 +142,9 @@ class PeripherySection(ConfigSection):
     length: Length | None = Field(None, gt=0, description="channel length of every transistor (45 nm: 50nm)")
     reset_width: Length | None = Field(None, gt=0, description="NMOS that resets a bit line (45 nm: 0.12um)")
     sense_capacitance: Capacitance = Field(100e-18, ge=0, description="readout's input load per bit line (assumption)")
-    sense_resistance: Resistance = Field(100.0, gt=0, description="res_via: input resistance of the current sense")
+    sense_resistance: Resistance = Field(
+        928.0, gt=0, description="res_via: input resistance of the current sense; default: measured while it integrates"
+    )
     read_voltage: Voltage = Field(0.2, gt=0, description="res_via: row voltage")
 
 

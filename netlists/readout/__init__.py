@@ -18,6 +18,7 @@ READOUTS: Registry[type[ReadoutCircuit]] = Registry(
         "ramp": "netlists.readout.ramp:Ramp",
         "strongarm": "netlists.readout.strongarm:StrongArm",
         "current_sense": "netlists.readout.current_sense:CurrentSense",
+        "local_inverter": "netlists.readout.local_inverter:LocalInverter",
         "sampler": "netlists.readout.cds:Sampler",
         "column_mux": "netlists.readout.column_mux:ColumnMux",
     },

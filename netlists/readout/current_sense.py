@@ -110,6 +110,27 @@ def current_sense_deck(
     )
 
 
+def sense_noise_deck(technology: Technology, condition: Condition, *, sense: CurrentSense | None = None) -> ReadoutDeck:
+    """Noise at half of the rows while the capacitor is charged; saved are the densities of the capacitor's voltage and,
+    referred to the voltage of the rows, of the input.
+    """
+    s = sense or CurrentSense()
+    return build_deck(
+        "readout_current_sense_noise.cir.j2",
+        {"s": s},
+        technology=technology,
+        condition=condition,
+        length=s.length,
+        level="transistor",
+        title=f"Current sense, noise, {s.rows} rows, {condition.label}",
+        outputs=("onoise_spectrum", "inoise_spectrum"),
+        stop=s.cycle,
+        max_step=50e-12,
+        windows=[],
+        sources={},
+    )
+
+
 def amplifier_deck(
     technology: Technology,
     condition: Condition,

@@ -1,0 +1,413 @@
+"""Readout kinds side by side, each by transistors: error, energy, area and time for a capacitive and a resistive cell.
+
+    python benchmarks/four_readouts.py [--workers 1] [--write]
+
+--write: also writes docs/reference/readout-kinds.md. Groups of 24 rows, 384 rows and 4 planes on a line (16 segments),
+typical corner, nominal supply, 27 degC. The capacitive cell is the balanced one of examples/minilm_chain.yaml under
+complement drive, the resistive one res_via of examples/res_via_column.yaml. Levels, settling and energies are
+transients, noise is the engine's noise analysis (the clocked comparator: its sensitivity), area that of the
+transistors of the decks in standard-cell rows. Spread of cells (2.5 %) and what is left of the offset (0.05 counts) are
+assumptions of the example, the same for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.shared_line import FITTED, ROWS, example_cell
+from characterization.noise import charge_noise
+from characterization.readout.comparator_noise import ComparatorPoint, point_of
+from characterization.readout.converters import conversion_cost
+from characterization.readout.readout_noise import (
+    chain_sample_noise,
+    current_sense_noise,
+    local_inverter_noise,
+    ramp_comparator_noise,
+)
+from characterization.readout.testbench import ReadoutTestbench
+from characterization.readout.twin import ChainTwin, fit_twin, read_line
+from characterization.readout.virtual_ground import current_sense_readings
+from interconnect.errors import InputError
+from interconnect.files import atomic_file
+from netlists.cells.base import CellModel
+from netlists.condition import Condition
+from netlists.devices.area import DrawnTransistor
+from netlists.devices.device_set import DeviceSet
+from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
+from netlists.readout.column_ramp import column_ramp_deck
+from netlists.readout.current_sense import CurrentSense, current_sense_deck
+from netlists.readout.deck import ReadoutDeck, transistors
+from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
+from netlists.readout.ramp import Ramp
+from netlists.readout.sar import Sar
+from netlists.readout.shared_line import line_deck
+from netlists.readout.strongarm import StrongArm
+from netlists.technology import load_technology
+from ngspice_runner import Job, run
+
+SEGMENTS, PLANES, SHARED, RAMP_COLUMNS = 16, 4, 16, 256
+CELL_SIGMA, OFFSET, TARGET = 0.025, 0.05, 1e-4
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "readout-kinds.md"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One readout. sigma: counts, by part. energy: J per conversion. transistors, area (m2), capacitance (F): per bit
+    column of the whole array. time: s from the reset to the last code of 16 columns. conversions: per signed weight."""
+
+    cell: str
+    name: str
+    step: float
+    sigma: dict[str, float]
+    energy: float
+    transistors: float
+    area: float
+    capacitance: float
+    time: float
+    conversions: int
+
+    @property
+    def total(self) -> float:
+        """All parts, counts."""
+        return float(np.linalg.norm(list(self.sigma.values())))
+
+    @property
+    def error(self) -> float:
+        """Probability that a signed sum is wrong: every conversion of it has to be right."""
+        once = math.erfc(0.5 / self.total / math.sqrt(2))
+        return 1 - (1 - once) ** self.conversions
+
+
+class Bill:
+    """Transistors of decks, added up per bit column."""
+
+    def __init__(self, devices: DeviceSet) -> None:
+        if devices.area is None:
+            raise InputError(f"no area rules for the devices {devices.name}", where="four_readouts")
+        self.number, self.area = 0.0, 0.0
+        self._rules, self._kinds = devices.area, {devices.nmos: "nmos", devices.pmos: "pmos"}
+
+    def add(self, text: str, subckt: str, share: float) -> None:
+        """All transistors below a subcircuit, `share` of them per column."""
+        found = [
+            DrawnTransistor(self._kinds[t.model], t.width, t.length, t.drain, t.source, t.multiplier)
+            for t in transistors(text, subckt)
+        ]
+        self.number += share * sum(t.multiplier for t in found)
+        self.area += share * self._rules.drawn_area(found)
+
+    def single(self, width: float, share: float) -> None:
+        """Transistors that stand outside of the subcircuits."""
+        self.number += share
+        self.area += share * self._rules.transistor_area(width)
+
+
+def clocked(bench: ReadoutTestbench, sizes: StrongArm, common_mode: float) -> ComparatorPoint:
+    """Noise and aperture of a clocked comparator."""
+    return point_of(
+        bench.technology, bench.condition, sizes, common_mode,
+        lambda _, decks: [run(Job(d.text, d.outputs, stop=getattr(d, "stop", None))) for d in decks],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Front:
+    """The chain up to a comparator's input: its circuit, its twin, count (V) there, noise there and of the
+    clocked comparator behind a bus (V), read energy, its deck."""
+
+    chain: ReadoutChain
+    twin: ChainTwin
+    step: float
+    noise: float
+    comparator: float
+    energy: float
+    deck: ReadoutDeck
+
+
+def count_of(bench: ReadoutTestbench, cell: CellModel) -> float:
+    """Step of an unloaded bit line for a row that changes sides, V."""
+    return 2 * bench.technology.devices.vdd * cell.switched / cell.bl_total / ROWS
+
+
+def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, input_width: float) -> Front:
+    """Read through a chain whose comparator serves so many columns."""
+    scale = SEGMENTS / 12
+    line = SharedLine()
+    chain = ReadoutChain(
+        line=replace(
+            line, segments=SEGMENTS, planes=PLANES, capacitance=line.capacitance * scale,
+            resistance=line.resistance * scale,
+        ),
+        bus=ComparatorBus(columns=columns),
+        comparator=StrongArm(input_width=input_width),
+    )  # fmt: skip
+    count, metal = count_of(bench, cell), ROWS * cell.bl_total
+    span = ROWS / 2 * count
+    twin = fit_twin(bench.condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED)))
+    deck = line_deck(bench.technology, bench.condition, chain, capacitance=metal, swing=0.0)
+    (waves,) = bench.run([deck])
+    energy = sum(waves.energies(deck.windows[0]).values())
+    comparator = clocked(bench, chain.comparator, chain.sampler.common_mode) if columns > 1 else None
+    _, noise = chain_sample_noise(bench, chain, capacitance=metal, comparator=comparator)
+    if comparator is not None:  # its converter's array is emptied before every conversion
+        noise = math.hypot(noise, charge_noise(chain.converter.top_plate, bench.condition.kelvin))
+    own = comparator.noise if comparator is not None else 0.0
+    return Front(chain, twin, twin.gain * count, noise, own, energy, deck)
+
+
+def front_bill(bench: ReadoutTestbench, front: Front) -> Bill:
+    """Segments, line and switch of one column."""
+    bill = Bill(bench.technology.devices)
+    bill.add(front.deck.text, "segment", SEGMENTS)
+    bill.single(front.chain.segment.reset_width, SEGMENTS * PLANES)
+    bill.add(front.deck.text, "column_line", 1)
+    bill.single(front.chain.bus.gate_width, 1)
+    bill.single(front.chain.sampler.clamp_width, 1 / front.chain.bus.columns)
+    return bill
+
+
+def cells(conversions: int, capacitive: bool) -> float:
+    """Spread of all driven rows, counts: a capacitive cell moves by half a count to either side, a resistive by one."""
+    both = 2 if conversions == 1 else 1
+    return CELL_SIGMA * math.sqrt(ROWS * both) * (0.5 if capacitive else 1.0)
+
+
+def sar_of(step: float, middle: float, levels: int) -> Sar:
+    """The converter of so many levels."""
+    bits = max(3, math.ceil(math.log2(levels)))
+    low = max(middle - step * 2**bits / 2, 0.0)
+    return Sar.sized(bits, low, low + step * 2**bits, 50e-9)
+
+
+def ramp_of(step: float, middle: float, levels: int) -> Ramp:
+    """The ramp of so many levels; it starts seven codes below the first."""
+    bits = max(3, math.ceil(math.log2(levels)))
+    low = max(middle - step * 2**bits / 2, 8 * step)
+    return Ramp(bits=bits, ref_low=low, ref_high=low + step * 2**bits, ref_start=low - 7 * step)
+
+
+def sar_bill(bench: ReadoutTestbench, sar: Sar, share: float, bill: Bill) -> None:
+    """The converter's transistors."""
+    bill.add(sar.deck(bench.technology, bench.condition, [(sar.ref_low + sar.ref_high) / 2]).text, "sar", share)
+
+
+def ramp_cost(bench: ReadoutTestbench, ramp: Ramp, bill: Bill) -> float:
+    """Energy of a conversion (J): one comparator, and its share of a generator for 256 columns; adds transistors."""
+    inputs = [float(v) for v in np.linspace(ramp.ref_low, ramp.ref_high, 5)[1:4]]
+    deck = column_ramp_deck(bench.technology, bench.condition, ramp, inputs)
+    (waves,) = bench.run([deck])
+    used = waves.energies(deck.windows[0])
+    bill.add(deck.text, "ramp_comparator", 1)
+    bill.add(deck.text, "ramp_generator", 1 / RAMP_COLUMNS)
+    return used["v_comparators"] / len(inputs) + (used["v_dd"] + used["v_hold"]) / RAMP_COLUMNS
+
+
+def capacitive(bench: ReadoutTestbench) -> list[Figures]:
+    """Chain with SAR, chain with ramp, pair, inverter in the segment."""
+    out = []
+    cell = example_cell(bench.technology)
+    f = front(bench, cell, columns=SHARED, input_width=StrongArm().input_width)
+    t, middle = f.chain.timing, f.chain.sampler.common_mode
+    for name, conversions, levels in (("chain, SAR", 2, ROWS + 1), ("pair of chains, SAR", 1, 2 * ROWS + 1)):
+        lines = 3 - conversions
+        sar = sar_of(f.step, middle, levels)
+        bill = front_bill(bench, f)
+        sar_bill(bench, sar, 1 / SHARED / lines, bill)
+        noise = {
+            "front end": f.noise * math.sqrt(lines) / f.step,
+            "comparator": f.comparator / f.step,
+            "cells": cells(conversions, capacitive=True),
+            "offset": OFFSET,
+        }
+        energy = lines * f.energy + conversion_cost(bench, sar).energy
+        capacitance = f.chain.sampler.capacitance + sar.capacitors / SHARED / lines
+        time = t.decides + sar.conversion + (SHARED - 1) * (t.settle_bus + sar.conversion)
+        out.append(
+            Figures("capacitive", name, f.step, noise, energy, bill.number, bill.area, capacitance, time, conversions)
+        )
+    f = front(bench, cell, columns=1, input_width=Ramp().pair_width)
+    ramp = ramp_of(f.step, middle, ROWS + 1)
+    bill = front_bill(bench, f)
+    energy = f.energy + ramp_cost(bench, ramp, bill)
+    noise = {
+        "front end": f.noise / f.step,
+        "comparator": ramp_comparator_noise(bench, ramp) / f.step,
+        "cells": cells(2, capacitive=True),
+        "offset": OFFSET,
+    }
+    capacitance = f.chain.sampler.capacitance + ramp.capacitors / RAMP_COLUMNS
+    time = f.chain.timing.decides + ramp.ramp_time
+    out.insert(
+        1,
+        Figures(
+            "capacitive", "chain, shared ramp", f.step, noise, energy, bill.number, bill.area, capacitance, time, 2
+        ),
+    )
+    out.append(inverter(bench, cell))
+    return out
+
+
+def inverter(bench: ReadoutTestbench, cell: CellModel) -> Figures:
+    """The local inverter: time of the crossing over the step gives its count, energies are those of its supply."""
+    a = LocalInverter()
+    count, metal = count_of(bench, cell), ROWS * cell.bl_total
+    steps = ROWS / 2 * count * np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+    decks = [
+        local_inverter_deck(bench.technology, bench.condition, a, capacitance=metal, swing=float(s)) for s in steps
+    ]
+    waves = bench.run(decks)
+    crossings = [w.crossing("v(out)", (a.ramp_start, a.stop)) for w in waves]
+    slope, _ = np.polyfit(steps, crossings, 1)
+    lines = [float(w.at("v(bl)", a.ramp_start)) for w in waves]
+    line_gain = float(np.polyfit(steps, lines, 1)[0])
+    own, thermal = local_inverter_noise(bench, a, capacitance=metal, line_gain=line_gain)
+    energy = float(np.mean([sum(w.energies((0.0, a.stop)).values()) for w in waves]))
+    bill = Bill(bench.technology.devices)
+    bill.add(decks[0].text, "local_inverter", SEGMENTS * PLANES)
+    noise = {
+        "front end": thermal / count,
+        "comparator": own / count,
+        "cells": cells(2, capacitive=True),
+        "offset": OFFSET,
+    }
+    print(f"  inverter: {slope * count * 1e9:.3f} ns of ramp per count, ", end="")
+    print(f"step of the bit line {line_gain:.3f} of the cells'", flush=True)
+    return Figures(
+        "capacitive", "inverter in the segment, ramp", count, noise, energy, bill.number, bill.area,
+        SEGMENTS * PLANES * a.reference_capacitance, a.stop, 2,
+    )  # fmt: skip
+
+
+def resistive(bench: ReadoutTestbench) -> list[Figures]:
+    """Regulated current sense with SAR, with ramp, as a pair."""
+    sense = CurrentSense(rows=ROWS, cell_resistance=500e3)
+    readings = current_sense_readings(bench, sense=sense)
+    rows = current_sense_noise(bench, sense) / (sense.read_voltage / ROWS)
+    zero = charge_noise(sense.integration_capacitance, bench.condition.kelvin) / readings.step
+    print(
+        f"  current sense: {readings.input_resistance:.0f} ohm at rest, {readings.dynamic_resistance:.0f} while ",
+        end="",
+    )
+    print(
+        f"integrating, {readings.step * 1e3:.2f} mV per count, bent by {readings.nonlinearity:.2f} counts", flush=True
+    )
+    text = current_sense_deck(bench.technology, bench.condition, [0], sense=sense).text
+    middle = float(readings.integrated.mean())
+    comparator = clocked(bench, StrongArm(), middle).noise
+    out = []
+    for name, conversions, levels in (
+        ("current sense, SAR", 2, ROWS + 1),
+        ("current sense, shared ramp", 2, ROWS + 1),
+        ("pair of current senses, SAR", 1, 2 * ROWS + 1),
+    ):
+        lines = 3 - conversions
+        bill, energy = Bill(bench.technology.devices), lines * readings.energy
+        bill.add(text, "current_sense", 1)
+        capacitance, own = sense.integration_capacitance, comparator
+        if "ramp" in name:
+            ramp = ramp_of(readings.step, middle, levels)
+            energy += ramp_cost(bench, ramp, bill)
+            own = ramp_comparator_noise(bench, ramp)
+            time, capacitance = sense.cycle + ramp.ramp_time, capacitance + ramp.capacitors / RAMP_COLUMNS
+        else:
+            sar = sar_of(readings.step * (0.5 if lines == 2 else 1.0), middle, levels)
+            sar_bill(bench, sar, 1 / SHARED / lines, bill)
+            energy += conversion_cost(bench, sar).energy
+            time = sense.cycle + SHARED * sar.conversion
+            capacitance += sar.capacitors / SHARED / lines
+        noise = {
+            "front end": math.hypot(rows, zero) * math.sqrt(lines),
+            "comparator": own / readings.step,
+            "cells": cells(conversions, capacitive=False),
+            "offset": OFFSET,
+        }
+        out.append(
+            Figures(
+                "resistive", name, readings.step, noise, energy, bill.number, bill.area, capacitance, time, conversions
+            )
+        )
+    return out
+
+
+def table(found: Sequence[Figures]) -> str:
+    """Markdown, one row per readout."""
+    parts = list(found[0].sigma)
+    head = [
+        "cell", "readout", "mV per count", *(f"{p}, counts" for p in parts), "sigma, counts", "error of a signed sum",
+        "fJ per conversion", "fJ per signed sum", "transistors per column", "um2 per column", "fF per column",
+        "ns for 16 columns",
+    ]  # fmt: skip
+    rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for x in found:
+        values = [
+            x.cell, x.name, f"{x.step * 1e3:.1f}", *(f"{x.sigma[p]:.3f}" for p in parts), f"{x.total:.3f}",
+            f"{x.error:.1e}", f"{x.energy * 1e15:.0f}", f"{x.conversions * x.energy * 1e15:.0f}",
+            f"{x.transistors:.0f}", f"{x.area * 1e12:.1f}", f"{x.capacitance * 1e15:.0f}", f"{x.time * 1e9:.0f}",
+        ]  # fmt: skip
+        rows.append("| " + " | ".join(values) + " |")
+    return "\n".join(rows)
+
+
+def verdict(found: Sequence[Figures], cell: str) -> str:
+    """Which readout of a cell takes the least energy among those within the target, and which miss it."""
+    of_cell = [x for x in found if x.cell == cell]
+    good = [x for x in of_cell if x.error <= TARGET]
+    missed = ", ".join(f"{x.name} ({x.error:.1e})" for x in of_cell if x.error > TARGET) or "none"
+    if not good:
+        best = min(of_cell, key=lambda x: x.error)
+        return f"- {cell}: none is within an error of {TARGET:g}; nearest: {best.name} ({best.error:.1e})."
+    best = min(good, key=lambda x: x.conversions * x.energy)
+    return f"- {cell}: {best.name} takes the least energy within an error of {TARGET:g}; outside: {missed}."
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="write the page of the documentation")
+    args = parser.parse_args()
+    technology = load_technology("generic28", "open45")
+    bench = ReadoutTestbench(technology, Condition("tt", technology.devices.vdd, 27.0), workers=args.workers)
+    found = [*capacitive(bench), *resistive(bench)]
+    text = "\n".join([table(found), "", *(verdict(found, cell) for cell in ("capacitive", "resistive"))])
+    print(text)
+    if args.write:
+        with atomic_file(PAGE) as target:
+            target.write((INTRODUCTION + text + "\n" + REMARKS).encode())
+
+
+INTRODUCTION = """# Readout kinds side by side
+
+Written by `python benchmarks/four_readouts.py --write`; 24 rows per conversion, 384 rows and 4 planes on a
+column's line, open45 transistors, typical corner, nominal supply, 27 °C.
+
+"""
+REMARKS = """
+- Levels, energies and settling are transients of the transistors; noise is the engine's noise analysis, that of the
+  clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same
+  for all of a cell.
+- Assumptions, the same for all: cells spread by 2.5 %, 0.05 counts of offset left after trimming. All rows are driven.
+  The error is that of normally distributed levels midway between thresholds: bends of the levels, mismatch of the
+  thresholds and of the chain are not in it.
+- A signed sum takes two conversions, or one of a pair; the error is that of the sum. A pair's energy is that of both of
+  its columns.
+- Area: transistors alone, in rows of standard cells, without wiring, counters, codes' registers and control drivers;
+  capacitors are listed apart, since they may lie in the metals above. The inverter's line to its column's counter is
+  not there.
+- A converter (SAR) serves 16 columns one after the other, a ramp's generator 256 at the same time. Energy and area of
+  the SAR are those of the circuit `sar`, with as many bits as the levels need.
+- A pair is two columns of the same deck; its comparator takes their difference.
+"""
+
+
+if __name__ == "__main__":
+    main()

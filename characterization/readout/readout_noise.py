@@ -1,0 +1,98 @@
+"""Noise of readout kinds from the engine's noise analysis, each as a voltage where its levels are stated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from characterization.noise import BOLTZMANN, charge_noise
+from characterization.readout.chain_noise import sampled_rms, settled_gain
+from characterization.readout.comparator_noise import ComparatorPoint
+from characterization.readout.testbench import ReadoutTestbench
+from interconnect.arrays import FloatArray
+from netlists.deck import Deck
+from netlists.readout.chain import ReadoutChain
+from netlists.readout.chain_noise import NoiseSample, chain_noise_deck
+from netlists.readout.column_ramp import column_ramp_deck
+from netlists.readout.current_sense import CurrentSense, sense_noise_deck
+from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
+from netlists.readout.ramp import Ramp
+from ngspice_runner.errors import EngineError
+from ngspice_runner.executor import run_many
+from ngspice_runner.job import Job, Result
+
+_MIDDLE = 1e7
+"""Hz: above the resonances of the decks' inductors, below every pole."""
+
+
+def chain_sample_noise(
+    bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float, comparator: ComparatorPoint | None = None
+) -> tuple[float, float]:
+    """(gain, noise): of both samples of a chain and the reset of its bus, V rms at the comparator's input.
+
+    capacitance: metal of the bit line, F, without a step. comparator: a clocked one, whose aperture averages the second
+    sample. gain: from a step of the cells to the comparator's input.
+    """
+    t, c = chain.timing, chain.sampler.capacitance
+
+    def result(sample: NoiseSample) -> Result:
+        deck = chain_noise_deck(
+            bench.technology,
+            chain,
+            bench.condition,
+            sample=sample,
+            capacitance=capacitance,
+            bit_line=chain.segment.reset_level,
+            bus_level=chain.sampler.common_mode,
+        )
+        return _run(bench, deck)
+
+    first, second, line = result("first"), result("second"), result("line")
+    gain = settled_gain(second)
+    kept, delay = gain / settled_gain(line), t.decides - t.clamp_opens
+    load = c * (1 / kept - 1)
+    bus = float(np.sqrt(BOLTZMANN * bench.condition.kelvin * load)) / (c + load)
+    return gain, float(np.linalg.norm([kept * sampled_rms(first, delay), sampled_rms(second, delay, comparator), bus]))
+
+
+def ramp_comparator_noise(bench: ReadoutTestbench, ramp: Ramp) -> float:
+    """Comparator of a ramp at balance in mid-range, V rms at its input, in the band of its first stage."""
+    deck = column_ramp_deck(bench.technology, bench.condition, ramp, [(ramp.ref_low + ramp.ref_high) / 2], noise=True)
+    f, out, gain = _readout_spectra(bench, deck, 1e6)
+    return float(np.sqrt(np.trapezoid(out**2, f))) / gain
+
+
+def local_inverter_noise(
+    bench: ReadoutTestbench, inverter: LocalInverter, *, capacitance: float, line_gain: float
+) -> tuple[float, float]:
+    """(inverter, kT/C of its reset), V rms as steps of the cells; line_gain: step of the bit line over that of them."""
+    deck = local_inverter_deck(bench.technology, bench.condition, inverter, capacitance=capacitance, noise=True)
+    f, out, gain = _readout_spectra(bench, deck, _MIDDLE)
+    thermal = charge_noise(capacitance / line_gain, bench.condition.kelvin) / line_gain
+    return float(np.sqrt(np.trapezoid(out**2, f))) / gain, thermal
+
+
+def current_sense_noise(bench: ReadoutTestbench, sense: CurrentSense) -> float:
+    """Sense and cells over one integration, V rms at the rows (all of them driven).
+
+    The capacitor integrates: its voltage times the frequency is the current's density, which a window of the
+    integration time averages.
+    """
+    f, out, gain = _readout_spectra(bench, sense_noise_deck(bench.technology, bench.condition, sense=sense), _MIDDLE)
+    rows = out * f / (gain * _MIDDLE)
+    window = np.sinc(f * sense.integration_time)
+    return float(np.sqrt(np.trapezoid((rows * window) ** 2, f)))
+
+
+def _readout_spectra(bench: ReadoutTestbench, deck: Deck, middle: float) -> tuple[FloatArray, FloatArray, float]:
+    """Frequency (Hz), density of the output (V/sqrt(Hz)), gain at `middle` (Hz)."""
+    result = _run(bench, deck)
+    f, out, back = (np.real(result.signals[name].values) for name in ("frequency", *deck.outputs))
+    return f, out, float(np.interp(middle, f, out / back))
+
+
+def _run(bench: ReadoutTestbench, deck: Deck) -> Result:
+    job = Job(deck.text, deck.outputs, stop=None, timeout=bench.timeout, options=bench.technology.devices.job_options)
+    (result,) = run_many([job], workers=1, cache=bench.cache)
+    if not result.ok:
+        raise EngineError(f"readout noise: verdict {result.verdict}: {result.log[:300]}")
+    return result
