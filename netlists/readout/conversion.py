@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,9 @@ from netlists.readout.deck import ReadoutDeck
 from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import mos_printer
+
+GRID = 1e-12
+"""s: periods are multiples of it, so that instants which sources reach in different ways are equal."""
 
 UPDATE = 0.4e-9
 """s after a conversion in which a searched level moves."""
@@ -137,7 +141,7 @@ def conversions_deck(
     """
     held = conversion.held(chain)
     t = held.timing
-    period = tidy(t.stop + UPDATE + 2 * EDGE)
+    period = tidy(math.ceil((t.stop + UPDATE + 2 * EDGE) / GRID) * GRID)
     starts = [tidy(i * period) for i in range(len(levels))]
     cycles = chain.converter.decisions(conversion.levels)
     if search is not None and cycles != 1:
