@@ -34,7 +34,7 @@ from characterization.readout.readout_noise import (
     ramp_comparator_noise,
 )
 from characterization.readout.testbench import ReadoutTestbench
-from characterization.readout.twin import ChainTwin, fit_twin, read_line
+from characterization.readout.twin import ChainTwin, fit_chain_twin, read_line
 from characterization.readout.virtual_ground import current_sense_readings
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
@@ -152,7 +152,9 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, input_width
     )  # fmt: skip
     count, metal = count_of(bench, cell), ROWS * cell.bl_total
     span = ROWS / 2 * count
-    twin = fit_twin(bench.condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED)))
+    twin = fit_chain_twin(
+        bench.condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED))
+    )
     deck = line_deck(bench.technology, bench.condition, chain, capacitance=metal, swing=0.0)
     (waves,) = bench.run([deck])
     energy = sum(waves.energies(deck.windows[0]).values())

@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.readout.testbench import ReadoutTestbench
-from characterization.readout.twin import fit_twin, read_line
+from characterization.readout.twin import fit_chain_twin, read_line
 from interconnect.extraction import extract
 from metalrom.folders import cache_folder
 from netlists.cells import make_cell
@@ -67,7 +67,7 @@ def main() -> int:
     count = 2 * technology.devices.vdd * cell.switched / capacitance
     span = 0.5 * ROWS * count
     compact = read_line(bench, chain, capacitance=capacitance, swings=span * np.array(FITTED))
-    twin = fit_twin(bench.condition.label, compact)
+    twin = fit_chain_twin(bench.condition.label, compact)
     lsb = twin.gain * count
     print(
         f"{args.segments} segments, {chain.line.planes} planes; {count * 1e3:.2f} mV per count at the bit line's metal"

@@ -138,10 +138,10 @@ class ChainTwin:
         return out
 
 
-def fit_twin(condition: str, readings: Sequence[LineReading]) -> ChainTwin:
+def fit_chain_twin(condition: str, readings: Sequence[LineReading]) -> ChainTwin:
     """Least squares through readings with settling to `TAIL`. Raises InputError for fewer steps than coefficients."""
     if len(readings) <= _DEGREE + 1:
-        raise InputError(f"{len(readings)} steps", where="fit_twin", hint=f"at least {_DEGREE + 2}")
+        raise InputError(f"{len(readings)} steps", where="fit_chain_twin", hint=f"at least {_DEGREE + 2}")
     swing = np.array([r.swing for r in readings])
     level = np.array([r.level for r in readings])
     span = float(np.abs(swing).max())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from characterization.readout.testbench import ReadoutTestbench
-from characterization.readout.twin import TAIL, LineReading, fit_twin, read_line
+from characterization.readout.twin import TAIL, LineReading, fit_chain_twin, read_line
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.readout.chain import ChainTiming, ReadoutChain, SharedLine
@@ -31,7 +31,7 @@ def test_a_cubic_level_and_one_pole_are_fitted_exactly() -> None:
     swing = np.linspace(-0.3, 0.3, 9)
     level = 1e-3 + 0.4 * swing - 0.2 * swing**3
     times = tuple(0.1e-9 + 1e-9 * float(np.log(1 / share)) for share in TAIL)
-    twin = fit_twin("tt", [LineReading(float(s), float(v), times) for s, v in zip(swing, level, strict=True)])
+    twin = fit_chain_twin("tt", [LineReading(float(s), float(v), times) for s, v in zip(swing, level, strict=True)])
     assert twin.gain == pytest.approx(0.4, rel=1e-9)
     assert twin.offset == pytest.approx(1e-3, rel=1e-9)
     assert twin.levels(np.array([0.2])) == pytest.approx([1e-3 + 0.08 - 0.0016], abs=1e-12)
@@ -44,7 +44,7 @@ def test_a_cubic_level_and_one_pole_are_fitted_exactly() -> None:
 
 def test_too_few_steps_are_refused() -> None:
     with pytest.raises(InputError, match="6 steps"):
-        fit_twin("tt", [LineReading(0.1 * i, 0.1, (1e-9, 2e-9)) for i in range(6)])
+        fit_chain_twin("tt", [LineReading(0.1 * i, 0.1, (1e-9, 2e-9)) for i in range(6)])
 
 
 def test_the_flat_line_has_every_off_device(technology: Technology) -> None:
@@ -69,7 +69,7 @@ def test_the_twin_of_the_compact_line_meets_the_flat_line(technology: Technology
         timing=ChainTiming(settle_reset=5e-9 * scale, settle_rows=4e-9 * scale, settle_bus=3e-9 * scale),
     )
     bench = ReadoutTestbench(technology, TT, workers=1)
-    twin = fit_twin(TT.label, read_line(bench, chain, capacitance=METAL, swings=FITTED))
+    twin = fit_chain_twin(TT.label, read_line(bench, chain, capacitance=METAL, swings=FITTED))
     assert twin.residual < 0.01 * twin.gain * COUNT
     swings = 12 * COUNT * np.array([-0.9, 0.4])
     flat = read_line(bench, chain, capacitance=METAL, swings=swings, flat=True, shares=[0.02])
