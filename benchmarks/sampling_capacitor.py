@@ -97,8 +97,7 @@ class Study:
         chain = replace(chain, sampler=replace(chain.sampler, capacitance=capacitance))
         bench = ColumnTestbench(self.setup, cache=self.cache)
         found = settling_at(self.setup, bench, chain, condition)
-        line, rows, bus = (SLACK * p.needed + EDGE for p in found)
-        line, rows, bus = (round(t * 1e12) * 1e-12 for t in (line, rows, bus))
+        line, rows, bus = (math.ceil(10e9 * SLACK * p.needed) / 10e9 for p in found)  # to 0.1 ns
         timing = replace(chain.timing, settle_reset=line, settle_rows=rows, settle_bus=bus)
         setup = replace(self.setup, chain=replace(chain, timing=timing))
         bench = ColumnTestbench(setup, cache=self.cache)
