@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.readout.comparator import decision, offset_spread
-from characterization.readout.converters import Adc, adc_edges, conversion_cost, fitted_twin
+from characterization.readout.converters import adc_edges, conversion_cost, fitted_twin
 from characterization.readout.linearity import Edges
 from characterization.readout.sampling import sampler_readings, sampling_noise
 from characterization.readout.testbench import ReadoutTestbench
@@ -23,6 +23,7 @@ from characterization.readout.virtual_ground import current_sense_readings, desi
 from interconnect.files import atomic_file
 from netlists.condition import Condition
 from netlists.readout.cds import Sampler
+from netlists.readout.converter import ConverterCircuit
 from netlists.readout.current_sense import CurrentSense
 from netlists.readout.examples import example_decks
 from netlists.readout.flash import Flash
@@ -67,7 +68,7 @@ def analog(bench: ReadoutTestbench) -> None:
     print(f"{r.energy * 1e15:.0f} fJ per read of {s.cycle * 1e9:g} ns")
 
 
-def converter(bench: ReadoutTestbench, adc: Adc) -> None:
+def converter(bench: ReadoutTestbench, adc: ConverterCircuit) -> None:
     """Linearity, agreement with the twin, cost."""
     edges = adc_edges(bench, adc)
     twin = adc_edges(bench, fitted_twin(adc, edges) if isinstance(adc, Sar) else adc, "behavioral")
