@@ -131,8 +131,8 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         )
     else:
         value = "gain and offset of the replicas at the condition, the table shifted by the known number of active rows"
-    status = "simulated" if chain.drive == "complement" else "estimate"
-    out.append(Assumption("converter thresholds", value, status, "levels of the replica, made by the array"))
+    source = "levels of the replica are simulated; that the table is updated to them is modelled, not a deck"
+    out.append(Assumption("converter thresholds", value, "estimate", source))
     return tuple(out)
 
 
@@ -154,6 +154,6 @@ def threshold_spread(
     )
     source = (
         f"drawn array; sigma {100 * chain.converter.unit_mismatch:.2g} % for a capacitor of 1 fF, falling with the "
-        "root of its size; noise and replicas as simulated"
+        "root of its size: an assumption without a published source; noise and replicas as simulated"
     )
-    return found, Assumption("converter offset", text, "estimate", source)
+    return found, Assumption("converter offset", text, "assumption", source)

@@ -78,7 +78,7 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
                 continue  # of the stack: the input `shared line`
             value = getattr(block, declared.name)
             shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
-            status = "estimate" if declared.name == "unit_mismatch" else "user"
+            status = "assumption" if declared.name == "unit_mismatch" else "user"
             yield ReadoutInput(stage, declared.name, shown, status, "configuration, or its default")
 
 
