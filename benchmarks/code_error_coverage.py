@@ -3,11 +3,12 @@
     python benchmarks/code_error_coverage.py [--repeats 250] [--draws 20] [--decks] [--workers 1]
 
 Eight rows, all driven. A repeat draws its own chips, fits the spread model to their levels as a run does, and states a
-code error with its interval (`ReadoutTable.code_error_interval`); it is covered where the interval holds the code error
-of the standard deviations over many other chips, taken at every count directly, without the spread model. Levels are
-those of the exact linear network with drawn cells, or with --decks (fewer repeats, `--repeats 20 --draws 12`) of ngspice
-decks with drawn cells and transistors, whose true code error is that of the spread model of all chips together.
-Levels are taken as known: what is tested is the share of the mismatch sampling.
+code error with its interval (`ReadoutTable.code_error_interval`). It is covered where the interval holds the code error
+of the standard deviations over many other chips, taken at every count directly, without the spread model.
+
+Levels are those of the exact linear network with drawn cells, or with --decks (fewer repeats: `--repeats 20
+--draws 12`) of ngspice decks with drawn cells and transistors; their reference is the spread model of all repeats'
+chips together, on the spacing of the exact network. Levels count as known: the mismatch sampling alone is tested.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ def bench(samples: int) -> Testbench:
 def exact_sample(setup: Testbench, task: Task) -> Sample:
     """A task's level by the exact linear network."""
     level = reference_column(setup.model, setup.periphery, CONDITION, task.case).value
-    return Sample("mismatch", CONDITION.corner, CONDITION.vdd, CONDITION.temperature, setup.rows, task.active, task.count,
-                  task.pattern, task.draw, level, 0.0, "ok", "")  # fmt: skip
+    at = (CONDITION.corner, CONDITION.vdd, CONDITION.temperature)
+    point = (setup.rows, task.active, task.count, task.pattern, task.draw)
+    return Sample("mismatch", *at, *point, level, 0.0, "ok", "")
 
 
 def table_of(lsb: float, sigma: FloatArray) -> ReadoutTable:
