@@ -163,8 +163,6 @@ def _point(
         for part in (-1.0, 1.0)
     )
     delay = chain.timing.decides - chain.timing.clamp_opens
-    load = chain.sampler.capacitance * (1.0 / kept - 1.0)  # of bus and sampled node: what attenuates the capacitor
-    total = chain.sampler.capacitance + load
     return ChainNoisePoint(
         condition=condition.label,
         gain=gain,
@@ -174,11 +172,19 @@ def _point(
             sampled_rms(middle, delay, comparator),
             sampled_rms(high, delay, comparator),
         ),
-        bus=float(np.sqrt(BOLTZMANN * condition.kelvin * load)) / total,
+        bus=bus_reset_noise(chain, kept, condition.kelvin),
         comparator=comparator.noise,
         ends=(ends[0], ends[1]),
         array=float(np.sqrt(BOLTZMANN * condition.kelvin / chain.converter.top_plate)),
     )
+
+
+def bus_reset_noise(chain: ReadoutChain, kept: float, kelvin: float) -> float:
+    """k T / C of the bus as its reset opens, V rms at the comparator's input; kept: share of a step that the series
+    capacitor keeps as the bus joins."""
+    c = chain.sampler.capacitance
+    load = c * (1.0 / kept - 1.0)  # of bus and sampled node: what attenuates the capacitor
+    return float(np.sqrt(BOLTZMANN * kelvin * load)) / (c + load)
 
 
 def _spectra(result: Result) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from characterization.noise import BOLTZMANN, charge_noise
-from characterization.readout.chain_noise import sampled_rms, settled_gain
+from characterization.noise import charge_noise
+from characterization.readout.chain_noise import MIDDLE, bus_reset_noise, sampled_rms, settled_gain
 from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.readout.testbench import ReadoutTestbench
 from interconnect.arrays import FloatArray
@@ -20,9 +20,6 @@ from ngspice_runner.errors import EngineError
 from ngspice_runner.executor import run_many
 from ngspice_runner.job import Job, Result
 
-_MIDDLE = 1e7
-"""Hz: above the resonances of the decks' inductors, below every pole."""
-
 
 def chain_sample_noise(
     bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float, comparator: ComparatorPoint | None = None
@@ -32,7 +29,7 @@ def chain_sample_noise(
     capacitance: metal of the bit line, F, without a step. comparator: a clocked one, whose aperture averages the second
     sample. gain: from a step of the cells to the comparator's input.
     """
-    t, c = chain.timing, chain.sampler.capacitance
+    t = chain.timing
 
     def result(sample: NoiseSample) -> Result:
         deck = chain_noise_deck(
@@ -49,8 +46,7 @@ def chain_sample_noise(
     first, second, line = result("first"), result("second"), result("line")
     gain = settled_gain(second)
     kept, delay = gain / settled_gain(line), t.decides - t.clamp_opens
-    load = c * (1 / kept - 1)
-    bus = float(np.sqrt(BOLTZMANN * bench.condition.kelvin * load)) / (c + load)
+    bus = bus_reset_noise(chain, kept, bench.condition.kelvin)
     return gain, float(np.linalg.norm([kept * sampled_rms(first, delay), sampled_rms(second, delay, comparator), bus]))
 
 
@@ -66,7 +62,7 @@ def local_inverter_noise(
 ) -> tuple[float, float]:
     """(inverter, kT/C of its reset), V rms as steps of the cells; line_gain: step of the bit line over that of them."""
     deck = local_inverter_deck(bench.technology, bench.condition, inverter, capacitance=capacitance, noise=True)
-    f, out, gain = _readout_spectra(bench, deck, _MIDDLE)
+    f, out, gain = _readout_spectra(bench, deck, MIDDLE)
     thermal = charge_noise(capacitance / line_gain, bench.condition.kelvin) / line_gain
     return float(np.sqrt(np.trapezoid(out**2, f))) / gain, thermal
 
@@ -77,8 +73,8 @@ def current_sense_noise(bench: ReadoutTestbench, sense: CurrentSense) -> float:
     The capacitor integrates: its voltage times the frequency is the current's density, which a window of the
     integration time averages.
     """
-    f, out, gain = _readout_spectra(bench, sense_noise_deck(bench.technology, bench.condition, sense=sense), _MIDDLE)
-    rows = out * f / (gain * _MIDDLE)
+    f, out, gain = _readout_spectra(bench, sense_noise_deck(bench.technology, bench.condition, sense=sense), MIDDLE)
+    rows = out * f / (gain * MIDDLE)
     window = np.sinc(f * sense.integration_time)
     return float(np.sqrt(np.trapezoid((rows * window) ** 2, f)))
 

@@ -13,7 +13,7 @@ from characterization.procedures.chain_energy import ChainEnergyPoint
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.macro.quantity import Component, Span
+from metalrom.macro.quantity import Component, Span, total
 
 AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
@@ -123,11 +123,10 @@ def chain_energy(
             f"comparator, capacitor array, references and clock of a {cost.energy.bits}-bit conversion",
         ),
     }
-    total = Span.exact(0.0)
-    for part in parts.values():
-        total = total + part.value
     updates = f"{100 * cost.update_share:.2g} % more reads, of idle and replica columns"
-    parts["threshold_updates"] = Component(total * cost.update_share, Provenance("measured", f"{sim}: {updates}"))
+    parts["threshold_updates"] = Component(
+        total(parts) * cost.update_share, Provenance("measured", f"{sim}: {updates}")
+    )
     return parts
 
 

@@ -46,7 +46,6 @@ CHAIN_NOT_INCLUDED = (
     "global wiring and supply grid",
     "adders that join row tiles",
     "own current of the references' regulators",
-    "replica columns and converter calibration",
     "stray capacitance from the capacitors' plates to ground",
 )
 """What the estimate of a readout chain leaves out."""
