@@ -15,6 +15,7 @@ from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.readout.chain import ReadoutChain
+from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE
 
 IDEAL = "ideal (behavioural sampler and converter; for studies)"
 """Label of the readout that no transistor stands behind, in every output."""
@@ -152,8 +153,10 @@ def threshold_spread(
         f"{found.capacitors * 1e3:.2g}, {chain.converter.replica_reads} averaged reads of the middle and of "
         f"{chain.converter.replicas} replicas an end {found.calibration * 1e3:.2g} mV"
     )
+    mismatch = chain.converter.unit_mismatch
+    origin = UNIT_MISMATCH_SOURCE if mismatch == UNIT_MISMATCH else "configuration, readout.converter.unit_mismatch"
     source = (
-        f"drawn array; sigma {100 * chain.converter.unit_mismatch:.2g} % for a capacitor of 1 fF, falling with the "
-        "root of its size: an assumption without a published source; noise and replicas as simulated"
+        f"drawn array; sigma {100 * mismatch:.2g} % for a capacitor of 1 fF, falling with the root of its size "
+        f"({origin}); noise and replicas as simulated"
     )
-    return found, Assumption("converter offset", text, "assumption", source)
+    return found, Assumption("converter offset", text, "estimate", source)

@@ -10,6 +10,7 @@ from characterization.testbench import Testbench
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.cost import IDEAL_READOUT
 from netlists.parameters import describe_parameters
+from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE
 
 STAGES = {
     "cell mismatch": "bit line",
@@ -78,8 +79,10 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
                 continue  # of the stack: the input `shared line`
             value = getattr(block, declared.name)
             shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
-            status = "assumption" if declared.name == "unit_mismatch" else "user"
-            yield ReadoutInput(stage, declared.name, shown, status, "configuration, or its default")
+            status, source = "user", "configuration, or its default"
+            if declared.name == "unit_mismatch" and value == UNIT_MISMATCH:
+                status, source = "published", UNIT_MISMATCH_SOURCE
+            yield ReadoutInput(stage, declared.name, shown, status, source)
 
 
 def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:

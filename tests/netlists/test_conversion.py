@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,10 +27,13 @@ def test_decisions_need_no_power_of_two() -> None:
 
 
 def test_the_array_by_hand() -> None:
-    """256 units of 0.25 fF are 64 fF; a unit scatters by 0.85 % / sqrt(0.25) = 1.7 %."""
+    """256 units of 0.25 fF are 64 fF; a unit scatters by 0.98 % / sqrt(0.25) = 1.96 %. The law is that of sky130's
+    smallest fringe capacitor: 0.85105 sqrt(0.50527) x 1.83 % at 0.7833 fF."""
     converter = ColumnSar()
     assert converter.capacitance == pytest.approx(64e-15)
-    assert converter.unit_sigma == pytest.approx(0.017)
+    assert converter.unit_sigma == pytest.approx(0.0196)
+    kit = replace(converter, unit_capacitance=0.7833e-15).unit_sigma
+    assert kit == pytest.approx(0.85105 * math.sqrt(0.50527) * 0.0183, rel=2e-3)
     assert converter.update_share == pytest.approx(3 * 64 / 10_000)
 
 
