@@ -123,3 +123,10 @@ def test_equal_runs_give_equal_bytes(source, written, name, tmp_path):
 def test_json_names_the_same_table(source, written):
     document = json.loads((written["json"] / "readout.json").read_text())
     assert document["content_sha256"] in source.stamp[2]
+
+
+def test_levels_of_both_signs_are_relative_to_the_largest():
+    """A level of 1 uV among levels of 0.1 V, rounded by 1 nV: 1e-8 of the largest, not 1e-3 of itself."""
+    level = np.array([-0.1, 1e-6, 0.1])
+    assert relative(level + 1e-9, level).max() == pytest.approx(1e-8, rel=1e-6)
+    assert relative(level[1:] + 1e-9, level[1:]).max() == pytest.approx(1e-3, rel=1e-6)
