@@ -159,7 +159,8 @@ def check_export(view: Exporter, source: RunData, folder: Path, *, require_consu
 
 def relative(got: FloatArray, expected: FloatArray) -> FloatArray:
     """|got - expected| relative to |expected|, absolute where expected is 0; values of both signs are a difference
-    from a reference, as levels of a double-sampling chain are, and relative to the largest of them."""
+    from a reference, as levels of a double-sampling chain are, and relative to the largest of them.
+    """
     signed = expected.size > 0 and expected.min() < 0.0 < expected.max()
     size = np.full(expected.shape, np.abs(expected).max()) if signed else np.abs(expected)
     scale = np.where(size == 0.0, 1.0, size)
