@@ -211,7 +211,8 @@ class SpreadModel:
     bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
     source leaves saturation); both grow with the square of d.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
-    held_out_rms: error of a point that the fit has not seen, relative to the largest sigma.
+    held_out_rms: error of a point that the fit has not seen, relative to the largest sigma. covariance: of the
+    variances from the number of draws, (terms, terms).
     """
 
     condition: Condition
@@ -219,6 +220,7 @@ class SpreadModel:
     samples: int
     relative_error: float
     held_out_rms: float
+    covariance: FloatArray
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
     GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
@@ -227,6 +229,10 @@ class SpreadModel:
     def form(self) -> str:
         """The model as a formula."""
         return self.FORM if len(self.variances) == 3 else self.GAIN_FORM
+
+    def terms(self, active: FloatArray, count: FloatArray) -> FloatArray:
+        """What every variance is multiplied by, shape (..., terms)."""
+        return _spread_terms(np.asarray(active), np.asarray(count), gain=len(self.variances) > 3)
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Sigma for arrays of active rows and counts, the level's unit."""
@@ -250,7 +256,7 @@ class SpreadModel:
 
 def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool) -> FloatArray:
     if not gain:
-        return np.stack([np.ones(len(active)), count, active - count], axis=1)
+        return np.stack([np.ones(count.shape), count, active - count], axis=-1)
     a, c = even_pair(active, count)
     d = 2.0 * c - a
     return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4, np.maximum(d, 0.0) ** 4], axis=-1)
@@ -264,13 +270,15 @@ def fit_spread(
     draws: FloatArray,
     *,
     gain: bool = False,
+    relative_covariance: FloatArray | None = None,
 ) -> SpreadModel:
     """Fit the spread model to sample variances, one per (active, count) point; non-negative least squares.
 
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    gain: of a complement-driven readout chain.
+    gain: of a complement-driven readout chain. relative_covariance: of the sample variances over their product, shape
+    (points, points); independent Gaussian points by default.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
     if len(active) < 4 or draws.min() < 10:
@@ -296,10 +304,16 @@ def fit_spread(
         keep[i] = False
         errors.append((np.sqrt(x[i] @ solve(keep)) - np.sqrt(variance[i])) / np.sqrt(unit))
     fewest = int(draws.min())
+    found = solve(everything)
+    # The fit is linear in the sample variances as long as the same terms stay at zero.
+    rises, share = found > 0, np.diag(2.0 / (draws - 1)) if relative_covariance is None else relative_covariance
+    weights = np.zeros((len(found), len(active)))
+    weights[rises] = np.linalg.pinv(x[:, rises] / scale[rises] * weight[:, None]) * weight / scale[rises, None]
     return SpreadModel(
         condition,
-        solve(everything),
+        found,
         fewest,
         float(1.0 / np.sqrt(2.0 * (fewest - 1))),
         float(np.sqrt(np.mean(np.square(errors)))),
+        weights @ (share * np.outer(variance, variance)) @ weights.T,
     )

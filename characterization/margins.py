@@ -8,6 +8,7 @@ a count beyond the last code has no code and is always wrong.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,17 +50,6 @@ class LevelMargin:
     count: int
     margin_sigma: float | None
     code_error: float
-
-
-@dataclass(frozen=True, slots=True)
-class ReadoutUncertainty:
-    """What is known of the errors of a readout table at one condition.
-
-    samples: Monte-Carlo draws behind the static spread. level_rms: error of a fitted level, in the table's unit.
-    """
-
-    samples: int
-    level_rms: float
 
 
 def spacing(level: FloatArray) -> float:
@@ -189,33 +179,47 @@ def sigma_needed(code_error: float) -> float:
     return float(-ndtri(code_error / 2))
 
 
-def sigma_interval(samples: int) -> tuple[float, float]:
+def sigma_interval(samples: float) -> tuple[float, float]:
     """95 % interval of a true sigma relative to the one estimated from `samples` Gaussian draws (chi-square).
 
-    Raises
-    ------
-    InputError
-        With fewer than two samples.
+    samples: one more than the degrees of freedom, which need not be whole. Raises InputError with fewer than two.
     """
     if samples < 2:
-        raise InputError(f"an interval of sigma needs at least 2 samples, there are {samples}")
+        raise InputError(f"an interval of sigma needs at least 2 samples, there are {samples:g}")
     free = samples - 1
     low, high = (float(np.sqrt(free / chi2.ppf(q, free))) for q in ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2))
     return low, high
 
 
-def combined_interval(value: float, causes: list[tuple[float, float]]) -> tuple[float, float]:
-    """95 % interval of a probability from the interval that each independent cause alone gives.
+Ends = tuple[float, float]
 
-    The logarithms of the factors add as squares, each side by itself. Where a probability is zero the interval reaches
+
+def combined_factor(value: float, causes: Sequence[Ends]) -> Ends:
+    """95 % interval of a positive quantity from the interval that each independent cause alone gives.
+
+    The logarithms of the factors add as squares, each side by itself. Where the quantity is zero the interval reaches
     from the smallest to the largest end.
     """
+    if not causes:
+        return value, value
     lows, highs = ([min(low, value) for low, _ in causes], [max(high, value) for _, high in causes])
     if value > 0 and min(lows) > 0:
         low, high = (
             value * float(np.exp(sign * np.sqrt(np.sum(np.square(np.log(np.divide(ends, value)))))))
             for sign, ends in ((-1.0, lows), (1.0, highs))
         )
-    else:
-        low, high = min(lows), max(highs)
+        return low, high
+    return min(lows), max(highs)
+
+
+def combined_interval(value: float, causes: Sequence[Ends]) -> Ends:
+    """`combined_factor` of a probability, which ends at 1."""
+    low, high = combined_factor(value, causes)
     return low, min(high, 1.0)
+
+
+def combined_span(value: float, causes: Sequence[Ends]) -> Ends:
+    """95 % interval of a quantity of any sign: distances of the causes' ends add as squares, each side by itself."""
+    below = sum((value - min(low, value)) ** 2 for low, _ in causes)
+    above = sum((max(high, value) - value) ** 2 for _, high in causes)
+    return value - float(np.sqrt(below)), value + float(np.sqrt(above))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,9 @@ from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
+
+Point = tuple[int, int]
+"""(active, count)."""
 
 
 @dataclass(frozen=True)
@@ -116,28 +120,58 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
     models = []
     for index, condition in enumerate(setup.conditions):
         own = nominal if index == 0 else _levels(data.select("mismatch", condition).good())
-        rows = []
+        rows: list[tuple[float, ...]] = []
+        ratios = []  # relative variance of the ratio to the nominal condition
+        drawn_here = 0  # points with a variance of their own
         for point, chips in own.items():
             reference = nominal.get(point, {})
             if index > 0 and len(chips) >= max(len(reference), MIN_SAMPLES):
-                rows.append((*point, len(chips), np.var(list(chips.values()), ddof=1)))
+                rows.append((*point, len(chips), float(np.var(list(chips.values()), ddof=1))))
+                ratios.append(0.0)
+                drawn_here += 1
                 continue
             common = sorted(chips.keys() & reference.keys())
             if len(common) < MIN_SAMPLES:
                 continue
             base = np.var([reference[i] for i in common], ddof=1)
             ratio = np.var([chips[i] for i in common], ddof=1) / base if base > 0 else 0.0
-            rows.append((*point, len(common), ratio * np.var(list(reference.values()), ddof=1)))
+            rows.append((*point, len(common), float(ratio * np.var(list(reference.values()), ddof=1))))
+            alike = _correlation([chips[i] for i in common], [reference[i] for i in common])
+            ratios.append(4.0 * (1.0 - alike**2) / (len(common) - 1))
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
         gain = setup.level_shape == "bent"
-        models.append(fit_spread(condition, active, moving, variance, draws, gain=gain))
+        chosen = [(int(row[0]), int(row[1])) for row in rows]
+        share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
+        models.append(fit_spread(condition, active, moving, variance, draws, gain=gain, relative_covariance=share))
     return Mismatch(tuple(models))
 
 
-def _levels(data: Dataset) -> dict[tuple[int, int], dict[int, float]]:
+def _correlation(one: list[float], other: list[float]) -> float:
+    """Correlation of two levels over the same chips; 1 where either does not vary."""
+    both = np.cov(one, other)
+    spread = np.sqrt(both[0, 0] * both[1, 1])
+    return float(both[0, 1] / spread) if spread > 0 else 1.0
+
+
+def _shared_draws(levels: Mapping[Point, Mapping[int, float]], chosen: Sequence[Point]) -> FloatArray:
+    """Relative covariance of the sample variances of points that were drawn on the same chips: 2 rho^2 / (draws - 1),
+    rho being the correlation of their levels (Gaussian)."""
+    common = sorted(set.intersection(*(set(levels[p]) for p in chosen))) if chosen else []
+    if len(common) < MIN_SAMPLES:
+        return np.diag([2.0 / max(len(levels[p]) - 1, 1) for p in chosen])
+    drawn = np.array([[levels[p][i] for i in common] for p in chosen])
+    centred = drawn - drawn.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centred**2).sum(axis=1))
+    spread[spread == 0] = 1.0
+    rho = (centred / spread[:, None]) @ (centred / spread[:, None]).T
+    np.fill_diagonal(rho, 1.0)
+    return np.asarray(2.0 * rho**2 / (len(common) - 1))
+
+
+def _levels(data: Dataset) -> dict[Point, dict[int, float]]:
     """Level by (active, count), then by draw."""
-    out: dict[tuple[int, int], dict[int, float]] = {}
+    out: dict[Point, dict[int, float]] = {}
     for s in data.samples:
         out.setdefault((s.active, s.count), {})[s.draw] = s.level
     return out

@@ -20,18 +20,15 @@ import xarray
 
 from characterization.margins import (
     LevelMargin,
-    ReadoutUncertainty,
     WorstLevel,
     code_probabilities,
-    combined_interval,
     decision_thresholds,
     margin_of,
-    sigma_interval,
     spacing,
-    tail_distances,
     weighted_mean,
     wrong_code_probability,
 )
+from characterization.readout_levels import ReadoutLevels
 from interconnect.arrays import BoolArray, FloatArray, IntArray
 from interconnect.errors import InputError, UnknownName
 from interconnect.suggestion import suggest
@@ -271,15 +268,26 @@ class ReadoutTable:
         """Mean spacing of neighbouring counts with all rows active, `unit` per count."""
         return spacing(self.level[self.index(condition)])
 
+    def at(self, condition: Condition | str) -> ReadoutLevels:
+        """Levels, spreads and thresholds at a condition, shape (active, count), to be varied."""
+        i = self.index(condition)
+        return ReadoutLevels(
+            count=np.broadcast_to(np.arange(self.max_count + 1), self.valid.shape),
+            level=self.level[i],
+            static=self.sigma_static[i],
+            noise=self.sigma_noise[i],
+            pattern=self.sigma_pattern[i],
+            thresholds=self.thresholds(condition)[:, None, :],
+            offset=self.adc.offset_sigma,
+            comparator=self.adc.noise_sigma,
+            signal=self.level[i] - self.level[i, 0, 0],
+            supply=np.zeros(self.valid.shape),
+            sign=float(np.sign(self.lsb(condition))) or 1.0,
+        )
+
     def total_sigma(self, condition: Condition | str) -> FloatArray:
         """Root sum of squares of every spread incl. the ADC's: shape (active, count), `unit`."""
-        return self._total_sigma(self.index(condition), 1.0)
-
-    def _total_sigma(self, i: int, static_scale: float) -> FloatArray:
-        adc = self.adc.offset_sigma**2 + self.adc.noise_sigma**2
-        static = self.sigma_static[i] if static_scale == 1.0 else self.sigma_static[i] * static_scale
-        out: FloatArray = np.sqrt(static**2 + self.sigma_noise[i] ** 2 + self.sigma_pattern[i] ** 2 + adc)
-        return out
+        return self.at(condition).sigma
 
     def thresholds(self, condition: Condition | str) -> FloatArray:
         """Decision levels of the ADC: shape (active, codes - 1), `unit`; those of its circuit where the table holds
@@ -297,20 +305,13 @@ class ReadoutTable:
         out[~self.valid] = np.nan
         return out
 
-    def _tails(self, condition: Condition | str, static_scale: float = 1.0) -> tuple[FloatArray, FloatArray]:
-        i = self.index(condition)
-        count = np.arange(self.max_count + 1)
-        sigma = self._total_sigma(i, static_scale)
-        sign = float(np.sign(self.lsb(condition))) or 1.0
-        return tail_distances(self.level[i], sigma, self.thresholds(condition)[:, None, :], count, sign=sign)
-
     def margins(self, condition: Condition | str) -> FloatArray:
         """Distance of every level to its nearer threshold in sigma, negative on the wrong side: (active, count)."""
-        return margin_of(*self._tails(condition))
+        return margin_of(*self.at(condition).tails())
 
     def code_errors(self, condition: Condition | str) -> FloatArray:
         """P(code is not the count | active, count), both tails exact: shape (active, count); NaN where no level."""
-        return wrong_code_probability(*self._tails(condition))
+        return wrong_code_probability(*self.at(condition).tails())
 
     def worst_margin(self, condition: Condition | str | None = None) -> WorstLevel:
         """The level with the smallest margin of all that can occur, at one condition or at all of them."""
@@ -324,7 +325,7 @@ class ReadoutTable:
         return range(len(self.conditions)) if condition is None else (self.index(condition),)
 
     def _worst(self, i: int, *, by_margin: bool) -> WorstLevel:
-        lower, upper = self._tails(self.conditions[i])
+        lower, upper = self.at(self.conditions[i]).tails()
         margin, error = margin_of(lower, upper), wrong_code_probability(lower, upper)
         flat = int(np.nanargmin(margin)) if by_margin else int(np.nanargmax(error))
         active, count = (int(k) for k in np.unravel_index(flat, margin.shape))
@@ -335,7 +336,7 @@ class ReadoutTable:
         """Of every condition and count: the smallest margin over the numbers of active rows."""
         out = []
         for condition in self.conditions:
-            lower, upper = self._tails(condition)
+            lower, upper = self.at(condition).tails()
             margin, error = margin_of(lower, upper), wrong_code_probability(lower, upper)
             for count, active in enumerate(np.nanargmin(margin, axis=0).tolist()):
                 value = float(margin[active, count])
@@ -364,37 +365,10 @@ class ReadoutTable:
         InputError
             For a wrong shape or an empty histogram.
         """
-        return weighted_mean(self.code_errors(condition), self._weight(histogram))
+        return weighted_mean(self.code_errors(condition), self.occurrence(histogram))
 
-    def code_error_interval(
-        self,
-        condition: Condition | str,
-        uncertainty: ReadoutUncertainty,
-        histogram: FloatArray | IntArray | None = None,
-    ) -> tuple[float, float]:
-        """95 % interval of `mean_code_error` from the errors of the fit and of the mismatch sampling.
-
-        The static spread lies within the chi-square interval of its samples; every level within +-1.96 times the fit's
-        held-out rms, all towards or all away from their nearer threshold, which errs on the wide side. Both causes are
-        independent. Errors of extraction, noise model and technology are not in it.
-        """
-        weight = self._weight(histogram)
-        lower, upper = self._tails(condition)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sigma = self.total_sigma(condition)
-            shift = np.where(sigma > 0, 1.96 * uncertainty.level_rms / sigma, 0.0)
-        near, far = np.minimum(lower, upper), np.maximum(lower, upper)
-        errors = wrong_code_probability(near, far)
-        closer = np.maximum(errors, wrong_code_probability(near - shift, far + shift))
-        away = np.minimum(errors, wrong_code_probability(near + shift, far - shift))
-        scaled = [
-            weighted_mean(wrong_code_probability(*self._tails(condition, scale)), weight)
-            for scale in sigma_interval(uncertainty.samples)
-        ]
-        fitted = (weighted_mean(away, weight), weighted_mean(closer, weight))
-        return combined_interval(weighted_mean(errors, weight), [(min(scaled), max(scaled)), fitted])
-
-    def _weight(self, histogram: FloatArray | IntArray | None) -> FloatArray:
+    def occurrence(self, histogram: FloatArray | IntArray | None = None) -> FloatArray:
+        """How often each (active, count) counts: the histogram, or every count of all rows driven alike."""
         if histogram is not None:
             return np.asarray(histogram, dtype=np.float64)
         weight = np.zeros(self.valid.shape)

@@ -325,12 +325,14 @@ def _headline_rows(headline: Headline | None) -> list[tuple[str, str]]:
         return []
     h, at = headline, headline.margin_at
     margin = "unbounded (nothing spreads)" if h.margin_sigma is None else f"{h.margin_sigma:.2f} sigma"
+    if h.margin_interval_sigma is not None:
+        margin += " (95 %: {:.2f} to {:.2f})".format(*h.margin_interval_sigma)
     worst = f"{h.code_error:.1e}"
     if h.code_error_interval is not None:
         worst += " (95 %: {:.1e} to {:.1e})".format(*h.code_error_interval)
     worst += f", CSNR {_db(h.csnr_dB)} dB"
     if h.csnr_interval_dB is not None:
-        worst += " (95 % of chips: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
+        worst += " (95 %: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
     return [
         ("verdict", f"{h.verdict} (every specification at every condition unless it names one)"),
         ("margin", f"{margin} (worst level: count {at.count} of {at.active} active, {at.condition}, plane {at.plane})"),

@@ -12,6 +12,8 @@ from metalrom.specs.result import SpecResult, failure_text, specification_text
 MAX_PRINTED = 12
 """Conditions of one specification that are printed one by one."""
 
+_VERDICTS = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "undecided": ("undecided", "bold yellow")}
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -27,8 +29,9 @@ def spec_table(results: RunResults) -> Table:
     for heading in ("", "specification", "value", "condition", "why"):
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for s in condensed(results.specs):
-        row = (specification_text(s), s.value_shown, s.condition or "any", remark(s))
-        table.add_row(Text("pass", "green") if s.passed else Text("FAIL", "bold red"), *map(Text, row))
+        where = f"{s.condition} (worst)" if s.worst and len(results.quality) > 1 else s.condition or "any"
+        row = (specification_text(s), s.value_shown, where, remark(s))
+        table.add_row(Text(*_VERDICTS[s.verdict]), *map(Text, row))
     for f in results.failed_conditions:
         row = ("characterize", "none", f.condition, failure_text(f))
         table.add_row(Text("FAIL", "bold red"), *map(Text, row))
@@ -70,6 +73,8 @@ def remark(result: SpecResult) -> str:
     """Why a value is missing, or that the range of an estimate reaches across the limit."""
     if result.certain:
         return result.reason
+    if result.by_interval:
+        return f"its range, {result.span_shown}, reaches across the limit"
     return f"by the middle of an estimate; its range, {result.span_shown}, reaches across the limit"
 
 

@@ -133,6 +133,9 @@ class ReadoutSection(ConfigSection):
         description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
     )
     adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
+    supply_noise: Fraction = Field(
+        0.0, ge=0, lt=1, description="rms noise of the row supply over its voltage; widens intervals, moves no table"
+    )
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
-from metalrom.specs.grammar import ALL, Spec, parse_spec
+from metalrom.specs.grammar import ALL, NOMINAL, Spec, parse_spec
 from netlists.cells.base import Cell
 from netlists.condition import Condition
 
@@ -18,13 +18,13 @@ def check_specs(texts: Sequence[str], conditions: Sequence[Condition], cell: Cel
     specs = tuple(parse_spec(text) for text in texts)
     for index, spec in enumerate(specs):
         where = f"{path}: specs[{index}]"
-        if spec.at is not None and spec.at != ALL:
+        if spec.at not in (None, ALL, NOMINAL):
             known = [c.label for c in conditions]
             if spec.at not in known:
                 raise InputError(
-                    f"the condition {shortened(spec.at)} is not characterized",
+                    f"the condition {shortened(str(spec.at))} is not characterized",
                     where=where,
-                    hint=suggest(spec.at, [ALL, *known]),
+                    hint=suggest(str(spec.at), [ALL, NOMINAL, *known]),
                 )
         level = "V" if cell.mode == "charge" else "A"
         if spec.unit in ("V", "A") and spec.unit != level:

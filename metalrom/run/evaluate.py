@@ -20,6 +20,7 @@ from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.readout_cost import chain_cost, chain_geometry
 from metalrom.run.readout_inputs import readout_inputs
 from metalrom.run.results import ElementValue
+from metalrom.run.sign_off import sign_offs
 from metalrom.run.view import RunView
 from metalrom.version import __version__
 from netlists.cells.base import CellModel
@@ -89,6 +90,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         readout=next((a.value for a in table.assumptions if a.name == "readout"), ""),
         readout_cost=readout_label(billed),
         readout_inputs=readout_inputs(setup, table, billed.readout),
+        sign_off=sign_offs(design, done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
 from metalrom.run.readers import read_quantity
 from metalrom.run.view import RunView
-from metalrom.specs.grammar import ALL, Spec
+from metalrom.specs.grammar import ALL, NOMINAL, Spec
 from metalrom.specs.quantities import QUANTITIES, QuantityValue
 from metalrom.specs.result import BELOW, UNBOUNDED, SpecResult
 
 
 def default_specs(code_error_target: float) -> tuple[Spec, ...]:
-    """What is asked of a run whose configuration lists no specification: the code error at the nominal condition."""
+    """What is asked of a run whose configuration lists no specification: the code error at the worst condition."""
     return (Spec("code_error", "<=", code_error_target, ""),)
 
 
@@ -29,17 +29,37 @@ class _Place:
 def judge_specs(specs: Iterable[Spec], run: RunView, failed: Sequence[FailedCondition] = ()) -> tuple[SpecResult, ...]:
     """Every specification at every condition that it asks for, in their order.
 
-    A specification at a failed condition fails with that condition's reason; `at all` includes the failed ones.
-    Raises InputError for a condition that the run did not plan.
+    One that names no condition is judged where its quantity is worst of all that were characterized. A specification at
+    a failed condition fails with that condition's reason; `at all` includes the failed ones. Raises InputError for a
+    condition that the run did not plan.
     """
-    return tuple(_judged(spec, place, run) for spec in specs for place in _places(spec, run, failed))
+    out: list[SpecResult] = []
+    for spec in specs:
+        if spec.at is None and QUANTITIES[spec.quantity].per_condition:
+            out.append(_worst(spec, run))
+        else:
+            out += [_judged(spec, place, run) for place in _places(spec, run, failed)]
+    return tuple(out)
+
+
+def _worst(spec: Spec, run: RunView) -> SpecResult:
+    """The specification where its quantity is worst; at the nominal condition, with the reason, if nowhere known."""
+    everywhere = [_judged(spec, _Place(c.label), run) for c in run.table.conditions]
+    order = {UNBOUNDED: math.inf, BELOW: -math.inf}
+    known = [(order.get(s.reason, s.value), s) for s in everywhere]
+    values = [(value, s) for value, s in known if value is not None]
+    if not values:
+        return next((s for s in everywhere if s.condition == run.results.condition), everywhere[0])
+    choose = max if spec.comparison in ("<", "<=") else min
+    _, found = choose(values, key=lambda item: item[0])
+    return replace(found, worst=True)
 
 
 def _places(spec: Spec, run: RunView, failed: Sequence[FailedCondition]) -> list[_Place]:
     lost = {f.condition: f.reason for f in failed}
     if spec.at == ALL:
         return [*(_Place(c.label) for c in run.table.conditions), *(_Place(*item) for item in lost.items())]
-    label = spec.at or run.results.condition
+    label = run.results.condition if spec.at in (None, NOMINAL) else str(spec.at)
     if label in lost:
         return [_Place(label, lost[label])]
     run.table.index(label)
@@ -61,6 +81,7 @@ def _judged(spec: Spec, place: _Place, run: RunView) -> SpecResult:
         reason = "not available" if math.isnan(value) else UNBOUNDED if value > 0 else BELOW
     finite = reading is not None and math.isfinite(value)
     low, high = _range(reading) if reading is not None and finite else (None, None)
+    ends = [end for end in (low, high) if end is not None] if spec.by_interval else []
     return SpecResult(
         quantity=spec.quantity,
         comparison=spec.comparison,
@@ -68,11 +89,12 @@ def _judged(spec: Spec, place: _Place, run: RunView) -> SpecResult:
         value=value if finite else None,
         unit=spec.unit,
         condition=place.label if quantity.per_condition else "",
-        passed=spec.met_by(value),
+        passed=spec.met_by(value) and all(spec.met_by(end) for end in ends),
         source=reading.source if reading else "",
         low=low,
         high=high,
         reason=reason or "",
+        by_interval=spec.by_interval,
     )
 
 

@@ -1,5 +1,6 @@
 """Where each specified quantity is read from a finished run."""
 
+from characterization.sign_off import csnr_interval
 from interconnect.errors import InputError
 from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
@@ -8,9 +9,8 @@ from metalrom.specs.quantities import QUANTITIES, QuantityReader, QuantityValue
 
 
 def _code_error(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(
-        run.quality(condition).code_error_expected, "readout table, weighed by the layer's conversions"
-    )
+    source = "readout table, weighed by the layer's conversions"
+    return _with_interval(run.quality(condition).code_error_expected, source, run, condition, "code_error_interval")
 
 
 def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
@@ -18,7 +18,10 @@ def _code_error_worst(run: RunView, condition: str) -> QuantityValue:
 
 
 def _csnr(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(run.quality(condition).raw, "the layer through the macro (raw)")
+    quality, source = run.quality(condition), "the layer through the macro (raw)"
+    known = run.results.sign_off_at(condition)
+    interval = known and csnr_interval(known, quality.csnr_raw)
+    return QuantityValue(quality.raw, source, *(interval or (None, None)))
 
 
 def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:
@@ -27,13 +30,18 @@ def _csnr_fitted(run: RunView, condition: str) -> QuantityValue:
 
 def _margin(run: RunView, condition: str) -> QuantityValue:
     found = run.table.worst_margin(condition)
-    return QuantityValue(
-        found.margin, f"level to threshold at the weakest count ({found.count} of {found.active} active)"
-    )
+    source = f"level to threshold at the weakest count ({found.count} of {found.active} active)"
+    return _with_interval(found.margin, source, run, condition, "margin_interval_sigma")
 
 
 def _lsb(run: RunView, condition: str) -> QuantityValue:
     return QuantityValue(run.table.lsb(condition), "readout table, spacing of counts with all rows active")
+
+
+def _with_interval(value: float, source: str, run: RunView, condition: str, name: str) -> QuantityValue:
+    """A value with the interval `name` of the run's sign-off at the condition, where it has one."""
+    known = run.results.sign_off_at(condition)
+    return QuantityValue(value, source, *(getattr(known, name, None) or (None, None)))
 
 
 def _read_time(run: RunView, condition: str) -> QuantityValue:

@@ -14,6 +14,7 @@ from characterization.campaign import SimulationCounts
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.margins import LevelMargin
+from characterization.sign_off import SignOff
 from interconnect.errors import DamagedFile
 from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
@@ -133,9 +134,9 @@ class Headline:
 
     margin_sigma: smallest margin over all conditions, active rows and counts, negative where a level lies beyond its
     threshold; None where nothing spreads. code_error, csnr_dB: of the layer at the condition of that margin, the CSNR
-    without a fit; None where no output differs. code_error_interval: 95 %, see `ReadoutTable.code_error_interval`.
-    csnr_interval_dB: 95 % for one more chip; None where a drawn chip shows no error. verdict: of every specification at
-    every condition, or at the one that it names; missed where a condition or procedure failed.
+    without a fit; None where no output differs. Intervals: 95 %, see `characterization.sign_off`. verdict: of every
+    specification at every condition, or at the one that it names; missed where a condition or procedure failed,
+    undecided where an interval reaches across the limit of a specification that is judged by it.
     """
 
     margin_sigma: float | None
@@ -144,7 +145,36 @@ class Headline:
     code_error_interval: tuple[float, float] | None
     csnr_dB: float | None
     csnr_interval_dB: tuple[float, float] | None
-    verdict: Literal["met", "missed"]
+    verdict: Literal["met", "missed", "undecided"]
+    margin_interval_sigma: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class DrawnChip:
+    """One chip: its frozen deviations' seed, step of a count over the nominal one, share of wrong codes, CSNR in dB (no
+    fit; None where no output differs)."""
+
+    seed: int
+    step: float
+    code_error: float
+    csnr_dB: float | None
+
+
+@dataclass(frozen=True)
+class ChipDistribution:
+    """Chips drawn at one condition. yield_share: of those whose code error is within `target`, with its 95 % interval
+    (Clopper and Pearson). varies: what differs from chip to chip, in words."""
+
+    condition: str
+    target: float
+    varies: str
+    chips: tuple[DrawnChip, ...]
+    code_error_median: float
+    code_error_worst: float
+    csnr_median_dB: float | None
+    csnr_worst_dB: float | None
+    yield_share: float
+    yield_interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -166,6 +196,7 @@ class RunResults:
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
     method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
+    sign_off: figures with their intervals, of every condition. chips: further chips drawn at the worst condition.
     """
 
     name: str
@@ -198,6 +229,12 @@ class RunResults:
     readout: str = ""
     readout_cost: str = IDEAL_READOUT
     readout_inputs: tuple[ReadoutInput, ...] = ()
+    sign_off: tuple[SignOff, ...] = ()
+    chips: ChipDistribution | None = None
+
+    def sign_off_at(self, condition: str) -> SignOff | None:
+        """Figures with their intervals at a condition; None where the run holds none."""
+        return next((s for s in self.sign_off if s.condition == condition), None)
 
     @property
     def passed(self) -> bool:

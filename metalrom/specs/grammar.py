@@ -1,4 +1,4 @@
-"""The grammar of a specification: `quantity comparison value[unit] [at condition]`, e.g. `csnr > 40 at all`."""
+"""The grammar of a specification: `quantity comparison value[unit] [at condition] [by interval]`."""
 
 import re
 from dataclasses import dataclass
@@ -12,8 +12,13 @@ Comparison = Literal["<", "<=", ">", ">="]
 
 ALL = "all"
 """Stands for every condition of the run."""
+NOMINAL = "nominal"
+"""Stands for the nominal condition of the run."""
 
-_SPEC = re.compile(r"[ \t]*([A-Za-z]\w{0,63})[ \t]*([<>=!~]{1,3})[ \t]*(\S.*?)(?:[ \t]+at[ \t]+(\S+))?[ \t]*")
+_SPEC = re.compile(
+    r"[ \t]*([A-Za-z]\w{0,63})[ \t]*([<>=!~]{1,3})[ \t]*(\S.*?)"
+    r"(?:[ \t]+at[ \t]+(\S+))?([ \t]+by[ \t]+interval)?[ \t]*"
+)
 _NUMBER = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]{1,4})?)[ \t]*(\S*)")
 _PLAIN = {
     "dB": ("dB",),
@@ -29,18 +34,24 @@ EXAMPLE = "write for example `csnr > 40`, `energy_per_mac < 3pJ` or `code_error 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """One thing asked of a run. limit: in `unit`. at: label of a condition, `all`, or None for the nominal one."""
+    """One thing asked of a run.
+
+    limit: in `unit`. at: label of a condition, `all`, `nominal`, or None for the condition where the quantity is worst.
+    by_interval: the whole range of the value must meet the limit, not only its middle.
+    """
 
     quantity: str
     comparison: Comparison
     limit: float
     unit: str
     at: str | None = None
+    by_interval: bool = False
 
     def __str__(self) -> str:
         """The specification as `parse_spec` reads it back, value in its unit without prefix."""
         place = "" if self.at is None else f" at {self.at}"
-        return f"{self.quantity} {self.comparison} {self.limit!r}{self.unit}{place}"
+        way = " by interval" if self.by_interval else ""
+        return f"{self.quantity} {self.comparison} {self.limit!r}{self.unit}{place}{way}"
 
     def met_by(self, value: float) -> bool:
         """Whether a value (in `unit`) meets the limit; NaN never does."""
@@ -60,14 +71,14 @@ def parse_spec(text: str) -> Spec:
     match = _SPEC.fullmatch(text)
     if match is None:
         raise InputError(f"{shortened(text)!r} is not a specification", hint=EXAMPLE)
-    name, comparison, value, at = match.groups()
+    name, comparison, value, at, way = match.groups()
     quantity = QUANTITIES[name]
     if comparison not in ("<", "<=", ">", ">="):
         raise InputError(f"{comparison!r} is not a comparison", hint="use <, <=, > or >=")
     limit, unit = _limit(value, quantity.units, name)
     if at is not None and not quantity.per_condition:
         raise InputError(f"{name} is the same at every condition", hint=f"leave `at {shortened(at)}` out")
-    return Spec(name, cast(Comparison, comparison), limit, unit, at)
+    return Spec(name, cast(Comparison, comparison), limit, unit, at, way is not None)
 
 
 def _limit(value: str, units: tuple[str, ...], name: str) -> tuple[float, str]:

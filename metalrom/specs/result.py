@@ -1,6 +1,7 @@
 """The verdict on one specification at one condition: what results.json keeps and the report shows."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from characterization.failures import FailedCondition
 from metalrom import formatting as words
@@ -18,7 +19,8 @@ class SpecResult:
 
     limit, value, low, high: in `unit` (SI, or `""`, dB, sigma, Mb/mm2, TOPS/W). value: None where there is none to give
     (the reason says why; an unbounded value may still pass). low, high: range of an estimate. condition: label, empty
-    for a quantity that is the same at every one. source: where the value comes from, in words.
+    for a quantity that is the same at every one. source: where the value comes from, in words. worst: the specification
+    names no condition and this is the one where the quantity is worst. by_interval: the whole range decides.
     """
 
     quantity: str
@@ -32,11 +34,14 @@ class SpecResult:
     low: float | None = None
     high: float | None = None
     reason: str = ""
+    worst: bool = False
+    by_interval: bool = False
 
     @property
     def spec(self) -> Spec:
         """The specification at this condition."""
-        return Spec(self.quantity, self.comparison, self.limit, self.unit, self.condition or None)
+        at = None if self.worst else self.condition or None
+        return Spec(self.quantity, self.comparison, self.limit, self.unit, at, self.by_interval)
 
     @property
     def value_shown(self) -> str:
@@ -53,8 +58,15 @@ class SpecResult:
     @property
     def certain(self) -> bool:
         """Whether the whole range of the value, not only its middle, gives the same verdict."""
-        ends = [end for end in (self.low, self.high) if end is not None]
-        return all(self.spec.met_by(end) == self.passed for end in ends)
+        ends = [self.spec.met_by(end) for end in (self.low, self.high) if end is not None]
+        return all(met == self.passed for met in ends)
+
+    @property
+    def verdict(self) -> Literal["pass", "fail", "undecided"]:
+        """Undecided: judged by the interval, which reaches across the limit."""
+        if self.passed:
+            return "pass"
+        return "undecided" if self.by_interval and not self.certain else "fail"
 
 
 def format_value(value: float | None, unit: str) -> str:
@@ -66,7 +78,8 @@ def format_value(value: float | None, unit: str) -> str:
 
 def specification_text(result: SpecResult) -> str:
     """The specification without its condition: `csnr > 40 dB`."""
-    return f"{result.quantity} {result.comparison} {format_value(result.limit, result.unit)}"
+    way = " by interval" if result.by_interval else ""
+    return f"{result.quantity} {result.comparison} {format_value(result.limit, result.unit)}{way}"
 
 
 def failure_text(failed: FailedCondition) -> str:

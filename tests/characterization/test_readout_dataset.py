@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray
 
-from characterization.margins import ReadoutUncertainty, combined_interval, rounding_error, sigma_interval
+from characterization.margins import combined_interval, sigma_interval
 from characterization.tables.formats import read_table, write_table
 from characterization.tables.table import AdcModel, Assumption
 from interconnect.errors import InputError, UnknownName
@@ -128,17 +128,6 @@ def test_interval_of_sigma_is_the_chi_square_one_and_covers_as_it_says():
     assert np.mean((draws * low <= 1.0) & (draws * high >= 1.0)) == pytest.approx(0.95, abs=0.006)
     with pytest.raises(InputError, match="at least 2"):
         sigma_interval(1)
-
-
-def test_code_error_interval_is_that_of_sigma_where_levels_are_known():
-    table = straight_table(0.1)
-    low, high = table.code_error_interval(TT, ReadoutUncertainty(30, 0.0))
-    inner, ends = 5, 2
-    share = (2 * inner + ends) / (2 * (inner + ends))
-    for end, scale in zip((low, high), sigma_interval(30), strict=True):
-        assert end == pytest.approx(share * float(rounding_error(0.1 * scale)), rel=1e-9)
-    wider = table.code_error_interval(TT, ReadoutUncertainty(30, 0.02 * LSB))
-    assert wider[0] < low < table.mean_code_error(TT) < high < wider[1]
 
 
 def test_causes_add_as_squares_in_the_logarithm():

@@ -86,7 +86,8 @@ def _by_question(results: RunResults) -> dict[tuple[str, str, str, int], SpecRes
     out: dict[tuple[str, str, str, int], SpecResult] = {}
     for s in results.specs:
         number = 0
-        while (key := (s.quantity, s.comparison, s.condition, number)) in out:
+        where = "worst" if s.worst else s.condition
+        while (key := (s.quantity, s.comparison, where, number)) in out:
             number += 1
         out[key] = s
     return out
@@ -108,7 +109,7 @@ def _spec_change(
 
 
 def _verdict(result: SpecResult | None) -> str:
-    return NOT_REQUESTED if result is None else "pass" if result.passed else "fail"
+    return NOT_REQUESTED if result is None else result.verdict
 
 
 def _conditions(a: RunResults, b: RunResults, view_a: RunView, view_b: RunView) -> tuple[ConditionChange, ...]:

@@ -9,6 +9,8 @@ import pytest
 from scipy.special import ndtr
 
 from characterization.failures import FailedCondition
+from characterization.sign_off import sign_off
+from characterization.uncertainty import ReadoutUncertainty
 from interconnect.errors import InputError
 from metalrom.cli.specs import missed, spec_table
 from metalrom.run.judge import default_specs, judge_specs
@@ -38,8 +40,10 @@ def judged(run, *texts, failed=()):
         ("margin > 4.5", 5.0),  # half of 20 mV over 2 mV
         ("code_error_worst < 1e-3", 2 * ndtr(-5.0)),  # an inner level errs to both sides
         ("code_error < 1e-3", 1e-6),
-        ("csnr > 20", 30.0),
-        ("csnr_fitted > 20", 31.0),
+        ("csnr > 20 at nominal", 30.0),
+        ("csnr > 20", 29.0),  # the worse of 30 and 29
+        ("csnr_fitted > 20", 30.0),
+        ("csnr_fitted < 40", 31.0),
         ("read_time < 2ns", 1e-9),
         ("density > 10", 1 / 0.06),  # one bit per 0.06 um2 is 16.667 Mb/mm2
     ],
@@ -75,7 +79,13 @@ def test_a_range_across_the_limit_is_told(run):
 
 
 def test_conditions_nominal_named_and_all(run):
-    assert [(s.condition, s.value) for s in judged(run, "csnr > 29.5")] == [(TT, 30.0)]
+    assert [(s.condition, s.value) for s in judged(run, "csnr > 29.5 at nominal")] == [(TT, 30.0)]
+    # no condition: the worst one, which depends on what is asked
+    assert [(s.condition, s.value, s.passed) for s in judged(run, "csnr > 29.5")] == [(SS, 29.0, False)]
+    assert [(s.condition, s.value, s.passed) for s in judged(run, "csnr < 29.5")] == [(TT, 30.0, False)]
+    assert [str(s.spec) for s in judged(run, "csnr > 29.5", "csnr > 29.5 at all")] == [
+        "csnr > 29.5dB", f"csnr > 29.5dB at {TT}", f"csnr > 29.5dB at {SS}",
+    ]  # fmt: skip
     assert [(s.condition, s.passed) for s in judged(run, f"csnr > 29.5 at {SS}")] == [(SS, False)]
     assert [(s.condition, s.passed) for s in judged(run, "csnr > 29.5 at all")] == [(TT, True), (SS, False)]
     assert [s.condition for s in judged(run, "density > 1")] == [""]
@@ -86,7 +96,7 @@ def test_conditions_nominal_named_and_all(run):
 def test_a_failed_condition_fails_every_specification_that_asks_for_it(run):
     failed = (FailedCondition(FF, (("timeout", 12), ("ok", 3)), "12 of 15 simulations failed (verdict timeout first)"),)
     found = judged(run, "csnr > 1 at all", f"lsb > 1mV at {FF}", "csnr > 1", failed=failed)
-    assert [(s.condition, s.passed) for s in found] == [(TT, True), (SS, True), (FF, False), (FF, False), (TT, True)]
+    assert [(s.condition, s.passed) for s in found] == [(TT, True), (SS, True), (FF, False), (FF, False), (SS, True)]
     assert found[2].value is None
     assert found[2].reason == "the condition failed: 12 of 15 simulations failed (verdict timeout first)"
 
@@ -103,9 +113,38 @@ def test_unbounded_values_pass_upwards_and_say_so(run, make_results):
     assert (found.passed, found.value, found.value_shown) == (False, None, "none")
 
 
-def test_the_default_is_the_code_error_target_at_the_nominal_condition(run):
+def with_intervals(run, make_table):
+    """The run with intervals of code error 1e-6 / 2 to 2e-6, CSNR -2 to +1 dB, margin 5 +- 0.5 sigma."""
+    figures = sign_off(make_table(), TT, ReadoutUncertainty(30))
+    known = tuple(
+        replace(figures, condition=label, code_error_interval=(5e-7, 2e-6), margin_interval_sigma=(4.5, 5.5),
+                csnr_change_dB=(-2.0, 1.0))
+        for label in (TT, SS)
+    )  # fmt: skip
+    return RunView(replace(run.results, sign_off=known), run.table)
+
+
+def test_judged_by_the_interval_a_limit_within_it_leaves_the_verdict_open(run, make_table):
+    view = with_intervals(run, make_table)
+    found = judged(
+        view, "code_error < 1.5e-6", "code_error < 1.5e-6 by interval", "code_error < 3e-6 by interval",
+        "code_error < 4e-7 by interval", f"csnr > 29 at {TT} by interval", "csnr > 20 by interval",
+        "margin > 4 by interval", "density > 1 by interval",
+    )  # fmt: skip
+    assert [s.verdict for s in found] == [
+        "pass", "undecided", "pass", "fail", "undecided", "pass", "pass", "pass",
+    ]  # fmt: skip
+    assert [s.passed for s in found] == [s.verdict == "pass" for s in found]
+    assert (found[0].certain, found[1].certain, found[3].certain) == (False, False, True)
+    assert (found[4].low, found[4].high) == (28.0, 31.0)  # 30 dB, -2 and +1
+    assert (found[6].low, found[6].high) == (4.5, 5.5)
+    assert str(found[1].spec) == "code_error < 1.5e-06 by interval"
+    assert parse_spec(str(found[4].spec)) == found[4].spec
+
+
+def test_the_default_is_the_code_error_target_at_the_worst_condition(run):
     (found,) = judge_specs(default_specs(1e-6), run)
-    assert (found.quantity, found.condition, found.passed) == ("code_error", TT, True)  # as large as the target: met
+    assert (found.quantity, found.worst, found.passed) == ("code_error", True, True)  # as large as the target: met
     (found,) = judge_specs(default_specs(0.99e-6), run)
     assert not found.passed
 
