@@ -9,6 +9,7 @@ from metalrom.design.design import Design
 from metalrom.reports.assemble import add_report
 from metalrom.run.bundle import new_bundle
 from metalrom.run.characterize import Announce, characterize
+from metalrom.run.chips import draw_chips
 from metalrom.run.evaluate import macro_geometry, summarize_run
 from metalrom.run.headline import headline_of
 from metalrom.run.results import RunResults
@@ -57,7 +58,8 @@ def run_pipeline(
         done = characterize(design, jobs=jobs, announce=announce, progress=progress)
         announce("running the layer through the macro")
         found = summarize_run(design, done)
-        found = replace(found, headline=headline_of(design, done, found))
+        worst = found.quality[done.table.index(done.table.worst_margin().condition)]
+        found = replace(found, headline=headline_of(design, done, found), chips=draw_chips(design, done.table, worst))
         announce("writing tables, netlists and the report")
         write_outputs(design, done, found, folder)
         add_report(folder)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from characterization.procedure_result import ResultRow
     from metalrom.api import Project
-    from metalrom.run.results import Headline, RunResults
+    from metalrom.run.results import ChipDistribution, Headline, RunResults
     from ngspice_runner import Progress
 
 
@@ -280,6 +280,7 @@ def summary(results: RunResults) -> dict[str, Any]:
         "condition": results.condition,
         "group_rows": results.group_rows,
         "headline": results.headline,
+        "chips": results.chips,
         "code_error_expected": q.code_error_expected,
         "code_error_simulated": q.code_error_rate,
         "target": results.target_error,
@@ -309,6 +310,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
         ("readout", results.readout or "unknown"),
         ("cost of it", results.readout_cost),
         *_headline_rows(results.headline),
+        *_chip_rows(results.chips),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
@@ -325,8 +327,9 @@ def _headline_rows(headline: Headline | None) -> list[tuple[str, str]]:
         return []
     h, at = headline, headline.margin_at
     margin = "unbounded (nothing spreads)" if h.margin_sigma is None else f"{h.margin_sigma:.2f} sigma"
+    place = f"worst level: count {at.count} of {at.active} active, {at.condition}, plane {at.plane}"
     if h.margin_interval_sigma is not None:
-        margin += " (95 %: {:.2f} to {:.2f})".format(*h.margin_interval_sigma)
+        place += "; 95 %: {:.2f} to {:.2f} sigma".format(*h.margin_interval_sigma)
     worst = f"{h.code_error:.1e}"
     if h.code_error_interval is not None:
         worst += " (95 %: {:.1e} to {:.1e})".format(*h.code_error_interval)
@@ -335,9 +338,21 @@ def _headline_rows(headline: Headline | None) -> list[tuple[str, str]]:
         worst += " (95 %: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
     return [
         ("verdict", f"{h.verdict} (every specification at every condition unless it names one)"),
-        ("margin", f"{margin} (worst level: count {at.count} of {at.active} active, {at.condition}, plane {at.plane})"),
+        ("margin", f"{margin} ({place})"),
         ("worst condition", f"{at.condition}: code error {worst}"),
     ]
+
+
+def _chip_rows(found: ChipDistribution | None) -> list[tuple[str, str]]:
+    """Median and worst of the drawn chips, and how many meet the target."""
+    if found is None:
+        return []
+    good, number = round(found.yield_share * len(found.chips)), len(found.chips)
+    text = f"{good} of {number} within {found.target:.0e} (yield, 95 %: "
+    text += "{:.0f} to {:.0f} %); ".format(*(100 * end for end in found.yield_interval))
+    text += f"code error {found.code_error_median:.1e} median, {found.code_error_worst:.1e} worst; "
+    text += f"CSNR {_db(found.csnr_median_dB)} dB median, {_db(found.csnr_worst_dB)} dB worst"
+    return [("chips", f"{text} ({found.condition})")]
 
 
 def _db(value: float | None) -> str:

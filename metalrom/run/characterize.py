@@ -18,6 +18,7 @@ from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.refinement import merged, missing, refined
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
+from characterization.waveform import ReadWaveform, read_waveform
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
@@ -40,6 +41,7 @@ class CharacterizationRun:
     setup: holds the conditions that the results speak of; planned: all that were simulated. failed: those that are in
     `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
     readable deck per file name. failed_procedures: what a procedure beside the readout table could not conclude, where.
+    waveform: of one of the nominal condition's reads.
     """
 
     setup: Testbench
@@ -51,6 +53,7 @@ class CharacterizationRun:
     failed: tuple[FailedCondition, ...] = ()
     decks: Mapping[str, str] = field(default_factory=dict)
     failed_procedures: tuple[FailedProcedure, ...] = ()
+    waveform: ReadWaveform | None = None
 
     @property
     def transfer(self) -> Transfer:
@@ -185,9 +188,10 @@ def measure_group(
         announce(f"{row.procedure} failed at {row.condition or 'every condition'}: {row.reason}")
     if "adc_margin" in results:
         bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
+    shown = read_waveform(fitted.setup, cache=cache, workers=jobs) if "transfer" in results else None
     all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
     return CharacterizationRun(
-        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost
+        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost, shown
     )
 
 

@@ -91,6 +91,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         readout_cost=readout_label(billed),
         readout_inputs=readout_inputs(setup, table, billed.readout),
         sign_off=sign_offs(design, done, used),
+        waveform=done.waveform,
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))

@@ -15,6 +15,7 @@ from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.margins import LevelMargin
 from characterization.sign_off import SignOff
+from characterization.waveform import ReadWaveform
 from interconnect.errors import DamagedFile
 from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
@@ -196,7 +197,7 @@ class RunResults:
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
     method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
-    sign_off: figures with their intervals, of every condition. chips: further chips drawn at the worst condition.
+    sign_off: figures with their intervals, of every condition. chips: drawn at the worst condition. waveform: of a read.
     """
 
     name: str
@@ -231,6 +232,7 @@ class RunResults:
     readout_inputs: tuple[ReadoutInput, ...] = ()
     sign_off: tuple[SignOff, ...] = ()
     chips: ChipDistribution | None = None
+    waveform: ReadWaveform | None = None
 
     def sign_off_at(self, condition: str) -> SignOff | None:
         """Figures with their intervals at a condition; None where the run holds none."""
