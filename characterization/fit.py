@@ -290,10 +290,10 @@ def fit_spread(
     unit = float(variance.max()) or 1.0
     x = _spread_terms(active, count, gain=gain)
     scale = np.maximum(x.max(axis=0), 1.0)
-    weight = np.sqrt(draws) / np.maximum(variance / unit, 1e-3)
 
-    def solve(keep: BoolArray) -> FloatArray:
-        found = nnls(x[keep] / scale * weight[keep, None], variance[keep] / unit * weight[keep])[0]
+    def solve(keep: BoolArray, variance: FloatArray = variance) -> FloatArray:
+        weight = (np.sqrt(draws) / np.maximum(variance / unit, 1e-3))[keep]
+        found = nnls(x[keep] / scale * weight[:, None], variance[keep] / unit * weight)[0]
         out: FloatArray = found / scale * unit
         return out
 
@@ -305,15 +305,15 @@ def fit_spread(
         errors.append((np.sqrt(x[i] @ solve(keep)) - np.sqrt(variance[i])) / np.sqrt(unit))
     fewest = int(draws.min())
     found = solve(everything)
-    # The fit is linear in the sample variances as long as the same terms stay at zero.
-    rises, share = found > 0, np.diag(2.0 / (draws - 1)) if relative_covariance is None else relative_covariance
-    weights = np.zeros((len(found), len(active)))
-    weights[rises] = np.linalg.pinv(x[:, rises] / scale[rises] * weight[:, None]) * weight / scale[rises, None]
+    share = np.diag(2.0 / (draws - 1)) if relative_covariance is None else relative_covariance
+    step = 0.01 * variance * np.eye(len(variance))
+    # per relative change of every point's variance, which its weight follows
+    slope = np.array([(solve(everything, variance + s) - solve(everything, variance - s)) / 0.02 for s in step]).T
     return SpreadModel(
         condition,
         found,
         fewest,
         float(1.0 / np.sqrt(2.0 * (fewest - 1))),
         float(np.sqrt(np.mean(np.square(errors)))),
-        weights @ (share * np.outer(variance, variance)) @ weights.T,
+        slope @ share @ slope.T,
     )
