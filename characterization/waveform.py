@@ -54,12 +54,12 @@ class ReadWaveform:
 
 
 def read_waveform(setup: Testbench, *, cache: Cache | None = None, workers: Workers = None) -> ReadWaveform | None:
-    """A read of all rows at the first condition, half of them counting; None for a read that is no transient, or failed.
+    """A read of all rows at the first condition, most of them counting; None if it is no transient, or failed.
 
     The read is one of those that `transfer` plans, so that a cache has it.
     """
     tasks = [t for t in plan_transfer(setup) if t.condition == setup.conditions[0] and t.active == setup.rows]
-    task = min(tasks, key=lambda t: abs(t.count - setup.max_count / 2))
+    task = min(tasks, key=lambda t: abs(t.count - 0.75 * setup.max_count))
     deck = deck_of(setup, task)
     (result,) = run_many([job_of(setup, deck)], workers=workers, cache=cache)
     if not result.ok or deck.read_at is None:
@@ -80,9 +80,7 @@ def read_waveform(setup: Testbench, *, cache: Cache | None = None, workers: Work
     )
 
 
-def _traces(
-    setup: Testbench, task: Task, deck: ColumnDeck, result: Result
-) -> Iterator[tuple[str, str, FloatArray]]:
+def _traces(setup: Testbench, task: Task, deck: ColumnDeck, result: Result) -> Iterator[tuple[str, str, FloatArray]]:
     if setup.chain is not None:
         yield "bit line", "V", _values(result, deck.outputs[task.case.target])
         yield "shared line", "V", _values(result, "v(line)")

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from characterization.procedure_result import ProcedureResult
+from characterization.sign_off import csnr_interval
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.arrays import ByteArray
 from interconnect.files import atomic_write_bytes
+from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
 from metalrom.formatting import Figure
 from metalrom.macro.estimate import LayerEstimate
@@ -128,6 +130,10 @@ def report_content(
         target_error=results.target_error,
         geometries=cell.geometries,
         symbol_values=program.symbol_values,
+        sign_off=results.sign_off,
+        csnr_intervals=_csnr_intervals(results),
+        chips=results.chips,
+        waveform=results.waveform,
         tile_bits=_plane_corners(program, g),
         tile_source=f"first rows and bit columns of {layer.source}",
         planes=tuple(f"plane {i}: {label}" for i, label in enumerate(layer.planes)),
@@ -166,6 +172,17 @@ def report_content(
         density_reference=DENSITY_3D_METRO,
         noise_cliff=MINILM_NOISE_CLIFF if layer.weight_bits == 8 and layer.input_bits == 8 else None,
     )
+
+
+def _csnr_intervals(results: RunResults) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the raw CSNR, dB, by condition, as far as they are bounded."""
+    found = {}
+    for q in results.quality:
+        figures = results.sign_off_at(q.condition)
+        interval = figures and csnr_interval(figures, q.csnr_raw)
+        if interval:
+            found[q.condition] = interval
+    return found
 
 
 def _plane_corners(program: ViaProgram, g: MacroGeometry) -> ByteArray:
@@ -209,6 +226,7 @@ def _spec_row(result: SpecResult) -> SpecRow:
         certain=result.certain,
         reason=result.reason,
         source=result.source,
+        verdict=result.verdict,
     )
 
 
@@ -295,15 +313,20 @@ def _budget(results: RunResults, estimate: LayerEstimate) -> tuple[BudgetRow, ..
 
 def _establishes(results: RunResults, table: ReadoutTable) -> tuple[str, ...]:
     total = sum(v.count for v in results.verdicts if v.procedure != "group_probe")
-    q = results.quality[0]
+    q = results.quality[table.index(table.worst_margin().condition)]
     return (
         f"{total} transistor-level reads of a {table.rows}-row group were simulated at {len(table.conditions)} "
         "conditions, with wire resistance, neighbouring bit lines and Monte-Carlo mismatch.",
-        f"With the assumptions listed, a conversion of this layer errs with probability {q.code_error_expected:.1e} at "
-        f"{q.condition}.",
+        f"With the assumptions listed, a conversion of this layer errs with probability {q.code_error_expected:.1e}"
+        f"{_interval_words(results, q.condition)} at {q.condition}.",
         f"Every one of the {results.layer.bits_stored:,} via bits follows from the quantized tensor; "
         "`metalrom audit` reads a written netlist back and compares.",
     )
+
+
+def _interval_words(results: RunResults, condition: str) -> str:
+    found = results.sign_off_at(condition)
+    return " (95 %: {:.1e} to {:.1e})".format(*found.code_error_interval) if found else ""
 
 
 def _not_established(results: RunResults, estimate: LayerEstimate) -> tuple[str, ...]:
@@ -311,7 +334,7 @@ def _not_established(results: RunResults, estimate: LayerEstimate) -> tuple[str,
         "Nothing was fabricated or measured on silicon; the circuit of 3D-METRO is not public and is not this one.",
         *_readout_limits(results),
         *estimate.macro.flags,
-        "Mismatch of metal capacitors this small is an estimate; supply noise and temperature gradients are left out.",
+        f"Mismatch of metal capacitors this small is an estimate; {_supply_words(results)}",
         f"Not in the estimate: {', '.join(estimate.macro.not_included)}.",
         *(f"Nothing is known at {f.condition}: {f.reason}." for f in results.failed_conditions),
         *(
@@ -320,6 +343,13 @@ def _not_established(results: RunResults, estimate: LayerEstimate) -> tuple[str,
         ),
         *(w[:1].upper() + w[1:] + "." for w in results.warnings),
     )
+
+
+def _supply_words(results: RunResults) -> str:
+    noise = parse_quantity(results.config.get("readout", {}).get("supply_noise", "0"), "")
+    if noise:
+        return f"noise of the row supply is taken as stated, {100 * noise:g} % rms; temperature gradients are left out."
+    return "supply noise and temperature gradients are left out."
 
 
 def _readout_limits(results: RunResults) -> tuple[str, ...]:

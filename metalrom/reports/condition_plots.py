@@ -16,7 +16,7 @@ from characterization.tables.table import ReadoutTable
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.formatting import prefix, probability
 from metalrom.reports.plots import FLOOR, MAX_CONDITIONS, chart, svg
-
+from metalrom.reports.plots import _plain_powers as plain_powers
 from netlists.condition import NOMINAL_METALS, Condition
 
 if TYPE_CHECKING:

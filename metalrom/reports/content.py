@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from characterization.failures import FailedProcedure
 from characterization.procedure_result import ProcedureResult
+from characterization.sign_off import SignOff
 from characterization.tables.table import Assumption, ReadoutTable
+from characterization.waveform import ReadWaveform
 from interconnect.arrays import BoolArray, IntArray
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.formatting import Figure
-from metalrom.run.results import FitSummary
+from metalrom.run.results import ChipDistribution, FitSummary
 
 BitArray = NDArray[np.integer] | BoolArray
 
@@ -97,6 +99,7 @@ class SpecRow:
     """One specification at one condition, in words; condition empty: the same at every one.
 
     certain: the whole `span` of an estimate gives the same verdict. reason: why there is no value, or what it means.
+    verdict: pass, fail or undecided.
     """
 
     requirement: str
@@ -107,6 +110,7 @@ class SpecRow:
     certain: bool
     reason: str
     source: str
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,9 @@ class ReportContent:
     group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
     from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). procedures:
     results beside the readout table by the procedure's name. configuration: every key with its value, defaults filled
-    in. Raises InputError when parts contradict each other.
+    in. sign_off: figures with their intervals of every condition; empty where they are not known. csnr_intervals: 95 %
+    of the raw CSNR by condition, dB. chips: drawn ones. waveform: of one read. Raises InputError when parts contradict
+    each other.
     """
 
     title: str
@@ -224,6 +230,19 @@ class ReportContent:
     procedures: Mapping[str, ProcedureResult] = field(default_factory=dict)
     configuration: tuple[tuple[str, str], ...] = ()
     symbol_values: tuple[int, ...] = (0, 1)
+    sign_off: tuple[SignOff, ...] = ()
+    csnr_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    chips: ChipDistribution | None = None
+    waveform: ReadWaveform | None = None
+
+    @property
+    def worst(self) -> str:
+        """Label of the condition with the smallest margin, which the run is judged by."""
+        return self.table.worst_margin().condition
+
+    def sign_off_at(self, condition: str) -> SignOff | None:
+        """Figures with their intervals at a condition; None where there are none."""
+        return next((s for s in self.sign_off if s.condition == condition), None)
 
     def __post_init__(self) -> None:
         self.table.index(self.condition)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -18,7 +18,16 @@ from characterization.procedures.document import UnreadResult
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
 from metalrom.formatting import Figure
-from metalrom.reports import condition_plots, geometry_views, maps, plots, schematic, stack_view, tile_view
+from metalrom.reports import (
+    condition_plots,
+    geometry_views,
+    maps,
+    plots,
+    schematic,
+    sign_off_plots,
+    stack_view,
+    tile_view,
+)
 from metalrom.reports.content import CsnrRow, ReportContent
 from metalrom.reports.procedures import draw_chart, result_charts, result_rows
 
@@ -67,6 +76,7 @@ def report_figures(content: ReportContent) -> dict[str, str]:
         out[f"macro_{k}"] = plots.breakdown_plot(part, f"macro{k}")
     if content.tile_top is not None:
         out["tile"] = tile_view.tile_top(cells, content.tile_top, values)
+    out |= sign_off_plots.sign_off_pictures(content)
     out["error_map"] = maps.error_map(table, content.condition, content.histogram)
     out |= {named.stem: draw_chart(named) for named in result_charts(content.procedures)}
     return out
@@ -107,6 +117,7 @@ def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None
         nominal=table.worst_margin(content.condition),
         worst=table.worst_margin(),
         worst_error=table.worst_code_error(),
+        signed=content.sign_off_at(content.worst),
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
         read_time=words.amount(table.read_time, "s"),
         conditions=[_condition(content, c.label, needed) for c in table.conditions],
@@ -155,6 +166,19 @@ def _counts(value: float | None) -> str:
     return f"{value:.3f}" if words.known(value) else words.amount(value)
 
 
+def _ends(ends: tuple[float, float] | None, shown: Callable[[float], str], unit: str = "") -> str:
+    """An interval in words: `1.2 to 3.4 dB`; empty where there is none."""
+    return f"{shown(ends[0])} to {shown(ends[1])} {unit}".strip() if ends is not None else ""
+
+
+def _probabilities(ends: tuple[float, float] | None) -> str:
+    return _ends(ends, words.probability)
+
+
+def _numbers(ends: tuple[float, float] | None, unit: str = "", places: int = 2) -> str:
+    return _ends(ends, lambda value: f"{value:.{places}f}", unit)
+
+
 def _slug(text: str) -> str:
     """A text as part of a CSS class name: lower-case letters only."""
     return re.sub(r"[^a-z]", "", text.lower()) or "none"
@@ -174,6 +198,7 @@ def _environment() -> Environment:
     filters: dict[str, Any] = {
         "amount": words.amount, "probability": words.probability, "span": words.span, "figure": _figure,
         "csnr": _csnr, "counts": _counts, "slug": _slug, "known": words.known,
+        "probabilities": _probabilities, "numbers": _numbers,
     }  # fmt: skip
     environment.filters.update(filters)
     return environment

@@ -246,7 +246,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         panel.set_ylim(low, top * 3)
         panel.set(xlabel="MAC count (worst number of active rows)", ylabel="P(code error) per conversion")
         panel.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
-        plain_powers(panel)
+        _plain_powers(panel)
         if cliff is not None:
             _cliff_marks(panel, cliff)
         panel.set_title("Code-error probability per count")
@@ -254,7 +254,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         return svg(figure, "errors", "Code-error probability of every count")
 
 
-def plain_powers(panel: Axes) -> None:
+def _plain_powers(panel: Axes) -> None:
     """Label a log axis as 1e-5: mathematical text is switched off, so that names with `$` stay names."""
     panel.yaxis.set_major_locator(LogLocator(base=10, numticks=9))
     panel.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"1e{round(np.log10(v))}" if v < 0.9 else f"{v:g}"))
@@ -297,7 +297,7 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
         smallest = np.nanmin(errors) if not np.isnan(errors).all() else target_error
         right.set_ylim(max(min(float(smallest), target_error) / 30, FLOOR / 3), 3)
         right.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
-        plain_powers(right)
+        _plain_powers(right)
         right.set(xlabel="rows per group", ylabel="P(code error)", title="Code error of one conversion")
         for panel in (left, right):
             panel.set_xscale("log", base=2)

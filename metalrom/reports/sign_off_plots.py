@@ -1,4 +1,4 @@
-"""Charts of the figures that a readout is signed off with: intervals by cause, sigma budget, operating points, chips."""
+"""Charts of the figures that a readout is signed off with: intervals, sigma budget, operating points, chips."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, 
 from characterization.sign_off import SignOff
 from characterization.waveform import ReadWaveform
 from metalrom.formatting import prefix, probability
-from metalrom.reports.plots import FLOOR, chart, plain_powers, svg
+from metalrom.reports.content import ReportContent
+from metalrom.reports.plots import FLOOR, chart, svg
 from metalrom.run.results import ChipDistribution
 from netlists.condition import Condition
 
@@ -32,6 +33,22 @@ PARTS = {
 """Spreads of the budget in words."""
 
 PALE_TO_BLUE = LinearSegmentedColormap.from_list("margin", ("#d4213d", "#f6d9c8", "#f1f5f8", "#8fbbdb", "#3f77b5"))
+
+
+def sign_off_pictures(content: ReportContent) -> dict[str, str]:
+    """The charts by file stem, as far as a run has what they show."""
+    out = {}
+    worst = content.sign_off_at(content.worst)
+    if worst is not None and worst.causes:
+        out["intervals"] = interval_plot(worst, content.target_error)
+        out["budget"] = budget_plot(worst)
+    if len(content.sign_off) > 1:
+        out["pvt"] = operating_point_map(content.sign_off, content.table.conditions, content.target_error)
+    if content.chips is not None:
+        out["chips"] = chip_plot(content.chips)
+    if content.waveform is not None:
+        out["waveform"] = waveform_plot(content.waveform)
+    return out
 
 
 def interval_plot(figures: SignOff, target_error: float) -> str:
@@ -57,7 +74,7 @@ def interval_plot(figures: SignOff, target_error: float) -> str:
         left.set_xticks(ticks, [probability(t) for t in ticks])
         left.set_yticks(range(len(labels)), labels)
         left.invert_yaxis()
-        left.legend(loc="lower right")
+        left.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0))
         left.set(xlabel="P(code error) of the layer", title=f"95 % intervals at {figures.condition}")
         right.set(xlabel="margin of the weakest level, sigma", title="Margin")
         for panel in (left, right):
@@ -109,22 +126,15 @@ def operating_point_map(figures: Sequence[SignOff], conditions: Sequence[Conditi
         left, right = figure.subplots(1, 2)
         rows = [corner if beol == "nominal" else f"{corner}, {beol}" for corner, beol in down]
         columns = [f"{vdd:g} V\n{heat:g} °C" for vdd, heat in across]
-        finite = margin[np.isfinite(margin)]
-        _heat_map(left, margin, rows, columns, Normalize(*_ends(finite)), "{:.2f}")
-        left.set_title("Margin of the weakest level, sigma")
+        most = float(np.nanmax(np.abs(margin), initial=1e-9))
+        _heat_map(left, margin, rows, columns, Normalize(-most, most), "{:.2f}")
+        left.set_title("Margin of the weakest level, sigma (red: negative)")
         decades = np.log10(error / target_error)
         reach = float(np.nanmax(np.abs(decades), initial=1.0))
         words = np.array([[probability(e) for e in line] for line in error])
         _heat_map(right, -decades, rows, columns, Normalize(-reach, reach), words)
         right.set_title(f"P(code error) of the layer (red: above the target of {probability(target_error)})")
         return svg(figure, "pvt", "Margin and code error by process, metals, supply and temperature")
-
-
-def _ends(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
-    if not values.size:
-        return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    return (low, high) if high > low else (low - 1.0, high + 1.0)
 
 
 def _row_order(row: tuple[str, str]) -> tuple[int, bool, str]:
@@ -180,14 +190,17 @@ def chip_plot(found: ChipDistribution) -> str:
         left.axhline(max(found.code_error_median, floor), color=SOFT, linewidth=1.0,
                      label=f"median {probability(found.code_error_median)}")  # fmt: skip
         left.set_yscale("log")
-        plain_powers(left)
+        left.minorticks_off()
+        ticks = _decades(*left.get_ylim())
+        left.set_yticks(ticks, [probability(t) for t in ticks])
         low, high = (100 * end for end in found.yield_interval)
         words = f"yield {100 * found.yield_share:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
         left.set(xlabel="chip, sorted", ylabel="share of wrong codes", title=f"{len(chips)} chips: {words}")
         left.legend(loc="upper left")
         right.plot(x, ratios, color=SERIES[2], marker="D", linestyle="none")
         if found.csnr_median_dB is not None:
-            right.axhline(found.csnr_median_dB, color=SOFT, linewidth=1.0, label=f"median {found.csnr_median_dB:.1f} dB")
+            median = f"median {found.csnr_median_dB:.1f} dB"
+            right.axhline(found.csnr_median_dB, color=SOFT, linewidth=1.0, label=median)
             right.legend(loc="upper right")
         right.set(xlabel="chip, in the same order", ylabel="CSNR, dB", title=f"CSNR of every chip, {found.condition}")
         return svg(figure, "chips", "Code error and CSNR of the drawn chips")

@@ -197,7 +197,7 @@ class RunResults:
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
     method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
-    sign_off: figures with their intervals, of every condition. chips: drawn at the worst condition. waveform: of a read.
+    sign_off: figures with their intervals, of every condition. chips: drawn at the worst one. waveform: of a read.
     """
 
     name: str
