@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
+import characterization.tables.table  # noqa: F401 - registers the accessor `readout`
 from characterization.tables.formats import read_table
 
 PROJECT = """\
@@ -45,6 +46,22 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
     assert 0 < low < headline["code_error"] < high <= 1
     assert headline["csnr_interval_dB"][0] < headline["csnr_interval_dB"][1]
     assert min(m["margin_sigma"] for m in results["margins"]) == margin
+    # one implementation of the intervals: headline, sign-off of the condition, specifications
+    (signed,) = results["sign_off"]
+    assert signed["margin_sigma"] == margin
+    low, high = headline["margin_interval_sigma"]
+    assert low < margin < high
+    for name in ("code_error", "code_error_interval", "margin_interval_sigma"):
+        assert signed[name] == headline[name]
+    ends = {s["quantity"]: [s["low"], s["high"]] for s in results["specs"]}
+    assert ends == {"margin": [low, high], "code_error": headline["code_error_interval"]}
+    assert f"95 %: {low:.2f} to {high:.2f} sigma" in " ".join(done.stdout.split())
+    # chips and the read in time
+    chips = results["chips"]
+    assert (len(chips["chips"]), chips["yield_share"]) == (24, 0.0)
+    assert chips["code_error_worst"] == max(c["code_error"] for c in chips["chips"])
+    assert [t["unit"] for t in results["waveform"]["traces"]] == ["A"]
+    assert [i["name"] for i in results["waveform"]["instants"]] == ["inputs rise", "integration begins"]
     # terminal
     shown = re.search(r"^margin\s+(-?[\d.]+) sigma \(worst level: count 29 of 64 active", done.stdout, re.MULTILINE)
     assert shown is not None, done.stdout
@@ -52,6 +69,7 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
     # specifications
     assert next(s["value"] for s in results["specs"] if s["quantity"] == "margin") == margin
     # report
+    assert f"{low:.2f} to {high:.2f} σ" in (out / "report.html").read_text()
     page = (out / "report.html").read_text()
     card = re.search(r'<b>Margin</b>.*?<div class="value">([^<]*)</div>', page, re.DOTALL)
     assert card is not None
