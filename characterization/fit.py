@@ -15,6 +15,9 @@ from interconnect.arrays import BoolArray, FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
 
+SMALL_SPREAD = 0.05
+"""Points of a smaller share of the largest variance decide no code error and say nothing of a spread's form."""
+
 LevelShape = Literal["quadratic", "bent"]
 """Form of a level model: `quadratic` in count and active rows, or `bent` in 2 count - active rows."""
 
@@ -212,7 +215,8 @@ class SpreadModel:
     source leaves saturation); both grow with the square of d.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma. covariance: of the
-    variances from the number of draws, (terms, terms).
+    variances from the number of draws, (terms, terms). misfit: rms by which sigmas of points leave the form beyond what
+    their draws explain, relative.
     """
 
     condition: Condition
@@ -221,6 +225,7 @@ class SpreadModel:
     relative_error: float
     held_out_rms: float
     covariance: FloatArray
+    misfit: float = 0.0
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
     GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
@@ -316,4 +321,20 @@ def fit_spread(
         float(1.0 / np.sqrt(2.0 * (fewest - 1))),
         float(np.sqrt(np.mean(np.square(errors)))),
         slope @ share @ slope.T,
+        _misfit(variance, x @ found, x @ slope, share),
     )
+
+
+def _misfit(variance: FloatArray, fitted: FloatArray, slope: FloatArray, share: FloatArray) -> float:
+    """Rms relative distance of sigmas from their fit, less what draws alone leave; of points that spread at all.
+
+    slope: of the fitted variances by the relative change of every point's, (points, points). share: relative covariance
+    of the sample variances.
+    """
+    large = (variance >= SMALL_SPREAD * variance.max(initial=0.0)) & (fitted > 0) & (variance > 0)
+    if not large.any():
+        return 0.0
+    distance = np.log(variance[large] / fitted[large]) / 2.0
+    left = (np.eye(len(variance)) - slope / np.where(fitted > 0, fitted, 1.0)[:, None])[large]
+    drawn = np.trace(left @ share @ left.T) / 4.0
+    return float(np.sqrt(max((distance**2).sum() - drawn, 0.0) / large.sum()))

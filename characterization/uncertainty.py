@@ -69,6 +69,8 @@ class ReadoutUncertainty:
         The fit through the draws' variances; None: one scale for all levels.
     levels : tuple of LevelError
         Errors of the fitted levels in independent directions.
+    misfit : float
+        Relative standard error of the static spread by the form of its fit.
     pattern_samples : int or None
         Reads behind the spread by stored data; None: it is known.
     extraction : float
@@ -82,6 +84,7 @@ class ReadoutUncertainty:
     samples: int
     spread: SpreadTerms | None = None
     levels: tuple[LevelError, ...] = ()
+    misfit: float = 0.0
     pattern_samples: int | None = None
     extraction: float = 0.0
     noise: float = 0.0
@@ -107,6 +110,9 @@ def variants(levels: ReadoutLevels, uncertainty: ReadoutUncertainty, figure: Fig
     draws = effective_draws(levels, u, figure)
     ends = sigma_interval(draws)
     yield CauseVariants("mismatch samples", (_scaled(levels, ends, STATIC),))
+    if u.misfit:
+        reach = SIGMAS * u.misfit
+        yield CauseVariants("form of the spread", (_scaled(levels, (max(1 - reach, 0.0), 1 + reach), STATIC),))
     if u.levels:
         moved_levels = tuple((_moved(levels, e, -SIGMAS), _moved(levels, e, SIGMAS)) for e in u.levels)
         yield CauseVariants("fit of the levels", moved_levels)
@@ -180,6 +186,7 @@ def readout_uncertainty(
         samples=spread.samples,
         spread=SpreadTerms(spread.terms(active, moving), spread.variances, spread.covariance),
         levels=tuple(_level_errors(setup, transfer, index)),
+        misfit=spread.misfit,
         pattern_samples=max(level.quality.points - len(level.coefficients) + 1, 2),
         extraction=setup.at(setup.conditions[index]).model.relative_error,
         noise=CLOSED_FORM_NOISE if setup.chain is None else CHAIN_NOISE,

@@ -55,7 +55,7 @@ def test_interval_of_the_code_error_is_that_of_sigma_where_all_else_is_known() -
 def test_every_cause_alone_has_its_closed_form_and_all_add_as_squares() -> None:
     table = make_table(0.1, 0.05, shift=0.1)
     error = LevelError(np.full((ROWS + 1, ROWS + 1), 0.02 * LSB), np.zeros((ROWS + 1, 1, ROWS)))
-    known = ReadoutUncertainty(30, None, (error,), 40, extraction=0.01, noise=0.1, supply=0.02)
+    known = ReadoutUncertainty(30, None, (error,), 0.03, 40, extraction=0.01, noise=0.1, supply=0.02)
     found = sign_off(table, TT, known)
     alone = {c.cause: c for c in found.causes}
     sigma = np.hypot(0.1, 0.05)
@@ -69,6 +69,9 @@ def test_every_cause_alone_has_its_closed_form_and_all_add_as_squares() -> None:
     assert alone["fit of the levels"].margin_sigma == pytest.approx(
         ((0.4 - 0.02 * z) / sigma, (0.4 + 0.02 * z) / sigma), rel=1e-9
     )
+    low, high = alone["form of the spread"].margin_sigma  # 3 % of the static spread, one standard error
+    assert low == pytest.approx(0.4 / np.hypot(0.1 * (1 + 0.03 * z), 0.05), rel=1e-9)
+    assert high == pytest.approx(0.4 / np.hypot(0.1 * (1 - 0.03 * z), 0.05), rel=1e-9)
     assert alone["drawn patterns"].code_error == pytest.approx((value, value), rel=1e-12)  # no spread by data
     assert alone["noise"].margin_sigma == pytest.approx(
         (0.4 / np.hypot(0.1, 0.055), 0.4 / np.hypot(0.1, 0.045)), rel=1e-9
@@ -140,6 +143,19 @@ def test_covariance_of_a_spread_is_that_of_its_repeats() -> None:
     assert np.mean(found) == pytest.approx(1 + 8 * 0.25 + 8 * 0.04, rel=0.03)
     # 400 repeats know a standard deviation to 3.5 %
     assert np.mean(stated) == pytest.approx(np.std(found, ddof=1), rel=0.11)
+
+
+def test_a_form_that_does_not_fit_is_noticed_beyond_the_scatter_of_draws() -> None:
+    points = np.array([(0, 0), (8, 0), (8, 8), (16, 0), (16, 8), (16, 16)], dtype=float)
+    active, count = points.T
+    exact = 1e-2 + count  # the form itself
+    draws = np.full(6, 100_000.0)
+    assert fit_spread(TT, active, count, exact, draws).misfit == pytest.approx(0.0, abs=0.002)
+    # sigma 20 % high and 20 % low at equal counts of two points: no form of the count holds both
+    bent = exact * np.array([1.0, 1.0, 1.44, 1.0, 0.64, 1.0])
+    assert fit_spread(TT, active, count, bent, draws).misfit == pytest.approx(0.2, rel=0.2)
+    # as much scatter is nothing where 30 draws tell a sigma to 13 %
+    assert fit_spread(TT, active, count, bent, np.full(6, 12.0)).misfit < 0.1
 
 
 def test_sensitivities_are_derivatives_of_the_same_figures() -> None:
