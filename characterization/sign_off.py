@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from characterization.margins import Ends, combined_interval, combined_span, margin_of, weighted_mean
+from characterization.margins import (
+    Ends,
+    combined_factor,
+    combined_interval,
+    combined_span,
+    margin_of,
+    weighted_mean,
+)
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, SPREADS, STATIC, SUPPLY, ReadoutLevels
 from characterization.tables.table import ReadoutTable
-from characterization.uncertainty import Figure, ReadoutUncertainty, variants
+from characterization.uncertainty import FORM, Figure, ReadoutUncertainty, variants
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 
@@ -121,25 +128,22 @@ def sign_off(
         return float(r.squared_errors() @ weights)
 
     spreads = np.isfinite(worst.margin)
-    errors = _spans(used, uncertainty.taken(chosen), mean_error)
-    changes = _changes(_spans(used, uncertainty.taken(chosen), square), square(used))
-    margins = _spans(weakest, uncertainty.taken(level), _margin) if spreads else {}
+    inside = uncertainty.taken(chosen)
+    errors = _known(used, inside, mean_error, combined_interval)
+    squares = _known(used, inside, square, combined_factor)
+    margins = _known(weakest, uncertainty.taken(level), _margin, combined_span) if spreads else None
+    reference = square(used)
     inl, dnl, residual = nonlinearity(everywhere)
     return SignOff(
         condition=worst.condition,
         code_error=value,
-        code_error_interval=combined_interval(value, _all(errors)),
+        code_error_interval=errors.together,
         margin_sigma=worst.margin if spreads else None,
-        margin_interval_sigma=combined_span(worst.margin, _all(margins)) if spreads else None,
-        csnr_change_dB=combined_span(0.0, _all(changes)),
+        margin_interval_sigma=margins.together if margins else None,
+        csnr_change_dB=_decibels(reference, squares.together),
         causes=tuple(
-            CauseSpan(
-                name,
-                combined_interval(value, errors[name]),
-                combined_span(worst.margin, margins[name]),
-                combined_span(0.0, changes[name]),
-            )
-            for name in margins
+            CauseSpan(name, errors.alone[name], ends, _decibels(reference, squares.alone[name]))
+            for name, ends in (margins.alone if margins else {}).items()
         ),
         sensitivities=tuple(_sensitivities(used, mean_error, weakest)) if spreads else (),
         budget=sigma_budget(everywhere),
@@ -158,28 +162,44 @@ def csnr_interval(figures: SignOff, csnr: float | None) -> Ends | None:
     return csnr + low, csnr + high
 
 
-Spans = dict[str, list[Ends]]
-"""Ends of a figure by cause, one pair for every independent part of it."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """95 % intervals of a figure, of every cause alone and of all together."""
+
+    alone: dict[str, Ends]
+    together: Ends
 
 
-def _spans(levels: ReadoutLevels, uncertainty: ReadoutUncertainty, figure: Figure) -> Spans:
-    return {
-        v.cause: [(min(ends), max(ends)) for ends in ((figure(low), figure(high)) for low, high in v.pairs)]
-        for v in variants(levels, uncertainty, figure)
-    }
+def _known(
+    levels: ReadoutLevels,
+    uncertainty: ReadoutUncertainty,
+    figure: Figure,
+    combine: Callable[[float, Sequence[Ends]], Ends],
+) -> _Known:
+    """Intervals of a figure; where the spread has another form as well, they hold the intervals of both."""
+    value = figure(levels)
+    parts: dict[str, list[Ends]] = {}
+    for v in variants(levels, uncertainty, figure):
+        ends = [(figure(low), figure(high)) for low, high in v.pairs]
+        parts[v.cause] = [(min(e), max(e)) for e in ends]
+    alone = {name: combine(value, ends) for name, ends in parts.items()}
+    together = combine(value, [e for ends in parts.values() for e in ends])
+    if uncertainty.other is None:
+        return _Known(alone, together)
+    there = replace(levels, static=uncertainty.other.static)
+    other = _known(there, replace(uncertainty, spread=uncertainty.other.spread, other=None), figure, combine)
+    form = _hull(alone.get(FORM, (value, value)), other.alone.get(FORM, (figure(there),) * 2))
+    return _Known({**alone, FORM: form}, _hull(together, other.together))
 
 
-def _all(spans: Spans) -> list[Ends]:
-    return [ends for parts in spans.values() for ends in parts]
+def _hull(one: Ends, other: Ends) -> Ends:
+    return min(one[0], other[0]), max(one[1], other[1])
 
 
-def _changes(squares: Spans, reference: float) -> Spans:
-    """Changes of the CSNR, dB, from mean square errors of a count: its signal is that of the layer."""
-
-    def decibels(square: float) -> float:
-        return 10.0 * math.log10(reference / square) if reference > 0 and square > 0 else 0.0
-
-    return {name: [(decibels(high), decibels(low)) for low, high in parts] for name, parts in squares.items()}
+def _decibels(reference: float, squares: Ends) -> Ends:
+    """Change of the CSNR, dB, from mean square errors of a count: its signal is that of the layer."""
+    high, low = (10.0 * math.log10(reference / s) if reference > 0 and s > 0 else 0.0 for s in squares)
+    return low, high
 
 
 def _margin(levels: ReadoutLevels) -> float:

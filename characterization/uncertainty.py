@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from characterization.fit import LevelModel
+from characterization.fit import LevelModel, SpreadModel
 from characterization.margins import decision_thresholds, sigma_interval
 from characterization.procedures.chain_margin import chain_thresholds
-from characterization.procedures.mismatch import Mismatch, moved
+from characterization.procedures.mismatch import Mismatch, loaded_count, moved
 from characterization.procedures.registry import ProcedureResults
 from characterization.procedures.transfer import Transfer
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, STATIC, ReadoutLevels
@@ -25,6 +25,8 @@ CLOSED_FORM_NOISE = 0.02
 """Relative error of closed forms of thermal noise: the procedure `noise` agrees with them within it."""
 CHAIN_NOISE = 0.15
 """Relative error of a chain's noise: what the comparator's noise by its sensitivity may be off from noise in time."""
+FORM = "form of the spread"
+"""Cause: how a fitted spread goes on between and beyond its points."""
 STEP = 0.01
 """Relative step of derivatives."""
 
@@ -39,6 +41,18 @@ class SpreadTerms:
     terms: FloatArray
     variances: FloatArray
     covariance: FloatArray
+
+
+@dataclass(frozen=True)
+class OtherSpread:
+    """A static spread by another form: sigma (active, count), the level's unit, and its fit."""
+
+    static: FloatArray
+    spread: SpreadTerms
+
+    def take(self, chosen: BoolArray) -> OtherSpread:
+        """The chosen levels alone."""
+        return OtherSpread(self.static[chosen], replace(self.spread, terms=self.spread.terms[chosen]))
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,8 @@ class ReadoutUncertainty:
         Errors of the fitted levels in independent directions.
     misfit : float
         Relative standard error of the static spread by the form of its fit.
+    other : OtherSpread or None
+        The static spread by another form that the same draws allow: intervals hold those of both.
     pattern_samples : int or None
         Reads behind the spread by stored data; None: it is known.
     extraction : float
@@ -85,6 +101,7 @@ class ReadoutUncertainty:
     spread: SpreadTerms | None = None
     levels: tuple[LevelError, ...] = ()
     misfit: float = 0.0
+    other: OtherSpread | None = None
     pattern_samples: int | None = None
     extraction: float = 0.0
     noise: float = 0.0
@@ -93,7 +110,8 @@ class ReadoutUncertainty:
     def taken(self, chosen: BoolArray) -> ReadoutUncertainty:
         """That of the chosen levels alone, see `ReadoutLevels.take`."""
         spread = self.spread and replace(self.spread, terms=self.spread.terms[chosen])
-        return replace(self, spread=spread, levels=tuple(e.take(chosen) for e in self.levels))
+        other = self.other and self.other.take(chosen)
+        return replace(self, spread=spread, other=other, levels=tuple(e.take(chosen) for e in self.levels))
 
 
 @dataclass(frozen=True)
@@ -112,7 +130,7 @@ def variants(levels: ReadoutLevels, uncertainty: ReadoutUncertainty, figure: Fig
     yield CauseVariants("mismatch samples", (_scaled(levels, ends, STATIC),))
     if u.misfit:
         reach = SIGMAS * u.misfit
-        yield CauseVariants("form of the spread", (_scaled(levels, (max(1 - reach, 0.0), 1 + reach), STATIC),))
+        yield CauseVariants(FORM, (_scaled(levels, (max(1 - reach, 0.0), 1 + reach), STATIC),))
     if u.levels:
         moved_levels = tuple((_moved(levels, e, -SIGMAS), _moved(levels, e, SIGMAS)) for e in u.levels)
         yield CauseVariants("fit of the levels", moved_levels)
@@ -182,16 +200,27 @@ def readout_uncertainty(
     inside = count <= active * (setup.levels - 1)
     moving[inside] = moved(setup, active[inside], count[inside])
     level = transfer.models[index]
+    loaded = mismatch.loaded[index] if mismatch.loaded else None
     return ReadoutUncertainty(
         samples=spread.samples,
         spread=SpreadTerms(spread.terms(active, moving), spread.variances, spread.covariance),
         levels=tuple(_level_errors(setup, transfer, index)),
-        misfit=spread.misfit,
+        misfit=(loaded or spread).misfit,
+        other=None if loaded is None else _loaded_spread(setup, transfer, index, loaded),
         pattern_samples=max(level.quality.points - len(level.coefficients) + 1, 2),
         extraction=setup.at(setup.conditions[index]).model.relative_error,
         noise=CLOSED_FORM_NOISE if setup.chain is None else CHAIN_NOISE,
         supply=supply,
     )
+
+
+def _loaded_spread(setup: Testbench, transfer: Transfer, index: int, model: SpreadModel) -> OtherSpread:
+    """The spread of a line that its cells load, in the unit and reference of the readout table's."""
+    active, count = pairs(setup)
+    level, _ = _levels_of(setup, transfer, index, transfer.models[index])
+    share = np.where(np.isnan(level), 0.0, level - level[0, 0]) / setup.conditions[index].vdd
+    terms = model.terms(active, loaded_count(setup, count, share))
+    return OtherSpread(np.sqrt(terms @ model.variances), SpreadTerms(terms, model.variances, model.covariance))
 
 
 def pairs(setup: Testbench) -> tuple[FloatArray, FloatArray]:

@@ -23,9 +23,13 @@ Point = tuple[int, int]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One spread model per condition."""
+    """One spread model per condition.
+
+    loaded: fits through the same variances with the counted cells of `loaded_count`; empty where that is not known.
+    """
 
     models: tuple[SpreadModel, ...]
+    loaded: tuple[SpreadModel, ...] = ()
 
 
 def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
@@ -50,6 +54,25 @@ def moved(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray
     squares = (counts / np.abs(counts).max()) ** 2
     out: FloatArray = setup.law.driven[active.astype(int), count.astype(int)] @ squares
     return out
+
+
+def loaded_count(setup: Testbench, count: FloatArray, share: FloatArray) -> FloatArray:
+    """Counted cells, each with the square of what its deviation moves relative to one on an empty line.
+
+    A cell's coupling is part of the line's load: a counted cell moves the level by what the drive is above it, any
+    other one by the level. share: of the level in the drive, shape of `count`.
+    """
+    return count * (1.0 - share) ** 2 + (setup.rows - count) * share**2
+
+
+def has_loaded_count(setup: Testbench) -> bool:
+    """Whether `loaded_count` describes a setup: levels of one bit line of a charge cell of two symbols itself."""
+    return (
+        setup.unit == "V"
+        and setup.chain is None
+        and setup.model.symbol_values == (0, 1)
+        and len(setup.model.bit_lines) == 1
+    )
 
 
 def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviations:
@@ -117,7 +140,7 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
     draws as the nominal one has a variance of its own.
     """
     nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
-    models = []
+    models, loaded = [], []
     for index, condition in enumerate(setup.conditions):
         own = nominal if index == 0 else _levels(data.select("mismatch", condition).good())
         rows: list[tuple[float, ...]] = []
@@ -144,7 +167,12 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
         chosen = [(int(row[0]), int(row[1])) for row in rows]
         share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
         models.append(fit_spread(condition, active, moving, variance, draws, gain=gain, relative_covariance=share))
-    return Mismatch(tuple(models))
+        if has_loaded_count(setup):
+            means = np.array([np.mean(list(own[p].values())) for p in chosen])
+            zero = np.mean(list(own.get((0, 0), {}).values()) or [0.0])
+            counted = loaded_count(setup, count, (means - zero) / condition.vdd)
+            loaded.append(fit_spread(condition, active, counted, variance, draws, relative_covariance=share))
+    return Mismatch(tuple(models), tuple(loaded))
 
 
 def _correlation(one: list[float], other: list[float]) -> float:
