@@ -1,14 +1,18 @@
-"""Coverage of the 95 % interval of the code error over independent repeats of the mismatch sampling.
+"""Coverage of the 95 % interval of the code error: the whole estimate repeated on other chips and patterns.
 
-    python benchmarks/code_error_coverage.py [--repeats 250] [--draws 20] [--decks] [--workers 1]
+    python benchmarks/code_error_coverage.py [--repeats 400] [--simulated 40] [--workers 2]
 
-Eight rows, all driven. A repeat draws its own chips, fits the spread model to their levels as a run does, and states a
-code error with its interval (`ReadoutTable.code_error_interval`). It is covered where the interval holds the code error
-of the standard deviations over many other chips, taken at every count directly, without the spread model.
+Every repeat plans transfer and mismatch with a seed of its own, so that patterns and chips are drawn anew, and fits
+levels and spreads as a run does. The interval that follows from this one small sample is asked whether it holds the
+code error of a very large sample of the same column. Two studies:
 
-Levels are those of the exact linear network with drawn cells, or with --decks (fewer repeats: `--repeats 20
---draws 12`) of ngspice decks with drawn cells and transistors; their reference is the spread model of all repeats'
-chips together, on the spacing of the exact network. Levels count as known: the mismatch sampling alone is tested.
+- linear: levels of a column of 24 rows by the exact linear network with drawn cells, Gaussian devices and the
+  extraction and noise off by draws from their stated intervals. The truth has the exact spread of every level, not the
+  form that estimates fit, and levels and patterns of thousands of reads.
+- simulated: a column of 8 rows in ngspice, its driver and reset transistors drawn too; the truth is an estimate from 20
+  times as many chips.
+
+What is expected is printed before anything is counted.
 """
 
 from __future__ import annotations
@@ -16,141 +20,284 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binom
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.campaign import Task, run_tasks
 from characterization.dataset import Dataset, Sample
-from characterization.margins import CONFIDENCE, ReadoutUncertainty
-from characterization.procedures.mismatch import analyse_mismatch, draw_deviations, pattern_at, plan_mismatch
+from characterization.linear_column import ChargeColumn, linear_column
+from characterization.procedure_registry import with_requirements
 from characterization.readout.code_error import clopper_pearson
-from characterization.tables.table import AdcModel, ReadoutTable
+from characterization.sign_off import SignOff, sign_off
+from characterization.tables.table import ReadoutTable
 from characterization.testbench import Converter, Testbench, Variation
+from characterization.uncertainty import CLOSED_FORM_NOISE, SIGMAS, readout_uncertainty
 from interconnect.arrays import FloatArray
 from interconnect.extraction import extract
 from metalrom.folders import cache_folder
 from netlists.cells import make_cell
 from netlists.cells.base import Plane
 from netlists.condition import Condition
-from netlists.periphery import Periphery, Timing
-from netlists.reference import reference_column
+from netlists.periphery import Timing, default_periphery
 from netlists.technology import load_technology
 from ngspice_runner import Cache
 
-ROWS = 8
-CONDITION = Condition("tt", 1.0, 27.0)
-CELL_SIGMA = 0.1
-"""Wide, so that the code error is one that a layer could show (some 1e-3)."""
-TRUTH_CHIPS = 2000
+TECHNOLOGY = load_technology("generic28", "open45")
+PLANE = Plane("M2", "M3")
+CONDITION = Condition("tt", TECHNOLOGY.devices.vdd, 27.0)
+ONES, COLUMNS = 0.3, 256
+DEVICES = 0.02
+"""Sigma of what reset switch and drivers leave on a level in the linear study, LSB."""
 
 
-def bench(samples: int) -> Testbench:
-    """The column, with so many chips."""
-    technology = load_technology("generic28", "open45")
-    model = make_cell("cap_balanced", {}).model(
-        technology.stack, Plane("M2", "M3"), lambda g, s: extract(g, s, method="formula")
-    )
+@dataclass(frozen=True)
+class Study:
+    """A column and its estimates. samples: chips of one estimate. truth: chips and patterns of the truth."""
+
+    name: str
+    rows: int
+    cell_sigma: float
+    samples: int
+    truth: tuple[int, int]
+
+
+LINEAR = Study("linear", 24, 0.05, 60, (30, 200))
+SIMULATED = Study("simulated", 8, 0.09, 40, (800, 40))
+
+
+def setup_of(study: Study, seed: int) -> Testbench:
+    """The column of a study; the seed draws its patterns and chips."""
+    cell = make_cell("cap_balanced", {})
+    model = cell.model(TECHNOLOGY.stack, PLANE, partial(extract, cache_dir=cache_folder("extraction")))
     return Testbench(
-        technology=technology,
+        technology=TECHNOLOGY,
         model=model,
-        periphery=Periphery(sense_capacitance=1e-16),
+        periphery=default_periphery(TECHNOLOGY.devices),
         timing=Timing(),
-        rows=ROWS,
-        columns=16,
+        rows=study.rows,
+        columns=COLUMNS,
         conditions=(CONDITION,),
-        variation=Variation(CELL_SIGMA, "benchmark"),
-        converter=Converter(0.0, 0.0, 5e-9),
-        samples=samples,
+        variation=Variation(study.cell_sigma, "chosen"),
+        converter=Converter(0.05, 0.05, 5e-9, sample_capacitance=20e-15),
+        ones=ONES,
+        samples=study.samples,
+        seed=seed,
     )
 
 
-def exact_sample(setup: Testbench, task: Task) -> Sample:
-    """A task's level by the exact linear network."""
-    level = reference_column(setup.model, setup.periphery, CONDITION, task.case).value
-    at = (CONDITION.corner, CONDITION.vdd, CONDITION.temperature)
-    point = (setup.rows, task.active, task.count, task.pattern, task.draw)
-    return Sample("mismatch", *at, *point, level, 0.0, "ok", "")
+def histogram(rows: int) -> FloatArray:
+    """Reads of a layer whose inputs and weights are ones with the share ONES, independently."""
+    n = np.arange(rows + 1)
+    driven = binom.pmf(n, rows, ONES)
+    out: FloatArray = driven[:, None] * binom.pmf(n[None, :], n[:, None], ONES)
+    return out
 
 
-def table_of(lsb: float, sigma: FloatArray) -> ReadoutTable:
-    """Levels on a line, V per count, with a static spread (active, count) alone."""
-    count = np.arange(ROWS + 1.0)
-    valid = count[None, :] <= count[:, None]
-    shape = (1, ROWS + 1, ROWS + 1)
-    level = np.broadcast_to(lsb * count, shape)
-    static = np.where(valid, sigma, 0.0)[None]
-    none = np.zeros(shape)
-    return ReadoutTable.from_arrays("cap_balanced", "V", ROWS, (CONDITION,), level, static, none, none,
-                                    np.zeros(shape[:2]), 1e-9, AdcModel(ROWS + 1, 0.0, 0.0))  # fmt: skip
+def planned(setup: Testbench) -> list[Task]:
+    """Reads of an estimate."""
+    return [t for p in with_requirements(("adc_margin",)) for t in p.plan(setup)]
 
 
-def estimate(setup: Testbench, samples: Iterable[Sample], lsb: float) -> tuple[float, tuple[float, float]]:
-    """Code error and interval from the samples of one repeat, as a run states them."""
-    model = analyse_mismatch(setup, Dataset(tuple(samples)), {}).models[0]
-    active, count = np.meshgrid(np.arange(ROWS + 1.0), np.arange(ROWS + 1.0), indexing="ij")
-    table = table_of(lsb, model(active, np.minimum(count, active)))
-    interval = table.code_error_interval(CONDITION, ReadoutUncertainty(model.samples, 0.0))
-    return table.mean_code_error(CONDITION), interval
+def estimated(setup: Testbench, data: Dataset, noise_factor: float = 1.0) -> tuple[ReadoutTable, SignOff]:
+    """Table and figures of an estimate, by the code of a run; noise_factor: what is wrong with its noise."""
+    results: dict[str, object] = {}
+    for procedure in with_requirements(("adc_margin",)):
+        results[procedure.name] = procedure.analyse(setup, data, results)
+    table: ReadoutTable = results["adc_margin"].table  # type: ignore[attr-defined]
+    adc = replace(table.adc, noise_sigma=table.adc.noise_sigma * noise_factor)
+    table = table.replace(sigma_noise=table.sigma_noise * noise_factor, adc=adc)
+    return table, sign_off(table, CONDITION, readout_uncertainty(setup, results, 0), histogram(setup.rows))
 
 
-def direct_sigmas(setup: Testbench, chips: int) -> tuple[FloatArray, float]:
-    """Standard deviation (V) of every count of all rows over chips that no repeat sees, and the spacing, V."""
-    sigma, mean = np.zeros(ROWS + 1), np.zeros(ROWS + 1)
-    drawn = [draw_deviations(setup, np.random.SeedSequence([setup.seed, 99, i])) for i in range(chips)]
-    for count in range(ROWS + 1):
-        pattern = pattern_at(setup, ROWS, count)
-        level = [
-            reference_column(setup.model, setup.periphery, CONDITION, pattern.case(setup.columns, setup.ones, d)).value
-            for d in drawn
-        ]
-        sigma[count], mean[count] = np.std(level, ddof=1), np.mean(level)
-    return sigma, float((mean[-1] - mean[0]) / ROWS)
+class LinearChips:
+    """Reads of chips by the linear network: a level is what the driven rows couple over the whole line's capacitance.
+
+    A cell's deviation moves its coupling, and the load of the line by the same capacitance: a counted cell moves the
+    level by what the supply is above it, any other one by the level itself. The spread of chips is known exactly.
+    """
+
+    def __init__(self, setup: Testbench) -> None:
+        self.columns: dict[int, ChargeColumn] = {}
+        self.devices: dict[int, float] = {}
+        self.setup = setup
+        self.lsb = float(self._column(0).weight[:, 1].mean())
+        self.share = self.lsb / CONDITION.vdd  # of one cell's coupling in the whole capacitance of the line
+
+    def _column(self, position: int) -> ChargeColumn:
+        place = position // 64 * 64  # the level moves by a few per mille of an LSB along the row lines
+        if place not in self.columns:
+            found = linear_column(self.setup, CONDITION, place)
+            assert isinstance(found, ChargeColumn)
+            self.columns[place] = found
+        return self.columns[place]
+
+    def spread(self) -> FloatArray:
+        """Sigma of the level over chips by (active, count), V: every cell's deviation to first order."""
+        n, v = self.setup.rows, CONDITION.vdd
+        active, count = np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij")
+        column = self._column(0)
+        driven = float(column.own.mean() + ONES * column.weight[:, [0, 2]].sum(axis=1).mean())
+        level = self.lsb * count + driven * active
+        cells = count * (1 - level / v) ** 2 + (n - count) * (level / v) ** 2
+        out: FloatArray = self.lsb * np.sqrt(self.setup.variation.cell_sigma**2 * cells + DEVICES**2)
+        return out
+
+    def read(self, task: Task) -> Sample:
+        """One task's level."""
+        case, column = task.case, self._column(task.case.position)
+        bits, driven = np.asarray(case.bits, dtype=float), np.asarray(case.inputs, dtype=float)
+        deviation = np.zeros(len(bits)) if task.draw < 0 else np.asarray(case.deviations.cell)[:, 1] - 1.0
+        rise = column.own + (bits * column.weight).sum(axis=1) + deviation * bits[:, 1] * column.weight[:, 1]
+        level = float(driven @ rise) / (1.0 + self.share * float(deviation.sum()))
+        if task.draw >= 0:
+            level += DEVICES * self.lsb * self._device(task.draw)
+        c = CONDITION
+        place = (task.active, task.count, task.pattern, task.draw)
+        return Sample(
+            task.procedure,
+            c.corner,
+            c.vdd,
+            c.temperature,
+            self.setup.rows,
+            *place,
+            level,
+            1e-15 * task.active,
+            "ok",
+            "",
+        )
+
+    def _device(self, draw: int) -> float:
+        """What a chip's reset switch and drivers leave, in sigma: the same at every read of it."""
+        if draw not in self.devices:
+            seed = np.random.SeedSequence([self.setup.seed, 99, draw])
+            self.devices[draw] = float(np.random.default_rng(seed).standard_normal())
+        return self.devices[draw]
+
+
+def linear_estimate(study: Study, seed: int) -> tuple[ReadoutTable, SignOff]:
+    """One estimate by the linear network, its extraction and noise off by draws from their stated intervals."""
+    setup = setup_of(study, seed)
+    chips = LinearChips(setup)
+    samples = [chips.read(t) for t in planned(setup)]
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 98]))
+    known = readout_uncertainty_size(setup)
+    signal, noise = 1.0 + np.array(known) / SIGMAS * rng.standard_normal(2)
+    data = Dataset(tuple(replace(s, level=s.level * signal) for s in samples))
+    return estimated(setup, data, noise_factor=float(noise))
+
+
+def readout_uncertainty_size(setup: Testbench) -> tuple[float, float]:
+    """Halves of the stated 95 % intervals of the signal and of the noise, relative."""
+    return setup.model.relative_error, CLOSED_FORM_NOISE
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which figures' intervals held the truth."""
+
+    code_error: bool
+    margin: bool
+    csnr: bool
+
+
+def held(found: SignOff, square: float, true_error: float, true_square: float, margin: float) -> Held:
+    """margin: the true one of the level that the estimate calls the weakest."""
+    low, high = found.code_error_interval
+    assert found.margin_interval_sigma is not None
+    change = 10 * np.log10(square / true_square)
+    return Held(
+        low <= true_error <= high,
+        found.margin_interval_sigma[0] <= margin <= found.margin_interval_sigma[1],
+        found.csnr_change_dB[0] <= change <= found.csnr_change_dB[1],
+    )
+
+
+def mean_square(table: ReadoutTable) -> float:
+    """Expected squared error of a code over the reads, counts squared."""
+    weight = histogram(table.rows)
+    errors = table.at(CONDITION).squared_errors()
+    return float(np.nansum(errors * weight) / weight[table.valid].sum())
+
+
+def judge(study: Study, estimates: list[tuple[ReadoutTable, SignOff]], truth: tuple[ReadoutTable, float]) -> None:
+    """Print how many intervals hold the truth."""
+    table, true_error = truth
+    true_square, margins = mean_square(table), table.margins(CONDITION)
+    rows = []
+    for t, found in estimates:
+        worst = t.worst_margin()
+        rows.append(held(found, mean_square(t), true_error, true_square, float(margins[worst.active, worst.count])))
+    errors = np.array([f.code_error for _, f in estimates])
+    widths = [f.code_error_interval[1] / f.code_error_interval[0] for _, f in estimates]
+    print(f"  truth {true_error:.3e}; estimates {errors.min():.2e} to {errors.max():.2e}, ", end="")
+    print(f"median {np.median(errors):.3e}; median interval spans a factor of {np.median(widths):.2f}")
+    for name in ("code_error", "margin", "csnr"):
+        inside, number = sum(getattr(r, name) for r in rows), len(rows)
+        low, high = clopper_pearson(inside, number)
+        print(f"  {name}: {inside} of {number} intervals hold the truth: {100 * inside / number:.1f} % ", end="")
+        print(f"({100 * low:.1f} to {100 * high:.1f})", flush=True)
+    causes = estimates[0][1].causes
+    for cause in causes:
+        print(f"  first estimate, {cause.cause} alone: {cause.code_error[0]:.2e} to {cause.code_error[1]:.2e}")
+
+
+def expected(repeats: int) -> str:
+    """How many of so many 95 % intervals hold the truth, in 95 % of studies."""
+    low, high = binom.interval(0.95, repeats, 0.95)
+    return f"{low:.0f} to {high:.0f}"
+
+
+def truth_setup(study: Study) -> Testbench:
+    """The column with many more chips and patterns."""
+    chips, patterns = study.truth
+    return replace(setup_of(study, 1_000_003), samples=chips, patterns=patterns)
+
+
+def linear_study(study: Study, repeats: int) -> None:
+    began = time.process_time()
+    print(f"{study.name}: {repeats} estimates of {study.rows} rows from {study.samples} chips; ", end="")
+    print(f"expected to hold the truth: {expected(repeats)}", flush=True)
+    setup = truth_setup(study)
+    chips = LinearChips(setup)
+    table, _ = estimated(setup, Dataset(tuple(chips.read(t) for t in planned(setup))))
+    table = table.replace(sigma_static=np.where(table.valid, chips.spread(), np.nan)[None])
+    truth = table, table.mean_code_error(CONDITION, histogram(study.rows))
+    estimates = [linear_estimate(study, seed) for seed in range(1, repeats + 1)]
+    judge(study, estimates, truth)
+    print(f"  {time.process_time() - began:.0f} s CPU")
+
+
+def simulated_study(study: Study, repeats: int, workers: int) -> None:
+    print(f"{study.name}: {repeats} estimates of {study.rows} rows from {study.samples} chips in ngspice; ", end="")
+    print(f"expected to hold the truth: {expected(repeats)}", flush=True)
+    spent, estimates = 0.0, []
+    with Cache(cache_folder("simulations")) as cache:
+        for seed in (None, *range(1, repeats + 1)):
+            setup = truth_setup(study) if seed is None else setup_of(study, seed)
+            outcome = run_tasks(setup, planned(setup), cache=cache, workers=workers)
+            spent += outcome.cpu_seconds
+            estimates.append(estimated(setup, Dataset(outcome.samples)))
+    table, figures = estimates[0]
+    judge(study, estimates[1:], (table, figures.code_error))
+    print(f"  {spent:.0f} s CPU in ngspice")
 
 
 def main() -> None:
-    """Print the coverage with its own interval."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=250)
-    parser.add_argument("--draws", type=int, default=20)
-    parser.add_argument("--decks", action="store_true")
-    parser.add_argument("--workers", type=int, default=1)
-    asked = parser.parse_args()
-    print(f"predicted coverage: {100 * CONFIDENCE:g} %", flush=True)
-    began = time.process_time()
-    setup = bench(asked.repeats * asked.draws)
-    tasks = plan_mismatch(setup)
-    sigma, lsb = direct_sigmas(setup, 200 if asked.decks else TRUTH_CHIPS)
-    if asked.decks:
-        with Cache(cache_folder("simulations")) as cache:
-            outcome = run_tasks(setup, tasks, cache=cache, workers=asked.workers)
-        samples = Dataset(outcome.samples).good().samples
-        print(f"{outcome.simulated} decks run, {outcome.cached} cached, {outcome.cpu_seconds:.0f} s CPU of ngspice")
-        truth, _ = estimate(setup, samples, lsb)
-    else:
-        samples = tuple(exact_sample(setup, t) for t in tasks)
-        truth = table_of(lsb, np.tile(sigma, (ROWS + 1, 1))).mean_code_error(CONDITION)
-        print(f"spread model of all chips together: {estimate(setup, samples, lsb)[0]:.3e}")
-    repeats: list[list[Sample]] = [[] for _ in range(asked.repeats)]
-    for s in samples:
-        repeats[s.draw // asked.draws].append(s)
-    stated = [
-        estimate(replace(setup, samples=asked.draws), [replace(s, draw=s.draw % asked.draws) for s in r], lsb)
-        for r in repeats
-    ]
-    low, high = (np.array([interval[k] for _, interval in stated]) for k in (0, 1))
-    covered = int(np.sum((low <= truth) & (truth <= high)))
-    ends = clopper_pearson(covered, asked.repeats)
-    print(f"{asked.repeats} repeats of {asked.draws} chips, {'decks' if asked.decks else 'exact network'}: true code "
-          f"error {truth:.3e}, median stated {np.median([e for e, _ in stated]):.3e}")  # fmt: skip
-    print(f"covered {covered} of {asked.repeats}: {100 * covered / asked.repeats:.1f} % (95 %: {100 * ends[0]:.1f} to "
-          f"{100 * ends[1]:.1f} %); too low {np.sum(high < truth)}, too high {np.sum(low > truth)}; median width "
-          f"{np.median(np.log10(high / low)):.2f} decades")  # fmt: skip
-    print(f"{time.process_time() - began:.0f} s CPU of Python")
+    parser.add_argument("--repeats", type=int, default=400, help="by the linear network; 0: none")
+    parser.add_argument("--simulated", type=int, default=40, help="in ngspice; 0: none")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    if options.repeats:
+        linear_study(LINEAR, options.repeats)
+    if options.simulated:
+        simulated_study(SIMULATED, options.simulated, options.workers)
 
 
 if __name__ == "__main__":

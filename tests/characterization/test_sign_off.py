@@ -55,7 +55,7 @@ def test_interval_of_the_code_error_is_that_of_sigma_where_all_else_is_known() -
 def test_every_cause_alone_has_its_closed_form_and_all_add_as_squares() -> None:
     table = make_table(0.1, 0.05, shift=0.1)
     error = LevelError(np.full((ROWS + 1, ROWS + 1), 0.02 * LSB), np.zeros((ROWS + 1, 1, ROWS)))
-    known = ReadoutUncertainty(30, None, (error,), 0.03, 40, extraction=0.01, noise=0.1, supply=0.02)
+    known = ReadoutUncertainty(30, None, (error,), 0.03, pattern_samples=40, extraction=0.01, noise=0.1, supply=0.02)
     found = sign_off(table, TT, known)
     alone = {c.cause: c for c in found.causes}
     sigma = np.hypot(0.1, 0.05)
