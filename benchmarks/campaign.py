@@ -44,6 +44,7 @@ cell:
   tab_length: 150nm
   planes: [{{row: M2, column: M3}}]
 array: {{rows: 16, columns: 64, group_rows: 4}}
+readout: {{kind: ideal}}
 weights: {{file: w.npy, transpose: false, bits: 4}}
 inputs: {{bits: 4}}
 variation: {{cell_sigma: 2.5%}}

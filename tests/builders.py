@@ -72,13 +72,15 @@ def make_readout_table(
 
 
 def make_config(**sections: Any) -> dict[str, Any]:
-    """A small configuration of one plane; mappings are merged into its sections, None leaves out a section or a key."""
+    """A small configuration of one plane and an ideal readout; mappings are merged into its sections, None leaves out a
+    section or a key."""
     return _merged(
         {
             "name": "small",
             "cell": {"kind": "cap_balanced", "planes": [{"row": "M2", "column": "M3"}]},
             "array": {"rows": 16, "columns": 16, "group_rows": 4},
             "weights": {"random": [16, 4], "bits": 4},
+            "readout": {"kind": "ideal"},
         },
         sections,
     )

@@ -27,6 +27,7 @@ cell:
 {pitch}  planes:                 # rows run on the lower metal, bit lines on the one above
 {planes}
 readout:
+  kind: ideal             # stated in numbers, for a first look; chain: transistors from the bit line to the code
   double_sampling: true   # the difference of two samples: reset noise and charge injection cancel
 """,
     "res_via": """\

@@ -105,10 +105,11 @@ CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "conve
 class ReadoutSection(ConfigSection):
     """What stands between a bit line and its code, and what is asked of it."""
 
-    kind: Literal["ideal", "chain"] = Field(
-        "ideal",
-        description="ideal: a behavioural sampler and converter, stated in numbers, for studies; chain: transistors "
-        "from the bit line to the code (charge cells of one bit line)",
+    kind: Literal["auto", "ideal", "chain"] = Field(
+        "auto",
+        description="chain: transistors from the bit line to the code (charge cells of one bit line); ideal: a "
+        "behavioural sampler and converter, stated in numbers, for studies; auto: chain where the cell's ground line "
+        "can be driven and array.group_rows is a number, unless keys of the ideal one are given",
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"
@@ -138,15 +139,26 @@ class ReadoutSection(ConfigSection):
     )
     code_error_target: Fraction = Field(1e-4, gt=0, lt=1, description="largest probability of a wrong code")
 
+    def differs(self, names: tuple[str, ...]) -> str | None:
+        """The first of the keys that has another value than its default."""
+        return next((n for n in names if getattr(self, n) != type(self).model_fields[n].get_default()), None)
+
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> ReadoutSection:
-        others = IDEAL_ONLY if self.kind == "chain" else CHAIN_ONLY
-        for name in others:
-            if getattr(self, name) != type(self).model_fields[name].get_default():
-                other = "ideal" if self.kind == "chain" else "chain"
-                raise InputError(
-                    f"belongs to the readout `{other}`, the kind is `{self.kind}`",
-                    where=name,
-                    hint=f"leave it out, or set kind: {other}",
-                )
+        ideal, chain = self.differs(IDEAL_ONLY), self.differs(CHAIN_ONLY)
+        kind = ("ideal" if ideal else "chain") if self.kind == "auto" else self.kind
+        name, other = (ideal, "ideal") if kind == "chain" else (chain, "chain")
+        if name is not None:
+            raise InputError(
+                f"belongs to the readout `{other}`, the kind is `{kind}`"
+                + (f" by `{ideal}`" if self.kind == "auto" else ""),
+                where=name,
+                hint=f"leave it out, or set kind: {other}",
+            )
         return self
+
+    def is_chain(self, *, possible: bool) -> bool:
+        """Whether the readout is the chain of transistors; possible: whether the cell and the array allow it."""
+        if self.kind == "auto":
+            return self.differs(CHAIN_ONLY) is not None or (possible and self.differs(IDEAL_ONLY) is None)
+        return self.kind == "chain"

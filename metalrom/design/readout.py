@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.geometry import Box, CellGeometry
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
+from netlists.cells.base import GROUND_LINE, CellModel
 from netlists.readout.chain import (
     ChainTiming,
     ComparatorBus,
@@ -29,10 +30,9 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     Raises InputError for a group size that is still open, a circuit that cannot be, or a stack without a metal for the
     line.
     """
-    section = design.config.readout
-    if section.kind != "chain":
+    section, array = design.config.readout, design.config.array
+    if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
-    array = design.config.array
     if array.group_rows == "auto":
         raise InputError(
             "the readout `chain` is of one group size",
@@ -63,6 +63,27 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             timing=ChainTiming(**section.timing.parameters()),
         )
     return chain, source
+
+
+def with_ideal_default(design: Design) -> Design:
+    """The design, read ideally unless its configuration asks for a chain: of studies that rate many columns."""
+    section = design.config.readout
+    if section.is_chain(possible=False) or section.kind == "ideal":
+        return design
+    readout = section.model_copy(update={"kind": "ideal"})
+    return replace(design, config=design.config.model_copy(update={"readout": readout}))
+
+
+def takes_chain(model: CellModel) -> bool:
+    """Whether a cell is read by the chain unless another readout is asked for: it couples one bit line, which it loads
+    alike for every symbol, to a ground line that can be driven with the complement, and its symbols count 0 and 1."""
+    return (
+        model.mode == "charge"
+        and len(model.bit_lines) == 1
+        and GROUND_LINE in model.lines
+        and model.symbol_values == (0, 1)
+        and model.balanced
+    )
 
 
 @dataclass(frozen=True, slots=True)

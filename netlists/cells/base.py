@@ -158,6 +158,14 @@ class CellModel:
         variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
         return replace(self, variants=variants, reference_temperature=temperature)
 
+    @property
+    def balanced(self) -> bool:
+        """Whether a bit line's load is the same for every symbol."""
+        loads = [
+            [f(s, line) for s in range(self.symbols)] for line in self.bit_lines for f in (self.load, self.next_load)
+        ]
+        return all(max(values) - min(values) <= 1e-9 * self.bl_total for values in loads)
+
     def complement_driven(self) -> CellModel:
         """The cell with its ground line driven against the signal line: twice the switched charge per count, and a
         level that depends on 2 count - active. Raises UnsupportedCell for a cell without a ground line."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
 from metalrom.design.design import Design
+from metalrom.design.readout import with_ideal_default
 from netlists.cells import CELLS
 from netlists.parameters import describe_parameters
 
@@ -29,7 +30,7 @@ def variants(design: Design) -> tuple[CellVariant, ...]:
     A current cell is read without double sampling. Lengths of the
     configuration's own cell are dropped: those of one kind need not suit another.
     """
-    section, config = design.config.cell, design.config
+    section, config = design.config.cell, with_ideal_default(design).config
     out = []
     kinds = [kind for kind in CELLS if getattr(CELLS[kind], "measurable", False)]
     for letter, kind in zip(ascii_uppercase, kinds, strict=False):

@@ -11,6 +11,7 @@ import numpy as np
 
 from interconnect.arrays import FloatArray
 from metalrom.design.design import Design
+from metalrom.design.readout import with_ideal_default
 from metalrom.folders import cache_folder
 from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.run.characterize import histogram
@@ -65,6 +66,7 @@ def explore_designs(
 
     Raises InputError for a variant that the stack or the readout does not allow, EngineError for failed simulations.
     """
+    design = with_ideal_default(design)
     variants = list(column_variants(design))
 
     @remember

@@ -20,6 +20,7 @@ from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
+from metalrom.design.readout import with_ideal_default
 from metalrom.design.setup import group_setup
 from metalrom.folders import cache_folder
 from metalrom.formatting import amount
@@ -96,6 +97,7 @@ def fit_model(
     Raises InputError for a corner of the box that the configuration's rules forbid, a cell that two reads do not tell,
     a bound too small, or a quantity that passes zero; EngineError for a failed read.
     """
+    design = with_ideal_default(design)
     first = first_points(box)
     if most < first:
         raise InputError(f"{most} points are too few for {box.dims} keys", where="--most", hint=f"{first} at least")

@@ -1,0 +1,49 @@
+"""Which readout a configuration gets that names none, and what is refused together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interconnect.errors import InputError
+from metalrom.api import load
+from tests.builders import write_config
+
+
+def chain_of(tmp_path: Path, readout: dict[str, Any] | None, **sections: Any) -> object:
+    """The chain of a small configuration; None where it is read ideally."""
+    path = write_config(tmp_path / "c.yaml", readout=readout, **sections)
+    return load(path).setup(4).chain
+
+
+@pytest.mark.parametrize(
+    ("readout", "chain"),
+    [
+        ({"kind": "auto"}, True),
+        ({"kind": "chain"}, True),
+        ({"kind": "ideal"}, False),
+        ({"kind": "auto", "double_sampling": True}, False),
+        ({"kind": "auto", "drive": "single"}, True),
+    ],
+)
+def test_a_balanced_cell_is_read_by_the_chain_unless_keys_of_the_ideal_one_are_given(tmp_path, readout, chain) -> None:
+    assert (chain_of(tmp_path, readout) is not None) is chain
+
+
+@pytest.mark.parametrize("kind", ["res_via", "cap_present", "cap_ternary", "cap_select"])
+def test_other_cells_are_read_ideally_unless_a_chain_is_asked_for(tmp_path, kind) -> None:
+    assert chain_of(tmp_path, {"kind": "auto"}, cell={"kind": kind}) is None
+
+
+def test_a_group_that_is_still_open_is_read_ideally(tmp_path) -> None:
+    array = {"group_rows": "auto", "group_candidates": [4]}
+    assert chain_of(tmp_path, {"kind": "auto"}, array=array) is None
+    with pytest.raises(InputError, match="is of one group size"):
+        chain_of(tmp_path, {"kind": "chain"}, array=array)
+
+
+def test_keys_of_both_readouts_are_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="belongs to the readout `chain`, the kind is `ideal` by `double_sampling`"):
+        chain_of(tmp_path, {"kind": "auto", "double_sampling": True, "drive": "single"})
