@@ -1,4 +1,4 @@
-"""Configuration of the readout: ideal by default, a chain by sections, round trip, and what is refused."""
+"""Configuration of the readout: decided by the cell, a chain by sections, round trip, and what is refused."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ def section(**values: object) -> ReadoutSection:
     return validate(ReadoutSection, values, where="c.yaml: readout")
 
 
-def test_the_default_is_ideal() -> None:
-    assert section().kind == "ideal"
+def test_the_default_follows_the_cell_and_the_keys() -> None:
+    assert [section().is_chain(possible=p) for p in (True, False)] == [True, False]
+    assert not section(noise_sigma=0.1).is_chain(possible=True)
+    assert section(line={"bias_current": "6uA"}).is_chain(possible=False)
 
 
 def test_a_chain_round_trips_in_si_units() -> None:
@@ -55,7 +57,11 @@ def test_the_schema_lists_every_parameter_with_its_meaning() -> None:
         ({"kind": "chain", "line": {"segments": 3}}, "segments"),
         ({"kind": "chain", "noise_sigma": 0.1}, "belongs to the readout `ideal`"),
         ({"kind": "chain", "double_sampling": True}, "belongs to the readout `ideal`"),
-        ({"line": {"bias_current": "6uA"}}, "belongs to the readout `chain`"),
+        ({"kind": "ideal", "line": {"bias_current": "6uA"}}, "belongs to the readout `chain`"),
+        (
+            {"noise_sigma": 0.1, "drive": "single"},
+            "belongs to the readout `chain`, the kind is `ideal` by `noise_sigma`",
+        ),
         ({"kind": "chain", "sampler": {"capacitance": "3V"}}, "quantity in F"),
         ({"kind": "chain", "bus": {"columns": True}}, "columns"),
     ],

@@ -104,7 +104,7 @@ def test_same_keys_and_another_version_is_that_version(pair, make_results, make_
 def test_several_inputs_are_candidates(pair, make_results, make_table):
     found = pair(
         new_table={"step": 22e-3},
-        new_config={"readout": {"double_sampling": True}},
+        new_config={"readout": {"kind": "ideal", "double_sampling": True}},
         provenance=provenance(make_results, make_table, stack="s, sha256 9", numpy="3"),
     )
     assert found.attribution.verdict == "candidates"
@@ -115,7 +115,7 @@ def test_several_inputs_are_candidates(pair, make_results, make_table):
 def test_a_value_of_the_cell_comes_only_from_what_reaches_the_cell(pair, make_results, make_table):
     run = make_results(make_table())
     found = pair(
-        new_config={"readout": {"double_sampling": True}},
+        new_config={"readout": {"kind": "ideal", "double_sampling": True}},
         cell=replace(run.cell, area=7e-14, bl_total=34e-18),
         provenance=provenance(make_results, make_table, stack="s, sha256 9"),
     )
@@ -178,7 +178,7 @@ def test_conditions_that_failed_or_were_not_asked(pair):
 
 
 def test_the_document_is_json_and_the_table_is_told(pair):
-    found = pair(new_table={"step": 22e-3}, new_config={"readout": {"double_sampling": True}})
+    found = pair(new_table={"step": 22e-3}, new_config={"readout": {"kind": "ideal", "double_sampling": True}})
     data = to_jsonable(found)
     assert set(data) >= {"specs", "conditions", "causes", "figures", "files", "evidence", "attribution"}
     assert data["files"] == ["results.json", "lut/readout.json"]
