@@ -36,10 +36,32 @@ def budget(table: ReadoutTable, condition: str) -> dict[str, float]:
     }
 
 
-def _interval(head: Headline | None) -> str:
-    if head is None or head.code_error_interval is None:
-        return "none"
-    return "{:.1e} to {:.1e}".format(*head.code_error_interval)
+def _interval(ends: tuple[float, float] | None, form: str) -> str:
+    return "none" if ends is None else " to ".join(format(end, form) for end in ends)
+
+
+def _signed(results: RunResults, head: Headline) -> dict[str, str]:
+    """What the run is signed off with at its worst condition."""
+    figures, chips = results.sign_off_at(head.margin_at.condition), results.chips
+    rows = {
+        "code error at the worst condition": f"{head.code_error:.1e}",
+        "  its 95 % interval": _interval(head.code_error_interval, ".1e"),
+        "margin there, sigma": "none" if head.margin_sigma is None else f"{head.margin_sigma:.2f}",
+        "  95 % interval of the margin": _interval(head.margin_interval_sigma, ".2f"),
+        "CSNR there, dB": "exact" if head.csnr_dB is None else f"{head.csnr_dB:.1f}",
+        "  95 % interval of the CSNR": _interval(head.csnr_interval_dB, ".1f"),
+    }
+    if figures is not None:
+        rows["INL, DNL, INL from the thresholds, LSB"] = (
+            f"{figures.inl:.3f}, {figures.dnl:.3f}, {figures.inl_from_thresholds:.3f}"
+        )
+        rows["ENOB"] = f"{figures.enob:.2f}"
+    if chips is not None:
+        low, high = (100 * end for end in chips.yield_interval)
+        rows["chips within the target"] = (
+            f"{round(chips.yield_share * len(chips.chips))} of {len(chips.chips)} ({low:.0f} to {high:.0f} %)"
+        )
+    return rows
 
 
 def column(results: RunResults, table: ReadoutTable, layer: LayerEstimate) -> dict[str, str]:
@@ -55,9 +77,8 @@ def column(results: RunResults, table: ReadoutTable, layer: LayerEstimate) -> di
         "sigma together, LSB": f"{np.sqrt(sum(v * v for v in spreads.values())):.4f}",
         "margin, sigma (nominal, worst level)": f"{table.worst_margin(condition).margin:.2f}",
         "code error": f"{quality.code_error_expected:.1e}",
-        "code error at the worst condition": "none" if head is None else f"{head.code_error:.1e}",
-        "  its 95 % interval": _interval(head),
         "CSNR, dB": "exact" if quality.csnr_raw is None else f"{quality.csnr_raw:.1f}",
+        **(_signed(results, head) if head is not None else {}),
         "verdict": "none" if head is None else head.verdict,
         "read, ns": f"{macro.step['read'].value.mid * 1e9:.2f}",
         "conversion, ns": f"{macro.step['adc'].value.mid * 1e9:.2f}",
