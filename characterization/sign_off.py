@@ -18,7 +18,7 @@ from characterization.margins import (
 )
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, SPREADS, STATIC, SUPPLY, ReadoutLevels
 from characterization.tables.table import ReadoutTable
-from characterization.uncertainty import FORM, Figure, ReadoutUncertainty, variants
+from characterization.uncertainty import FORM, Figure, ReadoutUncertainty, cause_variants
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 
@@ -36,7 +36,7 @@ class CauseSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Sensitivity:
+class FigureChange:
     """What one per cent more of a cause changes: the code error (factor) and the margin (sigma)."""
 
     cause: str
@@ -70,7 +70,7 @@ class SignOff:
     margin_interval_sigma: Ends | None
     csnr_change_dB: Ends
     causes: tuple[CauseSpan, ...]
-    sensitivities: tuple[Sensitivity, ...]
+    sensitivities: tuple[FigureChange, ...]
     budget: tuple[BudgetPart, ...]
     inl: float
     dnl: float
@@ -179,7 +179,7 @@ def _known(
     """Intervals of a figure; where the spread has another form as well, they hold the intervals of both."""
     value = figure(levels)
     parts: dict[str, list[Ends]] = {}
-    for v in variants(levels, uncertainty, figure):
+    for v in cause_variants(levels, uncertainty, figure):
         ends = [(figure(low), figure(high)) for low, high in v.pairs]
         parts[v.cause] = [(min(e), max(e)) for e in ends]
     alone = {name: combine(value, ends) for name, ends in parts.items()}
@@ -206,7 +206,7 @@ def _margin(levels: ReadoutLevels) -> float:
     return float(margin_of(*levels.tails())[0])
 
 
-def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLevels) -> Iterator[Sensitivity]:
+def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLevels) -> Iterator[FigureChange]:
     lsb = float(np.median(np.abs(np.diff(used.thresholds, axis=-1)))) if used.thresholds.shape[-1] > 1 else 0.0
     changes: tuple[tuple[str, Callable[[ReadoutLevels], ReadoutLevels]], ...] = (
         ("mismatch of cells and transistors, 1 % more", lambda r: r.scaled(1 + PERCENT, STATIC)),
@@ -222,7 +222,7 @@ def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLeve
     before, margin = mean_error(used), _margin(weakest)
     for cause, changed in changes:
         factor = mean_error(changed(used)) / before if before > 0 else 1.0
-        yield Sensitivity(cause, factor, _margin(changed(weakest)) - margin)
+        yield FigureChange(cause, factor, _margin(changed(weakest)) - margin)
 
 
 def sigma_budget(levels: ReadoutLevels) -> tuple[BudgetPart, ...]:

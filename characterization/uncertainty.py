@@ -122,7 +122,7 @@ class CauseVariants:
     pairs: tuple[tuple[ReadoutLevels, ReadoutLevels], ...]
 
 
-def variants(levels: ReadoutLevels, uncertainty: ReadoutUncertainty, figure: Figure) -> Iterator[CauseVariants]:
+def cause_variants(levels: ReadoutLevels, uncertainty: ReadoutUncertainty, figure: Figure) -> Iterator[CauseVariants]:
     """The ends of every cause as far as they matter for a figure."""
     u = uncertainty
     draws = effective_draws(levels, u, figure)

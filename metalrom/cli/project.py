@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from characterization.procedure_result import ResultRow
     from metalrom.api import Project
-    from metalrom.run.results import ChipDistribution, Headline, RunResults
+    from metalrom.run.results import RunResults
     from ngspice_runner import Progress
 
 
@@ -299,64 +299,29 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     from rich.console import Group
     from rich.table import Table
 
+    from metalrom.cli.sign_off import decibels, sign_off_rows
     from metalrom.cli.specs import spec_table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     data = summary(results)
     work = simulations_of(output)
-    csnr = data["csnr_dB"]
+    raw, fitted = (decibels(data["csnr_dB"][key]) for key in ("raw", "gain_offset_removed"))
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
         ("readout", results.readout or "unknown"),
         ("cost of it", results.readout_cost),
-        *_headline_rows(results.headline),
-        *_chip_rows(results.chips),
+        *sign_off_rows(results),
         ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
-        ("CSNR", f"{_db(csnr['raw'])} dB, {_db(csnr['gain_offset_removed'])} dB with gain and offset removed"),
+        (
+            "CSNR",
+            f"{raw} dB, {fitted} dB with gain and offset removed",
+        ),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
         ("assumed", "; ".join(results.warnings) or "see the report"),
         ("report", str(output / "report.html")),
     ):
         table.add_row(label, value)
     return Group(spec_table(results), "", table)
-
-
-def _headline_rows(headline: Headline | None) -> list[tuple[str, str]]:
-    """Margin and code error at the worst condition, and the verdict."""
-    if headline is None:
-        return []
-    h, at = headline, headline.margin_at
-    margin = "unbounded (nothing spreads)" if h.margin_sigma is None else f"{h.margin_sigma:.2f} sigma"
-    place = f"worst level: count {at.count} of {at.active} active, {at.condition}, plane {at.plane}"
-    if h.margin_interval_sigma is not None:
-        place += "; 95 %: {:.2f} to {:.2f} sigma".format(*h.margin_interval_sigma)
-    worst = f"{h.code_error:.1e}"
-    if h.code_error_interval is not None:
-        worst += " (95 %: {:.1e} to {:.1e})".format(*h.code_error_interval)
-    worst += f", CSNR {_db(h.csnr_dB)} dB"
-    if h.csnr_interval_dB is not None:
-        worst += " (95 %: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
-    return [
-        ("verdict", f"{h.verdict} (every specification at every condition unless it names one)"),
-        ("margin", f"{margin} ({place})"),
-        ("worst condition", f"{at.condition}: code error {worst}"),
-    ]
-
-
-def _chip_rows(found: ChipDistribution | None) -> list[tuple[str, str]]:
-    """Median and worst of the drawn chips, and how many meet the target."""
-    if found is None:
-        return []
-    good, number = round(found.yield_share * len(found.chips)), len(found.chips)
-    text = f"{good} of {number} within {found.target:.0e} (yield, 95 %: "
-    text += "{:.0f} to {:.0f} %); ".format(*(100 * end for end in found.yield_interval))
-    text += f"code error {found.code_error_median:.1e} median, {found.code_error_worst:.1e} worst; "
-    text += f"CSNR {_db(found.csnr_median_dB)} dB median, {_db(found.csnr_worst_dB)} dB worst"
-    return [("chips", f"{text} ({found.condition})")]
-
-
-def _db(value: float | None) -> str:
-    return "unbounded (no error seen)" if value is None else f"{value:.1f}"
 
 
 def characterize_only(

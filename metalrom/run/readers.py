@@ -1,6 +1,8 @@
 """Where each specified quantity is read from a finished run."""
 
-from characterization.sign_off import csnr_interval
+import numpy as np
+
+from characterization.sign_off import csnr_interval, effective_bits, nonlinearity
 from interconnect.errors import InputError
 from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
@@ -34,8 +36,25 @@ def _margin(run: RunView, condition: str) -> QuantityValue:
     return _with_interval(found.margin, source, run, condition, "margin_interval_sigma")
 
 
+_LEVELS = "readout table, levels with all rows active"
+
+
 def _lsb(run: RunView, condition: str) -> QuantityValue:
     return QuantityValue(run.table.lsb(condition), "readout table, spacing of counts with all rows active")
+
+
+def _inl(run: RunView, condition: str) -> QuantityValue:
+    inl, _, _ = nonlinearity(run.table.at(condition))
+    return QuantityValue(float(np.abs(inl).max()), f"{_LEVELS}, against the line through both ends")
+
+
+def _dnl(run: RunView, condition: str) -> QuantityValue:
+    _, dnl, _ = nonlinearity(run.table.at(condition))
+    return QuantityValue(float(np.abs(dnl).max()), f"{_LEVELS}, against the mean step")
+
+
+def _enob(run: RunView, condition: str) -> QuantityValue:
+    return QuantityValue(effective_bits(run.table.at(condition)), f"{_LEVELS} with every spread")
 
 
 def _with_interval(value: float, source: str, run: RunView, condition: str, name: str) -> QuantityValue:
@@ -92,6 +111,9 @@ READERS: dict[str, QuantityReader] = {
     "csnr_fitted": _csnr_fitted,
     "margin": _margin,
     "lsb": _lsb,
+    "inl": _inl,
+    "dnl": _dnl,
+    "enob": _enob,
     "energy_per_mac": _energy_per_mac,
     "energy_per_conversion": _energy_per_conversion,
     "latency": _latency,

@@ -26,6 +26,7 @@ _PLAIN = {
     "Mb/mm2": ("Mb/mm2", "Mb/mm^2", "Mb/mm²"),
     "TOPS/W": ("TOPS/W",),
     "LSB": ("LSB", "counts"),
+    "bit": ("bit", "bits"),
 }
 """Units without prefixes, which may be left out, and how they are written."""
 

@@ -59,6 +59,9 @@ _DECLARED = {
             "margin", ("sigma",), "distance of the weakest level to the nearest threshold", lower_is_better=False
         ),
         SpecQuantity("lsb", ("V", "A"), "spacing of neighbouring counts, all rows active", lower_is_better=False),
+        SpecQuantity("inl", ("LSB",), "largest integral nonlinearity of the levels", lower_is_better=True),
+        SpecQuantity("dnl", ("LSB",), "largest differential nonlinearity of the levels", lower_is_better=True),
+        SpecQuantity("enob", ("bit",), "effective number of bits of a conversion", lower_is_better=False),
         SpecQuantity("energy_per_mac", ("J",), "energy of one multiply-accumulate", lower_is_better=True),
         SpecQuantity("energy_per_conversion", ("J",), "energy of one conversion", lower_is_better=True),
         SpecQuantity("latency", ("s",), "time of one input vector through the layer", lower_is_better=True),
