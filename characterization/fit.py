@@ -321,17 +321,18 @@ def fit_spread(
         float(1.0 / np.sqrt(2.0 * (fewest - 1))),
         float(np.sqrt(np.mean(np.square(errors)))),
         slope @ share @ slope.T,
-        _misfit(variance, x @ found, x @ slope, share),
+        _misfit(variance, x @ found, x @ slope, share, active > 0),
     )
 
 
-def _misfit(variance: FloatArray, fitted: FloatArray, slope: FloatArray, share: FloatArray) -> float:
-    """Rms relative distance of sigmas from their fit, less what draws alone leave; of points that spread at all.
+def _misfit(variance: FloatArray, fitted: FloatArray, slope: FloatArray, share: FloatArray, driven: BoolArray) -> float:
+    """Rms relative distance of sigmas from their fit, less what draws alone leave; of driven points that spread at all.
 
     slope: of the fitted variances by the relative change of every point's, (points, points). share: relative covariance
-    of the sample variances.
+    of the sample variances. driven: a row or more; no conversion reads none, whose level nothing holds against the
+    spread of the reset switch's leakage.
     """
-    large = (variance >= SMALL_SPREAD * variance.max(initial=0.0)) & (fitted > 0) & (variance > 0)
+    large = driven & (variance >= SMALL_SPREAD * variance.max(initial=0.0)) & (fitted > 0) & (variance > 0)
     if not large.any():
         return 0.0
     distance = np.log(variance[large] / fitted[large]) / 2.0
