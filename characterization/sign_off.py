@@ -36,7 +36,7 @@ class CauseSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class FigureChange:
+class FigureSensitivity:
     """What one per cent more of a cause changes: the code error (factor) and the margin (sigma)."""
 
     cause: str
@@ -70,7 +70,7 @@ class SignOff:
     margin_interval_sigma: Ends | None
     csnr_change_dB: Ends
     causes: tuple[CauseSpan, ...]
-    sensitivities: tuple[FigureChange, ...]
+    sensitivities: tuple[FigureSensitivity, ...]
     budget: tuple[BudgetPart, ...]
     inl: float
     dnl: float
@@ -206,7 +206,7 @@ def _margin(levels: ReadoutLevels) -> float:
     return float(margin_of(*levels.tails())[0])
 
 
-def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLevels) -> Iterator[FigureChange]:
+def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLevels) -> Iterator[FigureSensitivity]:
     lsb = float(np.median(np.abs(np.diff(used.thresholds, axis=-1)))) if used.thresholds.shape[-1] > 1 else 0.0
     changes: tuple[tuple[str, Callable[[ReadoutLevels], ReadoutLevels]], ...] = (
         ("mismatch of cells and transistors, 1 % more", lambda r: r.scaled(1 + PERCENT, STATIC)),
@@ -222,7 +222,7 @@ def _sensitivities(used: ReadoutLevels, mean_error: Figure, weakest: ReadoutLeve
     before, margin = mean_error(used), _margin(weakest)
     for cause, changed in changes:
         factor = mean_error(changed(used)) / before if before > 0 else 1.0
-        yield FigureChange(cause, factor, _margin(changed(weakest)) - margin)
+        yield FigureSensitivity(cause, factor, _margin(changed(weakest)) - margin)
 
 
 def sigma_budget(levels: ReadoutLevels) -> tuple[BudgetPart, ...]:

@@ -37,6 +37,10 @@ def judged(run, *texts, failed=()):
     ("text", "value"),
     [
         ("lsb > 1mV", 20e-3),  # the synthetic spacing
+        ("inl < 0.01", 0.0),  # straight
+        ("dnl < 0.01LSB", 0.0),
+        # 4 rows, 5 codes; sigma of 0.1 LSB beside the 1/12 LSB^2 of an ideal converter
+        ("enob > 2bit", math.log2(5) - math.log2(1 + 12 * 0.01) / 2),
         ("margin > 4.5", 5.0),  # half of 20 mV over 2 mV
         ("code_error_worst < 1e-3", 2 * ndtr(-5.0)),  # an inner level errs to both sides
         ("code_error < 1e-3", 1e-6),
@@ -50,7 +54,7 @@ def judged(run, *texts, failed=()):
 )
 def test_values_are_those_of_the_run(run, text, value):
     (found,) = judged(run, text)
-    assert found.value == pytest.approx(value, rel=1e-9)
+    assert found.value == pytest.approx(value, rel=1e-9, abs=1e-12)
     assert found.passed
     assert found.source
 
