@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.optimize import nnls
-from scipy.special import stdtrit
+from scipy.special import chdtri, stdtrit
 
 from characterization.failures import ConditionError
 from interconnect.arrays import BoolArray, FloatArray
@@ -328,6 +328,9 @@ def fit_spread(
 def _misfit(variance: FloatArray, fitted: FloatArray, slope: FloatArray, share: FloatArray, driven: BoolArray) -> float:
     """Rms relative distance of sigmas from their fit, less what draws alone leave; of driven points that spread at all.
 
+    0 where draws alone leave as much in 5 % of cases or more: a sum of squares of Gaussian distances, by the chi-square
+    law of its mean and variance (Satterthwaite).
+
     slope: of the fitted variances by the relative change of every point's, (points, points). share: relative covariance
     of the sample variances. driven: a row or more; no conversion reads none, whose level nothing holds against the
     spread of the reset switch's leakage.
@@ -337,5 +340,9 @@ def _misfit(variance: FloatArray, fitted: FloatArray, slope: FloatArray, share: 
         return 0.0
     distance = np.log(variance[large] / fitted[large]) / 2.0
     left = (np.eye(len(variance)) - slope / np.where(fitted > 0, fitted, 1.0)[:, None])[large]
-    drawn = np.trace(left @ share @ left.T) / 4.0
-    return float(np.sqrt(max((distance**2).sum() - drawn, 0.0) / large.sum()))
+    drawn = left @ share @ left.T / 4.0
+    mean, square = float(np.trace(drawn)), float((distance**2).sum())
+    freedom = mean**2 / float((drawn**2).sum()) if mean > 0 else 1.0
+    if square <= mean / freedom * float(chdtri(freedom, 0.05)):
+        return 0.0
+    return float(np.sqrt((square - mean) / large.sum()))
