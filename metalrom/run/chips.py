@@ -17,7 +17,7 @@ CHIPS = 24
 """Drawn chips, that of the run's own seed included."""
 
 CORNER_SIGMAS = 3.0
-"""How far the corners of the metals lie, in sigma of chips."""
+"""How far the corners of the metals lie, in sigma of chips: an assumption."""
 
 
 def draw_chips(design: Design, table: ReadoutTable, first: LayerQuality) -> ChipDistribution:
@@ -25,14 +25,15 @@ def draw_chips(design: Design, table: ReadoutTable, first: LayerQuality) -> Chip
 
     Every chip has deviations of its cells, transistors and converters of its own. Where corners of the metals were
     characterized, the step of a count differs from chip to chip too, log-normal between the smallest and the largest of
-    them at `CORNER_SIGMAS`; noise and offsets keep their volts.
+    them at `CORNER_SIGMAS`; noise and offsets keep their volts, thresholds follow the step.
     """
     condition = table.conditions[table.index(first.condition)]
     target = design.config.readout.code_error_target
     sigma = step_sigma(table, condition)
     varies = "cells, transistors and converter offsets of every segment"
     if sigma > 0:
-        varies += f"; the metals of all of them: step of a count, sigma {100 * sigma:.2g} %"
+        varies += f"; the metals of all of them: step of a count, sigma {100 * sigma:.2g} %, corners "
+        varies += f"assumed at {CORNER_SIGMAS:g} sigma"
     chips = [DrawnChip(design.config.characterization.seed, 1.0, first.code_error_rate, first.csnr_raw)]
     x, w = design.activations.values, design.weights.values.astype(np.int64)
     for chip in range(1, CHIPS):
