@@ -11,14 +11,16 @@ import numpy as np
 import xarray
 
 from characterization.tables.content import SCHEMA, canonical_json, content_sha256, validity_of
+from characterization.tables.planes import PlaneTables, stacked_datasets
 from characterization.tables.registry import EXACT_BINARY, TableFormat
-from characterization.tables.table import STEP, ReadoutTable
+from characterization.tables.table import PLANE, STEP, ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
 from netlists.condition import Condition
 
 FILE = "readout.nc"
+PLANES_FILE = "planes.nc"
 
 
 DERIVED = ("adc_threshold", "code_error_probability", "margin")
@@ -54,7 +56,33 @@ def _stacked(table: ReadoutTable, of: Callable[[Condition], FloatArray]) -> Floa
 
 def write_netcdf(table: ReadoutTable, folder: Path) -> list[Path]:
     """Write `readout.nc`; equal tables give byte-identical files."""
-    dataset = _with_derived(table)
+    return _write_dataset(_with_derived(table), folder / FILE)
+
+
+def write_plane_tables(tables: PlaneTables, folder: Path) -> list[Path]:
+    """Write `planes.nc`: the tables of all planes with their thresholds, margins and code errors.
+
+    Parameters
+    ----------
+    tables : PlaneTables
+        The tables.
+    folder : Path
+        Output folder.
+
+    Returns
+    -------
+    list[Path]
+        The file; equal tables give byte-identical ones.
+    """
+    derived = [_with_derived(t) for t in tables.tables]
+    dataset = stacked_datasets(derived, tables.classes, tables.planes)
+    hashes = [content_sha256(t) for t in tables.tables]
+    text = {"long_name": "SHA-256 of the content of the table"}
+    dataset = dataset.assign_coords(content_sha256=(PLANE, np.array(hashes, dtype=object), text))
+    return _write_dataset(dataset, folder / PLANES_FILE)
+
+
+def _write_dataset(dataset: xarray.Dataset, file: Path) -> list[Path]:
     dataset.attrs["file_sha256"] = _fingerprint(dataset)
     packed = {"zlib": True, "complevel": 4, "_FillValue": None}
     plain = {"_FillValue": None}
@@ -64,26 +92,17 @@ def write_netcdf(table: ReadoutTable, folder: Path) -> list[Path]:
         if variable.dtype.kind == "f"
     }
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / FILE
+        path = Path(scratch) / file.name
         dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
         content = path.read_bytes()
-    return atomic_write_files(folder, {FILE: content})
+    return atomic_write_files(file.parent, {file.name: content})
 
 
 def read_netcdf(folder: Path) -> ReadoutTable:
     """The table of `readout.nc`. Raises InputError if the file is missing, truncated or edited."""
     path = folder / FILE
     where = str(path)
-    read_bytes(path)
-    try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
-            dataset = opened.load()
-    except Exception as error:  # the HDF5 stack raises nearly anything on damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"not readable as NetCDF ({reason})", where=where, hint="truncated or edited") from None
-    expected = dataset.attrs.pop("file_sha256", None)
-    if expected != _fingerprint(dataset):
-        raise InputError("its content does not match its checksum", where=where, hint="truncated or edited")
+    dataset = _read_dataset(path)
     attributes = {key: value for key, value in dataset.attrs.items() if key not in _FILE_ATTRIBUTES}
     own = dataset.drop_vars(DERIVED, errors="ignore")
     own.attrs = attributes
@@ -96,6 +115,57 @@ def read_netcdf(folder: Path) -> ReadoutTable:
     if dataset.attrs.get("content_sha256") != content_sha256(table):
         raise InputError("its values do not match their fingerprint", where=where, hint="truncated or edited")
     return table
+
+
+def read_plane_tables(folder: Path) -> PlaneTables:
+    """The tables of `planes.nc`.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the file.
+
+    Returns
+    -------
+    PlaneTables
+        The tables.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, truncated or edited.
+    """
+    path = folder / PLANES_FILE
+    dataset = _read_dataset(path)
+    if dataset.attrs.get("schema") != SCHEMA:
+        raise InputError(
+            f"content is {dataset.attrs.get('schema')!r}", where=str(path), hint=f"this reader knows {SCHEMA}"
+        )
+    own = dataset.drop_vars([*DERIVED, "content_sha256"], errors="ignore")
+    own.attrs = {key: value for key, value in dataset.attrs.items() if key not in _FILE_ATTRIBUTES}
+    try:
+        tables = PlaneTables(own)
+    except InputError as error:
+        raise InputError(error.what, where=str(path)) from None
+    if [str(v) for v in dataset["content_sha256"].values] != [content_sha256(t) for t in tables.tables]:
+        raise InputError("its values do not match their fingerprint", where=str(path), hint="truncated or edited")
+    return tables
+
+
+def _read_dataset(path: Path) -> xarray.Dataset:
+    """The dataset of a file whose checksum holds. Raises InputError."""
+    where = str(path)
+    read_bytes(path)
+    try:
+        with xarray.open_dataset(path, engine="h5netcdf") as opened:
+            dataset = opened.load()
+    except Exception as error:  # the HDF5 stack raises nearly anything on damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"not readable as NetCDF ({reason})", where=where, hint="truncated or edited") from None
+    expected = dataset.attrs.pop("file_sha256", None)
+    if expected != _fingerprint(dataset):
+        raise InputError("its content does not match its checksum", where=where, hint="truncated or edited")
+    return dataset
 
 
 def _fingerprint(dataset: xarray.Dataset) -> str:
