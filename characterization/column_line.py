@@ -48,7 +48,7 @@ class ColumnLines:
                     pins = f"{a.prefix}_in", f"{b.prefix}_in"
                     between = per_symbol(model, lambda k, pins=pins: model.capacitance(pins[0], k, pins[1]))  # type: ignore[misc]
                     matrix[..., i, j] = -(stored @ between)
-        drives = np.array([per_symbol(model, partial(model.drive, line=line)) for line in lines])
+        drives = np.array([per_symbol(model, partial(model.drive_with_next_plane, line=line)) for line in lines])
         signs = np.array([line.sign for line in lines], dtype=np.float64)
         # (signs M^-1) drives: one small solve per column, M is symmetric
         weights = np.linalg.solve(matrix, np.broadcast_to(signs, matrix.shape[:-1])[..., None])[..., 0]

@@ -43,8 +43,8 @@ class ColumnStimulus:
     these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
     columns that are only a load. symbol_values: of the cell (`CellModel.symbol_values`), what each adds to the count.
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
-    next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,); None: they rest. Needs a cell model that holds
-    the lines of that plane.
+    next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,); None: they follow `inputs`, as on the chip. Needs
+    a cell model that holds the lines of that plane.
     """
 
     bits: ByteArray
@@ -98,7 +98,7 @@ class ColumnStimulus:
 
     def with_dummy_row(self) -> ColumnStimulus:
         """The same case with one more row that counts in every column (symbol 1), driven where the number of active
-        rows is odd; its devices are nominal."""
+        rows is odd; its devices are nominal. The next plane has such a row of its own."""
 
         def longer(values: Any, fill: float) -> Any:
             if values is None:
@@ -111,6 +111,7 @@ class ColumnStimulus:
             self,
             bits=longer(self.bits, 1),
             inputs=longer(self.inputs, self.active % 2),
+            next_plane=longer(self.next_plane, 0 if self.next_plane is None else int(self.next_plane.sum()) % 2),
             deviations=replace(
                 d,
                 cell=longer(d.cell, 1.0),
@@ -160,9 +161,7 @@ class ColumnStimulus:
 
     def input_of(self, line: RowLine, row: int) -> bool:
         """Whether a line of the row follows an input of 1."""
-        if not line.above:
-            return bool(self.inputs[row])
-        return self.next_plane is not None and bool(self.next_plane[row])
+        return bool((self.inputs if not line.above or self.next_plane is None else self.next_plane)[row])
 
     def factors(self) -> FloatArray:
         """Cell factors, shape (rows, columns); ones when nominal."""

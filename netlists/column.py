@@ -26,6 +26,9 @@ from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
 
+NEXT_PLANE = "_next"
+"""Ending of the nodes that drive the next plane's lines."""
+
 CHAIN_OUTPUTS = (
     "v(bus)", "v(sampled)", "v(line)", "i(v_analog)", "i(v_clamp)", "i(v_join)", "i(v_bus_reset)",
     "v(clamp)", "v(join)", "v(bus_reset)",
@@ -234,6 +237,7 @@ def column_deck(
         "case": case,
         "cells": cell_subckts(warm, folder=templates),
         "drivers": drivers(warm, case),
+        "next_plane": warm.has_next_plane,
         "levels": levels,
         "ends": ends,
         "target": "v(bus)" if chain else plus[case.target],
@@ -401,7 +405,8 @@ class Driver:
     """One line's driver: its name, the node it drives, whether its row's input is active, threshold shifts in V.
 
     source: what an ideal driver ties the line to. level: letter of the level supply, None for a line driven in full.
-    complement: the line is high while the input is 0.
+    complement: the line is high while the input is 0. above: it belongs to the next plane, whose drivers have a supply
+    and inputs of their own, so that energies are those of the read plane.
     """
 
     name: str
@@ -412,6 +417,7 @@ class Driver:
     nmos_shift: float
     pmos_shift: float
     complement: bool = False
+    above: bool = False
 
 
 def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
@@ -426,10 +432,13 @@ def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
                 source = "falling" if active else "high"
             else:
                 source = ("active" if full else f"active_{line.letter}") if active else GROUND_NODE
+            if line.above and active:
+                source += NEXT_PLANE
             name = str(r) if first else f"{r}_{line.letter}"
             shifts = (float(dn[r]), float(dp[r])) if first else (0.0, 0.0)
             node = driven_node(line, r, case)
-            out.append(Driver(name, node, active, source, None if full else line.letter, *shifts, line.level < 0))
+            letter = None if full else line.letter
+            out.append(Driver(name, node, active, source, letter, *shifts, line.level < 0, line.above))
     return out
 
 

@@ -79,6 +79,7 @@ def noise_deck(
         "last": last,
         "points": points,
         "drivers": drivers(warm, case),
+        "next_plane": warm.has_next_plane,
         "ends": ends,
         "cells": cell_subckts(warm),
         "node_names": node_names(warm),

@@ -241,6 +241,10 @@ class CellModel:
             if row.level != 0.0 and row.above == above
         )
 
+    def drive_with_next_plane(self, symbol: int, line: BitLine | None = None) -> float:
+        """`drive` of a row together with that of the next plane's row, which follows the same input, F."""
+        return self.drive(symbol, line) + (self.drive(symbol, line, above=True) if self.has_next_plane else 0.0)
+
     @property
     def has_next_plane(self) -> bool:
         """Whether the model holds the lines of the next plane's row; a grounded sheet stands for them otherwise."""

@@ -118,7 +118,7 @@ class CapBalanced(ChargeCell):
     @staticmethod
     def closed_form(model: CellModel, read: ColumnRead) -> float:
         """`settled_voltage` of the column; the load does not depend on the bits."""
-        off, on = model.drive(0), model.drive(1)
+        off, on = model.drive_with_next_plane(0), model.drive_with_next_plane(1)
         beyond = read.c_extra + read.extra_rows * model.bl_total
         return settled_voltage(read.drive, on, off, model.bl_total, beyond, read.rows, read.active, read.count)
 
