@@ -98,12 +98,14 @@ class MetalCorner:
 
 @dataclass(frozen=True, slots=True)
 class StackedPlane:
-    """A plane of a stack, for the procedure `planes`: its label, that of the plane whose rows lie above (or empty), and
-    its cell, with those rows where there are any."""
+    """A plane of a stack: its label, that of the plane whose rows lie above (or empty), and its cell, with those rows
+    where there are any. position: bottom, inner, top. planes: labels of all that are drawn like it; empty: it alone."""
 
     label: str
     above: str
     model: CellModel
+    position: str = ""
+    planes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,9 @@ class Testbench:
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
     among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
     bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
-    line_source: where the wire of the chain's shared line comes from, in words. stacked: all planes, lowest first,
-    where the procedure `planes` is asked for.
+    line_source: where the wire of the chain's shared line comes from, in words. stacked: the planes of a stack, lowest
+    first, one for all that are alike; `model` is of one of them, so that every deck holds its next plane's rows.
+    plane_labels: of all planes, lowest first.
     """
 
     technology: Technology
@@ -151,6 +154,7 @@ class Testbench:
     chain: ReadoutChain | None = None
     line_source: str = ""
     stacked: tuple[StackedPlane, ...] = ()
+    plane_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         symbol_levels(self.model.symbol_values)

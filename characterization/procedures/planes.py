@@ -1,14 +1,14 @@
 """`planes`: levels, margins and code errors of every plane, next to the real row lines of the plane above it.
 
 The rows of the next plane toggle with the same inputs, so that its driven rows shift a level with the plane's own
-active rows. A plane's table is that of the simulated plane with the differences of the charge balance, in counts of the
-simulated step. The plane below is no neighbour of a bit line here: its row lines lie under its own columns, and its
+active rows. Planes that are drawn alike, with like neighbours, share a table. Another plane's table is that of the
+simulated plane with the differences that `characterization.plane_levels` calibrates. The plane below is no neighbour of a bit line here: its row lines lie under its own columns, and its
 columns are extracted as quiet grounded metal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,19 @@ import numpy as np
 
 from characterization.charts import MARKS, SERIES, Chart, height_for, label_bars, legend_below
 from characterization.column_testbench import ColumnTestbench
+from characterization.plane_levels import (
+    PlaneCheck,
+    PlaneSteps,
+    calibrated_steps,
+    nominal_metals,
+    table_of_plane,
+)
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import Procedure, ProcedureResults, measured
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
-from characterization.testbench import StackedPlane, Testbench
+from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
-from interconnect.errors import InputError
-from netlists.condition import NOMINAL_METALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,24 +36,10 @@ if TYPE_CHECKING:
 SMALLEST = 1e-12
 """Code errors below are drawn here."""
 
-SCOPE = "nominal metals; same inputs on all planes; the columns of the plane below are quiet grounded metal"
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneSteps:
-    """A plane's levels in counts of the simulated plane's step, to first order.
-
-    plane, above: labels; above is empty for a plane without a neighbour on the metal over its columns. count, active:
-    what a count and an active row add to a level beyond what they add on the simulated plane. next_plane: part of
-    `active` that driven rows of the next plane cause. scale: step per count over that of the simulated plane.
-    """
-
-    plane: str
-    above: str
-    count: float
-    active: float
-    next_plane: float
-    scale: float
+SCOPE = (
+    "differences between planes at nominal metals and the nominal condition; same inputs on all planes; the columns of "
+    "the plane below are quiet grounded metal"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +77,22 @@ class ForeignTable:
 
 @dataclass(frozen=True)
 class Planes(DataclassResult):
-    """Every plane, lowest first. difference: largest of any level between two planes' tables, counts."""
+    """Every class of planes, lowest first. difference: largest of any level between two planes' tables, counts.
+    stack: labels of all planes, lowest first. checks: reads by transistors behind the steps."""
 
     steps: tuple[PlaneSteps, ...]
     points: tuple[PlanePoint, ...]
     foreign: tuple[ForeignTable, ...]
     difference: float
+    stack: tuple[str, ...] = ()
+    checks: tuple[PlaneCheck, ...] = ()
     scope: str = SCOPE
 
     def figures(self) -> Sequence[ResultRow]:
         """Next plane's shift and worst margin of each plane, and the largest error of a table that serves another."""
         rows = []
         for s in self.steps:
-            place = f"{s.plane}, {f'rows of {s.above} above' if s.above else 'no plane above'}"
+            place = f"{s.label}, {f'rows of {s.above} above' if s.above else 'no plane above'}"
             rows.append(ResultRow("shift per active row of the next plane", s.next_plane / s.scale, "LSB", place))
             points = [p for p in self.points if p.plane == s.plane]
             worst = min(points, key=lambda p: p.margin)
@@ -111,6 +106,11 @@ class Planes(DataclassResult):
                 ResultRow("worst pattern of the next plane", worst.pattern_shift, "LSB", at),
                 ResultRow("code error at that pattern", worst.pattern_error, "", at),
             ]
+        if self.checks:
+            worst_check = max(self.checks, key=lambda c: abs(c.simulated - c.calibrated))
+            at = f"{worst_check.plane}, {worst_check.active} active, count {worst_check.count}"
+            off = worst_check.simulated - worst_check.calibrated
+            rows.append(ResultRow("largest difference between a plane's read and its table", off, "LSB", at))
         rows.append(ResultRow("largest difference between two planes' tables", self.difference, "LSB"))
         if self.foreign:
             other = max(self.foreign, key=lambda f: f.code_error)
@@ -146,66 +146,15 @@ class Planes(DataclassResult):
         legend_below(axes, len(errors))
 
     def tables(self, table: ReadoutTable) -> tuple[ReadoutTable, ...]:
-        """The readout table of every plane, from that of the simulated one; conditions of nominal metals only."""
-        nominal = _nominal(table)
-        return tuple(_table_of(nominal, steps) for steps in self.steps)
+        """The readout table of every class of planes, from that of the simulated one."""
+        return tuple(table_of_plane(table, steps) for steps in self.steps)
 
-
-def plane_steps(setup: Testbench) -> tuple[PlaneSteps, ...]:
-    """Charge balance of every plane's cell and its neighbour above, against the simulated plane's cell."""
-    reference = _balance(setup, StackedPlane(setup.model.plane.label, "", setup.model))
-    step = reference["count"]
-    out = []
-    for plane in setup.stacked:
-        found = _balance(setup, plane)
-        above = found["above"] if plane.above else 0.0
-        out.append(
-            PlaneSteps(
-                plane=plane.label,
-                above=plane.above,
-                count=found["count"] / step - 1.0,
-                active=(found["active"] + above - reference["active"]) / step,
-                next_plane=above / step,
-                scale=found["count"] / step,
-            )
+    def plane_tables(self, table: ReadoutTable) -> PlaneTables:
+        """The tables of all planes in one dataset, from that of the simulated plane."""
+        classes = [s.plane_class for s in self.steps]
+        return PlaneTables.from_tables(
+            self.tables(table), classes, self.stack or [p for c in classes for p in c.planes]
         )
-    return tuple(out)
-
-
-def _balance(setup: Testbench, plane: StackedPlane) -> Mapping[str, float]:
-    """Level per unit of drive that a count, an active row and an active row of the next plane add."""
-    model = plane.model
-    lowest = min(range(model.symbols), key=model.symbol_values.__getitem__)
-    load = setup.rows * model.bl_total + setup.periphery.sense_capacitance
-    return {
-        "count": model.switched / load,
-        "active": model.drive(lowest) / load,
-        "above": model.drive(lowest, above=True) / load,
-    }
-
-
-def _nominal(table: ReadoutTable) -> ReadoutTable:
-    kept = [i for i, c in enumerate(table.conditions) if c.beol == NOMINAL_METALS]
-    if not kept:
-        raise InputError("no condition of the readout table has nominal metals, of which the planes are extracted")
-    return table if len(kept) == len(table.conditions) else ReadoutTable(table.dataset.isel(condition=kept))
-
-
-def _table_of(table: ReadoutTable, steps: PlaneSteps) -> ReadoutTable:
-    """The table with a plane's levels, and thresholds that a converter fixes moved with them: a reference per plane.
-
-    The cells' static spread grows with the step, other spreads stay.
-    """
-    lsb = np.array([table.lsb(c) for c in table.conditions])[:, None, None]
-    active, count = np.arange(table.rows + 1.0)[:, None], np.arange(table.max_count + 1.0)
-    moved = table.level + lsb * (steps.active * active + steps.count * count)
-    threshold = table.threshold
-    if threshold is not None:
-        edges = np.arange(threshold.shape[2]) + 0.5
-        threshold = threshold + lsb * (steps.active * active + steps.count * edges)
-    return table.replace(
-        level=moved, sigma_static=table.sigma_static * steps.scale, plane=steps.plane, threshold=threshold
-    )
 
 
 def with_thresholds_of(table: ReadoutTable, other: ReadoutTable) -> ReadoutTable:
@@ -226,15 +175,39 @@ def _pattern_error(table: ReadoutTable, steps: PlaneSteps, lsb: float, i: int) -
 
 
 def measure_planes(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> Planes:
-    """Tables of all planes, their margins, and their errors with each other's thresholds. Runs no simulation."""
-    steps = plane_steps(setup)
-    base = _nominal(results["adc_margin"].table)
-    tables = tuple(_table_of(base, s) for s in steps)
+    """Tables of all planes, calibrated by a few reads, their margins, and their errors with each other's thresholds."""
+    base: ReadoutTable = results["adc_margin"].table
+    return compare_planes(setup, base, *calibrated_steps(setup, bench, nominal_metals(base)))
+
+
+def compare_planes(
+    setup: Testbench, table: ReadoutTable, steps: tuple[PlaneSteps, ...], checks: tuple[PlaneCheck, ...] = ()
+) -> Planes:
+    """Margins of all planes and their errors with each other's thresholds. Runs no simulation.
+
+    Parameters
+    ----------
+    setup : Testbench
+        With `stacked`.
+    table : ReadoutTable
+        Of the simulated plane.
+    steps : tuple[PlaneSteps, ...]
+        Every class of planes against the simulated one.
+    checks : tuple[PlaneCheck, ...]
+        What the steps rest on.
+
+    Returns
+    -------
+    Planes
+        At the conditions of nominal metals.
+    """
+    base = nominal_metals(table)
+    tables = tuple(table_of_plane(base, s) for s in steps)
     points, foreign, difference = [], [], 0.0
     for i, condition in enumerate(base.conditions):
-        for s, table in zip(steps, tables, strict=True):
-            worst, lsb = table.worst_margin(condition), table.lsb(condition)
-            shift, error = _pattern_error(table, s, lsb, i)
+        for s, own in zip(steps, tables, strict=True):
+            worst, lsb = own.worst_margin(condition), own.lsb(condition)
+            shift, error = _pattern_error(own, s, lsb, i)
             points.append(
                 PlanePoint(
                     plane=s.plane,
@@ -243,18 +216,18 @@ def measure_planes(setup: Testbench, bench: ColumnTestbench, results: ProcedureR
                     margin=worst.margin,
                     active=worst.active,
                     count=worst.count,
-                    code_error=table.mean_code_error(condition),
-                    code_error_worst=table.worst_code_error(condition).code_error,
+                    code_error=own.mean_code_error(condition),
+                    code_error_worst=own.worst_code_error(condition).code_error,
                     pattern_shift=shift,
                     pattern_error=error,
                 )
             )
             for other in tables:
-                if other is table:
+                if other is own:
                     continue
-                apart = np.nanmax(np.abs(table.level[i] - other.level[i])) / abs(base.lsb(condition))
+                apart = np.nanmax(np.abs(own.level[i] - other.level[i])) / abs(base.lsb(condition))
                 difference = max(difference, float(apart))
-                served = with_thresholds_of(table, other)
+                served = with_thresholds_of(own, other)
                 foreign.append(
                     ForeignTable(
                         plane=s.plane,
@@ -264,11 +237,11 @@ def measure_planes(setup: Testbench, bench: ColumnTestbench, results: ProcedureR
                         code_error_worst=served.worst_code_error(condition).code_error,
                     )
                 )
-    return Planes(steps, tuple(points), tuple(foreign), difference)
+    return Planes(steps, tuple(points), tuple(foreign), difference, setup.plane_labels, checks)
 
 
 def _refusal(setup: Testbench) -> str | None:
-    if len(setup.stacked) > 1:
+    if sum(len(p.planes) or 1 for p in setup.stacked) > 1:
         return None
     return "it compares two planes or more of a cell that can be drawn with the plane above it"
 

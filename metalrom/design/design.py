@@ -141,6 +141,17 @@ class Design:
             return int(np.argmin([m.switched / m.bl_total for m in self.models]))
         return int(np.argmax([m.value("R_bl") + m.value("R_row") for m in self.models]))
 
+    def plane_above(self, index: int) -> Plane | None:
+        """The plane whose rows lie on the metal above the columns of a plane; None where there is none, or where the
+        cell kind or a row pitch of its own keeps it from being drawn with them."""
+        above = next(iter(self.planes[index + 1 : index + 2]), None)
+        if above is None or not getattr(self.cell, "stackable", False):
+            return None
+        if self.stack.index(above.row) != self.stack.index(self.planes[index].column) + 1:
+            return None
+        pitches = [self.cell.lengths(self.stack, p).row_pitch for p in (self.planes[index], above)]
+        return above if abs(pitches[1] - pitches[0]) < 1e-12 else None
+
     @cached_property
     def periphery(self) -> Periphery:
         """Transistor sizes around the array."""
@@ -165,14 +176,15 @@ class Design:
     def metal_corners(self) -> tuple[tuple[str, MetalCorner], ...]:
         """Technology and cell of the characterized plane at every corner of the metals that a condition names.
 
-        The plane is the nominal one's; every corner is extracted on its own (cached).
+        The plane is the nominal one's, with the rows of the plane above it; every corner is extracted on its own (cached).
         """
-        plane = self.planes[self.worst_plane]
+        plane, above = self.planes[self.worst_plane], self.plane_above(self.worst_plane)
+        drawn = () if above is None else (above,)
         found = []
         for name in dict.fromkeys(c.beol for c in self.conditions if c.beol != NOMINAL_METALS):
             there = self.technology.at_metal_corner(name)
             with config_context(self.path, "conditions.beol"):
-                model = self.cell.model(there.stack, plane, self._extract_on)
+                model = self.cell.model(there.stack, plane, self._extract_on, *drawn)
             found.append((name, MetalCorner(there, model)))
         return tuple(found)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
-from metalrom.design.planes import stacked_planes
+from metalrom.design.planes import plane_classes, stacked_planes
 from metalrom.design.readout import configured_chain
 from metalrom.design.variation import configured_variation
 
@@ -17,7 +17,12 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
     chain, line_source = configured_chain(design, rows)
     metal_corners = () if nominal_only else design.metal_corners
     model = design.models[design.worst_plane]
-    stacked = stacked_planes(design) if "planes" in c.characterization.procedures and not nominal_only else ()
+    stacked = () if nominal_only or len(design.planes) == 1 else plane_classes(design)
+    if stacked:
+        if "planes" in c.characterization.procedures:
+            stacked_planes(design)  # refuses planes that cannot be drawn with their neighbours
+        label = design.planes[design.worst_plane].label
+        model = next(p.model for p in stacked if label in p.planes)
     with config_context(design.path, "readout"):
         if chain is not None and chain.drive == "complement":
             model = model.complement_driven()
@@ -57,4 +62,5 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             chain=chain,
             line_source=line_source,
             stacked=stacked,
+            plane_labels=tuple(p.label for p in design.planes) if stacked else (),
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -13,9 +14,10 @@ from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
-from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Transfer, with_requirements
+from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Planes, Transfer, with_requirements
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.refinement import merged, missing, refined
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from characterization.waveform import ReadWaveform, read_waveform
@@ -29,6 +31,9 @@ from ngspice_runner import Cache, Workers
 
 CHAIN_PROCEDURES = ("chain_noise", "chain_energy", "chain_settling")
 """What every run of a readout chain measures: the margin and the estimate read it."""
+
+PLANES = "planes"
+"""What every run of planes that are not alike compares: table and verdict are those of the worst."""
 
 Announce = Callable[[str], None]
 Result = TypeVar("Result")
@@ -70,10 +75,17 @@ class CharacterizationRun:
         """Margins and the readout table. Raises InputError if the procedure was left out."""
         return self._result("adc_margin", AdcMargin)
 
-    @property
+    @cached_property
     def table(self) -> ReadoutTable:
-        """The readout table. Raises InputError if `adc_margin` was left out."""
-        return self.margin.table
+        """The readout table, of several planes that of the worst. Raises InputError if `adc_margin` was left out."""
+        return self.margin.table if self.plane_tables is None else self.plane_tables.worst()
+
+    @cached_property
+    def plane_tables(self) -> PlaneTables | None:
+        """The tables of all planes of a stack; None where all planes are alike. Raises InputError if `adc_margin` was
+        left out."""
+        found = self.results.get("planes")
+        return found.plane_tables(self.margin.table) if isinstance(found, Planes) else None
 
     def _result(self, name: str, kind: type[Result]) -> Result:
         result = self.results.get(name)
@@ -157,6 +169,12 @@ def measure_group(
     outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
     data = Dataset(outcomes[0].samples)
     core = core_of(procedures)
+    if (
+        len(setup.stacked) > 1
+        and any(p.name == "adc_margin" for p in core)
+        and PLANES not in {p.name for p in procedures}
+    ):
+        procedures = (*procedures, PROCEDURES[PLANES])
     bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # a converter whose offset is measured, and the noise of a chain, come before the margin, which reads them
     if setup.chain is not None and core:

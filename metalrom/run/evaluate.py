@@ -75,7 +75,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         group_rows=table.rows,
         group_reason=done.choice.reason if done.choice else f"{table.rows} rows were set in the configuration",
         group_automatic=done.choice is not None,
-        margins=done.margin.margins,
+        margins=done.table.margins_by_count(),
         fits=_fits(done),
         quality=quality,
         verdicts=verdict_counts(done),

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
-from characterization.procedures import Planes, with_requirements
+from characterization.procedures import with_requirements
 from characterization.procedures.document import procedures_document
 from characterization.tables.formats import FORMATS
+from characterization.tables.netcdf import write_plane_tables
 from interconnect.files import atomic_write_bytes, atomic_write_text
 from metalrom.design.design import Design
 from metalrom.folders import ensure_output_folder
@@ -98,9 +99,9 @@ def write_tables(done: CharacterizationRun, out: Path) -> list[Path]:
     if "adc_margin" in done.results:
         for name in FORMATS:
             written += FORMATS[name].write(done.table, ensure_output_folder(out / facts.LUT))
-    planes = done.results.get("planes")
-    if isinstance(planes, Planes):
-        for table in planes.tables(done.table):
+    if "adc_margin" in done.results and done.plane_tables is not None:
+        written += write_plane_tables(done.plane_tables, ensure_output_folder(out / facts.LUT))
+        for table in done.plane_tables.tables:
             folder = ensure_output_folder(out / facts.LUT / f"plane_{str(table.plane).replace('/', '_')}")
             for name in FORMATS:
                 written += FORMATS[name].write(table, folder)

@@ -36,7 +36,9 @@ def charge_balance(model: CellModel, read: ColumnRead) -> tuple[FloatArray, Floa
             if i != j:
                 between = [model.capacitance(f"{a.prefix}_in", s, f"{b.prefix}_in") for s in range(model.symbols)]
                 matrix[i, j] = -(read.stored @ np.array(between))
-    driven = np.array([read.driven @ per_symbol(model, partial(model.drive_with_next_plane, line=line)) for line in lines])
+    driven = np.array(
+        [read.driven @ per_symbol(model, partial(model.drive_with_next_plane, line=line)) for line in lines]
+    )
     return matrix, driven
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from characterization.procedures.planes import PROCEDURE, Planes, measure_planes, plane_steps, with_thresholds_of
+from characterization.plane_levels import plane_steps
+from characterization.procedures.planes import PROCEDURE, Planes, compare_planes, with_thresholds_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import StackedPlane, Testbench
@@ -43,8 +43,7 @@ def setup() -> Testbench:
 
 def measured(setup: Testbench, table: ReadoutTable | None = None) -> Planes:
     base = table or make_readout_table(4, step=STEP, sigma_noise=SIGMA)
-    bench: Any = None  # nothing is simulated
-    return measure_planes(setup, bench, {"adc_margin": SimpleNamespace(table=base)})
+    return compare_planes(setup, base, plane_steps(setup))
 
 
 def complement(setup: Testbench) -> Testbench:
