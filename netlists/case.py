@@ -43,8 +43,8 @@ class ColumnStimulus:
     these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
     columns that are only a load. symbol_values: of the cell (`CellModel.symbol_values`), what each adds to the count.
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
-    next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,); None: they follow `inputs`, as on the chip. Needs
-    a cell model that holds the lines of that plane.
+    next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,), for a cell model that holds the lines of that
+    plane; None: they follow `inputs`, as on the chip.
     """
 
     bits: ByteArray

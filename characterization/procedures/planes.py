@@ -2,8 +2,8 @@
 
 The rows of the next plane toggle with the same inputs, so that its driven rows shift a level with the plane's own
 active rows. Planes that are drawn alike, with like neighbours, share a table. Another plane's table is that of the
-simulated plane with the differences that `characterization.plane_levels` calibrates. The plane below is no neighbour of a bit line here: its row lines lie under its own columns, and its
-columns are extracted as quiet grounded metal.
+simulated plane with the differences that `characterization.plane_levels` calibrates. The plane below is no neighbour of
+a bit line here: its row lines lie under its own columns, and its columns are extracted as quiet grounded metal.
 """
 
 from __future__ import annotations

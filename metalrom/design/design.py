@@ -176,7 +176,7 @@ class Design:
     def metal_corners(self) -> tuple[tuple[str, MetalCorner], ...]:
         """Technology and cell of the characterized plane at every corner of the metals that a condition names.
 
-        The plane is the nominal one's, with the rows of the plane above it; every corner is extracted on its own (cached).
+        The plane is the nominal one's, with the rows of the plane above it; every corner is extracted on its own.
         """
         plane, above = self.planes[self.worst_plane], self.plane_above(self.worst_plane)
         drawn = () if above is None else (above,)
