@@ -103,6 +103,8 @@ def equivalent_case(
 ) -> tuple[CellModel, ColumnStimulus]:
     """The cell with blocks of idle rows as further symbols, and the case of the driven rows and these blocks.
 
+    A row is idle where neither it nor the row of the next plane above it is driven.
+
     where: `kept` puts one block in the place of each run of idle rows, `merged` a single one at the far end of the bit
     lines. keep_columns: modelled columns around the target (odd); the others become a load of the row lines.
 
@@ -111,8 +113,6 @@ def equivalent_case(
     """
     if where not in ("kept", "merged"):
         raise InputError(f"idle rows are {where!r}", hint="kept or merged")
-    if model.has_next_plane:
-        raise InputError("idle rows cannot be merged in a model that holds the next plane's lines")
     case = _narrow(case, keep_columns)
     first = f"{model.bit_lines[0].letter}0_0"
     edge = sum(part.value for part in edge_parts(model, case) if part.a == first)
@@ -150,6 +150,7 @@ def equivalent_case(
         case,
         bits=np.array(bits),
         inputs=np.array([case.inputs[run[0]] for run in rows]),
+        next_plane=None if case.next_plane is None else np.array([case.next_plane[run[0]] for run in rows]),
         symbol_values=values,
         shares=(*case.load_shares, *(0.0,) * extra),
         deviations=replace(
@@ -164,13 +165,14 @@ def equivalent_case(
 
 def _runs(case: ColumnStimulus, where: ReadPosition) -> list[list[int]]:
     """Rows of every row of the short case: driven ones alone, idle ones together."""
-    driven = [[int(r)] for r in np.flatnonzero(case.inputs)]
+    moving = case.inputs if case.next_plane is None else case.inputs | case.next_plane
+    driven = [[int(r)] for r in np.flatnonzero(moving)]
     if where == "merged":
-        idle = [int(r) for r in np.flatnonzero(case.inputs == 0)]
+        idle = [int(r) for r in np.flatnonzero(moving == 0)]
         return [idle, *driven] if idle else driven
     runs: list[list[int]] = []
-    for r, x in enumerate(case.inputs):
-        if x == 0 and runs and case.inputs[runs[-1][-1]] == 0:
+    for r, x in enumerate(moving):
+        if x == 0 and runs and moving[runs[-1][-1]] == 0:
             runs[-1].append(r)
         else:
             runs.append([r])

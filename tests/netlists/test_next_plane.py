@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -21,6 +22,7 @@ from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Plane
 from netlists.cells.cap_balanced import CapBalanced
 from netlists.column import column_deck, drivers
 from netlists.condition import Condition
+from netlists.equivalent import equivalent_case
 from netlists.next_plane import next_plane_shift
 from netlists.periphery import Periphery, Timing
 from netlists.reference import reference_column
@@ -152,3 +154,44 @@ def test_the_model_without_the_next_plane_is_what_it_was(stack: Stack) -> None:
 def test_planes_of_different_pitch_are_refused(stack: Stack) -> None:
     with pytest.raises(InputError, match="pitch"):
         CapBalanced().geometry(stack, Plane("M8", "M9"), (1,), Plane("M10", "M11"))
+
+
+@pytest.mark.parametrize("complement", [False, True])
+def test_rows_of_the_next_plane_follow_the_inputs_unless_said_otherwise(model: CellModel, complement: bool) -> None:
+    rng = np.random.default_rng(8)
+    driven = model.complement_driven() if complement else model
+    condition, periphery = Condition("tt", 1.0, 27.0), Periphery(kind="ideal")
+    case = ColumnStimulus(bits=rng.integers(0, 2, (6, 3)), inputs=np.array([1, 1, 0, 1, 0, 1]))
+    same = replace(case, next_plane=case.inputs)
+    rest = replace(case, next_plane=np.zeros(6, np.uint8))
+    values = [reference_column(driven, periphery, condition, c).value for c in (case, same, rest)]
+    assert values[0] == values[1]
+    # Charge balance: each of the four rows above adds C(BL, U) V, and with the complement takes back C(BL, V) V.
+    shift = 0.0 if complement else 4 * model.value("C_bl_u") / (6 * model.bl_total + periphery.sense_capacitance)
+    assert values[0] - values[2] == pytest.approx(shift, rel=5e-3, abs=1e-6)
+    closed = reference_column(driven, periphery, condition, case).closed_form
+    assert closed == pytest.approx(values[0], rel=5e-3)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_idle_rows_of_both_planes_are_merged(model: CellModel, follow: bool) -> None:
+    rng = np.random.default_rng(9)
+    inputs = (np.arange(24) % 4 == 0).astype(np.uint8)
+    above = None if follow else (np.arange(24) % 6 == 0).astype(np.uint8)
+    case = ColumnStimulus(bits=rng.integers(0, 2, (24, 3)), inputs=inputs, next_plane=above)
+    short_model, short = equivalent_case(model, case, where="merged")
+    assert short.rows == int((inputs | (inputs if above is None else above)).sum()) + 1
+    condition, periphery = Condition("tt", 1.0, 27.0), Periphery(kind="ideal")
+    whole = reference_column(model, periphery, condition, case).columns
+    found = reference_column(short_model, periphery, condition, short).columns
+    np.testing.assert_allclose(found, whole, rtol=1e-9)  # idle lines end at 0 V: lumping is exact
+
+
+def test_drivers_of_the_next_plane_have_a_supply_of_their_own(model: CellModel, technology: Technology) -> None:
+    case = ColumnStimulus(bits=np.ones((2, 3), np.uint8), inputs=np.array([1, 0], np.uint8))
+    periphery = Periphery(sense_capacitance=1e-16)
+    text = column_deck(technology, model, periphery, Timing(), Condition("tt", 1.0, 27.0), case).text
+    calls = {line.split()[0]: line.split()[1:5] for line in text.splitlines() if line.startswith("X_drive_")}
+    assert calls["X_drive_0_u"] == ["active_next", "u0_0", "vdd_next", "0"]
+    assert calls["X_drive_1_u"] == ["idle", "u1_0", "vdd_next", "0"]
+    assert calls["X_drive_0"] == ["active", "s0_0", "vdd_rows", "0"]
