@@ -131,8 +131,13 @@ def chain_energy(
 
 
 def read_period(cost: ChainCost, point: ChainEnergyPoint) -> float:
-    """From a read's start to the next one's, s: the chain's cycle and the conversion."""
-    return cost.timing.stop + point.conversion
+    """From a read's start to the next one's, s: the chain's cycle, and what of the conversion it does not hold."""
+    return cost.timing.stop + point.conversion - _held(cost, point)
+
+
+def _held(cost: ChainCost, point: ChainEnergyPoint) -> float:
+    """Part of the conversion that the chain's own cycle holds the rows for, s."""
+    return min(cost.timing.hold, point.conversion)
 
 
 def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component]:
@@ -150,7 +155,9 @@ def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component
         "adc": Component(
             Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
         ),
-        "recover": Component(Span.exact(t.stop - t.decides), Provenance("measured", "rows return, next reset")),
+        "recover": Component(
+            Span.exact(t.stop - t.decides - _held(cost, point)), Provenance("measured", "rows return, next reset")
+        ),
     }
 
 

@@ -105,6 +105,21 @@ def test_latency_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert estimate.latency.mid * 1e9 == pytest.approx(8 * 4 * 8 * 2 * (8.5 + 7 + 0.5))
 
 
+def test_a_hold_counts_once(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """A cycle that holds the rows for 5 of the conversion's 7 ns: the same period, a cycle of 9 + 5 ns as simulated."""
+    (point,) = cost.energy.points
+    held = replace(
+        cost,
+        timing=replace(cost.timing, hold=5e-9),
+        energy=replace(cost.energy, points=(replace(point, cycle=point.cycle + 5e-9),)),
+    )
+    found = estimate_macro(replace(geometry, readout=held), table, table.conditions[0])
+    before = estimate_macro(geometry, table, table.conditions[0])
+    assert found.latency.mid == pytest.approx(before.latency.mid)
+    # 2 ns of the period lie outside of the cycle: its supplies are those of 5 uW and 6 uW at rest
+    assert found.conversion["line_bias"].value.mid * 1e15 == pytest.approx(8 * (40 + 5 * 2) + 45 + 6 * 2)
+
+
 def test_more_planes_share_line_and_converter(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
     four = chain_geometry(replace(geometry, planes=4), cost)
     one, other = (estimate_macro(g, table, table.conditions[0]) for g in (geometry, four))
