@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from interconnect.arrays import ByteArray, FloatArray
 from interconnect.errors import InputError
-from netlists.cells.base import RowLine
+from netlists.cells.base import GROUND_NODE, RowLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,14 @@ class ColumnStimulus:
     def input_of(self, line: RowLine, row: int) -> bool:
         """Whether a line of the row follows an input of 1."""
         return bool((self.inputs if not line.above or self.next_plane is None else self.next_plane)[row])
+
+    def joined_node(self, line: RowLine, row: int) -> str | None:
+        """The node of a joined line, named after the first row of the same input; None for any other line."""
+        if not line.joined:
+            return None
+        if line.level == 0.0:
+            return GROUND_NODE
+        return f"{line.letter}{next(r for r in range(self.rows) if self.input_of(line, r) == self.input_of(line, row))}"
 
     def factors(self) -> FloatArray:
         """Cell factors, shape (rows, columns); ones when nominal."""

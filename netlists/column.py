@@ -197,6 +197,8 @@ def column_deck(
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
         f"count {case.count} of {case.active} active, {condition.label}, {periphery.kind} periphery"
     )
+    if not ideal:
+        warm = warm.with_joined_next_plane()
     ends = bit_line_ends(warm, case)
     lines = [end.node if charge else f"v_sense_{end.name}" for end in ends]
     reads = tuple(f"v({x})" if charge else f"i({x})" for x in lines)
@@ -320,6 +322,9 @@ def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus
     prefix, _, end = pin.rpartition("_")
     for line in model.lines:
         if line.prefix == prefix and end in ("in", "out"):
+            joined = case.joined_node(line, row)
+            if joined is not None:
+                return joined
             if end == "out":
                 return f"{line.letter}{row}_{column + 1}"
             grounded = line.level == 0.0 and column == 0 and case.position == 0
@@ -406,7 +411,8 @@ class Driver:
 
     source: what an ideal driver ties the line to. level: letter of the level supply, None for a line driven in full.
     complement: the line is high while the input is 0. above: it belongs to the next plane, whose drivers have a supply
-    and inputs of their own, so that energies are those of the read plane.
+    and inputs of their own, so that energies are those of the read plane. copies: (node, factor) whose voltage a joined
+    line takes; None: a driver drives it.
     """
 
     name: str
@@ -418,6 +424,7 @@ class Driver:
     pmos_shift: float
     complement: bool = False
     above: bool = False
+    copies: tuple[str, float] | None = None
 
 
 def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
@@ -427,6 +434,8 @@ def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
     out = []
     for r in range(case.rows):
         for line in (x for x in model.lines if x.level != 0.0):
+            if case.joined_node(line, r) not in (None, f"{line.letter}{r}"):
+                continue  # driven with the row that names it
             full, first, active = abs(line.level) == 1.0, line is model.lines[0], case.input_of(line, r)
             if line.level < 0:
                 source = "falling" if active else "high"
@@ -438,13 +447,23 @@ def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
             shifts = (float(dn[r]), float(dp[r])) if first else (0.0, 0.0)
             node = driven_node(line, r, case)
             letter = None if full else line.letter
-            out.append(Driver(name, node, active, source, letter, *shifts, line.level < 0, line.above))
+            copies = _copied(model, line, case, r) if line.joined else None
+            out.append(Driver(name, node, active, source, letter, *shifts, line.level < 0, line.above, copies))
     return out
+
+
+def _copied(model: CellModel, line: RowLine, case: ColumnStimulus, row: int) -> tuple[str, float] | None:
+    """What a joined line of the next plane follows: the plane's own line of a driven row, or a constant level."""
+    if not case.input_of(line, row):
+        return f"vdd{NEXT_PLANE}", float(line.level < 0)
+    own = next(x for x in model.lines if not x.above and x.level == line.level)
+    driven = np.flatnonzero(case.inputs)
+    return (driven_node(own, int(driven[0]), case), 1.0) if len(driven) else None
 
 
 def driven_node(line: RowLine, row: int, case: ColumnStimulus) -> str:
     """The node of a row's line at its driver."""
-    return f"{line.letter}{row}_{'d' if case.position else '0'}"
+    return case.joined_node(line, row) or f"{line.letter}{row}_{'d' if case.position else '0'}"
 
 
 def node_names(model: CellModel) -> str:

@@ -54,7 +54,9 @@ def row_sections(model: CellModel, case: ColumnStimulus) -> list[LoadSection]:
             for line in model.lines:
                 # The driver end of every ground line is grounded.
                 grounded = line.level == 0.0 and near == "d"
-                nodes += [GROUND_NODE if grounded else f"{line.letter}{r}_{near}", f"{line.letter}{r}_{far}"]
+                joined = case.joined_node(line, r)
+                ends = [GROUND_NODE if grounded else f"{line.letter}{r}_{near}", f"{line.letter}{r}_{far}"]
+                nodes += ends if joined is None else [joined, joined]
             calls.append((f"X_{name}_r{r}", tuple(nodes)))
         sections.append(LoadSection(name, cells, pins, _pi(model, cells, case.load_shares), tuple(calls)))
     return sections

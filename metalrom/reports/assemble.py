@@ -281,9 +281,37 @@ def _table(title: str, parts: Mapping[str, Component], unit: str, total: Span | 
     return MacroTable(title, rows, whole, note)
 
 
+def _plane_assumptions(results: RunResults) -> list[Assumption]:
+    sheets = Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")
+    if not results.planes:
+        return [sheets]
+    worst = results.headline.margin_at.plane if results.headline else results.cell.plane
+    tables = "; ".join(f"{p.position}: {', '.join(p.planes)}" for p in results.planes)
+    drawn = [
+        Assumption(
+            "rows of the next plane",
+            "drawn above every plane that has one, driven with the same inputs",
+            "simulated",
+            "extraction of both planes, every deck",
+        ),
+        Assumption(
+            "columns of the plane below", "quiet grounded metal one dielectric away", "assumption", "cell extraction"
+        ),
+    ]
+    return [
+        *(drawn if any(p.rows_above for p in results.planes) else [sheets]),
+        Assumption(
+            "planes",
+            f"layer, macro, estimate and verdict read every plane by the table of {worst}, the worst ({tables})",
+            "simulated",
+            "a table per plane: lut/planes.nc",
+        ),
+    ]
+
+
 def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
-    out = [Assumption("neighbouring planes", "grounded sheets one dielectric away", "assumption", "cell extraction")]
-    if results.cell.plane_spread > 0:
+    out = _plane_assumptions(results)
+    if results.cell.plane_spread > 0 and not results.planes:
         out.append(
             Assumption(
                 "planes",

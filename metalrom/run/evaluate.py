@@ -92,9 +92,33 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         readout_inputs=readout_inputs(setup, table, billed.readout),
         sign_off=sign_offs(design, done, used),
         waveform=done.waveform,
+        planes=_planes(done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
     return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
+
+
+def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSummary, ...]:
+    """Margin and code error of every class of planes; nothing where all planes are alike."""
+    if done.plane_tables is None:
+        return ()
+    out = []
+    for table, planes in zip(done.plane_tables.tables, done.plane_tables.classes, strict=True):
+        errors = {c.label: table.mean_code_error(c, used) for c in table.conditions}
+        condition = max(errors, key=errors.__getitem__)
+        margin = table.worst_margin().margin
+        out.append(
+            facts.PlaneSummary(
+                planes=planes.planes,
+                position=planes.position,
+                margin_sigma=margin if math.isfinite(margin) else None,
+                code_error=errors[condition],
+                condition=condition,
+                simulated=done.setup.model.plane.label in planes.planes,
+                rows_above=any(p.label == planes.entry and p.above for p in done.setup.stacked),
+            )
+        )
+    return tuple(out)
 
 
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:

@@ -43,6 +43,12 @@ def readout_inputs(setup: Testbench, table: ReadoutTable, cost: ChainCost | None
     known = [
         ReadoutInput(STAGES.get(a.name, "converter"), a.name, a.value, a.status, a.source) for a in table.assumptions
     ]
+    if setup.stacked:
+        drawn = sum(bool(p.above) * max(1, len(p.planes)) for p in setup.stacked)
+        value = f"above {drawn} of {len(setup.plane_labels)} planes, driven with the same inputs"
+        known.append(
+            ReadoutInput("bit line", "rows of the next plane", value, "simulated", "both planes' lines extracted")
+        )
     devices = setup.technology.devices
     cards = next((p for name, p in devices.provenance.items() if name not in ("geometry", "matching", "layout")), None)
     known += [

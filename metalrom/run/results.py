@@ -121,7 +121,7 @@ class LayerQuality:
 
 @dataclass(frozen=True)
 class MarginAt:
-    """The level with the smallest margin: condition, driven rows, count, and the plane that was characterized."""
+    """The level with the smallest margin: condition, driven rows, count, and the plane, the worst of several."""
 
     condition: str
     active: int
@@ -179,6 +179,24 @@ class ChipDistribution:
 
 
 @dataclass(frozen=True)
+class PlaneSummary:
+    """Planes of one readout table at its worst condition: labels, lowest first; position: bottom, inner, top.
+
+    margin_sigma: smallest over all conditions; None where nothing spreads. code_error: of the layer, by the plane's own
+    thresholds, largest over all conditions; condition: where that is. simulated: whether its decks are the campaign's.
+    rows_above: whether the decks hold the rows of a plane above.
+    """
+
+    planes: tuple[str, ...]
+    position: str
+    margin_sigma: float | None
+    code_error: float
+    condition: str
+    simulated: bool
+    rows_above: bool
+
+
+@dataclass(frozen=True)
 class VerdictCount:
     """How many simulations of a procedure ended with a verdict."""
 
@@ -197,6 +215,7 @@ class RunResults:
     failed_procedures: what procedures beside the table could not tell, and at which condition. simulations: values by
     method; how many the cache answered differs from run to run and stands in the manifest. readout: what stands between
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
+    planes: margin and code error of every readout table; empty where one serves all planes.
     sign_off: figures with their intervals, of every condition. chips: drawn at the worst one. waveform: of a read.
     """
 
@@ -230,6 +249,7 @@ class RunResults:
     readout: str = ""
     readout_cost: str = IDEAL_READOUT
     readout_inputs: tuple[ReadoutInput, ...] = ()
+    planes: tuple[PlaneSummary, ...] = ()
     sign_off: tuple[SignOff, ...] = ()
     chips: ChipDistribution | None = None
     waveform: ReadWaveform | None = None
@@ -249,7 +269,8 @@ def write_results(results: RunResults, folder: Path) -> Path:
     # Cells of two levels and an ideal readout: files as they were before there were others.
     usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1}
     new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
-    text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude={"macro_geometry": new}).decode()
+    left_out: dict[str, Any] = {"macro_geometry": new, **({} if results.planes else {"planes": True})}
+    text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude=left_out).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 
 

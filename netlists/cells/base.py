@@ -64,13 +64,14 @@ class RowLine:
     level: by how much it moves when the row's input turns 1, as a fraction of the row drive. A line of level 0 is
     always grounded; one of level -1 is high while the input is 0 and falls with it (complement drive).
     The resistance of one segment is the element `R_<prefix>`. above: it belongs to the row of the next plane above this
-    one and follows that row's input.
+    one and follows that row's input. joined: it is one node for all rows of the same input, its wire left out.
     """
 
     prefix: str
     letter: str
     level: float
     above: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,11 @@ class CellModel:
             raise UnsupportedCell(f"the cell {self.kind} has no ground line to drive with the complement")
         driven = {GROUND_LINE: COMPLEMENT_LINE, NEXT_GROUND: NEXT_COMPLEMENT}
         return replace(self, lines=tuple(driven.get(line, line) for line in self.lines))
+
+    def with_joined_next_plane(self) -> CellModel:
+        """The model whose lines of the next plane are one node for all rows of the same input: their wires settle
+        within picoseconds and take nothing from a level, and a deck has half of the nodes."""
+        return replace(self, lines=tuple(replace(x, joined=True) if x.above else x for x in self.lines))
 
     def named(self, suffix: str) -> CellModel:
         """The same cell under subcircuit names with a suffix, for netlists that hold cells of several planes."""

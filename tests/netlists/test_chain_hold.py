@@ -22,9 +22,7 @@ def deck(technology: Technology, hold: float, *, periodic: bool = False) -> tupl
     chain = ReadoutChain()
     chain = replace(chain, timing=replace(chain.timing, hold=hold))
     model = make_model().complement_driven()
-    made = column_deck(
-        technology, model, Periphery(), chain.timing.timing, TT, CASE, chain=chain, periodic=periodic
-    )
+    made = column_deck(technology, model, Periphery(), chain.timing.timing, TT, CASE, chain=chain, periodic=periodic)
     return chain, made
 
 
