@@ -140,7 +140,7 @@ def calibrated_steps(
     volts = local_steps(table, table.index(condition))[n, list(counts)]
 
     def levels(label: str, model: CellModel, stimuli: Sequence[ColumnStimulus]) -> FloatArray:
-        return bench.levels(f"planes_{label}", [_deck(setup, model, condition, case) for case in stimuli])
+        return bench.levels(f"planes_{label}", [read_deck(setup, model, condition, case) for case in stimuli])
 
     base = levels(setup.model.plane.label, setup.model, cases)
     steps, checks = [], []
@@ -167,9 +167,17 @@ def _fitted(linear: PlaneSteps, rows: int, counts: FloatArray, simulated: FloatA
     return replace(linear, active=active, count=count, scale=1.0 + count)
 
 
-def _deck(setup: Testbench, model: CellModel, condition: Condition, case: ColumnStimulus) -> ColumnDeck:
-    stimulus = setup.stimulus(case)
-    return column_deck(setup.technology, model, setup.periphery, setup.timing, condition, stimulus, chain=setup.chain)
+def read_deck(setup: Testbench, model: CellModel, condition: Condition, case: ColumnStimulus) -> ColumnDeck:
+    """The read of a case on a plane of its own cell, by the setup's periphery or chain."""
+    return column_deck(
+        setup.technology,
+        model,
+        setup.periphery,
+        setup.timing,
+        condition,
+        setup.stimulus(case),
+        chain=setup.chain,
+    )
 
 
 def nominal_metals(table: ReadoutTable) -> ReadoutTable:

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from characterization.plane_levels import plane_steps
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
+from characterization.plane_levels import (
+    FOLLOW,
+    REST,
+    PlaneSteps,
+    calibrated_steps,
+    plane_steps,
+    read_deck,
+    table_of_plane,
+)
 from characterization.procedures.planes import PROCEDURE, Planes, compare_planes, with_thresholds_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import ReadoutTable
@@ -23,6 +32,7 @@ from interconnect.stackfile import load_stack
 from netlists.cells.base import Plane
 from netlists.cells.cap_balanced import CapBalanced
 from netlists.condition import Condition
+from netlists.readout.chain import ReadoutChain
 from tests.builders import TT, make_readout_table, make_testbench
 
 STEP, SIGMA = 20e-3, 2e-3
@@ -151,3 +161,46 @@ def test_thresholds_of_a_circuit_follow_each_plane(setup: Testbench) -> None:
     ):
         np.testing.assert_allclose(moved.thresholds(TT), of_levels.thresholds(TT), rtol=1e-12, err_msg=steps.plane)
     assert measured(setup, fixed).foreign[1].code_error > 0.5
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("drive", ["single", "complement"])
+def test_reads_by_transistors_meet_the_charge_balance(setup: Testbench, drive: str) -> None:
+    low, _, top = setup.stacked
+    there = replace(setup, stacked=(low, top), model=low.model)
+    if drive == "complement":
+        there = replace(complement(there), chain=ReadoutChain())
+    table = make_readout_table(4, step=_step(there))
+    steps, checks = calibrated_steps(there, ColumnTestbench(there), table)
+    own = [c for c in checks if c.plane == low.label]
+    assert [c.simulated for c in own if c.rows_above == FOLLOW] == [0.0, 0.0, 0.0]  # the simulated plane
+    for c in checks:
+        # The balance knows no device at the bit line: junctions and the sense input load both planes alike, and the
+        # transistors move a level by parts of a count.
+        assert c.simulated == pytest.approx(c.linear, rel=0.1, abs=0.02)
+        if c.rows_above == FOLLOW:
+            assert c.calibrated == pytest.approx(c.simulated, abs=0.01)
+    if drive == "single":
+        # The top plane lacks what the rows above add: -C(BL, U) / C(BL, tab) counts per active row, first of all.
+        assert steps[1].active < -0.1
+    (rest,) = (c for c in checks if c.rows_above == REST)
+    expected = -4 * low.model.value("C_bl_u") / low.model.value("C_bl_tab") if drive == "single" else 0.0
+    assert rest.simulated == pytest.approx(expected, rel=0.05, abs=1e-3)
+
+
+def _step(setup: Testbench) -> float:
+    """Volts of a count with all rows active, from two reads."""
+    n = setup.rows
+    cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in (0, n)]
+    low, high = ColumnTestbench(setup).levels("step", [read_deck(setup, setup.model, TT, case) for case in cases])
+    return float(high - low) / n
+
+
+def test_a_bent_curve_moves_by_its_local_step(setup: Testbench) -> None:
+    # Levels 20 mV c - 1 mV c^2 with all rows active: a plane whose counts are one tenth larger moves a level by a
+    # tenth of a count times the local step, which is 20 mV - 2 mV c.
+    count = np.arange(5.0)
+    table = make_readout_table(4, level=STEP * count - 1e-3 * count**2)
+    steps = PlaneSteps("M4-M5", "", 0.1, 0.0, 0.0, 1.1)
+    moved = (table_of_plane(table, steps).level - table.level)[0, 4]
+    np.testing.assert_allclose(moved[1:4], 0.1 * count[1:4] * (STEP - 2e-3 * count[1:4]), rtol=1e-12)
