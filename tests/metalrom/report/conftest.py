@@ -22,7 +22,8 @@ from characterization.procedures.energy import ConditionEnergy, EnergyResult, Re
 from characterization.procedures.leakage import Leakage, StaticCurrent
 from characterization.procedures.noise import Noise, NoisePoint
 from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
-from characterization.procedures.planes import ForeignTable, PlanePoint, Planes, PlaneSteps
+from characterization.plane_levels import PlaneSteps
+from characterization.procedures.planes import ForeignTable, PlanePoint, Planes
 from characterization.procedures.readout_current import LevelCurve, MapPoint, ReadoutCurrent
 from characterization.procedures.settling import Settling, SettlingTime
 from characterization.procedures.supply import SupplyBounce, SupplyShift
