@@ -63,7 +63,8 @@ class PlaneCheck:
     """A read by transistors against the charge balance, both as differences in counts of the simulated step.
 
     rows_above: `follow` the inputs: this plane's level less that of the simulated plane; `rest`: less that of this
-    plane with following rows. calibrated: the difference by the steps that were fitted to the reads.
+    plane with following rows. calibrated: the difference by the steps that were fitted to the reads. fitted: whether this read
+    is one of these.
     """
 
     plane: str
@@ -74,6 +75,7 @@ class PlaneCheck:
     simulated: float
     linear: float
     calibrated: float
+    fitted: bool
 
 
 def plane_steps(setup: Testbench) -> tuple[PlaneSteps, ...]:
@@ -119,8 +121,9 @@ def calibrated_steps(
     setup : Testbench
         With `stacked`.
     bench : ColumnTestbench
-        Runs three reads per class of planes, all rows active at none, half and all of the counts, and one more per
-        class with rows above, at half of the counts, in which these rest.
+        Runs four reads per class of planes: all rows active at none, half and all of the counts, to which the steps are
+        fitted, and half of the rows active at half of their counts, held out. One more per class with rows above, all
+        rows active at half of the counts, in which the rows above rest.
     table : ReadoutTable
         Of the simulated plane, for the volts of a count.
 
@@ -133,11 +136,13 @@ def calibrated_steps(
     """
     condition = next(c for c in table.conditions if c.beol == NOMINAL_METALS)
     n, top = setup.rows, setup.max_count
-    counts = (0, top // 2, top)
-    cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in counts]
+    places = ((n, 0), (n, top // 2), (n, top), (n // 2, top // 4))
+    active, count = np.array(places, dtype=np.float64).T
+    cases = [stimulus_of(setup, draw_pattern(setup, "random0", a, c)) for a, c in places]
     resting = replace(cases[1], next_plane=np.zeros(n, dtype=np.uint8))
     # volts of one count on the table's own curve, which a readout chain bends
-    volts = local_steps(table, table.index(condition))[n, list(counts)]
+    local = local_steps(table, table.index(condition))
+    volts = np.array([local[place] for place in places])
 
     def levels(label: str, model: CellModel, stimuli: Sequence[ColumnStimulus]) -> FloatArray:
         return bench.levels(f"planes_{label}", [read_deck(setup, model, condition, case) for case in stimuli])
@@ -147,24 +152,26 @@ def calibrated_steps(
     for linear, plane in zip(plane_steps(setup), setup.stacked, strict=True):
         own = base if plane.model == setup.model else levels(plane.label, plane.model, cases)
         simulated = (own - base) / volts
-        fitted = _fitted(linear, n, np.array(counts), simulated)
+        fitted = _fitted(linear, active[:3], count[:3], simulated[:3])
         steps.append(fitted)
-        for c, difference in zip(counts, simulated, strict=True):
-            predicted = [s.active * n + s.count * c for s in (linear, fitted)]
-            checks.append(PlaneCheck(plane.label, condition.label, n, c, FOLLOW, float(difference), *predicted))
+        for i, (a, c) in enumerate(places):
+            predicted = [s.active * a + s.count * c for s in (linear, fitted)]
+            difference = float(simulated[i])
+            checks.append(PlaneCheck(plane.label, condition.label, a, c, FOLLOW, difference, *predicted, i < 3))
         if plane.above:
             (quiet,) = levels(f"{plane.label}_rest", plane.model, [resting])
             shift = -n * linear.next_plane
             moved = float((quiet - own[1]) / volts[1])
-            checks.append(PlaneCheck(plane.label, condition.label, n, counts[1], REST, moved, shift, shift))
+            checks.append(PlaneCheck(plane.label, condition.label, *places[1], REST, moved, shift, shift, False))
     return tuple(steps), tuple(checks)
 
 
-def _fitted(linear: PlaneSteps, rows: int, counts: FloatArray, simulated: FloatArray) -> PlaneSteps:
-    """The steps that meet the simulated differences best, `counts` with all rows active."""
-    terms = np.stack([np.full(len(counts), float(rows)), counts], axis=1)
-    active, count = (float(v) for v in np.linalg.lstsq(terms, simulated, rcond=None)[0])
-    return replace(linear, active=active, count=count, scale=1.0 + count)
+def _fitted(linear: PlaneSteps, active: FloatArray, count: FloatArray, simulated: FloatArray) -> PlaneSteps:
+    """The steps that meet the simulated differences best, all arrays of shape (reads,)."""
+    per_row, per_count = (
+        float(v) for v in np.linalg.lstsq(np.stack([active, count], axis=1), simulated, rcond=None)[0]
+    )
+    return replace(linear, active=per_row, count=per_count, scale=1.0 + per_count)
 
 
 def read_deck(setup: Testbench, model: CellModel, condition: Condition, case: ColumnStimulus) -> ColumnDeck:

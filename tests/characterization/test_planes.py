@@ -173,7 +173,7 @@ def test_reads_by_transistors_meet_the_charge_balance(setup: Testbench, drive: s
     table = make_readout_table(4, step=_step(there))
     steps, checks = calibrated_steps(there, ColumnTestbench(there), table)
     own = [c for c in checks if c.plane == low.label]
-    assert [c.simulated for c in own if c.rows_above == FOLLOW] == [0.0, 0.0, 0.0]  # the simulated plane
+    assert [c.simulated for c in own if c.rows_above == FOLLOW] == [0.0] * 4  # the simulated plane
     for c in checks:
         # The balance knows no device at the bit line: junctions and the sense input load both planes alike, and the
         # transistors move a level by parts of a count.

@@ -12,6 +12,7 @@ import pytest
 
 from characterization.loss_map import LossMap
 from characterization.pattern_search import IdealLine
+from characterization.plane_levels import PlaneSteps
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures.adc import AdcFigures, AdcReading, ComparatorFigures
 from characterization.procedures.chain_energy import ChainEnergy, ChainEnergyPoint
@@ -22,7 +23,6 @@ from characterization.procedures.energy import ConditionEnergy, EnergyResult, Re
 from characterization.procedures.leakage import Leakage, StaticCurrent
 from characterization.procedures.noise import Noise, NoisePoint
 from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
-from characterization.plane_levels import PlaneSteps
 from characterization.procedures.planes import ForeignTable, PlanePoint, Planes
 from characterization.procedures.readout_current import LevelCurve, MapPoint, ReadoutCurrent
 from characterization.procedures.settling import Settling, SettlingTime
