@@ -4,10 +4,10 @@
 
 For every class of planes that is drawn alike (`lut/planes.nc` has a table for each): the difference of its levels from
 those of the simulated plane, in counts, by the charge balance of both extractions, printed before anything is
-simulated; then by reads of both planes under equal stimuli at the nominal condition, and by the steps that are fitted to
-three of these reads. The fourth is held out. The last read of a plane with rows above lets these rest: the worst pattern
-of the next plane. By default the two examples, single drive with an ideal readout and complement drive through the
-chain; some fifteen reads each.
+simulated; then by reads of both planes under equal stimuli at the nominal condition, and by the steps that are fitted
+to three of these reads. The fourth is held out. The last read of a plane with rows above lets these rest: the worst
+pattern of the next plane. By default the two examples, single drive with an ideal readout and complement drive through
+the chain; some fifteen reads each.
 """
 
 from __future__ import annotations

@@ -63,8 +63,8 @@ class PlaneCheck:
     """A read by transistors against the charge balance, both as differences in counts of the simulated step.
 
     rows_above: `follow` the inputs: this plane's level less that of the simulated plane; `rest`: less that of this
-    plane with following rows. calibrated: the difference by the steps that were fitted to the reads. fitted: whether this read
-    is one of these.
+    plane with following rows. calibrated: the difference by the steps that were fitted to the reads. fitted: whether
+    this read is one of these.
     """
 
     plane: str
@@ -168,9 +168,8 @@ def calibrated_steps(
 
 def _fitted(linear: PlaneSteps, active: FloatArray, count: FloatArray, simulated: FloatArray) -> PlaneSteps:
     """The steps that meet the simulated differences best, all arrays of shape (reads,)."""
-    per_row, per_count = (
-        float(v) for v in np.linalg.lstsq(np.stack([active, count], axis=1), simulated, rcond=None)[0]
-    )
+    found = np.linalg.lstsq(np.stack([active, count], axis=1), simulated, rcond=None)[0]
+    per_row, per_count = float(found[0]), float(found[1])
     return replace(linear, active=per_row, count=per_count, scale=1.0 + per_count)
 
 
