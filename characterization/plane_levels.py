@@ -155,9 +155,9 @@ def calibrated_steps(
         fitted = _fitted(linear, active[:3], count[:3], simulated[:3])
         steps.append(fitted)
         for i, (a, c) in enumerate(places):
-            predicted = [s.active * a + s.count * c for s in (linear, fitted)]
-            difference = float(simulated[i])
-            checks.append(PlaneCheck(plane.label, condition.label, a, c, FOLLOW, difference, *predicted, i < 3))
+            balance, moved = (s.active * a + s.count * c for s in (linear, fitted))
+            read = float(simulated[i])
+            checks.append(PlaneCheck(plane.label, condition.label, a, c, FOLLOW, read, balance, moved, i < 3))
         if plane.above:
             (quiet,) = levels(f"{plane.label}_rest", plane.model, [resting])
             shift = -n * linear.next_plane
