@@ -25,6 +25,7 @@ from netlists.condition import Condition
 from netlists.equivalent import equivalent_case
 from netlists.next_plane import next_plane_shift
 from netlists.periphery import Periphery, Timing
+from netlists.readout.chain import ReadoutChain
 from netlists.reference import reference_column
 from netlists.technology import Technology
 from ngspice_runner import Job, run
@@ -187,11 +188,34 @@ def test_idle_rows_of_both_planes_are_merged(model: CellModel, follow: bool) -> 
     np.testing.assert_allclose(found, whole, rtol=1e-9)  # idle lines end at 0 V: lumping is exact
 
 
-def test_drivers_of_the_next_plane_have_a_supply_of_their_own(model: CellModel, technology: Technology) -> None:
-    case = ColumnStimulus(bits=np.ones((2, 3), np.uint8), inputs=np.array([1, 0], np.uint8))
-    periphery = Periphery(sense_capacitance=1e-16)
-    text = column_deck(technology, model, periphery, Timing(), Condition("tt", 1.0, 27.0), case).text
-    calls = {line.split()[0]: line.split()[1:5] for line in text.splitlines() if line.startswith("X_drive_")}
-    assert calls["X_drive_0_u"] == ["active_next", "u0_0", "vdd_next", "0"]
-    assert calls["X_drive_1_u"] == ["idle", "u1_0", "vdd_next", "0"]
-    assert calls["X_drive_0"] == ["active", "s0_0", "vdd_rows", "0"]
+def driver_calls(technology: Technology, model: CellModel, case: ColumnStimulus) -> dict[str, list[str]]:
+    chain = ReadoutChain() if any(line.level < 0 for line in model.lines) else None
+    condition, periphery = Condition("tt", 1.0, 27.0), Periphery(sense_capacitance=1e-16)
+    text = column_deck(technology, model, periphery, Timing(), condition, case, chain=chain).text
+    lines = [line.split() for line in text.splitlines() if line[:8] in ("X_drive_", "E_drive_")]
+    return {words[0]: words[1:] for words in lines}
+
+
+def test_lines_of_the_next_plane_copy_the_planes_own(model: CellModel, technology: Technology) -> None:
+    case = ColumnStimulus(bits=np.ones((4, 3), np.uint8), inputs=np.array([0, 1, 0, 1], np.uint8))
+    single = driver_calls(technology, model, case)
+    # One node for the rows of each input: rows 0 and 2 rest at 0 V, rows 1 and 3 follow the first driven signal line.
+    assert {name: words for name, words in single.items() if name.endswith("_u")} == {
+        "E_drive_0_u": ["u0", "0", "vdd_next", "0", "0.0e+00"],
+        "E_drive_1_u": ["u1", "0", "s1_0", "0", "1.0e+00"],
+    }
+    complement = driver_calls(technology, model.complement_driven(), case)
+    # A complement line is high while its input is 0, and falls as the plane's own one does.
+    assert {name: words for name, words in complement.items() if name.endswith("_v")} == {
+        "E_drive_0_v": ["v0", "0", "vdd_next", "0", "1.0e+00"],
+        "E_drive_1_v": ["v1", "0", "g1_0", "0", "1.0e+00"],
+    }
+
+
+def test_rows_above_that_move_alone_have_a_driver_and_a_supply(model: CellModel, technology: Technology) -> None:
+    case = ColumnStimulus(
+        bits=np.ones((2, 3), np.uint8), inputs=np.zeros(2, np.uint8), next_plane=np.array([1, 0], np.uint8)
+    )
+    found = driver_calls(technology, model, case)
+    assert found["X_drive_0_u"] == ["active_next", "u0", "vdd_next", "0", "row_driver"]
+    assert found["X_drive_0"][:3] == ["idle", "s0_0", "vdd_rows"]
