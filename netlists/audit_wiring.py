@@ -57,7 +57,10 @@ class _Tile:
                 out[f"x_drive_p{p}_{r} in_{r} {near} vdd_rows 0 row_driver"] = ("driver", p)
                 for x in self.further[p]:
                     near = f"{x.letter}_p{p}_{r}"
-                    out[f"x_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 row_level_driver"] = ("driver", p)
+                    rest = "vdd_rows 0 row_complement_driver"
+                    if x.level > 0:
+                        rest = f"vdd_{x.prefix} vdd_rows 0 row_level_driver"
+                    out[f"x_drive_{near} in_{r} {near} {rest}"] = ("driver", p)
         return out
 
     def drivers(self, plane: int) -> int:
@@ -65,7 +68,7 @@ class _Tile:
 
     def level_ports(self) -> list[str]:
         """Supplies of the lines below the full level."""
-        return list(dict.fromkeys(f"vdd_{x.prefix}" for p in self.planes for x in self.further[p]))
+        return list(dict.fromkeys(f"vdd_{x.prefix}" for p in self.planes for x in self.further[p] if x.level > 0))
 
     def control_ports(self) -> list[str]:
         """Ports of the shared column circuits."""

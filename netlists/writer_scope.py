@@ -80,8 +80,8 @@ class Scope:
 
 
 def driven_lines(model: CellModel) -> tuple[RowLine, ...]:
-    """Lines of a row that carry a voltage while its input is 1."""
-    return tuple(line for line in model.lines if line.level > 0)
+    """Lines of a row that its input moves: all but those that are always grounded."""
+    return tuple(line for line in model.lines if line.level != 0)
 
 
 def check_model(model: CellModel, program: ViaProgram) -> None:

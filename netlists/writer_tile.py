@@ -39,7 +39,7 @@ def tile_text(parts: Sequence[Scope], models: Sequence[CellModel], transistors: 
         ports += control if lcc else [end for of_plane in ends for end in of_plane]
         if transistors:
             ports += ([] if lcc else ["reset_b"]) + ["vdd_rows", "vdd_reset"]
-            ports += [f"vdd_{line.prefix}" for line in further.values()]
+            ports += [f"vdd_{line.prefix}" for line in further.values() if line.level > 0]
         yield b"\n" + wrapped(f".subckt tile_{t}", ports)
         if transistors and not lcc:
             yield b"X_reset_driver reset_b reset vdd_reset 0 reset_driver\n"
@@ -78,7 +78,8 @@ def _drivers(model: CellModel, plane: int, rows: int) -> Iterator[str]:
         yield f"X_drive_p{plane}_{r} in_{r} {first.letter}_p{plane}_{r} vdd_rows 0 row_driver\n"
         for x in further:
             near = f"{x.letter}_p{plane}_{r}"
-            yield f"X_drive_{near} in_{r} {near} vdd_{x.prefix} vdd_rows 0 row_level_driver\n"
+            kind = f"vdd_{x.prefix} vdd_rows 0 row_level_driver" if x.level > 0 else "vdd_rows 0 row_complement_driver"
+            yield f"X_drive_{near} in_{r} {near} {kind}\n"
 
 
 def control_ports(planes: Sequence[Scope], models: Sequence[CellModel]) -> list[str]:

@@ -27,7 +27,7 @@ from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
 from netlists.cells.base import Cell, CellModel, Plane, require_capability
 from netlists.condition import NOMINAL_METALS, Condition
-from netlists.mapping import MacroShape, TileManifest, ViaProgram, tile, via_program
+from netlists.mapping import MacroShape, Scheme, TileManifest, ViaProgram, scheme_of, tile, via_program
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.technology import Technology, load_technology
 from netlists.weights import QuantizedWeights, Words, integer_weights, load_weights, quantize
@@ -205,7 +205,7 @@ class Design:
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
-            return quantize(rng.standard_normal(section.random), section.bits), None
+            return quantize(rng.standard_normal(section.random), section.bits, top=self._largest_weight), None
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
         words = Words(section.word_bits or section.bits, signed=not section.unsigned)
@@ -221,8 +221,20 @@ class Design:
                     shape=section.shape,
                     words=words,
                 )
-            made = integer_weights(tensor, section.bits) if section.integers else quantize(tensor, section.bits)
-            return made, digest
+            if section.integers:
+                return integer_weights(tensor, section.bits), digest
+            return quantize(tensor, section.bits, top=self._largest_weight), digest
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """How the mapping stores a weight in cells. Raises InputError for cells that it cannot use."""
+        with config_context(self.path, "mapping"):
+            return scheme_of(self.config.mapping, self.config.weights.bits, self.cell.symbol_values)
+
+    @property
+    def _largest_weight(self) -> int:
+        """Largest integer to which weights are quantized: that of the word, or of the mapping if it holds less."""
+        return min(2 ** (self.config.weights.bits - 1) - 1, self.scheme.high)
 
     @cached_property
     def program(self) -> ViaProgram:

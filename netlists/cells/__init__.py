@@ -26,6 +26,7 @@ CELLS: Registry[type[Cell]] = Registry(
         "res_via": "netlists.cells.res_via:ResVia",
         "cap_select": "netlists.cells.cap_select:CapSelect",
         "cap_ternary": "netlists.cells.cap_ternary:CapTernary",
+        "cap_tie": "netlists.cells.cap_tie:CapTie",
     },
     where="cell.kind",
 )

@@ -1,4 +1,4 @@
-"""A bit line beside a tab that a via ties to one of the row's parallel lines: shared by `cap_balanced`, `cap_select`.
+"""A bit line beside a tab that a via ties to one of the row's parallel lines: shared by three cells.
 
 Rows: the lines side by side on the lower metal. Columns, on the upper metal: bit line, tab, grounded shield.
 """
@@ -75,10 +75,11 @@ class TabbedCell(Drawing):
         plane: Plane,
         program: Sequence[int],
         nets: Sequence[str],
-        tied: Sequence[int],
+        tied: Sequence[int | None],
         above: TabbedCell | None = None,
     ) -> CellGeometry:
-        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to.
+        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to; None: no
+        via, the tab of column k is a net `T<k>` of its own.
 
         above: the next plane, whose row lines lie straight above these as the nets `NEXT_NETS`; a grounded sheet
         stands for its columns. Without it a grounded sheet stands for its rows. Raises InputError for planes of
@@ -91,8 +92,10 @@ class TabbedCell(Drawing):
         for k, line in enumerate(tied):
             x_bl, x_tab, x_shield = (self.columns.centre(i, k) for i in range(3))
             out.column_line(f"BL{k}", x_bl, width)
-            out.patch(nets[line], self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
-            out.cut(nets[line], x_tab, self.rows.centre(line))
+            tab = f"T{k}" if line is None else nets[line]
+            out.patch(tab, self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
+            if line is not None:
+                out.cut(tab, x_tab, self.rows.centre(line))
             out.shield(x_shield, width)
         if above is None:
             return out.geometry(kind, stack, plane, program)

@@ -172,6 +172,7 @@ MAPPINGS: Registry[Mapping] = Registry(
         "offset": "netlists.mapping.complement:OFFSET",
         "unsigned": "netlists.mapping.complement:UNSIGNED",
         "ternary": "netlists.mapping.ternary:TERNARY",
+        "trits": "netlists.mapping.ternary:TRITS",
     },
     where="mapping",
 )

@@ -30,8 +30,10 @@ class QuantizedWeights:
         return out
 
 
-def quantize(weights: FloatArray, bits: int) -> QuantizedWeights:
-    """Symmetric quantization, one scale per column: q = round(w / s), s = max|w| / (2^(bits-1) - 1).
+def quantize(weights: FloatArray, bits: int, *, top: int | None = None) -> QuantizedWeights:
+    """Symmetric quantization, one scale per column: q = round(w / s), s = max|w| / top.
+
+    top: largest integer, 2^(bits-1) - 1 by default; less where a mapping holds less.
 
     2 bits are ternary weights: s = mean|w| of the column, q cut to -1, 0, 1 (the rule of BitNet b1.58). weights: shape
     (rows, cols). A column of zeros keeps scale 1. Halves round to even.
@@ -44,7 +46,7 @@ def quantize(weights: FloatArray, bits: int) -> QuantizedWeights:
     w = np.asarray(weights, dtype=np.float64)
     if w.ndim != 2 or not np.isfinite(w).all():
         raise InputError(f"weights of shape {w.shape} are not a finite matrix")
-    top = 2 ** (bits - 1) - 1
+    top = 2 ** (bits - 1) - 1 if top is None else top
     scale = np.abs(w).mean(axis=0) if top == 1 and len(w) else np.abs(w).max(axis=0, initial=0.0) / top
     scale = np.where(scale > 0, scale, 1.0)
     values = np.clip(np.rint(w / scale), -top, top).astype(np.int16)
