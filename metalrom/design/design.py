@@ -234,7 +234,7 @@ class Design:
     @property
     def _largest_weight(self) -> int:
         """Largest integer to which weights are quantized: that of the word, or of the mapping if it holds less."""
-        return min(2 ** (self.config.weights.bits - 1) - 1, self.scheme.high)
+        return min((1 << (self.config.weights.bits - 1)) - 1, self.scheme.high)
 
     @cached_property
     def program(self) -> ViaProgram:

@@ -14,7 +14,7 @@ from metalrom.cli import project as commands
 from metalrom.reports.geometry_views import cross_section, top_view
 from tests.builders import write_config
 
-KINDS = ["cap_present", "cap_select", "cap_ternary"]
+KINDS = ["cap_present", "cap_select", "cap_ternary", "cap_tie"]
 pytestmark = pytest.mark.usefixtures("quick_extraction")  # nothing here depends on the values
 
 
@@ -32,7 +32,7 @@ def project(tmp_path: Path, kind: str, group: str | int = 4) -> Project:
 def test_netlist_of_a_cell(kind: str, tmp_path: Path) -> None:
     text = str(project(tmp_path, kind).netlist("cell"))
     assert f"* Cell {kind} on M2-M3" in text
-    subckts = {"cap_present": 2, "cap_select": 1, "cap_ternary": 3}[kind]
+    subckts = {"cap_present": 2, "cap_select": 1, "cap_ternary": 3, "cap_tie": 3}[kind]
     assert text.count(".subckt") == text.count(".ends") == subckts
 
 

@@ -60,6 +60,7 @@ def test_every_kind_once_and_all_else_the_same(config: Path) -> None:
     found = variants(project)
     assert [(v.letter, v.kind) for v in found] == [
         ("A", "cap_present"), ("B", "cap_balanced"), ("C", "res_via"), ("D", "cap_select"), ("E", "cap_ternary"),
+        ("F", "cap_tie"),
     ]  # fmt: skip
     for v in found:
         assert v.planes == 2

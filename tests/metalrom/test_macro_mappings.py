@@ -16,7 +16,7 @@ CELLS = [(0, 1), (0, 1, -1), (-1, 0, 1), (0, 1, 2), (0, 1, 2, 3), (3, 1, 0, 2), 
 
 
 @pytest.mark.parametrize("values", CELLS)
-@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary"])
+@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary", "trits"])
 def test_every_weight_of_every_mapping_multiplies_exactly(mapping: str, values: tuple[int, ...]) -> None:
     """Brute force: all weights of 2 to 5 bits times all inputs of 3 bits, and sums over groups of 3 rows."""
     for bits in (2, 3, 4, 5):
@@ -44,7 +44,7 @@ def test_a_scheme_of_sixteen_bits_is_exact_in_every_cell() -> None:
 
 
 @pytest.mark.parametrize("values", CELLS)
-@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary"])
+@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary", "trits"])
 def test_the_engine_s_levels_are_the_program_s_symbols(mapping: str, values: tuple[int, ...]) -> None:
     scheme = scheme_of(mapping, 5, values)
     weights = np.arange(scheme.low, scheme.high + 1)

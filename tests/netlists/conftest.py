@@ -67,5 +67,5 @@ def res_model() -> CellModel:
 @pytest.fixture(scope="session")
 def charge_models() -> dict[str, CellModel]:
     """Every charge cell, `cap_select` with several numbers of levels."""
-    models = {kind: make_model(kind) for kind in ("cap_present", "cap_balanced", "cap_ternary")}
+    models = {kind: make_model(kind) for kind in ("cap_present", "cap_balanced", "cap_ternary", "cap_tie")}
     return models | {f"cap_select{k}": make_model("cap_select", levels=k) for k in (2, 3, 4, 8)}

@@ -55,7 +55,8 @@ def random_case(rng: np.random.Generator, model: CellModel, most_rows: int = 24)
 
 
 @pytest.mark.parametrize(
-    ("which", "most_rows"), [("cap_present", 24), ("cap_select3", 16), ("cap_select8", 3), ("cap_ternary", 24)]
+    ("which", "most_rows"),
+    [("cap_present", 24), ("cap_select3", 16), ("cap_select8", 3), ("cap_ternary", 24), ("cap_tie", 24)],
 )
 def test_ideal_deck_is_exact_on_10_random_patterns(
     which: str, most_rows: int, technology: Technology, charge_models: dict[str, CellModel]
@@ -71,7 +72,7 @@ def test_ideal_deck_is_exact_on_10_random_patterns(
         np.testing.assert_allclose(found, exact.columns, rtol=0, atol=1e-6 * NOMINAL.vdd)
 
 
-@pytest.mark.parametrize("which", ["cap_present", "cap_select4", "cap_ternary"])
+@pytest.mark.parametrize("which", ["cap_present", "cap_select4", "cap_ternary", "cap_tie"])
 def test_closed_form_is_the_network_of_a_column_alone(which: str, charge_models: dict[str, CellModel]) -> None:
     model, rng = charge_models[which], np.random.default_rng(3)
     for extra in (0, 7):
@@ -102,7 +103,7 @@ def settled(technology: Technology, model: CellModel, case: ColumnStimulus) -> t
     return float(line[-1]) - before, before
 
 
-@pytest.mark.parametrize("which", ["cap_present", "cap_select2", "cap_select4", "cap_ternary"])
+@pytest.mark.parametrize("which", ["cap_present", "cap_select2", "cap_select4", "cap_ternary", "cap_tie"])
 def test_transistor_deck_settles_at_the_closed_form(
     which: str, technology: Technology, charge_models: dict[str, CellModel], switch_capacitance: float
 ) -> None:
@@ -111,7 +112,7 @@ def test_transistor_deck_settles_at_the_closed_form(
     assert 0.2e-15 < switch_capacitance < 0.4e-15  # junction and overlap of 0.12 um
     model, rng = charge_models[which], np.random.default_rng(8)
     symbols = rng.permutation(np.arange(48) % (model.symbols + 1)).clip(max=model.symbols - 1)
-    if which == "cap_ternary":
+    if min(model.symbol_values) < 0:
         symbols = np.where(rng.random(48) < 0.7, 1, symbols)
     case = ColumnStimulus(bits=symbols[:, None], inputs=np.arange(48) % 2, symbol_values=model.symbol_values)
     gained, before = settled(technology, model, case)

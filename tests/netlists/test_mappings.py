@@ -73,6 +73,9 @@ def test_the_columns_of_known_schemes() -> None:
     assert scheme_of("unsigned", 8, (0, 1, 2, 3)).place_value == (1, 4, 16, 64)
     assert scheme_of("offset", 8, (0, 1, 2, 3)).place_value == (1, 4, 16, 64)
     assert scheme_of("ternary", 8, (-1, 0, 1)).place_value == (1, 3, 9, 27, 81, 243)
+    assert scheme_of("trits", 8, (-1, 0, 1)).place_value == (1, 3, 9, 27, 81)  # 3^5 = 243 of 256 words: +-121
+    assert (scheme_of("trits", 8).low, scheme_of("trits", 8).high) == (-121, 121)
+    assert scheme_of("trits", 2, (-1, 0, 1)).place_value == (1,)
     assert scheme_of("ternary", 2).place_value == (1, -1)
     assert scheme_of("ternary", 2, (-1, 0, 1)).place_value == (1,)
 

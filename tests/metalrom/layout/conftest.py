@@ -25,6 +25,7 @@ KINDS: dict[str, tuple[dict[str, object], tuple[int, ...]]] = {
     "res_via": ({}, (0, 1)),
     "cap_select": ({"levels": 4}, (0, 1, 2, 3)),
     "cap_ternary": ({}, (0, 1, -1)),
+    "cap_tie": ({}, (0, 1, -1)),
 }
 
 

@@ -28,7 +28,7 @@ from netlists.mapping import MacroShape, ViaProgram, tile
 
 Draw = Callable[..., tuple[Plan, ViaProgram]]
 Tamper = Callable[..., Path]
-KINDS = ["cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary"]
+KINDS = ["cap_present", "cap_balanced", "res_via", "cap_select", "cap_ternary", "cap_tie"]
 
 
 def read(plan: Plan, path: Path) -> Shapes:

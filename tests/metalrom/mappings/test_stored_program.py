@@ -31,6 +31,7 @@ KINDS = {
     "res_via": (0, 1),
     "cap_select": (0, 1, 2, 3),
     "cap_ternary": (0, 1, -1),
+    "cap_tie": (0, 1, -1),
 }
 """Built-in cells with what their symbols count."""
 
