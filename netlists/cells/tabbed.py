@@ -78,8 +78,8 @@ class TabbedCell(Drawing):
         tied: Sequence[int | None],
         above: TabbedCell | None = None,
     ) -> CellGeometry:
-        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to; None: no
-        via, the tab of column k is a net `T<k>` of its own.
+        """One row of cells. nets: of the row's lines; tied: index of the line that each column's tab belongs to; None:
+        no via, the tab of column k is a net `T<k>` of its own.
 
         above: the next plane, whose row lines lie straight above these as the nets `NEXT_NETS`; a grounded sheet
         stands for its columns. Without it a grounded sheet stands for its rows. Raises InputError for planes of
