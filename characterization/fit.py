@@ -19,7 +19,7 @@ SMALL_SPREAD = 0.05
 """Points of a smaller share of the largest variance decide no code error and say nothing of a spread's form."""
 
 LevelShape = Literal["quadratic", "bent"]
-"""Form of a level model: `quadratic` in count and active rows, or `bent` in 2 count - active rows."""
+"""Form of a level model: `quadratic` in count and active rows, or `bent` in the difference of `signed_count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,14 @@ class LevelModel:
         "sum of bi d^i, i = 0..5, + b6 a + b7 a d + b8 a^2 + b9 a d^2, a = driven/rows, d = (2 count - driven)/rows, "
         "an odd number of active rows being completed by a counted dummy row"
     )
+    SIGNED_FORM = "sum of bi d^i, i = 0..5, + b6 a + b7 a d + b8 a^2 + b9 a d^2, a = active/rows, d = sum of +-1/rows"
 
     @property
     def form(self) -> str:
         """The model as a formula."""
-        return self.BENT_FORM if self.shape == "bent" else self.FORM
+        if self.shape == "bent":
+            return self.BENT_FORM if self.levels == 2 else self.SIGNED_FORM
+        return self.FORM
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Level for arrays of active rows and counts (same shape). Refuses to extrapolate (InputError)."""
@@ -83,7 +86,7 @@ class LevelModel:
         return out
 
     def of_difference(self, driven: float, difference: FloatArray) -> FloatArray:
-        """Bent shape: levels at 2 counted - driven rows = `difference`, a dummy row among the driven ones."""
+        """Bent shape: levels at a `difference` as `signed_count` gives it, a dummy row among the driven ones."""
         if self.shape != "bent":
             raise InputError(f"the level model of {self.condition.label} is not one of a difference")
         out: FloatArray = bent_features(np.asarray(driven / self.rows), difference / self.rows) @ self.coefficients
@@ -113,10 +116,23 @@ def even_pair(active: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatA
     return active + odd, count + odd
 
 
+def signed_count(active: FloatArray, count: FloatArray, most: int = 1) -> tuple[FloatArray, FloatArray]:
+    """(driven rows, difference that moves the bit line) of a complement-driven group whose cells count 0 to `most`.
+
+    A cell that counts `most` adds 1 to the difference and one that counts 0 takes 1 from it. Binary cells: 2 counted -
+    driven rows, even by a dummy row (`even_pair`). A ternary cell's middle symbol adds nothing, so that every whole
+    difference occurs, no dummy row is needed, and it is the sum of the symbols' values themselves.
+    """
+    if most == 1:
+        driven, counted = even_pair(active, count)
+        return driven, 2.0 * counted - driven
+    return active, 2.0 * count / most - active
+
+
 def _regressors(shape: LevelShape, rows: int, active: FloatArray, count: FloatArray, most: int) -> FloatArray:
     if shape == "bent":
-        driven, counted = even_pair(active, count)
-        return bent_features(driven / rows, (2.0 * counted - driven) / rows)
+        driven, difference = signed_count(active, count, most)
+        return bent_features(driven / rows, difference / rows)
     return features(active / rows, count / (rows * most))
 
 
@@ -213,6 +229,8 @@ class SpreadModel:
     rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
     bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
     source leaves saturation); both grow with the square of d.
+    dummy_row: whether that completion takes place; without it driven rows are those whose cells move the bit line at all
+    (tied ones of a ternary cell) and the count is of those that raise it.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma. covariance: of the
     variances from the number of draws, (terms, terms). misfit: rms by which sigmas of points leave the form beyond what
@@ -226,6 +244,7 @@ class SpreadModel:
     held_out_rms: float
     covariance: FloatArray
     misfit: float = 0.0
+    dummy_row: bool = True
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
     GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
@@ -237,7 +256,8 @@ class SpreadModel:
 
     def terms(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """What every variance is multiplied by, shape (..., terms)."""
-        return _spread_terms(np.asarray(active), np.asarray(count), gain=len(self.variances) > 3)
+        gain = len(self.variances) > 3
+        return _spread_terms(np.asarray(active), np.asarray(count), gain=gain, dummy_row=self.dummy_row)
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Sigma for arrays of active rows and counts, the level's unit."""
@@ -245,7 +265,7 @@ class SpreadModel:
         if len(v) == 3:
             out: FloatArray = np.sqrt(v[0] + v[1] * count + v[2] * (active - count))
             return out
-        return np.asarray(np.sqrt(_spread_terms(active, count, gain=True) @ v))
+        return np.asarray(np.sqrt(self.terms(active, count) @ v))
 
     def to_json(self) -> Mapping[str, object]:
         """Plain values for models.json."""
@@ -259,10 +279,10 @@ class SpreadModel:
         }
 
 
-def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool) -> FloatArray:
+def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool, dummy_row: bool = True) -> FloatArray:
     if not gain:
         return np.stack([np.ones(count.shape), count, active - count], axis=-1)
-    a, c = even_pair(active, count)
+    a, c = even_pair(active, count) if dummy_row else (active, count)
     d = 2.0 * c - a
     return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4, np.maximum(d, 0.0) ** 4], axis=-1)
 
@@ -275,6 +295,7 @@ def fit_spread(
     draws: FloatArray,
     *,
     gain: bool = False,
+    dummy_row: bool = True,
     relative_covariance: FloatArray | None = None,
 ) -> SpreadModel:
     """Fit the spread model to sample variances, one per (active, count) point; non-negative least squares.
@@ -282,7 +303,7 @@ def fit_spread(
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    gain: of a complement-driven readout chain. relative_covariance: of the sample variances over their product, shape
+    gain, dummy_row: of a complement-driven readout chain, see `SpreadModel`. relative_covariance: of the sample variances over their product, shape
     (points, points); independent Gaussian points by default.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
@@ -293,7 +314,7 @@ def fit_spread(
             hint="look at the failed simulations or raise characterization.samples",
         )
     unit = float(variance.max()) or 1.0
-    x = _spread_terms(active, count, gain=gain)
+    x = _spread_terms(active, count, gain=gain, dummy_row=dummy_row)
     scale = np.maximum(x.max(axis=0), 1.0)
 
     def solve(keep: BoolArray, variance: FloatArray = variance) -> FloatArray:
@@ -322,6 +343,7 @@ def fit_spread(
         float(np.sqrt(np.mean(np.square(errors)))),
         slope @ share @ slope.T,
         _misfit(variance, x @ found, x @ slope, share, active > 0),
+        dummy_row,
     )
 
 

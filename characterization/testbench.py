@@ -163,6 +163,13 @@ class Testbench:
                 f"the readout chain samples a voltage, the cell {self.model.kind} is read as a current",
                 where="readout.kind",
             )
+        if self.chain is not None and self.chain.drive == "single" and any(x.level < 0 for x in self.model.lines):
+            raise InputError(
+                f"the cell {self.model.kind} is read with complement drive: with single drive an untied tab lies nearer "
+                "to a grounded one than to one on the signal line, so that its three levels are not evenly spaced",
+                where="readout.drive",
+                hint="drive: complement",
+            )
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -192,8 +199,9 @@ class Testbench:
         return max(usual, dict(self.more_samples).get(condition, 0))
 
     def stimulus(self, case: ColumnStimulus) -> ColumnStimulus:
-        """The case as its deck holds it: with a complement-driven chain a dummy row keeps 2 count - active even."""
-        return case.with_dummy_row() if self.level_shape == "bent" else case
+        """The case as its deck holds it: with a complement-driven chain of binary cells a dummy row keeps 2 count -
+        active even."""
+        return case.with_dummy_row() if self.level_shape == "bent" and self.levels == 2 else case
 
     @property
     def double_sampling(self) -> bool:
@@ -205,6 +213,11 @@ class Testbench:
         """Form of the level model: through a chain whose rows are driven with the complement the level is a bent
         function of 2 count - active rows."""
         return "bent" if self.chain is not None and self.chain.drive == "complement" else "quadratic"
+
+    @property
+    def has_signed_levels(self) -> bool:
+        """Whether driven cells raise, lower or leave a complement-driven line: ternary cells read by the chain."""
+        return self.level_shape == "bent" and self.levels > 2
 
     @property
     def unit(self) -> Literal["V", "A"]:

@@ -10,7 +10,7 @@ import numpy as np
 from characterization.fit import LevelModel, SpreadModel
 from characterization.margins import decision_thresholds, sigma_interval
 from characterization.procedures.chain_margin import chain_thresholds
-from characterization.procedures.mismatch import Mismatch, loaded_count, moved
+from characterization.procedures.mismatch import Mismatch, loaded_count, spread_arguments
 from characterization.procedures.registry import ProcedureResults
 from characterization.procedures.transfer import Transfer
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, STATIC, ReadoutLevels
@@ -196,14 +196,14 @@ def readout_uncertainty(
         raise InputError("intervals of the readout need the results of transfer and mismatch")
     active, count = pairs(setup)
     spread = mismatch.models[index]
-    moving = np.zeros_like(count)
+    driven, moving = np.zeros_like(count), np.zeros_like(count)
     inside = count <= active * (setup.levels - 1)
-    moving[inside] = moved(setup, active[inside], count[inside])
+    driven[inside], moving[inside] = spread_arguments(setup, active[inside], count[inside])
     level = transfer.models[index]
     loaded = mismatch.loaded[index] if mismatch.loaded else None
     return ReadoutUncertainty(
         samples=spread.samples,
-        spread=SpreadTerms(spread.terms(active, moving), spread.variances, spread.covariance),
+        spread=SpreadTerms(spread.terms(driven, moving), spread.variances, spread.covariance),
         levels=tuple(_level_errors(setup, transfer, index)),
         misfit=(loaded or spread).misfit,
         other=None if loaded is None else _loaded_spread(setup, transfer, index, loaded),

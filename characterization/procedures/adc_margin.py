@@ -17,7 +17,7 @@ from characterization.procedures.chain_margin import (
     noise_of_chain,
     threshold_spread,
 )
-from characterization.procedures.mismatch import Mismatch, moved
+from characterization.procedures.mismatch import Mismatch, spread_arguments
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.procedures.transfer import Transfer, spread_terms
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
@@ -52,7 +52,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     for i, condition in enumerate(setup.conditions):
         levels = transfer.models[i]
         mean[i][valid] = levels(active[valid], count[valid])
-        static[i][valid] = mismatch.models[i](active[valid], moved(setup, active[valid], count[valid]))
+        static[i][valid] = mismatch.models[i](*spread_arguments(setup, active[valid], count[valid]))
         pattern[i][valid] = np.sqrt(transfer.pattern[i] @ [np.ones(valid.sum()), active[valid]])
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
@@ -64,11 +64,12 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
             noise[i][valid] = chain_noise(setup, chain.at(condition), comparator, active[valid], count[valid])
         if transfer.patterns is not None:
             # Volts of a column with a larger load are fewer: they are referred to the mean column as its level is.
-            factor = transfer.lines[i].noise_factor()[valid]
-            static[i][valid] *= factor
-            noise[i][valid] *= factor
+            if transfer.lines:
+                factor = transfer.lines[i].noise_factor()[valid]
+                static[i][valid] *= factor
+                noise[i][valid] *= factor
             pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
-            if not setup.converter.follows_columns:
+            if transfer.lines and not setup.converter.follows_columns:
                 static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
     measured = measured_offset(setup, results)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
@@ -245,6 +246,15 @@ def _shares(setup: Testbench) -> str:
 
 def column_assumptions(setup: Testbench, transfer: Transfer) -> tuple[Assumption, ...]:
     """What the levels of cells with a load that depends on the data rest on."""
+    if setup.chain is not None and not setup.balanced:
+        return (
+            Assumption(
+                "thresholds of the mean column",
+                "one table for all columns of a tile; what columns of other data differ by is in the pattern spread",
+                "simulated",
+                "drawn columns, each level through the whole chain",
+            ),
+        )
     if not transfer.lines:
         return ()
     line = transfer.lines[0]

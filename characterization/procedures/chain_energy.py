@@ -159,7 +159,7 @@ class _Charges:
 
 def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition) -> ChainEnergyPoint:
     there, n, vdd = setup.at(condition), setup.rows, condition.vdd
-    case = there.stimulus(stimulus_of(setup, draw_pattern(setup, "random0", n, n // 2)))
+    case = there.stimulus(stimulus_of(setup, draw_pattern(setup, "random0", n, setup.max_count // 2)))
     deck = column_deck(
         there.technology, there.model, there.periphery, there.timing, condition, case, chain=chain, periodic=True
     )
@@ -208,7 +208,7 @@ def _converter_energy(
     there: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition
 ) -> dict[str, float]:
     """Energy of one conversion by source, J, averaged over `LEVELS`; the first conversion is not counted."""
-    swing = condition.vdd * there.model.switched / there.model.bl_total
+    swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
     levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in (LEVELS[0], *LEVELS)]
     conversion = Conversion.nominal(chain.converter, there.max_count + 1)
     deck = conversions_deck(there.technology, condition, chain, conversion, levels, further=("i(v_clk)",))

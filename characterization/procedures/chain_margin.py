@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from characterization.fit import LevelModel, even_pair
+from characterization.fit import LevelModel, signed_count
 from characterization.procedures.registry import ProcedureResults
 from characterization.readout.chain_noise import ChainNoise, ChainNoisePoint
 from characterization.readout.converter_spread import ConverterSpread, converter_spread
@@ -42,8 +42,7 @@ def chain_noise(
     """Noise of a conversion, V at the comparator's input, less `comparator` (V), which the converter has already."""
     difference = count
     if setup.level_shape == "bent":
-        driven, counted = even_pair(active, count)
-        difference = 2 * counted - driven
+        _, difference = signed_count(active, count, setup.levels - 1)
     share = np.clip(difference / setup.rows, -1, 1)
     excess = np.maximum(point.deciding(share) ** 2 - comparator**2, 0.0)
     out: FloatArray = np.sqrt(point.line(share) ** 2 + excess)
@@ -53,20 +52,22 @@ def chain_noise(
 def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArray:
     """Decision levels of a chain's converter, shape (conditions, active, codes - 1), V.
 
-    The converter compares with fixed levels, one between every two neighbours of d = 2 counted - driven rows (always
-    even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
+    The converter compares with fixed levels, one between every two neighbours of the difference d (`signed_count`; of
+    binary cells always even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
     rows are all driven, on a ladder whose two ends are that replica's own levels at the condition: inner steps keep
     their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of
     the rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted
     digitally by the known number of active rows; a step beyond the replica's ends, which no level reaches, is as wide
     as a mean one.
     """
-    rows = setup.rows + setup.rows % 2
-    replica = 2.0 * np.arange(rows + 1.0) - rows
+    most = setup.levels - 1
+    rows = setup.rows if setup.has_signed_levels else setup.rows + setup.rows % 2
+    steps = rows * most
+    replica = 2.0 * np.arange(steps + 1.0) / most - rows
     active = np.arange(setup.rows + 1)[:, None]
-    # the step above code k of a active rows is that above count k + odd + (rows - driven) / 2 of the replica
-    odd = active % 2
-    step = np.arange(setup.max_count)[None, :] + odd + (rows - (active + odd)) // 2
+    # the step above code k of a active rows is that above count k + odd + (rows - driven) most / 2 of the replica
+    odd = np.zeros_like(active) if setup.has_signed_levels else active % 2
+    step = np.arange(setup.max_count)[None, :] + odd + (rows - (active + odd)) * most // 2
     out = []
     nominal = models[0].of_difference(float(rows), replica)
     half = float(2 * (rows // 4))
@@ -77,8 +78,8 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
         edges = ends[0] + ((nominal[:-1] + nominal[1:]) / 2 - nominal[0]) * (ends[1] - ends[0]) / (
             nominal[-1] - nominal[0]
         )
-        beyond = edges[-1] + (ends[1] - ends[0]) / rows * np.maximum(step - (rows - 1), 0)
-        out.append(trim + np.where(step < rows, edges[np.minimum(step, rows - 1)], beyond))
+        beyond = edges[-1] + (ends[1] - ends[0]) / steps * np.maximum(step - (steps - 1), 0)
+        out.append(trim + np.where(step < steps, edges[np.minimum(step, steps - 1)], beyond))
     return np.array(out)
 
 
@@ -126,10 +127,8 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
     ]
     if chain.drive == "complement":
-        value = (
-            "fixed for 2 count - active rows, a dummy row for odd numbers; between the two end levels of a replica "
-            "column with the nominal inner shares"
-        )
+        fixed = "the sum of +1 and -1" if setup.has_signed_levels else "2 count - active rows, a dummy row for odd numbers"
+        value = f"fixed for {fixed}; between the two end levels of a replica column with the nominal inner shares"
     else:
         value = "gain and offset of the replicas at the condition, the table shifted by the known number of active rows"
     source = "levels of the replica are simulated; that the table is updated to them is modelled, not a deck"

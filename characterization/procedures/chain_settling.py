@@ -152,7 +152,7 @@ def _observed(
             chain=long,
             periodic=True,
         )
-        for count in (0, n)
+        for count in (0, setup.max_count)
     ]
     low, high = (_Read.of(r) for r in bench.run(f"chain_settling_{condition.label}", decks))
     w = long.timing
@@ -165,7 +165,7 @@ def _observed(
     out = []
     for phase, (node, begin, end, given) in zip(PHASES, windows, strict=True):
         step = high.moved(node, before, decided) - low.moved(node, before, decided)
-        lsb = abs(step) / n
+        lsb = abs(step) / setup.max_count
         found = [settled_phase(r.time, r.values[node], begin, end, given, BAND * lsb) for r in (low, high)]
         needed, missing, drift = (max(x) for x in zip(*found, strict=True))
         out.append(PhaseSettling(condition.label, phase, needed, given, missing / lsb, drift / lsb))

@@ -56,6 +56,21 @@ def moved(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray
     return out
 
 
+def spread_arguments(setup: Testbench, active: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What the spread model of a setup takes for these (active, count): whole numbers that can occur."""
+    return _arguments(setup, active, count, moved(setup, active, count))
+
+
+def _arguments(
+    setup: Testbench, active: FloatArray, count: FloatArray, moving: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(active, moving cells); of ternary cells through a complement-driven chain (moving cells, those that raise the
+    line): an untied cell moves nothing, so that a read is the binary one of its tied cells."""
+    if setup.has_signed_levels:
+        return moving, (moving + count - active) / 2.0
+    return active, moving
+
+
 def loaded_count(setup: Testbench, count: FloatArray, share: FloatArray) -> FloatArray:
     """Counted cells, each with the square of what its deviation moves relative to one on an empty line.
 
@@ -166,7 +181,17 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
         gain = setup.level_shape == "bent"
         chosen = [(int(row[0]), int(row[1])) for row in rows]
         share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
-        models.append(fit_spread(condition, active, moving, variance, draws, gain=gain, relative_covariance=share))
+        models.append(
+            fit_spread(
+                condition,
+                *_arguments(setup, active, count, moving),
+                variance,
+                draws,
+                gain=gain,
+                dummy_row=not setup.has_signed_levels,
+                relative_covariance=share,
+            )
+        )
         if has_loaded_count(setup):
             means = np.array([np.mean(list(own[p].values())) for p in chosen])
             zero = np.mean(list(own.get((0, 0), {}).values()) or [0.0])

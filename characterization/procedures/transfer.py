@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 from characterization.campaign import Task
 from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
-from characterization.fit import LevelModel, fit_levels, fit_pattern_variance
+from characterization.fit import LevelModel, fit_levels, fit_pattern_variance, signed_count
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import Testbench
@@ -27,7 +27,9 @@ class Transfer:
 
     Cells whose load depends on the symbol: levels are referred to the mean column (`characterization.column_line`),
     lines: of each condition. patterns: (conditions, 4), variance about the model, level's unit squared: p0 + p1 a +
-    p2 a^2 + p3 n^2 with a = active / rows, n = count over its largest; None where `pattern` serves all levels.
+    p2 a^2 + p3 n^2 with a = active / rows, n = count over its largest; None where `pattern` serves all levels. Through
+    a chain, whose table serves all columns, nothing is referred: what columns differ by is in that variance, and n is
+    the signed count over the rows.
     """
 
     models: tuple[LevelModel, ...]
@@ -59,7 +61,8 @@ def plan_transfer(setup: Testbench) -> list[Task]:
 def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults) -> Transfer:
     """Fit the level model per condition. Raises InputError when too many simulations of a condition failed."""
     models, near, far, energies, pattern, lines, patterns = [], [], [], [], [], [], []
-    stored = {} if setup.balanced else _stored(setup)
+    follows = not setup.balanced and setup.chain is None  # a chain has one table for all columns
+    stored = _stored(setup) if follows else {}
     for condition in setup.conditions:
         good = data.select("transfer", condition).good()
         if stored:
@@ -71,7 +74,7 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
         model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels, shape)
         models.append(model)
         pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
-        if stored:
+        if not setup.balanced:
             patterns.append(_spread(setup, model, active, count, level))
         near.append(_distance(good, NEAR, model))
         far.append(_distance(good, FAR, model))
@@ -83,7 +86,7 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
         np.array(energies),
         np.array(pattern),
         tuple(lines),
-        np.array(patterns) if stored else None,
+        np.array(patterns) if patterns else None,
     )
 
 
@@ -120,7 +123,7 @@ def _spread(
     """p0 to p3 of `Transfer.patterns`: non-negative least squares to the squared residuals of the level model."""
     squares = (level - model(active, count)) ** 2
     unit = float(squares.mean()) or 1.0
-    freedom = len(level) / max(len(level) - 6, 1)  # of the model's six coefficients
+    freedom = len(level) / max(len(level) - len(model.coefficients), 1)
     out: FloatArray = nnls(spread_terms(setup, active, count), squares / unit)[0] * unit * freedom
     return out
 
@@ -128,6 +131,8 @@ def _spread(
 def spread_terms(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray:
     """Regressors of `Transfer.patterns`, shape (..., 4)."""
     a, n = active / setup.rows, count / setup.max_count
+    if setup.level_shape == "bent":
+        n = signed_count(active, count, setup.levels - 1)[1] / setup.rows
     return np.stack([np.ones_like(a), a, a * a, n * n], axis=-1)
 
 

@@ -135,9 +135,10 @@ def _point(
 ) -> ChainNoisePoint:
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
-    swing = condition.vdd * there.model.switched / there.model.bl_total  # of all rows, the transistors' load aside
+    # of all rows, the transistors' load aside
+    swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
     if there.level_shape == "bent":
-        swing /= 2  # `switched` is what a count moves, from falling to rising; the reset level is midway
+        swing /= 2  # from falling to rising; the reset level is midway
     reset, common = chain.segment.reset_level, chain.sampler.common_mode
 
     def run(samples: Sequence[tuple[NoiseSample, float, float]]) -> list[Result]:
