@@ -30,6 +30,10 @@ MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
 
 
+TERNARY = "ternary"
+"""Weights of -1, 0 and 1 in words, in place of their number of bits."""
+
+
 class TechnologySection(ConfigSection):
     """Which metal stack and which transistors."""
 
@@ -81,6 +85,12 @@ class ArraySection(ConfigSection):
         return self
 
 
+def _or_ternary(schema: dict[str, Any]) -> None:
+    """Bits of a weight as a number, or the word."""
+    schema.pop("type", None)
+    schema["enum"] = [*schema["enum"], TERNARY]
+
+
 class WeightsSection(ConfigSection):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
@@ -93,10 +103,19 @@ class WeightsSection(ConfigSection):
     random: tuple[Integer, Integer] | None = Field(
         None, description="instead of a file: shape of Gaussian random weights"
     )
-    bits: Literal[2, 4, 6, 8] = Field(8, description="per weight, sign included; 2: ternary weights -1, 0, 1")
+    bits: Literal[2, 4, 6, 8] = Field(
+        8,
+        description="per weight, sign included; 2 or `ternary`: ternary weights -1, 0, 1",
+        json_schema_extra=_or_ternary,
+    )
     integers: bool = Field(False, description="the file holds integers of `bits` bits: stored as they are")
     word_bits: Integer | None = Field(None, ge=1, le=32, description="hex files: bits of a word; default: `bits`")
     unsigned: bool = Field(False, description="hex files: words are not two's complement")
+
+    @field_validator("bits", mode="before")
+    @classmethod
+    def _in_words(cls, value: object) -> object:
+        return 2 if value == TERNARY else value
 
     @model_validator(mode="after")
     def _one_source(self) -> WeightsSection:
