@@ -229,8 +229,8 @@ class SpreadModel:
     rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
     bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
     source leaves saturation); both grow with the square of d.
-    dummy_row: whether that completion takes place; without it driven rows are those whose cells move the bit line at all
-    (tied ones of a ternary cell) and the count is of those that raise it.
+    dummy_row: whether that completion takes place; without it driven rows are those whose cells move the bit line at
+    all (tied ones of a ternary cell) and the count is of those that raise it.
     samples: Monte-Carlo draws behind it; relative_error: standard error of sigma from the number of draws;
     held_out_rms: error of a point that the fit has not seen, relative to the largest sigma. covariance: of the
     variances from the number of draws, (terms, terms). misfit: rms by which sigmas of points leave the form beyond what
@@ -303,8 +303,8 @@ def fit_spread(
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
     Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
     thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    gain, dummy_row: of a complement-driven readout chain, see `SpreadModel`. relative_covariance: of the sample variances over their product, shape
-    (points, points); independent Gaussian points by default.
+    gain, dummy_row: of a complement-driven readout chain, see `SpreadModel`. relative_covariance: of the sample
+    variances over their product, shape (points, points); independent Gaussian points by default.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
     if len(active) < 4 or draws.min() < 10:

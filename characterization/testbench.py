@@ -165,8 +165,8 @@ class Testbench:
             )
         if self.chain is not None and self.chain.drive == "single" and any(x.level < 0 for x in self.model.lines):
             raise InputError(
-                f"the cell {self.model.kind} is read with complement drive: with single drive an untied tab lies nearer "
-                "to a grounded one than to one on the signal line, so that its three levels are not evenly spaced",
+                f"the cell {self.model.kind} is read with complement drive: with single drive an untied tab adds less "
+                "than half of what a tab on the signal line adds, and its levels are not evenly spaced",
                 where="readout.drive",
                 hint="drive: complement",
             )

@@ -53,12 +53,12 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     """Decision levels of a chain's converter, shape (conditions, active, codes - 1), V.
 
     The converter compares with fixed levels, one between every two neighbours of the difference d (`signed_count`; of
-    binary cells always even: a dummy row completes an odd number). They lie midway between the nominal levels of a replica column whose
-    rows are all driven, on a ladder whose two ends are that replica's own levels at the condition: inner steps keep
-    their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle level of half of
-    the rows driven, which differs a little from the replica's. The code of (active, count) is that of d, shifted
-    digitally by the known number of active rows; a step beyond the replica's ends, which no level reaches, is as wide
-    as a mean one.
+    binary cells always even: a dummy row completes an odd number). They lie midway between the nominal levels of a
+    replica column whose rows are all driven, on a ladder whose two ends are that replica's own levels at the condition:
+    inner steps keep their nominal share. The comparator's offset is trimmed, at the nominal condition, to the middle
+    level of half of the rows driven, which differs a little from the replica's. The code of (active, count) is that of
+    d, shifted digitally by the known number of active rows; a step beyond the replica's ends, which no level reaches,
+    is as wide as a mean one.
     """
     most = setup.levels - 1
     rows = setup.rows if setup.has_signed_levels else setup.rows + setup.rows % 2
@@ -127,7 +127,9 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
     ]
     if chain.drive == "complement":
-        fixed = "the sum of +1 and -1" if setup.has_signed_levels else "2 count - active rows, a dummy row for odd numbers"
+        fixed = (
+            "the sum of +1 and -1" if setup.has_signed_levels else "2 count - active rows, a dummy row for odd numbers"
+        )
         value = f"fixed for {fixed}; between the two end levels of a replica column with the nominal inner shares"
     else:
         value = "gain and offset of the replicas at the condition, the table shifted by the known number of active rows"

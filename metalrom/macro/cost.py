@@ -15,6 +15,7 @@ from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
+from netlists.readout.column_sar import ADDER
 
 IDEAL_READOUT = "ideal readout: regression"
 """Label of an estimate whose converter is a published regression and whose readout nothing has simulated."""
@@ -31,11 +32,20 @@ SWITCHING_ACTIVITY = 0.25
 _ADC = Provenance(
     "published", f"{IDEAL_READOUT}; {REGRESSION.source}; range x/: {REGRESSION_FACTOR:g} assumed; {CAVEAT}"
 )
-_DIGITAL = Provenance(
-    "estimate",
-    f"shift-add: {GATES_PER_BIT:g} NAND2 equivalents per accumulator bit (adder, flip-flop, shift), "
-    f"{GATE_CAPACITANCE * 1e15:g} fF each, activity {SWITCHING_ACTIVITY:g}; range x/: {DIGITAL_FACTOR:g}",
-)
+
+
+def _gates_per_bit(geometry: MacroGeometry) -> float:
+    """NAND2 equivalents per accumulator bit; columns of base 3 take an adder more, for 3 x = 2 x + x."""
+    return GATES_PER_BIT + (ADDER if geometry.adds_for_radix else 0.0)
+
+
+def _digital(geometry: MacroGeometry) -> Provenance:
+    parts = "two adders, flip-flop, shift" if geometry.adds_for_radix else "adder, flip-flop, shift"
+    return Provenance(
+        "estimate",
+        f"shift-add: {_gates_per_bit(geometry):g} NAND2 equivalents per accumulator bit ({parts}), "
+        f"{GATE_CAPACITANCE * 1e15:g} fF each, activity {SWITCHING_ACTIVITY:g}; range x/: {DIGITAL_FACTOR:g}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +73,11 @@ def readout_label(geometry: MacroGeometry) -> str:
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     """Areas of one tile, m^2: array (one plane), row drivers, LCC/reset, ADC, shift-add; of a chain its drawn parts."""
     g = geometry
-    logic = g.rules.logic_area(GATES_PER_BIT * g.accumulator_bits)
+    logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
     array = Component(
         Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
     )
-    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _DIGITAL)
+    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     if g.readout is not None:
         return {"array": array, **chain_area(g.readout, g), "shift_add": shift_add}
     device = Provenance(
@@ -108,8 +118,8 @@ def conversion_energy(
     i = table.index(condition)
     vdd = table.conditions[i].vdd
     weight, source = _activity(table, histogram)
-    logic = GATES_PER_BIT * geometry.accumulator_bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
-    shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _DIGITAL)
+    logic = _gates_per_bit(geometry) * geometry.accumulator_bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
+    shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _digital(geometry))
     if geometry.readout is not None:
         point = geometry.readout.energy.at(table.conditions[i].label)
         driven = float(weight @ np.arange(table.rows + 1.0))

@@ -242,7 +242,7 @@ def estimate_macro(
     stored = geometry.bits * geometry.tiles
     used = stored * geometry.utilisation * _MEGABIT_PER_MM2
     per_cell = geometry.bits_per_cell
-    weight_bits = geometry.weight_bits / geometry.bit_columns_per_weight
+    weight_bits = geometry.bits_per_weight / geometry.bit_columns_per_weight
     conversion = conversion_energy(geometry, table, condition, histogram, errors)
     per_conversion = total(conversion)
     macs = geometry.macs * geometry.tiles * geometry.utilisation

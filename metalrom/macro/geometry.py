@@ -7,7 +7,10 @@ from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
 from netlists.devices.area import AreaRules
-from netlists.mapping import scheme_of
+from netlists.mapping import Scheme, scheme_of
+
+TERNARY_VALUES = 3
+"""Values of a ternary weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +97,30 @@ class MacroGeometry:
         return -(-self.rows // self.group_rows)
 
     @property
+    def scheme(self) -> Scheme:
+        """How a weight is stored."""
+        return scheme_of(self.mapping, self.weight_bits, self.symbol_values)
+
+    @property
     def bit_columns_per_weight(self) -> int:
         """Columns that hold a weight; of one-bit cells 2 (bits - 1) with the differential mapping, bits with most."""
-        return scheme_of(self.mapping, self.weight_bits, self.symbol_values).columns
+        return self.scheme.columns
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Bits that a weight is counted with: log2 of its values where these are fewer than `weight_bits` bits tell
+        apart (five trits: 7.92; ternary weights: 1.58). A symmetric range, one value short of its word, counts whole.
+        """
+        values = self.scheme.high - self.scheme.low + 1
+        whole = values >= 2**self.weight_bits - 1 and values > TERNARY_VALUES
+        return float(self.weight_bits) if whole else math.log2(values)
+
+    @property
+    def adds_for_radix(self) -> bool:
+        """Whether counts of a weight's columns are recombined by a radix that is no power of two, which takes an adder
+        where a shift would do."""
+        radix = self.scheme.encoding.radix
+        return max(self.scheme.significance) > 0 and radix & (radix - 1) != 0
 
     @property
     def weights_per_row(self) -> int:

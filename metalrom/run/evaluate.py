@@ -206,12 +206,12 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     small = rules.transistor_area(p.reset_width)
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
-    # a differential column has two bit lines; every line between ground and the full level has a driver of its own
-    values = design.program.symbol_values
-    segment *= 2 if -1 in values else 1
-    driver *= 1 if -1 in values else len(values) - 1
+    # a differential column has two bit lines; every line of a row that its input moves has a driver of its own
+    values, model = design.program.symbol_values, design.models[design.worst_plane]
+    segment *= len(model.bit_lines)
+    driver *= sum(line.level != 0 for line in model.lines)
     return MacroGeometry(
-        cell_area=design.models[design.worst_plane].area,
+        cell_area=model.area,
         rows=c.array.rows,
         columns=c.array.columns,
         planes=len(design.planes),

@@ -60,7 +60,7 @@ def test_no_dummy_row_in_the_deck(setup: Testbench) -> None:
 
 
 def test_untied_cells_add_no_spread(setup: Testbench) -> None:
-    """Expected tied cells of two driven rows by the shares: sum 0 is (none, none) or one of each sign in either order."""
+    """Expected tied cells of two driven rows: a sum of 0 is (none, none) or one of each sign in either order."""
     tied = 2 * 2 * 0.3 * 0.2 / (0.5**2 + 2 * 0.3 * 0.2)
     moving, raising = spread_arguments(setup, np.array([2.0, 2.0, 2.0]), np.array([2.0, 4.0, 0.0]))
     assert moving == pytest.approx([tied, 2.0, 2.0])

@@ -31,9 +31,7 @@ def project(tmp_path: Path, bits: int | str = 8, **sections: Any) -> Project:
     weights = sections.pop("weights", {"random": [24, 6], "bits": bits})
     cell = {"kind": "cap_tie", "planes": [{"row": "M2", "column": "M3"}, {"row": "M4", "column": "M5"}]}
     array = {"rows": 16, "columns": 15, "group_rows": 4, "columns_per_adc": 4}
-    return load(
-        write_config(tmp_path / "t.yaml", cell=cell, mapping="trits", weights=weights, array=array, **sections)
-    )
+    return load(write_config(tmp_path / "t.yaml", cell=cell, mapping="trits", weights=weights, array=array, **sections))
 
 
 def trits_of(weight: int) -> list[int]:
