@@ -8,25 +8,27 @@ from metalrom.formatting import amount, known
 from metalrom.reports.content import Reference, ReportHeadline
 
 _ROWS = (("1", "1"), ("1", "0"), ("0", "1"))  # (driven input bit, stored weight bit) of the drawn cells
+_SIGNED_ROWS = (("1", "+1"), ("1", "0"), ("1", "-1"))  # the same of ternary cells
 
 
-def read_schematic(unit: Literal["V", "A"], rows: int) -> str:
+def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False) -> str:
     """One column as a circuit: row drivers, cells, reset switch or virtual ground, ADC; three of `rows` rows drawn.
 
-    unit V: capacitive cells on a floating bit line; unit A: resistive cells into a virtual ground.
+    unit V: capacitive cells on a floating bit line; unit A: resistive cells into a virtual ground. signed: cells that
+    add +1, 0 or -1.
     """
     canvas = Canvas(640, 346)
     row, line = PAINT["signal"].fill, PAINT["bitline"].fill
     x, ys = 372.0, (106.0, 166.0, 246.0)
     canvas.line((x, 62), (x, 292), stroke=line, stroke_width=4)
     canvas.text((x + 10, 86), "bit line", size=13, fill=line, font_weight="600")
-    for (driven, stored), y in zip(_ROWS, ys, strict=True):
+    for (driven, stored), y in zip(_SIGNED_ROWS if signed else _ROWS, ys, strict=True):
         high = driven == "1"
         canvas.text((26, y + 5), driven, size=15, anchor="middle", font_weight="700", fill=row if high else SOFT)
         canvas.line((38, y), (64, y), stroke_width=1.5)
         canvas.polygon(((64, y - 15), (64, y + 15), (92, y)), fill="#fff4e2", stroke=INK, stroke_width=1.4)
         canvas.line((92, y), (x - 60, y), stroke=row if high else "#c9a877", stroke_width=4)
-        _cell(canvas, unit, x, y, stored)
+        _cell(canvas, unit, x, y, stored, signed=signed)
     canvas.text((4, 62), "input bits", size=13, fill=SOFT)
     canvas.line((26, 68), (26, 86), stroke=SOFT, stroke_width=0.8)
     canvas.text((78, 40), "row drivers", size=13, fill=SOFT, anchor="middle")
@@ -48,9 +50,16 @@ def read_schematic(unit: Literal["V", "A"], rows: int) -> str:
     return canvas.render("How one column is read", f"Row drivers, cells, bit line, {sense}, ADC and shift-add.")
 
 
-def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str) -> None:
+_SIGNED_WORDS = {
+    "+1": "weight +1: raises the column's level",
+    "0": "weight 0: no via, adds nothing",
+    "-1": "weight -1: lowers the column's level",
+}
+
+
+def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str, *, signed: bool) -> None:
     """One cell between its row (at x - 60) and the bit line (at x): a capacitor pair or a resistor with its via."""
-    on = stored == "1"
+    on = stored != "0"
     via = PAINT["via" if on else "via0"].fill
     canvas.circle((x - 60, y), 5.5, fill=via if on or unit == "V" else "#ffffff", stroke=via, stroke_width=2)
     if unit == "V":
@@ -60,6 +69,7 @@ def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str) -> None:
             canvas.line((plate, y - 12), (plate, y + 12), stroke_width=2.4, stroke=INK if on else SOFT)
         canvas.line((x - 26, y), (x, y), stroke_width=1.5, stroke_dasharray=faint)
         words = "weight 1: couples fully" if on else "weight 0: finger on ground, little coupling"
+        words = _SIGNED_WORDS.get(stored, words) if signed else words
     else:
         zigzag = [(x - 48 + 4 * i, y + (0, -7, 7)[(i % 2 + 1) if 0 < i < 8 else 0]) for i in range(9)]
         canvas.line((x - 55, y), (x - 48, y), stroke_width=1.5)

@@ -141,6 +141,13 @@ def test_the_schematic_follows_the_kind_of_readout(unit, words):
     assert any("24 rows" in t for t in texts(read_schematic(unit, 24)))
 
 
+def test_read_schematic_of_ternary_cells() -> None:
+    drawn = texts(read_schematic("V", 10, signed=True))
+    for words in ("weight +1: raises the column's level", "weight 0: no via, adds nothing"):
+        assert words in drawn
+    assert "weight -1: lowers the column's level" in drawn
+
+
 def test_an_unknown_density_is_said_and_not_drawn(make_content):
     content = make_content()
     head = replace(content.headline, density_macro=replace(content.headline.density_macro, mid=None))
