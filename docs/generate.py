@@ -44,7 +44,6 @@ def config_keys(model: type | None = None, prefix: str = "") -> Iterator[tuple[s
     if issubclass(owner, ParameterSection):
         for name, p in owner.declared().items():
             yield prefix + name, FieldInfo(default=p.default, description=f"{p.description} ({p.unit or '1'})"), owner
-        return
     for name, field in owner.model_fields.items():
         yield prefix + name, field, owner
         inner, listed = _section_of(field.annotation)

@@ -19,7 +19,7 @@ from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import EDGE, ReadoutChain
 from netlists.readout.comparator_probe import BranchCurrent
-from netlists.readout.conversion import Conversion
+from netlists.readout.conversion import BusConversion
 from netlists.readout.decision import DeciderInput
 from netlists.render import render
 from netlists.subckt import cell_subckts
@@ -115,7 +115,7 @@ def column_deck(
     supply_resistance: float = 0.0,
     decision: DeciderInput | None = None,
     chain: ReadoutChain | None = None,
-    conversion: Conversion | None = None,
+    conversion: BusConversion | None = None,
     currents: Sequence[BranchCurrent] = (),
     reltol: float = 1e-5,
     periodic: bool = False,
@@ -180,7 +180,7 @@ def column_deck(
     """
     d = case.deviations
     if chain is not None:
-        chain = conversion.held(chain) if conversion is not None else chain
+        chain = chain.held(conversion.levels) if conversion is not None else chain
         timing = chain.timing.timing
         model = model.complement_driven() if chain.drive == "complement" else model
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
@@ -258,6 +258,7 @@ def column_deck(
         "edge": EDGE,
         "shifts": dict(d.readout),
         "conversion": conversion is not None,
+        "conversion_template": conversion.template if conversion else "",
         "currents": tuple(currents),
         "reltol": reltol,
         **(conversion.values(chain) if chain and conversion else {}),

@@ -13,6 +13,7 @@ from characterization.procedures.chain_margin import (
     chain_assumptions,
     chain_noise,
     chain_thresholds,
+    check_reach,
     ideal_readout,
     noise_of_chain,
     threshold_spread,
@@ -71,6 +72,8 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
             pattern[i][valid] = np.sqrt(spread_terms(setup, active[valid], count[valid]) @ transfer.patterns[i])
             if transfer.lines and not setup.converter.follows_columns:
                 static[i][valid] = np.hypot(static[i][valid], transfer.lines[i].column_spread()[valid])
+    if setup.chain is not None:
+        check_reach(setup.chain, mean)
     measured = measured_offset(setup, results)
     nominal_lsb = float((mean[0, n, top] - mean[0, n, 0]) / top)
     energy = (transfer.row_energy[:, :1] + transfer.row_energy[:, 1:] * np.arange(n + 1.0)) / setup.columns

@@ -25,7 +25,8 @@ from interconnect.errors import InputError
 from netlists.column import column_deck
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.conversion import Conversion, conversions_deck
+from netlists.readout.column_converter import ConverterSupply
+from netlists.readout.conversion import conversions_deck, nominal_conversion
 from ngspice_runner import Result
 
 if TYPE_CHECKING:
@@ -210,22 +211,21 @@ def _converter_energy(
     """Energy of one conversion by source, J, averaged over `LEVELS`; the first conversion is not counted."""
     swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
     levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in (LEVELS[0], *LEVELS)]
-    conversion = Conversion.nominal(chain.converter, there.max_count + 1)
-    deck = conversions_deck(there.technology, condition, chain, conversion, levels, further=("i(v_clk)",))
+    conversion = nominal_conversion(chain.converter, there.max_count + 1)
+    supplies = chain.converter.supplies
+    further = [f"i(v_{s.source})" for s in supplies]
+    deck = conversions_deck(there.technology, condition, chain, conversion, levels, further=further)
     (result,) = bench.run(f"chain_converter_{condition.label}", [deck], timeout=max(there.timeout, MIN_TIMEOUT))
     time = np.real(result.signals["time"].values).astype(np.float64)
 
-    def energy(source: str, *, returned: bool) -> float:
-        current = -np.real(result.signals[f"i(v_{source})"].values).astype(np.float64)
-        if not returned:
+    def energy(supply: ConverterSupply) -> float:
+        current = -np.real(result.signals[f"i(v_{supply.source})"].values).astype(np.float64)
+        if not supply.returned:
             current = np.maximum(current, 0.0)
-        return condition.vdd * float(np.mean([charge(time, current, *window) for window in deck.windows[1:]]))
+        mean = float(np.mean([charge(time, current, *window) for window in deck.windows[1:]]))
+        return supply.share * condition.vdd * mean
 
-    return {
-        "supply": energy("converter", returned=True),
-        "reference": energy("reference", returned=False),
-        "clock": energy("clk", returned=False),
-    }
+    return {supply.name: energy(supply) for supply in supplies}
 
 
 def _refuses(setup: Testbench) -> str | None:

@@ -15,7 +15,6 @@ from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE
 
 IDEAL = "ideal (behavioural sampler and converter; for studies)"
 """Label of the readout that no transistor stands behind, in every output."""
@@ -83,12 +82,26 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     return np.array(out)
 
 
+def check_reach(chain: ReadoutChain, level: FloatArray) -> None:
+    """Refuse levels (V at the bus, NaN where there is none) that no threshold of the chain's converter can tell apart.
+
+    Raises InputError.
+    """
+    low, high = chain.converter.reach(chain.sampler.common_mode)
+    first, last = float(np.nanmin(level)), float(np.nanmax(level))
+    if first < low or last > high:
+        raise InputError(
+            f"covers {low:.3g} to {high:.3g} V, the levels {first:.3g} to {last:.3g} V",
+            where="readout.converter",
+            hint="a wider range, or fewer rows per conversion",
+        )
+
+
 def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
     """What stands between the bit line and the code, and where each figure comes from."""
     if setup.chain is None:
         return ()
     chain = setup.chain
-    a = chain.converter
     out = [
         Assumption(
             "readout",
@@ -106,9 +119,11 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
         Assumption(
             "comparator noise",
-            "every transistor's white noise times the comparator's measured sensitivity, at three levels of the bus",
+            chain.converter.noise_basis,
             "simulated",
-            "procedure chain_noise; 2/3 gm + gds per channel; against transient noise see comparator_noise",
+            "procedure chain_noise; 2/3 gm + gds per channel; against transient noise see comparator_noise"
+            if chain.converter.clocked
+            else "procedure chain_noise",
         ),
         Assumption(
             "shared line",
@@ -119,11 +134,9 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
         ),
         Assumption(
             "converter after the comparator",
-            f"array of {a.bits} bits, {a.unit_capacitance * 1e15:g} fF a unit, "
-            f"{a.decisions(setup.max_count + 1)} decisions; its register and table are logic without error",
+            chain.converter.describe(setup.max_count + 1),
             "fitted twin",
-            "thresholds by bisection on comparator, array and switches of transistors: twin and transistors within "
-            "0.35 mV at codes that it has not seen (benchmarks/chain_conversions.py --check twin)",
+            chain.converter.twin_basis,
         ),
     ]
     if chain.drive == "complement":
@@ -150,14 +163,8 @@ def threshold_spread(
     n, top = setup.rows, setup.max_count
     found = converter_spread(chain.converter, read, float(np.hypot(static[n, 0], static[n, top]) / np.sqrt(2.0)))
     text = (
-        f"{found.total * 1e3:.3g} mV rms: steps of the array {found.rounding * 1e3:.2g}, its capacitors "
+        f"{found.total * 1e3:.3g} mV rms: steps {found.rounding * 1e3:.2g}, capacitors "
         f"{found.capacitors * 1e3:.2g}, {chain.converter.replica_reads} averaged reads of the middle and of "
         f"{chain.converter.replicas} replicas an end {found.calibration * 1e3:.2g} mV"
     )
-    mismatch = chain.converter.unit_mismatch
-    origin = UNIT_MISMATCH_SOURCE if mismatch == UNIT_MISMATCH else "configuration, readout.converter.unit_mismatch"
-    source = (
-        f"drawn array; sigma {100 * mismatch:.2g} % for a capacitor of 1 fF, falling with the root of its size "
-        f"({origin}); noise and replicas as simulated"
-    )
-    return found, Assumption("converter offset", text, "estimate", source)
+    return found, Assumption("converter offset", text, "estimate", found.source)

@@ -28,7 +28,7 @@ from netlists.case import ColumnStimulus, Deviations
 from netlists.column import ColumnDeck, column_deck
 from netlists.equivalent import equivalent_case
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.conversion import Conversion
+from netlists.readout.conversion import array_of
 from ngspice_runner import Result
 
 PATTERNS = 24
@@ -93,12 +93,13 @@ class CountedConversions:
 
 def search_chain(chain: ReadoutChain, active: int) -> ReadoutChain:
     """The chain with its rows driven until the last of the decisions among the counts of `active` rows."""
-    return Conversion(codes=tuple(range(active))).held(chain)
+    return chain.held(active + 1)
 
 
 def clock_edges(chain: ReadoutChain, active: int) -> FloatArray:
     """Clock edges of the decisions, s; the first clock decides nothing."""
-    edges = chain.timing.decides + chain.converter.cycle * np.arange(1, chain.converter.decisions(active + 1) + 1)
+    a = array_of(chain)
+    edges = chain.timing.decides + a.cycle * np.arange(1, a.decisions(active + 1) + 1)
     out: FloatArray = np.asarray(edges, dtype=np.float64)
     return out
 

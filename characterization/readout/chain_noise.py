@@ -12,7 +12,8 @@ from characterization.charts import SERIES, Chart, axis_scale, height_for, label
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.readout.comparator_noise import ComparatorPoint, comparator_point, point_of
+from characterization.readout.comparator_noise import ComparatorPoint
+from characterization.readout.converter_noise import decision_noise, frozen_noise
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -36,7 +37,8 @@ class ChainNoisePoint:
     clamp opens (follower, select, bias, line, clamp's kT/C). second: at the comparator once the column has joined, with
     the bit line at the level of difference -1, 0 and 1 of the group's rows, as far as the comparator's aperture lets it
     through. bus: kT/C of the bus as its reset opens. comparator: the comparator's own at difference 0; ends: at -1 and
-    1 (as at 0 if not given). array: kT/C of the converter's capacitor array as its reset opens.
+    1 (as at 0 if not given). array: what the converter adds once per conversion (kT/C of its capacitor array as its
+    reset opens; the ramp's own).
     """
 
     condition: str
@@ -68,7 +70,7 @@ class ChainNoisePoint:
 
 @dataclass(frozen=True)
 class ChainNoise(DataclassResult):
-    """Noise of the chain at every condition, and the operating point behind the comparator's."""
+    """Noise of the chain at every condition; the operating points behind the comparator's, where it is clocked."""
 
     points: tuple[ChainNoisePoint, ...]
     comparators: tuple[ComparatorPoint, ...]
@@ -116,12 +118,15 @@ class ChainNoise(DataclassResult):
 def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
     """Noise of both samples by the engine's noise analysis, of the comparator from its operating point."""
     chain = _chain(setup)
-    comparators = tuple(comparator_point(setup, bench, chain, condition) for condition in setup.conditions)
+    deciding = [
+        decision_noise(chain.converter, setup.technology, condition, chain, chain.sampler.common_mode, bench.run)
+        for condition in setup.conditions
+    ]
     points = tuple(
-        _point(setup, bench, chain, condition, comparator)
-        for condition, comparator in zip(setup.conditions, comparators, strict=True)
+        _point(setup, bench, chain, condition, *found)
+        for condition, found in zip(setup.conditions, deciding, strict=True)
     )
-    return ChainNoise(points, comparators)
+    return ChainNoise(points, tuple(point for _, point in deciding if point is not None))
 
 
 def _chain(setup: Testbench) -> ReadoutChain:
@@ -131,7 +136,12 @@ def _chain(setup: Testbench) -> ReadoutChain:
 
 
 def _point(
-    setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition, comparator: ComparatorPoint
+    setup: Testbench,
+    bench: ColumnTestbench,
+    chain: ReadoutChain,
+    condition: Condition,
+    deciding: float,
+    comparator: ComparatorPoint | None,
 ) -> ChainNoisePoint:
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
@@ -160,7 +170,7 @@ def _point(
     gain, kept = settled_gain(middle), settled_gain(middle) / settled_gain(line)
     low, high = run([("second", -1.0, gain), ("second", 1.0, gain)])
     ends = tuple(
-        point_of(there.technology, condition, chain.comparator, common + gain * swing * part, bench.run).noise
+        decision_noise(chain.converter, there.technology, condition, chain, common + gain * swing * part, bench.run)[0]
         for part in (-1.0, 1.0)
     )
     delay = chain.timing.decides - chain.timing.clamp_opens
@@ -174,9 +184,9 @@ def _point(
             sampled_rms(high, delay, comparator),
         ),
         bus=bus_reset_noise(chain, kept, condition.kelvin),
-        comparator=comparator.noise,
+        comparator=deciding,
         ends=(ends[0], ends[1]),
-        array=float(np.sqrt(BOLTZMANN * condition.kelvin / chain.converter.top_plate)),
+        array=frozen_noise(chain.converter, there.technology, condition, chain, common, bench.run),
     )
 
 

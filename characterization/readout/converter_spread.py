@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 
-from netlists.readout.column_sar import ColumnSar
+from interconnect.errors import InputError
+from netlists.readout.column_ramp import ColumnRamp
+from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE, ColumnSar
 
 END_SHARE = 1.0 / 3.0
 """Mean square of a threshold's share of the way from the middle to an end, thresholds evenly spread."""
@@ -16,14 +19,15 @@ END_SHARE = 1.0 / 3.0
 class ConverterSpread:
     """Static sigma of a threshold, V at the bus.
 
-    rounding: steps of the array; a comparator's own offset, several steps wide, makes it uniform. capacitors: mismatch
-    of the units that differ from the middle code. calibration: what averaging leaves of noise in the middle and at the
-    ends, and the mismatch of the replicas themselves.
+    rounding: steps of the array or of the counter; a comparator's own offset, several steps wide, makes it uniform.
+    capacitors: mismatch of the units that differ from the middle code, none with a ramp. calibration: what averaging
+    leaves of noise in the middle and at the ends, and the mismatch of the replicas themselves. source: of all three.
     """
 
     rounding: float
     capacitors: float
     calibration: float
+    source: str = ""
 
     @property
     def total(self) -> float:
@@ -31,13 +35,14 @@ class ConverterSpread:
         return float(np.sqrt(self.rounding**2 + self.capacitors**2 + self.calibration**2))
 
 
-def converter_spread(converter: ColumnSar, noise: float, ends: float) -> ConverterSpread:
-    """Spread of the thresholds of a converter.
+@singledispatch
+def converter_spread(converter: object, noise: float, ends: float) -> ConverterSpread:
+    """Spread of the thresholds of a converter; dispatches on its class.
 
     Parameters
     ----------
-    converter : ColumnSar
-        Its array and replicas.
+    converter : ColumnConverter
+        Its array or its ramp, and its replicas.
     noise : float
         Of one read, V rms at the bus.
     ends : float
@@ -47,16 +52,45 @@ def converter_spread(converter: ColumnSar, noise: float, ends: float) -> Convert
     -------
     ConverterSpread
         V at the bus; the capacitors' part is the root mean square over all codes but the outer eighths.
+
+    Raises
+    ------
+    InputError
+        A class without a registered function.
     """
+    raise InputError(f"no spread is defined for {type(converter).__name__}", where="readout.converter.kind")
+
+
+@converter_spread.register
+def _(converter: ColumnSar, noise: float, ends: float) -> ConverterSpread:
     a = converter
     step = a.reference * a.unit_capacitance / a.top_plate
     codes = np.arange(a.units // 8, a.units - a.units // 8)
     weights = 1 << np.arange(a.bits)
     changed = ((codes[:, None] & weights) != (a.middle & weights)) @ weights
-    averaged = noise**2 / a.replica_reads
-    calibration = averaged + END_SHARE * (averaged + ends**2 / a.replicas)
+    origin = UNIT_MISMATCH_SOURCE if a.unit_mismatch == UNIT_MISMATCH else "configuration, readout.converter"
     return ConverterSpread(
         rounding=float(step / np.sqrt(12.0)),
         capacitors=float(step * a.unit_sigma * np.sqrt(np.mean(changed))),
-        calibration=float(np.sqrt(calibration)),
+        calibration=calibration_sigma(noise, ends, a.replica_reads, a.replicas),
+        source=f"drawn array; sigma {100 * a.unit_mismatch:.2g} % for a capacitor of 1 fF, falling with the root of "
+        f"its size ({origin}); noise and replicas as simulated",
     )
+
+
+@converter_spread.register
+def _(converter: ColumnRamp, noise: float, ends: float) -> ConverterSpread:
+    a = converter
+    return ConverterSpread(
+        rounding=float(a.step / np.sqrt(12.0)),
+        capacitors=0.0,
+        calibration=calibration_sigma(noise, ends, a.replica_reads, a.replicas),
+        source="steps of the counter by the ramp's nominal slope; noise and replicas as simulated",
+    )
+
+
+def calibration_sigma(noise: float, ends: float, reads: int, replicas: int) -> float:
+    """What `reads` averaged reads of sigma `noise` (V) leave in the middle and at both ends of the range, V; ends:
+    static sigma of one of `replicas` columns at an end, V."""
+    averaged = noise**2 / reads
+    return float(np.sqrt(averaged + END_SHARE * (averaged + ends**2 / replicas)))

@@ -27,7 +27,7 @@ from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.column_sar import ColumnSar
-from netlists.readout.conversion import Conversion, conversions_deck
+from netlists.readout.conversion import Conversion, array_of, conversions_deck
 from netlists.readout.deck import ReadoutDeck
 from netlists.technology import Technology
 from ngspice_runner import Result
@@ -119,11 +119,11 @@ def search_thresholds(
     name = f"converter_twin_{condition.label}"
     reset = chain.segment.reset_level
     spread = np.linspace(reset - 0.45, reset + 0.35, 9)
-    first = Conversion(codes=(chain.converter.middle,))
+    a = array_of(chain)
+    first = Conversion(codes=(a.middle,))
     ladder = conversions_deck(technology, condition, chain, first, [float(v) for v in spread], reltol=RELTOL)
     (result,) = run(name, (ladder,))
     bus = _before(ladder, result, "v(bus)")
-    a = chain.converter
     step = a.reference * a.unit_capacitance / (a.top_plate + a.unit_capacitance * 8)
     decks = []
     for code in codes:
@@ -149,7 +149,7 @@ def fit_twin(
 ) -> ConverterTwin:
     """The twin whose offsets are those of the transistors at `codes`; comparators: (level of the bus, point)."""
     blank = ConverterTwin(
-        chain.converter,
+        array_of(chain),
         chain.sampler.common_mode,
         np.array(codes, dtype=np.float64),
         np.zeros(len(codes)),
@@ -189,7 +189,7 @@ def count_decision_noise(
         rng = np.random.default_rng(np.random.SeedSequence([seed, start]))
         levels = [above, below] * (PER_DECK // 2)
         plain = conversions_deck(technology, condition, chain, first, levels)
-        edges = [w[0] + chain.timing.decides + chain.converter.cycle - PERIOD / 2 for w in plain.windows]
+        edges = [w[0] + chain.timing.decides + array_of(chain).cycle - PERIOD / 2 for w in plain.windows]
         currents = noise_currents(found, chain.comparator, condition.kelvin, edges, rng)
         decks.append(conversions_deck(technology, condition, chain, replace(first, sources=currents), levels))
     ones, seen = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import ConfigDict, model_validator
@@ -37,16 +37,23 @@ class ParameterSection(ConfigSection):
     hidden: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def declared(cls) -> dict[str, ParameterInfo]:
+    def declaring(cls, given: Mapping[str, Any]) -> Sequence[type]:
+        """Classes whose parameters may be keys beside those that are `given`, for the schema (nothing given) of all
+        kinds."""
+        return (cls.declares,)
+
+    @classmethod
+    def declared(cls, given: Mapping[str, Any] | None = None) -> dict[str, ParameterInfo]:
         """The parameters that may be given, by name."""
-        return {p.name: p for p in describe_parameters(cls.declares) if p.name not in cls.hidden}
+        classes = cls.declaring(given or {})
+        return {p.name: p for c in reversed(classes) for p in describe_parameters(c) if p.name not in cls.hidden}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
         """The declared parameters as properties of the block's JSON schema."""
         schema = handler.resolve_ref_schema(handler(core_schema))
         schema["additionalProperties"] = False
-        schema["properties"] = {
+        schema["properties"] = schema.get("properties", {}) | {
             p.name: {
                 "type": ["number", "string"],
                 "description": f"{p.description} ({p.unit or '1'})",
@@ -65,15 +72,17 @@ class ParameterSection(ConfigSection):
 
     def parameters(self) -> dict[str, Any]:
         """Parameters that are given here, in SI units."""
-        return self._si_values(self.model_extra or {})
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return self._si_values(fields | (self.model_extra or {}))
 
     @classmethod
     def _si_values(cls, given: Mapping[str, Any]) -> dict[str, Any]:
-        known = cls.declared()
-        for name in given:
+        known = cls.declared(given)
+        further = {name: value for name, value in given.items() if name not in cls.model_fields}
+        for name in further:
             if name not in known:
                 raise UnknownName(f"unknown key {shortened(repr(name))}", where=name, hint=suggest(name, known))
-        return {name: _value(known[name], value) for name, value in given.items() if value is not None}
+        return {name: _value(known[name], value) for name, value in further.items() if value is not None}
 
 
 def _value(declared: ParameterInfo, value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
@@ -13,7 +14,7 @@ from metalrom.config.parameters import ParameterSection
 from metalrom.config.units import Capacitance, Fraction, Time, Voltage
 from netlists.readout import READOUTS
 from netlists.readout.chain import ChainTiming, ComparatorBus, DoubleSampler, SegmentCircuit, SharedLine
-from netlists.readout.column_sar import ColumnSar
+from netlists.readout.column_converter import COLUMN_CONVERTERS, ColumnConverter
 from netlists.readout.strongarm import StrongArm
 
 
@@ -79,10 +80,28 @@ class ComparatorSection(ParameterSection):
     hidden: ClassVar[tuple[str, ...]] = ("input_capacitance",)
 
 
-class ColumnSarSection(ParameterSection):
-    """Converter behind the bus: capacitor array, timing and replicas."""
+class ConverterSection(ParameterSection):
+    """Converter behind the bus: its kind, and the parameters that the kind declares."""
 
-    declares: ClassVar[type] = ColumnSar
+    hidden: ClassVar[tuple[str, ...]] = ("twin_offset",)
+
+    @classmethod
+    def declaring(cls, given: Mapping[str, Any]) -> Sequence[type]:
+        """The class of the kind that is given; of every kind where nothing is."""
+        if not given:
+            return tuple(COLUMN_CONVERTERS.values())
+        return (COLUMN_CONVERTERS[str(given.get("kind", cls.model_fields["kind"].default))],)
+
+    kind: Name = Field(
+        "sar",
+        description="sar: capacitor array and clocked comparator of a bus; ramp: one ramp for the buses of a group, a "
+        "comparator each",
+        json_schema_extra=listed(lambda: COLUMN_CONVERTERS),
+    )
+
+    def build(self) -> ColumnConverter:
+        """The converter."""
+        return COLUMN_CONVERTERS[self.kind](**self.parameters())
 
 
 class ChainTimingSection(ParameterSection):
@@ -119,7 +138,7 @@ class ReadoutSection(ConfigSection):
     sampler: SamplerSection = SamplerSection()
     bus: BusSection = BusSection()
     comparator: ComparatorSection = ComparatorSection()
-    converter: ColumnSarSection = ColumnSarSection()
+    converter: ConverterSection = ConverterSection()
     timing: ChainTimingSection = ChainTimingSection()
     offset_sigma: OffsetSigma = Field(
         0.05,
@@ -154,6 +173,12 @@ class ReadoutSection(ConfigSection):
                 + (f" by `{ideal}`" if self.kind == "auto" else ""),
                 where=name,
                 hint=f"leave it out, or set kind: {other}",
+            )
+        if not COLUMN_CONVERTERS[self.converter.kind].clocked and self.comparator != ComparatorSection():
+            raise InputError(
+                f"the converter `{self.converter.kind}` has a comparator of its own",
+                where="comparator",
+                hint="leave it out, and give its sizes in readout.converter",
             )
         return self
 

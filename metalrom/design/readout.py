@@ -18,7 +18,6 @@ from netlists.readout.chain import (
     SegmentCircuit,
     SharedLine,
 )
-from netlists.readout.column_sar import ColumnSar
 from netlists.readout.strongarm import StrongArm
 
 
@@ -59,7 +58,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             sampler=DoubleSampler(**section.sampler.parameters()),
             bus=ComparatorBus(**bus),
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
-            converter=ColumnSar(**section.converter.parameters()),
+            converter=section.converter.build().within(-(-array.columns // bus["columns"])),
             timing=ChainTiming(**section.timing.parameters()),
         )
     return chain, source

@@ -31,6 +31,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         "segment": g.columns * g.groups,
         "column": g.columns,
         "bus": g.adcs,
+        "group": -(-g.adcs // cost.buses),
         "line": cost.lines,
         "tile": 1,
     }
@@ -120,9 +121,13 @@ def chain_energy(
         ),
         "adc": measured(
             sum(point.converter.values()),
-            f"comparator, capacitor array, references and clock of a {cost.energy.bits}-bit conversion",
+            f"every source of a conversion: {cost.converter}",
         ),
     }
+    if cost.counter_capacitance > 0:
+        charged = Span.factor(cost.counter_capacitance * vdd**2, WIRE_FACTOR)
+        source = f"{cost.counter_capacitance * 1e15:.3g} fF of counter lines per conversion; range x/: {WIRE_FACTOR:g}"
+        parts["counter"] = Component(charged, Provenance("estimate", source))
     updates = f"{100 * cost.update_share:.2g} % more reads, of idle and replica columns"
     parts["threshold_updates"] = Component(
         total(parts) * cost.update_share, Provenance("measured", f"{sim}: {updates}")

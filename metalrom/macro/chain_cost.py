@@ -25,21 +25,25 @@ class CapacitorDensity:
 class ChainCost:
     """A readout chain as the estimate bills it.
 
-    drive, columns (that share a bus), biased (of these at a time): of the chain. parts: what is drawn. density: of its
-    capacitors. lines: control lines across all columns; lines_per_row: driven lines of a row. line_capacitance: of a
-    control line per column, F; reset_gate: level of the reset lines, V. replica_columns: columns of a tile that the
-    thresholds follow; update_share: conversions of an update over those between two. energy, settling: measured at
-    every condition.
+    drive, converter (words), columns (that share a bus), buses (that share a part of their converters), biased (columns
+    of a bus at a time): of the chain. parts: what is drawn. density: of its capacitors. lines: control lines across all
+    columns; lines_per_row: driven lines of a row. line_capacitance: of a control line per column, F;
+    counter_capacitance: that the converter's logic lines charge per conversion, F; reset_gate: level of the reset
+    lines, V. replica_columns: columns of a tile that the thresholds follow; update_share: conversions of an update over
+    those between two. energy, settling: measured at every condition.
     """
 
     drive: str
+    converter: str
     columns: int
+    buses: int
     biased: int
     parts: tuple[DrawnPart, ...]
     density: CapacitorDensity
     lines: int
     lines_per_row: int
     line_capacitance: float
+    counter_capacitance: float
     reset_gate: float
     replica_columns: int
     update_share: float
@@ -68,6 +72,7 @@ class ChainCost:
         return {
             "kind": "chain",
             "drive": self.drive,
+            "converter": self.converter,
             "parts": [
                 {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.area * 1e12,
                  "capacitance_fF": p.capacitance * 1e15, "source": p.source}

@@ -26,13 +26,16 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
         )
     return ChainCost(
         drive=chain.drive,
+        converter=chain.converter.describe(setup.max_count + 1),
         columns=chain.bus.columns,
+        buses=chain.converter.shared_by,
         biased=chain.biased_columns,
         parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1),
         density=capacitor_density(design),
         lines=control_lines(chain),
         lines_per_row=2 if chain.drive == "complement" else 1,
         line_capacitance=chain.bus.wire_capacitance / chain.bus.columns,
+        counter_capacitance=chain.converter.switched_capacitance(chain.bus.wire_capacitance),
         reset_gate=chain.segment.reset_gate,
         replica_columns=2 * chain.converter.replicas,
         update_share=chain.converter.update_share,

@@ -71,15 +71,16 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
     chain = setup.chain
     if chain is None:
         return
-    for stage, block in (
+    blocks: tuple[tuple[str, object], ...] = (
         ("segment", chain.segment),
         ("line", chain.line),
         ("sampling", chain.sampler),
         ("bus", chain.bus),
-        ("comparator", chain.comparator),
+        *([("comparator", chain.comparator)] if chain.converter.clocked else []),
         ("converter", chain.converter),
         ("timing", chain.timing),
-    ):
+    )
+    for stage, block in blocks:
         for declared in describe_parameters(type(block)):
             if (stage, declared.name) in (("line", "capacitance"), ("line", "resistance"), ("bus", "wire_capacitance")):
                 continue  # of the stack: the input `shared line`

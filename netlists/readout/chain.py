@@ -10,11 +10,12 @@ value follow the transistor deck, the noise, the area, the energy and the time o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from netlists.parameters import parameter, require, require_positive, tidy
 from netlists.periphery import Timing
+from netlists.readout.column_converter import ColumnConverter
 from netlists.readout.column_sar import ColumnSar
 from netlists.readout.strongarm import StrongArm
 
@@ -149,7 +150,7 @@ class ReadoutChain:
     sampler: DoubleSampler = field(default_factory=DoubleSampler)
     bus: ComparatorBus = field(default_factory=ComparatorBus)
     comparator: StrongArm = field(default_factory=StrongArm)
-    converter: ColumnSar = field(default_factory=ColumnSar)
+    converter: ColumnConverter = field(default_factory=ColumnSar)
     timing: ChainTiming = field(default_factory=ChainTiming)
 
     def __post_init__(self) -> None:
@@ -172,6 +173,15 @@ class ReadoutChain:
         require_positive(self.sampler.capacitance, where="readout.sampler.capacitance", unit="F")
         require_positive(self.line.bias_current, where="readout.line.bias_current", unit="A")
         require_positive(self.line.bias_switch_width, where="readout.line.bias_switch_width", unit="m", zero=True)
+
+    @property
+    def input_gate(self) -> tuple[float, float]:
+        """Width and length (m) of the PMOS gate of the comparator that loads the bus."""
+        return self.converter.input_gate(self.comparator)
+
+    def held(self, levels: int) -> ReadoutChain:
+        """The chain whose rows stay driven until the end of a conversion among so many levels."""
+        return replace(self, timing=replace(self.timing, hold=self.converter.duration(levels)))
 
     @property
     def biased_columns(self) -> int:

@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from netlists.parameters import parameter, require_all_positive, require_whole, tidy
-from netlists.readout.deck import ReadoutRole
+from netlists.readout.column_converter import (
+    ADDER,
+    FLIP_FLOP,
+    LATCH,
+    SELECTOR,
+    ConverterPart,
+    ConverterSupply,
+)
+from netlists.readout.strongarm import StrongArm
 
 FEMTOFARAD = 1e-15
 
@@ -32,17 +40,20 @@ UNIT_MISMATCH_SOURCE = (
 """Where it is from. Larger ones of the kit scatter more for their size: cap_vpp_02p4x04p6 0.58 % at 4.37 fF,
 cap_vpp_08p6x07p8 0.24 % at 35 fF; an array is made of many small units."""
 
-FLIP_FLOP, ADDER, LATCH, SELECTOR = 6.0, 7.0, 4.0, 0.5
-"""NAND2 equivalents of one bit of each (estimate: static CMOS gates counted by hand; a selector is a transmission
-gate)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnSar:
     """Capacitor array, its switches, its timing and its replicas; SI units."""
 
     title: ClassVar[str] = "successive approximation of a column's bus over a table of thresholds"
-    role: ClassVar[ReadoutRole] = "converter"
+    clocked: ClassVar[bool] = True
+    twin_basis: ClassVar[str] = (
+        "thresholds by bisection on comparator, array and switches of transistors: twin and transistors within "
+        "0.35 mV at codes that it has not seen (benchmarks/chain_conversions.py --check twin)"
+    )
+    noise_basis: ClassVar[str] = (
+        "every transistor's white noise times the comparator's measured sensitivity, at three levels of the bus"
+    )
 
     bits: int = parameter(8, "", "of the capacitor array; thresholds lie on its steps")
     unit_capacitance: float = parameter(0.25e-15, "F", "unit capacitor of the array")
@@ -100,6 +111,11 @@ class ColumnSar:
         )
 
     @property
+    def shared_by(self) -> int:
+        """One: every bus has an array."""
+        return 1
+
+    @property
     def update_share(self) -> float:
         """Conversions of an update (both ends and the middle) over those between two updates."""
         return 3 * self.replica_reads / self.update_interval
@@ -132,3 +148,61 @@ class ColumnSar:
     def duration(self, levels: int) -> float:
         """One conversion among so many levels, from the start of the first cycle to the end of the last, s."""
         return tidy(self.clocks(levels) * self.cycle)
+
+    def reach(self, common_mode: float) -> tuple[float, float]:
+        """Levels of the top plate at the first and the last code, V."""
+        step = self.reference * self.unit_capacitance / self.top_plate
+        return common_mode - self.middle * step, common_mode + (self.units - 1 - self.middle) * step
+
+    def within(self, buses: int) -> ColumnSar:
+        """Itself: no bus shares anything with another."""
+        return self
+
+    def input_gate(self, comparator: StrongArm) -> tuple[float, float]:
+        """Width and length of the comparator's input transistor, m."""
+        return comparator.input_width, comparator.input_length
+
+    def parts(self, levels: int) -> tuple[ConverterPart, ...]:
+        """Comparator and array of a bus, its logic, the tile's table."""
+        logic, table = self.logic_gates(levels), self.table_gates(levels)
+        return (
+            ConverterPart(
+                name="adc",
+                unit="bus",
+                source=f"comparator and capacitor array of {self.bits} bits, every transistor of the deck",
+                subckt="column_sar",
+                capacitance=self.capacitance + self.unit_capacitance,
+            ),
+            ConverterPart(
+                name="adc_logic",
+                unit="bus",
+                source=f"{logic:g} NAND2 equivalents: register, selection of a threshold, own middle, averaging",
+                gates=logic,
+            ),
+            ConverterPart(
+                name="thresholds",
+                unit="tile",
+                source=f"{table:g} NAND2 equivalents: latches of {levels - 1} thresholds of {self.bits} bits",
+                gates=table,
+            ),
+        )
+
+    @property
+    def supplies(self) -> tuple[ConverterSupply, ...]:
+        """Supply of comparator and switches, reference of the array, clock."""
+        return (
+            ConverterSupply(name="supply", source="converter", returned=True),
+            ConverterSupply(name="reference", source="reference"),
+            ConverterSupply(name="clock", source="clk"),
+        )
+
+    def switched_capacitance(self, wire: float) -> float:
+        """None: its register is within the bus."""
+        return 0.0
+
+    def describe(self, levels: int) -> str:
+        """Array and decisions in words."""
+        return (
+            f"array of {self.bits} bits, {self.unit_capacitance * 1e15:g} fF a unit, "
+            f"{self.decisions(levels)} decisions; its register and table are logic without error"
+        )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import Any, ClassVar, Protocol
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.parameters import require, tidy
 from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
 from netlists.readout.comparator_probe import BranchCurrent
 from netlists.readout.deck import ReadoutDeck
+from netlists.readout.ramp_conversion import RampConversion
 from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import mos_printer
@@ -25,6 +28,44 @@ UPDATE = 0.4e-9
 """s after a conversion in which a searched level moves."""
 
 
+class BusConversion(Protocol):
+    """One conversion behind the bus, as a deck holds it. template: of its subcircuits, sources and instance."""
+
+    template: ClassVar[str]
+
+    @property
+    def levels(self) -> int:
+        """Codes that may come out."""
+        ...
+
+    def values(self, chain: ReadoutChain, number: int = 1, period: float = 0.0) -> dict[str, Any]:
+        """What the template needs for so many conversions, `period` (s) apart."""
+        ...
+
+    def outputs(self, chain: ReadoutChain) -> tuple[str, ...]:
+        """Vectors that a deck saves."""
+        ...
+
+    def summary(self, chain: ReadoutChain) -> str:
+        """How it converts, in a few words."""
+        ...
+
+    def read_at(self, chain: ReadoutChain) -> float:
+        """When the code may be read, s from the start of the read."""
+        ...
+
+
+def array_of(chain: ReadoutChain) -> ColumnSar:
+    """The capacitor array behind the chain's bus. Raises InputError for another converter."""
+    if not isinstance(chain.converter, ColumnSar):
+        raise InputError(
+            f"needs a capacitor array, the converter is a {chain.converter.title}",
+            where="readout.converter.kind",
+            hint="kind: sar",
+        )
+    return chain.converter
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
     """One conversion: codes of the array, one per threshold, in ascending order; deviations of the converter.
@@ -32,6 +73,8 @@ class Conversion:
     capacitors: factor on the capacitor of every bit of the array, least significant first; empty where nominal.
     shifts: (transistor, threshold shift in V) of the comparator. sources: currents inside the comparator.
     """
+
+    template: ClassVar[str] = "readout/conversion.cir.j2"
 
     codes: tuple[int, ...]
     capacitors: tuple[float, ...] = ()
@@ -63,14 +106,9 @@ class Conversion:
         beyond = states - 1 - len(self.codes)
         return (converter.middle, *self.codes, *(converter.units - 1,) * beyond)
 
-    def held(self, chain: ReadoutChain) -> ReadoutChain:
-        """The chain whose rows stay driven until the last decision."""
-        hold = chain.converter.duration(self.levels)
-        return replace(chain, timing=replace(chain.timing, hold=hold))
-
     def values(self, chain: ReadoutChain, number: int = 1, period: float = 0.0) -> dict[str, Any]:
         """What the template `readout/conversion.cir.j2` needs for so many conversions, `period` (s) apart."""
-        a = chain.converter
+        a = array_of(chain)
         cycles = a.decisions(self.levels)
         start = tidy(chain.timing.decides - a.clock_delay)
         require(
@@ -98,20 +136,40 @@ class Conversion:
 
     def outputs(self, chain: ReadoutChain) -> tuple[str, ...]:
         """Vectors of a deck with a conversion."""
-        bits = tuple(f"v(q_{k})" for k in range(chain.converter.decisions(self.levels)))
+        bits = tuple(f"v(q_{k})" for k in range(array_of(chain).decisions(self.levels)))
         return (*bits, "v(top)", "i(v_converter)", "i(v_reference)")
+
+    def summary(self, chain: ReadoutChain) -> str:
+        """Number of decisions."""
+        return f"{array_of(chain).decisions(self.levels)} decisions"
 
     def read_at(self, chain: ReadoutChain) -> float:
         """When the code may be read, s."""
-        a = chain.converter
+        a = array_of(chain)
         return tidy(chain.timing.decides - a.clock_delay + a.duration(self.levels) - 2 * EDGE)
+
+
+@singledispatch
+def nominal_conversion(converter: object, levels: int) -> BusConversion:
+    """The conversion of a converter among so many evenly spread levels; dispatches on its class."""
+    raise InputError(f"no conversion is defined for {type(converter).__name__}", where="readout.converter.kind")
+
+
+@nominal_conversion.register
+def _(converter: ColumnSar, levels: int) -> BusConversion:
+    return Conversion.nominal(converter, levels)
+
+
+@nominal_conversion.register
+def _(converter: ColumnRamp, levels: int) -> BusConversion:
+    return RampConversion(levels=levels)
 
 
 def conversions_deck(
     technology: Technology,
     condition: Condition,
     chain: ReadoutChain,
-    conversion: Conversion,
+    conversion: BusConversion,
     levels: Sequence[float],
     *,
     search: float | None = None,
@@ -139,15 +197,14 @@ def conversions_deck(
     ReadoutDeck
         Its `reads` have two times per conversion: before its first decision, and when its code may be read.
     """
-    held = conversion.held(chain)
+    held = chain.held(conversion.levels)
     t = held.timing
     period = tidy(math.ceil((t.stop + UPDATE + 2 * EDGE) / GRID) * GRID)
     starts = [tidy(i * period) for i in range(len(levels))]
-    cycles = chain.converter.decisions(conversion.levels)
-    if search is not None and cycles != 1:
+    if search is not None and array_of(chain).decisions(conversion.levels) != 1:
         raise InputError("a search takes conversions of one decision", where="conversions_deck.search")
-    title = f"Readout chain, {len(levels)} conversions of {cycles} decisions, {condition.label}"
-    outputs = (*conversion.outputs(chain), "v(bus)", "v(level)", *further)
+    title = f"Readout chain, {len(levels)} conversions of {conversion.summary(chain)}, {condition.label}"
+    outputs = tuple(dict.fromkeys([*conversion.outputs(chain), "v(bus)", "v(level)", *further]))
     moves = [] if search is None else [search / 2 ** (i + 1) for i in range(len(levels))]
     values = {
         "title": title,
@@ -167,6 +224,7 @@ def conversions_deck(
         "max_step": 0.1e-9,
         "reltol": reltol,
         "outputs": outputs,
+        "conversion_template": conversion.template,
         **conversion.values(held, len(levels), period),
     }
     before = chain.timing.decides - 2 * EDGE
@@ -176,7 +234,7 @@ def conversions_deck(
         outputs=outputs,
         stop=tidy(len(levels) * period),
         windows=tuple((s, tidy(s + period)) for s in starts),
-        sources={"v_converter": ("i(v_converter)", "v(top)")},
+        sources={},
         high=condition.vdd,
         reads=tuple((tidy(s + before), tidy(s + conversion.read_at(chain))) for s in starts),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.devices.area import DrawnTransistor
 from netlists.periphery import Periphery
 from netlists.readout.chain import ReadoutChain
-from netlists.readout.conversion import Conversion, conversions_deck
+from netlists.readout.column_converter import ConverterPart, Unit
+from netlists.readout.conversion import conversions_deck, nominal_conversion
 from netlists.readout.deck import Transistor, transistors
 from netlists.render import render
 from netlists.technology import Technology
@@ -19,10 +19,6 @@ from netlists.transistors import mos_printer
 
 GATES_PER_ADDRESS = 1.5
 """NAND2 equivalents that decode one control line: a NAND and its inverter."""
-
-Unit = Literal["row", "segment", "column", "bus", "line", "tile"]
-"""What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its converter, a line
-across all columns, a tile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +89,18 @@ def drawn_parts(
         for i, (n, p) in enumerate(periphery.stage_widths())
         for t in _inverter(n, p, x, f"{k}_{i}")
     ]
-    a = chain.converter
     nominal = Condition(devices.corners[0], devices.vdd, 27.0)
-    deck = conversions_deck(technology, nominal, chain, Conversion.nominal(a, levels), [s.reset_level]).text
-    logic, table = a.logic_gates(levels), a.table_gates(levels)
+    one = nominal_conversion(chain.converter, levels)
+    deck = conversions_deck(technology, nominal, chain, one, [s.reset_level]).text
 
     def part(name: str, unit: Unit, found: list[DrawnTransistor], source: str, capacitance: float = 0.0) -> DrawnPart:
         number = sum(t.multiplier for t in found)
         return DrawnPart(name, unit, number, rules.drawn_area(found), capacitance, source)
+
+    def converter(p: ConverterPart) -> DrawnPart:
+        if p.subckt is not None:
+            return part(p.name, p.unit, drawn(transistors(deck, p.subckt)), p.source, p.capacitance)
+        return DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source)
 
     double = "two drivers, of signal and ground line" if chain.drive == "complement" else "one driver"
     return (
@@ -124,29 +124,7 @@ def drawn_parts(
             [*drawn(transistors(text, "comparator_bus")), mirror],
             f"a switch for each of {chain.bus.columns} columns, reset, diode of the bias",
         ),
-        part(
-            "adc",
-            "bus",
-            drawn(transistors(deck, "column_sar")),
-            f"comparator and capacitor array of {a.bits} bits, every transistor of the deck",
-            a.capacitance + a.unit_capacitance,
-        ),
-        DrawnPart(
-            "adc_logic",
-            "bus",
-            round(4 * logic),
-            rules.logic_area(logic),
-            0.0,
-            f"{logic:g} NAND2 equivalents: register, selection of a threshold, own middle, averaging",
-        ),
-        DrawnPart(
-            "thresholds",
-            "tile",
-            round(4 * table),
-            rules.logic_area(table),
-            0.0,
-            f"{table:g} NAND2 equivalents: latches of {levels - 1} thresholds of {a.bits} bits",
-        ),
+        *(converter(p) for p in chain.converter.parts(levels)),
         DrawnPart(
             "control_lines",
             "line",

@@ -27,6 +27,7 @@ class Ramp:
 
     title: ClassVar[str] = "single-slope converter"
     role: ClassVar[ReadoutRole] = "converter"
+    where: ClassVar[str] = "ramp"
     not_included: ClassVar[str] = "the phases' sources, references and bias current are ideal, the counter is not there"
     gate_subcircuits: ClassVar[tuple[str, ...]] = ("ramp_generator", "ramp_comparator")
 
@@ -52,15 +53,17 @@ class Ramp:
     logic: Logic = field(default_factory=Logic)
 
     def __post_init__(self) -> None:
-        require_whole(self.bits, 3, 8, where="ramp.bits")
-        check_range(self.ref_low, self.ref_high, where="ramp")
+        require_whole(self.bits, 3, 8, where=f"{self.where}.bits")
+        check_range(self.ref_low, self.ref_high, where=self.where)
         require(
             0 <= self.ref_start < self.ref_low,
             f"is {self.ref_start!r} V",
-            where="ramp.ref_start",
+            where=f"{self.where}.ref_start",
             hint="from 0 V to below ref_low",
         )
-        require_all_positive(self, where="ramp", besides=("bits", "ref_low", "ref_high", "ref_start", "twin_offset"))
+        require_all_positive(
+            self, where=self.where, besides=("bits", "ref_low", "ref_high", "ref_start", "twin_offset")
+        )
 
     @property
     def step(self) -> float:

@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.column_sar import ColumnSar
-from netlists.readout.conversion import Conversion, conversions_deck
+from netlists.readout.conversion import Conversion, array_of, conversions_deck
 from netlists.technology import Technology
 from ngspice_runner import Job, run
 
@@ -46,8 +46,8 @@ def test_a_table_holds_the_middle_the_thresholds_and_the_top() -> None:
 
 def test_rows_stay_driven_until_the_last_decision() -> None:
     chain = ReadoutChain()
-    held = Conversion(codes=tuple(range(100, 124))).held(chain)
-    assert held.timing.rows_return == pytest.approx(chain.timing.rows_return + 6 * chain.converter.cycle)
+    held = chain.held(Conversion(codes=tuple(range(100, 124))).levels)
+    assert held.timing.rows_return == pytest.approx(chain.timing.rows_return + 6 * array_of(chain).cycle)
     assert held.timing.decides == chain.timing.decides
 
 
@@ -71,7 +71,7 @@ def test_codes_of_transistors_are_the_thresholds_below_the_bus(technology: Techn
     bits = [np.interp(after, t, np.real(result.signals[f"v(q_{k})"].values)) > 0.5 for k in range(3)]
     got = sum(b.astype(int) << k for k, b in enumerate(bits))
     bus = np.interp(before, t, np.real(result.signals["v(bus)"].values))
-    a = chain.converter
+    a = array_of(chain)
     array = 0.40 + a.reference * (np.array(codes) - 128) * a.unit_capacitance / a.top_plate
     for offset in (-0.015, -0.035):
         expected = (bus[:, None] > array + offset).sum(axis=1)
