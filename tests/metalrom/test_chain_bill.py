@@ -47,7 +47,9 @@ def cost(table: ReadoutTable) -> ChainCost:
     phase = PhaseSettling(label, "bus after joining", 1e-9, 2e-9, 0.0, 0.0)
     density = CapacitorDensity(5e-3, Provenance("estimate", "5 fF/um2"))
     energy, settling = ChainEnergy(4, (point,)), ChainSettling(0.05, (phase,))
-    return ChainCost("complement", 8, 8, parts, density, 30, 2, 1e-16, 1.1, 7, 0.02, ChainTiming(), energy, settling)
+    return ChainCost(
+        "complement", "array", 8, 1, 8, parts, density, 30, 2, 1e-16, 0.0, 1.1, 7, 0.02, ChainTiming(), energy, settling
+    )
 
 
 @pytest.fixture
@@ -90,6 +92,16 @@ def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert fj["control_lines"] == pytest.approx(0.1 * 8 * (1.1**2 + 3))
     assert fj["adc"] == pytest.approx(320)
     assert parts["adc"].provenance.status == "measured"
+
+
+def test_a_shared_ramp_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """14 buses in groups of 4: four generators; 100 fF of counter lines at 1 V."""
+    ramp = DrawnPart("ramp", "group", 6, 20e-12, 2000e-15, "")
+    shared = replace(cost, buses=4, parts=(*cost.parts, ramp), counter_capacitance=100e-15)
+    estimate = estimate_macro(replace(geometry, readout=shared), table, table.conditions[0])
+    assert estimate.area["ramp"].value.mid * 1e12 == pytest.approx(4 * 20.0)
+    assert estimate.area["capacitors"].value.mid * 1e12 == pytest.approx(((112 + 7) * 10 + 14 * 40 + 4 * 2000) / 5.0)
+    assert estimate.conversion["counter"].value.mid * 1e15 == pytest.approx(100.0)
 
 
 def test_switched_bias_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:

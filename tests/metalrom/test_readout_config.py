@@ -10,6 +10,8 @@ from metalrom.config.readout import ReadoutSection
 from metalrom.config.schema import schema
 from netlists.parameters import describe_parameters
 from netlists.readout.chain import SegmentCircuit, SharedLine
+from netlists.readout.column_ramp import ColumnRamp
+from netlists.readout.column_sar import ColumnSar
 
 
 def section(**values: object) -> ReadoutSection:
@@ -49,6 +51,16 @@ def test_the_schema_lists_every_parameter_with_its_meaning() -> None:
     assert line["additionalProperties"] is False
 
 
+def test_a_converter_is_of_its_kind() -> None:
+    assert section(kind="chain").converter.build() == ColumnSar()
+    ramp = section(kind="chain", converter={"kind": "ramp", "count": "1ns", "shared_by": 32})
+    assert ramp.converter.build() == ColumnRamp(count=1e-9, shared_by=32)
+    assert section(**ramp.model_dump(mode="json")) == ramp
+    properties = schema()["$defs"]["ConverterSection"]["properties"]
+    assert properties["kind"]["enum"] == ["sar", "ramp"]
+    assert {"unit_capacitance", "ramp_capacitance", "replicas"} <= set(properties)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -64,6 +76,16 @@ def test_the_schema_lists_every_parameter_with_its_meaning() -> None:
         ),
         ({"kind": "chain", "sampler": {"capacitance": "3V"}}, "quantity in F"),
         ({"kind": "chain", "bus": {"columns": True}}, "columns"),
+        (
+            {"kind": "chain", "converter": {"kind": "rampe"}},
+            "there is no column converter 'rampe'.*did you mean 'ramp'",
+        ),
+        ({"kind": "chain", "converter": {"kind": "ramp", "unit_capacitance": "1fF"}}, "unknown key 'unit_capacitance'"),
+        ({"kind": "chain", "converter": {"kind": "ramp", "twin_offset": "1mV"}}, "unknown key 'twin_offset'"),
+        (
+            {"kind": "chain", "converter": {"kind": "ramp"}, "comparator": {"input_width": "3um"}},
+            "converter `ramp` has a comparator of its own",
+        ),
     ],
 )
 def test_what_is_refused(values: dict[str, object], message: str) -> None:

@@ -42,10 +42,16 @@ characterization: {patterns: 1, samples: 30, max_levels: 9}
 """
 
 
+RAMP = CONFIG.replace("columns_per_adc: 4", "columns_per_adc: 1").replace(
+    "{kind: chain}", "{kind: chain, converter: {kind: ramp, ref_low: 180mV}}"
+)
+
+
 @pytest.mark.slow
-def test_from_the_configuration_to_the_report(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "converter"), [(CONFIG, "array of 8 bits"), (RAMP, "ramp of 6.56 mV/ns")])
+def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, converter: str) -> None:
     config = tmp_path / "chain.yaml"
-    config.write_text(CONFIG)
+    config.write_text(text)
     out = tmp_path / "out"
     run_pipeline(load(config), out, jobs=1)
     table = read_json(out / "lut")
@@ -54,6 +60,8 @@ def test_from_the_configuration_to_the_report(tmp_path: Path) -> None:
     status = {a.name: a.status for a in table.assumptions}
     assert status["readout"] == status["comparator noise"] == status["readout noise"] == "simulated"
     results = json.loads((out / "results.json").read_text())
+    described = {x["name"]: x["value"] for x in results["readout_inputs"]}
+    assert described["converter after the comparator"].startswith(converter)
     assert results["readout"].startswith("chain of transistors, complement drive")
     assert results["readout"] in (out / "report.html").read_text()
     label = table.conditions[0].label
