@@ -59,7 +59,7 @@ from netlists.condition import Condition
 from netlists.periphery import Timing, default_periphery
 from netlists.readout.chain import DoubleSampler, ReadoutChain, SegmentCircuit, SharedLine
 from netlists.readout.chain_noise import SPECTRUM, chain_noise_deck
-from netlists.readout.conversion import Conversion, conversions_deck
+from netlists.readout.conversion import Conversion, array_of, conversions_deck
 from netlists.readout.strongarm import StrongArm
 from netlists.technology import load_technology
 from ngspice_runner import Cache
@@ -264,7 +264,7 @@ def check_twin(point: Point, cache: Cache, options: argparse.Namespace) -> None:
     levels = [float(v) for v in rng.uniform(0.05, 0.55, 48)]
     deck = conversions_deck(TECHNOLOGY, CONDITION, chain, Conversion(codes=table), levels)
     (result,) = bench.run("conversions", (deck,))
-    got = conversion_codes(deck, result, chain.converter.decisions(len(table) + 1))
+    got = conversion_codes(deck, result, array_of(chain).decisions(len(table) + 1))
     t, v = (np.real(result.signals[n].values) for n in ("time", "v(bus)"))
     bus = np.interp([r[0] for r in deck.reads], t, v)
     want = np.array([twin.convert(np.full(8, b), np.array(table)) for b in bus])
@@ -275,7 +275,7 @@ def check_twin(point: Point, cache: Cache, options: argparse.Namespace) -> None:
     sense = sensitivity_of(TECHNOLOGY, CONDITION, chain.comparator, LEVELS[1], bench.run)
     print(f"  decision noise of the twin {sense.point.noise * 1e3:.3f} mV", flush=True)
     seen = count_decision_noise(
-        TECHNOLOGY, CONDITION, chain, chain.converter.middle, sense, bench.run, decisions=options.decisions
+        TECHNOLOGY, CONDITION, chain, array_of(chain).middle, sense, bench.run, decisions=options.decisions
     )
     print(
         f"  of the transistors in place {seen.value * 1e3:.3f} +- {seen.error * 1e3:.3f} "
@@ -294,7 +294,7 @@ def whole(
     codes = tuple(int(c) for c in twin.code_at(LEVELS[1] + levels * a * 2.6e-3))
     conversion = Conversion(codes=codes)
     held = search_chain(chain, a)
-    edges = [float(chain.timing.decides + chain.converter.cycle * i) for i in range(1, 5)]
+    edges = [float(chain.timing.decides + array_of(chain).cycle * i) for i in range(1, 5)]
     decks = []
     for i in range(options.whole):
         case = drawn_case(setup, a, 2 + i % 5, np.random.SeedSequence([options.seed, i]))

@@ -83,12 +83,13 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
 
 
 def check_reach(chain: ReadoutChain, level: FloatArray) -> None:
-    """Refuse levels (V at the bus, NaN where there is none) that no threshold of the chain's converter can tell apart.
+    """Refuse levels (V at the bus over the clamp's, NaN where there is none) that no threshold of the chain's converter can tell apart.
 
     Raises InputError.
     """
     low, high = chain.converter.reach(chain.sampler.common_mode)
-    first, last = float(np.nanmin(level)), float(np.nanmax(level))
+    common = chain.sampler.common_mode
+    first, last = float(np.nanmin(level)) + common, float(np.nanmax(level)) + common
     if first < low or last > high:
         raise InputError(
             f"covers {low:.3g} to {high:.3g} V, the levels {first:.3g} to {last:.3g} V",
