@@ -6,8 +6,9 @@
 typical corner, nominal supply, 27 degC. The capacitive cell is the balanced one of examples/minilm_chain.yaml under
 complement drive, the resistive one res_via of examples/res_via_column.yaml. Levels, settling and energies are
 transients, noise is the engine's noise analysis (the clocked comparator: its sensitivity), area that of the
-transistors of the decks in standard-cell rows. Spread of cells (2.5 %) and what is left of the offset (0.05 counts) are
-assumptions of the example, the same for all.
+transistors of the decks in standard-cell rows. The chain with its two converters is the product's own object. Spread
+of cells (2.5 %) is an assumption of the example, the same for all; so is what is left of the offset (0.05 counts) where
+the readout is no object of the product.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shared_line import FITTED, ROWS, example_cell
 from characterization.noise import charge_noise
-from characterization.readout.comparator_noise import ComparatorPoint, point_of
+from characterization.procedures.chain_energy import conversion_energy
+from characterization.readout.comparator_noise import ComparatorPoint, Run, point_of
+from characterization.readout.converter_noise import decision_noise, frozen_noise
+from characterization.readout.converter_spread import converter_spread
 from characterization.readout.converters import conversion_cost
 from characterization.readout.readout_noise import (
     chain_sample_noise,
@@ -34,7 +38,7 @@ from characterization.readout.readout_noise import (
     ramp_comparator_noise,
 )
 from characterization.readout.testbench import ReadoutTestbench
-from characterization.readout.twin import ChainTwin, fit_chain_twin, read_line
+from characterization.readout.twin import fit_chain_twin, read_line
 from characterization.readout.virtual_ground import current_sense_readings
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
@@ -42,10 +46,14 @@ from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.devices.area import DrawnTransistor
 from netlists.devices.device_set import DeviceSet
+from netlists.periphery import Periphery
 from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
-from netlists.readout.column_ramp import column_ramp_deck
+from netlists.readout.column_converter import ColumnConverter
+from netlists.readout.column_ramp import ColumnRamp, column_ramp_deck
+from netlists.readout.column_sar import ColumnSar
 from netlists.readout.current_sense import CurrentSense, current_sense_deck
-from netlists.readout.deck import ReadoutDeck, transistors
+from netlists.readout.deck import transistors
+from netlists.readout.drawn import DrawnPart, drawn_parts
 from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
 from netlists.readout.ramp import Ramp
 from netlists.readout.sar import Sar
@@ -54,7 +62,7 @@ from netlists.readout.strongarm import StrongArm
 from netlists.technology import load_technology
 from ngspice_runner import Job, run
 
-SEGMENTS, PLANES, SHARED, RAMP_COLUMNS = 16, 4, 16, 256
+SEGMENTS, PLANES, SHARED, RAMP_COLUMNS, TILE_COLUMNS = 16, 4, 16, 256, 256
 CELL_SIGMA, OFFSET, TARGET = 0.025, 0.05, 1e-4
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "readout-kinds.md"
 
@@ -62,7 +70,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "readout-
 @dataclass(frozen=True)
 class Figures:
     """One readout. sigma: counts, by part. energy: J per conversion. transistors, area (m2), capacitance (F): per bit
-    column of the whole array. time: s from the reset to the last code of 16 columns. conversions: per signed weight."""
+    column of the whole array. time: s from the reset to the last code of 16 columns. conversions: per signed weight.
+    logic: m2, where it is part of the product's converter."""
 
     cell: str
     name: str
@@ -74,6 +83,7 @@ class Figures:
     capacitance: float
     time: float
     conversions: int
+    logic: float | None = None
 
     @property
     def total(self) -> float:
@@ -121,16 +131,31 @@ def clocked(bench: ReadoutTestbench, sizes: StrongArm, common_mode: float) -> Co
 
 @dataclass(frozen=True)
 class Front:
-    """The chain up to a comparator's input: its circuit, its twin, count (V) there, noise there and of the
-    clocked comparator behind a bus (V), read energy, its deck."""
+    """The chain of the product up to its code: its circuit, count (V) at its comparator, noise there of front end and
+    of the converter's decisions, spread of its thresholds (V), energies of a read and of a conversion, its parts."""
 
     chain: ReadoutChain
-    twin: ChainTwin
     step: float
     noise: float
     comparator: float
-    energy: float
-    deck: ReadoutDeck
+    thresholds: float
+    read: float
+    conversion: float
+    parts: tuple[DrawnPart, ...]
+
+    def drawn(self, lines: int = 1) -> tuple[float, float, float, float]:
+        """Transistors, area of transistors, area of logic (m2), capacitance (F) per bit column; lines: columns that a
+        conversion takes."""
+        chain, total = self.chain, np.zeros(4)
+        buses = 1.0 / chain.bus.columns / lines
+        number = {"segment": SEGMENTS, "column": 1.0, "bus": buses, "group": buses / chain.converter.shared_by}
+        for part in self.parts:
+            share = number.get(part.unit, 1.0 / TILE_COLUMNS if part.name == "thresholds" else 0.0)
+            logic = part.name in ("adc_logic", "thresholds")
+            total += share * np.array(
+                [0 if logic else part.transistors, 0 if logic else part.area, part.area * logic, part.capacitance]
+            )
+        return tuple(total)
 
 
 def count_of(bench: ReadoutTestbench, cell: CellModel) -> float:
@@ -138,8 +163,14 @@ def count_of(bench: ReadoutTestbench, cell: CellModel) -> float:
     return 2 * bench.technology.devices.vdd * cell.switched / cell.bl_total / ROWS
 
 
-def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, input_width: float) -> Front:
-    """Read through a chain whose comparator serves so many columns."""
+def plain(bench: ReadoutTestbench) -> Run:
+    """Runs decks of any kind."""
+    options = bench.technology.devices.job_options
+    return lambda _, decks: [run(Job(d.text, d.outputs, stop=getattr(d, "stop", None), options=options)) for d in decks]
+
+
+def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, converter: ColumnConverter) -> Front:
+    """Read and conversion through a chain whose comparator serves so many columns."""
     scale = SEGMENTS / 12
     line = SharedLine()
     chain = ReadoutChain(
@@ -147,34 +178,27 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, input_width
             line, segments=SEGMENTS, planes=PLANES, capacitance=line.capacitance * scale,
             resistance=line.resistance * scale,
         ),
-        bus=ComparatorBus(columns=columns),
-        comparator=StrongArm(input_width=input_width),
+        bus=ComparatorBus(columns=columns, wire_capacitance=ComparatorBus().wire_capacitance * columns / SHARED),
+        converter=converter,
     )  # fmt: skip
+    technology, condition, simulate = bench.technology, bench.condition, plain(bench)
     count, metal = count_of(bench, cell), ROWS * cell.bl_total
     span = ROWS / 2 * count
-    twin = fit_chain_twin(
-        bench.condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED))
-    )
-    deck = line_deck(bench.technology, bench.condition, chain, capacitance=metal, swing=0.0)
+    twin = fit_chain_twin(condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED)))
+    deck = line_deck(technology, condition, chain, capacitance=metal, swing=0.0)
     (waves,) = bench.run([deck])
-    energy = sum(waves.energies(deck.windows[0]).values())
-    comparator = clocked(bench, chain.comparator, chain.sampler.common_mode) if columns > 1 else None
-    _, noise = chain_sample_noise(bench, chain, capacitance=metal, comparator=comparator)
-    if comparator is not None:  # its converter's array is emptied before every conversion
-        noise = math.hypot(noise, charge_noise(chain.converter.top_plate, bench.condition.kelvin))
-    own = comparator.noise if comparator is not None else 0.0
-    return Front(chain, twin, twin.gain * count, noise, own, energy, deck)
-
-
-def front_bill(bench: ReadoutTestbench, front: Front) -> Bill:
-    """Segments, line and switch of one column."""
-    bill = Bill(bench.technology.devices)
-    bill.add(front.deck.text, "segment", SEGMENTS)
-    bill.single(front.chain.segment.reset_width, SEGMENTS * PLANES)
-    bill.add(front.deck.text, "column_line", 1)
-    bill.single(front.chain.bus.gate_width, 1)
-    bill.single(front.chain.sampler.clamp_width, 1 / front.chain.bus.columns)
-    return bill
+    common = chain.sampler.common_mode
+    own, aperture = decision_noise(converter, technology, condition, chain, common, simulate)
+    _, noise = chain_sample_noise(bench, chain, capacitance=metal, comparator=aperture)
+    noise = math.hypot(noise, frozen_noise(converter, technology, condition, chain, common, simulate))
+    step = twin.gain * count
+    levels = [max(chain.segment.reset_level + span * part, 0.0) for part in (-0.8, -0.4, 0.0, 0.4, 0.8)]
+    energy = conversion_energy(technology, condition, chain, ROWS + 1, levels, simulate)
+    return Front(
+        chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0).total,
+        sum(waves.energies(deck.windows[0]).values()), sum(energy.values()),
+        drawn_parts(technology, chain, Periphery(), ROWS + 1),
+    )  # fmt: skip
 
 
 def cells(conversions: int, capacitive: bool) -> float:
@@ -215,47 +239,27 @@ def ramp_cost(bench: ReadoutTestbench, ramp: Ramp, bill: Bill) -> float:
 
 def capacitive(bench: ReadoutTestbench) -> list[Figures]:
     """Chain with SAR, chain with ramp, pair, inverter in the segment."""
-    out = []
-    cell = example_cell(bench.technology)
-    f = front(bench, cell, columns=SHARED, input_width=StrongArm().input_width)
-    t, middle = f.chain.timing, f.chain.sampler.common_mode
-    for name, conversions, levels in (("chain, SAR", 2, ROWS + 1), ("pair of chains, SAR", 1, 2 * ROWS + 1)):
-        lines = 3 - conversions
-        sar = sar_of(f.step, middle, levels)
-        bill = front_bill(bench, f)
-        sar_bill(bench, sar, 1 / SHARED / lines, bill)
+    cell, out = example_cell(bench.technology), []
+    sar = front(bench, cell, columns=SHARED, converter=ColumnSar())
+    ramp = front(bench, cell, columns=1, converter=ColumnRamp())
+    for name, f, lines in (("chain, SAR", sar, 1), ("chain, shared ramp", ramp, 1), ("pair of chains, SAR", sar, 2)):
+        levels = lines * ROWS + 1
+        number, area, logic, capacitance = f.drawn(lines)
         noise = {
             "front end": f.noise * math.sqrt(lines) / f.step,
             "comparator": f.comparator / f.step,
-            "cells": cells(conversions, capacitive=True),
-            "offset": OFFSET,
+            "cells": cells(3 - lines, capacitive=True),
+            "thresholds": f.thresholds / f.step,
         }
-        energy = lines * f.energy + conversion_cost(bench, sar).energy
-        capacitance = f.chain.sampler.capacitance + sar.capacitors / SHARED / lines
-        time = t.decides + sar.conversion + (SHARED - 1) * (t.settle_bus + sar.conversion)
+        t, conversion = f.chain.timing, f.chain.converter.duration(levels)
+        turns = SHARED if f.chain.bus.columns > 1 else 1
         out.append(
-            Figures("capacitive", name, f.step, noise, energy, bill.number, bill.area, capacitance, time, conversions)
-        )
-    f = front(bench, cell, columns=1, input_width=Ramp().pair_width)
-    ramp = ramp_of(f.step, middle, ROWS + 1)
-    bill = front_bill(bench, f)
-    energy = f.energy + ramp_cost(bench, ramp, bill)
-    noise = {
-        "front end": f.noise / f.step,
-        "comparator": ramp_comparator_noise(bench, ramp) / f.step,
-        "cells": cells(2, capacitive=True),
-        "offset": OFFSET,
-    }
-    capacitance = f.chain.sampler.capacitance + ramp.capacitors / RAMP_COLUMNS
-    time = f.chain.timing.decides + ramp.ramp_time
-    out.insert(
-        1,
-        Figures(
-            "capacitive", "chain, shared ramp", f.step, noise, energy, bill.number, bill.area, capacitance, time, 2
-        ),
-    )
-    out.append(inverter(bench, cell))
-    return out
+            Figures(
+                "capacitive", name, f.step, noise, lines * f.read + f.conversion, number, area, capacitance,
+                t.decides + conversion + (turns - 1) * (t.settle_bus + conversion), 3 - lines, logic,
+            )
+        )  # fmt: skip
+    return [*out, inverter(bench, cell)]
 
 
 def inverter(bench: ReadoutTestbench, cell: CellModel) -> Figures:
@@ -279,7 +283,7 @@ def inverter(bench: ReadoutTestbench, cell: CellModel) -> Figures:
         "front end": thermal / count,
         "comparator": own / count,
         "cells": cells(2, capacitive=True),
-        "offset": OFFSET,
+        "thresholds": OFFSET,
     }
     print(f"  inverter: {slope * count * 1e9:.3f} ns of ramp per count, ", end="")
     print(f"step of the bit line {line_gain:.3f} of the cells'", flush=True)
@@ -330,7 +334,7 @@ def resistive(bench: ReadoutTestbench) -> list[Figures]:
             "front end": math.hypot(rows, zero) * math.sqrt(lines),
             "comparator": own / readings.step,
             "cells": cells(conversions, capacitive=False),
-            "offset": OFFSET,
+            "thresholds": OFFSET,
         }
         out.append(
             Figures(
@@ -345,7 +349,8 @@ def table(found: Sequence[Figures]) -> str:
     parts = list(found[0].sigma)
     head = [
         "cell", "readout", "mV per count", *(f"{p}, counts" for p in parts), "sigma, counts", "error of a signed sum",
-        "fJ per conversion", "fJ per signed sum", "transistors per column", "um2 per column", "fF per column",
+        "fJ per conversion", "fJ per signed sum", "transistors per column", "um2 per column", "um2 of logic",
+        "fF per column",
         "ns for 16 columns",
     ]  # fmt: skip
     rows = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -353,7 +358,8 @@ def table(found: Sequence[Figures]) -> str:
         values = [
             x.cell, x.name, f"{x.step * 1e3:.1f}", *(f"{x.sigma[p]:.3f}" for p in parts), f"{x.total:.3f}",
             f"{x.error:.1e}", f"{x.energy * 1e15:.0f}", f"{x.conversions * x.energy * 1e15:.0f}",
-            f"{x.transistors:.0f}", f"{x.area * 1e12:.1f}", f"{x.capacitance * 1e15:.0f}", f"{x.time * 1e9:.0f}",
+            f"{x.transistors:.0f}", f"{x.area * 1e12:.1f}",
+            "-" if x.logic is None else f"{x.logic * 1e12:.1f}", f"{x.capacitance * 1e15:.0f}", f"{x.time * 1e9:.0f}",
         ]  # fmt: skip
         rows.append("| " + " | ".join(values) + " |")
     return "\n".join(rows)
@@ -397,17 +403,22 @@ REMARKS = """
 - Levels, energies and settling are transients of the transistors; noise is the engine's noise analysis, that of the
   clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same
   for all of a cell.
-- Assumptions, the same for all: cells spread by 2.5 %, 0.05 counts of offset left after trimming. All rows are driven.
+- The chain with a SAR or a ramp is the product's own object (`readout.kind: chain`, `readout.converter.kind`): circuit,
+  noise, spread of the thresholds, energy, drawn parts and logic, time.
+- Assumptions, the same for all: cells spread by 2.5 %. For readouts that are no objects of the product 0.05 counts of
+  offset left after trimming. All rows are driven.
   The error is that of normally distributed levels midway between thresholds: bends of the levels, mismatch of the
   thresholds and of the chain are not in it.
 - A signed sum takes two conversions, or one of a pair; the error is that of the sum. A pair's energy is that of both of
   its columns.
-- Area: transistors alone, in rows of standard cells, without wiring, counters, codes' registers and control drivers;
-  capacitors are listed apart, since they may lie in the metals above. The inverter's line to its column's counter is
-  not there.
-- A converter (SAR) serves 16 columns one after the other, a ramp's generator 256 at the same time. Energy and area of
-  the SAR are those of the circuit `sar`, with as many bits as the levels need.
-- A pair is two columns of the same deck; its comparator takes their difference.
+- Area: transistors alone, in rows of standard cells, without wiring and control drivers; logic (registers, table,
+  latches, counter) apart, in gates, "-" where it is not counted; capacitors apart, since they may lie in the metals
+  above. The inverter's line to its column's counter is not there.
+- A converter (SAR) serves 16 columns one after the other. A ramp's generator serves 64 buses of the chain, 256 columns
+  of the current sense, at the same time; its counter's lines take 0.1 pJ per conversion more (estimate).
+- A pair of chains is computed from two of the chain above, as if its comparator took their difference; no deck of it is
+  simulated, nor is it a kind of the configuration. Inverter and the readouts of the resistive cell are circuits of
+  `netlists/readout` beside the product's estimate.
 """
 
 

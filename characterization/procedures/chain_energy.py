@@ -19,6 +19,7 @@ from characterization.column_testbench import ColumnTestbench, draw_pattern, sti
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.adc import MIN_TIMEOUT
 from characterization.procedures.registry import ProcedureResults, measured
+from characterization.readout.comparator_noise import Run
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -27,6 +28,7 @@ from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.column_converter import ConverterSupply
 from netlists.readout.conversion import conversions_deck, nominal_conversion
+from netlists.technology import Technology
 from ngspice_runner import Result
 
 if TYPE_CHECKING:
@@ -208,14 +210,46 @@ def charge(time: FloatArray, current: FloatArray, start: float, stop: float) -> 
 def _converter_energy(
     there: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition
 ) -> dict[str, float]:
-    """Energy of one conversion by source, J, averaged over `LEVELS`; the first conversion is not counted."""
+    """Energy of one conversion by source, J, averaged over `LEVELS`."""
     swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
-    levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in (LEVELS[0], *LEVELS)]
-    conversion = nominal_conversion(chain.converter, there.max_count + 1)
+    levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in LEVELS]
+    timeout = max(there.timeout, MIN_TIMEOUT)
+    return conversion_energy(
+        there.technology,
+        condition,
+        chain,
+        there.max_count + 1,
+        levels,
+        lambda name, decks: bench.run(name, decks, timeout=timeout),
+    )
+
+
+def conversion_energy(
+    technology: Technology, condition: Condition, chain: ReadoutChain, number: int, levels: Sequence[float], run: Run
+) -> dict[str, float]:
+    """Energy of one conversion by source, from the currents of the chain's converter.
+
+    Parameters
+    ----------
+    technology, condition, chain
+        What is simulated.
+    number : int
+        Levels that the converter tells apart.
+    levels : sequence of float
+        Of the bit line, V, over which the energy is averaged; a conversion before them is not counted.
+    run : Run
+        Simulates decks.
+
+    Returns
+    -------
+    dict
+        J by the name of the supply, shared ones by their share.
+    """
     supplies = chain.converter.supplies
+    one = nominal_conversion(chain.converter, number)
     further = [f"i(v_{s.source})" for s in supplies]
-    deck = conversions_deck(there.technology, condition, chain, conversion, levels, further=further)
-    (result,) = bench.run(f"chain_converter_{condition.label}", [deck], timeout=max(there.timeout, MIN_TIMEOUT))
+    deck = conversions_deck(technology, condition, chain, one, [levels[0], *levels], further=further)
+    (result,) = run(f"chain_converter_{condition.label}", [deck])
     time = np.real(result.signals["time"].values).astype(np.float64)
 
     def energy(supply: ConverterSupply) -> float:

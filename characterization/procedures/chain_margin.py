@@ -83,10 +83,8 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
 
 
 def check_reach(chain: ReadoutChain, level: FloatArray) -> None:
-    """Refuse levels (V at the bus over the clamp's, NaN where there is none) that no threshold of the chain's converter can tell apart.
-
-    Raises InputError.
-    """
+    """Refuse levels (V at the bus over the clamp's, NaN where there is none) beyond the thresholds that the chain's
+    converter can make: raises InputError."""
     low, high = chain.converter.reach(chain.sampler.common_mode)
     common = chain.sampler.common_mode
     first, last = float(np.nanmin(level)) + common, float(np.nanmax(level)) + common

@@ -13,7 +13,7 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.readout.comparator_noise import ComparatorPoint
-from characterization.readout.converter_noise import decision_noise, frozen_noise
+from characterization.readout.converter_noise import Aperture, decision_noise, frozen_noise
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -126,7 +126,7 @@ def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
         _point(setup, bench, chain, condition, *found)
         for condition, found in zip(setup.conditions, deciding, strict=True)
     )
-    return ChainNoise(points, tuple(point for _, point in deciding if point is not None))
+    return ChainNoise(points, tuple(point for _, point in deciding if isinstance(point, ComparatorPoint)))
 
 
 def _chain(setup: Testbench) -> ReadoutChain:
@@ -141,7 +141,7 @@ def _point(
     chain: ReadoutChain,
     condition: Condition,
     deciding: float,
-    comparator: ComparatorPoint | None,
+    comparator: Aperture,
 ) -> ChainNoisePoint:
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
@@ -173,7 +173,7 @@ def _point(
         decision_noise(chain.converter, there.technology, condition, chain, common + gain * swing * part, bench.run)[0]
         for part in (-1.0, 1.0)
     )
-    delay = chain.timing.decides - chain.timing.clamp_opens
+    delay = chain.timing.decides - chain.timing.clamp_opens + chain.converter.wait
     return ChainNoisePoint(
         condition=condition.label,
         gain=gain,
@@ -210,7 +210,7 @@ def settled_gain(result: Result) -> float:
     return float(np.interp(MIDDLE, f, out / back))
 
 
-def sampled_rms(result: Result, delay: float, comparator: ComparatorPoint | None = None) -> float:
+def sampled_rms(result: Result, delay: float, comparator: Aperture | None = None) -> float:
     """V rms that one of two samples `delay` (s) apart adds to their difference: slower noise is in both. comparator:
     whose aperture averages the sample."""
     f, out, _ = _spectra(result)

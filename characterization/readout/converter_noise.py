@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import singledispatch
+from typing import Protocol
 
 import numpy as np
 
 from characterization.noise import charge_noise
-from characterization.readout.comparator_noise import ComparatorPoint, Run, point_of
+from characterization.readout.comparator_noise import Run, point_of
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
@@ -23,10 +25,32 @@ GAIN_FREQUENCY = 1e6
 """Hz, at which a comparator's gain is that of a slow ramp."""
 
 
+class Aperture(Protocol):
+    """What a comparator lets through of noise at its input."""
+
+    def pass_band(self, frequency: FloatArray) -> FloatArray:
+        """Share of the power at a frequency (Hz) that a decision sees."""
+        ...
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """A continuous-time comparator in the band of its first stage: gain over frequency (Hz)."""
+
+    frequency: FloatArray
+    gain: FloatArray
+
+    def pass_band(self, frequency: FloatArray) -> FloatArray:
+        """Square of the gain over that of a slow ramp."""
+        log = np.log(np.maximum(self.gain, 1e-12))
+        out: FloatArray = np.exp(2.0 * (np.interp(np.log(frequency), np.log(self.frequency), log) - log[0]))
+        return out
+
+
 @singledispatch
 def decision_noise(
     converter: object, technology: Technology, condition: Condition, chain: ReadoutChain, level: float, run: Run
-) -> tuple[float, ComparatorPoint | None]:
+) -> tuple[float, Aperture]:
     """Noise of a decision at a level of the bus (V rms), new in every one.
 
     Parameters
@@ -42,8 +66,8 @@ def decision_noise(
 
     Returns
     -------
-    float, ComparatorPoint or None
-        V rms at the bus; the aperture of a clocked comparator, over which it averages its input.
+    float, Aperture
+        V rms at the bus; what the comparator lets through of noise there.
 
     Raises
     ------
@@ -64,7 +88,7 @@ def frozen_noise(
 @decision_noise.register
 def _(
     converter: ColumnSar, technology: Technology, condition: Condition, chain: ReadoutChain, level: float, run: Run
-) -> tuple[float, ComparatorPoint | None]:
+) -> tuple[float, Aperture]:
     point = point_of(technology, condition, chain.comparator, level, run)
     return point.noise, point
 
@@ -80,7 +104,7 @@ def _(
 @decision_noise.register
 def _(
     converter: ColumnRamp, technology: Technology, condition: Condition, chain: ReadoutChain, level: float, run: Run
-) -> tuple[float, ComparatorPoint | None]:
+) -> tuple[float, Aperture]:
     """The comparator in the band of its first stage: it decides as the ramp passes slowly."""
     deck = ramp_noise_deck(
         technology, condition, converter, level=level, wire=chain.bus.wire_capacitance, generator=False
@@ -88,7 +112,7 @@ def _(
     (result,) = run(f"converter_noise_{condition.label}", (deck,))
     f, out, back = _spectra(result)
     gain = float(np.interp(GAIN_FREQUENCY, f, out / back))
-    return float(np.sqrt(np.trapezoid(out**2, f))) / gain, None
+    return float(np.sqrt(np.trapezoid(out**2, f))) / gain, FirstStage(f, out / back)
 
 
 @frozen_noise.register

@@ -6,7 +6,7 @@ import numpy as np
 
 from characterization.noise import charge_noise
 from characterization.readout.chain_noise import MIDDLE, bus_reset_noise, sampled_rms, settled_gain
-from characterization.readout.comparator_noise import ComparatorPoint
+from characterization.readout.converter_noise import Aperture
 from characterization.readout.testbench import ReadoutTestbench
 from interconnect.arrays import FloatArray
 from netlists.deck import Deck
@@ -22,12 +22,12 @@ from ngspice_runner.job import Job, Result
 
 
 def chain_sample_noise(
-    bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float, comparator: ComparatorPoint | None = None
+    bench: ReadoutTestbench, chain: ReadoutChain, *, capacitance: float, comparator: Aperture | None = None
 ) -> tuple[float, float]:
     """(gain, noise): of both samples of a chain and the reset of its bus, V rms at the comparator's input.
 
-    capacitance: metal of the bit line, F, without a step. comparator: a clocked one, whose aperture averages the second
-    sample. gain: from a step of the cells to the comparator's input.
+    capacitance: metal of the bit line, F, without a step. comparator: lets a part of the second sample's noise
+    through. gain: from a step of the cells to the comparator's input.
     """
     t = chain.timing
 
@@ -45,7 +45,7 @@ def chain_sample_noise(
 
     first, second, line = result("first"), result("second"), result("line")
     gain = settled_gain(second)
-    kept, delay = gain / settled_gain(line), t.decides - t.clamp_opens
+    kept, delay = gain / settled_gain(line), t.decides - t.clamp_opens + chain.converter.wait
     bus = bus_reset_noise(chain, kept, bench.condition.kelvin)
     return gain, float(np.linalg.norm([kept * sampled_rms(first, delay), sampled_rms(second, delay, comparator), bus]))
 

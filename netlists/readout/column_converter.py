@@ -81,6 +81,11 @@ class ColumnConverter(Protocol):
         """Buses that share the parts of unit `group`."""
         ...
 
+    @property
+    def wait(self) -> float:
+        """From the settled bus to a decision in the middle of the range, s."""
+        ...
+
     def within(self, buses: int) -> ColumnConverter:
         """The converter in a tile of so many buses: no more of them share a part than there are."""
         ...

@@ -94,6 +94,11 @@ class ColumnRamp(Ramp):
         """One ramp, whatever the number of levels, s."""
         return self.ramp_time
 
+    @property
+    def wait(self) -> float:
+        """Until the ramp is in the middle of its range, s."""
+        return ((self.ref_low + self.ref_high) / 2 - self.ref_start) / self.step * self.count
+
     def within(self, buses: int) -> ColumnRamp:
         """The ramp for at most so many buses."""
         return replace(self, shared_by=min(self.shared_by, buses))

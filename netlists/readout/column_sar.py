@@ -154,6 +154,11 @@ class ColumnSar:
         step = self.reference * self.unit_capacitance / self.top_plate
         return common_mode - self.middle * step, common_mode + (self.units - 1 - self.middle) * step
 
+    @property
+    def wait(self) -> float:
+        """None: the first decision falls as the bus has settled."""
+        return 0.0
+
     def within(self, buses: int) -> ColumnSar:
         """Itself: no bus shares anything with another."""
         return self
