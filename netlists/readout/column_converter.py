@@ -44,7 +44,7 @@ class ConverterSupply:
 class ColumnConverter(Protocol):
     """A converter behind a chain's bus: a frozen parameter class.
 
-    title: one line for lists. clocked: whether the chain's clocked comparator decides; otherwise the converter has a
+    title: one line for lists. columns: that a conversion takes, two for a difference. clocked: whether the chain's clocked comparator decides; otherwise the converter has a
     comparator of its own. twin_basis, noise_basis: how its behavioural twin and its noise are known, in words.
 
     Its conversion is that of `netlists.readout.conversion.nominal_conversion`, its noise that of
@@ -52,6 +52,7 @@ class ColumnConverter(Protocol):
     """
 
     title: ClassVar[str]
+    columns: ClassVar[int]
     clocked: ClassVar[bool]
     twin_basis: ClassVar[str]
     noise_basis: ClassVar[str]

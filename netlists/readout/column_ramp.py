@@ -48,6 +48,7 @@ class ColumnRamp(Ramp):
 
     title: ClassVar[str] = "single-slope ramp shared by the buses of a group, over a table of thresholds"
     where: ClassVar[str] = "readout.converter"
+    columns: ClassVar[int] = 1
     clocked: ClassVar[bool] = False
     twin_basis: ClassVar[str] = (
         "instants of the comparator's answers on generator, comparator and load of the line in transistors; twin and "

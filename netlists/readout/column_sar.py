@@ -46,6 +46,7 @@ class ColumnSar:
     """Capacitor array, its switches, its timing and its replicas; SI units."""
 
     title: ClassVar[str] = "successive approximation of a column's bus over a table of thresholds"
+    columns: ClassVar[int] = 1
     clocked: ClassVar[bool] = True
     twin_basis: ClassVar[str] = (
         "thresholds by bisection on comparator, array and switches of transistors: twin and transistors within "

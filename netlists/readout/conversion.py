@@ -12,6 +12,7 @@ from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.parameters import require, tidy
 from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
 from netlists.readout.comparator_probe import BranchCurrent
@@ -149,6 +150,24 @@ class Conversion:
         return tidy(chain.timing.decides - a.clock_delay + a.duration(self.levels) - 2 * EDGE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairConversion(Conversion):
+    """One conversion of the difference of two columns. minus: node of the minus column's bit line."""
+
+    template: ClassVar[str] = "readout/pair_conversion.cir.j2"
+
+    minus: str = "bl_minus"
+
+    def values(self, chain: ReadoutChain, number: int = 1, period: float = 0.0) -> dict[str, Any]:
+        """What the template needs for so many conversions, `period` (s) apart."""
+        return Conversion.values(self, chain, number, period) | {"minus": self.minus}
+
+    def outputs(self, chain: ReadoutChain) -> tuple[str, ...]:
+        """Vectors of a deck with a conversion."""
+        bits = tuple(f"v(q_{k})" for k in range(array_of(chain).decisions(self.levels)))
+        return (*bits, "v(bus_minus)", "i(v_converter)", "i(v_reference)")
+
+
 @singledispatch
 def nominal_conversion(converter: object, levels: int) -> BusConversion:
     """The conversion of a converter among so many evenly spread levels; dispatches on its class."""
@@ -158,6 +177,11 @@ def nominal_conversion(converter: object, levels: int) -> BusConversion:
 @nominal_conversion.register
 def _(converter: ColumnSar, levels: int) -> BusConversion:
     return Conversion.nominal(converter, levels)
+
+
+@nominal_conversion.register
+def _(converter: ColumnPair, levels: int) -> BusConversion:
+    return PairConversion.nominal(converter, levels)
 
 
 @nominal_conversion.register
@@ -172,6 +196,7 @@ def conversions_deck(
     conversion: BusConversion,
     levels: Sequence[float],
     *,
+    minus: Sequence[float] = (),
     search: float | None = None,
     further: Sequence[str] = (),
     reltol: float = 1e-3,
@@ -184,6 +209,8 @@ def conversions_deck(
         What is simulated.
     levels : sequence of float
         Of the bit line after the rows have toggled, V; it is at the reset level before.
+    minus : sequence of float
+        Of the minus column's bit line, V, where the converter takes a difference; the reset level if not given.
     search : float, optional
         Bisection: after every conversion of one decision all later levels move against it, first by half of `search`
         (V), then by half of that; at the end the level is known within `search` / 2^n.
@@ -201,6 +228,9 @@ def conversions_deck(
     t = held.timing
     period = tidy(math.ceil((t.stop + UPDATE + 2 * EDGE) / GRID) * GRID)
     starts = [tidy(i * period) for i in range(len(levels))]
+    pair = chain.converter.columns == 2
+    require(pair or not minus, "is given", where="conversions_deck.minus", hint="only for a converter of differences")
+    below = minus or [chain.segment.reset_level] * len(levels)
     if search is not None and array_of(chain).decisions(conversion.levels) != 1:
         raise InputError("a search takes conversions of one decision", where="conversions_deck.search")
     title = f"Readout chain, {len(levels)} conversions of {conversion.summary(chain)}, {condition.label}"
@@ -218,6 +248,7 @@ def conversions_deck(
         "edge": EDGE,
         "period": period,
         "levels": [(start, float(v)) for start, v in zip(starts, levels, strict=True)],
+        "minus_levels": [(start, float(v)) for start, v in zip(starts, below, strict=True)] if pair else [],
         "moves": [(tidy(s + t.stop + EDGE), v) for s, v in zip(starts, moves, strict=False)],
         "update": UPDATE,
         "stop": tidy(len(levels) * period),
