@@ -49,6 +49,7 @@ from netlists.devices.device_set import DeviceSet
 from netlists.periphery import Periphery
 from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
 from netlists.readout.column_converter import ColumnConverter
+from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp, column_ramp_deck
 from netlists.readout.column_sar import ColumnSar
 from netlists.readout.current_sense import CurrentSense, current_sense_deck
@@ -143,11 +144,10 @@ class Front:
     conversion: float
     parts: tuple[DrawnPart, ...]
 
-    def drawn(self, lines: int = 1) -> tuple[float, float, float, float]:
-        """Transistors, area of transistors, area of logic (m2), capacitance (F) per bit column; lines: columns that a
-        conversion takes."""
+    def drawn(self) -> tuple[float, float, float, float]:
+        """Transistors, area of transistors, area of logic (m2), capacitance (F) per bit column."""
         chain, total = self.chain, np.zeros(4)
-        buses = 1.0 / chain.bus.columns / lines
+        buses = 1.0 / chain.bus.columns / chain.converter.columns
         number = {"segment": SEGMENTS, "column": 1.0, "bus": buses, "group": buses / chain.converter.shared_by}
         for part in self.parts:
             share = number.get(part.unit, 1.0 / TILE_COLUMNS if part.name == "thresholds" else 0.0)
@@ -184,20 +184,25 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, converter: 
     technology, condition, simulate = bench.technology, bench.condition, plain(bench)
     count, metal = count_of(bench, cell), ROWS * cell.bl_total
     span = ROWS / 2 * count
-    twin = fit_chain_twin(condition.label, read_line(bench, chain, capacitance=metal, swings=span * np.array(FITTED)))
-    deck = line_deck(technology, condition, chain, capacitance=metal, swing=0.0)
+    one = chain.one_column
+    twin = fit_chain_twin(condition.label, read_line(bench, one, capacitance=metal, swings=span * np.array(FITTED)))
+    deck = line_deck(technology, condition, one, capacitance=metal, swing=0.0)
     (waves,) = bench.run([deck])
     common = chain.sampler.common_mode
     own, aperture = decision_noise(converter, technology, condition, chain, common, simulate)
-    _, noise = chain_sample_noise(bench, chain, capacitance=metal, comparator=aperture)
-    noise = math.hypot(noise, frozen_noise(converter, technology, condition, chain, common, simulate))
+    _, noise = chain_sample_noise(bench, one, capacitance=metal, comparator=aperture)
+    lines = converter.columns
+    noise = math.hypot(
+        noise * math.sqrt(lines), frozen_noise(converter, technology, condition, chain, common, simulate)
+    )
     step = twin.gain * count
     levels = [max(chain.segment.reset_level + span * part, 0.0) for part in (-0.8, -0.4, 0.0, 0.4, 0.8)]
-    energy = conversion_energy(technology, condition, chain, ROWS + 1, levels, simulate)
+    energy = conversion_energy(technology, condition, chain, lines * ROWS + 1, levels, simulate)
+    load = chain.sampler.capacitance if lines == 2 else 0.0  # an array on the bus has the series capacitor beside it
     return Front(
-        chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0).total,
+        chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0, load=load).total,
         sum(waves.energies(deck.windows[0]).values()), sum(energy.values()),
-        drawn_parts(technology, chain, Periphery(), ROWS + 1),
+        drawn_parts(technology, chain, Periphery(), lines * ROWS + 1),
     )  # fmt: skip
 
 
@@ -240,23 +245,26 @@ def ramp_cost(bench: ReadoutTestbench, ramp: Ramp, bill: Bill) -> float:
 def capacitive(bench: ReadoutTestbench) -> list[Figures]:
     """Chain with SAR, chain with ramp, pair, inverter in the segment."""
     cell, out = example_cell(bench.technology), []
-    sar = front(bench, cell, columns=SHARED, converter=ColumnSar())
-    ramp = front(bench, cell, columns=1, converter=ColumnRamp())
-    for name, f, lines in (("chain, SAR", sar, 1), ("chain, shared ramp", ramp, 1), ("pair of chains, SAR", sar, 2)):
+    kinds: list[tuple[str, int, ColumnConverter]] = [
+        ("chain, SAR", SHARED, ColumnSar()),
+        ("chain, shared ramp", 1, ColumnRamp()),
+        ("pair of chains, SAR", SHARED, ColumnPair()),
+    ]
+    for name, columns, converter in kinds:
+        f, lines = front(bench, cell, columns=columns, converter=converter), converter.columns
         levels = lines * ROWS + 1
-        number, area, logic, capacitance = f.drawn(lines)
+        number, area, logic, capacitance = f.drawn()
         noise = {
-            "front end": f.noise * math.sqrt(lines) / f.step,
+            "front end": f.noise / f.step,
             "comparator": f.comparator / f.step,
             "cells": cells(3 - lines, capacitive=True),
             "thresholds": f.thresholds / f.step,
         }
         t, conversion = f.chain.timing, f.chain.converter.duration(levels)
-        turns = SHARED if f.chain.bus.columns > 1 else 1
         out.append(
             Figures(
                 "capacitive", name, f.step, noise, lines * f.read + f.conversion, number, area, capacitance,
-                t.decides + conversion + (turns - 1) * (t.settle_bus + conversion), 3 - lines, logic,
+                t.decides + conversion + (columns - 1) * (t.settle_bus + conversion), 3 - lines, logic,
             )
         )  # fmt: skip
     return [*out, inverter(bench, cell)]
@@ -403,8 +411,8 @@ REMARKS = """
 - Levels, energies and settling are transients of the transistors; noise is the engine's noise analysis, that of the
   clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same
   for all of a cell.
-- The chain with a SAR or a ramp is the product's own object (`readout.kind: chain`, `readout.converter.kind`): circuit,
-  noise, spread of the thresholds, energy, drawn parts and logic, time.
+- The chain with a SAR or a ramp is the product's own object (`readout.kind: chain`, `readout.converter.kind: sar` or
+  `ramp`): circuit, noise, spread of the thresholds, energy, drawn parts and logic, time.
 - Assumptions, the same for all: cells spread by 2.5 %. For readouts that are no objects of the product 0.05 counts of
   offset left after trimming. All rows are driven.
   The error is that of normally distributed levels midway between thresholds: bends of the levels, mismatch of the
@@ -416,8 +424,9 @@ REMARKS = """
   above. The inverter's line to its column's counter is not there.
 - A converter (SAR) serves 16 columns one after the other. A ramp's generator serves 64 buses of the chain, 256 columns
   of the current sense, at the same time; its counter's lines take 0.1 pJ per conversion more (estimate).
-- A pair of chains is computed from two of the chain above, as if its comparator took their difference; no deck of it is
-  simulated, nor is it a kind of the configuration. Inverter and the readouts of the resistive cell are circuits of
+- A pair of chains is two chains whose buses carry an array each, so that the levels are smaller. It is a circuit of the
+  product (`netlists/readout/column_pair.py`: deck, noise, drawn parts, energy), but no kind of the configuration: no
+  readout table of differences is made. Inverter and the readouts of the resistive cell are circuits of
   `netlists/readout` beside the product's estimate.
 """
 

@@ -15,6 +15,7 @@ from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.chain_noise import INPUT_SPECTRUM, SPECTRUM
+from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
 from netlists.readout.ramp_noise import ramp_noise_deck
@@ -99,6 +100,14 @@ def _(
 ) -> float:
     """k T / C of the array as its reset opens."""
     return charge_noise(converter.top_plate, condition.kelvin)
+
+
+@frozen_noise.register
+def _(
+    converter: ColumnPair, technology: Technology, condition: Condition, chain: ReadoutChain, level: float, run: Run
+) -> float:
+    """None: its arrays are reset with the buses, whose k T / C is that of both."""
+    return 0.0
 
 
 @decision_noise.register

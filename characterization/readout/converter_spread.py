@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
 
 from interconnect.errors import InputError
+from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE, ColumnSar
 
@@ -36,7 +37,7 @@ class ConverterSpread:
 
 
 @singledispatch
-def converter_spread(converter: object, noise: float, ends: float) -> ConverterSpread:
+def converter_spread(converter: object, noise: float, ends: float, *, load: float = 0.0) -> ConverterSpread:
     """Spread of the thresholds of a converter; dispatches on its class.
 
     Parameters
@@ -47,6 +48,8 @@ def converter_spread(converter: object, noise: float, ends: float) -> ConverterS
         Of one read, V rms at the bus.
     ends : float
         Static sigma of a column's level at an end of the range, V: of one replica.
+    load : float
+        Capacitance on the top plate beside the array and its wire, F.
 
     Returns
     -------
@@ -62,9 +65,9 @@ def converter_spread(converter: object, noise: float, ends: float) -> ConverterS
 
 
 @converter_spread.register
-def _(converter: ColumnSar, noise: float, ends: float) -> ConverterSpread:
+def _(converter: ColumnSar, noise: float, ends: float, *, load: float = 0.0) -> ConverterSpread:
     a = converter
-    step = a.reference * a.unit_capacitance / a.top_plate
+    step = a.reference * a.unit_capacitance / (a.top_plate + load)
     codes = np.arange(a.units // 8, a.units - a.units // 8)
     weights = 1 << np.arange(a.bits)
     changed = ((codes[:, None] & weights) != (a.middle & weights)) @ weights
@@ -79,7 +82,14 @@ def _(converter: ColumnSar, noise: float, ends: float) -> ConverterSpread:
 
 
 @converter_spread.register
-def _(converter: ColumnRamp, noise: float, ends: float) -> ConverterSpread:
+def _(converter: ColumnPair, noise: float, ends: float, *, load: float = 0.0) -> ConverterSpread:
+    """Two arrays that are switched opposite: twice the step of one, and root two times what its capacitors miss."""
+    one = converter_spread.dispatch(ColumnSar)(converter, noise, ends, load=load)
+    return replace(one, rounding=2.0 * one.rounding, capacitors=float(np.sqrt(2.0)) * one.capacitors)
+
+
+@converter_spread.register
+def _(converter: ColumnRamp, noise: float, ends: float, *, load: float = 0.0) -> ConverterSpread:
     a = converter
     return ConverterSpread(
         rounding=float(a.step / np.sqrt(12.0)),

@@ -179,6 +179,15 @@ class ReadoutChain:
         """Width and length (m) of the PMOS gate of the comparator that loads the bus."""
         return self.converter.input_gate(self.comparator)
 
+    @property
+    def one_column(self) -> ReadoutChain:
+        """The chain of one column up to its bus, what a converter of differences puts there as a capacitor."""
+        if self.converter.bus_load == 0.0:
+            return self
+        return replace(
+            self, bus=replace(self.bus, wire_capacitance=self.bus.wire_capacitance + self.converter.bus_load)
+        )
+
     def held(self, levels: int) -> ReadoutChain:
         """The chain whose rows stay driven until the end of a conversion among so many levels."""
         return replace(self, timing=replace(self.timing, hold=self.converter.duration(levels)))

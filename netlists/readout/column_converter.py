@@ -44,8 +44,9 @@ class ConverterSupply:
 class ColumnConverter(Protocol):
     """A converter behind a chain's bus: a frozen parameter class.
 
-    title: one line for lists. columns: that a conversion takes, two for a difference. clocked: whether the chain's clocked comparator decides; otherwise the converter has a
-    comparator of its own. twin_basis, noise_basis: how its behavioural twin and its noise are known, in words.
+    title: one line for lists. columns: that a conversion takes, two for a difference. clocked: whether the chain's
+    clocked comparator decides; otherwise the converter has a comparator of its own. twin_basis, noise_basis: how its
+    behavioural twin and its noise are known, in words.
 
     Its conversion is that of `netlists.readout.conversion.nominal_conversion`, its noise that of
     `characterization.readout.converter_noise`, its spread `converter_spread`: functions that dispatch on its class.
@@ -80,6 +81,11 @@ class ColumnConverter(Protocol):
     @property
     def shared_by(self) -> int:
         """Buses that share the parts of unit `group`."""
+        ...
+
+    @property
+    def bus_load(self) -> float:
+        """Capacitance on every bus beside the comparator's gate, F."""
         ...
 
     @property

@@ -27,6 +27,11 @@ class ColumnPair(ColumnSar):
     cycle: float = parameter(2.4e-9, "s", "one decision: arrays and both lines settle, the comparator decides")
     clock_delay: float = parameter(1.6e-9, "s", "from the start of a cycle to the comparator's clock")
 
+    @property
+    def bus_load(self) -> float:
+        """An array on every bus, F."""
+        return self.top_plate
+
     def parts(self, levels: int) -> tuple[ConverterPart, ...]:
         """Comparator and both arrays of a pair of buses, its logic, the tile's table."""
         adc, *logic = ColumnSar.parts(self, levels)

@@ -96,6 +96,11 @@ class ColumnRamp(Ramp):
         return self.ramp_time
 
     @property
+    def bus_load(self) -> float:
+        """None: the ramp is on the comparator's other input."""
+        return 0.0
+
+    @property
     def wait(self) -> float:
         """Until the ramp is in the middle of its range, s."""
         return ((self.ref_low + self.ref_high) / 2 - self.ref_start) / self.step * self.count

@@ -156,6 +156,11 @@ class ColumnSar:
         return common_mode - self.middle * step, common_mode + (self.units - 1 - self.middle) * step
 
     @property
+    def bus_load(self) -> float:
+        """None: the array is on the comparator's other input."""
+        return 0.0
+
+    @property
     def wait(self) -> float:
         """None: the first decision falls as the bus has settled."""
         return 0.0

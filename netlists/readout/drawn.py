@@ -121,7 +121,7 @@ def drawn_parts(
         part(
             "column_mux",
             "bus",
-            [*drawn(transistors(text, "comparator_bus")), mirror],
+            [*(drawn(transistors(text, "comparator_bus")) * chain.converter.columns), mirror],
             f"a switch for each of {chain.bus.columns} columns, reset, diode of the bias",
         ),
         *(converter(p) for p in chain.converter.parts(levels)),
