@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shared_line import FITTED, ROWS, example_cell
 from characterization.noise import charge_noise
-from characterization.procedures.chain_energy import conversion_energy
+from characterization.procedures.chain_energy import converter_energies
 from characterization.readout.comparator_noise import ComparatorPoint, Run, point_of
 from characterization.readout.converter_noise import decision_noise, frozen_noise
 from characterization.readout.converter_spread import converter_spread
@@ -197,7 +197,7 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, converter: 
     )
     step = twin.gain * count
     levels = [max(chain.segment.reset_level + span * part, 0.0) for part in (-0.8, -0.4, 0.0, 0.4, 0.8)]
-    energy = conversion_energy(technology, condition, chain, lines * ROWS + 1, levels, simulate)
+    energy = converter_energies(technology, condition, chain, lines * ROWS + 1, levels, simulate)
     load = chain.sampler.capacitance if lines == 2 else 0.0  # an array on the bus has the series capacitor beside it
     return Front(
         chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0, load=load).total,

@@ -214,7 +214,7 @@ def _converter_energy(
     swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
     levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in LEVELS]
     timeout = max(there.timeout, MIN_TIMEOUT)
-    return conversion_energy(
+    return converter_energies(
         there.technology,
         condition,
         chain,
@@ -224,7 +224,7 @@ def _converter_energy(
     )
 
 
-def conversion_energy(
+def converter_energies(
     technology: Technology, condition: Condition, chain: ReadoutChain, number: int, levels: Sequence[float], run: Run
 ) -> dict[str, float]:
     """Energy of one conversion by source, from the currents of the chain's converter.

@@ -98,10 +98,10 @@ def ramp_answers(
     deck = conversions_deck(technology, condition, chain, one, levels, reltol=RELTOL)
     (result,) = run(f"ramp_twin_{condition.label}", (deck,))
     t, bus = (np.real(result.signals[n].values) for n in ("time", "v(bus)"))
-    return np.interp([read[0] for read in deck.reads], t, bus), answers(deck, result, chain)
+    return np.interp([read[0] for read in deck.reads], t, bus), answer_instants(deck, result, chain)
 
 
-def answers(deck: ReadoutDeck, result: Result, chain: ReadoutChain) -> FloatArray:
+def answer_instants(deck: ReadoutDeck, result: Result, chain: ReadoutChain) -> FloatArray:
     """Instants at which the comparator answers in the conversions of a deck, s from the start of each ramp."""
     t, out = (np.real(result.signals[n].values) for n in ("time", "v(converted)"))
     found = []
