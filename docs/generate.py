@@ -236,6 +236,7 @@ def lists_page() -> str:
     from netlists.cells import CELLS
     from netlists.parameters import describe_parameters
     from netlists.readout import READOUTS
+    from netlists.readout.column_converter import COLUMN_CONVERTERS
 
     lines = ["# Cells, procedures, formats", "", MADE, "", "## Cell kinds", ""]
     for kind in CELLS:
@@ -258,7 +259,8 @@ def lists_page() -> str:
     for quantity in QUANTITIES.values():
         units = " or ".join(u or "1" for u in quantity.units)
         lines.append(f"| `{quantity.name}` | {units} | {_cell(quantity.meaning)} |")
-    for title, registry in (("Readouts", READOUTS), ("Systems of the literature", SYSTEMS)):
+    named = {"Readouts": READOUTS, "Converters of a chain": COLUMN_CONVERTERS, "Systems of the literature": SYSTEMS}
+    for title, registry in named.items():
         lines += ["", f"## {title}", "", "| name | title |", "|---|---|"]
         lines += [f"| `{entry.name}` | {_cell(entry.title)} |" for entry in registry.describe()]
     lines += ["", "## Metal stacks", "", "| name | title | file |", "|---|---|---|"]

@@ -38,6 +38,7 @@ from netlists.cells.base import Plane, require_capability
 from netlists.cells.res_via import ResVia
 from netlists.parameters import parameter
 from netlists.readout import READOUTS
+from netlists.readout.column_converter import COLUMN_CONVERTERS
 from ngspice_runner.backends import BACKENDS
 from tests.builders import write_config
 from tests.scripts import metalrom_command
@@ -45,7 +46,8 @@ from tests.scripts import metalrom_command
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "examples" / "plugins"
 KINDS: tuple[Registry[Any], ...] = (
-    CELLS, BASELINE_CELLS, PROCEDURES, FORMATS, EXPORTERS, READOUTS, SYSTEMS, QUANTITIES, BACKENDS,
+    CELLS, BASELINE_CELLS, PROCEDURES, FORMATS, EXPORTERS, READOUTS, COLUMN_CONVERTERS, SYSTEMS, QUANTITIES,
+    BACKENDS,
 )  # fmt: skip
 
 
