@@ -15,7 +15,7 @@ from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
-from netlists.readout.column_sar import ADDER
+from netlists.readout.column_converter import ADDER
 
 IDEAL_READOUT = "ideal readout: regression"
 """Label of an estimate whose converter is a published regression and whose readout nothing has simulated."""
