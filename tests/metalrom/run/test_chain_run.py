@@ -12,7 +12,7 @@ import pytest
 from characterization.procedures.adc_margin import margin_assumptions
 from characterization.procedures.chain_margin import IDEAL
 from characterization.tables.json import read_json
-from characterization.tables.netcdf import read_netcdf
+from characterization.tables.netcdf import read_netcdf, read_plane_tables
 from interconnect import extraction
 from metalrom.api import Project, load
 from metalrom.design.readout import line_wire
@@ -72,6 +72,14 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
     ]
     assert np.abs(off).max() < 0.1
     assert (table.code_errors(label)[table.valid] < 0.5).all()
+    # the run's table is that of the worst plane, and headline and results say which
+    stack = read_plane_tables(out / "lut")
+    assert stack.planes == ("M2-M3", "M4-M5")
+    assert {c.position for c in stack.classes} == {"bottom", "top"}
+    margins = {str(t.plane): t.worst_margin().margin for t in stack.tables}
+    assert results["headline"]["margin_sigma"] == min(margins.values())
+    assert results["headline"]["margin_at"]["plane"] == table.plane == min(margins, key=margins.__getitem__)
+    assert [p["margin_sigma"] for p in results["planes"]] == list(margins.values())
 
 
 def test_the_line_is_that_of_the_stack(tmp_path: Path) -> None:
