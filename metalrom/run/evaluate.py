@@ -252,6 +252,7 @@ def provenance_of(design: Design, done: CharacterizationRun) -> dict[str, str]:
             [
                 f"sha256 {done.setup.model.sha256}",
                 *(f"{n} sha256 {m.model.sha256}" for n, m in done.setup.metal_corners),
+                *(f"{p.label} sha256 {p.model.sha256}" for p in done.setup.stacked if p.model != done.setup.model),
             ]
         ),
         "weights": f"sha256 {hashlib.sha256(design.weights.values.tobytes()).hexdigest()} (quantized)",
