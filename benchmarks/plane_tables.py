@@ -23,7 +23,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
-from characterization.plane_levels import PlaneCheck, calibrated_steps, plane_steps, read_deck
+from characterization.plane_levels import PlaneCheck, calibrated_steps, plane_read_deck, plane_steps
 from characterization.tables.table import AdcModel, ReadoutTable
 from characterization.testbench import Testbench
 from metalrom.api import load
@@ -40,7 +40,7 @@ def curve(setup: Testbench, bench: ColumnTestbench) -> ReadoutTable:
     n, top, condition = setup.rows, setup.max_count, setup.conditions[0]
     counts = np.linspace(0, top, 5).astype(int)
     cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, int(c))) for c in counts]
-    found = bench.levels("curve", [read_deck(setup, setup.model, condition, case) for case in cases])
+    found = bench.levels("curve", [plane_read_deck(setup, setup.model, condition, case) for case in cases])
     active, count = np.arange(n + 1.0)[:, None], np.arange(top + 1.0)
     bent = setup.level_shape == "bent"
     level = np.polynomial.Polynomial.fit(2 * counts - n if bent else counts, found, 4)

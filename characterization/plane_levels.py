@@ -145,7 +145,7 @@ def calibrated_steps(
     volts = np.array([local[place] for place in places])
 
     def levels(label: str, model: CellModel, stimuli: Sequence[ColumnStimulus]) -> FloatArray:
-        return bench.levels(f"planes_{label}", [read_deck(setup, model, condition, case) for case in stimuli])
+        return bench.levels(f"planes_{label}", [plane_read_deck(setup, model, condition, case) for case in stimuli])
 
     base = levels(setup.model.plane.label, setup.model, cases)
     steps, checks = [], []
@@ -173,7 +173,7 @@ def _fitted(linear: PlaneSteps, active: FloatArray, count: FloatArray, simulated
     return replace(linear, active=per_row, count=per_count, scale=1.0 + per_count)
 
 
-def read_deck(setup: Testbench, model: CellModel, condition: Condition, case: ColumnStimulus) -> ColumnDeck:
+def plane_read_deck(setup: Testbench, model: CellModel, condition: Condition, case: ColumnStimulus) -> ColumnDeck:
     """The read of a case on a plane of its own cell, by the setup's periphery or chain."""
     return column_deck(
         setup.technology,

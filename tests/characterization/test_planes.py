@@ -18,8 +18,8 @@ from characterization.plane_levels import (
     REST,
     PlaneSteps,
     calibrated_steps,
+    plane_read_deck,
     plane_steps,
-    read_deck,
     table_of_plane,
 )
 from characterization.procedures.planes import PROCEDURE, Planes, compare_planes, with_thresholds_of
@@ -192,7 +192,7 @@ def _step(setup: Testbench) -> float:
     """Volts of a count with all rows active, from two reads."""
     n = setup.rows
     cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in (0, n)]
-    low, high = ColumnTestbench(setup).levels("step", [read_deck(setup, setup.model, TT, case) for case in cases])
+    low, high = ColumnTestbench(setup).levels("step", [plane_read_deck(setup, setup.model, TT, case) for case in cases])
     return float(high - low) / n
 
 
