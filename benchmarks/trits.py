@@ -35,6 +35,7 @@ SCHEMES: dict[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Example and the keys that are changed, by name."""
 
+SAMPLING = "30fF"
 REFERENCE = "binary, two's complement"
 EXPECTED = {"conversions per MAC": "1.25", "weights per area": "1.13 to 1.35", "energy per MAC": "1.31"}
 """Trits over two's complement, of the readout's prototype: its binary group has 32 rows, that of the tie 16."""
@@ -46,6 +47,7 @@ def design_of(name: str) -> Design:
     data = yaml.safe_load((EXAMPLES / file).read_text(encoding="utf-8"))
     for key, value in changes.items():
         data[key] = data[key] | value if isinstance(value, dict) else value
+    data["readout"] = data["readout"] | {"sampler": {"capacitance": SAMPLING}}  # the same for all
     data["name"] = name.replace(" ", "_").replace(",", "").replace("'", "")
     return Design(Config.model_validate(data), EXAMPLES / file)
 
