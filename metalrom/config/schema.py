@@ -227,8 +227,9 @@ class Config(ConfigSection):
     specs: tuple[Specification, ...] = Field(
         (),
         max_length=64,
-        description="what is asked of a run: `quantity < value` or `>`, with ` at CONDITION` or ` at all`; exit code 1 "
-        "if one is missed; default: code_error within readout.code_error_target at the nominal condition",
+        description="what is asked of a run: `quantity < value` or `>`, with ` at CONDITION`, ` at nominal` or ` at "
+        "all` (otherwise where it is worst), and ` by interval`; exit code 1 if one is missed; default: code_error "
+        "within readout.code_error_target at the worst condition",
     )
 
     @field_validator("mapping")
