@@ -18,7 +18,6 @@ from netlists.cells.base import (
     NEXT_SIGNAL,
     SIGNAL,
     CellModel,
-    ChargeCell,
     ColumnRead,
     Element,
     Extract,
@@ -26,40 +25,31 @@ from netlists.cells.base import (
     Variant,
     check_program,
 )
-from netlists.cells.tabbed import NEXT_NETS, TabbedCell, decompose_tabs, next_plane_elements, tab_elements
-from netlists.parameters import parameter
+from netlists.cells.tabbed import (
+    LINE_WORDS,
+    NEXT_NETS,
+    TwoLineCell,
+    decompose_tabs,
+    next_plane_elements,
+    tab_elements,
+)
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next", "tab")
 PROGRAMS = ((1, 1), (0, 0), (1, 0))
 """Supercell programs that separate the tab's and the neighbour's couplings."""
 
-LINES = ("signal line", "ground line")
 NEXT_LINES = (NEXT_SIGNAL, NEXT_GROUND)
 _NETS = ("S", "G")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapBalanced(ChargeCell):
+class CapBalanced(TwoLineCell):
     """Drawn lengths of the balanced capacitive cell; None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_balanced"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal or the ground line"
     stackable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
-
-    row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")
-    column_pitch: float | None = parameter(None, "m", "width of a column: bit line, tab and shield")
-    row_width: float | None = parameter(None, "m", "drawn width of the signal and ground lines")
-    column_width: float | None = parameter(None, "m", "drawn width of bit line, tab and shield")
-    tab_length: float | None = parameter(None, "m", "length of the tab along the bit line")
-
-    def lengths(self, stack: Stack, plane: Plane) -> TabbedCell:
-        """Resolve the defaults on this plane and check the drawing rules.
-
-        Raises:
-            InputError: a missing layer, or a length that violates the stack's rules; it names the key.
-        """
-        return TabbedCell.of(stack, plane, LINES, self)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int], above: Plane | None = None) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, G, BL0, BL1, ..., GND (shields and neighbouring planes).
@@ -91,7 +81,7 @@ class CapBalanced(ChargeCell):
         )
         if above is not None:
             tcr = stack.metal(above.row).tcr
-            elements += next_plane_elements(parts, (SIGNAL, GROUND_LINE), LINES)
+            elements += next_plane_elements(parts, (SIGNAL, GROUND_LINE), LINE_WORDS)
             elements += tuple(
                 Element(
                     f"R_{line.prefix}",
@@ -134,7 +124,7 @@ def build_elements(
 ) -> tuple[Element, ...]:
     """Elements of the subcircuit from pair capacitances (F, keys as `decompose_tabs` returns) and resistances (ohm)."""
     return (
-        *tab_elements(parts, (SIGNAL, GROUND_LINE), LINES),
+        *tab_elements(parts, (SIGNAL, GROUND_LINE), LINE_WORDS),
         Element("R_row", "row_in", "row_out", r_row, "one segment of the signal line", tcr=tcr_row),
         Element("R_gnd", "gnd_in", "gnd_out", r_gnd, "one segment of the ground line", tcr=tcr_row),
         Element("R_bl", "bl_in", "bl_out", r_bl, "one segment of the bit line", tcr=tcr_bl),

@@ -24,7 +24,6 @@ from netlists.cells.base import (
     COMPLEMENT_LINE,
     SIGNAL,
     CellModel,
-    ChargeCell,
     ColumnRead,
     Element,
     Extract,
@@ -35,12 +34,11 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import charge_share
 from netlists.cells.decompose import Observation, Pair, pair_capacitances, without_floating
-from netlists.cells.tabbed import TabbedCell, tab_elements
-from netlists.parameters import parameter
+from netlists.cells.tabbed import LINE_WORDS, TwoLineCell, tab_elements
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
 COUNTS = (0, 1, -1)
-LINES, WORDS, NETS = (SIGNAL, COMPLEMENT_LINE), ("signal line", "ground line"), ("S", "G")
+LINES, NETS = (SIGNAL, COMPLEMENT_LINE), ("S", "G")
 PROGRAMS = ((1, 1), (1, 2), (0, 0), (0, 1))
 """Supercells that separate the couplings of tied and untied tabs; mirrored, they are those with 1 and 2 exchanged."""
 
@@ -48,26 +46,12 @@ _NONE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapTie(ChargeCell):
+class CapTie(TwoLineCell):
     """Drawn lengths of the ternary tie; None takes the smallest value the stack allows."""
 
     kind: ClassVar[str] = "cap_tie"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal line, the ground line or none"
     symbol_values: ClassVar[tuple[int, ...]] = COUNTS
-
-    row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")
-    column_pitch: float | None = parameter(None, "m", "width of a column: bit line, tab and shield")
-    row_width: float | None = parameter(None, "m", "drawn width of the signal and ground lines")
-    column_width: float | None = parameter(None, "m", "drawn width of bit line, tab and shield")
-    tab_length: float | None = parameter(None, "m", "length of the tab along the bit line")
-
-    def lengths(self, stack: Stack, plane: Plane) -> TabbedCell:
-        """Resolve the defaults on this plane and check the drawing rules.
-
-        Raises:
-            InputError: a missing layer, or a length that violates the stack's rules; it names the key.
-        """
-        return TabbedCell.of(stack, plane, WORDS, self)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns of symbols 0 (none), 1 (signal line), 2 (ground line).
@@ -91,7 +75,7 @@ class CapTie(ChargeCell):
             observations += [Observation(e, _pairs(program, *nets)) for nets in (NETS, NETS[::-1])]
         total = ("bl_s", "bl_g", "bl_tab", "tab_bl", "bl_gnd", "bl_bl", "bl_bl")
         parts, misfit = pair_capacitances(observations, total)
-        wires = [found.wire(*names) for names in zip(LINES, NETS, WORDS, strict=True)]
+        wires = [found.wire(*names) for names in zip(LINES, NETS, LINE_WORDS, strict=True)]
         wires.append(found.wire(BIT_LINE, "BL0", "bit line"))
         variants = (
             Variant(f"{self.kind}_none", (*_untied_elements(parts), *wires)),
@@ -139,7 +123,7 @@ def _tied_elements(parts: dict[str, float], line: RowLine) -> tuple[Element, ...
     def at(pin: str) -> str:
         return f"{line.prefix}_out" if pin == "tab" else pin
 
-    return tuple(replace(e, a=at(e.a), b=at(e.b)) for e in tab_elements(parts, LINES, WORDS))
+    return tuple(replace(e, a=at(e.a), b=at(e.b)) for e in tab_elements(parts, LINES, LINE_WORDS))
 
 
 def _untied_elements(parts: dict[str, float]) -> tuple[Element, ...]:

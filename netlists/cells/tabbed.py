@@ -6,17 +6,20 @@ Rows: the lines side by side on the lower metal. Columns, on the upper metal: bi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Protocol
 
 from interconnect.extraction import Extraction
 from interconnect.geometry import GROUND, CellGeometry
 from interconnect.stack import Stack
-from netlists.cells.base import NEXT_GROUND, NEXT_SIGNAL, CouplingGap, Element, Plane, RowLine
+from netlists.cells.base import NEXT_GROUND, NEXT_SIGNAL, ChargeCell, CouplingGap, Element, Plane, RowLine
 from netlists.cells.decompose import Observation, Pair, pair_capacitances
 from netlists.cells.pattern import Drawing, DrawnLengths, PlaneMetals, at_least, given, nm, reaches
-from netlists.parameters import require
+from netlists.parameters import parameter, require
+
+LINE_WORDS = ("signal line", "ground line")
+"""The lines of a row with a signal and a ground line, in words."""
 
 NEXT_NETS = ("NEXT_S", "NEXT_G")
 """Signal and ground line of the next plane's row in geometries."""
@@ -205,3 +208,22 @@ def next_plane_elements(parts: dict[str, float], lines: Sequence[RowLine], words
     first, second = (f"{line.prefix}_out" for _, _, line in _NEXT)
     between = Element("C_u_v", first, second, parts["u_v"], "next plane's signal line to its ground line")
     return (*out, between)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoLineCell(ChargeCell):
+    """Drawn lengths of a tab beside a signal and a ground line; None takes the smallest value the stack allows."""
+
+    row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")
+    column_pitch: float | None = parameter(None, "m", "width of a column: bit line, tab and shield")
+    row_width: float | None = parameter(None, "m", "drawn width of the signal and ground lines")
+    column_width: float | None = parameter(None, "m", "drawn width of bit line, tab and shield")
+    tab_length: float | None = parameter(None, "m", "length of the tab along the bit line")
+
+    def lengths(self, stack: Stack, plane: Plane) -> TabbedCell:
+        """Resolve the defaults on this plane and check the drawing rules.
+
+        Raises:
+            InputError: a missing layer, or a length that violates the stack's rules; it names the key.
+        """
+        return TabbedCell.of(stack, plane, LINE_WORDS, self)
