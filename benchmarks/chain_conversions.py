@@ -36,7 +36,6 @@ from characterization.readout.chain_conversions import (
     drawn_case,
     predict_conversions,
     search_chain,
-    setup_chain,
 )
 from characterization.readout.chain_noise import measure_chain_noise
 from characterization.readout.chain_transient import channel_conductances, drawn_currents
@@ -49,7 +48,7 @@ from characterization.readout.converter_twin import (
     fit_twin,
     search_thresholds,
 )
-from characterization.testbench import Converter, Testbench, Variation
+from characterization.testbench import Converter, Testbench, Variation, setup_chain
 from interconnect.extraction import extract
 from interconnect.variation import cell_sigma_from_ler
 from metalrom.folders import cache_folder

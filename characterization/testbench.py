@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from characterization.fit import LevelShape
 from characterization.symbols import CountLaw, count_law, symbol_levels
@@ -125,6 +125,8 @@ class Testbench:
     first, one for all that are alike; `model` is of one of them, so that every deck holds its next plane's rows.
     plane_labels: of all planes, lowest first.
     """
+
+    __test__: ClassVar[bool] = False  # no class of tests, whatever its name
 
     technology: Technology
     model: CellModel
@@ -263,3 +265,12 @@ class Testbench:
         Charge: the tab's coupling over what a via bit switches; current: 1, to first order.
         """
         return self.varying / self.model.switched if self.unit == "V" else 1.0
+
+
+def setup_chain(setup: Testbench) -> ReadoutChain:
+    """The setup's chain. Raises InputError for an ideal readout."""
+    if setup.chain is None:
+        raise InputError(
+            "the ideal readout has no transistors behind the bit line", where="readout.kind", hint="kind: chain"
+        )
+    return setup.chain

@@ -20,7 +20,8 @@ from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.adc import MIN_TIMEOUT
 from characterization.procedures.registry import ProcedureResults, measured
 from characterization.readout.comparator_noise import Run
-from characterization.testbench import Testbench
+from characterization.readout.testbench import integral
+from characterization.testbench import Testbench, setup_chain
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.column import column_deck
@@ -122,10 +123,9 @@ class ChainEnergy(DataclassResult):
 
 def measure_chain_energy(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> ChainEnergy:
     """One cycle with every row driven and half of them counting, one converter, at every condition."""
-    if setup.chain is None:
-        raise InputError("the ideal readout has no supplies", where="readout.kind")
-    points = tuple(_point(setup, bench, setup.chain, condition) for condition in setup.conditions)
-    return ChainEnergy(setup.chain.converter.bits, points)
+    chain = setup_chain(setup)
+    points = tuple(_point(setup, bench, chain, condition) for condition in setup.conditions)
+    return ChainEnergy(chain.converter.bits, points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ class _Charges:
         return self._between(current, self.start, self.stop)
 
     def _between(self, current: FloatArray, start: float, stop: float) -> float:
-        return charge(self.time, current, start, stop)
+        return integral(self.time, (start, stop), current)
 
 
 def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition) -> ChainEnergyPoint:
@@ -198,13 +198,6 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         converter=_converter_energy(there, bench, chain, condition),
         conversion=chain.converter.duration(setup.max_count + 1),
     )
-
-
-def charge(time: FloatArray, current: FloatArray, start: float, stop: float) -> float:
-    """Integral of a current (A) at `time` (s) from `start` to `stop`, C."""
-    inside = (time > start) & (time < stop)
-    grid = np.concatenate([[start], time[inside], [stop]])
-    return float(np.trapezoid(np.interp(grid, time, current), grid))
 
 
 def _converter_energy(
@@ -256,7 +249,7 @@ def converter_energies(
         current = -np.real(result.signals[f"i(v_{supply.source})"].values).astype(np.float64)
         if not supply.returned:
             current = np.maximum(current, 0.0)
-        mean = float(np.mean([charge(time, current, *window) for window in deck.windows[1:]]))
+        mean = float(np.mean([integral(time, window, current) for window in deck.windows[1:]]))
         return supply.share * condition.vdd * mean
 
     return {supply.name: energy(supply) for supply in supplies}

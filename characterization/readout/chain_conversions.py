@@ -21,9 +21,8 @@ from characterization.readout.chain_noise import ChainNoisePoint
 from characterization.readout.chain_transient import drawn_currents
 from characterization.readout.comparator_noise import Run
 from characterization.readout.converter_twin import ConverterTwin
-from characterization.testbench import Testbench
+from characterization.testbench import Testbench, setup_chain
 from interconnect.arrays import FloatArray, IntArray
-from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations
 from netlists.column import ColumnDeck, column_deck
 from netlists.equivalent import equivalent_case
@@ -136,13 +135,6 @@ def nominal_levels(setup: Testbench, run: Run, cases: Sequence[ColumnStimulus]) 
     decks = [column_read_deck(setup, chain, case) for case in cases]
     out = [_at(r, "v(bus)", chain.timing.decides) for r in run("chain_conversions", decks)]
     return np.array(out)
-
-
-def setup_chain(setup: Testbench) -> ReadoutChain:
-    """The setup's chain. Raises InputError for an ideal readout."""
-    if setup.chain is None:
-        raise InputError("the ideal readout has no converter of transistors", where="readout.kind", hint="kind: chain")
-    return setup.chain
 
 
 def _at(result: Result, name: str, when: float) -> float:

@@ -14,7 +14,7 @@ from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.readout.converter_noise import Aperture, decision_noise, frozen_noise
-from characterization.testbench import Testbench
+from characterization.testbench import Testbench, setup_chain
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
@@ -117,7 +117,7 @@ class ChainNoise(DataclassResult):
 
 def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
     """Noise of both samples by the engine's noise analysis, of the comparator from its operating point."""
-    chain = _chain(setup)
+    chain = setup_chain(setup)
     deciding = [
         decision_noise(chain.converter, setup.technology, condition, chain, chain.sampler.common_mode, bench.run)
         for condition in setup.conditions
@@ -127,12 +127,6 @@ def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
         for condition, found in zip(setup.conditions, deciding, strict=True)
     )
     return ChainNoise(points, tuple(point for _, point in deciding if isinstance(point, ComparatorPoint)))
-
-
-def _chain(setup: Testbench) -> ReadoutChain:
-    if setup.chain is None:
-        raise InputError("the ideal readout has no transistors whose noise could be simulated", where="readout.kind")
-    return setup.chain
 
 
 def _point(

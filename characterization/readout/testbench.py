@@ -55,7 +55,14 @@ class ReadoutTestbench:
         return run_many(jobs, workers=self.workers, cache=self.cache)
 
 
-@dataclass(frozen=True, slots=True)
+def integral(time: FloatArray, window: tuple[float, float], *signals: FloatArray) -> float:
+    """Integral of the product of signals at `time` (s) over a window (s), between points by linear interpolation."""
+    inside = (time > window[0]) & (time < window[1])
+    grid = np.concatenate([[window[0]], time[inside], [window[1]]])
+    return float(np.trapezoid(np.prod([np.interp(grid, time, s) for s in signals], axis=0), grid))
+
+
+@dataclass(frozen=True)
 class Waves:
     """Waveforms of a deck; cpu_seconds: what the engine took for them."""
 
@@ -105,9 +112,7 @@ class Waves:
     def energy(self, source: str, window: tuple[float, float]) -> float:
         """What a source delivers within the window, J: the integral of minus current times voltage."""
         current, voltage = self.deck.sources[source]
-        inside = (self.time > window[0]) & (self.time < window[1])
-        t = np.concatenate([[window[0]], self.time[inside], [window[1]]])
-        return float(-np.trapezoid(self.at(current, t) * self.at(voltage, t), t))
+        return -integral(self.time, window, self.signals[current], self.signals[voltage])
 
     def energies(self, window: tuple[float, float]) -> dict[str, float]:
         """Energy of every source within the window, J."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, TypeVar
 
+from interconnect.errors import InputError
 from interconnect.registry import Registry
+from netlists.parameters import parameter, require_whole
 from netlists.readout.strongarm import StrongArm
+
+C = TypeVar("C")
 
 Unit = Literal["row", "segment", "column", "bus", "group", "line", "tile"]
 """What a part exists once for: a row of all planes, a segment of a column, a column, a bus with its comparator, a group
@@ -39,6 +43,24 @@ class ConverterSupply:
     source: str
     returned: bool = False
     share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicaTable:
+    """How a converter's table of thresholds is kept: by reads of replica columns, averaged, at every update."""
+
+    replicas: int = parameter(4, "", "replica columns at each end of the range, read in turn")
+    replica_reads: int = parameter(64, "", "reads that are averaged for an end or the middle of the range")
+    update_interval: int = parameter(10_000, "", "conversions between two updates of the table")
+
+    def __post_init__(self) -> None:
+        for name in ("replicas", "replica_reads", "update_interval"):
+            require_whole(getattr(self, name), 1, 1_000_000, where=f"readout.converter.{name}")
+
+    @property
+    def update_share(self) -> float:
+        """Conversions of an update (both ends and the middle) over those between two updates."""
+        return 3 * self.replica_reads / self.update_interval
 
 
 class ColumnConverter(Protocol):
@@ -126,6 +148,20 @@ class ColumnConverter(Protocol):
     def describe(self, levels: int) -> str:
         """The converter in words."""
         ...
+
+
+def converter_as(converter: ColumnConverter, kind: type[C], needed: str, name: str) -> C:
+    """The converter as one of a class. needed, name: the class in words and in the configuration.
+
+    Raises InputError for another converter.
+    """
+    if not isinstance(converter, kind):
+        raise InputError(
+            f"needs {needed}, the converter is a {converter.title}",
+            where="readout.converter.kind",
+            hint=f"kind: {name}",
+        )
+    return converter
 
 
 COLUMN_CONVERTERS: Registry[type[ColumnConverter]] = Registry(

@@ -23,6 +23,7 @@ from netlists.readout.column_converter import (
     SELECTOR,
     ConverterPart,
     ConverterSupply,
+    ReplicaTable,
 )
 from netlists.readout.converter import check_inputs
 from netlists.readout.deck import POWER_UP, ReadoutDeck, build_deck, tidy
@@ -43,7 +44,7 @@ GATE_CAPACITANCE = 1.5e-15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnRamp(Ramp):
+class ColumnRamp(Ramp, ReplicaTable):
     """Ramp, comparators and counter behind the buses of readout chains; SI units."""
 
     title: ClassVar[str] = "single-slope ramp shared by the buses of a group, over a table of thresholds"
@@ -72,24 +73,16 @@ class ColumnRamp(Ramp):
     load_width: float = parameter(0.5e-6, "m", "width of the load transistors")
     shared_by: int = parameter(64, "", "buses that share generator, counter and table")
     gate_load: float = parameter(0.5e-15, "F", "of a comparator on the ramp, for which its current is set")
-    replicas: int = parameter(4, "", "replica columns at each end of the range, read in turn")
-    replica_reads: int = parameter(64, "", "reads that are averaged for an end or the middle of the range")
-    update_interval: int = parameter(10_000, "", "conversions between two updates of the table")
 
     def __post_init__(self) -> None:
         Ramp.__post_init__(self)
-        for name in ("shared_by", "replicas", "replica_reads", "update_interval"):
-            require_whole(getattr(self, name), 1, 1_000_000, where=f"{self.where}.{name}")
+        ReplicaTable.__post_init__(self)
+        require_whole(self.shared_by, 1, 1_000_000, where=f"{self.where}.shared_by")
 
     def line_current(self, wire: float) -> float:
         """Current (A) that raises the ramp by a step per count; wire: of the ramp's line at a bus, F."""
         line = self.ramp_capacitance + self.shared_by * (self.gate_load + wire)
         return line * self.step / self.count
-
-    @property
-    def update_share(self) -> float:
-        """Conversions of an update (both ends and the middle) over those between two updates."""
-        return 3 * self.replica_reads / self.update_interval
 
     def duration(self, levels: int) -> float:
         """One ramp, whatever the number of levels, s."""

@@ -25,6 +25,7 @@ from netlists.readout.column_converter import (
     SELECTOR,
     ConverterPart,
     ConverterSupply,
+    ReplicaTable,
 )
 from netlists.readout.strongarm import StrongArm
 
@@ -42,7 +43,7 @@ cap_vpp_08p6x07p8 0.24 % at 35 fF; an array is made of many small units."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnSar:
+class ColumnSar(ReplicaTable):
     """Capacitor array, its switches, its timing and its replicas; SI units."""
 
     title: ClassVar[str] = "successive approximation of a column's bus over a table of thresholds"
@@ -68,14 +69,10 @@ class ColumnSar:
     smallest_switch: float = parameter(0.12e-6, "m", "width below which no switch falls")
     cycle: float = parameter(1.4e-9, "s", "one decision: the array settles, the comparator decides")
     clock_delay: float = parameter(0.6e-9, "s", "from the start of a cycle to the comparator's clock")
-    replicas: int = parameter(4, "", "replica columns at each end of the range, read in turn")
-    replica_reads: int = parameter(64, "", "reads that are averaged for an end or the middle of the range")
-    update_interval: int = parameter(10_000, "", "conversions between two updates of the table")
 
     def __post_init__(self) -> None:
         require_whole(self.bits, 4, 12, where="readout.converter.bits")
-        for name in ("replicas", "replica_reads", "update_interval"):
-            require_whole(getattr(self, name), 1, 1_000_000, where=f"readout.converter.{name}")
+        ReplicaTable.__post_init__(self)
         require_all_positive(self, where="readout.converter")
 
     @property
@@ -115,11 +112,6 @@ class ColumnSar:
     def shared_by(self) -> int:
         """One: every bus has an array."""
         return 1
-
-    @property
-    def update_share(self) -> float:
-        """Conversions of an update (both ends and the middle) over those between two updates."""
-        return 3 * self.replica_reads / self.update_interval
 
     def decisions(self, levels: int) -> int:
         """Decisions of a conversion among so many levels."""

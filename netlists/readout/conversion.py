@@ -12,6 +12,7 @@ from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.parameters import require, tidy
 from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.column_converter import converter_as
 from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
@@ -58,13 +59,7 @@ class BusConversion(Protocol):
 
 def array_of(chain: ReadoutChain) -> ColumnSar:
     """The capacitor array behind the chain's bus. Raises InputError for another converter."""
-    if not isinstance(chain.converter, ColumnSar):
-        raise InputError(
-            f"needs a capacitor array, the converter is a {chain.converter.title}",
-            where="readout.converter.kind",
-            hint="kind: sar",
-        )
-    return chain.converter
+    return converter_as(chain.converter, ColumnSar, "a capacitor array", "sar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from interconnect.errors import InputError
 from netlists.parameters import tidy
 from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.column_converter import converter_as
 from netlists.readout.column_ramp import ColumnRamp
 
 
@@ -53,10 +53,4 @@ class RampConversion:
 
 def ramp_of(chain: ReadoutChain) -> ColumnRamp:
     """The ramp behind the chain's bus. Raises InputError for another converter."""
-    if not isinstance(chain.converter, ColumnRamp):
-        raise InputError(
-            f"needs a ramp, the converter is a {chain.converter.title}",
-            where="readout.converter.kind",
-            hint="kind: ramp",
-        )
-    return chain.converter
+    return converter_as(chain.converter, ColumnRamp, "a ramp", "ramp")
