@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ from netlists.condition import Condition
 
 SMALL_SPREAD = 0.05
 """Points of a smaller share of the largest variance decide no code error and say nothing of a spread's form."""
+
+REWEIGHTED = 5
+"""Fits of a spread, each weighed by the one before: the form is linear, so that the weights settle at once."""
 
 LevelShape = Literal["quadratic", "bent"]
 """Form of a level model: `quadratic` in count and active rows, or `bent` in the difference of `signed_count`."""
@@ -220,11 +223,31 @@ def fit_pattern_variance(active: FloatArray, residual: FloatArray, freedom: int)
     return np.asarray(found * unit / np.array([1.0, rows]))
 
 
+@dataclass(frozen=True, slots=True)
+class LineLoad:
+    """A bit line of `rows` cells that are its load too; per_count, per_active: of a level, over the drive's voltage."""
+
+    rows: int
+    per_count: float
+    per_active: float
+
+    def moving(self, active: FloatArray, count: FloatArray) -> FloatArray:
+        """Counted cells, each with the square of what its deviation moves relative to one on an empty line.
+
+        A cell's coupling is part of the line's load: a counted cell moves the level by what the drive is above it, any
+        other one by the level.
+        """
+        share = self.per_count * count + self.per_active * active
+        out: FloatArray = count * (1.0 - share) ** 2 + (self.rows - count) * share**2
+        return out
+
+
 @dataclass(frozen=True)
 class SpreadModel:
     """Static spread of a level: sigma^2 = s0^2 + s1^2 count + s2^2 (active - count) (independent cells and devices).
 
     s0: devices (reset switch, drivers), s1: a counted cell, s2: a driven cell that does not count; the level's unit.
+    load: of a bit line whose cells load it; s1 multiplies `LineLoad.moving` then, and not the count itself.
     Through a complement-driven chain every driven cell moves as much, whatever it counts, and d = 2 counted - driven
     rows (`even_pair`) takes the place of the count: s1 of a driven cell, s2 of the chain's gain, s3 of what leaves a
     bit line that falls towards ground (its reset transistor conducts), s4 of a line that nears the supply (its current
@@ -245,27 +268,30 @@ class SpreadModel:
     covariance: FloatArray
     misfit: float = 0.0
     dummy_row: bool = True
+    load: LineLoad | None = None
 
     FORM = "sigma^2 = s0^2 + s1^2 count + s2^2 (active - count)"
+    LOADED_FORM = (
+        "sigma^2 = s0^2 + s1^2 (count (1 - h)^2 + (rows - count) h^2) + s2^2 (active - count), "
+        "h = per_count count + per_active active"
+    )
     GAIN_FORM = "sigma^2 = s0^2 + s1^2 driven + s2^2 d^2 + s3^2 min(d, 0)^4 + s4^2 max(d, 0)^4, d = 2 count - driven"
 
     @property
     def form(self) -> str:
         """The model as a formula."""
-        return self.FORM if len(self.variances) == 3 else self.GAIN_FORM
+        if len(self.variances) > 3:
+            return self.GAIN_FORM
+        return self.FORM if self.load is None else self.LOADED_FORM
 
     def terms(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """What every variance is multiplied by, shape (..., terms)."""
         gain = len(self.variances) > 3
-        return _spread_terms(np.asarray(active), np.asarray(count), gain=gain, dummy_row=self.dummy_row)
+        return _spread_terms(np.asarray(active), np.asarray(count), gain=gain, dummy_row=self.dummy_row, load=self.load)
 
     def __call__(self, active: FloatArray, count: FloatArray) -> FloatArray:
         """Sigma for arrays of active rows and counts, the level's unit."""
-        v, active, count = self.variances, np.asarray(active), np.asarray(count)
-        if len(v) == 3:
-            out: FloatArray = np.sqrt(v[0] + v[1] * count + v[2] * (active - count))
-            return out
-        return np.asarray(np.sqrt(self.terms(active, count) @ v))
+        return np.asarray(np.sqrt(self.terms(active, count) @ self.variances))
 
     def to_json(self) -> Mapping[str, object]:
         """Plain values for models.json."""
@@ -273,15 +299,19 @@ class SpreadModel:
             "condition": self.condition.label,
             "form": self.form,
             "s": np.sqrt(self.variances).tolist(),
+            **({"load": asdict(self.load)} if self.load else {}),
             "samples": self.samples,
             "relative_error": self.relative_error,
             "held_out_rms": self.held_out_rms,
         }
 
 
-def _spread_terms(active: FloatArray, count: FloatArray, *, gain: bool, dummy_row: bool = True) -> FloatArray:
+def _spread_terms(
+    active: FloatArray, count: FloatArray, *, gain: bool, dummy_row: bool = True, load: LineLoad | None = None
+) -> FloatArray:
     if not gain:
-        return np.stack([np.ones(count.shape), count, active - count], axis=-1)
+        moving = count if load is None else load.moving(active, count)
+        return np.stack([np.ones(count.shape), moving, active - count], axis=-1)
     a, c = even_pair(active, count) if dummy_row else (active, count)
     d = 2.0 * c - a
     return np.stack([np.ones(a.shape), a, d**2, np.minimum(d, 0.0) ** 4, np.maximum(d, 0.0) ** 4], axis=-1)
@@ -296,36 +326,42 @@ def fit_spread(
     *,
     gain: bool = False,
     dummy_row: bool = True,
+    load: LineLoad | None = None,
     relative_covariance: FloatArray | None = None,
 ) -> SpreadModel:
     """Fit the spread model to sample variances, one per (active, count) point; non-negative least squares.
 
     active, count, variance, draws: shape (points,); `variance` in the level's unit squared, from `draws` samples each.
-    Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times itself, with a floor of one part in a
-    thousand of the largest. The held-out error leaves one point out at a time and is relative to the largest sigma.
-    gain, dummy_row: of a complement-driven readout chain, see `SpreadModel`. relative_covariance: of the sample
-    variances over their product, shape (points, points); independent Gaussian points by default.
+    Points weigh by the standard error of a variance, sqrt(2 / (draws - 1)) times the fitted one (a sample's own would
+    favour samples that came out small), with a floor of one part in a thousand of the largest. The held-out error
+    leaves one point out at a time and is relative to the largest sigma.
+    gain, dummy_row, load: see `SpreadModel`; except through a chain, a read of no row is left out, which no conversion
+    reads and which leakage spreads. relative_covariance: of the sample variances over their product, shape (points,
+    points); independent Gaussian points by default.
     Raises ConditionError with fewer than four points or ten draws a point.
     """
-    if len(active) < 4 or draws.min() < 10:
+    everything = np.ones(len(active), dtype=bool) if gain else active > 0
+    if everything.sum() < 4 or draws.min() < 10:
         raise ConditionError(
-            f"{len(active)} Monte-Carlo points are too few for a spread model (4 points of 10 good draws needed)",
+            f"{everything.sum()} Monte-Carlo points are too few for a spread model (4 points of 10 good draws needed)",
             condition,
             hint="look at the failed simulations or raise characterization.samples",
         )
     unit = float(variance.max()) or 1.0
-    x = _spread_terms(active, count, gain=gain, dummy_row=dummy_row)
+    x = _spread_terms(active, count, gain=gain, dummy_row=dummy_row, load=load)
     scale = np.maximum(x.max(axis=0), 1.0)
 
     def solve(keep: BoolArray, variance: FloatArray = variance) -> FloatArray:
-        weight = (np.sqrt(draws) / np.maximum(variance / unit, 1e-3))[keep]
-        found = nnls(x[keep] / scale * weight[:, None], variance[keep] / unit * weight)[0]
+        expected, found = variance / unit, np.zeros(x.shape[1])
+        for _ in range(REWEIGHTED):
+            weight = (np.sqrt(draws) / np.maximum(expected, 1e-3))[keep]
+            found = nnls(x[keep] / scale * weight[:, None], variance[keep] / unit * weight)[0]
+            expected = x / scale @ found
         out: FloatArray = found / scale * unit
         return out
 
-    everything = np.ones(len(active), dtype=bool)
     errors = []
-    for i in range(len(active)):
+    for i in np.flatnonzero(everything):
         keep = everything.copy()
         keep[i] = False
         errors.append((np.sqrt(x[i] @ solve(keep)) - np.sqrt(variance[i])) / np.sqrt(unit))
@@ -344,6 +380,7 @@ def fit_spread(
         slope @ share @ slope.T,
         _misfit(variance, x @ found, x @ slope, share, active > 0),
         dummy_row,
+        load,
     )
 
 

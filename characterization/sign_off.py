@@ -18,7 +18,7 @@ from characterization.margins import (
 )
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, SPREADS, STATIC, SUPPLY, ReadoutLevels
 from characterization.tables.table import ReadoutTable
-from characterization.uncertainty import FORM, Figure, ReadoutUncertainty, cause_variants
+from characterization.uncertainty import Figure, ReadoutUncertainty, cause_variants
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 
@@ -176,24 +176,14 @@ def _known(
     figure: Figure,
     combine: Callable[[float, Sequence[Ends]], Ends],
 ) -> _Known:
-    """Intervals of a figure; where the spread has another form as well, they hold the intervals of both."""
+    """Intervals of a figure."""
     value = figure(levels)
     parts: dict[str, list[Ends]] = {}
     for v in cause_variants(levels, uncertainty, figure):
         ends = [(figure(low), figure(high)) for low, high in v.pairs]
         parts[v.cause] = [(min(e), max(e)) for e in ends]
     alone = {name: combine(value, ends) for name, ends in parts.items()}
-    together = combine(value, [e for ends in parts.values() for e in ends])
-    if uncertainty.other is None:
-        return _Known(alone, together)
-    there = replace(levels, static=uncertainty.other.static)
-    other = _known(there, replace(uncertainty, spread=uncertainty.other.spread, other=None), figure, combine)
-    form = _hull(alone.get(FORM, (value, value)), other.alone.get(FORM, (figure(there),) * 2))
-    return _Known({**alone, FORM: form}, _hull(together, other.together))
-
-
-def _hull(one: Ends, other: Ends) -> Ends:
-    return min(one[0], other[0]), max(one[1], other[1])
+    return _Known(alone, combine(value, [e for ends in parts.values() for e in ends]))
 
 
 def _decibels(reference: float, squares: Ends) -> Ends:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from characterization.fit import LevelModel, SpreadModel
+from characterization.fit import LevelModel
 from characterization.margins import decision_thresholds, sigma_interval
 from characterization.procedures.chain_margin import chain_thresholds
-from characterization.procedures.mismatch import Mismatch, loaded_count, spread_arguments
+from characterization.procedures.mismatch import Mismatch, spread_arguments
 from characterization.procedures.registry import ProcedureResults
 from characterization.procedures.transfer import Transfer
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, STATIC, ReadoutLevels
@@ -44,18 +44,6 @@ class SpreadTerms:
 
 
 @dataclass(frozen=True)
-class OtherSpread:
-    """A static spread by another form: sigma (active, count), the level's unit, and its fit."""
-
-    static: FloatArray
-    spread: SpreadTerms
-
-    def take(self, chosen: BoolArray) -> OtherSpread:
-        """The chosen levels alone."""
-        return OtherSpread(self.static[chosen], replace(self.spread, terms=self.spread.terms[chosen]))
-
-
-@dataclass(frozen=True)
 class LevelError:
     """One standard error of the fitted levels in one of the directions of their covariance, level's unit.
 
@@ -85,8 +73,6 @@ class ReadoutUncertainty:
         Errors of the fitted levels in independent directions.
     misfit : float
         Relative standard error of the static spread by the form of its fit.
-    other : OtherSpread or None
-        The static spread by another form that the same draws allow: intervals hold those of both.
     pattern_samples : int or None
         Reads behind the spread by stored data; None: it is known.
     extraction : float
@@ -101,7 +87,6 @@ class ReadoutUncertainty:
     spread: SpreadTerms | None = None
     levels: tuple[LevelError, ...] = ()
     misfit: float = 0.0
-    other: OtherSpread | None = None
     pattern_samples: int | None = None
     extraction: float = 0.0
     noise: float = 0.0
@@ -110,8 +95,7 @@ class ReadoutUncertainty:
     def taken(self, chosen: BoolArray) -> ReadoutUncertainty:
         """That of the chosen levels alone, see `ReadoutLevels.take`."""
         spread = self.spread and replace(self.spread, terms=self.spread.terms[chosen])
-        other = self.other and self.other.take(chosen)
-        return replace(self, spread=spread, other=other, levels=tuple(e.take(chosen) for e in self.levels))
+        return replace(self, spread=spread, levels=tuple(e.take(chosen) for e in self.levels))
 
 
 @dataclass(frozen=True)
@@ -200,27 +184,16 @@ def readout_uncertainty(
     inside = count <= active * (setup.levels - 1)
     driven[inside], moving[inside] = spread_arguments(setup, active[inside], count[inside])
     level = transfer.models[index]
-    loaded = mismatch.loaded[index] if mismatch.loaded else None
     return ReadoutUncertainty(
         samples=spread.samples,
         spread=SpreadTerms(spread.terms(driven, moving), spread.variances, spread.covariance),
         levels=tuple(_level_errors(setup, transfer, index)),
-        misfit=(loaded or spread).misfit,
-        other=None if loaded is None else _loaded_spread(setup, transfer, index, loaded),
+        misfit=spread.misfit,
         pattern_samples=max(level.quality.points - len(level.coefficients) + 1, 2),
         extraction=setup.at(setup.conditions[index]).model.relative_error,
         noise=CLOSED_FORM_NOISE if setup.chain is None else CHAIN_NOISE,
         supply=supply,
     )
-
-
-def _loaded_spread(setup: Testbench, transfer: Transfer, index: int, model: SpreadModel) -> OtherSpread:
-    """The spread of a line that its cells load, in the unit and reference of the readout table's."""
-    active, count = pairs(setup)
-    level, _ = _levels_of(setup, transfer, index, transfer.models[index])
-    share = np.where(np.isnan(level), 0.0, level - level[0, 0]) / setup.conditions[index].vdd
-    terms = model.terms(active, loaded_count(setup, count, share))
-    return OtherSpread(np.sqrt(terms @ model.variances), SpreadTerms(terms, model.variances, model.covariance))
 
 
 def pairs(setup: Testbench) -> tuple[FloatArray, FloatArray]:

@@ -10,12 +10,13 @@ import numpy as np
 
 from characterization.campaign import Task
 from characterization.dataset import Dataset
-from characterization.fit import SpreadModel, fit_spread
+from characterization.fit import LineLoad, SpreadModel, fit_spread
 from characterization.patterns import ColumnPattern, pattern_of
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
+from netlists.condition import Condition
 
 Point = tuple[int, int]
 """(active, count)."""
@@ -23,13 +24,9 @@ Point = tuple[int, int]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One spread model per condition.
-
-    loaded: fits through the same variances with the counted cells of `loaded_count`; empty where that is not known.
-    """
+    """One spread model per condition."""
 
     models: tuple[SpreadModel, ...]
-    loaded: tuple[SpreadModel, ...] = ()
 
 
 def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
@@ -71,23 +68,18 @@ def _arguments(
     return active, moving
 
 
-def loaded_count(setup: Testbench, count: FloatArray, share: FloatArray) -> FloatArray:
-    """Counted cells, each with the square of what its deviation moves relative to one on an empty line.
-
-    A cell's coupling is part of the line's load: a counted cell moves the level by what the drive is above it, any
-    other one by the level. share: of the level in the drive, shape of `count`.
-    """
-    return count * (1.0 - share) ** 2 + (setup.rows - count) * share**2
-
-
-def has_loaded_count(setup: Testbench) -> bool:
-    """Whether `loaded_count` describes a setup: levels of one bit line of a charge cell of two symbols itself."""
-    return (
-        setup.unit == "V"
-        and setup.chain is None
-        and setup.model.symbol_values == (0, 1)
-        and len(setup.model.bit_lines) == 1
-    )
+def line_load(
+    setup: Testbench, condition: Condition, active: FloatArray, count: FloatArray, level: FloatArray
+) -> LineLoad | None:
+    """The load of levels of one bit line of a charge cell of two symbols itself, from mean levels (V) of points; None
+    where a setup is another. Arrays of shape (points,)."""
+    bare = setup.unit == "V" and setup.chain is None and len(setup.model.bit_lines) == 1
+    if not (bare and setup.model.symbol_values == (0, 1)):
+        return None
+    driven = active > 0
+    x = np.stack([np.ones(active.shape), count, active], axis=1)[driven]
+    _, per_count, per_active = np.linalg.lstsq(x, level[driven] / condition.vdd, rcond=None)[0]
+    return LineLoad(setup.rows, float(per_count), float(per_active))
 
 
 def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviations:
@@ -155,7 +147,7 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
     draws as the nominal one has a variance of its own.
     """
     nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
-    models, loaded = [], []
+    models = []
     for index, condition in enumerate(setup.conditions):
         own = nominal if index == 0 else _levels(data.select("mismatch", condition).good())
         rows: list[tuple[float, ...]] = []
@@ -180,6 +172,7 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
         moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
         gain = setup.level_shape == "bent"
         chosen = [(int(row[0]), int(row[1])) for row in rows]
+        means = np.array([np.mean(list(own[p].values())) for p in chosen])
         share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
         models.append(
             fit_spread(
@@ -189,15 +182,11 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
                 draws,
                 gain=gain,
                 dummy_row=not setup.has_signed_levels,
+                load=line_load(setup, condition, active, count, means),
                 relative_covariance=share,
             )
         )
-        if has_loaded_count(setup):
-            means = np.array([np.mean(list(own[p].values())) for p in chosen])
-            zero = np.mean(list(own.get((0, 0), {}).values()) or [0.0])
-            counted = loaded_count(setup, count, (means - zero) / condition.vdd)
-            loaded.append(fit_spread(condition, active, counted, variance, draws, relative_covariance=share))
-    return Mismatch(tuple(models), tuple(loaded))
+    return Mismatch(tuple(models))
 
 
 def _correlation(one: list[float], other: list[float]) -> float:

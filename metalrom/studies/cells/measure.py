@@ -167,9 +167,9 @@ def _sigmas(done: CharacterizationRun, used: np.ndarray, lsb: float) -> tuple[fl
     setup, table = done.setup, done.table
     active, count = np.meshgrid(np.arange(setup.rows + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
     weight = np.where(table.valid, used, 0.0) / used.sum()
-    v = done.mismatch.models[0].variances
-    moving = np.nan_to_num(moved(setup, active, count))
-    cells = v[1] * moving + v[2] * (active - moving)
+    spread = done.mismatch.models[0]
+    v = spread.variances
+    cells = spread.terms(active, np.nan_to_num(moved(setup, active, count)))[..., 1:] @ v[1:]
 
     def rms(variance: np.ndarray) -> float:
         return float(np.sqrt(np.sum(weight * np.nan_to_num(np.broadcast_to(variance, weight.shape)))) / lsb)
