@@ -11,7 +11,6 @@ from metalrom.run.bundle import new_bundle
 from metalrom.run.characterize import Announce, characterize
 from metalrom.run.chips import draw_chips
 from metalrom.run.evaluate import macro_geometry, summarize_run
-from metalrom.run.headline import headline_of
 from metalrom.run.results import RunResults
 from metalrom.run.write import write_outputs
 from ngspice_runner import Workers
@@ -59,7 +58,7 @@ def run_pipeline(
         announce("running the layer through the macro")
         found = summarize_run(design, done)
         worst = found.quality[done.table.index(done.table.worst_margin().condition)]
-        found = replace(found, headline=headline_of(design, done, found), chips=draw_chips(design, done.table, worst))
+        found = replace(found, chips=draw_chips(design, done.table, worst))
         announce("writing tables, netlists and the report")
         write_outputs(design, done, found, folder)
         add_report(folder)

@@ -16,6 +16,7 @@ from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.cost import readout_label
 from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
+from metalrom.run.headline import headline_of
 from metalrom.run.judge import default_specs, judge_specs
 from metalrom.run.readout_cost import chain_cost, chain_geometry
 from metalrom.run.readout_inputs import readout_inputs
@@ -95,7 +96,8 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         planes=_planes(done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
-    return replace(found, specs=judge_specs(specs, RunView(found, table, done.results), done.failed))
+    judged = judge_specs(specs, RunView(found, table, done.results), done.failed)
+    return replace(found, specs=judged.specs, headline=headline_of(table, found, judged.verdict))
 
 
 def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSummary, ...]:

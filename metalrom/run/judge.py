@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from characterization.failures import FailedCondition
 from interconnect.errors import InputError
 from metalrom.run.readers import read_quantity
+from metalrom.run.results import Verdict
 from metalrom.run.view import RunView
 from metalrom.specs.grammar import ALL, NOMINAL, Spec
 from metalrom.specs.quantities import QUANTITIES, QuantityValue
@@ -26,25 +27,46 @@ class _Place:
     failure: str | None = None
 
 
-def judge_specs(specs: Iterable[Spec], run: RunView, failed: Sequence[FailedCondition] = ()) -> tuple[SpecResult, ...]:
-    """Every specification at every condition that it asks for, in their order.
+@dataclass(frozen=True, slots=True)
+class JudgedSpecs:
+    """Specifications of a run.
 
-    One that names no condition is judged where its quantity is worst of all that were characterized. A specification at
-    a failed condition fails with that condition's reason; `at all` includes the failed ones. Raises InputError for a
-    condition that the run did not plan.
+    specs: each at every condition that it asks for, in their order; one that names none where its quantity is worst.
+    verdict: of every specification at every condition, or at the one that it names; missed where a condition or a
+    procedure failed, undecided where an interval that counts reaches across a limit.
     """
-    out: list[SpecResult] = []
+
+    specs: tuple[SpecResult, ...]
+    verdict: Verdict
+
+
+def judge_specs(specs: Iterable[Spec], run: RunView, failed: Sequence[FailedCondition] = ()) -> JudgedSpecs:
+    """Judge specifications, each once at each condition.
+
+    A specification at a failed condition fails with that condition's reason; `at all` includes the failed ones.
+
+    Raises
+    ------
+    InputError
+        For a condition that the run did not plan.
+    """
+    everywhere: list[SpecResult] = []
+    shown: list[SpecResult] = []
     for spec in specs:
         if spec.at is None and QUANTITIES[spec.quantity].per_condition:
-            out.append(_worst(spec, run))
+            judged = [_judged(spec, _Place(c.label), run) for c in run.table.conditions]
+            shown.append(_worst(spec, run, judged))
         else:
-            out += [_judged(spec, place, run) for place in _places(spec, run, failed)]
-    return tuple(out)
+            judged = [_judged(spec, place, run) for place in _places(spec, run, failed)]
+            shown += judged
+        everywhere += judged
+    if failed or run.results.failed_procedures or any(s.verdict == "fail" for s in everywhere):
+        return JudgedSpecs(tuple(shown), "missed")
+    return JudgedSpecs(tuple(shown), "met" if all(s.passed for s in everywhere) else "undecided")
 
 
-def _worst(spec: Spec, run: RunView) -> SpecResult:
+def _worst(spec: Spec, run: RunView, everywhere: Sequence[SpecResult]) -> SpecResult:
     """The specification where its quantity is worst; at the nominal condition, with the reason, if nowhere known."""
-    everywhere = [_judged(spec, _Place(c.label), run) for c in run.table.conditions]
     order = {UNBOUNDED: math.inf, BELOW: -math.inf}
     known = [(order.get(s.reason, s.value), s) for s in everywhere]
     values = [(value, s) for value, s in known if value is not None]

@@ -1,8 +1,6 @@
 """Where each specified quantity is read from a finished run."""
 
-import numpy as np
-
-from characterization.sign_off import csnr_interval, effective_bits, nonlinearity
+from characterization.sign_off import csnr_interval
 from interconnect.errors import InputError
 from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
@@ -44,17 +42,15 @@ def _lsb(run: RunView, condition: str) -> QuantityValue:
 
 
 def _inl(run: RunView, condition: str) -> QuantityValue:
-    inl, _, _ = nonlinearity(run.table.at(condition))
-    return QuantityValue(float(np.abs(inl).max()), f"{_LEVELS}, against the line through both ends")
+    return QuantityValue(run.sign_off(condition).inl, f"{_LEVELS}, against the line through both ends")
 
 
 def _dnl(run: RunView, condition: str) -> QuantityValue:
-    _, dnl, _ = nonlinearity(run.table.at(condition))
-    return QuantityValue(float(np.abs(dnl).max()), f"{_LEVELS}, against the mean step")
+    return QuantityValue(run.sign_off(condition).dnl, f"{_LEVELS}, against the mean step")
 
 
 def _enob(run: RunView, condition: str) -> QuantityValue:
-    return QuantityValue(effective_bits(run.table.at(condition)), f"{_LEVELS} with every spread")
+    return QuantityValue(run.sign_off(condition).enob, f"{_LEVELS} with every spread")
 
 
 def _with_interval(value: float, source: str, run: RunView, condition: str, name: str) -> QuantityValue:

@@ -26,6 +26,9 @@ from metalrom.run.manifest import RERUN_HINT
 from metalrom.run.readout_inputs import ReadoutInput
 from metalrom.specs.result import SpecResult
 
+Verdict = Literal["met", "missed", "undecided"]
+"""Of all specifications of a run."""
+
 RESULTS = "results.json"
 LUT = "lut"
 
@@ -146,7 +149,7 @@ class Headline:
     code_error_interval: tuple[float, float] | None
     csnr_dB: float | None
     csnr_interval_dB: tuple[float, float] | None
-    verdict: Literal["met", "missed", "undecided"]
+    verdict: Verdict
     margin_interval_sigma: tuple[float, float] | None = None
 
 

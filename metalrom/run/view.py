@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from characterization.procedures.document import UnreadResult
+from characterization.sign_off import SignOff
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro.estimate import LayerEstimate
@@ -36,6 +37,13 @@ class RunView:
         found = next((q for q in self.results.quality if q.condition == condition), None)
         if found is None:
             raise InputError(f"the layer was not evaluated at {condition}")
+        return found
+
+    def sign_off(self, condition: str) -> SignOff:
+        """Figures of the readout at a condition. Raises InputError where the run holds none."""
+        found = self.results.sign_off_at(condition)
+        if found is None:
+            raise InputError(f"the run holds no sign-off figures at {condition}")
         return found
 
     def estimate(self, condition: str) -> LayerEstimate:

@@ -35,7 +35,7 @@ def pair(make_folder, make_table, make_results, config):
         ):
             table = make_table(**given)
             run = make_results(table, {**config, "specs": list(asked), **keys}, **replaced)
-            judged = judge_specs([parse_spec(s) for s in asked], RunView(run, table), run.failed_conditions)
+            judged = judge_specs([parse_spec(s) for s in asked], RunView(run, table), run.failed_conditions).specs
             folders.append(make_folder(name, table, replace(run, specs=judged)))
         return compare_runs(*folders)
 

@@ -29,8 +29,14 @@ def run(make_table, make_results):
     return RunView(make_results(table), table)
 
 
+def with_figures(run):
+    """The run with the sign-off figures of its own table."""
+    figures = tuple(sign_off(run.table, c, ReadoutUncertainty(30)) for c in run.table.conditions)
+    return RunView(replace(run.results, sign_off=figures), run.table)
+
+
 def judged(run, *texts, failed=()):
-    return judge_specs([parse_spec(text) for text in texts], run, failed)
+    return judge_specs([parse_spec(text) for text in texts], run, failed).specs
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,7 @@ def judged(run, *texts, failed=()):
     ],
 )
 def test_values_are_those_of_the_run(run, text, value):
-    (found,) = judged(run, text)
+    (found,) = judged(with_figures(run), text)
     assert found.value == pytest.approx(value, rel=1e-9, abs=1e-12)
     assert found.passed
     assert found.source
@@ -147,10 +153,24 @@ def test_judged_by_the_interval_a_limit_within_it_leaves_the_verdict_open(run, m
 
 
 def test_the_default_is_the_code_error_target_at_the_worst_condition(run):
-    (found,) = judge_specs(default_specs(1e-6), run)
+    (found,) = judge_specs(default_specs(1e-6), run).specs
     assert (found.quantity, found.worst, found.passed) == ("code_error", True, True)  # as large as the target: met
-    (found,) = judge_specs(default_specs(0.99e-6), run)
+    (found,) = judge_specs(default_specs(0.99e-6), run).specs
     assert not found.passed
+
+
+def test_the_verdict_is_of_every_condition(run, make_table):
+    def verdict(view, *texts, failed=()):
+        return judge_specs([parse_spec(text) for text in texts], view, failed).verdict
+
+    # 30 dB at nominal, 29 dB at the other condition
+    assert verdict(run, "csnr > 28") == "met"
+    assert verdict(run, "csnr > 29.5 at nominal") == "met"
+    assert verdict(run, "csnr > 28", "csnr > 29.5") == "missed"
+    assert verdict(run, "csnr > 28", failed=(FailedCondition(FF, (("ok", 3),), "no level"),)) == "missed"
+    view = with_intervals(run, make_table)
+    assert verdict(view, "csnr > 20", "code_error < 1.5e-6 by interval") == "undecided"
+    assert verdict(view, "csnr > 40", "code_error < 1.5e-6 by interval") == "missed"
 
 
 def test_results_keep_the_verdicts(run, tmp_path):
@@ -196,6 +216,7 @@ def test_a_procedure_brings_its_own_quantity(run, monkeypatch):
 
 
 def test_every_quantity_can_be_read_from_a_run(run):
+    run = with_figures(run)
     for quantity in QUANTITIES.values():
         if quantity.procedure != "adc_margin":  # no finding of it is at hand here
             with pytest.raises(InputError, match=f"run the procedure {quantity.procedure}"):

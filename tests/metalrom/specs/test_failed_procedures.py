@@ -139,7 +139,7 @@ def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
     view = RunView(results, run.table, {"settling": settling, "leakage": leakage})
     asked = ["settling < 41ps", "settling_tenth < 50ps", "leakage <= 2nW", "settling < 1ns at ss_1.00V_27C",
              "crosstalk < 0.5LSB"]  # fmt: skip
-    one, two, three, lost, absent = judge_specs([parse_spec(s) for s in asked], view)
+    one, two, three, lost, absent = judge_specs([parse_spec(s) for s in asked], view).specs
     # the slowest to half a count is another pattern than the slowest to a tenth
     assert (one.value, one.passed) == (4e-11, True)
     assert (two.value, two.passed) == (5e-11, False)
@@ -152,13 +152,13 @@ def test_quantities_of_procedures(run: RunView, tmp_path: Path) -> None:
     (tmp_path / PROCEDURES_FILE).write_text(json.dumps(document))
     write_manifest(tmp_path, {})
     finished = RunView(results, run.table, open_run(tmp_path).procedures)
-    assert judge_specs([parse_spec(s) for s in asked], finished) == (one, two, three, lost, absent)
+    assert judge_specs([parse_spec(s) for s in asked], finished).specs == (one, two, three, lost, absent)
     with pytest.raises(InputError, match="wrong unit"):
         parse_spec("crosstalk < 3mV")
 
 
 def test_many_conditions_are_condensed(run: RunView) -> None:
-    (result,) = judge_specs([parse_spec("code_error < 1e-3")], run)
+    (result,) = judge_specs([parse_spec("code_error < 1e-3")], run).specs
     many = [replace(result, condition=f"c{i}", value=i * 1e-4, passed=i < 10) for i in range(30)]
     shown = condensed(many)
     assert [s.condition for s in shown[:2]] == ["c29", "c28"]
