@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -161,9 +162,11 @@ def threshold_spread(
     read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
     n, top = setup.rows, setup.max_count
     found = converter_spread(chain.converter, read, float(np.hypot(static[n, 0], static[n, top]) / np.sqrt(2.0)))
+    found = replace(found, columns=noise.columns)
+    others = f", levels of other columns {noise.columns * 1e3:.2g} mV" if noise.columns else ""
     text = (
         f"{found.total * 1e3:.3g} mV rms: steps {found.rounding * 1e3:.2g}, capacitors "
         f"{found.capacitors * 1e3:.2g}, {chain.converter.replica_reads} averaged reads of the middle and of "
-        f"{chain.converter.replicas} replicas an end {found.calibration * 1e3:.2g} mV"
+        f"{chain.converter.replicas} replicas an end {found.calibration * 1e3:.2g} mV{others}"
     )
     return found, Assumption("converter offset", text, "estimate", found.source)

@@ -12,6 +12,7 @@ from characterization.charts import SERIES, Chart, axis_scale, height_for, label
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.readout.column_influence import column_influence
 from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.readout.converter_noise import Aperture, decision_noise, frozen_noise
 from characterization.testbench import Testbench, setup_chain
@@ -70,10 +71,14 @@ class ChainNoisePoint:
 
 @dataclass(frozen=True)
 class ChainNoise(DataclassResult):
-    """Noise of the chain at every condition; the operating points behind the comparator's, where it is clocked."""
+    """Noise of the chain at every condition; the operating points behind the comparator's, where it is clocked.
+
+    columns: sigma of a threshold by the levels of the other columns, V at the bus, at the nominal condition.
+    """
 
     points: tuple[ChainNoisePoint, ...]
     comparators: tuple[ComparatorPoint, ...]
+    columns: float = 0.0
 
     def at(self, condition: Condition) -> ChainNoisePoint:
         """The noise at a condition. Raises InputError where it has none."""
@@ -95,6 +100,8 @@ class ChainNoise(DataclassResult):
                 "all together": float(np.hypot(p.line(np.zeros(1))[0], p.comparator)),
             }
             out += [ResultRow(f"noise, {name}", value, "V", p.condition) for name, value in parts.items()]
+        if self.columns:
+            out.append(ResultRow("threshold by levels of other columns", self.columns, "V", self.points[0].condition))
         return out
 
     def charts(self) -> Sequence[Chart]:
@@ -126,7 +133,11 @@ def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
         _point(setup, bench, chain, condition, *found)
         for condition, found in zip(setup.conditions, deciding, strict=True)
     )
-    return ChainNoise(points, tuple(point for _, point in deciding if isinstance(point, ComparatorPoint)))
+    return ChainNoise(
+        points,
+        tuple(point for _, point in deciding if isinstance(point, ComparatorPoint)),
+        column_influence(chain.converter, setup, chain, bench.run),
+    )
 
 
 def _point(

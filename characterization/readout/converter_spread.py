@@ -22,18 +22,20 @@ class ConverterSpread:
 
     rounding: steps of the array or of the counter; a comparator's own offset, several steps wide, makes it uniform.
     capacitors: mismatch of the units that differ from the middle code, none with a ramp. calibration: what averaging
-    leaves of noise in the middle and at the ends, and the mismatch of the replicas themselves. source: of all three.
+    leaves of noise in the middle and at the ends, and the mismatch of the replicas themselves. columns: levels of other
+    columns that share a part of the converter, see `column_influence`. source: of all of them.
     """
 
     rounding: float
     capacitors: float
     calibration: float
     source: str = ""
+    columns: float = 0.0
 
     @property
     def total(self) -> float:
-        """All three together, V."""
-        return float(np.sqrt(self.rounding**2 + self.capacitors**2 + self.calibration**2))
+        """All of them together, V."""
+        return float(np.sqrt(self.rounding**2 + self.capacitors**2 + self.calibration**2 + self.columns**2))
 
 
 @singledispatch
