@@ -12,7 +12,7 @@ from characterization.testbench import Testbench
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.column_ramp import ColumnRamp
 
-PARTS = (-0.8, 0.0, 0.8)
+PARTS = (-0.8, -0.4, 0.0, 0.4, 0.8)
 """Levels that are converted, in shares of the swing of all rows."""
 
 
@@ -41,8 +41,9 @@ def column_influence(converter: object, setup: Testbench, chain: ReadoutChain, r
 
 @column_influence.register
 def _(converter: ColumnRamp, setup: Testbench, chain: ReadoutChain, run: Run) -> float:
-    """Instants of three levels with all other buses at one end of the range and at the other; in between they are taken
-    to be all alike and anywhere, which no more than all of them can be: the distance over the root of 12."""
+    """Instants of a few levels with all other buses at one end of the range and at the other. The other buses are taken
+    to be alike and anywhere between both, which spreads a threshold more than columns that differ do: the root mean
+    square of the shifts over the root of 12."""
     condition = setup.conditions[0]
     swing = condition.vdd * setup.model.switched * (setup.levels - 1) / setup.model.bl_total
     levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in PARTS]
@@ -51,4 +52,4 @@ def _(converter: ColumnRamp, setup: Testbench, chain: ReadoutChain, run: Run) ->
         for end in (converter.ref_low, converter.ref_high)
     )
     slope = (bus[-1] - bus[0]) / (low[-1] - low[0])
-    return float(np.abs((low - high) * slope).max() / np.sqrt(12.0))
+    return float(slope * np.sqrt(np.mean((low - high) ** 2) / 12.0))
