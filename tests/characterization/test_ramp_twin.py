@@ -147,7 +147,7 @@ def test_what_needs_a_clocked_comparator_is_refused(charge_setup: Testbench) -> 
 
 
 def test_influence_of_other_columns_by_hand(charge_setup: Testbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ramp of 0.4 V in 64 ns that is 0.2 ns late at one of three levels with all other buses high: 1.25 mV there, over 6."""
+    """6.25 V/us; all other buses high: 0.2 ns late at one of three levels, 1.25 mV; over the roots of 3 and 12."""
 
     def answers(*arguments: object, others: float) -> tuple[np.ndarray, np.ndarray]:
         bus = np.array([0.25, 0.4, 0.55])
