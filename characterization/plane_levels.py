@@ -8,7 +8,7 @@ load and the bend of a readout chain.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,7 +34,8 @@ class PlaneSteps:
     plane, above: labels; above is empty for a plane without a neighbour on the metal over its columns. count, active:
     what a count and an active row add to a level beyond what they add on the simulated plane. next_plane: part of
     `active` that driven rows of the next plane cause. scale: step per count over that of the simulated plane. position:
-    bottom, inner, top. planes: labels of all that this one stands for; empty: it alone.
+    bottom, inner, top. planes: labels of all that this one stands for; empty: it alone. elsewhere: count and active by
+    label of a condition other than the nominal one; both are those of the nominal one where it has none.
     """
 
     plane: str
@@ -45,6 +46,11 @@ class PlaneSteps:
     scale: float
     position: str = ""
     planes: tuple[str, ...] = ()
+    elsewhere: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def at(self, condition: str) -> tuple[float, float]:
+        """(count, active) at a condition."""
+        return self.elsewhere.get(condition, (self.count, self.active))
 
     @property
     def label(self) -> str:
@@ -114,16 +120,16 @@ def _balance(setup: Testbench, model: CellModel) -> Mapping[str, float]:
 def calibrated_steps(
     setup: Testbench, bench: ColumnTestbench, table: ReadoutTable
 ) -> tuple[tuple[PlaneSteps, ...], tuple[PlaneCheck, ...]]:
-    """Steps of every plane, set right by reads of it and of the simulated plane at the first nominal condition.
+    """Steps of every plane, set right by reads of it and of the simulated plane at every condition of nominal metals.
 
     Parameters
     ----------
     setup : Testbench
         With `stacked`.
     bench : ColumnTestbench
-        Runs four reads per class of planes: all rows active at none, half and all of the counts, to which the steps are
-        fitted, and half of the rows active at half of their counts, held out. One more per class with rows above, all
-        rows active at half of the counts, in which the rows above rest.
+        Runs four reads per class of planes and condition: all rows active at none, half and all of the counts, to which
+        the steps are fitted, and half of the rows active at half of their counts, held out. One more per class with
+        rows above, all rows active at half of the counts, in which the rows above rest.
     table : ReadoutTable
         Of the simulated plane, for the volts of a count.
 
@@ -134,7 +140,22 @@ def calibrated_steps(
     tuple[PlaneCheck, ...]
         Every read.
     """
-    condition = next(c for c in table.conditions if c.beol == NOMINAL_METALS)
+    nominal, *others = (c for c in table.conditions if c.beol == NOMINAL_METALS)
+    steps, checks = _steps_at(setup, bench, table, nominal)
+    for condition in others:
+        found, more = _steps_at(setup, bench, table, condition)
+        steps = [
+            replace(s, elsewhere={**s.elsewhere, condition.label: (f.count, f.active)})
+            for s, f in zip(steps, found, strict=True)
+        ]
+        checks += more
+    return tuple(steps), tuple(checks)
+
+
+def _steps_at(
+    setup: Testbench, bench: ColumnTestbench, table: ReadoutTable, condition: Condition
+) -> tuple[list[PlaneSteps], list[PlaneCheck]]:
+    """Steps and reads of every class at one condition."""
     n, top = setup.rows, setup.max_count
     places = ((n, 0), (n, top // 2), (n, top), (n // 2, top // 4))
     active, count = np.array(places, dtype=np.float64).T
@@ -145,10 +166,13 @@ def calibrated_steps(
     volts = np.array([local[place] for place in places])
 
     def levels(label: str, model: CellModel, stimuli: Sequence[ColumnStimulus]) -> FloatArray:
-        return bench.levels(f"planes_{label}", [plane_read_deck(setup, model, condition, case) for case in stimuli])
+        return bench.levels(
+            f"planes_{label}_{condition.label}", [plane_read_deck(setup, model, condition, case) for case in stimuli]
+        )
 
     base = levels(setup.model.plane.label, setup.model, cases)
-    steps, checks = [], []
+    steps: list[PlaneSteps] = []
+    checks: list[PlaneCheck] = []
     for linear, plane in zip(plane_steps(setup), setup.stacked, strict=True):
         own = base if plane.model == setup.model else levels(plane.label, plane.model, cases)
         simulated = (own - base) / volts
@@ -163,7 +187,7 @@ def calibrated_steps(
             shift = -n * linear.next_plane
             moved = float((quiet - own[1]) / volts[1])
             checks.append(PlaneCheck(plane.label, condition.label, *places[1], REST, moved, shift, shift, False))
-    return tuple(steps), tuple(checks)
+    return steps, checks
 
 
 def _fitted(linear: PlaneSteps, active: FloatArray, count: FloatArray, simulated: FloatArray) -> PlaneSteps:
@@ -212,12 +236,12 @@ def table_of_plane(table: ReadoutTable, steps: PlaneSteps) -> ReadoutTable:
     """
     active, count = np.arange(table.rows + 1.0)[:, None], np.arange(table.max_count + 1.0)
     local = np.stack([local_steps(table, i) for i in range(len(table.conditions))])
-    moved = table.level + local * (steps.active * active + steps.count * count)
+    per_count, per_row = np.array([steps.at(c.label) for c in table.conditions]).T[:, :, None, None]
+    moved = table.level + local * (per_row * active + per_count * count)
     threshold = table.threshold
     if threshold is not None:
         number = threshold.shape[2]
         between = (local[:, :, :-1] + local[:, :, 1:])[:, :, :number] / 2
-        threshold = threshold + between * (steps.active * active + steps.count * (np.arange(number) + 0.5))
-    return table.replace(
-        level=moved, sigma_static=table.sigma_static * steps.scale, plane=steps.plane, threshold=threshold
-    )
+        threshold = threshold + between * (per_row * active + per_count * (np.arange(number) + 0.5))
+    static = table.sigma_static * (1.0 + per_count)
+    return table.replace(level=moved, sigma_static=static, plane=steps.plane, threshold=threshold)

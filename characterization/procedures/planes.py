@@ -37,7 +37,7 @@ SMALLEST = 1e-12
 """Code errors below are drawn here."""
 
 SCOPE = (
-    "differences between planes at nominal metals and the nominal condition; same inputs on all planes; the columns of "
+    "differences between planes at nominal metals; same inputs on all planes; the columns of "
     "the plane below are quiet grounded metal"
 )
 
@@ -108,7 +108,7 @@ class Planes(DataclassResult):
             ]
         if self.checks:
             worst_check = max(self.checks, key=lambda c: abs(c.simulated - c.calibrated))
-            at = f"{worst_check.plane}, {worst_check.active} active, count {worst_check.count}"
+            at = f"{worst_check.plane}, {worst_check.condition}, {worst_check.active} active, count {worst_check.count}"
             off = worst_check.simulated - worst_check.calibrated
             rows.append(ResultRow("largest difference between a plane's read and its table", off, "LSB", at))
         rows.append(ResultRow("largest difference between two planes' tables", self.difference, "LSB"))

@@ -204,3 +204,13 @@ def test_a_bent_curve_moves_by_its_local_step(setup: Testbench) -> None:
     steps = PlaneSteps("M4-M5", "", 0.1, 0.0, 0.0, 1.1)
     moved = (table_of_plane(table, steps).level - table.level)[0, 4]
     np.testing.assert_allclose(moved[1:4], 0.1 * count[1:4] * (STEP - 2e-3 * count[1:4]), rtol=1e-12)
+
+
+def test_every_condition_has_steps_of_its_own() -> None:
+    hot = Condition("tt", 1.0, 85.0)
+    table = make_readout_table(4, conditions=(TT, hot), step=STEP, sigma_static=SIGMA)
+    steps = PlaneSteps("M4-M5", "", 0.1, -0.2, 0.0, 1.1, elsewhere={hot.label: (0.05, -0.1)})
+    moved = table_of_plane(table, steps)
+    # all rows active at all counts: 4 x 0.1 - 4 x 0.2 and 4 x 0.05 - 4 x 0.1 counts of 20 mV
+    np.testing.assert_allclose((moved.level - table.level)[:, 4, 4], [-0.4 * STEP, -0.2 * STEP], rtol=1e-9)
+    np.testing.assert_allclose(moved.sigma_static[:, 4, 4], [1.1 * SIGMA, 1.05 * SIGMA], rtol=1e-12)
