@@ -7,8 +7,8 @@ levels and spreads as a run does. The interval that follows from this one small 
 code error of a very large sample of the same column. Two studies:
 
 - linear: levels of a column of 24 rows by the exact linear network with drawn cells, Gaussian devices and the
-  extraction and noise off by draws from their stated intervals. The truth has the exact spread of every level, not the
-  form that estimates fit, and levels and patterns of thousands of reads.
+  extraction and noise off by draws from their stated intervals. The truth has the exact spread of every level, which
+  the form that estimates fit holds to first order, and levels and patterns of thousands of reads.
 - simulated: a column of 8 rows in ngspice, its driver and reset transistors drawn too; the truth is an estimate from 20
   times as many chips.
 
@@ -236,7 +236,9 @@ def judge(study: Study, estimates: list[tuple[ReadoutTable, SignOff]], truth: tu
     errors = np.array([f.code_error for _, f in estimates])
     widths = [f.code_error_interval[1] / f.code_error_interval[0] for _, f in estimates]
     print(f"  truth {true_error:.3e}; estimates {errors.min():.2e} to {errors.max():.2e}, ", end="")
-    print(f"median {np.median(errors):.3e}; median interval spans a factor of {np.median(widths):.2f}")
+    print(
+        f"median {np.median(errors):.3e} ({np.median(errors) / true_error:.3f} of it); median interval spans a factor of {np.median(widths):.2f}"
+    )
     for name in ("code_error", "margin", "csnr"):
         inside, number = sum(getattr(r, name) for r in rows), len(rows)
         low, high = clopper_pearson(inside, number)
