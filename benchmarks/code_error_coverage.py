@@ -236,9 +236,8 @@ def judge(study: Study, estimates: list[tuple[ReadoutTable, SignOff]], truth: tu
     errors = np.array([f.code_error for _, f in estimates])
     widths = [f.code_error_interval[1] / f.code_error_interval[0] for _, f in estimates]
     print(f"  truth {true_error:.3e}; estimates {errors.min():.2e} to {errors.max():.2e}, ", end="")
-    print(
-        f"median {np.median(errors):.3e} ({np.median(errors) / true_error:.3f} of it); median interval spans a factor of {np.median(widths):.2f}"
-    )
+    print(f"median {np.median(errors):.3e}, {np.median(errors) / true_error:.3f} of the truth")
+    print(f"  median interval spans a factor of {np.median(widths):.2f}")
     for name in ("code_error", "margin", "csnr"):
         inside, number = sum(getattr(r, name) for r in rows), len(rows)
         low, high = clopper_pearson(inside, number)
