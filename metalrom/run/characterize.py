@@ -87,6 +87,11 @@ class CharacterizationRun:
         found = self.results.get("planes")
         return found.plane_tables(self.margin.table) if isinstance(found, Planes) else None
 
+    @property
+    def layer_table(self) -> ReadoutTable | PlaneTables:
+        """What reads the layer: the tables of all planes; the readout table where all are alike."""
+        return self.table if self.plane_tables is None else self.plane_tables
+
     def _result(self, name: str, kind: type[Result]) -> Result:
         result = self.results.get(name)
         if not isinstance(result, kind):

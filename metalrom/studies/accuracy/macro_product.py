@@ -14,7 +14,7 @@ from metalrom.macro import EFFECTS, Macro, MvmResult
 from metalrom.studies.accuracy.chips import Chip
 from netlists.cells import CELLS, make_cell
 
-_OWN = {"self", "table", "condition", "weight_bits", "input_bits", "seed", "effects"}
+_OWN = {"self", "table", "condition", "array", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
 
 
@@ -59,9 +59,7 @@ class MacroProduct(Counted):
         options = checked_options(options)
         if _stores_signs(chip.table.cell):
             options.setdefault("symbol_values", (-1, 0, 1))
-        self._macro = Macro(
-            chip.table,
-            chip.condition,
+        self._macro = chip.macro(
             weight_bits=weight_bits,
             input_bits=input_bits,
             seed=seed,
