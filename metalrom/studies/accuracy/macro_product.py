@@ -13,6 +13,7 @@ from interconnect.suggestion import suggest
 from metalrom.macro import EFFECTS, Macro, MvmResult
 from metalrom.studies.accuracy.chips import Chip
 from netlists.cells import CELLS, make_cell
+from netlists.mapping import Scheme
 
 _OWN = {"self", "table", "condition", "array", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
@@ -66,6 +67,11 @@ class MacroProduct(Counted):
             effects=effects,
             **options,
         )
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the macro stores a weight."""
+        return self._macro.scheme
 
     def store(self, w: NDArray[np.int16], index: int) -> Any:
         """Program a layer's weights; `index` decides its frozen deviations."""
