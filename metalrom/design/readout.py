@@ -9,7 +9,7 @@ from interconnect.extraction import extract
 from interconnect.geometry import Box, CellGeometry
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
-from netlists.cells.base import GROUND_LINE, CellModel
+from netlists.cells.base import COMPLEMENT_LINE, GROUND_LINE, CellModel
 from netlists.readout.chain import (
     ChainTiming,
     ComparatorBus,
@@ -74,15 +74,14 @@ def with_ideal_default(design: Design) -> Design:
 
 
 def takes_chain(model: CellModel) -> bool:
-    """Whether a cell is read by the chain unless another readout is asked for: it couples one bit line, which it loads
-    alike for every symbol, to a ground line that can be driven with the complement, and its symbols count 0 and 1."""
-    return (
-        model.mode == "charge"
-        and len(model.bit_lines) == 1
-        and GROUND_LINE in model.lines
-        and model.symbol_values == (0, 1)
-        and model.balanced
-    )
+    """Whether a cell is read by the chain unless another readout is asked for: it couples one bit line either to a
+    ground line that can be driven with the complement, its symbols counting 0 and 1 and loading the line alike, or to
+    one that always is, its symbols counting -1, 0 and 1."""
+    if model.mode != "charge" or len(model.bit_lines) != 1:
+        return False
+    if COMPLEMENT_LINE in model.lines:
+        return sorted(model.symbol_values) == [-1, 0, 1]
+    return GROUND_LINE in model.lines and model.symbol_values == (0, 1) and model.balanced
 
 
 @dataclass(frozen=True, slots=True)

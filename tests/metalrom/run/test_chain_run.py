@@ -82,6 +82,37 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
     assert [p["margin_sigma"] for p in results["planes"]] == list(margins.values())
 
 
+TIE = """\
+name: tie
+cell: {kind: cap_tie, planes: [{row: M2, column: M3}, {row: M4, column: M5}]}
+array: {rows: 32, columns: 8, group_rows: 4, columns_per_adc: 4}
+weights: {random: [16, 4], bits: ternary}
+mapping: ternary
+inputs: {bits: 4, vectors: 4}
+conditions: {corners: [tt]}
+characterization: {patterns: 1, samples: 30, max_levels: 9}
+"""
+
+
+@pytest.mark.slow
+def test_the_ternary_tie_is_read_by_the_chain_by_default(tmp_path: Path) -> None:
+    config = tmp_path / "tie.yaml"
+    config.write_text(TIE)
+    out = tmp_path / "out"
+    run_pipeline(load(config), out, jobs=1)
+    table = read_json(out / "lut")
+    results = json.loads((out / "results.json").read_text())
+    assert results["readout"].startswith("chain of transistors, complement drive")
+    # one column per weight; a driven row adds 0, 1 or 2 to the count, untied cells 1: the level does not depend on them
+    level, lsb = table.level[0], table.lsb(table.conditions[0])
+    assert (table.levels, level.shape) == (3, (5, 9))
+    silent = level[np.arange(5), np.arange(5)] / lsb
+    assert np.ptp(silent) < 0.1
+    # +-1 of one driven row lie half a swing of two driven rows apart, within the bend of the followers
+    assert level[1, 2] - level[1, 0] == pytest.approx((level[2, 4] - level[2, 0]) / 2, rel=0.02)
+    assert (table.code_errors(table.conditions[0])[table.valid] < 1e-4).all()
+
+
 def test_the_line_is_that_of_the_stack(tmp_path: Path) -> None:
     """M6, 45 nm wide, 0.272 ohm/sq: 6.04 ohm/um; 0.1 to 0.3 fF/um, the usual range of dense metal."""
     config = tmp_path / "chain.yaml"
