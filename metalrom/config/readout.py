@@ -128,8 +128,8 @@ class ReadoutSection(ConfigSection):
         "auto",
         description="chain: transistors from the bit line to the code (charge cells of one bit line); ideal: a "
         "behavioural sampler and converter, stated in numbers, for studies; auto: chain for cap_balanced "
-        "and cap_tie, whose ground line can be driven, where array.group_rows is a number, unless keys of the ideal one "
-        "are given",
+        "and cap_tie, whose ground line can be driven, where array.group_rows is a number, unless keys of the ideal "
+        "one are given",
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"

@@ -26,18 +26,11 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
 
     A column of the array has one segment per group and a bit line per plane and segment, all on one line.
 
-    Raises InputError for a group size that is still open, a circuit that cannot be, or a stack without a metal for the
-    line.
+    Raises InputError for a circuit that cannot be, or a stack without a metal for the line.
     """
     section, array = design.config.readout, design.config.array
     if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
-    if array.group_rows == "auto":
-        raise InputError(
-            "the readout `chain` is of one group size",
-            where=f"{design.path}: array.group_rows",
-            hint="give a number of rows, such as 24",
-        )
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
         bus = {"columns": array.columns_per_adc} | bus
