@@ -22,7 +22,7 @@ from characterization.group_size import GroupCandidate, GroupChoice, chosen_grou
 from characterization.patterns import pattern_of
 from characterization.procedures.chain_margin import chain_noise, in_reach
 from characterization.procedures.mismatch import spread_arguments
-from characterization.readout.chain_noise import measure_chain_noise
+from characterization.readout.chain_noise import ChainNoisePoint, measure_chain_noise
 from characterization.readout.converter_spread import converter_spread
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
@@ -97,7 +97,8 @@ def rate_chain_group(
     count = np.array([t.count for t in tasks if t.draw < 0], dtype=np.float64)
     levels = np.array([s.level for s in outcome.samples]).reshape(-1, len(count))
     bench = ColumnTestbench(setup, cache=cache, workers=workers)
-    return _rated(setup, setup.chain, bench, count, levels, histogram, target), [outcome, bench.outcome]
+    point = measure_chain_noise(setup, bench).at(setup.conditions[0])
+    return candidate_of(setup, setup.chain, point, count, levels, histogram, target), [outcome, bench.outcome]
 
 
 def _probes(setup: Testbench, chain: ReadoutChain) -> list[Task]:
@@ -115,16 +116,39 @@ def _probes(setup: Testbench, chain: ReadoutChain) -> list[Task]:
     return tasks
 
 
-def _rated(
+def candidate_of(
     setup: Testbench,
     chain: ReadoutChain,
-    bench: ColumnTestbench,
+    point: ChainNoisePoint,
     count: FloatArray,
     levels: FloatArray,
     histogram: FloatArray,
     target: float,
 ) -> GroupCandidate:
-    """Sigma and code error from levels (deviations, counts) of all rows driven, the nominal ones first."""
+    """Sigma and code error of a group from a few levels of it.
+
+    Parameters
+    ----------
+    setup : Testbench
+        The group.
+    chain : ReadoutChain
+        Its readout.
+    point : ChainNoisePoint
+        Noise of the chain.
+    count : FloatArray
+        Counts that were read with all rows driven, from 0 to the largest, shape (counts,).
+    levels : FloatArray
+        Levels, V, shape (1 + devices, counts): nominal ones, then those with one device after the other one sigma off.
+    histogram : FloatArray
+        How often each (active, count) occurs, any scale.
+    target : float
+        Code error.
+
+    Returns
+    -------
+    GroupCandidate
+        With a code error of 1 for levels that do not rise or that the converter does not reach.
+    """
     n, most, top = float(setup.rows), setup.levels - 1, setup.max_count
 
     def difference(active: FloatArray, count: FloatArray) -> FloatArray:
@@ -137,7 +161,6 @@ def _rated(
     possible = counts <= active * most
     active, counts = active[possible], counts[possible]
     d = difference(active, counts)
-    point = measure_chain_noise(setup, bench).at(setup.conditions[0])
     comparator = point.quietest
     noise = chain_noise(setup, point, comparator, active, counts)
     driven, moving = spread_arguments(setup, active, counts)

@@ -17,6 +17,8 @@ from interconnect import extraction
 from metalrom.api import Project, load
 from metalrom.design.readout import line_wire
 from metalrom.pipeline import run_pipeline
+from metalrom.run.characterize import choose_rows
+from ngspice_runner import Cache
 
 pytestmark = pytest.mark.ngspice
 
@@ -80,6 +82,25 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
     assert results["headline"]["margin_sigma"] == min(margins.values())
     assert results["headline"]["margin_at"]["plane"] == table.plane == min(margins, key=margins.__getitem__)
     assert [p["margin_sigma"] for p in results["planes"]] == list(margins.values())
+
+
+@pytest.mark.slow
+def test_an_open_group_is_chosen_by_probes_of_the_chain(tmp_path: Path) -> None:
+    config = tmp_path / "chain.yaml"
+    config.write_text(CONFIG.replace("group_rows: 8", "group_rows: auto, group_candidates: [4, 8]"))
+    p = load(config)
+    with Cache(tmp_path / "cache") as cache:
+        choice = choose_rows(p, cache, jobs=1)
+    assert choice is not None
+    # both are simulated, from the smaller one on: a segment of the line for each group
+    assert [c.rows for c in choice.candidates] == [4, 8]
+    assert [p.setup(n).chain.line.segments for n in (4, 8)] == [8, 4]
+    few, many = choice.candidates
+    # the charge of a count is shared by fewer cells, and the line of more segments takes a little of it
+    assert 1.2 < few.lsb / many.lsb < 2.0
+    assert few.code_error < many.code_error
+    assert choice.rows == 8
+    assert choice.outcome.simulated <= 2 * 52
 
 
 TIE = """\
