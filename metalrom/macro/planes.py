@@ -80,7 +80,7 @@ def tables_for(
 class PlaneReadouts:
     """The readouts of all classes of planes at one condition, of equal rows and converter.
 
-    readouts: one per class. placement: of bit columns on these. Arrays of `joined` have the classes side by side.
+    readouts: one per class. placement: of bit columns on these. Arrays of `side_by_side` have the classes side by side.
     """
 
     readouts: tuple[Readout, ...]
@@ -114,12 +114,12 @@ class PlaneReadouts:
     @property
     def nominal(self) -> NDArray[np.int32]:
         """Digital value of the undisturbed level times `one`, by (active, entry)."""
-        return joined([r.nominal for r in self.readouts])
+        return side_by_side([r.nominal for r in self.readouts])
 
     @property
     def wrong(self) -> BoolArray:
         """Which (active, entry) an undisturbed conversion reads as another count."""
-        return joined([r.wrong for r in self.readouts])
+        return side_by_side([r.wrong for r in self.readouts])
 
     @property
     def deterministic(self) -> bool:
@@ -141,6 +141,6 @@ class PlaneReadouts:
         return np.asarray(sigmas[self.placement.classes(bit_columns)])
 
 
-def joined(arrays: Sequence[NDArray[Scalar]]) -> NDArray[Scalar]:
+def side_by_side(arrays: Sequence[NDArray[Scalar]]) -> NDArray[Scalar]:
     """Arrays (active, count, ...) of all classes as one over entries."""
     return np.ascontiguousarray(np.concatenate(arrays, axis=1))

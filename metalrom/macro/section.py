@@ -14,7 +14,7 @@ from interconnect.arrays import ByteArray, FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
 from metalrom.macro.mitigation import Mitigation, MitigationCost
-from metalrom.macro.planes import PlanePlacement, PlaneReadouts, joined
+from metalrom.macro.planes import PlanePlacement, PlaneReadouts, side_by_side
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
 from netlists.mapping import Scheme
@@ -244,10 +244,10 @@ def sections_of(
 
 def _noise_tables(planes: PlaneReadouts, reads: int) -> noise.NoiseTables:
     parts = [_by_count(readout, reads) for readout in planes.readouts]
-    near, slope, inverse, bound, cross = (joined(arrays) for arrays in zip(*parts, strict=True))
+    near, slope, inverse, bound, cross = (side_by_side(arrays) for arrays in zip(*parts, strict=True))
     # 1e-3 sigma and one unit of slack cover the rounding of the single-precision margin.
     guard = _bound(np.arange(noise.GUARD_BINS) / noise.GUARD_STEPS, reads)
-    code, level = joined([r.code for r in planes.readouts]), joined([r.level for r in planes.readouts])
+    code, level = side_by_side([r.code for r in planes.readouts]), side_by_side([r.level for r in planes.readouts])
     steps = np.stack([r.steps for r in planes.readouts])
     return noise.NoiseTables(
         planes.nominal, planes.values, code, level, steps, near, slope, inverse, bound, guard, cross, planes.one,
