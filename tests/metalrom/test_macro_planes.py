@@ -9,6 +9,8 @@ from characterization.tables.planes import PlaneClass, PlaneTables
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from metalrom.macro import Macro, Mitigation
+from metalrom.studies.accuracy.chips import Chip
+from metalrom.studies.accuracy.macro_product import MacroProduct
 from netlists.mapping import MacroShape, tile, via_program
 from tests.builders import TT, make_readout_table
 
@@ -87,6 +89,18 @@ def test_a_column_gives_what_a_macro_of_its_own_plane_gives(mitigations: tuple[M
     np.testing.assert_array_equal(run(stack(low, top)), np.where(on_top, alone[1], alone[0]))
     # Equal tables are one table.
     np.testing.assert_array_equal(run(stack(low, low)), alone[0])
+
+
+def test_a_network_is_evaluated_plane_by_plane() -> None:
+    tables, shape = stack(spread(20e-3), spread(12e-3)), MacroShape(rows=16, columns=5, planes=3)
+    chip = Chip("two classes of planes", tables.worst(), TT, planes=tables, array=shape)
+    x, w = layer()
+    product = MacroProduct(chip, weight_bits=BITS, input_bits=8, seed=7)
+    macro = Macro(tables, TT, array=shape, weight_bits=BITS, seed=7)
+    found = product.multiply(x, product.store(w.astype(np.int16), 2))
+    np.testing.assert_array_equal(found, macro.matmul(x, macro.store(w, layer=2), call=0))
+    of_worst = Macro(tables.worst(), TT, weight_bits=BITS, seed=7)
+    assert (found != of_worst.matmul(x, of_worst.store(w, layer=2), call=0)).any()
 
 
 def test_tables_of_several_planes_need_the_size_of_an_array() -> None:
