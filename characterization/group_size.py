@@ -94,6 +94,11 @@ def choose_group(
             low, high, off = _referred(here, tasks[3 * i : 3 * i + 3], (low, high, off))
         device = abs(off - low) * float(np.sqrt(lines))
         rated.append(_rate(here, (high - low) / here.max_count, device, histogram(rows), target))
+    return chosen_group(tuple(rated), target, outcome)
+
+
+def chosen_group(rated: tuple[GroupCandidate, ...], target: float, outcome: CampaignOutcome) -> GroupChoice:
+    """The largest of the rated groups that meets the target, else that of the smallest code error."""
     good = [c for c in rated if c.meets_target]
     if good:
         chosen = max(good, key=lambda c: c.rows)
@@ -107,7 +112,7 @@ def choose_group(
             f"no candidate reaches the target of {target:.0e}; {chosen.rows} rows has the smallest expected code error "
             f"({chosen.code_error:.1e})"
         )
-    return GroupChoice(tuple(rated), chosen.rows, reason, outcome)
+    return GroupChoice(rated, chosen.rows, reason, outcome)
 
 
 def _referred(setup: Testbench, tasks: list[Task], levels: tuple[float, ...]) -> list[float]:

@@ -162,7 +162,7 @@ class Project(Design):
             `Macro.matmul(x, w)` multiplies integer activations, shape (batch, inputs), by integer weights, shape
             (inputs, outputs), conversion by conversion.
         """
-        return macro_of(self, (done or self.characterize()).table, condition or self.conditions[0])
+        return macro_of(self, (done or self.characterize()).layer_table, condition or self.conditions[0])
 
     def setup(self, rows: int, *, nominal_only: bool = False) -> Testbench:
         """Return the testbench of a group of rows.

@@ -58,7 +58,7 @@ def run_pipeline(
         announce("running the layer through the macro")
         found = summarize_run(design, done)
         worst = found.quality[done.table.index(done.table.worst_margin().condition)]
-        found = replace(found, chips=draw_chips(design, done.table, worst))
+        found = replace(found, chips=draw_chips(design, done, worst))
         announce("writing tables, netlists and the report")
         write_outputs(design, done, found, folder)
         add_report(folder)

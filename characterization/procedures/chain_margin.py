@@ -83,13 +83,20 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
     return np.array(out)
 
 
+def in_reach(chain: ReadoutChain, level: FloatArray) -> bool:
+    """Whether levels (V at the bus over the clamp's) lie within the thresholds that the chain's converter can make."""
+    low, high = chain.converter.reach(chain.sampler.common_mode)
+    common = chain.sampler.common_mode
+    return low <= float(np.nanmin(level)) + common and float(np.nanmax(level)) + common <= high
+
+
 def check_reach(chain: ReadoutChain, level: FloatArray) -> None:
     """Refuse levels (V at the bus over the clamp's, NaN where there is none) beyond the thresholds that the chain's
     converter can make: raises InputError."""
-    low, high = chain.converter.reach(chain.sampler.common_mode)
-    common = chain.sampler.common_mode
-    first, last = float(np.nanmin(level)) + common, float(np.nanmax(level)) + common
-    if first < low or last > high:
+    if not in_reach(chain, level):
+        low, high = chain.converter.reach(chain.sampler.common_mode)
+        common = chain.sampler.common_mode
+        first, last = float(np.nanmin(level)) + common, float(np.nanmax(level)) + common
         raise InputError(
             f"covers {low:.3g} to {high:.3g} V, the levels {first:.3g} to {last:.3g} V",
             where="readout.converter",

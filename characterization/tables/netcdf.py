@@ -1,6 +1,7 @@
 """NetCDF-4: named dimensions, units, validity domain, thresholds and provenance in one binary file."""
 
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -102,7 +103,7 @@ def read_netcdf(folder: Path) -> ReadoutTable:
     """The table of `readout.nc`. Raises InputError if the file is missing, truncated or edited."""
     path = folder / FILE
     where = str(path)
-    dataset = _read_dataset(path)
+    dataset = _parsed(read_bytes(path), where)
     attributes = {key: value for key, value in dataset.attrs.items() if key not in _FILE_ATTRIBUTES}
     own = dataset.drop_vars(DERIVED, errors="ignore")
     own.attrs = attributes
@@ -136,28 +137,29 @@ def read_plane_tables(folder: Path) -> PlaneTables:
         If the file is missing, truncated or edited.
     """
     path = folder / PLANES_FILE
-    dataset = _read_dataset(path)
+    return parse_plane_tables(read_bytes(path), where=str(path))
+
+
+def parse_plane_tables(content: bytes, *, where: str) -> PlaneTables:
+    """The tables in the bytes of a `planes.nc`. Raises InputError naming `where` if they are truncated or edited."""
+    dataset = _parsed(content, where)
     if dataset.attrs.get("schema") != SCHEMA:
-        raise InputError(
-            f"content is {dataset.attrs.get('schema')!r}", where=str(path), hint=f"this reader knows {SCHEMA}"
-        )
+        raise InputError(f"content is {dataset.attrs.get('schema')!r}", where=where, hint=f"this reader knows {SCHEMA}")
     own = dataset.drop_vars([*DERIVED, "content_sha256"], errors="ignore")
     own.attrs = {key: value for key, value in dataset.attrs.items() if key not in _FILE_ATTRIBUTES}
     try:
         tables = PlaneTables(own)
     except InputError as error:
-        raise InputError(error.what, where=str(path)) from None
+        raise InputError(error.what, where=where) from None
     if [str(v) for v in dataset["content_sha256"].values] != [content_sha256(t) for t in tables.tables]:
-        raise InputError("its values do not match their fingerprint", where=str(path), hint="truncated or edited")
+        raise InputError("its values do not match their fingerprint", where=where, hint="truncated or edited")
     return tables
 
 
-def _read_dataset(path: Path) -> xarray.Dataset:
+def _parsed(content: bytes, where: str) -> xarray.Dataset:
     """The dataset of a file whose checksum holds. Raises InputError."""
-    where = str(path)
-    read_bytes(path)
     try:
-        with xarray.open_dataset(path, engine="h5netcdf") as opened:
+        with xarray.open_dataset(io.BytesIO(content), engine="h5netcdf") as opened:
             dataset = opened.load()
     except Exception as error:  # the HDF5 stack raises nearly anything on damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -6,7 +6,7 @@ Planes whose cells and neighbours are equal share an entry. Thresholds, margins 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,6 +111,11 @@ class PlaneTables:
             raise InputError("plane tables: the planes' tables differ in more than levels and spreads")
         return cls(stacked_datasets([t.dataset for t in tables], classes, planes))
 
+    @property
+    def rows(self) -> int:
+        """Rows per conversion."""
+        return self.tables[0].rows
+
     def _table(self, i: int) -> ReadoutTable:
         return ReadoutTable(self.dataset.isel({PLANE: i}).drop_vars([STACKED, ENTRY, POSITION]))
 
@@ -120,6 +125,10 @@ class PlaneTables:
             if plane in found.planes:
                 return table
         raise UnknownName(f"the stack has no plane {plane}", hint=suggest(plane, list(self.planes)))
+
+    def replaced(self, change: Callable[[ReadoutTable], ReadoutTable]) -> PlaneTables:
+        """The same planes with every table changed alike."""
+        return PlaneTables.from_tables([change(t) for t in self.tables], self.classes, self.planes)
 
     def worst(self) -> ReadoutTable:
         """The table with the smallest margin of all planes and conditions."""

@@ -50,7 +50,9 @@ def evaluate_model(
     ],
     macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
     tasks: Annotated[str | None, several_of(known.TASKS, "minilm: wordsim,simlex,lee (default wordsim)")] = None,
-    weight_bits: Annotated[int | None, typer.Option("--weights-bits", help="2 to 8, sign included (default 8)")] = None,
+    weight_bits: Annotated[
+        str | None, typer.Option("--weights-bits", help="2 to 8, sign included, or ternary (default 8)")
+    ] = None,
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
@@ -78,7 +80,7 @@ def evaluate_model(
 
     if native:
         _check_native(model, weight_bits, fitted)
-    weights = NativeBlocks() if native else WeightRule(8 if weight_bits is None else weight_bits, fitted)
+    weights = NativeBlocks() if native else WeightRule(_bits(weight_bits), fitted)
     settings = Settings(
         weights,
         ActivationRule(activation_bits, shifted),
@@ -124,7 +126,21 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
     return options
 
 
-def _check_native(model: str, weight_bits: int | None, fitted: bool) -> None:
+def _bits(text: str | None) -> int:
+    """Bits of a weight, which may be given as `ternary`. Raises InputError for another word."""
+    from metalrom.config.schema import TERNARY
+
+    if text is None or text == TERNARY:
+        return 8 if text is None else 2
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(
+            f"`{text}` is no number of bits", where="--weights-bits", hint=f"2 to 8, or {TERNARY}"
+        ) from None
+
+
+def _check_native(model: str, weight_bits: str | None, fitted: bool) -> None:
     if model != "smollm2":
         raise InputError(f"{model} is stored as floats and has no blocks", where="--native-blocks", hint="smollm2")
     for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):

@@ -127,8 +127,9 @@ class ReadoutSection(ConfigSection):
     kind: Literal["auto", "ideal", "chain"] = Field(
         "auto",
         description="chain: transistors from the bit line to the code (charge cells of one bit line); ideal: a "
-        "behavioural sampler and converter, stated in numbers, for studies; auto: chain where the cell's ground line "
-        "can be driven and array.group_rows is a number, unless keys of the ideal one are given",
+        "behavioural sampler and converter, stated in numbers, for studies; auto: chain for cap_balanced "
+        "and cap_tie, whose ground line can be driven, where array.group_rows is a number, unless keys of the ideal "
+        "one are given",
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"

@@ -50,7 +50,9 @@ class ArraySection(ConfigSection):
     rows: Integer = Field(384, ge=1, le=65536)
     columns: Integer = Field(256, ge=3, le=65536, description="bit lines per plane")
     group_rows: Integer | Literal["auto"] = Field("auto", description="rows summed by one conversion; auto: by margin")
-    group_candidates: tuple[Integer, ...] = Field((4, 8, 16, 32, 64), description="tried when group_rows is auto")
+    group_candidates: tuple[Integer, ...] = Field(
+        (4, 8, 16, 32, 64), description="tried when group_rows is auto; default of a chain: 4 to 32, by fours up to 24"
+    )
     columns_per_adc: Integer = Field(8, ge=1, le=4096, description="bit lines that share one converter")
     dummy_columns: Integer = Field(0, ge=0, le=64, description="netlists: dummy columns at either edge of a plane")
     reference_columns: tuple[Literal["zeros", "ones", "alternating"], ...] = Field(

@@ -205,7 +205,7 @@ class Design:
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
-            return quantize(rng.standard_normal(section.random), section.bits, top=self._largest_weight), None
+            return quantize(rng.standard_normal(section.random), section.bits, top=self.scheme.largest), None
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
         words = Words(section.word_bits or section.bits, signed=not section.unsigned)
@@ -223,18 +223,13 @@ class Design:
                 )
             if section.integers:
                 return integer_weights(tensor, section.bits), digest
-            return quantize(tensor, section.bits, top=self._largest_weight), digest
+            return quantize(tensor, section.bits, top=self.scheme.largest), digest
 
     @cached_property
     def scheme(self) -> Scheme:
         """How the mapping stores a weight in cells. Raises InputError for cells that it cannot use."""
         with config_context(self.path, "mapping"):
             return scheme_of(self.config.mapping, self.config.weights.bits, self.cell.symbol_values)
-
-    @property
-    def _largest_weight(self) -> int:
-        """Largest integer to which weights are quantized: that of the word, or of the mapping if it holds less."""
-        return min((1 << (self.config.weights.bits - 1)) - 1, self.scheme.high)
 
     @cached_property
     def program(self) -> ViaProgram:

@@ -9,7 +9,7 @@ from interconnect.extraction import extract
 from interconnect.geometry import Box, CellGeometry
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
-from netlists.cells.base import GROUND_LINE, CellModel
+from netlists.cells.base import COMPLEMENT_LINE, GROUND_LINE, CellModel
 from netlists.readout.chain import (
     ChainTiming,
     ComparatorBus,
@@ -26,18 +26,11 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
 
     A column of the array has one segment per group and a bit line per plane and segment, all on one line.
 
-    Raises InputError for a group size that is still open, a circuit that cannot be, or a stack without a metal for the
-    line.
+    Raises InputError for a circuit that cannot be, or a stack without a metal for the line.
     """
     section, array = design.config.readout, design.config.array
     if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
-    if array.group_rows == "auto":
-        raise InputError(
-            "the readout `chain` is of one group size",
-            where=f"{design.path}: array.group_rows",
-            hint="give a number of rows, such as 24",
-        )
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
         bus = {"columns": array.columns_per_adc} | bus
@@ -74,15 +67,14 @@ def with_ideal_default(design: Design) -> Design:
 
 
 def takes_chain(model: CellModel) -> bool:
-    """Whether a cell is read by the chain unless another readout is asked for: it couples one bit line, which it loads
-    alike for every symbol, to a ground line that can be driven with the complement, and its symbols count 0 and 1."""
-    return (
-        model.mode == "charge"
-        and len(model.bit_lines) == 1
-        and GROUND_LINE in model.lines
-        and model.symbol_values == (0, 1)
-        and model.balanced
-    )
+    """Whether a cell is read by the chain unless another readout is asked for: it couples one bit line either to a
+    ground line that can be driven with the complement, its symbols counting 0 and 1 and loading the line alike, or to
+    one that always is, its symbols counting -1, 0 and 1."""
+    if model.mode != "charge" or len(model.bit_lines) != 1:
+        return False
+    if COMPLEMENT_LINE in model.lines:
+        return sorted(model.symbol_values) == [-1, 0, 1]
+    return GROUND_LINE in model.lines and model.symbol_values == (0, 1) and model.balanced
 
 
 @dataclass(frozen=True, slots=True)

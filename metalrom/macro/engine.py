@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from characterization.symbols import symbol_levels
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
@@ -27,12 +28,13 @@ from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.batches import input_matrix, integers, plane_values, split_batch
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
 from metalrom.macro.domain import characterized
-from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve, table_for
-from metalrom.macro.readout import EFFECTS, Readout, readout_of, synthetic_table
+from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve
+from metalrom.macro.planes import PlaneReadouts, placement_of, tables_for, tables_of
+from metalrom.macro.readout import EFFECTS, AdcRange, readout_of, synthetic_table
 from metalrom.macro.section import Counters, MacroSection, StoredSection, relative_cost, sections_of
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
-from netlists.mapping import MAX_BITS, Scheme, scheme_of
+from netlists.mapping import MAX_BITS, MacroShape, Scheme, scheme_of
 
 
 class Macro:
@@ -40,10 +42,12 @@ class Macro:
 
     Parameters
     ----------
-    table : ReadoutTable
-        The characterized readout.
+    table : ReadoutTable or PlaneTables
+        The characterized readout; with tables of several planes every bit column is read by that of its plane.
     condition : Condition or str
         Condition of the table, or its label.
+    array : MacroShape, optional
+        Size of an array, which decides the plane of a bit column; needed with tables of several planes.
     weight_bits : int, optional
         Bits of a weight; 8, or 2 for ternary weights, by default.
     input_bits : int
@@ -64,8 +68,8 @@ class Macro:
         Two's complement, or 0..2^bits - 1.
     rows : int, optional
         Rows per conversion; those of the table by default.
-    tables : Mapping[int, ReadoutTable], optional
-        Readout tables of other group sizes.
+    tables : Mapping[int, ReadoutTable or PlaneTables], optional
+        Readout tables of other group sizes, of the same planes.
     mitigations : Sequence[Mitigation]
         Planes that are read with mitigations.
     calibration : RangeCalibration, optional
@@ -92,9 +96,10 @@ class Macro:
 
     def __init__(
         self,
-        table: ReadoutTable,
+        table: ReadoutTable | PlaneTables,
         condition: Condition | str,
         *,
+        array: MacroShape | None = None,
         weight_bits: int | None = None,
         input_bits: int = 8,
         mapping: str = "differential",
@@ -105,7 +110,7 @@ class Macro:
         threads: int | None = None,
         input_signed: bool = True,
         rows: int | None = None,
-        tables: Mapping[int, ReadoutTable] | None = None,
+        tables: Mapping[int, ReadoutTable | PlaneTables] | None = None,
         mitigations: Sequence[Mitigation] = (),
         calibration: RangeCalibration | None = None,
         outside_domain: bool = False,
@@ -120,18 +125,24 @@ class Macro:
         if seed < 0:
             raise InputError(f"macro: seed is {seed}, expected 0 or more")
         default_bits = 2 if mapping == "ternary" else 8
-        values = tuple(range(table.levels)) if symbol_values is None else tuple(symbol_values)
-        if len(symbol_levels(values)) != table.levels:
-            raise InputError(f"macro: a cell has {table.levels} levels, symbol_values are {values}")
+        known = table.worst() if isinstance(table, PlaneTables) else table
+        values = tuple(range(known.levels)) if symbol_values is None else tuple(symbol_values)
+        if len(symbol_levels(values)) != known.levels:
+            raise InputError(f"macro: a cell has {known.levels} levels, symbol_values are {values}")
         self.scheme: Scheme = scheme_of(mapping, default_bits if weight_bits is None else weight_bits, values)
-        tables = tables or {}
-        labels: list[str | None] = []
-        condition, label = characterized(table, condition, outside_domain)
+        condition, label = characterized(known, condition, outside_domain)
+        labels: list[str | None] = [label]
+        placement = placement_of(table, array)
+
+        def readouts_of(classes: tuple[ReadoutTable, ...], adc_range: AdcRange | None = None) -> PlaneReadouts:
+            return PlaneReadouts(tuple(readout_of(t, condition, effects, adc_range) for t in classes), placement)
+
+        self.rows = known.rows if rows is None else rows
+        classes, label = tables_for(self.rows, tables_of(table), tables or {}, outside_domain)
         labels.append(label)
-        table, label = table_for(table.rows if rows is None else rows, table, tables, outside_domain)
-        labels.append(label)
-        self.table, self.condition, self.effects = table, condition, tuple(effects)
-        self.rows = table.rows
+        self.table = known if self.rows == known.rows else classes[0]
+        self.condition, self.effects = condition, tuple(effects)
+        self.readout = readouts_of(classes)
         self.weight_bits = self.scheme.bits
         self.input_bits, self.input_signed = input_bits, input_signed
         self.mapping = mapping
@@ -139,19 +150,18 @@ class Macro:
         self.columns_per_adc = columns_per_adc
         self.groups_per_adc = groups_per_adc
         self.threads = max(1, threads if threads is not None else (os.cpu_count() or 1))
-        self.readout: Readout = readout_of(table, condition, effects)
         ranks = len(self.scheme.magnitudes)
         plans = resolve(mitigations, ranks)
         ranges = (None,) * ranks if calibration is None else calibration.ranges_for(self.scheme, self.rows)
-        readouts: dict[Any, Readout] = {(table.rows, None): self.readout}
+        readouts: dict[Any, PlaneReadouts] = {(self.rows, None): self.readout}
         keys = []
         for plan, adc_range in zip(plans, ranges, strict=True):
-            own_rows = table.rows if plan.rows is None else plan.rows
-            key = (own_rows, adc_range if own_rows == table.rows else None)  # the ranges were found for table.rows
+            own_rows = self.rows if plan.rows is None else plan.rows
+            key = (own_rows, adc_range if own_rows == self.rows else None)  # the ranges were found for self.rows
             if key not in readouts:
-                own, label = table_for(key[0], table, tables, outside_domain)
+                own, label = tables_for(key[0], classes, tables or {}, outside_domain)
                 labels.append(label)
-                readouts[key] = readout_of(own, condition, effects, key[1])
+                readouts[key] = readouts_of(own, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
         self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys))
@@ -351,7 +361,8 @@ class Macro:
             raise InputError(
                 "macro: the planes have different group sizes; take the histogram from a macro without mitigations"
             )
-        total = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
+        entries = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
+        total = entries.reshape(*entries.shape[:2], -1, self.readout.counts).sum(axis=2)
         return np.asarray(total if by_significance else total.sum(axis=0))
 
     def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
@@ -398,8 +409,9 @@ class Macro:
         errors = n.errors
         if count_errors:
             for section, part in self._parts(stored):
-                if section.readout.deterministic and part.checks is None and section.readout.wrong.any():
-                    errors += int(self._histogram(section, x, part).sum(axis=0)[section.readout.wrong].sum())
+                wrong = section.readout.wrong
+                if section.readout.deterministic and part.checks is None and wrong.any():
+                    errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
             n.given_up, self.outside_domain,
@@ -449,10 +461,10 @@ class Macro:
         return list(zip(self._sections, stored.sections, strict=True))
 
     def _histogram(self, section: MacroSection, x: IntArray, stored: StoredSection) -> IntArray:
-        """Counts of one section by (significance, active, count)."""
+        """Counts of one section by (significance, active, entry)."""
         x_words, active = section.drive(x, self.input_bits)
         rank = np.array([self.scheme.rank[u] for u in section.units])
-        shape = (len(self.scheme.magnitudes), *section.readout.valid.shape)
+        shape = (len(self.scheme.magnitudes), *section.readout.wrong.shape)
 
         def part(rows: slice) -> IntArray:
             out = np.zeros(shape, np.int64)

@@ -7,7 +7,7 @@ from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
 from netlists.devices.area import AreaRules
-from netlists.mapping import Scheme, scheme_of
+from netlists.mapping import MacroShape, Scheme, scheme_of
 
 TERNARY_VALUES = 3
 """Values of a ternary weight."""
@@ -80,6 +80,11 @@ class MacroGeometry:
     def bits(self) -> int:
         """Cells of one tile: its stored bits if a cell holds one."""
         return self.rows * self.columns * self.planes
+
+    @property
+    def shape(self) -> MacroShape:
+        """Size of one tile."""
+        return MacroShape(rows=self.rows, columns=self.columns, planes=self.planes)
 
     @property
     def levels(self) -> int:

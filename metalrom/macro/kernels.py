@@ -6,6 +6,8 @@ per bit of their level, the least significant first. The column index is last, s
 neighbouring columns and vectorize (popcount and gather instructions). Columns are taken in blocks that keep one
 group's weights in the first-level cache while the whole batch passes over them.
 
+Look-up tables are by entry: the count, plus where the readout of the column's plane begins (`first_entry`).
+
 All kernels release the interpreter lock and add to `out` (batch, blocks, columns), where a block is `per_block`
 consecutive groups.
 """
@@ -102,6 +104,13 @@ def count_levels(x_word: Any, w_words: Any, g: int, u: int, j0: int, counts: Any
 
 
 @compiled
+def move_to_entries(counts: Any, first_entry: Any, entries: Any) -> None:
+    """entries = counts + first_entry."""
+    for j in range(counts.shape[0]):
+        entries[j] = counts[j] + first_entry[j]
+
+
+@compiled
 def add_scaled(total: Any, scale: Any, out: Any) -> None:
     """out += total * scale, in 64 bits."""
     for j in range(total.shape[0]):
@@ -110,13 +119,14 @@ def add_scaled(total: Any, scale: Any, out: Any) -> None:
 
 @compiled
 def mvm_lookup(
-    x_words: Any, active: Any, w_words: Any, lut: Any, place_value: Any, place: Any, per_block: int, out: Any
-) -> None:
-    """Add the digital values lut[active, count] of every conversion, times the unit's `place_value` and the input
-    plane's `place` (deterministic readout)."""
+    x_words: Any, active: Any, w_words: Any, first_entry: Any, lut: Any, place_value: Any, place: Any, per_block: int,
+    out: Any,
+) -> None:  # fmt: skip
+    """Add the digital values lut[active, entry] of every conversion, times the unit's `place_value` and the input
+    plane's `place` (deterministic readout). first_entry: (units, columns)."""
     batch, groups, planes, words = x_words.shape
     units, columns = w_words.shape[1], w_words.shape[3]
-    single = words == 1 and w_words.shape[2] == 1
+    single = words == 1 and w_words.shape[2] == 1 and not first_entry.any()
     total_block = np.empty(BLOCK, np.int32)
     count_block = np.empty(BLOCK, np.uint32)
     for j0 in range(0, columns, BLOCK):
@@ -144,14 +154,15 @@ def mvm_lookup(
                         for u in range(units):
                             f0 = place_value[u]
                             count_levels(x_word, w_words, g, u, j0, count)
+                            move_to_entries(count, first_entry[u, j0:j1], count)
                             for j in range(total.shape[0]):
                                 total[j] += f0 * row[count[j]]
                     add_scaled(total, place[p], out[b, g // per_block, j0:j1])
 
 
 @compiled
-def count_pairs(x_words: Any, active: Any, w_words: Any, rank: Any, histogram: Any) -> None:
-    """Add every conversion to histogram[rank of its unit, active, count]."""
+def count_pairs(x_words: Any, active: Any, w_words: Any, first_entry: Any, rank: Any, histogram: Any) -> None:
+    """Add every conversion to histogram[rank of its unit, active, entry]."""
     batch, groups, planes, _ = x_words.shape
     units, columns = w_words.shape[1], w_words.shape[3]
     count_block = np.empty(BLOCK, np.uint32)
@@ -164,5 +175,6 @@ def count_pairs(x_words: Any, active: Any, w_words: Any, rank: Any, histogram: A
                     for u in range(units):
                         row = histogram[rank[u], active[b, g, p]]
                         count_levels(x_words[b, g, p], w_words, g, u, j0, count)
+                        move_to_entries(count, first_entry[u, j0:j1], count)
                         for j in range(count.shape[0]):
                             row[count[j]] += 1

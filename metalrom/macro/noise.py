@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metalrom.macro.kernels import BLOCK, add_scaled, compiled, count_levels
+from metalrom.macro.kernels import BLOCK, add_scaled, compiled, count_levels, move_to_entries
 
 GUARD_STEPS = 16
 GUARD_BINS = 160
@@ -26,14 +26,15 @@ _S11, _S27, _S30, _S31, _S32 = np.uint64(11), np.uint64(27), np.uint64(30), np.u
 
 
 class NoiseTables(NamedTuple):
-    """The readout as the random path wants it, by (active, count) unless said otherwise.
+    """The readouts as the random path wants them, by (active, entry) unless said otherwise.
 
     value: digital value of the nominal code (fixed point, unit `one`). values (active, code): of every code. code:
-    nominal code. level: LSB. steps (active, codes - 1): thresholds, LSB. near: distance to the nearest threshold;
-    slope: static sigma; inverse: 1 / LSB; these three in temporal sigmas, single precision. bound: of the probability
-    that noise alone changes the code, in 2^-32. guard: the same by margin, in steps of 1/16 sigma. reads: conversions
-    whose median is taken (odd). cross (active, count, 4): probability that the code falls by two or more, by one or
-    more, rises by one or more, by two or more, without frozen deviations.
+    nominal code. level: LSB. steps (classes of planes, active, codes - 1): thresholds, LSB. near: distance to the
+    nearest threshold; slope: static sigma; inverse: 1 / LSB; these three in temporal sigmas, single precision. bound:
+    of the probability that noise alone changes the code, in 2^-32. guard: the same by margin, in steps of 1/16 sigma.
+    reads: conversions whose median is taken (odd). cross (active, entry, 4): probability that the code falls by two or
+    more, by one or more, rises by one or more, by two or more, without frozen deviations. counts: entries of one class
+    of planes.
     """
 
     value: Any
@@ -49,6 +50,7 @@ class NoiseTables(NamedTuple):
     cross: Any
     one: int
     reads: int
+    counts: int
 
 
 class Frozen(NamedTuple):
@@ -63,13 +65,14 @@ class Frozen(NamedTuple):
 class Checks(NamedTuple):
     """Check columns of sets of `size` neighbouring columns (see `residue`).
 
-    words (groups, units, words, check columns), frozen: of the check columns. weight (size,), check_weight (per set):
-    of a count in the syndrome modulo `modulus`. place, step (modulus,): which column a syndrome accuses (-1: none; from
-    `size` on: a check column) and by how much its count is off. top: greatest count per driven row. retries: reads of a
-    whole set anew before its count is corrected.
+    words (groups, units, words, check columns), first_entry (units, check columns), frozen: of the check columns.
+    weight (size,), check_weight (per set): of a count in the syndrome modulo `modulus`. place, step (modulus,): which
+    column a syndrome accuses (-1: none; from `size` on: a check column) and by how much its count is off. top: greatest
+    count per driven row. retries: reads of a whole set anew before its count is corrected.
     """
 
     words: Any
+    first_entry: Any
     frozen: Frozen
     size: int
     weight: Any
@@ -141,11 +144,11 @@ def _tails(base: Any, tail: Any) -> None:
 
 
 @compiled
-def _screen(count: Any, value_row: Any, bound_row: Any, tail: Any, value: Any) -> int:
+def _screen(entry: Any, value_row: Any, bound_row: Any, tail: Any, value: Any) -> int:
     """Nominal values; tail becomes 1 where the draw might change them. Returns the number of such conversions."""
     risky = np.int32(0)
-    for j in range(count.shape[0]):
-        c = count[j]
+    for j in range(entry.shape[0]):
+        c = entry[j]
         value[j] = value_row[c]
         flag = np.int32(tail[j] <= bound_row[c])
         tail[j] = np.uint32(flag)
@@ -155,14 +158,14 @@ def _screen(count: Any, value_row: Any, bound_row: Any, tail: Any, value: Any) -
 
 @compiled
 def _screen_frozen(
-    count: Any, value_row: Any, near_row: Any, slope_row: Any, inverse_row: Any, guard: Any, normal: Any, shift: Any,
+    entry: Any, value_row: Any, near_row: Any, slope_row: Any, inverse_row: Any, guard: Any, normal: Any, shift: Any,
     tail: Any, value: Any,
 ) -> int:  # fmt: skip
     """As `_screen`, with frozen deviations that eat up part of the margin."""
     none, per_sigma, last = np.float32(0), np.float32(GUARD_STEPS), np.float32(GUARD_BINS - 1)
     risky = np.int32(0)
-    for j in range(count.shape[0]):
-        c = count[j]
+    for j in range(entry.shape[0]):
+        c = entry[j]
         value[j] = value_row[c]
         margin = near_row[c] - abs(slope_row[c] * normal[j] + inverse_row[c] * shift[j])
         flag = np.int32(tail[j] <= guard[np.uint32(min(max(margin, none) * per_sigma, last))])
@@ -173,12 +176,12 @@ def _screen_frozen(
 
 @compiled
 def _settle(
-    count: Any, t: Any, a: int, frozen: bool, normal: Any, shift: Any, base: Any, tail: Any, value: Any
+    entry: Any, t: Any, a: int, frozen: bool, normal: Any, shift: Any, base: Any, tail: Any, value: Any
 ) -> None:  # fmt: skip
     """Redraw the flagged conversions exactly (a function of its own: inlined, it would keep the others scalar)."""
-    for j in range(count.shape[0]):
+    for j in range(entry.shape[0]):
         if tail[j]:
-            c = count[j]
+            c = entry[j]
             word = _hash(base + np.uint64(j) * _GOLDEN)
             if not frozen:
                 low, high = _uniform(word), _uniform(~word)
@@ -190,21 +193,22 @@ def _settle(
             level = t.level[a, c]
             if frozen:
                 level += np.float64(shift[j]) + np.float64(t.slope[a, c]) * np.float64(normal[j]) / inverse_sigma
-            value[j] = t.values[a, _redraw(t.code[a, c], level, t.steps[a], inverse_sigma, t.reads, word)]
+            steps = t.steps[c // t.counts, a]
+            value[j] = t.values[a, _redraw(t.code[a, c], level, steps, inverse_sigma, t.reads, word)]
 
 
 @compiled
-def _draw(count: Any, t: Any, a: int, frozen: bool, normal: Any, shift: Any, base: Any, tail: Any, value: Any) -> None:
-    """Random digital values of one row of conversions with these counts; `tail` is scratch of the same length."""
+def _draw(entry: Any, t: Any, a: int, frozen: bool, normal: Any, shift: Any, base: Any, tail: Any, value: Any) -> None:
+    """Random digital values of one row of conversions with these entries; `tail` is scratch of the same length."""
     _tails(base, tail)
     if frozen:
         risky = _screen_frozen(
-            count, t.value[a], t.near[a], t.slope[a], t.inverse[a], t.guard, normal, shift, tail, value
+            entry, t.value[a], t.near[a], t.slope[a], t.inverse[a], t.guard, normal, shift, tail, value
         )
     else:
-        risky = _screen(count, t.value[a], t.bound[a], tail, value)
+        risky = _screen(entry, t.value[a], t.bound[a], tail, value)
     if risky:
-        _settle(count, t, a, frozen, normal, shift, base, tail, value)
+        _settle(entry, t, a, frozen, normal, shift, base, tail, value)
 
 
 @compiled
@@ -218,28 +222,32 @@ def _wrong(count: Any, value: Any, one: int) -> int:
 
 @compiled
 def mvm_noisy(
-    x_words: Any, active: Any, w_words: Any, t: Any, chip: Any, place_value: Any, place: Any, per_block: int, key: Any,
-    first: int, out: Any,
+    x_words: Any, active: Any, w_words: Any, first_entry: Any, t: Any, chip: Any, place_value: Any, place: Any,
+    per_block: int, key: Any, first: int, out: Any,
 ) -> int:  # fmt: skip
     """Add the random digital values of every conversion, times the unit's `place_value` and the input plane's `place`;
-    return how many are not their count. t: NoiseTables, chip: Frozen. `first`: index of the first batch row in the
-    whole call."""
+    return how many are not their count. first_entry: (units, columns). t: NoiseTables, chip: Frozen. `first`: index of
+    the first batch row in the whole call."""
     batch, groups, planes, _ = x_words.shape
     units, columns = w_words.shape[1], w_words.shape[3]
     total_block, value_block = np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32)
     count_block, tail_block = np.empty(BLOCK, np.uint32), np.empty(BLOCK, np.uint32)
+    entry_block, several = np.empty(BLOCK, np.uint32), t.steps.shape[0] > 1
     normal = shift = np.empty(0, np.float32)
     errors = 0
     for j0 in range(0, columns, BLOCK):
         j1 = min(columns, j0 + BLOCK)
         width = j1 - j0
         total, count, value, tail = total_block[:width], count_block[:width], value_block[:width], tail_block[:width]
+        entry = entry_block[:width] if several else count
         for g in range(groups):
             for b in range(batch):
                 for p in range(planes):
                     total[:] = 0
                     for u in range(units):
                         count_levels(x_words[b, g, p], w_words, g, u, j0, count)
+                        if several:
+                            move_to_entries(count, first_entry[u, j0:j1], entry)
                         if chip.any:
                             normal, shift = chip.static[g, u, j0:j1], chip.offset[g, u, j0:j1]
                         index = ((np.int64(first + b) * groups + g) * planes + p) * units + u
@@ -249,13 +257,13 @@ def mvm_noisy(
                         _tails(base, tail)
                         if chip.any:
                             risky = _screen_frozen(
-                                count, t.value[a], t.near[a], t.slope[a], t.inverse[a], t.guard, normal, shift, tail,
+                                entry, t.value[a], t.near[a], t.slope[a], t.inverse[a], t.guard, normal, shift, tail,
                                 value,
                             )  # fmt: skip
                         else:
-                            risky = _screen(count, t.value[a], t.bound[a], tail, value)
+                            risky = _screen(entry, t.value[a], t.bound[a], tail, value)
                         if risky:
-                            _settle(count, t, a, chip.any, normal, shift, base, tail, value)
+                            _settle(entry, t, a, chip.any, normal, shift, base, tail, value)
                         errors += _wrong(count, value, t.one)
                         f = place_value[u]
                         for j in range(width):
@@ -277,8 +285,8 @@ def _syndrome(value: Any, check: Any, c: Any) -> int:
 
 @compiled
 def mvm_checked(
-    x_words: Any, active: Any, w_words: Any, random: bool, t: Any, chip: Any, c: Any, place_value: Any, place: Any,
-    per_block: int, keys: Any, first: int, out: Any, stats: Any,
+    x_words: Any, active: Any, w_words: Any, first_entry: Any, random: bool, t: Any, chip: Any, c: Any,
+    place_value: Any, place: Any, per_block: int, keys: Any, first: int, out: Any, stats: Any,
 ) -> None:  # fmt: skip
     """As `mvm_noisy` (or a look-up if not `random`), every set of columns being checked and corrected first.
 
@@ -292,6 +300,7 @@ def mvm_checked(
     total, value = np.empty(columns, np.int32), np.empty(columns, np.int32)
     count, tail = np.empty(columns, np.uint32), np.empty(max(columns, checks), np.uint32)
     check_count, check_value = np.empty(checks, np.uint32), np.empty(checks, np.int32)
+    entry, check_entry = np.empty(columns, np.uint32), np.empty(checks, np.uint32)
     for g in range(groups):
         for b in range(batch):
             for p in range(planes):
@@ -301,20 +310,22 @@ def mvm_checked(
                 for u in range(units):
                     count_levels(x_words[b, g, p], w_words, g, u, 0, count)
                     count_levels(x_words[b, g, p], c.words, g, u, 0, check_count)
+                    move_to_entries(count, first_entry[u], entry)
+                    move_to_entries(check_count, c.first_entry[u], check_entry)
                     index = ((np.int64(first + b) * groups + g) * planes + p) * units + u
                     data_at, check_at = np.uint64(index * columns), np.uint64(index * checks)
                     fg, fu = (g, u) if chip.any else (0, 0)
                     for part in range(2 if random else 0):  # loops, lest four copies of `_draw` be compiled
-                        here, own, into, at = (count, chip, value, data_at) if part == 0 else (
-                            check_count, c.frozen, check_value, check_at)  # fmt: skip
+                        here, own, into, at = (entry, chip, value, data_at) if part == 0 else (
+                            check_entry, c.frozen, check_value, check_at)  # fmt: skip
                         normal, shift = own.static[fg, fu], own.offset[fg, fu]
                         width = here.shape[0]
                         _draw(here, t, a, chip.any, normal, shift, keys[part] + at * _GOLDEN, tail[:width], into)
                     if not random:
                         for j in range(columns):
-                            value[j] = t.value[a, count[j]]
+                            value[j] = t.value[a, entry[j]]
                         for j in range(checks):
-                            check_value[j] = t.value[a, check_count[j]]
+                            check_value[j] = t.value[a, check_entry[j]]
                     stats[0] += _wrong(count, value, 1)
                     for s in range(sets):
                         j0, j1 = s * c.size, min(columns, (s + 1) * c.size)
@@ -326,8 +337,8 @@ def mvm_checked(
                             stats[3] += 1
                             for part in range(2):
                                 here, own, into, at, n0, n1 = (
-                                    (count, chip, value, data_at, j0, j1) if part == 0
-                                    else (check_count, c.frozen, check_value, check_at, k0, k1))  # fmt: skip
+                                    (entry, chip, value, data_at, j0, j1) if part == 0
+                                    else (check_entry, c.frozen, check_value, check_at, k0, k1))  # fmt: skip
                                 normal, shift = own.static[fg, fu], own.offset[fg, fu]
                                 base = keys[2 * r + part] + (at + np.uint64(n0)) * _GOLDEN
                                 _draw(here[n0:n1], t, a, chip.any, normal[n0:n1], shift[n0:n1], base,

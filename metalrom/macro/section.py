@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from interconnect.arrays import ByteArray, IntArray
+from interconnect.arrays import ByteArray, FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
 from metalrom.macro.mitigation import Mitigation, MitigationCost
+from metalrom.macro.planes import PlanePlacement, PlaneReadouts, side_by_side
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
 from netlists.mapping import Scheme
@@ -24,11 +25,14 @@ _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 
 @dataclass(frozen=True)
 class StoredSection:
     """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
-    of the check columns, and the frozen deviations of both."""
+    of the check columns, and the frozen deviations of both. placement: of bit columns on planes; first_entry (units,
+    columns): see `PlaneReadouts`."""
 
     scheme: Scheme
     rows: int
+    placement: PlanePlacement
     words: NDArray[Any]
+    first_entry: NDArray[np.uint32]
     frozen: noise.Frozen
     checks: noise.Checks | None
 
@@ -61,9 +65,11 @@ class Counters:
 
 
 class MacroSection:
-    """Bit columns `units` of every weight of a scheme, read through one readout with one mitigation."""
+    """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation."""
 
-    def __init__(self, scheme: Scheme, units: tuple[int, ...], readout: Readout, plan: Mitigation, index: int) -> None:
+    def __init__(
+        self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int
+    ) -> None:
         self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
@@ -108,23 +114,28 @@ class MacroSection:
             if self.code and check_words is not None:
                 self._pack(self.code.check_levels(level), check_words[:, i])
         key = (0, layer) if self.index == 0 else (0, layer, self.index)
+        # bit columns as the program numbers them; check columns lie on the plane of the first one of their set
+        at = np.arange(columns) * self.scheme.columns + np.array(self.units)[:, None]
 
-        def frozen(count: int, *more: int) -> noise.Frozen:
-            if not (self.readout.static.any() or self.readout.offset_sigma):
+        def frozen(at: IntArray, *more: int) -> noise.Frozen:
+            if not self.readout.frozen:
                 return _NOTHING
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*key, *more)))
-            shape = (groups, len(self.units), count)
+            shape = (groups, *at.shape)
             static = rng.standard_normal(shape, np.float32)
-            return noise.Frozen(True, static, self._offsets(rng, shape, columns_per_adc, groups_per_adc))
+            draws = _offset_draws(rng, shape, columns_per_adc, groups_per_adc)
+            return noise.Frozen(True, static, draws * self.readout.offset_sigmas(at))
 
         checks = None
         if self.code and check_words is not None:
             c = self.code
+            check_at = np.repeat(at[:, :: c.size], c.checks, axis=1)
             checks = noise.Checks(
-                check_words, frozen(check_words.shape[3], self.index, 1), c.size, c.weight, c.check_weight, c.modulus,
-                c.place, c.step, self.readout.levels - 1, self.plan.retries,
+                check_words, self.readout.first_entries(check_at), frozen(check_at, self.index, 1), c.size, c.weight,
+                c.check_weight, c.modulus, c.place, c.step, self.readout.levels - 1, self.plan.retries,
             )  # fmt: skip
-        return StoredSection(self.scheme, self.rows, words, frozen(columns), checks)
+        first_entry = self.readout.first_entries(at)
+        return StoredSection(self.scheme, self.rows, self.readout.placement, words, first_entry, frozen(at), checks)
 
     def fits(self, stored: StoredSection, rows: int) -> None:
         """Raise InputError if `stored` was not stored by a section like this one."""
@@ -134,7 +145,9 @@ class MacroSection:
             raise InputError("macro: these weights were stored with another weight_bits or mapping; store them with it")
         if (self.code is None) != (stored.checks is None):
             raise InputError("macro: these weights were stored with other check columns; store them with this macro")
-        if stored.frozen.any != bool(self.readout.static.any() or self.readout.offset_sigma):
+        if stored.placement != self.readout.placement:
+            raise InputError("macro: these weights were stored on other planes; store them with this macro")
+        if stored.frozen.any != self.readout.frozen:
             raise InputError("macro: these weights were stored by an ideal macro; store them with this one")
 
     def drive(self, x: IntArray, planes: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
@@ -155,8 +168,8 @@ class MacroSection:
             stats = np.zeros(5, np.int64)
             kernel_place = np.ascontiguousarray(place)
             noise.mvm_checked(
-                x_words, active, stored.words, random, self.tables(run.median), stored.frozen, stored.checks,
-                self.place_value, kernel_place, per_block, keys, first, out, stats,
+                x_words, active, stored.words, stored.first_entry, random, self.tables(run.median), stored.frozen,
+                stored.checks, self.place_value, kernel_place, per_block, keys, first, out, stats,
             )  # fmt: skip
             before, after, corrected, again, given_up = (int(n) for n in stats)
             checks = conversions // stored.words.shape[3] * stored.checks.words.shape[3]
@@ -164,11 +177,13 @@ class MacroSection:
             made = (conversions + checks + again * width) * run.median
             return Counters(made, conversions, after, before, corrected, again, given_up)
         if not random:
-            kernels.mvm_lookup(x_words, active, stored.words, self._lut, self.place_value, place, per_block, out)
+            kernels.mvm_lookup(
+                x_words, active, stored.words, stored.first_entry, self._lut, self.place_value, place, per_block, out
+            )
             return Counters(conversions * run.median, conversions)
         wrong = noise.mvm_noisy(
-            x_words, active, stored.words, self.tables(run.median), stored.frozen, self.place_value, place, per_block,
-            keys[0], first, out,
+            x_words, active, stored.words, stored.first_entry, self.tables(run.median), stored.frozen,
+            self.place_value, place, per_block, keys[0], first, out,
         )  # fmt: skip
         return Counters(conversions * run.median, conversions, wrong, wrong)
 
@@ -176,8 +191,8 @@ class MacroSection:
         self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, rank: IntArray,
         out: IntArray,
     ) -> None:  # fmt: skip
-        """Add every data conversion to out[rank of its unit, active, count]."""
-        kernels.count_pairs(x_words, active, stored.words, rank, out)
+        """Add every data conversion to out[rank of its unit, active, entry]."""
+        kernels.count_pairs(x_words, active, stored.words, stored.first_entry, rank, out)
 
     def keys(self, seed: int, call: int, part: int, read: int) -> NDArray[np.uint64]:
         """Random keys of one run; the very first is that of the call itself."""
@@ -198,20 +213,21 @@ class MacroSection:
     def _pack(self, level: ByteArray, out: NDArray[Any]) -> None:
         kernels.pack_levels(level, self.rows, self.words, out)
 
-    def _offsets(
-        self, rng: np.random.Generator, shape: tuple[int, int, int], columns_per_adc: int, groups_per_adc: int
-    ) -> NDArray[np.float32]:
-        """Converter offset of every bit-column segment, LSB; the bit columns of one weight are neighbours."""
-        groups, units, columns = shape
-        converter = (np.arange(columns) * units + np.arange(units)[:, None]) // columns_per_adc
-        bank = np.arange(groups) // groups_per_adc
-        draws = rng.standard_normal((bank[-1] + 1, int(converter.max()) + 1), np.float32)
-        offsets = draws[bank[:, None, None], converter[None]] * np.float32(self.readout.offset_sigma)
-        return np.asarray(offsets, np.float32)
+
+def _offset_draws(
+    rng: np.random.Generator, shape: tuple[int, ...], columns_per_adc: int, groups_per_adc: int
+) -> NDArray[np.float32]:
+    """Standard normal of the converter of every bit-column segment (groups, units, columns); the bit columns of one
+    weight are neighbours."""
+    groups, units, columns = shape
+    converter = (np.arange(columns) * units + np.arange(units)[:, None]) // columns_per_adc
+    bank = np.arange(groups) // groups_per_adc
+    draws = rng.standard_normal((bank[-1] + 1, int(converter.max()) + 1), np.float32)
+    return np.asarray(draws[bank[:, None, None], converter[None]], np.float32)
 
 
 def sections_of(
-    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[Readout, ...]
+    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...]
 ) -> tuple[MacroSection, ...]:
     """One section for all magnitudes of the same plan and readout.
 
@@ -226,7 +242,21 @@ def sections_of(
     )
 
 
-def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
+def _noise_tables(planes: PlaneReadouts, reads: int) -> noise.NoiseTables:
+    parts = [_by_count(readout, reads) for readout in planes.readouts]
+    near, slope, inverse, bound, cross = (side_by_side(arrays) for arrays in zip(*parts, strict=True))
+    # 1e-3 sigma and one unit of slack cover the rounding of the single-precision margin.
+    guard = _bound(np.arange(noise.GUARD_BINS) / noise.GUARD_STEPS, reads)
+    code, level = side_by_side([r.code for r in planes.readouts]), side_by_side([r.level for r in planes.readouts])
+    steps = np.stack([r.steps for r in planes.readouts])
+    return noise.NoiseTables(
+        planes.nominal, planes.values, code, level, steps, near, slope, inverse, bound, guard, cross, planes.one,
+        reads, planes.counts,
+    )  # fmt: skip
+
+
+def _by_count(readout: Readout, reads: int) -> tuple[NDArray[Any], ...]:
+    """near, slope, inverse, bound and cross of `NoiseTables` of one class of planes."""
     temporal = np.maximum(readout.temporal, TEMPORAL_FLOOR)
     far = np.full((readout.rows + 1, 1), np.inf)
     edges = np.concatenate([-far, readout.steps, far], axis=1)
@@ -238,19 +268,14 @@ def _noise_tables(readout: Readout, reads: int) -> noise.NoiseTables:
     at = readout.code.astype(np.int64)[:, :, None] + np.array([0, 1, 2, 3])
     distance = np.abs(np.take_along_axis(edges[:, None, :], at, axis=2) - readout.level[:, :, None])
     cross = median_probability(ndtr(-distance / temporal[:, :, None]), reads)
-    near_single, slope, inverse = (
-        np.ascontiguousarray(np.minimum(t, 1e30), np.float32) for t in (near, readout.static / temporal, 1 / temporal)
-    )
-    # 1e-3 sigma and one unit of slack cover the rounding of the single-precision margin.
-    margin = np.arange(noise.GUARD_BINS) / noise.GUARD_STEPS
-    bound, guard = (
-        np.minimum(np.ceil(median_probability(ndtr(1e-3 - d), reads) * 2.0**32) + 1, 2.0**31).astype(np.uint32)
-        for d in (near, margin)
-    )
-    return noise.NoiseTables(
-        readout.nominal, readout.values, readout.code, readout.level, readout.steps, near_single, slope, inverse,
-        bound, guard, cross, readout.one, reads,
-    )  # fmt: skip
+    single = (np.asarray(np.minimum(t, 1e30), np.float32) for t in (near, readout.static / temporal, 1 / temporal))
+    return (*single, _bound(near, reads), cross)
+
+
+def _bound(distance: FloatArray, reads: int) -> NDArray[np.uint32]:
+    """Bound of the probability, in 2^-32, that noise passes a threshold this many sigma away."""
+    tail = median_probability(ndtr(1e-3 - distance), reads)
+    return np.asarray(np.minimum(np.ceil(tail * 2.0**32) + 1, 2.0**31), np.uint32)
 
 
 def relative_cost(

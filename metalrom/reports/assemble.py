@@ -302,7 +302,8 @@ def _plane_assumptions(results: RunResults) -> list[Assumption]:
         *(drawn if any(p.rows_above for p in results.planes) else [sheets]),
         Assumption(
             "planes",
-            f"layer, macro, estimate and verdict read every plane by the table of {worst}, the worst ({tables})",
+            f"the layer is read by the table of each plane ({tables}); margin, code error and estimate are of {worst}, "
+            "the worst",
             "simulated",
             "a table per plane: lut/planes.nc",
         ),

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from characterization.campaign import CampaignOutcome, ProgressCallback, SimulationCounts, Task, run_tasks
+from characterization.chain_group import choose_chain_group
 from characterization.column_testbench import ColumnTestbench
 from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
@@ -21,7 +22,7 @@ from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from characterization.waveform import ReadWaveform, read_waveform
-from interconnect.arrays import IntArray
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
@@ -31,6 +32,9 @@ from ngspice_runner import Cache, Workers
 
 CHAIN_PROCEDURES = ("chain_noise", "chain_energy", "chain_settling")
 """What every run of a readout chain measures: the margin and the estimate read it."""
+
+CHAIN_CANDIDATES = (4, 8, 12, 16, 20, 24, 32)
+"""Group sizes of a readout chain unless the configuration lists its own: bisection simulates three of them."""
 
 PLANES = "planes"
 """What every run of planes that are not alike compares: table and verdict are those of the worst."""
@@ -86,6 +90,11 @@ class CharacterizationRun:
         left out."""
         found = self.results.get("planes")
         return found.plane_tables(self.margin.table) if isinstance(found, Planes) else None
+
+    @property
+    def layer_table(self) -> ReadoutTable | PlaneTables:
+        """What reads the layer: the tables of all planes; the readout table where all are alike."""
+        return self.table if self.plane_tables is None else self.plane_tables
 
     def _result(self, name: str, kind: type[Result]) -> Result:
         result = self.results.get(name)
@@ -231,18 +240,26 @@ def choose_rows(
     config = design.config
     if isinstance(config.array.group_rows, int):
         return None
-    candidates = tuple(c for c in config.array.group_candidates if c <= config.array.rows)
+    array = config.array
+    is_chain = group_setup(design, min(array.group_candidates), nominal_only=True).chain is not None
+    asked = (
+        CHAIN_CANDIDATES if is_chain and "group_candidates" not in array.model_fields_set else array.group_candidates
+    )
+    candidates = tuple(c for c in asked if c <= array.rows)
     if not candidates:
         raise InputError("no candidate fits the array", where=f"{design.path}: array.group_candidates")
     announce("choosing the group size")
-    choice = choose_group(
-        group_setup(design, 1),
-        candidates,
-        lambda n: histogram(design, n).astype(np.float64),
-        config.readout.code_error_target,
-        cache=cache,
-        workers=jobs,
-    )
+    target = config.readout.code_error_target
+
+    def used(rows: int) -> FloatArray:
+        return histogram(design, rows).astype(np.float64)
+
+    if is_chain:
+        choice = choose_chain_group(
+            lambda n: group_setup(design, n), candidates, used, target, cache=cache, workers=jobs
+        )
+    else:
+        choice = choose_group(group_setup(design, 1), candidates, used, target, cache=cache, workers=jobs)
     announce(choice.reason)
     return choice
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from characterization.readout.code_error import clopper_pearson
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from metalrom.design.design import Design
 from metalrom.macro import csnr
+from metalrom.run.characterize import CharacterizationRun
 from metalrom.run.evaluate import macro_of
 from metalrom.run.results import ChipDistribution, DrawnChip, LayerQuality
 from netlists.condition import NOMINAL_METALS, Condition
@@ -20,13 +22,14 @@ CORNER_SIGMAS = 3.0
 """How far the corners of the metals lie, in sigma of chips: an assumption."""
 
 
-def draw_chips(design: Design, table: ReadoutTable, first: LayerQuality) -> ChipDistribution:
+def draw_chips(design: Design, done: CharacterizationRun, first: LayerQuality) -> ChipDistribution:
     """The layer on `CHIPS` chips at the condition of `first`, which is the quality of the first one.
 
     Every chip has deviations of its cells, transistors and converters of its own. Where corners of the metals were
     characterized, the step of a count differs from chip to chip too, log-normal between the smallest and the largest of
     them at `CORNER_SIGMAS`; noise and offsets keep their volts, thresholds follow the step.
     """
+    table, layer_table = done.table, done.layer_table
     condition = table.conditions[table.index(first.condition)]
     target = design.config.readout.code_error_target
     sigma = step_sigma(table, condition)
@@ -39,7 +42,7 @@ def draw_chips(design: Design, table: ReadoutTable, first: LayerQuality) -> Chip
     for chip in range(1, CHIPS):
         seed = design.config.characterization.seed + chip
         step = math.exp(sigma * float(np.random.default_rng(np.random.SeedSequence([seed, 61])).standard_normal()))
-        got = macro_of(design, _with_step(table, step), condition, seed=seed).run(x, w)
+        got = macro_of(design, _with_step(layer_table, step), condition, seed=seed).run(x, w)
         ratio = csnr(x @ w, got.y).raw
         chips.append(DrawnChip(seed, step, got.code_error_rate, ratio if math.isfinite(ratio) else None))
     errors = np.array([c.code_error for c in chips])
@@ -67,10 +70,16 @@ def step_sigma(table: ReadoutTable, condition: Condition) -> float:
     return math.log(max(steps) / min(steps)) / (2 * CORNER_SIGMAS)
 
 
-def _with_step(table: ReadoutTable, factor: float) -> ReadoutTable:
-    """The table with `factor` times the step of a count at equal noise and offsets in volts."""
+def _with_step(table: ReadoutTable | PlaneTables, factor: float) -> ReadoutTable | PlaneTables:
+    """The table, or those of all planes, with `factor` times the step of a count at equal noise and offset in volts."""
     if factor == 1.0:
         return table
+    if isinstance(table, PlaneTables):
+        return table.replaced(lambda one: _scaled(one, factor))
+    return _scaled(table, factor)
+
+
+def _scaled(table: ReadoutTable, factor: float) -> ReadoutTable:
     adc = table.adc
     return table.replace(
         sigma_noise=table.sigma_noise / factor,

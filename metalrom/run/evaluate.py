@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from characterization.procedures.mismatch import points
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
@@ -37,7 +38,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
     nominal = setup.conditions[0]
     used = histogram(design, table.rows)
     layer = _layer(design, used)
-    quality = tuple(_quality(design, table, i, used) for i in range(len(table.conditions)))
+    quality = tuple(_quality(design, done, i, used) for i in range(len(table.conditions)))
     model = setup.model
     shares = [m.switched / m.bl_total for m in design.models] if model.mode == "charge" else [1.0]
     swing = table.lsb(nominal) * table.max_count
@@ -144,11 +145,11 @@ def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     )
 
 
-def _quality(design: Design, table: ReadoutTable, index: int, used: IntArray) -> facts.LayerQuality:
+def _quality(design: Design, done: CharacterizationRun, index: int, used: IntArray) -> facts.LayerQuality:
     """The layer through the macro at one condition, against the exact integer product."""
-    condition = table.conditions[index]
+    condition = done.table.conditions[index]
     x, w = design.activations.values, design.weights.values.astype(np.int64)
-    got = macro_of(design, table, condition).run(x, w)
+    got = macro_of(design, done.layer_table, condition).run(x, w)
     q = csnr(x @ w, got.y)
     return facts.LayerQuality(
         condition=condition.label,
@@ -158,7 +159,7 @@ def _quality(design: Design, table: ReadoutTable, index: int, used: IntArray) ->
         offset=q.offset,
         conversions=got.conversions,
         code_error_rate=got.code_error_rate,
-        code_error_expected=table.mean_code_error(condition, used),
+        code_error_expected=done.table.mean_code_error(condition, used),
     )
 
 
@@ -272,14 +273,17 @@ def element_values(model: CellModel) -> tuple[ElementValue, ...]:
     )
 
 
-def macro_of(design: Design, table: ReadoutTable, condition: Condition | str, *, seed: int | None = None) -> Macro:
-    """The macro of a design read through `table` at a condition: its widths, seed and sharing of converters.
+def macro_of(
+    design: Design, table: ReadoutTable | PlaneTables, condition: Condition | str, *, seed: int | None = None
+) -> Macro:
+    """The macro of a design read through `table` at a condition: its widths, seed, planes and sharing of converters.
 
     seed: of another chip than the configured one.
     """
     return Macro(
         table,
         condition,
+        array=design.manifest.shape,
         weight_bits=design.config.weights.bits,
         input_bits=design.config.inputs.bits,
         mapping=design.config.mapping,

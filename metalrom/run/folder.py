@@ -10,6 +10,8 @@ from typing import Any
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures.document import read_procedure_results
 from characterization.tables.json import parse_json_table
+from characterization.tables.netcdf import PLANES_FILE, parse_plane_tables
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import DamagedFile, InputError
 from metalrom.run.layer import LAYER, StoredLayer, parse_stored_layer
@@ -20,6 +22,7 @@ from netlists.mapping import ViaProgram
 
 PROCEDURES = "procedures.json"
 TABLE = f"{LUT}/readout.json"
+PLANE_TABLES = f"{LUT}/{PLANES_FILE}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ class Run:
     def table(self) -> ReadoutTable:
         """The readout table."""
         return parse_json_table(self.read(TABLE), where=str(self.path / TABLE))
+
+    @cached_property
+    def planes(self) -> PlaneTables | None:
+        """The readout tables of all planes; None for a run whose planes are alike."""
+        if not self.holds(PLANE_TABLES):
+            return None
+        return parse_plane_tables(self.read(PLANE_TABLES), where=str(self.path / PLANE_TABLES))
 
     @cached_property
     def layer(self) -> StoredLayer:

@@ -98,7 +98,9 @@ class FitSummary:
 
 @dataclass(frozen=True)
 class LayerQuality:
-    """The layer through the macro at one condition: CSNR in dB without and with a gain/offset fit."""
+    """The layer through the macro at one condition, every bit column read by the table of its plane: CSNR in dB without
+    and with a gain/offset fit, code errors. code_error_expected: of the worst plane's table, as the verdict takes it.
+    """
 
     condition: str
     csnr_raw: float | None

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from netlists.mapping.program import Encoding, ViaProgram
 from netlists.parameters import parameter, require
@@ -27,6 +30,10 @@ class MacroShape:
     def cells(self) -> int:
         """Cells of one macro."""
         return self.rows * self.columns * self.planes
+
+    def plane_of(self, bit_columns: IntArray) -> IntArray:
+        """Plane, counted from the lowest, of bit columns of a program; its rows do not matter."""
+        return np.asarray(bit_columns // self.columns % self.planes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,11 @@ class Scheme:
         """Bit columns of one weight."""
         return len(self.sign)
 
+    @property
+    def largest(self) -> int:
+        """Largest integer of symmetrically quantized weights: that of the word, or of the mapping if it holds less."""
+        return min((1 << (self.bits - 1)) - 1, self.high)
+
     @cached_property
     def place_value(self) -> tuple[int, ...]:
         """What one count in each column adds to the weight."""

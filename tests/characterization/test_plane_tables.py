@@ -34,6 +34,14 @@ def test_planes_of_a_class_share_an_entry() -> None:
         tables.table("M8-M9")
 
 
+def test_a_change_of_all_tables_keeps_the_planes() -> None:
+    quieter = made().replaced(lambda t: t.replace(sigma_noise=t.sigma_noise / 2))
+    assert (quieter.classes, quieter.planes, quieter.rows) == (made().classes, PLANES, ROWS)
+    # twice the sigmas to the threshold on the plane of either class
+    margins = [t.worst_margin(TT).margin for t in quieter.tables]
+    assert margins == pytest.approx([STEP / SIGMA, 1.25 * STEP / SIGMA])
+
+
 def test_the_worst_plane_has_the_smallest_step() -> None:
     tables = made()
     # Straight levels, thresholds midway: a margin is half a step over sigma, an inner code errs in both tails.

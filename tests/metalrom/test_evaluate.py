@@ -76,11 +76,11 @@ def test_exact_product_is_the_integer_product() -> None:
         np.testing.assert_array_equal(ExactProduct().multiply(x, w), x @ w.astype(np.int64))
 
 
-@pytest.mark.parametrize("bits", [8, 6, 4])
+@pytest.mark.parametrize("bits", [8, 6, 4, 2])
 def test_one_rule_of_weight_quantization(bits: int) -> None:
     weight = np.random.default_rng(bits).standard_normal((40, 7)).astype(np.float32)
     weight[:, 2] = 0
-    values, scale = quantize_columns(weight, bits)
+    values, scale = quantize_columns(weight, 2 ** (bits - 1) - 1)
     other = quantize(weight.astype(np.float64), bits)
     np.testing.assert_array_equal(values, other.values)
     np.testing.assert_allclose(scale, other.scale, rtol=1e-6)
@@ -135,6 +135,28 @@ def test_ideal_macro_equals_exact_integers(workload: SentenceSimilarity, bits: t
     assert 0 < macro.storing_seconds < macro.seconds
     assert macro.conversions == conversions_of(workload, chips_of("ideal")[0], found.settings)
     assert found.outcomes[0].figures["wordsim_cosine"] == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize(("bits", "mapping", "largest", "columns"), [(8, "trits", 121, 10), (2, "ternary", 1, 2)])
+def test_weights_are_scaled_to_what_the_mapping_holds(
+    workload: SentenceSimilarity, bits: int, mapping: str, largest: int, columns: int
+) -> None:
+    chips, settings = chips_of("ideal"), Settings(WeightRule(bits), options={"mapping": mapping})
+    found = evaluate_network(workload, chips, settings)
+    exact, macro = found.outcomes[1:]
+    # 5 trits hold (3^5 - 1) / 2 = 121; a digit is a plus and a minus column of one-bit cells.
+    assert isinstance(found.settings.weights, WeightRule)
+    assert found.settings.weights.largest == largest
+    assert macro.figures == exact.figures
+    assert macro.conversions == conversions_of(workload, chips[0], settings)
+    assert macro.conversions * 14 == conversions_of(workload, chips[0], Settings()) * columns
+    # By the integer product: the integers reach the largest one, in every column, and none beyond.
+    weight = workload.layers[0].weight
+    integers, _ = found.settings.weights(weight)
+    assert np.abs(integers).max(axis=0).tolist() == [largest] * weight.shape[1]
+    x = np.random.default_rng(2).integers(-128, 128, (3, len(weight)))
+    product = MacroProduct(chips[0], weight_bits=bits, input_bits=8, options={"mapping": mapping})
+    np.testing.assert_array_equal(product.multiply(x, product.store(integers, 0)), x @ integers.astype(np.int64))
 
 
 def test_noise_is_drawn_as_often_as_the_normal_tail_says(workload: SentenceSimilarity) -> None:
@@ -278,7 +300,9 @@ def test_the_command_refuses_before_it_computes() -> None:
         with pytest.raises(InputError, match=words):
             evaluate_model(*arguments)
     with pytest.raises(InputError, match="weight bits are 9, expected 2 to 8"):
-        evaluate_model("minilm", "ideal", weight_bits=9)
+        evaluate_model("minilm", "ideal", weight_bits="9")
+    with pytest.raises(InputError, match="`trit` is no number of bits"):
+        evaluate_model("minilm", "ideal", weight_bits="trit")
 
 
 def test_result_is_plain_data_with_its_labels(workload: SentenceSimilarity) -> None:

@@ -11,6 +11,7 @@ from interconnect.errors import InputError
 from metalrom.macro import Macro, synthetic_table
 from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.mitigation import Mitigation
+from metalrom.macro.planes import PlaneReadouts
 from metalrom.macro.readout import AdcRange
 from metalrom.macro.section import MacroSection
 from netlists.mapping import scheme_of
@@ -200,6 +201,7 @@ def test_bad_encodings_are_refused(options, message):
 
 def test_sums_beyond_the_adder_are_refused():
     """Digital values of 40,000 times 16-bit weights (65,534 in both signs together) exceed 2^31."""
-    readout = dataclasses.replace(Macro.ideal(rows=4).readout, values=np.full((5, 5), 40_000, np.int32))
+    (ideal,) = Macro.ideal(rows=4).readout.readouts
+    readout = PlaneReadouts((dataclasses.replace(ideal, values=np.full((5, 5), 40_000, np.int32)),))
     with pytest.raises(InputError, match="32-bit adder"):
         MacroSection(scheme_of("differential", 16), tuple(range(30)), readout, Mitigation(), 0)

@@ -4,16 +4,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from characterization.margins import rounding_error
+from characterization.tables.planes import PlaneTables
 from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
+from metalrom.macro import Macro
 from metalrom.macro.readout import synthetic_table
 from metalrom.run.folder import open_run
 from netlists.condition import NOMINAL_METALS, Condition
+from netlists.mapping import MacroShape
 
 IDEAL_ROWS = 64
 _SYNTHETIC = "synthetic"
@@ -22,13 +26,22 @@ _SYNTHETIC_KEYS = ("rows", "sigma", "static", "offset", "lsb", "codes")
 
 @dataclass(frozen=True)
 class Chip:
-    """A readout at one condition. title: one line for every output; labels: what is assumed or outside the domain."""
+    """A readout at one condition. title: one line for every output; labels: what is assumed or outside the domain.
+
+    planes: tables of all planes of arrays of size `array`; None where all are alike.
+    """
 
     title: str
     table: ReadoutTable
     condition: Condition
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
+    planes: PlaneTables | None = None
+    array: MacroShape | None = None
+
+    def macro(self, **options: Any) -> Macro:
+        """The readout as a calculator, every layer's bit columns from the lowest plane of an array on."""
+        return Macro(self.planes or self.table, self.condition, array=self.array, **options)
 
 
 def chips_of(macro: str, conditions: Sequence[str] = (), *, nearest: bool = False) -> tuple[Chip, ...]:
@@ -117,7 +130,8 @@ def _characterized(folder: Path, conditions: Sequence[str], nearest: bool) -> tu
         title = (
             f"{results.name} at {condition.label}: {table.cell}, {table.rows} rows per conversion, {_adc(table.adc)}"
         )
-        chips.append(Chip(title, table, condition, (*outside, *results.warnings), assumptions))
+        warnings = (*outside, *results.warnings)
+        chips.append(Chip(title, table, condition, warnings, assumptions, run.planes, results.macro_geometry.shape))
     return tuple(chips)
 
 

@@ -13,8 +13,9 @@ from interconnect.suggestion import suggest
 from metalrom.macro import EFFECTS, Macro, MvmResult
 from metalrom.studies.accuracy.chips import Chip
 from netlists.cells import CELLS, make_cell
+from netlists.mapping import Scheme
 
-_OWN = {"self", "table", "condition", "weight_bits", "input_bits", "seed", "effects"}
+_OWN = {"self", "table", "condition", "array", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
 
 
@@ -59,15 +60,18 @@ class MacroProduct(Counted):
         options = checked_options(options)
         if _stores_signs(chip.table.cell):
             options.setdefault("symbol_values", (-1, 0, 1))
-        self._macro = Macro(
-            chip.table,
-            chip.condition,
+        self._macro = chip.macro(
             weight_bits=weight_bits,
             input_bits=input_bits,
             seed=seed,
             effects=effects,
             **options,
         )
+
+    @property
+    def scheme(self) -> Scheme:
+        """How the macro stores a weight."""
+        return self._macro.scheme
 
     def store(self, w: NDArray[np.int16], index: int) -> Any:
         """Program a layer's weights; `index` decides its frozen deviations."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from metalrom.macro import EFFECTS
@@ -104,7 +104,10 @@ def evaluate_network(
     settings = settings or Settings()
     checked_options(settings.options)
     for chip in chips:
-        _operator(workload, chip, settings, EFFECTS)  # refusals come before the first pass
+        _, product = _operator(workload, chip, settings, EFFECTS)  # refusals come before the first pass
+        if isinstance(settings.weights, WeightRule) and isinstance(product, MacroProduct):
+            # every pass, the exact one too, takes the integers that the mapping holds
+            settings = replace(settings, weights=settings.weights.within(product.scheme))
     exact, _ = _operator(workload, None, settings, EFFECTS)
     watch = _Watch(workload, progress)
     reference = watch.run("float", float_operator)
@@ -136,13 +139,13 @@ def evaluate_network(
 
 
 def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
-    """Conversions of one pass, worked out beforehand for separate columns of either sign, or for the native blocks."""
-    rows, weights = chip.table.rows, settings.weights
+    """Conversions of one pass without mitigations, worked out beforehand."""
+    rows, (_, product) = chip.table.rows, _operator(workload, chip, settings, EFFECTS)
 
     def columns(layer: LinearLayer) -> int:
-        if isinstance(weights, NativeBlocks):
-            return columns_per_weight(layer, chip.table.levels)
-        return (weights.bits - 1) * 2
+        if isinstance(product, MacroProduct):
+            return product.scheme.columns
+        return columns_per_weight(layer, chip.table.levels)
 
     per_token = sum(-(-layer.inputs // rows) * layer.outputs * columns(layer) for layer in workload.layers)
     return workload.tokens * per_token * settings.activations.bits

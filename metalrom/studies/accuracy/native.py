@@ -86,10 +86,9 @@ class MacroBlocks(Counted):
         self._macros: dict[str, Macro] = {}
         for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
             mapping, bits = STORED[name]
-            macro = Macro(
-                chip.table, chip.condition, weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed,
-                effects=effects, **options,
-            )  # fmt: skip
+            macro = chip.macro(
+                weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
+            )
             macro.store_blocks(
                 np.zeros((size, 1), np.int64), np.ones((1, 1)), block=size
             )  # refuses before minutes pass

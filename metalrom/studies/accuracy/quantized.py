@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.workloads.activations import quantize_activations
 from metalrom.workloads.networks.linear import Float32, LinearLayer
+from netlists.mapping import Scheme
 
 MAX_BITS = 8
 MIN_BITS = 2
@@ -80,24 +81,31 @@ class WeightRule:
     """Symmetric integers of `bits` (sign and magnitude), one scale per output column.
 
     fitted: the scale with the least squared error is searched below the one that just holds the largest weight, which
-    then clips; costs nothing in the macro, but harms networks that live on few large weights.
+    then clips; costs nothing in the macro, but harms networks that live on few large weights. largest: integer; that of
+    the word by default.
     Raises InputError for bits outside 2..8.
     """
 
     bits: int
     fitted: bool = False
+    largest: int | None = None
 
     def __post_init__(self) -> None:
         _check("weight", self.bits)
 
+    def within(self, scheme: Scheme) -> WeightRule:
+        """The rule with the range that a mapping holds."""
+        return replace(self, largest=scheme.largest)
+
     def __call__(self, weight: Float32) -> tuple[NDArray[np.int16], Float32]:
         """Integers, shape as `weight`, and scales (outputs,)."""
-        values, scale = quantize_columns(weight, self.bits)
+        top = 2 ** (self.bits - 1) - 1 if self.largest is None else self.largest
+        values, scale = quantize_columns(weight, top)
         if not self.fitted:
             return values, scale
         least = _squares(weight, values, scale)
         for fraction in FRACTIONS:
-            tried, step = quantize_columns(weight, self.bits, fraction)
+            tried, step = quantize_columns(weight, top, fraction)
             squares = _squares(weight, tried, step)
             better = squares < least
             values[:, better], scale[better], least[better] = tried[:, better], step[better], squares[better]
@@ -131,13 +139,16 @@ class ActivationRule:
         return np.rint((exact - low) / scale).astype(np.int64) - half, scale, low + half * scale
 
 
-def quantize_columns(weight: Float32, bits: int, fraction: float = 1.0) -> tuple[NDArray[np.int16], Float32]:
-    """q = round(w / s), s = fraction max|w| / (2^(bits-1) - 1): integers as `weight`, scales (outputs,).
+def quantize_columns(weight: Float32, top: int, fraction: float | None = None) -> tuple[NDArray[np.int16], Float32]:
+    """q = round(w / s) within +-top: integers as `weight`, scales (outputs,).
 
-    The rule of `netlists.weights.quantize` (fraction 1), for any width and in single precision.
+    Without a fraction the rule of `netlists.weights.quantize`, for any range and in single precision: s = max|w| / top,
+    of ternary weights the mean of |w|. With one, s = fraction max|w| / top.
     """
-    top = 2 ** (bits - 1) - 1
-    scale = np.abs(weight).max(axis=0) * np.float32(fraction / top)
+    if top == 1 and fraction is None:
+        scale = np.abs(weight).mean(axis=0)
+    else:
+        scale = np.abs(weight).max(axis=0) * np.float32((1.0 if fraction is None else fraction) / top)
     scale = np.where(scale > 0, scale, np.float32(1)).astype(np.float32)
     return np.clip(np.rint(weight / scale), -top, top).astype(np.int16), scale
 

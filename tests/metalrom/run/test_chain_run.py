@@ -17,6 +17,8 @@ from interconnect import extraction
 from metalrom.api import Project, load
 from metalrom.design.readout import line_wire
 from metalrom.pipeline import run_pipeline
+from metalrom.run.characterize import choose_rows
+from ngspice_runner import Cache
 
 pytestmark = pytest.mark.ngspice
 
@@ -80,6 +82,56 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
     assert results["headline"]["margin_sigma"] == min(margins.values())
     assert results["headline"]["margin_at"]["plane"] == table.plane == min(margins, key=margins.__getitem__)
     assert [p["margin_sigma"] for p in results["planes"]] == list(margins.values())
+
+
+@pytest.mark.slow
+def test_an_open_group_is_chosen_by_probes_of_the_chain(tmp_path: Path) -> None:
+    config = tmp_path / "chain.yaml"
+    config.write_text(CONFIG.replace("group_rows: 8", "group_rows: auto, group_candidates: [4, 8]"))
+    p = load(config)
+    with Cache(tmp_path / "cache") as cache:
+        choice = choose_rows(p, cache, jobs=1)
+    assert choice is not None
+    # both are simulated, from the smaller one on: a segment of the line for each group
+    assert [c.rows for c in choice.candidates] == [4, 8]
+    assert [p.setup(n).chain.line.segments for n in (4, 8)] == [8, 4]
+    few, many = choice.candidates
+    # the charge of a count is shared by fewer cells, and the line of more segments takes a little of it
+    assert 1.2 < few.lsb / many.lsb < 2.0
+    assert few.code_error < many.code_error
+    assert choice.rows == 8
+    assert choice.outcome.simulated <= 2 * 52
+
+
+TIE = """\
+name: tie
+cell: {kind: cap_tie, planes: [{row: M2, column: M3}, {row: M4, column: M5}]}
+array: {rows: 32, columns: 8, group_rows: 4, columns_per_adc: 4}
+weights: {random: [16, 4], bits: ternary}
+mapping: ternary
+inputs: {bits: 4, vectors: 4}
+conditions: {corners: [tt]}
+characterization: {patterns: 1, samples: 30, max_levels: 9}
+"""
+
+
+@pytest.mark.slow
+def test_the_ternary_tie_is_read_by_the_chain_by_default(tmp_path: Path) -> None:
+    config = tmp_path / "tie.yaml"
+    config.write_text(TIE)
+    out = tmp_path / "out"
+    run_pipeline(load(config), out, jobs=1)
+    table = read_json(out / "lut")
+    results = json.loads((out / "results.json").read_text())
+    assert results["readout"].startswith("chain of transistors, complement drive")
+    # one column per weight; a driven row adds 0, 1 or 2 to the count, untied cells 1: the level does not depend on them
+    level, lsb = table.level[0], table.lsb(table.conditions[0])
+    assert (table.levels, level.shape) == (3, (5, 9))
+    silent = level[np.arange(5), np.arange(5)] / lsb
+    assert np.ptp(silent) < 0.1
+    # +-1 of one driven row lie half a swing of two driven rows apart, within the bend of the followers
+    assert level[1, 2] - level[1, 0] == pytest.approx((level[2, 4] - level[2, 0]) / 2, rel=0.02)
+    assert (table.code_errors(table.conditions[0])[table.valid] < 1e-4).all()
 
 
 def test_the_line_is_that_of_the_stack(tmp_path: Path) -> None:

@@ -1,0 +1,211 @@
+"""How many rows may share one conversion through a readout chain: figures of the sign-off from few decks a size.
+
+All rows of a group are driven at five counts, nominally and with every device of the column one sigma off in turn; the
+levels between are those of the polynomial through them. Cell mismatch follows in closed form, noise and the converter's
+thresholds as in `adc_margin`. What stored data and partly driven rows add is left to the characterization. Larger
+groups err more, so that the size is found by bisection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.polynomial import Polynomial
+from scipy.special import ndtr
+
+from characterization.campaign import CampaignOutcome, Task, run_tasks
+from characterization.column_testbench import ColumnTestbench
+from characterization.fit import signed_count
+from characterization.group_size import GroupCandidate, GroupChoice, chosen_group
+from characterization.patterns import pattern_of
+from characterization.procedures.chain_margin import chain_noise, in_reach
+from characterization.procedures.mismatch import spread_arguments
+from characterization.readout.chain_noise import ChainNoisePoint, measure_chain_noise
+from characterization.readout.converter_spread import converter_spread
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
+from netlists.case import Deviations
+from netlists.readout.chain import ReadoutChain
+from ngspice_runner import Cache, EngineError, Workers
+
+PROBES = 5
+"""Counts at which all rows of a group are read, evenly spread over the range."""
+
+
+def choose_chain_group(
+    setup_of: Callable[[int], Testbench],
+    candidates: Sequence[int],
+    histogram: Callable[[int], FloatArray],
+    target: float,
+    *,
+    cache: Cache | None = None,
+    workers: Workers = None,
+) -> GroupChoice:
+    """The largest group whose mean code error over the layer stays below `target` at the first condition.
+
+    Parameters
+    ----------
+    setup_of : Callable[[int], Testbench]
+        The group of a number of rows, with its chain.
+    candidates : Sequence[int]
+        Rising numbers of rows; of seven, three are simulated.
+    histogram : Callable[[int], FloatArray]
+        How often each (active, count) occurs in the layer, shape (rows + 1, counts), any scale.
+    target : float
+        Code error.
+    cache : Cache, optional
+        Results of earlier simulations.
+    workers : Workers
+        Where the simulations run.
+
+    Returns
+    -------
+    GroupChoice
+        With the candidates that were simulated, in rising order.
+
+    Raises
+    ------
+    EngineError
+        If a probe fails in ngspice.
+    """
+    rated, outcomes = [], []
+    low, high = 0, len(candidates) - 1
+    while low <= high:
+        middle = (low + high) // 2
+        rows = candidates[middle]
+        found, outcome = rate_chain_group(setup_of(rows), histogram(rows), target, cache=cache, workers=workers)
+        rated.append(found)
+        outcomes += outcome
+        low, high = (middle + 1, high) if found.meets_target else (low, middle - 1)
+    return chosen_group(tuple(sorted(rated, key=lambda c: c.rows)), target, _together(outcomes))
+
+
+def rate_chain_group(
+    setup: Testbench, histogram: FloatArray, target: float, *, cache: Cache | None = None, workers: Workers = None
+) -> tuple[GroupCandidate, list[CampaignOutcome]]:
+    """One group size and what its probes took. Raises EngineError if one of them fails in ngspice."""
+    if setup.chain is None:
+        raise InputError("the readout is ideal, there is no chain to probe", where="readout.kind")
+    tasks = _probes(setup, setup.chain)
+    outcome = run_tasks(setup, tasks, cache=cache, workers=workers)
+    bad = [s for s in outcome.samples if s.verdict != "ok"]
+    if bad:
+        raise EngineError(f"the probe of a group of {setup.rows} rows failed in ngspice: verdict {bad[0].verdict}")
+    count = np.array([t.count for t in tasks if t.draw < 0], dtype=np.float64)
+    levels = np.array([s.level for s in outcome.samples]).reshape(-1, len(count))
+    bench = ColumnTestbench(setup, cache=cache, workers=workers)
+    point = measure_chain_noise(setup, bench).at(setup.conditions[0])
+    return candidate_of(setup, setup.chain, point, count, levels, histogram, target), [outcome, bench.outcome]
+
+
+def _probes(setup: Testbench, chain: ReadoutChain) -> list[Task]:
+    """Nominal reads of all counts (draw -1), then those with one device after the other one sigma off."""
+    devices, p = setup.technology.devices, setup.periphery
+    shifted = [Deviations(), Deviations(reset=np.full(3, devices.sigma_vth("nmos", p.reset_width, p.length)))]
+    shifted += [Deviations(readout=((d.name, devices.sigma_vth(d.kind, d.width, d.length)),)) for d in chain.devices]
+    tasks = []
+    for draw, deviations in enumerate(shifted, -1):
+        for count in np.unique(np.rint(np.linspace(0, setup.max_count, PROBES)).astype(int)).tolist():
+            seed = np.random.SeedSequence([setup.seed, 4, setup.rows, count])
+            pattern = pattern_of(setup, "random0", setup.rows, count, seed)
+            case = pattern.case(setup.columns, setup.ones, deviations)
+            tasks.append(Task("group_probe", setup.conditions[0], setup.rows, count, pattern.name, draw, case))
+    return tasks
+
+
+def candidate_of(
+    setup: Testbench,
+    chain: ReadoutChain,
+    point: ChainNoisePoint,
+    count: FloatArray,
+    levels: FloatArray,
+    histogram: FloatArray,
+    target: float,
+) -> GroupCandidate:
+    """Sigma and code error of a group from a few levels of it.
+
+    Parameters
+    ----------
+    setup : Testbench
+        The group.
+    chain : ReadoutChain
+        Its readout.
+    point : ChainNoisePoint
+        Noise of the chain.
+    count : FloatArray
+        Counts that were read with all rows driven, from 0 to the largest, shape (counts,).
+    levels : FloatArray
+        Levels, V, shape (1 + devices, counts): nominal ones, then those with one device after the other one sigma off.
+    histogram : FloatArray
+        How often each (active, count) occurs, any scale.
+    target : float
+        Code error.
+
+    Returns
+    -------
+    GroupCandidate
+        With a code error of 1 for levels that do not rise or that the converter does not reach.
+    """
+    n, most, top = float(setup.rows), setup.levels - 1, setup.max_count
+
+    def difference(active: FloatArray, count: FloatArray) -> FloatArray:
+        return signed_count(active, count, most)[1] if setup.level_shape == "bent" else count
+
+    at = difference(np.full(len(count), n), count)
+    level, *shifts = (Polynomial.fit(at, row, len(at) - 1) for row in (levels[0], *(levels[1:] - levels[0])))
+    lsb = float(levels[0, -1] - levels[0, 0]) / top
+    active, counts = np.meshgrid(np.arange(n + 1), np.arange(top + 1.0), indexing="ij")
+    possible = counts <= active * most
+    active, counts = active[possible], counts[possible]
+    d = difference(active, counts)
+    comparator = point.quietest
+    noise = chain_noise(setup, point, comparator, active, counts)
+    driven, moving = spread_arguments(setup, active, counts)
+    cells = driven if setup.level_shape == "bent" else moving
+    device = np.sqrt(np.sum([shift(d) ** 2 for shift in shifts], axis=0))
+    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * lsb * np.sqrt(cells), device)
+    ends = [mismatch[(active == n) & (counts == c)][0] for c in (0, top)]
+    read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
+    offset = converter_spread(chain.converter, read, float(np.hypot(*ends) / np.sqrt(2.0))).total
+    sigma = np.sqrt(noise**2 + comparator**2 + mismatch**2 + offset**2)
+    # thresholds lie midway between neighbouring levels, beyond the ends half of a mean step away
+    step = (at[-1] - at[0]) / top
+    above = np.where(d + step > at[-1] + 1e-9, lsb, level(d + step) - level(d)) / 2
+    below = np.where(d - step < at[0] - 1e-9, lsb, level(d) - level(d - step)) / 2
+    error = np.where(counts < top, ndtr(-above / sigma), 0.0) + np.where(counts > 0, ndtr(-below / sigma), 0.0)
+    if not (lsb > 0 and in_reach(chain, levels[0])):
+        error = np.ones_like(error)
+    weight = histogram[possible] / histogram.sum()
+
+    def rms(values: FloatArray) -> float:
+        return float(np.sqrt(np.sum(weight * values**2))) / lsb
+
+    mean_error = float(np.sum(weight * error))
+    return GroupCandidate(
+        rows=setup.rows,
+        lsb=lsb,
+        sigma_noise=rms(noise),
+        sigma_mismatch=rms(mismatch),
+        sigma_converter=float(np.hypot(comparator, offset)) / lsb,
+        code_error=mean_error,
+        full_scale_error=float(error[active == n].max()),
+        meets_target=mean_error <= target,
+    )
+
+
+def _together(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
+    verdicts: dict[str, int] = {}
+    for outcome in outcomes:
+        for name, number in outcome.verdicts.items():
+            verdicts[name] = verdicts.get(name, 0) + number
+    return replace(
+        outcomes[0],
+        samples=tuple(s for o in outcomes for s in o.samples),
+        simulated=sum(o.simulated for o in outcomes),
+        cached=sum(o.cached for o in outcomes),
+        verdicts=verdicts,
+        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
+    )
