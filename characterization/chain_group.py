@@ -9,7 +9,6 @@ groups err more, so that the size is found by bisection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -18,7 +17,7 @@ from scipy.special import ndtr
 from characterization.campaign import CampaignOutcome, Task, run_tasks
 from characterization.column_testbench import ColumnTestbench
 from characterization.fit import signed_count
-from characterization.group_size import GroupCandidate, GroupChoice, chosen_group
+from characterization.group_size import GroupCandidate, GroupChoice, chosen_group, joined_outcome
 from characterization.patterns import pattern_of
 from characterization.procedures.chain_margin import chain_noise, in_reach
 from characterization.procedures.mismatch import spread_arguments
@@ -80,7 +79,7 @@ def choose_chain_group(
         rated.append(found)
         outcomes += outcome
         low, high = (middle + 1, high) if found.meets_target else (low, middle - 1)
-    return chosen_group(tuple(sorted(rated, key=lambda c: c.rows)), target, _together(outcomes))
+    return chosen_group(tuple(sorted(rated, key=lambda c: c.rows)), target, joined_outcome(outcomes))
 
 
 def rate_chain_group(
@@ -193,19 +192,4 @@ def candidate_of(
         code_error=mean_error,
         full_scale_error=float(error[active == n].max()),
         meets_target=mean_error <= target,
-    )
-
-
-def _together(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
-    verdicts: dict[str, int] = {}
-    for outcome in outcomes:
-        for name, number in outcome.verdicts.items():
-            verdicts[name] = verdicts.get(name, 0) + number
-    return replace(
-        outcomes[0],
-        samples=tuple(s for o in outcomes for s in o.samples),
-        simulated=sum(o.simulated for o in outcomes),
-        cached=sum(o.cached for o in outcomes),
-        verdicts=verdicts,
-        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
     )

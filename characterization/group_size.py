@@ -1,13 +1,15 @@
 """How many rows may share one conversion: the group-size law, measured, against the allowed code errors.
 
 Noise in counts grows with the square root of the rows that share charge, so the group is a result of the
-margin. Each candidate is simulated (empty level, full level, and the empty level with a reset switch that is one
-sigma off), which gives the true spacing with all parasitics and what the switch's mismatch leaves behind; noise and
-cell mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the layer meets.
+margin. Each candidate is simulated (empty and full level, with a nominal reset switch and one that is one sigma
+off), which gives the true spacing with all parasitics and what the switch's mismatch leaves behind; noise and cell
+mismatch follow in closed form; the code error is averaged over the (active, count) pairs that the layer meets. The
+bend of the levels and the spread by stored data are left to the campaign.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -21,7 +23,11 @@ from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.case import Deviations
+from netlists.condition import Condition
 from ngspice_runner import Cache, EngineError, Workers
+
+PROBES = 4
+"""Reads of a candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,68 +68,120 @@ def choose_group(
     workers: Workers = None,
     progress: ProgressCallback | None = None,
 ) -> GroupChoice:
-    """Pick the largest group whose mean code error over the layer stays below `target` at the first condition.
+    """Pick the largest group whose mean code error over the layer stays below `target` at the worst condition: the one
+    that errs most at the middle candidate.
 
     histogram(rows): how often each (active, count) occurs in the layer, shape (rows + 1, counts), any scale.
     If none meets the target the one with the smallest code error is taken and the reason says so. Raises EngineError
-    when a probe simulation fails.
+    when a probe simulation fails; a condition beside the first whose probe fails is left out.
     """
-    condition = setup.conditions[0]
+    outcomes = []
+
+    def rated(pairs: Sequence[tuple[int, Condition]]) -> list[GroupCandidate | None]:
+        found, outcome = _rated(setup, pairs, histogram, target, cache, workers, progress)
+        outcomes.append(outcome)
+        return found
+
+    worst, *others = setup.conditions
+    if others:
+        middle = sorted(candidates)[len(candidates) // 2]
+        errors = [c.code_error if c else -1.0 for c in rated([(middle, c) for c in setup.conditions])]
+        worst = setup.conditions[int(np.argmax(errors))]
+    found = rated([(rows, worst) for rows in candidates])
+    return chosen_group(tuple(c for c in found if c), target, joined_outcome(outcomes), worst if others else None)
+
+
+def _rated(
+    setup: Testbench,
+    pairs: Sequence[tuple[int, Condition]],
+    histogram: Callable[[int], FloatArray],
+    target: float,
+    cache: Cache | None,
+    workers: Workers,
+    progress: ProgressCallback | None,
+) -> tuple[list[GroupCandidate | None], CampaignOutcome]:
+    """Groups of a number of rows, each at a condition; None where a probe fails and the condition is not the first."""
     sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
     lines = len(setup.model.bit_lines)
     one = np.full(3, sigma)
     # Of two bit lines one alone is shifted: what both share cancels in their difference, and they vary apart.
     shifted = Deviations(reset=one if lines == 1 else np.stack([one, *[0 * one] * (lines - 1)]))
     tasks = []
-    for rows in candidates:
+    for rows, condition in pairs:
         here = replace(setup, rows=rows)
-        for count, deviations in ((0, Deviations()), (here.max_count, Deviations()), (0, shifted)):
+        for count, deviations in product((0, here.max_count), (Deviations(), shifted)):
             seed = np.random.SeedSequence([setup.seed, 4, rows, count])
             p = pattern_of(here, "random0", rows, count, seed)
             case = p.case(setup.columns, setup.ones, deviations)
             tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
-    bad = [s for s in outcome.samples if s.verdict != "ok"]
-    if bad:
-        raise EngineError(f"the probe of a group of {bad[0].active} rows failed in ngspice: verdict {bad[0].verdict}")
-    rated = []
-    for i, rows in enumerate(candidates):
-        here = replace(setup, rows=rows)
-        low, high, off = (s.level for s in outcome.samples[3 * i : 3 * i + 3])
+    rated: list[GroupCandidate | None] = []
+    for i, (rows, condition) in enumerate(pairs):
+        probes = outcome.samples[PROBES * i : PROBES * (i + 1)]
+        bad = [s.verdict for s in probes if s.verdict != "ok"]
+        if bad and condition != setup.conditions[0]:
+            rated.append(None)
+            continue
+        if bad:
+            raise EngineError(f"the probe of a group of {rows} rows failed in ngspice: verdict {bad[0]}")
+        here = replace(setup.at(condition), rows=rows, conditions=(condition,))
+        levels = [s.level for s in probes]
         if not setup.balanced:
-            low, high, off = _referred(here, tasks[3 * i : 3 * i + 3], (low, high, off))
-        device = abs(off - low) * float(np.sqrt(lines))
+            levels = _referred(here, tasks[PROBES * i : PROBES * (i + 1)], levels)
+        low, low_off, high, high_off = levels
+        device = np.array([low_off - low, high_off - high]) * float(np.sqrt(lines))
         rated.append(_rate(here, (high - low) / here.max_count, device, histogram(rows), target))
-    return chosen_group(tuple(rated), target, outcome)
+    return rated, outcome
 
 
-def chosen_group(rated: tuple[GroupCandidate, ...], target: float, outcome: CampaignOutcome) -> GroupChoice:
-    """The largest of the rated groups that meets the target, else that of the smallest code error."""
+def chosen_group(
+    rated: tuple[GroupCandidate, ...], target: float, outcome: CampaignOutcome, condition: Condition | None = None
+) -> GroupChoice:
+    """The largest of the rated groups that meets the target, else that of the smallest code error. condition: the worst
+    of several, at which they were rated."""
+    place = "on this layer" if condition is None else f"on this layer at {condition.label}"
     good = [c for c in rated if c.meets_target]
     if good:
         chosen = max(good, key=lambda c: c.rows)
         reason = (
             f"{chosen.rows} rows is the largest group whose expected code error ({chosen.code_error:.1e}) stays below "
-            f"the target of {target:.0e} on this layer"
+            f"the target of {target:.0e} {place}"
         )
     else:
         chosen = min(rated, key=lambda c: c.code_error)
         reason = (
             f"no candidate reaches the target of {target:.0e}; {chosen.rows} rows has the smallest expected code error "
-            f"({chosen.code_error:.1e})"
+            f"({chosen.code_error:.1e}) {place}"
         )
     return GroupChoice(rated, chosen.rows, reason, outcome)
 
 
-def _referred(setup: Testbench, tasks: list[Task], levels: tuple[float, ...]) -> list[float]:
+def joined_outcome(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
+    """Several campaigns as one."""
+    verdicts: dict[str, int] = {}
+    for outcome in outcomes:
+        for name, number in outcome.verdicts.items():
+            verdicts[name] = verdicts.get(name, 0) + number
+    return replace(
+        outcomes[0],
+        samples=tuple(s for o in outcomes for s in o.samples),
+        simulated=sum(o.simulated for o in outcomes),
+        cached=sum(o.cached for o in outcomes),
+        verdicts=verdicts,
+        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
+    )
+
+
+def _referred(setup: Testbench, tasks: list[Task], levels: list[float]) -> list[float]:
     """Levels of the probes as those of the mean column; the reset switch's own load is left out."""
     stored = np.array([stored_numbers(t.case) for t in tasks])
     active = np.array([t.active for t in tasks], dtype=np.float64)
     return [float(v) for v in ColumnLines(setup, setup.conditions[0]).referred(np.array(levels), active, stored)]
 
 
-def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, target: float) -> GroupCandidate:
-    """Closed-form sigma and code error of one group size; `lsb` and the reset switch's sigma `device` are simulated."""
+def _rate(setup: Testbench, lsb: float, device: FloatArray, histogram: FloatArray, target: float) -> GroupCandidate:
+    """Closed-form sigma and code error of one group size; `lsb` and what the reset switch's sigma moves
+    the lowest and the highest level by, `device`, are simulated."""
     n = setup.rows
     if not lsb > 0:
         raise InputError(
@@ -133,7 +191,8 @@ def _rate(setup: Testbench, lsb: float, device: float, histogram: FloatArray, ta
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
     counting = np.nan_to_num(moved(setup, active, count))  # pairs that cannot be weigh nothing
     noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
-    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), device / lsb)
+    shift = device[0] + (device[1] - device[0]) * count / setup.max_count
+    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), shift / lsb)
     converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
     edges = (
