@@ -6,7 +6,7 @@
 typical corner, nominal supply, 27 degC. The capacitive cell is the balanced one of examples/minilm_chain.yaml under
 complement drive, the resistive one res_via of examples/res_via_column.yaml. Levels, settling and energies are
 transients, noise is the engine's noise analysis (the clocked comparator: its sensitivity), area that of the
-transistors of the decks in standard-cell rows. The chain with its two converters is the product's own object. Spread
+transistors of the decks in standard-cell rows. The chain with its three converters is the product's own object. Spread
 of cells (2.5 %) is an assumption of the example, the same for all; so is what is left of the offset (0.05 counts) where
 the readout is no object of the product.
 """
@@ -178,7 +178,10 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, converter: 
             line, segments=SEGMENTS, planes=PLANES, capacitance=line.capacitance * scale,
             resistance=line.resistance * scale,
         ),
-        bus=ComparatorBus(columns=columns, wire_capacitance=ComparatorBus().wire_capacitance * columns / SHARED),
+        bus=ComparatorBus(
+            columns=columns,
+            wire_capacitance=ComparatorBus().wire_capacitance * columns * converter.columns / SHARED,
+        ),
         converter=converter,
     )  # fmt: skip
     technology, condition, simulate = bench.technology, bench.condition, plain(bench)
@@ -198,9 +201,8 @@ def front(bench: ReadoutTestbench, cell: CellModel, *, columns: int, converter: 
     step = twin.gain * count
     levels = [max(chain.segment.reset_level + span * part, 0.0) for part in (-0.8, -0.4, 0.0, 0.4, 0.8)]
     energy = converter_energies(technology, condition, chain, lines * ROWS + 1, levels, simulate)
-    load = chain.sampler.capacitance if lines == 2 else 0.0  # an array on the bus has the series capacitor beside it
     return Front(
-        chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0, load=load).total,
+        chain, step, noise, own, converter_spread(converter, math.hypot(noise, own), 0.0, load=chain.array_load).total,
         sum(waves.energies(deck.windows[0]).values()), sum(energy.values()),
         drawn_parts(technology, chain, Periphery(), lines * ROWS + 1),
     )  # fmt: skip
@@ -248,7 +250,7 @@ def capacitive(bench: ReadoutTestbench) -> list[Figures]:
     kinds: list[tuple[str, int, ColumnConverter]] = [
         ("chain, SAR", SHARED, ColumnSar()),
         ("chain, shared ramp", 1, ColumnRamp()),
-        ("pair of chains, SAR", SHARED, ColumnPair()),
+        ("pair of chains, SAR", SHARED // 2, ColumnPair()),
     ]
     for name, columns, converter in kinds:
         f, lines = front(bench, cell, columns=columns, converter=converter), converter.columns
@@ -411,8 +413,9 @@ REMARKS = """
 - Levels, energies and settling are transients of the transistors; noise is the engine's noise analysis, that of the
   clocked comparator follows from its own sensitivity over its aperture. Row drivers are not counted: they are the same
   for all of a cell.
-- The chain with a SAR or a ramp is the product's own object (`readout.kind: chain`, `readout.converter.kind: sar` or
-  `ramp`): circuit, noise, spread of the thresholds, energy, drawn parts and logic, time.
+- The chain with a SAR, a ramp or a pair's converter is the product's own object (`readout.kind: chain`,
+  `readout.converter.kind: sar`, `ramp` or `pair`): circuit, noise, spread of the thresholds, energy, drawn parts and
+  logic, time.
 - Assumptions, the same for all: cells spread by 2.5 %. For readouts that are no objects of the product 0.05 counts of
   offset left after trimming. All rows are driven.
   The error is that of normally distributed levels midway between thresholds: bends of the levels, mismatch of the
@@ -422,12 +425,12 @@ REMARKS = """
 - Area: transistors alone, in rows of standard cells, without wiring and control drivers; logic (registers, table,
   latches, counter) apart, in gates, "-" where it is not counted; capacitors apart, since they may lie in the metals
   above. The inverter's line to its column's counter is not there.
-- A converter (SAR) serves 16 columns one after the other. A ramp's generator serves 64 buses of the chain, 256 columns
-  of the current sense, at the same time; its counter's lines take 0.1 pJ per conversion more (estimate).
-- A pair of chains is two chains whose buses carry an array each, so that the levels are smaller. It is a circuit of the
-  product (`netlists/readout/column_pair.py`: deck, noise, drawn parts, energy), but no kind of the configuration: no
-  readout table of differences is made. Inverter and the readouts of the resistive cell are circuits of
-  `netlists/readout` beside the product's estimate.
+- A converter (SAR) serves 16 columns one after the other, a pair's two at a time. A ramp's generator serves 64 buses
+  of the chain, 256 columns of the current sense, at the same time; its counter's lines take 0.1 pJ per conversion more
+  (estimate).
+- A pair of chains is two chains whose buses carry an array each, so that the levels are smaller: 8 columns a bus, 16 a
+  converter like the others. Inverter and the readouts of the resistive cell are circuits of `netlists/readout` beside
+  the product's estimate.
 """
 
 

@@ -103,7 +103,10 @@ def rate_chain_group(
 def _probes(setup: Testbench, chain: ReadoutChain) -> list[Task]:
     """Nominal reads of all counts (draw -1), then those with one device after the other one sigma off."""
     devices, p = setup.technology.devices, setup.periphery
-    shifted = [Deviations(), Deviations(reset=np.full(3, devices.sigma_vth("nmos", p.reset_width, p.length)))]
+    reset = devices.sigma_vth("nmos", p.reset_width, p.length)
+    # of all columns at once; those of a pair, whose common part cancels, one after the other
+    columns = np.eye(4)[1:3] if setup.pair else np.ones((1, 3))
+    shifted = [Deviations(), *(Deviations(reset=reset * which) for which in columns)]
     shifted += [Deviations(readout=((d.name, devices.sigma_vth(d.kind, d.width, d.length)),)) for d in chain.devices]
     tasks = []
     for draw, deviations in enumerate(shifted, -1):
@@ -164,11 +167,14 @@ def candidate_of(
     noise = chain_noise(setup, point, comparator, active, counts)
     driven, moving = spread_arguments(setup, active, counts)
     cells = driven if setup.level_shape == "bent" else moving
+    if setup.pair and chain.drive == "complement":
+        cells = 2.0 * cells  # a plus and a minus cell in every driven row
     device = np.sqrt(np.sum([shift(d) ** 2 for shift in shifts], axis=0))
     mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * lsb * np.sqrt(cells), device)
     ends = [mismatch[(active == n) & (counts == c)][0] for c in (0, top)]
     read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
-    offset = converter_spread(chain.converter, read, float(np.hypot(*ends) / np.sqrt(2.0))).total
+    end = float(np.hypot(*ends) / np.sqrt(2.0))
+    offset = converter_spread(chain.converter, read, end, load=chain.array_load).total
     sigma = np.sqrt(noise**2 + comparator**2 + mismatch**2 + offset**2)
     # thresholds lie midway between neighbouring levels, beyond the ends half of a mean step away
     step = (at[-1] - at[0]) / top

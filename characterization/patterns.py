@@ -16,7 +16,7 @@ FAR = "far"
 class ColumnPattern:
     """bits: shape (rows, 3), symbols of left neighbour, target, right neighbour; inputs: shape (rows,), 0 or 1;
     position: columns between the row drivers and the left neighbour. symbol_values, shares: of the cell's symbols, see
-    `ColumnStimulus`."""
+    `ColumnStimulus`. pair: a symbol is the difference of a plus and a minus cell, see `split`."""
 
     name: str
     bits: ByteArray
@@ -24,9 +24,27 @@ class ColumnPattern:
     position: int
     symbol_values: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
+    pair: bool = False
+
+    def split(self) -> ByteArray:
+        """Via bits of a pair of binary columns and of the columns beside it, shape (rows, 4): the left neighbour's
+        minus column, plus, minus, the right neighbour's plus column."""
+        value = np.asarray(self.symbol_values)[self.bits]
+        return (np.stack([-value[:, 0], value[:, 1], -value[:, 1], value[:, 2]], axis=1) > 0).astype(np.uint8)
 
     def case(self, columns: int, ones: float, deviations: Deviations | None = None) -> ColumnStimulus:
         """The column to simulate: rows that run over `columns` columns, the others holding the share `ones` of ones."""
+        if self.pair:
+            bits = self.split()
+            return ColumnStimulus(
+                bits=bits,
+                inputs=self.inputs,
+                position=min(self.position, columns - bits.shape[1]),
+                columns_total=columns,
+                ones_fraction=ones,
+                deviations=deviations or Deviations(),
+                pair=True,
+            )
         return ColumnStimulus(
             bits=self.bits,
             inputs=self.inputs,
@@ -80,7 +98,7 @@ def pattern_of(setup: Testbench, name: str, active: int, count: int, seed: np.ra
     lowest or the highest level; any other name: symbols drawn with the layer's shares, those of the driven rows under
     the condition that they give the count.
     """
-    rows, columns, values = setup.rows, setup.columns, setup.model.symbol_values
+    rows, columns, values = setup.rows, setup.columns, setup.symbol_values
     if values == (0, 1):
         return build_pattern(name, rows, active, count, columns, seed, setup.ones)
     law, shares = setup.law, setup.symbol_shares
@@ -99,7 +117,7 @@ def pattern_of(setup: Testbench, name: str, active: int, count: int, seed: np.ra
         stored = law.draw(active, count, rng)
     inputs[driven] = 1
     bits[driven, 1] = stored
-    return ColumnPattern(name, bits, inputs, position, values, shares)
+    return ColumnPattern(name, bits, inputs, position, values, shares, setup.pair)
 
 
 def level_grid(rows: int, max_levels: int, levels: int = 2) -> list[tuple[int, int]]:

@@ -110,6 +110,8 @@ def _balance(setup: Testbench, model: CellModel) -> Mapping[str, float]:
     """Level per unit of drive that a count, an active row and an active row of the next plane add."""
     lowest = min(range(model.symbols), key=model.symbol_values.__getitem__)
     load = setup.rows * model.bl_total + setup.periphery.sense_capacitance
+    if setup.pair:  # what rows add to both columns cancels; counts begin at the difference of -1 a row
+        return {"count": model.switched / load, "active": -model.switched / load, "above": 0.0}
     return {
         "count": model.switched / load,
         "active": model.drive(lowest) / load,

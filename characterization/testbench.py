@@ -11,6 +11,7 @@ from interconnect.errors import InputError
 from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
+from netlists.mapping.scheme import PAIR_VALUES
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import ReadoutChain
 from netlists.technology import Technology
@@ -159,7 +160,7 @@ class Testbench:
     plane_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        symbol_levels(self.model.symbol_values)
+        symbol_levels(self.symbol_values)
         if self.chain is not None and self.unit == "A":
             raise InputError(
                 f"the readout chain samples a voltage, the cell {self.model.kind} is read as a current",
@@ -213,12 +214,12 @@ class Testbench:
     @property
     def level_shape(self) -> LevelShape:
         """Form of the level model: through a chain whose rows are driven with the complement the level is a bent
-        function of 2 count - active rows."""
-        return "bent" if self.chain is not None and self.chain.drive == "complement" else "quadratic"
+        function of 2 count - active rows, that of a pair of columns one of their difference with any drive."""
+        return "bent" if self.chain is not None and (self.pair or self.chain.drive == "complement") else "quadratic"
 
     @property
     def has_signed_levels(self) -> bool:
-        """Whether driven cells raise, lower or leave a complement-driven line: ternary cells read by the chain."""
+        """Whether driven cells raise, lower or leave what the chain converts: ternary cells, or a pair of columns."""
         return self.level_shape == "bent" and self.levels > 2
 
     @property
@@ -228,8 +229,24 @@ class Testbench:
 
     @property
     def levels(self) -> int:
-        """Levels of a cell: a driven row adds 0 to levels - 1 to the count (see `characterization.symbols`)."""
-        return len(self.model.symbol_values)
+        """Levels of a cell, or of a pair: a driven row adds 0 to levels - 1 to the count (see
+        `characterization.symbols`)."""
+        return len(self.symbol_values)
+
+    @property
+    def pair(self) -> bool:
+        """Whether a conversion takes the difference of a plus and a minus column, binary both."""
+        return self.chain is not None and self.chain.converter.columns > 1
+
+    @property
+    def symbol_values(self) -> tuple[int, ...]:
+        """What a row of a conversion adds to its count when driven: the symbol values of the cell, or the differences
+        of a pair."""
+        return PAIR_VALUES if self.pair else self.model.symbol_values
+
+    def line_swing(self, vdd: float) -> float:
+        """By how much (V) the metal of a bit line moves between no counting row and all of them."""
+        return vdd * self.model.switched * (self.model.symbols - 1) / self.model.bl_total
 
     @property
     def max_count(self) -> int:
@@ -246,7 +263,7 @@ class Testbench:
     @property
     def law(self) -> CountLaw:
         """Which symbols driven rows of a known sum hold."""
-        return count_law(self.rows, symbol_levels(self.model.symbol_values), self.symbol_shares)
+        return count_law(self.rows, symbol_levels(self.symbol_values), self.symbol_shares)
 
     @property
     def balanced(self) -> bool:

@@ -85,6 +85,8 @@ def _traces(setup: Testbench, task: Task, deck: ColumnDeck, result: Result) -> I
         yield "bit line", "V", _values(result, deck.outputs[task.case.target])
         yield "shared line", "V", _values(result, "v(line)")
         yield "comparator input", "V", _values(result, deck.target)
+        if deck.target_minus:
+            yield "comparator input, minus column", "V", _values(result, deck.target_minus)
         return
     values = _values(result, deck.target)
     if deck.target_minus:

@@ -39,9 +39,11 @@ class ColumnStimulus:
     """A target column between neighbours.
 
     bits: stored symbols, shape (rows, columns), columns odd; the middle column is the target. For a binary cell they
-    are its via bits. inputs: 0 or 1 per row, shape (rows,). position: columns between the row drivers and the first of
-    these. columns_total: columns on the row line, None = none beyond these. ones_fraction: share of 1 bits in the
-    columns that are only a load. symbol_values: of the cell (`CellModel.symbol_values`), what each adds to the count.
+    are its via bits. pair: the columns are even in number, and the two in the middle are the target and the `minus`
+    column whose level is taken from the target's. inputs: 0 or 1 per row, shape (rows,). position: columns between the
+    row drivers and the first of these. columns_total: columns on the row line, None = none beyond these.
+    ones_fraction: share of 1 bits in the columns that are only a load. symbol_values: of the cell
+    (`CellModel.symbol_values`), what each adds to the count.
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
     next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,), for a cell model that holds the lines of that
     plane; None: they follow `inputs`, as on the chip.
@@ -56,13 +58,15 @@ class ColumnStimulus:
     symbol_values: tuple[int, ...] = (0, 1)
     shares: tuple[float, ...] | None = None
     next_plane: ByteArray | None = None
+    pair: bool = False
 
     def __post_init__(self) -> None:
         bits, inputs = _symbols(self.bits, "bits", len(self.symbol_values)), _symbols(self.inputs, "inputs", 2)
         object.__setattr__(self, "bits", bits)
         object.__setattr__(self, "inputs", inputs)
-        if bits.ndim != 2 or bits.shape[0] < 1 or bits.shape[1] % 2 != 1:
-            raise InputError(f"column case: bits have shape {bits.shape}, expected (rows, odd number of columns)")
+        if bits.ndim != 2 or bits.shape[0] < 1 or bits.shape[1] < 1 or bits.shape[1] % 2 == self.pair:
+            number = "even" if self.pair else "odd"
+            raise InputError(f"column case: bits have shape {bits.shape}, expected (rows, {number} number of columns)")
         if inputs.shape != (self.rows,):
             raise InputError(f"column case: inputs have shape {inputs.shape}, expected ({self.rows},)")
         if self.next_plane is not None:
@@ -132,8 +136,13 @@ class ColumnStimulus:
 
     @property
     def target(self) -> int:
-        """Index of the middle column."""
-        return self.columns // 2
+        """Index of the middle column, of a pair that of its plus column."""
+        return (self.columns - 1) // 2
+
+    @property
+    def minus(self) -> int | None:
+        """Index of the column whose level is subtracted; None without a pair."""
+        return self.target + 1 if self.pair else None
 
     @property
     def beyond(self) -> int:
@@ -143,8 +152,11 @@ class ColumnStimulus:
 
     @property
     def count(self) -> int:
-        """Ideal MAC count of the target column: what its symbols count in the driven rows; it may be negative."""
-        return int(np.asarray(self.symbol_values)[self.bits[:, self.target]] @ self.inputs.astype(np.int64))
+        """Ideal MAC count of the target: what its symbols count in the driven rows, those of a minus column subtracted;
+        it may be negative."""
+        counted = np.asarray(self.symbol_values)[self.bits]
+        stored = counted[:, self.target] - (0 if self.minus is None else counted[:, self.minus])
+        return int(stored @ self.inputs.astype(np.int64))
 
     @property
     def load_shares(self) -> tuple[float, ...]:

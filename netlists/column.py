@@ -17,7 +17,7 @@ from netlists.deck import Deck
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
-from netlists.readout.chain import EDGE, ReadoutChain
+from netlists.readout.chain import EDGE, MINUS, ReadoutChain
 from netlists.readout.comparator_probe import BranchCurrent
 from netlists.readout.conversion import BusConversion
 from netlists.readout.decision import DeciderInput
@@ -180,7 +180,7 @@ def column_deck(
     """
     d = case.deviations
     if chain is not None:
-        chain = chain.held(conversion.levels) if conversion is not None else chain
+        chain = chain.held(conversion.levels) if conversion is not None else chain.one_column
         timing = chain.timing.timing
         model = model.complement_driven() if chain.drive == "complement" else model
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
@@ -192,6 +192,8 @@ def column_deck(
         ideal or not charge or static is not None or len(model.bit_lines) > 1
     ):
         raise InputError("a readout needs a charge column with one bit line and transistor periphery")
+    if case.pair != (chain is not None and chain.converter.columns > 1):
+        raise InputError("a pair of columns is read by a chain whose converter takes their difference, and no other is")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
@@ -203,6 +205,7 @@ def column_deck(
     lines = [end.node if charge else f"v_sense_{end.name}" for end in ends]
     reads = tuple(f"v({x})" if charge else f"i({x})" for x in lines)
     plus, minus = (tuple(read for read, end in zip(reads, ends, strict=True) if end.sign == sign) for sign in (1, -1))
+    target_minus = f"v(bus{MINUS})" if case.pair else minus[case.target] if minus else None
     levels = level_supplies(warm, drive)
     has_reset = charge and not ideal
     level_currents = tuple((f"i(v_level_{level.letter})", level.volts) for level in levels)
@@ -210,6 +213,7 @@ def column_deck(
     outputs += decision.OUTPUTS if decision else ()
     complement = any(line.level < 0 for line in warm.lines)
     outputs += CHAIN_OUTPUTS if chain else ()
+    outputs += (f"v(bus{MINUS})",) if case.pair else ()
     outputs += conversion.outputs(chain) if chain and conversion else ()
     if chain is not None and periodic:
         outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
@@ -243,7 +247,7 @@ def column_deck(
         "levels": levels,
         "ends": ends,
         "target": "v(bus)" if chain else plus[case.target],
-        "target_minus": minus[case.target] if minus else None,
+        "target_minus": target_minus,
         "node_names": node_names(warm),
         "instances": instances(warm, case),
         "sections": row_sections(warm, case),
@@ -262,6 +266,7 @@ def column_deck(
         "currents": tuple(currents),
         "reltol": reltol,
         **(conversion.values(chain) if chain and conversion else {}),
+        "minus": None if case.minus is None else ends[case.minus].node,
         "complement": complement,
         "periodic": periodic,
         **(decision.values(technology, timing, condition.vdd) if decision else {}),
@@ -281,8 +286,8 @@ def column_deck(
         row_voltage=drive,
         reset_supply="i(v_reset)" if has_reset else None,
         reset_voltage=condition.vdd if has_reset else 0.0,
-        target_minus=minus[case.target] if minus else None,
-        columns_minus=minus,
+        target_minus=target_minus,
+        columns_minus=(f"v(bus{MINUS})",) if case.pair else minus,
         level_supplies=level_currents,
         condition=condition,
         cycle_end=chain.timing.stop if chain else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,8 +21,9 @@ from netlists.periphery import Periphery
 
 @dataclass(frozen=True, slots=True)
 class ColumnReference:
-    """Exact result of a case. value: target column; columns: every modelled column, shape (columns,); V or A. Of a
-    differential column these are the difference of its lines; lines: every bit line, shape (bit lines, columns).
+    """Exact result of a case. value: target column, less the minus column of a pair; columns: every modelled column,
+    shape (columns,); V or A. Of a differential column these are the difference of its lines; lines: every bit line,
+    shape (bit lines, columns).
 
     closed_form: the simple formula for the target column, neighbours quiet, no wire resistance and nominal cells.
     residual: certificate of the linear solution.
@@ -60,7 +61,7 @@ def reference_column(
         lines = lines / periphery.sense_resistance
     columns = np.array([line.sign for line in model.bit_lines]) @ lines
     return ColumnReference(
-        value=float(columns[case.target]),
+        value=float(columns[case.target] - (0.0 if case.minus is None else columns[case.minus])),
         columns=columns,
         lines=lines,
         unit="V" if charge else "A",
@@ -126,13 +127,17 @@ def column_network(
 def closed_form_level(
     model: CellModel, periphery: Periphery, condition: Condition, case: ColumnStimulus, *, extra_rows: int = 0
 ) -> float:
-    """The simple formula of the cell's kind for the target column (V or A); nominal cells, see `ColumnRead`.
+    """The simple formula of the cell's kind for the target column (V or A), less that for the minus column of a pair;
+    nominal cells, see `ColumnRead`.
 
     A kind without a formula of its own (a user's) gets the general charge balance.
     """
     read = column_read(model, periphery, condition, case, extra_rows=extra_rows)
-    kind = CELLS.get(model.kind)
-    return float(getattr(kind, "closed_form", charge_share)(model, read))
+    form = getattr(CELLS.get(model.kind), "closed_form", charge_share)
+    level = float(form(model, read))
+    if case.minus is not None:
+        level -= float(form(model, replace(read, symbols=case.bits[:, case.minus])))
+    return level
 
 
 def column_read(

@@ -241,9 +241,9 @@ def margin_assumptions(
 
 
 def _shares(setup: Testbench) -> str:
-    if setup.model.symbol_values == (0, 1):
+    if setup.symbol_values == (0, 1):
         return f"{100 * setup.ones:.3g} % ones"
-    parts = zip(setup.model.symbol_values, setup.symbol_shares, strict=True)
+    parts = zip(setup.symbol_values, setup.symbol_shares, strict=True)
     return ", ".join(f"{100 * share:.3g} % of count {count}" for count, share in sorted(parts))
 
 

@@ -172,7 +172,7 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
     q = _Charges(time, result, cycle, 2 * cycle)
     complement = "i(v_falling)" in result.signals
     lines = case.rows * (2 if complement else 1)
-    gate = chain.segment.reset_gate
+    gate, read = chain.segment.reset_gate, chain.converter.columns
     # the source lies between the driver and the gates: its current is theirs, out of it as they are discharged
     gates = gate * q.delivered("reset_gate")
     quiet = cycle + chain.timing.rows_toggle - EARLY
@@ -188,13 +188,13 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         reset_driver=gate * (q.net("reset") + q.delivered("reset_b")) - gates,
         reset_gate=gates / case.columns,
         reset_charge=vdd * q.delivered("reset_level") / case.columns,
-        line=vdd * q.net("analog"),
-        line_power=vdd * q.mean("analog", rest, rest + step),
+        line=vdd * q.net("analog") / read,
+        line_power=vdd * q.mean("analog", rest, rest + step) / read,
         bias=vdd * q.net("mirror"),
         bias_power=vdd * q.mean("mirror", rest, rest + step),
-        clamp=vdd * (q.delivered("clamp") + q.delivered("common")),
+        clamp=vdd * (q.delivered("clamp") + q.delivered("common")) / read,
         mux=vdd * (q.delivered("join") + q.delivered("bus_reset")),
-        parking=vdd * q.delivered("park"),
+        parking=vdd * q.delivered("park") / read,
         converter=_converter_energy(there, bench, chain, condition),
         conversion=chain.converter.duration(setup.max_count + 1),
     )
@@ -204,7 +204,7 @@ def _converter_energy(
     there: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condition: Condition
 ) -> dict[str, float]:
     """Energy of one conversion by source, J, averaged over `LEVELS`."""
-    swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
+    swing = there.line_swing(condition.vdd) / chain.converter.columns
     levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in LEVELS]
     timeout = max(there.timeout, MIN_TIMEOUT)
     return converter_energies(
@@ -241,7 +241,10 @@ def converter_energies(
     supplies = chain.converter.supplies
     one = nominal_conversion(chain.converter, number)
     further = [f"i(v_{s.source})" for s in supplies]
-    deck = conversions_deck(technology, condition, chain, one, [levels[0], *levels], further=further)
+    every = [levels[0], *levels]
+    # a minus column at the levels of opposite differences
+    minus = every[:1] + list(levels[::-1]) if chain.converter.columns > 1 else ()
+    deck = conversions_deck(technology, condition, chain, one, every, minus=minus, further=further)
     (result,) = run(f"chain_converter_{condition.label}", [deck])
     time = np.real(result.signals["time"].values).astype(np.float64)
 

@@ -85,7 +85,7 @@ def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArr
 
 def in_reach(chain: ReadoutChain, level: FloatArray) -> bool:
     """Whether levels (V at the bus over the clamp's) lie within the thresholds that the chain's converter can make."""
-    low, high = chain.converter.reach(chain.sampler.common_mode)
+    low, high = chain.converter.reach(chain.sampler.common_mode, chain.array_load)
     common = chain.sampler.common_mode
     return low <= float(np.nanmin(level)) + common and float(np.nanmax(level)) + common <= high
 
@@ -94,7 +94,7 @@ def check_reach(chain: ReadoutChain, level: FloatArray) -> None:
     """Refuse levels (V at the bus over the clamp's, NaN where there is none) beyond the thresholds that the chain's
     converter can make: raises InputError."""
     if not in_reach(chain, level):
-        low, high = chain.converter.reach(chain.sampler.common_mode)
+        low, high = chain.converter.reach(chain.sampler.common_mode, chain.array_load)
         common = chain.sampler.common_mode
         first, last = float(np.nanmin(level)) + common, float(np.nanmax(level)) + common
         raise InputError(
@@ -114,7 +114,8 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
             "readout",
             f"chain of transistors, {chain.drive} drive: follower per plane, row select, line of "
             f"{chain.line.segments} segments and {chain.line.planes} planes, double sampling on "
-            f"{chain.sampler.capacitance * 1e15:g} fF, bus of {chain.bus.columns} columns",
+            f"{chain.sampler.capacitance * 1e15:g} fF, bus of {chain.bus.columns} columns"
+            + (", a plus and a minus column at a time through buses of their own" if setup.pair else ""),
             "simulated",
             "every level and every mismatch draw is a transient of the whole chain",
         ),
@@ -146,7 +147,7 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
             chain.converter.twin_basis,
         ),
     ]
-    if chain.drive == "complement":
+    if setup.level_shape == "bent":
         fixed = (
             "the sum of +1 and -1" if setup.has_signed_levels else "2 count - active rows, a dummy row for odd numbers"
         )
@@ -168,7 +169,8 @@ def threshold_spread(
     point = noise.at(setup.conditions[0])
     read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
     n, top = setup.rows, setup.max_count
-    found = converter_spread(chain.converter, read, float(np.hypot(static[n, 0], static[n, top]) / np.sqrt(2.0)))
+    ends = float(np.hypot(static[n, 0], static[n, top]) / np.sqrt(2.0))
+    found = converter_spread(chain.converter, read, ends, load=chain.array_load)
     found = replace(found, columns=noise.columns)
     others = f", levels of other columns {noise.columns * 1e3:.2g} mV" if noise.columns else ""
     text = (

@@ -44,13 +44,21 @@ def points(rows: int, levels: int = 2) -> list[tuple[int, int]]:
 def moved(setup: Testbench, active: FloatArray, count: FloatArray) -> FloatArray:
     """Driven cells that count, each with the square of what its varying element moves relative to the largest: what the
     variance of a level grows with. Two symbols that count 0 and 1: the count itself. Others: the expectation over the
-    patterns that give a count; shape of `count` (whole numbers)."""
-    if setup.model.symbol_values == (0, 1):
+    patterns that give a count; shape of `count` (whole numbers). Both cells of a pair move with complement drive,
+    whatever they store: the active rows."""
+    if setup.symbol_values == (0, 1):
         return count
-    counts = np.asarray(setup.model.symbol_values, dtype=np.float64)
+    if _moves_always(setup):
+        return active
+    counts = np.asarray(setup.symbol_values, dtype=np.float64)
     squares = (counts / np.abs(counts).max()) ** 2
     out: FloatArray = setup.law.driven[active.astype(int), count.astype(int)] @ squares
     return out
+
+
+def _moves_always(setup: Testbench) -> bool:
+    """Whether every cell of a driven row of a pair moves its bit line, up or down."""
+    return setup.pair and setup.chain is not None and setup.chain.drive == "complement"
 
 
 def spread_arguments(setup: Testbench, active: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -61,8 +69,8 @@ def spread_arguments(setup: Testbench, active: FloatArray, count: FloatArray) ->
 def _arguments(
     setup: Testbench, active: FloatArray, count: FloatArray, moving: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """(active, moving cells); of ternary cells through a complement-driven chain (moving cells, those that raise the
-    line): an untied cell moves nothing, so that a read is the binary one of its tied cells."""
+    """(active, moving cells); of signed levels through a chain (moving cells, those that raise the level): an untied
+    cell moves nothing, so that a read is the binary one of its tied cells."""
     if setup.has_signed_levels:
         return moving, (moving + count - active) / 2.0
     return active, moving
@@ -91,12 +99,13 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
         out: FloatArray = rng.standard_normal(number) * devices.sigma_vth(kind, width, p.length)
         return out
 
-    cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, 3))
+    columns = 4 if setup.pair else 3
+    cell = 1.0 + setup.variation.cell_sigma * rng.standard_normal((setup.rows, columns))
     lines = len(setup.model.bit_lines)
     # a factor below 5 % of nominal is an open cell, not mismatch: keep the element positive
     return Deviations(
         cell=np.maximum(cell, 0.05),
-        reset=shifts("nmos", p.reset_width, 3 * lines).reshape((lines, 3) if lines > 1 else (3,)),
+        reset=shifts("nmos", p.reset_width, columns * lines).reshape((lines, columns) if lines > 1 else (columns,)),
         driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
         driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
         readout=tuple(
@@ -132,9 +141,11 @@ def pattern_at(setup: Testbench, active: int, count: int) -> ColumnPattern:
 
 def _moved_at(setup: Testbench, active: float, count: float) -> float:
     """`moved` of the very pattern of a point."""
-    if setup.model.symbol_values == (0, 1):
+    if setup.symbol_values == (0, 1):
         return count
-    counts = np.asarray(setup.model.symbol_values, dtype=np.float64)
+    if _moves_always(setup):
+        return active
+    counts = np.asarray(setup.symbol_values, dtype=np.float64)
     pattern = pattern_at(setup, int(active), int(count))
     return float(((counts / np.abs(counts).max()) ** 2)[pattern.bits[:, 1]] @ pattern.inputs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -151,16 +152,17 @@ def _point(
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
     # of all rows, the transistors' load aside
-    swing = condition.vdd * there.model.switched * (there.levels - 1) / there.model.bl_total
-    if there.level_shape == "bent":
+    swing = there.line_swing(condition.vdd)
+    if chain.drive == "complement":
         swing /= 2  # from falling to rising; the reset level is midway
     reset, common = chain.segment.reset_level, chain.sampler.common_mode
+    one = chain.one_column
 
     def run(samples: Sequence[tuple[NoiseSample, float, float]]) -> list[Result]:
         decks = [
             chain_noise_deck(
                 there.technology,
-                chain,
+                one,
                 condition,
                 sample=sample,
                 capacitance=capacitance,
@@ -174,21 +176,24 @@ def _point(
     first, middle, line = run([("first", 0.0, 0.0), ("second", 0.0, 0.0), ("line", 0.0, 0.0)])
     gain, kept = settled_gain(middle), settled_gain(middle) / settled_gain(line)
     low, high = run([("second", -1.0, gain), ("second", 1.0, gain)])
+    parts = (-1.0, 1.0)
+    if there.pair:  # both inputs of the comparator lie midway between the two buses
+        parts = (0.0, 0.0) if chain.drive == "complement" else (0.5, 0.5)
     ends = tuple(
         decision_noise(chain.converter, there.technology, condition, chain, common + gain * swing * part, bench.run)[0]
-        for part in (-1.0, 1.0)
+        for part in parts
     )
     delay = chain.timing.decides - chain.timing.clamp_opens + chain.converter.wait
+    lines = math.sqrt(chain.converter.columns)
+    below, between, above = (sampled_rms(x, delay, comparator) for x in (low, middle, high))
+    if there.pair:  # plus and minus line at opposite ends, or one of them at rest
+        below = above = math.hypot(below if chain.drive == "complement" else between, above)
     return ChainNoisePoint(
         condition=condition.label,
         gain=gain,
-        first=kept * sampled_rms(first, delay),
-        second=(
-            sampled_rms(low, delay, comparator),
-            sampled_rms(middle, delay, comparator),
-            sampled_rms(high, delay, comparator),
-        ),
-        bus=bus_reset_noise(chain, kept, condition.kelvin),
+        first=lines * kept * sampled_rms(first, delay),
+        second=(below, lines * between, above),
+        bus=lines * bus_reset_noise(chain, kept, condition.kelvin),
         comparator=deciding,
         ends=(ends[0], ends[1]),
         array=frozen_noise(chain.converter, there.technology, condition, chain, common, bench.run),

@@ -95,7 +95,7 @@ class ConverterSection(ParameterSection):
     kind: Name = Field(
         "sar",
         description="sar: capacitor array and clocked comparator of a bus; ramp: one ramp for the buses of a group, a "
-        "comparator each",
+        "comparator each; pair: plus minus minus column in one conversion, an array on either bus",
         json_schema_extra=listed(lambda: COLUMN_CONVERTERS),
     )
 

@@ -29,6 +29,7 @@ from netlists.cells.base import Cell, CellModel, Plane, require_capability
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.mapping import MacroShape, Scheme, TileManifest, ViaProgram, scheme_of, tile, via_program
 from netlists.periphery import Periphery, Timing, default_periphery
+from netlists.readout.column_converter import COLUMN_CONVERTERS
 from netlists.technology import Technology, load_technology
 from netlists.weights import QuantizedWeights, Words, integer_weights, load_weights, quantize
 
@@ -231,6 +232,30 @@ class Design:
         with config_context(self.path, "mapping"):
             return scheme_of(self.config.mapping, self.config.weights.bits, self.cell.symbol_values)
 
+    @property
+    def columns_per_conversion(self) -> int:
+        """Bit columns that a conversion takes: two where the converter takes differences."""
+        return COLUMN_CONVERTERS[self.config.readout.converter.kind].columns
+
+    @cached_property
+    def read_scheme(self) -> Scheme:
+        """The scheme as conversions read it: of columns, or of differences of neighbouring ones.
+
+        Raises InputError for differences of columns that the mapping does not store side by side.
+        """
+        if self.columns_per_conversion == 1:
+            return self.scheme
+        array, kind = self.config.array, self.config.readout.converter.kind
+        for name in ("columns", "columns_per_adc"):
+            if getattr(array, name) % 2:
+                raise InputError(
+                    f"is odd, and the converter `{kind}` takes two columns at a time",
+                    where=f"{self.path}: array.{name}",
+                    hint="an even number",
+                )
+        with config_context(self.path, ""):
+            return self.scheme.paired()
+
     @cached_property
     def program(self) -> ViaProgram:
         """Cell symbols of the whole layer."""
@@ -240,8 +265,11 @@ class Design:
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:
-        """Share of every symbol among the cells of the layer."""
-        found = np.bincount(self.program.bits.ravel(), minlength=len(self.program.symbol_values))
+        """Share of every symbol among the cells of the layer, of a readout of differences among its pairs of cells."""
+        symbols, values = self.program.bits, self.read_scheme.encoding.symbol_values
+        if self.columns_per_conversion > 1:
+            symbols = symbols[:, ::2] + 1 - symbols[:, 1::2]
+        found = np.bincount(symbols.ravel(), minlength=len(values))
         return tuple(float(v) for v in found / found.sum())
 
     @cached_property

@@ -31,14 +31,16 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     section, array = design.config.readout, design.config.array
     if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
+    columns = design.columns_per_conversion
+    design.read_scheme  # noqa: B018 - refuses a mapping that the converter cannot read
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
-        bus = {"columns": array.columns_per_adc} | bus
+        bus = {"columns": array.columns_per_adc // columns} | bus
         source = "configuration, readout.line and readout.bus"
         if not ({"capacitance", "resistance"} <= line.keys() and "wire_capacitance" in bus):
             wire = line_wire(design)
             pitch, row = design.geometry(design.worst_plane, (1,)).period
-            along, across = array.rows * row, bus["columns"] * pitch
+            along, across = array.rows * row, bus["columns"] * columns * pitch
             line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             bus = {"wire_capacitance": wire.capacitance * across} | bus
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
@@ -51,7 +53,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             sampler=DoubleSampler(**section.sampler.parameters()),
             bus=ComparatorBus(**bus),
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
-            converter=section.converter.build().within(-(-array.columns // bus["columns"])),
+            converter=section.converter.build().within(-(-array.columns // (bus["columns"] * columns))),
             timing=ChainTiming(**section.timing.parameters()),
         )
     return chain, source

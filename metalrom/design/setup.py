@@ -51,7 +51,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             seed=c.characterization.seed,
             timeout=c.characterization.timeout,
             supply_resistance=c.characterization.supply_resistance,
-            shares=None if design.is_binary else design.symbol_shares,
+            shares=None if design.read_scheme.encoding.symbol_values == (0, 1) else design.symbol_shares,
             metal_corners=metal_corners,
             samples_elsewhere=c.characterization.samples_elsewhere,
             worst_conditions=c.characterization.worst_conditions,

@@ -61,9 +61,10 @@ def header(source: RunData, mark: str, *lines: str, end: str = "") -> str:
 
 
 def two_levels(source: RunData, what: str) -> None:
-    """Refuse a table of cells with more than two levels, whose counts exceed the driven rows."""
+    """Refuse a table of cells with more than two levels, or of pairs of columns: counts exceed the driven rows."""
     if source.table.levels != 2:
-        raise InputError(f"{what} supports cells of two levels, this run has {source.table.levels}")
+        pair = "a pair of columns in " if source.results.macro_geometry.columns_per_conversion > 1 else ""
+        raise InputError(f"{what} supports cells of two levels, {pair}this run has {source.table.levels}")
 
 
 def symbol(label: str) -> str:

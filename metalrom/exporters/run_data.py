@@ -50,9 +50,9 @@ class RunData:
             input_bits=g.input_bits,
             mapping=g.mapping,
             seed=self.results.seed,
-            columns_per_adc=g.columns_per_adc,
+            columns_per_adc=g.columns_per_adc // g.columns_per_conversion,
             groups_per_adc=-(-g.rows // self.table.rows),
-            symbol_values=g.symbol_values,
+            symbol_values=g.read_scheme.encoding.symbol_values,
             **options,
         )
 

@@ -154,7 +154,7 @@ def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Conditio
 def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: int) -> Span:
     """Time of one matrix-vector product, s: input bits x (columns, planes and `groups` segments that share a
     converter)."""
-    shares = groups * geometry.columns_per_adc * geometry.planes_per_adc
+    shares = groups * geometry.columns_per_adc * geometry.planes_per_adc // geometry.columns_per_conversion
     reads = 1 if geometry.rows_held else shares
     each = total(step for name, step in steps.items() if name != "read")
     return steps["read"].value * (geometry.input_bits * reads) + each * (geometry.input_bits * shares)

@@ -246,7 +246,7 @@ def estimate_macro(
     conversion = conversion_energy(geometry, table, condition, histogram, errors)
     per_conversion = total(conversion)
     macs = geometry.macs * geometry.tiles * geometry.utilisation
-    conversions = geometry.input_bits * geometry.groups * geometry.weights_per_row * geometry.bit_columns_per_weight
+    conversions = geometry.input_bits * geometry.groups * geometry.weights_per_row * geometry.conversions_per_weight
     per_mvm = per_conversion * (conversions * geometry.tiles * geometry.utilisation)
     step = step_times(geometry, table, condition)
     latency = mvm_time(geometry, step, geometry.groups)
@@ -343,7 +343,7 @@ def estimate_layer(
     macro = estimate_macro(fitted, table, condition, histogram=histogram, errors=errors, outside_domain=outside_domain)
     last = inputs - (row_tiles - 1) * geometry.rows
     segments = (row_tiles - 1) * geometry.groups + -(-last // geometry.group_rows)
-    conversions = tokens * geometry.input_bits * segments * outputs * geometry.bit_columns_per_weight
+    conversions = tokens * geometry.input_bits * segments * outputs * geometry.conversions_per_weight
     busiest = geometry.groups if row_tiles > 1 else -(-last // geometry.group_rows)
     return LayerEstimate(
         inputs=inputs,

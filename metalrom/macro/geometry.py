@@ -24,7 +24,8 @@ class MacroGeometry:
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
-    converter. readout: the chain of transistors that is billed; None: an ideal readout, billed by a regression.
+    converter. columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
+    of transistors that is billed; None: an ideal readout, billed by a regression.
     """
 
     cell_area: float
@@ -48,6 +49,7 @@ class MacroGeometry:
     rows_held: bool = False
     symbol_values: tuple[int, ...] = (0, 1)
     planes_per_adc: int = 1
+    columns_per_conversion: int = 1
     readout: ChainCost | None = None
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
@@ -55,7 +57,8 @@ class MacroGeometry:
 
     def __post_init__(self) -> None:
         counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
-        for name in (*counts, "planes_per_driver", "planes_per_reset", "planes_per_adc"):
+        shared = ("planes_per_driver", "planes_per_reset", "planes_per_adc", "columns_per_conversion")
+        for name in (*counts, *shared):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
         for name in ("weight_bits", "input_bits"):
@@ -83,8 +86,8 @@ class MacroGeometry:
 
     @property
     def shape(self) -> MacroShape:
-        """Size of one tile."""
-        return MacroShape(rows=self.rows, columns=self.columns, planes=self.planes)
+        """Size of one tile, in columns that are converted: pairs of bit columns where these are read together."""
+        return MacroShape(rows=self.rows, columns=self.columns // self.columns_per_conversion, planes=self.planes)
 
     @property
     def levels(self) -> int:
@@ -105,6 +108,16 @@ class MacroGeometry:
     def scheme(self) -> Scheme:
         """How a weight is stored."""
         return scheme_of(self.mapping, self.weight_bits, self.symbol_values)
+
+    @property
+    def read_scheme(self) -> Scheme:
+        """How a weight is read: by columns, or by the differences of neighbouring ones."""
+        return self.scheme if self.columns_per_conversion == 1 else self.scheme.paired()
+
+    @property
+    def conversions_per_weight(self) -> int:
+        """Conversions of a weight per input bit and segment."""
+        return self.read_scheme.columns
 
     @property
     def bit_columns_per_weight(self) -> int:

@@ -266,7 +266,7 @@ def choose_rows(
 
 def histogram(design: Design, rows: int) -> IntArray:
     """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
-    c, values = design.config, design.program.symbol_values
+    c, values = design.config, design.read_scheme.encoding.symbol_values
     macro = Macro.ideal(
         rows=rows,
         weight_bits=c.weights.bits,

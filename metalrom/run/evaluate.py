@@ -211,6 +211,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     segment = 3 * small if charge else small
     # a differential column has two bit lines; every line of a row that its input moves has a driver of its own
     values, model = design.program.symbol_values, design.models[design.worst_plane]
+    levels = len(design.read_scheme.encoding.symbol_values)
     segment *= len(model.bit_lines)
     driver *= sum(line.level != 0 for line in model.lines)
     return MacroGeometry(
@@ -220,7 +221,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         planes=len(design.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
-        adc_bits=max(1, math.ceil(math.log2(group_rows * (len(values) - 1) + 1))),
+        adc_bits=max(1, math.ceil(math.log2(group_rows * (levels - 1) + 1))),
         driver_area=driver,
         reset_area=segment,
         rules=rules,
@@ -228,6 +229,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         input_bits=c.inputs.bits,
         mapping=c.mapping,
         symbol_values=values,
+        columns_per_conversion=design.columns_per_conversion,
     )
 
 
@@ -280,15 +282,16 @@ def macro_of(
 
     seed: of another chip than the configured one.
     """
+    shape = design.manifest.shape
     return Macro(
         table,
         condition,
-        array=design.manifest.shape,
+        array=replace(shape, columns=shape.columns // design.columns_per_conversion),
         weight_bits=design.config.weights.bits,
         input_bits=design.config.inputs.bits,
         mapping=design.config.mapping,
         seed=design.config.characterization.seed if seed is None else seed,
-        columns_per_adc=design.config.array.columns_per_adc,
+        columns_per_adc=design.config.array.columns_per_adc // design.columns_per_conversion,
         groups_per_adc=-(-design.config.array.rows // table.rows),
-        symbol_values=design.program.symbol_values,
+        symbol_values=design.read_scheme.encoding.symbol_values,
     )

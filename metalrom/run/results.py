@@ -272,7 +272,7 @@ class RunResults:
 def write_results(results: RunResults, folder: Path) -> Path:
     """Write `results.json` into the output folder."""
     # Cells of two levels and an ideal readout: files as they were before there were others.
-    usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1}
+    usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1, "columns_per_conversion": 1}
     new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
     left_out: dict[str, Any] = {"macro_geometry": new, **({} if results.planes else {"planes": True})}
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude=left_out).decode()

@@ -15,6 +15,9 @@ from netlists.mapping.program import MAX_SYMBOLS, Encoding, ViaProgram
 MAX_BITS = 16
 """Bits of a weight."""
 
+PAIR_VALUES = (-1, 0, 1)
+"""What a plus and a minus column of binary cells add together to a difference, per row."""
+
 
 @dataclass(frozen=True)
 class Scheme:
@@ -129,6 +132,23 @@ class Scheme:
     def level_table(self) -> ByteArray:
         """Cell levels, digits less the smallest symbol value, of all weights: shape (columns, high - low + 1)."""
         return np.ascontiguousarray((self.digit_table - min(self.encoding.symbol_values)).T, dtype=np.uint8)
+
+    def paired(self) -> "Scheme":
+        """The scheme as conversions of differences read it: a digit -1, 0 or 1 for every plus column and the minus
+        column next to it. Raises InputError for a mapping that does not store every digit in such a pair.
+        """
+        place, values = self.place_value, self.encoding.symbol_values
+        if values == (0, 1) and all(v > 0 for v in place[::2]) and place[1::2] == tuple(-v for v in place[::2]):
+            digits = self.digit_table[:, ::2] - self.digit_table[:, 1::2]
+            pair = scheme_of(self.encoding.mapping, self.bits, PAIR_VALUES)
+            if pair.place_value == place[::2] and np.array_equal(pair.digit_table, digits):
+                return pair
+        raise InputError(
+            f"takes the difference of a plus and a minus column, in which the mapping {self.encoding.mapping} does not "
+            f"store weights in cells of values {values}",
+            where="readout.converter.kind",
+            hint="mapping: differential, with cells that count 0 and 1",
+        )
 
     def describe(self) -> dict[str, Any]:
         """The scheme as a JSON document."""

@@ -22,6 +22,9 @@ from netlists.readout.strongarm import StrongArm
 EDGE = 20e-12
 """Edges of every control signal, s."""
 
+MINUS = "_minus"
+"""Ending of nodes, devices and instances of the minus column's chain."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentCircuit:
@@ -188,6 +191,12 @@ class ReadoutChain:
             self, bus=replace(self.bus, wire_capacitance=self.bus.wire_capacitance + self.converter.bus_load)
         )
 
+    @property
+    def array_load(self) -> float:
+        """Capacitance on the top plate of the converter's array beside it, F: the series capacitor, where the array is
+        on the bus."""
+        return self.sampler.capacitance if self.converter.bus_load > 0 else 0.0
+
     def held(self, levels: int) -> ReadoutChain:
         """The chain whose rows stay driven until the end of a conversion among so many levels."""
         return replace(self, timing=replace(self.timing, hold=self.converter.duration(levels)))
@@ -202,13 +211,15 @@ class ReadoutChain:
     def devices(self) -> tuple[ChainDevice, ...]:
         """Transistors whose thresholds are drawn, by the name of the deck's parameter `dvt_<name>`."""
         s, x = self.segment, self.length
-        return (
+        one = (
             ChainDevice("follower", "pmos", s.follower_width, s.follower_length),
             ChainDevice("select", "pmos", s.select_width, x),
             ChainDevice("bias", "pmos", self.line.bias_width, self.line.bias_length),
             ChainDevice("clamp", "nmos", self.sampler.clamp_width, x),
             ChainDevice("mux", "nmos", self.bus.gate_width, x),
         )
+        minus = (replace(d, name=f"{d.name}{MINUS}") for d in one)
+        return one if self.converter.columns == 1 else (*one, *minus)
 
     def off_devices(self) -> Iterator[tuple[str, int]]:
         """(kind, number) of the transistors that only load the line or the bus."""

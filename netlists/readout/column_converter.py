@@ -119,8 +119,9 @@ class ColumnConverter(Protocol):
         """The converter in a tile of so many buses: no more of them share a part than there are."""
         ...
 
-    def reach(self, common_mode: float) -> tuple[float, float]:
-        """Lowest and highest threshold (V at the bus) that it can make; common_mode: of the chain's clamp, V."""
+    def reach(self, common_mode: float, load: float = 0.0) -> tuple[float, float]:
+        """Lowest and highest threshold (V at the bus) that it can make; common_mode: of the chain's clamp, V; load: on
+        its array's top plate beside it, F."""
         ...
 
     def duration(self, levels: int) -> float:
@@ -170,6 +171,7 @@ COLUMN_CONVERTERS: Registry[type[ColumnConverter]] = Registry(
     built_in={
         "sar": "netlists.readout.column_sar:ColumnSar",
         "ramp": "netlists.readout.column_ramp:ColumnRamp",
+        "pair": "netlists.readout.column_pair:ColumnPair",
     },
     where="readout.converter.kind",
 )

@@ -21,11 +21,20 @@ class ColumnPair(ColumnSar):
 
     title: ClassVar[str] = "successive approximation of the difference of two columns"
     columns: ClassVar[int] = 2
+    twin_basis: ClassVar[str] = (
+        "thresholds by bisection on comparator, both arrays and both chains of transistors: equal within a twentieth "
+        "of a count whatever both columns have in common (tests/characterization/test_pair_conversion.py)"
+    )
 
     unit_capacitance: float = parameter(0.125e-15, "F", "unit capacitor of each array")
     reference: float = parameter(0.32, "V", "level to which bottom plates are switched, against ground")
     cycle: float = parameter(2.4e-9, "s", "one decision: arrays and both lines settle, the comparator decides")
     clock_delay: float = parameter(1.6e-9, "s", "from the start of a cycle to the comparator's clock")
+
+    def reach(self, common_mode: float, load: float = 0.0) -> tuple[float, float]:
+        """Differences at the first and the last code about the common mode, V: both arrays move, one up, one down."""
+        low, high = ColumnSar.reach(self, 0.0, load)
+        return common_mode + 2 * low, common_mode + 2 * high
 
     @property
     def bus_load(self) -> float:

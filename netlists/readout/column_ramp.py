@@ -102,7 +102,7 @@ class ColumnRamp(Ramp, ReplicaTable):
         """The ramp for at most so many buses."""
         return replace(self, shared_by=min(self.shared_by, buses))
 
-    def reach(self, common_mode: float) -> tuple[float, float]:
+    def reach(self, common_mode: float, load: float = 0.0) -> tuple[float, float]:
         """Levels at which the first count begins and the last one ends, V."""
         return self.ref_low, self.ref_high
 

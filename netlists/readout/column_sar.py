@@ -142,9 +142,9 @@ class ColumnSar(ReplicaTable):
         """One conversion among so many levels, from the start of the first cycle to the end of the last, s."""
         return tidy(self.clocks(levels) * self.cycle)
 
-    def reach(self, common_mode: float) -> tuple[float, float]:
+    def reach(self, common_mode: float, load: float = 0.0) -> tuple[float, float]:
         """Levels of the top plate at the first and the last code, V."""
-        step = self.reference * self.unit_capacitance / self.top_plate
+        step = self.reference * self.unit_capacitance / (self.top_plate + load)
         return common_mode - self.middle * step, common_mode + (self.units - 1 - self.middle) * step
 
     @property

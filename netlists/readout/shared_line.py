@@ -81,6 +81,7 @@ def line_deck(
             "edge": EDGE,
             "periodic": False,
             "conversion": None,
+            "minus": None,
             "currents": (),
         },
         technology=technology,

@@ -10,6 +10,7 @@ from metalrom.config.readout import ReadoutSection
 from metalrom.config.schema import schema
 from netlists.parameters import describe_parameters
 from netlists.readout.chain import SegmentCircuit, SharedLine
+from netlists.readout.column_pair import ColumnPair
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
 
@@ -56,8 +57,9 @@ def test_a_converter_is_of_its_kind() -> None:
     ramp = section(kind="chain", converter={"kind": "ramp", "count": "1ns", "shared_by": 32})
     assert ramp.converter.build() == ColumnRamp(count=1e-9, shared_by=32)
     assert section(**ramp.model_dump(mode="json")) == ramp
+    assert section(converter={"kind": "pair", "bits": 9}, drive="single").converter.build() == ColumnPair(bits=9)
     properties = schema()["$defs"]["ConverterSection"]["properties"]
-    assert properties["kind"]["enum"] == ["sar", "ramp"]
+    assert properties["kind"]["enum"] == ["sar", "ramp", "pair"]
     assert {"unit_capacitance", "ramp_capacitance", "replicas"} <= set(properties)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
@@ -38,9 +39,13 @@ class Counted:
         return self.code_errors / self.conversions if self.conversions else 0.0
 
 
-def _stores_signs(kind: str) -> bool:
-    """Whether one cell of this kind holds -1 as well as 1; False for a kind that is not known here."""
-    return kind in CELLS and min(make_cell(kind).symbol_values) < 0
+def reads_signs(table: ReadoutTable) -> bool:
+    """Whether a conversion counts -1 as well as 1: of a cell that stores both, or of a plus and a minus column of
+    binary cells. False for a kind of cell that is not known here."""
+    if table.cell not in CELLS:
+        return False
+    values = make_cell(table.cell).symbol_values
+    return min(values) < 0 or len(values) < table.levels
 
 
 class MacroProduct(Counted):
@@ -58,7 +63,7 @@ class MacroProduct(Counted):
     ) -> None:
         super().__init__()
         options = checked_options(options)
-        if _stores_signs(chip.table.cell):
+        if reads_signs(chip.table):
             options.setdefault("symbol_values", (-1, 0, 1))
         self._macro = chip.macro(
             weight_bits=weight_bits,
@@ -80,11 +85,6 @@ class MacroProduct(Counted):
     def multiply(self, x: IntArray, stored: Any) -> NDArray[Any]:
         """What the macro returns."""
         return self.count(self._macro.run(x, stored))
-
-    def bit_columns(self, rows: int, columns: int) -> float:
-        """Bit columns that the macro takes for a layer of `rows` x `columns` weights, check columns included."""
-        plain = self._macro.scheme.columns * columns
-        return self._macro.mitigation_cost(rows, columns).bit_columns * plain
 
 
 def macro_options() -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def _reading(
         swing=lsb * top,
         margin_lsb=float(margin[weakest] * sigma[weakest] / lsb),
         margin_sigma=float(margin[weakest]),
-        weakest=weakest + (min(model.symbol_values) * rows),
+        weakest=weakest + (min(setup.symbol_values) * rows),
         cell=cells,
         switch=switch,
         noise=noise,
@@ -157,7 +157,7 @@ def _reading(
     count = np.arange(top + 1)
     level = table.level[0, rows]
     zero = table.thresholds(condition)[rows, 0] - lsb / 2
-    levels = CellLevels(count + min(model.symbol_values) * rows, level, sigma, zero + count * lsb)
+    levels = CellLevels(count + min(setup.symbol_values) * rows, level, sigma, zero + count * lsb)
     message = tuple(f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions)
     return CellReading(fact, levels, message), (*done.outcomes, bench.outcome)
 

@@ -48,10 +48,19 @@ RAMP = CONFIG.replace("columns_per_adc: 4", "columns_per_adc: 1").replace(
     "{kind: chain}", "{kind: chain, converter: {kind: ramp, ref_low: 180mV}}"
 )
 
+PAIR = CONFIG.replace("{kind: chain}", "{kind: chain, drive: single, converter: {kind: pair}}")
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("text", "converter"), [(CONFIG, "array of 8 bits"), (RAMP, "ramp of 6.56 mV/ns")])
-def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, converter: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "converter", "drive"),
+    [
+        (CONFIG, "array of 8 bits", "complement"),
+        (RAMP, "ramp of 6.56 mV/ns", "complement"),
+        (PAIR, "array of 8 bits", "single"),
+    ],
+)
+def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, converter: str, drive: str) -> None:
     config = tmp_path / "chain.yaml"
     config.write_text(text)
     out = tmp_path / "out"
@@ -64,7 +73,7 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
     results = json.loads((out / "results.json").read_text())
     described = {x["name"]: x["value"] for x in results["readout_inputs"]}
     assert described["converter after the comparator"].startswith(converter)
-    assert results["readout"].startswith("chain of transistors, complement drive")
+    assert results["readout"].startswith(f"chain of transistors, {drive} drive")
     assert results["readout"] in (out / "report.html").read_text()
     label = table.conditions[0].label
     # levels lie within a tenth of a count of the middle between the fixed thresholds, whatever the active rows
