@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.inverter_cost import InverterCost
 from netlists.devices.area import AreaRules
 from netlists.mapping import MacroShape, Scheme, scheme_of
 
@@ -24,7 +25,8 @@ class MacroGeometry:
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
-    converter. readout: the chain of transistors that is billed; None: an ideal readout, billed by a regression.
+    converter. readout: the chain of transistors that is billed, inverter: the inverters in the segment; None for both:
+    an ideal readout, billed by a regression.
     """
 
     cell_area: float
@@ -49,6 +51,7 @@ class MacroGeometry:
     symbol_values: tuple[int, ...] = (0, 1)
     planes_per_adc: int = 1
     readout: ChainCost | None = None
+    inverter: InverterCost | None = None
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
