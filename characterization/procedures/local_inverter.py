@@ -16,15 +16,13 @@ import numpy as np
 from characterization.charts import SERIES, Chart, axis_scale, height_for, label_bars
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.chain_energy import charge
+from characterization.procedures.chain_energy import SourceCharges
 from characterization.procedures.registry import ProcedureResults, measured
 from characterization.readout.readout_noise import local_inverter_noise
 from characterization.testbench import Testbench
-from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.condition import Condition
 from netlists.readout.local_inverter import LocalInverter, reference_coupling, reference_load
-from ngspice_runner import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -141,14 +139,20 @@ def _point(setup: Testbench, bench: ColumnTestbench, inverter: LocalInverter, co
     levels = [bench.read(deck, result)[0] for deck, result in zip(decks, results, strict=True)]
     lsb = (levels[2] - levels[0]) / setup.max_count
     deck, case = decks[1], there.stimulus(cases[1])
-    read = _Read(results[1], np.real(results[1].signals["time"].values).astype(np.float64), a.stop)
+    time = np.real(results[1].signals["time"].values).astype(np.float64)
+    read = SourceCharges(time, results[1], 0.0, a.stop)
     columns, bit_line = case.columns, deck.outputs[case.target]
     rise = levels[1] - vdd  # of the ramp until the edge, negative
-    gain = float(np.diff(read.at(bit_line, a.ramp_start, a.ramp_end - levels[1] / vdd * a.ramp_time))[0] / -rise)
+    volts = np.real(results[1].signals[bit_line].values).astype(np.float64)
+
+    def moved(start: float, end: float) -> float:
+        return float(np.diff(np.interp((start, end), time, volts))[0])
+
+    gain = moved(a.ramp_start, a.ramp_end - levels[1] / vdd * a.ramp_time) / -rise
     count = gain * lsb  # V of the bit line
 
     def drift(end: float) -> float:
-        return float(abs(np.diff(read.at(bit_line, end - EARLY, end))[0])) / count
+        return abs(moved(end - EARLY, end)) / count
 
     comparator, zeroing = local_inverter_noise(
         there.technology,
@@ -170,7 +174,7 @@ def _point(setup: Testbench, bench: ColumnTestbench, inverter: LocalInverter, co
         settle_drift=drift(a.ramp_start),
         rows=vdd * read.net("rows"),
         row_gates=vdd * (read.delivered("active") + read.delivered("falling")),
-        driver_leakage=vdd * read.charge(read.current("rows"), *quiet) / EARLY / (2 * case.rows),
+        driver_leakage=vdd * read.mean("rows", *quiet) / (2 * case.rows),
         supply=vdd * read.net("local"),
         idle_power=vdd * read.net("idle_local") / a.stop,
         reset=a.reset_gate * (read.net("reset") + read.delivered("reset_b")) / columns,
@@ -178,36 +182,6 @@ def _point(setup: Testbench, bench: ColumnTestbench, inverter: LocalInverter, co
         line=vdd * read.net("line"),
         gates=vdd * (read.delivered("power") + read.delivered("select")) / columns + vdd * read.delivered("precharge"),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """Charges (C) out of the sources of one read, from its start to `stop` (s)."""
-
-    result: Result
-    time: FloatArray
-    stop: float
-
-    def values(self, name: str) -> FloatArray:
-        return np.real(self.result.signals[name].values).astype(np.float64)
-
-    def at(self, name: str, *times: float) -> FloatArray:
-        return np.asarray(np.interp(times, self.time, self.values(name)))
-
-    def current(self, source: str) -> FloatArray:
-        """Out of the positive terminal, A."""
-        return -self.values(f"i(v_{source})")
-
-    def charge(self, current: FloatArray, start: float, stop: float) -> float:
-        return charge(self.time, current, start, stop)
-
-    def net(self, source: str) -> float:
-        """Delivered less returned."""
-        return self.charge(self.current(source), 0.0, self.stop)
-
-    def delivered(self, source: str) -> float:
-        """Delivered alone."""
-        return self.charge(np.maximum(self.current(source), 0.0), 0.0, self.stop)
 
 
 def _refuses(setup: Testbench) -> str | None:
