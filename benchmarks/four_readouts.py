@@ -6,7 +6,8 @@
 typical corner, nominal supply, 27 degC. The capacitive cell is the balanced one of examples/minilm_chain.yaml under
 complement drive, the resistive one res_via of examples/res_via_column.yaml. Levels, settling and energies are
 transients, noise is the engine's noise analysis (the clocked comparator: its sensitivity), area that of the
-transistors of the decks in standard-cell rows. The chain with its three converters is the product's own object. Spread
+transistors of the decks in standard-cell rows. The chain with its three converters and the inverter are the product's
+own objects. Spread
 of cells (2.5 %) is an assumption of the example, the same for all; so is what is left of the offset (0.05 counts) where
 the readout is no object of the product.
 """
@@ -25,8 +26,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.shared_line import FITTED, ROWS, example_cell
+from characterization.column_testbench import ColumnTestbench
 from characterization.noise import charge_noise
 from characterization.procedures.chain_energy import converter_energies
+from characterization.procedures.inverter_margin import inverter_spread
+from characterization.procedures.local_inverter import measure_inverter
 from characterization.readout.comparator_noise import ComparatorPoint, Run, point_of
 from characterization.readout.converter_noise import decision_noise, frozen_noise
 from characterization.readout.converter_spread import converter_spread
@@ -34,19 +38,19 @@ from characterization.readout.converters import conversion_cost
 from characterization.readout.readout_noise import (
     chain_sample_noise,
     current_sense_noise,
-    local_inverter_noise,
     ramp_comparator_noise,
 )
 from characterization.readout.testbench import ReadoutTestbench
 from characterization.readout.twin import fit_chain_twin, read_line
 from characterization.readout.virtual_ground import current_sense_readings
+from characterization.testbench import Converter, Testbench, Variation
 from interconnect.errors import InputError
 from interconnect.files import atomic_file
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.devices.area import DrawnTransistor
 from netlists.devices.device_set import DeviceSet
-from netlists.periphery import Periphery
+from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
 from netlists.readout.column_converter import ColumnConverter
 from netlists.readout.column_pair import ColumnPair
@@ -55,7 +59,8 @@ from netlists.readout.column_sar import ColumnSar
 from netlists.readout.current_sense import CurrentSense, current_sense_deck
 from netlists.readout.deck import transistors
 from netlists.readout.drawn import DrawnPart, drawn_parts
-from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
+from netlists.readout.inverter_parts import inverter_parts
+from netlists.readout.local_inverter import LocalInverter, reference_coupling, reference_rows_of
 from netlists.readout.ramp import Ramp
 from netlists.readout.sar import Sar
 from netlists.readout.shared_line import line_deck
@@ -273,33 +278,40 @@ def capacitive(bench: ReadoutTestbench) -> list[Figures]:
 
 
 def inverter(bench: ReadoutTestbench, cell: CellModel) -> Figures:
-    """The local inverter: time of the crossing over the step gives its count, energies are those of its supply."""
-    a = LocalInverter()
-    count, metal = count_of(bench, cell), ROWS * cell.bl_total
-    steps = ROWS / 2 * count * np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    decks = [
-        local_inverter_deck(bench.technology, bench.condition, a, capacitance=metal, swing=float(s)) for s in steps
-    ]
-    waves = bench.run(decks)
-    crossings = [w.crossing("v(out)", (a.ramp_start, a.stop)) for w in waves]
-    slope, _ = np.polyfit(steps, crossings, 1)
-    lines = [float(w.at("v(bl)", a.ramp_start)) for w in waves]
-    line_gain = float(np.polyfit(steps, lines, 1)[0])
-    own, thermal = local_inverter_noise(bench, a, capacitance=metal, line_gain=line_gain)
-    energy = float(np.mean([sum(w.energies((0.0, a.stop)).values()) for w in waves]))
-    bill = Bill(bench.technology.devices)
-    bill.add(decks[0].text, "local_inverter", SEGMENTS * PLANES)
+    """The inverter in the segment, the product's own object: reads of the group and noise analyses."""
+    model, line = cell.complement_driven(), SharedLine()
+    a = LocalInverter(
+        segments=SEGMENTS, planes=PLANES, line_capacitance=line.capacitance * SEGMENTS / line.segments,
+        reference_rows=reference_rows_of(model, ROWS),
+    )  # fmt: skip
+    setup = Testbench(
+        technology=bench.technology, model=model, periphery=Periphery(), timing=Timing(), rows=ROWS,
+        columns=TILE_COLUMNS, conditions=(bench.condition,), variation=Variation(CELL_SIGMA, "stated"),
+        converter=Converter(0.0, 0.0, 0.0), inverter=a,
+    )  # fmt: skip
+    found = measure_inverter(setup, ColumnTestbench(setup, workers=bench.workers), {})
+    (point,) = found.points
+    spread, _ = inverter_spread(setup, a, found, np.zeros((ROWS + 1, ROWS + 1)))
+    number = {"segment": SEGMENTS, "column": 1.0, "bus": 1.0, "group": 1.0 / a.shared_by}
+    total = np.zeros(3)
+    for part in inverter_parts(bench.technology, a, setup.periphery, ROWS + 1):
+        logic = part.name in ("adc_logic", "thresholds")
+        total += number.get(part.unit, 0.0) * np.array([part.transistors, part.area, part.area * logic])
+        total -= number.get(part.unit, 0.0) * logic * np.array([part.transistors, part.area, 0.0])
     noise = {
-        "front end": thermal / count,
-        "comparator": own / count,
+        "front end": point.zeroing / point.lsb,
+        "comparator": point.comparator / point.lsb,
         "cells": cells(2, capacitive=True),
-        "thresholds": OFFSET,
+        "thresholds": spread.total / point.lsb,
     }
-    print(f"  inverter: {slope * count * 1e9:.3f} ns of ramp per count, ", end="")
-    print(f"step of the bit line {line_gain:.3f} of the cells'", flush=True)
+    print(
+        f"  inverter: {a.reference_rows} reference rows, {point.lsb / bench.condition.vdd * a.ramp_time * 1e9:.3f} ns "
+    )
+    print(f"  of ramp per count, the bit line follows {point.line_gain:.3f} of the ramp", flush=True)
+    energy = point.supply + point.reset + PLANES * point.ramp + point.line + point.gates
     return Figures(
-        "capacitive", "inverter in the segment, ramp", count, noise, energy, bill.number, bill.area,
-        SEGMENTS * PLANES * a.reference_capacitance, a.stop, 2,
+        "capacitive", "inverter in the segment, ramp", point.lsb * point.line_gain, noise, energy, total[0], total[1],
+        SEGMENTS * PLANES * a.reference_rows * reference_coupling(model), a.stop, 2, total[2],
     )  # fmt: skip
 
 
@@ -424,13 +436,47 @@ REMARKS = """
   its columns.
 - Area: transistors alone, in rows of standard cells, without wiring and control drivers; logic (registers, table,
   latches, counter) apart, in gates, "-" where it is not counted; capacitors apart, since they may lie in the metals
-  above. The inverter's line to its column's counter is not there.
+  above. The inverter's fF are those of its reference rows, which are rows of cells: more than those that
+  count.
 - A converter (SAR) serves 16 columns one after the other, a pair's two at a time. A ramp's generator serves 64 buses
   of the chain, 256 columns of the current sense, at the same time; its counter's lines take 0.1 pJ per conversion more
   (estimate).
 - A pair of chains is two chains whose buses carry an array each, so that the levels are smaller: 8 columns a bus, 16 a
-  converter like the others. Inverter and the readouts of the resistive cell are circuits of `netlists/readout` beside
+  converter like the others. The readouts of the resistive cell are circuits of `netlists/readout` beside
   the product's estimate.
+- The inverter is `readout.kind: inverter`: its rows' levels, noise, energy, drawn parts and logic are the product's.
+  The generator of its ramp is not drawn, the charge of the reference rows comes out of the supply.
+
+## Inverters in the segment
+
+```yaml
+array: {group_rows: 8}
+readout:
+  kind: inverter
+  inverter: {ramp_time: 32ns, bits: 8}   # sizes and times; all have defaults
+```
+
+Every plane of a segment has an inverter on its bit line, powered while it is read. A switch ties it to its own
+threshold (auto-zero), the rows toggle, and a ramp on reference rows moves the line back through the threshold; a
+second inverter then pulls the line that the column's segments share down against a weak keeper, and its edge latches
+a counter. There is no source follower and no analogue line. The cell has to be balanced and binary, with a ground
+line that can be driven (`cap_balanced`), and is driven with the complement; `array.columns_per_adc` has no meaning,
+since every column has its latches. The configuration's schema lists the sizes.
+
+- Level: what the ramp has left at the edge, V. As the bit line always crosses at the same voltage, a count is V
+  C_switched / C_reference of the ramp whatever else loads the line, and levels are straight. Every level and every
+  mismatch draw is a transient of cells, inverter, reset, select and line; a read without an edge within the ramp is a
+  failed sample (`no_edge`).
+- Noise: the bit line as its reset opens (k T / C with the inverter's own part) and the inverter at its threshold,
+  both by the engine's noise analysis (procedure `local_inverter`, run by itself).
+- Mismatch: thresholds of both inverters and of the reset, the cells of the reference rows. What is left after the
+  auto-zero is that of the reset's injection, and of the second inverter over the gain of the first.
+- Thresholds: steps of the counter between the ends that replica columns give, as with a ramp behind the chain.
+- Cost: drawn transistors, reference rows as cells of the array, latches, counter and table in gates; the supplies'
+  currents of a read from reset to reset, the rows and reference rows of all planes. One read converts all columns of
+  a plane.
+- Not there: the ramp's generator (its noise, area and own current; the status of the input `ramp` is "assumption"),
+  what neighbouring columns' edges do to a column through shared supplies.
 """
 
 

@@ -30,6 +30,9 @@ from ngspice_runner import (
     run_many,
 )
 
+NO_EDGE = "no_edge"
+"""Verdict of a read whose output has no edge within the ramp: the level is outside its range."""
+
 ProgressCallback = Callable[[Progress], None]
 
 TASKS_PER_BATCH = 2000
@@ -84,7 +87,14 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
     """The complete deck of a task."""
     s = setup.at(task.condition)
     return column_deck(
-        s.technology, s.model, s.periphery, s.timing, task.condition, s.stimulus(task.case), chain=s.chain
+        s.technology,
+        s.model,
+        s.periphery,
+        s.timing,
+        task.condition,
+        s.stimulus(task.case),
+        chain=s.chain,
+        inverter=s.inverter,
     )
 
 
@@ -190,7 +200,8 @@ def _read(setup: Testbench, deck: ColumnDeck, result: Result) -> _Read:
     if result.ok:
         hold = setup.converter.integration_time if setup.unit == "A" else 0.0
         level, energy = run_decks(deck, result, double_sampling=setup.double_sampling, hold=hold)
-    return _Read(level, energy, result.verdict.value, _provenance(result))
+    verdict = NO_EDGE if result.ok and np.isnan(level) else result.verdict.value
+    return _Read(level, energy, verdict, _provenance(result))
 
 
 def _sample(task: Task, read: _Read) -> Sample:
@@ -238,7 +249,8 @@ def run_decks(
     """(level at the sample instant, J drawn by the row drivers from the input edge to it) of an ok result.
 
     The level is interpolated linearly between the two engine points around the instant; with double sampling the level
-    just before the input edge is subtracted. The energy is the trapezoidal integral of -V i over the supply of the
+    just before the input edge is subtracted. Of a readout by a ramp the level is what is left of it at the output's
+    edge, NaN without one. The energy is the trapezoidal integral of -V i over the supply of the
     row drivers, of those of the lines between ground and the full level too, and its last power for `hold` s more (a
     current that is integrated goes on flowing).
     """
@@ -249,6 +261,8 @@ def run_decks(
     if deck.target_minus:
         line = line - _real(result, deck.target_minus)
     level = float(np.interp(deck.read_at, time, line))
+    if deck.edge is not None:
+        level = deck.edge.left(time, line, _real(result, deck.edge.out))
     if double_sampling:
         level -= float(np.interp(deck.input_at, time, line))
     end = deck.read_at if deck.cycle_end is None else deck.cycle_end

@@ -93,6 +93,7 @@ class ColumnTestbench:
             s.stimulus(case),
             supply_resistance=supply_resistance,
             chain=s.chain,
+            inverter=s.inverter,
         )
 
     def levels(self, name: str, decks: Sequence[ColumnDeck]) -> FloatArray:

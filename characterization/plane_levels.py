@@ -209,6 +209,7 @@ def plane_read_deck(setup: Testbench, model: CellModel, condition: Condition, ca
         condition,
         setup.stimulus(case),
         chain=setup.chain,
+        inverter=setup.inverter,
     )
 
 

@@ -30,6 +30,7 @@ PROCEDURES: Registry[Procedure] = Registry(
         "chain_noise": "characterization.procedures.chain_noise:PROCEDURE",
         "chain_energy": "characterization.procedures.chain_energy:PROCEDURE",
         "chain_settling": "characterization.procedures.chain_settling:PROCEDURE",
+        "local_inverter": "characterization.procedures.local_inverter:PROCEDURE",
         "comparator_noise": "characterization.procedures.comparator_noise:PROCEDURE",
     },
     where="characterization.procedures",

@@ -13,7 +13,8 @@ from netlists.cells.base import CellModel
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.mapping.scheme import PAIR_VALUES
 from netlists.periphery import Periphery, Timing
-from netlists.readout.chain import ReadoutChain
+from netlists.readout.chain import ChainDevice, ReadoutChain
+from netlists.readout.local_inverter import LocalInverter
 from netlists.technology import Technology
 
 MIN_SAMPLES = 10
@@ -122,7 +123,8 @@ class Testbench:
     the procedure `adc` simulates; None: the converter is an assumption. shares: of every symbol
     among the stored ones, for cells of more than two; None: by `ones` for two, else equal. chain: the readout from the
     bit line to the comparator; levels are those of the comparator's input. None: an ideal readout (studies only).
-    line_source: where the wire of the chain's shared line comes from, in words. stacked: the planes of a stack, lowest
+    inverter: inverters in the segment instead of a chain; levels are what the ramp has left at the output's edge.
+    line_source: where the wire of the column's shared line comes from, in words. stacked: the planes of a stack, lowest
     first, one for all that are alike; `model` is of one of them, so that every deck holds its next plane's rows.
     plane_labels: of all planes, lowest first.
     """
@@ -155,6 +157,7 @@ class Testbench:
     spread_patterns: int = 100_000
     adc: AdcRequest | None = None
     chain: ReadoutChain | None = None
+    inverter: LocalInverter | None = None
     line_source: str = ""
     stacked: tuple[StackedPlane, ...] = ()
     plane_labels: tuple[str, ...] = ()
@@ -207,15 +210,27 @@ class Testbench:
         return case.with_dummy_row() if self.level_shape == "bent" and self.levels == 2 else case
 
     @property
+    def has_transistor_readout(self) -> bool:
+        """Whether transistors stand between the bit line and its level: a chain, or inverters in the segment."""
+        return self.chain is not None or self.inverter is not None
+
+    @property
+    def readout_devices(self) -> tuple[ChainDevice, ...]:
+        """Transistors of the readout whose thresholds are drawn."""
+        readout = self.chain or self.inverter
+        return readout.devices if readout else ()
+
+    @property
     def double_sampling(self) -> bool:
         """Whether the level is the difference of two samples."""
         return self.chain is not None or self.converter.sample_capacitance is not None
 
     @property
     def level_shape(self) -> LevelShape:
-        """Form of the level model: through a chain whose rows are driven with the complement the level is a bent
+        """Form of the level model: through transistors whose rows are driven with the complement the level is a bent
         function of 2 count - active rows, that of a pair of columns one of their difference with any drive."""
-        return "bent" if self.chain is not None and (self.pair or self.chain.drive == "complement") else "quadratic"
+        complement = self.chain is not None and self.chain.drive == "complement"
+        return "bent" if complement or self.pair or self.inverter is not None else "quadratic"
 
     @property
     def has_signed_levels(self) -> bool:

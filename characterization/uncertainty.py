@@ -191,7 +191,7 @@ def readout_uncertainty(
         misfit=spread.misfit,
         pattern_samples=max(level.quality.points - len(level.coefficients) + 1, 2),
         extraction=setup.at(setup.conditions[index]).model.relative_error,
-        noise=CLOSED_FORM_NOISE if setup.chain is None else CHAIN_NOISE,
+        noise=CHAIN_NOISE if setup.has_transistor_readout else CLOSED_FORM_NOISE,
         supply=supply,
     )
 

@@ -88,6 +88,11 @@ def _traces(setup: Testbench, task: Task, deck: ColumnDeck, result: Result) -> I
         if deck.target_minus:
             yield "comparator input, minus column", "V", _values(result, deck.target_minus)
         return
+    if deck.edge is not None:
+        yield "bit line", "V", _values(result, deck.outputs[task.case.target])
+        yield "ramp", "V", _values(result, "v(ramp)")
+        yield "shared line", "V", _values(result, deck.edge.line)
+        return
     values = _values(result, deck.target)
     if deck.target_minus:
         values = values - _values(result, deck.target_minus)
@@ -102,6 +107,12 @@ def _instants(setup: Testbench, deck: ColumnDeck) -> Iterator[Instant]:
         yield Instant("rows toggle", t.rows_toggle)
         yield Instant("column joins the bus", t.bus_joins)
         yield Instant("decision", t.decides)
+        return
+    if setup.inverter is not None:
+        yield Instant("reset ends", setup.inverter.zero_time)
+        yield Instant("rows toggle", setup.inverter.rows_toggle)
+        yield Instant("ramp starts", setup.inverter.ramp_start)
+        yield Instant("ramp ends", setup.inverter.ramp_end)
         return
     if deck.unit == "V":
         yield Instant("reset ends", setup.timing.reset_end)

@@ -21,6 +21,7 @@ from netlists.readout.chain import EDGE, MINUS, ReadoutChain
 from netlists.readout.comparator_probe import BranchCurrent
 from netlists.readout.conversion import BusConversion
 from netlists.readout.decision import DeciderInput
+from netlists.readout.local_inverter import LocalInverter, RampEdge
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
@@ -65,6 +66,7 @@ class ColumnDeck(Deck):
     level_supplies: the same for the lines at part of the row voltage: (current, voltage in V) of each.
     condition: the operating point, where the writer of the deck tells it. cycle_end: with a readout chain, when the
     rows have returned: energies are those of the whole cycle. readout_supplies: the chain's own, as level_supplies.
+    edge: of a readout whose code is a time; its level is what the ramp has left then.
     """
 
     target: str
@@ -83,6 +85,7 @@ class ColumnDeck(Deck):
     condition: Condition | None = None
     cycle_end: float | None = None
     readout_supplies: tuple[tuple[str, float], ...] = ()
+    edge: RampEdge | None = None
 
     def levels(self, signals: Mapping[str, ArrayLike]) -> FloatArray:
         """What every modelled column reads from these vectors, by name: shape (columns, points), V or A."""
@@ -115,6 +118,7 @@ def column_deck(
     supply_resistance: float = 0.0,
     decision: DeciderInput | None = None,
     chain: ReadoutChain | None = None,
+    inverter: LocalInverter | None = None,
     conversion: BusConversion | None = None,
     currents: Sequence[BranchCurrent] = (),
     reltol: float = 1e-5,
@@ -157,6 +161,9 @@ def column_deck(
         The readout from the bit line to the comparator's input, in place of the grounded reset and the sense
         capacitance; the level is then that of the comparator's input, and the timing is the chain's own (charge cell,
         one bit line, transistors).
+    inverter : LocalInverter, optional
+        The inverters in the segment, reference rows with their ramp and the column's line, in place of reset and sense
+        capacitance, over a whole cycle with complement drive and the readout's own timing (cells as for `chain`).
     conversion : Conversion, optional
         The converter behind the chain: the rows stay driven until its last decision, the deck yields a code.
     currents : sequence of BranchCurrent
@@ -183,12 +190,14 @@ def column_deck(
         chain = chain.held(conversion.levels) if conversion is not None else chain.one_column
         timing = chain.timing.timing
         model = model.complement_driven() if chain.drive == "complement" else model
+    if inverter is not None:
+        timing, model = inverter.timing, model.complement_driven()
     warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
     check_case(model, case)
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
-    if (decision is not None or chain is not None) and (
+    if (decision is not None or chain is not None or inverter is not None) and (
         ideal or not charge or static is not None or len(model.bit_lines) > 1
     ):
         raise InputError("a readout needs a charge column with one bit line and transistor periphery")
@@ -214,18 +223,18 @@ def column_deck(
     complement = any(line.level < 0 for line in warm.lines)
     outputs += CHAIN_OUTPUTS if chain else ()
     outputs += (f"v(bus{MINUS})",) if case.pair else ()
+    target_end = ends[case.target]
+    edge = inverter.edge(f"out_{target_end.name}", condition.vdd) if inverter else None
+    outputs += (edge.out, *LocalInverter.OUTPUTS) if edge else ()
     outputs += conversion.outputs(chain) if chain and conversion else ()
     if chain is not None and periodic:
         outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
-    stop = (
-        CYCLES * chain.timing.stop
-        if chain and periodic
-        else chain.timing.stop
-        if chain
-        else decision.stop(timing)
-        if decision
-        else timing.read_at
-    )
+    cycle = chain.timing.stop if chain else inverter.stop if inverter else None
+    if cycle is not None:
+        stop = CYCLES * cycle if periodic else cycle
+    else:
+        stop = decision.stop(timing) if decision else timing.read_at
+    read_vector = "v(bus)" if chain else edge.line if edge else plus[case.target]
     operating_point = (ideal and not charge) or static is not None
     values: dict[str, Any] = {
         "title": title,
@@ -246,7 +255,7 @@ def column_deck(
         "next_plane": warm.has_next_plane,
         "levels": levels,
         "ends": ends,
-        "target": "v(bus)" if chain else plus[case.target],
+        "target": read_vector,
         "target_minus": target_minus,
         "node_names": node_names(warm),
         "instances": instances(warm, case),
@@ -256,7 +265,10 @@ def column_deck(
         "extra_rows": extra_rows,
         "outputs": outputs,
         "stop": stop,
-        "decided": ends[case.target].node if decision or chain else None,
+        "decided": target_end.node if decision or chain or inverter else None,
+        "reset_gate": chain.segment.reset_gate if chain else inverter.reset_gate if inverter else condition.vdd,
+        "rows_return": chain.timing.rows_return if chain else inverter.rows_return if inverter else None,
+        **(inverter.values(model) if inverter else {"inverter": False}),
         "chain": chain is not None,
         "h": chain,
         "edge": EDGE,
@@ -279,8 +291,8 @@ def column_deck(
         stop=None if operating_point else stop,
         read_at=None if operating_point else timing.read_at,
         input_at=None if operating_point else timing.input_start,
-        target="v(bus)" if chain else plus[case.target],
-        columns=("v(bus)",) if chain else plus,
+        target=read_vector,
+        columns=(read_vector,) if chain or edge else plus,
         unit="V" if charge else "A",
         row_supply="i(v_rows)",
         row_voltage=drive,
@@ -290,8 +302,9 @@ def column_deck(
         columns_minus=(f"v(bus{MINUS})",) if case.pair else minus,
         level_supplies=level_currents,
         condition=condition,
-        cycle_end=chain.timing.stop if chain else None,
+        cycle_end=cycle,
         readout_supplies=(("i(v_analog)", condition.vdd), *CHAIN_CONTROLS) if chain else (),
+        edge=edge,
     )
 
 

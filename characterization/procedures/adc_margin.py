@@ -18,6 +18,7 @@ from characterization.procedures.chain_margin import (
     noise_of_chain,
     threshold_spread,
 )
+from characterization.procedures.inverter_margin import inverter_assumptions, inverter_figures, inverter_spread
 from characterization.procedures.mismatch import Mismatch, spread_arguments
 from characterization.procedures.registry import Procedure, ProcedureResults
 from characterization.procedures.transfer import Transfer, spread_terms
@@ -46,9 +47,11 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     active, count = np.meshgrid(np.arange(n + 1.0), np.arange(top + 1.0), indexing="ij")
     valid = count <= active * (setup.levels - 1)
     shape = (len(setup.conditions), n + 1, top + 1)
-    chain = noise_of_chain(setup, results)
+    chain, inverter = noise_of_chain(setup, results), inverter_figures(setup, results)
     # of the quietest condition; what others add to it is their own noise
     comparator = min(chain.at(c).quietest for c in setup.conditions) if chain else 0.0
+    if inverter:
+        comparator = min(inverter.at(c.label).comparator for c in setup.conditions)
     mean, static, noise, pattern = (np.full(shape, np.nan) for _ in range(4))
     for i, condition in enumerate(setup.conditions):
         levels = transfer.models[i]
@@ -58,7 +61,9 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         lsb = (mean[i, n, top] - mean[i, n, 0]) / top
         if not lsb > 0:
             raise ConditionError("the level does not rise with the count", condition)
-        if chain is None:
+        if inverter is not None:
+            noise[i][valid] = inverter.at(condition.label).noise_beside(comparator)
+        elif chain is None:
             there = setup.at(condition)
             noise[i][valid] = thermal_noise(there, lsb, condition.vdd, condition.kelvin, active, count)[valid]
         else:
@@ -83,6 +88,9 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
     elif setup.chain is not None and chain is not None:
         converter, spread = threshold_spread(setup, setup.chain, chain, static[0])
         offset = converter.total
+    elif setup.inverter is not None and inverter is not None:
+        converter, spread = inverter_spread(setup, setup.inverter, inverter, static[0])
+        offset = converter.total
     else:
         offset = setup.converter.assumed_offset * nominal_lsb
     table = ReadoutTable.from_arrays(
@@ -99,7 +107,7 @@ def analyse_margin(setup: Testbench, data: Dataset, results: ProcedureResults) -
         adc=AdcModel(
             codes=top + 1,
             offset_sigma=offset,
-            noise_sigma=comparator if chain else setup.converter.noise_sigma * nominal_lsb,
+            noise_sigma=comparator if chain or inverter else setup.converter.noise_sigma * nominal_lsb,
         ),
         assumptions=(*margin_assumptions(setup, measured, spread), *column_assumptions(setup, transfer)),
         levels=setup.levels,
@@ -118,9 +126,9 @@ def thermal_noise(
     cancels; the two sampling capacitors leave sqrt(2 k T / C_sample). Current: 4 k T G of the counted resistors and
     of those in undriven rows; an amplifier's noise is the converter's. A difference of two bit lines has the noise of
     both (k T times what the inverse of their capacitance matrix gives for it: 2 k T / C_tot for equal lines).
-    Raises InputError for a readout chain, whose noise is simulated.
+    Raises InputError for a readout of transistors, whose noise is simulated.
     """
-    if setup.chain is not None:
+    if setup.has_transistor_readout:
         raise InputError(
             "the closed form of thermal noise describes an ideal readout", where="readout.kind", hint="kind: ideal"
         )
@@ -139,9 +147,11 @@ def thermal_noise(
 
 def read_time(setup: Testbench) -> float:
     """Duration of one read, s. Charge: reset, first sample, inputs, sample; current: inputs and integration. Through a
-    chain: to the first decision."""
+    chain: to the first decision; by inverters: to the end of the ramp."""
     if setup.chain is not None:
         return setup.chain.timing.decides
+    if setup.inverter is not None:
+        return setup.inverter.ramp_end
     if setup.unit == "V":
         return setup.timing.read_at
     return setup.timing.read_at - setup.timing.input_start + setup.converter.integration_time
@@ -184,8 +194,8 @@ def margin_assumptions(
             "procedure adc, thresholds by the device set's Pelgrom coefficients",
         )
     )
-    if measured is None and setup.chain is not None:
-        unknown = "steps and capacitors of the array, calibration by replicas"
+    if measured is None and setup.has_transistor_readout:
+        unknown = "steps of the converter, calibration by replicas"
         offset = spread or Assumption("converter offset", unknown, "estimate", "procedure adc_margin")
     out = [
         Assumption("cell mismatch", setup.variation.text, "estimate", setup.variation.source),
@@ -199,6 +209,8 @@ def margin_assumptions(
     ]
     if setup.chain is not None:
         return (*out, *chain_assumptions(setup))
+    if setup.inverter is not None:
+        return (*out, *inverter_assumptions(setup))
     out[0:0] = [ideal_readout()]
     out += [
         Assumption("converter noise", f"{c.noise_sigma:g} LSB rms", "assumption", "configuration, readout"),

@@ -129,8 +129,8 @@ def measure_chain_energy(setup: Testbench, bench: ColumnTestbench, results: Proc
 
 
 @dataclass(frozen=True, slots=True)
-class _Charges:
-    """Charges (C) out of the sources of one periodic deck, over its second cycle."""
+class SourceCharges:
+    """Charges (C) out of the sources of a deck from `start` to `stop` (s)."""
 
     time: FloatArray
     result: Result
@@ -169,7 +169,7 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
     (result,) = bench.run(f"chain_energy_{condition.label}", [deck])
     cycle = chain.timing.stop
     time = np.real(result.signals["time"].values).astype(np.float64)
-    q = _Charges(time, result, cycle, 2 * cycle)
+    q = SourceCharges(time, result, cycle, 2 * cycle)
     complement = "i(v_falling)" in result.signals
     lines = case.rows * (2 if complement else 1)
     gate, read = chain.segment.reset_gate, chain.converter.columns

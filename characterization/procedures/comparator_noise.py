@@ -109,6 +109,8 @@ def measure_comparator_noise(setup: Testbench, bench: ColumnTestbench, results: 
 def _refuses(setup: Testbench) -> str | None:
     if setup.chain is not None and not setup.chain.converter.clocked:
         return "its comparator is not clocked; procedure chain_noise has its noise"
+    if setup.inverter is not None:
+        return "its comparator is not clocked; procedure local_inverter has its noise"
     return None if setup.unit == "V" else "its readout has no comparator of voltages"
 
 

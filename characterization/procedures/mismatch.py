@@ -81,7 +81,7 @@ def line_load(
 ) -> LineLoad | None:
     """The load of levels of one bit line of a charge cell of two symbols itself, from mean levels (V) of points; None
     where a setup is another. Arrays of shape (points,)."""
-    bare = setup.unit == "V" and setup.chain is None and len(setup.model.bit_lines) == 1
+    bare = setup.unit == "V" and not setup.has_transistor_readout and len(setup.model.bit_lines) == 1
     if not (bare and setup.model.symbol_values == (0, 1)):
         return None
     driven = active > 0
@@ -108,11 +108,20 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
         reset=shifts("nmos", p.reset_width, columns * lines).reshape((lines, columns) if lines > 1 else (columns,)),
         driver_nmos=shifts("nmos", p.driver_nmos_width, setup.rows),
         driver_pmos=shifts("pmos", p.driver_pmos_width, setup.rows),
-        readout=tuple(
-            (d.name, float(rng.standard_normal() * devices.sigma_vth(d.kind, d.width, d.length)))
-            for d in (setup.chain.devices if setup.chain else ())
+        readout=(
+            *(
+                (d.name, float(rng.standard_normal() * devices.sigma_vth(d.kind, d.width, d.length)))
+                for d in setup.readout_devices
+            ),
+            *((("reference", _reference_factor(setup, rng)),) if setup.inverter else ()),
         ),
     )
+
+
+def _reference_factor(setup: Testbench, rng: np.random.Generator) -> float:
+    """Coupling of the target's reference rows over its nominal one: the mean of their cells."""
+    rows = setup.inverter.reference_rows if setup.inverter else 1
+    return float(1.0 + setup.variation.cell_sigma / np.sqrt(rows) * rng.standard_normal())
 
 
 def plan_mismatch(setup: Testbench) -> list[Task]:

@@ -69,7 +69,7 @@ class Procedure:
         UnsupportedCell
             With the reason.
         """
-        if setup.chain is not None and not self.through_chain:
+        if setup.has_transistor_readout and not self.through_chain:
             raise UnsupportedCell(
                 f"the procedure {self.name} reads the bit line itself, not through a readout chain",
                 where="characterization.procedures",

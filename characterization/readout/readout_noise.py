@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from characterization.noise import charge_noise
 from characterization.readout.chain_noise import MIDDLE, bus_reset_noise, sampled_rms, settled_gain
+from characterization.readout.comparator_noise import Run
 from characterization.readout.converter_noise import Aperture
 from characterization.readout.testbench import ReadoutTestbench
 from interconnect.arrays import FloatArray
+from netlists.condition import Condition
 from netlists.deck import Deck
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.chain_noise import NoiseSample, chain_noise_deck
 from netlists.readout.column_ramp import column_ramp_deck
 from netlists.readout.current_sense import CurrentSense, sense_noise_deck
-from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
+from netlists.readout.inverter_noise import inverter_noise_deck
+from netlists.readout.local_inverter import LocalInverter
 from netlists.readout.ramp import Ramp
+from netlists.technology import Technology
 from ngspice_runner.errors import EngineError
 from ngspice_runner.executor import run_many
 from ngspice_runner.job import Job, Result
@@ -58,13 +63,40 @@ def ramp_comparator_noise(bench: ReadoutTestbench, ramp: Ramp) -> float:
 
 
 def local_inverter_noise(
-    bench: ReadoutTestbench, inverter: LocalInverter, *, capacitance: float, line_gain: float
+    technology: Technology,
+    condition: Condition,
+    inverter: LocalInverter,
+    run: Run,
+    *,
+    capacitance: float,
+    reference: float,
 ) -> tuple[float, float]:
-    """(inverter, kT/C of its reset), V rms as steps of the cells; line_gain: step of the bit line over that of them."""
-    deck = local_inverter_deck(bench.technology, bench.condition, inverter, capacitance=capacitance, noise=True)
-    f, out, gain = _readout_spectra(bench, deck, MIDDLE)
-    thermal = charge_noise(capacitance / line_gain, bench.condition.kelvin) / line_gain
-    return float(np.sqrt(np.trapezoid(out**2, f))) / gain, thermal
+    """Noise of a zeroed inverter on a bit line by two noise analyses.
+
+    Parameters
+    ----------
+    technology, condition, inverter
+        What is simulated.
+    run : Run
+        Simulates decks.
+    capacitance, reference : float
+        Of the line, F: see `local_inverter_deck`.
+
+    Returns
+    -------
+    tuple of float
+        The first inverter at its threshold, V rms of the ramp; the bit line while reset and inverter hold it, V rms.
+    """
+    decks = [
+        inverter_noise_deck(
+            technology, condition, inverter, capacitance=capacitance, reference=reference, zeroing=zeroing
+        )
+        for zeroing in (False, True)
+    ]
+    deciding, zeroed = run(f"local_inverter_noise_{condition.label}", decks)
+    f, out, gain = _spectra(deciding, decks[0].outputs, MIDDLE)
+    held = _spectra(zeroed, decks[1].outputs, MIDDLE)
+    return float(np.sqrt(np.trapezoid(out**2, f))) / gain, float(np.sqrt(np.trapezoid(held[1] ** 2, held[0])))
 
 
 def current_sense_noise(bench: ReadoutTestbench, sense: CurrentSense) -> float:
@@ -81,8 +113,11 @@ def current_sense_noise(bench: ReadoutTestbench, sense: CurrentSense) -> float:
 
 def _readout_spectra(bench: ReadoutTestbench, deck: Deck, middle: float) -> tuple[FloatArray, FloatArray, float]:
     """Frequency (Hz), density of the output (V/sqrt(Hz)), gain at `middle` (Hz)."""
-    result = _run(bench, deck)
-    f, out, back = (np.real(result.signals[name].values) for name in ("frequency", *deck.outputs))
+    return _spectra(_run(bench, deck), deck.outputs, middle)
+
+
+def _spectra(result: Result, outputs: Sequence[str], middle: float) -> tuple[FloatArray, FloatArray, float]:
+    f, out, back = (np.real(result.signals[name].values) for name in ("frequency", *outputs))
     return f, out, float(np.interp(middle, f, out / back))
 
 

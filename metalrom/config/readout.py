@@ -15,6 +15,7 @@ from metalrom.config.units import Capacitance, Fraction, Time, Voltage
 from netlists.readout import READOUTS
 from netlists.readout.chain import ChainTiming, ComparatorBus, DoubleSampler, SegmentCircuit, SharedLine
 from netlists.readout.column_converter import COLUMN_CONVERTERS, ColumnConverter
+from netlists.readout.local_inverter import LocalInverter
 from netlists.readout.strongarm import StrongArm
 
 
@@ -104,6 +105,13 @@ class ConverterSection(ParameterSection):
         return COLUMN_CONVERTERS[self.kind](**self.parameters())
 
 
+class InverterSection(ParameterSection):
+    """Inverters in the segment: sizes and timing; capacitance of the column's line by default that of the stack."""
+
+    declares: ClassVar[type] = LocalInverter
+    hidden: ClassVar[tuple[str, ...]] = ("segments", "planes")
+
+
 class ChainTimingSection(ParameterSection):
     """One read through the chain in time."""
 
@@ -121,12 +129,17 @@ IDEAL_ONLY = (
 CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
 
+KEYS_OF_KIND = {"ideal": IDEAL_ONLY, "chain": CHAIN_ONLY, "inverter": ("inverter",)}
+"""Keys that belong to one kind of readout alone."""
+
+
 class ReadoutSection(ConfigSection):
     """What stands between a bit line and its code, and what is asked of it."""
 
-    kind: Literal["auto", "ideal", "chain"] = Field(
+    kind: Literal["auto", "ideal", "chain", "inverter"] = Field(
         "auto",
-        description="chain: transistors from the bit line to the code (charge cells of one bit line); ideal: a "
+        description="chain: transistors from the bit line to the code (charge cells of one bit line); inverter: a "
+        "zeroed inverter in the segment and a ramp on reference rows (balanced binary charge cells); ideal: a "
         "behavioural sampler and converter, stated in numbers, for studies; auto: chain for cap_balanced "
         "and cap_tie, whose ground line can be driven, where array.group_rows is a number, unless keys of the ideal "
         "one are given",
@@ -141,6 +154,7 @@ class ReadoutSection(ConfigSection):
     comparator: ComparatorSection = ComparatorSection()
     converter: ConverterSection = ConverterSection()
     timing: ChainTimingSection = ChainTimingSection()
+    inverter: InverterSection = InverterSection()
     offset_sigma: OffsetSigma = Field(
         0.05,
         description="ideal: static offset after trimming, LSB; characterized: of procedure adc, untrimmed",
@@ -165,16 +179,17 @@ class ReadoutSection(ConfigSection):
 
     @model_validator(mode="after")
     def _keys_of_the_kind(self) -> ReadoutSection:
-        ideal, chain = self.differs(IDEAL_ONLY), self.differs(CHAIN_ONLY)
-        kind = ("ideal" if ideal else "chain") if self.kind == "auto" else self.kind
-        name, other = (ideal, "ideal") if kind == "chain" else (chain, "chain")
-        if name is not None:
-            raise InputError(
-                f"belongs to the readout `{other}`, the kind is `{kind}`"
-                + (f" by `{ideal}`" if self.kind == "auto" else ""),
-                where=name,
-                hint=f"leave it out, or set kind: {other}",
-            )
+        given = {kind: name for kind, names in KEYS_OF_KIND.items() if (name := self.differs(names))}
+        by = next(iter(given), "chain")
+        kind = by if self.kind == "auto" else self.kind
+        for other, name in given.items():
+            if other != kind:
+                raise InputError(
+                    f"belongs to the readout `{other}`, the kind is `{kind}`"
+                    + (f" by `{given[kind]}`" if self.kind == "auto" else ""),
+                    where=name,
+                    hint=f"leave it out, or set kind: {other}",
+                )
         if not COLUMN_CONVERTERS[self.converter.kind].clocked and self.comparator != ComparatorSection():
             raise InputError(
                 f"the converter `{self.converter.kind}` has a comparator of its own",
@@ -186,5 +201,12 @@ class ReadoutSection(ConfigSection):
     def is_chain(self, *, possible: bool) -> bool:
         """Whether the readout is the chain of transistors; possible: whether the cell and the array allow it."""
         if self.kind == "auto":
+            if self.is_inverter:
+                return False
             return self.differs(CHAIN_ONLY) is not None or (possible and self.differs(IDEAL_ONLY) is None)
         return self.kind == "chain"
+
+    @property
+    def is_inverter(self) -> bool:
+        """Whether the readout is inverters in the segment."""
+        return self.kind == "inverter" or (self.kind == "auto" and self.differs(KEYS_OF_KIND["inverter"]) is not None)

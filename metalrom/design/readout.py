@@ -18,6 +18,7 @@ from netlists.readout.chain import (
     SegmentCircuit,
     SharedLine,
 )
+from netlists.readout.local_inverter import LocalInverter, reference_rows_of
 from netlists.readout.strongarm import StrongArm
 
 
@@ -59,10 +60,49 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     return chain, source
 
 
+def configured_inverter(design: Design, rows: int) -> tuple[LocalInverter | None, str]:
+    """The inverters in the segment of a group of `rows` rows and where the wire of their line comes from; (None, "")
+    for another readout.
+
+    Raises InputError for a cell or a group size that they cannot read, or a stack without a metal for the line.
+    """
+    section, array = design.config.readout, design.config.array
+    if not section.is_inverter:
+        return None, ""
+    model = design.models[design.worst_plane]
+    if not takes_chain(model) or model.symbol_values != (0, 1):
+        raise InputError(
+            "the readout `inverter` reads balanced binary charge cells whose ground line can be driven, "
+            f"{model.kind} is none",
+            where=f"{design.path}: readout.kind",
+            hint="cell.kind: cap_balanced, or another readout",
+        )
+    if array.group_rows == "auto":
+        raise InputError(
+            "the readout `inverter` is of one group size",
+            where=f"{design.path}: array.group_rows",
+            hint="give a number of rows, such as 16",
+        )
+    with config_context(design.path, "readout"):
+        given, source = section.inverter.parameters(), "configuration, readout.inverter"
+        if "line_capacitance" not in given:
+            wire, (_, row) = line_wire(design), design.geometry(design.worst_plane, (1,)).period
+            along = array.rows * row
+            given["line_capacitance"] = wire.capacitance * along
+            source = f"{along * 1e6:.3g} um along the column: {wire.source}"
+        by_default = {
+            "length": design.periphery.length,
+            "reference_rows": reference_rows_of(model.complement_driven(), rows),
+        }
+        segments = -(-array.rows // rows)
+        inverter = LocalInverter(**by_default | given, segments=segments, planes=len(design.planes))
+    return inverter, source
+
+
 def with_ideal_default(design: Design) -> Design:
     """The design, read ideally unless its configuration asks for a chain: of studies that rate many columns."""
     section = design.config.readout
-    if section.is_chain(possible=False) or section.kind == "ideal":
+    if section.is_chain(possible=False) or section.is_inverter or section.kind == "ideal":
         return design
     readout = section.model_copy(update={"kind": "ideal"})
     return replace(design, config=design.config.model_copy(update={"readout": readout}))

@@ -6,7 +6,7 @@ from characterization.testbench import AdcRequest, Converter, Testbench
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.design.planes import plane_classes, stacked_planes
-from metalrom.design.readout import configured_chain
+from metalrom.design.readout import configured_chain, configured_inverter
 from metalrom.design.variation import configured_variation
 
 
@@ -15,6 +15,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
     design.check_characterized()
     c = design.config
     chain, line_source = configured_chain(design, rows)
+    inverter, inverter_source = configured_inverter(design, rows)
     metal_corners = () if nominal_only else design.metal_corners
     model = design.models[design.worst_plane]
     stacked = () if nominal_only or len(design.planes) == 1 else plane_classes(design)
@@ -24,7 +25,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
         label = design.planes[design.worst_plane].label
         model = next(p.model for p in stacked if label in p.planes)
     with config_context(design.path, "readout"):
-        if chain is not None and chain.drive == "complement":
+        if inverter is not None or (chain is not None and chain.drive == "complement"):
             model = model.complement_driven()
             stacked = tuple(replace(p, model=p.model.complement_driven()) for p in stacked)
             metal_corners = tuple((n, replace(m, model=m.model.complement_driven())) for n, m in metal_corners)
@@ -60,7 +61,8 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             spread_patterns=c.characterization.spread_patterns,
             adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             chain=chain,
-            line_source=line_source,
+            inverter=inverter,
+            line_source=line_source or inverter_source,
             stacked=stacked,
             plane_labels=tuple(p.label for p in design.planes) if stacked else (),
         )

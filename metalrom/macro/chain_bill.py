@@ -7,19 +7,21 @@ bias is on in every column of a bus, or with switches in two; a column whose bia
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from characterization.procedures.chain_energy import ChainEnergyPoint
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span, total
+from netlists.devices.area import AreaRules
+from netlists.readout.drawn import DrawnPart
 
 AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
 
-METAL = ("array", "replica_cells", "capacitors")
+METAL = ("array", "reference_cells", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
 
 
@@ -35,12 +37,8 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         "line": cost.lines,
         "tile": 1,
     }
-    rules = f"{g.rules.name}: {g.rules.provenance.source}; range x/: {AREA_FACTOR:g}"
-    out = {}
-    for part in cost.parts:
-        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({rules})"
-        area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
-        out[part.name] = Component(area, Provenance("estimate", source))
+    out = drawn_areas(cost.parts, number, g.rules)
+    rules = _rules_source(g.rules)
     copies = cost.replica_columns
     column = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
     source = f"{copies} replica columns for the ends of the converters' range"
@@ -58,6 +56,20 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         Provenance(density.status, f"{farads * 1e15:.4g} fF; {density.source}; range x/: {CAPACITOR_FACTOR:g}"),
     )
     return out
+
+
+def drawn_areas(parts: Sequence[DrawnPart], number: Mapping[str, int], rules: AreaRules) -> dict[str, Component]:
+    """Areas of drawn parts by name, m2; number: how often each of their units is in a tile."""
+    out = {}
+    for part in parts:
+        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({_rules_source(rules)})"
+        area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
+        out[part.name] = Component(area, Provenance("estimate", source))
+    return out
+
+
+def _rules_source(rules: AreaRules) -> str:
+    return f"{rules.name}: {rules.provenance.source}; range x/: {AREA_FACTOR:g}"
 
 
 def chain_energy(

@@ -13,6 +13,7 @@ from interconnect.provenance import Provenance
 from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
 from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.inverter_bill import inverter_area, inverter_energy, inverter_times
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
 from netlists.readout.column_converter import ADDER
@@ -64,6 +65,8 @@ class RelativeErrors:
 
 def readout_label(geometry: MacroGeometry) -> str:
     """What is billed between bit line and code, in words."""
+    if geometry.inverter is not None:
+        return geometry.inverter.label
     chain = geometry.readout
     return (
         IDEAL_READOUT if chain is None else f"chain of transistors, {chain.drive} drive: drawn parts, supply currents"
@@ -80,6 +83,8 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     if g.readout is not None:
         return {"array": array, **chain_area(g.readout, g), "shift_add": shift_add}
+    if g.inverter is not None:
+        return {"array": array, **inverter_area(g.inverter, g), "shift_add": shift_add}
     device = Provenance(
         g.device_provenance.status,
         f"{g.device_provenance.source} ({g.rules.name}: {g.rules.provenance.source}); range x/: {DEVICE_FACTOR:g}",
@@ -120,11 +125,14 @@ def conversion_energy(
     weight, source = _activity(table, histogram)
     logic = _gates_per_bit(geometry) * geometry.accumulator_bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
     shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _digital(geometry))
+    label, driven = table.conditions[i].label, float(weight @ np.arange(table.rows + 1.0))
+    rows_of_plane = Span.relative(float(weight @ table.row_energy[i]), errors.together)
     if geometry.readout is not None:
-        point = geometry.readout.energy.at(table.conditions[i].label)
-        driven = float(weight @ np.arange(table.rows + 1.0))
-        rows_of_plane = Span.relative(float(weight @ table.row_energy[i]), errors.together)
+        point = geometry.readout.energy.at(label)
         energy = chain_energy(geometry.readout, geometry, point, vdd, driven, rows_of_plane)
+        return {**energy, "shift_add": shift_add}
+    if geometry.inverter is not None:
+        energy = inverter_energy(geometry.inverter, geometry, label, vdd, driven, rows_of_plane)
         return {**energy, "shift_add": shift_add}
     drives = 1 if geometry.rows_held else geometry.columns_per_adc
     rows = float(weight @ table.row_energy[i]) * drives
@@ -141,8 +149,11 @@ def conversion_energy(
 
 def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Condition | str) -> dict[str, Component]:
     """Times of one conversion, s: settling of the bit line (from the table) and ADC; of a chain also its recovery."""
+    label = table.conditions[table.index(condition)].label
     if geometry.readout is not None:
-        return chain_times(geometry.readout, geometry.readout.energy.at(table.conditions[table.index(condition)].label))
+        return chain_times(geometry.readout, geometry.readout.energy.at(label))
+    if geometry.inverter is not None:
+        return inverter_times(geometry.inverter, label)
     vdd = table.conditions[table.index(condition)].vdd
     adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
     return {

@@ -104,6 +104,8 @@ class MacroEstimate:
     @property
     def not_included(self) -> tuple[str, ...]:
         """What this estimate leaves out."""
+        if self.geometry.inverter is not None:
+            return (*CHAIN_NOT_INCLUDED[:4], "generator of the ramp")
         return NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED
 
     @property
@@ -113,17 +115,19 @@ class MacroEstimate:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What of the chain's timing is shorter than its settling; empty for an ideal readout."""
-        return () if self.geometry.readout is None else self.geometry.readout.flags
+        """What of the readout's timing is shorter than its settling; empty for an ideal readout."""
+        cost = self.geometry.readout or self.geometry.inverter
+        return () if cost is None else cost.flags
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""
         g = self.geometry
+        cost = g.readout or g.inverter
         return {
             "condition": self.condition.label,
             "readout": {
                 "label": self.readout_label,
-                **({"kind": "ideal"} if g.readout is None else g.readout.to_dict()),
+                **({"kind": "ideal"} if cost is None else cost.to_dict()),
             },
             "bits": g.bits * g.tiles,
             "tiles": g.tiles,

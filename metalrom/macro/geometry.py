@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.inverter_cost import InverterCost
 from netlists.devices.area import AreaRules
 from netlists.mapping import MacroShape, Scheme, scheme_of
 
@@ -25,7 +26,8 @@ class MacroGeometry:
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
     converter. columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
-    of transistors that is billed; None: an ideal readout, billed by a regression.
+    of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
+    regression.
     """
 
     cell_area: float
@@ -51,6 +53,7 @@ class MacroGeometry:
     planes_per_adc: int = 1
     columns_per_conversion: int = 1
     readout: ChainCost | None = None
+    inverter: InverterCost | None = None
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )

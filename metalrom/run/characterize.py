@@ -36,6 +36,9 @@ CHAIN_PROCEDURES = ("chain_noise", "chain_energy", "chain_settling")
 CHAIN_CANDIDATES = (4, 8, 12, 16, 20, 24, 32)
 """Group sizes of a readout chain unless the configuration lists its own: bisection simulates three of them."""
 
+INVERTER_PROCEDURES = ("local_inverter",)
+"""The same of a readout by inverters in the segment."""
+
 PLANES = "planes"
 """What every run of planes that are not alike compares: table and verdict are those of the worst."""
 
@@ -186,14 +189,11 @@ def measure_group(
         procedures = (*procedures, PROCEDURES[PLANES])
     bench = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
     # a converter whose offset is measured, and the noise of a chain, come before the margin, which reads them
-    if setup.chain is not None and core:
+    readout = CHAIN_PROCEDURES if setup.chain is not None else INVERTER_PROCEDURES if setup.inverter is not None else ()
+    if core:
         given_names = {p.name for p in procedures}
-        procedures = (*(PROCEDURES[n] for n in CHAIN_PROCEDURES if n not in given_names), *procedures)
-    first = [
-        p
-        for p in procedures
-        if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name in CHAIN_PROCEDURES
-    ]
+        procedures = (*(PROCEDURES[n] for n in readout if n not in given_names), *procedures)
+    first = [p for p in procedures if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name in readout]
     given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
     if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
         table = fit_core(setup, core, data, given).results["adc_margin"].table

@@ -19,7 +19,7 @@ from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
 from metalrom.run.headline import headline_of
 from metalrom.run.judge import default_specs, judge_specs
-from metalrom.run.readout_cost import chain_cost, chain_geometry
+from metalrom.run.readout_cost import chain_cost, chain_geometry, inverter_geometry
 from metalrom.run.readout_inputs import readout_inputs
 from metalrom.run.results import ElementValue
 from metalrom.run.sign_off import sign_offs
@@ -91,7 +91,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         simulations=done.counts,
         readout=next((a.value for a in table.assumptions if a.name == "readout"), ""),
         readout_cost=readout_label(billed),
-        readout_inputs=readout_inputs(setup, table, billed.readout),
+        readout_inputs=readout_inputs(setup, table, billed.readout or billed.inverter),
         sign_off=sign_offs(design, done, used),
         waveform=done.waveform,
         planes=_planes(done, used),
@@ -236,6 +236,8 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
 def _billed_geometry(design: Design, done: CharacterizationRun) -> MacroGeometry:
     """The macro with the readout that was simulated; with a regression for an ideal one."""
     geometry = macro_geometry(design, done.table.rows)
+    if done.setup.inverter is not None:
+        return inverter_geometry(design, geometry, done.setup, done.results.get("local_inverter"))
     if done.setup.chain is None:
         return geometry
     energy, settling = (done.results.get(name) for name in ("chain_energy", "chain_settling"))

@@ -1,4 +1,4 @@
-"""The readout chain of a run as the estimate bills it."""
+"""The readout of a run as the estimate bills it: a chain, or inverters in the segment."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from dataclasses import replace
 
 from characterization.procedures.chain_energy import ChainEnergy
 from characterization.procedures.chain_settling import ChainSettling
+from characterization.procedures.local_inverter import InverterFigures
 from characterization.testbench import Testbench
 from interconnect.errors import InputError
 from metalrom.design.capacitor import capacitor_density
 from metalrom.design.design import Design
+from metalrom.design.readout import line_wire
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.inverter_cost import InverterCost
 from netlists.readout.drawn import control_lines, drawn_parts
+from netlists.readout.inverter_parts import inverter_lines, inverter_parts
 
 
 def chain_cost(design: Design, setup: Testbench, energy: object, settling: object) -> ChainCost:
@@ -55,4 +59,32 @@ def chain_geometry(geometry: MacroGeometry, cost: ChainCost) -> MacroGeometry:
         planes_per_driver=geometry.planes,
         planes_per_reset=geometry.planes,
         readout=cost,
+    )
+
+
+def inverter_geometry(design: Design, geometry: MacroGeometry, setup: Testbench, figures: object) -> MacroGeometry:
+    """The macro read by inverters in its segments: a line and latches per column, for all of its planes. Raises
+    InputError without their figures, or without a metal for the lines across the columns."""
+    inverter = setup.inverter
+    if inverter is None or not isinstance(figures, InverterFigures):
+        raise InputError(
+            "noise and supplies of the inverters were not measured",
+            where="characterization.procedures",
+            hint="include local_inverter",
+        )
+    pitch, _ = design.geometry(design.worst_plane, (1,)).period
+    cost = InverterCost(
+        inverter=inverter,
+        parts=inverter_parts(setup.technology, inverter, setup.periphery, setup.max_count + 1),
+        lines=inverter_lines(inverter),
+        wire=line_wire(design).capacitance * pitch,
+        figures=figures,
+    )
+    return replace(
+        geometry,
+        columns_per_adc=1,
+        planes_per_adc=geometry.planes,
+        planes_per_driver=geometry.planes,
+        planes_per_reset=geometry.planes,
+        inverter=cost,
     )

@@ -9,6 +9,7 @@ from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.cost import IDEAL_READOUT
+from metalrom.macro.inverter_cost import InverterCost
 from netlists.parameters import describe_parameters
 from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE
 
@@ -26,6 +27,12 @@ STAGES = {
 """Stage of an input of the readout table, by name; of the converter where nothing else is said."""
 
 
+OF_THE_STACK = (
+    ("line", "capacitance"), ("line", "resistance"), ("bus", "wire_capacitance"), ("inverter", "line_capacitance"),
+)  # fmt: skip
+"""(stage, name) of sizes that the input `shared line` holds."""
+
+
 @dataclass(frozen=True)
 class ReadoutInput:
     """One input: stage of the path, name, value in words, status (simulated, fitted, published, estimate, assumption,
@@ -38,8 +45,10 @@ class ReadoutInput:
     source: str
 
 
-def readout_inputs(setup: Testbench, table: ReadoutTable, cost: ChainCost | None) -> tuple[ReadoutInput, ...]:
-    """All inputs of a run's readout: those of the table, the chain's own sizes, what its cost rests on."""
+def readout_inputs(
+    setup: Testbench, table: ReadoutTable, cost: ChainCost | InverterCost | None
+) -> tuple[ReadoutInput, ...]:
+    """All inputs of a run's readout: those of the table, its own sizes, what its cost rests on."""
     known = [
         ReadoutInput(STAGES.get(a.name, "converter"), a.name, a.value, a.status, a.source) for a in table.assumptions
     ]
@@ -67,22 +76,22 @@ def readout_inputs(setup: Testbench, table: ReadoutTable, cost: ChainCost | None
 
 
 def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
-    """Every size and time of the chain that the configuration decides."""
+    """Every size and time of the readout that the configuration decides."""
     chain = setup.chain
-    if chain is None:
-        return
-    blocks: tuple[tuple[str, object], ...] = (
-        ("segment", chain.segment),
-        ("line", chain.line),
-        ("sampling", chain.sampler),
-        ("bus", chain.bus),
-        *([("comparator", chain.comparator)] if chain.converter.clocked else []),
-        ("converter", chain.converter),
-        ("timing", chain.timing),
-    )
+    blocks: tuple[tuple[str, object], ...] = (("inverter", setup.inverter),) if setup.inverter is not None else ()
+    if chain is not None:
+        blocks = (
+            ("segment", chain.segment),
+            ("line", chain.line),
+            ("sampling", chain.sampler),
+            ("bus", chain.bus),
+            *([("comparator", chain.comparator)] if chain.converter.clocked else []),
+            ("converter", chain.converter),
+            ("timing", chain.timing),
+        )
     for stage, block in blocks:
         for declared in describe_parameters(type(block)):
-            if (stage, declared.name) in (("line", "capacitance"), ("line", "resistance"), ("bus", "wire_capacitance")):
+            if (stage, declared.name) in OF_THE_STACK:
                 continue  # of the stack: the input `shared line`
             value = getattr(block, declared.name)
             shown = f"{value:.4g} {declared.unit}".strip() if isinstance(value, float) else str(value)
@@ -92,24 +101,35 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
             yield ReadoutInput(stage, declared.name, shown, status, source)
 
 
-def _costs(cost: ChainCost) -> Iterator[ReadoutInput]:
+def _costs(cost: ChainCost | InverterCost) -> Iterator[ReadoutInput]:
     """What area, energy and time rest on."""
     for part in cost.parts:
         value = f"{part.transistors} transistors, {part.area * 1e12:.4g} um2 per {part.unit}"
         yield ReadoutInput("cost", f"area of {part.name}", value, "estimate", part.source)
+    yield from _measured(cost) if isinstance(cost, ChainCost) else _measured_inverters(cost)
+    yield ReadoutInput(
+        "cost", "digital shift-add and address logic", "gates counted, 1.5 fF each", "estimate", "metalrom.macro.cost"
+    )
+
+
+def _measured(cost: ChainCost) -> Iterator[ReadoutInput]:
     density = cost.density
     value = f"{density.value * 1e3:.3g} fF/um2"
     yield ReadoutInput("cost", "density of capacitors", value, density.provenance.status, density.provenance.source)
-    yield ReadoutInput(
-        "cost",
-        "energy of a read",
-        f"every supply at {len(cost.energy.points)} condition(s)",
-        "simulated",
-        "chain_energy",
-    )
+    yield _energy_of_a_read(len(cost.energy.points), "chain_energy")
     for p in cost.settling.phases:
         value = f"{p.needed * 1e9:.3g} ns needed, {p.given * 1e9:.3g} ns given ({p.condition})"
         yield ReadoutInput("timing", f"settling of the {p.phase}", value, "simulated", "chain_settling")
-    yield ReadoutInput(
-        "cost", "digital shift-add and address logic", "gates counted, 1.5 fF each", "estimate", "metalrom.macro.cost"
+
+
+def _measured_inverters(cost: InverterCost) -> Iterator[ReadoutInput]:
+    yield _energy_of_a_read(len(cost.figures.points), "local_inverter")
+    for p in cost.figures.points:
+        value = f"{p.zero_drift:.2g} LSB after the reset, {p.settle_drift:.2g} LSB before the ramp ({p.condition})"
+        yield ReadoutInput("timing", "drift of the bit line", value, "simulated", "local_inverter")
+
+
+def _energy_of_a_read(conditions: int, procedure: str) -> ReadoutInput:
+    return ReadoutInput(
+        "cost", "energy of a read", f"every supply at {conditions} condition(s)", "simulated", procedure
     )

@@ -118,13 +118,7 @@ class ColumnRamp(Ramp, ReplicaTable):
     def parts(self, levels: int) -> tuple[ConverterPart, ...]:
         """Comparator of a bus and its latches; generator, counter and table of a group."""
         bus = self.bits * (LATCH + SELECTOR) + self.averaging * (LATCH + SELECTOR)
-        look_up = math.ceil(math.log2(levels)) * self.bits * COMPARISON + (levels - 1) * self.bits * SELECTOR
-        group = (
-            self.bits * (FLIP_FLOP + HALF_ADDER)
-            + self.averaging * (FLIP_FLOP + 2 * ADDER)
-            + (levels - 1) * self.bits * LATCH
-            + look_up
-        )
+        group = group_gates(self.bits, self.averaging, levels)
         return (
             ConverterPart(
                 name="adc", unit="bus", source="comparator, every transistor of the deck", subckt="ramp_comparator"
@@ -173,6 +167,13 @@ class ColumnRamp(Ramp, ReplicaTable):
             f"ramp of {self.step / self.count * 1e-6:.3g} mV/ns for {self.shared_by} buses, {self.bits} bits in "
             f"{self.ramp_time * 1e9:.3g} ns; its counter, latches and table are logic without error"
         )
+
+
+def group_gates(bits: int, averaging: int, levels: int) -> float:
+    """NAND2 equivalents of a counter of `bits`, `averaging` bits of a sum of averaged reads, a table of the thresholds
+    between so many levels and its look-up."""
+    look_up = math.ceil(math.log2(levels)) * bits * COMPARISON + (levels - 1) * bits * SELECTOR
+    return bits * (FLIP_FLOP + HALF_ADDER) + averaging * (FLIP_FLOP + 2 * ADDER) + (levels - 1) * bits * LATCH + look_up
 
 
 def column_ramp_deck(

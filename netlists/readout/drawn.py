@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
-from netlists.devices.area import DrawnTransistor
+from netlists.devices.area import AreaRules, DrawnTransistor
+from netlists.devices.device_set import DeviceSet
 from netlists.periphery import Periphery
 from netlists.readout.chain import ReadoutChain
 from netlists.readout.column_converter import ConverterPart, Unit
@@ -65,13 +66,7 @@ def drawn_parts(
         The device set has no area rules.
     """
     devices = technology.devices
-    rules = devices.area
-    if rules is None:
-        raise InputError(
-            f"no area rules for the devices {devices.name}",
-            where="technology.devices",
-            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
-        )
+    rules = area_rules(devices)
     mos = mos_printer(technology, chain.length)
     text = str(render("readout/chain.cir.j2", {"h": chain, "mos": mos}))
     kinds = {devices.nmos: "nmos", devices.pmos: "pmos"}
@@ -82,13 +77,7 @@ def drawn_parts(
     s, line, x = chain.segment, chain.line, chain.length
     resets = [DrawnTransistor("nmos", s.reset_width, x, f"bl_{k}", "reset_level") for k in range(line.planes)]
     mirror = DrawnTransistor("pmos", line.bias_width, line.bias_length, "bias", "vdd")
-    inverter = _inverter(periphery.reset_driver_width, 1.5 * periphery.reset_driver_width, x)
-    driver = [
-        t
-        for k in range(2 if chain.drive == "complement" else 1)
-        for i, (n, p) in enumerate(periphery.stage_widths())
-        for t in _inverter(n, p, x, f"{k}_{i}")
-    ]
+    driver = row_driver(periphery, x, 2 if chain.drive == "complement" else 1)
     nominal = Condition(devices.corners[0], devices.vdd, 27.0)
     one = nominal_conversion(chain.converter, levels)
     deck = conversions_deck(technology, nominal, chain, one, [s.reset_level]).text
@@ -125,15 +114,42 @@ def drawn_parts(
             f"a switch for each of {chain.bus.columns} columns, reset, diode of the bias",
         ),
         *(converter(p) for p in chain.converter.parts(levels)),
-        DrawnPart(
-            "control_lines",
-            "line",
-            2,
-            rules.drawn_area(inverter) + rules.logic_area(GATES_PER_ADDRESS),
-            0.0,
-            f"an inverter and {GATES_PER_ADDRESS:g} NAND2 equivalents of address for each of "
-            f"{control_lines(chain)} lines across all columns",
-        ),
+        control_part(rules, periphery, x, control_lines(chain)),
+    )
+
+
+def area_rules(devices: DeviceSet) -> AreaRules:
+    """Layout rules of a device set. Raises InputError where it has none."""
+    if devices.area is None:
+        raise InputError(
+            f"no area rules for the devices {devices.name}",
+            where="technology.devices",
+            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
+        )
+    return devices.area
+
+
+def row_driver(periphery: Periphery, length: float, lines: int) -> list[DrawnTransistor]:
+    """Drivers of so many lines of a row; length: channel, m."""
+    return [
+        t
+        for k in range(lines)
+        for i, (n, p) in enumerate(periphery.stage_widths())
+        for t in _inverter(n, p, length, f"{k}_{i}")
+    ]
+
+
+def control_part(rules: AreaRules, periphery: Periphery, length: float, lines: int) -> DrawnPart:
+    """What drives one of `lines` control lines across all columns; length: channel, m."""
+    inverter = _inverter(periphery.reset_driver_width, 1.5 * periphery.reset_driver_width, length)
+    return DrawnPart(
+        "control_lines",
+        "line",
+        2,
+        rules.drawn_area(inverter) + rules.logic_area(GATES_PER_ADDRESS),
+        0.0,
+        f"an inverter and {GATES_PER_ADDRESS:g} NAND2 equivalents of address for each of {lines} lines across all "
+        "columns",
     )
 
 

@@ -20,9 +20,11 @@ from netlists.readout.current_sense import CurrentSense
 from netlists.readout.local_inverter import LocalInverter, local_inverter_deck
 from netlists.readout.ramp import Ramp
 from netlists.technology import load_technology
+from ngspice_runner import Job, run
 
 pytestmark = pytest.mark.ngspice
 METAL = 24 * 33.2e-18
+REFERENCE = 660e-18  # of rows that carry the ramp
 COUNT = 28.8e-3  # V per count at the metal: 2 * 11.5 aF * 1 V / METAL
 
 
@@ -36,21 +38,32 @@ def test_the_local_inverter_counts_linearly(bench: ReadoutTestbench) -> None:
     """The ramp crosses one count of the cells' step later per count: within 0.1 count over +-12."""
     a, counts = LocalInverter(), np.array([-12.0, -6.0, 0.0, 6.0, 12.0])
     decks = [
-        local_inverter_deck(bench.technology, bench.condition, a, capacitance=METAL, swing=float(k * COUNT))
+        local_inverter_deck(
+            bench.technology, bench.condition, a, capacitance=METAL, reference=REFERENCE, swing=float(k * COUNT)
+        )
         for k in counts
     ]
     times = np.array([w.crossing("v(out)", (a.ramp_start, a.stop)) for w in bench.run(decks)])
     slope, offset = np.polyfit(counts, times, 1)
     # the ramp of 1 V on 660 aF takes 32 ns; a count moves METAL * COUNT = 23 aC: 1.11 ns
-    assert slope == pytest.approx(-32e-9 * METAL * COUNT / a.reference_capacitance, rel=0.1)
+    assert slope == pytest.approx(-32e-9 * METAL * COUNT / REFERENCE, rel=0.1)
     assert np.abs(times - offset - slope * counts).max() < 0.1 * abs(slope)
 
 
 def test_noise_of_the_local_inverter(bench: ReadoutTestbench) -> None:
-    own, thermal = local_inverter_noise(bench, LocalInverter(), capacitance=METAL, line_gain=0.3)
-    # k T / C of the whole line as a charge, over the metal: sqrt(k T METAL / 0.3) / METAL
-    assert thermal == pytest.approx(np.sqrt(BOLTZMANN * 300.15 * METAL / 0.3) / METAL, rel=1e-6)
-    assert 0.1 * COUNT > own > 0.001 * COUNT
+    own, zeroing = local_inverter_noise(
+        bench.technology,
+        bench.condition,
+        LocalInverter(),
+        lambda _, decks: [run(Job(d.text, d.outputs, stop=None)) for d in decks],
+        capacitance=METAL,
+        reference=REFERENCE,
+    )
+    # k T / C of metal, reference rows and a gate of below twice their size
+    metal = np.sqrt(BOLTZMANN * 300.15 / (METAL + REFERENCE))
+    assert metal / np.sqrt(3) < zeroing < metal
+    volts = COUNT * METAL / REFERENCE  # of the ramp
+    assert 0.1 * volts > own > 0.001 * volts
 
 
 def test_columns_share_a_ramp(bench: ReadoutTestbench) -> None:

@@ -66,6 +66,10 @@ def test_a_converter_is_of_its_kind() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"kind": "inverter", "noise_sigma": 0.1}, "belongs to the readout `ideal`, the kind is `inverter`"),
+        ({"kind": "inverter", "drive": "single"}, "belongs to the readout `chain`, the kind is `inverter`"),
+        ({"kind": "chain", "inverter": {"bits": 7}}, "belongs to the readout `inverter`, the kind is `chain`"),
+        ({"kind": "inverter", "inverter": {"segments": 3}}, "unknown key 'segments'"),
         ({"kind": "chains"}, "readout.kind|kind"),
         ({"kind": "chain", "line": {"bias_curent": "6uA"}}, "did you mean 'bias_current'"),
         ({"kind": "chain", "line": {"segments": 3}}, "segments"),

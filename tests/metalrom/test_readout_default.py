@@ -44,6 +44,20 @@ def test_other_cells_are_read_ideally_unless_a_chain_is_asked_for(tmp_path, kind
     assert chain_of(tmp_path, {"kind": "auto"}, cell={"kind": kind}) is None
 
 
+def test_inverters_in_the_segment_replace_the_chain(tmp_path) -> None:
+    path = write_config(tmp_path / "c.yaml", readout={"kind": "inverter", "inverter": {"bits": 7, "ramp_time": "16ns"}})
+    setup = load(path).setup(4)
+    assert setup.chain is None
+    assert setup.inverter is not None
+    assert (setup.inverter.bits, setup.inverter.ramp_time) == (7, 16e-9)
+    assert setup.inverter.segments == -(-load(path).config.array.rows // 4)
+    assert setup.level_shape == "bent"
+    with pytest.raises(InputError, match=r"balanced binary charge cells.*cap_present is none"):
+        chain_of(tmp_path, {"kind": "inverter"}, cell={"kind": "cap_present"})
+    with pytest.raises(InputError, match="the readout `inverter` is of one group size"):
+        chain_of(tmp_path, {"kind": "inverter"}, array={"group_rows": "auto", "group_candidates": [4]})
+
+
 def test_a_group_that_is_still_open_is_read_ideally(tmp_path) -> None:
     array = {"group_rows": "auto", "group_candidates": [4]}
     assert chain_of(tmp_path, {"kind": "auto"}, array=array) is None
