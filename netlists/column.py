@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations
-from netlists.cells.base import GROUND_LINE, GROUND_NODE, SIGNAL, CellModel, RowLine
+from netlists.cells.base import CellModel
+from netlists.column_cards import DriverStyle, column_cards, complement_of
+from netlists.column_elements import bit_line_ends, check_case, level_supplies, reset_shifts
 from netlists.condition import Condition
 from netlists.deck import Deck
-from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.parameters import require_positive
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import EDGE, MINUS, ReadoutChain
@@ -23,12 +24,10 @@ from netlists.readout.conversion import BusConversion
 from netlists.readout.decision import DeciderInput
 from netlists.readout.local_inverter import LocalInverter, RampEdge
 from netlists.render import render
-from netlists.subckt import cell_subckts
+from netlists.skeleton import Same, render_filled
+from netlists.subckt import wired_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
-
-NEXT_PLANE = "_next"
-"""Ending of the nodes that drive the next plane's lines."""
 
 CHAIN_OUTPUTS = (
     "v(bus)", "v(sampled)", "v(line)", "i(v_analog)", "i(v_clamp)", "i(v_join)", "i(v_bus_reset)",
@@ -93,16 +92,6 @@ class ColumnDeck(Deck):
         if not self.columns_minus:
             return plus
         return plus - np.array([signals[name] for name in self.columns_minus], dtype=np.float64)
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One cell of a deck: instance name, nodes in pin order, subcircuit, factor of its varying element."""
-
-    name: str
-    nodes: tuple[str, ...]
-    subckt: str
-    factor: float
 
 
 def column_deck(
@@ -189,13 +178,14 @@ def column_deck(
     if chain is not None:
         chain = chain.held(conversion.levels) if conversion is not None else chain.one_column
         timing = chain.timing.timing
-        model = model.complement_driven() if chain.drive == "complement" else model
+        model = complement_of(Same(model)) if chain.drive == "complement" else model
     if inverter is not None:
-        timing, model = inverter.timing, model.complement_driven()
-    warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
+        timing, model = inverter.timing, complement_of(Same(model))
     check_case(model, case)
     charge = model.mode == "charge"
     ideal = periphery.kind == "ideal"
+    cards = column_cards(Same(model), condition.temperature, case.rows, case.columns, joined=not ideal)
+    warm = cards.warm
     _check_supply(ideal, charge, bool(level_supplies(warm, 1.0)), static, supply_resistance)
     if (decision is not None or chain is not None or inverter is not None) and (
         ideal or not charge or static is not None or len(model.bit_lines) > 1
@@ -208,8 +198,6 @@ def column_deck(
         f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
         f"count {case.count} of {case.active} active, {condition.label}, {periphery.kind} periphery"
     )
-    if not ideal:
-        warm = warm.with_joined_next_plane()
     ends = bit_line_ends(warm, case)
     lines = [end.node if charge else f"v_sense_{end.name}" for end in ends]
     reads = tuple(f"v({x})" if charge else f"i({x})" for x in lines)
@@ -236,8 +224,7 @@ def column_deck(
         stop = decision.stop(timing) if decision else timing.read_at
     read_vector = "v(bus)" if chain else edge.line if edge else plus[case.target]
     operating_point = (ideal and not charge) or static is not None
-    values: dict[str, Any] = {
-        "title": title,
+    fixed: dict[str, Any] = {
         "warnings": technology.warnings,
         "technology": technology.name,
         "cards": None if ideal else technology.devices.cards(condition.corner),
@@ -249,20 +236,12 @@ def column_deck(
         "operating_point": operating_point,
         "static": static,
         "supply_resistance": supply_resistance,
-        "case": case,
-        "cells": cell_subckts(warm, folder=templates),
-        "drivers": drivers(warm, case),
         "next_plane": warm.has_next_plane,
-        "levels": levels,
-        "ends": ends,
+        "levels": tuple(levels),
+        "ends": tuple(ends),
         "target": read_vector,
         "target_minus": target_minus,
-        "node_names": node_names(warm),
-        "instances": instances(warm, case),
-        "sections": row_sections(warm, case),
-        "edges": edge_parts(warm, case),
-        "extra": extra_row_parts(warm, case, extra_rows),
-        "extra_rows": extra_rows,
+        "node_names": cards.node_names,
         "outputs": outputs,
         "stop": stop,
         "decided": target_end.node if decision or chain or inverter else None,
@@ -272,7 +251,6 @@ def column_deck(
         "chain": chain is not None,
         "h": chain,
         "edge": EDGE,
-        "shifts": dict(d.readout),
         "conversion": conversion is not None,
         "conversion_template": conversion.template if conversion else "",
         "currents": tuple(currents),
@@ -281,9 +259,21 @@ def column_deck(
         "minus": None if case.minus is None else ends[case.minus].node,
         "complement": complement,
         "periodic": periodic,
-        **(decision.values(technology, timing, condition.vdd) if decision else {}),
     }
-    text = render(f"testbenches/column_{model.mode}.cir.j2", values, folder=templates)
+    varying: dict[str, Any] = {
+        "title": title,
+        "cells": wired_subckts(warm, d.row_wire, d.bl_wire, folder=templates),
+        "drivers": cards.drivers(case, DriverStyle.of(model.mode, periphery, bounce=supply_resistance > 0)),
+        "reset_shifts": reset_shifts(warm, case, ends),
+        "shifts": dict(d.readout),
+        **cards.array_values(case, extra_rows=extra_rows),
+    }
+    template = f"testbenches/column_{model.mode}.cir.j2"
+    if decision or conversion or currents:  # every deck has its own
+        values = {**fixed, **varying, **(decision.values(technology, timing, condition.vdd) if decision else {})}
+        text = render(template, values, folder=templates)
+    else:
+        text = render_filled(template, fixed, varying, folder=templates)
     return ColumnDeck(
         text=text,
         title=title,
@@ -317,188 +307,3 @@ def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None
         raise InputError("static currents of cells with lines at part of the row voltage are not supported")
     if static == "reset" and not charge:
         raise InputError("a current cell has no reset to hold on", hint="static: idle or active")
-
-
-def instances(model: CellModel, case: ColumnStimulus) -> list[Instance]:
-    """Every cell of the column deck, row by row."""
-    factors = case.factors()
-    out = []
-    for r in range(case.rows):
-        for c in range(case.columns):
-            variant = model.variants[int(case.bits[r, c])]
-            nodes = {pin: node(model, pin, r, c, case) for pin in model.pins if pin not in variant.ties}
-            nodes |= {pin: nodes[to] for pin, to in variant.ties.items()}
-            out.append(
-                Instance(f"X_r{r}_c{c}", tuple(nodes[p] for p in model.pins), variant.subckt, float(factors[r, c]))
-            )
-    return out
-
-
-def node(model: CellModel, pin: str, row: int, column: int, case: ColumnStimulus) -> str:
-    """Node of a cell's pin: `s3_1` is the line of letter s of row 3 before column 1, `b3_1` the bit line of letter b of
-    column 1 above row 3; past its last row that ends as `bl_1`, with the bit line's prefix. Ground lines begin at 0.
-    """
-    prefix, _, end = pin.rpartition("_")
-    for line in model.lines:
-        if line.prefix == prefix and end in ("in", "out"):
-            joined = case.joined_node(line, row)
-            if joined is not None:
-                return joined
-            if end == "out":
-                return f"{line.letter}{row}_{column + 1}"
-            grounded = line.level == 0.0 and column == 0 and case.position == 0
-            return GROUND_NODE if grounded else f"{line.letter}{row}_{column}"
-    for bit_line in model.bit_lines:
-        if bit_line.prefix != prefix:
-            continue
-        match end:
-            case "in":
-                return f"{bit_line.letter}{row}_{column}"
-            case "out":
-                last = row + 1 == case.rows
-                return f"{prefix}_{column}" if last else f"{bit_line.letter}{row + 1}_{column}"
-            case "next":
-                return f"{bit_line.letter}{row}_{column + 1}" if column + 1 < case.columns else GROUND_NODE
-    raise ValueError(f"unknown pin {pin!r}")
-
-
-def check_case(model: CellModel, case: ColumnStimulus) -> None:
-    """Refuse (InputError) a case with other symbols than the cell's, or a cell whose readout no deck supports."""
-    if case.symbol_values != model.symbol_values:
-        raise InputError(
-            f"column case: its symbols count {case.symbol_values}, those of the cell {model.kind} count "
-            f"{model.symbol_values}",
-            hint="pass symbol_values=model.symbol_values",
-        )
-    if case.next_plane is not None and not model.has_next_plane:
-        raise InputError(
-            f"column case: next_plane drives rows that the model of the cell {model.kind} does not hold",
-            hint="extract the cell with the plane above it",
-        )
-    signs = [line.sign for line in model.bit_lines]
-    if signs not in ([1], [1, -1]):
-        raise InputError(f"cell {model.kind}: its bit lines have the signs {signs}", hint="one of +1, or +1 and -1")
-    levels = [line.level for line in model.lines]
-    if levels[0] != 1.0 or any(not 0.0 <= level <= 1.0 and level != -1.0 for level in levels):
-        raise InputError(
-            f"cell {model.kind}: its lines have the levels {levels}", hint="1 first, the others 0 to 1 or -1"
-        )
-    if model.mode == "current" and (len(signs) > 1 or any(0.0 < level < 1.0 for level in levels)):
-        raise InputError(f"cell {model.kind}: a current cell has one bit line and rows of one level")
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Sensed end of a bit line: suffix of its elements' names, its node, its sign, threshold shift of its reset, V."""
-
-    name: str
-    node: str
-    sign: int
-    reset_shift: float
-
-
-def bit_line_ends(model: CellModel, case: ColumnStimulus) -> list[End]:
-    """The ends of all bit lines, column by column."""
-    shift = np.atleast_2d(_or_zero(case.deviations.reset, case.columns))
-    if len(shift) not in (1, len(model.bit_lines)):
-        raise InputError(f"column case: deviations.reset has {len(shift)} rows for {len(model.bit_lines)} bit lines")
-    shift = np.broadcast_to(shift, (len(model.bit_lines), case.columns))
-    alone = len(model.bit_lines) == 1
-    return [
-        End(str(c) if alone else f"{line.letter}_{c}", f"{line.prefix}_{c}", line.sign, float(shift[i, c]))
-        for c in range(case.columns)
-        for i, line in enumerate(model.bit_lines)
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class LevelSupply:
-    """Supply of the lines of one letter at part of the row voltage, V."""
-
-    letter: str
-    volts: float
-
-
-def level_supplies(model: CellModel, drive: float) -> list[LevelSupply]:
-    """Supplies of the lines between ground and the full row voltage `drive` (V)."""
-    return [LevelSupply(line.letter, line.level * drive) for line in model.lines if 0.0 < line.level < 1.0]
-
-
-@dataclass(frozen=True, slots=True)
-class Driver:
-    """One line's driver: its name, the node it drives, whether its row's input is active, threshold shifts in V.
-
-    source: what an ideal driver ties the line to. level: letter of the level supply, None for a line driven in full.
-    complement: the line is high while the input is 0. above: it belongs to the next plane, whose drivers have a supply
-    and inputs of their own, so that energies are those of the read plane. copies: (node, factor) whose voltage a joined
-    line takes; None: a driver drives it.
-    """
-
-    name: str
-    node: str
-    active: bool
-    source: str
-    level: str | None
-    nmos_shift: float
-    pmos_shift: float
-    complement: bool = False
-    above: bool = False
-    copies: tuple[str, float] | None = None
-
-
-def drivers(model: CellModel, case: ColumnStimulus) -> list[Driver]:
-    """The drivers of every line that is not always grounded, row by row."""
-    d = case.deviations
-    dn, dp = _or_zero(d.driver_nmos, case.rows), _or_zero(d.driver_pmos, case.rows)
-    out = []
-    for r in range(case.rows):
-        for line in (x for x in model.lines if x.level != 0.0):
-            if case.joined_node(line, r) not in (None, f"{line.letter}{r}"):
-                continue  # driven with the row that names it
-            full, first, active = abs(line.level) == 1.0, line is model.lines[0], case.input_of(line, r)
-            if line.level < 0:
-                source = "falling" if active else "high"
-            else:
-                source = ("active" if full else f"active_{line.letter}") if active else GROUND_NODE
-            if line.above and active:
-                source += NEXT_PLANE
-            name = str(r) if first else f"{r}_{line.letter}"
-            shifts = (float(dn[r]), float(dp[r])) if first else (0.0, 0.0)
-            node = driven_node(line, r, case)
-            letter = None if full else line.letter
-            copies = _copied(model, line, case, r) if line.joined else None
-            out.append(Driver(name, node, active, source, letter, *shifts, line.level < 0, line.above, copies))
-    return out
-
-
-def _copied(model: CellModel, line: RowLine, case: ColumnStimulus, row: int) -> tuple[str, float] | None:
-    """What a joined line of the next plane follows: the plane's own line of a driven row, or a constant level."""
-    if not case.input_of(line, row):
-        return f"vdd{NEXT_PLANE}", float(line.level < 0)
-    own = next(x for x in model.lines if not x.above and x.level == line.level)
-    driven = np.flatnonzero(case.inputs)
-    return (driven_node(own, int(driven[0]), case), 1.0) if len(driven) else None
-
-
-def driven_node(line: RowLine, row: int, case: ColumnStimulus) -> str:
-    """The node of a row's line at its driver."""
-    return case.joined_node(line, row) or f"{line.letter}{row}_{'d' if case.position else '0'}"
-
-
-def node_names(model: CellModel) -> str:
-    """What the letters of the array's nodes mean, for a comment."""
-    # A cell without a ground line is reported of one too: the text belongs to decks that caches know.
-    lines = (SIGNAL, GROUND_LINE) if model.lines == (SIGNAL,) else model.lines
-    names = {1.0: "signal line", 0.0: "ground line", -1.0: "complement line"}
-    rows = [
-        f"{x.letter}<row>_<n> {'next plane: ' if x.above else ''}"
-        f"{names.get(x.level, f'line at {x.level:.3g} of the drive')}"
-        for x in lines
-    ]
-    words = {1: "bit line"} if len(model.bit_lines) == 1 else {1: "plus line", -1: "minus line"}
-    columns = [f"{x.letter}<row>_<column> {words[x.sign]}" for x in model.bit_lines]
-    return f"{', '.join([*rows, *columns])} (sensed past its last row)"
-
-
-def _or_zero(values: Any, n: int) -> Any:
-    return np.zeros(n) if values is None else np.asarray(values, dtype=np.float64)

@@ -6,13 +6,15 @@ from typing import Literal
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
-from netlists.column import ColumnDeck, bit_line_ends, check_case, drivers, instances, node_names
+from netlists.column import ColumnDeck
+from netlists.column_cards import DriverStyle, column_cards
+from netlists.column_elements import bit_line_ends, check_case
 from netlists.condition import Condition
-from netlists.loads import edge_parts, row_sections
 from netlists.parameters import require, require_positive
 from netlists.periphery import Periphery
 from netlists.render import render
-from netlists.subckt import cell_subckts
+from netlists.skeleton import Same
+from netlists.subckt import wired_subckts
 from netlists.technology import Technology
 from netlists.transistors import deck_values, transistor_values
 
@@ -57,7 +59,8 @@ def noise_deck(
     if charge:
         case = replace(case, deviations=replace(case.deviations, row_wire=SHORT, bl_wire=SHORT))
     d = case.deviations
-    warm = model.at(condition.temperature, row_wire=d.row_wire, bl_wire=d.bl_wire)
+    cards = column_cards(Same(model), condition.temperature, case.rows, case.columns, joined=False)
+    warm = cards.warm
     ends = bit_line_ends(warm, case)
     lines = len(model.bit_lines)
     end, *other = ends[case.target * lines : (case.target + 1) * lines]
@@ -78,16 +81,12 @@ def noise_deck(
         "first": first,
         "last": last,
         "points": points,
-        "drivers": drivers(warm, case),
+        "drivers": cards.drivers(case, DriverStyle.of(model.mode, replace(periphery, kind="ideal"))),
         "next_plane": warm.has_next_plane,
         "ends": ends,
-        "cells": cell_subckts(warm),
-        "node_names": node_names(warm),
-        "instances": instances(warm, case),
-        "sections": row_sections(warm, case),
-        "edges": edge_parts(warm, case),
-        "extra": [],
-        "extra_rows": 0,
+        "cells": wired_subckts(warm, d.row_wire, d.bl_wire),
+        "node_names": cards.node_names,
+        **cards.array_values(case),
     }
     return ColumnDeck(
         text=render("testbenches/column_noise.cir.j2", values),

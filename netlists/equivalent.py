@@ -18,7 +18,8 @@ from interconnect.transient import solve_transient
 from interconnect.waveform import VoltageSources, Waveform
 from netlists.case import ColumnStimulus
 from netlists.cells.base import GROUND_NODE, CellModel, Element, Variant
-from netlists.column import ColumnDeck, column_deck, level_supplies
+from netlists.column import ColumnDeck, column_deck
+from netlists.column_elements import level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts
 from netlists.periphery import Periphery, Timing

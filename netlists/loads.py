@@ -40,50 +40,88 @@ def row_sections(model: CellModel, case: ColumnStimulus) -> list[LoadSection]:
     Bit lines of those columns count as quiet. Half of a section's capacitance (and of the conductance of present
     resistors into virtual grounds) stands at each of its ends.
     """
-    last, sections = case.columns, []
-    pins = tuple(f"{line.letter}_{end}" for line in model.lines for end in ("in", "out"))
-    for name, cells, near, far in (
-        ("columns_before", case.position, "d", "0"),
-        ("columns_after", case.beyond, str(last), "f"),
-    ):
-        if cells == 0:
-            continue
-        calls = []
-        for r in range(case.rows):
-            nodes = []
-            for line in model.lines:
-                # The driver end of every ground line is grounded.
-                grounded = line.level == 0.0 and near == "d"
-                joined = case.joined_node(line, r)
-                ends = [GROUND_NODE if grounded else f"{line.letter}{r}_{near}", f"{line.letter}{r}_{far}"]
-                nodes += ends if joined is None else [joined, joined]
-            calls.append((f"X_{name}_r{r}", tuple(nodes)))
-        sections.append(LoadSection(name, cells, pins, _pi(model, cells, case.load_shares), tuple(calls)))
-    return sections
+    units = unit_loads(model, case.load_shares)
+    pins = section_pins(model)
+    return [
+        LoadSection(
+            name,
+            cells,
+            pins,
+            pi_parts(model, cells, units),
+            tuple(section_call(model, case, name, r) for r in range(case.rows)),
+        )
+        for name, cells in section_sizes(case)
+    ]
 
 
-def _pi(model: CellModel, cells: int, shares: Sequence[float]) -> tuple[LoadElement, ...]:
-    half = cells / 2
+BEFORE, AFTER = "columns_before", "columns_after"
+"""Names of the two sections."""
+
+
+def section_sizes(case: ColumnStimulus) -> list[tuple[str, int]]:
+    """Name and number of columns of the sections that are there."""
+    return [(name, cells) for name, cells in ((BEFORE, case.position), (AFTER, case.beyond)) if cells]
+
+
+def section_pins(model: CellModel) -> tuple[str, ...]:
+    """Pins of a section: both ends of every line."""
+    return tuple(f"{line.letter}_{end}" for line in model.lines for end in ("in", "out"))
+
+
+def section_call(model: CellModel, case: ColumnStimulus, name: str, row: int) -> tuple[str, tuple[str, ...]]:
+    """Instance name and nodes of a section on one row."""
+    near, far = ("d", "0") if name == BEFORE else (str(case.columns), "f")
+    nodes: list[str] = []
+    for line in model.lines:
+        joined = case.joined_node(line, row)
+        # The driver end of every ground line is grounded.
+        begin = GROUND_NODE if line.level == 0.0 and near == "d" else f"{line.letter}{row}_{near}"
+        nodes += (begin, f"{line.letter}{row}_{far}") if joined is None else (joined, joined)
+    return f"X_{name}_r{row}", tuple(nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitLoads:
+    """Load of one column on a row's lines. between: (letters of two lines, F); rest: (letter, F to everything else);
+    plug: conductance into the bit line, S."""
+
+    between: tuple[tuple[str, str, float], ...]
+    rest: tuple[tuple[str, float], ...]
+    plug: float
+
+
+def unit_loads(model: CellModel, shares: Sequence[float]) -> UnitLoads:
+    """The load of one column whose symbols have these shares."""
     pin = {line.letter: f"{line.prefix}_out" for line in model.lines}
-    between = {(a, b): mean_capacitance(model, pin[a], pin[b], shares) for a, b in combinations(pin, 2)}
-    parts = [LoadElement(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * model.value(f"R_{x.prefix}"))
-             for x in model.lines]  # fmt: skip
-    plug = _conductance(model, shares)
+    between = tuple((a, b, mean_capacitance(model, pin[a], pin[b], shares)) for a, b in combinations(pin, 2))
+    rest = []
+    for a in pin:
+        value = mean_capacitance(model, pin[a], None, shares)
+        for x, y, shared in between:
+            if a in (x, y):
+                value -= shared
+        rest.append((a, value))
+    return UnitLoads(between, tuple(rest), _conductance(model, shares))
+
+
+def pi_parts(model: CellModel, cells: int, units: UnitLoads, wire: float = 1.0) -> tuple[LoadElement, ...]:
+    """The pi section of so many columns; wire: factor on the resistance of the lines."""
+    half = cells / 2
+    parts = [
+        LoadElement(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * (model.value(f"R_{x.prefix}") * wire))
+        for x in model.lines
+    ]
     for end in ("in", "out"):
-        for a in pin:
-            rest = mean_capacitance(model, pin[a], None, shares)
-            for pair, value in between.items():
-                if a in pair:
-                    rest -= value
+        for a, rest in units.rest:
             parts.append(LoadElement(f"C_{a}_{end}", f"{a}_{end}", GROUND_NODE, half * rest))
             parts += [
                 LoadElement(f"C_{x}{y}_{end}", f"{x}_{end}", f"{y}_{end}", half * value)
-                for (x, y), value in between.items()
+                for x, y, value in units.between
                 if x == a
             ]
-        if plug > 0:
+        if units.plug > 0:
             parts.append(
-                LoadElement(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * plug))
+                LoadElement(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * units.plug))
             )
     return tuple(parts)
 

@@ -13,7 +13,7 @@ from netlists.case import ColumnStimulus
 from netlists.cells import CELLS
 from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
 from netlists.cells.closed_form import charge_share
-from netlists.column import bit_line_ends, check_case, driven_node, instances, level_supplies
+from netlists.column_elements import bit_line_ends, check_case, driven_node, instances, level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery

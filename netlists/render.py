@@ -6,7 +6,7 @@ A template may print integers as they are; every other value has to pass one of 
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,48 @@ def cards(text: str) -> DeckText:
     return DeckText(text.rstrip("\n"))
 
 
+class Slot:
+    """What stands in a template for a value that is filled in later: it prints a mark, and bears nothing else.
+
+    A template that computes with it, compares it or branches on it fails, so that it cannot be rendered in part.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def mark(self, filter_name: str) -> DeckText:
+        """The mark in the text: name and filter of the value."""
+        return DeckText(f"\0{self.name}\0{filter_name}\0")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a template branches on a value that is filled in later")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("a template compares a value that is filled in later")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 def _finalize(value: Any) -> Any:
+    if isinstance(value, Slot):
+        return value.mark("")
     if isinstance(value, DeckText) or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     raise InputError(
         f"a template prints {value!r} without a filter", hint="use | num, | ident or | comment in the template"
     )
+
+
+FILTERS: dict[str, Callable[[Any], Any]] = {
+    "num": number, "ident": identifier, "vector": vector, "comment": comment, "cards": cards, "": _finalize,
+}  # fmt: skip
+"""What a value passes on its way into a deck, by name in templates; the last one is passed without a filter."""
+
+
+def _marking(name: str, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: value.mark(name) if isinstance(value, Slot) else function(value)
 
 
 _USER_FOLDERS: list[Path] = []
@@ -113,8 +149,15 @@ def _environment(folder: Path | None) -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    env.filters.update(num=number, ident=identifier, vector=vector, comment=comment, cards=cards)
+    env.filters.update({name: _marking(name, function) for name, function in FILTERS.items() if name})
     return env
+
+
+def user_templates(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """Path, time and size of every file that may take the place of a built-in template or add one."""
+    folders = [x for x in (folder, *_USER_FOLDERS) if x is not None]
+    files = [(path, path.stat()) for x in folders for path in sorted(x.rglob("*.j2"))]
+    return tuple((str(path), status.st_mtime_ns, status.st_size) for path, status in files)
 
 
 def render(template: str, values: Mapping[str, Any], *, folder: Path | None = None) -> str:

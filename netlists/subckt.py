@@ -1,10 +1,13 @@
 """Cell subcircuits from their templates, checked for the pins that every caller relies on."""
 
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.render import render
+from netlists.render import Slot, render, user_templates
+from netlists.skeleton import Same, Skeleton
 
 
 def cell_subckts(model: CellModel, *, folder: Path | None = None) -> str:
@@ -28,6 +31,52 @@ def cell_subckts(model: CellModel, *, folder: Path | None = None) -> str:
                 hint=f"it must have {' '.join(model.pins)}, in this order",
             )
     return text.rstrip("\n")
+
+
+def wired_subckts(model: CellModel, row_wire: float, bl_wire: float, *, folder: Path | None = None) -> str:
+    """`cell_subckts` of the model with its row and bit-line wire resistances scaled by two factors.
+
+    model: at its temperature. Raises InputError as `cell_subckts`.
+    """
+
+    def whole() -> str:
+        wired = model.at(model.reference_temperature, row_wire=row_wire, bl_wire=bl_wire)
+        return cell_subckts(wired, folder=folder)
+
+    skeleton = _kept_subckts(Same(model), folder, user_templates(folder))
+    if skeleton is None:
+        return whole()
+    factors = model.wire_factors(row_wire, bl_wire)
+    values = {
+        f"{v.subckt} {e.name}": e.value * factors[e.name]
+        for v in model.variants
+        for e in v.elements
+        if e.name in factors
+    }
+    return skeleton.checked(values, whole)
+
+
+@lru_cache(maxsize=64)
+def _kept_subckts(
+    model: Same[CellModel], folder: Path | None, _state: tuple[tuple[str, int, int], ...]
+) -> Skeleton | None:
+    """The subcircuits, open at the wires' resistances; None where the template does more with them than print them."""
+    m = model.value
+    wires = m.wire_factors(1.0, 1.0)
+    variants = tuple(
+        replace(
+            v,
+            elements=tuple(
+                replace(e, value=Slot(f"{v.subckt} {e.name}")) if e.name in wires else e  # type: ignore[arg-type]
+                for e in v.elements
+            ),
+        )
+        for v in m.variants
+    )
+    try:
+        return Skeleton(cell_subckts(replace(m, variants=variants), folder=folder))
+    except InputError:
+        return None
 
 
 def subckt_pins(text: str) -> dict[str, tuple[str, ...]]:

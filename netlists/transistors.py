@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from interconnect.errors import InputError
@@ -12,6 +13,7 @@ from netlists.devices.device_set import DeviceSet
 from netlists.devices.kit_file import UNITS, Call
 from netlists.periphery import Periphery
 from netlists.render import DeckText, identifier, number
+from netlists.skeleton import Same
 from netlists.technology import Technology
 
 MosPrinter = Callable[..., DeckText]
@@ -21,8 +23,13 @@ _POWER = {"w": 1, "l": 1, "ad": 2, "as": 2, "pd": 1, "ps": 1}
 
 
 def mos_printer(technology: Technology, default_length: float) -> MosPrinter:
-    """`device_printer` for the devices of a technology."""
-    return device_printer(technology.devices, default_length)
+    """`device_printer` for the devices of a technology, the same function for the same devices and length."""
+    return _printer(Same(technology.devices), default_length)
+
+
+@lru_cache(maxsize=64)
+def _printer(devices: Same[DeviceSet], default_length: float) -> MosPrinter:
+    return device_printer(devices.value, default_length)
 
 
 def device_printer(devices: DeviceSet, default_length: float) -> MosPrinter:

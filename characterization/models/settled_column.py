@@ -17,7 +17,7 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import CellModel
-from netlists.column import level_supplies
+from netlists.column_elements import level_supplies
 from netlists.condition import Condition
 from netlists.periphery import Periphery
 from netlists.reference import column_network

@@ -21,7 +21,7 @@ from characterization.procedures.registry import ProcedureResults, measured
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus
-from netlists.column import level_supplies
+from netlists.column_elements import level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 from netlists.reset_effect import reset_effect_deck

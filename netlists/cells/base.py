@@ -150,14 +150,18 @@ class CellModel:
     def at(self, temperature: float, *, row_wire: float = 1.0, bl_wire: float = 1.0) -> CellModel:
         """The model at `temperature` (degC), its row and bit-line wire resistances scaled by two factors."""
         rise = temperature - self.reference_temperature
-        wire = {f"R_{line.prefix}": row_wire for line in (*self.lines, GROUND_LINE)}
-        wire |= {f"R_{line.prefix}": bl_wire for line in self.bit_lines}
+        wire = self.wire_factors(row_wire, bl_wire)
 
         def warm(e: Element) -> Element:
             return replace(e, value=e.value * (1.0 + e.tcr * rise) * wire.get(e.name, 1.0), tcr=0.0)
 
         variants = tuple(replace(v, elements=tuple(map(warm, v.elements))) for v in self.variants)
         return replace(self, variants=variants, reference_temperature=temperature)
+
+    def wire_factors(self, row_wire: float, bl_wire: float) -> dict[str, float]:
+        """Factors of the wires' resistances, by element."""
+        wire = {f"R_{line.prefix}": row_wire for line in (*self.lines, GROUND_LINE)}
+        return wire | {f"R_{line.prefix}": bl_wire for line in self.bit_lines}
 
     @property
     def balanced(self) -> bool:

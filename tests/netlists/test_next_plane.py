@@ -20,7 +20,8 @@ from interconnect.stackfile import load_stack
 from netlists.case import ColumnStimulus
 from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Plane
 from netlists.cells.cap_balanced import CapBalanced
-from netlists.column import column_deck, drivers
+from netlists.column import column_deck
+from netlists.column_elements import drivers
 from netlists.condition import Condition
 from netlists.equivalent import equivalent_case
 from netlists.next_plane import next_plane_shift
