@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -225,9 +226,7 @@ def column_deck(
     read_vector = "v(bus)" if chain else edge.line if edge else plus[case.target]
     operating_point = (ideal and not charge) or static is not None
     fixed: dict[str, Any] = {
-        "warnings": technology.warnings,
-        "technology": technology.name,
-        "cards": None if ideal else technology.devices.cards(condition.corner),
+        **_technology_values(Same(technology), None if ideal else condition.corner),
         **transistor_values(technology, periphery),
         "condition": condition,
         "drive": drive,
@@ -296,6 +295,16 @@ def column_deck(
         readout_supplies=(("i(v_analog)", condition.vdd), *CHAIN_CONTROLS) if chain else (),
         edge=edge,
     )
+
+
+@lru_cache(maxsize=64)
+def _technology_values(technology: Same[Technology], corner: str | None) -> dict[str, Any]:
+    t = technology.value
+    return {
+        "warnings": t.warnings,
+        "technology": t.name,
+        "cards": None if corner is None else t.devices.cards(corner),
+    }
 
 
 def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None, supply_resistance: float) -> None:

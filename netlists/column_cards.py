@@ -104,6 +104,7 @@ class ColumnCards:
         self.node_names = node_names(warm)
         self._joined_lines = [line if line.joined else None for line in warm.lines]
         self._units: dict[tuple[float, ...], UnitLoads] = {}
+        self._sections: dict[tuple[Any, ...], tuple[str, list[tuple[str, float]], str]] = {}
         self._cells: dict[tuple[Any, ...], str] = {}
         self._drivers: dict[tuple[Any, ...], str] = {}
         self._calls: dict[tuple[Any, ...], str] = {}
@@ -178,12 +179,19 @@ class ColumnCards:
         return DeckText("\n".join(out))
 
     def _section(self, case: ColumnStimulus, name: str, cells: int, joined: Sequence[Joined]) -> DeckText:
-        shares = case.load_shares
-        if shares not in self._units:
-            self._units[shares] = unit_loads(self.warm, shares)
-        parts = pi_parts(self.warm, cells, self._units[shares], case.deviations.row_wire)
-        head = " ".join(map(identifier, (name, *section_pins(self.warm))))
-        out = [f".subckt {head}", _parts(parts), f".ends {identifier(name)}"]
+        shares, warm, wire = case.load_shares, self.warm, case.deviations.row_wire
+        kept = self._sections.get((name, cells, shares))
+        if kept is None:
+            if shares not in self._units:
+                self._units[shares] = unit_loads(warm, shares)
+            wires, others = pi_parts(warm, cells, self._units[shares])
+            head = " ".join(map(identifier, (name, *section_pins(warm))))
+            kept = self._sections[name, cells, shares] = (
+                f".subckt {head}",
+                [(element_card(p.name, (p.a, p.b), ""), p.value) for p in wires],
+                f"{_parts(others)}\n.ends {identifier(name)}",
+            )
+        out = [kept[0], *(f"{card}{number(cells * (value * wire))}" for card, value in kept[1]), kept[2]]
         for row, nodes in enumerate(joined):
             key = (name, row, nodes)
             card = self._calls.get(key)

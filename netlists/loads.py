@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from interconnect.errors import InputError
@@ -40,18 +40,13 @@ def row_sections(model: CellModel, case: ColumnStimulus) -> list[LoadSection]:
     Bit lines of those columns count as quiet. Half of a section's capacitance (and of the conductance of present
     resistors into virtual grounds) stands at each of its ends.
     """
-    units = unit_loads(model, case.load_shares)
-    pins = section_pins(model)
-    return [
-        LoadSection(
-            name,
-            cells,
-            pins,
-            pi_parts(model, cells, units),
-            tuple(section_call(model, case, name, r) for r in range(case.rows)),
-        )
-        for name, cells in section_sizes(case)
-    ]
+    units, pins, sections = unit_loads(model, case.load_shares), section_pins(model), []
+    for name, cells in section_sizes(case):
+        wires, others = pi_parts(model, cells, units)
+        parts = (*(replace(p, value=cells * p.value) for p in wires), *others)
+        calls = tuple(section_call(model, case, name, r) for r in range(case.rows))
+        sections.append(LoadSection(name, cells, pins, parts, calls))
+    return sections
 
 
 BEFORE, AFTER = "columns_before", "columns_after"
@@ -104,13 +99,14 @@ def unit_loads(model: CellModel, shares: Sequence[float]) -> UnitLoads:
     return UnitLoads(between, tuple(rest), _conductance(model, shares))
 
 
-def pi_parts(model: CellModel, cells: int, units: UnitLoads, wire: float = 1.0) -> tuple[LoadElement, ...]:
-    """The pi section of so many columns; wire: factor on the resistance of the lines."""
+def pi_parts(model: CellModel, cells: int, units: UnitLoads) -> tuple[tuple[LoadElement, ...], tuple[LoadElement, ...]]:
+    """The pi section of so many columns: the lines' resistors, each of the value of one column, and the rest."""
     half = cells / 2
-    parts = [
-        LoadElement(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", cells * (model.value(f"R_{x.prefix}") * wire))
+    wires = tuple(
+        LoadElement(f"R_{x.letter}", f"{x.letter}_in", f"{x.letter}_out", model.value(f"R_{x.prefix}"))
         for x in model.lines
-    ]
+    )
+    parts: list[LoadElement] = []
     for end in ("in", "out"):
         for a, rest in units.rest:
             parts.append(LoadElement(f"C_{a}_{end}", f"{a}_{end}", GROUND_NODE, half * rest))
@@ -123,7 +119,7 @@ def pi_parts(model: CellModel, cells: int, units: UnitLoads, wire: float = 1.0) 
             parts.append(
                 LoadElement(f"R_cells_{end}", f"{model.lines[0].letter}_{end}", GROUND_NODE, 1.0 / (half * units.plug))
             )
-    return tuple(parts)
+    return wires, tuple(parts)
 
 
 def edge_parts(model: CellModel, case: ColumnStimulus) -> list[LoadElement]:
