@@ -14,7 +14,8 @@ from ngspice_runner.job import Job
 from ngspice_runner.lint import LintFinding, lint
 
 SCHEMA = "ngspice_runner-1"
-"""Part of every cache key: raise it when a change of the harness can change a result."""
+"""Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
+kept result is served without it."""
 
 _NAME = r"[^\s,()\"'`;=|&<>]+"
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|{_NAME})$", re.IGNORECASE)
@@ -23,6 +24,8 @@ _OPTION_VALUE = re.compile(r"[\w.+-]*$")
 _SHELL = re.compile(r"^\s*(?:shell|!|cd|osdi|pre_osdi|codemodel|pre_codemodel)\b|`", re.IGNORECASE)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
+_OUTSIDE = (".inc", ".lib", ".control", "file")
+"""What a deck contains that reads other files or has a control section (and some that do not)."""
 _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 
@@ -84,6 +87,20 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         behaviour=behaviour,
         cacheable=not reads_files,
     )
+
+
+def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
+    """The key that `prepare` gives a job whose deck stands for itself, without reading the deck; None for any other.
+
+    A result is kept after the deck has passed the lint, so that a job with a kept one needs no lint. Raises JobError
+    when the job is unusable.
+    """
+    lowered = job.text.lower()
+    if job.includes or any(word in lowered for word in _OUTSIDE):
+        return None
+    _check(job)
+    digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
+    return _key(job, digest, engine, IncludeSet(), uses_code_models(job.text), backend)
 
 
 def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import LintFinding
-from ngspice_runner.prepare import Prepared, prepare
+from ngspice_runner.prepare import Prepared, plain_key, prepare
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
@@ -45,7 +45,12 @@ class Setting:
 def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     """The result of one job. None when another process is running it and `wait` is False."""
     note = ""
-    if setting.backend is not setting.alone:
+    if setting.backend is setting.alone:
+        key = None if setting.cache is None else plain_key(job, setting.engine, setting.alone.name)
+        kept = None if key is None else _kept(key, setting)
+        if kept is not None:
+            return replace(kept, tag=job.tag)
+    else:
         engine = setting.backend.engine_for(setting.engine)
         prepared = prepare(job, engine, setting.backend.name)
         note = setting.backend.refuses(prepared)
@@ -65,9 +70,11 @@ def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
 
 def lookup(prepared: Prepared, setting: Setting) -> Result | None:
     """The kept result that may be served for a prepared job."""
-    if setting.cache is None or not prepared.cacheable:
-        return None
-    kept = setting.cache.get(prepared.key)
+    return _kept(prepared.key, setting) if prepared.cacheable else None
+
+
+def _kept(key: str, setting: Setting) -> Result | None:
+    kept = None if setting.cache is None else setting.cache.get(key)
     if kept is None or (setting.retry_failures and kept.verdict not in _GOOD):
         return None
     if setting.retry and kept.verdict in RETRIED:
