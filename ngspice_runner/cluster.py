@@ -29,7 +29,11 @@ INSTALL_HINT = "install dask with `pip install 'metalrom[cluster]'`"
 _RETRIES = 5
 _CONNECT_SECONDS = 20
 _AHEAD = 200
-"""Jobs handed to the scheduler beyond those that have come back: it need not hold a million."""
+"""Bundles handed to the scheduler beyond those that have come back: it need not hold a million."""
+_BUNDLE = 16
+"""Most jobs of one task: the scheduler's part of a task costs as much as a small simulation."""
+_SHARES = 8
+"""Fewest tasks per engine, so that all of them end at about the same time."""
 
 _local = threading.local()
 
@@ -67,23 +71,27 @@ def run_cluster(
         client = _connect(distributed.Client, scheduler)
     except (OSError, TimeoutError, ValueError) as error:
         raise EngineError(f"no dask scheduler answers at {scheduler} ({error})") from None
-    places: dict[str, list[int]] = {}
+    places: dict[str, list[list[int]]] = {}
+    size = bundle_size(len(groups), sum(client.nthreads().values()))
 
     def submitted() -> Iterator[Any]:
-        for number, (job, indices) in enumerate(groups.items()):
-            future = client.submit(
-                run_remote, fields_of(job), options, key=f"ngspice-{id(board):x}-{number}", retries=_RETRIES
-            )
-            places[future.key] = indices
+        left = iter(groups.items())
+        number = 0
+        while bundle := list(islice(left, size)):
+            fields = [fields_of(job) for job, _ in bundle]
+            future = client.submit(run_remote, fields, options, key=f"ngspice-{id(board):x}-{number}", retries=_RETRIES)
+            places[future.key] = [indices for _, indices in bundle]
+            number += 1
             yield future
 
     try:
         waiting = submitted()
         running = distributed.as_completed(list(islice(waiting, _AHEAD)), loop=client.loop)
         for future in running:
-            result = _result_of(future)
-            for index in places.pop(future.key):
-                board.settle(index, replace(result, tag=jobs[index].tag))
+            for indices, answer in zip(places.pop(future.key), _answers_of(future), strict=False):
+                result = _result_of(answer)
+                for index in indices:
+                    board.settle(index, replace(result, tag=jobs[index].tag))
             future.release()
             following = next(waiting, None)
             if following is not None:
@@ -123,11 +131,20 @@ def local_cluster(workers: int | None = None) -> Iterator[Cluster]:
         yield Cluster(cluster.scheduler_address)
 
 
-def _result_of(future: Any) -> Result:
+def bundle_size(jobs: int, engines: int) -> int:
+    """Jobs of one task."""
+    return max(1, min(_BUNDLE, jobs // (_SHARES * max(1, engines))))
+
+
+def _answers_of(future: Any) -> list[dict[str, Any]]:
     try:
-        answer: dict[str, Any] = future.result()
+        answers: list[dict[str, Any]] = future.result()
     except Exception as error:
         raise EngineError(f"the cluster lost a job permanently ({type(error).__name__}: {error})") from None
+    return answers
+
+
+def _result_of(answer: dict[str, Any]) -> Result:
     if "error" in answer:
         raise (JobError if answer["kind"] == "job" else EngineError)(answer["error"])
     row: Row = answer["row"]
@@ -142,8 +159,20 @@ def fields_of(job: Job) -> dict[str, Any]:
     return {name: getattr(job, name) for name in Job.__dataclass_fields__}
 
 
-def run_remote(fields: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Run one job on a worker: {"row", "cached"} or {"error", "kind"}."""
+def run_remote(bundle: list[dict[str, Any]], options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run jobs on a worker, up to the first that is unusable: {"row", "cached"} or {"error", "kind"} of each.
+
+    Each is committed as it ends: where the worker is lost, the next one finds it in the cache.
+    """
+    answers: list[dict[str, Any]] = []
+    for fields in bundle:
+        answers.append(_run_fields(fields, options))
+        if "error" in answers[-1]:
+            break
+    return answers
+
+
+def _run_fields(fields: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = dict(fields)
     plain |= {name: tuple(fields[name]) for name in ("outputs", "includes")}
     job = Job(**plain | {"options": tuple(map(tuple, fields["options"]))})

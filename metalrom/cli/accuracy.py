@@ -156,13 +156,12 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
     if model == "minilm":
         names = [name.strip() for name in (tasks or "wordsim").split(",")]
         kept = None if limit == 0 else (limit or PAIRS)
-        bert, pieces = fetched.minilm()
-        return SentenceSimilarity(bert, pieces, judgements(names, kept), most_tokens=tokens or WORD_TOKENS)
+        asked = judgements(names, kept)  # missing data is refused before a model is loaded
+        return SentenceSimilarity(*fetched.minilm(), asked, most_tokens=tokens or WORD_TOKENS)
     if tasks not in (None, "next_token"):
         raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
-    llama, pairs = fetched.smollm2(blocks=native)
-    kept = None if limit == 0 else (limit or DOCUMENTS)
-    return NextToken(llama, pairs, lee_documents()[:kept], most_tokens=tokens or STORY_TOKENS)
+    documents = lee_documents()[: None if limit == 0 else (limit or DOCUMENTS)]
+    return NextToken(*fetched.smollm2(blocks=native), documents, most_tokens=tokens or STORY_TOKENS)
 
 
 class _Bars:

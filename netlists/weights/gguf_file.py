@@ -34,6 +34,7 @@ _NAMES = {
     **{10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K"},
 }
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+_WIDTHS = {code: struct.calcsize(code) for code in _SCALARS.values()}
 _STRING, _ARRAY = 8, 9
 _MAX_DIMENSIONS = 4
 _MAX_NESTING = 4
@@ -70,7 +71,7 @@ class GgufFile:
         self.tensors: dict[str, GgufTensor] = {}
         try:
             size = path.stat().st_size
-            with path.open("rb", buffering=1 << 20) as file:
+            with path.open("rb") as file:
                 self._read_header(_Cursor(file, path, size), size)
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
@@ -229,17 +230,20 @@ def _size(path: Path, name: str, shape: tuple[int, ...], kind: int) -> int:
     return math.prod(shape) // BLOCK * _BLOCK_BYTES[kind]
 
 
+_PIECE = 1 << 22
+"""Bytes that are read from a file at a time."""
+
+
 class _Cursor:
-    """Reads a header forward; every read is checked against the end of the file."""
+    """Walks through a header that is read in few pieces; every step is checked against the end of the file."""
 
     def __init__(self, file: IO[bytes], path: Path, size: int) -> None:
-        self.file, self.path, self.left = file, path, size
+        self.path, self.left = path, size
+        self._file, self._data, self._at = file, b"", 0
 
     def take(self, count: int) -> bytes:
-        if count > self.left:
-            raise InputError("is truncated inside its header or not a GGUF file", where=str(self.path))
-        self.left -= count
-        return self.file.read(count)
+        at = self._advance(count)
+        return self._data[at : at + count]
 
     def check(self, count: int, size: int, what: str) -> None:
         """Refuse a count of things of at least `size` bytes that the rest of the file cannot hold."""
@@ -248,7 +252,8 @@ class _Cursor:
             raise InputError(text, where=str(self.path))
 
     def number(self, code: str) -> Any:
-        return struct.unpack(code, self.take(struct.calcsize(code)))[0]
+        at = self._advance(_WIDTHS[code])
+        return struct.unpack_from(code, self._data, at)[0]
 
     def text(self, errors: str = "replace") -> str:
         return self.take(self.number("<Q")).decode("utf-8", errors)
@@ -262,6 +267,20 @@ class _Cursor:
             raise InputError(f"is damaged or not a GGUF file (a value of type {kind})", where=str(self.path))
         inner, count = self.number("<I"), self.number("<Q")
         if inner in _SCALARS:
-            return np.frombuffer(self.take(count * struct.calcsize(_SCALARS[inner])), _SCALARS[inner]).tolist()
+            return np.frombuffer(self.take(count * _WIDTHS[_SCALARS[inner]]), _SCALARS[inner]).tolist()
         self.check(count, _ITEM_BYTES, "items")
         return [self.value(inner, depth + 1) for _ in range(count)]
+
+    def _advance(self, count: int) -> int:
+        """Where the next `count` bytes begin in `_data`, which then holds them."""
+        if count > self.left:
+            raise InputError("is truncated inside its header or not a GGUF file", where=str(self.path))
+        at = self._at
+        if at + count > len(self._data):
+            self._data = self._data[at:] + self._file.read(max(count, _PIECE))
+            at = 0
+            if len(self._data) < count:  # it became shorter while it was read
+                raise InputError("is truncated inside its header or not a GGUF file", where=str(self.path))
+        self._at = at + count
+        self.left -= count
+        return at

@@ -12,8 +12,8 @@ SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 def minilm() -> tuple[Bert, WordPiece]:
     """all-MiniLM-L6-v2 and its tokenizer. Raises InputError, naming the command, while the asset is not fetched."""
-    model = load_bert(asset_path("minilm", "model.safetensors"), asset_path("minilm", "config.json"))
-    return model, load_wordpiece(asset_path("minilm", "vocab.txt"))
+    weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
+    return load_bert(weights, config), load_wordpiece(vocabulary)
 
 
 def smollm2(*, blocks: bool = False) -> tuple[Llama, BytePairs]:
