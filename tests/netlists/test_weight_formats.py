@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from interconnect.errors import InputError
 from netlists.weights import (
     BlockWeights,
+    GgufFile,
     Words,
     integer_weights,
     load_blocks,
@@ -317,3 +318,18 @@ def test_an_npz_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
         archive.writestr("w.npy", b"something else")
     with pytest.raises(InputError, match="is not an array"):
         load_tensor(path, "w")
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64])
+def test_gguf_header_in_small_pieces(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header longer than what is read at once gives the same metadata and tensors."""
+    raw = blocks(2, 64, 8)[0]
+    path = tmp_path / "w.gguf"
+    path.write_bytes(gguf_file({"a": (8, (2, 64), raw), "b": (0, (2,), bytes(8))}))
+    whole = GgufFile(path)
+    monkeypatch.setattr("netlists.weights.gguf_file._PIECE", piece)
+    found = GgufFile(path)
+    assert found.metadata == whole.metadata == {
+        "general.alignment": 64, "general.name": "tiny", "tokens": ["a", "bc"], "scores": [1.0, 2.0, 3.0]
+    }  # fmt: skip
+    assert found.tensors == whole.tensors
