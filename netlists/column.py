@@ -47,6 +47,13 @@ CYCLE_OUTPUTS = (
 CYCLES = 2
 """Reads of a periodic deck: the second one begins where the first one ended."""
 
+RELTOL = {"charge": 1e-4, "current": 3e-5}
+"""Relative tolerance of the engine by the cell's mode: the coarsest that keeps a level within about 0.001 of a count,
+through a readout chain too (`benchmarks/solver_tolerances.py`)."""
+
+STATIC_RELTOL = 1e-5
+"""That of an operating point with transistors, which costs next to nothing."""
+
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
 
@@ -111,7 +118,7 @@ def column_deck(
     inverter: LocalInverter | None = None,
     conversion: BusConversion | None = None,
     currents: Sequence[BranchCurrent] = (),
-    reltol: float = 1e-5,
+    reltol: float | None = None,
     periodic: bool = False,
     templates: Path | None = None,
 ) -> ColumnDeck:
@@ -158,8 +165,9 @@ def column_deck(
         The converter behind the chain: the rows stay driven until its last decision, the deck yields a code.
     currents : sequence of BranchCurrent
         Currents between nodes of the chain, such as its drawn noise.
-    reltol : float
-        Relative tolerance of the engine.
+    reltol : float, optional
+        Relative tolerance of the engine; None: that of `RELTOL`, with `static` of `STATIC_RELTOL`. Decks with ideal
+        periphery have their own.
     periodic : bool
         With a chain: `CYCLES` reads one after the other, every supply on its own, for the energy of a whole cycle.
     templates : Path, optional
@@ -253,7 +261,7 @@ def column_deck(
         "conversion": conversion is not None,
         "conversion_template": conversion.template if conversion else "",
         "currents": tuple(currents),
-        "reltol": reltol,
+        "reltol": reltol or (RELTOL[model.mode] if static is None else STATIC_RELTOL),
         **(conversion.values(chain) if chain and conversion else {}),
         "minus": None if case.minus is None else ends[case.minus].node,
         "complement": complement,
