@@ -1,0 +1,149 @@
+"""CPU and memory of whole commands, with an empty cache and again with a full one.
+
+    python benchmarks/whole_commands.py [--before CHECKOUT] [--commands run,netlist,...] [--repeats 1] [--write]
+    python benchmarks/whole_commands.py --config examples/minilm_layer.yaml --commands run --before CHECKOUT
+
+Commands on the starter of `metalrom init` unless a configuration is given, every one a process of its own: CPU seconds
+of the process and all that it started (the engine too) and the largest memory of one of them, MiB. Cold: with an empty
+cache folder, which holds the fetched assets alone; cached: the same command again, the least of `--repeats`. Both
+checkouts run alternately, so that other work on the machine meets both; compare the ratios. `explore` sweeps two
+pitches and verifies one point, `evaluate` takes six pairs of words and is left out where its data is not fetched. --write: also writes the
+table into docs/reference/whole-commands.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalrom.assets import asset_state
+from metalrom.folders import cache_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "reference" / "whole-commands.md"
+EXPLORE = """
+explore: {cells: [cap_balanced], row_pitch_factors: [1.0, 1.5], double_sampling: [true], planes: [1], group_rows: [8],
+  adc_bits_less: [0], columns_per_adc: [16], verify: 1, arrays: [[64, 64]]}
+"""
+COMMANDS = {
+    "run": ("run", "CONFIG", "-o", "OUT"),
+    "netlist": ("netlist", "CONFIG", "--level", "macro", "-o", "NETLIST"),
+    "audit": ("audit", "NETLIST", "CONFIG"),
+    "estimate": ("estimate", "OUT"),
+    "export": ("export", "OUT", "--format", "json", "-o", "EXPORTED"),
+    "explore": ("explore", "SWEEP", "-o", "EXPLORED"),
+    "evaluate": ("evaluate", "minilm", "--macro", "OUT", "--limit", "6"),
+}
+"""Arguments by name; words in capitals are files of the workspace. Later ones use what earlier ones wrote."""
+HEADING = "| command | cache | CPU before, s | CPU after, s | ratio | memory before, MiB | memory after, MiB |"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU seconds and MiB of one call."""
+
+    cpu: float
+    memory: float
+
+
+class Workspace:
+    """A checkout with a cache and files of its own."""
+
+    def __init__(self, checkout: Path, folder: Path, config: Path | None) -> None:
+        self.checkout, self.cache = checkout, folder / "cache"
+        self.cache.mkdir(parents=True)
+        assets = cache_folder("assets")
+        if assets.is_dir():
+            (self.cache / "assets").symlink_to(assets)
+        names = {"OUT": "out", "NETLIST": "macro.cir", "EXPORTED": "exported", "EXPLORED": "explored"}
+        self.files = {word: str(folder / name) for word, name in names.items()}
+        if config is None:
+            self.call("init", str(folder / "starter"))
+            config = folder / "starter" / "metalrom.yaml"
+            sweep = folder / "starter" / "sweep.yaml"
+            sweep.write_text(config.read_text(encoding="utf-8") + EXPLORE, encoding="utf-8")
+            self.files["SWEEP"] = str(sweep)
+        self.files["CONFIG"] = str(config.resolve())
+
+    def call(self, *words: str) -> Cost:
+        """Run `metalrom` with these words; exit code 1, a missed specification, is an answer."""
+        program = "import sys; from metalrom.cli.main import main; sys.exit(main())"
+        command = [sys.executable, "-c", program, *(self.files.get(w, w) for w in words)]
+        environment = os.environ | {"PYTHONPATH": str(self.checkout), "METALROM_CACHE": str(self.cache)}
+        child = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        assert child.stderr is not None
+        errors = child.stderr.read().decode(errors="replace")
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in (0, 1):
+            raise SystemExit(f"{' '.join(words)} ended with {child.returncode}: {errors[-500:]}")
+        return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+    def forget(self) -> None:
+        """Empty the cache, assets aside."""
+        for path in self.cache.iterdir():
+            if path.name != "assets":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def workspaces(checkouts: list[Path], config: Path | None) -> Iterator[list[Workspace]]:
+    """One workspace per checkout, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="whole-") as folder:
+        yield [Workspace(c, Path(folder, str(i)), config) for i, c in enumerate(checkouts)]
+
+
+def measure(spaces: list[Workspace], names: list[str], repeats: int) -> Iterator[str]:
+    """Rows of the table as they come."""
+    for name in names:
+        for cache in ("cold", "cached"):
+            costs: list[list[Cost]] = [[] for _ in spaces]
+            for _ in range(1 if cache == "cold" else repeats):
+                for space, found in zip(spaces, costs, strict=True):
+                    if cache == "cold":
+                        space.forget()
+                    found.append(space.call(*COMMANDS[name]))
+            before, after = (min(c, key=lambda x: x.cpu) for c in (costs[0], costs[-1]))
+            yield (
+                f"| {name} | {cache} | {before.cpu:.1f} | {after.cpu:.1f} | {before.cpu / after.cpu:.2f} "
+                f"| {before.memory:.0f} | {after.memory:.0f} |"
+            )
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--before", type=Path, default=ROOT, help="checkout to compare with")
+    parser.add_argument("--config", type=Path, help="default: the starter")
+    parser.add_argument("--commands", default=",".join(COMMANDS))
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    names = asked.commands.split(",")
+    if "evaluate" in names and any(asset_state(a) != "fetched" for a in ("minilm", "wordsim")):
+        print("evaluate is left out: run `metalrom fetch minilm wordsim`")
+        names.remove("evaluate")
+    rows = [HEADING, "|---|---|" + "---:|" * 5]
+    print("\n".join(rows))
+    with workspaces([asked.before.resolve(), ROOT], asked.config) as spaces:
+        for row in measure(spaces, names, asked.repeats):
+            rows.append(row)
+            print(row, flush=True)
+    if asked.write:
+        head, _, rest = PAGE.read_text(encoding="utf-8").partition("| command |")
+        _, _, tail = rest.partition("\n\n")
+        PAGE.write_text(head + "\n".join(rows) + "\n\n" + tail, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
