@@ -7,8 +7,8 @@ Commands on the starter of `metalrom init` unless a configuration is given, ever
 of the process and all that it started (the engine too) and the largest memory of one of them, MiB. Cold: with an empty
 cache folder, which holds the fetched assets alone; cached: the same command again, the least of `--repeats`. Both
 checkouts run alternately, so that other work on the machine meets both; compare the ratios. `explore` sweeps two
-pitches and verifies one point, `evaluate` takes six pairs of words and is left out where its data is not fetched. --write: also writes the
-table into docs/reference/whole-commands.md.
+pitches and verifies one point, `evaluate` takes six pairs of words and is left out where its data is not fetched.
+--write: also writes the table into docs/reference/whole-commands.md.
 """
 
 from __future__ import annotations
