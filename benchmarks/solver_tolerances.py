@@ -6,10 +6,10 @@ Decks of a charge cell (examples/minilm_layer.yaml, read ideally), of a readout 
 of a current cell (examples/res_via_column.yaml), all with transistors and at the nominal condition, run with every
 tolerance. Their reference has `reltol` 1e-6 and a quarter of the largest time step, or what of `REFERENCES` the
 engine ends with. Printed are the largest error of a
-level and of what is left of it behind a line through the counts (an offset and a gain are the converter's to take), in
-counts; of the time to a tenth of a count of the end, ps; of the energy of the row drivers; and the engine's CPU time
-against that of 1e-5. The coarsest tolerance whose level stays within `--part` of a count is `netlists.column`'s
-default. CPU: about two minutes. Fetch minilm first.
+level (as the setup samples it, and of the last sample alone) and of what is left of it behind a line through the
+counts (an offset and a gain are the converter's to take), in counts; of the time to a tenth of a count of the end, ps; of the energy of the row drivers; and the engine's CPU time
+against that of 1e-5. The coarsest tolerance whose level stays within `--part` of a count is what `netlists.column`
+takes for reads of that kind. CPU: about two minutes. Fetch minilm first.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ BAND = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """What the decks of one tolerance gave. levels: V or A; times: s; energies: J; cpu: s of the engine."""
+    """What the decks of one tolerance gave. levels, single: V or A as sampled and of the last sample alone; times: s;
+    energies: J; cpu: s of the engine."""
 
     levels: FloatArray
+    single: FloatArray
     times: FloatArray
     energies: FloatArray
     cpu: float
@@ -66,7 +68,7 @@ def with_tolerance(deck: ColumnDeck, reltol: float, shorter: float = 1.0) -> Col
 
 def reads(setup: Testbench, decks: Sequence[ColumnDeck], lsb: float) -> Reads:
     """Run the decks one after the other, without a cache."""
-    levels, times, energies, cpu = [], [], [], 0.0
+    levels, single, times, energies, cpu = [], [], [], [], 0.0
     for deck in decks:
         result = run(job_of(setup, deck, timeout=600.0))
         if not result.ok or result.provenance is None:
@@ -76,9 +78,10 @@ def reads(setup: Testbench, decks: Sequence[ColumnDeck], lsb: float) -> Reads:
         time, line = (np.asarray(result.signals[n].values, dtype=np.float64) for n in ("time", deck.target))
         before = time <= (deck.read_at or 0.0)
         levels.append(level)
+        single.append(run_decks(deck, result)[0])
         energies.append(energy)
         times.append(settling_time(time[before], line[before], deck.input_at or 0.0, BAND * lsb))
-    return Reads(np.array(levels), np.array(times), np.array(energies), cpu)
+    return Reads(np.array(levels), np.array(single), np.array(times), np.array(energies), cpu)
 
 
 def reference_reads(setup: Testbench, decks: Sequence[ColumnDeck], lsb: float) -> tuple[Reads, str]:
@@ -99,7 +102,9 @@ def main() -> None:
     parser.add_argument("--part", type=float, default=0.001, help="of a count")
     asked = parser.parse_args()
     print("predicted (notes of the rebuild): 1e-4 costs 0.001 counts and saves 1.6x of the time of 1e-5")
-    print(f"{'deck':8} {'reltol':>8} {'level':>9} {'beyond a line':>13} {'settling, ps':>12} {'energy':>8} {'CPU':>6}")
+    print(
+        f"{'deck':8} {'reltol':>8} {'level':>9} {'once':>9} {'beyond a line':>13} {'settling, ps':>12} {'energy':>8} {'CPU':>6}"
+    )
     for kind, example in (x for x in KINDS if x[0] in asked.kinds.split(",")):
         setup = group_setup(metalrom.load(EXAMPLES / f"{example}.yaml"), asked.rows)
         bench, condition = ColumnTestbench(setup), setup.conditions[0]
@@ -119,9 +124,10 @@ def main() -> None:
             energy = np.abs(got.energies / reference.energies - 1.0).max()
             times = np.abs(got.times - reference.times).max() * 1e12
             good += [reltol] if np.abs(error).max() <= asked.part else []
+            once = np.abs(got.single - reference.single).max() / lsb
             print(
-                f"{kind:8} {reltol:8.0e} {np.abs(error).max():9.5f} {np.abs(bent).max():13.5f} {times:12.2f} "
-                f"{energy:8.1e} {got.cpu / found[FORMER].cpu:6.2f}"
+                f"{kind:8} {reltol:8.0e} {np.abs(error).max():9.5f} {once:9.5f} {np.abs(bent).max():13.5f} "
+                f"{times:12.2f} {energy:8.1e} {got.cpu / found[FORMER].cpu:6.2f}"
             )
         print(f"{kind}: coarsest within {asked.part:g} of a count: {max(good):.0e}" if good else f"{kind}: none")
 

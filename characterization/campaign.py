@@ -95,6 +95,7 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
         s.stimulus(task.case),
         chain=s.chain,
         inverter=s.inverter,
+        reltol=s.reltol,
     )
 
 

@@ -94,6 +94,7 @@ class ColumnTestbench:
             supply_resistance=supply_resistance,
             chain=s.chain,
             inverter=s.inverter,
+            reltol=s.reltol,
         )
 
     def levels(self, name: str, decks: Sequence[ColumnDeck]) -> FloatArray:

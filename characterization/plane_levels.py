@@ -210,6 +210,7 @@ def plane_read_deck(setup: Testbench, model: CellModel, condition: Condition, ca
         setup.stimulus(case),
         chain=setup.chain,
         inverter=setup.inverter,
+        reltol=setup.reltol,
     )
 
 

@@ -10,6 +10,7 @@ from characterization.symbols import CountLaw, count_law, symbol_levels
 from interconnect.errors import InputError
 from netlists.case import ColumnStimulus
 from netlists.cells.base import CellModel
+from netlists.column import SAMPLED_TWICE
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.mapping.scheme import PAIR_VALUES
 from netlists.periphery import Periphery, Timing
@@ -224,6 +225,11 @@ class Testbench:
     def double_sampling(self) -> bool:
         """Whether the level is the difference of two samples."""
         return self.chain is not None or self.converter.sample_capacitance is not None
+
+    @property
+    def reltol(self) -> float | None:
+        """Relative tolerance of a read's deck; None: the deck's own."""
+        return SAMPLED_TWICE if self.double_sampling and self.inverter is None else None
 
     @property
     def level_shape(self) -> LevelShape:

@@ -47,12 +47,14 @@ CYCLE_OUTPUTS = (
 CYCLES = 2
 """Reads of a periodic deck: the second one begins where the first one ended."""
 
-RELTOL = {"charge": 1e-4, "current": 3e-5}
-"""Relative tolerance of the engine by the cell's mode: the coarsest that keeps a level within about 0.001 of a count,
-through a readout chain too (`benchmarks/solver_tolerances.py`)."""
+RELTOL, SAMPLED_TWICE = 3e-5, 1e-4
+"""Relative tolerance of the engine: of a level that is read once, and of the difference of two samples, from which the
+error of the reset has gone. The coarsest that keep such a level within 0.001 of a count of what far tighter ones give
+(`benchmarks/solver_tolerances.py`); a charge level read once errs by what 1e-5 leaves too."""
 
-STATIC_RELTOL = 1e-5
-"""That of an operating point with transistors, which costs next to nothing."""
+FINE_RELTOL = 1e-5
+"""That of an operating point with transistors, which costs next to nothing, and of inverters in the segment, for which
+no coarser one has been measured."""
 
 Static = Literal["idle", "active", "reset"]
 """State of a column whose static currents are asked for."""
@@ -166,8 +168,8 @@ def column_deck(
     currents : sequence of BranchCurrent
         Currents between nodes of the chain, such as its drawn noise.
     reltol : float, optional
-        Relative tolerance of the engine; None: that of `RELTOL`, with `static` of `STATIC_RELTOL`. Decks with ideal
-        periphery have their own.
+        Relative tolerance of the engine; None: `SAMPLED_TWICE` with a chain, `FINE_RELTOL` with `static` or `inverter`,
+        else `RELTOL`. Decks with ideal periphery have their own.
     periodic : bool
         With a chain: `CYCLES` reads one after the other, every supply on its own, for the energy of a whole cycle.
     templates : Path, optional
@@ -261,7 +263,7 @@ def column_deck(
         "conversion": conversion is not None,
         "conversion_template": conversion.template if conversion else "",
         "currents": tuple(currents),
-        "reltol": reltol or (RELTOL[model.mode] if static is None else STATIC_RELTOL),
+        "reltol": reltol or _tolerance(static is not None or inverter is not None, chain is not None),
         **(conversion.values(chain) if chain and conversion else {}),
         "minus": None if case.minus is None else ends[case.minus].node,
         "complement": complement,
@@ -313,6 +315,10 @@ def _technology_values(technology: Same[Technology], corner: str | None) -> dict
         "technology": t.name,
         "cards": None if corner is None else t.devices.cards(corner),
     }
+
+
+def _tolerance(fine: bool, sampled_twice: bool) -> float:
+    return FINE_RELTOL if fine else SAMPLED_TWICE if sampled_twice else RELTOL
 
 
 def _check_supply(ideal: bool, charge: bool, levels: bool, static: Static | None, supply_resistance: float) -> None:
