@@ -4,12 +4,12 @@
 
 Decks of a charge cell (examples/minilm_layer.yaml, read ideally), of a readout chain (examples/minilm_chain.yaml) and
 of a current cell (examples/res_via_column.yaml), all with transistors and at the nominal condition, run with every
-tolerance. Their reference has `reltol` 1e-6 and a quarter of the largest time step, or what of `REFERENCES` the
-engine ends with. Printed are the largest error of a
-level (as the setup samples it, and of the last sample alone) and of what is left of it behind a line through the
-counts (an offset and a gain are the converter's to take), in counts; of the time to a tenth of a count of the end, ps; of the energy of the row drivers; and the engine's CPU time
-against that of 1e-5. The coarsest tolerance whose level stays within `--part` of a count is what `netlists.column`
-takes for reads of that kind. CPU: about two minutes. Fetch minilm first.
+tolerance. Their reference has `reltol` 1e-6 and a quarter of the largest time step, or what of `REFERENCES` the engine
+ends with. Printed are the largest error of a level (as the setup samples it; `once`: of the last sample alone) and of
+what is left of it behind a line through the counts (an offset and a gain are the converter's to take), in counts; of
+the time to a tenth of a count of the end, ps; of the energy of the row drivers; and the engine's CPU time against that
+of 1e-5. The coarsest tolerance whose level stays within `--part` of a count is what `netlists.column` takes for reads
+of that kind. CPU: about two minutes. Fetch minilm first.
 """
 
 from __future__ import annotations
@@ -103,9 +103,11 @@ def main() -> None:
     asked = parser.parse_args()
     print("predicted (notes of the rebuild): 1e-4 costs 0.001 counts and saves 1.6x of the time of 1e-5")
     print(
-        f"{'deck':8} {'reltol':>8} {'level':>9} {'once':>9} {'beyond a line':>13} {'settling, ps':>12} {'energy':>8} {'CPU':>6}"
+    names = ("level", "once", "beyond a line", "settling, ps", "energy", "CPU")
+    print(f"{'deck':8} {'reltol':>8} " + " ".join(f"{n:>{w}}" for n, w in zip(names, (9, 9, 13, 12, 8, 6), strict=True)))
     )
-    for kind, example in (x for x in KINDS if x[0] in asked.kinds.split(",")):
+    asked_kinds = asked.kinds.split(",")
+    for kind, example in (x for x in KINDS if x[0] in asked_kinds):
         setup = group_setup(metalrom.load(EXAMPLES / f"{example}.yaml"), asked.rows)
         bench, condition = ColumnTestbench(setup), setup.conditions[0]
         n = setup.rows
