@@ -102,10 +102,8 @@ def main() -> None:
     parser.add_argument("--part", type=float, default=0.001, help="of a count")
     asked = parser.parse_args()
     print("predicted (notes of the rebuild): 1e-4 costs 0.001 counts and saves 1.6x of the time of 1e-5")
-    print(
-    names = ("level", "once", "beyond a line", "settling, ps", "energy", "CPU")
-    print(f"{'deck':8} {'reltol':>8} " + " ".join(f"{n:>{w}}" for n, w in zip(names, (9, 9, 13, 12, 8, 6), strict=True)))
-    )
+    names = {"level": 9, "once": 9, "beyond a line": 13, "settling, ps": 12, "energy": 8, "CPU": 6}
+    print(f"{'deck':8} {'reltol':>8} " + " ".join(f"{name:>{width}}" for name, width in names.items()))
     asked_kinds = asked.kinds.split(",")
     for kind, example in (x for x in KINDS if x[0] in asked_kinds):
         setup = group_setup(metalrom.load(EXAMPLES / f"{example}.yaml"), asked.rows)

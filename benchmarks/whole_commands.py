@@ -8,7 +8,7 @@ of the process and all that it started (the engine too) and the largest memory o
 cache folder, which holds the fetched assets alone; cached: the same command again, the least of `--repeats`. Both
 checkouts run alternately, so that other work on the machine meets both; compare the ratios. `explore` sweeps two
 pitches and verifies one point, `evaluate` takes six pairs of words and is left out where its data is not fetched.
---write: also writes the table into docs/reference/whole-commands.md.
+--write: also writes the table to docs/reference/whole-commands.md.
 """
 
 from __future__ import annotations
@@ -43,6 +43,18 @@ COMMANDS = {
     "evaluate": ("evaluate", "minilm", "--macro", "OUT", "--limit", "6"),
 }
 """Arguments by name; words in capitals are files of the workspace. Later ones use what earlier ones wrote."""
+INTRODUCTION = """# Cost of whole commands
+
+CPU seconds of a command with everything that it starts (ngspice too) and its largest process in memory, for the starter
+of `metalrom init` (64 x 64 cells, groups of up to 16 rows, three corners). Cold: with an empty cache; cached: the same
+command again. Before: with decks rendered one by one, looked up in the cache after a whole lint, and a relative
+tolerance of 1e-5.
+
+"""
+REMARKS = """
+Written by `python benchmarks/whole_commands.py --before CHECKOUT --write`: compare the ratios of neighbouring calls,
+the seconds depend on what else the machine does.
+"""
 HEADING = "| command | cache | CPU before, s | CPU after, s | ratio | memory before, MiB | memory after, MiB |"
 
 
@@ -140,9 +152,7 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
     if asked.write:
-        head, _, rest = PAGE.read_text(encoding="utf-8").partition("| command |")
-        _, _, tail = rest.partition("\n\n")
-        PAGE.write_text(head + "\n".join(rows) + "\n\n" + tail, encoding="utf-8")
+        PAGE.write_text(INTRODUCTION + "\n".join(rows) + "\n" + REMARKS, encoding="utf-8")
 
 
 if __name__ == "__main__":
