@@ -5,6 +5,7 @@ their own tridiagonal part as preconditioner. All factors are kept in a form tha
 conductances, so resistances may range from zero upwards without loss of digits.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from interconnect import crossbar_kernels as kernels
 from interconnect.arrays import FloatArray
+from interconnect.crossbar_grid import coarse_grids
 from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
 
@@ -19,11 +21,14 @@ TOLERANCE = 1e-13
 """Iteration stops when the next correction of every bit-line voltage is below this part of the largest drive."""
 
 RESIDUAL_LIMIT = 1e-9
-"""An answer whose residual is larger is refused."""
+"""An answer whose residual is larger by more than rounding explains is refused."""
 
 MAX_ITERATIONS = 5000
 STALL_ITERATIONS = 200
 """Iterations without progress before giving up."""
+
+GRID_ITERATIONS = 45.0
+"""Predicted iterations above which coarse grids save more than they cost (measured at 256 to 1024 rows)."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +98,11 @@ def solve_crossbar(
         raise InputError(f"drive has shape {volts.shape}, expected ({bar.rows},) or ({bar.rows}, vectors)")
     if not np.isfinite(volts).all():
         raise InputError("a drive voltage is not finite")
-    current, residual, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
-    if not residual <= RESIDUAL_LIMIT:
+    current, residual, excess, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
+    if not excess <= RESIDUAL_LIMIT:
         raise SolverError(
             f"the crossbar solution did not converge: residual {residual:.1e} after {iterations} iterations "
-            f"(limit {RESIDUAL_LIMIT:g}); its wires are too resistive for its cells"
+            f"(limit {RESIDUAL_LIMIT:g} and rounding); its wires are too resistive for its cells"
         )
     return CrossbarSolution(current[0] if volts.ndim == 1 else current.T, residual, iterations)
 
@@ -177,21 +182,50 @@ class _Crossbar:
         self.cells = _padded(cells, padded)
         row = _padded(_segments("r_row", r_row, cells.shape), padded)
         row[: self.rows, 0] += _ends("r_driver", r_driver, self.rows, infinite=True)
-        row_link = np.zeros(padded)
-        kernels.factor_rows(self.rows, self.cells, row_link, row)
         column = _padded(_segments("r_col", r_col, cells.shape), padded)
         column[self.rows - 1] += _ends("r_sense", r_sense, self.cols, infinite=False)
-        column_link = np.zeros(padded)
+        series = row[: self.rows], column[: self.rows]
+        self.iterations = predicted_iterations(cells, *series)
+        # Lines with segments of next to no resistance have no grid of wires: the line's own factors take these exactly.
+        uneven = min(series[0].min(), series[1].min() - 1e-3 * np.median(series[1])) <= 0.0
+        self.grids = None if uneven or self.iterations < GRID_ITERATIONS else coarse_grids(cells, *series)
+        row_link, column_link = np.zeros(padded), np.zeros(padded)
+        kernels.factor_rows(self.rows, self.cells, row_link, row)
         kernels.factor_columns(self.rows, self.cells, column_link, column)
         self.factors = (row_link, row, column_link, column)
 
-    def solve(self, drives: FloatArray) -> tuple[FloatArray, float, int]:
-        """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
+    def solve(self, drives: FloatArray) -> tuple[FloatArray, float, float, int]:
+        """Currents (vectors, cols), residual with and without rounding, iterations for drives (vectors, rows)."""
         current = np.zeros((len(drives), self.cols))
-        residual, iterations = solve_vectors(
-            drives, self.cells, self.factors, TOLERANCE, MAX_ITERATIONS, STALL_ITERATIONS, current
+        residual, excess, iterations = solve_vectors(
+            drives, self.cells, self.factors, self.grids, TOLERANCE, MAX_ITERATIONS, STALL_ITERATIONS, current
         )
-        return current, float(residual), int(iterations)
+        return current, float(residual), float(excess), int(iterations)
+
+
+def predicted_iterations(cells: FloatArray, row: FloatArray, column: FloatArray) -> float:
+    """Conjugate gradients' iterations without coarse grids, from the smoothest voltage that a line can have.
+
+    A line with resistance R, an exit behind r and cells of G in all divides that voltage by 1 + a with its exit,
+    1 / a = G (4 / pi^2 R + r) in a line that is alike everywhere. The word line and the bit line leave the part
+    1 - 1 / ((1 + a) (1 + b)) of an error. The factors of its root are measured: within 20 % from 13 to 770 iterations.
+
+    Parameters
+    ----------
+    cells : FloatArray
+        Shape (rows, cols), S.
+    row, column : FloatArray
+        Series resistances, shape (rows, cols), ohm, those of the exits included.
+    """
+    smooth = 4.0 / math.pi**2
+    divide = 1.0
+    for ohm, exits, siemens in ((row[:, 1:].sum(axis=1), row[:, 0], cells.sum(axis=1)),
+                                (column[:-1].sum(axis=0), column[-1], cells.sum(axis=0))):  # fmt: skip
+        with np.errstate(invalid="ignore"):
+            seen = np.nan_to_num(siemens * (smooth * ohm + exits), nan=0.0)
+        middle = float(np.sort(seen)[len(seen) // 2])  # undriven lines are infinite
+        divide *= 1.0 + (1.0 / middle if middle > 0 else math.inf)
+    return 4.0 + 4.25 / math.sqrt(max(1.0 - 1.0 / divide, 1e-12))
 
 
 def _padded(values: FloatArray, shape: tuple[int, int]) -> FloatArray:

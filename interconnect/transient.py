@@ -22,6 +22,7 @@ from interconnect.network import LinearNetwork, NodeList
 from interconnect.transient_kernel import GAMMA, SMALL, march
 from interconnect.transient_system import TransientSystem
 from interconnect.waveform import Switch, VoltageSources
+from interconnect.wire_lines import LineFactor
 
 INITIAL_STEP_RATIO = 1e-4
 """Length of the backward Euler step after a switching, as a part of the regular step or of the interval."""
@@ -183,9 +184,11 @@ class _Run:
         waves = system.drives.values(points)
         shape = (steps, system.taps, system.vectors)
         ends, stages = np.empty(shape), np.empty(shape)
+        factor = system.factor(h)
+        direct, lines = (None, factor) if isinstance(factor, LineFactor) else (factor, None)
         done, error = march(
-            system.factor(h), system.g_rows, system.forcing, 2.0 / (GAMMA * h), waves, self.state, system.tap_rows,
-            ends, stages, tolerance, grow,
+            direct, lines, system.exact(tolerance), system.work, system.g_rows, system.forcing, 2.0 / (GAMMA * h),
+            waves, self.state, system.tap_rows, ends, stages, tolerance, grow,
         )  # fmt: skip
         if done:
             system.add_pinned(ends[:done], waves[2 : 2 * done + 1 : 2])
@@ -200,12 +203,13 @@ class _Run:
             steps = max(1, math.ceil((end - begin) / step * (1 - 1e-9) - 1e-9))
             # Keep the wanted size where the steps fit but for rounding, so that intervals share a factorisation.
             h = (end - begin) / steps
-            self._march(begin, step if abs(h / step - 1) < 1e-9 else h, steps, 0.0, False, end)
+            done, _ = self._march(begin, step if abs(h / step - 1) < 1e-9 else h, steps, 0.0, False, end)
+            if done < steps:
+                raise SolverError(f"the transient's equations were not solved after {begin + done * h:g} s")
 
     def adaptive(self, tolerance: float) -> None:
         """Steps of stop / 2^level, so that intervals share factorisations; the last of each is cut to fit."""
-        scale = max(self.system.drives.swing(), float(np.abs(self.state).max(initial=0.0)))
-        limit = tolerance * (scale or 1.0)
+        limit = tolerance * self.system.scale
         level = 7
         for start, end in self.intervals():
             now = self._begin(start, INITIAL_STEP_RATIO * min(self.stop / 2**level, end - start))

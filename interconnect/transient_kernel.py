@@ -12,6 +12,7 @@ from numba import njit
 
 from interconnect.arrays import FloatArray
 from interconnect.ldl import Factor, solve_factored
+from interconnect.wire_lines import LineFactor, solve_lines
 
 GAMMA = 2.0 - 2.0**0.5
 """Place of the trapezoidal stage in a step: both stages then share one matrix."""
@@ -25,6 +26,10 @@ ERROR = (-3.0 * GAMMA**2 + 4.0 * GAMMA - 2.0) / (12.0 * (2.0 - GAMMA)) * 4.0 / G
 
 SMALL = 0.05
 """A step whose error is below this part of the tolerance may be doubled: its error then grows eightfold."""
+
+
+SMALL_SHARE = 0.4 * SMALL
+"""Accuracy of an iterated error estimate relative to the tolerance."""
 
 
 class Sparse(NamedTuple):
@@ -85,8 +90,40 @@ def _force(
 
 
 @njit(cache=True, nogil=True)
+def _solve(
+    factor: Factor | None, lines: LineFactor | None, exact: float, x: FloatArray, length: float, work: FloatArray
+) -> bool:
+    """x <- solution for the right-hand side x, of a stage of `length` s; 0: not a stage.
+
+    Iterations start from what the last two stages say, which lie half a step apart: work[0] and work[1] (nodes,
+    vectors), V/s.
+    """
+    fine = True
+    # Numba leaves out a branch only where an argument that must not be None is None.
+    if factor is not None:
+        solve_factored(factor, x)
+    if lines is not None:
+        total = x.size
+        last, before, guess = work[0].reshape(total), work[1].reshape(total), work[2].reshape(total)
+        for i in range(total):
+            guess[i] = length * (2.0 * last[i] - before[i])
+        fine = solve_lines(lines, x, work[2], exact, work[3:])
+        answer = x.reshape(total)
+        for i in range(total):
+            answer[i] = guess[i]
+        if length > 0.0:
+            for i in range(total):
+                before[i] = last[i]
+                last[i] = guess[i] / length
+    return fine
+
+
+@njit(cache=True, nogil=True)
 def march(
-    factor: Factor,
+    factor: Factor | None,
+    lines: LineFactor | None,
+    exact: float,
+    work_space: FloatArray,
     conductance: Sparse,
     forcing: Forcing,
     alpha: float,
@@ -100,6 +137,8 @@ def march(
 ) -> tuple[int, float]:
     """Take steps of one size until the waves are used up, an error is too large or (if `grow`) two in a row are tiny.
 
+    One of `factor` and `lines` is None; `exact`: error of iterated solutions, V; work_space (9, nodes,
+    vectors): theirs.
     waves: (2 * steps + 1, waveforms), values at the start and at the stage and end of every step. state: (free nodes,
     vectors) V, updated. ends, stages: (steps, taps, vectors), filled with `taps @ state`. tolerance: largest error of a
     step, V; 0 takes every step. Returns the steps taken and the last error relative to the tolerance.
@@ -114,6 +153,7 @@ def march(
     now, start = state.reshape(total), first.reshape(total)
     half, new, aid = middle.reshape(total), trial.reshape(total), work.reshape(total)
     error, small = 0.0, 0
+    h = 2.0 / (GAMMA * alpha)
     # Resistive current into the capacitors at the start.
     _multiply(conductance, state, first, -1.0)
     _force(forcing, nothing, waves[0], alpha, first, True, False)
@@ -123,7 +163,7 @@ def march(
         for i in range(total):
             new[i] = 2.0 * start[i]
         _force(forcing, begin, stage, alpha, trial, True, True)
-        solve_factored(factor, trial)
+        fine = _solve(factor, lines, exact, trial, GAMMA * h, work_space)
         for i in range(total):
             new[i] += now[i]
         _multiply(taps, trial, stages[k], 1.0)
@@ -133,7 +173,7 @@ def march(
         for i in range(total):
             aid[i] = half[i] + WEIGHT * (start[i] + half[i])
         _force(forcing, stage, end, alpha, work, True, True)
-        solve_factored(factor, work)
+        fine &= _solve(factor, lines, exact, work, (1.0 - GAMMA) * h, work_space)
         for i in range(total):
             new[i] += aid[i]
         _multiply(conductance, trial, work, -1.0)
@@ -141,13 +181,15 @@ def march(
         if tolerance > 0.0:
             for i in range(total):
                 half[i] = ERROR * (start[i] / GAMMA - half[i] / (GAMMA * (1.0 - GAMMA)) + aid[i] / (1.0 - GAMMA))
-            solve_factored(factor, middle)
+            fine &= _solve(factor, lines, max(exact, SMALL_SHARE * tolerance), middle, 0.0, work_space)
             error = 0.0
             for i in range(total):
                 error = max(error, abs(half[i]))
             error /= tolerance
             if not error <= 1.0:
                 return k, error
+        if not fine:
+            return k, np.inf
         _multiply(taps, trial, ends[k], 1.0)
         for i in range(total):
             now[i] = new[i]

@@ -15,6 +15,7 @@ from interconnect.network import Index, LinearNetwork
 from interconnect.stamps import Stamps, pattern, stamps
 from interconnect.transient_kernel import GAMMA, WEIGHT, Forcing, Sparse
 from interconnect.waveform import Switch, VoltageSources
+from interconnect.wire_lines import MIN_NODES, LineFactor, WireLines, number_lines, solve_lines
 
 MAX_STORED_FACTORS = 12
 """Factorisations kept for steps of a size met before."""
@@ -50,9 +51,10 @@ class TransientSystem:
         self.held_level = self.drives.level[held]
         self._g, self._c = self._all_stamps()
         self._number_nodes()
+        self.work = np.zeros((9, 0 if self._lines is None else len(self.free), self.vectors))
         self.taps = len(save) + 3 * len(self.wanted)
         self.factorisations = 0
-        self._factors: dict[float, Factor] = {}
+        self._factors: dict[float, Factor | LineFactor] = {}
         self._values: tuple[float, ...] | None = None
         self._settled = initial is None
         self._load(0.0)
@@ -75,7 +77,12 @@ class TransientSystem:
         return changed
 
     def start(self) -> FloatArray:
-        """Voltages of the free nodes at time 0, (free, vectors)."""
+        """Voltages of the free nodes at time 0, (free, vectors); sets `scale`, the largest voltage to expect."""
+        state = self._start()
+        self.scale = max(self.drives.swing(), float(np.abs(state).max(initial=0.0))) or 1.0
+        return state
+
+    def _start(self) -> FloatArray:
         if self.initial is not None:
             return np.array(self.initial[self.free])
         drives = self.drives
@@ -93,17 +100,27 @@ class TransientSystem:
         )
         return np.array(state.voltage[self.free])
 
-    def factor(self, h: float) -> Factor:
+    def factor(self, h: float) -> Factor | LineFactor:
         """The factorisation for steps of `h` s, from the store if there was one."""
         for known, factor in self._factors.items():
             if abs(known / h - 1) < 1e-9:
                 return factor
-        factor = self._ldl.factor(self._g_values + (2.0 / (GAMMA * h)) * self._c_values)
-        self.factorisations += 1
+        factor = self._factor(2.0 / (GAMMA * h))
         if len(self._factors) >= MAX_STORED_FACTORS:
             del self._factors[next(iter(self._factors))]
         self._factors[h] = factor
         return factor
+
+    def exact(self, tolerance: float) -> float:
+        """Error (V) of an iterated solution that no step of the tolerance (V, 0: fixed steps) notices."""
+        return max(1e-4 * tolerance if tolerance > 0 else 1e-11 * self.scale, 1e-13 * self.scale)
+
+    def _factor(self, alpha: float) -> Factor | LineFactor:
+        """The factorisation for G + alpha C."""
+        self.factorisations += 1
+        if self._lines is not None:
+            return self._lines.factor(self._g_values, alpha)
+        return self._ldl.factor(self._g_values + alpha * self._c_values)
 
     def backward_euler(self, state: FloatArray, start: float, end: float) -> FloatArray:
         """The state one backward Euler step later; it forgets at once what the capacitors do not hold."""
@@ -113,9 +130,13 @@ class TransientSystem:
         f = self.forcing
         np.add.at(change, f.node, new[f.wave, None] * f.conductive)
         np.add.at(change, f.node, -rate * (new - old)[f.wave, None] * f.capacitive)
-        change = np.ascontiguousarray(change)
-        solve_factored(self._ldl.factor(self._g_values + rate * self._c_values), change)
-        self.factorisations += 1
+        factor = self._factor(rate)
+        if isinstance(factor, LineFactor):
+            right, change = change, np.zeros_like(change)
+            solve_lines(factor, right, change, self.exact(0.0), self.work[3:])
+        else:
+            change = np.ascontiguousarray(change)
+            solve_factored(factor, change)
         return np.asarray(state + change)
 
     def record(self, state: FloatArray, time: float) -> FloatArray:
@@ -175,14 +196,35 @@ class TransientSystem:
             raise InputError(f"node {network.name(int(lost[0]))} has no resistor and no capacitor")
         place = np.full(network.size, -1)
         place[free] = np.arange(len(free))
-        first = pattern((g, c), place, len(free))
-        ones = sp.csc_array((np.ones(len(first.rows)), first.rows, first.start), shape=(len(free),) * 2)
-        self.free = free[elimination_order(ones)]
-        self._place = np.full(network.size, -1)
-        self._place[self.free] = np.arange(len(self.free))
-        self._pattern = pattern((g, c), self._place, len(free))
-        self._ldl = LDL(self._pattern.start, self._pattern.rows)
+        if not self._number_lines(free, place):
+            first = pattern((g, c), place, len(free))
+            ones = sp.csc_array((np.ones(len(first.rows)), first.rows, first.start), shape=(len(free),) * 2)
+            self._renumber(free[elimination_order(ones)])
+            self._ldl = LDL(self._pattern.start, self._pattern.rows)
         self._c_values = self._pattern.values(1, c.value)
+
+    def _number_lines(self, free: Index, place: Index) -> bool:
+        """Number the free nodes along lines of resistors, if that is how they are best solved."""
+        self._lines = None
+        if len(free) < MIN_NODES:
+            return False
+        (g_row, g_column, _), (c_row, c_column, farad) = (_between(part, place) for part in (self._g, self._c))
+        found = number_lines(len(free), g_row, g_column)
+        if found is None:
+            return False
+        lines = WireLines(*found, c_row, c_column, farad)
+        if not lines.pays:
+            return False
+        self._renumber(free[lines.order])
+        lines.use(self._pattern, self._pattern.values(1, self._c.value))
+        self._lines = lines
+        return True
+
+    def _renumber(self, free: Index) -> None:
+        self.free = free
+        self._place = np.full(self.network.size, -1)
+        self._place[free] = np.arange(len(free))
+        self._pattern = pattern((self._g, self._c), self._place, len(free))
 
     def _load(self, time: float) -> bool:
         """Matrices of the switch state at `time`; False if it is the present one."""
@@ -193,10 +235,13 @@ class TransientSystem:
         total = self._g._replace(value=np.append(1.0, values)[self._g.tag] * self._g.value)
         self._g_values = self._pattern.values(0, total.value)
         self._factors.clear()
-        start, index = self._ldl.start, self._ldl.index
         # Symmetric, so its columns are its rows.
-        self.g_rows = Sparse(start, index.astype(np.uint32), self._g_values)
-        self._g_free = sp.csr_array((self._g_values, index, start), shape=(len(self.free),) * 2)
+        entries = self._g_values.copy(), self._pattern.rows, self._pattern.start
+        self._g_free = sp.csr_array(entries, shape=(len(self.free),) * 2, copy=True)
+        self._g_free.eliminate_zeros()
+        self.g_rows = Sparse(
+            self._g_free.indptr.astype(np.int64), self._g_free.indices.astype(np.uint32), self._g_free.data
+        )
         self.forcing = self._pushes(total)
         self._load_taps(total)
         return True
@@ -279,3 +324,10 @@ class TransientSystem:
             level = np.broadcast_to(self.drives.level, (len(self.drives.level), count))
             self.drives = replace(self.drives, level=np.ascontiguousarray(level))
         return np.array(np.broadcast_to(start, (self.network.size, count)))
+
+
+def _between(part: Stamps, place: Index) -> tuple[Index, Index, FloatArray]:
+    """Rows, columns and values of the stamps between placed nodes."""
+    row, column = place[part.row], place[part.column]
+    keep = np.flatnonzero((row >= 0) & (column >= 0))
+    return row[keep], column[keep], part.value[keep]

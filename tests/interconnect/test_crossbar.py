@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interconnect.crossbar import effective_conductance, solve_crossbar
+from interconnect.crossbar import _Crossbar, effective_conductance, solve_crossbar
 from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
 from interconnect.network import LinearNetwork
@@ -266,3 +266,49 @@ def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
 def test_only_a_matrix_of_cells_has_an_effective_one(cells: Any) -> None:
     with pytest.raises(InputError, match=r"conductance must have shape \(rows, cols\)"):
         effective_conductance(cells, r_row=1.0, r_col=1.0)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "driver"), [(1e4, 1e4, 0.0), (10.0, 1e6, 0.0), (1e6, 10.0, 1e3), (300, 300, np.inf)]
+)
+def test_wires_that_resist_as_much_as_cells(row: float, column: float, driver: float) -> None:
+    rng = np.random.default_rng(17)
+    shape = (61, 48)
+    bar = {
+        "conductance": 1 / rng.uniform(1e3, 1e4, shape) * (rng.random(shape) < 0.9),
+        "r_row": row * rng.uniform(0.5, 2.0, shape),
+        "r_col": column * rng.uniform(0.5, 2.0, shape),
+        "r_driver": np.where(np.arange(61) % 3 == 1, driver, 10.0),
+    }
+    drive = rng.uniform(0.05, 0.2, 61)
+    solution = solve_crossbar(drive=drive, **bar)
+    net, drivers, senses = as_network(bar)
+    live = np.isfinite(bar["r_driver"])
+    held = [name for name, on in zip(drivers, live, strict=True) if on]
+    loose = [name for name, on in zip(drivers, live, strict=True) if not on]
+    net.add_conductances(loose, "GND", 1e-30)  # an undriven node of its own has to have some voltage
+    expected = -net.dc([*held, *senses], np.append(drive[live], np.zeros(48))).current[len(held) :]
+    assert np.abs(solution.current - expected).max() <= 1e-9 * np.abs(expected).max()
+    # Without coarse grids 100 x sqrt(resistance ratio) iterations and more.
+    assert solution.iterations <= 40
+
+
+def test_predicted_iterations_of_even_arrays() -> None:
+    # 64 x 64, 1 kohm cells: a quarter around what conjugate gradients without coarse grids take.
+    cells = np.full((64, 64), 1e-3)
+    for ohm in (10.0, 100.0, 1000.0):
+        bar = _Crossbar(cells, ohm, ohm, 0.0, 0.0)
+        bar.grids = None
+        _, residual, _, iterations = bar.solve(np.random.default_rng(0).uniform(0.05, 0.2, (1, 64)))
+        assert residual < 1e-10
+        assert bar.iterations == pytest.approx(iterations, rel=0.25)
+
+
+def test_rounding_is_no_error() -> None:
+    # 1 Mohm per segment, 1 kohm cells: their currents are differences of all but equal voltages.
+    cells = np.full((200, 40), 1e-3)
+    solution = solve_crossbar(cells, np.ones(200), r_row=1.0, r_col=1e6)
+    # One column of a uniform array far from its ends is as any other; the last cells decide: a lossy line's entry,
+    # I = V / (r / 2 + sqrt(r R + r^2 / 4)) r R for lumped segments, less what the row wires take (below 1e-4).
+    entry = 0.5e6 + np.sqrt(1e6 * 1e3 + 0.25e12)
+    assert solution.current[0] == pytest.approx(1.0 / entry, rel=1e-3)

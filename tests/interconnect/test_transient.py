@@ -15,6 +15,7 @@ from interconnect.network import LinearNetwork
 from interconnect.transient import solve_transient
 from interconnect.waveform import Switch, VoltageSources, Waveform, constant_waveform, ramp
 from interconnect.wire_array import wire_array
+from interconnect.wire_lines import number_lines
 
 Spice = Callable[..., dict[str, np.ndarray]]
 
@@ -288,3 +289,35 @@ def test_wire_array_is_the_crossbar_of_the_direct_solver() -> None:
         wire_array(np.ones((2, 2)), c_row=[1.0, 2.0, 3.0])
     with pytest.raises(InputError, match="r_col must be finite"):
         wire_array(np.ones((2, 2)), r_col=-1.0)
+
+
+def test_lines_in_iterations_are_the_factored_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(9)
+    array = wire_array(
+        rng.uniform(2e-18, 14e-18, (30, 24)), r_row=50.0, r_col=80.0, c_row=3e-17, c_col=2e-17, coupling=4e-18
+    )
+    end = int(array.bit_end[3])
+    drive = VoltageSources(array.row_end, ramp(2e-12, 5e-12), level=rng.uniform(0, 1, (30, 2)), ohm=1e3, name="rows")
+    switch = Switch(end, -1, [5e-12], [1e-4, 0.0])
+    systems = []
+    for fewest in (10**6, 0):
+        monkeypatch.setattr("interconnect.transient_system.MIN_NODES", fewest)
+        wave = solve_transient(
+            array.network, [drive], stop=3e-11, save=array.bit_end, step=2e-13, initial=0.0, switches=[switch],
+            currents=["rows"],
+        )  # fmt: skip
+        systems.append(wave)
+    factored, iterated = systems
+    # Stages are iterated to 1e-11 of the drive; 150 steps of two.
+    assert 0 < np.abs(iterated.voltage - factored.voltage).max() < 1e-9
+    scale = np.abs(factored.current["rows"]).max()
+    assert np.abs(iterated.current["rows"] - factored.current["rows"]).max() < 1e-7 * scale
+
+
+def test_what_is_a_line() -> None:
+    # Nodes 0-1-2-3 in a row, 4 alone, then a ring and a star.
+    line, place = number_lines(5, np.array([2, 0, 1, 1]), np.array([3, 1, 2, 0])) or pytest.fail("lines not found")
+    assert line.tolist() == [0, 0, 0, 0, 1]
+    assert place.tolist() in ([0, 1, 2, 3, 0], [3, 2, 1, 0, 0])
+    assert number_lines(3, np.array([0, 1, 0]), np.array([1, 2, 2])) is None
+    assert number_lines(4, np.array([0, 0, 0]), np.array([1, 2, 3])) is None
