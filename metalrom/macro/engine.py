@@ -409,8 +409,9 @@ class Macro:
         errors = n.errors
         if count_errors:
             for section, part in self._parts(stored):
+                looked_up = part.checks is None and section.thinning(part, self.input_bits) is None
                 wrong = section.readout.wrong
-                if section.readout.deterministic and part.checks is None and wrong.any():
+                if looked_up and section.readout.deterministic and wrong.any():
                     errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
@@ -427,29 +428,42 @@ class Macro:
         driven: dict[int, Any] = {}
         for section, part in self._parts(stored):
             section.fits(part, stored.rows)
-            if section.rows not in driven:
-                driven[section.rows] = section.drive(x, self.input_bits)
-            words, active = driven[section.rows]
+            thinning = section.thinning(part, self.input_bits)
+            exact = None if thinning is None else part.exact.product(x, block)
             per_block = section.groups(stored.rows) if block is None else block // section.rows
+            if exact is not None:
+                total = exact if total is None else total + exact
             for i, run in enumerate(section.passes(self.input_bits)):
+                way = None if thinning is None else thinning[i]
+                one = section.readout.one
+                if way is not None and way.nothing_wrong and one == 1:
+                    made = section.conversions(len(x), part, run)
+                    counters = counters + Counters(made * run.median, made)
+                    continue
+                if section.rows not in driven:
+                    driven[section.rows] = section.drive(x, self.input_bits)
                 planes = np.s_[:, :, run.start : run.stop]
-                x_words, lit = (np.ascontiguousarray(a[planes]) for a in (words, active))
+                x_words, lit = (np.ascontiguousarray(a[planes]) for a in driven[section.rows])
                 place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
-                sums: NDArray[Any] = np.zeros((len(x), blocks, stored.columns), np.int64)
                 reads = 1 if section.readout.deterministic else run.mean
+                if exact is not None and total is exact and reads * one == 1:
+                    sums: NDArray[Any] = exact  # in place
+                else:
+                    sums = np.zeros((len(x), blocks, stored.columns), np.int64)
                 for read in range(reads):
                     keys = section.keys(self.seed, call, i, read)
 
                     def work(rows: slice, s: MacroSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
                              part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
-                             per_block: int = per_block, sums: Any = sums) -> Counters:  # fmt: skip
+                             per_block: int = per_block, sums: Any = sums, way: Any = way) -> Counters:  # fmt: skip
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
-                                     sums[rows])  # fmt: skip
+                                     sums[rows], way)  # fmt: skip
 
                     counters = sum(split_batch(self.threads, len(x), work), counters)
-                if reads * section.readout.one > 1:
-                    sums = sums / (reads * section.readout.one)
-                total = sums if total is None else total + sums
+                if reads * one > 1:
+                    sums = sums / (reads * one)
+                if sums is not exact:
+                    total = sums if total is None else total + sums
         assert total is not None  # noqa: S101 - a scheme has at least one column
         if self.scheme.level_constant:
             total = total + self.scheme.level_constant * block_sums(x, block)[:, :, None]
