@@ -8,6 +8,10 @@ Randomness. Frozen per chip: every bit-column segment has one standard normal nu
 sigma at the level being read (mismatch of one segment is thus taken as fully correlated between its levels: an
 offset and gain error that never averages out), and every converter one offset. New in every conversion: thermal
 noise, converter noise and the pattern spread (the table gives its size over data patterns, not its value for one).
+A result depends on the seed, the number of the call and the row of the batch, not on the threads or the other rows.
+
+Speed. Where few conversions are expected to be wrong, the product is the exact one plus what those change (`thinning`);
+elsewhere every conversion is looked up.
 """
 
 from __future__ import annotations
@@ -79,6 +83,9 @@ class Macro:
         the macro and its results.
     symbol_values : Sequence[int], optional
         Consecutive symbol values of the cell, as many as the table's levels; from 0 on by default.
+    thin : bool
+        Add only the wrong conversions to the exact product where few are expected (see `thinning`). Otherwise every
+        conversion is looked up, whose noise draws are the same whatever the table.
 
     Raises
     ------
@@ -115,6 +122,7 @@ class Macro:
         calibration: RangeCalibration | None = None,
         outside_domain: bool = False,
         symbol_values: Sequence[int] | None = None,
+        thin: bool = True,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -164,7 +172,7 @@ class Macro:
                 readouts[key] = readouts_of(own, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
-        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys))
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys), thin)
         self._calls = 0
 
     @classmethod

@@ -72,9 +72,11 @@ class MacroSection:
     """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation."""
 
     def __init__(
-        self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int
-    ) -> None:
+        self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int,
+        thin: bool = True,
+    ) -> None:  # fmt: skip
         self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
+        self.thin = thin
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
         if self.code and readout.one != 1:
@@ -172,7 +174,7 @@ class MacroSection:
     def thinning(self, stored: StoredSection, planes: int) -> tuple[Thinning, ...] | None:
         """For every pass, how its wrong conversions are found; None where a look-up of every conversion is expected to
         take less time, or check columns need all values."""
-        if stored.checks is not None:
+        if stored.checks is not None or not self.thin:
             return None
         kept = self._thinnings.setdefault(stored, {})
         for run in self.passes(planes):
@@ -274,7 +276,7 @@ def _offset_draws(
 
 
 def sections_of(
-    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...]
+    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...], thin: bool
 ) -> tuple[MacroSection, ...]:
     """One section for all magnitudes of the same plan and readout.
 
@@ -284,7 +286,7 @@ def sections_of(
     for unit, rank in enumerate(scheme.rank):
         kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
     return tuple(
-        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i)
+        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin)
         for i, ((plan, _), units) in enumerate(kinds.items())
     )
 

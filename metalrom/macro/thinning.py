@@ -25,7 +25,7 @@ from metalrom.macro.draws import GOLDEN, median, mixed, uniform
 from metalrom.macro.kernels import compiled, popcount
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 
-LOOKUP_SHARE = 0.02
+LOOKUP_SHARE = 0.03
 """Share of candidates from which on a table look-up per conversion takes less time."""
 
 FLOOR = 2.0**-40
