@@ -417,9 +417,10 @@ class Macro:
         errors = n.errors
         if count_errors:
             for section, part in self._parts(stored):
-                looked_up = part.checks is None and section.thinning(part, self.input_bits) is None
-                wrong = section.readout.wrong
-                if looked_up and section.readout.deterministic and wrong.any():
+                if part.checks is not None or not section.readout.deterministic:
+                    continue
+                if section.thinning(part, self.input_bits) is None:  # by look-up, which counts no errors
+                    wrong = section.readout.wrong
                     errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
@@ -431,13 +432,14 @@ class Macro:
     ) -> tuple[NDArray[Any], Counters]:
         """Digital sums (batch, blocks, columns), int64 or float64, and what happened; block None: all rows."""
         blocks = 1 if block is None else stored.rows // block
+        top = 2 ** (self.input_bits - self.input_signed)
         counters = Counters()
         total: NDArray[Any] | None = None
         driven: dict[int, Any] = {}
         for section, part in self._parts(stored):
             section.fits(part, stored.rows)
             thinning = section.thinning(part, self.input_bits)
-            exact = None if thinning is None else part.exact.product(x, block)
+            exact = None if thinning is None else part.exact.product(x, top, block)
             per_block = section.groups(stored.rows) if block is None else block // section.rows
             if exact is not None:
                 total = exact if total is None else total + exact
@@ -454,8 +456,9 @@ class Macro:
                 x_words, lit = (np.ascontiguousarray(a[planes]) for a in driven[section.rows])
                 place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
                 reads = 1 if section.readout.deterministic else run.mean
+                sums: NDArray[Any]
                 if exact is not None and total is exact and reads * one == 1:
-                    sums: NDArray[Any] = exact  # in place
+                    sums = exact  # in place
                 else:
                     sums = np.zeros((len(x), blocks, stored.columns), np.int64)
                 for read in range(reads):

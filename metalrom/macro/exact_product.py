@@ -17,7 +17,7 @@ _SHORTEST = 64
 
 @dataclass(frozen=True, eq=False)
 class ExactWeights:
-    """Integers (rows, columns) up to 2^24 in single precision; `largest` magnitude and sum of magnitudes of a column."""
+    """Integers (rows, columns) up to 2^24 in single precision; `largest` magnitude, and sum of those of a column."""
 
     values: NDArray[np.float32]
     largest: int
@@ -30,15 +30,15 @@ class ExactWeights:
         magnitude = np.abs(values)
         return cls(values, int(magnitude.max()), int(magnitude.sum(axis=0, dtype=np.float64).max()))
 
-    def product(self, x: IntArray, block: int | None = None) -> IntArray:
-        """x (batch, rows) times the weights, for every `block` rows on their own (None: all): (batch, blocks,
-        columns)."""
+    def product(self, x: IntArray, top: int, block: int | None = None) -> IntArray:
+        """x (batch, rows), no magnitude above `top`, times the weights, for every `block` rows on their own (None:
+        all): (batch, blocks, columns)."""
         rows, columns = self.values.shape
-        top = max(int(x.max()), -int(x.min()))
         if block is not None:
-            kind = np.float32 if top * self.largest * block <= _SINGLE else np.float64
-            parts = np.ascontiguousarray(x.reshape(len(x), -1, block).swapaxes(0, 1), kind)
-            y = parts @ self.values.astype(kind, copy=False).reshape(-1, block, columns)
+            kind: type[np.floating[Any]] = np.float32 if top * self.largest * block <= _SINGLE else np.float64
+            parts: NDArray[Any] = np.ascontiguousarray(x.reshape(len(x), -1, block).swapaxes(0, 1), kind)
+            w: NDArray[Any] = self.values.astype(kind, copy=False)
+            y = parts @ w.reshape(-1, block, columns)
             return np.ascontiguousarray(y.swapaxes(0, 1), np.int64)
         if top * self.column_sum <= _SINGLE:
             return (x.astype(np.float32) @ self.values).astype(np.int64)[:, None]
@@ -47,6 +47,7 @@ class ExactWeights:
         step = step if step >= _SHORTEST else max(1, _DOUBLE // (top * self.largest))
         total = np.zeros((len(x), columns), np.int64)
         for i in range(0, rows, step):
-            part = self.values[i : i + step].astype(kind, copy=False)
-            total += (x[:, i : i + step].astype(kind) @ part).astype(np.int64)
+            part: NDArray[Any] = self.values[i : i + step].astype(kind, copy=False)
+            parts = x[:, i : i + step].astype(kind)
+            total += (parts @ part).astype(np.int64)
         return total[:, None]

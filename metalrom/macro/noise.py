@@ -22,6 +22,7 @@ GUARD_STEPS = 16
 GUARD_BINS = 160
 """Table of Gaussian tail bounds: 16 bins per sigma up to 10 sigma."""
 
+
 class NoiseTables(NamedTuple):
     """The readouts as the random path wants them, by (active, entry) unless said otherwise.
 

@@ -90,7 +90,7 @@ class MacroSection:
         self._lut = readout.nominal
         self._tables: dict[int, noise.NoiseTables] = {}
         self._classes: dict[int, Classes] = {}
-        self._thinnings: WeakKeyDictionary[StoredSection, dict[int, Thinning]] = WeakKeyDictionary()
+        self._thinnings: WeakKeyDictionary[StoredSection, dict[int, Thinning | None]] = WeakKeyDictionary()
 
     def groups(self, rows: int) -> int:
         """Conversions that a column of `rows` rows takes."""
@@ -112,7 +112,7 @@ class MacroSection:
     ) -> StoredSection:
         """Pack the section's units of w (rows, columns) and draw their deviations."""
         rows, columns = w.shape
-        index = w - self.scheme.low
+        index: IntArray = np.asarray(w, np.int64) - self.scheme.low
         groups = self.groups(rows)
         words = self._empty(groups, columns)
         check_words = self._empty(groups, self.code.sets(columns) * self.code.checks) if self.code else None
@@ -182,11 +182,10 @@ class MacroSection:
                 if run.median not in self._classes:
                     self._classes[run.median] = classes_of(self.readout.readouts, run.median)
                 planes_of = (stored.first_entry // self.readout.counts).astype(np.int32)[None]
-                kept[run.median] = thinning_of(
-                    self._classes[run.median], stored.words, self.words, stored.frozen, planes_of
-                )
-        found = tuple(kept[run.median] for run in self.passes(planes))
-        return found if all(t.share < LOOKUP_SHARE for t in found) else None
+                found = thinning_of(self._classes[run.median], stored.words, self.words, stored.frozen, planes_of)
+                kept[run.median] = found if found.share < LOOKUP_SHARE else None
+        chosen = tuple(t for t in (kept[run.median] for run in self.passes(planes)) if t is not None)
+        return chosen if len(chosen) == len(self.passes(planes)) else None
 
     def conversions(self, batch: int, stored: StoredSection, run: Pass) -> int:
         """Conversions of one run without check columns, repeats not counted."""
@@ -202,7 +201,7 @@ class MacroSection:
         random = not self.readout.deterministic
         conversions = self.conversions(len(x_words), stored, run)
         if thinning is not None:
-            wrong = add_wrong(
+            wrong: int = add_wrong(
                 x_words, active, stored.words, thinning.transfer, thinning.candidates, stored.frozen, self.place_value,
                 place, per_block, keys[0], first, out,
             )  # fmt: skip

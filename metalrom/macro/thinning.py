@@ -110,11 +110,6 @@ class Thinning:
     share: float
 
     @property
-    def worthwhile(self) -> bool:
-        """Whether finding the wrong conversions takes less time than a look-up of all."""
-        return self.share < LOOKUP_SHARE
-
-    @property
     def nothing_wrong(self) -> bool:
         """Whether no conversion can be wrong: the exact product is then all."""
         return not self.transfer.random and bool((self.candidates.bound <= FLOOR).all())
@@ -177,7 +172,9 @@ def classes_of(readouts: tuple[Readout, ...], reads: int) -> Classes:
     active = np.arange(rows + 1)
     odds = np.exp(gammaln(rows + 1) - gammaln(active + 1) - gammaln(rows - active + 1) - rows * math.log(2))
     mean = np.clip(bound @ odds, FLOOR, 1.0)
-    octave = np.ceil(_PER_OCTAVE * np.log2(mean)).astype(np.int64) + (np.arange(len(readouts)) << 20)[:, None, None, None]
+    octave = (
+        np.ceil(_PER_OCTAVE * np.log2(mean)).astype(np.int64) + (np.arange(len(readouts)) << 20)[:, None, None, None]
+    )
     kinds, index = np.unique(octave, return_inverse=True)
     index = index.reshape(octave.shape)
     by_class = np.argsort(index, axis=None, kind="stable")
@@ -354,7 +351,7 @@ def add_wrong(
                     i = min(i + int(left / h), number - 1)
                     segment = s.order[g, s.start[g, k] + i]
                     u, j = segment >> s.unit_shift, segment & mask
-                    c = 0
+                    c = np.int64(0)
                     for n in range(level_bits):
                         for m in range(words):
                             c += np.int64(popcount(x_words[b, g, p, m] & w_words[g, u, n * words + m, j])) << n

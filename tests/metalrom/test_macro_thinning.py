@@ -1,4 +1,4 @@
-"""Thinning against the look-up of every conversion: equal codes where nothing is random, equal distributions elsewhere."""
+"""Thinning against the look-up of every conversion: equal codes where nothing is random, else equal distributions."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_rows_of_the_batch_and_threads_are_independent() -> None:
 
 
 def test_the_look_up_is_chosen_where_many_conversions_are_wrong() -> None:
-    """0.03 of the conversions at 0.23 counts, 2Q(1 / (2 sigma)); the candidates of a spread of noise alone are no more."""
+    """The share of wrong conversions is 2Q(1 / (2 sigma)), and noise alone has no other candidates."""
     w = np.random.default_rng(0).integers(-127, 128, (64, 50))
     shares = {}
     for sigma in (0.0, 0.1, 0.2, 0.3):
@@ -199,7 +199,7 @@ def test_exact_products(bits: tuple[int, int], block: int | None) -> None:
         x = rng.integers(-(2 ** (bits[0] - 1)), 2 ** (bits[0] - 1), (5, rows))
         w = rng.integers(-(2 ** (bits[1] - 1)), 2 ** (bits[1] - 1), (rows, 7))
         x[0], w[:, 0] = -(2 ** (bits[0] - 1)), -(2 ** (bits[1] - 1))
-        got = ExactWeights.of(w).product(x, block)
+        got = ExactWeights.of(w).product(x, 2 ** (bits[0] - 1), block)
         size = block or rows
         expected = np.einsum("bkr,krc->bkc", x.reshape(5, -1, size), w.reshape(-1, size, 7))
         assert got.dtype == np.int64
