@@ -456,11 +456,8 @@ class Macro:
                 x_words, lit = (np.ascontiguousarray(a[planes]) for a in driven[section.rows])
                 place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
                 reads = 1 if section.readout.deterministic else run.mean
-                sums: NDArray[Any]
-                if exact is not None and total is exact and reads * one == 1:
-                    sums = exact  # in place
-                else:
-                    sums = np.zeros((len(x), blocks, stored.columns), np.int64)
+                kept = exact if total is exact and reads * one == 1 else None  # corrected in place
+                sums: Any = np.zeros((len(x), blocks, stored.columns), np.int64) if kept is None else kept
                 for read in range(reads):
                     keys = section.keys(self.seed, call, i, read)
 

@@ -190,7 +190,7 @@ class MacroSection:
     def conversions(self, batch: int, stored: StoredSection, run: Pass) -> int:
         """Conversions of one run without check columns, repeats not counted."""
         groups, units, _, columns = stored.words.shape
-        return batch * (run.stop - run.start) * groups * units * columns
+        return int(batch * (run.stop - run.start) * groups * units * columns)
 
     def add(
         self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, run: Pass, place: IntArray,
