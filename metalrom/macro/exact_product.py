@@ -30,16 +30,16 @@ class ExactWeights:
         magnitude = np.abs(values)
         return cls(values, int(magnitude.max()), int(magnitude.sum(axis=0, dtype=np.float64).max()))
 
-    def product(self, x: IntArray, top: int, block: int | None = None) -> IntArray:
-        """x (batch, rows), no magnitude above `top`, times the weights, for every `block` rows on their own (None:
-        all): (batch, blocks, columns)."""
+    def product(self, x: IntArray, top: int, block: int | None = None) -> NDArray[Any]:
+        """x (batch, rows), no magnitude above `top`, times the weights: (batch, 1, columns), int64. With `block` the
+        sums of every `block` rows, (batch, blocks, columns), float64."""
         rows, columns = self.values.shape
         if block is not None:
             kind: type[np.floating[Any]] = np.float32 if top * self.largest * block <= _SINGLE else np.float64
             parts: NDArray[Any] = np.ascontiguousarray(x.reshape(len(x), -1, block).swapaxes(0, 1), kind)
             w: NDArray[Any] = self.values.astype(kind, copy=False)
             y = parts @ w.reshape(-1, block, columns)
-            return np.ascontiguousarray(y.swapaxes(0, 1), np.int64)
+            return np.ascontiguousarray(y.swapaxes(0, 1), np.float64)
         if top * self.column_sum <= _SINGLE:
             return (x.astype(np.float32) @ self.values).astype(np.int64)[:, None]
         step = _SINGLE // (top * self.largest)
