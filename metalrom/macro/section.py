@@ -202,7 +202,7 @@ class MacroSection:
         conversions = self.conversions(len(x_words), stored, run)
         if thinning is not None:
             wrong: int = add_wrong(
-                x_words, active, stored.words, thinning.transfer, thinning.candidates, stored.frozen, self.place_value,
+                x_words, active, stored.words, thinning.tables, thinning.candidates, stored.frozen, self.place_value,
                 place, per_block, keys[0], first, out,
             )  # fmt: skip
             return Counters(conversions * run.median, conversions, wrong, wrong)

@@ -40,7 +40,7 @@ _SUMS = (0.125, 0.1875, 0.25, 0.3125, 0.375, 0.4375, 0.5, 0.5625, 0.625, 0.75)
 """Sums of the levels of a segment are distinguished by these shares of the greatest, and at the greatest itself."""
 
 
-class Transfer(NamedTuple):
+class CodeTables(NamedTuple):
     """Readouts as the sampler wants them, by (table, active, count) unless said otherwise; in LSB.
 
     spread: static sigma. inverse: 1 / temporal sigma. low, high: the level between them gives the right value; `first`
@@ -92,7 +92,7 @@ class Classes:
     mean (classes,): of the bound where every row is driven at even odds. sum_bin: by sum of levels. offset_step: LSB.
     """
 
-    transfer: Transfer
+    tables: CodeTables
     index: NDArray[np.int32]
     table: NDArray[np.int32]
     bound: FloatArray
@@ -105,17 +105,17 @@ class Classes:
 class Thinning:
     """How wrong conversions of one stored section are found; share: candidates to be expected among all conversions."""
 
-    transfer: Transfer
+    tables: CodeTables
     candidates: Candidates
     share: float
 
     @property
     def nothing_wrong(self) -> bool:
         """Whether no conversion can be wrong: the exact product is then all."""
-        return not self.transfer.random and bool((self.candidates.bound <= FLOOR).all())
+        return not self.tables.random and bool((self.candidates.bound <= FLOOR).all())
 
 
-def transfer_of(readouts: tuple[Readout, ...], reads: int) -> Transfer:
+def code_tables(readouts: tuple[Readout, ...], reads: int) -> CodeTables:
     """The readouts, all of the same rows and levels and unit `one`, for the median of `reads` conversions."""
     parts = [_right_interval(r) for r in readouts]
     low, high, first, last = (np.stack([p[i] for p in parts]) for i in range(4))
@@ -123,7 +123,7 @@ def transfer_of(readouts: tuple[Readout, ...], reads: int) -> Transfer:
     def stacked(name: str) -> NDArray[Any]:
         return np.stack([getattr(r, name) for r in readouts])
 
-    return Transfer(
+    return CodeTables(
         stacked("level"), stacked("static"), 1 / np.maximum(stacked("temporal"), TEMPORAL_FLOOR), low, high,
         first.astype(np.int32), last.astype(np.int32), stacked("code"), stacked("steps"), stacked("values"),
         readouts[0].one, not all(r.deterministic for r in readouts), reads, _guard(reads),
@@ -151,7 +151,7 @@ def _right_interval(readout: Readout) -> tuple[FloatArray, FloatArray, IntArray,
 
 def classes_of(readouts: tuple[Readout, ...], reads: int) -> Classes:
     """Classes of the segments of a section that is read by these readouts."""
-    t = transfer_of(readouts, reads)
+    t = code_tables(readouts, reads)
     top = readouts[0].max_count
     static = any(r.static.any() for r in readouts)
     offset = max(r.offset_sigma for r in readouts)
@@ -210,7 +210,7 @@ def thinning_of(
     start = np.concatenate([np.zeros((groups, 1), np.int32), np.cumsum(number, axis=1, dtype=np.int32)], axis=1)
     share = float(number.sum(axis=0) @ classes.mean[here] / order.size)
     candidates = Candidates(order, start, classes.table[here], bound, np.ascontiguousarray(hazard), reach, shift)
-    return Thinning(classes.transfer, candidates, share)
+    return Thinning(classes.tables, candidates, share)
 
 
 def _edges(steps: int) -> FloatArray:
@@ -316,7 +316,7 @@ def add_wrong(
 ) -> int:  # fmt: skip
     """Add what wrong conversions change in the exact product; return how many there are.
 
-    t: Transfer, s: Candidates, chip: noise.Frozen; for the others see `noise.mvm_noisy`.
+    t: CodeTables, s: Candidates, chip: noise.Frozen; for the others see `noise.mvm_noisy`.
     """
     batch, groups, planes, words = x_words.shape
     level_bits = w_words.shape[2] // words
