@@ -3,8 +3,10 @@
     python benchmarks/mvm.py [--rows 64 32] [--batch 64] [--size 384] [--json]
 
 All compute the same layer (8-bit inputs and weights, differential planes) through the same arbitrary look-up table;
-their outputs must agree exactly. Ratios are to the numpy GEMM with that table. CPU time of one thread for either side,
-best of three, compilation excluded; a busy neighbour on the same physical core slows everything.
+their outputs must agree exactly. Only that table, large noise and check columns are looked up by the engine; the others
+it computes by thinning (benchmarks/thinning.py), its rate being that of the conversions that the product stands for.
+Ratios are to the numpy GEMM with that table. CPU time of one thread for either side, best of three, compilation
+excluded; a busy neighbour on the same physical core slows everything.
 """
 
 from __future__ import annotations

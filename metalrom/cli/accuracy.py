@@ -201,12 +201,22 @@ def _table(title: str, outcomes: Sequence[PassResult]) -> RenderableType:
 
     table = Table(title=title, title_justify="left")
     names = list(outcomes[0].figures)
-    for name in ("scheme", *(n.replace("_", " ") for n in names), "code errors", "tokens/s", "s"):
+    for name in (
+        "scheme",
+        *(n.replace("_", " ") for n in names),
+        "code errors",
+        "tokens/s",
+        "s",
+        "tokens/CPU s",
+        "CPU s",
+    ):
         table.add_column(name, justify="left" if name == "scheme" else "right")
     for o in outcomes:
         errors = "" if o.code_error_rate is None else f"{o.code_error_rate:.1e}"
         scores = [_number(o.figures[n]) for n in names]
-        table.add_row(o.scheme, *scores, errors, f"{o.tokens_per_second:.3g}", f"{o.seconds:.1f}")
+        wall = f"{o.tokens_per_second:.3g}", f"{o.seconds:.1f}"
+        cpu = f"{o.tokens_per_cpu_second:.3g}", f"{o.cpu_seconds:.1f}"
+        table.add_row(o.scheme, *scores, errors, *wall, *cpu)
     return table
 
 

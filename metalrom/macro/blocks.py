@@ -27,7 +27,7 @@ class StoredBlocks:
     def combine(self, sums: NDArray[Any], inputs: IntArray) -> FloatArray:
         """Real output (batch, columns) of the blocks' products (batch, blocks, columns) and input sums (batch,
         blocks)."""
-        out: FloatArray = np.einsum("bkc,kc->bc", sums.astype(np.float64), self.scale)
+        out: FloatArray = np.einsum("bkc,kc->bc", sums.astype(np.float64, copy=False), self.scale)
         return out if self.offset is None else out + inputs @ self.offset
 
 

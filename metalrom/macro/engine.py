@@ -8,6 +8,10 @@ Randomness. Frozen per chip: every bit-column segment has one standard normal nu
 sigma at the level being read (mismatch of one segment is thus taken as fully correlated between its levels: an
 offset and gain error that never averages out), and every converter one offset. New in every conversion: thermal
 noise, converter noise and the pattern spread (the table gives its size over data patterns, not its value for one).
+A result depends on the seed, the number of the call and the row of the batch, not on the threads or the other rows.
+
+Speed. Where few conversions are expected to be wrong, the product is the exact one plus what those change (`thinning`);
+elsewhere every conversion is looked up.
 """
 
 from __future__ import annotations
@@ -79,6 +83,9 @@ class Macro:
         the macro and its results.
     symbol_values : Sequence[int], optional
         Consecutive symbol values of the cell, as many as the table's levels; from 0 on by default.
+    thin : bool
+        Add only the wrong conversions to the exact product where few are expected (see `thinning`). Otherwise every
+        conversion is looked up, whose noise draws are the same whatever the table.
 
     Raises
     ------
@@ -115,6 +122,7 @@ class Macro:
         calibration: RangeCalibration | None = None,
         outside_domain: bool = False,
         symbol_values: Sequence[int] | None = None,
+        thin: bool = True,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -164,7 +172,7 @@ class Macro:
                 readouts[key] = readouts_of(own, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
-        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys))
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys), thin)
         self._calls = 0
 
     @classmethod
@@ -409,8 +417,10 @@ class Macro:
         errors = n.errors
         if count_errors:
             for section, part in self._parts(stored):
-                wrong = section.readout.wrong
-                if section.readout.deterministic and part.checks is None and wrong.any():
+                if part.checks is not None or not section.readout.deterministic:
+                    continue
+                if section.thinning(part, self.input_bits) is None:  # by look-up, which counts no errors
+                    wrong = section.readout.wrong
                     errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
@@ -422,34 +432,46 @@ class Macro:
     ) -> tuple[NDArray[Any], Counters]:
         """Digital sums (batch, blocks, columns), int64 or float64, and what happened; block None: all rows."""
         blocks = 1 if block is None else stored.rows // block
+        top = 2 ** (self.input_bits - self.input_signed)
         counters = Counters()
         total: NDArray[Any] | None = None
         driven: dict[int, Any] = {}
         for section, part in self._parts(stored):
             section.fits(part, stored.rows)
-            if section.rows not in driven:
-                driven[section.rows] = section.drive(x, self.input_bits)
-            words, active = driven[section.rows]
+            thinning = section.thinning(part, self.input_bits)
+            exact = None if thinning is None else part.exact.product(x, top, block)
             per_block = section.groups(stored.rows) if block is None else block // section.rows
+            if exact is not None:
+                total = exact if total is None else total + exact
             for i, run in enumerate(section.passes(self.input_bits)):
+                way = None if thinning is None else thinning[i]
+                one = section.readout.one
+                if way is not None and way.nothing_wrong and one == 1:
+                    made = section.conversions(len(x), part, run)
+                    counters = counters + Counters(made * run.median, made)
+                    continue
+                if section.rows not in driven:
+                    driven[section.rows] = section.drive(x, self.input_bits)
                 planes = np.s_[:, :, run.start : run.stop]
-                x_words, lit = (np.ascontiguousarray(a[planes]) for a in (words, active))
+                x_words, lit = (np.ascontiguousarray(a[planes]) for a in driven[section.rows])
                 place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
-                sums: NDArray[Any] = np.zeros((len(x), blocks, stored.columns), np.int64)
                 reads = 1 if section.readout.deterministic else run.mean
+                kept = exact if total is exact and reads * one == 1 else None  # corrected in place
+                sums: Any = np.zeros((len(x), blocks, stored.columns), np.int64) if kept is None else kept
                 for read in range(reads):
                     keys = section.keys(self.seed, call, i, read)
 
                     def work(rows: slice, s: MacroSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
                              part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
-                             per_block: int = per_block, sums: Any = sums) -> Counters:  # fmt: skip
+                             per_block: int = per_block, sums: Any = sums, way: Any = way) -> Counters:  # fmt: skip
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
-                                     sums[rows])  # fmt: skip
+                                     sums[rows], way)  # fmt: skip
 
                     counters = sum(split_batch(self.threads, len(x), work), counters)
-                if reads * section.readout.one > 1:
-                    sums = sums / (reads * section.readout.one)
-                total = sums if total is None else total + sums
+                if reads * one > 1:
+                    sums = sums / (reads * one)
+                if sums is not exact:
+                    total = sums if total is None else total + sums
         assert total is not None  # noqa: S101 - a scheme has at least one column
         if self.scheme.level_constant:
             total = total + self.scheme.level_constant * block_sums(x, block)[:, :, None]

@@ -46,22 +46,32 @@ def _emit_popcount(typing_context: Any, word: Any) -> Any:
     return word(word), codegen
 
 
-_popcount = cast(Callable[[Any], Any], intrinsic(_emit_popcount))
+popcount = cast(Callable[[Any], Any], intrinsic(_emit_popcount))
+
+
+@compiled
+def _plane_word(values: Any, plane: Any) -> Any:
+    """Bits `plane` of up to 64 integers as one word (a loop of its own: it vectorizes)."""
+    word = np.int64(0)
+    for i in range(values.shape[0]):
+        word |= ((values[i] >> plane) & np.int64(1)) << np.int64(i)
+    return np.uint64(word)
 
 
 @compiled
 def pack_inputs(x: Any, rows: int, out: Any, active: Any) -> None:
     """Two's-complement bit planes of x (batch, R) into `out`; driven rows per group and plane into `active`."""
-    planes = out.shape[2]
-    one = out.dtype.type(1)
+    _, groups, planes, words = out.shape
     for b in range(x.shape[0]):
-        for r in range(x.shape[1]):
-            value = x[b, r]
-            group, i = r // rows, r % rows
-            for p in range(planes):
-                if (value >> p) & 1:
-                    out[b, group, p, i // WORD] |= one << out.dtype.type(i % WORD)
-                    active[b, group, p] += 1
+        for g in range(groups):
+            stop = min(x.shape[1], (g + 1) * rows)
+            for k in range(words):
+                start = min(stop, g * rows + k * WORD)
+                values = x[b, start : min(stop, start + WORD)]
+                for p in range(planes):
+                    word = _plane_word(values, np.int64(p))
+                    out[b, g, p, k] = word
+                    active[b, g, p] += np.int32(popcount(word))
 
 
 @compiled
@@ -79,15 +89,42 @@ def pack_levels(level: Any, rows: int, words: int, out: Any) -> None:
 
 
 @compiled
+def _add_bits(bits: Any, which: Any, row: Any, out: Any) -> None:
+    for j in range(out.shape[0]):
+        out[j] |= ((bits[j] >> which) & np.uint64(1)) << row
+
+
+@compiled
+def pack_weights(index: Any, level_bits: Any, per_unit: int, rows: int, words: int, out: Any) -> None:
+    """Cell levels of all units into `out` (groups, units, words x bits of a level, C), which holds zeros.
+
+    index (R, C): of the weight in `level_bits`, the bits of its levels, `per_unit` for each unit from the lowest on.
+    """
+    units, columns = out.shape[1], out.shape[3]
+    buffer = np.empty(BLOCK, np.uint64)
+    for j0 in range(0, columns, BLOCK):
+        j1 = min(columns, j0 + BLOCK)
+        bits = buffer[: j1 - j0]
+        for r in range(index.shape[0]):
+            group, i = r // rows, r % rows
+            for j in range(bits.shape[0]):
+                bits[j] = level_bits[index[r, j0 + j]]
+            for u in range(units):
+                for k in range(per_unit):
+                    row = out[group, u, k * words + i // WORD, j0:j1]
+                    _add_bits(bits, np.uint64(u * per_unit + k), np.uint64(i % WORD), row)
+
+
+@compiled
 def _first_word(word: Any, row: Any, counts: Any) -> None:
     for j in range(counts.shape[0]):
-        counts[j] = np.uint32(_popcount(word & row[j]))
+        counts[j] = np.uint32(popcount(word & row[j]))
 
 
 @compiled
 def _next_word(word: Any, row: Any, shift: Any, counts: Any) -> None:
     for j in range(counts.shape[0]):
-        counts[j] += np.uint32(_popcount(word & row[j])) << shift
+        counts[j] += np.uint32(popcount(word & row[j])) << shift
 
 
 @compiled
@@ -144,12 +181,12 @@ def mvm_lookup(
                             even, odd = w_words[g, u, 0, j0:j1], w_words[g, u + 1, 0, j0:j1]
                             f0, f1 = place_value[u], place_value[u + 1]
                             for j in range(total.shape[0]):
-                                value = f0 * row[_popcount(word & even[j])]
-                                total[j] += value + f1 * row[_popcount(word & odd[j])]
+                                value = f0 * row[popcount(word & even[j])]
+                                total[j] += value + f1 * row[popcount(word & odd[j])]
                         if units % 2:
                             last, f0 = w_words[g, units - 1, 0, j0:j1], place_value[units - 1]
                             for j in range(total.shape[0]):
-                                total[j] += f0 * row[_popcount(word & last[j])]
+                                total[j] += f0 * row[popcount(word & last[j])]
                     else:
                         for u in range(units):
                             f0 = place_value[u]

@@ -13,16 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metalrom.macro.draws import GOLDEN, median, mixed, uniform
 from metalrom.macro.kernels import BLOCK, add_scaled, compiled, count_levels, move_to_entries
+
+_HALF = np.uint64(32)
 
 GUARD_STEPS = 16
 GUARD_BINS = 160
 """Table of Gaussian tail bounds: 16 bins per sigma up to 10 sigma."""
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX2 = np.uint64(0x94D049BB133111EB)
-_S11, _S27, _S30, _S31, _S32 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(32)
 
 
 class NoiseTables(NamedTuple):
@@ -85,33 +83,6 @@ class Checks(NamedTuple):
 
 
 @compiled
-def _hash(counter: Any) -> Any:
-    """SplitMix64 finalizer (Steele, Lea, Flood 2014): 64 well-mixed bits from a 64-bit counter."""
-    z = (counter ^ (counter >> _S30)) * _MIX1
-    z = (z ^ (z >> _S27)) * _MIX2
-    return z ^ (z >> _S31)
-
-
-@compiled
-def _median(p: float, reads: int) -> float:
-    """Probability that more than half of `reads` independent draws do what one does with probability p."""
-    if reads == 1:
-        return p
-    total, ways = 0.0, 1.0
-    for k in range(reads + 1):
-        if 2 * k > reads:
-            total += ways * p**k * (1.0 - p) ** (reads - k)
-        ways = ways * (reads - k) / (k + 1)
-    return total
-
-
-@compiled
-def _uniform(word: Any) -> float:
-    """A number between 0 and 1, never either, from the upper 53 bits."""
-    return float((np.float64(word >> _S11) + 0.5) * 2.0**-53)
-
-
-@compiled
 def _redraw(code: int, level: float, steps: Any, inverse_sigma: float, reads: int, word: Any) -> int:
     """Code of one conversion whose noise may leave the nominal code: inverse CDF of the (median) Gaussian level.
 
@@ -119,14 +90,14 @@ def _redraw(code: int, level: float, steps: Any, inverse_sigma: float, reads: in
     each tail is compared on its own side so that small probabilities keep their digits.
     """
     root = inverse_sigma * math.sqrt(0.5)
-    low, high = _uniform(word), _uniform(~word)
+    low, high = uniform(word), uniform(~word)
     # A draw above the level cannot fall below a threshold beneath it (and the reverse): one tail need not be computed.
     while code > 0 and (low < 0.5 or level < steps[code - 1]):
-        if not low < _median(0.5 * math.erfc((level - steps[code - 1]) * root), reads):
+        if not low < median(0.5 * math.erfc((level - steps[code - 1]) * root), reads):
             break
         code -= 1
     while code < steps.shape[0] and (high < 0.5 or steps[code] < level):
-        if not high < _median(0.5 * math.erfc((steps[code] - level) * root), reads):
+        if not high < median(0.5 * math.erfc((steps[code] - level) * root), reads):
             break
         code += 1
     return code
@@ -139,7 +110,7 @@ def _tails(base: Any, tail: Any) -> None:
     Kept apart, as `_screen`, `_screen_frozen` and `_wrong`: short loops over few arrays vectorize.
     """
     for j in range(tail.shape[0]):
-        word = np.int32(_hash(base + np.uint64(j) * _GOLDEN) >> _S32)
+        word = np.int32(mixed(base + np.uint64(j) * GOLDEN) >> _HALF)
         tail[j] = np.uint32(word ^ (word >> np.int32(31)))
 
 
@@ -182,9 +153,9 @@ def _settle(
     for j in range(entry.shape[0]):
         if tail[j]:
             c = entry[j]
-            word = _hash(base + np.uint64(j) * _GOLDEN)
+            word = mixed(base + np.uint64(j) * GOLDEN)
             if not frozen:
-                low, high = _uniform(word), _uniform(~word)
+                low, high = uniform(word), uniform(~word)
                 if low >= t.cross[a, c, 0] and high >= t.cross[a, c, 3]:
                     step = int(high < t.cross[a, c, 2]) - int(low < t.cross[a, c, 1])
                     value[j] = t.values[a, t.code[a, c] + step]
@@ -251,7 +222,7 @@ def mvm_noisy(
                         if chip.any:
                             normal, shift = chip.static[g, u, j0:j1], chip.offset[g, u, j0:j1]
                         index = ((np.int64(first + b) * groups + g) * planes + p) * units + u
-                        base = key + np.uint64(index * columns + j0) * _GOLDEN
+                        base = key + np.uint64(index * columns + j0) * GOLDEN
                         a = active[b, g, p]
                         # `_draw` written out: as a call it would not be inlined here, at half the speed
                         _tails(base, tail)
@@ -320,7 +291,7 @@ def mvm_checked(
                             check_entry, c.frozen, check_value, check_at)  # fmt: skip
                         normal, shift = own.static[fg, fu], own.offset[fg, fu]
                         width = here.shape[0]
-                        _draw(here, t, a, chip.any, normal, shift, keys[part] + at * _GOLDEN, tail[:width], into)
+                        _draw(here, t, a, chip.any, normal, shift, keys[part] + at * GOLDEN, tail[:width], into)
                     if not random:
                         for j in range(columns):
                             value[j] = t.value[a, entry[j]]
@@ -340,7 +311,7 @@ def mvm_checked(
                                     (entry, chip, value, data_at, j0, j1) if part == 0
                                     else (check_entry, c.frozen, check_value, check_at, k0, k1))  # fmt: skip
                                 normal, shift = own.static[fg, fu], own.offset[fg, fu]
-                                base = keys[2 * r + part] + (at + np.uint64(n0)) * _GOLDEN
+                                base = keys[2 * r + part] + (at + np.uint64(n0)) * GOLDEN
                                 _draw(here[n0:n1], t, a, chip.any, normal[n0:n1], shift[n0:n1], base,
                                       tail[: n1 - n0], into[n0:n1])  # fmt: skip
                             syndrome = _syndrome(value[j0:j1], check_value[k0:k1], c)

@@ -5,32 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from interconnect.arrays import ByteArray, FloatArray, IntArray
+from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
+from metalrom.macro.exact_product import ExactWeights
 from metalrom.macro.mitigation import Mitigation, MitigationCost
 from metalrom.macro.planes import PlanePlacement, PlaneReadouts, side_by_side
 from metalrom.macro.readout import TEMPORAL_FLOOR, Readout, median_probability
 from metalrom.macro.residue import ResidueCode, residue_code
+from metalrom.macro.thinning import LOOKUP_SHARE, Classes, Thinning, add_wrong, classes_of, thinning_of
 from netlists.mapping import Scheme
 
 _NOTHING = noise.Frozen(False, np.zeros((1, 1, 1), np.float32), np.zeros((1, 1, 1), np.float32))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredSection:
     """A section's part of a weight matrix: words (groups, units, words, columns) of `rows` rows per conversion, those
     of the check columns, and the frozen deviations of both. placement: of bit columns on planes; first_entry (units,
-    columns): see `PlaneReadouts`."""
+    columns): see `PlaneReadouts`. exact: what the units' cells stand for."""
 
     scheme: Scheme
     rows: int
     placement: PlanePlacement
+    exact: ExactWeights
     words: NDArray[Any]
     first_entry: NDArray[np.uint32]
     frozen: noise.Frozen
@@ -68,9 +72,11 @@ class MacroSection:
     """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation."""
 
     def __init__(
-        self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int
-    ) -> None:
+        self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int,
+        thin: bool = True,
+    ) -> None:  # fmt: skip
         self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
+        self.thin = thin
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
         if self.code and readout.one != 1:
@@ -83,6 +89,8 @@ class MacroSection:
         self.level_bits = (readout.levels - 1).bit_length()
         self._lut = readout.nominal
         self._tables: dict[int, noise.NoiseTables] = {}
+        self._classes: dict[int, Classes] = {}
+        self._thinnings: WeakKeyDictionary[StoredSection, dict[int, Thinning | None]] = WeakKeyDictionary()
 
     def groups(self, rows: int) -> int:
         """Conversions that a column of `rows` rows takes."""
@@ -104,15 +112,15 @@ class MacroSection:
     ) -> StoredSection:
         """Pack the section's units of w (rows, columns) and draw their deviations."""
         rows, columns = w.shape
-        index = w - self.scheme.low
+        index: IntArray = np.asarray(w, np.int64) - self.scheme.low
         groups = self.groups(rows)
         words = self._empty(groups, columns)
         check_words = self._empty(groups, self.code.sets(columns) * self.code.checks) if self.code else None
-        for i, unit in enumerate(self.units):
-            level = np.take(self.scheme.level_table[unit], index)
-            self._pack(level, words[:, i])
-            if self.code and check_words is not None:
-                self._pack(self.code.check_levels(level), check_words[:, i])
+        self._pack(index, words)
+        if self.code and check_words is not None:
+            for i, unit in enumerate(self.units):
+                level = np.take(self.scheme.level_table[unit], index)
+                kernels.pack_levels(self.code.check_levels(level), self.rows, self.words, check_words[:, i])
         key = (0, layer) if self.index == 0 else (0, layer, self.index)
         # bit columns as the program numbers them; check columns lie on the plane of the first one of their set
         at = np.arange(columns) * self.scheme.columns + np.array(self.units)[:, None]
@@ -123,8 +131,11 @@ class MacroSection:
             rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(*key, *more)))
             shape = (groups, *at.shape)
             static = rng.standard_normal(shape, np.float32)
+            sigmas = self.readout.offset_sigmas(at)
+            if not sigmas.any():
+                return noise.Frozen(True, static, np.zeros(shape, np.float32))
             draws = _offset_draws(rng, shape, columns_per_adc, groups_per_adc)
-            return noise.Frozen(True, static, draws * self.readout.offset_sigmas(at))
+            return noise.Frozen(True, static, draws * sigmas)
 
         checks = None
         if self.code and check_words is not None:
@@ -135,7 +146,10 @@ class MacroSection:
                 c.check_weight, c.modulus, c.place, c.step, self.readout.levels - 1, self.plan.retries,
             )  # fmt: skip
         first_entry = self.readout.first_entries(at)
-        return StoredSection(self.scheme, self.rows, self.readout.placement, words, first_entry, frozen(at), checks)
+        exact = ExactWeights.of(np.take(self.place_value @ self.scheme.level_table[list(self.units)], index))
+        return StoredSection(
+            self.scheme, self.rows, self.readout.placement, exact, words, first_entry, frozen(at), checks
+        )
 
     def fits(self, stored: StoredSection, rows: int) -> None:
         """Raise InputError if `stored` was not stored by a section like this one."""
@@ -157,13 +171,41 @@ class MacroSection:
         kernels.pack_inputs(x, self.rows, packed, active)
         return packed, active
 
+    def thinning(self, stored: StoredSection, planes: int) -> tuple[Thinning, ...] | None:
+        """For every pass, how its wrong conversions are found; None where a look-up of every conversion is expected to
+        take less time, or check columns need all values."""
+        if stored.checks is not None or not self.thin:
+            return None
+        kept = self._thinnings.setdefault(stored, {})
+        for run in self.passes(planes):
+            if run.median not in kept:
+                if run.median not in self._classes:
+                    self._classes[run.median] = classes_of(self.readout.readouts, run.median)
+                planes_of = (stored.first_entry // self.readout.counts).astype(np.int32)[None]
+                found = thinning_of(self._classes[run.median], stored.words, self.words, stored.frozen, planes_of)
+                kept[run.median] = found if found.share < LOOKUP_SHARE else None
+        chosen = tuple(t for t in (kept[run.median] for run in self.passes(planes)) if t is not None)
+        return chosen if len(chosen) == len(self.passes(planes)) else None
+
+    def conversions(self, batch: int, stored: StoredSection, run: Pass) -> int:
+        """Conversions of one run without check columns, repeats not counted."""
+        groups, units, _, columns = stored.words.shape
+        return int(batch * (run.stop - run.start) * groups * units * columns)
+
     def add(
         self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, run: Pass, place: IntArray,
-        per_block: int, keys: NDArray[np.uint64], first: int, out: IntArray,
+        per_block: int, keys: NDArray[np.uint64], first: int, out: IntArray, thinning: Thinning | None,
     ) -> Counters:  # fmt: skip
-        """Add one run's digital sums to out (batch, blocks, columns), in units of 1 / readout.one."""
+        """Add one run's digital sums to out (batch, blocks, columns), in units of 1 / readout.one; with `thinning` only
+        what they differ by from the exact ones."""
         random = not self.readout.deterministic
-        conversions = x_words.shape[0] * int(np.prod(x_words.shape[1:3])) * len(self.units) * stored.words.shape[3]
+        conversions = self.conversions(len(x_words), stored, run)
+        if thinning is not None:
+            wrong: int = add_wrong(
+                x_words, active, stored.words, thinning.tables, thinning.candidates, stored.frozen, self.place_value,
+                place, per_block, keys[0], first, out,
+            )  # fmt: skip
+            return Counters(conversions * run.median, conversions, wrong, wrong)
         if stored.checks is not None:
             stats = np.zeros(5, np.int64)
             kernel_place = np.ascontiguousarray(place)
@@ -210,8 +252,14 @@ class MacroSection:
     def _empty(self, groups: int, columns: int) -> NDArray[Any]:
         return np.zeros((groups, len(self.units), self.words * self.level_bits, columns), np.uint64)
 
-    def _pack(self, level: ByteArray, out: NDArray[Any]) -> None:
-        kernels.pack_levels(level, self.rows, self.words, out)
+    def _pack(self, index: IntArray, out: NDArray[Any]) -> None:
+        """Cell levels of the weights number `index` (rows, columns) of the scheme."""
+        step = kernels.WORD // self.level_bits
+        for i in range(0, len(self.units), step):
+            levels = self.scheme.level_table[list(self.units[i : i + step])].astype(np.uint64)
+            place = np.arange(len(levels), dtype=np.uint64)[:, None] * np.uint64(self.level_bits)
+            bits = np.bitwise_or.reduce(levels << place, axis=0)
+            kernels.pack_weights(index, bits, self.level_bits, self.rows, self.words, out[:, i : i + step])
 
 
 def _offset_draws(
@@ -227,7 +275,7 @@ def _offset_draws(
 
 
 def sections_of(
-    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...]
+    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...], thin: bool
 ) -> tuple[MacroSection, ...]:
     """One section for all magnitudes of the same plan and readout.
 
@@ -237,7 +285,7 @@ def sections_of(
     for unit, rank in enumerate(scheme.rank):
         kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
     return tuple(
-        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i)
+        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin)
         for i, ((plan, _), units) in enumerate(kinds.items())
     )
 

@@ -133,6 +133,10 @@ def test_ideal_macro_equals_exact_integers(workload: SentenceSimilarity, bits: t
     assert macro.figures == exact.figures
     assert macro.code_error_rate == 0.0
     assert 0 < macro.storing_seconds < macro.seconds
+    for outcome in found.outcomes:  # wall and CPU time, of the float network as well
+        tokens = workload.tokens / outcome.tokens_per_second, workload.tokens / outcome.tokens_per_cpu_second
+        assert tokens[0] == pytest.approx(outcome.seconds - outcome.storing_seconds)
+        assert 0 < tokens[1] < 1.001 * outcome.cpu_seconds
     assert macro.conversions == conversions_of(workload, chips_of("ideal")[0], found.settings)
     assert found.outcomes[0].figures["wordsim_cosine"] == pytest.approx(1, abs=1e-6)
 

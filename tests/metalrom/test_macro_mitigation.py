@@ -72,7 +72,7 @@ def test_check_columns_correct_a_faulty_level():
 def test_check_columns_leave_the_ideal_product_alone_and_repair_rare_noise():
     x, w = operands()
     assert (macro_of(0.0, Mitigation(residue=6)).matmul(x, w) == x @ w).all()
-    plain, checked = macro_of(0.14).run(x, w), macro_of(0.14, Mitigation(residue=6)).run(x, w)
+    plain, checked = macro_of(0.14, thin=False).run(x, w), macro_of(0.14, Mitigation(residue=6)).run(x, w)
     assert plain.code_errors > 100
     assert checked.errors_before_checks == plain.code_errors  # the same draws
     # A set of 31 conversions, 25 of them data, fails with two errors or more: 31 * 30 / 2 * p^2 of all sets.

@@ -80,7 +80,7 @@ def test_a_column_gives_what_a_macro_of_its_own_plane_gives(mitigations: tuple[M
     shape = MacroShape(rows=16, columns=3 * UNITS, planes=3)
 
     def run(table: ReadoutTable | PlaneTables) -> np.ndarray:
-        macro = Macro(table, TT, array=shape, weight_bits=BITS, seed=7, mitigations=mitigations)
+        macro = Macro(table, TT, array=shape, weight_bits=BITS, seed=7, mitigations=mitigations, thin=False)
         return macro.run(x, macro.store(w), call=0).y
 
     on_top = np.arange(OUTPUTS) >= 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from metalrom.studies.accuracy.native import (
     formats,
 )
 from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
+from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 
 Progress = Callable[[str, int, int], None]
@@ -63,8 +63,8 @@ class Settings:
 class PassResult:
     """One pass. figures: scores by name; conversions: of the macro, 0 without one.
 
-    seconds: wall time; storing_seconds: the part that quantized and stored the weights, once; tokens_per_second:
-    without that part.
+    seconds, cpu_seconds: wall and CPU time; storing_seconds: wall time of the part that quantized and stored the
+    weights, once; tokens_per_second, tokens_per_cpu_second: without that part.
     """
 
     scheme: str
@@ -72,6 +72,8 @@ class PassResult:
     seconds: float
     storing_seconds: float
     tokens_per_second: float
+    cpu_seconds: float
+    tokens_per_cpu_second: float
     conversions: int = 0
     code_error_rate: float | None = None
 
@@ -219,7 +221,7 @@ class _Watch:
     def __init__(self, workload: Workload, progress: Progress | None) -> None:
         self.workload, self._progress = workload, progress
         self._steps = len(workload.layers) * workload.passes
-        self._seconds = self._storing = 0.0
+        self._spent = self._storing = Spent()
 
     def run(self, title: str, operator: Operator) -> Any:
         done = 0
@@ -232,20 +234,26 @@ class _Watch:
                 self._progress(title, done, self._steps)
             return y
 
-        start = time.perf_counter()
-        found = self.workload.run(message)
-        self._seconds = time.perf_counter() - start
-        self._storing = operator.storing_seconds if isinstance(operator, QuantizedOperator | BlockOperator) else 0.0
+        self._spent = Spent()
+        with self._spent:
+            found = self.workload.run(message)
+        self._storing = operator.storing if isinstance(operator, QuantizedOperator | BlockOperator) else Spent()
         return found
 
     def outcome(self, title: str, found: Any, reference: Any, product: Counted | None = None) -> PassResult:
-        seconds, storing = self._seconds, self._storing
+        spent, storing = self._spent, self._storing
+
+        def speed(seconds: float) -> float:
+            return self.workload.tokens / seconds if seconds > 0 else 0.0
+
         return PassResult(
             title,
             self.workload.figures(found, reference),
-            seconds,
-            storing,
-            self.workload.tokens / (seconds - storing) if seconds > storing else 0.0,
+            spent.wall,
+            storing.wall,
+            speed(spent.wall - storing.wall),
+            spent.cpu,
+            speed(spent.cpu - storing.cpu),
             product.conversions if product else 0,
             product.code_error_rate if product else None,
         )

@@ -3,7 +3,6 @@
 Every block of rows and column has a digital scale and offset; the macro multiplies the integers.
 """
 
-import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
 from metalrom.studies.accuracy.macro_product import Counted, checked_options
 from metalrom.studies.accuracy.quantized import ActivationRule
+from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.mapping import scheme_of
 from netlists.weights import BlockWeights
@@ -111,19 +111,18 @@ class MacroBlocks(Counted):
 class BlockOperator:
     """Applies linear layers as blocks of integers; scales, offsets and bias are applied digitally in float.
 
-    Weights are stored on their first use, which took `storing_seconds` so far.
+    Weights are stored on their first use, which took `storing` so far.
     """
 
     def __init__(self, product: BlockProduct, activations: ActivationRule) -> None:
         self._product, self._activations = product, activations
         self._stored: dict[int, tuple[Any, Float32]] = {}
-        self.storing_seconds = 0.0
+        self.storing = Spent()
 
     def __call__(self, layer: LinearLayer, x: Float32) -> Float32:
         if layer.index not in self._stored:
-            start = time.perf_counter()
-            self._stored[layer.index] = self._product.store(layer), layer.weight.sum(axis=0)
-            self.storing_seconds += time.perf_counter() - start
+            with self.storing:
+                self._stored[layer.index] = self._product.store(layer), layer.weight.sum(axis=0)
         stored, sums = self._stored[layer.index]
         integers, token_scale, shift = self._activations(x)
         y: Float32 = (self._product.multiply(integers, stored) * token_scale + shift * sums).astype(np.float32)

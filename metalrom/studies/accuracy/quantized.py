@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
+from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.activations import quantize_activations
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.mapping import Scheme
@@ -55,21 +55,20 @@ class QuantizedOperator:
     """Applies linear layers in integers; scales, offsets and bias are applied digitally in float.
 
     weights, activations: the two quantizers. Weights are quantized and stored on their first use, which took
-    `storing_seconds` so far.
+    `storing` so far.
     """
 
     def __init__(self, product: Product, weights: WeightRule, activations: ActivationRule) -> None:
         self._product, self._weights, self._activations = product, weights, activations
         self._stored: dict[int, tuple[Any, Float32, Float32]] = {}
-        self.storing_seconds = 0.0
+        self.storing = Spent()
 
     def __call__(self, layer: LinearLayer, x: Float32) -> Float32:
         if layer.index not in self._stored:
-            start = time.perf_counter()
-            values, scale = self._weights(layer.weight)
-            sums = values.sum(axis=0, dtype=np.int64).astype(np.float32) * scale
-            self._stored[layer.index] = self._product.store(values, layer.index), scale, sums
-            self.storing_seconds += time.perf_counter() - start
+            with self.storing:
+                values, scale = self._weights(layer.weight)
+                sums = values.sum(axis=0, dtype=np.int64).astype(np.float32) * scale
+                self._stored[layer.index] = self._product.store(values, layer.index), scale, sums
         stored, scale, sums = self._stored[layer.index]
         integers, token_scale, offset = self._activations(x)
         y: Float32 = (self._product.multiply(integers, stored) * token_scale * scale + offset * sums).astype(np.float32)
