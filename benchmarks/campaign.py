@@ -49,7 +49,7 @@ weights: {{file: w.npy, transpose: false, bits: 4}}
 inputs: {{bits: 4}}
 variation: {{cell_sigma: 2.5%}}
 conditions: {{corners: [tt], vdd: [1.0V], temperature: [27degC]}}
-characterization: {{procedures: [mismatch], samples: {samples}}}
+characterization: {{procedures: [mismatch], samples: {samples}, sampling: full}}
 """
 
 

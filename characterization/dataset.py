@@ -21,7 +21,8 @@ class Sample:
     level: bit-line voltage (V) or readout current (A) at the sample instant, NaN unless the verdict is ok.
     row_energy: J that the row drivers drew, of the whole simulated row (all its columns); NaN likewise.
     pattern: name of the row/column/neighbour pattern. draw: Monte-Carlo sample, -1 for the nominal cell.
-    deck: SHA-256 of the deck that was run. beol: corner of the metals.
+    deck: SHA-256 of the deck that was run; empty for a level of the corrected linear network. beol: corner of the
+    metals. error: standard error of such a level, its unit; 0 of a simulated one.
     """
 
     procedure: str
@@ -38,6 +39,7 @@ class Sample:
     verdict: str
     deck: str
     beol: str = NOMINAL_METALS
+    error: float = 0.0
 
     @property
     def condition(self) -> Condition:
@@ -45,8 +47,11 @@ class Sample:
         return Condition(self.corner, self.vdd, self.temperature, self.beol)
 
 
-COLUMNS = tuple(field.name for field in fields(Sample) if field.name != "beol")
-"""Columns of `samples.csv`; `beol` follows them where a corner of the metals was simulated."""
+OPTIONAL = {"beol": NOMINAL_METALS, "error": 0.0}
+"""Columns that `samples.csv` holds only where one of its samples has another value."""
+
+COLUMNS = tuple(field.name for field in fields(Sample) if field.name not in OPTIONAL)
+"""Columns of `samples.csv`; those of `OPTIONAL` follow them."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ class Dataset:
         """CSV text with a header; floats with full precision, so that reading it back is exact."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        columns = COLUMNS if all(s.beol == NOMINAL_METALS for s in self.samples) else (*COLUMNS, "beol")
+        more = [n for n, usual in OPTIONAL.items() if any(getattr(s, n) != usual for s in self.samples)]
+        columns = (*COLUMNS, *more)
         writer.writerow(columns)
         for sample in self.samples:
             writer.writerow([_cell(getattr(sample, name)) for name in columns])
@@ -99,7 +105,8 @@ def read_samples_csv(text: str) -> Dataset:
     """Inverse of `Dataset.to_csv`. Raises ValueError for another header."""
     rows = csv.reader(io.StringIO(text))
     header = tuple(next(rows, ()))
-    if header not in (COLUMNS, (*COLUMNS, "beol")):
+    more = header[len(COLUMNS) :]
+    if header[: len(COLUMNS)] != COLUMNS or more != tuple(n for n in OPTIONAL if n in more):
         raise ValueError(f"samples: unexpected columns {header}")
     types = {field.name: {"str": str, "int": int, "float": float}[str(field.type)] for field in fields(Sample)}
     return Dataset(tuple(Sample(**{n: types[n](v) for n, v in zip(header, row, strict=True)}) for row in rows))

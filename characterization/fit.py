@@ -85,7 +85,7 @@ class LevelModel:
                 f"level model of {self.rows} rows evaluated outside its domain (0 <= count"
                 f"{f' / {most}' if most > 1 else ''} <= active <= {self.rows})"
             )
-        out: FloatArray = _regressors(self.shape, self.rows, active, count, most) @ self.coefficients
+        out: FloatArray = regressors(self.shape, self.rows, active, count, most) @ self.coefficients
         return out
 
     def of_difference(self, driven: float, difference: FloatArray) -> FloatArray:
@@ -132,7 +132,8 @@ def signed_count(active: FloatArray, count: FloatArray, most: int = 1) -> tuple[
     return active, 2.0 * count / most - active
 
 
-def _regressors(shape: LevelShape, rows: int, active: FloatArray, count: FloatArray, most: int) -> FloatArray:
+def regressors(shape: LevelShape, rows: int, active: FloatArray, count: FloatArray, most: int) -> FloatArray:
+    """What a level model of this shape multiplies its coefficients by, shape (..., coefficients)."""
     if shape == "bent":
         driven, difference = signed_count(active, count, most)
         return bent_features(driven / rows, difference / rows)
@@ -179,7 +180,7 @@ def fit_levels(
     rng = np.random.default_rng(np.random.SeedSequence([seed, rows, 77]))
     held = distinct[rng.permutation(len(distinct))[: max(2, len(distinct) // 5)]]
     test = (pairs[:, None, :] == held[None, :, :]).all(axis=2).any(axis=1)
-    x = _regressors(shape, rows, active, count, levels - 1)
+    x = regressors(shape, rows, active, count, levels - 1)
     beta, covariance, sigma, freedom = _least_squares(x[~test], level[~test])
     error = level[test] - x[test] @ beta
     spread = np.sqrt(sigma**2 + np.einsum("ij,jk,ik->i", x[test], covariance, x[test]))

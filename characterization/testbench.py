@@ -127,7 +127,9 @@ class Testbench:
     inverter: inverters in the segment instead of a chain; levels are what the ramp has left at the output's edge.
     line_source: where the wire of the column's shared line comes from, in words. stacked: the planes of a stack, lowest
     first, one for all that are alike; `model` is of one of them, so that every deck holds its next plane's rows.
-    plane_labels: of all planes, lowest first.
+    plane_labels: of all planes, lowest first. sampling: `full` simulates every planned read, `corrected` those that the
+    correction of the linear network needs for `sampling_error`, the standard error of a mismatch sigma, and of a level
+    over the largest of them (`characterization.corrected_sampling`).
     """
 
     __test__: ClassVar[bool] = False  # no class of tests, whatever its name
@@ -162,6 +164,8 @@ class Testbench:
     line_source: str = ""
     stacked: tuple[StackedPlane, ...] = ()
     plane_labels: tuple[str, ...] = ()
+    sampling: Literal["full", "corrected"] = "full"
+    sampling_error: float = 0.03
 
     def __post_init__(self) -> None:
         symbol_levels(self.symbol_values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from characterization.campaign import Task
 from characterization.dataset import Dataset
 from characterization.fit import LineLoad, SpreadModel, fit_spread
 from characterization.patterns import ColumnPattern, pattern_of
-from characterization.procedures.registry import Procedure, ProcedureResults
+from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
 from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
@@ -164,7 +164,8 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
 
     Off nominal, the variance of a point is the nominal one times the ratio of both conditions' variances over the chips
     that both have seen: the few draws then cost a ratio's error, not a variance's. A condition with at least as many
-    draws as the nominal one has a variance of its own.
+    draws as the nominal one has a variance of its own. Where the levels are those of the corrected linear
+    network, its variances over all chips are taken.
     """
     nominal = _levels(data.select("mismatch", setup.conditions[0]).good())
     models = []
@@ -188,12 +189,24 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
             rows.append((*point, len(common), float(ratio * np.var(list(reference.values()), ddof=1))))
             alike = _correlation([chips[i] for i in common], [reference[i] for i in common])
             ratios.append(4.0 * (1.0 - alike**2) / (len(common) - 1))
+        corrected = results.get(CORRECTED)
+        computed = corrected and corrected.at(condition)
+        if computed:
+            rows = [
+                (*point, float(draws), float(v) * computed.unit**2)
+                for point, draws, v in zip(
+                    computed.points, computed.spread.draws, computed.spread.variance, strict=True
+                )
+            ]
         active, count, draws, variance = np.array(rows, dtype=np.float64).reshape(-1, 4).T
         moving = np.array([_moved_at(setup, a, c) for a, c in zip(active, count, strict=True)])
         gain = setup.level_shape == "bent"
         chosen = [(int(row[0]), int(row[1])) for row in rows]
         means = np.array([np.mean(list(own[p].values())) for p in chosen])
-        share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
+        if computed:
+            share = computed.spread.relative_covariance
+        else:
+            share = _shared_draws(own if drawn_here == len(rows) else nominal, chosen) + np.diag(ratios)
         models.append(
             fit_spread(
                 condition,
@@ -206,6 +219,9 @@ def analyse_mismatch(setup: Testbench, data: Dataset, results: ProcedureResults)
                 relative_covariance=share,
             )
         )
+        if computed:  # points of a small sigma, which few draws would tell as well, do not speak for the others
+            error = computed.spread.relative_error
+            models[-1] = replace(models[-1], samples=int(1.0 + 0.5 / error**2), relative_error=error)
     return Mismatch(tuple(models))
 
 

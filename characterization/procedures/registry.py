@@ -12,7 +12,10 @@ from characterization.testbench import Testbench
 from interconnect.errors import UnsupportedCell
 
 ProcedureResults = Mapping[str, Any]
-"""Results so far: procedure name -> that procedure's frozen value."""
+"""Results so far: procedure name -> that procedure's frozen value; under `CORRECTED` how the samples came about."""
+
+CORRECTED = "corrected_sampling"
+"""Key of the `CorrectedSampling` that a campaign's samples rest on, where they were not all simulated."""
 
 
 @dataclass(frozen=True, slots=True)

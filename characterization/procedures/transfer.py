@@ -8,9 +8,9 @@ from scipy.optimize import nnls
 from characterization.campaign import Task
 from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
-from characterization.fit import LevelModel, fit_levels, fit_pattern_variance, signed_count
+from characterization.fit import LevelModel, fit_levels, fit_pattern_variance, regressors, signed_count
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
-from characterization.procedures.registry import Procedure, ProcedureResults
+from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -72,6 +72,11 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
         active, count, level = (drawn.column(name) for name in ("active", "count", "level"))
         shape = setup.level_shape
         model = fit_levels(condition, setup.rows, active, count, level, setup.seed, setup.levels, shape)
+        corrected = results.get(CORRECTED)
+        if corrected is not None and corrected.at(condition) is not None:
+            design = regressors(shape, setup.rows, active, count, setup.levels - 1)
+            extra = corrected.level_covariance(condition, _drawn_tasks(setup, condition), design)
+            model = replace(model, covariance=model.covariance + extra)
         models.append(model)
         pattern.append(fit_pattern_variance(active, level - model(active, count), len(model.coefficients)))
         if not setup.balanced:
@@ -88,6 +93,10 @@ def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults)
         tuple(lines),
         np.array(patterns) if patterns else None,
     )
+
+
+def _drawn_tasks(setup: Testbench, condition: Condition) -> list[Task]:
+    return [t for t in plan_transfer(setup) if t.condition == condition and t.pattern not in (NEAR, FAR)]
 
 
 Key = tuple[Condition, int, int, str]

@@ -71,6 +71,17 @@ class CharacterizationSection(ConfigSection):
         100_000, ge=1000, le=100_000_000, description="procedure pattern_spread: patterns per condition and place"
     )
     max_levels: Integer = Field(7, ge=5, le=65, description="counts simulated per number of active rows")
+    sampling: Literal["corrected", "full"] = Field(
+        "corrected",
+        description="reads in ngspice: `full`, all of them; `corrected`, as many as the correction of the exact linear "
+        "network needs, which computes the others",
+    )
+    sampling_error: float = Field(
+        0.02,
+        gt=0,
+        le=0.5,
+        description="of corrected sampling: standard error of levels and of mismatch sigmas over the largest sigma",
+    )
     seed: Integer = Field(1, ge=0, lt=2**63)
     timeout: Time = Field(120.0, gt=0, description="for one simulation")
 

@@ -59,6 +59,8 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             worst_samples=c.characterization.worst_samples,
             worst_everywhere=c.characterization.worst_pattern == "all",
             spread_patterns=c.characterization.spread_patterns,
+            sampling=c.characterization.sampling,
+            sampling_error=c.characterization.sampling_error,
             adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             chain=chain,
             inverter=inverter,

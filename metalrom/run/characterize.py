@@ -10,13 +10,14 @@ import numpy as np
 from characterization.campaign import CampaignOutcome, ProgressCallback, SimulationCounts, Task, run_tasks
 from characterization.chain_group import choose_chain_group
 from characterization.column_testbench import ColumnTestbench
+from characterization.corrected_sampling import ConditionSampling, CorrectedSampling, can_correct, sample_corrected
 from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Planes, Transfer, with_requirements
-from characterization.procedures.registry import Procedure, ProcedureResults
+from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
 from characterization.refinement import merged, missing, refined
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
@@ -53,7 +54,8 @@ class CharacterizationRun:
     setup: holds the conditions that the results speak of; planned: all that were simulated. failed: those that are in
     `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
     readable deck per file name. failed_procedures: what a procedure beside the readout table could not conclude, where.
-    waveform: of one of the nominal condition's reads.
+    waveform: of one of the nominal condition's reads. sampling: what every condition took where reads were computed by
+    the corrected linear network.
     """
 
     setup: Testbench
@@ -66,6 +68,7 @@ class CharacterizationRun:
     decks: Mapping[str, str] = field(default_factory=dict)
     failed_procedures: tuple[FailedProcedure, ...] = ()
     waveform: ReadWaveform | None = None
+    sampling: tuple[ConditionSampling, ...] = ()
 
     @property
     def transfer(self) -> Transfer:
@@ -177,8 +180,19 @@ def measure_group(
     for procedure in procedures:
         procedure.check(setup)
     tasks = _plan(setup, procedures)
-    announce(f"simulating {len(tasks)} reads of a group of {setup.rows} rows at {len(setup.conditions)} conditions")
-    outcomes = [run_tasks(setup, tasks, cache=cache, workers=jobs, progress=progress)]
+    where = f"of a group of {setup.rows} rows at {len(setup.conditions)} conditions"
+
+    def simulate(chosen: Sequence[Task]) -> CampaignOutcome:
+        return run_tasks(setup, chosen, cache=cache, workers=jobs, progress=progress)
+
+    corrected: CorrectedSampling | None = None
+    if setup.sampling == "corrected" and can_correct(setup) and tasks:
+        announce(f"sampling {len(tasks)} reads {where}: linear network, corrected by simulations")
+        corrected = sample_corrected(setup, tasks, simulate, announce)
+        outcomes = [corrected.outcome]
+    else:
+        announce(f"simulating {len(tasks)} reads {where}")
+        outcomes = [simulate(tasks)]
     data = Dataset(outcomes[0].samples)
     core = core_of(procedures)
     if (
@@ -194,8 +208,10 @@ def measure_group(
         given_names = {p.name for p in procedures}
         procedures = (*(PROCEDURES[n] for n in readout if n not in given_names), *procedures)
     first = [p for p in procedures if (p.name == "adc" and setup.converter.offset_sigma is None) or p.name in readout]
-    given, lost_first = run_procedures(setup, first, data, bench, {}, announce)
-    if setup.worst_conditions and any(p.name == "adc_margin" for p in core):
+    known = {CORRECTED: corrected} if corrected else {}
+    given, lost_first = run_procedures(setup, first, data, bench, known, announce)
+    given = {**given, **known}
+    if corrected is None and setup.worst_conditions and any(p.name == "adc_margin" for p in core):
         table = fit_core(setup, core, data, given).results["adc_margin"].table
         setup = refined(setup, table, lambda label: table.worst_margin(label).margin)
         tasks = _plan(setup, procedures)
@@ -218,8 +234,9 @@ def measure_group(
     shown = read_waveform(fitted.setup, cache=cache, workers=jobs) if "transfer" in results else None
     all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
     return CharacterizationRun(
-        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost, shown
-    )
+        fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost, shown,
+        corrected.conditions if corrected else (),
+    )  # fmt: skip
 
 
 def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from characterization.corrected_sampling import sampling_warnings
 from characterization.procedures.mismatch import points
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
@@ -50,7 +51,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
     found = facts.RunResults(
         name=c.name,
         technology=design.technology.name,
-        warnings=design.technology.warnings,
+        warnings=(*design.technology.warnings, *sampling_warnings(done.sampling)),
         condition=nominal.label,
         target_error=c.readout.code_error_target,
         seed=c.characterization.seed,
@@ -94,6 +95,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         readout_inputs=readout_inputs(setup, table, billed.readout or billed.inverter),
         sign_off=sign_offs(design, done, used),
         waveform=done.waveform,
+        sampling=done.sampling,
         planes=_planes(done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
@@ -189,7 +191,7 @@ def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
     """How many simulations of each procedure ended with each verdict."""
     counts: dict[tuple[str, str], int] = {}
     for outcome in done.outcomes:
-        for sample in outcome.samples:
+        for sample in (s for s in outcome.samples if s.deck):  # computed levels have no deck
             key = (sample.procedure, sample.verdict)
             counts[key] = counts.get(key, 0) + 1
     return tuple(facts.VerdictCount(*key, count) for key, count in sorted(counts.items()))

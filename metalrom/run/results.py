@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from characterization.campaign import SimulationCounts
+from characterization.corrected_sampling import ConditionSampling
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.margins import LevelMargin
@@ -222,6 +223,7 @@ class RunResults:
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
     planes: margin and code error of every readout table; empty where one serves all planes.
     sign_off: figures with their intervals, of every condition. chips: drawn at the worst one. waveform: of a read.
+    sampling: reads simulated and computed at every condition; empty where all were simulated.
     """
 
     name: str
@@ -258,6 +260,7 @@ class RunResults:
     sign_off: tuple[SignOff, ...] = ()
     chips: ChipDistribution | None = None
     waveform: ReadWaveform | None = None
+    sampling: tuple[ConditionSampling, ...] = ()
 
     def sign_off_at(self, condition: str) -> SignOff | None:
         """Figures with their intervals at a condition; None where the run holds none."""
@@ -274,7 +277,8 @@ def write_results(results: RunResults, folder: Path) -> Path:
     # Cells of two levels and an ideal readout: files as they were before there were others.
     usual = {"symbol_values": (0, 1), "readout": None, "planes_per_adc": 1, "columns_per_conversion": 1}
     new = {name for name, value in usual.items() if getattr(results.macro_geometry, name) == value}
-    left_out: dict[str, Any] = {"macro_geometry": new, **({} if results.planes else {"planes": True})}
+    left_out: dict[str, Any] = {"macro_geometry": new}
+    left_out |= {name: True for name in ("planes", "sampling") if not getattr(results, name)}
     text = TypeAdapter(RunResults).dump_json(results, indent=1, exclude=left_out).decode()
     return atomic_write_text(folder / RESULTS, text + "\n")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
+from characterization.corrected_sampling import sampling_warnings
 from characterization.procedures import with_requirements
 from characterization.procedures.document import procedures_document
 from characterization.tables.formats import FORMATS
@@ -59,7 +60,7 @@ def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str,
         "name": design.config.name,
         "provenance": provenance_of(design, done),
         "inputs": {name: f"sha256 {digest}" for name, digest in design.input_files.items()},
-        "warnings": list(design.technology.warnings),
+        "warnings": [*design.technology.warnings, *sampling_warnings(done.sampling)],
         "assumptions": [
             {"name": a.name, "value": a.value, "status": a.status, "source": a.source} for a in assumptions
         ],

@@ -1,0 +1,406 @@
+"""Samples of a plan by the exact linear network, corrected by as many transistor decks as the asked error needs.
+
+At every condition decks are simulated in small batches, the least certain reads first, until levels and mismatch
+sigmas are known well enough; all other reads of the plan are computed. Reads that no fit has seen are simulated too:
+where they leave their stated error the condition is simulated in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.special import fdtrc
+
+from characterization.campaign import CampaignOutcome, Task
+from characterization.correction import (
+    ChipSpread,
+    Correction,
+    RegressorMaker,
+    Regressors,
+    chip_normals,
+    chip_spread,
+    fit_correction,
+    prior_correction,
+    select,
+)
+from characterization.dataset import Sample
+from characterization.procedures.mismatch import pattern_at
+from characterization.testbench import Testbench
+from interconnect.arrays import FloatArray
+from netlists.condition import Condition
+
+Simulate = Callable[[Sequence[Task]], CampaignOutcome]
+
+FIRST_BATCH = 20
+"""Decks of the nominal condition before its correction is fitted."""
+SHARED_BATCH = 12
+"""The same where a condition may start from another one's coefficients."""
+BATCH = 4
+CHECKS = (1, 2)
+"""Reads of a condition, nominal ones and chips, that are simulated to be compared with what the correction says."""
+FREEDOM = (12, 4)
+"""Reads beyond the coefficients that they decide, which tell the residual: of a correction of its own, of one that
+starts from another condition's."""
+SHARED_DOUBTFUL = 1e-2
+"""Chance of the held-out reads' distances, by their error bars, below which another condition is no start."""
+DOUBTFUL = 1e-4
+"""The same, below which a correction is given up."""
+CONTRADICTED = "held-out reads leave their error bars"
+CHIPS = 2000
+USUAL_SIGMA = 0.1
+"""LSB."""
+
+
+@dataclass(frozen=True)
+class CheckedRead:
+    """A held-out read: simulated less computed, and its standard error; LSB (linear counts)."""
+
+    procedure: str
+    active: int
+    count: int
+    difference: float
+    error: float
+
+
+@dataclass(frozen=True)
+class ConditionSampling:
+    """What a condition took. decks: simulated, checks included; reads: of the plan. level_error, sigma_error: standard
+    errors of the levels over the largest mismatch sigma, and of the sigmas; residual: rms of a read, LSB. shared: the
+    condition whose coefficients it started from. chance: of the checks' distances. full: simulated in full, and why.
+    """
+
+    condition: str
+    decks: int
+    reads: int
+    level_error: float
+    sigma_error: float
+    residual: float
+    shared: str
+    checks: tuple[CheckedRead, ...]
+    chance: float
+    full: str = ""
+
+
+def sampling_warnings(conditions: Sequence[ConditionSampling]) -> tuple[str, ...]:
+    """A sentence on conditions whose held-out reads contradicted the correction; none where there are none."""
+    lost = [c.condition for c in conditions if c.full == CONTRADICTED]
+    if not lost:
+        return ()
+    return (f"corrected sampling: {CONTRADICTED} at {', '.join(lost)}, which was simulated in full",)
+
+
+@dataclass(frozen=True)
+class CorrectedCondition:
+    """Correction of a condition, in V or A by `unit`, and the spread over chips at `points` (active, count)."""
+
+    correction: Correction
+    spread: ChipSpread
+    points: tuple[tuple[int, int], ...]
+    unit: float
+
+
+@dataclass(frozen=True)
+class CorrectedSampling:
+    """Samples of the whole plan, in its order, and what they rest on."""
+
+    outcome: CampaignOutcome
+    conditions: tuple[ConditionSampling, ...]
+    corrected: dict[Condition, CorrectedCondition]
+    maker: RegressorMaker
+
+    def at(self, condition: Condition) -> CorrectedCondition | None:
+        """The correction of a condition; None where it was simulated in full."""
+        return self.corrected.get(condition)
+
+    def level_covariance(self, condition: Condition, tasks: list[Task], design: FloatArray) -> FloatArray:
+        """Covariance that the correction's error gives to coefficients that are fitted to the levels of these reads by
+        least squares; design: of that fit, (reads, coefficients)."""
+        found = self.corrected[condition]
+        root = np.linalg.pinv(design) @ self.maker.of_tasks(tasks).design
+        return np.asarray(root @ found.correction.covariance @ root.T * found.unit**2)
+
+
+@dataclass
+class _Course:
+    """One condition while it is sampled."""
+
+    condition: Condition
+    tasks: list[Task]
+    x: Regressors
+    unit: float
+    chips: list[Regressors]
+    checks: list[int]
+    rng: np.random.Generator
+    limit: float
+    found: Correction
+    spread: ChipSpread
+    starts: list[tuple[str, Correction]]
+    samples: dict[int, Sample] = field(default_factory=dict)
+    full: str = ""
+    done: bool = False
+
+    @property
+    def largest(self) -> float:
+        """The largest mismatch sigma, in the unit; a usual one where none is asked for."""
+        return float(np.sqrt(self.spread.variance.max())) if self.chips else USUAL_SIGMA
+
+    @property
+    def points(self) -> tuple[tuple[int, int], ...]:
+        return tuple(dict.fromkeys((t.active, t.count) for t in self.tasks if t.procedure == "mismatch"))
+
+    @property
+    def fitted(self) -> list[int]:
+        return [i for i in self.samples if i not in self.checks]
+
+    def begin(self, starts: list[tuple[str, Correction]], orders: FloatArray) -> None:
+        """Expect the correction to be like that of the conditions that resemble this one."""
+        self.starts = starts
+        self._take(prior_correction(orders, starts[0][1] if starts else None))
+
+    def wanted(self) -> list[int]:
+        """The next reads to simulate: nominal ones and chips alike, or those whose error is still too large."""
+        nominal = {i for i, t in enumerate(self.tasks) if t.draw < 0}
+        chips, taken = set(range(len(self.tasks))) - nominal, set(self.samples) | set(self.checks)
+        level, sigma = (e > self.limit for e in self.errors())
+        batch = BATCH if self.found.reads else SHARED_BATCH if self.starts else FIRST_BATCH
+        numbers = (batch // 2, batch - batch // 2) if level == sigma else (batch * level, batch * sigma)
+        out = [i for i in self.checks if i not in self.samples]
+        for number, other in zip(numbers, (chips, nominal), strict=True):
+            out += select(self.x, self.found.covariance, self.found.residual, number, taken | other | set(out))
+        return out or select(self.x, self.found.covariance, self.found.residual, batch, taken)
+
+    def fit(self, orders: FloatArray) -> None:
+        """The correction of the reads so far: of all priors the one with the largest evidence."""
+        chosen = [i for i in self.samples if i not in self.checks]
+        level = np.array([self.samples[i].level for i in chosen]) / self.unit
+        x = self.x.take(chosen)
+        known = [fit_correction(x, level, orders, start=s, label=name) for name, s in self.starts]
+        if not known or len(chosen) >= FIRST_BATCH:
+            known.append(fit_correction(x, level, orders))
+        self._take(max(known, key=lambda c: c.evidence))
+
+    def _take(self, found: Correction) -> None:
+        self.found, self.spread = found, chip_spread(found, self.chips)
+
+    def settle(self) -> None:
+        """Note whether the asked error is reached; a start that the held-out reads contradict is refused once, and they
+        join the fit."""
+        spare = self.found.reads - self.found.known
+        self.done = max(self.errors()) <= self.limit and spare >= FREEDOM[bool(self.found.shared)]
+        if self.done and self.starts and self.verdicts()[1] < SHARED_DOUBTFUL:
+            self.done, self.starts = False, []
+            self.checks = _checks(self.tasks, self.rng, set(self.samples))
+            self._take(replace(self.found, shared=""))
+
+    def errors(self) -> tuple[float, float]:
+        """(level, sigma): standard errors over the largest mismatch sigma."""
+        nominal = [i for i, t in enumerate(self.tasks) if t.draw < 0] or list(range(len(self.tasks)))
+        level = self.found.errors(self.x.take(nominal))
+        sigma = float(self.spread.errors.max(initial=0.0))
+        return float(np.sqrt(np.mean(level**2))) / self.largest, sigma / self.largest
+
+    def verdicts(self) -> tuple[tuple[CheckedRead, ...], float]:
+        """The held-out reads and the chance of their distances."""
+        x = self.x.take(self.checks)
+        said, error = self.found.levels(x), np.hypot(self.found.errors(x), self.found.residual)
+        out: list[CheckedRead] = []
+        for i, level, sigma in zip(self.checks, said, error, strict=True):
+            s = self.samples[i]
+            out.append(CheckedRead(s.procedure, s.active, s.count, s.level / self.unit - float(level), float(sigma)))
+        square = sum((c.difference / c.error) ** 2 for c in out)
+        return tuple(out), float(fdtrc(len(out), self.found.reads, square / len(out))) if out else 1.0
+
+
+def can_correct(setup: Testbench) -> bool:
+    """Whether the linear network knows what the readout reads: a bit line, not a pair of columns or a ramp's edge."""
+    return not setup.pair and setup.inverter is None
+
+
+def sample_corrected(
+    setup: Testbench, tasks: Sequence[Task], simulate: Simulate, announce: Callable[[str], None] = lambda text: None
+) -> CorrectedSampling:
+    """Samples of all tasks: simulated where the correction needs it, computed elsewhere.
+
+    Parameters
+    ----------
+    setup : Testbench
+        With `sampling_error`, the standard error that is asked for.
+    tasks : Sequence[Task]
+        The plan.
+    simulate : Callable
+        Runs some of the tasks in ngspice.
+    announce : Callable
+        Takes a sentence for every condition that is simulated in full.
+
+    Returns
+    -------
+    CorrectedSampling
+        Samples in the order of the plan.
+    """
+    maker = RegressorMaker(setup, list(tasks))
+    orders, rng = maker.orders, np.random.default_rng(np.random.SeedSequence([setup.seed, 10]))
+    normals = chip_normals(CHIPS, maker.dimensions, setup.seed)
+    courses = [_course(setup, maker, c, [t for t in tasks if t.condition == c], normals, rng) for c in setup.conditions]
+    outcomes: list[CampaignOutcome] = []
+
+    def run(wanted: Sequence[tuple[_Course, Sequence[int]]]) -> None:
+        chosen = [(course, i) for course, indices in wanted for i in indices]
+        if not chosen:
+            return
+        outcome = simulate([course.tasks[i] for course, i in chosen])
+        outcomes.append(replace(outcome, samples=()))
+        for (course, i), sample in zip(chosen, outcome.samples, strict=True):
+            course.samples[i] = sample
+            if sample.verdict != "ok" or not np.isfinite(sample.level):
+                course.full = "a simulation failed"
+
+    finished: list[_Course] = []
+    for generation in _generations(courses):
+        for c in generation:
+            c.begin(_starts(c, finished), orders)
+        going = list(generation)
+        while going:
+            wanted = [(c, c.wanted()) for c in going]
+            run(wanted)
+            for c, _ in wanted:
+                if len(c.samples) == len(c.tasks):
+                    c.full = c.full or "every read was needed"
+                elif not c.full:
+                    c.fit(orders)
+                    c.settle()
+            going = [c for c in going if not (c.done or c.full)]
+        for c in generation:
+            if not c.full and c.verdicts()[1] < DOUBTFUL:
+                c.full = CONTRADICTED
+                announce(f"{c.condition.label} is simulated in full: {c.full}")
+        run([(c, [i for i in range(len(c.tasks)) if i not in c.samples]) for c in generation if c.full])
+        finished += [c for c in generation if not c.full]
+    order = {id(t): k for k, t in enumerate(tasks)}
+    samples: list[Sample | None] = [None] * len(tasks)
+    for c in courses:
+        for task, sample in zip(c.tasks, _samples(c), strict=True):
+            samples[order[id(task)]] = sample
+    corrected = {c.condition: CorrectedCondition(c.found, c.spread, c.points, c.unit) for c in courses if not c.full}
+    outcome = _together(outcomes, tuple(s for s in samples if s is not None))
+    return CorrectedSampling(outcome, tuple(_summary(c) for c in courses), corrected, maker)
+
+
+def _course(
+    setup: Testbench,
+    maker: RegressorMaker,
+    condition: Condition,
+    tasks: list[Task],
+    normals: FloatArray,
+    rng: np.random.Generator,
+) -> _Course:
+    chips = [
+        maker.of_chips(condition, pattern_at(setup, a, c).case(setup.columns, setup.ones), normals)
+        for a, c in dict.fromkeys((t.active, t.count) for t in tasks if t.procedure == "mismatch")
+    ]
+    nothing = prior_correction(maker.orders)
+    return _Course(
+        condition,
+        tasks,
+        maker.of_tasks(tasks),
+        maker.unit(condition),
+        chips,
+        _checks(tasks, rng, set()),
+        rng,
+        setup.sampling_error,
+        nothing,
+        chip_spread(nothing, chips),
+        [],
+    )
+
+
+def _checks(tasks: Sequence[Task], rng: np.random.Generator, taken: set[int]) -> list[int]:
+    """Reads to be held out, drawn among those that are not taken."""
+    out: list[int] = []
+    for number, nominal in zip(CHECKS, (True, False), strict=True):
+        free = [i for i, t in enumerate(tasks) if (t.draw < 0) == nominal and i not in taken]
+        out += rng.choice(free, size=min(number, len(free)), replace=False).tolist() if free else []
+    return out
+
+
+def _distance(one: Condition, other: Condition) -> int:
+    return sum(getattr(one, n) != getattr(other, n) for n in ("corner", "beol", "vdd", "temperature"))
+
+
+def _generations(courses: Sequence[_Course]) -> list[list[_Course]]:
+    """Conditions by what they differ in from the nominal one; each generation may start from those before it."""
+    far = [_distance(c.condition, courses[0].condition) for c in courses]
+    return [[c for c, d in zip(courses, far, strict=True) if d == step] for step in sorted(set(far))]
+
+
+def _starts(course: _Course, finished: Sequence[_Course]) -> list[tuple[str, Correction]]:
+    """Corrections of the finished conditions that resemble one most."""
+    if not finished:
+        return []
+    nearest = min(_distance(course.condition, f.condition) for f in finished)
+    near = [f for f in finished if _distance(course.condition, f.condition) == nearest]
+    return [(f.condition.label, f.found) for f in near]
+
+
+def _samples(course: _Course) -> list[Sample]:
+    """Samples of all tasks of a condition, computed where they were not simulated."""
+    if course.full:
+        return [course.samples[i] for i in range(len(course.tasks))]
+    level = course.found.levels(course.x) * course.unit
+    error = np.hypot(course.found.errors(course.x), course.found.residual) * course.unit
+    known = list(course.samples.values())
+    terms = np.array([[1.0, s.active, s.count] for s in known])
+    energy = np.linalg.lstsq(terms, np.array([s.row_energy for s in known]), rcond=None)[0]
+    out = []
+    for i, task in enumerate(course.tasks):
+        if i in course.samples:
+            out.append(course.samples[i])
+            continue
+        one = replace(
+            known[0],
+            procedure=task.procedure,
+            active=task.active,
+            count=task.count,
+            pattern=task.pattern,
+            draw=task.draw,
+            level=float(level[i]),
+            row_energy=max(float(energy @ [1.0, task.active, task.count]), 0.0),
+            deck="",
+            error=float(error[i]),
+        )
+        out.append(one)
+    return out
+
+
+def _summary(course: _Course) -> ConditionSampling:
+    checks, chance = course.verdicts()
+    level, sigma = course.errors()
+    return ConditionSampling(
+        course.condition.label,
+        len(course.samples),
+        len(course.tasks),
+        level,
+        sigma,
+        course.found.residual,
+        course.found.shared,
+        checks,
+        chance,
+        course.full,
+    )
+
+
+def _together(outcomes: Sequence[CampaignOutcome], samples: tuple[Sample, ...]) -> CampaignOutcome:
+    verdicts: dict[str, int] = {}
+    for o in outcomes:
+        for name, number in o.verdicts.items():
+            verdicts[name] = verdicts.get(name, 0) + number
+    return CampaignOutcome(
+        samples,
+        simulated=sum(o.simulated for o in outcomes),
+        cached=sum(o.cached for o in outcomes),
+        verdicts=verdicts,
+        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
+        engine=next((o.engine for o in outcomes), ""),
+        linear=sum(not s.deck for s in samples),
+    )
