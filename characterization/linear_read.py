@@ -15,7 +15,7 @@ from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import GROUND_NODE, CellModel
-from netlists.column import instances, level_supplies
+from netlists.column_elements import instances, level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 
