@@ -174,7 +174,7 @@ def main() -> None:
     for size in args.sizes:
         results = {name: measured(name, size, args.ohm, args.limit) if name not in late else {} for name in names}
         late |= {name for name, rows in results.items() if len(rows) < len(args.ohm)}
-        for ohm in args.ohm:
+        for ohm in [ohm for ohm in args.ohm if ohm in results["ours"]]:
             base, current = results["ours"][ohm]
             spent[ohm].append(base)
             cells, worst = [f"{base:.3g}"], 0.0
@@ -187,7 +187,7 @@ def main() -> None:
                 worst = max(worst, float(np.abs(current - other).max() / np.abs(current).max()))
             lines.append(f"| {size} x {size} | {ohm:g} | " + " | ".join(cells) + f" | {worst:.0e} |")
             print(lines[-1], flush=True)
-    if len(args.sizes) > 1:
+    if len(args.sizes) > 1 and all(len(times) == len(args.sizes) for times in spent.values()):
         grown = [
             f"{np.polyfit(np.log([s * s for s in args.sizes]), np.log(times), 1)[0]:.2f} at {ohm:g} ohm"
             for ohm, times in spent.items()
