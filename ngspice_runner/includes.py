@@ -12,11 +12,15 @@ from pathlib import Path
 from ngspice_runner.deck import ParsedDeck
 
 _NESTED = re.compile(
-    rb"^[ \t]*\.(inc|incl|include|lib)[ \t]+(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(\S+))[ \t]*([^\s$;*]+)?",
+    rb"^[ \t]*\.(inc|lib)\w*[ \t]*(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(?<=[ \t])(\S+))[ \t]*([^\s$;*]+)?",
     re.IGNORECASE | re.MULTILINE,
 )
 _CODE_MODELS = re.compile(rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(", re.IGNORECASE | re.MULTILINE)
 _ANALYSIS = re.compile(rb"^[ \t]*\.(op|tran|ac|dc|noise|tf|sens|pz|disto|sp|control)\b", re.IGNORECASE | re.MULTILINE)
+_COMMANDS = re.compile(
+    rb"^[ \t]*(?:\.control[^\n]*\n[^\n]*|\*#[ \t]*[^\s#*=+_.~-][^\n]*|[^\n]*\b(?:process_file|d_process|d_cosim)\b[^\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FRESH_NS = 2_000_000_000
 
 
@@ -26,6 +30,7 @@ class _Scan:
     nested: tuple[str, ...]
     code_models: bool
     analysis: bool
+    command: tuple[int, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class IncludeSet:
     hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the
     deck itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name,
     target) of nested includes that are found from the deck's folder and not beside the file that includes them.
+    commands: (path, line, text) of the first command that ngspice would execute, of each file that has one.
     """
 
     hashes: tuple[tuple[str, str], ...] = ()
@@ -43,6 +49,7 @@ class IncludeSet:
     links: tuple[tuple[str, str], ...] = ()
     code_models: bool = False
     analysis: bool = False
+    commands: tuple[tuple[str, int, str], ...] = ()
 
 
 _memo: dict[tuple[str, int, int, int, int], _Scan] = {}
@@ -62,6 +69,7 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
     paths: list[tuple[str, str]] = []
     missing: list[tuple[str, int]] = []
     links: dict[str, str] = {}
+    commands: list[tuple[str, int, str]] = []
     seen: set[str] = set()
     flags = {"code_models": False, "analysis": False}
 
@@ -73,6 +81,8 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
         if str(path) in seen:
             return
         seen.add(str(path))
+        if scan.command:
+            commands.append((str(path), *scan.command))
         for inner in scan.nested:
             found = _resolve(inner, base, path.parent)
             if found is None:
@@ -96,7 +106,13 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
         else:
             hashes.append((name, _scan(found).sha256))
     return IncludeSet(
-        tuple(hashes), tuple(paths), tuple(missing), tuple(links.items()), flags["code_models"], flags["analysis"]
+        tuple(hashes),
+        tuple(paths),
+        tuple(missing),
+        tuple(links.items()),
+        flags["code_models"],
+        flags["analysis"],
+        tuple(commands),
     )
 
 
@@ -120,8 +136,15 @@ def _scan(path: Path) -> _Scan:
     for keyword, double, single, bare, section in _NESTED.findall(data):
         if keyword.lower() != b"lib" or section:
             nested.append((double or single or bare).decode("utf-8", "surrogateescape"))
+    command = _COMMANDS.search(data)
     scan = _Scan(
-        hashlib.sha256(data).hexdigest(), tuple(nested), bool(_CODE_MODELS.search(data)), bool(_ANALYSIS.search(data))
+        hashlib.sha256(data).hexdigest(),
+        tuple(nested),
+        bool(_CODE_MODELS.search(data)),
+        bool(_ANALYSIS.search(data)),
+        None
+        if command is None
+        else (data.count(b"\n", 0, command.start()) + 1, " ".join(command.group().decode("utf-8", "replace").split())),
     )
     # A file changed within the last moments could change again without its times showing it: remember only settled
     # files.

@@ -46,6 +46,9 @@ class Job:
         Folder from which relative includes of the deck start; None is the working folder.
     includes
         Further files that the result depends on; those named by `.include` and `.lib` are found automatically.
+    trust
+        Allow what is refused otherwise: commands in included files, and commands of the deck that start programs or
+        write outside of the run's folder.
     tag
         Label of the caller, returned with the result; not part of the cache key.
 
@@ -63,6 +66,7 @@ class Job:
     folder: str | None = None
     includes: tuple[str, ...] = ()
     tag: str = ""
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)

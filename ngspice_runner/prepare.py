@@ -12,6 +12,7 @@ from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import LintFinding, lint
+from ngspice_runner.permissions import check_permissions
 
 SCHEMA = "ngspice_runner-1"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
@@ -21,7 +22,6 @@ _NAME = r"[^\s,()\"'`;=|&<>]+"
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
-_SHELL = re.compile(r"^\s*(?:shell|!|cd|osdi|pre_osdi|codemodel|pre_codemodel)\b|`", re.IGNORECASE)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
 _OUTSIDE = (".inc", ".lib", ".control", "file")
@@ -58,12 +58,8 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
     _check(job)
     deck = read_deck(job.text)
-    for line, card in deck.control:
-        if _SHELL.search(card):
-            raise JobError(
-                f"line {line}: the control section may start other programs ({card[:60]!r}), which is not allowed"
-            )
     includes = scan_includes(deck, job.folder, job.includes)
+    check_permissions(job, deck, includes)
     code_models = includes.code_models or uses_code_models(job.text)
     lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()

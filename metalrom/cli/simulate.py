@@ -41,6 +41,9 @@ def simulate(
     backend: Annotated[str, one_of(known.BACKENDS, "process, batch or shared")] = "process",
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
     retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="allow programs to be started and commands in included files")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
@@ -52,7 +55,7 @@ def simulate(
     except OSError as error:
         raise InputError(f"{deck}: {error.strerror}; the path of a SPICE deck is needed") from None
     outputs = tuple(_split(save))
-    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent))
+    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust)
     for warning in warn_before(job):
         say(f"warning: {warning}")
     with warnings.catch_warnings():
