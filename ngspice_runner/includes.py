@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 import time
@@ -31,6 +32,8 @@ class _Scan:
     code_models: bool
     analysis: bool
     command: tuple[int, str] | None
+    identity: tuple[int, ...]
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,9 @@ class IncludeSet:
     hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the
     deck itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name,
     target) of nested includes that are found from the deck's folder and not beside the file that includes them.
-    commands: (path, line, text) of the first command that ngspice would execute, of each file that has one.
+    commands: (path, line, text) of the first command that ngspice would execute, of each file that has one. files:
+    (path, identity on disk, SHA-256 if that does not show every change). absent: paths that were looked for before the
+    file that was taken.
     """
 
     hashes: tuple[tuple[str, str], ...] = ()
@@ -50,9 +55,30 @@ class IncludeSet:
     code_models: bool = False
     analysis: bool = False
     commands: tuple[tuple[str, int, str], ...] = ()
+    files: tuple[tuple[str, tuple[int, ...], str], ...] = ()
+    absent: tuple[str, ...] = ()
+
+    def changes(self) -> list[str]:
+        """Paths of files that are not, or may not have been, what was hashed."""
+        return [path for path, identity, sha256 in self.files if _changed(path, identity, sha256)] + [
+            path for path in self.absent if os.path.lexists(path)
+        ]
 
 
-_memo: dict[tuple[str, int, int, int, int], _Scan] = {}
+def _changed(path: str, identity: tuple[int, ...], sha256: str) -> bool:
+    try:
+        return _identity(os.stat(path)) != identity or (
+            sha256 != "" and hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256
+        )
+    except OSError:
+        return True
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+_memo: dict[tuple[str, tuple[int, ...]], _Scan] = {}
 _lock = threading.Lock()
 
 
@@ -70,6 +96,8 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
     missing: list[tuple[str, int]] = []
     links: dict[str, str] = {}
     commands: list[tuple[str, int, str]] = []
+    files: dict[str, tuple[str, tuple[int, ...], str]] = {}
+    absent: dict[str, None] = {}
     seen: set[str] = set()
     flags = {"code_models": False, "analysis": False}
 
@@ -81,10 +109,11 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
         if str(path) in seen:
             return
         seen.add(str(path))
+        files[str(path)] = (str(path), scan.identity, "" if scan.settled else scan.sha256)
         if scan.command:
             commands.append((str(path), *scan.command))
         for inner in scan.nested:
-            found = _resolve(inner, base, path.parent)
+            found = _resolve(inner, base, path.parent, absent)
             if found is None:
                 hashes.append((inner, "missing"))
                 continue
@@ -93,18 +122,20 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
             visit(inner, found)
 
     for include in deck.includes:
-        found = _resolve(include.name, base, base)
+        found = _resolve(include.name, base, base, absent)
         if found is None:
             missing.append((include.name, include.line))
             continue
         paths.append((include.name, str(found)))
         visit(include.name, found)
     for name in extra:
-        found = _resolve(name, base, base)
+        found = _resolve(name, base, base, absent)
         if found is None:
             missing.append((name, 0))
         else:
-            hashes.append((name, _scan(found).sha256))
+            scan = _scan(found)
+            hashes.append((name, scan.sha256))
+            files[str(found)] = (str(found), scan.identity, "" if scan.settled else scan.sha256)
     return IncludeSet(
         tuple(hashes),
         tuple(paths),
@@ -113,20 +144,23 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
         flags["code_models"],
         flags["analysis"],
         tuple(commands),
+        tuple(files.values()),
+        tuple(path for path in absent if not os.path.lexists(path)),
     )
 
 
-def _resolve(name: str, base: Path, beside: Path) -> Path | None:
+def _resolve(name: str, base: Path, beside: Path, absent: dict[str, None]) -> Path | None:
     for start in (base, beside):
         candidate = (start / Path(name).expanduser()).absolute()
         if candidate.is_file():
             return candidate
+        absent[str(candidate)] = None
     return None
 
 
 def _scan(path: Path) -> _Scan:
     status = path.stat()
-    key = (str(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    key = (str(path), _identity(status))
     with _lock:
         known = _memo.get(key)
     if known is not None:
@@ -137,6 +171,9 @@ def _scan(path: Path) -> _Scan:
         if keyword.lower() != b"lib" or section:
             nested.append((double or single or bare).decode("utf-8", "surrogateescape"))
     command = _COMMANDS.search(data)
+    # A file changed within the last moments could change again without its times showing it: remember only settled
+    # files.
+    settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS
     scan = _Scan(
         hashlib.sha256(data).hexdigest(),
         tuple(nested),
@@ -145,10 +182,10 @@ def _scan(path: Path) -> _Scan:
         None
         if command is None
         else (data.count(b"\n", 0, command.start()) + 1, " ".join(command.group().decode("utf-8", "replace").split())),
+        key[1],
+        settled,
     )
-    # A file changed within the last moments could change again without its times showing it: remember only settled
-    # files.
-    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS:
+    if settled:
         with _lock:
             if len(_memo) > 4096:
                 _memo.clear()

@@ -110,6 +110,8 @@ class Result:
         Hashes, versions, backend and cost of the run.
     tag
         Label of the job.
+    measures
+        Results of the deck's `.meas` cards by lower-case name; those of a second transient as `tran2.name`.
 
     Examples
     --------
@@ -122,6 +124,7 @@ class Result:
     log: str = ""
     provenance: RunProvenance | None = None
     tag: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -4,8 +4,7 @@ Errors mean that the deck would not simulate what it says: such a job is judged 
 provenance of the result. Rules (error unless said otherwise): the title line is an element of the circuit; a value is
 missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
 a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
-DC path (small flat decks only; makes an otherwise good result suspect); `.meas`, which is not evaluated when a raw
-file is written (warning); elements after `.end`, which ngspice still reads (warning).
+DC path (small flat decks only; makes an otherwise good result suspect); elements after `.end`, which ngspice still reads (warning).
 """
 
 import re
@@ -109,10 +108,6 @@ def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
                 scope = scopes[-1]
             elif lowered in (".if", ".else", ".elsei", ".if(") or lowered.startswith((".if ", ".elif")):
                 scope.clear()  # branches may define one name each
-            elif lowered[:5] == ".meas":
-                yield LintFinding(
-                    line, ".meas is not evaluated when a raw file is written: compute it from the signals", None, False
-                )
             continue
         if line > last:
             yield LintFinding(line, "ngspice still reads this element after .end", None, False)

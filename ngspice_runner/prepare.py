@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 from ngspice_runner.deck import ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
@@ -12,9 +13,10 @@ from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import LintFinding, lint
+from ngspice_runner.parts import MeasuringRun, measured, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 
-SCHEMA = "ngspice_runner-1"
+SCHEMA = "ngspice_runner-2"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -26,6 +28,7 @@ _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b"
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
 _OUTSIDE = (".inc", ".lib", ".control", "file")
 """What a deck contains that reads other files or has a control section (and some that do not)."""
+_MEASURE = (".control", "run", "quit 0", ".endc")
 _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 
@@ -33,7 +36,9 @@ _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
-    cache, `cacheable` False when the result may depend on files that the key does not cover."""
+    cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
+    second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
+    to be written."""
 
     job: Job
     deck: ParsedDeck
@@ -47,6 +52,14 @@ class Prepared:
     code_models: bool
     behaviour: str
     cacheable: bool
+    further: tuple[str, ...] = ()
+    measuring: tuple[MeasuringRun, ...] = ()
+    raw: bool = True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The decks to run, in the order of their analyses."""
+        return (self.run_text, *self.further)
 
     @property
     def errors(self) -> tuple[LintFinding, ...]:
@@ -69,6 +82,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
         "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
     )
+    runs = separate_analyses(deck)
     return Prepared(
         job=job,
         deck=deck,
@@ -77,11 +91,16 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         findings=lint(job, deck, includes),
         key=key,
         deck_sha256=deck_sha256,
-        run_text=_run_text(job, deck, includes, title),
+        run_text=_run_text(job, deck, includes, title, runs[0]),
         title=title,
         code_models=code_models,
         behaviour=behaviour,
         cacheable=not reads_files,
+        further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
+        measuring=tuple(
+            MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
+            for prefix, names, left_out in measured(deck)
+        ),
     )
 
 
@@ -141,10 +160,17 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     return digest.hexdigest()
 
 
-def _run_text(job: Job, deck: ParsedDeck, includes: IncludeSet, title: str) -> str:
-    """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as
-    they are."""
-    lines = list(deck.lines)
+def _run_text(
+    job: Job,
+    deck: ParsedDeck,
+    includes: IncludeSet,
+    title: str,
+    left_out: Set[int] = frozenset(),
+    commands: Sequence[str] = (),
+) -> str:
+    """The deck with its own title, absolute includes, without some analyses, and our options, saves and commands before
+    `.end`; line numbers stay as they are."""
+    lines = without_analyses(deck.lines, deck, left_out)
     lines[0] = title
     if deck.title_card is not None:
         lines[deck.title_card[0] - 1] = "*"
@@ -163,6 +189,7 @@ def _run_text(job: Job, deck: ParsedDeck, includes: IncludeSet, title: str) -> s
     saves = _saves(job, deck)
     if saves:
         added += [".save " + " ".join(saves[i : i + 50]) for i in range(0, len(saves), 50)]
+    added += commands
     end = deck.end_line - 1 if deck.end_line is not None else len(lines)
     return "\n".join([*lines[:end], *added, *(lines[end:] or [".end"])]) + "\n"
 

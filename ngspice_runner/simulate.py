@@ -12,6 +12,7 @@ from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import LintFinding
+from ngspice_runner.parts import merge_outcomes, read_measures
 from ngspice_runner.prepare import Prepared, plain_key, prepare
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
@@ -20,6 +21,7 @@ _NOTES = re.compile(
     r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
+_ATTEMPTS = 3
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
 
@@ -142,8 +144,20 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if len(prepared.deck.cards) > MESH_NODES:
         for warning in warnings_of(prepared.deck, setting.engine):
             warnings.warn(warning, MeshWarning, stacklevel=2)
-    outcome = backend.run(prepared)
-    result = finished_result(prepared, outcome, backend.name)
+    for _ in range(_ATTEMPTS):
+        outcome = merge_outcomes([backend.run(replace(prepared, run_text=text)) for text in prepared.texts])
+        result = finished_result(prepared, outcome, backend.name)
+        if prepared.measuring and result.verdict in _GOOD:
+            result = _measured_result(prepared, result, setting)
+        changed = prepared.includes.changes()
+        if not changed or outcome.cancelled:
+            break
+        # What the engine read is not what the key says: the run counts for nothing.
+        prepared = prepare(prepared.job, prepared.engine, backend.name)
+        if prepared.errors:
+            return _refused(prepared, backend.name)
+    else:
+        return _of_changing_files(result, changed)
     cache = setting.cache
     if cache is None:
         return result
@@ -155,6 +169,30 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if trouble and result.provenance is not None:
         result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, trouble)))
     return result
+
+
+def _of_changing_files(result: Result, changed: Sequence[str]) -> Result:
+    """The result of a deck whose files changed under every run; it is not kept."""
+    line = f"files changed while the deck ran, {_ATTEMPTS} times: {', '.join(changed)}"
+    return replace(result, verdict=Verdict.SUSPECT if result.ok else result.verdict, log=f"{line}\n{result.log}".strip())
+
+
+def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Result:
+    """The result with what `.meas` gives; a note for each that fails."""
+    measures: dict[str, float] = {}
+    missing: list[str] = []
+    cpu = 0.0
+    for run in prepared.measuring:
+        outcome = setting.alone.run(replace(prepared, run_text=run.text, raw=False))
+        cpu += outcome.cpu_seconds
+        found = read_measures(outcome.log, run.names, run.prefix)
+        missing += [f".meas {run.prefix}{n} gives no result" for n in run.names if run.prefix + n not in found]
+        measures |= found
+    provenance = result.provenance
+    if provenance is not None:
+        notes = [note for note in provenance.notes if not note.startswith("No .measure possible")]
+        provenance = replace(provenance, cpu_seconds=provenance.cpu_seconds + cpu, notes=(*notes, *missing))
+    return replace(result, measures=measures, provenance=provenance)
 
 
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:

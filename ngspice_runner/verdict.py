@@ -170,12 +170,17 @@ def _unique(lines: Iterator[str] | Sequence[str], limit: int = 8) -> list[str]:
 
 
 def _match(plots: Sequence[Plot], analyses: Sequence[Analysis]) -> tuple[list[tuple[Analysis, Plot]], list[Analysis]]:
-    """Pair each analysis with its plot by kind and order; analyses without plot come second."""
+    """Pair each analysis with its plot: of its kind, with its end, else of its kind; analyses without plot come
+    second. Order counts only between plots that both are possible (the harness runs analyses of one kind one by one,
+    a control section in its own order)."""
     left = list(plots)
     pairs: list[tuple[Analysis, Plot]] = []
     absent: list[Analysis] = []
     for analysis in analyses:
-        plot = next((plot for plot in left if plot.name.lower().startswith(PLOT_NAMES[analysis.kind])), None)
+        possible = [plot for plot in left if plot.name.lower().startswith(PLOT_NAMES[analysis.kind])]
+        fitting = (p for p in possible if p.points and not _check_end(analysis, p, None)[0])
+        plot = next(fitting, None) if len(possible) > 1 else None
+        plot = plot or next(iter(possible), None)
         if plot is None:
             absent.append(analysis)
         else:

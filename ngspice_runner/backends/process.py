@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
+from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -96,7 +97,7 @@ class ProcessBackend(EngineProcesses):
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
         job = prepared.job
-        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "out.raw", "log.txt"))
+        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "ngspice_runner.raw", "log.txt"))
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
         for name, target in prepared.includes.links:
             link = Path(folder, name)
@@ -108,7 +109,7 @@ class ProcessBackend(EngineProcesses):
         with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
-            arguments = [*behaviour, "-b", "-r", str(raw), str(deck)]
+            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else []), str(deck)]
             child = self._start(prepared, arguments, folder, log_file.fileno())
         limit_cpu(child.pid, job.timeout)
         timed_out = False
@@ -125,7 +126,7 @@ class ProcessBackend(EngineProcesses):
             raise
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
-        plots, problem, reason = _read_plots(raw, folder)
+        plots, problem, reason = _read_plots(raw, folder, prepared.deck)
         if not problem and disk_full(folder):
             # The engine does not notice failing writes: the log may lack what would have decided the verdict.
             problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
@@ -144,7 +145,8 @@ class ProcessBackend(EngineProcesses):
 
 def environment(folder: str, code_models: bool) -> dict[str, str]:
     """A clean environment: ngspice reads several variables, and crashes without HOME."""
-    environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "OMP_THREAD_LIMIT": "1"}
+    environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C"}
+    environment |= {"OMP_THREAD_LIMIT": "1", "NGSPICE_MEAS_PRECISION": "15"}
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
         if name in os.environ:
             environment[name] = os.environ[name]
@@ -213,19 +215,35 @@ def _read_log(path: Path) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _read_plots(raw: Path, folder: str) -> tuple[tuple[Plot, ...] | None, str, str]:
-    """Plots, problem, reason. A control section that writes its own raw file counts when the engine's own has
-    nothing."""
-    path = raw
+def _read_plots(raw: Path, folder: str, deck: ParsedDeck) -> tuple[tuple[Plot, ...] | None, str, str]:
+    """Plots, problem, reason. When the engine's own raw file has nothing, those count that a control section wrote, in
+    the order in which it names them."""
+    paths = [raw]
     if not raw.exists() or raw.stat().st_size == 0:
-        others = [other for other in Path(folder).glob("*.raw") if other != raw and other.is_file()]
-        if not others:
+        commands = "\n".join(card for _, card in deck.control).lower()
+
+        def place(path: Path) -> tuple[int, int]:
+            at = commands.find(path.name.lower())
+            return (at if at >= 0 else len(commands), path.stat().st_mtime_ns)
+
+        paths = sorted((p for p in Path(folder).iterdir() if p != raw and _is_raw(p)), key=place)
+        if not paths:
             return None, "", ""
-        path = max(others, key=lambda other: other.stat().st_mtime_ns)
-    try:
-        return read_raw(path), "", ""
-    except RawError as error:
-        return error.plots, str(error), error.reason
+    plots: tuple[Plot, ...] = ()
+    for path in paths:
+        try:
+            plots += read_raw(path)
+        except RawError as error:
+            return plots + error.plots, str(error), error.reason
+    return plots, "", ""
+
+
+def _is_raw(path: Path) -> bool:
+    """True for a raw file under any name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return path.suffix == ".raw" or file.read(6) == b"Title:"
 
 
 def _sweep_leftovers() -> None:
