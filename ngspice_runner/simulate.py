@@ -1,6 +1,7 @@
 """One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
 
 import re
+import signal
 import time
 import warnings
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _NOTES = re.compile(
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
 _ATTEMPTS = 3
+_SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
 
@@ -145,7 +147,7 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         for warning in warnings_of(prepared.deck, setting.engine):
             warnings.warn(warning, MeshWarning, stacklevel=2)
     for _ in range(_ATTEMPTS):
-        outcome = merge_outcomes([backend.run(replace(prepared, run_text=text)) for text in prepared.texts])
+        outcome = merge_outcomes([_survived(replace(prepared, run_text=text), backend) for text in prepared.texts])
         result = finished_result(prepared, outcome, backend.name)
         if prepared.measuring and result.verdict in _GOOD:
             result = _measured_result(prepared, result, setting)
@@ -169,6 +171,14 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if trouble and result.provenance is not None:
         result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, trouble)))
     return result
+
+
+def _survived(prepared: Prepared, backend: Backend) -> RawOutcome:
+    """The outcome of a run; one whose engine was ended from outside is repeated once."""
+    outcome = backend.run(prepared)
+    if outcome.exit_code not in _SENT_FROM_OUTSIDE or outcome.timed_out or outcome.cancelled:
+        return outcome
+    return backend.run(prepared)
 
 
 def _of_changing_files(result: Result, changed: Sequence[str]) -> Result:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
+from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
@@ -36,23 +37,20 @@ class EngineProcesses:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Kill every running engine process group; what runs later ends at once as cancelled."""
+        """Kill every running engine; what runs later ends at once as cancelled."""
         with self._lock:
             self._cancelled = True
             for pid in self._running:
-                kill_group(pid)
+                kill_engine(pid)
 
     def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
         """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
         try:
-            child = subprocess.Popen(
+            child = start_guarded(
                 [prepared.engine.path, "-n", *arguments],
-                cwd=folder,
-                env=environment(folder, prepared.code_models),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+                folder=folder,
+                environment=environment(folder, prepared.code_models),
+                output=output,
             )
         except OSError as error:
             raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
@@ -116,13 +114,13 @@ class ProcessBackend(EngineProcesses):
         try:
             if not wait_for(child.pid, job.timeout):
                 timed_out = True
-                kill_group(child.pid)
+                kill_engine(child.pid)
             with self._lock:
                 # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
                 self._running.discard(child.pid)
                 _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
-            kill_group(child.pid)
+            kill_engine(child.pid)
             raise
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
@@ -185,16 +183,18 @@ def _poll(pid: int, timeout: float) -> bool:
     return True
 
 
-def kill_group(pid: int) -> None:
+def kill_engine(pid: int) -> None:
+    """Kill a child that has not been waited for."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
 
-def limit_cpu(pid: int, timeout: float) -> None:
-    """Bound the CPU time, so that an engine whose parent was killed does not run for ever."""
-    seconds = int(min(timeout, 1e8)) + 5
+def limit_cpu(pid: int, seconds: float) -> None:
+    """Bound the CPU time of an engine, all it has used included; a later call may raise the bound."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+        hard = resource.prlimit(pid, resource.RLIMIT_CPU)[1]
+        soft = int(min(seconds, 1e8)) + 5
+        resource.prlimit(pid, resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def disk_full(folder: str | os.PathLike[str]) -> bool:
