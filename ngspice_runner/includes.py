@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.deck import ParsedDeck
+from ngspice_runner.randomness import FUNCTIONS
 
 _NESTED = re.compile(
     rb"^[ \t]*\.(inc|lib)\w*[ \t]*(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(?<=[ \t])(\S+))[ \t]*([^\s$;*]+)?",
@@ -31,6 +32,7 @@ class _Scan:
     nested: tuple[str, ...]
     code_models: bool
     analysis: bool
+    random: bool
     command: tuple[int, str] | None
     identity: tuple[int, ...]
     settled: bool
@@ -54,6 +56,7 @@ class IncludeSet:
     links: tuple[tuple[str, str], ...] = ()
     code_models: bool = False
     analysis: bool = False
+    random: bool = False
     commands: tuple[tuple[str, int, str], ...] = ()
     files: tuple[tuple[str, tuple[int, ...], str], ...] = ()
     absent: tuple[str, ...] = ()
@@ -99,13 +102,14 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
     files: dict[str, tuple[str, tuple[int, ...], str]] = {}
     absent: dict[str, None] = {}
     seen: set[str] = set()
-    flags = {"code_models": False, "analysis": False}
+    flags = {"code_models": False, "analysis": False, "random": False}
 
     def visit(name: str, path: Path) -> None:
         scan = _scan(path)
         hashes.append((name, scan.sha256))
         flags["code_models"] |= scan.code_models
         flags["analysis"] |= scan.analysis
+        flags["random"] |= scan.random
         if str(path) in seen:
             return
         seen.add(str(path))
@@ -143,6 +147,7 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
         tuple(links.items()),
         flags["code_models"],
         flags["analysis"],
+        flags["random"],
         tuple(commands),
         tuple(files.values()),
         tuple(path for path in absent if not os.path.lexists(path)),
@@ -179,6 +184,7 @@ def _scan(path: Path) -> _Scan:
         tuple(nested),
         bool(_CODE_MODELS.search(data)),
         bool(_ANALYSIS.search(data)),
+        _draws(data),
         None
         if command is None
         else (data.count(b"\n", 0, command.start()) + 1, " ".join(command.group().decode("utf-8", "replace").split())),
@@ -191,6 +197,11 @@ def _scan(path: Path) -> _Scan:
                 _memo.clear()
             _memo[key] = scan
     return scan
+
+
+def _draws(data: bytes) -> bool:
+    lowered = data.lower()
+    return (b"gauss" in lowered or b"unif" in lowered) and bool(FUNCTIONS.search(lowered))
 
 
 def uses_code_models(text: str) -> bool:

@@ -49,6 +49,8 @@ class Job:
     trust
         Allow what is refused otherwise: commands in included files, and commands of the deck that start programs or
         write outside of the run's folder.
+    seed
+        Seed of the engine's random functions; None draws one for a deck that has any.
     tag
         Label of the caller, returned with the result; not part of the cache key.
 
@@ -67,6 +69,7 @@ class Job:
     includes: tuple[str, ...] = ()
     tag: str = ""
     trust: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class RunProvenance:
     wall_seconds: float
     retry: str = ""
     notes: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

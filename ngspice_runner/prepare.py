@@ -15,6 +15,7 @@ from ngspice_runner.job import Job
 from ngspice_runner.lint import LintFinding, lint
 from ngspice_runner.parts import MeasuringRun, measured, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
+from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 
 SCHEMA = "ngspice_runner-2"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
@@ -26,7 +27,7 @@ _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
-_OUTSIDE = (".inc", ".lib", ".control", "file")
+_OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
 """What a deck contains that reads other files or has a control section (and some that do not)."""
 _MEASURE = (".control", "run", "quit 0", ".endc")
 _SAVED_KINDS = {"op", "tran", "ac", "dc"}
@@ -73,6 +74,8 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     deck = read_deck(job.text)
     includes = scan_includes(deck, job.folder, job.includes)
     check_permissions(job, deck, includes)
+    if includes.random and job.seed is None:
+        job = replace(job, seed=DEFAULT_SEED)
     code_models = includes.code_models or uses_code_models(job.text)
     lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -95,7 +98,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         title=title,
         code_models=code_models,
         behaviour=behaviour,
-        cacheable=not reads_files,
+        cacheable=not reads_files and not has_transient_noise(job.text),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
             MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
@@ -125,6 +128,8 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
 
 
 def _check(job: Job) -> None:
+    if job.seed is not None and not 0 < job.seed < 2**31:
+        raise JobError(f"seed is {job.seed}: a number from 1 to 2147483647 is needed")
     if not job.text.strip():
         raise JobError("the deck is empty: a title line, elements and an analysis are needed")
     if "\0" in job.text:
@@ -152,6 +157,7 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
     add("outputs", *(output.lower() for output in job.outputs))
     add("options", *(part for pair in job.options for part in pair))
+    add("seed", "" if job.seed is None else str(job.seed))
     add("stop", "" if job.stop is None else float(job.stop).hex())
     add("includes", *(part for pair in includes.hashes for part in pair))
     if code_models:
@@ -185,7 +191,8 @@ def _run_text(
     options = "".join(
         f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
     )
-    added = [f".option num_threads=1 noinit{options}"]
+    seed = "" if job.seed is None else f" seed={job.seed}"
+    added = [f".option num_threads=1 noinit{seed}{options}"]
     saves = _saves(job, deck)
     if saves:
         added += [".save " + " ".join(saves[i : i + 50]) for i in range(0, len(saves), 50)]

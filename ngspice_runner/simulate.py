@@ -15,6 +15,7 @@ from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint import LintFinding
 from ngspice_runner.parts import merge_outcomes, read_measures
 from ngspice_runner.prepare import Prepared, plain_key, prepare
+from ngspice_runner.randomness import draws_numbers, has_transient_noise
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
@@ -165,7 +166,7 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         return result
     trouble = ""
     if not prepared.cacheable:
-        trouble = "not cached: the deck reads files that the key cannot cover"
+        trouble = "not cached: the deck reads files that the key cannot cover, or cannot be repeated"
     elif not outcome.cancelled and not cache.put(prepared.key, result):
         trouble = f"not cached: {cache.trouble}"
     if trouble and result.provenance is not None:
@@ -208,7 +209,7 @@ def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Re
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
     """The result of a finished run."""
     judgement = judge_simulation(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
-    notes = _warnings(prepared.findings)
+    notes = _warnings(prepared.findings) + _random_notes(prepared)
     notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
     provenance = _provenance(prepared, backend, outcome.cpu_seconds, outcome.wall_seconds, notes)
     if outcome.engine:
@@ -228,6 +229,15 @@ def _warnings(findings: Sequence[LintFinding]) -> list[str]:
     return [str(finding) for finding in findings if finding.verdict is None]
 
 
+def _random_notes(prepared: Prepared) -> list[str]:
+    job = prepared.job
+    if has_transient_noise(job.text):
+        return ["transient noise follows no seed: the result cannot be repeated and is not kept"]
+    if prepared.includes.random and not draws_numbers(job.text):
+        return [f"an included file has random functions: what they draw follows seed {job.seed}"]
+    return []
+
+
 def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes: list[str]) -> RunProvenance:
     return RunProvenance(
         key=prepared.key,
@@ -239,4 +249,5 @@ def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes
         cpu_seconds=cpu,
         wall_seconds=wall,
         notes=tuple(notes),
+        seed=prepared.job.seed,
     )

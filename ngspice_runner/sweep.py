@@ -27,6 +27,7 @@ from ngspice_runner.errors import JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.points import Sweep, SweepPoints, group_jobs, plan_points
 from ngspice_runner.prepare import Prepared, point_key, prepare
+from ngspice_runner.randomness import draws_numbers, with_seed
 from ngspice_runner.scheduling import JobBoard, Progress, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, finished_result, lookup, run_one
 
@@ -126,8 +127,9 @@ class _Runner:
     def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""
         todo: dict[str, list[int]] = {}
+        random = prepared.job.seed is None and draws_numbers(prepared.job.text)
         for index in range(len(points)):
-            todo.setdefault(points.text(index), []).append(index)
+            todo.setdefault(f"{index if random else ''}\n{points.text(index)}", []).append(index)
         where = {indices[0]: [place for i in indices for place in places[i]] for indices in todo.values()}
         left = list(where)
         alone: dict[int, str] = {}
@@ -154,8 +156,8 @@ class _Runner:
             return "the lint refuses the deck"
         if len(prepared.deck.analyses) != 1 or prepared.deck.control or prepared.includes.analysis:
             return "not exactly one analysis card"
-        if prepared.measuring:
-            return "the deck has .meas"
+        if prepared.measuring or prepared.job.seed is not None or draws_numbers(prepared.job.text):
+            return "the deck has .meas or random numbers"
         if not prepared.cacheable or prepared.behaviour or prepared.includes.links:
             return "the deck needs an engine that starts anew"
         if any(output.lower().replace(" ", "") in ("all", "v(all)", "i(all)") for output in prepared.job.outputs):
@@ -167,7 +169,7 @@ class _Runner:
 
     def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
         notes = {
-            points.job(index): (index, f"run alone: {reason}" if reason else "") for index, reason in alone.items()
+            with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "") for index, reason in alone.items()
         }
         jobs = {job: [index] for job, (index, _) in notes.items()}
         why = dict(notes.values())

@@ -44,6 +44,7 @@ def simulate(
     trust: Annotated[
         bool, typer.Option("--trust", help="allow programs to be started and commands in included files")
     ] = False,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="of random functions; drawn if not given")] = None,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
@@ -55,7 +56,7 @@ def simulate(
     except OSError as error:
         raise InputError(f"{deck}: {error.strerror}; the path of a SPICE deck is needed") from None
     outputs = tuple(_split(save))
-    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust)
+    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust, seed=seed)
     for warning in warn_before(job):
         say(f"warning: {warning}")
     with warnings.catch_warnings():
@@ -107,6 +108,7 @@ def _text(result: Result) -> str:
     found = result.provenance
     if found is not None:
         lines.append(f"{found.engine}, backend {found.backend}, {found.cpu_seconds:.3f} s CPU, key {found.key[:16]}")
+        lines += [f"seed: {found.seed}"] if found.seed is not None else []
         lines += [f"retry: {found.retry}"] if found.retry else []
         lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)

@@ -73,8 +73,8 @@ class SharedBackend:
         deck = prepared.deck
         if deck.control:
             return "the deck has a control section"
-        if prepared.measuring:
-            return "the deck has .meas"
+        if prepared.measuring or prepared.job.seed is not None:
+            return "the deck has .meas or random numbers"
         if prepared.code_models or prepared.behaviour:
             return "code models and compatibility modes need an engine that starts anew"
         if not {analysis.kind for analysis in deck.analyses} <= _KINDS or prepared.includes.analysis:
