@@ -7,7 +7,9 @@ import os
 import re
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ngspice_runner.deck import ParsedDeck
@@ -20,9 +22,22 @@ _NESTED = re.compile(
 _CODE_MODELS = re.compile(rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(", re.IGNORECASE | re.MULTILINE)
 _ANALYSIS = re.compile(rb"^[ \t]*\.(op|tran|ac|dc|noise|tf|sens|pz|disto|sp|control)\b", re.IGNORECASE | re.MULTILINE)
 _COMMANDS = re.compile(
-    rb"^[ \t]*(?:\.control[^\n]*\n[^\n]*|\*#[ \t]*[^\s#*=+_.~-][^\n]*|[^\n]*\b(?:process_file|d_process|d_cosim)\b[^\n]*)",
+    rb"^[ \t]*(?:\.control[^\n]*\n[^\n]*|\*#[ \t]*[^\s#*=+_.~-][^\n]*"
+    rb"|[^*\n][^\n]*\b(?:process_file|d_process|d_cosim)\b[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_ODD = rb"(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?(?:[MFaA](?![a-z])|[MF](?i:hz|ohms?|farad)|(?i:meg|[tgkmunpfr])\d+)"
+_SUFFIXED = re.compile(
+    rb"^[ \t]*(?:[rclRCL]\w*[ \t]+[^\s*]\S*[ \t]+\S+[ \t]+("
+    + _ODD
+    + rb")|(?i:\.param)\b[^\n]*?=[ \t]*("
+    + _ODD
+    + rb"))(?![\w.])",
+    re.MULTILINE,
+)
+_GROUNDED = re.compile(rb"^[ \t]*\.subckt[ \t][^\n]*[ \t]gnd\b[^\n]*", re.MULTILINE | re.IGNORECASE)
+_FIRST = 20
+"""So many of an included file's odd values are looked at."""
 _FRESH_NS = 2_000_000_000
 
 
@@ -33,6 +48,8 @@ class _Scan:
     code_models: bool
     analysis: bool
     random: bool
+    values: tuple[tuple[int, str, bool], ...]
+    grounded: tuple[tuple[str, int], ...]
     command: tuple[int, str] | None
     identity: tuple[int, ...]
     settled: bool
@@ -59,6 +76,8 @@ class IncludeSet:
     random: bool = False
     commands: tuple[tuple[str, int, str], ...] = ()
     files: tuple[tuple[str, tuple[int, ...], str], ...] = ()
+    values: tuple[tuple[str, int, str, bool], ...] = ()
+    grounded: tuple[tuple[str, int], ...] = ()
     absent: tuple[str, ...] = ()
 
     def changes(self) -> list[str]:
@@ -70,7 +89,7 @@ class IncludeSet:
 
 def _changed(path: str, identity: tuple[int, ...], sha256: str) -> bool:
     try:
-        return _identity(os.stat(path)) != identity or (
+        return _identity(Path(path).stat()) != identity or (
             sha256 != "" and hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256
         )
     except OSError:
@@ -99,6 +118,8 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
     missing: list[tuple[str, int]] = []
     links: dict[str, str] = {}
     commands: list[tuple[str, int, str]] = []
+    values: list[tuple[str, int, str, bool]] = []
+    grounded: list[tuple[str, int]] = []
     files: dict[str, tuple[str, tuple[int, ...], str]] = {}
     absent: dict[str, None] = {}
     seen: set[str] = set()
@@ -114,6 +135,8 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
             return
         seen.add(str(path))
         files[str(path)] = (str(path), scan.identity, "" if scan.settled else scan.sha256)
+        values.extend((str(path), *value) for value in scan.values)
+        grounded.extend(scan.grounded)
         if scan.command:
             commands.append((str(path), *scan.command))
         for inner in scan.nested:
@@ -141,16 +164,18 @@ def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] =
             hashes.append((name, scan.sha256))
             files[str(found)] = (str(found), scan.identity, "" if scan.settled else scan.sha256)
     return IncludeSet(
-        tuple(hashes),
-        tuple(paths),
-        tuple(missing),
-        tuple(links.items()),
-        flags["code_models"],
-        flags["analysis"],
-        flags["random"],
-        tuple(commands),
-        tuple(files.values()),
-        tuple(path for path in absent if not os.path.lexists(path)),
+        hashes=tuple(hashes),
+        paths=tuple(paths),
+        missing=tuple(missing),
+        links=tuple(links.items()),
+        code_models=flags["code_models"],
+        analysis=flags["analysis"],
+        random=flags["random"],
+        commands=tuple(commands),
+        files=tuple(files.values()),
+        values=tuple(values),
+        grounded=tuple(grounded),
+        absent=tuple(path for path in absent if not os.path.lexists(path)),
     )
 
 
@@ -185,6 +210,8 @@ def _scan(path: Path) -> _Scan:
         bool(_CODE_MODELS.search(data)),
         bool(_ANALYSIS.search(data)),
         _draws(data),
+        tuple(_suffixed_values(data)),
+        tuple(_grounded_pins(data)),
         None
         if command is None
         else (data.count(b"\n", 0, command.start()) + 1, " ".join(command.group().decode("utf-8", "replace").split())),
@@ -197,6 +224,19 @@ def _scan(path: Path) -> _Scan:
                 _memo.clear()
             _memo[key] = scan
     return scan
+
+
+def _suffixed_values(data: bytes) -> Iterator[tuple[int, str, bool]]:
+    """(line, number, in a parameter) of numbers with an unusual suffix: values of R, C and L, and `.param`s."""
+    for match in islice(_SUFFIXED.finditer(data), _FIRST):
+        yield data.count(b"\n", 0, match.start()) + 1, (match[1] or match[2]).decode(), match[1] is None
+
+
+def _grounded_pins(data: bytes) -> Iterator[tuple[str, int]]:
+    for match in _GROUNDED.finditer(data):
+        words = match.group().decode("utf-8", "replace").lower().split()
+        if "gnd" in words[2:]:
+            yield words[1], words.index("gnd", 2) - 2
 
 
 def _draws(data: bytes) -> bool:

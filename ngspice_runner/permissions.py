@@ -19,9 +19,9 @@ _CODE = re.compile(r"^.*\b(?:process_file|d_process|d_cosim)\b.*", re.MULTILINE 
 _WORD = re.compile(r"@?[a-z_][\w.]*(?=[\s=(,;&|<>]|$)", re.IGNORECASE)
 _PLAIN_FILE = re.compile(r"\"?[\w+-][\w.+-]*\"?$")
 _REDIRECTION = re.compile(r">+&?\s*(\S*)")
-_FORBIDDEN = frozenset(
-    "shell cd osdi pre_osdi codemodel pre_codemodel use alias unalias source aspice rspice bug edit gnuplot xgraph "
-    "hardcopy snsave savesnap snload eprvcd wrnodev wrs2p rehash".split()
+_FORBIDDEN = re.compile(
+    r"(?:shell|cd|(?:pre_)?(?:osdi|codemodel)|use|(?:un)?alias|source|aspice|rspice|bug|edit|gnuplot|xgraph|hardcopy"
+    r"|snsave|savesnap|snload|eprvcd|wrnodev|wrs2p|rehash)$"
 )
 """Commands that start programs, execute or load files, or write files of a fixed name or format."""
 _WRITING = frozenset(("write", "wrdata"))
@@ -70,7 +70,7 @@ def _executes(card: str) -> bool:
         if match is None:
             return True
         name = match.group().lower()
-        if name in _FORBIDDEN or (name in ("set", "setcs", "option") and _VARIABLES.search(command)):
+        if _FORBIDDEN.match(name) or (name in ("set", "setcs", "option") and _VARIABLES.search(command)):
             return True
         if name in _WRITING and len(words) > 1 and not _PLAIN_FILE.match(words[1]):
             return True

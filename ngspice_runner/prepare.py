@@ -12,7 +12,8 @@ from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
-from ngspice_runner.lint import LintFinding, lint
+from ngspice_runner.lint import lint
+from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
@@ -91,7 +92,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         deck=deck,
         engine=engine,
         includes=includes,
-        findings=lint(job, deck, includes),
+        findings=lint(job, deck, includes, engine.release),
         key=key,
         deck_sha256=deck_sha256,
         run_text=_run_text(job, deck, includes, title, runs[0]),

@@ -121,7 +121,9 @@ def _read_ascii_plot(data: bytes, position: int, mark: int, plots: list[Plot]) -
     table = np.array(rows, np.complex128).reshape(points, width - 1)
     plots.append(_plot(header, (table if header.is_complex else table.real.copy()).tobytes(), 0, points))
     if points < header.points or len(words) != points * width:
-        raise RawError(f"plot {header.name!r} is cut off: {points} of {header.points} points", "truncated", tuple(plots))
+        raise RawError(
+            f"plot {header.name!r} is cut off: {points} of {header.points} points", "truncated", tuple(plots)
+        )
     return end
 
 

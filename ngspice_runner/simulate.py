@@ -12,7 +12,7 @@ from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
-from ngspice_runner.lint import LintFinding
+from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import merge_outcomes, read_measures
 from ngspice_runner.prepare import Prepared, plain_key, prepare
 from ngspice_runner.randomness import draws_numbers, has_transient_noise
@@ -20,7 +20,7 @@ from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
 _NOTES = re.compile(
-    r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
+    r"^.*(?:Warning ?:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
 _ATTEMPTS = 3
@@ -185,7 +185,9 @@ def _survived(prepared: Prepared, backend: Backend) -> RawOutcome:
 def _of_changing_files(result: Result, changed: Sequence[str]) -> Result:
     """The result of a deck whose files changed under every run; it is not kept."""
     line = f"files changed while the deck ran, {_ATTEMPTS} times: {', '.join(changed)}"
-    return replace(result, verdict=Verdict.SUSPECT if result.ok else result.verdict, log=f"{line}\n{result.log}".strip())
+    return replace(
+        result, verdict=Verdict.SUSPECT if result.ok else result.verdict, log=f"{line}\n{result.log}".strip()
+    )
 
 
 def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Result:

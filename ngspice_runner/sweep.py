@@ -169,7 +169,8 @@ class _Runner:
 
     def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
         notes = {
-            with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "") for index, reason in alone.items()
+            with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "")
+            for index, reason in alone.items()
         }
         jobs = {job: [index] for job, (index, _) in notes.items()}
         why = dict(notes.values())

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ngspice_runner import Cache, Job, Result, Sweep, Verdict, run, run_sweep
+from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.batch import BatchEngine
 from ngspice_runner.backends.process import ProcessBackend
-from ngspice_runner.backends import RawOutcome
 from ngspice_runner.prepare import Prepared
 
 pytestmark = pytest.mark.ngspice
