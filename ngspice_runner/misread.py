@@ -21,6 +21,7 @@ RESISTOR_NOTATION = re.compile(r"(?<![\w.:#$\[])\d+(?:meg|[tgkmunpfr])\d+(?![\w.
 _INITIAL = re.compile(r"\bic\s*=\s*([^\s,]+)", re.IGNORECASE)
 _PULSE = re.compile(r"\bpulse\s*\(?([^()]*)", re.IGNORECASE)
 _UNCONNECTED = re.compile(r"(?:nc|unconnected|open)", re.IGNORECASE)
+_NAME = re.compile(r"[^\s()\[\],={}'*/+-]+")
 _NODE_LIMIT = 200
 _TWO_NODES = frozenset("rclvid")
 
@@ -134,15 +135,14 @@ def _single_connections(deck: ParsedDeck, includes: IncludeSet) -> Iterator[Lint
             depth += (words[0] == ".subckt") - words[0].startswith(".ends")
             if words[0] == ".global":
                 often.update(words)
-            continue
-        if depth or not words[0][0].isalpha():
-            continue
-        # Of elements with more pins every word is taken for a node: a name that is one word too many is never reported.
-        nodes = words[1:3] if words[0][0] in _TWO_NODES else [w for w in words[1:] if "=" not in w]
-        for node in nodes:
-            if node in seen:
-                often.add(node)
-            seen.setdefault(node, words[0] if words[0][0] in _TWO_NODES else "")
+        elif not depth:
+            ends = words[1:3] if words[0][0] in _TWO_NODES else []
+            for node in ends:
+                if node in seen:
+                    often.add(node)
+                seen.setdefault(node, words[0])
+            # Pins of other elements, and nodes in expressions: a name that is one word too many is never reported.
+            often.update(_NAME.findall(" ".join(words[1 + len(ends) :])))
     for node, element in seen.items():
-        if node not in often and element and not _UNCONNECTED.match(node):
+        if node not in often and element[0] != "v" and not _UNCONNECTED.match(node):
             yield LintFinding(0, f"node {node} has one connection only, {element}", None, False)

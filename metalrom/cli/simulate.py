@@ -91,9 +91,11 @@ def _document(result: Result) -> dict[str, object]:
             signals[name] = np.column_stack([values.real, values.imag]).tolist()
         else:
             signals[name] = values.tolist()
+    measures = {"measures": dict(result.measures)} if result.measures else {}
     return {
         "verdict": result.verdict.value,
         "signals": signals,
+        **measures,
         "log": result.log,
         "provenance": result.provenance,
     }
@@ -105,6 +107,7 @@ def _text(result: Result) -> str:
     for name, signal in result.signals.items():
         last = signal.values[-1] if len(signal.values) else "none"
         lines.append(f"{name}: {len(signal.values)} points, last {last} {signal.unit}".rstrip())
+    lines += [f"{name} = {value:.9g}" for name, value in result.measures.items()]
     found = result.provenance
     if found is not None:
         lines.append(f"{found.engine}, backend {found.backend}, {found.cpu_seconds:.3f} s CPU, key {found.key[:16]}")
