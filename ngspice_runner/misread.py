@@ -28,8 +28,11 @@ _TWO_NODES = frozenset("rclvid")
 
 def misread_cards(deck: ParsedDeck, includes: IncludeSet, version: float) -> Iterator[LintFinding]:
     """All findings of these rules."""
-    yield from _redefined(deck)
-    yield from _grounded_pins(deck, includes)
+    subcircuits = [card.lower() for _, card in deck.cards if card[0] == "." and card[:7].lower() == ".subckt"]
+    if len({card.split(None, 2)[1] for card in subcircuits if " " in card}) < len(subcircuits):
+        yield from _redefined(deck)
+    if includes.grounded or any("gnd" in card for card in subcircuits):
+        yield from _grounded_pins(deck, includes)
     yield from _ignored_initial_conditions(deck)
     yield from _edges(deck)
     yield from _single_connections(deck, includes)

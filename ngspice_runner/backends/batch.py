@@ -83,6 +83,7 @@ class BatchEngine(EngineProcesses):
         reader = _Reader(folder, prepared.title)
         left = list(points)[::-1]
         grown, seen = time.monotonic(), -1
+        bound = prepared.job.timeout
         timed_out = ended = False
         while left:
             if not ended:
@@ -91,11 +92,13 @@ class BatchEngine(EngineProcesses):
             now = time.monotonic()
             if size != seen:
                 grown, seen = now, size
-                limit_cpu(child.pid, _cpu_seconds(child.pid) + prepared.job.timeout)
             elif not ended and now - grown > prepared.job.timeout:
                 timed_out = ended = True
                 kill_engine(child.pid)
             cpu = _cpu_seconds(child.pid)
+            if grown == now and cpu > bound - prepared.job.timeout / 2:
+                bound = cpu + prepared.job.timeout
+                limit_cpu(child.pid, bound)
             finished = reader.finished([number for number, _ in reversed(left)])
             if finished and disk_full(folder):
                 finished = [(n, log, plot, problem or "the disk is full") for n, log, plot, problem in finished]
