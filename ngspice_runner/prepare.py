@@ -14,7 +14,7 @@ from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import lint
 from ngspice_runner.lint_finding import LintFinding
-from ngspice_runner.parts import MeasuringRun, measured, separate_analyses, without_analyses
+from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 
@@ -103,7 +103,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
             MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
-            for prefix, names, left_out in measured(deck)
+            for prefix, names, left_out in measured_analyses(deck)
         ),
     )
 
