@@ -287,7 +287,8 @@ def encode_row(key: str, result: Result) -> Row:
     joined = b"".join(chunk.tobytes() for chunk in chunks)
     shuffled = np.frombuffer(joined, np.uint8).reshape(-1, 8).T.tobytes()
     provenance = asdict(result.provenance) if result.provenance else None
-    meta = json.dumps({"log": result.log, "signals": signals, "provenance": provenance, "bytes": len(joined)})
+    fields = {"log": result.log, "signals": signals, "provenance": provenance, "bytes": len(joined)}
+    meta = json.dumps(fields | ({"measures": dict(result.measures)} if result.measures else {}))
     data, created, verdict = zlib.compress(shuffled, 1), time.time(), result.verdict.value
     return key, verdict, created, meta, data, _checksum(key, verdict, created, meta, data)
 
@@ -315,6 +316,6 @@ def decode_row(row: Any, key: str) -> Result | None:
         if stored is not None:
             stored["notes"] = tuple(stored["notes"])
             provenance = replace(RunProvenance(**stored), cached=True)
-        return Result(Verdict(verdict), signals, fields["log"], provenance)
+        return Result(Verdict(verdict), signals, fields["log"], provenance, measures=fields.get("measures", {}))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error):
         return None

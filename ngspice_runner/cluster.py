@@ -22,6 +22,7 @@ from interconnect.optional import optional_library
 from ngspice_runner.cache import Cache, Row, decode_row, encode_row
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
+from ngspice_runner.randomness import with_seed
 from ngspice_runner.scheduling import Cluster, JobBoard, Progress, check_workers, cores, make_setting
 from ngspice_runner.simulate import run_one
 
@@ -60,7 +61,7 @@ def run_cluster(
     board = JobBoard(len(jobs), progress, cache)
     groups: dict[Job, list[int]] = {}
     for index, job in enumerate(jobs):
-        groups.setdefault(replace(job, tag=""), []).append(index)
+        groups.setdefault(replace(with_seed(job), tag=""), []).append(index)
     options: dict[str, Any] = {
         "cache": cache,
         "backend": backend,

@@ -26,7 +26,7 @@ INTEGRATED_NOISE = "integrated noise"
 
 _PARAMETER = re.compile(r"([a-z_]\w*)\s*=\s*('[^']*'|\{[^}]*\}|\"[^\"]*\"|[^\s,]+)", re.IGNORECASE)
 _INLINE_COMMENT = re.compile(r"\s*(?:;|//|(?<!\S)\$).*")
-_INCLUDE = re.compile(r"\.(inc|incl|include|lib)\s+(?:\"([^\"]*)\"|'([^']*)'|(\S+))\s*(\S+)?\s*$", re.IGNORECASE)
+_INCLUDE = re.compile(r"\.(inc|lib)\w*(?:\s*\"([^\"]*)\"|\s*'([^']*)'|\s+(\S+))\s*(\S+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

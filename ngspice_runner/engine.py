@@ -27,6 +27,12 @@ class Engine:
     version: str
     sha256: str
 
+    @property
+    def release(self) -> float:
+        """Its number (39.3); that of the oldest supported, 39, where it is known only after a run."""
+        match = re.search(r"-(\d+(?:\.\d+)?)", self.version)
+        return float(match[1]) if match else 39.0
+
 
 def find_engine(path: str | os.PathLike[str] | None = None) -> Engine:
     """The ngspice to use: `path`, else environment METALROM_NGSPICE, else the first on PATH.

@@ -11,6 +11,7 @@ from ngspice_runner.cluster import run_cluster
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Job, Result
+from ngspice_runner.randomness import with_seed
 from ngspice_runner.scheduling import Cluster, JobBoard, Progress, Workers, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import run_one
 from ngspice_runner.sweep import run_groups
@@ -66,7 +67,7 @@ def run(
     """
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
     try:
-        result = run_one(job, setting)
+        result = run_one(with_seed(job), setting)
     finally:
         if isinstance(backend, str):
             setting.backend.close()
@@ -143,6 +144,7 @@ def run_many(
             retry=retry,
         )
     check_workers(workers)
+    jobs = [with_seed(job) for job in jobs]
     setting = make_setting(backend, engine, cache, retry_failures=retry_failures, retry=retry)
     board = JobBoard(len(jobs), progress, None if cache is None else str(cache.path))
     groups: dict[Job, list[int]] = {}

@@ -46,6 +46,11 @@ class Job:
         Folder from which relative includes of the deck start; None is the working folder.
     includes
         Further files that the result depends on; those named by `.include` and `.lib` are found automatically.
+    trust
+        Allow what is refused otherwise: commands in included files, and commands of the deck that start programs or
+        write outside of the run's folder.
+    seed
+        Seed of the engine's random functions; None draws one for a deck that has any.
     tag
         Label of the caller, returned with the result; not part of the cache key.
 
@@ -63,6 +68,8 @@ class Job:
     folder: str | None = None
     includes: tuple[str, ...] = ()
     tag: str = ""
+    trust: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class RunProvenance:
     wall_seconds: float
     retry: str = ""
     notes: tuple[str, ...] = ()
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,8 @@ class Result:
         Hashes, versions, backend and cost of the run.
     tag
         Label of the job.
+    measures
+        Results of the deck's `.meas` cards by lower-case name; those of a second transient as `tran2.name`.
 
     Examples
     --------
@@ -118,6 +128,7 @@ class Result:
     log: str = ""
     provenance: RunProvenance | None = None
     tag: str = ""
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:

@@ -4,21 +4,22 @@ Errors mean that the deck would not simulate what it says: such a job is judged 
 provenance of the result. Rules (error unless said otherwise): the title line is an element of the circuit; a value is
 missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
 a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
-DC path (small flat decks only; makes an otherwise good result suspect); `.meas`, which is not evaluated when a raw
-file is written (warning); elements after `.end`, which ngspice still reads (warning).
+DC path (small flat decks only; makes an otherwise good result suspect); elements after `.end`, which ngspice still
+reads (warning). Rules about what is read in another way than it looks are in `misread`.
 """
 
 import re
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from ngspice_runner.deck import Analysis, ParsedDeck, root_of
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
-from ngspice_runner.spice_numbers import bad_suffix, parse_number
+from ngspice_runner.lint_finding import LintFinding
+from ngspice_runner.misread import RESISTOR_NOTATION, misread_cards, value_trap
+from ngspice_runner.spice_numbers import ATTO_VERSION, bad_suffix, parse_number
 
 # Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
 _SUSPECT_NUMBER = re.compile(r"(?<![\w.:#$\[])(?>\d++\.?\d*+|\.\d++)(?:[eE][+-]?\d++)?+([A-Za-zµμ]++)(?![\w(:#.])")
@@ -67,29 +68,17 @@ _NODE_COUNT = {
 _DC_PATH_LIMIT = 200
 
 
-@dataclass(frozen=True, slots=True)
-class LintFinding:
-    """One finding. verdict: of a job that has it; None for a warning that leaves the verdict alone."""
-
-    line: int
-    message: str
-    verdict: Verdict | None
-    fatal: bool = True
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.message}" if self.line else self.message
-
-
-def lint(job: Job, deck: ParsedDeck, includes: IncludeSet) -> tuple[LintFinding, ...]:
-    """All findings of a deck, in the order of the rules; empty for a clean deck."""
+def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) -> tuple[LintFinding, ...]:
+    """All findings of a deck for an engine's version, in the order of the rules; empty for a clean deck."""
     findings = [
         LintFinding(line, f"include file {name!r} does not exist", Verdict.PARSE) for name, line in includes.missing
     ]
     findings += _title(deck)
     findings += _elements(deck)
-    findings += _suffixes(job.text, deck)
+    findings += _suffixes(job.text, deck, version)
     findings += _analyses(job, deck, includes)
     findings += _paths(job, deck, includes)
+    findings += misread_cards(deck, includes, version)
     return tuple(findings)
 
 
@@ -109,10 +98,6 @@ def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
                 scope = scopes[-1]
             elif lowered in (".if", ".else", ".elsei", ".if(") or lowered.startswith((".if ", ".elif")):
                 scope.clear()  # branches may define one name each
-            elif lowered[:5] == ".meas":
-                yield LintFinding(
-                    line, ".meas is not evaluated when a raw file is written: compute it from the signals", None, False
-                )
             continue
         if line > last:
             yield LintFinding(line, "ngspice still reads this element after .end", None, False)
@@ -130,16 +115,23 @@ def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
         scope.add(name)
 
 
-def _suffixes(text: str, deck: ParsedDeck) -> Iterator[LintFinding]:
+def _suffixes(text: str, deck: ParsedDeck, version: float) -> Iterator[LintFinding]:
     # Most decks of this harness hold plain exponent floats only: a digit before a letter other than e is rare there.
-    if not _some_suffix(text) or not any(bad_suffix(tail) for tail in set(_SUSPECT_NUMBER.findall(text))):
+    if not _some_suffix(text):
+        return
+    notation = RESISTOR_NOTATION.search(text)
+    if not notation and not any(bad_suffix(tail, version) for tail in set(_SUSPECT_NUMBER.findall(text))):
         return
     for line, card in deck.cards + [(line, "." + card) for line, card in deck.control]:
         for region in _value_regions(card):
             for match in _SUSPECT_NUMBER.finditer(region):
-                reason = bad_suffix(match.group(1))
-                if reason and not (match.group(1) == "A" and card[0] not in "cCrRlL"):
+                reason = bad_suffix(match.group(1), version)
+                ampere = match.group(1) == "A" and card[0] not in "cCrRlL" and version < ATTO_VERSION
+                if reason and not ampere:
                     yield LintFinding(line, f"{match.group(0)}: {reason}", Verdict.PARSE)
+            for match in RESISTOR_NOTATION.finditer(region) if notation else ():
+                reason = value_trap(match.group(), version)
+                yield LintFinding(line, f"{match.group()}: {reason}", Verdict.PARSE)
 
 
 def _some_suffix(text: str) -> bool:
@@ -164,6 +156,10 @@ def _value_regions(card: str) -> list[str]:
             return [token for index, token in enumerate(tokens[1:]) if index % 4]
         if word in (".model", ".param", ".ic", ".nodeset", ".option", ".options", ".subckt", ".csparam"):
             return assignments
+        if word in (".alter", ".altermod", ".alterparam", ".let"):
+            return assignments
+        if word == ".func":
+            return [card.partition(")")[2]]
         return []
     tokens = card.split()
     if kind in "rclvi":

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 
 from ngspice_runner.deck import ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
-from ngspice_runner.lint import LintFinding, lint
+from ngspice_runner.lint import lint
+from ngspice_runner.lint_finding import LintFinding
+from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
+from ngspice_runner.permissions import check_permissions
+from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 
-SCHEMA = "ngspice_runner-1"
+SCHEMA = "ngspice_runner-2"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -21,11 +26,11 @@ _NAME = r"[^\s,()\"'`;=|&<>]+"
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
-_SHELL = re.compile(r"^\s*(?:shell|!|cd|osdi|pre_osdi|codemodel|pre_codemodel)\b|`", re.IGNORECASE)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
-_OUTSIDE = (".inc", ".lib", ".control", "file")
+_OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
 """What a deck contains that reads other files or has a control section (and some that do not)."""
+_MEASURE = (".control", "run", "quit 0", ".endc")
 _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 
@@ -33,7 +38,9 @@ _SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
-    cache, `cacheable` False when the result may depend on files that the key does not cover."""
+    cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
+    second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
+    to be written."""
 
     job: Job
     deck: ParsedDeck
@@ -47,6 +54,14 @@ class Prepared:
     code_models: bool
     behaviour: str
     cacheable: bool
+    further: tuple[str, ...] = ()
+    measuring: tuple[MeasuringRun, ...] = ()
+    raw: bool = True
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The decks to run, in the order of their analyses."""
+        return (self.run_text, *self.further)
 
     @property
     def errors(self) -> tuple[LintFinding, ...]:
@@ -58,12 +73,10 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
     _check(job)
     deck = read_deck(job.text)
-    for line, card in deck.control:
-        if _SHELL.search(card):
-            raise JobError(
-                f"line {line}: the control section may start other programs ({card[:60]!r}), which is not allowed"
-            )
     includes = scan_includes(deck, job.folder, job.includes)
+    check_permissions(job, deck, includes)
+    if includes.random and job.seed is None:
+        job = replace(job, seed=DEFAULT_SEED)
     code_models = includes.code_models or uses_code_models(job.text)
     lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -73,19 +86,25 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
         "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
     )
+    runs = separate_analyses(deck)
     return Prepared(
         job=job,
         deck=deck,
         engine=engine,
         includes=includes,
-        findings=lint(job, deck, includes),
+        findings=lint(job, deck, includes, engine.release),
         key=key,
         deck_sha256=deck_sha256,
-        run_text=_run_text(job, deck, includes, title),
+        run_text=_run_text(job, deck, includes, title, runs[0]),
         title=title,
         code_models=code_models,
         behaviour=behaviour,
-        cacheable=not reads_files,
+        cacheable=not reads_files and not has_transient_noise(job.text),
+        further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
+        measuring=tuple(
+            MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
+            for prefix, names, left_out in measured_analyses(deck)
+        ),
     )
 
 
@@ -110,6 +129,8 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
 
 
 def _check(job: Job) -> None:
+    if job.seed is not None and not 0 < job.seed < 2**31:
+        raise JobError(f"seed is {job.seed}: a number from 1 to 2147483647 is needed")
     if not job.text.strip():
         raise JobError("the deck is empty: a title line, elements and an analysis are needed")
     if "\0" in job.text:
@@ -137,6 +158,7 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
     add("outputs", *(output.lower() for output in job.outputs))
     add("options", *(part for pair in job.options for part in pair))
+    add("seed", "" if job.seed is None else str(job.seed))
     add("stop", "" if job.stop is None else float(job.stop).hex())
     add("includes", *(part for pair in includes.hashes for part in pair))
     if code_models:
@@ -145,10 +167,17 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     return digest.hexdigest()
 
 
-def _run_text(job: Job, deck: ParsedDeck, includes: IncludeSet, title: str) -> str:
-    """The deck with its own title, absolute includes, and our options and saves before `.end`; line numbers stay as
-    they are."""
-    lines = list(deck.lines)
+def _run_text(
+    job: Job,
+    deck: ParsedDeck,
+    includes: IncludeSet,
+    title: str,
+    left_out: Set[int] = frozenset(),
+    commands: Sequence[str] = (),
+) -> str:
+    """The deck with its own title, absolute includes, without some analyses, and our options, saves and commands before
+    `.end`; line numbers stay as they are."""
+    lines = without_analyses(deck.lines, deck, left_out)
     lines[0] = title
     if deck.title_card is not None:
         lines[deck.title_card[0] - 1] = "*"
@@ -163,10 +192,12 @@ def _run_text(job: Job, deck: ParsedDeck, includes: IncludeSet, title: str) -> s
     options = "".join(
         f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
     )
-    added = [f".option num_threads=1 noinit{options}"]
+    seed = "" if job.seed is None else f" seed={job.seed}"
+    added = [f".option num_threads=1 noinit{seed}{options}"]
     saves = _saves(job, deck)
     if saves:
         added += [".save " + " ".join(saves[i : i + 50]) for i in range(0, len(saves), 50)]
+    added += commands
     end = deck.end_line - 1 if deck.end_line is not None else len(lines)
     return "\n".join([*lines[:end], *added, *(lines[end:] or [".end"])]) + "\n"
 

@@ -1,4 +1,4 @@
-"""Reader of ngspice's binary raw files: real and complex plots, several to a file.
+"""Reader of ngspice's raw files: binary ones, and the ASCII ones that a deck may ask for; several plots to a file.
 
 Format: a text header per plot (Title, Date, Plotname, Flags, No. Variables, No. Points, Variables), a line `Binary:`,
 then points x variables values of float64 (complex: pairs), point by point. ngspice writes `No. Points: 0` first and
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from interconnect.arrays import FloatArray
 from ngspice_runner.job import Signal
 
-_MARK = b"Binary:\n"
+_MARK, _ASCII_MARK = b"Binary:\n", b"\nValues:\n"
 _UNITS = {"voltage": "V", "current": "A", "time": "s", "frequency": "Hz", "temp-sweep": "degC", "res-sweep": "ohm"}
 _COUNTS = re.compile(rb"^(Title|Plotname|Flags|No\. Variables|No\. Points):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _HEADER_LIMIT = 64 * 1024 * 1024
@@ -60,12 +60,14 @@ def parse_raw(data: bytes) -> tuple[Plot, ...]:
     position = 0
     while position < len(data):
         mark = data.find(_MARK, position, position + _HEADER_LIMIT)
+        values = data.find(_ASCII_MARK, position, mark if mark >= 0 else position + _HEADER_LIMIT)
+        if values >= 0:
+            position = _read_ascii_plot(data, position, values, plots)
+            continue
         if mark < 0:
             if not data[position:].strip():
                 break
             where = f"header of plot {len(plots) + 1}"
-            if b"\nValues:" in data[position : position + _HEADER_LIMIT]:
-                raise RawError(f"{where}: an ASCII raw file, a binary one is expected", "malformed", tuple(plots))
             cut = data.startswith(b"Title:", position)
             raise RawError(
                 f"{where} is cut off" if cut else f"{where} is not of a raw file",
@@ -101,6 +103,33 @@ def _read_plot(data: bytes, position: int, mark: int, plots: list[Plot]) -> int:
         raise RawError(f"plot {header.name!r} is cut off: {available} of {needed} bytes", "truncated", tuple(plots))
     plots.append(_plot(header, data, start, header.points))
     return start + needed
+
+
+def _read_ascii_plot(data: bytes, position: int, mark: int, plots: list[Plot]) -> int:
+    """The same for a plot in ASCII: per point its number and one value a line, complex ones as `re,im`."""
+    header = _read_header(data[position : mark + 1], plots)
+    start = mark + len(_ASCII_MARK)
+    following = data.find(b"\nTitle:", start)
+    end = following + 1 if following >= 0 else len(data)
+    words = data[start:end].split()
+    width = len(header.names) + 1
+    points = min(header.points or len(words), len(words) // width)
+    try:
+        rows = [[_ascii_value(word) for word in words[i * width + 1 : (i + 1) * width]] for i in range(points)]
+    except ValueError as error:
+        raise RawError(f"plot {header.name!r}: {error}", "malformed", tuple(plots)) from None
+    table = np.array(rows, np.complex128).reshape(points, width - 1)
+    plots.append(_plot(header, (table if header.is_complex else table.real.copy()).tobytes(), 0, points))
+    if points < header.points or len(words) != points * width:
+        raise RawError(
+            f"plot {header.name!r} is cut off: {points} of {header.points} points", "truncated", tuple(plots)
+        )
+    return end
+
+
+def _ascii_value(word: bytes) -> complex:
+    real, _, imaginary = word.partition(b",")
+    return complex(float(real), float(imaginary or b"0"))
 
 
 @dataclass(frozen=True, slots=True)

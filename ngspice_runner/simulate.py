@@ -1,6 +1,7 @@
 """One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
 
 import re
+import signal
 import time
 import warnings
 from collections.abc import Sequence
@@ -11,15 +12,19 @@ from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
-from ngspice_runner.lint import LintFinding
+from ngspice_runner.lint_finding import LintFinding
+from ngspice_runner.parts import merge_outcomes, read_measures
 from ngspice_runner.prepare import Prepared, plain_key, prepare
+from ngspice_runner.randomness import draws_numbers, has_transient_noise
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
 _NOTES = re.compile(
-    r"^.*(?:Warning:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
+    r"^.*(?:Warning ?:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
+_ATTEMPTS = 3
+_SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
 
@@ -142,14 +147,26 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if len(prepared.deck.cards) > MESH_NODES:
         for warning in warnings_of(prepared.deck, setting.engine):
             warnings.warn(warning, MeshWarning, stacklevel=2)
-    outcome = backend.run(prepared)
-    result = finished_result(prepared, outcome, backend.name)
+    for _ in range(_ATTEMPTS):
+        outcome = merge_outcomes([_survived(replace(prepared, run_text=text), backend) for text in prepared.texts])
+        result = finished_result(prepared, outcome, backend.name)
+        if prepared.measuring and result.verdict in _GOOD:
+            result = _measured_result(prepared, result, setting)
+        changed = prepared.includes.changes()
+        if not changed or outcome.cancelled:
+            break
+        # What the engine read is not what the key says: the run counts for nothing.
+        prepared = prepare(prepared.job, prepared.engine, backend.name)
+        if prepared.errors:
+            return _refused(prepared, backend.name)
+    else:
+        return _of_changing_files(result, changed)
     cache = setting.cache
     if cache is None:
         return result
     trouble = ""
     if not prepared.cacheable:
-        trouble = "not cached: the deck reads files that the key cannot cover"
+        trouble = "not cached: the deck reads files that the key cannot cover, or cannot be repeated"
     elif not outcome.cancelled and not cache.put(prepared.key, result):
         trouble = f"not cached: {cache.trouble}"
     if trouble and result.provenance is not None:
@@ -157,10 +174,44 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     return result
 
 
+def _survived(prepared: Prepared, backend: Backend) -> RawOutcome:
+    """The outcome of a run; one whose engine was ended from outside is repeated once."""
+    outcome = backend.run(prepared)
+    if outcome.exit_code not in _SENT_FROM_OUTSIDE or outcome.timed_out or outcome.cancelled:
+        return outcome
+    return backend.run(prepared)
+
+
+def _of_changing_files(result: Result, changed: Sequence[str]) -> Result:
+    """The result of a deck whose files changed under every run; it is not kept."""
+    line = f"files changed while the deck ran, {_ATTEMPTS} times: {', '.join(changed)}"
+    return replace(
+        result, verdict=Verdict.SUSPECT if result.ok else result.verdict, log=f"{line}\n{result.log}".strip()
+    )
+
+
+def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Result:
+    """The result with what `.meas` gives; a note for each that fails."""
+    measures: dict[str, float] = {}
+    missing: list[str] = []
+    cpu = 0.0
+    for run in prepared.measuring:
+        outcome = setting.alone.run(replace(prepared, run_text=run.text, raw=False))
+        cpu += outcome.cpu_seconds
+        found = read_measures(outcome.log, run.names, run.prefix)
+        missing += [f".meas {run.prefix}{n} gives no result" for n in run.names if run.prefix + n not in found]
+        measures |= found
+    provenance = result.provenance
+    if provenance is not None:
+        notes = [note for note in provenance.notes if not note.startswith("No .measure possible")]
+        provenance = replace(provenance, cpu_seconds=provenance.cpu_seconds + cpu, notes=(*notes, *missing))
+    return replace(result, measures=measures, provenance=provenance)
+
+
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
     """The result of a finished run."""
     judgement = judge_simulation(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
-    notes = _warnings(prepared.findings)
+    notes = _warnings(prepared.findings) + _random_notes(prepared)
     notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
     provenance = _provenance(prepared, backend, outcome.cpu_seconds, outcome.wall_seconds, notes)
     if outcome.engine:
@@ -180,6 +231,15 @@ def _warnings(findings: Sequence[LintFinding]) -> list[str]:
     return [str(finding) for finding in findings if finding.verdict is None]
 
 
+def _random_notes(prepared: Prepared) -> list[str]:
+    job = prepared.job
+    if has_transient_noise(job.text):
+        return ["transient noise follows no seed: the result cannot be repeated and is not kept"]
+    if prepared.includes.random and not draws_numbers(job.text):
+        return [f"an included file has random functions: what they draw follows seed {job.seed}"]
+    return []
+
+
 def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes: list[str]) -> RunProvenance:
     return RunProvenance(
         key=prepared.key,
@@ -191,4 +251,5 @@ def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes
         cpu_seconds=cpu,
         wall_seconds=wall,
         notes=tuple(notes),
+        seed=prepared.job.seed,
     )

@@ -22,6 +22,9 @@ _SCALE = {
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(t|g|meg|k|mil|m|u|n|p|f)?[a-z]*$", re.IGNORECASE)
 _LITERAL = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
 
+ATTO_VERSION = 42
+"""First version of ngspice with the scale factor a (1e-18)."""
+
 _UNIT = r"(?:v|volts?|amps?|hz|s|sec|h|henry|ohms?|w|deg|°)"
 _GOOD_TAIL = re.compile(
     rf"(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG]|[mM][iI][lL])?(?i:{_UNIT})?$"  # scale, unit
@@ -64,15 +67,17 @@ def parse_number(token: str) -> float | None:
     return float(match.group(1)) * (_SCALE[suffix.lower()] if suffix else 1.0)
 
 
-def bad_suffix(tail: str) -> str | None:
+def bad_suffix(tail: str, version: float = 39) -> str | None:
     """Why the letters after a number are a trap (one clause), None when they are harmless.
 
     Rules: scale factors T G meg k mil m u n p f (upper or lower case, but `M` and `F` only in lower case) and then an
-    optional unit are fine. `M` alone or before a unit is read as milli; `F` alone as femto; `a` is no scale factor in
-    ngspice 39 and is dropped; any other letters are dropped as well.
+    optional unit are fine. `M` alone or before a unit is read as milli; `F` alone as femto; `a` is no scale factor
+    before ngspice 42 and is dropped, from then on `a` is and `A` is as well; any other letters are dropped as well.
     """
     if _GOOD_TAIL.match(tail):
         return None
+    if version >= ATTO_VERSION and tail[0] in "aA":
+        return None if tail[0] == "a" else "ngspice reads the suffix A as atto from version 42 on: write no unit"
     if tail[0] == "M":
         return "ngspice reads the suffix M as milli: write meg for 1e6 or m for 1e-3"
     if tail[0] == "F":

@@ -27,6 +27,7 @@ from ngspice_runner.errors import JobError
 from ngspice_runner.job import Job, Result, Verdict
 from ngspice_runner.points import Sweep, SweepPoints, group_jobs, plan_points
 from ngspice_runner.prepare import Prepared, point_key, prepare
+from ngspice_runner.randomness import draws_numbers, with_seed
 from ngspice_runner.scheduling import JobBoard, Progress, check_workers, cores, make_setting, run_jobs
 from ngspice_runner.simulate import CLAIM_PAUSE, Setting, finished_result, lookup, run_one
 
@@ -106,6 +107,7 @@ class _Event:
 
     results: Sequence[tuple[int, Result]] = ()
     alone: Sequence[int] = ()
+    reason: str = ""
     elsewhere: Sequence[int] = ()
     error: BaseException | None = None
     end: bool = False
@@ -125,8 +127,9 @@ class _Runner:
     def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""
         todo: dict[str, list[int]] = {}
+        random = prepared.job.seed is None and draws_numbers(prepared.job.text)
         for index in range(len(points)):
-            todo.setdefault(points.text(index), []).append(index)
+            todo.setdefault(f"{index if random else ''}\n{points.text(index)}", []).append(index)
         where = {indices[0]: [place for i in indices for place in places[i]] for indices in todo.values()}
         left = list(where)
         alone: dict[int, str] = {}
@@ -153,6 +156,8 @@ class _Runner:
             return "the lint refuses the deck"
         if len(prepared.deck.analyses) != 1 or prepared.deck.control or prepared.includes.analysis:
             return "not exactly one analysis card"
+        if prepared.measuring or prepared.job.seed is not None or draws_numbers(prepared.job.text):
+            return "the deck has .meas or random numbers"
         if not prepared.cacheable or prepared.behaviour or prepared.includes.links:
             return "the deck needs an engine that starts anew"
         if any(output.lower().replace(" ", "") in ("all", "v(all)", "i(all)") for output in prepared.job.outputs):
@@ -164,7 +169,8 @@ class _Runner:
 
     def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
         notes = {
-            points.job(index): (index, f"run alone: {reason}" if reason else "") for index, reason in alone.items()
+            with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "")
+            for index, reason in alone.items()
         }
         jobs = {job: [index] for job, (index, _) in notes.items()}
         why = dict(notes.values())
@@ -196,7 +202,7 @@ class _Runner:
             for index, result in event.results:
                 self._settle(where[index], result)
             elsewhere.extend(event.elsewhere)
-            alone.update(dict.fromkeys(event.alone, f"{self._backend} gave no ok result"))
+            alone.update(dict.fromkeys(event.alone, event.reason))
             running -= event.end
             if event.error is not None:
                 raise event.error
@@ -235,7 +241,8 @@ class _Chunk:
         self._setting = runner._setting
         self._keys: dict[int, tuple[str, str]] = {}
         self._compared = False
-        self._waiting: list[tuple[int, Result]] = []
+        self._waiting: list[int] = []
+        self._reason = f"{runner._backend} gave no ok result"
 
     def work(self, chunk: Sequence[int]) -> None:
         """Run a chunk to its end; errors travel to the caller's thread."""
@@ -285,15 +292,19 @@ class _Chunk:
             for group in engine.run_points(self._prepared, numbered):
                 done += len(group)
                 if not self._take(group):
-                    self._tell(_Event(alone=[index for index, _ in self._waiting] + left[len(group) :]))
+                    self._tell(_Event(alone=self._waiting + left[done:], reason=self._reason))
                     return
             if not done and not self._stop.is_set():
-                self._tell(_Event(alone=left))
+                self._tell(_Event(alone=left, reason=self._reason))
                 return
             left = left[done:]
 
     def _take(self, group: Sequence[tuple[int, RawOutcome]]) -> bool:
         """Judge and keep a group; False when the comparison failed and nothing of the chunk may count."""
+        if changed := self._prepared.includes.changes():
+            self._waiting = [index for index, _ in group]
+            self._reason = f"files changed while the sweep ran: {', '.join(changed)}"
+            return False
         good, bad = [], []
         for index, outcome in group:
             digest, key = self._keys[index]
@@ -309,12 +320,12 @@ class _Chunk:
             index, result = good[-1]
             alone = run_one(self._points.job(index), replace(self._setting, backend=self._setting.alone))
             if alone is None or not agree(result, alone):
-                self._waiting = [(i, r) for i, r in good] + [(i, alone or result) for i in bad]
+                self._waiting = [i for i, _ in good] + bad
                 return False
             self._compared = True
         self._keep(good)
         if bad:
-            self._tell(_Event(alone=bad))
+            self._tell(_Event(alone=bad, reason=self._reason))
         return True
 
     def _keep(self, results: Sequence[tuple[int, Result]]) -> None:

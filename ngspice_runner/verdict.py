@@ -17,7 +17,7 @@ import numpy as np
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.deck import INTEGRATED_NOISE, PLOT_NAMES, Analysis, ParsedDeck
 from ngspice_runner.job import Job, Signal, Verdict
-from ngspice_runner.lint import LintFinding
+from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.raw import Plot
 
 _FATAL: tuple[tuple[Verdict, str], ...] = (
@@ -43,7 +43,10 @@ _FATAL: tuple[tuple[Verdict, str], ...] = (
     (Verdict.TIMESTEP, r"TRAN: +Timestep too small|Timestep too small"),
     (Verdict.NO_OUTPUT, r"simulation\(s\) aborted|doAnalyses:"),
 )
-_DOUBTFUL = r"singular matrix|[Gg]min stepping|[Ss]ource stepping|Transient op started|Unusual leading characters"
+_DOUBTFUL = (
+    r"singular matrix|[Gg]min stepping|[Ss]ource stepping|Transient op started|Unusual leading characters"
+    r"|unrecognized parameter|on non-existent node"
+)
 _ANY = re.compile(
     "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_FATAL)) + f"|(?P<doubt>{_DOUBTFUL})"
 )
@@ -80,7 +83,7 @@ def judge_simulation(
         return verdict(Verdict.KILLED, "cancelled before its end")
     if outcome.timed_out:
         return verdict(Verdict.TIMEOUT, f"not finished after {job.timeout:g} s", outcome.raw_problem)
-    fatal, doubts = _scan_log(outcome.log)
+    fatal, doubts = _scan_log(outcome.log, deck)
     if outcome.exit_code is not None and outcome.exit_code < 0:
         return verdict(
             Verdict.KILLED, f"ended by signal {-outcome.exit_code}", *(line for _, line in fatal), outcome.raw_problem
@@ -144,7 +147,7 @@ def _exit_line(outcome: RawOutcome) -> str:
     return f"exit code {outcome.exit_code}" if outcome.exit_code else ""
 
 
-def _scan_log(log: str) -> tuple[list[tuple[int, str]], list[str]]:
+def _scan_log(log: str, deck: ParsedDeck) -> tuple[list[tuple[int, str]], list[str]]:
     """(rank of the fatal rule, line) pairs and doubtful lines of a log."""
     fatal: list[tuple[int, str]] = []
     doubts: list[str] = []
@@ -153,6 +156,10 @@ def _scan_log(log: str) -> tuple[list[tuple[int, str]], list[str]]:
         end = log.find("\n", match.end())
         lines = [log[start : end if end >= 0 else len(log)].strip()[:300]]
         group = match.lastgroup or ""
+        if _names_a_parameter(log[start : end + 200 if end >= 0 else len(log)], deck):
+            continue
+        if "unrecognized parameter" in lines[0] and not _is_own_model_parameter(lines[0], deck):
+            continue
         if lines[0].endswith("or its substitute:"):
             # The engine tells the offending card and the reason on the two lines that follow.
             lines = [re.sub(r"\s+", " ", log[start : start + 600].partition("Simulation interrupted")[0]).strip()[:300]]
@@ -165,17 +172,37 @@ def _scan_log(log: str) -> tuple[list[tuple[int, str]], list[str]]:
     return fatal, doubts
 
 
+def _names_a_parameter(lines: str, deck: ParsedDeck) -> bool:
+    """True for a resistor, capacitor or inductor whose value is a `.param` without braces: the engine looks for a model
+    of this name first, says that there is none, and takes the value."""
+    match = re.match(r".*can't find model '([^']*)'[^\n]*\n\s*[rcl]", lines, re.IGNORECASE)
+    return match is not None and match[1].lower() in deck.parameters
+
+
+def _is_own_model_parameter(line: str, deck: ParsedDeck) -> bool:
+    """True when the deck itself, not a library, names the parameter that the engine ignores."""
+    match = re.search(r"unrecognized parameter \((\w+)\)", line)
+    return match is not None and any(
+        card[:6].lower() == ".model" and re.search(rf"\b{match[1]}\s*=", card, re.IGNORECASE) for _, card in deck.cards
+    )
+
+
 def _unique(lines: Iterator[str] | Sequence[str], limit: int = 8) -> list[str]:
     return list(dict.fromkeys(lines))[:limit]
 
 
 def _match(plots: Sequence[Plot], analyses: Sequence[Analysis]) -> tuple[list[tuple[Analysis, Plot]], list[Analysis]]:
-    """Pair each analysis with its plot by kind and order; analyses without plot come second."""
+    """Pair each analysis with its plot: of its kind, with its end, else of its kind; analyses without plot come
+    second. Order counts only between plots that both are possible (the harness runs analyses of one kind one by one,
+    a control section in its own order)."""
     left = list(plots)
     pairs: list[tuple[Analysis, Plot]] = []
     absent: list[Analysis] = []
     for analysis in analyses:
-        plot = next((plot for plot in left if plot.name.lower().startswith(PLOT_NAMES[analysis.kind])), None)
+        possible = [plot for plot in left if plot.name.lower().startswith(PLOT_NAMES[analysis.kind])]
+        fitting = (p for p in possible if p.points and not _check_end(analysis, p, None)[0])
+        plot = next(fitting, None) if len(possible) > 1 else None
+        plot = plot or next(iter(possible), None)
         if plot is None:
             absent.append(analysis)
         else:

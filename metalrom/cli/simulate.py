@@ -41,6 +41,10 @@ def simulate(
     backend: Annotated[str, one_of(known.BACKENDS, "process, batch or shared")] = "process",
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
     retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="allow programs to be started and commands in included files")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="of random functions; drawn if not given")] = None,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
@@ -52,7 +56,7 @@ def simulate(
     except OSError as error:
         raise InputError(f"{deck}: {error.strerror}; the path of a SPICE deck is needed") from None
     outputs = tuple(_split(save))
-    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent))
+    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust, seed=seed)
     for warning in warn_before(job):
         say(f"warning: {warning}")
     with warnings.catch_warnings():
@@ -87,9 +91,11 @@ def _document(result: Result) -> dict[str, object]:
             signals[name] = np.column_stack([values.real, values.imag]).tolist()
         else:
             signals[name] = values.tolist()
+    measures = {"measures": dict(result.measures)} if result.measures else {}
     return {
         "verdict": result.verdict.value,
         "signals": signals,
+        **measures,
         "log": result.log,
         "provenance": result.provenance,
     }
@@ -101,9 +107,11 @@ def _text(result: Result) -> str:
     for name, signal in result.signals.items():
         last = signal.values[-1] if len(signal.values) else "none"
         lines.append(f"{name}: {len(signal.values)} points, last {last} {signal.unit}".rstrip())
+    lines += [f"{name} = {value:.9g}" for name, value in result.measures.items()]
     found = result.provenance
     if found is not None:
         lines.append(f"{found.engine}, backend {found.backend}, {found.cpu_seconds:.3f} s CPU, key {found.key[:16]}")
+        lines += [f"seed: {found.seed}"] if found.seed is not None else []
         lines += [f"retry: {found.retry}"] if found.retry else []
         lines += [f"note: {note}" for note in found.notes]
     return "\n".join(lines)

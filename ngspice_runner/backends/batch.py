@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.backends.process import FOLDER_PREFIX, EngineProcesses, disk_full, kill_group, limit_cpu, wait_for
+from ngspice_runner.backends.process import FOLDER_PREFIX, EngineProcesses, disk_full, kill_engine, limit_cpu, wait_for
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, next_plot
@@ -64,11 +64,11 @@ class BatchEngine(EngineProcesses):
                 return
             arguments = ["-b", "-o", "log.txt", "deck.cir"]
             child = self._start(prepared, arguments, str(folder), subprocess.DEVNULL)
-        limit_cpu(child.pid, prepared.job.timeout * len(points))
+        limit_cpu(child.pid, prepared.job.timeout)
         try:
             yield from self._follow(folder, prepared, points, child)
         finally:
-            kill_group(child.pid)
+            kill_engine(child.pid)
             with self._lock:
                 self._running.discard(child.pid)
                 child.wait()
@@ -83,6 +83,7 @@ class BatchEngine(EngineProcesses):
         reader = _Reader(folder, prepared.title)
         left = list(points)[::-1]
         grown, seen = time.monotonic(), -1
+        bound = prepared.job.timeout
         timed_out = ended = False
         while left:
             if not ended:
@@ -93,8 +94,11 @@ class BatchEngine(EngineProcesses):
                 grown, seen = now, size
             elif not ended and now - grown > prepared.job.timeout:
                 timed_out = ended = True
-                kill_group(child.pid)
+                kill_engine(child.pid)
             cpu = _cpu_seconds(child.pid)
+            if grown == now and cpu > bound - prepared.job.timeout / 2:
+                bound = cpu + prepared.job.timeout
+                limit_cpu(child.pid, bound)
             finished = reader.finished([number for number, _ in reversed(left)])
             if finished and disk_full(folder):
                 finished = [(n, log, plot, problem or "the disk is full") for n, log, plot, problem in finished]

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
+from ngspice_runner.backends.guard import start_guarded
+from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -35,23 +37,20 @@ class EngineProcesses:
         self._cancelled = False
 
     def cancel(self) -> None:
-        """Kill every running engine process group; what runs later ends at once as cancelled."""
+        """Kill every running engine; what runs later ends at once as cancelled."""
         with self._lock:
             self._cancelled = True
             for pid in self._running:
-                kill_group(pid)
+                kill_engine(pid)
 
     def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
         """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
         try:
-            child = subprocess.Popen(
+            child = start_guarded(
                 [prepared.engine.path, "-n", *arguments],
-                cwd=folder,
-                env=environment(folder, prepared.code_models),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+                folder=folder,
+                environment=environment(folder, prepared.code_models),
+                output=output,
             )
         except OSError as error:
             raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
@@ -96,7 +95,7 @@ class ProcessBackend(EngineProcesses):
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
         job = prepared.job
-        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "out.raw", "log.txt"))
+        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "ngspice_runner.raw", "log.txt"))
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
         for name, target in prepared.includes.links:
             link = Path(folder, name)
@@ -108,24 +107,24 @@ class ProcessBackend(EngineProcesses):
         with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
-            arguments = [*behaviour, "-b", "-r", str(raw), str(deck)]
+            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else []), str(deck)]
             child = self._start(prepared, arguments, folder, log_file.fileno())
         limit_cpu(child.pid, job.timeout)
         timed_out = False
         try:
             if not wait_for(child.pid, job.timeout):
                 timed_out = True
-                kill_group(child.pid)
+                kill_engine(child.pid)
             with self._lock:
                 # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
                 self._running.discard(child.pid)
                 _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
-            kill_group(child.pid)
+            kill_engine(child.pid)
             raise
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - started
-        plots, problem, reason = _read_plots(raw, folder)
+        plots, problem, reason = _read_plots(raw, folder, prepared.deck)
         if not problem and disk_full(folder):
             # The engine does not notice failing writes: the log may lack what would have decided the verdict.
             problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
@@ -144,7 +143,8 @@ class ProcessBackend(EngineProcesses):
 
 def environment(folder: str, code_models: bool) -> dict[str, str]:
     """A clean environment: ngspice reads several variables, and crashes without HOME."""
-    environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C", "OMP_THREAD_LIMIT": "1"}
+    environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C"}
+    environment |= {"OMP_THREAD_LIMIT": "1", "NGSPICE_MEAS_PRECISION": "15"}
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
         if name in os.environ:
             environment[name] = os.environ[name]
@@ -183,16 +183,18 @@ def _poll(pid: int, timeout: float) -> bool:
     return True
 
 
-def kill_group(pid: int) -> None:
+def kill_engine(pid: int) -> None:
+    """Kill a child that has not been waited for."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)
 
 
-def limit_cpu(pid: int, timeout: float) -> None:
-    """Bound the CPU time, so that an engine whose parent was killed does not run for ever."""
-    seconds = int(min(timeout, 1e8)) + 5
+def limit_cpu(pid: int, seconds: float) -> None:
+    """Bound the CPU time of an engine, all it has used included; a later call may raise the bound."""
     with contextlib.suppress(AttributeError, OSError, ValueError):
-        resource.prlimit(pid, resource.RLIMIT_CPU, (seconds, seconds + 5))
+        hard = resource.prlimit(pid, resource.RLIMIT_CPU)[1]
+        soft = int(min(seconds, 1e8)) + 5
+        resource.prlimit(pid, resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def disk_full(folder: str | os.PathLike[str]) -> bool:
@@ -213,19 +215,35 @@ def _read_log(path: Path) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _read_plots(raw: Path, folder: str) -> tuple[tuple[Plot, ...] | None, str, str]:
-    """Plots, problem, reason. A control section that writes its own raw file counts when the engine's own has
-    nothing."""
-    path = raw
+def _read_plots(raw: Path, folder: str, deck: ParsedDeck) -> tuple[tuple[Plot, ...] | None, str, str]:
+    """Plots, problem, reason. When the engine's own raw file has nothing, those count that a control section wrote, in
+    the order in which it names them."""
+    paths = [raw]
     if not raw.exists() or raw.stat().st_size == 0:
-        others = [other for other in Path(folder).glob("*.raw") if other != raw and other.is_file()]
-        if not others:
+        commands = "\n".join(card for _, card in deck.control).lower()
+
+        def place(path: Path) -> tuple[int, int]:
+            at = commands.find(path.name.lower())
+            return (at if at >= 0 else len(commands), path.stat().st_mtime_ns)
+
+        paths = sorted((p for p in Path(folder).iterdir() if p != raw and _is_raw(p)), key=place)
+        if not paths:
             return None, "", ""
-        path = max(others, key=lambda other: other.stat().st_mtime_ns)
-    try:
-        return read_raw(path), "", ""
-    except RawError as error:
-        return error.plots, str(error), error.reason
+    plots: tuple[Plot, ...] = ()
+    for path in paths:
+        try:
+            plots += read_raw(path)
+        except RawError as error:
+            return plots + error.plots, str(error), error.reason
+    return plots, "", ""
+
+
+def _is_raw(path: Path) -> bool:
+    """True for a raw file under any name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return path.suffix == ".raw" or file.read(6) == b"Title:"
 
 
 def _sweep_leftovers() -> None:

@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import Any
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_group
+from ngspice_runner.backends.guard import start_guarded
+from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_engine
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -72,6 +73,8 @@ class SharedBackend:
         deck = prepared.deck
         if deck.control:
             return "the deck has a control section"
+        if prepared.measuring or prepared.job.seed is not None:
+            return "the deck has .meas or random numbers"
         if prepared.code_models or prepared.behaviour:
             return "code models and compatibility modes need an engine that starts anew"
         if not {analysis.kind for analysis in deck.analyses} <= _KINDS or prepared.includes.analysis:
@@ -125,7 +128,7 @@ class SharedBackend:
         with self._lock:
             self._cancelled = True
             for child in (*self._busy, *self._idle):
-                kill_group(child.pid)
+                kill_engine(child.pid)
 
     def close(self) -> None:
         """End idle children."""
@@ -151,7 +154,7 @@ class SharedBackend:
         with self._lock:
             self._busy.add(child)
             if self._cancelled:
-                kill_group(child.pid)
+                kill_engine(child.pid)
         return child
 
     def _start(self) -> _Child:
@@ -191,15 +194,12 @@ class _Child:
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            self._process = start_guarded(
                 [sys.executable, "-P", _CHILD, library.path, str(theirs_in), str(theirs_out)],
-                cwd=self._folder,
-                env=environment(self._folder, code_models=False) | _python_paths(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(theirs_in, theirs_out),
-                start_new_session=True,
+                folder=self._folder,
+                environment=environment(self._folder, code_models=False) | _python_paths(),
+                output=subprocess.DEVNULL,
+                inherited=(theirs_in, theirs_out),
             )
         except OSError as error:
             raise EngineError(f"{sys.executable} cannot be started ({error.strerror})") from None
@@ -261,7 +261,7 @@ class _Child:
         """Kill the child and remove its folder; its exit status (negative: signal)."""
         if self.pid_of_owner != os.getpid():
             return 0
-        kill_group(self.pid)
+        kill_engine(self.pid)
         status = self._process.wait()
         for descriptor in (self._in, self._out):
             with contextlib.suppress(OSError):

@@ -45,9 +45,11 @@ class Sweep:
         return digest, int(ok)
 
     def children(self) -> list[int]:
+        """Engines; the shell that guards them is no victim."""
         try:
             tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-            return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+            pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+            return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() != "sh"]
         except OSError:
             return []
 

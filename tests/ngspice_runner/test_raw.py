@@ -114,10 +114,14 @@ def test_garbage_is_refused(data: bytes) -> None:
         assert parse_raw(data) == ()
 
 
-def test_ascii_is_refused_with_a_reason() -> None:
-    text = make(np.zeros((1, 2))).replace(b"Binary:\n", b"Values:\n")
-    with pytest.raises(RawError, match="ASCII"):
-        parse_raw(text)
+def test_ascii_is_read_and_its_faults_have_a_reason() -> None:
+    header = make(np.zeros((2, 2))).partition(b"Binary:\n")[0]
+    (plot,) = parse_raw(header + b"Values:\n 0\t1e-3\n\t2\n\n 1\t3.5\n\t-4\n\n")
+    assert [list(signal.values) for signal in plot.signals] == [[1e-3, 3.5], [2.0, -4.0]]
+    for values, reason in ((b" 0\t1\n\t2\n\n 1\t3\n", "truncated"), (b"\0\1 x y z 1\n", "malformed")):
+        with pytest.raises(RawError) as caught:
+            parse_raw(header + b"Values:\n" + values)
+        assert caught.value.reason == reason
 
 
 def test_plots_are_read_one_after_the_other() -> None:

@@ -13,7 +13,8 @@ from ngspice_runner import Job, Signal, Verdict
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.deck import read_deck
 from ngspice_runner.includes import IncludeSet
-from ngspice_runner.lint import LintFinding, lint, nodes_without_dc_path
+from ngspice_runner.lint import lint, nodes_without_dc_path
+from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.raw import Plot
 from ngspice_runner.spice_numbers import bad_suffix, evaluate_expression, parse_number
 from ngspice_runner.verdict import collect_signals, judge_simulation
