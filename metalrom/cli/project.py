@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interconnect.errors import InputError
+from interconnect.files import open_regular
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
 from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
@@ -144,7 +145,7 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
 def _level_of(path: Path) -> str:
     """Level that the first line of one of our netlists tells. Raises InputError for another file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             words = file.readline(200).decode("ascii", "replace").split()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error

@@ -12,7 +12,7 @@ from characterization.models.box import Domain, DomainInput
 from characterization.models.surrogate import SurrogateModel
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, shortened
-from interconnect.files import atomic_write_text, read_text
+from interconnect.files import atomic_write_text, parse_csv, read_text
 from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
 from metalrom.studies.surrogates.axes import format_input
@@ -51,7 +51,7 @@ def read_points(path: Path, box: Domain) -> FloatArray:
 
     Raises InputError that names the line.
     """
-    rows = list(csv.reader(io.StringIO(read_text(path, limit=_LARGEST).removeprefix("\ufeff"))))
+    rows = parse_csv(read_text(path, limit=_LARGEST).removeprefix("\ufeff"), where=str(path))
     if not rows:
         raise InputError("is empty", where=str(path), hint=f"a first line {','.join(box.names)}")
     header = [name.strip() for name in rows[0]]
