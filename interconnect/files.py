@@ -43,7 +43,8 @@ def open_regular(path: str | Path) -> io.BufferedReader:
     try:
         _refuse_special(path, Path(path).stat().st_mode)
         # It may have been replaced meanwhile: a pipe opened without blocking does not wait for its other end.
-        file = io.BufferedReader(io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)))
+        raw = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        file: io.BufferedReader = io.BufferedReader(raw)
         _refuse_special(path, os.fstat(file.fileno()).st_mode)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):

@@ -14,7 +14,7 @@ import typer
 from interconnect.errors import InputError
 from interconnect.files import open_regular
 from metalrom.cli import completion as known
-from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
+from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, result_stream, say
 from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def write_macro_netlist(
         raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     project = load(config)
     if output is None:
-        sys.stdout.write(str(project.netlist(level)))
+        result_stream().write(str(project.netlist(level)))
         return
     done = project.netlist(level, output)
     if not isinstance(done, str):
