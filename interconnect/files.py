@@ -13,24 +13,6 @@ from typing import IO
 
 from interconnect.errors import InputError
 
-
-def cache_folder(*parts: str) -> Path:
-    """The user's cache folder, not yet made: METALROM_CACHE, else XDG_CACHE_HOME/metalrom, else ~/.cache/metalrom.
-
-    Raises InputError when none of them says where.
-    """
-    own = os.environ.get("METALROM_CACHE")
-    if own:
-        return Path(own).expanduser().absolute().joinpath(*parts)
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(shared).is_absolute():  # the XDG rules say that a relative one is to be ignored
-        return Path(shared, "metalrom", *parts)
-    try:
-        return Path.home().joinpath(".cache", "metalrom", *parts)
-    except RuntimeError:
-        raise InputError("no home folder to keep a cache in", hint="set METALROM_CACHE to a folder") from None
-
-
 LARGEST_FILE = 2**31
 """Bytes of the largest file that is read into memory."""
 
