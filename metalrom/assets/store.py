@@ -183,16 +183,8 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
     wanted = scratch / "requirements.txt"
     # With its hash pinned, pip itself passes over any other file of that version.
     wanted.write_text(f"{spec.package}=={spec.version} --hash=sha256:{spec.sha256}\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--verbose",
-        "--progress-bar=off",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
+    command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(target), "-r", str(wanted)]
     # Without a second try pip does not say that the first got no answer, only that there is no such package.
     command += [
         "--retries=2",
