@@ -5,6 +5,8 @@ over memory four times: along the word lines (four at once, since one line alone
 down the bit lines, up the bit lines, and the update of the search direction, which the first pass takes along.
 """
 
+from typing import Any
+
 import numpy as np
 
 from interconnect.arrays import FloatArray
