@@ -3,7 +3,7 @@
 import signal
 
 
-def start() -> None:
+def start_program() -> None:
     """Entry point of the `metalrom` program."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not in the background, where it is ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until `console.guard` takes it over

@@ -81,7 +81,7 @@ def test_ctrl_c_while_the_program_starts_leaves_no_traceback(tmp_path: Path) -> 
     """While the first module is imported, which a module of that name holds up."""
     (tmp_path / "typer.py").write_text("print('started', flush=True)\nimport time\ntime.sleep(30)\n")
     process = subprocess.Popen(
-        [sys.executable, "-c", "from metalrom.cli.start import start; start()"],
+        [sys.executable, "-c", "from metalrom.cli.start import start_program; start_program()"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
