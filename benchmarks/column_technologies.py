@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.campaign import run_decks
 from characterization.device_probe import check_devices
+from interconnect.cachefolder import cache_folder
 from interconnect.errors import InputError
 from interconnect.extraction import extract
-from interconnect.files import cache_folder
 from netlists.cells import CELLS, make_cell
 from netlists.cells.base import Plane
 from netlists.column import ColumnDeck, ColumnStimulus, Timing, column_deck

@@ -9,9 +9,9 @@ relaxes only where a grid's cells hold the two lines together. The corrections a
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from interconnect.arrays import FloatArray
+from interconnect.compiled import compiled_loop
 
 COARSEST = 96
 """Nodes of the grid that is solved by its inverse."""
@@ -124,7 +124,7 @@ def _dense_inverse(across: FloatArray, down: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled_loop(fastmath={"reassoc", "contract", "nsz"})
 def _relax(first: int, across: Any, down: Any, inverse: Any, current: Any, voltage: Any) -> None:
     """Balance every other node: those whose row and column add up to an even number if `first` is 0."""
     rows, cols = voltage.shape
@@ -142,7 +142,7 @@ def _relax(first: int, across: Any, down: Any, inverse: Any, current: Any, volta
             voltage[i, j] = total * inverse[i, j]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled_loop(fastmath={"reassoc", "contract", "nsz"})
 def _remainder(across: Any, down: Any, voltage: Any, left: Any) -> None:
     """Currents left over after both halves were balanced from 0: what the second half changed at the first."""
     rows, cols = voltage.shape
@@ -162,7 +162,7 @@ def _remainder(across: Any, down: Any, voltage: Any, left: Any) -> None:
             left[i, j] = total
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _gather(along: int, edge: float, fine: Any, coarse: Any) -> None:
     """Currents of the next level: the transpose of `_spread`."""
     rows, cols = fine.shape
@@ -195,7 +195,7 @@ def _gather(along: int, edge: float, fine: Any, coarse: Any) -> None:
             coarse[i, j] = total
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _spread(along: int, edge: float, coarse: Any, fine: Any, add: bool) -> None:
     """Voltages of a level from the next one, linear between the middles of pairs."""
     rows, cols = fine.shape
@@ -225,7 +225,7 @@ def _spread(along: int, edge: float, coarse: Any, fine: Any, add: bool) -> None:
                 fine[k - 1, j] = fine[k - 1, j] + value if add else value
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def grid_voltages(grids: Grids, current: FloatArray) -> Any:
     """Voltages (rows, cols) of the wires' grid for currents into its nodes, by one symmetric cycle."""
     levels = len(grids.rows)

@@ -5,16 +5,13 @@ over memory four times: along the word lines (four at once, since one line alone
 down the bit lines, up the bit lines, and the update of the search direction, which the first pass takes along.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
 
 from interconnect.arrays import FloatArray
+from interconnect.compiled import compiled_loop
 from interconnect.crossbar_grid import grid_voltages
-
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
 """Relative error of a node's voltage after the handful of operations of its line's recurrences."""
@@ -23,10 +20,7 @@ LANES = 4
 """Word lines handled together."""
 
 
-def _compiled(function: Kernel) -> Kernel:
-    """The function compiled by numba on first call, cached on disk, without the interpreter lock."""
-    compiler = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-    return cast(Kernel, compiler(function))
+_compiled = compiled_loop(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 @_compiled

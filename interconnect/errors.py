@@ -55,6 +55,14 @@ def shortened(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def error_text(error: BaseException) -> str:
+    """What an error says; nothing if it is somebody else's and cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def one_line(text: str) -> str:
     """Text that a hostile name cannot use to forge lines or drive the terminal."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)

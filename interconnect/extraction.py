@@ -1,5 +1,6 @@
 """From geometry to electrical values: the capacitance matrix between nets and the resistances of lines and vias."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,7 +191,8 @@ def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tup
             "unknowns": solution.unknowns,
         }
         if cache_dir:
-            extraction_cache.store_extraction(cache_dir, key, stored)
+            with contextlib.suppress(InputError):  # a cache that cannot be written, or not be believed, is only slower
+                extraction_cache.store_extraction(cache_dir, key, stored)
     source = (
         f"periodic finite elements, NGSolve {version}, orders {order - 2} to {order} extrapolated, "
         f"{stored['elements']} elements, {stored['unknowns']} unknowns"

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from interconnect.cachefolder import is_shared, private_folder
 from interconnect.files import atomic_write_files
 
 VERSION = 3
@@ -18,7 +19,9 @@ def cache_key(geometry_key: str, method: str, **settings: str | int) -> str:
 
 
 def load_extraction(directory: Path, key: str) -> dict[str, Any] | None:
-    """The stored result, or None if there is none that passes its checksum."""
+    """The stored result, or None if there is none that passes its checksum, or others can write there."""
+    if is_shared(directory):
+        return None
     try:
         document = json.loads((directory / f"{key}.json").read_text("utf-8"))
         result = document["result"]
@@ -30,9 +33,9 @@ def load_extraction(directory: Path, key: str) -> dict[str, Any] | None:
 
 
 def store_extraction(directory: Path, key: str, result: dict[str, Any]) -> None:
-    """Write the result whole or not at all; raises InputError if the cache directory cannot be written."""
+    """Write the result whole or not at all; raises InputError if the cache directory is shared or not writable."""
     document = {"key": key, "sha256": _digest(result), "result": result}
-    atomic_write_files(directory, {f"{key}.json": json.dumps(document, indent=1).encode()})
+    atomic_write_files(private_folder(directory), {f"{key}.json": json.dumps(document, indent=1).encode()})
 
 
 def _digest(result: object) -> str:

@@ -1,41 +1,57 @@
 """Reading whole files with a limit, and writing files so that a reader never meets half of one."""
 
 import contextlib
+import csv
 import hashlib
+import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 from interconnect.errors import InputError
 
+LARGEST_FILE = 2**31
+"""Bytes of the largest file that is read into memory."""
 
-def cache_folder(*parts: str) -> Path:
-    """The user's cache folder, not yet made: METALROM_CACHE, else XDG_CACHE_HOME/metalrom, else ~/.cache/metalrom.
 
-    Raises InputError when none of them says where.
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """A regular file, open for reading; pipes, sockets and devices are refused before they are opened.
+
+    Raises InputError if it is missing, unreadable or no regular file.
     """
-    own = os.environ.get("METALROM_CACHE")
-    if own:
-        return Path(own).expanduser().absolute().joinpath(*parts)
-    shared = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(shared).is_absolute():  # the XDG rules say that a relative one is to be ignored
-        return Path(shared, "metalrom", *parts)
     try:
-        return Path.home().joinpath(".cache", "metalrom", *parts)
-    except RuntimeError:
-        raise InputError("no home folder to keep a cache in", hint="set METALROM_CACHE to a folder") from None
-
-
-def read_bytes(path: str | Path, *, limit: int | None = None) -> bytes:
-    """Content of a file of at most `limit` bytes. Raises InputError if it is missing, unreadable or larger."""
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read() if limit is None else file.read(limit + 1)
+        _refuse_special(path, Path(path).stat().st_mode)
+        # It may have been replaced meanwhile: a pipe opened without blocking does not wait for its other end.
+        raw = io.FileIO(path, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+        file: io.BufferedReader = io.BufferedReader(raw)
+        _refuse_special(path, os.fstat(file.fileno()).st_mode)
     except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"cannot be read ({_reason(error)})", where=str(path)) from None
-    if limit is not None and len(content) > limit:
+    return file
+
+
+def _refuse_special(path: str | Path, mode: int) -> None:
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused by opening it
+        raise InputError("is no regular file but a pipe, socket or device", where=str(path))
+
+
+def read_bytes(path: str | Path, *, limit: int = LARGEST_FILE) -> bytes:
+    """Content of a regular file of at most `limit` bytes.
+
+    Raises InputError if it is missing, unreadable, larger, or a pipe or device.
+    """
+    with open_regular(path) as file:
+        try:
+            large = os.fstat(file.fileno()).st_size > limit
+            content = b"" if large else file.read(limit + 1)
+        except OSError as error:
+            raise InputError(f"cannot be read ({_reason(error)})", where=str(path)) from None
+    if large or len(content) > limit:
         raise InputError(f"is larger than {limit} bytes", where=str(path))
     return content
 
@@ -48,7 +64,7 @@ def unchanged_file(path: str | Path) -> Iterator[str]:
     block read need not have this hash.
     """
     try:
-        with Path(path).open("rb") as file:
+        with open_regular(path) as file:
             before = _state(os.fstat(file.fileno()))
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         yield digest
@@ -63,7 +79,7 @@ def _state(status: os.stat_result) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def read_text(path: str | Path, *, limit: int | None = None) -> str:
+def read_text(path: str | Path, *, limit: int = LARGEST_FILE) -> str:
     """UTF-8 text of a file; see `read_bytes`. Raises InputError also if it is not UTF-8."""
     return decode(read_bytes(path, limit=limit), where=str(path))
 
@@ -74,6 +90,14 @@ def decode(content: bytes, *, where: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError("is not UTF-8 text", where=where) from None
+
+
+def parse_csv(text: str, *, where: str) -> list[list[str]]:
+    """Rows of comma-separated values. Raises InputError naming `where` for a field that no table holds."""
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise InputError(f"is not a table of comma-separated values ({error})", where=where) from None
 
 
 @contextlib.contextmanager

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse.linalg import spilu, splu
 
 from interconnect.arrays import FloatArray
+from interconnect.compiled import compiled_loop
 from interconnect.errors import SolverError
 from interconnect.network import Index
 
@@ -107,7 +107,7 @@ def elimination_order(matrix: sp.csc_array) -> Index:
     return order
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _symbolic(start: Any, index: Any) -> Any:
     """Elimination tree and number of entries below the diagonal of every column of L."""
     size = len(start) - 1
@@ -125,7 +125,7 @@ def _symbolic(start: Any, index: Any) -> Any:
     return parent, count
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any:
     """Columns of L below the diagonal (start, rows, values) and D."""
     size = len(start) - 1
@@ -172,7 +172,7 @@ def _numeric(start: Any, index: Any, value: Any, parent: Any, count: Any) -> Any
     return begin, row, entry, diagonal
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
     """Pack the columns of a unit lower triangle (diagonal left out, rows in order) into supernodes."""
     size = len(start) - 1
@@ -210,7 +210,7 @@ def supernodes(start: Any, index: Any, value: Any, inverse: Any) -> Factor:
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled_loop(fastmath=True)
 def _solve_one(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x for one vector, in place."""
     zero = np.zeros(1, x.dtype)[0]
@@ -264,7 +264,7 @@ def _solve_one(factor: Factor, x: Any) -> None:
                 mine[c] -= line[c] * head
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@compiled_loop(fastmath=True)
 def solve_factored(factor: Factor, x: Any) -> None:
     """x <- (L D L^T)^-1 x, in place; x (nodes, vectors)."""
     vectors = x.shape[1]

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from interconnect.errors import InputError, UnknownName, shortened
+from interconnect.errors import InputError, UnknownName, error_text, shortened
 from interconnect.optional import has_library
 from interconnect.suggestion import suggest
 
@@ -140,9 +140,10 @@ class Registry(Mapping[str, T], Generic[T]):
             )
         try:
             announced: T = entry.load()
-        except Exception as error:  # whatever a stranger's package raises
+        except (Exception, SystemExit) as error:  # whatever a stranger's package raises
+            said = f"{type(error).__name__}: {error_text(error)}"
             raise InputError(
-                f"the {self.kind} {name} of an installed package cannot be loaded ({type(error).__name__}: {error})",
+                f"the {self.kind} {name} of an installed package cannot be loaded ({said})",
                 where=f"entry point group {self.group}",
             ) from error
         return announced

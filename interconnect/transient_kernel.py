@@ -8,9 +8,9 @@ contiguous index.
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from interconnect.arrays import FloatArray
+from interconnect.compiled import compiled_loop
 from interconnect.ldl import Factor, solve_factored
 from interconnect.wire_lines import LineFactor, solve_lines
 
@@ -50,7 +50,7 @@ class Forcing(NamedTuple):
     capacitive: Any
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _multiply(matrix: Sparse, x: FloatArray, out: FloatArray, sign: float) -> None:
     """out <- sign * matrix @ x."""
     start, index, value = matrix
@@ -71,7 +71,7 @@ def _multiply(matrix: Sparse, x: FloatArray, out: FloatArray, sign: float) -> No
                 out[i, v] += entry * x[j, v]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _force(
     forcing: Forcing, old: FloatArray, new: FloatArray, alpha: float, out: FloatArray, resistive: bool, capacitive: bool
 ) -> None:
@@ -89,7 +89,7 @@ def _force(
                 out[i, v] -= alpha * change * forcing.capacitive[e, v]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _solve(
     factor: Factor | None, lines: LineFactor | None, exact: float, x: FloatArray, length: float, work: FloatArray
 ) -> bool:
@@ -118,7 +118,7 @@ def _solve(
     return fine
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def march(
     factor: Factor | None,
     lines: LineFactor | None,

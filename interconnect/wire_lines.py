@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
 from scipy.sparse.csgraph import connected_components
 
 from interconnect.arrays import BoolArray, FloatArray
+from interconnect.compiled import compiled_loop
 from interconnect.network import Index
 from interconnect.stamps import SparsityPattern
 
@@ -165,7 +165,7 @@ class WireLines:
         return values[self._own], tie
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _factor(offset: Any, own: Any, tie: Any, inverse: Any, lower: Any) -> None:
     if len(offset) < 2:
         return
@@ -178,7 +178,7 @@ def _factor(offset: Any, own: Any, tie: Any, inverse: Any, lower: Any) -> None:
             inverse[i] = 1.0 / (own[i] - tie[i] * lower[i])
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled_loop(fastmath={"reassoc", "contract", "nsz"})
 def _lines_times(factor: LineFactor, x: Any, out: Any) -> None:
     """out <- M x on the kept lines."""
     offset, inverse, lower = factor.kept, factor.inverse, factor.lower
@@ -197,7 +197,7 @@ def _lines_times(factor: LineFactor, x: Any, out: Any) -> None:
             out[i] += lower[i] * out[i - back]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled_loop(fastmath={"reassoc", "contract", "nsz"})
 def _lines_solve(offset: Any, inverse: Any, lower: Any, right: Any, x: Any) -> tuple[float, float]:
     """x <- M^-1 right on the lines of `offset`; right times x, and the largest |x|."""
     x[offset[0] : offset[1]] = right[offset[0] : offset[1]]
@@ -229,14 +229,14 @@ def _lines_solve(offset: Any, inverse: Any, lower: Any, right: Any, x: Any) -> t
     return energy, largest
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _push_eliminated(factor: LineFactor, x: Any, out: Any) -> None:
     """out += N x on the eliminated lines."""
     for e in range(len(factor.cross)):
         out[factor.out[e]] += factor.cross[e] * x[factor.into[e]]
 
 
-@njit(cache=True, nogil=True)
+@compiled_loop()
 def _push_kept(factor: LineFactor, x: Any, out: Any, sign: float) -> None:
     """out += sign N x on the kept lines."""
     for e in range(len(factor.cross)):
@@ -247,7 +247,7 @@ def _push_kept(factor: LineFactor, x: Any, out: Any, sign: float) -> None:
         out[b] += value * x[a]
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@compiled_loop(fastmath={"reassoc", "contract", "nsz"})
 def solve_lines(factor: LineFactor, right: Any, x: Any, tolerance: float, space: Any) -> bool:
     """x (nodes, vectors) <- (M - N)^-1 right, started from x, until corrections are below `tolerance` V; False if
     that is not reached. space (6, nodes, vectors): room for work.

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from interconnect.cachefolder import cache_folder
 from interconnect.errors import InputError
-from interconnect.files import cache_folder
 
 __all__ = ["cache_folder", "ensure_output_folder"]
 

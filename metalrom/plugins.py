@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from interconnect.errors import InputError, shortened
+from interconnect.errors import InputError, error_text, shortened
 
 GROUP = "metalrom.plugins"
 """Entry-point group of installed plugins; each entry names a module."""
@@ -69,7 +69,7 @@ def _load_file(path: Path) -> None:
     sys.modules[name] = module  # dataclasses look their module up while it runs
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
         raise _message(str(path), error, "--plugin") from error
 
@@ -77,11 +77,18 @@ def _load_file(path: Path) -> None:
 def _import(name: str, where: str) -> None:
     try:
         import_module(name)
-    except Exception as error:  # whatever a stranger's module raises
+    except BaseException as error:  # whatever a stranger's module raises
         raise _message(name, error, where) from error
 
 
-def _message(name: str, error: Exception, where: str) -> InputError:
-    if isinstance(error, InputError):
-        return InputError(f"the plugin {name} says: {error}", where=where)
-    return InputError(f"the plugin {name} cannot be imported ({type(error).__name__}: {error})", where=where)
+def _message(name: str, error: BaseException, where: str) -> InputError:
+    """One sentence for what an import raised; Ctrl-C goes on as it is."""
+    text = error_text(error)
+    match error:
+        case KeyboardInterrupt():
+            raise error
+        case InputError():
+            return InputError(f"the plugin {name} says: {text}", where=where)
+        case SystemExit():
+            return InputError(f"the plugin {name} cannot be imported (it ends the program)", where=where)
+    return InputError(f"the plugin {name} cannot be imported ({type(error).__name__}: {text})", where=where)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from interconnect.errors import InputError
+from interconnect.files import open_regular
 from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.audit_cells import AuditedCells, UnexpectedCell, line_pattern, take_cells
 from netlists.audit_head import cell_faults, head_faults, loose_elements
@@ -212,7 +213,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
     every statement.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             rest = b""
             while chunk := file.read(_BLOCK):
                 rest += chunk.replace(b"\r\n", b"\n")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from interconnect.arrays import IntArray
+from interconnect.files import open_regular
 from netlists.audit_cells import AuditedCells
 from netlists.mapping import Placement, ViaProgram, weights_of
 from netlists.writer_scope import Scope
@@ -191,7 +192,7 @@ def _find_lines(path: Path, wanted: set[tuple[str, str]]) -> dict[tuple[str, str
         return {}
     out: dict[tuple[str, str], int] = {}
     inside = ""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         for number, line in enumerate(file, 1):
             head = line[:8].lower()
             if head.startswith(b".subckt"):

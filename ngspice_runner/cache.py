@@ -24,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from interconnect.cachefolder import cache_folder, private_folder
+from interconnect.errors import InputError
 from ngspice_runner.claims import Claims
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Result, RunProvenance, Signal, Verdict
@@ -63,15 +65,12 @@ class CacheStats:
 
 def default_cache_folder() -> Path:
     """METALROM_CACHE, else XDG_CACHE_HOME/metalrom, else ~/.cache/metalrom."""
-    chosen = os.environ.get("METALROM_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "metalrom"
+    return cache_folder()
 
 
 class Cache:
-    """A result cache in `folder` (None: the user's cache folder). Raises JobError if the folder cannot be made."""
+    """A result cache in `folder` (None: the user's cache folder). Raises JobError if the folder cannot be made or
+    if other users can write it."""
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         self.folder = Path(folder) if folder is not None else default_cache_folder()
@@ -82,11 +81,9 @@ class Cache:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int, int] | None = None
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JobError(
-                f"the cache folder {self.folder} cannot be made ({error.strerror}); set METALROM_CACHE to another"
-            ) from None
+            private_folder(self.folder)
+        except InputError as error:
+            raise JobError(str(error)) from None
 
     def __enter__(self) -> Cache:
         return self

@@ -29,6 +29,8 @@ FORMAT = "metalrom surrogate 1"
 TWO_SIDED_95 = 1.959963984540054
 """Standard normal quantile of 97.5 %."""
 _LARGEST_FILE = 64_000_000
+MAX_POINTS = 4000
+"""Points of a model file: reading it factors a matrix of so many rows and columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +183,12 @@ def surrogate_from_json(data: Any) -> SurrogateModel:
         centre, spread, scale = (float(data[key]) for key in ("centre", "spread", "interval_scale"))
         texts = [data[key] for key in ("quantity", "unit", "source")]
         seed, quality = data["seed"], _quality(data["quality"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"a key is missing or of the wrong type ({error})", where=where) from None
     check_hyperparameters(hyper, box.dims)
-    if x.ndim != 2 or x.shape[1] != box.dims or y.shape != (len(x),) or not len(x):
+    if x.ndim != 2 or x.shape[1] != box.dims or y.shape != (len(x),) or not 1 <= len(x) <= MAX_POINTS:
         raise InputError(f"points have shape {x.shape} and residuals {y.shape}", where=where)
     if not (np.isfinite(x).all() and np.isfinite(y).all() and np.isfinite([centre, spread, scale]).all()):
         raise InputError("a number is not finite", where=where)

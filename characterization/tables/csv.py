@@ -27,7 +27,7 @@ from characterization.tables.registry import EXACT_TEXT, TableFormat
 from characterization.tables.table import THRESHOLD, ReadoutTable
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_files, read_bytes, read_text
+from interconnect.files import atomic_write_files, parse_csv, read_bytes, read_text
 
 FILE = "readout.csv"
 THRESHOLDS = "adc_thresholds.csv"
@@ -122,7 +122,7 @@ def read_csv(folder: Path) -> ReadoutTable:
     rows, number = header["rows"], len(conditions) if isinstance(conditions, list) else 0
     levels = levels_of(header)
     active, count = places_of(rows, levels)
-    lines = list(csv.reader(io.StringIO(read_text(path))))
+    lines = parse_csv(read_text(path), where=str(path))
     if not lines or len(lines) - 1 != number * active.size:
         raise InputError(f"{len(lines) - 1} lines, expected {number * active.size}", where=str(path))
     column = {name: k for k, name in enumerate(lines[0])}
@@ -150,7 +150,7 @@ def read_csv(folder: Path) -> ReadoutTable:
 
 def _read_thresholds(path: Path, conditions: int, rows: int) -> FloatArray:
     """Decision levels of every condition and number of active rows, in the file's order."""
-    lines = list(csv.reader(io.StringIO(read_text(path))))[1:]
+    lines = parse_csv(read_text(path), where=str(path))[1:]
     try:
         return np.array([float(line[3]) for line in lines]).reshape(conditions, rows + 1, -1)
     except (ValueError, IndexError):

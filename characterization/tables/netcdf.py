@@ -22,6 +22,8 @@ from netlists.condition import Condition
 
 FILE = "readout.nc"
 PLANES_FILE = "planes.nc"
+MAX_BYTES = 2**30
+"""Bytes of all variables of a file, unpacked."""
 
 
 DERIVED = ("adc_threshold", "code_error_probability", "margin")
@@ -160,6 +162,8 @@ def _parsed(content: bytes, where: str) -> xarray.Dataset:
     """The dataset of a file whose checksum holds. Raises InputError."""
     try:
         with xarray.open_dataset(io.BytesIO(content), engine="h5netcdf") as opened:
+            if opened.nbytes > MAX_BYTES:  # nothing is read yet; a few packed bytes can stand for gigabytes
+                raise ValueError(f"its variables take {opened.nbytes} bytes, more than {MAX_BYTES}")
             dataset = opened.load()
     except Exception as error:  # the HDF5 stack raises nearly anything on damaged files
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

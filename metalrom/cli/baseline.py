@@ -17,11 +17,10 @@ def write_baseline(config: Path, level: str, kind: str, output: Path | None, jso
 
     Raises InputError for another level than `column`.
     """
-    import sys
 
     from interconnect.files import atomic_file
     from metalrom.api import load
-    from metalrom.cli.console import emit, say
+    from metalrom.cli.console import emit, result_stream, say
     from netlists.baselines.registry import BASELINE_CELLS
 
     BASELINE_CELLS[kind]  # an unknown kind is reported before anything is read
@@ -31,7 +30,7 @@ def write_baseline(config: Path, level: str, kind: str, output: Path | None, jso
         raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     deck = baseline_deck(load(config), kind)
     if output is None:
-        sys.stdout.write(deck.text)
+        result_stream().write(deck.text)
         return
     with atomic_file(output) as file:
         file.write(deck.text.encode("ascii"))

@@ -10,19 +10,22 @@ import errno
 import functools
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
-from interconnect.errors import InputError, SolverError, one_line
+from interconnect.errors import InputError, SolverError, error_text, one_line
 from ngspice_runner.errors import EngineError, JobError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
-DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C."""
+DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+"""Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C; SIGTERM."""
 
 RESUME = "run the same command again to go on: finished simulations are kept in the cache"
 
@@ -30,12 +33,30 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@functools.cache
+_output: list[TextIO] = []
+
+
+def result_stream() -> TextIO:
+    """Where results go: standard output, also while `shielded_output` keeps others from it."""
+    return _output[-1] if _output else sys.stdout
+
+
+@contextlib.contextmanager
+def shielded_output() -> Iterator[None]:
+    """While the block runs, what somebody else's code prints goes to standard error, between results stands nothing."""
+    _output.append(sys.stdout)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _output.pop()
+
+
 def results() -> Console:
     """Console of results: standard output."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(file=result_stream(), highlight=False, soft_wrap=True)
 
 
 @functools.cache
@@ -96,8 +117,8 @@ def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], Re
     if as_json or human is None:
         from interconnect.jsonable import to_jsonable
 
-        sys.stdout.write(json.dumps(to_jsonable(data), indent=2, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        result_stream().write(json.dumps(to_jsonable(data), indent=2, ensure_ascii=False) + "\n")
+        result_stream().flush()
     else:
         shown = human() if callable(human) else human
         results().print(shown, markup=not isinstance(shown, str))
@@ -108,22 +129,63 @@ def guard(*, resume: str = RESUME) -> Iterator[None]:
     """Turn what goes wrong inside into one sentence on standard error and an exit code, never a traceback.
 
     InputError, JobError, pydantic's ValidationError and OSError (not writable, disk full) end with 2, EngineError and
-    SolverError with 3, Ctrl-C with 130 and the sentence `resume`. With METALROM_DEBUG=1 errors keep their traceback.
+    SolverError with 3, Ctrl-C with 130 and SIGTERM with 143 and the sentence `resume`. With METALROM_DEBUG=1 errors
+    keep their traceback.
     """
+    with _signals():
+        yield from _guarded(resume)
+
+
+def _guarded(resume: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        if _terminated:
+            _stop(f"terminated; {resume}", TERMINATED)
         _stop(f"interrupted; {resume}", INTERRUPTED)
+    except _Stop:
+        raise
+    except SystemExit:
+        _stop("error: a plugin or a library ended the program before the command was done", ENGINE_FAILED)
     except Exception as error:
         if type(error).__module__.partition(".")[0] in ("click", "typer"):  # their own ways to exit
             raise
         if os.environ.get("METALROM_DEBUG", "0") not in ("", "0"):
             raise
         if isinstance(error, BrokenPipeError):  # the reader has gone (`| head`): nothing to tell, no one to tell it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(128 + 13) from None
+            os.dup2(os.open(os.devnull, os.O_WRONLY), result_stream().fileno())
+            raise _Stop(128 + 13) from None
         sentence, code = explain(error)
         _stop(f"error: {sentence}", code)
+
+
+_terminated: list[int] = []
+"""SIGTERM once it has arrived."""
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    if not _terminated:  # cleaning up takes its time: further ones must not interrupt it
+        _terminated.append(number)
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[None]:
+    """While the block runs, SIGTERM interrupts it once, as Ctrl-C does.
+
+    Ctrl-C, which ends a program at once while it starts (see `metalrom.cli.start`), interrupts it from here on.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    _terminated.clear()
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -140,12 +202,13 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 def explain(error: Exception) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
+    text = error_text(error)
     if isinstance(error, InputError | JobError):
-        return str(error), BAD_INPUT
+        return text, BAD_INPUT
     if isinstance(error, EngineError | SolverError):
-        return str(error), ENGINE_FAILED
+        return text, ENGINE_FAILED
     if isinstance(error, OSError):
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
+        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or text
         return (f"{error.filename}: {reason}" if error.filename else reason), BAD_INPUT
     if isinstance(error, MemoryError):
         return "not enough memory; use a smaller array or fewer parallel jobs", ENGINE_FAILED
@@ -154,10 +217,14 @@ def explain(error: Exception) -> tuple[str, int]:
         from interconnect.validation import input_error
 
         return str(input_error(error)), BAD_INPUT
-    summary = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"internal error of metalrom; please report it, run with METALROM_DEBUG=1 ({summary})", ENGINE_FAILED
 
 
-def _stop(sentence: str, code: int) -> None:
+class _Stop(SystemExit):
+    """The end of the program that `guard` wants; any other SystemExit is somebody else's."""
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
     messages().print(one_line(sentence), markup=False, style="red")
-    raise SystemExit(code) from None
+    raise _Stop(code) from None

@@ -33,7 +33,7 @@ _SPACE = 1e9  # bytes: the assets and a few thousand cached results
 
 _USES = {
     "fieldsolver": "capacitances by finite elements instead of closed formulas",
-    "pyspice": "the shared-library backend of ngspice",
+    "pyspice": "the shared-library backend of ngspice (PySpice is under the GPL 3)",
     "layout": "GDSII and OASIS output",
     "cluster": "simulations on several machines",
     "parquet": "the readout table as Parquet too",

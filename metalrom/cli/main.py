@@ -8,7 +8,7 @@ import typer
 from metalrom.cli import completion as known
 from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
-from metalrom.cli.console import emit, examples, guarded, say
+from metalrom.cli.console import emit, examples, guarded, say, shielded_output
 from metalrom.cli.density import explore_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
@@ -76,6 +76,7 @@ def root(
     if plugin or context.invoked_subcommand in USES_PLUGINS:
         from metalrom.plugins import load_installed, load_named
 
+        context.with_resource(shielded_output())
         for trouble in load_installed():
             say(f"WARNING: {trouble}; it is left out")
         load_named(plugin or ())
@@ -139,5 +140,5 @@ add_surrogate_commands(app)
 
 
 def main() -> None:
-    """Entry point of the `metalrom` program."""
+    """Run the command line; `metalrom.cli.start` is the entry point."""
     app(prog_name="metalrom")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interconnect.errors import InputError
+from interconnect.files import open_regular
 from metalrom.cli import completion as known
-from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
+from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, result_stream, say
 from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def write_macro_netlist(
         raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
     project = load(config)
     if output is None:
-        sys.stdout.write(str(project.netlist(level)))
+        result_stream().write(str(project.netlist(level)))
         return
     done = project.netlist(level, output)
     if not isinstance(done, str):
@@ -144,7 +145,7 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
 def _level_of(path: Path) -> str:
     """Level that the first line of one of our netlists tells. Raises InputError for another file."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             words = file.readline(200).decode("ascii", "replace").split()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error

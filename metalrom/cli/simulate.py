@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from interconnect.errors import InputError
+from interconnect.files import read_bytes
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, ENGINE_FAILED, emit, examples, guarded, say
 from metalrom.cli.options import Json, one_of
@@ -51,10 +52,7 @@ def simulate(
     from ngspice_runner import Job, run
     from ngspice_runner.capability import MeshWarning, warn_before
 
-    try:
-        text = deck.read_bytes().decode("utf-8", "surrogateescape")
-    except OSError as error:
-        raise InputError(f"{deck}: {error.strerror}; the path of a SPICE deck is needed") from None
+    text = read_bytes(deck).decode("utf-8", "surrogateescape")
     outputs = tuple(_split(save))
     job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust, seed=seed)
     for warning in warn_before(job):

@@ -119,7 +119,11 @@ class Design:
         return self._extract_on(geometry, self.stack, method)
 
     def _extract_on(self, geometry: CellGeometry, stack: Stack, method: str | None = None) -> Extraction:
-        return extract(geometry, stack, method=method or self.extraction, cache_dir=cache_folder("extraction"))
+        try:
+            kept: Path | None = cache_folder("extraction")
+        except InputError:  # nowhere to keep it: solved again every time
+            kept = None
+        return extract(geometry, stack, method=method or self.extraction, cache_dir=kept)
 
     @cached_property
     def models(self) -> tuple[CellModel, ...]:

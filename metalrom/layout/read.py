@@ -3,6 +3,7 @@
 Nothing of how the file was drawn is used: cells are flattened by their references, names of cells mean nothing.
 """
 
+import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -15,13 +16,19 @@ import numpy as np
 
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from interconnect.files import read_bytes
+from interconnect.files import open_regular
 from metalrom.layout.draw import gdstk_module
 from metalrom.layout.files import check_suffix
 from metalrom.layout.layers import Number
 
 MAX_BYTES = 2**31
 """A larger file is refused: flattened, it would not fit the memory of a usual machine."""
+
+MAX_RECTANGLES = 2**24
+"""Rectangles of a flattened file of somebody else: a few bytes of repetitions can stand for more than any memory."""
+
+MAX_CORNERS = 4096
+"""Corners of one polygon: cutting it into rectangles takes time and memory by their square."""
 
 
 @dataclass
@@ -39,16 +46,18 @@ class Shapes:
 
 @dataclass(frozen=True)
 class OpenLayout:
-    """A file that gdstk has read, not yet flattened. top: its top cell."""
+    """A file that gdstk has read, not yet flattened. top: its top cell. limit: rectangles of a cell once flattened."""
 
     path: Path
     library: Any
     top: Any
+    limit: float = float("inf")
 
     def flatten(self, grid: float) -> Shapes:
         """Its rectangles. grid: database unit that the coordinates are reported in, m.
 
-        Raises InputError: drawn on a finer grid, a missing cell, or a shape that is not made of rectangles.
+        Raises InputError: drawn on a finer grid, a missing cell, a shape that is not made of rectangles, or more
+        rectangles than `limit`.
         """
         if self.library.precision < grid * (1 - 1e-6):
             raise InputError(
@@ -56,12 +65,20 @@ class OpenLayout:
                 where=str(self.path),
             )
         # The file's own unit may be another than the um.
-        flat = _Flat(self.library.unit / grid, self.path)
-        return Shapes(self.path, self.top.name, dict(flat.of(self.top)))
+        flat = _Flat(self.library.unit / grid, self.path, self.limit)
+        try:
+            return Shapes(self.path, self.top.name, dict(flat.of(self.top)))
+        except RecursionError:
+            raise InputError("nests its cells too deeply", where=str(self.path)) from None
 
 
 _PROBE = """
-import sys, gdstk
+import resource, sys
+memory, seconds = map(int, sys.argv[3:])
+resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+import gdstk
 library = (gdstk.read_gds if sys.argv[2] == "gds" else gdstk.read_oas)(sys.argv[1])
 library.top_level()
 for cell in library.cells:
@@ -70,17 +87,26 @@ for cell in library.cells:
     [(p.layer, p.to_polygons()) for p in cell.paths]
     [(r.cell_name, r.origin, r.repetition.get_offsets()) for r in cell.references]
 """
-_PROBE_SECONDS = 600
+_PROBE_BYTES, _PROBE_BYTES_PER_BYTE = 2**30, 64
+_PROBE_SECONDS, _PROBE_BYTES_PER_SECOND = 15, 500_000
+"""What another process may take to read a file: address space and processor time, by the file's size."""
 
 
-def _survives(path: Path) -> bool:
-    """Whether another process can read the file: the reader may crash on a damaged one, and take us with it."""
-    words = [sys.executable, "-P", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:]]
+def _survives(path: Path, size: int) -> bool:
+    """Whether another process can read the file with a memory and in a time that suit its size (bytes).
+
+    The reader may crash on a damaged file, and take us with it, or follow its repetitions without end.
+    """
+    seconds = _PROBE_SECONDS + size // _PROBE_BYTES_PER_SECOND
+    limits = [_PROBE_BYTES + _PROBE_BYTES_PER_BYTE * size, seconds]
+    words = [sys.executable, "-P", "-c", _PROBE, str(path.absolute()), path.suffix.lower()[1:], *map(str, limits)]
     quiet = subprocess.DEVNULL
+    alone = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # each thread takes address space
     try:
-        return subprocess.run(words, stdin=quiet, stdout=quiet, stderr=quiet, timeout=_PROBE_SECONDS).returncode == 0
+        done = subprocess.run(words, stdin=quiet, stdout=quiet, stderr=quiet, env=alone, timeout=10 * seconds)
     except subprocess.TimeoutExpired:
         return False
+    return done.returncode == 0
 
 
 def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
@@ -92,11 +118,17 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
     check_suffix(path)
     gdstk = gdstk_module()
     gds = path.suffix.lower() == ".gds"
-    start = read_bytes(path, limit=MAX_BYTES)[:16]
+    with open_regular(path) as file:
+        size, start = os.fstat(file.fileno()).st_size, file.read(16)
+    if size > MAX_BYTES:
+        raise InputError(f"is larger than {MAX_BYTES} bytes", where=str(path))
     if not (start[2:4] == b"\x00\x02" if gds else start.startswith(b"%SEMI-OASIS")):
         raise InputError("does not have the header that its suffix requires", where=str(path))
-    if foreign and not _survives(path):
-        raise InputError("cannot be read as a layout: it is damaged or truncated", where=str(path))
+    if foreign and not _survives(path, size):
+        raise InputError(
+            "cannot be read as a layout: it is damaged, truncated, or repeats its shapes beyond measure",
+            where=str(path),
+        )
     try:
         library = (gdstk.read_gds if gds else gdstk.read_oas)(path)
     except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
@@ -105,14 +137,14 @@ def open_layout(path: Path, *, foreign: bool = False) -> OpenLayout:
     if len(tops) != 1:
         names = ", ".join(sorted(c.name for c in tops)[:4])
         raise InputError(f"holds {len(tops)} top cells ({names}), expected one", where=str(path))
-    return OpenLayout(path, library, tops[0])
+    return OpenLayout(path, library, tops[0], MAX_RECTANGLES if foreign else float("inf"))
 
 
 class _Flat:
     """Flattens cells once each."""
 
-    def __init__(self, scale: float, path: Path) -> None:
-        self.scale, self.path = scale, path
+    def __init__(self, scale: float, path: Path, limit: float) -> None:
+        self.scale, self.path, self.limit = scale, path, limit
         self.known: dict[str, dict[Number, IntArray]] = {}
 
     def of(self, cell: Any, above: tuple[str, ...] = ()) -> dict[Number, IntArray]:
@@ -122,9 +154,11 @@ class _Flat:
         if cell.name in above:
             raise InputError(f"cell {cell.name} contains itself", where=str(self.path))
         found: dict[Number, list[IntArray]] = defaultdict(list)
+        count = 0
         for polygon in [*cell.polygons, *(p for path in cell.paths for p in path.to_polygons())]:
             rects = self._rects(polygon, cell.name)
-            found[polygon.layer, polygon.datatype].append(_copied(rects, self._offsets(polygon)))
+            count += self._copies(rects, places := self._offsets(polygon), count)
+            found[polygon.layer, polygon.datatype].append(_copied(rects, places))
         placed: dict[tuple[str, int, bool], list[IntArray]] = defaultdict(list)
         children: dict[str, Any] = {}
         for reference in cell.references:
@@ -141,9 +175,19 @@ class _Flat:
             placed[child.name, round(turns) % 4, bool(reference.x_reflection)].append(places)
         for (name, quarters, mirrored), at in placed.items():
             for number, rects in self.of(children[name], (*above, cell.name)).items():
-                found[number].append(_copied(_turned(rects, quarters, mirrored), np.concatenate(at)))
+                count += self._copies(rects, places := np.concatenate(at), count)
+                found[number].append(_copied(_turned(rects, quarters, mirrored), places))
         self.known[cell.name] = {n: np.concatenate(r) for n, r in found.items()}
         return self.known[cell.name]
+
+    def _copies(self, rects: IntArray, places: IntArray, others: int) -> int:
+        """Rectangles at all places; refused if they and the cell's `others` are more than the limit."""
+        count = len(rects) * len(places)
+        if others + count > self.limit:
+            raise InputError(
+                f"holds more than {self.limit} rectangles when its cells are expanded", where=str(self.path)
+            )
+        return count
 
     def _offsets(self, item: Any) -> IntArray:
         if item.repetition.size == 0:
@@ -154,6 +198,9 @@ class _Flat:
         points = np.rint(polygon.points * self.scale).astype(np.int64)
         if len(points) < 4:
             raise InputError(f"layer {polygon.layer}/{polygon.datatype} holds no outline", where=str(self.path))
+        if len(points) > MAX_CORNERS:
+            shown = f"layer {polygon.layer}/{polygon.datatype} holds a polygon of {len(points)} corners"
+            raise InputError(shown, where=str(self.path), hint=f"cut it into polygons of at most {MAX_CORNERS}")
         sides = np.roll(points, -1, axis=0) - points
         if not (sides == 0).any(axis=1).all():
             x, y = polygon.points[0]

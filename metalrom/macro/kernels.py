@@ -15,13 +15,13 @@ consecutive groups.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+from interconnect.compiled import compiled_loop
 
 WORD = 64
 """Rows per word; half the width would not be faster for small groups."""
@@ -30,9 +30,7 @@ BLOCK = 256
 """Columns per block: 14 units x 256 columns of 64-bit words are 28 KiB."""
 
 
-def compiled(function: Kernel) -> Kernel:
-    """The function compiled by numba on first call, cached on disk, without the interpreter lock."""
-    return cast(Kernel, njit(cache=True, nogil=True)(function))
+compiled = compiled_loop()
 
 
 def _emit_popcount(typing_context: Any, word: Any) -> Any:

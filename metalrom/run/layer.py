@@ -10,7 +10,7 @@ from interconnect.arrays import IntArray
 from interconnect.errors import DamagedFile, InputError, one_line
 from interconnect.files import atomic_file
 from metalrom.run.manifest import RERUN_HINT
-from netlists.weights.numpy_files import DAMAGED
+from netlists.weights.numpy_files import DAMAGED, check_arrays
 
 LAYER = "layer.npz"
 
@@ -39,6 +39,7 @@ def parse_stored_layer(content: bytes, *, where: str) -> StoredLayer:
     """What `write_stored_layer` wrote, from the file's bytes. Raises DamagedFile naming `where` for anything else."""
     found = {}
     try:
+        check_arrays(io.BytesIO(content))
         with np.load(io.BytesIO(content), allow_pickle=False) as data:
             for name in ("weights", "activations"):
                 if name not in data.files:

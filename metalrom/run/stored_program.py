@@ -9,7 +9,7 @@ import numpy as np
 from interconnect.errors import DamagedFile, InputError, one_line
 from interconnect.files import atomic_file
 from netlists.mapping import Encoding, ViaProgram
-from netlists.weights.numpy_files import DAMAGED
+from netlists.weights.numpy_files import DAMAGED, check_arrays
 
 PROGRAM = "program.npz"
 
@@ -42,6 +42,7 @@ def parse_stored_program(content: bytes, *, where: str) -> ViaProgram:
     """What `write_stored_program` wrote, from the file's bytes. Raises DamagedFile naming `where` for anything else."""
     found = {}
     try:
+        check_arrays(io.BytesIO(content))
         with np.load(io.BytesIO(content), allow_pickle=False) as data:
             for name, kinds in _ARRAYS.items():
                 found[name] = data[name]

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from interconnect.cachefolder import cache_folder
 from interconnect.errors import InputError
-from interconnect.files import cache_folder, read_bytes
+from interconnect.files import read_bytes
 from interconnect.suggestion import suggest
 from netlists.devices.kit_file import FileEntry
 

@@ -38,7 +38,8 @@ def read_csv_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     try:
         matrix = np.loadtxt([line for _, line in rows], delimiter=",", comments=None, ndmin=2, dtype=np.float64)
     except ValueError:
-        n, field = next((n, f) for n, line in rows for f in line.split(",") if _number(f) is None)
+        fields = ((n, f) for n, line in rows for f in line.split(",") if _number(f) is None)
+        n, field = next(fields, rows[0])
         raise InputError(
             f"line {n}: {shortened(field.strip()) or 'an empty field'!r} is not a number", where=where
         ) from None
@@ -52,7 +53,8 @@ def _headings(line: str) -> list[str] | None:
 
 
 def _number(field: str) -> float | None:
-    if "_" in field or "\r" in field.rstrip():  # Python would read 1_0, and 1 with a stray end of line
+    # Python would read 1_0, digits of other scripts, and 1 with a stray end of line.
+    if "_" in field or not field.isascii() or "\r" in field.rstrip():
         return None
     try:
         return float(field)

@@ -10,6 +10,7 @@ and value j + 16 in its high half.
 from __future__ import annotations
 
 import math
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
+from interconnect.files import open_regular
 from netlists.weights.blocks import BlockWeights
 from netlists.weights.reading import pick, widen_bfloat16
 
@@ -38,6 +40,8 @@ _WIDTHS = {code: struct.calcsize(code) for code in _SCALARS.values()}
 _STRING, _ARRAY = 8, 9
 _MAX_DIMENSIONS = 4
 _MAX_NESTING = 4
+_MAX_ITEMS = 2**23
+"""Tensors, metadata entries and items of arrays: a hundred times those of the largest vocabularies."""
 _ENTRY_BYTES, _TENSOR_BYTES, _ITEM_BYTES = 13, 32, 8
 """Smallest size of a metadata entry, a tensor description and an item of an array that is no number."""
 
@@ -47,7 +51,7 @@ class GgufTensor:
     """Where a tensor lies in its file.
 
     shape: the contiguous dimension last, (outputs, inputs) of a linear layer. type: number of its format. start, size:
-    bytes; size is 1 for a format that is not read.
+    bytes; the size of a format that is not read is the least that it can be.
     """
 
     shape: tuple[int, ...]
@@ -70,8 +74,8 @@ class GgufFile:
         self.metadata: dict[str, Any] = {}
         self.tensors: dict[str, GgufTensor] = {}
         try:
-            size = path.stat().st_size
-            with path.open("rb") as file:
+            with open_regular(path) as file:
+                size = os.fstat(file.fileno()).st_size
                 self._read_header(_Cursor(file, path, size), size)
         except OSError as error:
             raise InputError(f"cannot be read ({error.strerror})", where=str(path)) from None
@@ -103,8 +107,6 @@ class GgufFile:
             return (integers.astype(np.float32) * scale[:, None] + offset[:, None]).reshape(tensor.shape)
         if tensor.type not in _PLAIN:
             raise self._unread(name, tensor, "plain numbers, Q4_0, Q4_1 and Q8_0")
-        if not math.prod(tensor.shape):  # also (0, 2^60), which no array can be
-            raise InputError(f"tensor {name} has shape {tensor.shape}: it holds no numbers", where=str(self.path))
         values = self._bytes(tensor).view(_PLAIN[tensor.type]).reshape(tensor.shape)
         return widen_bfloat16(values) if tensor.type == _BFLOAT16 else values
 
@@ -137,7 +139,10 @@ class GgufFile:
         )
 
     def _tensor(self, name: str) -> GgufTensor:
-        return self.tensors[pick(name, list(self.tensors), str(self.path))]
+        tensor = self.tensors[pick(name, list(self.tensors), str(self.path))]
+        if not math.prod(tensor.shape):  # also (0, 2^60), which no array can be
+            raise InputError(f"tensor {name} has shape {tensor.shape}: it holds no numbers", where=str(self.path))
+        return tensor
 
     def _bytes(self, tensor: GgufTensor) -> ByteArray:
         with self.path.open("rb") as file:
@@ -220,11 +225,11 @@ def _unpack(kind: int, raw: ByteArray) -> tuple[NDArray[np.int8], NDArray[np.flo
 
 
 def _size(path: Path, name: str, shape: tuple[int, ...], kind: int) -> int:
-    """Bytes of a tensor; 1 for a format that is not read."""
+    """Bytes of a tensor; of a format that is not read so many as any would take, a bit per number."""
     if kind in _PLAIN:
         return math.prod(shape) * np.dtype(_PLAIN[kind]).itemsize
     if kind not in _BLOCK_BYTES:
-        return 1
+        return max(1, math.prod(shape) // 8)
     if shape[-1] % BLOCK:
         raise InputError(f"tensor {name}: {shape[-1]} inputs do not make blocks of {BLOCK}", where=str(path))
     return math.prod(shape) // BLOCK * _BLOCK_BYTES[kind]
@@ -240,14 +245,16 @@ class _Cursor:
     def __init__(self, file: IO[bytes], path: Path, size: int) -> None:
         self.path, self.left = path, size
         self._file, self._data, self._at = file, b"", 0
+        self.items = 0
 
     def take(self, count: int) -> bytes:
         at = self._advance(count)
         return self._data[at : at + count]
 
     def check(self, count: int, size: int, what: str) -> None:
-        """Refuse a count of things of at least `size` bytes that the rest of the file cannot hold."""
-        if count * size > self.left:
+        """Refuse a count of things of at least `size` bytes that the rest of the file or a memory cannot hold."""
+        self.items += count
+        if count * size > self.left or self.items > _MAX_ITEMS:
             text = f"is truncated inside its header, or is damaged: it counts {count} {what}"
             raise InputError(text, where=str(self.path))
 
@@ -267,6 +274,7 @@ class _Cursor:
             raise InputError(f"is damaged or not a GGUF file (a value of type {kind})", where=str(self.path))
         inner, count = self.number("<I"), self.number("<Q")
         if inner in _SCALARS:
+            self.check(count, 1, "items")
             return np.frombuffer(self.take(count * _WIDTHS[_SCALARS[inner]]), _SCALARS[inner]).tolist()
         self.check(count, _ITEM_BYTES, "items")
         return [self.value(inner, depth + 1) for _ in range(count)]

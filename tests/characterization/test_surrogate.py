@@ -172,6 +172,10 @@ def test_a_file_comes_back_exactly(model: SurrogateModel, tmp_path: Path) -> Non
         ({"form": {"name": "os.system", "parameters": {}, "combine": "add"}}, "unknown closed form"),
         ({"inputs": [{"name": "x\ny"}]}, "not a list of"),
         ({"quality": {"points": 1}}, "unexpected keys"),
+        ({"interval_scale": 10**400}, "wrong type"),
+        ({"inputs": [{"name": "x", "low": 0, "high": 10**400, "unit": "", "log": False, "integer": False}]}, "wrong"),
+        ({"centre": float("nan")}, "not finite"),
+        ({"points": [[0.5, 0.5, 0.5]] * 4001, "residuals": [0.0] * 4001}, "shape"),
     ],
 )
 def test_damaged_files_are_refused(model: SurrogateModel, change: dict[str, object], told: str, tmp_path: Path) -> None:

@@ -101,8 +101,17 @@ def test_reading(tmp_path: Path) -> None:
     assert read_bytes(path, limit=6) == b"20 \xc2\xb5m"
     with pytest.raises(InputError, match="x: is larger than 5 bytes"):
         read_bytes(path, limit=5)
-    with pytest.raises(InputError, match="zero: is larger than 5 bytes"):
-        read_bytes("/dev/zero", limit=5)  # endless: no more than the limit is read
+    with pytest.raises(InputError, match="zero: is no regular file"):
+        read_bytes("/dev/zero", limit=5)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="pipe: is no regular file"):
+        read_bytes(pipe)  # opening it would wait for a writer
+    sparse = tmp_path / "sparse"
+    with sparse.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match="sparse: is larger than 2147483648 bytes"):
+        read_bytes(sparse)
     with pytest.raises(InputError, match=r"cannot be read \(No such file"):
         read_bytes(tmp_path / "none")
     with pytest.raises(InputError, match=r"cannot be read \(Is a directory"):

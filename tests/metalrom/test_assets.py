@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import os
 import re
+import time
 import zipfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.assets import ASSETS, AssetFile, AssetSpec, FetchError, Licence, asset_path, asset_state, fetch
+from metalrom.assets import ASSETS, AssetFile, AssetSpec, FetchError, Licence, asset_path, asset_state, fetch, store
 from metalrom.cli.console import ENGINE_FAILED, explain
 
 DATA = {"card.spi": b"* a card\n" * 50, "LICENSE": b"Apache-2.0\n"}
@@ -93,6 +97,57 @@ def test_damage_is_found_named_and_mended(wheels: Path) -> None:
     assert asset_state("sample") == "fetched"
 
 
+def test_four_changed_bytes_are_found_although_the_time_was_set_back(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch("sample").path("card.spi")
+    monkeypatch.setattr(store, "_SETTLED", 0.0)
+    assert asset_state("sample") == "fetched"
+    before = path.stat()
+    monkeypatch.setattr(store, "_sha256", lambda _: pytest.fail("was hashed already"))
+    assert asset_state("sample") == "fetched"
+    monkeypatch.undo()
+    monkeypatch.setenv("METALROM_CACHE", str(path.parents[2]))
+    monkeypatch.setitem(ASSETS, "sample", _spec(next(wheels.iterdir()), DATA))
+    time.sleep(0.02)  # the clock of the file system goes in steps
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(b"oops")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    with pytest.raises(InputError, match="is damaged"):
+        asset_path("sample", "card.spi")
+
+
+def test_marks_in_a_folder_of_all_users_are_not_believed(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fetch("sample").folder
+    monkeypatch.setattr(store, "_SETTLED", 0.0)
+    assert asset_state("sample") == "fetched"
+    folder.chmod(0o777)
+    with (folder / "card.spi").open("r+b") as file:
+        file.write(b"oops")
+    marks = {name: store._mark(folder / name) for name in DATA}
+    (folder / ".verified.json").write_text(json.dumps(marks))
+    assert asset_state("sample") == "corrupt"
+
+
+def test_two_that_fetch_at_once_fetch_once(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    downloads: list[str] = []
+    real = store._download
+
+    def counted(spec: AssetSpec, scratch: Path) -> Path:
+        downloads.append(spec.name)
+        return real(spec, scratch)
+
+    monkeypatch.setattr(store, "_download", counted)
+    (wheels.parent / "the cache" / "assets" / ".sample-killed").mkdir(parents=True)
+    with ThreadPoolExecutor(2) as pool:  # each opens the folder for itself, as processes do
+        one, two = pool.map(fetch, ("sample", "sample"))
+    assert one == two
+    assert downloads == ["sample"]
+    assert [path.name for path in one.folder.parent.iterdir()] == ["sample-1.0"]
+
+
 def test_touched_file_is_hashed_again_not_refused(wheels: Path) -> None:
     path = fetch("sample").path("card.spi")
     path.write_bytes(DATA["card.spi"])
@@ -153,7 +208,8 @@ def test_no_wheel_and_no_network_are_engine_failures(wheels: Path, monkeypatch: 
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port: nothing answers
-    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    monkeypatch.setenv("PIP_RETRIES", "0")
     with pytest.raises(FetchError, match="the package index cannot be reached") as caught:
         fetch("sample")
     assert "\n" not in str(caught.value)

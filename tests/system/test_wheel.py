@@ -78,7 +78,7 @@ def test_the_wheel_holds_every_file_of_the_rooms_and_nothing_else(wheel: Path) -
         assert name in names
     assert any(name.endswith("licenses/LICENSE") for name in info)
     assert "License-Expression: Apache-2.0" in metadata
-    assert "metalrom = metalrom.cli.main:main" in entries
+    assert "metalrom = metalrom.cli.start:start_program" in entries
 
 
 def test_the_sdist_holds_what_builds_and_checks_it(built: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_files
+from interconnect.files import atomic_write_files, read_text
 from interconnect.optional import optional_library
 from metalrom.exporters.checksum import (
     add_digest,
@@ -130,7 +130,7 @@ def validate_liberty(source: RunData, folder: Path) -> ToolReading:
     buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
     for name, expected in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
-        text = path.read_text(encoding="ascii")
+        text = read_text(path)
         try:
             library = parser.parse_liberty(text)
             again = parser.parse_liberty(str(library))

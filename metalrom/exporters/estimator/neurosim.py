@@ -6,8 +6,6 @@ values by editing source code. The files are therefore not verified by their con
 V1.5's own reader asks for by name.
 """
 
-import csv
-import io
 import math
 import re
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 from characterization.tables.content import json_sha256
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_files
+from interconnect.files import atomic_write_files, parse_csv, read_text
 from metalrom.exporters.checksum import add_digest, header, verify_digest
 from metalrom.exporters.estimator.digits import PRECISION, TOLERANCE, shown_digits
 from metalrom.exporters.estimator.headline import MEANING, NO_WRITE, cell_resistance, figure_values, headline
@@ -90,11 +88,12 @@ def read_back_neurosim(folder: Path, quantity: ProbeQuantity, points: ProbePoint
     param = verify_digest(folder / PARAM, "//")
     about, path = read_checked_json(folder / ABOUT_FILE), folder / OUTPUT
     for name, digest in about.get("files", {}).items():
-        if json_sha256((folder / Path(name).name).read_text()) != digest:
+        if json_sha256(read_text(folder / Path(name).name)) != digest:
             where = str(folder / name)
             raise InputError(f"does not match the checksum in {ABOUT_FILE}", where=where, hint="export it again")
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text())))
+        header, *lines = parse_csv(read_text(path), where=str(path))
+        rows = [dict(zip(header, line, strict=True)) for line in lines]
         mean, std = (np.array([float(row[key]) for row in rows]) for key in ("mean", "std"))
         condition, zero, lsb = int(about["condition_index"]), float(about["zero_level"]), float(about["count"])
         read = re.search(r"^\s*readPulseWidth = (\S+);", param, re.MULTILINE)

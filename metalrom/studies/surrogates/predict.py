@@ -12,7 +12,7 @@ from characterization.models.box import Domain, DomainInput
 from characterization.models.surrogate import SurrogateModel
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError, shortened
-from interconnect.files import atomic_write_text, read_text
+from interconnect.files import atomic_write_text, parse_csv, read_text
 from interconnect.quantity import parse_quantity
 from interconnect.suggestion import suggest
 from metalrom.studies.surrogates.axes import format_input
@@ -51,7 +51,7 @@ def read_points(path: Path, box: Domain) -> FloatArray:
 
     Raises InputError that names the line.
     """
-    rows = list(csv.reader(io.StringIO(read_text(path, limit=_LARGEST).removeprefix("\ufeff"))))
+    rows = parse_csv(read_text(path, limit=_LARGEST).removeprefix("\ufeff"), where=str(path))
     if not rows:
         raise InputError("is empty", where=str(path), hint=f"a first line {','.join(box.names)}")
     header = [name.strip() for name in rows[0]]
@@ -70,7 +70,10 @@ def read_points(path: Path, box: Domain) -> FloatArray:
 
 
 def predict_points(model: SurrogateModel, points: FloatArray) -> PredictedPoints:
-    """Answers at points (points, inputs). Raises InputError naming the first key that leaves the model's domain."""
+    """Answers at points (points, inputs).
+
+    Raises InputError naming the first key that leaves the model's domain, or if an answer is not finite.
+    """
     bad = np.argwhere(model.box.outside(points))
     if len(bad):
         row, column = bad[0]
@@ -83,8 +86,11 @@ def predict_points(model: SurrogateModel, points: FloatArray) -> PredictedPoints
             f"model of {model.quantity} was fitted and checked",
             hint="stay inside, or fit a model over a wider range",
         )
-    parts = [model.predict(points[k : k + _PART]) for k in range(0, len(points), _PART)]
+    with np.errstate(all="ignore"):
+        parts = [model.predict(points[k : k + _PART]) for k in range(0, len(points), _PART)]
     mean, low_, high_ = (np.concatenate([getattr(p, n) for p in parts]) for n in ("mean", "low", "high"))
+    if not np.isfinite([mean, low_, high_]).all():
+        raise InputError(f"the model of {model.quantity} gives no finite answer", hint="fit it again with metalrom fit")
     return PredictedPoints(model.box, points, mean, low_, high_)
 
 

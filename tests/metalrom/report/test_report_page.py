@@ -71,6 +71,8 @@ def test_the_page_is_well_formed_and_complete(page):
 
 def test_the_page_needs_no_network_and_no_script(page):
     assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(page.tags)
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    assert ("content", policy) in page.attributes
     for key, value in page.attributes:
         if key in ("href", "src", "xlink:href", "action", "data"):
             assert value.startswith("#"), (key, value)
