@@ -9,9 +9,7 @@ sigma at the level being read (mismatch of one segment is thus taken as fully co
 offset and gain error that never averages out), and every converter one offset. New in every conversion: thermal
 noise, converter noise and the pattern spread (the table gives its size over data patterns, not its value for one).
 A result depends on the seed, the number of the call and the row of the batch, not on the threads or the other rows.
-
-Speed. Where few conversions are expected to be wrong, the product is the exact one plus what those change (`thinning`);
-elsewhere every conversion is looked up.
+Where few conversions are expected to be wrong only those are looked at (`thinning`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import characterization.tables.table  # noqa: F401 - registers the accessor `rea
 from characterization.tables.formats import read_table
 
 PROJECT = """\
-# the levels of many active rows bend: count 29 of 64 active rows lies beyond its threshold (code error 0.9996)
+# the levels of many active rows bend: count 29 of 64 active rows lies beyond its threshold
 name: margin_sign
 technology: {stack: generic28, devices: open45}
 cell: {kind: res_via, resistance: 1Mohm, planes: [{row: M2, column: M3}]}
@@ -39,7 +39,8 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
     results = json.loads((out / "results.json").read_text())
     headline = results["headline"]
     margin = headline["margin_sigma"]
-    assert -3.4 < margin < -3.2
+    # -2.88 (95 %: -3.06 to -2.69) by 400 simulated chips (samples: 400, sampling: full); 30 of them say -3.3
+    assert -3.0 < margin < -2.76
     assert headline["margin_at"] == {"condition": "tt_1.00V_27C", "active": 64, "count": 29, "plane": "M2-M3"}
     assert headline["verdict"] == "missed"
     low, high = headline["code_error_interval"]
@@ -81,7 +82,7 @@ def test_the_same_negative_margin_in_terminal_results_report_specifications_and_
     with (out / "lut" / "readout.csv").open() as file:
         worst = min(csv.DictReader(file), key=lambda row: float(row["margin"]))
     assert (float(worst["margin"]), worst["active"], worst["count"]) == (margin, "64", "29")
-    assert float(worst["code_error_probability"]) > 0.999
+    assert float(worst["code_error_probability"]) > 0.997  # Phi(2.76)
     table = read_table("json", out / "lut")
     assert table.worst_margin().margin == margin
     assert np.nanmin(table.margins("tt_1.00V_27C")) == margin
