@@ -153,6 +153,10 @@ def features(a: FloatArray, n: FloatArray) -> FloatArray:
     return np.stack([np.ones_like(n), n, a, n * n, n * a, a * a], axis=-1)
 
 
+LEVELS_NEEDED: Mapping[LevelShape, int] = {"quadratic": 12, "bent": 20}
+"""Distinct pairs of active rows and count that a level model is fitted to, at least."""
+
+
 def fit_levels(
     condition: Condition,
     rows: int,
@@ -166,9 +170,9 @@ def fit_levels(
     """Fit on 80 % of the points, judge on the other 20 %, then refit on all.
 
     Whole (active, count) pairs are held out, so the test asks for levels that the fit has not seen.
-    Raises ConditionError when fewer than 12 distinct pairs are there (20 for the bent shape).
+    Raises ConditionError when fewer distinct pairs than `LEVELS_NEEDED` are there.
     """
-    needed = 20 if shape == "bent" else 12
+    needed = LEVELS_NEEDED[shape]
     pairs = np.stack([active, count], axis=1)
     distinct = np.unique(pairs, axis=0)
     if len(distinct) < needed:

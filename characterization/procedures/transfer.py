@@ -8,11 +8,12 @@ from scipy.optimize import nnls
 from characterization.campaign import Task
 from characterization.column_line import ColumnLines, fitted, stored_numbers
 from characterization.dataset import Dataset
-from characterization.fit import LevelModel, fit_levels, fit_pattern_variance, regressors, signed_count
+from characterization.fit import LEVELS_NEEDED, LevelModel, fit_levels, fit_pattern_variance, regressors, signed_count
 from characterization.patterns import FAR, NEAR, level_grid, pattern_of, random_names
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
 from netlists.condition import Condition
 
 
@@ -56,6 +57,34 @@ def plan_transfer(setup: Testbench) -> list[Task]:
             case = pattern.case(setup.columns, setup.ones)
             tasks.append(Task("transfer", condition, active, count, name, -1, case))
     return tasks
+
+
+def has_enough_levels(setup: Testbench) -> bool:
+    """Whether the planned levels are as many as a level model needs."""
+    return len(level_grid(setup.rows, setup.max_levels, setup.levels)) >= LEVELS_NEEDED[setup.level_shape]
+
+
+def check_levels(setup: Testbench) -> None:
+    """Refuse a group, or a number of simulated counts, with too few levels for a level model.
+
+    Raises
+    ------
+    InputError
+        Naming the key that is too small.
+    """
+    if has_enough_levels(setup):
+        return
+    n, needed = setup.rows, LEVELS_NEEDED[setup.level_shape]
+    number = len(level_grid(n, setup.max_levels, setup.levels))
+    largest = n * (setup.levels - 1) + 1  # counts of a fully driven group
+    enough = (m for m in range(setup.max_levels, largest + 1) if len(level_grid(n, m, setup.levels)) >= needed)
+    counts = next(enough, None)
+    raise InputError(
+        f"{number} distinct levels of a group of {n} rows are too few for the level model of this readout "
+        f"({needed} needed)",
+        where="array.group_rows" if counts is None else "characterization.max_levels",
+        hint="a larger group" if counts is None else f"{counts} or more, or a larger group",
+    )
 
 
 def analyse_transfer(setup: Testbench, data: Dataset, results: ProcedureResults) -> Transfer:

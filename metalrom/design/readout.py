@@ -45,7 +45,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             bus = {"wire_capacitance": wire.capacitance * across} | bus
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
-        length = design.periphery.length
+        length, converter = design.periphery.length, section.converter.build()
         chain = ReadoutChain(
             drive=section.drive,
             length=length,
@@ -54,8 +54,8 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             sampler=DoubleSampler(**section.sampler.parameters()),
             bus=ComparatorBus(**bus),
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
-            converter=section.converter.build().within(-(-array.columns // (bus["columns"] * columns))),
-            timing=ChainTiming(**section.timing.parameters()),
+            converter=converter.within(-(-array.columns // (bus["columns"] * columns))),
+            timing=ChainTiming(**{"settle_bus": converter.settle_bus} | section.timing.parameters()),
         )
     return chain, source
 

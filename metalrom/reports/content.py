@@ -180,19 +180,18 @@ class ReportContent:
     """Everything that one report shows.
 
     what: headline facts (label, value in words). condition: label of the nominal condition. target_error: the
-    code-error probability that the group size was chosen for. geometries: the cell with each of its symbols (the
-    same boxes up to the via); symbol_values: what these count. tile_bits: stored symbols, shape (planes, rows,
-    columns), plane 0 lowest; tile_source says which tensor and indices they are. planes: one sentence per plane
-    (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged over the
-    conversions that the layer really does; it decides whether the target is met (without it the weakest count does).
-    specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
-    failed_procedures: what else could not be reported, and where.
-    group_choice: rows by group size; group_reason: why the marked one was taken. tile_top: the corner of a tile drawn
-    from above. histogram: conversions of the layer by (active, count), shape (rows + 1, rows + 1). procedures:
-    results beside the readout table by the procedure's name. configuration: every key with its value, defaults filled
-    in. sign_off: figures with their intervals of every condition; empty where they are not known. csnr_intervals: 95 %
-    of the raw CSNR by condition, dB. chips: drawn ones. waveform: of one read. Raises InputError when parts contradict
-    each other.
+    code-error probability that the group size was chosen for. geometries: the cell with each of its symbols (the same
+    boxes up to the via); symbol_values: what these count. pair: whether a conversion takes two columns. tile_bits:
+    stored symbols, shape (planes, rows, columns), plane 0 lowest; tile_source says which tensor and indices they are.
+    planes: one sentence per plane (metals, weight bit), lowest first. layer_errors: condition label -> P(code error)
+    averaged over the conversions that the layer really does; it decides whether the target is met (without it the
+    weakest count does). specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not
+    in `table`. failed_procedures: what else could not be reported, and where. group_choice: rows by group size;
+    group_reason: why the marked one was taken. tile_top: the corner of a tile drawn from above. histogram: conversions
+    of the layer by (active, count), shape (rows + 1, rows + 1). procedures: results beside the readout table by the
+    procedure's name. configuration: every key with its value, defaults filled in. sign_off: figures with their
+    intervals of every condition; empty where they are not known. csnr_intervals: 95 % of the raw CSNR by condition, dB.
+    chips: drawn ones. waveform: of one read. Raises InputError when parts contradict each other.
     """
 
     title: str
@@ -230,6 +229,7 @@ class ReportContent:
     procedures: Mapping[str, ProcedureResult] = field(default_factory=dict)
     configuration: tuple[tuple[str, str], ...] = ()
     symbol_values: tuple[int, ...] = (0, 1)
+    pair: bool = False
     sign_off: tuple[SignOff, ...] = ()
     csnr_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     chips: ChipDistribution | None = None

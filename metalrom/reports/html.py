@@ -63,7 +63,7 @@ def report_figures(content: ReportContent) -> dict[str, str]:
         "cut_column_zero": geometry_views.cross_section(zero, "y", bit=0),
         "top_one": geometry_views.top_view(one),
         "top_zero": geometry_views.top_view(zero, bit=0),
-        "schematic": schematic.read_schematic(table.unit, table.rows, signed=-1 in content.symbol_values),
+        "schematic": schematic.read_schematic(table.unit, table.rows, signed=-1 in values, pair=content.pair),
         "density": schematic.density_bar(content.headline, content.density_reference),
         "levels": plots.level_plot(table, content.condition),
         "weakest": plots.eye_plot(table),

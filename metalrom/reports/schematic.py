@@ -11,24 +11,41 @@ _ROWS = (("1", "1"), ("1", "0"), ("0", "1"))  # (driven input bit, stored weight
 _SIGNED_ROWS = (("1", "+1"), ("1", "0"), ("1", "-1"))  # the same of ternary cells
 
 
-def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False) -> str:
+_PAIRS = {"+1": ("1", "0"), "0": ("0", "0"), "-1": ("0", "1")}  # what the plus and the minus column store
+_MINUS = 164.0
+"""Distance of the minus column's bit line from that of the plus column."""
+
+
+def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False, pair: bool = False) -> str:
     """One column as a circuit: row drivers, cells, reset switch or virtual ground, ADC; three of `rows` rows drawn.
 
     unit V: capacitive cells on a floating bit line; unit A: resistive cells into a virtual ground. signed: cells that
-    add +1, 0 or -1.
+    add +1, 0 or -1. pair: a plus and a minus column of binary cells, whose difference is converted.
     """
     canvas = Canvas(640, 346)
     row, line = PAINT["signal"].fill, PAINT["bitline"].fill
     x, ys = 372.0, (106.0, 166.0, 246.0)
     canvas.line((x, 62), (x, 292), stroke=line, stroke_width=4)
-    canvas.text((x + 10, 86), "bit line", size=13, fill=line, font_weight="600")
-    for (driven, stored), y in zip(_SIGNED_ROWS if signed else _ROWS, ys, strict=True):
+    canvas.text((x + 10, 86), "plus bit line" if pair else "bit line", size=13, fill=line, font_weight="600")
+    if pair:
+        canvas.line((x + _MINUS, 62), (x + _MINUS, 318), stroke=line, stroke_width=4)
+        canvas.line((x + _MINUS, 318), (x + 52, 318), stroke=line, stroke_width=2)
+        canvas.text((x + _MINUS + 10, 86), "minus", size=13, fill=line, font_weight="600")
+    for (driven, stored), y in zip(_SIGNED_ROWS if signed or pair else _ROWS, ys, strict=True):
         high = driven == "1"
         canvas.text((26, y + 5), driven, size=15, anchor="middle", font_weight="700", fill=row if high else SOFT)
         canvas.line((38, y), (64, y), stroke_width=1.5)
         canvas.polygon(((64, y - 15), (64, y + 15), (92, y)), fill="#fff4e2", stroke=INK, stroke_width=1.4)
         canvas.line((92, y), (x - 60, y), stroke=row if high else "#c9a877", stroke_width=4)
-        _cell(canvas, unit, x, y, stored, signed=signed)
+        if not pair:
+            _cell(canvas, unit, x, y, stored, signed=signed)
+            continue
+        paint = row if high else "#c9a877"
+        canvas.polyline([(x - 60, y), (x - 60, y + 22), (x + _MINUS - 60, y + 22), (x + _MINUS - 60, y)],
+                        stroke=paint, stroke_width=2)  # fmt: skip
+        for place, bit in zip((x, x + _MINUS), _PAIRS[stored], strict=True):
+            _cell(canvas, unit, place, y, bit, signed=False, described=False)
+        canvas.text((x + _MINUS + 14, y + 4), f"weight {stored}", size=12.5)
     canvas.text((4, 62), "input bits", size=13, fill=SOFT)
     canvas.line((26, 68), (26, 86), stroke=SOFT, stroke_width=0.8)
     canvas.text((78, 40), "row drivers", size=13, fill=SOFT, anchor="middle")
@@ -36,18 +53,20 @@ def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False) 
     canvas.text((200, ys[0] - 12), "row (word line)", size=13, fill=PAINT["signal"].side, anchor="middle")
     canvas.text((200, 212), f"… {rows} rows in one group …", size=13, fill=SOFT, anchor="middle")
     if unit == "V":
-        canvas.line((x, 62), (x, 52), stroke_width=1.5)
-        canvas.line((x, 52), (x + 15, 30), stroke_width=1.8)
-        canvas.circle((x, 52), 2.6, fill=INK)
-        canvas.circle((x, 28), 2.6, fill=INK)
-        canvas.line((x, 28), (x, 14), stroke_width=1.5)
+        for place in (x, x + _MINUS) if pair else (x,):
+            canvas.line((place, 62), (place, 52), stroke_width=1.5)
+            canvas.line((place, 52), (place + 15, 30), stroke_width=1.8)
+            canvas.circle((place, 52), 2.6, fill=INK)
+            canvas.circle((place, 28), 2.6, fill=INK)
+            canvas.line((place, 28), (place, 14), stroke_width=1.5)
         canvas.text((x - 16, 44), "reset switch", size=13, anchor="end")
         canvas.text((x + 10, 18), "reset level", size=13, fill=SOFT)
     else:
         canvas.text((x + 10, 290), "held at a virtual ground", size=13, fill=SOFT)
-    _converter(canvas, x, unit)
+    _converter(canvas, x, "difference" if pair else "code = count")
     sense = "sampled voltage" if unit == "V" else "summed current"
-    return canvas.render("How one column is read", f"Row drivers, cells, bit line, {sense}, ADC and shift-add.")
+    what = "a pair of columns" if pair else "one column"
+    return canvas.render(f"How {what} is read", f"Row drivers, cells, bit line, {sense}, ADC and shift-add.")
 
 
 _SIGNED_WORDS = {
@@ -57,7 +76,7 @@ _SIGNED_WORDS = {
 }
 
 
-def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str, *, signed: bool) -> None:
+def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str, *, signed: bool, described: bool = True) -> None:
     """One cell between its row (at x - 60) and the bit line (at x): a capacitor pair or a resistor with its via."""
     on = stored != "0"
     via = PAINT["via" if on else "via0"].fill
@@ -78,14 +97,15 @@ def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str, *, signed:
             canvas.line((x - 16, y), (x, y), stroke_width=1.5)
         words = "weight 1: resistor connected" if on else "weight 0: open"
     canvas.circle((x, y), 3.2, fill=PAINT["bitline"].fill)
-    canvas.text((x + 14, y + 4), words, size=12.5, fill=INK if on else SOFT)
+    if described:
+        canvas.text((x + 14, y + 4), words, size=12.5, fill=INK if on else SOFT)
 
 
-def _converter(canvas: Canvas, x: float, unit: str) -> None:
-    """ADC and digital shift-add under the bit line."""
+def _converter(canvas: Canvas, x: float, text: str) -> None:
+    """ADC and digital shift-add under the bit line. text: what a code is."""
     canvas.rect(x - 52, 296, 104, 44, fill="#e8f0fa", stroke=PAINT["bitline"].side, stroke_width=1.4, rx=5)
     canvas.text((x, 316), "ADC", size=14, anchor="middle", font_weight="700")
-    canvas.text((x, 332), "code = count", size=11.5, anchor="middle", fill=SOFT)
+    canvas.text((x, 332), text, size=11.5, anchor="middle", fill=SOFT)
     canvas.line((x - 52, 318), (x - 92, 318), stroke_width=1.5)
     canvas.polygon(((x - 92, 313), (x - 102, 318), (x - 92, 323)), fill=INK)
     canvas.rect(x - 262, 296, 160, 44, fill="#f2f4f6", stroke=SOFT, stroke_width=1.2, rx=5)

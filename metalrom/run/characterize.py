@@ -1,7 +1,7 @@
 """Characterization of a design: extract, choose the group, simulate, fit, tabulate."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from characterization.group_size import GroupChoice, choose_group
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Planes, Transfer, with_requirements
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
+from characterization.procedures.transfer import check_levels, has_enough_levels
 from characterization.refinement import merged, missing, refined
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
@@ -179,6 +180,8 @@ def measure_group(
     """
     for procedure in procedures:
         procedure.check(setup)
+    if any(p.name == "transfer" for p in procedures):
+        check_levels(setup)
     tasks = _plan(setup, procedures)
     where = f"of a group of {setup.rows} rows at {len(setup.conditions)} conditions"
 
@@ -258,13 +261,18 @@ def choose_rows(
     if isinstance(config.array.group_rows, int):
         return None
     array = config.array
-    is_chain = group_setup(design, min(array.group_candidates), nominal_only=True).chain is not None
+    probe = group_setup(design, min(array.group_candidates), nominal_only=True)
+    is_chain = probe.chain is not None
     asked = (
         CHAIN_CANDIDATES if is_chain and "group_candidates" not in array.model_fields_set else array.group_candidates
     )
     candidates = tuple(c for c in asked if c <= array.rows)
     if not candidates:
         raise InputError("no candidate fits the array", where=f"{design.path}: array.group_candidates")
+    sized = tuple(replace(probe, rows=c) for c in candidates)
+    if not any(map(has_enough_levels, sized)):
+        check_levels(sized[-1])
+    candidates = tuple(s.rows for s in sized if has_enough_levels(s))
     announce("choosing the group size")
     target = config.readout.code_error_target
 

@@ -126,7 +126,7 @@ def _figures(parts: list[LayerEstimate]) -> list[tuple[str, float, float, float,
     macs = sum(p.macs for p in parts)
     bits = sum(_used_bits(m) for m in macros) / _MEGABIT
     g = macros[0].geometry
-    weight = g.weight_bits / g.bit_columns_per_weight
+    weight = g.bits_per_weight / g.bit_columns_per_weight
     rows: list[tuple[str, Span, str]] = [
         ("area, periphery under the array", area * 1e6, "mm2"),
         ("area, periphery beside the array", beside * 1e6, "mm2"),

@@ -83,7 +83,7 @@ class ChainTiming:
     settle_reset: float = parameter(3.2e-9, "s", "from the end of the reset to the opening of the clamp")
     guard: float = parameter(0.2e-9, "s", "from the opening of the clamp to the toggling of the rows")
     settle_rows: float = parameter(2.1e-9, "s", "from the toggling of the rows to the joining of the bus")
-    settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision")
+    settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision; of a pair 3 ns")
     recover: float = parameter(0.5e-9, "s", "from the last sample to the next reset; the rows return")
     hold: float = parameter(0.0, "s", "from the first decision on; the rows stay driven, as a whole conversion needs")
 

@@ -67,7 +67,8 @@ class ColumnConverter(Protocol):
     """A converter behind a chain's bus: a frozen parameter class.
 
     title: one line for lists. columns: that a conversion takes, two for a difference. clocked: whether the chain's
-    clocked comparator decides; otherwise the converter has a comparator of its own. twin_basis, noise_basis: how its
+    clocked comparator decides; otherwise the converter has a comparator of its own. settle_bus: s from the joining of
+    the bus to the first decision unless the chain's timing gives another. twin_basis, noise_basis: how its
     behavioural twin and its noise are known, in words.
 
     Its conversion is that of `netlists.readout.conversion.nominal_conversion`, its noise that of
@@ -77,6 +78,7 @@ class ColumnConverter(Protocol):
     title: ClassVar[str]
     columns: ClassVar[int]
     clocked: ClassVar[bool]
+    settle_bus: ClassVar[float]
     twin_basis: ClassVar[str]
     noise_basis: ClassVar[str]
 

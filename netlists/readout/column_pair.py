@@ -21,6 +21,7 @@ class ColumnPair(ColumnSar):
 
     title: ClassVar[str] = "successive approximation of the difference of two columns"
     columns: ClassVar[int] = 2
+    settle_bus: ClassVar[float] = 3.0e-9  # the array on either bus is charged too
     twin_basis: ClassVar[str] = (
         "thresholds by bisection on comparator, both arrays and both chains of transistors: equal within a twentieth "
         "of a count whatever both columns have in common (tests/characterization/test_pair_conversion.py)"

@@ -51,6 +51,7 @@ class ColumnRamp(Ramp, ReplicaTable):
     where: ClassVar[str] = "readout.converter"
     columns: ClassVar[int] = 1
     clocked: ClassVar[bool] = False
+    settle_bus: ClassVar[float] = 2.0e-9
     twin_basis: ClassVar[str] = (
         "instants of the comparator's answers on generator, comparator and load of the line in transistors; twin and "
         "transistors within a tenth of a step at levels that it has not seen (tests/characterization/test_ramp_twin.py)"

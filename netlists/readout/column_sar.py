@@ -49,6 +49,7 @@ class ColumnSar(ReplicaTable):
     title: ClassVar[str] = "successive approximation of a column's bus over a table of thresholds"
     columns: ClassVar[int] = 1
     clocked: ClassVar[bool] = True
+    settle_bus: ClassVar[float] = 2.0e-9
     twin_basis: ClassVar[str] = (
         "thresholds by bisection on comparator, array and switches of transistors: twin and transistors within "
         "0.35 mV at codes that it has not seen (benchmarks/chain_conversions.py --check twin)"

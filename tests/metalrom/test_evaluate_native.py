@@ -11,8 +11,10 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.jsonable import to_jsonable
 from metalrom.cli.accuracy import evaluate_model
+from metalrom.macro import synthetic_table
 from metalrom.studies.accuracy import (
     ActivationRule,
+    Chip,
     NativeBlocks,
     NextToken,
     Settings,
@@ -171,6 +173,26 @@ def test_every_layer_through_the_macro_equals_sums_over_blocks(
         # half a step of every activation at most
         bound = scale / 2 * np.abs(layer.weight).sum(axis=0) * 1.001 + 1e-5 * size
         assert (np.abs(macro(layer, x) - float_operator(layer, x)) <= bound).all()
+    assert product.code_errors == 0
+
+
+@pytest.mark.parametrize("cell", ["cap_tie", "cap_balanced"])
+def test_blocks_on_signed_conversions_equal_sums_over_blocks(
+    network: tuple[Llama, dict[str, Parts]], cell: str
+) -> None:
+    """Tables of three levels, of ternary cells and of a pair of binary columns, count -1, 0 and 1, not 0, 1 and 2."""
+    model, parts = network
+    table = synthetic_table(16, levels=3).replace(cell=cell)
+    chip = Chip(cell, table, table.conditions[0])
+    product = MacroBlocks(chip, model.layers, input_bits=8)
+    macro, rule, rng = BlockOperator(product, ActivationRule(8)), ActivationRule(8), np.random.default_rng(2)
+    for layer in model.layers:
+        x = rng.standard_normal((2, layer.inputs)).astype(np.float32)
+        q, scale, shift = rule(x)
+        expected = reference(q * scale + shift, parts[layer.name])
+        np.testing.assert_allclose(macro(layer, x), expected, atol=2e-6 * np.abs(expected).max())
+        # four digits of -8..7 and 0..15, seven of -127..127
+        assert product.columns_of(layer) == (7 if layer.blocks.type == "Q8_0" else 4)
     assert product.code_errors == 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from characterization.procedures.local_inverter import InverterFigures, InverterPoint
 from characterization.tables.table import ReadoutTable
 from interconnect.jsonable import from_jsonable, to_jsonable
+from metalrom.exporters.estimator.headline import headline
 from metalrom.macro import MacroGeometry, estimate_macro, synthetic_table
 from metalrom.macro.inverter_cost import InverterCost
 from netlists.devices.device_set import load_devices
@@ -99,3 +102,14 @@ def test_time_label_and_flag(table: ReadoutTable, geometry: MacroGeometry) -> No
 
 def test_the_geometry_is_read_back(geometry: MacroGeometry) -> None:
     assert from_jsonable(MacroGeometry, to_jsonable(geometry)) == geometry
+
+
+def test_cost_models_get_the_inverters_as_their_converter(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """Energy of inverters, ramp, line and counter (above); line, latches and counters over 112 columns; the ramp."""
+    macro = estimate_macro(geometry, table, table.conditions[0])
+    results = SimpleNamespace(condition=table.conditions[0].label)
+    run: Any = SimpleNamespace(estimate=SimpleNamespace(macro=macro), table=table, results=results)
+    found = headline(run)
+    assert found.adc_energy * 1e15 == pytest.approx(200 + 2 * 3 + 4 + 1 + 2**5 * (0.1 + 1.5))
+    assert found.adc_area * 1e12 == pytest.approx(((112 + 6) * (0.5 + 10.0) + 3 * 100.0) / 112)
+    assert found.adc_time == pytest.approx(32e-9)

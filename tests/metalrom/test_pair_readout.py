@@ -67,6 +67,11 @@ def test_a_bus_has_half_of_the_columns(tmp_path: Path) -> None:
     assert chain is not None
     assert single is not None
     assert chain.converter == ColumnPair()
+    # the array on either bus is charged too, in 2.9 ns with eight columns a bus (docs/explanation/readout-cost.md)
+    assert (chain.timing.settle_bus, single.timing.settle_bus) == (3e-9, 2e-9)
+    given = configured_chain(project(tmp_path, readout=PAIR | {"timing": {"settle_bus": "4ns"}}), 4)[0]
+    assert given is not None
+    assert given.timing.settle_bus == 4e-9
     assert chain.bus.columns == 8
     assert chain.bus.wire_capacitance == pytest.approx(single.bus.wire_capacitance)
     found = macro_geometry(design, 4)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from characterization.procedures.transfer import check_levels
 from interconnect.errors import InputError
 from metalrom.api import load
 from tests.builders import write_config
@@ -42,6 +43,26 @@ def test_the_ternary_tie_is_read_by_the_chain_and_a_ternary_cell_of_two_lines_is
 @pytest.mark.parametrize("kind", ["res_via", "cap_present", "cap_ternary", "cap_select"])
 def test_other_cells_are_read_ideally_unless_a_chain_is_asked_for(tmp_path, kind) -> None:
     assert chain_of(tmp_path, {"kind": "auto"}, cell={"kind": kind}) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts", "key"),
+    [
+        (4, 9, "array.group_rows"),  # 1 + 2 + 3 + 4 + 5 = 15 levels, whatever is simulated of them
+        (8, 5, "characterization.max_levels"),  # 1 + 3 + 5 + 5 + 5 = 19 levels of 0, 2, 4, 6 and 8 active rows
+        (8, 6, None),
+    ],
+)
+def test_too_few_levels_for_a_level_model_are_refused_before_simulating(tmp_path, rows, counts, key) -> None:
+    """A level through transistors has ten coefficients and is fitted to 20 levels."""
+    few = {"patterns": 1, "samples": 30, "max_levels": counts}
+    path = write_config(tmp_path / "c.yaml", readout={"kind": "chain"}, characterization=few)
+    setup = load(path).setup(rows)
+    if key is None:
+        check_levels(setup)
+        return
+    with pytest.raises(InputError, match=key):
+        check_levels(setup)
 
 
 def test_inverters_in_the_segment_replace_the_chain(tmp_path) -> None:

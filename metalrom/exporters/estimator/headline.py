@@ -1,6 +1,7 @@
 """The figures of one macro that cost models take: a handful of numbers, from the run's estimate."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
+from metalrom.macro.quantity import Component
 from metalrom.run.results import RunResults
 
 NO_WRITE = (
@@ -19,6 +21,11 @@ MEANING = (
     "energy, area and time: middle of the run's estimate (see its report for the ranges); periphery under the array; "
     "not included: clock, control, buffers, global wiring, leakage"
 )
+
+INVERTER_ENERGY = ("inverters", "ramp", "column_line", "counter")
+INVERTER_AREA = ("column_line", "adc_logic", "thresholds")
+"""Parts of an estimate that are the converter where inverters in the segment convert and no part is called so; the
+inverters' area is that of their segments."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +60,19 @@ def headline(source: RunData) -> MacroHeadline:
         energy_mac=macro.energy_per_mac.mid,
         energy_mvm=macro.energy_per_mac.mid * g.macs,
         row_energy=macro.conversion["row_drivers"].value.mid,
-        adc_energy=macro.conversion["adc"].value.mid,
+        adc_energy=_converter(macro.conversion, INVERTER_ENERGY),
         adc_time=macro.step["adc"].value.mid,
-        adc_area=macro.area["adc"].value.mid / (g.tiles * g.adcs),
+        adc_area=_converter(macro.area, INVERTER_AREA) / (g.tiles * g.adcs),
         area=macro.stacked.mid / g.tiles,
         cell_area=g.cell_area,
         read_time=table.read_time,
         latency=macro.latency.mid,
     )
+
+
+def _converter(parts: Mapping[str, Component], of_inverters: tuple[str, ...]) -> float:
+    """Middle of what the converters take; of_inverters: names of their parts where none is `adc`."""
+    return sum(parts[name].value.mid for name in (("adc",) if "adc" in parts else of_inverters))
 
 
 def technology_node(name: str) -> float:

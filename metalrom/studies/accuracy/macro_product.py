@@ -13,11 +13,15 @@ from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro import EFFECTS, Macro, MvmResult
 from metalrom.studies.accuracy.chips import Chip
+from metalrom.workloads.networks.linear import LinearLayer
 from netlists.cells import CELLS, make_cell
 from netlists.mapping import Scheme
 
 _OWN = {"self", "table", "condition", "array", "weight_bits", "input_bits", "seed", "effects"}
 """Arguments of `Macro` that an evaluation sets itself; the others are free options."""
+
+SIGNED_VALUES = (-1, 0, 1)
+"""What a row adds to a conversion that counts -1 as well as 1."""
 
 
 class Counted:
@@ -64,7 +68,7 @@ class MacroProduct(Counted):
         super().__init__()
         options = checked_options(options)
         if reads_signs(chip.table):
-            options.setdefault("symbol_values", (-1, 0, 1))
+            options.setdefault("symbol_values", SIGNED_VALUES)
         self._macro = chip.macro(
             weight_bits=weight_bits,
             input_bits=input_bits,
@@ -77,6 +81,10 @@ class MacroProduct(Counted):
     def scheme(self) -> Scheme:
         """How the macro stores a weight."""
         return self._macro.scheme
+
+    def columns_of(self, layer: LinearLayer) -> int:
+        """Conversions of a weight of the layer, per bit of an activation and group of rows."""
+        return self.scheme.columns
 
     def store(self, w: NDArray[np.int16], index: int) -> Any:
         """Program a layer's weights; `index` decides its frozen deviations."""

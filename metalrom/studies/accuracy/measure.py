@@ -14,7 +14,6 @@ from metalrom.studies.accuracy.native import (
     ExactBlocks,
     MacroBlocks,
     NativeBlocks,
-    columns_per_weight,
     formats,
 )
 from metalrom.studies.accuracy.quantized import ActivationRule, ExactProduct, QuantizedOperator, WeightRule
@@ -144,12 +143,8 @@ def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
     """Conversions of one pass without mitigations, worked out beforehand."""
     rows, (_, product) = chip.table.rows, _operator(workload, chip, settings, EFFECTS)
 
-    def columns(layer: LinearLayer) -> int:
-        if isinstance(product, MacroProduct):
-            return product.scheme.columns
-        return columns_per_weight(layer, chip.table.levels)
-
-    per_token = sum(-(-layer.inputs // rows) * layer.outputs * columns(layer) for layer in workload.layers)
+    assert product is not None  # noqa: S101 - a chip has one
+    per_token = sum(-(-layer.inputs // rows) * layer.outputs * product.columns_of(layer) for layer in workload.layers)
     return workload.tokens * per_token * settings.activations.bits
 
 
@@ -167,7 +162,7 @@ def _on_chip(
 
 def _operator(
     workload: Workload, chip: Chip | None, settings: Settings, effects: tuple[str, ...]
-) -> tuple[QuantizedOperator | BlockOperator, Counted | None]:
+) -> tuple[QuantizedOperator | BlockOperator, MacroProduct | MacroBlocks | None]:
     """What applies the layers on a chip (None: exactly), and what counts its conversions."""
     weights, activations = settings.weights, settings.activations
     if isinstance(weights, NativeBlocks):

@@ -15,15 +15,17 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
-from metalrom.studies.accuracy.macro_product import Counted, checked_options
+from metalrom.studies.accuracy.macro_product import SIGNED_VALUES, Counted, checked_options, reads_signs
 from metalrom.studies.accuracy.quantized import ActivationRule
 from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
-from netlists.mapping import scheme_of
 from netlists.weights import BlockWeights
 
 STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8)}
 """Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127."""
+
+SIGNED = {"Q4_0": ("differential", 5), "Q4_1": ("differential", 5), "Q8_0": ("differential", 8)}
+"""The same where a conversion counts -1 as well as 1: digits with a sign, as many conversions."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,11 @@ class MacroBlocks(Counted):
             raise InputError("the mapping follows from the block format", where="--option", hint="leave it out")
         self._calls = 0
         self._macros: dict[str, Macro] = {}
+        signed = reads_signs(chip.table)
+        if signed:
+            options.setdefault("symbol_values", SIGNED_VALUES)
         for name, size in {(b.type, b.block_size) for b in map(native_blocks_of, layers)}:
-            mapping, bits = STORED[name]
+            mapping, bits = (SIGNED if signed else STORED)[name]
             macro = chip.macro(
                 weight_bits=bits, input_bits=input_bits, mapping=mapping, seed=seed, effects=effects, **options
             )
@@ -93,6 +98,10 @@ class MacroBlocks(Counted):
                 np.zeros((size, 1), np.int64), np.ones((1, 1)), block=size
             )  # refuses before minutes pass
             self._macros[name] = macro
+
+    def columns_of(self, layer: LinearLayer) -> int:
+        """Conversions of a weight of the layer, per bit of an activation and group of rows."""
+        return self._macros[native_blocks_of(layer).type].scheme.columns
 
     def store(self, layer: LinearLayer) -> Any:
         """Program a layer's integers; its index decides its frozen deviations."""
@@ -139,9 +148,3 @@ def native_blocks_of(layer: LinearLayer) -> BlockWeights:
 def formats(layers: Sequence[LinearLayer]) -> dict[str, int]:
     """Number of layers by block format."""
     return dict(Counter(native_blocks_of(layer).type for layer in layers))
-
-
-def columns_per_weight(layer: LinearLayer, levels: int) -> int:
-    """Bit columns of one weight of the layer in cells of `levels` levels."""
-    mapping, bits = STORED[native_blocks_of(layer).type]
-    return scheme_of(mapping, bits, tuple(range(levels))).columns

@@ -28,8 +28,8 @@ class MetalMacro(_Frozen):
     """One tile of a characterized macro.
 
     tile_area: mm2, periphery under the array. energy_per_mac: fJ at the macro's own input and weight bits, as its
-    activations drive it. code_error: expected wrong codes at the nominal condition. origin: where the numbers come
-    from. example: whether it is the shipped one.
+    activations drive it. bits_per_weight: that a weight is counted with, see `MacroGeometry`. code_error: expected
+    wrong codes at the nominal condition. origin: where the numbers come from. example: whether it is the shipped one.
     """
 
     name: str
@@ -41,6 +41,7 @@ class MetalMacro(_Frozen):
     columns: int = Field(ge=1)
     planes: int = Field(ge=1)
     weight_bits: int = Field(ge=2, le=16)
+    bits_per_weight: float = Field(gt=0, le=16)
     input_bits: int = Field(ge=2, le=16)
     columns_per_weight: int = Field(ge=1)
     tile_area: SourcedNumber
@@ -57,7 +58,7 @@ class MetalMacro(_Frozen):
     @property
     def density(self) -> SourcedNumber:
         """Weight bits of a full tile over its area, Mb/mm2."""
-        bits = self.shape.cells / self.columns_per_weight * self.weight_bits * 1e-6
+        bits = self.shape.cells / self.columns_per_weight * self.bits_per_weight * 1e-6
         return _inverse(self.tile_area, bits, "Mb/mm2")
 
     @property
@@ -100,6 +101,7 @@ def macro_of_run(out: Path) -> MetalMacro:
         columns=geometry.columns,
         planes=geometry.planes,
         weight_bits=geometry.weight_bits,
+        bits_per_weight=geometry.bits_per_weight,
         input_bits=geometry.input_bits,
         columns_per_weight=geometry.bit_columns_per_weight,
         tile_area=_fact(area.to_dict(1e6), "mm2", f"{origin}; periphery under the array"),

@@ -16,8 +16,10 @@ from metalrom.layout.audit import audit_layout
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import plan_layout
 from metalrom.layout.read import open_layout
-from metalrom.macro import Macro
-from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro import Macro, MacroGeometry, estimate_macro, synthetic_table
+from metalrom.macro.estimate import LayerEstimate
+from metalrom.macro.quantity import Span
+from metalrom.run.estimate import _figures
 from netlists.devices.device_set import load_devices
 from netlists.mapping import scheme_of, via_program, weights_of
 from netlists.weights import quantize
@@ -118,6 +120,22 @@ def test_native_ternary_weights_are_one_cell_each(tmp_path: Path) -> None:
     macro = Macro.ideal(rows=4, levels=3, mapping="trits", weight_bits=2, input_bits=4, symbol_values=TIE)
     x = np.random.default_rng(0).integers(-8, 8, (3, 24))
     np.testing.assert_array_equal(macro.matmul(x, p.weights.values), x @ p.weights.values.astype(int))
+
+
+def test_every_density_of_weight_bits_counts_what_a_weight_holds() -> None:
+    """Five trits tell 243 values apart, log2 of that in bits: by the macro's estimate and by the sum over layers."""
+    table = synthetic_table(4, levels=3)
+    geometry = MacroGeometry(
+        cell_area=0.06e-12, rows=16, columns=15, planes=2, group_rows=4, columns_per_adc=4, adc_bits=4,
+        driver_area=2e-12, reset_area=1e-12, rules=load_devices("open45").area, mapping="trits", symbol_values=TIE,
+    )  # fmt: skip
+    macro = estimate_macro(geometry, table, table.conditions[0])
+    one = Span.exact(1.0)
+    layer = LayerEstimate(16, 6, 1, macro, conversions=1, macs=1, energy=one, latency=one)
+    rows = {row[0]: row for row in _figures([layer])}
+    expected = 16 * 30 / 5 * np.log2(243) / macro.stacked.mid * 1e-12
+    assert rows["density of weight bits, periphery under the array"][2] == pytest.approx(expected)
+    assert macro.weight_density_stacked.mid == pytest.approx(expected)
 
 
 def test_an_estimate_counts_five_columns_a_weight() -> None:

@@ -148,6 +148,16 @@ def test_read_schematic_of_ternary_cells() -> None:
     assert "weight -1: lowers the column's level" in drawn
 
 
+def test_read_schematic_of_a_pair_draws_both_columns() -> None:
+    """Plus and minus bit line into one converter; three rows of -1, 0 and 1 are three cells on either line."""
+    svg = read_schematic("V", 10, pair=True)
+    drawn = texts(svg)
+    assert {"plus bit line", "minus", "difference", "weight +1", "weight 0", "weight -1"} <= set(drawn)
+    assert "code = count" not in drawn
+    plates = [e for e in parse(svg).iter(f"{SVG}line") if e.get("stroke-width") == "2.4"]
+    assert len(plates) == 2 * 2 * 3
+
+
 def test_an_unknown_density_is_said_and_not_drawn(make_content):
     content = make_content()
     head = replace(content.headline, density_macro=replace(content.headline.density_macro, mid=None))

@@ -96,19 +96,19 @@ def test_from_the_configuration_to_the_report(tmp_path: Path, text: str, convert
 @pytest.mark.slow
 def test_an_open_group_is_chosen_by_probes_of_the_chain(tmp_path: Path) -> None:
     config = tmp_path / "chain.yaml"
-    config.write_text(CONFIG.replace("group_rows: 8", "group_rows: auto, group_candidates: [4, 8]"))
+    config.write_text(CONFIG.replace("group_rows: 8", "group_rows: auto, group_candidates: [5, 10]"))
     p = load(config)
     with Cache(tmp_path / "cache") as cache:
         choice = choose_rows(p, cache, jobs=1)
     assert choice is not None
     # both are simulated, from the smaller one on: a segment of the line for each group
-    assert [c.rows for c in choice.candidates] == [4, 8]
-    assert [p.setup(n).chain.line.segments for n in (4, 8)] == [8, 4]
+    assert [c.rows for c in choice.candidates] == [5, 10]
+    assert [p.setup(n).chain.line.segments for n in (5, 10)] == [7, 4]
     few, many = choice.candidates
     # the charge of a count is shared by fewer cells, and the line of more segments takes a little of it
     assert 1.2 < few.lsb / many.lsb < 2.0
     assert few.code_error < many.code_error
-    assert choice.rows == 8
+    assert choice.rows == 10
     assert choice.outcome.simulated <= 2 * 52
 
 
