@@ -21,15 +21,40 @@ AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
 
-METAL = ("array", "reference_cells", "replica_cells", "capacitors")
+METAL = ("array", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
+
+
+XOR_GATES = 2.0
+"""Two-input NAND equivalents of a two-input XOR: 1.596 against 0.798 um2 (Nangate's open 45 nm library)."""
+
+
+def dummy_rows(geometry: MacroGeometry) -> int:
+    """Dummy rows of a complement-driven tile, one per segment: binary cells need an even number of driven rows where a
+    column is read by itself."""
+    alone = geometry.symbol_values == (0, 1) and geometry.columns_per_conversion == 1
+    return geometry.groups if alone else 0
+
+
+def dummy_row_areas(geometry: MacroGeometry) -> dict[str, Component]:
+    """Areas of the dummy rows' cells and of the parity that drives them, m2; their drivers are counted as rows."""
+    g, number = geometry, dummy_rows(geometry)
+    if not number:
+        return {}
+    cells = Component(
+        Span.exact(number * g.columns * g.cell_area), Provenance("user", f"{number} dummy rows: cell footprint")
+    )
+    gates = f"an XOR per row for the parity of the driven rows ({_rules_source(g.rules)})"
+    parity = Component(Span.factor(g.rules.logic_area(XOR_GATES * g.rows), AREA_FACTOR), Provenance("estimate", gates))
+    return {"dummy_cells": cells, "dummy_parity": parity}
 
 
 def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]:
     """Areas of one tile's readout, m2: drawn parts by name, and the capacitors."""
     g = geometry
+    dummies = dummy_rows(g) if cost.drive == "complement" else 0
     number = {
-        "row": g.rows * -(-g.planes // g.planes_per_driver),
+        "row": (g.rows + dummies) * -(-g.planes // g.planes_per_driver),
         "segment": g.columns * g.groups,
         "column": g.columns,
         "bus": g.adcs,
@@ -37,7 +62,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         "line": cost.lines,
         "tile": 1,
     }
-    out = drawn_areas(cost.parts, number, g.rules)
+    out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
     rules = _rules_source(g.rules)
     copies = cost.replica_columns
     column = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
@@ -46,7 +71,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         Span.factor(copies * column, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
     )
     out["replica_cells"] = Component(
-        Span.exact(copies * g.rows * g.cell_area), Provenance("user", f"{source}: cell footprint")
+        Span.exact(copies * (g.rows + dummies) * g.cell_area), Provenance("user", f"{source}: cell footprint")
     )
     number["column"] += copies
     farads = sum(number[part.unit] * part.capacitance for part in cost.parts)
@@ -95,7 +120,8 @@ def chain_energy(
     planes = g.planes_per_driver
     period = read_period(cost, point)
     rest = period - point.cycle
-    drivers = g.rows * -(-g.planes // planes) * cost.lines_per_row
+    dummies = dummy_rows(g) if cost.drive == "complement" else 0
+    drivers = (g.rows + dummies) * -(-g.planes // planes) * cost.lines_per_row
     across = cost.line_capacitance * shared * (cost.reset_gate**2 + 3 * vdd**2)
     sim = "simulated, supply current over a cycle"
 

@@ -7,7 +7,7 @@ rows, lines and latches are those of all planes. Reads are not held.
 from __future__ import annotations
 
 from interconnect.provenance import Provenance
-from metalrom.macro.chain_bill import WIRE_FACTOR, drawn_areas
+from metalrom.macro.chain_bill import WIRE_FACTOR, drawn_areas, dummy_row_areas, dummy_rows
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.inverter_cost import InverterCost
 from metalrom.macro.quantity import Component, Span, total
@@ -18,7 +18,7 @@ def inverter_area(cost: InverterCost, geometry: MacroGeometry) -> dict[str, Comp
     g, a = geometry, cost.inverter
     copies = 2 * a.replicas
     number = {
-        "row": g.rows * -(-g.planes // g.planes_per_driver),
+        "row": (g.rows + dummy_rows(g)) * -(-g.planes // g.planes_per_driver),
         "segment": (g.columns + copies) * g.groups,
         "column": g.columns + copies,
         "bus": g.columns + copies,
@@ -26,10 +26,11 @@ def inverter_area(cost: InverterCost, geometry: MacroGeometry) -> dict[str, Comp
         "line": cost.lines,
     }
     cells = g.groups * a.reference_rows * g.columns
-    replicas = copies * (g.rows + g.groups * a.reference_rows)
+    replicas = copies * (g.rows + dummy_rows(g) + g.groups * a.reference_rows)
     source = f"{a.reference_rows} reference rows in each of {g.groups} segments: cell footprint"
     return {
         **drawn_areas(cost.parts, number, g.rules),
+        **dummy_row_areas(g),
         "reference_cells": Component(Span.exact(cells * g.cell_area), Provenance("user", source)),
         "replica_cells": Component(
             Span.exact(replicas * g.cell_area),
@@ -58,7 +59,7 @@ def inverter_energy(
     """
     g, a, point = geometry, cost.inverter, cost.figures.at(condition)
     planes = g.planes_per_driver
-    drivers = 2 * g.rows * -(-g.planes // planes)
+    drivers = 2 * (g.rows + dummy_rows(g)) * -(-g.planes // planes)
     idle = a.segments * a.planes - 1
     sim = "simulated, supply current over a cycle"
 

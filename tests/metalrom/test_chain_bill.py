@@ -64,15 +64,17 @@ def geometry(cost: ChainCost) -> MacroGeometry:
 def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     estimate = estimate_macro(replace(geometry, edge_width=0.0), table, table.conditions[0])
     um2 = {name: part.value.mid * 1e12 for name, part in estimate.area.items()}
-    assert um2["row_drivers"] == pytest.approx(64 * 2.0)  # both planes on one driver
+    assert um2["row_drivers"] == pytest.approx((64 + 4) * 2.0)  # both planes on one driver, a dummy row per segment
+    assert um2["dummy_cells"] == pytest.approx(4 * 112 * 0.06)
+    assert um2["dummy_parity"] == pytest.approx(64 * 1.596, rel=1e-3)  # an XOR2_X1 of Nangate's library per row
     assert um2["lcc_reset"] == pytest.approx(112 * 4 * 1.0)
     assert um2["column_line"] == pytest.approx(112 * 0.5)
     assert um2["adc"] == pytest.approx(14 * 50.0)  # 112 / 8 columns, all planes
     assert um2["control_lines"] == pytest.approx(30 * 3.0)
     assert um2["replicas"] == pytest.approx(7 * (4 * 1.0 + 0.5))
-    assert um2["replica_cells"] == pytest.approx(7 * 64 * 0.06)
+    assert um2["replica_cells"] == pytest.approx(7 * (64 + 4) * 0.06)
     assert um2["capacitors"] == pytest.approx(((112 + 7) * 10 + 14 * 40) / 5.0)
-    metal = um2["array"] + um2["replica_cells"] + um2["capacitors"]
+    metal = um2["array"] + um2["dummy_cells"] + um2["replica_cells"] + um2["capacitors"]
     silicon = sum(um2.values()) - metal
     # metals: array and capacitors beside each other; transistors lie under both
     assert estimate.stacked.mid * 1e12 == pytest.approx(max(metal, silicon))
@@ -88,7 +90,7 @@ def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert fj["line_bias"] == pytest.approx(8 * (40 + 5 * 7) + 45 + 6 * 7)  # bias of every column, conversion included
     assert fj["clamp"] == pytest.approx(8 * 1.0)
     assert fj["column_mux"] == pytest.approx(0.5)
-    assert fj["leakage"] == pytest.approx(1e-9 * 64 * 2 * 16e-9 / 14 * 1e15 + 8 * 0.01)
+    assert fj["leakage"] == pytest.approx(1e-9 * (64 + 4) * 2 * 16e-9 / 14 * 1e15 + 8 * 0.01)
     assert fj["control_lines"] == pytest.approx(0.1 * 8 * (1.1**2 + 3))
     assert fj["adc"] == pytest.approx(320)
     assert parts["adc"].provenance.status == "measured"

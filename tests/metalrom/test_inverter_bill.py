@@ -60,15 +60,17 @@ def geometry(table: ReadoutTable) -> MacroGeometry:
 def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     estimate = estimate_macro(geometry, table, table.conditions[0])
     um2 = {name: part.value.mid * 1e12 for name, part in estimate.area.items()}
-    assert um2["row_drivers"] == pytest.approx(64 * 2.0)  # both planes on one driver
+    assert um2["row_drivers"] == pytest.approx((64 + 4) * 2.0)  # both planes on one driver, a dummy row per segment
+    assert um2["dummy_cells"] == pytest.approx(4 * 112 * 0.06)
+    assert um2["dummy_parity"] == pytest.approx(64 * 1.596, rel=1e-3)  # an XOR2_X1 of Nangate's library per row
     assert um2["lcc_reset"] == pytest.approx((112 + 6) * 4 * 3.0)  # six replica columns
     assert um2["column_line"] == pytest.approx((112 + 6) * 0.5)
     assert um2["adc_logic"] == pytest.approx((112 + 6) * 10.0)
     assert um2["thresholds"] == pytest.approx(3 * 100.0)  # 112 columns in groups of 50
     assert um2["control_lines"] == pytest.approx(29 * 4.0)
     assert um2["reference_cells"] == pytest.approx(112 * 4 * 40 * 0.06)
-    assert um2["replica_cells"] == pytest.approx(6 * (64 + 4 * 40) * 0.06)
-    metal = um2["array"] + um2["reference_cells"] + um2["replica_cells"]
+    assert um2["replica_cells"] == pytest.approx(6 * (64 + 4 + 4 * 40) * 0.06)
+    metal = um2["array"] + um2["dummy_cells"] + um2["reference_cells"] + um2["replica_cells"]
     assert estimate.stacked.mid * 1e12 == pytest.approx(max(metal, sum(um2.values()) - metal))
 
 
@@ -82,7 +84,7 @@ def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert fj["inverters"] == pytest.approx(200)
     assert fj["ramp"] == pytest.approx(2 * 3)  # both planes
     assert fj["column_line"] == pytest.approx(4 + 1)
-    assert fj["leakage"] == pytest.approx((1e-9 * 2 * 64 / 112 + (4 * 2 - 1) * 1e-9) * stop * 1e15)
+    assert fj["leakage"] == pytest.approx((1e-9 * 2 * (64 + 4) / 112 + (4 * 2 - 1) * 1e-9) * stop * 1e15)
     assert fj["control_lines"] == pytest.approx(0.1 * (1.1**2 + 3))
     assert fj["counter"] == pytest.approx(2**5 * (0.1 + 1.5))
     others = sum(v for name, v in fj.items() if name not in ("threshold_updates", "shift_add"))
