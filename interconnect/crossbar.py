@@ -214,8 +214,15 @@ def predicted_iterations(cells: FloatArray, row: FloatArray, column: FloatArray)
     ----------
     cells : FloatArray
         Shape (rows, cols), S.
-    row, column : FloatArray
-        Series resistances, shape (rows, cols), ohm, those of the exits included.
+    row : FloatArray
+        Series resistances of the word lines, shape (rows, cols), ohm, those of the exits included.
+    column : FloatArray
+        The same of the bit lines.
+
+    Returns
+    -------
+    float
+        Iterations.
     """
     smooth = 4.0 / math.pi**2
     divide = 1.0

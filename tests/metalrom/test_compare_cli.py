@@ -6,28 +6,18 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from metalrom.cli.console import results
 from metalrom.cli.main import app
 from metalrom.studies.systems import checks
 from metalrom.studies.systems.comparison import METAL
 from metalrom.studies.systems.description import SYSTEMS
 
 RUNNER = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def fresh_console() -> Iterator[None]:
-    """A console of this test's width: the process keeps the one that another test made."""
-    results.cache_clear()
-    yield
-    results.cache_clear()
 
 
 QUICK = ["--workloads", "resnet-34,bert-base", "--sizes", "S,L"]

@@ -107,9 +107,10 @@ def test_the_scheme_of_a_pair_is_that_of_signed_cells() -> None:
 
 def test_half_of_the_conversions_are_billed(geometry: MacroGeometry, table: Any, cost: ChainCost) -> None:  # noqa: F811
     """A converter of two buses of four columns each in place of one of eight: what a conversion costs does not depend
-    on what it takes, and half as many are made."""
-    two = replace(chain_geometry(geometry, cost), columns_per_conversion=2)
-    one, pair = (estimate_macro(g, table, table.conditions[0]) for g in (geometry, two))
+    on what it takes, and half as many are made. Single drive: with complement drive one column has dummy rows."""
+    single = chain_geometry(geometry, replace(cost, drive="single"))
+    two = replace(single, columns_per_conversion=2)
+    one, pair = (estimate_macro(g, table, table.conditions[0]) for g in (single, two))
     assert pair.energy_per_conversion == one.energy_per_conversion
     assert pair.energy_per_mac.mid == pytest.approx(one.energy_per_mac.mid / 2)
     assert pair.latency.mid == pytest.approx(one.latency.mid / 2)

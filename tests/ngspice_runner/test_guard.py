@@ -19,8 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.ngspice
 LONG = "t\nV1 a 0 sin(0 1 1e9)\nR1 a 0 {r}\n.tran 1e-12 1 0 1e-12\n.end\n"
 SCRIPT = """
-import sys
+import signal, sys
 from ngspice_runner import Job, run_many
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which a parent in the background has it ignore
 run_many([Job(sys.argv[1].replace("{r}", str(r)), ("v(a)",), timeout=60) for r in (1, 2)], workers=2)
 """
 

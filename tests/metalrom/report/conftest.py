@@ -21,6 +21,7 @@ from characterization.procedures.comparator_noise import ComparatorNoise, Compar
 from characterization.procedures.crosstalk import Crosstalk, NeighbourShift
 from characterization.procedures.energy import ConditionEnergy, EnergyResult, ReadEnergy
 from characterization.procedures.leakage import Leakage, StaticCurrent
+from characterization.procedures.local_inverter import InverterFigures, InverterPoint
 from characterization.procedures.noise import Noise, NoisePoint
 from characterization.procedures.pattern_spread import PatternDeviations, PatternSpread
 from characterization.procedures.planes import ForeignTable, PlanePoint, Planes
@@ -260,6 +261,10 @@ def sample_results() -> dict[str, ProcedureResult]:
                               5e-6, 1e-15, 4e-16, 1e-17, {"v_dd": 4e-13}, 7e-9),),
         ),
         "chain_settling": ChainSettling(0.05, (PhaseSettling(tt, "bus after joining", 2.5e-9, 2e-9, 0.1, 1e-3),)),
+        "local_inverter": InverterFigures(
+            (InverterPoint(tt, 8, 0.15, 1e-3, 5e-3, 6e-2, 1e-3, 5e-2, 1e-14, 3e-14, 1e-9, 2e-13, 1e-9, 2e-15, 3e-15,
+                           4e-15, 1e-15),),
+        ),
         "supply": SupplyBounce(50.0, (SupplyShift(tt, 0, 0.0, 1e-5, 5e-4), SupplyShift(tt, 4, -0.01, 2e-5, 1e-3))),
         "pattern_spread": PatternSpread((spread, replace(spread, position=13))),
         "adc": AdcFigures("sar", 6, 0.05, 0.45, "sources are ideal", (adc,)),

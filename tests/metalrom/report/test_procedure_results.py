@@ -69,6 +69,7 @@ def test_every_chart_is_drawn(sample_results: dict[str, ProcedureResult]) -> Non
         "settling_times": ("not within the window", "0.1 LSB", "sample", "time, ns"),  # the sample is at 2 ns
         "chain_noise_parts": ("tt_1.00V_27C, bus", "rms, "),
         "chain_energy_parts": ("conversion of 5 bits", "multiplexer and bus"),
+        "local_inverter_parts": ("lines of 8 rows", "supply switch, select, precharge"),
         "chain_settling_phases": ("bus after joining", "time, ns"),
         "comparator_noise_sizes": ("widths x 1", "rms, "),
         "planes_errors": ("M2-M3", "M4-M5", "table of another plane", "code error"),
