@@ -50,10 +50,9 @@ def ours(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     return solve_crossbar(cells, drive, r_row=ohm, r_col=ohm).current
 
 
-def scipy_lu(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
-    """All nodes in one sparse matrix, `spsolve`."""
+def assembled(cells: FloatArray, drive: FloatArray, ohm: float) -> tuple[Any, FloatArray]:
+    """Nodal matrix (compressed columns) and right-hand side; the bit lines' last nodes come last."""
     import scipy.sparse as sp
-    from scipy.sparse.linalg import spsolve
 
     rows, cols = cells.shape
     word = np.arange(rows * cols).reshape(rows, cols)
@@ -65,10 +64,17 @@ def scipy_lu(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
     ends = np.concatenate([word[:, 0], bit[-1]])
     index = (np.concatenate([a, b, a, b, ends]), np.concatenate([a, b, b, a, ends]))
     data = np.concatenate([g, g, -g, -g, np.full(len(ends), 1 / ohm)])
-    matrix = sp.csc_array((data, index), shape=(2 * rows * cols,) * 2)
     right = np.zeros(2 * rows * cols)
     right[word[:, 0]] = drive / ohm
-    return np.asarray(spsolve(matrix, right)[bit[-1]] / ohm)
+    return sp.csc_matrix((data, index), shape=(2 * rows * cols,) * 2), right
+
+
+def scipy_lu(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:
+    """All nodes in one sparse matrix, `spsolve`."""
+    from scipy.sparse.linalg import spsolve
+
+    matrix, right = assembled(cells, drive, ohm)
+    return np.asarray(spsolve(matrix, right)[-cells.shape[1] :] / ohm)
 
 
 def badcrossbar(cells: FloatArray, drive: FloatArray, ohm: float) -> FloatArray:

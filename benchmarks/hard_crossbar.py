@@ -29,7 +29,7 @@ import scipy.sparse as sp
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.crossbar import cpu, memory
+from benchmarks.crossbar import assembled, cpu, memory
 from interconnect.arrays import FloatArray
 
 BEGIN, END = "<!-- hard crossbars -->", "<!-- end of hard crossbars -->"
@@ -49,23 +49,6 @@ def ours(cells: FloatArray, drive: FloatArray, ohm: float) -> Timed:
     start = cpu()
     current = solve_crossbar(cells, drive, r_row=ohm, r_col=ohm).current
     return cpu() - start, current
-
-
-def assembled(cells: FloatArray, drive: FloatArray, ohm: float) -> tuple[sp.csc_matrix, FloatArray]:
-    """Nodal matrix and right-hand side; the bit lines' last nodes come last."""
-    rows, cols = cells.shape
-    word = np.arange(rows * cols).reshape(rows, cols)
-    bit = word + rows * cols
-    pairs = [(word, bit, cells), (word[:, :-1], word[:, 1:], 1 / ohm), (bit[:-1], bit[1:], 1 / ohm)]
-    a = np.concatenate([p[0].ravel() for p in pairs])
-    b = np.concatenate([p[1].ravel() for p in pairs])
-    g = np.concatenate([np.broadcast_to(p[2], p[0].shape).ravel() for p in pairs])
-    ends = np.concatenate([word[:, 0], bit[-1]])
-    index = (np.concatenate([a, b, a, b, ends]), np.concatenate([a, b, b, a, ends]))
-    data = np.concatenate([g, g, -g, -g, np.full(len(ends), 1 / ohm)])
-    right = np.zeros(2 * rows * cols)
-    right[word[:, 0]] = drive / ohm
-    return sp.csc_matrix((data, index), shape=(2 * rows * cols,) * 2), right
 
 
 def peer(solve: Callable[[Any, FloatArray], FloatArray]) -> Callable[[FloatArray, FloatArray, float], Timed]:
