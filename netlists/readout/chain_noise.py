@@ -3,6 +3,7 @@ samples."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,22 @@ FIRST, LAST, POINTS = 1e5, 1e12, 20
 
 INDUCTANCE = 1e9
 """H: with a femtofarad it resonates at 160 Hz."""
+
+
+def noise_deck(
+    template: str, values: Mapping[str, object], title: str, condition: Condition, *further: str
+) -> ColumnDeck:
+    """The deck of a noise analysis by a template of `testbenches`: without a read instant, its vectors are `SPECTRUM`,
+    `INPUT_SPECTRUM` and `further` ones."""
+    return ColumnDeck(
+        text=render(f"testbenches/{template}.cir.j2", values),
+        title=title,
+        outputs=(SPECTRUM, INPUT_SPECTRUM, *further),
+        target=SPECTRUM,
+        columns=(SPECTRUM,),
+        unit="V",
+        condition=condition,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +129,5 @@ def chain_noise_deck(
         "points": POINTS,
         "device": device,
     }
-    outputs = (SPECTRUM, INPUT_SPECTRUM, *((device.density,) if device else ()))
-    return ColumnDeck(
-        text=render("testbenches/readout_chain_noise.cir.j2", values),
-        title=title,
-        outputs=outputs,
-        target=SPECTRUM,
-        columns=(SPECTRUM,),
-        unit="V",
-        condition=condition,
-    )
+    further = (device.density,) if device else ()
+    return noise_deck("readout_chain_noise", values, title, condition, *further)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from netlists.column import ColumnDeck
 from netlists.condition import Condition
 from netlists.parameters import require_positive
-from netlists.readout.chain_noise import INPUT_SPECTRUM, SPECTRUM
+from netlists.readout.chain_noise import noise_deck
 from netlists.readout.local_inverter import LocalInverter
-from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import deck_values
 
@@ -48,12 +47,4 @@ def inverter_noise_deck(
         "noise": True,
         "zeroing": zeroing,
     }
-    return ColumnDeck(
-        text=render("testbenches/readout_local_inverter.cir.j2", values),
-        title=title,
-        outputs=(SPECTRUM, INPUT_SPECTRUM),
-        target=SPECTRUM,
-        columns=(SPECTRUM,),
-        unit="V",
-        condition=condition,
-    )
+    return noise_deck("readout_local_inverter", values, title, condition)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from netlists.column import ColumnDeck
 from netlists.condition import Condition
-from netlists.readout.chain_noise import FIRST, INDUCTANCE, INPUT_SPECTRUM, LAST, POINTS, SPECTRUM
+from netlists.readout.chain_noise import FIRST, INDUCTANCE, LAST, POINTS, noise_deck
 from netlists.readout.column_ramp import ColumnRamp
-from netlists.render import render
 from netlists.technology import Technology
 from netlists.transistors import deck_values
 
@@ -46,12 +45,4 @@ def ramp_noise_deck(
         "last": LAST,
         "points": POINTS,
     }
-    return ColumnDeck(
-        text=render("testbenches/readout_ramp_noise.cir.j2", values),
-        title=title,
-        outputs=(SPECTRUM, INPUT_SPECTRUM),
-        target=SPECTRUM,
-        columns=(SPECTRUM,),
-        unit="V",
-        condition=condition,
-    )
+    return noise_deck("readout_ramp_noise", values, title, condition)
