@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -68,6 +69,21 @@ class CampaignOutcome:
     engine: str
     linear: int = 0
     closed_form: int = 0
+
+
+def joined_outcome(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
+    """Several campaigns as one; none as one without samples."""
+    verdicts: Counter[str] = Counter()
+    for outcome in outcomes:
+        verdicts.update(outcome.verdicts)
+    return CampaignOutcome(
+        samples=tuple(s for o in outcomes for s in o.samples),
+        simulated=sum(o.simulated for o in outcomes),
+        cached=sum(o.cached for o in outcomes),
+        verdicts=dict(verdicts),
+        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
+        engine=outcomes[0].engine if outcomes else "",
+    )
 
 
 @dataclass(frozen=True, slots=True)

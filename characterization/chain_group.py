@@ -14,10 +14,10 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.special import ndtr
 
-from characterization.campaign import CampaignOutcome, Task, run_tasks
+from characterization.campaign import CampaignOutcome, Task, joined_outcome, run_tasks
 from characterization.column_testbench import ColumnTestbench
 from characterization.fit import signed_count
-from characterization.group_size import GroupCandidate, GroupChoice, chosen_group, joined_outcome
+from characterization.group_size import GroupCandidate, GroupChoice, chosen_group
 from characterization.patterns import pattern_of
 from characterization.procedures.chain_margin import chain_noise, in_reach
 from characterization.procedures.mismatch import spread_arguments

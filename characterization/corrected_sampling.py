@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import fdtrc
 
-from characterization.campaign import CampaignOutcome, Task
+from characterization.campaign import CampaignOutcome, Task, joined_outcome
 from characterization.correction import (
     ChipSpread,
     Correction,
@@ -283,7 +283,8 @@ def sample_corrected(
         for task, sample in zip(c.tasks, _samples(c), strict=True):
             samples[order[id(task)]] = sample
     corrected = {c.condition: CorrectedCondition(c.found, c.spread, c.points, c.unit) for c in courses if not c.full}
-    outcome = _together(outcomes, tuple(s for s in samples if s is not None))
+    every = tuple(s for s in samples if s is not None)
+    outcome = replace(joined_outcome(outcomes), samples=every, linear=sum(not s.deck for s in every))
     return CorrectedSampling(outcome, tuple(_summary(c) for c in courses), corrected, maker)
 
 
@@ -387,20 +388,4 @@ def _summary(course: _Course) -> ConditionSampling:
         checks,
         chance,
         course.full,
-    )
-
-
-def _together(outcomes: Sequence[CampaignOutcome], samples: tuple[Sample, ...]) -> CampaignOutcome:
-    verdicts: dict[str, int] = {}
-    for o in outcomes:
-        for name, number in o.verdicts.items():
-            verdicts[name] = verdicts.get(name, 0) + number
-    return CampaignOutcome(
-        samples,
-        simulated=sum(o.simulated for o in outcomes),
-        cached=sum(o.cached for o in outcomes),
-        verdicts=verdicts,
-        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
-        engine=next((o.engine for o in outcomes), ""),
-        linear=sum(not s.deck for s in samples),
     )

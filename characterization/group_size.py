@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from characterization.campaign import CampaignOutcome, ProgressCallback, Task, run_tasks
+from characterization.campaign import CampaignOutcome, ProgressCallback, Task, joined_outcome, run_tasks
 from characterization.column_line import ColumnLines, stored_numbers
 from characterization.margins import tail_distances, wrong_code_probability
 from characterization.patterns import pattern_of
@@ -154,22 +154,6 @@ def chosen_group(
             f"({chosen.code_error:.1e}) {place}"
         )
     return GroupChoice(rated, chosen.rows, reason, outcome)
-
-
-def joined_outcome(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
-    """Several campaigns as one."""
-    verdicts: dict[str, int] = {}
-    for outcome in outcomes:
-        for name, number in outcome.verdicts.items():
-            verdicts[name] = verdicts.get(name, 0) + number
-    return replace(
-        outcomes[0],
-        samples=tuple(s for o in outcomes for s in o.samples),
-        simulated=sum(o.simulated for o in outcomes),
-        cached=sum(o.cached for o in outcomes),
-        verdicts=verdicts,
-        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
-    )
 
 
 def _referred(setup: Testbench, tasks: list[Task], levels: list[float]) -> list[float]:

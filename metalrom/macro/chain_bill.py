@@ -20,6 +20,7 @@ from netlists.readout.drawn import DrawnPart
 AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
+SIMULATED = "simulated, supply current over a cycle"
 
 METAL = ("array", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
@@ -97,6 +98,16 @@ def _rules_source(rules: AreaRules) -> str:
     return f"{rules.name}: {rules.provenance.source}; range x/: {AREA_FACTOR:g}"
 
 
+def measured(value: float, source: str) -> Component:
+    """An energy from the supplies' currents, J; what a supply takes back counts nothing."""
+    return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{SIMULATED}: {source}"))
+
+
+def wires(value: float, source: str) -> Component:
+    """An energy that wires take, J."""
+    return Component(Span.factor(value, WIRE_FACTOR), Provenance("estimate", f"{source}; range x/: {WIRE_FACTOR:g}"))
+
+
 def chain_energy(
     cost: ChainCost, geometry: MacroGeometry, point: ChainEnergyPoint, vdd: float, driven: float, rows: Span
 ) -> dict[str, Component]:
@@ -123,15 +134,10 @@ def chain_energy(
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
     drivers = (g.rows + dummies) * -(-g.planes // planes) * cost.lines_per_row
     across = cost.line_capacitance * shared * (cost.reset_gate**2 + 3 * vdd**2)
-    sim = "simulated, supply current over a cycle"
-
-    def measured(value: float, source: str) -> Component:
-        return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{sim}: {source}"))
-
     parts = {
         "row_drivers": Component(
             rows * (shared * planes),
-            Provenance("measured", f"{sim}: rows of all {planes} planes, driven for each of {shared} columns"),
+            Provenance("measured", f"{SIMULATED}: rows of all {planes} planes, driven for each of {shared} columns"),
         ),
         "driver_gates": measured(
             point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
@@ -153,22 +159,18 @@ def chain_energy(
             point.driver_leakage * drivers * period / g.adcs + shared * point.parking,
             f"{drivers} row lines' drivers, parked followers, over {period * 1e9:.3g} ns",
         ),
-        "control_lines": Component(
-            Span.factor(across, WIRE_FACTOR),
-            Provenance("estimate", f"wire of four lines across {g.columns} columns; range x/: {WIRE_FACTOR:g}"),
-        ),
+        "control_lines": wires(across, f"wire of four lines across {g.columns} columns"),
         "adc": measured(
             sum(point.converter.values()),
             f"every source of a conversion: {cost.converter}",
         ),
     }
     if cost.counter_capacitance > 0:
-        charged = Span.factor(cost.counter_capacitance * vdd**2, WIRE_FACTOR)
-        source = f"{cost.counter_capacitance * 1e15:.3g} fF of counter lines per conversion; range x/: {WIRE_FACTOR:g}"
-        parts["counter"] = Component(charged, Provenance("estimate", source))
+        source = f"{cost.counter_capacitance * 1e15:.3g} fF of counter lines per conversion"
+        parts["counter"] = wires(cost.counter_capacitance * vdd**2, source)
     updates = f"{100 * cost.update_share:.2g} % more reads, of idle and replica columns"
     parts["threshold_updates"] = Component(
-        total(parts) * cost.update_share, Provenance("measured", f"{sim}: {updates}")
+        total(parts) * cost.update_share, Provenance("measured", f"{SIMULATED}: {updates}")
     )
     return parts
 

@@ -7,7 +7,7 @@ rows, lines and latches are those of all planes. Reads are not held.
 from __future__ import annotations
 
 from interconnect.provenance import Provenance
-from metalrom.macro.chain_bill import WIRE_FACTOR, drawn_areas, dummy_row_areas, dummy_rows
+from metalrom.macro.chain_bill import SIMULATED, drawn_areas, dummy_row_areas, dummy_rows, measured, wires
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.inverter_cost import InverterCost
 from metalrom.macro.quantity import Component, Span, total
@@ -61,20 +61,10 @@ def inverter_energy(
     planes = g.planes_per_driver
     drivers = 2 * (g.rows + dummy_rows(g)) * -(-g.planes // planes)
     idle = a.segments * a.planes - 1
-    sim = "simulated, supply current over a cycle"
-
-    def measured(value: float, source: str) -> Component:
-        return Component(Span.exact(max(value, 0.0)), Provenance("measured", f"{sim}: {source}"))
-
-    def wires(value: float, source: str) -> Component:
-        return Component(
-            Span.factor(value, WIRE_FACTOR), Provenance("estimate", f"{source}; range x/: {WIRE_FACTOR:g}")
-        )
-
     counter = a.switched_capacitance(cost.wire)
     parts = {
         "row_drivers": Component(
-            rows * planes, Provenance("measured", f"{sim}: rows of all {planes} planes, driven for one read")
+            rows * planes, Provenance("measured", f"{SIMULATED}: rows of all {planes} planes, driven for one read")
         ),
         "driver_gates": measured(
             point.row_gates / point.active * driven / g.columns, f"gates of {driven:.3g} driven rows' drivers"
@@ -93,7 +83,9 @@ def inverter_energy(
         "counter": wires(counter * vdd**2, f"{counter * 1e15:.3g} fF of counter lines per conversion"),
     }
     updates = f"{100 * a.update_share:.2g} % more reads, of replica columns"
-    parts["threshold_updates"] = Component(total(parts) * a.update_share, Provenance("measured", f"{sim}: {updates}"))
+    parts["threshold_updates"] = Component(
+        total(parts) * a.update_share, Provenance("measured", f"{SIMULATED}: {updates}")
+    )
     return parts
 
 
