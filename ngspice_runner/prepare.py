@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ngspice_runner.deck import ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
+from ngspice_runner.engine_view import VIEW_COMMANDS
 from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
@@ -18,7 +19,7 @@ from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analy
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 
-SCHEMA = "ngspice_runner-2"
+SCHEMA = "ngspice_runner-3"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -126,6 +127,30 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     """(SHA-256, cache key) of another text of the same job: the key that `prepare` would give it."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
     return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
+
+
+def viewing_run(prepared: Prepared) -> Prepared:
+    """The job with a deck that prints what the engine read of it and runs nothing; with included files the circuit is
+    not listed, only its values are shown."""
+    deck = prepared.deck
+    lines = list(deck.lines)
+    inside = False
+    for i, line in enumerate(lines[1:], start=1):
+        word = line.strip().lower()
+        inside |= word.startswith(".control")
+        if inside or word.startswith((".meas", ".print", ".plot", ".save")):
+            lines[i] = "*"
+        inside &= not word.startswith(".endc")
+    commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]
+    text = _run_text(
+        replace(prepared.job, outputs=()),
+        replace(deck, lines=lines, control=[]),
+        prepared.includes,
+        prepared.title,
+        {i for i, analysis in enumerate(deck.analyses) if lines[analysis.line - 1] != "*"},
+        commands,
+    )
+    return replace(prepared, run_text=text, raw=False)
 
 
 def _check(job: Job) -> None:

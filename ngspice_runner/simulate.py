@@ -11,11 +11,14 @@ from ngspice_runner.backends import Backend, RawOutcome
 from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
+from ngspice_runner.engine_view import read_view
+from ngspice_runner.flatten import flatten
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import merge_outcomes, read_measures
-from ngspice_runner.prepare import Prepared, plain_key, prepare
+from ngspice_runner.prepare import Prepared, plain_key, prepare, viewing_run
 from ngspice_runner.randomness import draws_numbers, has_transient_noise
+from ngspice_runner.reading import compare_reading, new_forms, remember_forms
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
 from ngspice_runner.verdict import judge_simulation
 
@@ -24,6 +27,7 @@ _NOTES = re.compile(
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
 _ATTEMPTS = 3
+_FINDINGS = 8
 _SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
@@ -152,6 +156,8 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         result = finished_result(prepared, outcome, backend.name)
         if prepared.measuring and result.verdict in _GOOD:
             result = _measured_result(prepared, result, setting)
+        if backend is setting.alone and result.verdict in _GOOD:
+            result = _compared_result(prepared, result, setting)
         changed = prepared.includes.changes()
         if not changed or outcome.cancelled:
             break
@@ -206,6 +212,26 @@ def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Re
         notes = [note for note in provenance.notes if not note.startswith("No .measure possible")]
         provenance = replace(provenance, cpu_seconds=provenance.cpu_seconds + cpu, notes=(*notes, *missing))
     return replace(result, measures=measures, provenance=provenance)
+
+
+def _compared_result(prepared: Prepared, result: Result, setting: Setting) -> Result:
+    """The result, suspect where the engine read the deck otherwise than it stands there."""
+    forms = set() if prepared.behaviour else new_forms(prepared.deck, prepared.engine.sha256)
+    elements = flatten(prepared.deck) if forms else ()
+    if not elements:
+        return result
+    outcome = setting.alone.run(viewing_run(prepared))
+    findings = list(compare_reading(elements, read_view(outcome.log)))[:_FINDINGS]
+    provenance = result.provenance
+    if provenance is not None:
+        result = replace(
+            result, provenance=replace(provenance, cpu_seconds=provenance.cpu_seconds + outcome.cpu_seconds)
+        )
+    if not findings:
+        remember_forms(forms)
+        return result
+    lines = [line for line in result.log.splitlines() if line] + [str(finding) for finding in findings]
+    return replace(result, verdict=Verdict.SUSPECT, log="\n".join(dict.fromkeys(lines)))
 
 
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:

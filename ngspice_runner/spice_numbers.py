@@ -20,6 +20,7 @@ _SCALE = {
     "f": 1e-15,
 }
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(t|g|meg|k|mil|m|u|n|p|f)?[a-z]*$", re.IGNORECASE)
+_PLAIN = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]*)$")
 _LITERAL = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)", re.IGNORECASE)
 
 ATTO_VERSION = 42
@@ -30,6 +31,24 @@ _GOOD_TAIL = re.compile(
     rf"(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG]|[mM][iI][lL])?(?i:{_UNIT})?$"  # scale, unit
     r"|(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG])(?i:a|f|farad|m)$"  # units that are a scale when alone: pF, uA, nm
 )
+
+_SI = {
+    "T": 1e12, "G": 1e9, "M": 1e6, "K": 1e3, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
+}  # fmt: skip
+    "T": 1e12,
+    "G": 1e9,
+    "M": 1e6,
+    "K": 1e3,
+    "k": 1e3,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+    "a": 1e-18,
+}
+_SI_UNIT = re.compile(r"(?:[VvAFHhWsS]|Hz|hz|[Oo]hms?|Farad|farad)?$")
+_RKM = re.compile(r"([+-]?\d+)(meg|[TGMKkmunpfR])(\d+)$")
 
 _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -65,6 +84,27 @@ def parse_number(token: str) -> float | None:
         return None
     suffix = match.group(2)
     return float(match.group(1)) * (_SCALE[suffix.lower()] if suffix else 1.0)
+
+
+def intended_number(token: str) -> float | None:
+    """The value that the author of a number token means, None if that is not plain.
+
+    As `parse_number` where the suffix is harmless. Otherwise in the notation of the trade: `1M` is 1e6, `1F` one farad,
+    `50a` 5e-17, `4k7` 4700.
+    """
+    match = _RKM.match(token)
+    if match:
+        scale = 1.0 if match[2] == "R" else _SI.get(match[2], 1e6)
+        return float(f"{match[1]}.{match[3]}") * scale
+    match = _PLAIN.match(token)
+    if match is None:
+        return None
+    tail = match[2]
+    if not tail or _GOOD_TAIL.match(tail):
+        return parse_number(token)
+    if _SI_UNIT.match(tail):
+        return float(match[1])
+    return float(match[1]) * _SI[tail[0]] if tail[0] in _SI and _SI_UNIT.match(tail[1:]) else None
 
 
 def bad_suffix(tail: str, version: float = 39) -> str | None:
