@@ -32,21 +32,7 @@ _GOOD_TAIL = re.compile(
     r"|(?:[tTgGkKuUnNpPm]|f|[mM][eE][gG])(?i:a|f|farad|m)$"  # units that are a scale when alone: pF, uA, nm
 )
 
-_SI = {
-    "T": 1e12, "G": 1e9, "M": 1e6, "K": 1e3, "k": 1e3, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18,
-}  # fmt: skip
-    "T": 1e12,
-    "G": 1e9,
-    "M": 1e6,
-    "K": 1e3,
-    "k": 1e3,
-    "m": 1e-3,
-    "u": 1e-6,
-    "n": 1e-9,
-    "p": 1e-12,
-    "f": 1e-15,
-    "a": 1e-18,
-}
+_SI = dict(zip("TGMKkmunpfa", (1e12, 1e9, 1e6, 1e3, 1e3, 1e-3, 1e-6, 1e-9, 1e-12, 1e-15, 1e-18), strict=True))
 _SI_UNIT = re.compile(r"(?:[VvAFHhWsS]|Hz|hz|[Oo]hms?|Farad|farad)?$")
 _RKM = re.compile(r"([+-]?\d+)(meg|[TGMKkmunpfR])(\d+)$")
 
