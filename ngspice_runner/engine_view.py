@@ -16,6 +16,7 @@ VIEW_COMMANDS = (
 """Commands that print the view into the engine's log."""
 
 _LISTED = re.compile(r"^ *\d+ : ([a-z]\S*) +(.*)$", re.MULTILINE)
+_SEPARATORS = re.compile(r"[,()]+")
 _ROWS = {"resistance": "r", "capacitance": "c", "inductance": "l", "dc": "vi"}
 _LABEL = 11
 _COLUMN = 22
@@ -31,7 +32,7 @@ class EngineView:
 
 def read_view(log: str) -> EngineView:
     """The view in an engine's log; empty where the deck could not be loaded."""
-    nodes = {name: tuple(rest.split()) for name, rest in _LISTED.findall(log)}
+    nodes = {name: tuple(_SEPARATORS.sub(" ", rest).split()) for name, rest in _LISTED.findall(log)}
     return EngineView(nodes, dict(_values(log)))
 
 

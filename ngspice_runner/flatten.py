@@ -1,7 +1,7 @@
 """An independent reading of a deck: its elements with subcircuits expanded, nodes and values as the author wrote them.
 
 It is compared with what the engine says that it read (`reading`). Values follow the usual notation of the trade, not
-the engine's: `4k7` is 4700, `1M` is 1e6, `1F` is one farad. What is not understood for certain has no value, and a deck
+the engine's: `4k7` is 4700, `1M` is 1e6, `1F` is one farad, `1,5` is 1.5. What is not understood for certain has no value, and a deck
 with parts that are not understood at all (conditional cards, functions, subcircuits of included files) is read only as
 far as it is plain.
 """
@@ -17,6 +17,7 @@ from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.spice_numbers import evaluate_expression, intended_number
 
 _WORDS = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,=(){}']+|=|\([^()]*\)")
+_DECIMAL_COMMA = re.compile(r"(?<=\s)([+-]?\d+),(\d+[a-zA-Z]*)$")
 _NODES = {"r": 2, "c": 2, "l": 2, "v": 2, "i": 2, "d": 2, "m": 4, "j": 3}
 _VALUE_KEYS = {"r": ("r", "resistance"), "c": ("c", "capacitance"), "l": ("l", "inductance")}
 _FUNCTIONS = frozenset({"pulse", "sin", "exp", "pwl", "sffm", "am", "trnoise", "trrandom", "external"})
@@ -152,7 +153,7 @@ def _instance(card: str, scope: _Scope, shared: frozenset[str], depth: int) -> I
 
 
 def _element(line: int, card: str, scope: _Scope, shared: frozenset[str]) -> FlatElement | None:
-    raw = _words(card)
+    raw = _words(_DECIMAL_COMMA.sub(r"\1.\2", card))
     kind = raw[0][0].lower()
     name = raw[0].lower()
     ends = _NODES[kind]

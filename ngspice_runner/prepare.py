@@ -146,7 +146,7 @@ def viewing_run(prepared: Prepared) -> Prepared:
         replace(prepared.job, outputs=()),
         replace(deck, lines=lines, control=[]),
         prepared.includes,
-        prepared.title,
+        f"ngspice_view {prepared.key[:24]}",
         {i for i, analysis in enumerate(deck.analyses) if lines[analysis.line - 1] != "*"},
         commands,
     )

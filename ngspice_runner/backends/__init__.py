@@ -55,6 +55,10 @@ class Backend(Protocol):
         started."""
         ...
 
+    def view(self, prepared: Prepared) -> RawOutcome | None:
+        """Load a deck that simulates nothing, for what it prints; None where this backend cannot."""
+        ...
+
     def cancel(self) -> None:
         """End everything that is running; later calls of `run` return at once as cancelled."""
         ...

@@ -77,6 +77,10 @@ class ProcessBackend(EngineProcesses):
 
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. Raises EngineError when the engine or its folder cannot be used."""
+        return self.view(prepared)
+
+    def view(self, prepared: Prepared) -> RawOutcome:
+        """Start the engine with the deck, as `run` does."""
         try:
             folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
         except OSError as error:

@@ -85,6 +85,9 @@ class SharedBackend:
             return "there is text after .end"
         return ""
 
+    def view(self, prepared: Prepared) -> None:
+        """Nothing: the library has no log of its own for a deck."""
+
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. A child that dies in between is replaced once."""
         (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
