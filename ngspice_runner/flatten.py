@@ -1,9 +1,9 @@
 """An independent reading of a deck: its elements with subcircuits expanded, nodes and values as the author wrote them.
 
 It is compared with what the engine says that it read (`reading`). Values follow the usual notation of the trade, not
-the engine's: `4k7` is 4700, `1M` is 1e6, `1F` is one farad, `1,5` is 1.5. What is not understood for certain has no value, and a deck
-with parts that are not understood at all (conditional cards, functions, subcircuits of included files) is read only as
-far as it is plain.
+the engine's: `4k7` is 4700, `1M` is 1e6, `1F` is one farad, `1,5` is 1.5. What is not understood for certain has no
+value, and a deck with parts that are not understood at all (conditional cards, functions, subcircuits of included
+files) is read only as far as it is plain.
 """
 
 from __future__ import annotations
