@@ -3,7 +3,8 @@
 A key covers everything that a result depends on (see `prepare`), so a row is never out of date, only damaged. A row
 whose checksum fails is set aside under another key; a damaged file is renamed and a new one built from the rows that
 are whole. Nothing damaged is ever served. Several processes and threads may use one file. Where the disk is full or
-the file cannot be written, results are simply not kept; `Cache.trouble` says why.
+the file cannot be written, results are simply not kept; `Cache.trouble` says why. A folder that this user can only
+read serves what is in it.
 """
 
 from __future__ import annotations
@@ -179,10 +180,15 @@ class Cache:
             return self._connection
         # Another process id (a fork), or another process has set the file aside: never use the old handle.
         self.close()
-        connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute(_TABLE)
+        if status is not None and not (os.access(self.path, os.W_OK) and os.access(self.folder, os.W_OK)):
+            # Somebody else's, to be read: without the files that a journal would need beside it.
+            name = f"{self.path.absolute().as_uri()}?immutable=1"
+            connection = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False)
+        else:
+            connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute(_TABLE)
         status = self.path.stat()
         self._connection, self._identity = connection, (os.getpid(), status.st_dev, status.st_ino)
         return connection

@@ -2,8 +2,9 @@
 
 Refused: a value in resistor notation (`4k7` is read as 4k); a subcircuit defined twice with other contents (the second
 is ignored); a subcircuit's pin called `gnd` that is connected to another node (it is the global ground). Suspect: `ic=`
-of an element in a transient without `uic` (ignored); the suffixes of `lint` on elements of included files. Noted: edges
-of 0 in a pulse, nodes with one connection, such suffixes in parameters of included files.
+of an element in a transient without `uic` (ignored); an AC analysis without an AC source; the suffixes of `lint` on
+elements of included files. Noted: edges of 0 in a pulse, nodes with one connection, such suffixes in parameters of
+included files.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ngspice_runner.spice_numbers import bad_suffix, parse_number
 RESISTOR_NOTATION = re.compile(r"(?<![\w.:#$\[])\d+(?:meg|[tgkmunpfr])\d+(?![\w.(])", re.IGNORECASE)
 _INITIAL = re.compile(r"\bic\s*=\s*([^\s,]+)", re.IGNORECASE)
 _PULSE = re.compile(r"\bpulse\s*\(?([^()]*)", re.IGNORECASE)
+_STIMULUS = re.compile(r"\s(?:ac|portnum)\b", re.IGNORECASE)
 _UNCONNECTED = re.compile(r"(?:nc|unconnected|open)", re.IGNORECASE)
 _NAME = re.compile(r"[^\s()\[\],={}'*/+-]+")
 _NODE_LIMIT = 200
@@ -35,6 +37,7 @@ def misread_cards(deck: ParsedDeck, includes: IncludeSet, version: float) -> Ite
         yield from _grounded_pins(deck, includes)
     yield from _ignored_initial_conditions(deck)
     yield from _edges(deck)
+    yield from _no_stimulus(deck, includes)
     yield from _single_connections(deck, includes)
     for path, line, number, in_parameter in includes.values:
         reason = value_trap(number, version)
@@ -124,6 +127,17 @@ def _edges(deck: ParsedDeck) -> Iterator[LintFinding]:
                 yield LintFinding(
                     line, f"ngspice makes the step of .tran, {step:g} s, of rise and fall times of 0", None, False
                 )
+
+
+def _no_stimulus(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
+    """A small-signal analysis whose every answer is zero."""
+    analysis = next((a for a in deck.analyses if a.kind == "ac"), None)
+    if analysis is None or includes.paths or deck.control:
+        return
+    if not any(card[0] in "vViI" and _STIMULUS.search(card) for _, card in deck.cards):
+        yield LintFinding(
+            analysis.line, f"no source has an AC magnitude, all of {analysis.text!r} is zero", Verdict.SUSPECT, False
+        )
 
 
 def _single_connections(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:

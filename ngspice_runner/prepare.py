@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
-from ngspice_runner.deck import ParsedDeck, read_deck
+from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.engine_view import VIEW_COMMANDS
 from ngspice_runner.errors import JobError
@@ -24,7 +24,8 @@ SCHEMA = "ngspice_runner-3"
 kept result is served without it."""
 
 _NAME = r"[^\s,()\"'`;=|&<>]+"
-_OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|{_NAME})$", re.IGNORECASE)
+_OF_ANALYSIS = re.compile(rf"(?:{'|'.join(PLOT_NAMES)})\d*\.(?=[vi]\()", re.IGNORECASE)
+_OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|(?:pole|zero)\(\d+\)|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
@@ -163,9 +164,10 @@ def _check(job: Job) -> None:
     if not job.timeout > 0:
         raise JobError(f"timeout is {job.timeout:g} s: a positive number is needed")
     for output in job.outputs:
-        if not _OUTPUT.match(output.replace(" ", "")) or "\n" in output or "\r" in output:
+        if not _OUTPUT.match(_OF_ANALYSIS.sub("", output.replace(" ", ""))) or "\n" in output or "\r" in output:
             raise JobError(
-                f"output {output!r} is not a vector name: v(node), v(a,b), i(source) or @device[parameter] is needed"
+                f"output {output!r} is not a vector name: v(node), v(a,b), i(source), tran2.v(node), pole(1) or "
+                "@device[parameter] is needed"
             )
     for name, value in job.options:
         if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:
@@ -239,7 +241,7 @@ def _saves(job: Job, deck: ParsedDeck) -> list[str]:
     )
     saves: dict[str, None] = {}
     for output in job.outputs:
-        name = output.lower().replace(" ", "")
+        name = _OF_ANALYSIS.sub("", output.lower().replace(" ", ""))
         inner = name[2:-1]
         if name in _SWEEPS:
             continue

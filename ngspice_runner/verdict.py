@@ -307,6 +307,8 @@ def _derive(name: str, signals: Mapping[str, Signal]) -> Signal | None:
         for total in (f"integrated.v({name})", f"integrated.i({name})", f"integrated.{name}"):
             if total in signals:
                 return Signal(name, signals[total].unit, signals[total].values)
+    if name.startswith(("pole(", "zero(")) and f"v({name})" in signals:
+        return Signal(name, "rad/s", signals[f"v({name})"].values)
     if "(" not in name and f"v({name})" in signals:
         return Signal(name, "V", signals[f"v({name})"].values)
     return None

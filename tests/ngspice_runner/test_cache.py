@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from ngspice_runner import Cache, Job, JobError, Result, Verdict, find_engine, run
 from ngspice_runner.cache import default_cache_folder
 
-DECK = "t\nV1 a 0 1\nR1 a b 1e3\nD1 b 0 dd\n.model dd d\n.dc v1 0 1 0.01\n.end\n"
+DECK = "t\nV1 a 0 1 ac 1\nR1 a b 1e3\nD1 b 0 dd\n.model dd d\n.dc v1 0 1 0.01\n.end\n"
 JOB = Job(DECK, ("v(b)",))
 
 
@@ -347,3 +348,26 @@ def test_another_library_is_no_hit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not cached(again)
     assert again.provenance is not None
     assert again.provenance.backend == "shared"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the administrator may become another user")
+def test_a_cache_of_somebody_else_that_can_only_be_read() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "shared"
+        with Cache(folder) as cache:
+            assert cache.put("aa" * 32, Result(Verdict.OK))
+        for path in (Path(name), folder):
+            path.chmod(0o755)
+        for path in folder.iterdir():
+            path.chmod(0o644)
+        child = os.fork()
+        if child == 0:
+            os.setgid(65534)
+            os.setuid(65534)
+            with Cache(folder) as cache:
+                found = cache.get("aa" * 32)
+                served = found is not None and found.ok
+                os._exit(0 if served and not cache.put("bb" * 32, Result(Verdict.OK)) and cache.trouble else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        with Cache(folder) as cache:
+            assert cache.verify() == (1, 0)

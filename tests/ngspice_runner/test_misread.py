@@ -57,6 +57,7 @@ MISREAD = {
         Verdict.OK,
         "line 2: ngspice makes the step of .tran, 1e-06 s, of rise and fall times of 0",
     ),
+    "no AC source": (RC.format("", ".ac dec 2 1 100"), Verdict.SUSPECT, "no source has an AC magnitude"),
     "open wire": (DIVIDER.format("1k\nR3 bb 0 1k"), Verdict.OK, "node bb has one connection only, r3"),
 }
 

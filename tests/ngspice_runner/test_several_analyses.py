@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ngspice_runner import Cache, Job, Result, run
+from ngspice_runner import Cache, Job, Result, Verdict, run
 from ngspice_runner.deck import read_deck
 from ngspice_runner.parts import without_analyses
 
@@ -75,3 +75,24 @@ def test_measures_are_results(tmp_path: Path) -> None:
         )
         assert result.provenance is not None
         assert ".meas never gives no result" in result.provenance.notes
+
+
+def test_outputs_of_any_analysis_by_its_prefix() -> None:
+    text = "t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 3k\nC1 b 0 1n\n.op\n.tran 1n 10n\n.tran 1n 20n\n.end\n"
+    result = run(Job(text, ("v(b)", "op.v(b)", "tran2.v(b)")))
+    assert result.ok, result.log
+    for name in ("v(b)", "op.v(b)", "tran2.v(b)"):
+        assert result.signals[name].values[-1] == pytest.approx(0.75)
+    missing = run(Job(text, ("tran3.v(b)",)))
+    assert (missing.verdict, "tran3.v(b)" in missing.log) == (Verdict.NO_OUTPUT, True)
+
+
+def test_poles_and_transfer_functions() -> None:
+    """A low-pass of 1 kohm and 1 nF: pole at -1/RC = -1e6 rad/s; a divider of equal halves: 0.5."""
+    low_pass = run(Job("t\nV1 a 0 ac 1\nR1 a b 1k\nC1 b 0 1n\n.pz a 0 b 0 vol pz\n.end\n", ("pole(1)",)))
+    assert low_pass.ok, low_pass.log
+    assert low_pass.signals["pole(1)"].values[0] == pytest.approx(-1e6)
+    assert low_pass.signals["pole(1)"].unit == "rad/s"
+    divider = run(Job("t\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.tf v(b) v1\n.end\n", ("transfer_function",)))
+    assert divider.ok, divider.log
+    assert divider.signals["transfer_function"].values[0] == pytest.approx(0.5)
