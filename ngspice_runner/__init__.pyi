@@ -1,3 +1,4 @@
+from ngspice_runner.accuracy import SignalError as SignalError, estimate_accuracy as estimate_accuracy
 from ngspice_runner.cache import Cache as Cache, CacheStats as CacheStats
 from ngspice_runner.engine import Engine as Engine, find_engine as find_engine
 from ngspice_runner.errors import EngineError as EngineError, JobError as JobError
@@ -17,3 +18,4 @@ from ngspice_runner.scheduling import (
     Workers as Workers,
 )
 from ngspice_runner.sweep import run_sweep as run_sweep
+from ngspice_runner.waveforms import crossings as crossings, settling_point as settling_point, value_at as value_at

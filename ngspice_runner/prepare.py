@@ -18,6 +18,7 @@ from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
+from ngspice_runner.waveforms import SWEEPS
 
 SCHEMA = "ngspice_runner-3"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
@@ -34,7 +35,6 @@ _OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
 """What a deck contains that reads other files or has a control section (and some that do not)."""
 _MEASURE = (".control", "run", "quit 0", ".endc")
 _SAVED_KINDS = {"op", "tran", "ac", "dc"}
-_SWEEPS = {"time", "frequency", "v-sweep", "i-sweep", "temp-sweep", "res-sweep"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,7 @@ def _saves(job: Job, deck: ParsedDeck) -> list[str]:
     for output in job.outputs:
         name = _OF_ANALYSIS.sub("", output.lower().replace(" ", ""))
         inner = name[2:-1]
-        if name in _SWEEPS:
+        if name in SWEEPS:
             continue
         if name.startswith("v(") and "," in inner:
             for node in inner.split(",", 1):

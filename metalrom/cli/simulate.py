@@ -6,7 +6,7 @@ The command line takes them over with `add_simulate_commands`. Each imports what
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,7 @@ from metalrom.cli.console import CHECK_FAILED, ENGINE_FAILED, emit, examples, gu
 from metalrom.cli.options import Json, one_of
 
 if TYPE_CHECKING:
-    from ngspice_runner import Cache, Result
+    from ngspice_runner import Cache, Result, SignalError
 
 _SHOWN_LINES = 12
 
@@ -46,10 +46,13 @@ def simulate(
         bool, typer.Option("--trust", help="allow programs to be started and commands in included files")
     ] = False,
     seed: Annotated[int | None, typer.Option(metavar="N", help="of random functions; drawn if not given")] = None,
+    accuracy: Annotated[
+        bool, typer.Option("--accuracy", help="run it more finely as well: an error bar for every signal")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
-    from ngspice_runner import Job, run
+    from ngspice_runner import Job, estimate_accuracy, run
     from ngspice_runner.capability import MeshWarning, warn_before
 
     text = read_bytes(deck).decode("utf-8", "surrogateescape")
@@ -60,7 +63,8 @@ def simulate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MeshWarning)  # reported above
         result = run(job, backend=backend, retry=retry)
-    emit(_document(result), as_json=json, human=lambda: _text(result))
+    errors = dict(estimate_accuracy(job, result)) if accuracy and result.ok else {}
+    emit(_document(result, errors), as_json=json, human=lambda: _text(result, errors))
     if not result.ok:
         raise typer.Exit(ENGINE_FAILED)
 
@@ -79,7 +83,7 @@ def _split(save: Sequence[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-def _document(result: Result) -> dict[str, object]:
+def _document(result: Result, errors: Mapping[str, SignalError]) -> dict[str, object]:
     import numpy as np
 
     signals: dict[str, list[object]] = {}
@@ -94,17 +98,20 @@ def _document(result: Result) -> dict[str, object]:
         "verdict": result.verdict.value,
         "signals": signals,
         **measures,
+        **({"accuracy": errors} if errors else {}),
         "log": result.log,
         "provenance": result.provenance,
     }
 
 
-def _text(result: Result) -> str:
+def _text(result: Result, errors: Mapping[str, SignalError]) -> str:
     lines = [f"verdict: {result.verdict.value}"]
     lines += [f"  {line}" for line in result.log.splitlines()[:_SHOWN_LINES]]
     for name, signal in result.signals.items():
         last = signal.values[-1] if len(signal.values) else "none"
-        lines.append(f"{name}: {len(signal.values)} points, last {last} {signal.unit}".rstrip())
+        shown = f"{name}: {len(signal.values)} points, last {last} {signal.unit}".rstrip()
+        bar = errors.get(name)
+        lines.append(shown + (f", +- {bar.absolute:.2g} ({100 * bar.relative:.2g} %)" if bar else ""))
     lines += [f"{name} = {value:.9g}" for name, value in result.measures.items()]
     found = result.provenance
     if found is not None:
