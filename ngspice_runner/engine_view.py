@@ -20,6 +20,7 @@ _SEPARATORS = re.compile(r"[,()]+")
 _ROWS = {"resistance": "r", "capacitance": "c", "inductance": "l", "dc": "vi"}
 _LABEL = 11
 _COLUMN = 22
+"""Longer names are cut off by the engine, so that they are not told apart: their values are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def _values(log: str) -> Iterator[tuple[str, float]]:
         elif label in _ROWS:
             cells = [line[i : i + _COLUMN].strip() for i in range(_LABEL, len(line), _COLUMN)]
             for device, cell in zip(devices, cells, strict=False):
-                if device[0] in _ROWS[label]:
+                if device[0] in _ROWS[label] and len(device) < _COLUMN - 1:
                     try:
                         yield device, float(cell)
                     except ValueError:

@@ -68,7 +68,7 @@ class _Scope:
 
 def canonical_name(name: str) -> str:
     """A hierarchical name without the letters of its kind that the engine puts before every level."""
-    kind, *parts = name.split(".")
+    kind, *parts = [part for part in name.split(".") if part]
     if not parts:
         return name
     parts = parts if len(kind) == 1 else [kind, *parts]

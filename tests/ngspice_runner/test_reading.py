@@ -150,6 +150,15 @@ def test_a_control_section_is_not_executed_twice() -> None:
     assert text.count(".control") == 1
 
 
+def test_names_that_the_engine_cuts_off() -> None:
+    """The engine shows 21 characters of a name: two resistors of 1k and 2k look alike."""
+    text = "t\nV1 a 0 1\nXabcdefghijklmnopq a 0 part\n.subckt part p q\nRnumber1 p q 1k\nRnumber2 p q 2k\n.ends\n.op\n.end\n"
+    view = view_of(text)
+    assert set(view.values) == {"v1"}
+    assert set(view.nodes) >= {"r.xabcdefghijklmnopq.rnumber1", "r.xabcdefghijklmnopq.rnumber2"}
+    assert differences(text) == []
+
+
 def test_what_is_not_plain_has_no_value() -> None:
     text = "t\nR1 a 0 rmod 100\nR2 a 0 {v(a)*2}\nR3 a 0 1k tc1=1e-3\nV1 a 0 sin(0 1 1k)\nR4 a 0 unknown\n.op\n.end\n"
     assert [e.value for e in flatten(read_deck(text))] == [None] * 5
