@@ -152,8 +152,15 @@ def test_a_control_section_is_not_executed_twice() -> None:
 
 def test_names_that_the_engine_cuts_off() -> None:
     """The engine shows 21 characters of a name: two resistors of 1k and 2k look alike."""
-    text = "t\nV1 a 0 1\nXabcdefghijklmnopq a 0 part\n.subckt part p q\n"
-        "Rnumber1 p q 1k\nRnumber2 p q 2k\n.ends\n.op\n.end\n"
+    cards = (
+        "V1 a 0 1",
+        "Xabcdefghijklmnopq a 0 part",
+        ".subckt part p q",
+        "Rnumber1 p q 1k",
+        "Rnumber2 p q 2k",
+        ".ends",
+    )
+    text = "\n".join(("t", *cards, ".op", ".end", ""))
     view = view_of(text)
     assert set(view.values) == {"v1"}
     assert set(view.nodes) >= {"r.xabcdefghijklmnopq.rnumber1", "r.xabcdefghijklmnopq.rnumber2"}
