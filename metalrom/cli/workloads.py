@@ -81,10 +81,10 @@ def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
         notes.append(f"{tiling.tiles:,} macros, {100 * tiling.utilisation:.1f} % of their cells used")
     table = Table(title=f"{found.model}, {found.input}", caption="\n".join(notes))
     headings = ("parameters", "weights", "MACs", "attention MACs", "act. in", "act. out")
-    for heading in ("layer", "kind", "times"):
-        table.add_column(heading, justify="right" if heading == "times" else "left")
+    for heading, width in (("layer", 14), ("kind", 5), ("times", 4)):
+        table.add_column(heading, justify="right" if heading == "times" else "left", min_width=width, overflow="fold")
     for heading in (*headings, *(["macros"] if tiling is not None else [])):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
 
     def alike(layer: WorkloadLayer) -> str:
         counts = {key: value for key, value in layer.to_dict().items() if key != "name"}

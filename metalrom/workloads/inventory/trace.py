@@ -42,7 +42,10 @@ class _Block:
 
 
 class Trace:
-    """A pass of `model` over `inputs`; both were made in the mode of torch in which `run` is called once."""
+    """A pass of `model` over `inputs`, made in the mode of torch in which `run` is called once.
+
+    multiplies_constants: whether it holds products of numbers that are neither parameters nor activations.
+    """
 
     def __init__(self, torch: Any, model: Any, inputs: dict[str, Any]) -> None:
         self._torch, self._model, self._inputs = torch, model, inputs
@@ -64,6 +67,7 @@ class Trace:
             self._keep(parameter, _Origin(frozenset((name,))))
         for tensor in inputs.values():
             self._keep(tensor, _Origin(active=True))
+        self.multiplies_constants = False
         self._untouched = dict.fromkeys(self._shapes)
         self._tokens = max((t.shape[1] for t in inputs.values() if t.dim() == 2), default=1)
 
@@ -82,7 +86,7 @@ class Trace:
         hooks = []
         for name, module in self._model.named_modules():
             hooks.append(module.register_forward_pre_hook(lambda *_, name=name: self._path.append(name)))
-            hooks.append(module.register_forward_hook(lambda *_: self._path.pop() and None))
+            hooks.append(module.register_forward_hook(lambda *_: self._leave()))
         try:
             with Watch():
                 self._model(**self._inputs)
@@ -159,6 +163,7 @@ class Trace:
             return self._matrix(b, right, (inner, columns), batch, rows, waits, a.numel(), out.numel())
         if left.parameters and not left.active:
             return self._matrix(a, left, (inner, rows), batch, columns, waits, b.numel(), out.numel())
+        self.multiplies_constants |= not (left.active or right.active)
         self._product(batch * rows * inner * columns, b.numel(), a.numel() + b.numel() + out.numel())
         return _Origin(active=left.active or right.active, waits=waits)
 
@@ -225,6 +230,9 @@ class Trace:
         self._steps.append(Step(self._names[block], vectors, tuple(reversed(after))))
         self._behind.append(behind)
         return _Origin(active=True, waits=1 << (len(self._steps) - 1))
+
+    def _leave(self) -> None:
+        self._path.pop()
 
     def _product(self, macs: int, operands: int, moved: int) -> None:
         counts = self._products.setdefault(self._path[-1] if self._path else "", [0, 0, 0])

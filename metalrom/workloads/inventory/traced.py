@@ -6,6 +6,7 @@ multiplies, how often, and which products it waits for. Nothing is downloaded an
 """
 
 import inspect
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -49,6 +50,7 @@ def traced_inventory(
     """
     kind, config = _model_class(data, where)
     torch = optional_library("torch", extra="networks", purpose="traced networks")
+    logging.getLogger("torch").setLevel(logging.CRITICAL)  # what goes wrong is said in one sentence
     try:
         with torch.device("meta"), torch.no_grad():
             model = kind(config).eval()
@@ -67,7 +69,7 @@ def traced_inventory(
         raise InputError(what, where=where, hint=f"the first is {trace.unused[0]}; give the configuration of one part")
     layers, steps = trace.result()
     others = trace.other_tables()
-    notes = [_CONSTANTS]
+    notes = [_CONSTANTS] if trace.multiplies_constants else []
     if others:
         notes.append(f"{len(others)} tables are neither multiplied nor looked up: {shortened(', '.join(others), 120)}")
     return Inventory(kind.__name__, words, layers, where, True, tuple(notes), items=items, steps=steps)
@@ -110,7 +112,8 @@ def _model_class(data: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     base = transformers.PreTrainedModel
     fits = isinstance(found, type) and issubclass(found, base)
     if not (fits and isinstance(config, getattr(found, "config_class", None) or ())):
-        raise InputError(f"architecture {shortened(repr(name))} is not supported", where=f"{where}: architectures")
+        what = f"architecture {shortened(repr(name))} is not supported" if name else f"{kind} has no bare model"
+        raise InputError(what, where=f"{where}: architectures", hint="name a class of transformers for this model_type")
     return found, config
 
 
@@ -133,9 +136,10 @@ def _inputs(
     accepted = inspect.signature(model.forward).parameters
     main = model.main_input_name
     text = config.get_text_config()
-    tokens = sequence or 128
     positions = getattr(text, "max_position_embeddings", None)
-    if isinstance(positions, int) and tokens > positions > 0:
+    most = positions if isinstance(positions, int) and positions > 0 else MAX_EXTENT
+    tokens = sequence or min(128, most)
+    if tokens > most:
         raise InputError(f"a sequence of {tokens} exceeds the model's {positions} positions")
     whole = torch.ones((1, tokens), dtype=torch.long)
     found: dict[str, Any] = {}
