@@ -1,19 +1,20 @@
 """Networks from a list of layers, `layers.csv` or `layers.yaml`: name, rows, columns, uses, what waits for what."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
-
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing import Any
 
 from interconnect.errors import InputError, shortened
 from interconnect.files import parse_csv, read_text
-from interconnect.validation import validate
+from interconnect.suggestion import suggest
 from interconnect.yamlfile import read_yaml
+from metalrom.workloads.inventory.huggingface import Keys
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import MAX_EXTENT, FixedMatrix
 from metalrom.workloads.inventory.schedule import steps_of_graph
 
 MAX_LAYERS = 20_000
+MAX_NAME = 200
 MAX_LIST = 4_000_000
 """Bytes; a larger file is no list of layers."""
 
@@ -21,72 +22,77 @@ COLUMNS = ("name", "rows", "columns", "uses", "parallel", "depends_on")
 """Columns of the table, the first three of which are needed."""
 
 
-class ListedLayer(BaseModel):
-    """One matrix of `rows` inputs and `columns` outputs.
-
-    uses: input vectors for one input of the network: 1 for a token, the output pixels of a convolution (its rows are
-    kernel height x kernel width x channels). parallel: layers of one such name that follow each other start together.
-    depends_on: the layers it waits for; without it, what stands before it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=200)
-    rows: int = Field(ge=1, le=MAX_EXTENT, strict=True)
-    columns: int = Field(ge=1, le=MAX_EXTENT, strict=True)
-    uses: int = Field(default=1, ge=1, le=MAX_EXTENT, strict=True)
-    parallel: str = Field(default="", max_length=200)
-    depends_on: tuple[str, ...] | None = None
-
-    @field_validator("depends_on", mode="before")
-    @classmethod
-    def _several(cls, value: object) -> object:
-        return [value] if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _one_order(self) -> Self:
-        if self.parallel and self.depends_on is not None:
-            raise InputError("gives both parallel and depends_on", hint="one of them")
-        return self
-
-
-class LayerList(BaseModel):
-    """A list of layers. name: of the network; default: the file's."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(default="", max_length=200)
-    layers: tuple[ListedLayer, ...] = Field(min_length=1, max_length=MAX_LAYERS)
-
-
 def layer_list_inventory(path: Path) -> Inventory:
     """Inventory of a list of layers, one input of the network. Raises InputError for a damaged file, a name that occurs
     twice, an unknown name under depends_on, or layers that wait for each other."""
     where = str(path)
     data = read_yaml(path)[0] if path.suffix.casefold() in (".yaml", ".yml") else _table(path)
-    found = validate(LayerList, data, where=where)
+    _known(data, ("name", "layers"), where)
+    model, listed = _text(data, "name", where) or path.name, data.get("layers")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_LAYERS:
+        raise InputError(f"should be a list of 1 to {MAX_LAYERS} layers", where=f"{where}: layers")
+    layers: dict[str, FixedMatrix] = {}
     after: dict[str, tuple[str, ...]] = {}
     group, before, started = "", tuple[str, ...](), tuple[str, ...]()
-    for layer in found.layers:
-        if layer.name in after:
+    for number, entry in enumerate(listed):
+        place = f"{where}: layers.{number}"
+        layer, parallel, waits = _layer(entry, place)
+        if layer.name in layers:
             raise InputError(f"names the layer {shortened(repr(layer.name))} twice", where=where)
-        if layer.depends_on is not None:
-            after[layer.name] = layer.depends_on
+        layers[layer.name] = layer
+        if waits is not None:
+            after[layer.name] = waits
             before, started = (), (layer.name,)
-        elif layer.parallel and layer.parallel == group:
+        elif parallel and parallel == group:
             after[layer.name] = before
             started = (*started, layer.name)
         else:
             after[layer.name] = before = started
             started = (layer.name,)
-        group = layer.parallel
-    layers = tuple(FixedMatrix(layer.name, layer.rows, layer.columns, layer.uses) for layer in found.layers)
+        group = parallel
     try:
-        steps = steps_of_graph(layers, after)
+        steps = steps_of_graph(tuple(layers.values()), after)
     except InputError as error:
         raise InputError(error.what, where=where, hint=error.hint) from None
     notes = ("a list of layers tells of no biases, tables or products of activations",)
-    return Inventory(found.name or path.name, "one input", layers, where, False, notes, steps=steps)
+    return Inventory(model, "one input", tuple(layers.values()), where, False, notes, steps=steps)
+
+
+def _layer(entry: object, where: str) -> tuple[FixedMatrix, str, tuple[str, ...] | None]:
+    """A matrix, its group, and what it waits for (None: not said).
+
+    rows: inputs, of a convolution kernel height x kernel width x channels. uses: input vectors for one input of the
+    network: 1 for a token, the output pixels of a convolution.
+    """
+    if not isinstance(entry, dict):
+        raise InputError("should be a mapping of keys", where=where, hint=f"keys: {', '.join(COLUMNS)}")
+    _known(entry, COLUMNS, where)
+    keys, name, parallel = Keys(entry, where), _text(entry, "name", where), _text(entry, "parallel", where)
+    if not name:
+        raise InputError("this key is missing", where=f"{where}: name")
+    rows, columns = keys.count("rows", most=MAX_EXTENT), keys.count("columns", most=MAX_EXTENT)
+    waits = entry.get("depends_on")
+    waits = [waits] if isinstance(waits, str) else waits
+    if waits is not None and not (isinstance(waits, list) and all(isinstance(other, str) for other in waits)):
+        raise InputError("should be a list of names", where=f"{where}: depends_on")
+    if parallel and waits is not None:
+        raise InputError("gives both parallel and depends_on", where=where, hint="one of them")
+    layer = FixedMatrix(name, rows, columns, keys.count("uses", default=1, most=MAX_EXTENT))
+    return layer, parallel, None if waits is None else tuple(waits)
+
+
+def _known(data: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    unknown = next((key for key in data if key not in names), None)
+    if unknown is not None:
+        raise InputError(f"unknown key {shortened(repr(unknown))}", where=where, hint=suggest(str(unknown), names))
+
+
+def _text(data: Mapping[str, Any], key: str, where: str) -> str:
+    """A name of at most `MAX_NAME` letters, empty if it is not there."""
+    value = data.get(key, "")
+    if not isinstance(value, str) or len(value) > MAX_NAME:
+        raise InputError(f"should be a text of at most {MAX_NAME} letters", where=f"{where}: {key}")
+    return value
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -106,14 +112,13 @@ def _table(path: Path) -> dict[str, Any]:
         layer: dict[str, Any] = dict(cells)
         for name in ("rows", "columns", "uses"):
             if name in cells:
-                layer[name] = _integer(cells[name], f"{where}: layers.{number - 1}.{name}")
+                layer[name] = _integer(cells[name])
         if "depends_on" in cells:
             layer["depends_on"] = [part.strip() for part in cells["depends_on"].split(";") if part.strip()]
         layers.append(layer)
     return {"layers": layers}
 
 
-def _integer(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
-        raise InputError(f"is {shortened(repr(text))}, expected a whole number", where=where)
-    return int(text)
+def _integer(text: str) -> int | str:
+    """A whole number; another text as it stands, to be refused by name."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else text

@@ -2,7 +2,8 @@
 
 The model is built and run on tensors that have shapes and no values (torch's meta device), so
 that neither weights nor time are needed. Every product of the pass is seen with its operands: which parameter it
-multiplies, how often, and which products it waits for. Nothing is downloaded and no code of a model's author is run.
+multiplies, how often, and which products it waits for. No code of a model's author is run, and nothing is downloaded:
+the libraries stay offline in this process unless HF_HUB_OFFLINE is set otherwise.
 """
 
 import inspect
@@ -86,10 +87,11 @@ def _model_class(data: Mapping[str, Any], where: str) -> tuple[Any, Any]:
         raise InputError(
             f"model_type {shortened(repr(kind))} is not supported", where=where, hint=suggest(kind, list(known))
         )
-    for key in _FETCHING:
-        if data.get(key):
-            raise InputError("a network with a backbone of another library is not supported", where=f"{where}: {key}")
-    for path, value in _numbers(data):
+    for path, value in _values(data):
+        if path.rpartition(".")[2] in _FETCHING and value:
+            raise InputError("a network with a backbone of another library is not supported", where=f"{where}: {path}")
+        if isinstance(value, bool) or not isinstance(value, int):
+            continue
         most = MAX_REPEATED if any(part in path for part in _REPEATED) else MAX_EXTENT
         if abs(value) > most:
             raise InputError(f"is {value}, expected at most {most}", where=f"{where}: {path}")
@@ -113,19 +115,21 @@ def _model_class(data: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     fits = isinstance(found, type) and issubclass(found, base)
     if not (fits and isinstance(config, getattr(found, "config_class", None) or ())):
         what = f"architecture {shortened(repr(name))} is not supported" if name else f"{kind} has no bare model"
-        raise InputError(what, where=f"{where}: architectures", hint="name a class of transformers for this model_type")
+        stem = type(config).__name__.removesuffix("Config")
+        classes = [one for one in dir(transformers) if one.startswith((f"{stem}For", f"{stem}Model", f"{stem}LM"))]
+        raise InputError(what, where=f"{where}: architectures", hint=suggest(str(name), classes))
     return found, config
 
 
-def _numbers(data: object, path: str = "") -> Iterator[tuple[str, int]]:
-    """Every whole number of a configuration, with its path."""
+def _values(data: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Every text, number and flag of a configuration, with its path."""
     if isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _numbers(value, f"{path}.{key}".lstrip("."))
+            yield from _values(value, f"{path}.{key}".lstrip("."))
     elif isinstance(data, list):
         for value in data:
-            yield from _numbers(value, path)
-    elif isinstance(data, int) and not isinstance(data, bool):
+            yield from _values(value, path)
+    else:
         yield path, data
 
 
