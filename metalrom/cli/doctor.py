@@ -38,6 +38,7 @@ _USES = {
     "cluster": "simulations on several machines",
     "parquet": "the readout table as Parquet too",
     "llm": "weights in GGUF files",
+    "networks": "any network of the transformers library from its config.json",
     "check": "real readers of exported files",
     "dev": "the tests",
 }

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, say
-from metalrom.cli.options import Json, one_of
+from metalrom.cli.options import ImageSize, Json, SequenceLength, image_size, one_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from metalrom.exporters.exporter import Exporter
 
@@ -22,28 +23,60 @@ def estimate_run(
     workload: Annotated[
         str | None,
         one_of(
-            known.WORKLOADS, "smollm2, bert-base, a config.json, safetensors or GGUF file...; default: the run's layer"
+            known.WORKLOADS,
+            "network: smollm2, bert-base, config.json, layer list, safetensors, GGUF; default: the run's layer",
         ),
     ] = None,
+    image: ImageSize = None,
+    sequence: SequenceLength = None,
     json: Json = False,
 ) -> None:
-    """Area, density, energy, latency, accuracy and error budget from a finished run."""
+    """Area, density, energy, latency, accuracy, error budget of a finished run: of its layer, or a whole network."""
     from metalrom.run.estimate import estimate_of_run
 
-    data = estimate_of_run(out, workload)
+    data = estimate_of_run(out, workload, image=image_size(image), sequence=sequence)
+    emit(data, as_json=json, human=lambda: _estimate_view(data))
 
-    def human() -> Table:
-        from rich.table import Table
 
-        notes = [f"readout: {data['readout']}", *(f"WARNING: {w}" for w in data["warnings"])]
-        table = Table(title=data["title"], caption="\n".join(notes))
-        for heading in ("figure", "low", "mid", "high", "unit"):
-            table.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
-        for row in data["figures"]:
-            table.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
-        return table
+def _estimate_view(data: dict[str, Any]) -> Group:
+    """The figures, of a network also its layers, those of one shape on one line."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
 
-    emit(data, as_json=json, human=human)
+    network = data.get("network")
+    figures = Table(title=data["title"], title_justify="left")
+    for heading in ("figure", "low", "mid", "high", "unit"):
+        figures.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
+    for row in data["figures"]:
+        figures.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
+    lines = [f"readout: {data['readout']}", *(f"WARNING: {w}" for w in data["warnings"])]
+    if network is None:
+        return Group(figures, Text("\n".join(lines)))
+    layers = Table(title="layers of one shape together", title_justify="left")
+    for heading in ("layer", "times", "rows", "columns", "vectors", "macros", "used %", "us"):
+        layers.add_column(heading, justify="left" if heading == "layer" else "right", overflow="fold")
+    alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for layer in network["layers"]:
+        key = (re.sub(r"[0-9]+", "*", layer["name"]), *layer["shape"], layer["vectors"], layer["copies"])
+        alike.setdefault(key, []).append(layer)
+    for (name, rows, columns, vectors, copies), same in alike.items():
+        first = same[0]
+        macros, used = f"{sum(layer['tiles'] for layer in same):,}", f"{100 * first['utilisation']:.1f}"
+        time, times = f"{first['latency_per_vector_us']['mid']:.3g}", str(len(same) * copies)
+        shown = name if len(same) > 1 else first["name"]
+        layers.add_row(shown, times, str(rows), str(columns), f"{vectors:,}", macros, used, time)
+    attention = network["attention_macs_per_item"]
+    products = "unknown" if attention is None else f"{attention:,.0f} MACs"
+    lines += [
+        f"{network['tiles']:,} macros, {100 * network['utilisation']:.1f} % of their cells used; "
+        f"longest chain: {len(network['longest_chain'])} matrices, overlap {network['overlap']}",
+        f"not included: {'; '.join(network['not_included'])}",
+        f"products of activations per {network['item']}: {products}",
+        *network["notes"],
+        f"assumed: {data['data']}; {len(data['assumptions'])} assumed inputs in --json",
+    ]
+    return Group(figures, layers, Text("\n".join(lines)))
 
 
 def export_run(

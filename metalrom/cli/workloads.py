@@ -15,7 +15,7 @@ import typer
 from interconnect.errors import InputError, shortened
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, emit, examples, guarded, say
-from metalrom.cli.options import Json, several_of
+from metalrom.cli.options import ImageSize, Json, SequenceLength, extents, image_size, several_of
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from metalrom.workloads.inventory.inventory import Inventory
     from metalrom.workloads.inventory.layers import WorkloadLayer
     from metalrom.workloads.inventory.tiling import NetworkTiling
-
-_EXTENTS = re.compile(r"[1-9][0-9]{0,6}(x[1-9][0-9]{0,6})+")
 
 
 def add_workload_commands(app: typer.Typer) -> None:
@@ -45,12 +43,12 @@ def show_inventory(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="built-in name, config.json, .safetensors or .gguf file",
+            help="built-in name, config.json, layer list (.csv, .yaml), .safetensors or .gguf",
             autocompletion=known.names(known.WORKLOADS),
         ),
     ],
-    image: Annotated[str | None, typer.Option(metavar="HxW", help="image height and width")] = None,
-    sequence: Annotated[int | None, typer.Option(metavar="N", help="length of the sequence")] = None,
+    image: ImageSize = None,
+    sequence: SequenceLength = None,
     tile: Annotated[str | None, typer.Option(metavar="RxCxP", help="macro: rows x columns x planes")] = None,
     columns_per_weight: Annotated[int, typer.Option(min=1, help="bit columns per weight, for --tile")] = 14,
     json: Json = False,
@@ -58,26 +56,17 @@ def show_inventory(
     """Parameters, multiply-accumulates and activations of a network, layer by layer."""
     from metalrom.workloads.inventory import read_inventory
 
-    size = None if image is None else _extents(image, 2, "--image", "HEIGHTxWIDTH, for example 224x224")
-    found = read_inventory(model, image=(size[0], size[1]) if size else None, sequence=sequence)
+    found = read_inventory(model, image=image_size(image), sequence=sequence)
     tiling = None
     if tile is not None:
         from metalrom.workloads.inventory.tiling import tile_inventory
         from netlists.mapping import MacroShape
 
-        rows, columns, planes = _extents(tile, 3, "--tile", "ROWSxCOLUMNSxPLANES, for example 384x256x4")
+        rows, columns, planes = extents(tile, 3, "--tile", "ROWSxCOLUMNSxPLANES, for example 384x256x4")
         shape = MacroShape(rows=rows, columns=columns, planes=planes)
         tiling = tile_inventory(found.layers, shape, columns_per_weight)
     data = found.to_dict() | ({} if tiling is None else {"tiling": tiling.to_dict()})
     emit(data, as_json=json, human=lambda: _inventory_table(found, tiling))
-
-
-def _extents(text: str, count: int, option: str, hint: str) -> tuple[int, ...]:
-    """`224x224` as whole numbers."""
-    parts = text.casefold().split("x")
-    if not _EXTENTS.fullmatch(text.casefold()) or len(parts) != count:
-        raise InputError(f"{option} is {shortened(repr(text))}", hint=f"expected {hint}")
-    return tuple(int(part) for part in parts)
 
 
 def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
@@ -92,10 +81,10 @@ def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
         notes.append(f"{tiling.tiles:,} macros, {100 * tiling.utilisation:.1f} % of their cells used")
     table = Table(title=f"{found.model}, {found.input}", caption="\n".join(notes))
     headings = ("parameters", "weights", "MACs", "attention MACs", "act. in", "act. out")
-    for heading in ("layer", "kind", "times"):
-        table.add_column(heading, justify="right" if heading == "times" else "left")
+    for heading, width in (("layer", 14), ("kind", 5), ("times", 4)):
+        table.add_column(heading, justify="right" if heading == "times" else "left", min_width=width, overflow="fold")
     for heading in (*headings, *(["macros"] if tiling is not None else [])):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", overflow="fold")
 
     def alike(layer: WorkloadLayer) -> str:
         counts = {key: value for key, value in layer.to_dict().items() if key != "name"}

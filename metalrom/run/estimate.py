@@ -1,6 +1,5 @@
-"""The macro estimate of a finished run: for its own layer, or for every linear layer of a model file."""
+"""The macro estimate of a finished run: for its own layer, or for a whole network on its macros."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,13 @@ from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from metalrom.assets import ASSETS, asset_path
 from metalrom.macro.cost import RelativeErrors
-from metalrom.macro.estimate import LayerEstimate, MacroEstimate, estimate_layer
+from metalrom.macro.estimate import LayerEstimate, estimate_layer
 from metalrom.macro.quantity import Span
 from metalrom.run.folder import open_run
+from metalrom.run.network_estimate import NetworkEstimate, estimate_network
 from metalrom.run.results import RunResults
-from metalrom.workloads.inventory import read_inventory
-
-_MEGABIT = 1e6
-
-
-@dataclass(frozen=True)
-class NamedLayer:
-    """A fixed matrix of a workload: its layer's name, inputs and outputs."""
-
-    name: str
-    inputs: int
-    outputs: int
+from metalrom.workloads.inventory import Inventory, read_inventory
+from metalrom.workloads.inventory.layers import FixedMatrix
 
 
 def layer_estimate(
@@ -58,97 +48,101 @@ def run_layer(results: RunResults, table: ReadoutTable) -> LayerEstimate:
     return layer_estimate(results, table, results.layer.inputs, results.layer.outputs)
 
 
-def estimate_of_run(out: Path, workload: str | None = None) -> dict[str, Any]:
+def estimate_of_run(
+    out: Path, workload: str | None = None, *, image: tuple[int, int] | None = None, sequence: int | None = None
+) -> dict[str, Any]:
     """The estimate as plain values: `figures` (low, mid, high, unit), every component with its source, error budget.
 
-    workload: what `workload_layers` takes; every matrix gets tiles of its own and one input vector.
+    workload: what `workload_inventory` takes, for an image (height, width) or a sequence; `network` then holds the
+    network layer by layer. Without it the run's own layer takes one input vector.
     Raises InputError for an unfinished run or an unreadable workload.
     """
     run = open_run(out)
     results, table = run.results, run.table
-    layers = (
-        [NamedLayer(results.layer.source, results.layer.inputs, results.layer.outputs)]
-        if workload is None
-        else workload_layers(workload)
-    )
-    parts = [layer_estimate(results, table, layer.inputs, layer.outputs) for layer in layers]
-    title = layers[0].name if workload is None else f"{workload}: {len(layers)} weight matrices"
+    source = results.layer.source
+    if workload is None:
+        if image or sequence:
+            raise InputError("the run's own layer takes no image and no sequence", hint="give --workload")
+        own = FixedMatrix(source, results.layer.inputs, results.layer.outputs)
+        network = _network(results, table, Inventory(source, "one input vector", (own,), source))
+        title = f"{source}, one input vector"
+    else:
+        network = _network(results, table, workload_inventory(workload, image=image, sequence=sequence))
+        title = f"{workload}: {len(network.matrices)} weight matrices, {network.inventory.input}"
+    part = network.matrices[0].block.macro
     quality = results.quality[0]
     return {
-        "title": f"{title}, one input vector at {results.condition}",
-        "figures": [dict(zip(("figure", "low", "mid", "high", "unit"), row, strict=True)) for row in _figures(parts)],
-        "tiles": sum(p.macro.geometry.tiles for p in parts),
-        "macs": sum(p.macs for p in parts),
-        "conversions": sum(p.conversions for p in parts),
+        "title": f"{title} at {results.condition}",
+        "condition": results.condition,
+        "figures": [
+            dict(zip(("figure", "low", "mid", "high", "unit"), row, strict=True)) for row in _figures(network, workload)
+        ],
+        "tiles": network.tiles,
+        "macs": sum(m.macs for m in network.matrices),
+        "conversions": sum(m.conversions for m in network.matrices),
+        **({} if workload is None else {"network": network.to_dict()}),
         "accuracy": {
-            "layer": results.layer.source,
+            "layer": source,
             "csnr_dB": quality.csnr_raw,
             "csnr_gain_offset_removed_dB": quality.csnr_fitted,
             "code_error_expected": quality.code_error_expected,
             "code_error_simulated": quality.code_error_rate,
         },
-        "components_of": layers[0].name,
-        "components": parts[0].macro.to_dict(),
-        "error_budget": {k: dict(v) for k, v in parts[0].macro.error_budget.items()},
+        "components_of": network.matrices[0].name,
+        "components": part.to_dict(),
+        "error_budget": {k: dict(v) for k, v in part.error_budget.items()},
         "readout": results.readout_cost,
-        "warnings": [*results.warnings, *parts[0].macro.flags],
-        "data": f"row energy and code errors as of the activations of {results.layer.source}",
+        "warnings": [*results.warnings, *part.flags],
+        "data": f"row energy and code errors as of the activations of {source}",
         "assumptions": [f"{a.name}: {a.value} ({a.status}; {a.source})" for a in table.assumptions],
     }
 
 
-def workload_layers(workload: str) -> list[NamedLayer]:
-    """Fixed matrices of a workload, each once: a built-in network, a fetched model, or what `inventory` reads.
+def workload_inventory(
+    workload: str, *, image: tuple[int, int] | None = None, sequence: int | None = None
+) -> Inventory:
+    """A workload by name: a built-in network, a fetched model, or what `inventory` reads. Raises InputError.
 
-    Tables that are only looked up, and products of two activations, are not among them. Raises InputError.
+    Tables that are only looked up, and products of two activations, take no macro.
     """
     model = workload
     if workload in ASSETS:
         files = [f.name for f in ASSETS[workload].files if f.name.endswith((".safetensors", ".gguf"))]
         if files:
             model = str(asset_path(workload, files[0]))
-    layers = [
-        NamedLayer(layer.name, matrix.rows, matrix.columns)
-        for layer in read_inventory(model).layers
-        if (matrix := layer.matrix) is not None
-        for _ in range(matrix.copies)
-    ]
-    if not layers:
+    found = read_inventory(model, image=image, sequence=sequence)
+    if not found.weights:
         raise InputError("holds no weight matrix of a linear layer", where=workload)
-    return layers
+    return found
 
 
-def _figures(parts: list[LayerEstimate]) -> list[tuple[str, float, float, float, str]]:
-    """Headline figures over all layers: areas and energies add, layers run one after the other."""
-    macros = [p.macro for p in parts]
-    area, beside = _sum(m.stacked for m in macros), _sum(m.side_by_side for m in macros)
-    energy, latency = _sum(p.energy for p in parts), _sum(p.latency for p in parts)
-    macs = sum(p.macs for p in parts)
-    bits = sum(_used_bits(m) for m in macros) / _MEGABIT
-    g = macros[0].geometry
+def _network(results: RunResults, table: ReadoutTable, inventory: Inventory) -> NetworkEstimate:
+    return estimate_network(inventory, lambda inputs, outputs: layer_estimate(results, table, inputs, outputs))
+
+
+def _figures(network: NetworkEstimate, workload: str | None) -> list[tuple[str, float, float, float, str]]:
+    """Headline figures of all matrices; of a network those of one token or input."""
+    g = network.matrices[0].block.macro.geometry
+    area, beside = network.stacked * 1e6, network.side_by_side * 1e6
+    megabits = network.cells * 1e-6
     weight = g.bits_per_weight / g.bit_columns_per_weight
+    macs, item = network.macs, network.item
+    per = "" if workload is None else f" per {item}"
     rows: list[tuple[str, Span, str]] = [
-        ("area, periphery under the array", area * 1e6, "mm2"),
-        ("area, periphery beside the array", beside * 1e6, "mm2"),
-        ("density of the cells alone", macros[0].density_raw, "Mb/mm2"),
-        ("density of via bits, periphery under the array", (area * 1e6).under(bits * g.bits_per_cell), "Mb/mm2"),
-        ("density of via bits, periphery beside the array", (beside * 1e6).under(bits * g.bits_per_cell), "Mb/mm2"),
-        ("density of weight bits, periphery under the array", (area * 1e6).under(bits * weight), "Mb/mm2"),
-        ("energy per MAC", energy * (1e15 / macs), "fJ"),
-        ("energy", energy * 1e9, "nJ"),
-        ("latency", latency * 1e6, "us"),
-        ("efficiency", energy.under(2e-12 * macs), "TOPS/W"),
+        ("area, periphery under the array", area, "mm2"),
+        ("area, periphery beside the array", beside, "mm2"),
+        ("density of the cells alone", network.matrices[0].block.macro.density_raw, "Mb/mm2"),
+        ("density of via bits, periphery under the array", area.under(megabits * g.bits_per_cell), "Mb/mm2"),
+        ("density of via bits, periphery beside the array", beside.under(megabits * g.bits_per_cell), "Mb/mm2"),
+        ("density of weight bits, periphery under the array", area.under(megabits * weight), "Mb/mm2"),
+        ("energy per MAC", network.energy * (1e15 / macs), "fJ"),
+        *([(f"energy{per}", network.energy * 1e6, "uJ")] if workload else [("energy", network.energy * 1e9, "nJ")]),
+        *([(f"latency{per}", network.latency * 1e3, "ms")] if workload else [("latency", network.latency * 1e6, "us")]),
+        ("efficiency", network.energy.under(2e-12 * macs), "TOPS/W"),
     ]
+    if workload is not None:
+        rows += [
+            (f"{item}s per second, one after the other", network.sequential, "1/s"),
+            (f"{item}s per second, pipelined by matrix", network.pipelined, "1/s"),
+        ]
     return [(name, span.low, span.mid, span.high, unit) for name, span, unit in rows]
-
-
-def _used_bits(macro: MacroEstimate) -> float:
-    g = macro.geometry
-    return g.bits * g.tiles * g.utilisation
-
-
-def _sum(spans: Any) -> Span:
-    total = Span.exact(0.0)
-    for span in spans:
-        total = total + span
-    return total

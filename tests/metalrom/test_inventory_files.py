@@ -114,6 +114,13 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
 }
 
 
+def test_without_the_extra_the_families_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metalrom.workloads.inventory.huggingface.can_trace", lambda: False)
+    path = config(tmp_path, {"model_type": "mistral", "hidden_size": 64})
+    with pytest.raises(InputError, match=r"supported: bert, gpt2, llama, vit; .*'metalrom\[networks\]'"):
+        read_inventory(path)
+
+
 def config(folder: Path, data: object, name: str = "config.json") -> str:
     (folder / name).write_text(data if isinstance(data, str) else json.dumps(data))
     return str(folder / name)
@@ -167,7 +174,11 @@ def test_a_folder_stands_for_its_config(tmp_path: Path) -> None:
         (VIT | {"image_size": 225}, "225x225 does not split into patches of 16x16"),
     ],
 )
-def test_bad_configs_get_one_sentence(data: object, words: str, tmp_path: Path) -> None:
+def test_bad_configs_get_one_sentence(
+    data: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as without the extra `networks`, which knows more
+    monkeypatch.setattr("metalrom.workloads.inventory.huggingface.can_trace", lambda: False)
     path = config(tmp_path, data)
     with pytest.raises(InputError) as caught:
         read_inventory(path)

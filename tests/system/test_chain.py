@@ -137,6 +137,29 @@ def test_estimate_tells_figures_sources_and_budget(out, metalrom):
     assert data["assumptions"]
 
 
+def test_estimate_of_a_network_chains_its_layers(out, metalrom, tmp_path):
+    """Three matrices of the run's own size, the first two side by side: twice its time, three times its energy."""
+    (tmp_path / "layers.csv").write_text("name,rows,columns,parallel\na,16,4,p\nb,16,4,p\nc,16,4,\n")
+    own = json.loads(metalrom("estimate", out, "--json").stdout)
+    done = metalrom("estimate", out, "--workload", tmp_path / "layers.csv", "--json")
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    one = {row["figure"]: row["mid"] for row in own["figures"]}
+    all_ = {row["figure"]: row["mid"] for row in data["figures"]}
+    assert all_["latency per input"] * 1e3 == pytest.approx(2 * one["latency"])
+    assert all_["energy per input"] * 1e3 == pytest.approx(3 * one["energy"])
+    for name in ("area, periphery under the array", "area, periphery beside the array"):
+        assert all_[name] == pytest.approx(3 * one[name])
+    network = data["network"]
+    assert network["longest_chain"] in (["a", "c"], ["b", "c"])
+    assert network["items_per_second_sequential"]["mid"] == pytest.approx(1e6 / (2 * one["latency"]))
+    assert data["condition"] == "tt_1.00V_27C"
+    assert data["readout"] == own["readout"]
+    shown = metalrom("estimate", out, "--workload", tmp_path / "layers.csv").stdout
+    assert "longest chain: 2 matrices" in shown
+    assert "not included" in shown
+
+
 def test_report_is_written_again_the_same(out, metalrom):
     before = (out / "report.html").read_bytes()
     done = metalrom("report", out)

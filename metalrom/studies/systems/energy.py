@@ -82,7 +82,8 @@ class Demand:
         attention = inventory.attention
         if inventory.attention_macs is None:
             raise InputError(
-                f"{inventory.model}: a tensor file does not describe attention", hint="give the config.json"
+                f"{inventory.model}: its source does not tell the products of activations (attention)",
+                hint="give the config.json",
             )
         return cls(
             inventory.weights,

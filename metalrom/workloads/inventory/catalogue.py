@@ -46,7 +46,7 @@ class Model:
 
 
 def _transformer(name: str, parts: BertShape | Gpt2 | LlamaShape, source: str) -> Callable[[Image, int], Inventory]:
-    return lambda image, words: Inventory(name, f"sequence of {words}", tuple(parts.layers(words)), source)
+    return lambda image, words: Inventory(name, f"sequence of {words}", tuple(parts.layers(words)), source, items=words)
 
 
 def _vit(image: Image) -> Inventory:

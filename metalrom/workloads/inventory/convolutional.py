@@ -3,6 +3,7 @@
 from interconnect.errors import InputError
 from metalrom.workloads.inventory.inventory import Inventory
 from metalrom.workloads.inventory.layers import Conv, Linear, Norm, WorkloadLayer, map_after
+from metalrom.workloads.inventory.schedule import steps_of_graph
 
 Size = tuple[int, int]
 
@@ -56,6 +57,8 @@ def resnet(depth: int, image: Size) -> Inventory:
     layers: list[WorkloadLayer] = [first, Norm("bn1", 64)]
     height, width = (map_after(n, 3, 2, 1) for n in first.output_size)
     size, channels = (height, width), 64
+    before: tuple[str, ...] = (first.name,)
+    after: dict[str, tuple[str, ...]] = {}
     for stage, blocks in enumerate(_BLOCKS[depth]):
         outputs = 64 << stage
         for block in range(blocks):
@@ -67,9 +70,16 @@ def resnet(depth: int, image: Size) -> Inventory:
             if stride != 1 or channels != outputs:
                 around = Conv(f"{name}.downsample.0", channels, outputs, (1, 1), size, stride=stride, bias=False)
                 layers += [around, Norm(f"{name}.downsample.1", outputs)]
+                after[around.name] = before
+                skipped: tuple[str, ...] = (around.name,)
+            else:
+                skipped = before  # what is added to the block's result
+            after |= {one.name: before, two.name: (one.name,)}
+            before = (two.name, *skipped)
             size, channels = one.output_size, outputs
     layers.append(Linear("fc", channels, 1000, 1))
-    return Inventory(f"ResNet-{depth}", _words(image), tuple(layers), _RESNET.format(depth))
+    steps = steps_of_graph(layers, after | {"fc": before})
+    return Inventory(f"ResNet-{depth}", _words(image), tuple(layers), _RESNET.format(depth), steps=steps)
 
 
 def _fits(image: Size, least: int) -> Size:

@@ -11,6 +11,7 @@ from interconnect.files import read_text
 from interconnect.suggestion import suggest
 from metalrom.workloads.inventory.catalogue import IMAGE, SEQUENCE, check_input
 from metalrom.workloads.inventory.inventory import Inventory
+from metalrom.workloads.inventory.traced import can_trace, traced_inventory, traced_takes
 from metalrom.workloads.inventory.transformers import BertShape, Gpt2, LlamaShape, Vit
 
 MAX_CONFIG = 4_000_000
@@ -73,12 +74,16 @@ class ModelFamily:
 def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequence: int | None = None) -> Inventory:
     """Inventory of the network that a `config.json` describes.
 
-    The class in `architectures` decides about output layers; without it the bare model is counted. Raises InputError:
+    The class in `architectures` decides about output layers; without it the bare model is counted. Families that are
+    not built in are traced by the extra `networks`. Raises InputError:
     unreadable file, unknown model_type or architecture (the known ones listed), a key missing or of the wrong type.
     """
     keys, family, kind = _opened(path)
-    check_input(kind, family.takes, image, sequence)
     where = keys.where
+    if family is None:
+        check_input(kind, traced_takes(keys.data, where), image, sequence)
+        return traced_inventory(keys.data, where, image=image, sequence=sequence)
+    check_input(kind, family.takes, image, sequence)
     head = _head(keys.data, family, where)
     try:
         return _inventory(family.read(keys, head), head, image, sequence, where)
@@ -88,11 +93,12 @@ def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequen
 
 def config_takes(path: Path) -> str:
     """`image` or `sequence`: the input of the network that a `config.json` describes. Raises as `config_inventory`."""
-    return _opened(path)[1].takes
+    keys, family, _ = _opened(path)
+    return traced_takes(keys.data, keys.where) if family is None else family.takes
 
 
-def _opened(path: Path) -> tuple[Keys, ModelFamily, str]:
-    """Keys, family and model_type of a configuration."""
+def _opened(path: Path) -> tuple[Keys, ModelFamily | None, str]:
+    """Keys, family and model_type of a configuration; no family for what the extra `networks` knows."""
     where = str(path)
     try:
         data = json.loads(read_text(path, limit=MAX_CONFIG))
@@ -105,8 +111,10 @@ def _opened(path: Path) -> tuple[Keys, ModelFamily, str]:
     kind = data.get("model_type")
     if not isinstance(kind, str):
         raise InputError("this key is missing", where=f"{where}: model_type", hint=f"one of {', '.join(FAMILIES)}")
-    if kind not in FAMILIES:
-        known = f"supported: {', '.join(FAMILIES)}"
+    if kind not in FAMILIES or (not _known_head(data, FAMILIES[kind]) and can_trace()):
+        if can_trace():
+            return Keys(data, where), None, kind
+        known = f"supported: {', '.join(FAMILIES)}; all that transformers knows with pip install 'metalrom[networks]'"
         raise InputError(f"model_type {shortened(repr(kind))} is not supported", where=where, hint=known)
     return Keys(data, where), FAMILIES[kind], kind
 
@@ -124,7 +132,12 @@ def _inventory(
         words = f"image {size[0]}x{size[1]}, {network.tokens(size)} tokens"
         return Inventory(head, words, tuple(network.layers(size)), where)
     tokens = sequence or SEQUENCE
-    return Inventory(head, f"sequence of {tokens}", tuple(network.layers(tokens)), where)
+    return Inventory(head, f"sequence of {tokens}", tuple(network.layers(tokens)), where, items=tokens)
+
+
+def _known_head(data: Mapping[str, Any], family: ModelFamily) -> bool:
+    named = data.get("architectures")
+    return not named or (named[0] if isinstance(named, list) else named) in family.heads
 
 
 def _head(data: Mapping[str, Any], family: ModelFamily, where: str) -> str:

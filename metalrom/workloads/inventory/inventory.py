@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import COUNTS, Attention, WorkloadLayer
+from metalrom.workloads.inventory.layers import COUNTS, Attention, Product, WorkloadLayer
+from metalrom.workloads.inventory.schedule import Step, steps_by_name
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,8 @@ class Inventory:
     """What `model` stores and computes for one input (batch 1).
 
     input: what the counts are for, in words. attention_known: False if the source does not tell about products of
-    activations. notes: what the reader has to know about the counts.
+    activations. notes: what the reader has to know about the counts. items: tokens of the input, 0 for a network that
+    does not work token by token. steps: which matrix waits for which; empty where only the names say it.
     """
 
     model: str
@@ -22,6 +24,16 @@ class Inventory:
     source: str
     attention_known: bool = True
     notes: tuple[str, ...] = ()
+    items: int = 0
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def schedule(self) -> tuple[Step, ...]:
+        """Every use of a fixed matrix and what it waits for. Raises InputError if the source does not tell the uses."""
+        if self.steps:
+            return self.steps
+        self.complete()
+        return steps_by_name(self.layers)
 
     @property
     def parameters(self) -> int:
@@ -59,9 +71,9 @@ class Inventory:
         return _sum((self.activations_in, self.activations_out))
 
     @property
-    def attention(self) -> tuple[Attention, ...]:
+    def attention(self) -> tuple[Attention | Product, ...]:
         """The layers that multiply activations."""
-        return tuple(layer for layer in self.layers if isinstance(layer, Attention))
+        return tuple(layer for layer in self.layers if isinstance(layer, Attention | Product))
 
     def complete(self) -> tuple[int, int]:
         """(macs, activations). Raises InputError if the source does not tell them."""

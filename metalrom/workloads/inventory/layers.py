@@ -68,9 +68,15 @@ class WorkloadLayer:
         return 0
 
     @property
+    def active(self) -> int:
+        """Copies of the fixed matrix that multiply one input vector: all of them, unless a router chooses."""
+        return self.matrix.copies if self.matrix else 0
+
+    @property
     def macs(self) -> int | None:
         """Multiply-accumulates with fixed weights."""
-        return None if self.vectors is None else self.weights * self.vectors
+        m = self.matrix
+        return 0 if m is None else None if self.vectors is None else m.rows * m.columns * self.active * self.vectors
 
     @property
     def attention_macs(self) -> int:
@@ -232,6 +238,67 @@ class Kernel(Linear):
 
     def extents(self) -> dict[str, int]:
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class FixedMatrix(WorkloadLayer):
+    """A fixed matrix by its counts, as a list of layers or a traced network states them.
+
+    uses: input vectors. copies: independent blocks of `rows` x `columns`; chosen: those of them that multiply one
+    vector (experts behind a router), 0 for all. stored: False where it shares the table of another layer. read,
+    written: numbers that enter and leave, 0 for those of the vectors (the map of a convolution is read once).
+    """
+
+    rows: int
+    columns: int
+    uses: int = 1
+    copies: int = 1
+    chosen: int = 0
+    stored: bool = True
+    read: int = 0
+    written: int = 0
+
+    def extents(self) -> dict[str, int]:
+        return {"rows": self.rows, "columns": self.columns, "uses": self.uses, "copies": self.copies}
+
+    @property
+    def parameters(self) -> int:
+        return self.weights * self.stored
+
+    @property
+    def matrix(self) -> Matrix:
+        return Matrix(self.rows, self.columns, self.copies)
+
+    @property
+    def active(self) -> int:
+        return self.chosen or self.copies
+
+    @property
+    def vectors(self) -> int:
+        return self.uses
+
+    @property
+    def activations_in(self) -> int:
+        return self.read or self.rows * self.active * self.uses
+
+    @property
+    def activations_out(self) -> int:
+        return self.written or self.columns * self.active * self.uses
+
+
+@dataclass(frozen=True, slots=True)
+class Product(WorkloadLayer):
+    """Products of two activations, counted where they happen.
+
+    products: MACs. operands: numbers of the operand that plays the part of the weights. moved: read and written."""
+
+    products: int
+    operands: int
+    moved: int
+
+    @property
+    def attention_macs(self) -> int:
+        return self.products
 
 
 @dataclass(frozen=True, slots=True)

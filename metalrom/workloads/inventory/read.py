@@ -1,4 +1,4 @@
-"""One door to every inventory: a built-in name, a config.json, a safetensors or a GGUF file."""
+"""One door to every inventory: a built-in name, a config.json, a list of layers, a safetensors or a GGUF file."""
 
 from pathlib import Path
 
@@ -8,14 +8,17 @@ from metalrom.workloads.inventory import tensorfile
 from metalrom.workloads.inventory.catalogue import MODELS, Size, at_size, build_inventory, check_input, is_known_network
 from metalrom.workloads.inventory.huggingface import config_inventory, config_takes
 from metalrom.workloads.inventory.inventory import Inventory
+from metalrom.workloads.inventory.layerlist import layer_list_inventory
 
-SUFFIXES = (".json", ".safetensors", ".gguf")
+LISTS = (".csv", ".yaml", ".yml")
+SUFFIXES = (".json", ".safetensors", ".gguf", *LISTS)
 
 
 def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence: int | None = None) -> Inventory:
     """Inventory of `model` for an image (height, width) or a sequence; defaults 224 x 224 (or the model's own), 128.
 
-    model: a built-in name, the path of a config.json (or of the folder it lies in), a .safetensors or a .gguf file.
+    model: a built-in name, the path of a config.json (or of the folder it lies in), of a list of layers (.csv, .yaml),
+    of a .safetensors or a .gguf file.
     Raises InputError for anything else, for a damaged file or an input that does not fit.
     """
     path = Path(model)
@@ -28,11 +31,13 @@ def read_inventory(model: str, *, image: tuple[int, int] | None = None, sequence
         else:
             raise InputError(
                 f"unknown model {shortened(repr(model))}",
-                hint=f"{suggest(model, MODELS)} Or give a config.json, .safetensors or .gguf file",
+                hint=f"{suggest(model, MODELS)} Or give a config.json, .csv, .yaml, .safetensors or .gguf file",
             )
     if suffix == ".json":
         return config_inventory(path, image=image, sequence=sequence)
-
+    if suffix in LISTS:
+        check_input(path.name, "", image, sequence)
+        return layer_list_inventory(path)
     check_input(path.name, "sequence", image, sequence)
     reader = tensorfile.gguf_inventory if suffix == ".gguf" else tensorfile.safetensors_inventory
     return reader(path, sequence=sequence)
@@ -49,6 +54,8 @@ def sized_inventory(model: str, size: Size) -> Inventory:
         if config_takes(path) == "image":
             return config_inventory(path, image=size.image)
         return config_inventory(path, sequence=size.sequence)
+    if path.suffix.casefold() in LISTS:
+        return layer_list_inventory(path)
     return read_inventory(model, sequence=size.sequence)
 
 

@@ -39,7 +39,7 @@ def safetensors_inventory(path: Path, *, sequence: int | None = None) -> Invento
     if any(isinstance(layer, Kernel) for layer in layers):
         notes.append(_NO_MAPS)
     words = f"{tokens} vectors into every linear layer"
-    return Inventory(path.name, words, tuple(layers), str(path), attention_known=False, notes=tuple(notes))
+    return Inventory(path.name, words, tuple(layers), str(path), False, tuple(notes), tokens)
 
 
 def gguf_inventory(path: Path, *, sequence: int | None = None) -> Inventory:
@@ -65,9 +65,7 @@ def gguf_inventory(path: Path, *, sequence: int | None = None) -> Inventory:
     name = header.metadata.get("general.name")
     model = name if isinstance(name, str) and name else path.name
     words = f"sequence of {tokens}"
-    return Inventory(
-        model, words, (*layers, *attention), str(path), attention_known=bool(attention), notes=tuple(notes)
-    )
+    return Inventory(model, words, (*layers, *attention), str(path), bool(attention), tuple(notes), items=tokens)
 
 
 def layers_of(shapes: Mapping[str, tuple[int, ...]], tokens: int) -> list[WorkloadLayer]:
