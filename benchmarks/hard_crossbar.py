@@ -2,8 +2,9 @@
 
     python benchmarks/hard_crossbar.py [--sizes 256 512 1024] [--ohm 1 10 100 10000] [--transient 256] [--write PAGE]
 
-Cells of 1 to 10 kohm, one resistance per wire segment, one solution each; every solver in a process per size with one
-thread, imports, compilation and a small solution done before. Peers get the assembled matrix for free: their time is
+Cells of 1 to 10 kohm, one resistance per wire segment, one solution each; every solver in a process per row with one
+thread, imports, compilation and a small solution done before. A process that has used `--limit` seconds of CPU ends
+without a figure. Peers get the assembled matrix for free: their time is
 analysis, factorisation (or set-up) and solution to 1e-12. They are measured where they are installed: CHOLMOD through
 scikit-sparse, PARDISO through pypardiso, AMG (smoothed aggregation under conjugate gradients) through pyamg.
 `--transient N`: also the transient of `benchmarks/transient.py` for an N x N array with adaptive steps, CPU seconds and
@@ -17,6 +18,7 @@ import argparse
 import importlib.util
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -86,34 +88,30 @@ def amg(matrix: Any, right: FloatArray) -> FloatArray:
 SOLVERS = {"ours": ours, "cholmod": peer(cholmod), "pardiso": peer(pardiso), "amg": peer(amg)}
 
 
-def one(solver: str, size: int, ohms: list[float]) -> None:
-    """Measure one solver at one size; a line of JSON per resistance."""
+def one(solver: str, size: int, ohm: float, limit: int) -> None:
+    """Measure one solver at one size and resistance within `limit` CPU seconds; prints a line of JSON."""
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     solve = SOLVERS[solver]
-    for ohm in ohms if solver == "ours" else ohms[:1]:
-        solve(*array(24), ohm)
-        if solver == "ours":
-            solve(*array(100), 1e4)
+    solve(*array(24), ohm)
+    if solver == "ours":
+        solve(*array(100), 1e4)  # the coarse grids
     cells, drive = array(size)
-    for ohm in ohms:
-        times = []
-        while len(times) < (3 if not times or times[0] < 2 else 1):
-            seconds, current = solve(cells, drive, ohm)
-            times.append(seconds)
-        print(json.dumps({"ohm": ohm, "cpu_s": min(times), "current": current.tolist()}), flush=True)
+    times: list[float] = []
+    while len(times) < (3 if not times or times[0] < 2 else 1):
+        seconds, current = solve(cells, drive, ohm)
+        times.append(seconds)
+    print(json.dumps({"cpu_s": min(times), "current": current.tolist()}), flush=True)
 
 
-def measured(solver: str, size: int, ohms: list[float], limit: float) -> dict[float, tuple[float, FloatArray]]:
-    """CPU seconds and currents per resistance, as far as the solver came within `limit` seconds."""
-    command = [sys.executable, __file__, "--one", solver, str(size), *map(repr, ohms)]
+def measured(solver: str, size: int, ohm: float, limit: int) -> tuple[float, FloatArray] | None:
+    """CPU seconds and currents; None if the solver does not end within `limit` CPU seconds or fails."""
+    command = [sys.executable, __file__, "--one", solver, str(size), repr(ohm), str(limit)]
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | single) as process:
-        try:
-            output, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
-    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    return {row["ohm"]: (row["cpu_s"], np.array(row["current"])) for row in rows}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=os.environ | single)
+    if done.returncode:
+        return None
+    row = json.loads(done.stdout.splitlines()[-1])
+    return row["cpu_s"], np.array(row["current"])
 
 
 def transient(size: int) -> str:
@@ -137,14 +135,12 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[256, 512, 1024])
     parser.add_argument("--ohm", type=float, nargs="+", default=[1.0, 10.0, 100.0, 1e4])
     parser.add_argument("--transient", type=int, default=0)
-    parser.add_argument(
-        "--limit", type=float, default=600.0, help="seconds per solver and size; who needs longer stops"
-    )
+    parser.add_argument("--limit", type=int, default=300, help="CPU seconds per row; who needs longer stops")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        one(args.one[0], int(args.one[1]), [float(x) for x in args.one[2:]])
+        one(args.one[0], int(args.one[1]), float(args.one[2]), int(args.one[3]))
         return
     names = ["ours", *(name for name, module in PEERS.items() if importlib.util.find_spec(module))]
     lines = [
@@ -153,22 +149,21 @@ def main() -> None:
     lines.append("|---" * (len(names) + 3) + "|")
     print("\n".join(lines), flush=True)
     spent: dict[float, list[float]] = {ohm: [] for ohm in args.ohm}
-    late: set[str] = set()
     for size in args.sizes:
-        results = {name: measured(name, size, args.ohm, args.limit) if name not in late else {} for name in names}
-        late |= {name for name, rows in results.items() if len(rows) < len(args.ohm)}
-        for ohm in [ohm for ohm in args.ohm if ohm in results["ours"]]:
-            base, current = results["ours"][ohm]
+        for ohm in args.ohm:
+            found = measured("ours", size, ohm, args.limit)
+            if found is None:
+                parser.error(f"no solution at {size} x {size} and {ohm:g} ohm within {args.limit} s")
+            base, current = found
             spent[ohm].append(base)
-            cells, worst = [f"{base:.3g}"], 0.0
+            cells, worst = [f"{base:.3g}"], []
             for name in names[1:]:
-                if ohm not in results[name]:
-                    cells.append("-")
-                    continue
-                seconds, other = results[name][ohm]
-                cells.append(f"{seconds:.3g} (x {seconds / base:.1f})")
-                worst = max(worst, float(np.abs(current - other).max() / np.abs(current).max()))
-            lines.append(f"| {size} x {size} | {ohm:g} | " + " | ".join(cells) + f" | {worst:.0e} |")
+                found = measured(name, size, ohm, args.limit)
+                cells.append(f"{found[0]:.3g} (x {found[0] / base:.1f})" if found else f"over {args.limit}")
+                if found:
+                    worst.append(float(np.abs(current - found[1]).max() / np.abs(current).max()))
+            difference = f"{max(worst):.0e}" if worst else "-"
+            lines.append(f"| {size} x {size} | {ohm:g} | " + " | ".join([*cells, difference]) + " |")
             print(lines[-1], flush=True)
     if len(args.sizes) > 1 and all(len(times) == len(args.sizes) for times in spent.values()):
         grown = [
