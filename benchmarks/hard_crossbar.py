@@ -232,7 +232,10 @@ def main() -> None:
             f"{np.polyfit(np.log([s * s for s in args.sizes]), np.log(times), 1)[0]:.2f} at {ohm:g} ohm"
             for ohm, times in spent.items()
         ]
-        lines += ["", "Ours grows with the number of cells to the power of " + ", ".join(grown) + "."]
+        lines += [
+            "",
+            "The first solver's time grows with the number of cells to the power of " + ", ".join(grown) + ".",
+        ]
         print(lines[-1])
     if args.transient:
         lines += ["", transient(args.transient) + "."]

@@ -278,10 +278,10 @@ def solve_vectors(
     """Currents (vectors, cols) for drives (vectors, rows); worst residual relative to the drive, most iterations.
 
     `grids`: coarse grids for the preconditioner, or None. Stops when the next correction of every voltage is below
-    `tolerance` times the vector's largest drive, or after `stall` iterations without progress; the residual tells
-    whether the answer is any good. It is a correction, computed from the currents and not by recurrence, times the
-    condition that so many iterations speak of (`iterations` = sqrt(condition) / 2 * log(2 / tolerance)): what the
-    correction may leave out.
+    `tolerance` times the vector's largest drive (less where the condition is above 100), or after `stall` iterations
+    without progress; the residual tells whether the answer is any good. It is a correction, computed from the currents
+    and not by recurrence, times the condition that so many iterations speak of (`iterations` = sqrt(condition) / 2 *
+    log(2 / tolerance)): what the correction may leave out.
     """
     row_link, row_inverse, column_link, column_inverse = factors
     rows = drives.shape[1]
@@ -320,13 +320,15 @@ def solve_vectors(
         best = np.inf
         stalled = 0
         count = 0
-        while count < max_iterations and largest > tolerance * scale and stalled < stall:
+        condition = 1.0
+        while count < max_iterations and largest * max(1.0, condition / 100.0) > tolerance * scale and stalled < stall:
             if largest < 0.9 * best:
                 best = largest
                 stalled = 0
             else:
                 stalled += 1
             count += 1
+            condition = (2.0 * count / np.log(2.0 / tolerance)) ** 2
             curvature = _apply(ratio, cells, row_link, row_inverse, state, pushed, lines, applied)
             length = energy / curvature if curvature > 0.0 else 0.0
             old = energy
@@ -338,7 +340,6 @@ def solve_vectors(
         _currents(rows, drive, cells, factors, volts, lines, applied, currents[vector])
         if grids is not None:
             _grid_change(grids, cells, applied, residue, pushed)
-        condition = (2.0 * count / np.log(2.0 / tolerance)) ** 2
         error = _largest(applied[:rows]) / scale * max(1.0, condition)
         worst = worst if error <= worst else error
         most = max(most, count)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from interconnect import crossbar
+from interconnect import crossbar, crossbar_elimination
 from interconnect.arrays import FloatArray
 from interconnect.crossbar import _Crossbar, effective_conductance, solve_crossbar
 from interconnect.crossbar_elimination import eliminated
@@ -112,3 +113,35 @@ def test_a_wrong_matrix_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crossbar, "eliminated", lambda *parts: eliminated(*parts) * (1.0 + 1e-8))
     with pytest.raises(SolverError, match=r"residual 1\.0e-08"):
         effective_conductance(**random_bar(8, 48, 48))
+
+
+def test_blas_threads_do_not_compete(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    part = crossbar_elimination._part
+
+    def looking(*arguments: Any) -> Any:
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return part(*arguments)
+
+    monkeypatch.setattr(crossbar_elimination, "_part", looking)
+    with threadpool_limits(limits=2, user_api="blas"):
+        eliminated(np.full((4, 4), 1e-3), np.ones((4, 4)), np.ones((4, 4)))
+        # The process has its threads back.
+        after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    assert set(seen) == {1}
+    assert after == {2}
+
+
+def test_short_circuits_in_hard_wires() -> None:
+    # Lines with a segment without resistance have no coarse grids: 450 iterations, a condition of 900.
+    rng = np.random.default_rng(64)
+    cells, drive = 1.0 / rng.uniform(1e3, 1e4, (64, 64)), rng.uniform(0.05, 0.2, 64)
+    row, column = np.full(cells.shape, 1e5), np.full(cells.shape, 1e5)
+    row[5, 5] = column[7, 7] = 0.0
+    solution = solve_crossbar(cells, drive, r_row=row, r_col=column)
+    # Iterations go on until the last correction times the condition is below 100 times the tolerance of 1e-13.
+    assert solution.residual < 2e-11
+    row[5, 5] = column[7, 7] = 1e-4  # 1e-9 of the others
+    np.testing.assert_allclose(
+        drive @ eliminated(cells, row, column), solution.current, rtol=0, atol=1e-9 * solution.current.max()
+    )
