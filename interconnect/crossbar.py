@@ -2,7 +2,8 @@
 
 Word lines are eliminated exactly (each is a tridiagonal system), the bit lines solved by conjugate gradients with
 their own tridiagonal part as preconditioner. All factors are kept in a form that adds and never subtracts
-conductances, so resistances may range from zero upwards without loss of digits.
+conductances, so resistances may range from zero upwards without loss of digits. For many drives at once all nodes are
+eliminated (`crossbar_elimination`) and one drive is solved for by iterations as a check.
 """
 
 import math
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from interconnect import crossbar_kernels as kernels
 from interconnect.arrays import FloatArray
+from interconnect.crossbar_elimination import eliminated
 from interconnect.crossbar_grid import coarse_grids
 from interconnect.crossbar_kernels import solve_vectors
 from interconnect.errors import InputError, SolverError
@@ -21,7 +23,7 @@ TOLERANCE = 1e-13
 """Iteration stops when the next correction of every bit-line voltage is below this part of the largest drive."""
 
 RESIDUAL_LIMIT = 1e-9
-"""An answer whose residual is larger by more than rounding explains is refused."""
+"""An answer whose residual, or an eliminated matrix whose difference to iterations, is larger is refused."""
 
 MAX_ITERATIONS = 5000
 STALL_ITERATIONS = 200
@@ -30,14 +32,23 @@ STALL_ITERATIONS = 200
 GRID_ITERATIONS = 45.0
 """Predicted iterations above which coarse grids save more than they cost (measured at 256 to 1024 rows)."""
 
+GRID_COST = 60.0
+"""A vector's 16 to 25 iterations with coarse grids, in iterations without (40 to 100 measured)."""
+
+ELIMINATION_COST = 300.0
+"""Elimination of all nodes in iterations without coarse grids of one vector (250 to 400 measured at 64 to 1024 rows:
+both slow down alike as arrays leave the cache)."""
+
 
 @dataclass(frozen=True)
 class CrossbarSolution:
     """Currents into the sense nodes and their certificate.
 
-    `current` (cols,) or (cols, vectors) A. `residual`: largest violation of Ohm's law along a bit line, as a part of
-    the vector's largest drive voltage, with the currents that the cells really pass at the solved voltages (word
-    lines satisfy Kirchhoff's laws by construction). `iterations`: most iterations any vector took.
+    `current` (cols,) or (cols, vectors) A. `residual`: bound on the error of any bit-line voltage, as a part of the
+    vector's largest drive voltage, from what the voltage still changes by when the bit lines are solved anew with the
+    currents that the word lines really pass (these satisfy Kirchhoff's laws by construction). `iterations`: most
+    iterations any vector took. Where all nodes were eliminated, both are of one random drive solved by iterations, and
+    the residual is at least the difference between its currents, as a part of the largest.
     """
 
     current: FloatArray
@@ -98,12 +109,8 @@ def solve_crossbar(
         raise InputError(f"drive has shape {volts.shape}, expected ({bar.rows},) or ({bar.rows}, vectors)")
     if not np.isfinite(volts).all():
         raise InputError("a drive voltage is not finite")
-    current, residual, excess, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
-    if not excess <= RESIDUAL_LIMIT:
-        raise SolverError(
-            f"the crossbar solution did not converge: residual {residual:.1e} after {iterations} iterations "
-            f"(limit {RESIDUAL_LIMIT:g} and rounding); its wires are too resistive for its cells"
-        )
+    current, residual, iterations = bar.solve(np.ascontiguousarray(volts.reshape(bar.rows, -1).T))
+    _accept(residual, iterations)
     return CrossbarSolution(current[0] if volts.ndim == 1 else current.T, residual, iterations)
 
 
@@ -145,9 +152,14 @@ def effective_conductance(
     >>> print(f"{effective_conductance([[1e-3]], r_row=500.0, r_col=500.0)[0, 0]:.6g} S")
     0.0005 S
     """
+    bar = _Crossbar(conductance, r_row, r_col, r_driver, r_sense)
+    if bar.eliminates(min(bar.rows, bar.cols)):
+        matrix, residual, iterations = bar.matrix()
+        _accept(residual, iterations)
+        return matrix
     cells = np.asarray(conductance, dtype=float)
-    if cells.ndim != 2 or len(cells) <= cells.shape[1] or np.isinf(r_driver).any():
-        unit = np.eye(len(cells) if cells.ndim == 2 else 0)
+    if bar.rows <= bar.cols or np.isinf(r_driver).any():
+        unit = np.eye(bar.rows)
         solution = solve_crossbar(cells, unit, r_row=r_row, r_col=r_col, r_driver=r_driver, r_sense=r_sense)
         return np.ascontiguousarray(solution.current.T)
     # A resistive network is reciprocal: drive the sense nodes and read the drivers, with fewer vectors.
@@ -160,6 +172,15 @@ def effective_conductance(
         r_sense=_mirrored(r_driver),
     )
     return np.ascontiguousarray(solution.current[::-1, ::-1])
+
+
+def _accept(residual: float, iterations: int) -> None:
+    """Refuse a solution with too large a residual."""
+    if not residual <= RESIDUAL_LIMIT:
+        raise SolverError(
+            f"the crossbar solution did not converge: residual {residual:.1e} after {iterations} iterations "
+            f"(limit {RESIDUAL_LIMIT:g}); its wires are too resistive for its cells"
+        )
 
 
 def _mirrored(values: ArrayLike) -> FloatArray:
@@ -189,18 +210,43 @@ class _Crossbar:
         # Lines with segments of next to no resistance have no grid of wires: the line's own factors take these exactly.
         uneven = min(series[0].min(), series[1].min() - 1e-3 * np.median(series[1])) <= 0.0
         self.grids = None if uneven or self.iterations < GRID_ITERATIONS else coarse_grids(cells, *series)
+        self.resistive = bool(min(part.min() for part in series) > 0.0 and np.isfinite(series[0]).all())
         row_link, column_link = np.zeros(padded), np.zeros(padded)
         kernels.factor_rows(self.rows, self.cells, row_link, row)
         kernels.factor_columns(self.rows, self.cells, column_link, column)
         self.factors = (row_link, row, column_link, column)
 
-    def solve(self, drives: FloatArray) -> tuple[FloatArray, float, float, int]:
-        """Currents (vectors, cols), residual with and without rounding, iterations for drives (vectors, rows)."""
+    def eliminates(self, vectors: int) -> bool:
+        """Whether eliminating all nodes is predicted to take less time than so many solutions by iterations."""
+        if not self.resistive:
+            return False
+        each = self.iterations if self.grids is None else GRID_COST
+        return bool((vectors - 1) * each > ELIMINATION_COST)
+
+    def matrix(self) -> tuple[FloatArray, float, int]:
+        """Effective conductances (rows, cols) by elimination; residual and iterations of the drive that checks them."""
+        lines = slice(self.rows)
+        row_link, row, column_link, column = (part[lines] for part in self.factors)
+        matrix = eliminated(self.cells[lines], row / row_link, column / column_link)
+        probe = np.random.default_rng(0).uniform(0.5, 1.0, (1, self.rows))
+        current, residual, iterations = self.iterate(probe)
+        difference = np.abs(probe @ matrix - current).max() / (np.abs(current).max() or 1.0)
+        return matrix, float(np.maximum(residual, difference)), iterations
+
+    def solve(self, drives: FloatArray) -> tuple[FloatArray, float, int]:
+        """Currents (vectors, cols), residual and iterations for drives (vectors, rows), the faster way."""
+        if not self.eliminates(len(drives)):
+            return self.iterate(drives)
+        matrix, residual, iterations = self.matrix()
+        return np.asarray(drives @ matrix), residual, iterations
+
+    def iterate(self, drives: FloatArray) -> tuple[FloatArray, float, int]:
+        """Currents (vectors, cols), residual and iterations for drives (vectors, rows)."""
         current = np.zeros((len(drives), self.cols))
-        residual, excess, iterations = solve_vectors(
+        residual, iterations = solve_vectors(
             drives, self.cells, self.factors, self.grids, TOLERANCE, MAX_ITERATIONS, STALL_ITERATIONS, current
         )
-        return current, float(residual), float(excess), int(iterations)
+        return current, float(residual), int(iterations)
 
 
 def predicted_iterations(cells: FloatArray, row: FloatArray, column: FloatArray) -> float:

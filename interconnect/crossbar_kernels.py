@@ -13,9 +13,6 @@ from interconnect.arrays import FloatArray
 from interconnect.compiled import compiled_loop
 from interconnect.crossbar_grid import grid_voltages
 
-ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
-"""Relative error of a node's voltage after the handful of operations of its line's recurrences."""
-
 LANES = 4
 """Word lines handled together."""
 
@@ -196,18 +193,20 @@ def _currents(
     factors: tuple[FloatArray, FloatArray, FloatArray, FloatArray],
     volts: FloatArray,
     lines: FloatArray,
-    flow: FloatArray,
+    change: FloatArray,
     current: FloatArray,
-) -> tuple[float, float]:
-    """Column currents at bit-line voltages `volts`, how far (V) these violate Ohm's law along the columns, and how much
-    of that rounding may be: the cells' currents are differences of voltages that may be all but equal.
+) -> None:
+    """Column currents at bit-line voltages `volts`, and the `change` (V) of these when every bit line is solved anew
+    with its cells' other ends at the word-line voltages that they cause.
+
+    A column's current is the sum of its cells' or that in its last segment, whichever rounding reaches less: the cells'
+    are differences of voltages that may be all but equal.
     """
     row_link, row_inverse, column_link, column_inverse = factors
     padded, cols = cells.shape
     current[:] = 0.0
-    digits = np.zeros(cols)
-    drop = np.zeros(cols)
-    rounding = np.zeros(cols)
+    seen = np.zeros(cols)
+    carry = np.zeros(cols)
     for first in range(0, padded, LANES):
         for lane in range(LANES):
             for j in range(cols):
@@ -222,17 +221,47 @@ def _currents(
                     lines[lane, j] += forward
                 for j in range(cols):
                     current[j] += cells[i, j] * (lines[lane, j] - volts[i, j])
-                    flow[i, j] = current[j]
-                    digits[j] += cells[i, j] * (abs(lines[lane, j]) + abs(volts[i, j]))
-                    rounding[j] += digits[j] * (column_inverse[i, j] / column_link[i, j])
-    worst = 0.0
-    for i in range(rows - 1, -1, -1):
+                    seen[j] += cells[i, j]
+                    total = cells[i, j] * lines[lane, j] + carry[j]
+                    change[i, j] = total * column_inverse[i, j]
+                    carry[j] = total * column_link[i, j]
+    last = rows - 1
+    for j in range(cols):
+        series = column_inverse[last, j] / column_link[last, j]
+        if series * seen[j] > 1.0:
+            current[j] = change[last, j] / series
+    carry[:] = 0.0
+    for i in range(last, -1, -1):
         for j in range(cols):
-            drop[j] += flow[i, j] * (column_inverse[i, j] / column_link[i, j])
-            error = abs(drop[j] - volts[i, j])
-            # Written so that a NaN is kept.
-            worst = worst if error <= worst else error
-    return worst, ROUNDING * rounding.max()
+            carry[j] = change[i, j] + column_link[i, j] * carry[j]
+            change[i, j] = carry[j] - volts[i, j]
+
+
+@_compiled
+def _largest(values: FloatArray) -> float:
+    """Largest absolute value; NaN if there is one."""
+    worst = 0.0
+    for value in values.flat:
+        # Written so that a NaN is kept.
+        worst = worst if abs(value) <= worst else abs(value)
+    return worst
+
+
+@_compiled
+def _grid_change(grids: Any, cells: FloatArray, change: FloatArray, residue: FloatArray, pushed: FloatArray) -> None:
+    """Add to a change of the bit lines' voltages what the coarse grids make of the currents that it stands for."""
+    rows, cols = grids.rows[0], grids.cols[0]
+    down = grids.down[: rows * cols].reshape((rows, cols))
+    for i in range(rows):
+        for j in range(cols):
+            here = change[i, j]
+            total = (cells[i, j] + down[i, j]) * here
+            if i + 1 < rows:
+                total -= down[i, j] * change[i + 1, j]
+            if i > 0:
+                total += down[i - 1, j] * (here - change[i - 1, j])
+            residue[i, j] = total
+    _add_grid(grids, cells, residue, change, pushed)
 
 
 @_compiled
@@ -245,13 +274,14 @@ def solve_vectors(
     max_iterations: int,
     stall: int,
     currents: FloatArray,
-) -> tuple[float, float, int]:
-    """Currents (vectors, cols) for drives (vectors, rows); worst residual relative to the drive, the same without what
-    rounding explains, most iterations.
+) -> tuple[float, int]:
+    """Currents (vectors, cols) for drives (vectors, rows); worst residual relative to the drive, most iterations.
 
     `grids`: coarse grids for the preconditioner, or None. Stops when the next correction of every voltage is below
-    `tolerance` times the vector's largest drive, or after `stall` iterations without progress; the residual tells
-    whether the answer is any good.
+    `tolerance` times the vector's largest drive (less where the condition is above 100), or after `stall` iterations
+    without progress; the residual tells whether the answer is any good. It is a correction, computed from the currents
+    and not by recurrence, times the condition that so many iterations speak of (`iterations` = sqrt(condition) / 2 *
+    log(2 / tolerance)): what the correction may leave out.
     """
     row_link, row_inverse, column_link, column_inverse = factors
     rows = drives.shape[1]
@@ -267,7 +297,7 @@ def solve_vectors(
     pushed = residue if grids is None else np.zeros_like(cells)
     applied = np.zeros_like(cells)
     lines = np.zeros((LANES, cols))
-    worst = excess = 0.0
+    worst = 0.0
     most = 0
     for vector in range(len(drives)):
         drive = drives[vector]
@@ -290,13 +320,15 @@ def solve_vectors(
         best = np.inf
         stalled = 0
         count = 0
-        while count < max_iterations and largest > tolerance * scale and stalled < stall:
+        condition = 1.0
+        while count < max_iterations and largest * max(1.0, condition / 100.0) > tolerance * scale and stalled < stall:
             if largest < 0.9 * best:
                 best = largest
                 stalled = 0
             else:
                 stalled += 1
             count += 1
+            condition = (2.0 * count / np.log(2.0 / tolerance)) ** 2
             curvature = _apply(ratio, cells, row_link, row_inverse, state, pushed, lines, applied)
             length = energy / curvature if curvature > 0.0 else 0.0
             old = energy
@@ -305,8 +337,10 @@ def solve_vectors(
                 more, largest = _add_grid(grids, cells, residue, correction, pushed)
                 energy += more
             ratio = energy / old if old > 0.0 else 0.0
-        error, rounding = _currents(rows, drive, cells, factors, volts, lines, applied, currents[vector])
-        worst = worst if error / scale <= worst else error / scale
-        excess = excess if (error - rounding) / scale <= excess else (error - rounding) / scale
+        _currents(rows, drive, cells, factors, volts, lines, applied, currents[vector])
+        if grids is not None:
+            _grid_change(grids, cells, applied, residue, pushed)
+        error = _largest(applied[:rows]) / scale * max(1.0, condition)
+        worst = worst if error <= worst else error
         most = max(most, count)
-    return worst, excess, most
+    return worst, most

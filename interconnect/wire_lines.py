@@ -183,18 +183,22 @@ def _lines_times(factor: LineFactor, x: Any, out: Any) -> None:
     """out <- M x on the kept lines."""
     offset, inverse, lower = factor.kept, factor.inverse, factor.lower
     for k in range(len(offset) - 1):
-        ahead = offset[k + 1] - offset[k]
-        for i in range(offset[k], offset[k + 1]):
-            out[i] = x[i]
+        first, end = offset[k], offset[k + 1]
+        # Slices of their own let the loops be vectorised.
+        here, value, pivot = x[first:end], out[first:end], inverse[first:end]
+        longer = 0
         if k + 2 < len(offset):
-            for i in range(offset[k + 1], offset[k + 2]):
-                out[i - ahead] += lower[i] * x[i]
-    for i in range(offset[0], offset[-1]):
-        out[i] /= inverse[i]
+            longer = offset[k + 2] - end
+            ahead, link = x[end : end + longer], lower[end : end + longer]
+            for i in range(longer):
+                value[i] = (here[i] + link[i] * ahead[i]) / pivot[i]
+        for i in range(longer, end - first):
+            value[i] = here[i] / pivot[i]
     for k in range(len(offset) - 2, 0, -1):
-        back = offset[k] - offset[k - 1]
-        for i in range(offset[k], offset[k + 1]):
-            out[i] += lower[i] * out[i - back]
+        first, end = offset[k], offset[k + 1]
+        value, link, back = out[first:end], lower[first:end], out[offset[k - 1] : offset[k - 1] + end - first]
+        for i in range(end - first):
+            value[i] += link[i] * back[i]
 
 
 @compiled_loop(fastmath={"reassoc", "contract", "nsz"})
@@ -203,7 +207,6 @@ def _lines_solve(offset: Any, inverse: Any, lower: Any, right: Any, x: Any) -> t
     x[offset[0] : offset[1]] = right[offset[0] : offset[1]]
     for k in range(1, len(offset) - 1):
         first, end = offset[k], offset[k + 1]
-        # Slices of their own let the loop be vectorised.
         here, link, push = x[first:end], lower[first:end], right[first:end]
         back = x[offset[k - 1] : offset[k - 1] + end - first]
         for i in range(end - first):
@@ -286,6 +289,9 @@ def solve_lines(factor: LineFactor, right: Any, x: Any, tolerance: float, space:
             for i in range(split, size):
                 curvature += step[i] * work[i]
             length = energy / curvature if curvature > 0.0 else 0.0
+            # The eliminated nodes' voltages are linear in the kept ones', and the step has them.
+            for i in range(split):
+                answer[i] += length * step[i]
             for i in range(split, size):
                 answer[i] += length * step[i]
                 residue[i] -= length * work[i]
@@ -293,10 +299,6 @@ def solve_lines(factor: LineFactor, right: Any, x: Any, tolerance: float, space:
             energy, largest = _lines_solve(kept, inverse, lower, residue, correction)
             ratio = energy / old if old > 0.0 else 0.0
         fine = fine and largest <= tolerance
-        for i in range(split):
-            work[i] = right[i, v]
-        _push_eliminated(factor, answer, work)
-        _lines_solve(eliminated, inverse, lower, work, answer)
         for i in range(size):
             x[i, v] = answer[i]
     return fine

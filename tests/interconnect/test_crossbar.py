@@ -299,7 +299,7 @@ def test_predicted_iterations_of_even_arrays() -> None:
     for ohm in (10.0, 100.0, 1000.0):
         bar = _Crossbar(cells, ohm, ohm, 0.0, 0.0)
         bar.grids = None
-        _, residual, _, iterations = bar.solve(np.random.default_rng(0).uniform(0.05, 0.2, (1, 64)))
+        _, residual, iterations = bar.solve(np.random.default_rng(0).uniform(0.05, 0.2, (1, 64)))
         assert residual < 1e-10
         assert bar.iterations == pytest.approx(iterations, rel=0.25)
 
@@ -312,3 +312,22 @@ def test_rounding_is_no_error() -> None:
     # I = V / (r / 2 + sqrt(r R + r^2 / 4)) r R for lumped segments, less what the row wires take (below 1e-4).
     entry = 0.5e6 + np.sqrt(1e6 * 1e3 + 0.25e12)
     assert solution.current[0] == pytest.approx(1.0 / entry, rel=1e-3)
+
+
+@pytest.mark.parametrize(("row", "column"), [(1.0, 1e6), (100.0, 1e8), (1e-2, 1e8), (1.0, 1e8)])
+def test_residual_does_not_grow_with_the_wires(row: float, column: float) -> None:
+    # Ohm's law along so resistive a column multiplies the rounding of 64 cells' currents by 1e6 and more.
+    cells = 1 / np.random.default_rng(64).uniform(1e3, 1e4, (64, 64))
+    solution = solve_crossbar(cells, np.linspace(0.05, 0.2, 64), r_row=row, r_col=column)
+    assert solution.residual < 1e-11
+
+
+@pytest.mark.parametrize("ohm", [1.0, 100.0, 1e5])
+def test_residual_is_free_of_units(ohm: float) -> None:
+    cells = 1 / np.random.default_rng(0).uniform(1e3, 1e4, (72, 64))
+    drive = np.linspace(0.05, 0.2, 72)
+    one = solve_crossbar(cells, drive, r_row=ohm, r_col=ohm)
+    # Powers of two change no digit: the same iterations, residual and currents in other units.
+    other = solve_crossbar(2.0**30 * cells, 2.0**-20 * drive, r_row=2.0**-30 * ohm, r_col=2.0**-30 * ohm)
+    assert (other.residual, other.iterations) == (one.residual, one.iterations)
+    np.testing.assert_array_equal(other.current, 2.0**10 * one.current)
