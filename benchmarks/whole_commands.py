@@ -87,8 +87,12 @@ class Workspace:
 
     def call(self, *words: str) -> Cost:
         """Run `metalrom` with these words; exit code 1, a missed specification, is an answer."""
-        program = "import sys; from metalrom.cli.main import main; sys.exit(main())"
-        command = [sys.executable, "-c", program, *(self.files.get(w, w) for w in words)]
+        entry = (
+            ("start", "start_program") if Path(self.checkout, "metalrom/cli/start.py").is_file() else ("main", "main")
+        )
+        program = f"import sys; from metalrom.cli.{entry[0]} import {entry[1]}; sys.exit({entry[1]}())"
+        # -P: the checkout in PYTHONPATH is imported, not the one that this process stands in
+        command = [sys.executable, "-P", "-c", program, *(self.files.get(w, w) for w in words)]
         environment = os.environ | {"PYTHONPATH": str(self.checkout), "METALROM_CACHE": str(self.cache)}
         child = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
@@ -142,6 +146,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     names = asked.commands.split(",")
+    if asked.config is not None and "explore" in names:
+        print("explore is left out: its sweep is one of the starter")
+        names.remove("explore")
     if "evaluate" in names and any(asset_state(a) != "fetched" for a in ("minilm", "wordsim")):
         print("evaluate is left out: run `metalrom fetch minilm wordsim`")
         names.remove("evaluate")
