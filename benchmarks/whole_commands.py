@@ -47,8 +47,8 @@ INTRODUCTION = """# Cost of whole commands
 
 CPU seconds of a command with everything that it starts (ngspice too) and its largest process in memory, for the starter
 of `metalrom init` (64 x 64 cells, groups of up to 16 rows, three corners). Cold: with an empty cache; cached: the same
-command again. Before: with decks rendered one by one, looked up in the cache after a whole lint, and a relative
-tolerance of 1e-5.
+command again. Before: with decks rendered one by one, looked up in the cache after a whole lint, a relative tolerance
+of 1e-5, cells meshed by several threads that wait for each other, and a field solution for each of two equal planes.
 
 """
 REMARKS = """
