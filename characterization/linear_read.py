@@ -7,15 +7,17 @@ The derivative by an element follows from the adjoint: for an element of value v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from characterization.testbench import Testbench
-from interconnect.arrays import FloatArray
+from interconnect.arrays import FloatArray, IntArray
+from interconnect.network import LinearNetwork
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import GROUND_NODE, CellModel
-from netlists.column_elements import instances, level_supplies
+from netlists.column_elements import Instance, instances, level_supplies
 from netlists.condition import Condition
 from netlists.reference import column_network
 
@@ -82,7 +84,8 @@ class LinearReads:
 
 
 def _solve(setup: Testbench, model: CellModel, case: ColumnStimulus, drive: float) -> LinearRead:
-    network = column_network(model, setup.periphery, case)
+    instanced = instances(model, case)
+    network = column_network(model, setup.periphery, case, cells=instanced)
     charge = model.mode == "charge"
     sources = {"source": drive} | {f"source_{x.letter}": x.volts for x in level_supplies(model, drive)}
     sources |= {f"source_{x.letter}": -drive for x in model.lines if x.level < 0.0}
@@ -95,17 +98,11 @@ def _solve(setup: Testbench, model: CellModel, case: ColumnStimulus, drive: floa
     state = (network.settled if charge else network.dc)(list(sources), volts, injected=(ends, pushed))
     read, adjoint = state.voltage[:, 0], state.voltage[:, 1:] / UNIT
     sense = 1.0 if charge else setup.periphery.sense_resistance
-    variants = {v.subckt: v for v in model.variants}
+    number, a, b, value = _varying(network, model, instanced)
+    u, w = (_at(v, a) - _at(v, b) for v in (read, adjoint))
     cells, loads = np.zeros((2, lines, case.bits.size))
-    for i, cell in enumerate(instances(model, case)):
-        node = dict(zip(model.pins, cell.nodes, strict=True)) | {GROUND_NODE: GROUND_NODE}
-        for e in variants[cell.subckt].elements:
-            if e.varies:
-                a, b = network.index([node[e.a], node[e.b]])
-                value = e.value if e.is_capacitor else 1.0 / e.value
-                u, w = (_at(v, a) - _at(v, b) for v in (read, adjoint))
-                cells[:, i] -= w * u * value
-                loads[:, i] -= signs * w * (w @ signs) * value
+    np.subtract.at(cells.T, number, w * u[:, None] * value[:, None])
+    np.subtract.at(loads.T, number, signs * w * (w @ signs)[:, None] * value[:, None])
     load = signs * (adjoint[ends] @ signs)
     shape = (lines, *case.bits.shape)
     return LinearRead(
@@ -113,6 +110,22 @@ def _solve(setup: Testbench, model: CellModel, case: ColumnStimulus, drive: floa
     )
 
 
-def _at(voltage: FloatArray, node: int) -> FloatArray:
-    """Voltage of a node, a number or one of every adjoint; ground is 0."""
-    return np.zeros(voltage.shape[1:]) if node < 0 else np.asarray(voltage[node])
+def _varying(
+    network: LinearNetwork, model: CellModel, cells: Sequence[Instance]
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Of every element that varies: number of its cell, its nodes, its value (F or S)."""
+    parts = {v.subckt: [e for e in v.elements if e.varies] for v in model.variants}
+    number, ends, values = [], [], []
+    for i, cell in enumerate(cells):
+        node = dict(zip(model.pins, cell.nodes, strict=True)) | {GROUND_NODE: GROUND_NODE}
+        for e in parts[cell.subckt]:
+            number.append(i)
+            ends += [node[e.a], node[e.b]]
+            values.append(e.value if e.is_capacitor else 1.0 / e.value)
+    index = network.index(ends)
+    return np.array(number, dtype=np.int64), index[::2], index[1::2], np.array(values)
+
+
+def _at(voltage: FloatArray, nodes: IntArray) -> FloatArray:
+    """Voltages of nodes, each a number or one of every adjoint; ground is 0."""
+    return np.where((nodes < 0).reshape(-1, *[1] * (voltage.ndim - 1)), 0.0, voltage[nodes])

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
-from scipy.stats import chi2
+from scipy.special import chdtri, ndtr, ndtri
 
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
@@ -187,7 +186,7 @@ def sigma_interval(samples: float) -> tuple[float, float]:
     if samples < 2:
         raise InputError(f"an interval of sigma needs at least 2 samples, there are {samples:g}")
     free = samples - 1
-    low, high = (float(np.sqrt(free / chi2.ppf(q, free))) for q in ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2))
+    low, high = (float(np.sqrt(free / chdtri(free, 1.0 - q))) for q in ((1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2))
     return low, high
 
 

@@ -176,6 +176,7 @@ def extract(
 
 def _by_field(geometry: CellGeometry, cache_dir: Path | None, order: int) -> tuple[FloatArray, float, str]:
     version = fieldsolver.version()
+    geometry = geometry.normalized()
     # Cells whose boxes cross the period's sides are solved with their period begun elsewhere.
     cut = {"cut": "clear"} if crosses_side(geometry) else {}
     key = extraction_cache.cache_key(geometry.key(), "fieldsolver", version=version, order=order, **cut)

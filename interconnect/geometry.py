@@ -12,6 +12,9 @@ from interconnect.errors import InputError
 BoxKind = Literal["line", "tab", "via", "shield", "resistor"]
 Point = tuple[float, float, float]
 
+DRAWN_UNIT = 1e-13
+"""Lengths of a cell are told apart in whole units of this (m)."""
+
 GROUND = "GND"
 """Net of the grounded sheets at `floor` and `ceiling`, and of every shield."""
 
@@ -103,6 +106,32 @@ class CellGeometry:
             lower[axis] -= grow
             upper[axis] += grow
         return replace(box, lower=(lower[0], lower[1], lower[2]), upper=(upper[0], upper[1], upper[2]))
+
+    def normalized(self) -> CellGeometry:
+        """What decides the capacitances: lengths in whole units of 0.1 pm, heights from the floor, no layer names.
+
+        Cells that are drawn alike on different metals become equal.
+        """
+
+        def rounded(length: float) -> float:
+            return round(length / DRAWN_UNIT) * DRAWN_UNIT
+
+        def corner(point: Point) -> Point:
+            return (rounded(point[0]), rounded(point[1]), rounded(point[2] - self.floor))
+
+        height = rounded(self.ceiling - self.floor)
+        slabs = (
+            Slab(max(rounded(s.bottom - self.floor), 0.0), min(rounded(s.top - self.floor), height), s.k)
+            for s in self.slabs
+        )
+        return replace(
+            self,
+            boxes=tuple(replace(b, layer="", lower=corner(b.lower), upper=corner(b.upper)) for b in self.boxes),
+            period=(rounded(self.period[0]), rounded(self.period[1])),
+            floor=0.0,
+            ceiling=height,
+            slabs=tuple(s for s in slabs if s.top > s.bottom),
+        )
 
     def key(self) -> str:
         """Content hash (SHA-256, hex) of everything that decides the electrical result; the name is left out."""

@@ -20,6 +20,9 @@ NodeList = Sequence[str] | Sequence[int] | Index
 GROUND_NODE = -1
 """Index of the reference node (0 V), usable wherever a node is."""
 
+GROUND_NAMES = ("0", "GND")
+"""Names of the reference node."""
+
 RESIDUAL_LIMIT = 1e-9
 
 
@@ -62,6 +65,7 @@ class LinearNetwork:
         self._position = {name: i for i, name in enumerate(self.names or ())}
         if len(self._position) != len(self.names or ()):
             raise InputError("two nodes of the network have the same name")
+        self._position |= dict.fromkeys(GROUND_NAMES, GROUND_NODE)
         self._conductors: list[tuple[Index, Index, FloatArray]] = []
         self._capacitors: list[tuple[Index, Index, FloatArray]] = []
 
@@ -85,12 +89,11 @@ class LinearNetwork:
         items: list[object] = []
         if not isinstance(nodes, np.ndarray):
             items = [nodes] if isinstance(nodes, (int, str)) else list(nodes)
-        if items and all(isinstance(item, str) for item in items):
+        if items and all(issubclass(kind, str) for kind in {*map(type, items)}):
             try:
-                numbers = [GROUND_NODE if item in ("0", "GND") else self._position[str(item)] for item in items]
+                return np.array([self._position[str(item)] for item in items], dtype=np.int64)
             except KeyError as error:
                 raise InputError(f"the network has no node {error.args[0]!r}") from None
-            return np.array(numbers, dtype=np.int64)
         array = np.asarray(nodes if isinstance(nodes, np.ndarray) else items)
         if array.size == 0:
             return np.zeros(0, dtype=np.int64)

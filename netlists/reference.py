@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +14,7 @@ from netlists.case import ColumnStimulus
 from netlists.cells import CELLS
 from netlists.cells.base import GROUND_NODE, CellModel, ColumnRead
 from netlists.cells.closed_form import charge_share
-from netlists.column_elements import bit_line_ends, check_case, driven_node, instances, level_supplies
+from netlists.column_elements import Instance, bit_line_ends, check_case, driven_node, instances, level_supplies
 from netlists.condition import Condition
 from netlists.loads import edge_parts, extra_row_parts, row_sections
 from netlists.periphery import Periphery
@@ -71,13 +72,19 @@ def reference_column(
 
 
 def column_network(
-    model: CellModel, periphery: Periphery, case: ColumnStimulus, *, extra_rows: int = 0, apart: bool = False
+    model: CellModel,
+    periphery: Periphery,
+    case: ColumnStimulus,
+    *,
+    extra_rows: int = 0,
+    apart: bool = False,
+    cells: Sequence[Instance] | None = None,
 ) -> LinearNetwork:
     """The column deck with ideal periphery as a linear network; rows with input 1 hang on node `source`, their lines at
     part of the row voltage on `source_<letter>`.
 
     apart: every row hangs on a node of its own instead, whatever its input: `input_<row>` and `input_<row>_<letter>`,
-    so that one solution with a vector per row gives what each adds.
+    so that one solution with a vector per row gives what each adds. cells: `instances(model, case)`, if it is at hand.
     """
     capacitors: list[tuple[str, str, float]] = []
     resistors: list[tuple[str, str, float]] = []
@@ -86,7 +93,7 @@ def column_network(
         (capacitors if name.startswith("C") else resistors).append((a, b, value))
 
     variants = {v.subckt: v for v in model.variants}
-    for cell in instances(model, case):
+    for cell in instances(model, case) if cells is None else cells:
         node = dict(zip(model.pins, cell.nodes, strict=True)) | {GROUND_NODE: GROUND_NODE}
         for e in variants[cell.subckt].elements:
             add(e.name, node[e.a], node[e.b], e.value * (cell.factor if e.varies else 1.0))

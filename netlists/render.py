@@ -68,7 +68,7 @@ def comment(value: object) -> DeckText:
         InputError: the text holds a line break or another control character.
     """
     text = str(value)
-    if any(not c.isprintable() for c in text):
+    if not text.isprintable():
         raise InputError(f"{text!r} holds a line break or control character and cannot be written into a netlist")
     return DeckText(text.encode("ascii", "replace").decode("ascii"))
 

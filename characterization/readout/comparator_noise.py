@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
@@ -67,6 +67,11 @@ NODES = ("v(x_comparator.z_a)", "v(x_comparator.z_b)")
 """The regenerating nodes."""
 
 Run = Callable[[str, Sequence[ColumnDeck | ReadoutDeck]], Sequence[Result]]
+
+
+def normal_density(z: float) -> float:
+    """Density of the standard normal distribution."""
+    return float(np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,8 +323,8 @@ def transient_noise(
         edges = np.array([start for start, _ in deck.windows]) + PERIOD / 2
         nodes += list(np.interp(edges + point.time, t, _difference(result)[1]))
     share = float(np.clip(np.mean(ones), 0.5 / decisions, 1.0 - 0.5 / decisions))
-    z = float(norm.ppf(share))
-    error = float(np.sqrt(share * (1.0 - share) / decisions) / norm.pdf(z))
+    z = float(ndtri(share))
+    error = float(np.sqrt(share * (1.0 - share) / decisions) / normal_density(z))
     spread = float(np.std(nodes, ddof=1)) / point.gain
     return TransientNoise(
         difference / z, abs(difference / z * error / z), spread, spread / float(np.sqrt(2 * (decisions - 1)))

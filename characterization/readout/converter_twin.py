@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from characterization.noise import BOLTZMANN
 from characterization.readout.code_error import KnownFigure
@@ -22,6 +22,7 @@ from characterization.readout.comparator_noise import (
     ComparatorSensitivity,
     Run,
     noise_currents,
+    normal_density,
 )
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
@@ -197,8 +198,8 @@ def count_decision_noise(
         ones += conversion_codes(deck, each, 1).tolist()
         seen += _before(deck, each, "v(bus)").tolist()
     share = [np.clip(np.mean(ones[i::2]), 0.5 / len(ones), 1 - 0.5 / len(ones)) for i in (0, 1)]
-    z = [float(norm.ppf(s)) for s in share]
-    slope = [float(norm.pdf(x)) for x in z]
+    z = [float(ndtri(s)) for s in share]
+    slope = [normal_density(x) for x in z]
     apart = float(np.mean(seen[0::2]) - np.mean(seen[1::2]))
     distance = float(z[0] - z[1])
     error = float(np.sqrt(sum(p * (1 - p) / (len(ones) / 2) / s**2 for p, s in zip(share, slope, strict=True))))

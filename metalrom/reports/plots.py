@@ -59,9 +59,10 @@ def chart(width: float, height: float) -> Iterator[Figure]:
 
 def svg(figure: Figure, key: str, label: str) -> str:
     """The figure as one `<svg>` that can stand in a page: no metadata, no style sheet, ids prefixed by `key`."""
-    FigureCanvasSVG(figure)
     buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    canvas: Any = FigureCanvasSVG(figure)
+    # `savefig` would draw everything once more to lay it out; drawing lays out by itself
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     root = ElementTree.fromstring(buffer.getvalue())  # noqa: S314 - text written by matplotlib a line above
     names: dict[str, str] = {}
     for element in root.iter():

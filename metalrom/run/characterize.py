@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -276,6 +276,7 @@ def choose_rows(
     announce("choosing the group size")
     target = config.readout.code_error_target
 
+    @lru_cache
     def used(rows: int) -> FloatArray:
         return histogram(design, rows).astype(np.float64)
 

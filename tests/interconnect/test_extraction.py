@@ -146,6 +146,35 @@ def test_cache_serves_equal_numbers_and_survives_damage(
     assert repaired.total("BL") == pytest.approx(first.total("BL"), rel=1e-3)
 
 
+def test_cells_drawn_alike_on_other_metals_share_a_solution(
+    generic28: Stack, make_cell: CellMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # M2 to M5 of generic28 have one thickness, one distance and one permittivity: their cells are the same but shifted.
+    low, high = (make_cell(generic28, "S", layers=metals) for metals in (("M2", "M3"), ("M4", "M5")))
+    assert low.key() != high.key()
+    assert low.normalized() == high.normalized()
+    first = extract(low, generic28, cache_dir=tmp_path, order=3)
+    monkeypatch.setattr(fieldsolver, "solve_cell", lambda *_, **__: pytest.fail("solved again"))
+    second = extract(high, generic28, cache_dir=tmp_path, order=3)
+    np.testing.assert_array_equal(second.capacitance, first.capacitance)
+    assert second.domain["layers"] != first.domain["layers"]
+
+
+@pytest.mark.parametrize("change", ["higher", "denser", "moved"])
+def test_what_decides_a_capacitance_tells_normalized_cells_apart(
+    change: str, generic28: Stack, make_cell: CellMaker
+) -> None:
+    cell = make_cell(generic28, "S")
+    bit_line = next(box for box in cell.boxes if box.net == "BL")
+    moved = replace(bit_line, lower=(bit_line.lower[0] + 1e-9, *bit_line.lower[1:]))
+    other = {
+        "higher": replace(cell, ceiling=cell.ceiling + 1e-9),
+        "denser": replace(cell, slabs=tuple(replace(s, k=1.1 * s.k) for s in cell.slabs)),
+        "moved": replace(cell, boxes=tuple(moved if box is bit_line else box for box in cell.boxes)),
+    }[change]
+    assert other.normalized() != cell.normalized()
+
+
 def test_the_solver_prints_nothing(generic28: Stack, make_cell: CellMaker, capfd: pytest.CaptureFixture[str]) -> None:
     extract(make_cell(generic28, "S"), generic28, order=3)
     assert capfd.readouterr() == ("", "")
