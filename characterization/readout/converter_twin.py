@@ -15,14 +15,8 @@ from scipy.stats import norm
 
 from characterization.noise import BOLTZMANN
 from characterization.readout.code_error import KnownFigure
-from characterization.readout.comparator_noise import (
-    PER_DECK,
-    PERIOD,
-    ComparatorPoint,
-    ComparatorSensitivity,
-    Run,
-    noise_currents,
-)
+from characterization.readout.comparator_decisions import PER_DECK, noise_currents
+from characterization.readout.comparator_noise import PERIOD, ComparatorPoint, ComparatorSensitivity, Run
 from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
