@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from characterization.procedures.comparator_noise import COMMON_MODE, SCALES, scaled_comparator
-from characterization.readout.comparator_noise import sensitivity_of, transient_noise
+from characterization.readout.comparator_decisions import transient_noise
+from characterization.readout.comparator_noise import sensitivity_of
 from netlists.column import ColumnDeck
 from netlists.condition import Condition
 from netlists.readout.deck import ReadoutDeck

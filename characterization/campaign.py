@@ -108,7 +108,7 @@ def deck_of(setup: Testbench, task: Task) -> ColumnDeck:
         s.periphery,
         s.timing,
         task.condition,
-        s.stimulus(task.case),
+        s.simulated_case(task.case),
         chain=s.chain,
         inverter=s.inverter,
         reltol=s.reltol,

@@ -7,7 +7,7 @@ import numpy as np
 
 from characterization.campaign import CampaignOutcome, ProgressCallback, job_of, run_decks
 from characterization.device_probe import check_devices
-from characterization.failures import ConditionError, ProcedureError
+from characterization.failures import ProcedureError
 from characterization.patterns import ColumnPattern, pattern_of
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
@@ -90,7 +90,7 @@ class ColumnTestbench:
             periphery or s.periphery,
             timing or s.timing,
             condition,
-            s.stimulus(case),
+            s.simulated_case(case),
             supply_resistance=supply_resistance,
             chain=s.chain,
             inverter=s.inverter,
@@ -132,18 +132,3 @@ def draw_pattern(setup: Testbench, name: str, active: int, count: int, index: in
 def stimulus_of(setup: Testbench, pattern: ColumnPattern) -> ColumnStimulus:
     """The column of a pattern in the setup's array."""
     return pattern.case(setup.columns, setup.ones)
-
-
-def full_scale(setup: Testbench, bench: ColumnTestbench, condition: Condition, name: str) -> tuple[float, float]:
-    """(level of count 0, spacing of a count): of all rows active under a drawn pattern, V or A.
-
-    Raises ConditionError when the level does not rise.
-    """
-    n = setup.rows
-    decks = [
-        bench.deck(condition, stimulus_of(setup, draw_pattern(setup, "random0", n, c))) for c in (0, setup.max_count)
-    ]
-    low, high = bench.levels(f"{name}_{condition.label}", decks)
-    if not high > low:
-        raise ConditionError(f"{name}: the level does not rise with the count", condition)
-    return float(low), float((high - low) / setup.max_count)

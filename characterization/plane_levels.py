@@ -207,7 +207,7 @@ def plane_read_deck(setup: Testbench, model: CellModel, condition: Condition, ca
         setup.periphery,
         setup.timing,
         condition,
-        setup.stimulus(case),
+        setup.simulated_case(case),
         chain=setup.chain,
         inverter=setup.inverter,
         reltol=setup.reltol,

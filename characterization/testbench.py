@@ -129,7 +129,8 @@ class Testbench:
     first, one for all that are alike; `model` is of one of them, so that every deck holds its next plane's rows.
     plane_labels: of all planes, lowest first. sampling: `full` simulates every planned read, `corrected` those that the
     correction of the linear network needs for `sampling_error`, the standard error of a mismatch sigma, and of a level
-    over the largest of them (`characterization.corrected_sampling`).
+    over the largest of them (`characterization.corrected_sampling`). parallel_rows: decks hold one row, so many in
+    parallel, in place of rows that are driven and store alike (charge cells; `characterization.parallel_rows`).
     """
 
     __test__: ClassVar[bool] = False  # no class of tests, whatever its name
@@ -166,6 +167,7 @@ class Testbench:
     plane_labels: tuple[str, ...] = ()
     sampling: Literal["full", "corrected"] = "full"
     sampling_error: float = 0.03
+    parallel_rows: bool = False
 
     def __post_init__(self) -> None:
         symbol_levels(self.symbol_values)
@@ -181,6 +183,8 @@ class Testbench:
                 where="readout.drive",
                 hint="drive: complement",
             )
+        if self.parallel_rows and self.unit == "A":
+            raise InputError(f"rows of {self.model.kind} cannot be joined: its bit line's wire takes part in a read")
         if self.double_sampling and self.unit == "A":
             raise InputError(
                 f"double sampling needs a charge readout, the cell {self.model.kind} is read as a current",
@@ -213,6 +217,11 @@ class Testbench:
         """The case as its deck holds it: with a complement-driven chain of binary cells a dummy row keeps 2 count -
         active even."""
         return case.with_dummy_row() if self.level_shape == "bent" and self.levels == 2 else case
+
+    def simulated_case(self, case: ColumnStimulus) -> ColumnStimulus:
+        """The case as its deck is simulated: `stimulus`, alike rows in parallel where `parallel_rows` says so."""
+        case = self.stimulus(case)
+        return case.with_parallel_rows() if self.parallel_rows else case
 
     @property
     def has_transistor_readout(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from interconnect.arrays import ByteArray, FloatArray
+from interconnect.arrays import ByteArray, FloatArray, IntArray
 from interconnect.errors import InputError
 from netlists.cells.base import GROUND_NODE, RowLine
 
@@ -47,6 +47,7 @@ class ColumnStimulus:
     shares: of each symbol in the columns that are only a load; None: by ones_fraction for two symbols, else equal.
     next_plane: inputs of the next plane's rows, 0 or 1, shape (rows,), for a cell model that holds the lines of that
     plane; None: they follow `inputs`, as on the chip.
+    copies: alike rows that each row stands for, in parallel, shape (rows,); None: itself alone.
     """
 
     bits: ByteArray
@@ -59,6 +60,7 @@ class ColumnStimulus:
     shares: tuple[float, ...] | None = None
     next_plane: ByteArray | None = None
     pair: bool = False
+    copies: IntArray | None = None
 
     def __post_init__(self) -> None:
         bits, inputs = _symbols(self.bits, "bits", len(self.symbol_values)), _symbols(self.inputs, "inputs", 2)
@@ -74,6 +76,8 @@ class ColumnStimulus:
             object.__setattr__(self, "next_plane", above)
             if above.shape != (self.rows,):
                 raise InputError(f"column case: next_plane has shape {above.shape}, expected ({self.rows},)")
+        if self.copies is not None and (np.shape(self.copies) != (self.rows,) or np.min(self.copies) < 1):
+            raise InputError(f"column case: copies must be whole numbers from 1 on, one for each of {self.rows} rows")
         if self.position < 0 or self.beyond < 0:
             raise InputError(
                 f"column case: position {self.position} and {self.columns} columns do not fit "
@@ -113,6 +117,7 @@ class ColumnStimulus:
         d = self.deviations
         return replace(
             self,
+            copies=longer(self.copies, 1),
             bits=longer(self.bits, 1),
             inputs=longer(self.inputs, self.active % 2),
             next_plane=longer(self.next_plane, 0 if self.next_plane is None else int(self.next_plane.sum()) % 2),
@@ -128,6 +133,37 @@ class ColumnStimulus:
     def rows(self) -> int:
         """Number of rows."""
         return int(self.bits.shape[0])
+
+    def with_parallel_rows(self) -> ColumnStimulus:
+        """The same column with one row in place of all that have the same inputs and store the same in every modelled
+        column, as so many in parallel; itself where devices or cells deviate, which makes every row another one.
+
+        The settled level is that of the column but for the order of the rows on the wire of the bit lines."""
+        d = self.deviations
+        if self.copies is not None or not (d.cell is None and d.driver_nmos is None and d.driver_pmos is None):
+            return self
+        above = self.inputs if self.next_plane is None else self.next_plane
+        alike = np.column_stack([self.inputs, above, self.bits])
+        _, first, number = np.unique(alike, axis=0, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        rows = first[order]
+        return replace(
+            self,
+            bits=self.bits[rows],
+            inputs=self.inputs[rows],
+            next_plane=None if self.next_plane is None else self.next_plane[rows],
+            copies=number[order].astype(np.int64),
+        )
+
+    @property
+    def all_rows(self) -> int:
+        """Number of rows that the modelled ones stand for."""
+        return int(self.weights.sum())
+
+    @property
+    def weights(self) -> IntArray:
+        """Rows that each row stands for, (rows,)."""
+        return np.ones(self.rows, dtype=np.int64) if self.copies is None else self.copies
 
     @property
     def columns(self) -> int:
@@ -156,7 +192,7 @@ class ColumnStimulus:
         it may be negative."""
         counted = np.asarray(self.symbol_values)[self.bits]
         stored = counted[:, self.target] - (0 if self.minus is None else counted[:, self.minus])
-        return int(stored @ self.inputs.astype(np.int64))
+        return int(stored @ (self.weights * self.inputs))
 
     @property
     def load_shares(self) -> tuple[float, ...]:
@@ -169,7 +205,7 @@ class ColumnStimulus:
     @property
     def active(self) -> int:
         """Number of driven rows."""
-        return int(self.inputs.sum())
+        return int(self.weights @ self.inputs)
 
     def input_of(self, line: RowLine, row: int) -> bool:
         """Whether a line of the row follows an input of 1."""

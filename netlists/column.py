@@ -206,7 +206,7 @@ def column_deck(
         raise InputError("a pair of columns is read by a chain whose converter takes their difference, and no other is")
     drive = condition.vdd if charge else periphery.read_voltage
     title = (
-        f"{model.kind} column: {case.rows} rows, {case.columns} columns, position {case.position}, "
+        f"{model.kind} column: {case.all_rows} rows, {case.columns} columns, position {case.position}, "
         f"count {case.count} of {case.active} active, {condition.label}, {periphery.kind} periphery"
     )
     ends = bit_line_ends(warm, case)

@@ -59,24 +59,32 @@ def element_card(name: str, nodes: Sequence[str], last: str) -> str:
     return " ".join([*map(identifier, (name, *nodes)), last])
 
 
-def driver_card(driver: Driver, style: DriverStyle) -> str:
-    """One row driver without the threshold shifts of its last stage."""
+def driver_card(driver: Driver, style: DriverStyle, copies: int = 1) -> str:
+    """One row driver, or so many in parallel, without the threshold shifts of its last stage."""
     d, name = driver, f"drive_{driver.name}"
     if not style.subckt:
-        return element_card(f"R_{name}", (d.source, d.node), number(style.resistance))
-    if style.subckt == "read_driver":
-        gates = ("active", "active_b") if d.active else ("0", "vdd")
-        return element_card(f"X_{name}", (*gates, d.node, style.supply, "vdd", style.ground), style.subckt)
+        return element_card(f"R_{name}", (d.source, d.node), number(style.resistance / copies))
     if d.copies:
         return element_card(f"E_{name}", (d.node, "0", d.copies[0], "0"), number(d.copies[1]))
+    return _driver_call(d, f"X_{name}", style) + _multiple(copies)
+
+
+def _multiple(copies: int) -> str:
+    return f" m={copies}" if copies > 1 else ""
+
+
+def _driver_call(d: Driver, name: str, style: DriverStyle) -> str:
+    if style.subckt == "read_driver":
+        gates = ("active", "active_b") if d.active else ("0", "vdd")
+        return element_card(name, (*gates, d.node, style.supply, "vdd", style.ground), style.subckt)
     if d.level:
         gates = ("on", "on_b") if d.active else ("0", style.supply)
         nodes = (*gates, d.node, f"level_{d.level}", style.supply, style.ground)
-        return element_card(f"X_{name}", nodes, "level_driver")
+        return element_card(name, nodes, "level_driver")
     gate = ("falling" if d.active else "high") if d.complement else ("active" if d.active else "idle")
     supply, ground = ("vdd_next", "0") if d.above else (style.supply, style.ground)
     gate += "_next" if d.above and d.active else ""
-    return element_card(f"X_{name}", (gate, d.node, supply, ground), style.subckt)
+    return element_card(name, (gate, d.node, supply, ground), style.subckt)
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +116,7 @@ class ColumnCards:
         self._cells: dict[tuple[Any, ...], str] = {}
         self._drivers: dict[tuple[Any, ...], str] = {}
         self._calls: dict[tuple[Any, ...], str] = {}
-        self._edges: dict[tuple[float, ...], str] = {}
+        self._edges: dict[tuple[Any, ...], str] = {}
 
     def array_values(self, case: ColumnStimulus, *, extra_rows: int = 0) -> dict[str, Any]:
         """What `testbenches/array.j2` prints, every value of it open for `netlists.skeleton`."""
@@ -135,15 +143,16 @@ class ColumnCards:
         ]
         lines = [(i, line) for i, line in enumerate(warm.lines) if line.level != 0.0]
         out: list[str] = []
-        for row, joined in enumerate(self._joined(case)):
+        for row, (joined, copies) in enumerate(zip(self._joined(case), case.weights.tolist(), strict=True)):
             for i, line in lines:
                 if joined[i] not in (None, f"{line.letter}{row}"):
                     continue  # driven with the row that names it
                 # a joined line follows a driven row; no other driver depends on the rest of the column
-                key = (style, row, i, case.input_of(line, row), case.position > 0, joined[i], line.joined and driven)
+                state = (case.input_of(line, row), case.position > 0, joined[i], line.joined and driven)
+                key = (style, row, i, *state, copies)
                 card = self._drivers.get(key)
                 if card is None:
-                    card = self._drivers[key] = driver_card(driver_of(warm, case, row, line), style)
+                    card = self._drivers[key] = driver_card(driver_of(warm, case, row, line), style, copies)
                 if i == 0 and style.subckt:
                     for name, values in shifts:
                         if values is not None and values[row]:
@@ -166,7 +175,7 @@ class ColumnCards:
         bits, begins = case.bits.tolist(), case.position == 0
         factors = None if case.deviations.cell is None else case.factors().tolist()
         kept, out = self._cells, []
-        for r, (stored, nodes) in enumerate(zip(bits, joined, strict=True)):
+        for r, (stored, nodes, copies) in enumerate(zip(bits, joined, case.weights.tolist(), strict=True)):
             for c, symbol in enumerate(stored):
                 key = (r, c, symbol, begins, nodes)
                 card = kept.get(key)
@@ -175,7 +184,7 @@ class ColumnCards:
                     card = kept[key] = element_card(name, ends, identifier(subckt))
                 if factors is not None and factors[r][c] != 1:
                     card += f" k={number(factors[r][c])}"
-                out.append(card)
+                out.append(card + _multiple(copies))
         return DeckText("\n".join(out))
 
     def _section(self, case: ColumnStimulus, name: str, cells: int, joined: Sequence[Joined]) -> DeckText:
@@ -192,19 +201,19 @@ class ColumnCards:
                 f"{_parts(others)}\n.ends {identifier(name)}",
             )
         out = [kept[0], *(f"{card}{number(cells * (value * wire))}" for card, value in kept[1]), kept[2]]
-        for row, nodes in enumerate(joined):
+        for row, (nodes, copies) in enumerate(zip(joined, case.weights.tolist(), strict=True)):
             key = (name, row, nodes)
             card = self._calls.get(key)
             if card is None:
                 card = self._calls[key] = element_card(*section_call(self.warm, case, name, row), identifier(name))
-            out.append(card)
+            out.append(card + _multiple(copies))
         return DeckText("\n".join(out))
 
     def _edges_of(self, case: ColumnStimulus) -> str:
-        shares = case.load_shares
-        if shares not in self._edges:
-            self._edges[shares] = _parts(edge_parts(self.warm, case))
-        return self._edges[shares]
+        key = (case.load_shares, tuple(case.weights.tolist()))
+        if key not in self._edges:
+            self._edges[key] = _parts(edge_parts(self.warm, case))
+        return self._edges[key]
 
 
 def _parts(parts: Sequence[LoadElement]) -> str:

@@ -15,19 +15,21 @@ NEXT_PLANE = "_next"
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One cell of a deck: instance name, nodes in pin order, subcircuit, factor of its varying element."""
+    """One cell of a deck: instance name, nodes in pin order, subcircuit, factor of its varying element; copies of it in
+    parallel."""
 
     name: str
     nodes: tuple[str, ...]
     subckt: str
     factor: float
+    copies: int = 1
 
 
 def instances(model: CellModel, case: ColumnStimulus) -> list[Instance]:
     """Every cell of the column deck, row by row."""
-    factors = case.factors()
+    factors, copies = case.factors(), case.weights.tolist()
     return [
-        Instance(*cell_call(model, case, r, c), float(factors[r, c]))
+        Instance(*cell_call(model, case, r, c), float(factors[r, c]), copies[r])
         for r in range(case.rows)
         for c in range(case.columns)
     ]

@@ -130,8 +130,8 @@ def edge_parts(model: CellModel, case: ColumnStimulus) -> list[LoadElement]:
         tag = _tag(model, line)
         if load > 0:
             parts += [
-                LoadElement(f"C_edge_{tag}r{r}", f"{_letter(model, line)}{r}_0", GROUND_NODE, load)
-                for r in range(case.rows)
+                LoadElement(f"C_edge_{tag}r{r}", f"{_letter(model, line)}{r}_0", GROUND_NODE, load * copies)
+                for r, copies in enumerate(case.weights.tolist())
             ]
     return parts
 

@@ -89,30 +89,33 @@ def column_network(
     capacitors: list[tuple[str, str, float]] = []
     resistors: list[tuple[str, str, float]] = []
 
-    def add(name: str, a: str, b: str, value: float) -> None:
-        (capacitors if name.startswith("C") else resistors).append((a, b, value))
+    def add(name: str, a: str, b: str, value: float, copies: int = 1) -> None:
+        if name.startswith("C"):
+            capacitors.append((a, b, value * copies))
+        else:
+            resistors.append((a, b, value / copies))
 
     variants = {v.subckt: v for v in model.variants}
     for cell in instances(model, case) if cells is None else cells:
         node = dict(zip(model.pins, cell.nodes, strict=True)) | {GROUND_NODE: GROUND_NODE}
         for e in variants[cell.subckt].elements:
-            add(e.name, node[e.a], node[e.b], e.value * (cell.factor if e.varies else 1.0))
+            add(e.name, node[e.a], node[e.b], e.value * (cell.factor if e.varies else 1.0), cell.copies)
     for section in row_sections(model, case):
-        for _, nodes in section.calls:
+        for (_, nodes), copies in zip(section.calls, case.weights.tolist(), strict=True):
             node = dict(zip(section.pins, nodes, strict=True)) | {GROUND_NODE: GROUND_NODE}
             for part in section.parts:
-                add(part.name, node[part.a], node[part.b], part.value)
+                add(part.name, node[part.a], node[part.b], part.value, copies)
     for part in (*edge_parts(model, case), *extra_row_parts(model, case, extra_rows)):
         add(part.name, part.a, part.b, part.value)
     supplies: dict[str, None] = {}
-    for row in range(case.rows):
+    for row, copies in enumerate(case.weights.tolist()):
         for line in (x for x in model.lines if x.level != 0.0):
             source = "source" if line.level == 1.0 else f"source_{line.letter}"
             at = source if case.input_of(line, row) else GROUND_NODE
             if apart:
                 at = source.replace("source", f"input_{row}")
                 supplies[at] = None
-            add("R", at, driven_node(line, row, case), periphery.driver_resistance)
+            add("R", at, driven_node(line, row, case), periphery.driver_resistance, copies)
     for end in bit_line_ends(model, case):
         if model.mode == "charge":
             add("C", end.node, GROUND_NODE, periphery.sense_capacitance)

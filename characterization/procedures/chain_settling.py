@@ -148,7 +148,7 @@ def _observed(
             there.periphery,
             there.timing,
             condition,
-            there.stimulus(stimulus_of(setup, draw_pattern(setup, "random0", n, count))),
+            there.simulated_case(stimulus_of(setup, draw_pattern(setup, "random0", n, count))),
             chain=long,
             periodic=True,
         )

@@ -12,7 +12,8 @@ from characterization.charts import INK, SERIES, Chart, axis_scale, height_for, 
 from characterization.column_testbench import ColumnTestbench
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.readout.comparator_noise import sensitivity_of, transient_noise
+from characterization.readout.comparator_decisions import transient_noise
+from characterization.readout.comparator_noise import sensitivity_of
 from characterization.testbench import Testbench
 from netlists.readout.strongarm import StrongArm
 
@@ -26,7 +27,11 @@ COMMON_MODE = 0.4
 """V, of an ideal readout's comparator; a chain's is its own."""
 
 DECISIONS = 300
-"""Under transient noise, of every size."""
+"""Under transient noise, of every size; at most."""
+
+DECIDED_ERROR = 0.08
+"""Relative standard error of the noise by decisions at which no more are simulated, unless sampling is full: that of
+`DECISIONS` counted ones."""
 
 _WIDTHS = ("input", "tail", "same", "other", "precharge", "buffer", "clock")
 
@@ -34,7 +39,7 @@ _WIDTHS = ("input", "tail", "same", "other", "precharge", "buffer", "clock")
 @dataclass(frozen=True, slots=True)
 class ComparatorNoisePoint:
     """One size at the nominal condition, V rms: predicted from its sensitivity; counted decisions under transient noise
-    and the spread of the regenerating nodes in the same reads, each with its standard error."""
+    and the spread of the regenerating nodes in the same reads, each with its standard error. decisions: how many."""
 
     condition: str
     scale: float
@@ -43,6 +48,7 @@ class ComparatorNoisePoint:
     decided_error: float
     spread: float
     spread_error: float
+    decisions: int = DECISIONS
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ class ComparatorNoise(DataclassResult):
                 ResultRow("comparator noise of decisions", p.decided, "V", at),
                 ResultRow("standard error of the decisions", p.decided_error, "V", at),
                 ResultRow("comparator noise of its nodes", p.spread, "V", at),
+                ResultRow("standard error of the nodes", p.spread_error, "V", at),
+                ResultRow("decisions under transient noise", p.decisions, "", at),
                 ResultRow("predicted over decisions", p.predicted / p.decided, "", at),
             ]
         return out
@@ -96,11 +104,20 @@ def measure_comparator_noise(setup: Testbench, bench: ColumnTestbench, results: 
         comparator = scaled_comparator(sizes, scale)
         found = sensitivity_of(setup.technology, condition, comparator, common, bench.run)
         t = transient_noise(
-            setup.technology, condition, comparator, found, common, bench.run, decisions=DECISIONS, seed=setup.seed
+            setup.technology,
+            condition,
+            comparator,
+            found,
+            common,
+            bench.run,
+            decisions=DECISIONS,
+            seed=setup.seed,
+            error=None if setup.sampling == "full" else DECIDED_ERROR,
         )
+        noise = found.point.noise
         points.append(
             ComparatorNoisePoint(
-                condition.label, scale, found.point.noise, t.decided, t.decided_error, t.spread, t.spread_error
+                condition.label, scale, noise, t.decided, t.decided_error, t.spread, t.spread_error, t.decisions
             )
         )
     return ComparatorNoise(tuple(points))

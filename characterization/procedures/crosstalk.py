@@ -6,7 +6,7 @@ so patterns of other planes are not part of this procedure.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,14 @@ import numpy as np
 from characterization.campaign import Task
 from characterization.charts import MARKS, SERIES, SOFT, Chart, height_for, label_bars, legend_below
 from characterization.column_testbench import draw_pattern, stimulus_of
-from characterization.dataset import Dataset
+from characterization.dataset import Dataset, Sample
 from characterization.failures import ConditionError
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
-from characterization.procedures.registry import Procedure, ProcedureResults
+from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
+from characterization.read_levels import CorrectedCampaign, level_covariance
 from characterization.testbench import Testbench
+from netlists.condition import Condition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,12 +34,14 @@ SCOPE = "neighbouring bit lines of the same plane; other planes are extracted as
 
 @dataclass(frozen=True, slots=True)
 class NeighbourShift:
-    """Level of a count under a neighbour pattern less that with neighbours full of zeros, in LSB of the latter."""
+    """Level of a count under a neighbour pattern less that with neighbours full of zeros, in LSB of the latter; error:
+    its standard error where a level is computed, 0 where both are simulated."""
 
     condition: str
     pattern: str
     count: int
     shift: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,11 @@ class Crosstalk(DataclassResult):
         """The largest shift of each pattern over conditions and counts."""
         names = dict.fromkeys(s.pattern for s in self.shifts)
         worst = [max((s for s in self.shifts if s.pattern == n), key=lambda s: abs(s.shift)) for n in names]
-        return [
+        rows = [
             ResultRow(w.pattern.replace("_", " "), w.shift, "LSB", f"{w.condition}, count {w.count}") for w in worst
         ]
+        error = max((s.error for s in self.shifts), default=0.0)
+        return rows + ([ResultRow("largest standard error of a shift", error, "LSB")] if error else [])
 
     def charts(self) -> Sequence[Chart]:
         """The largest shift of each pattern at every condition."""
@@ -132,17 +138,38 @@ def analyse_crosstalk(setup: Testbench, data: Dataset, results: ProcedureResults
     """Differences against quiet neighbours. Raises ConditionError when the quiet reads of a condition failed."""
     out = []
     for condition in setup.conditions:
-        level = {(s.pattern, s.count): s.level for s in data.select("crosstalk", condition).good().samples}
+        samples = data.select("crosstalk", condition).good().samples
+        level = {(s.pattern, s.count): s.level for s in samples}
+        apart = _errors(setup, condition, samples, results)
         quiet = [level.get((QUIET, c)) for c in (0, setup.max_count)]
         if quiet[0] is None or quiet[1] is None:
             raise ConditionError("the reads with quiet neighbours failed", condition)
         lsb = (quiet[1] - quiet[0]) / setup.max_count
         out += [
-            NeighbourShift(condition.label, name, count, (value - level[QUIET, count]) / lsb)
+            NeighbourShift(condition.label, name, count, (value - level[QUIET, count]) / lsb, apart(name, count) / lsb)
             for (name, count), value in level.items()
             if name != QUIET and (QUIET, count) in level
         ]
     return Crosstalk(tuple(out))
+
+
+def _errors(
+    setup: Testbench, condition: Condition, samples: Sequence[Sample], results: ProcedureResults
+) -> Callable[[str, int], float]:
+    """(pattern, count) -> standard error of its level less that with quiet neighbours, V or A."""
+    campaign: CorrectedCampaign | None = results.get(CORRECTED)
+    if campaign is None:
+        return lambda name, count: 0.0
+    tasks = {(t.pattern, t.count): t for t in plan_crosstalk(replace(setup, conditions=(condition,)))}
+    keys = [(s.pattern, s.count) for s in samples]
+    simulated = [i for i, s in enumerate(samples) if s.deck]
+    covariance = level_covariance(campaign, condition, [tasks[k] for k in keys], simulated)
+
+    def error(name: str, count: int) -> float:
+        i, j = keys.index((name, count)), keys.index((QUIET, count))
+        return float(np.sqrt(covariance[i, i] + covariance[j, j] - 2.0 * covariance[i, j]))
+
+    return error
 
 
 PROCEDURE = Procedure(

@@ -107,10 +107,13 @@ def array_energy(setup: Testbench, condition: Condition, case: ColumnStimulus, d
         supplies = {"source": condition.vdd}
         supplies |= {f"source_{x.letter}": x.volts for x in level_supplies(warm, condition.vdd)}
         state = network.settled(list(supplies), list(supplies.values()))
+        # lines of the next plane have drivers and a supply of their own
+        above = tuple(x.letter for x in warm.lines if x.above)
+        own = np.array([not (above and name.startswith(above)) for name in network.names or ()])
         total = 0.0
         for volts in supplies.values():
             # Only the driven lines end at their supply; what lies on them has come through their drivers.
-            driven = np.abs(state.voltage - volts) < 1e-9 * condition.vdd
+            driven = own & (np.abs(state.voltage - volts) < 1e-9 * condition.vdd)
             total += volts * float(state.charge[driven].sum())
         return total
     volts = setup.periphery.read_voltage

@@ -87,7 +87,15 @@ def measure_leakage(setup: Testbench, bench: ColumnTestbench, results: Procedure
     for condition in setup.conditions:
         here = setup.at(condition)
         decks = [
-            column_deck(here.technology, here.model, here.periphery, here.timing, condition, case, static=state)
+            column_deck(
+                here.technology,
+                here.model,
+                here.periphery,
+                here.timing,
+                condition,
+                here.simulated_case(case),
+                static=state,
+            )
             for state in states
         ]
         for state, deck, result in zip(states, decks, bench.run(f"leakage_{condition.label}", decks), strict=True):

@@ -98,7 +98,14 @@ def _deck(
 ) -> ColumnDeck:
     """Noise of a case from FIRST to `last` Hz."""
     return noise_deck(
-        setup.technology, setup.model, setup.periphery, condition, case, first=FIRST_FREQUENCY, last=last, switch=switch
+        setup.technology,
+        setup.model,
+        setup.periphery,
+        condition,
+        setup.simulated_case(case),
+        first=FIRST_FREQUENCY,
+        last=last,
+        switch=switch,
     )
 
 

@@ -18,6 +18,7 @@ from characterization.loss_map import LossMap, charge_map, current_loss, spread_
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
+from characterization.read_levels import ReadSampling, read_levels, sampling_rows
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus
@@ -47,9 +48,9 @@ class LevelCurve:
 
 @dataclass(frozen=True, slots=True)
 class MapPoint:
-    """A counting cell at a row and a column. step: what it adds with transistors, V or A; relative: over the mean of
-    all places. exact, engine: what it adds with ideal periphery by the linear network and by ngspice;
-    difference: relative."""
+    """A counting cell at a row and a column. step: what it adds with transistors, V or A; error: its standard error, 0
+    where its reads are simulated; relative: over the mean of all places. exact, engine: what it adds with ideal
+    periphery by the linear network and by ngspice; difference: relative."""
 
     row: int
     column: int
@@ -58,13 +59,15 @@ class MapPoint:
     exact: float
     engine: float
     difference: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
 class ReadoutCurrent(DataclassResult):
     """Curves at every condition, places and map at the nominal one. checked: the largest relative difference between
     ngspice and the exact network at the places. map_difference: of the map (the whole crossbar) from ngspice's column,
-    whose far columns are lumped; None for a charge cell, whose map is made of columns."""
+    whose far columns are lumped; None for a charge cell, whose map is made of columns. sampling: decks of the
+    places."""
 
     unit: str
     curves: tuple[LevelCurve, ...]
@@ -72,6 +75,7 @@ class ReadoutCurrent(DataclassResult):
     map: LossMap
     checked: float
     map_difference: float | None
+    sampling: tuple[ReadSampling, ...] = ()
 
     def figures(self) -> Sequence[ResultRow]:
         """Full level at every condition, spread over places, worst loss, differences."""
@@ -94,7 +98,7 @@ class ReadoutCurrent(DataclassResult):
         out.append(ResultRow("ngspice against the exact network", self.checked, ""))
         if self.map_difference is not None:
             out.append(ResultRow("ngspice's column against the map", self.map_difference, ""))
-        return out
+        return out + sampling_rows(self.sampling)
 
     def charts(self) -> Sequence[Chart]:
         """Levels in time at the nominal condition."""
@@ -123,7 +127,7 @@ def measure_readout_current(setup: Testbench, bench: ColumnTestbench, results: P
     nominal = setup.conditions[0]
     last = setup.columns - 3
     positions = tuple(sorted({0, last // 2, last}))
-    found = _places(setup, bench, nominal, positions)
+    found, sampling = _places(setup, bench, results, nominal, positions)
     if setup.unit == "A":
         bench.count("linear", 1)
         full = current_loss(setup, nominal)
@@ -132,7 +136,8 @@ def measure_readout_current(setup: Testbench, bench: ColumnTestbench, results: P
     else:
         bench.count("linear", 2 * len(positions))
         loss, difference = charge_map(setup, nominal, positions), None
-    return ReadoutCurrent(setup.unit, curves, found, loss, max(abs(p.difference) for p in found), difference)
+    checked = max(abs(p.difference) for p in found)
+    return ReadoutCurrent(setup.unit, curves, found, loss, checked, difference, (sampling,))
 
 
 def _curve(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> LevelCurve:
@@ -173,13 +178,15 @@ def _single(setup: Testbench, row: int | None, position: int) -> ColumnStimulus:
 
 
 def _places(
-    setup: Testbench, bench: ColumnTestbench, condition: Condition, positions: Sequence[int]
-) -> tuple[MapPoint, ...]:
+    setup: Testbench, bench: ColumnTestbench, results: ProcedureResults, condition: Condition, positions: Sequence[int]
+) -> tuple[tuple[MapPoint, ...], ReadSampling]:
     rows = tuple(sorted({0, setup.rows // 2, setup.rows - 1}))
     ideal = replace(setup.periphery, kind="ideal")
     cases = {(r, p): _single(setup, r, p) for p in positions for r in (None, *rows)}
     name = f"readout_current_place_{condition.label}"
-    real = bench.levels(name, [bench.deck(condition, c) for c in cases.values()])
+    # what the correction says is compared with the first and the last of them
+    levels = read_levels(setup, bench, results, name, condition, list(cases.values()), simulated=(0, len(cases) - 1))
+    real = levels.value
     engine = bench.levels(f"{name}_ideal", [bench.deck(condition, c, periphery=ideal) for c in cases.values()])
     bench.count("linear", len(cases))
     exact = [reference_column(setup.at(condition).model, ideal, condition, c).value for c in cases.values()]
@@ -194,8 +201,11 @@ def _places(
     for r, p in wanted:
         mine, reported = step(exact, r, p), step(engine, r, p)
         here = step(real, r, p)
-        out.append(MapPoint(r, p + 1, here, here / mean, mine, reported, reported / mine - 1.0))
-    return tuple(out)
+        weights = np.zeros(len(keys))
+        weights[[keys.index((r, p)), keys.index((None, p))]] = (1.0, -1.0)
+        error = levels.combined(weights)[1]
+        out.append(MapPoint(r, p + 1, here, here / mean, mine, reported, reported / mine - 1.0, error))
+    return tuple(out), levels.sampling
 
 
 def _against_map(

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from characterization.charts import INK, SERIES, TARGET, Chart, axis_scale, height_for, label_bars
-from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.patterns import FAR, NEAR
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
+from characterization.read_levels import full_scale
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -114,7 +115,7 @@ def measure_settling(setup: Testbench, bench: ColumnTestbench, results: Procedur
     points += [(name, 1, 1) for name in (NEAR, FAR)]
     found, worst = [], []
     for condition in setup.conditions:
-        _, lsb = full_scale(setup, bench, condition, "settling_scale")
+        _, lsb = full_scale(setup, bench, results, condition, "settling_scale")
         here = observed(setup, bench, condition, points, lsb)
         found += here
         worst.append(max(here, key=lambda s: s.times[::-1]))

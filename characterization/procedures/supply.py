@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
-from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
+from characterization.read_levels import full_scale
 from characterization.testbench import Testbench
 from interconnect.formatting import amount
 
@@ -79,7 +80,7 @@ def measure_supply(setup: Testbench, bench: ColumnTestbench, results: ProcedureR
     counts = sorted({0, setup.max_count // 2, setup.max_count})
     out = []
     for condition in setup.conditions:
-        _, lsb = full_scale(setup, bench, condition, "supply_scale")
+        _, lsb = full_scale(setup, bench, results, condition, "supply_scale")
         cases = [stimulus_of(setup, draw_pattern(setup, "random0", n, c)) for c in counts]
         stiff = [bench.deck(condition, case) for case in cases]
         soft = [bench.deck(condition, case, supply_resistance=ohm) for case in cases]

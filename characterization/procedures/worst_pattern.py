@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from characterization.charts import INK, SERIES, SOFT, Chart, height_for
-from characterization.column_testbench import ColumnTestbench, draw_pattern, full_scale, stimulus_of
+from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.procedures.registry import ProcedureResults, measured
+from characterization.read_levels import ReadSampling, full_scale, read_levels, sampling_rows
 from characterization.testbench import Testbench
 from interconnect.arrays import ByteArray
 from interconnect.formatting import amount
@@ -39,7 +40,8 @@ class WorstPattern:
     """One extreme. deviation: LSB from the ideal line on the exact network. genes (rows, 4): input, left neighbour,
     target, right neighbour. engine_difference: ngspice with ideal periphery less the exact network, LSB.
     transistor_deviation: level with transistors less the mean of drawn patterns of the same active rows and count,
-    in LSB of the transistor column; network_deviation: the same comparison on the exact network.
+    in LSB of the transistor column; network_deviation: the same comparison on the exact network. transistor_error:
+    standard error of the former by patterns whose levels are computed. sampling: their decks.
     """
 
     deviation: float
@@ -49,6 +51,8 @@ class WorstPattern:
     engine_difference: float
     transistor_deviation: float
     network_deviation: float
+    transistor_error: float = 0.0
+    sampling: ReadSampling | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,8 @@ class WorstPatterns(DataclassResult):
 
     def figures(self) -> Sequence[ResultRow]:
         """Both extremes, on the network and with transistors, at every condition that was searched."""
-        return [figure for found in self.everywhere for figure in found._own(bool(self.others))]
+        held = [w.sampling for found in self.everywhere for w in (found.high, found.low) if w.sampling]
+        return [figure for found in self.everywhere for figure in found._own(bool(self.others))] + sampling_rows(held)
 
     def _own(self, named: bool) -> list[ResultRow]:
         out = [ResultRow("deviation of drawn patterns, rms", self.typical, "LSB", self.condition)]
@@ -91,6 +96,8 @@ class WorstPatterns(DataclassResult):
             at = f"{self.condition}, {at}" if named else at
             out.append(ResultRow(f"{name} deviation", worst.deviation, "LSB", at))
             out.append(ResultRow(f"{name} deviation, transistors", worst.transistor_deviation, "LSB", at))
+            if worst.transistor_error:
+                out.append(ResultRow(f"{name} deviation, standard error", worst.transistor_error, "LSB", at))
         return out
 
     def charts(self) -> Sequence[Chart]:
@@ -147,20 +154,26 @@ def position(setup: Testbench) -> int:
 def measure_worst_pattern(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults) -> WorstPatterns:
     """Search, then run the two patterns in ngspice: at the nominal condition, or at all of them."""
     conditions = setup.conditions if setup.worst_everywhere else setup.conditions[:1]
-    nominal, *others = (_at(setup, bench, condition) for condition in conditions)
+    nominal, *others = (_at(setup, bench, results, condition) for condition in conditions)
     return replace(nominal, others=tuple(others))
 
 
-def _at(setup: Testbench, bench: ColumnTestbench, condition: Condition) -> WorstPatterns:
+def _at(setup: Testbench, bench: ColumnTestbench, results: ProcedureResults, condition: Condition) -> WorstPatterns:
     line, typical, high, low, evaluations = find_extremes(setup, condition=condition)
     bench.count("linear", evaluations)
-    _, lsb = full_scale(setup, bench, condition, "worst_pattern")
-    verified = [_verify(setup, bench, condition, line, found, lsb) for found in (high, low)]
+    _, lsb = full_scale(setup, bench, results, condition, "worst_pattern")
+    verified = [_verify(setup, bench, results, condition, line, found, lsb) for found in (high, low)]
     return WorstPatterns(condition.label, position(setup), line, typical, verified[0], verified[1], evaluations)
 
 
 def _verify(
-    setup: Testbench, bench: ColumnTestbench, condition: Condition, line: IdealLine, found: PatternExtreme, lsb: float
+    setup: Testbench,
+    bench: ColumnTestbench,
+    results: ProcedureResults,
+    condition: Condition,
+    line: IdealLine,
+    found: PatternExtreme,
+    lsb: float,
 ) -> WorstPattern:
     place = position(setup)
     pattern = ColumnPattern("worst", found.genes[:, 1:], found.genes[:, 0], place)
@@ -170,8 +183,9 @@ def _verify(
     engine = bench.levels(f"worst_pattern_ideal_{condition.label}", [ideal])[0]
     exact = line.offset + line.slope * (count + found.deviation) + line.shift * active
     peers = [replace(draw_pattern(setup, "random0", active, count, i), position=place) for i in range(PEERS)]
-    decks = [bench.deck(condition, stimulus_of(setup, p)) for p in (pattern, *peers)]
-    levels = bench.levels(f"worst_pattern_{condition.label}", decks)
+    cases = [stimulus_of(setup, p) for p in (pattern, *peers)]
+    levels = read_levels(setup, bench, results, "worst_pattern", condition, cases, simulated=(0,))
+    apart, error = levels.combined([1.0, *[-1.0 / PEERS] * PEERS])
     column = linear_column(setup, condition, place)
     others = column.levels(np.array([p.bits for p in peers]), np.array([p.inputs for p in peers]))
     return WorstPattern(
@@ -180,8 +194,10 @@ def _verify(
         count=count,
         genes=found.genes,
         engine_difference=float((engine - exact) / line.slope),
-        transistor_deviation=float((levels[0] - levels[1:].mean()) / lsb),
+        transistor_deviation=apart / lsb,
         network_deviation=float((exact - others.mean()) / line.slope),
+        transistor_error=error / lsb,
+        sampling=levels.sampling,
     )
 
 

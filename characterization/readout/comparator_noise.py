@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from characterization.column_testbench import ColumnTestbench
 from characterization.noise import BOLTZMANN
@@ -54,9 +53,6 @@ PERIOD = 1.6e-9
 
 BEFORE, AROUND, FINE, COARSE = 40e-12, 45e-12, 5e-12, 12e-12
 """s: probes begin before the clock's edge, stand close around it and wider later."""
-
-STEP, AFTER, PER_DECK = 4e-12, 60e-12, 20
-"""s between independent values of a noise current; s by which it outlasts the reading; decisions of a deck."""
 
 SIDES = ("a", "b")
 DEVICES = ("in", "same", "other", "pre_x", "pre_z")
@@ -163,7 +159,7 @@ def sensitivity_of(
         return result
 
     still = decisions([0.0, DIFFERENCE], (*NODES, *saved), ())
-    t, z = _difference(still)
+    t, z = difference_of(still)
     first, second = POWER_UP + PERIOD / 2, POWER_UP + 1.5 * PERIOD
     clock = np.arange(-PERIOD / 2, PERIOD / 2, 1e-12)
     response = np.abs(np.interp(second + clock, t, z) - np.interp(first + clock, t, z)) / DIFFERENCE
@@ -180,7 +176,8 @@ def sensitivity_of(
     return ComparatorSensitivity(point, times, x, z_response, clock, conductances)
 
 
-def _difference(result: Result) -> tuple[FloatArray, FloatArray]:
+def difference_of(result: Result) -> tuple[FloatArray, FloatArray]:
+    """(time in s, difference of the regenerating nodes in V)."""
     t, a, b = (np.real(result.signals[n].values) for n in ("time", *NODES))
     return t, a - b
 
@@ -199,7 +196,7 @@ def _responses(
         charge_pulses(f"probe_{branch}_{side}", f"{branch}_{side}", when, sign * charge / 2)
         for side, sign in zip(SIDES, (1.0, -1.0), strict=True)
     )
-    t, z = _difference(decisions([0.0] * (times.size + 1), NODES, probes))
+    t, z = difference_of(decisions([0.0] * (times.size + 1), NODES, probes))
     found = np.interp(edges + read, t, z)
     out: FloatArray = np.abs(found[1:] - found[0]) / charge
     return out
@@ -248,84 +245,4 @@ def _point(
         precharge=float(np.sqrt(power("pre_x") + power("pre_z"))),
         delays=tuple(float(v) for v in times),
         weights=tuple(float(v) for v in share / np.sum(share)),
-    )
-
-
-def noise_currents(
-    found: ComparatorSensitivity, sizes: StrongArm, kelvin: float, starts: Sequence[float], rng: np.random.Generator
-) -> tuple[BranchCurrent, ...]:
-    """Drawn noise currents of every transistor of both halves during the decisions of the periods that begin at
-    `starts` (s): independent values every `STEP`, linear between them, their density that of the moving transistor."""
-    rail = {"n": "vdd", "p": "vss"}[sizes.input_type]
-    steps = np.arange(-BEFORE, found.point.time + AFTER, STEP)
-    times = (np.asarray(starts)[:, None] + PERIOD / 2 + steps).ravel()
-    out = []
-    for device in DEVICES:
-        g = np.interp(steps, found.clock, found.conductances[device])
-        rms = np.sqrt(4.0 * BOLTZMANN * kelvin * g / (2.0 * STEP))
-        rms[[0, -1]] = 0.0
-        for side in SIDES:
-            upper = {"x": "x", "z": "z", "zx": "z"}[BRANCH[device]]
-            lower = {"in": "tail", "same": f"x_{side}"}.get(device, rail)
-            values = (rng.standard_normal((len(starts), steps.size)) * rms).ravel()
-            corners = tuple((float(f"{t:.10g}"), float(f"{v:.6g}")) for t, v in zip(times, values, strict=True))
-            out.append(BranchCurrent(f"noise_{device}_{side}", f"{upper}_{side}", lower, ((0.0, 0.0), *corners)))
-    return tuple(out)
-
-
-@dataclass(frozen=True, slots=True)
-class TransientNoise:
-    """Noise of decisions under transient sources, V rms at the input, each with its standard error: `decided` from the
-    share of ones (probit), `spread` from the regenerating nodes while they are linear."""
-
-    decided: float
-    decided_error: float
-    spread: float
-    spread_error: float
-
-
-def transient_noise(
-    technology: Technology,
-    condition: Condition,
-    sizes: StrongArm,
-    found: ComparatorSensitivity,
-    common_mode: float,
-    run: Run,
-    *,
-    decisions: int = 300,
-    seed: int = 1,
-) -> TransientNoise:
-    """Decisions at a difference of 1.2 expected sigma under drawn noise currents."""
-    point = found.point
-    difference = 1.2 * point.noise
-    decks = []
-    for start in range(0, decisions, PER_DECK):
-        number = min(PER_DECK, decisions - start)
-        rng = np.random.default_rng(np.random.SeedSequence([seed, start]))
-        starts = [POWER_UP + PERIOD * k for k in range(number)]
-        decks.append(
-            decision_deck(
-                technology,
-                condition,
-                [difference] * number,
-                sizes=sizes,
-                common_mode=common_mode,
-                period=PERIOD,
-                further=NODES,
-                sources=noise_currents(found, sizes, condition.kelvin, starts, rng),
-            )
-        )
-    ones, nodes = [], []
-    for deck, result in zip(decks, run(f"comparator_noise_{condition.label}", decks), strict=True):
-        t, q = (np.real(result.signals[n].values) for n in ("time", "v(q)"))
-        ends = np.array([end for _, end in deck.windows]) - 0.02 * PERIOD
-        ones += list(np.interp(ends, t, q) > 0.5 * condition.vdd)
-        edges = np.array([start for start, _ in deck.windows]) + PERIOD / 2
-        nodes += list(np.interp(edges + point.time, t, _difference(result)[1]))
-    share = float(np.clip(np.mean(ones), 0.5 / decisions, 1.0 - 0.5 / decisions))
-    z = float(ndtri(share))
-    error = float(np.sqrt(share * (1.0 - share) / decisions) / normal_density(z))
-    spread = float(np.std(nodes, ddof=1)) / point.gain
-    return TransientNoise(
-        difference / z, abs(difference / z * error / z), spread, spread / float(np.sqrt(2 * (decisions - 1)))
     )

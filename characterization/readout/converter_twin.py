@@ -15,13 +15,12 @@ from scipy.special import ndtri
 
 from characterization.noise import BOLTZMANN
 from characterization.readout.code_error import KnownFigure
+from characterization.readout.comparator_decisions import PER_DECK, noise_currents
 from characterization.readout.comparator_noise import (
-    PER_DECK,
     PERIOD,
     ComparatorPoint,
     ComparatorSensitivity,
     Run,
-    noise_currents,
     normal_density,
 )
 from interconnect.arrays import FloatArray, IntArray

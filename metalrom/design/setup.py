@@ -61,6 +61,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             spread_patterns=c.characterization.spread_patterns,
             sampling=c.characterization.sampling,
             sampling_error=c.characterization.sampling_error,
+            parallel_rows=c.characterization.sampling == "corrected" and model.mode == "charge" and inverter is None,
             adc=AdcRequest(**c.readout.adc.model_dump()) if c.readout.adc else None,
             chain=chain,
             inverter=inverter,

@@ -15,6 +15,7 @@ from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupChoice, choose_group
+from characterization.parallel_rows import RowCheck, check_parallel_rows
 from characterization.procedure_result import ProcedureResult
 from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Planes, Transfer, with_requirements
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
@@ -56,7 +57,7 @@ class CharacterizationRun:
     `planned` and, with their reason, nowhere else. decks: of procedures that run their own, one
     readable deck per file name. failed_procedures: what a procedure beside the readout table could not conclude, where.
     waveform: of one of the nominal condition's reads. sampling: what every condition took where reads were computed by
-    the corrected linear network.
+    the corrected linear network. row_checks: reads with alike rows in parallel against every row.
     """
 
     setup: Testbench
@@ -70,6 +71,7 @@ class CharacterizationRun:
     failed_procedures: tuple[FailedProcedure, ...] = ()
     waveform: ReadWaveform | None = None
     sampling: tuple[ConditionSampling, ...] = ()
+    row_checks: tuple[RowCheck, ...] = ()
 
     @property
     def transfer(self) -> Transfer:
@@ -182,6 +184,11 @@ def measure_group(
         procedure.check(setup)
     if any(p.name == "transfer" for p in procedures):
         check_levels(setup)
+    checker = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
+    checks = check_parallel_rows(setup, checker)
+    if not all(c.agrees for c in checks):
+        announce("alike rows in parallel do not read as every row does: all rows are simulated")
+        setup = replace(setup, parallel_rows=False)
     tasks = _plan(setup, procedures)
     where = f"of a group of {setup.rows} rows at {len(setup.conditions)} conditions"
 
@@ -235,10 +242,10 @@ def measure_group(
     if "adc_margin" in results:
         bench.count("closed_form", len(fitted.setup.conditions))  # thermal noise
     shown = read_waveform(fitted.setup, cache=cache, workers=jobs) if "transfer" in results else None
-    all_outcomes = (*((choice.outcome,) if choice else ()), *outcomes, bench.outcome)
+    all_outcomes = (*((choice.outcome,) if choice else ()), checker.outcome, *outcomes, bench.outcome)
     return CharacterizationRun(
         fitted.setup, choice, data, all_outcomes, results, setup, fitted.failed, bench.decks, lost, shown,
-        corrected.conditions if corrected else (),
+        corrected.conditions if corrected else (), checks,
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str,
             "verdicts": [asdict(v) for v in verdict_counts(done)],
             "failed_conditions": [asdict(f) for f in done.failed],
             "failed_procedures": [asdict(f) for f in done.failed_procedures],
+            "parallel_rows": [asdict(c) for c in done.row_checks],
         },
     }
 

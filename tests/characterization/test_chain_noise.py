@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,14 @@ from characterization.noise import BOLTZMANN
 from characterization.procedures.chain_margin import chain_assumptions, chain_noise, chain_thresholds
 from characterization.procedures.comparator_noise import scaled_comparator
 from characterization.readout.chain_noise import ChainNoisePoint
-from characterization.readout.comparator_noise import DIFFERENCE, GAMMA, sensitivity_of, transient_noise
+from characterization.readout.comparator_decisions import linear_noise, linear_sigma, transient_noise
+from characterization.readout.comparator_noise import (
+    DIFFERENCE,
+    GAMMA,
+    ComparatorPoint,
+    ComparatorSensitivity,
+    sensitivity_of,
+)
 from characterization.testbench import Testbench
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
@@ -174,3 +182,36 @@ def test_decisions_under_transient_noise_have_the_predicted_noise(charge_setup: 
     seen = transient_noise(s.technology, TT, StrongArm(), found, 0.4, _engine(s), decisions=100)
     assert seen.spread == pytest.approx(found.point.noise, abs=0.15 * found.point.noise + 2 * seen.spread_error)
     assert seen.decided == pytest.approx(found.point.noise, abs=2.5 * seen.decided_error)
+
+
+@pytest.mark.ngspice
+def test_the_sensitivity_is_a_control_variate_of_decisions(charge_setup: Testbench) -> None:
+    s = charge_setup
+    found = sensitivity_of(s.technology, TT, StrongArm(), 0.4, _engine(s))
+    few, many = (
+        transient_noise(s.technology, TT, StrongArm(), found, 0.4, _engine(s), decisions=120, error=error)
+        for error in (0.12, None)
+    )
+    assert few.decisions < many.decisions == 120
+    assert few.decided_error <= 0.12 * few.decided
+    assert few.spread_error < many.spread_error / 2
+    for a, b, c, d in (
+        (few.spread, few.spread_error, many.spread, many.spread_error),
+        (few.decided, few.decided_error, many.decided, many.decided_error),
+    ):
+        assert abs(a - c) < 3.0 * math.hypot(b, d)
+
+
+def test_drawn_linear_noise_has_its_sigma_and_that_of_the_prediction() -> None:
+    """A made-up sensitivity: the input pair alone, 1 mS from the first probe on, 1 V per fC for 100 ps. Both sides put
+    2 x 4 k T g / 2 Gamma^2 t onto the nodes: 4 k T g is one-sided, its half the density over all frequencies."""
+    times, clock = np.arange(-40e-12, 61e-12, 1e-12), np.arange(-800e-12, 800e-12, 1e-12)
+    flat, none = np.full(times.size, 1e15), np.zeros(clock.size)
+    conductances = dict.fromkeys(("same", "other", "pre_x", "pre_z"), none) | {"in": none + 1e-3}
+    point = ComparatorPoint(TT.label, 40.0, 1e-3, 60e-12, 0.0, 0.0, 0.0, 0.0, tuple(times), tuple(flat / flat.sum()))
+    found = ComparatorSensitivity(point, times, flat, 0.0 * flat, clock, conductances)
+    # 25 of 26 independent values of 4 ps, the first being zero
+    hand = math.sqrt(4 * 1.380649e-23 * TT.kelvin * 1e-3 * 1e30 * 100e-12)
+    assert linear_sigma(found, TT.kelvin) == pytest.approx(hand, rel=0.03)
+    drawn = linear_noise(found, TT.kelvin, 4000, np.random.default_rng(1))
+    assert float(np.std(drawn)) == pytest.approx(linear_sigma(found, TT.kelvin), rel=0.035)  # three of 1 / sqrt(8000)

@@ -22,6 +22,7 @@ from characterization.plane_levels import (
     plane_steps,
     table_of_plane,
 )
+from characterization.procedures.energy import array_energy
 from characterization.procedures.planes import PROCEDURE, Planes, compare_planes, with_thresholds_of
 from characterization.tables.formats import FORMATS
 from characterization.tables.table import ReadoutTable
@@ -32,6 +33,7 @@ from interconnect.stackfile import load_stack
 from netlists.cells.base import Plane
 from netlists.cells.cap_balanced import CapBalanced
 from netlists.condition import Condition
+from netlists.loads import mean_capacitance
 from netlists.readout.chain import ReadoutChain
 from tests.builders import TT, make_readout_table, make_testbench
 
@@ -54,6 +56,16 @@ def setup() -> Testbench:
 def measured(setup: Testbench, table: ReadoutTable | None = None) -> Planes:
     base = table or make_readout_table(4, step=STEP, sigma_noise=SIGMA)
     return compare_planes(setup, base, plane_steps(setup))
+
+
+def test_the_next_planes_lines_are_no_energy_of_the_array(setup: Testbench) -> None:
+    below = replace(setup, model=setup.stacked[0].model)
+    case = stimulus_of(below, draw_pattern(below, "random0", 4, 4))
+    # C V^2 of four row lines of 16 cells, without what couples them to the lines above, which rise with them
+    own = mean_capacitance(below.model, "row_out", None, (0.5, 0.5))
+    own -= mean_capacitance(below.model, "row_out", "next_row_out", (0.5, 0.5))
+    # the three modelled bit lines float, which takes up to a fifth of 16 columns
+    assert array_energy(below, TT, case, 0.0) == pytest.approx(4 * 16 * own, rel=0.15)
 
 
 def complement(setup: Testbench) -> Testbench:
