@@ -56,10 +56,17 @@ class SegmentSection(ParameterSection):
 
 
 class LineSection(ParameterSection):
-    """The line that the segments of a column share; capacitance and resistance by default those of the stack."""
+    """The line that segments, planes and columns share; capacitance and resistance by default those of the stack."""
 
     declares: ClassVar[type] = SharedLine
     hidden: ClassVar[tuple[str, ...]] = ("segments", "planes")
+
+    planes_shared: Integer | None = Field(
+        None,
+        ge=1,
+        description="planes that meet on one line and share it with what follows and the row drivers; a divisor of "
+        "their number, 1: a line, capacitor, converter and drivers for every plane; default: all",
+    )
 
 
 class SamplerSection(ParameterSection):

@@ -1,8 +1,9 @@
 """Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
 
-Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a
-follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again. The
-bias is on in every column of a bus, or with switches in two; a column whose bias is off leaks less than a row driver.
+Line, sampling capacitor, converter, logic and row drivers are shared by all planes of a line and by all columns that
+meet on it; a segment has a reset and a follower per bit line. Reads are not held: every conversion resets, drives the
+rows of all columns and settles again. The bias is on in every line of a bus, or with switches in two; a line whose bias
+is off leaks less than a row driver.
 """
 
 from __future__ import annotations
@@ -54,27 +55,30 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
     """Areas of one tile's readout, m2: drawn parts by name, and the capacitors."""
     g = geometry
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
+    banks = -(-g.planes // g.planes_per_adc)
+    lines = banks * -(-g.columns // cost.columns_per_line)
     number = {
         "row": (g.rows + dummies) * -(-g.planes // g.planes_per_driver),
-        "segment": g.columns * g.groups,
-        "column": g.columns,
+        "segment": lines * g.groups,
+        "column": lines,
         "bus": g.adcs,
-        "group": -(-g.adcs // cost.buses),
-        "line": cost.lines,
+        "group": banks * -(-(g.adcs // banks) // cost.buses),
+        "line": cost.lines * banks,
         "tile": 1,
     }
     out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
     rules = _rules_source(g.rules)
     copies = cost.replica_columns
-    column = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    line = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    line_copies = banks * -(-copies // cost.columns_per_line)
     source = f"{copies} replica columns for the ends of the converters' range"
     out["replicas"] = Component(
-        Span.factor(copies * column, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
+        Span.factor(line_copies * line, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
     )
     out["replica_cells"] = Component(
         Span.exact(copies * (g.rows + dummies) * g.cell_area), Provenance("user", f"{source}: cell footprint")
     )
-    number["column"] += copies
+    number["column"] += line_copies
     farads = sum(number[part.unit] * part.capacitance for part in cost.parts)
     density = cost.density.provenance
     out["capacitors"] = Component(
@@ -127,8 +131,10 @@ def chain_energy(
         Mean energy of the rows of one plane per column and read, J.
     """
     g = geometry
-    shared = cost.columns  # a read of all columns serves one conversion of every bus
     planes = g.planes_per_driver
+    shared = cost.columns  # a read of all columns serves one conversion of every bus
+    lines = shared // cost.columns_per_line
+    parked = lines * (planes * cost.columns_per_line - 1)
     period = read_period(cost, point)
     rest = period - point.cycle
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
@@ -143,20 +149,21 @@ def chain_energy(
             point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
         ),
         "reset": measured(
-            shared * (point.reset_gate + point.reset_charge) + point.reset_driver / g.adcs,
-            f"gates and charge of {shared} bit lines, driver of the line",
+            lines * (point.reset_gate + point.reset_charge) + parked * point.parked + point.reset_driver / g.adcs,
+            f"gates and charge of {lines} bit lines, driver of the line"
+            + (f", level of {parked} parked bit lines" if point.parked > 0 else ""),
         ),
         "line_bias": measured(
             cost.biased * (point.line + point.line_power * rest)
-            + (shared - cost.biased) * point.driver_leakage * period
+            + (lines - cost.biased) * point.driver_leakage * period
             + point.bias
             + point.bias_power * rest,
-            f"bias and off devices of {cost.biased} of {shared} columns for {period * 1e9:.3g} ns, diode of the bus",
+            f"bias and off devices of {cost.biased} of {lines} lines for {period * 1e9:.3g} ns, diode of the bus",
         ),
-        "clamp": measured(shared * point.clamp, f"gates and levels of {shared} columns"),
-        "column_mux": measured(point.mux, "the joining column, reset of the bus"),
+        "clamp": measured(lines * point.clamp, f"gates and levels of {lines} lines"),
+        "column_mux": measured(point.mux, "the joining line, reset of the bus"),
         "leakage": measured(
-            point.driver_leakage * drivers * period / g.adcs + shared * point.parking,
+            point.driver_leakage * drivers * period / g.adcs + lines * point.parking,
             f"{drivers} row lines' drivers, parked followers, over {period * 1e9:.3g} ns",
         ),
         "control_lines": wires(across, f"wire of four lines across {g.columns} columns"),

@@ -142,6 +142,40 @@ def test_more_planes_share_line_and_converter(table: ReadoutTable, geometry: Mac
     assert other.latency.mid == pytest.approx(2 * one.latency.mid)
 
 
+def test_two_columns_on_a_line_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """112 columns on 56 lines; 8 columns of a bus are 4 lines, of which every read serves one column."""
+    (point,) = cost.energy.points
+    energy = replace(cost.energy, points=(replace(point, parked=0.02e-15),))
+    shared = replace(cost, columns_per_line=2, biased=4, energy=energy)
+    estimate = estimate_macro(replace(geometry, readout=shared), table, table.conditions[0])
+    um2 = {name: part.value.mid * 1e12 for name, part in estimate.area.items()}
+    assert um2["lcc_reset"] == pytest.approx(56 * 4 * 1.0)
+    assert um2["column_line"] == pytest.approx(56 * 0.5)
+    assert um2["replicas"] == pytest.approx(4 * (4 * 1.0 + 0.5))  # seven replica columns on four lines
+    assert um2["capacitors"] == pytest.approx(((56 + 4) * 10 + 14 * 40) / 5.0)
+    assert um2["adc"] == pytest.approx(14 * 50.0)
+    fj = {name: part.value.mid * 1e15 for name, part in estimate.conversion.items()}
+    assert fj["row_drivers"] == pytest.approx(8 * 1.0 * 8 * 2)  # all columns are driven for every conversion
+    assert fj["line_bias"] == pytest.approx(4 * (40 + 5 * 7) + 45 + 6 * 7)
+    assert fj["reset"] == pytest.approx(4 * 0.3 + 8 / 14 + 4 * (2 * 2 - 1) * 0.02)  # three of four bit lines are parked
+    assert fj["clamp"] == pytest.approx(4 * 1.0)
+    assert estimate.latency.mid == pytest.approx(estimate_macro(geometry, table, table.conditions[0]).latency.mid)
+
+
+def test_a_line_for_every_plane_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """Nothing is shared: two planes cost twice the circuits of one and convert at the same time."""
+    apart = replace(cost, planes_per_line=1)
+    plain = replace(geometry, readout=None)
+    one, two = (
+        estimate_macro(chain_geometry(replace(plain, planes=p), apart), table, table.conditions[0]) for p in (1, 2)
+    )
+    for name in ("row_drivers", "lcc_reset", "column_line", "adc", "control_lines", "replicas", "capacitors"):
+        assert two.area[name].value.mid == pytest.approx(2 * one.area[name].value.mid), name
+    assert two.area["array"].value == one.area["array"].value
+    assert two.latency == one.latency
+    assert two.energy_per_conversion.mid == pytest.approx(one.energy_per_conversion.mid)
+
+
 def test_a_short_timing_is_flagged(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
     late = replace(cost.settling.phases[0], needed=2.5e-9, missing=0.2)
     slow = replace(geometry, readout=replace(cost, settling=ChainSettling(0.05, (late,))))

@@ -93,8 +93,10 @@ def test_parts_follow_from_the_chain(technology: Technology) -> None:
     switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
     line = next(p for p in drawn_parts(technology, switched, Periphery(), 25) if p.name == "column_line")
     assert line.transistors == 4  # the bias has two switches
-    assert (switched.biased_columns, chain.biased_columns) == (2, 8)
+    assert (switched.biased_lines, chain.biased_lines) == (2, 8)
     single = ReadoutChain(drive="single")
     driver = next(p for p in drawn_parts(technology, single, Periphery(), 25) if p.name == "row_drivers")
     assert 2 * driver.area == pytest.approx(parts["row_drivers"].area)
-    assert control_lines(chain) == 16 * 5 + 2 + 8
+    assert (
+        control_lines(chain) == 16 * 5 + 4 + 2 + 8
+    )  # resets and selects, rails of the resets, clamp and bus reset, joins

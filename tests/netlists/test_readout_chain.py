@@ -15,6 +15,7 @@ from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
 from netlists.readout.chain_noise import chain_noise_deck
+from netlists.readout.column_pair import ColumnPair
 from netlists.reference import reference_column
 from netlists.technology import Technology
 from ngspice_runner import Job, Result, run
@@ -80,6 +81,27 @@ def test_off_devices_are_in_the_deck(technology: Technology, cap_model: CellMode
     assert any("M_parked" in line and line.endswith("m=18") for line in deck.text.splitlines())
     assert any("M_parked" in line and line.endswith("m=2") for line in deck.text.splitlines())
     assert any("M_off" in line and line.endswith("m=4") for line in deck.text.splitlines())
+
+
+def test_columns_that_share_a_line_are_parked(technology: Technology, cap_model: CellModel) -> None:
+    """Two columns of three planes: six bit lines a segment. Both neighbours of a column that is read are the other ones
+    of their lines: their resets stay on and hold the parking level; their followers load them alone."""
+    chain = ReadoutChain(line=SharedLine(segments=7, planes=3, columns=2), bus=ComparatorBus(columns=5))
+    assert dict(chain.off_devices()) == {"follower": 5, "segment": 6, "mux": 4}
+    assert [chain.parks(c) for c in (-2, -1, 0, 1, 2)] == [False, True, False, True, False]
+    pair = ReadoutChain(line=SharedLine(columns=2), converter=ColumnPair())
+    assert [pair.parks(c) for c in (-2, -1, 0, 1, 2, 3, 4)] == [True, True, False, False, True, True, False]
+    assert (chain.bus_columns, pair.bus_columns) == (10, 64)
+    deck = column_deck(technology, cap_model, Periphery(kind="transistor"), Timing(), TT, case(8, 8, 4), chain=chain)
+    lines = deck.text.splitlines()
+    assert any("M_parked" in line and line.endswith("m=36") for line in lines)
+    assert any("M_parked" in line and line.endswith("m=5") for line in lines)
+    assert [line for line in lines if line.startswith("X_reset_") and "driver" not in line] == [
+        "X_reset_0 bl_0 vdd_reset parked reset_switch",
+        "X_reset_1 bl_1 reset reset_level reset_switch",
+        "X_reset_2 bl_2 vdd_reset parked reset_switch",
+    ]
+    assert not any(line.startswith("I_follower") for line in lines)
 
 
 def read(technology: Technology, model: CellModel, chain: ReadoutChain, c: ColumnStimulus) -> float:
