@@ -49,12 +49,13 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
         bus = {"columns": array.columns_per_adc // together} | bus
         source = "configuration, readout.line and readout.bus"
         if not ({"capacitance", "resistance"} <= line.keys() and "wire_capacitance" in bus):
-            lines = len(design.planes) // planes
-            wire = line_wire(design, columns=together // columns, lines=lines)
+            wire = line_wire(design)
             pitch, row = design.geometry(design.worst_plane, (1,)).period
             along, across = array.rows * row, bus["columns"] * together * pitch
-            line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             bus = {"wire_capacitance": wire.capacitance * across} | bus
+            if not {"capacitance", "resistance"} <= line.keys():
+                wire = line_wire(design, columns=together // columns, lines=len(design.planes) // planes)
+                line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
         chain = ReadoutChain(
