@@ -67,7 +67,7 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         "tile": 1,
     }
     out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
-    rules = _rules_source(g.rules)
+    rules = _rules_source(g.rules, drawn=True)
     copies = cost.replica_columns
     line = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
     line_copies = banks * -(-copies // cost.columns_per_line)
@@ -92,14 +92,16 @@ def drawn_areas(parts: Sequence[DrawnPart], number: Mapping[str, int], rules: Ar
     """Areas of drawn parts by name, m2; number: how often each of their units is in a tile."""
     out = {}
     for part in parts:
-        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({_rules_source(rules)})"
+        by = _rules_source(rules, drawn=part.drawn)
+        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({by})"
         area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
         out[part.name] = Component(area, Provenance("estimate", source))
     return out
 
 
-def _rules_source(rules: AreaRules) -> str:
-    return f"{rules.name}: {rules.provenance.source}; range x/: {AREA_FACTOR:g}"
+def _rules_source(rules: AreaRules, *, drawn: bool = False) -> str:
+    source = (rules.drawing if drawn else rules.provenance).source
+    return f"{rules.name}: {source}; range x/: {AREA_FACTOR:g}"
 
 
 def measured(value: float, source: str) -> Component:

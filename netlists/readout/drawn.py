@@ -24,7 +24,8 @@ GATES_PER_ADDRESS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
-    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`."""
+    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`. drawn: transistor
+    by transistor, not counted in gates of standard cells."""
 
     name: str
     unit: Unit
@@ -32,6 +33,7 @@ class DrawnPart:
     area: float
     capacitance: float
     source: str
+    drawn: bool = True
 
 
 def control_lines(chain: ReadoutChain) -> int:
@@ -91,7 +93,9 @@ def drawn_parts(
     def converter(p: ConverterPart) -> DrawnPart:
         if p.subckt is not None:
             return part(p.name, p.unit, drawn(transistors(deck, p.subckt)), p.source, p.capacitance)
-        return DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source)
+        return DrawnPart(
+            p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source, drawn=False
+        )
 
     double = "two drivers, of signal and ground line" if chain.drive == "complement" else "one driver"
     return (
@@ -131,7 +135,7 @@ def area_rules(devices: DeviceSet) -> AreaRules:
         raise InputError(
             f"no area rules for the devices {devices.name}",
             where="technology.devices",
-            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
+            hint="add the block `layout` (standard_cell: gate_pitch, row_height, status, source) to the device set",
         )
     return devices.area
 
