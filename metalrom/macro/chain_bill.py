@@ -23,7 +23,7 @@ CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
 SIMULATED = "simulated, supply current over a cycle"
 
-METAL = ("array", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
+METAL = ("array", "via_towers", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
 
 

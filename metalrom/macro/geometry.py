@@ -25,7 +25,8 @@ class MacroGeometry:
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
-    converter. columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
+    converter. tower_pitch: side of the square that a via tower from an upper plane takes, m (0: none is counted).
+    columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
     regression.
     """
@@ -52,6 +53,7 @@ class MacroGeometry:
     symbol_values: tuple[int, ...] = (0, 1)
     planes_per_adc: int = 1
     columns_per_conversion: int = 1
+    tower_pitch: float = 0.0
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
     device_provenance: Provenance = field(
@@ -69,7 +71,7 @@ class MacroGeometry:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected 2 to 16")
         if not self.cell_area > 0:
             raise InputError(f"macro geometry: cell_area is {self.cell_area:g} m2, expected more than 0")
-        for name in ("driver_area", "reset_area", "edge_width"):
+        for name in ("driver_area", "reset_area", "edge_width", "tower_pitch"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name):g}, expected 0 or more")
         if self.group_rows > self.rows:
@@ -106,6 +108,11 @@ class MacroGeometry:
     def groups(self) -> int:
         """Segments of a column."""
         return -(-self.rows // self.group_rows)
+
+    @property
+    def towers(self) -> int:
+        """Via towers of one tile: from every bit line of every segment on every plane but the lowest."""
+        return self.columns * self.groups * (self.planes - 1)
 
     @property
     def scheme(self) -> Scheme:

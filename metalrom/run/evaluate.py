@@ -14,6 +14,7 @@ from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
+from metalrom.design.planes import tower_pitch
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.cost import readout_label
 from metalrom.run import results as facts
@@ -219,6 +220,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         planes=len(design.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
+        tower_pitch=tower_pitch(design),
         adc_bits=max(1, math.ceil(math.log2(group_rows * (levels - 1) + 1))),
         driver_area=driver,
         reset_area=segment,

@@ -17,6 +17,15 @@ GATE_PITCHES_PER_NAND = 3
 """Width of a two-input NAND gate: two gates and the gap to the next cell."""
 
 
+def area_at_node(area: float, node: float, target: float) -> float:
+    """An area as if it shrank ideally from a process generation `node` to `target` (same unit): times
+    (target / node)^2, for circuits of ours and of the literature alike. Raises InputError for a node that is none."""
+    for value in (node, target):
+        if not (value > 0 and math.isfinite(value)):
+            raise InputError(f"process node is {value:g}, expected more than 0")
+    return area * (target / node) ** 2
+
+
 @dataclass(frozen=True, slots=True)
 class DrawnTransistor:
     """A transistor as it is drawn: type, width and length in m, its two ends by net, number in parallel."""
@@ -119,7 +128,7 @@ class AreaRules:
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    """Transistors that are connected by sources and drains: length of all gates at their pitch, m; strips; widest, m."""
+    """Transistors that are connected by sources and drains: all gates at their pitch, m; strips; the widest, m."""
 
     gates: float
     strips: int

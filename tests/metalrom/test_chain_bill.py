@@ -13,8 +13,10 @@ from characterization.procedures.chain_settling import ChainSettling, PhaseSettl
 from characterization.tables.table import ReadoutTable
 from interconnect.provenance import Provenance
 from metalrom.macro import MacroGeometry, estimate_macro, synthetic_table
+from metalrom.macro.chain_bill import METAL
 from metalrom.macro.chain_cost import CapacitorDensity, ChainCost
 from metalrom.macro.cost import IDEAL_READOUT
+from metalrom.macro.scaling import stacked_at_node
 from metalrom.run.readout_cost import chain_geometry
 from netlists.devices.device_set import load_devices
 from netlists.readout.chain import ChainTiming
@@ -174,6 +176,30 @@ def test_a_line_for_every_plane_by_hand(table: ReadoutTable, geometry: MacroGeom
     assert two.area["array"].value == one.area["array"].value
     assert two.latency == one.latency
     assert two.energy_per_conversion.mid == pytest.approx(one.energy_per_conversion.mid)
+
+
+def test_via_towers_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """112 columns x 4 segments x 1 upper plane on squares of 180 nm, in the metals; for an ideal readout too."""
+    tall = replace(geometry, tower_pitch=180e-9, edge_width=0.0)
+    estimate = estimate_macro(tall, table, table.conditions[0])
+    assert estimate.area["via_towers"].value.mid * 1e12 == pytest.approx(112 * 4 * 0.0324)
+    assert "via_towers" in estimate_macro(replace(tall, readout=None), table, table.conditions[0]).area
+    assert "via_towers" not in estimate_macro(replace(tall, planes=1), table, table.conditions[0]).area
+    # 32 rows of 0.06 um2 under three towers of 180 nm: 5 % of the array
+    four = replace(tall, planes=4, group_rows=32, rows=64)
+    assert four.towers * 0.0324 / (64 * 112 * 0.06) == pytest.approx(0.0506, abs=1e-4)
+
+
+def test_a_macro_shrinks_by_the_rule_of_the_literature(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """Metals of 28 nm stay, transistors of 45 nm take (28 / 45)^2 of their area; where nothing changes, so it was."""
+    estimate = estimate_macro(replace(geometry, edge_width=0.0), table, table.conditions[0])
+    same = stacked_at_node(estimate, metals=28e-9, devices=28e-9, node=28e-9)
+    assert same.mid == pytest.approx(estimate.stacked.mid)
+    silicon = sum(p.value.mid for n, p in estimate.area.items() if n not in METAL)
+    metal = sum(p.value.mid for n, p in estimate.area.items() if n in METAL)
+    assert silicon > metal
+    mixed = stacked_at_node(estimate, metals=28e-9, devices=45e-9, node=28e-9)
+    assert mixed.mid == pytest.approx(max(metal, silicon * (28 / 45) ** 2))
 
 
 def test_a_short_timing_is_flagged(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
