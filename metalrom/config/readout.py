@@ -123,6 +123,7 @@ class ChainTimingSection(ParameterSection):
     """One read through the chain in time."""
 
     declares: ClassVar[type] = ChainTiming
+    hidden: ClassVar[tuple[str, ...]] = ("queue",)
 
 
 IDEAL_ONLY = (
@@ -133,7 +134,7 @@ IDEAL_ONLY = (
     "sample_capacitance",
     "follow_columns",
 )
-CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
+CHAIN_ONLY = ("drive", "schedule", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
 
 KEYS_OF_KIND = {"ideal": IDEAL_ONLY, "chain": CHAIN_ONLY, "inverter": ("inverter",)}
@@ -153,6 +154,11 @@ class ReadoutSection(ConfigSection):
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"
+    )
+    schedule: Literal["redrive", "held"] = Field(
+        "redrive",
+        description="chain: every conversion resets, drives the rows and settles anew, or all lines of a bus are "
+        "converted in turn while the rows stay driven",
     )
     segment: SegmentSection = SegmentSection()
     line: LineSection = LineSection()

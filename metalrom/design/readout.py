@@ -58,8 +58,10 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
                 line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
+        symbols = design.read_scheme.encoding.symbol_values
         chain = ReadoutChain(
             drive=section.drive,
+            schedule=section.schedule,
             length=length,
             segment=SegmentCircuit(**section.segment.parameters()),
             line=SharedLine(segments=-(-array.rows // rows), planes=planes, **line),
@@ -68,7 +70,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
             converter=converter.within(-(-array.columns // (bus["columns"] * together))),
             timing=ChainTiming(**{"settle_bus": converter.settle_bus} | section.timing.parameters()),
-        )
+        ).midway(rows * (max(symbols) - min(symbols)) + 1)
     return chain, source
 
 

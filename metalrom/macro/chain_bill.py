@@ -1,9 +1,9 @@
 """Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
 
 Line, sampling capacitor, converter, logic and row drivers are shared by all planes of a line and by all columns that
-meet on it; a segment has a reset and a follower per bit line. Reads are not held: every conversion resets, drives the
-rows of all columns and settles again. The bias is on in every line of a bus, or with switches in two; a line whose bias
-is off leaks less than a row driver.
+meet on it; a segment has a reset and a follower per bit line. Unless rows are held, every conversion resets, drives the
+rows of all columns and settles again; otherwise the lines of a bus are converted in turn and pay for one read together.
+The bias is on in every line of a bus, or with switches in two; a line whose bias is off leaks less than a row driver.
 """
 
 from __future__ import annotations
@@ -137,6 +137,7 @@ def chain_energy(
     shared = cost.columns  # a read of all columns serves one conversion of every bus
     lines = shared // cost.columns_per_line
     parked = lines * (planes * cost.columns_per_line - 1)
+    turns = cost.conversions_per_read
     period = read_period(cost, point)
     rest = period - point.cycle
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
@@ -144,28 +145,37 @@ def chain_energy(
     across = cost.line_capacitance * shared * (cost.reset_gate**2 + 3 * vdd**2)
     parts = {
         "row_drivers": Component(
-            rows * (shared * planes),
-            Provenance("measured", f"{SIMULATED}: rows of all {planes} planes, driven for each of {shared} columns"),
+            rows * (shared * planes / turns),
+            Provenance(
+                "measured",
+                f"{SIMULATED}: rows of all {planes} planes, driven for each of {shared} columns"
+                + (f", {turns} at a time" if turns > 1 else ""),
+            ),
         ),
         "driver_gates": measured(
-            point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
+            point.row_gates / point.active * driven / g.adcs / turns, f"gates of {driven:.3g} driven rows' drivers"
         ),
         "reset": measured(
-            lines * (point.reset_gate + point.reset_charge) + parked * point.parked + point.reset_driver / g.adcs,
+            (lines * (point.reset_gate + point.reset_charge) + parked * point.parked + point.reset_driver / g.adcs)
+            / turns,
             f"gates and charge of {lines} bit lines, driver of the line"
             + (f", level of {parked} parked bit lines" if point.parked > 0 else ""),
         ),
         "line_bias": measured(
-            cost.biased * (point.line + point.line_power * rest)
-            + (lines - cost.biased) * point.driver_leakage * period
-            + point.bias
-            + point.bias_power * rest,
-            f"bias and off devices of {cost.biased} of {lines} lines for {period * 1e9:.3g} ns, diode of the bus",
+            (
+                cost.biased * (point.line + point.line_power * rest)
+                + (lines - cost.biased) * point.driver_leakage * period
+                + point.bias
+                + point.bias_power * rest
+            )
+            / turns,
+            f"bias and off devices of {cost.biased} of {lines} lines for {period * 1e9:.3g} ns, diode of the bus"
+            + (f", for {turns} conversions" if turns > 1 else ""),
         ),
-        "clamp": measured(lines * point.clamp, f"gates and levels of {lines} lines"),
+        "clamp": measured(lines * point.clamp / turns, f"gates and levels of {lines} lines"),
         "column_mux": measured(point.mux, "the joining line, reset of the bus"),
         "leakage": measured(
-            point.driver_leakage * drivers * period / g.adcs + lines * point.parking,
+            (point.driver_leakage * drivers * period / g.adcs + lines * point.parking) / turns,
             f"{drivers} row lines' drivers, parked followers, over {period * 1e9:.3g} ns",
         ),
         "control_lines": wires(across, f"wire of four lines across {g.columns} columns"),
@@ -185,8 +195,10 @@ def chain_energy(
 
 
 def read_period(cost: ChainCost, point: ChainEnergyPoint) -> float:
-    """From a read's start to the next one's, s: the chain's cycle, and what of the conversion it does not hold."""
-    return cost.timing.stop + point.conversion - _held(cost, point)
+    """From a read's start to the next one's, s: the chain's cycle without its wait for the converter, what of the
+    conversion it does not hold, and the turns of further lines."""
+    further = (cost.conversions_per_read - 1) * cost.slot
+    return cost.timing.stop - cost.timing.queue + point.conversion - _held(cost, point) + further
 
 
 def _held(cost: ChainCost, point: ChainEnergyPoint) -> float:
@@ -201,11 +213,20 @@ def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component
     phases = [p for p in cost.settling.phases if p.condition == point.condition]
     needed = ", ".join(f"{p.phase} {p.needed * 1e9:.3g} of {p.given * 1e9:.3g} ns" for p in phases)
     verdict = "NOT SETTLED" if late else "settled"
+    timing = Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}")
+    if cost.conversions_per_read > 1:  # lines join the bus in turn, after one read
+        returns = t.stop - t.decides - _held(cost, point)
+        return {
+            "read": Component(Span.exact(t.bus_joins - t.queue + returns), timing),
+            "turn": Component(
+                Span.exact(cost.slot - point.conversion), Provenance("measured", "reset and settling of the bus")
+            ),
+            "adc": Component(
+                Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
+            ),
+        }
     return {
-        "read": Component(
-            Span.exact(t.decides),
-            Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}"),
-        ),
+        "read": Component(Span.exact(t.decides), timing),
         "adc": Component(
             Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
         ),

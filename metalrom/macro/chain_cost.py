@@ -26,7 +26,8 @@ class ChainCost:
     """A readout chain as the estimate bills it.
 
     drive, converter (words), columns (that share a bus), buses (that share a part of their converters), biased (lines
-    of a bus at a time): of the chain. columns_per_line, planes_per_line: that meet on a line (0 planes: all). parts:
+    of a bus at a time): of the chain. columns_per_line, planes_per_line: that meet on a line (0 planes: all).
+    conversions_per_read: of a bus that one driving of the rows serves, in turns `slot` (s) apart. parts:
     what is drawn. density: of its capacitors. lines: control lines across all columns; lines_per_row: driven lines of a
     row. line_capacitance: of a control line per column, F; counter_capacitance: that the converter's logic lines charge
     per conversion, F; reset_gate: level of the reset lines, V. replica_columns: columns of a tile that the thresholds
@@ -53,6 +54,8 @@ class ChainCost:
     settling: ChainSettling
     columns_per_line: int = 1
     planes_per_line: int = 0
+    conversions_per_read: int = 1
+    slot: float = 0.0
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -77,6 +80,7 @@ class ChainCost:
             "drive": self.drive,
             "converter": self.converter,
             "columns_per_line": self.columns_per_line,
+            "conversions_per_read": self.conversions_per_read,
             "parts": [
                 {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.area * 1e12,
                  "capacitance_fF": p.capacitance * 1e15, "source": p.source}

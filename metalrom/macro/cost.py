@@ -181,7 +181,7 @@ def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: in
     """Time of one matrix-vector product, s: input bits x (columns, planes and `groups` segments that share a
     converter)."""
     shares = groups * geometry.columns_per_adc * geometry.planes_per_adc // geometry.columns_per_conversion
-    reads = 1 if geometry.rows_held else shares
+    reads = 1 if geometry.rows_held else -(-shares // geometry.conversions_per_read)
     each = total(step for name, step in steps.items() if name != "read")
     return steps["read"].value * (geometry.input_bits * reads) + each * (geometry.input_bits * shares)
 

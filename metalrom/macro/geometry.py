@@ -26,6 +26,7 @@ class MacroGeometry:
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
     converter. tower_pitch: side of the square that a via tower from an upper plane takes, m (0: none is counted).
+    conversions_per_read: of a converter that one driving of the rows serves.
     columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
     regression.
@@ -54,6 +55,7 @@ class MacroGeometry:
     planes_per_adc: int = 1
     columns_per_conversion: int = 1
     tower_pitch: float = 0.0
+    conversions_per_read: int = 1
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
     device_provenance: Provenance = field(
@@ -62,7 +64,13 @@ class MacroGeometry:
 
     def __post_init__(self) -> None:
         counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
-        shared = ("planes_per_driver", "planes_per_reset", "planes_per_adc", "columns_per_conversion")
+        shared = (
+            "planes_per_driver",
+            "planes_per_reset",
+            "planes_per_adc",
+            "columns_per_conversion",
+            "conversions_per_read",
+        )
         for name in (*counts, *shared):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")

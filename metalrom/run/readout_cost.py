@@ -49,6 +49,8 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
         settling=settling,
         columns_per_line=chain.line.columns,
         planes_per_line=chain.line.planes,
+        conversions_per_read=chain.conversions_per_read,
+        slot=chain.slot(setup.max_count + 1),
     )
 
 
@@ -61,6 +63,7 @@ def chain_geometry(geometry: MacroGeometry, cost: ChainCost) -> MacroGeometry:
         planes_per_adc=shared,
         planes_per_driver=shared,
         planes_per_reset=shared,
+        conversions_per_read=cost.conversions_per_read,
         readout=cost,
     )
 

@@ -94,6 +94,7 @@ class ChainTiming:
     settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision; of a pair 3 ns")
     recover: float = parameter(0.5e-9, "s", "from the last sample to the next reset; the rows return")
     hold: float = parameter(0.0, "s", "from the first decision on; the rows stay driven, as a whole conversion needs")
+    queue: float = parameter(0.0, "s", "from the settling of the lines to the joining of the bus: lines before it")
 
     @property
     def clamp_opens(self) -> float:
@@ -108,7 +109,7 @@ class ChainTiming:
     @property
     def bus_joins(self) -> float:
         """The column is connected to the comparator, s."""
-        return tidy(self.rows_toggle + self.settle_rows)
+        return tidy(self.rows_toggle + self.settle_rows + self.queue)
 
     @property
     def decides(self) -> float:
@@ -155,6 +156,9 @@ class ReadoutChain:
     drive: Literal["single", "complement"] = parameter(
         "complement", "", "single: only the signal lines rise; complement: the ground lines fall"
     )
+    schedule: Literal["redrive", "held"] = parameter(
+        "redrive", "", "redrive: a read for every conversion; held: a read for all lines of a bus, in turn"
+    )
     length: float = parameter(50e-9, "m", "channel length of every switch")
     segment: SegmentCircuit = field(default_factory=SegmentCircuit)
     line: SharedLine = field(default_factory=SharedLine)
@@ -170,6 +174,18 @@ class ReadoutChain:
             f"is {self.drive!r}",
             where="readout.drive",
             hint="single or complement",
+        )
+        require(
+            self.schedule in ("redrive", "held"),
+            f"is {self.schedule!r}",
+            where="readout.schedule",
+            hint="redrive or held",
+        )
+        require(
+            self.schedule == "redrive" or (self.bus.columns > 1 and self.line.bias_switch_width == 0),
+            "is held",
+            where="readout.schedule",
+            hint="several lines on a bus, whose bias is not switched: they are converted in turn",
         )
         require_positive(self.length, where="readout.length", unit="m")
         for name in ("segments", "planes", "columns"):
@@ -208,6 +224,22 @@ class ReadoutChain:
     def held(self, levels: int) -> ReadoutChain:
         """The chain whose rows stay driven until the end of a conversion among so many levels."""
         return replace(self, timing=replace(self.timing, hold=self.converter.duration(levels)))
+
+    @property
+    def conversions_per_read(self) -> int:
+        """Conversions of a bus that one driving of the rows serves."""
+        return self.bus.columns if self.schedule == "held" else 1
+
+    def slot(self, levels: int) -> float:
+        """From one line's turn at the converter to the next one's, s: the bus is reset, settles and is converted."""
+        return tidy(self.timing.recover + self.timing.settle_bus + self.converter.duration(levels))
+
+    def midway(self, levels: int) -> ReadoutChain:
+        """The chain as a line in the middle of its bus sees it: with rows held it waits for half of the others."""
+        if self.schedule == "redrive":
+            return self
+        queue = tidy((self.bus.columns - 1) / 2 * self.slot(levels))
+        return replace(self, timing=replace(self.timing, queue=queue))
 
     @property
     def bus_columns(self) -> int:

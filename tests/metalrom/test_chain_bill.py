@@ -19,7 +19,7 @@ from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.macro.scaling import stacked_at_node
 from metalrom.run.readout_cost import chain_geometry
 from netlists.devices.device_set import load_devices
-from netlists.readout.chain import ChainTiming
+from netlists.readout.chain import ChainTiming, ComparatorBus, ReadoutChain
 from netlists.readout.drawn import DrawnPart
 
 
@@ -176,6 +176,28 @@ def test_a_line_for_every_plane_by_hand(table: ReadoutTable, geometry: MacroGeom
     assert two.area["array"].value == one.area["array"].value
     assert two.latency == one.latency
     assert two.energy_per_conversion.mid == pytest.approx(one.energy_per_conversion.mid)
+
+
+def test_held_rows_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """One read of 8.5 - 2 + 0.5 ns for eight lines, each 0.5 + 2 + 7 ns at the converter: the decks wait 3.5 turns."""
+    (point,) = cost.energy.points
+    chain = ReadoutChain(schedule="held", bus=ComparatorBus(columns=8))
+    slot = cost.timing.recover + cost.timing.settle_bus + point.conversion
+    timing = replace(cost.timing, queue=3.5 * slot)
+    energy = replace(cost.energy, points=(replace(point, cycle=timing.stop),))
+    held = replace(cost, conversions_per_read=chain.conversions_per_read, slot=slot, timing=timing, energy=energy)
+    shape = replace(geometry, readout=held, conversions_per_read=8)
+    estimate = estimate_macro(shape, table, table.conditions[0])
+    # 8 input bits x 4 segments x 2 planes x (one read + eight turns)
+    assert estimate.latency.mid * 1e9 == pytest.approx(8 * 4 * 2 * (7.0 + 8 * 9.5))
+    fj = {name: part.value.mid * 1e15 for name, part in estimate.conversion.items()}
+    assert fj["row_drivers"] == pytest.approx(8 * 1.0 * 2)  # an eighth of that of eight reads
+    assert fj["reset"] == pytest.approx((8 * 0.3 + 8 / 14) / 8)
+    period = 9.0 + 7 + 7 * 9.5  # ns, of which the deck holds 9 + 3.5 x 9.5
+    rest = period - (9.0 + 3.5 * 9.5)
+    assert fj["line_bias"] == pytest.approx((8 * (40 + 5 * rest) + 45 + 6 * rest) / 8)
+    assert fj["adc"] == pytest.approx(320)
+    assert fj["column_mux"] == pytest.approx(0.5)
 
 
 def test_via_towers_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:

@@ -104,6 +104,18 @@ def test_columns_that_share_a_line_are_parked(technology: Technology, cap_model:
     assert not any(line.startswith("I_follower") for line in lines)
 
 
+def test_a_line_midway_waits_for_half_of_the_others() -> None:
+    """Eight lines of 0.5 + 2 + 7 ns (25 levels: five decisions and a first clock of 1.4 ns): 3.5 turns."""
+    chain = ReadoutChain(schedule="held", bus=ComparatorBus(columns=8))
+    turn = 0.5e-9 + 2e-9 + chain.converter.duration(25)
+    assert chain.slot(25) == pytest.approx(turn)
+    waiting = chain.midway(25)
+    assert waiting.timing.queue == pytest.approx(3.5 * turn)
+    assert waiting.timing.decides - chain.timing.decides == pytest.approx(3.5 * turn)
+    assert ReadoutChain().midway(25) == ReadoutChain()
+    assert (chain.conversions_per_read, ReadoutChain().conversions_per_read) == (8, 1)
+
+
 def read(technology: Technology, model: CellModel, chain: ReadoutChain, c: ColumnStimulus) -> float:
     periphery = Periphery(kind="transistor", sense_capacitance=0.0)
     deck = column_deck(technology, model, periphery, Timing(), TT, c, chain=chain)
@@ -146,7 +158,14 @@ def test_dummy_row_completes_an_odd_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"), [({"drive": "both"}, "readout.drive"), ({"line": SharedLine(segments=0)}, "segments")]
+    ("change", "word"),
+    [
+        ({"drive": "both"}, "readout.drive"),
+        ({"line": SharedLine(segments=0)}, "segments"),
+        ({"schedule": "twice"}, "readout.schedule"),
+        ({"schedule": "held", "bus": ComparatorBus(columns=1)}, "readout.schedule: is held"),
+        ({"schedule": "held", "line": SharedLine(bias_switch_width=0.12e-6)}, "readout.schedule: is held"),
+    ],
 )
 def test_impossible_chains_are_refused(change: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):
