@@ -73,12 +73,14 @@ PROTOTYPE = {1: 1.0, 2: 1.8, 4: 2.9, 8: 4.4}
 
 @dataclass(frozen=True)
 class Stacked:
-    """A number of planes with one way of sharing. error: of the probes; apart: nothing shared between the planes."""
+    """A number of planes with one way of sharing. error: of the probes; cost: of the readout; apart: every plane with
+    the circuits of a single one; nodes: of metals and transistors, m."""
 
     planes: int
     error: float
+    cost: ChainCost
     estimate: MacroEstimate
-    apart: MacroEstimate
+    apart: MacroEstimate | None
     nodes: tuple[float, float]
 
     @property
@@ -120,8 +122,8 @@ def row_table(setup: Testbench, energy: ChainEnergy) -> ReadoutTable:
     return table.replace(conditions=setup.conditions[:1], row_energy=rows[None], read_time=1e-9)
 
 
-def measured(planes: int, changes: Mapping[str, Any], cache: Cache, folder: Path) -> Stacked:
-    """Probes, supplies and drawn parts of so many planes."""
+def measured(planes: int, changes: Mapping[str, Any], cache: Cache, folder: Path, single: ChainCost | None) -> Stacked:
+    """Probes, supplies, drawn parts of so many planes. single: readout of one plane, for planes that share nothing."""
     design = design_of(planes, changes, folder)
     rows = design.config.array.group_rows
     assert isinstance(rows, int)
@@ -136,11 +138,12 @@ def measured(planes: int, changes: Mapping[str, Any], cache: Cache, folder: Path
         shape = chain_geometry(macro_geometry(design, rows), shared)
         return estimate_macro(shape, table, setup.conditions[0], histogram=used)
 
-    one = estimate(replace(cost, planes_per_line=1))
+    single = cost if planes == 1 else single
+    apart = None if single is None else estimate(replace(single, planes_per_line=1, density=cost.density))
     metals, devices = design.stack.node, design.technology.devices.node
     assert metals is not None
     assert devices is not None
-    return Stacked(planes, rated.code_error, estimate(cost), one, (metals, devices))
+    return Stacked(planes, rated.code_error, cost, estimate(cost), apart, (metals, devices))
 
 
 def rows_of(found: list[Stacked]) -> Iterator[tuple[str, ...]]:
@@ -165,7 +168,8 @@ def rows_of(found: list[Stacked]) -> Iterator[tuple[str, ...]]:
     for name in found[-1].estimate.area:
         parts = (s.estimate.area.get(name) for s in found)
         yield (f"  {name}", *("-" if p is None else f"{p.value.mid * 1e12:.0f}" for p in parts))
-    yield ("nothing shared: bits, Mb/mm2", *(f"{s.apart.density_stacked.mid:.2f}" for s in found))
+    alone = ("-" if s.apart is None else f"{s.apart.density_stacked.mid:.2f}" for s in found)
+    yield ("nothing shared: bits, Mb/mm2", *alone)
 
 
 def markdown(rows: list[tuple[str, ...]]) -> str:
@@ -272,7 +276,11 @@ def main() -> int:
     print(prediction(metalrom.load(EXAMPLE)), flush=True)
     with Cache(cache_folder("simulations")) as cache, tempfile.TemporaryDirectory() as place:
         for name, changes in SHARING.items():
-            found = [measured(p, changes, cache, Path(place)) for p in numbers]
+            found: list[Stacked] = []
+            for planes in numbers:
+                single = next((s.cost for s in found if s.planes == 1), None)
+                found.append(measured(planes, changes, cache, Path(place), single))
+                print(f"{name}: {planes} planes measured", file=sys.stderr, flush=True)
             rows = list(rows_of(found))
             tables[name] = markdown(rows)
             print(f"\n{name}")
