@@ -259,9 +259,9 @@ def write(tables: Mapping[str, str]) -> None:
     """Put every table between its marks on the page."""
     text = PAGE.read_text()
     for name, table in tables.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(begin, 1)
-        text = before + begin + table + end + rest.split(end, 1)[1]
+        text = f"{before}{begin}{table}\n{end}{rest.split(end, 1)[1]}"
     PAGE.write_text(text)
 
 
