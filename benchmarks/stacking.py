@@ -261,7 +261,7 @@ def write(tables: Mapping[str, str]) -> None:
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         before, rest = text.split(begin, 1)
-        text = f"{before}{begin}{table}\n{end}{rest.split(end, 1)[1]}"
+        text = f"{before}{begin}\n{table}\n\n{end}{rest.split(end, 1)[1]}"
     PAGE.write_text(text)
 
 
