@@ -65,7 +65,8 @@ class Stack:
     """A metal stack; `metals` and `vias` are ordered upwards. `reference_temperature` in degC.
 
     `sha256` is the hash of the file it was read from. `corners` and `spread` tell how the process varies, if known.
-    `width_factor`: lines and cuts come out wider than drawn by it; a corner's, applied by the extraction.
+    `width_factor`: lines and cuts come out wider than drawn by it; a corner's, applied by the extraction. `node`: name
+    of the process generation, m; None: unknown.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Stack:
     corners: tuple[Corner, ...] = ()
     spread: Spread | None = None
     width_factor: float = 1.0
+    node: float | None = None
 
     def metal(self, name: str) -> Metal:
         """The metal layer called `name`; InputError if the stack has none."""

@@ -131,11 +131,12 @@ class SpreadEntry(_Strict):
 
 
 class StackFile(_Strict):
-    """A whole stack file; `reference_temperature` (degC) is where resistances hold."""
+    """A whole stack file; `reference_temperature` (degC) is where resistances hold; `node`: process generation, m."""
 
     name: Name
     title: Annotated[str, Field(min_length=1)]
     status: Status
+    node: Any = None
     reference_temperature: Any
     sources: dict[str, SourceEntry]
     metals: Annotated[list[MetalEntry], Field(min_length=1)]
@@ -179,6 +180,7 @@ def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
         sha256=sha256,
         corners=_corners(file, label),
         spread=_spread(file, label),
+        node=None if file.node is None else parse_quantity(file.node, "m", where=f"{label}: node"),
     )
 
 

@@ -222,12 +222,13 @@ def column_deck(
     complement = any(line.level < 0 for line in warm.lines)
     outputs += CHAIN_OUTPUTS if chain else ()
     outputs += (f"v(bus{MINUS})",) if case.pair else ()
+    parked = tuple(end.name for c, end in enumerate(ends) if chain.parks(c - case.target)) if chain else ()
     target_end = ends[case.target]
     edge = inverter.edge(f"out_{target_end.name}", condition.vdd) if inverter else None
     outputs += (edge.out, *LocalInverter.OUTPUTS) if edge else ()
     outputs += conversion.outputs(chain) if chain and conversion else ()
     if chain is not None and periodic:
-        outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()))
+        outputs += (*CYCLE_OUTPUTS, *(("i(v_falling)",) if complement else ()), *(("i(v_parked)",) if parked else ()))
     cycle = chain.timing.stop if chain else inverter.stop if inverter else None
     if cycle is not None:
         stop = CYCLES * cycle if periodic else cycle
@@ -268,6 +269,7 @@ def column_deck(
         "minus": None if case.minus is None else ends[case.minus].node,
         "complement": complement,
         "periodic": periodic,
+        "parked": parked,
     }
     varying: dict[str, Any] = {
         "title": title,

@@ -51,7 +51,8 @@ class ChainEnergyPoint:
     line, without the gates on it; reset_gate, reset_charge: of one bit line. line: supply of one column's bias,
     followers and row selects; line_power: the same at rest; bias, bias_power: the diode that sets the current of all
     columns. clamp: of one column, with the charge that its level delivers. mux: of the joining column and the bus.
-    parking: of one column. converter: of one conversion, by source; conversion: s.
+    parking: of one column. parked: what the level of the parked bit lines delivers to one of them (0 where no column
+    shares its line). converter: of one conversion, by source; conversion: s.
     """
 
     condition: str
@@ -72,6 +73,7 @@ class ChainEnergyPoint:
     parking: float
     converter: Mapping[str, float]
     conversion: float
+    parked: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
     complement = "i(v_falling)" in result.signals
     lines = case.rows * (2 if complement else 1)
     gate, read = chain.segment.reset_gate, chain.converter.columns
+    parked = sum(chain.parks(c - case.target) for c in range(case.columns))
+    pulsed = case.columns - parked
     # the source lies between the driver and the gates: its current is theirs, out of it as they are discharged
     gates = gate * q.delivered("reset_gate")
     quiet = cycle + chain.timing.rows_toggle - EARLY
@@ -186,8 +190,8 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         row_gates=vdd * (q.delivered("active") + (q.delivered("falling") if complement else 0.0)),
         driver_leakage=vdd * q.mean("rows", quiet, quiet + step) / lines,
         reset_driver=gate * (q.net("reset") + q.delivered("reset_b")) - gates,
-        reset_gate=gates / case.columns,
-        reset_charge=vdd * q.delivered("reset_level") / case.columns,
+        reset_gate=gates / pulsed,
+        reset_charge=vdd * q.delivered("reset_level") / pulsed,
         line=vdd * q.net("analog") / read,
         line_power=vdd * q.mean("analog", rest, rest + step) / read,
         bias=vdd * q.net("mirror"),
@@ -197,6 +201,7 @@ def _point(setup: Testbench, bench: ColumnTestbench, chain: ReadoutChain, condit
         parking=vdd * q.delivered("park") / read,
         converter=_converter_energy(there, bench, chain, condition),
         conversion=chain.converter.duration(setup.max_count + 1),
+        parked=vdd * q.delivered("parked") / parked if parked else 0.0,
     )
 
 

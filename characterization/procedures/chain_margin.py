@@ -109,12 +109,13 @@ def chain_assumptions(setup: Testbench) -> tuple[Assumption, ...]:
     if setup.chain is None:
         return ()
     chain = setup.chain
+    beside = f", {chain.line.columns} columns" if chain.line.columns > 1 else ""
     out = [
         Assumption(
             "readout",
-            f"chain of transistors, {chain.drive} drive: follower per plane, row select, line of "
-            f"{chain.line.segments} segments and {chain.line.planes} planes, double sampling on "
-            f"{chain.sampler.capacitance * 1e15:g} fF, bus of {chain.bus.columns} columns"
+            f"chain of transistors, {chain.drive} drive: follower per bit line, row select, line of "
+            f"{chain.line.segments} segments and {chain.line.planes} planes{beside}, double sampling on "
+            f"{chain.sampler.capacitance * 1e15:g} fF, bus of {chain.bus.columns} lines"
             + (", a plus and a minus column at a time through buses of their own" if setup.pair else ""),
             "simulated",
             "every level and every mismatch draw is a transient of the whole chain",

@@ -139,6 +139,7 @@ def _observed(
             settle_reset=stretch * t.settle_reset,
             settle_rows=stretch * t.settle_rows,
             settle_bus=stretch * t.settle_bus,
+            queue=0.0,
         ),
     )
     decks = [

@@ -16,6 +16,7 @@ from characterization.procedure_result import DataclassResult, ResultRow
 from characterization.readout.column_influence import column_influence
 from characterization.readout.comparator_noise import ComparatorPoint
 from characterization.readout.converter_noise import Aperture, decision_noise, frozen_noise
+from characterization.readout.hold_spread import PARTS, hold_spread
 from characterization.testbench import Testbench, setup_chain
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -40,7 +41,8 @@ class ChainNoisePoint:
     the bit line at the level of difference -1, 0 and 1 of the group's rows, as far as the comparator's aperture lets it
     through. bus: kT/C of the bus as its reset opens. comparator: the comparator's own at difference 0; ends: at -1 and
     1 (as at 0 if not given). array: what the converter adds once per conversion (kT/C of its capacitor array as its
-    reset opens; the ramp's own).
+    reset opens; the ramp's own). hold: spread of a level by its line's turn at the converter, at `hold_spread.PARTS`;
+    empty where every conversion has a read of its own.
     """
 
     condition: str
@@ -51,6 +53,7 @@ class ChainNoisePoint:
     comparator: float
     ends: tuple[float, float] | None = None
     array: float = 0.0
+    hold: tuple[float, ...] = ()
 
     @property
     def quietest(self) -> float:
@@ -66,6 +69,8 @@ class ChainNoisePoint:
     def line(self, difference: FloatArray) -> FloatArray:
         """All but the comparator's, V, for (2 counted - driven) / rows between -1 and 1."""
         variance = np.interp(difference, (-1.0, 0.0, 1.0), np.square(self.second))
+        if self.hold:
+            variance = variance + np.interp(difference, PARTS, np.square(self.hold))
         out: FloatArray = np.sqrt(variance + self.first**2 + self.bus**2 + self.array**2)
         return out
 
@@ -101,6 +106,8 @@ class ChainNoise(DataclassResult):
                 "all together": float(np.hypot(p.line(np.zeros(1))[0], p.comparator)),
             }
             out += [ResultRow(f"noise, {name}", value, "V", p.condition) for name, value in parts.items()]
+            turns = zip(PARTS, p.hold, strict=False)
+            out += [ResultRow(f"turn at the converter, {d:+g}", value, "V", p.condition) for d, value in turns]
         if self.columns:
             out.append(ResultRow("threshold by levels of other columns", self.columns, "V", self.points[0].condition))
         return out
@@ -197,6 +204,7 @@ def _point(
         comparator=deciding,
         ends=(ends[0], ends[1]),
         array=frozen_noise(chain.converter, there.technology, condition, chain, common, bench.run),
+        hold=hold_spread(setup, bench, chain, condition),
     )
 
 

@@ -56,10 +56,17 @@ class SegmentSection(ParameterSection):
 
 
 class LineSection(ParameterSection):
-    """The line that the segments of a column share; capacitance and resistance by default those of the stack."""
+    """The line that segments, planes and columns share; capacitance and resistance by default those of the stack."""
 
     declares: ClassVar[type] = SharedLine
     hidden: ClassVar[tuple[str, ...]] = ("segments", "planes")
+
+    planes_shared: Integer | None = Field(
+        None,
+        ge=1,
+        description="planes that meet on one line and share it with what follows and the row drivers; a divisor of "
+        "their number, 1: a line, capacitor, converter and drivers for every plane; default: all",
+    )
 
 
 class SamplerSection(ParameterSection):
@@ -116,6 +123,7 @@ class ChainTimingSection(ParameterSection):
     """One read through the chain in time."""
 
     declares: ClassVar[type] = ChainTiming
+    hidden: ClassVar[tuple[str, ...]] = ("queue",)
 
 
 IDEAL_ONLY = (
@@ -126,7 +134,7 @@ IDEAL_ONLY = (
     "sample_capacitance",
     "follow_columns",
 )
-CHAIN_ONLY = ("drive", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
+CHAIN_ONLY = ("drive", "schedule", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
 
 KEYS_OF_KIND = {"ideal": IDEAL_ONLY, "chain": CHAIN_ONLY, "inverter": ("inverter",)}
@@ -146,6 +154,11 @@ class ReadoutSection(ConfigSection):
     )
     drive: Literal["complement", "single"] = Field(
         "complement", description="chain: an active row's ground line falls as its signal line rises, or stays"
+    )
+    schedule: Literal["redrive", "held"] = Field(
+        "redrive",
+        description="chain: every conversion resets, drives the rows and settles anew, or all lines of a bus are "
+        "converted in turn while the rows stay driven",
     )
     segment: SegmentSection = SegmentSection()
     line: LineSection = LineSection()

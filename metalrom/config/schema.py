@@ -42,6 +42,11 @@ class TechnologySection(ConfigSection):
     )
     devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
+    periphery_rules: Name = Field(
+        "standard_cell",
+        description="area rules of the device set for drawn transistors: standard_cell: in rows of standard cells; "
+        "memory: in strips at the distances of the design rules (logic stays standard cells)",
+    )
 
 
 class ArraySection(ConfigSection):

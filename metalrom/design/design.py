@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -71,7 +71,8 @@ class Design:
         """Metal stack and transistors."""
         section = self.config.technology
         with config_context(self.path, "technology"):
-            return load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
+            found = load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
+            return replace(found, devices=found.devices.with_periphery_rules(section.periphery_rules))
 
     @property
     def stack(self) -> Stack:

@@ -93,6 +93,17 @@ def plane_classes(design: Design) -> tuple[StackedPlane, ...]:
     return tuple(out)
 
 
+def tower_pitch(design: Design) -> float:
+    """Side of the square that a via tower from an upper plane takes, m: the widest cut between the planes and its
+    space, and as much again for the grounded line beside it. 0 for one plane."""
+    stack, planes = design.stack, design.planes
+    if len(planes) == 1:
+        return 0.0
+    low, high = stack.index(planes[0].row), stack.index(planes[-1].column)
+    vias = [v for v in stack.vias if low <= stack.index(v.below) < high]
+    return 2.0 * max(v.size + v.space for v in vias)
+
+
 def _next_metal(design: Design, index: int) -> Iterator[Plane]:
     stack, column = design.stack, design.planes[index].column
     return (p for p in design.planes[index + 1 : index + 2] if stack.index(p.row) == stack.index(column) + 1)

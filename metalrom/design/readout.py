@@ -25,7 +25,8 @@ from netlists.readout.strongarm import StrongArm
 def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, str]:
     """The chain of a group of `rows` rows and where the wire of its line comes from; (None, "") for an ideal readout.
 
-    A column of the array has one segment per group and a bit line per plane and segment, all on one line.
+    A column of the array has one segment per group and a bit line per plane and segment, on one line with those of the
+    columns and planes that share it.
 
     Raises InputError for a circuit that cannot be, or a stack without a metal for the line.
     """
@@ -36,28 +37,52 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     design.read_scheme  # noqa: B018 - refuses a mapping that the converter cannot read
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
-        bus = {"columns": array.columns_per_adc // columns} | bus
+        together = columns * max(1, line.get("columns", SharedLine().columns))
+        planes = _planes_shared(design)
+        for name in ("columns", "columns_per_adc") if together > columns else ():
+            if getattr(array, name) % together:
+                raise InputError(
+                    f"{together} columns are on one line or pair of lines, {getattr(array, name)} is no multiple",
+                    where=f"array.{name}",
+                    hint=f"a multiple of {together}, or another readout.line.columns",
+                )
+        bus = {"columns": array.columns_per_adc // together} | bus
         source = "configuration, readout.line and readout.bus"
         if not ({"capacitance", "resistance"} <= line.keys() and "wire_capacitance" in bus):
             wire = line_wire(design)
             pitch, row = design.geometry(design.worst_plane, (1,)).period
-            along, across = array.rows * row, bus["columns"] * columns * pitch
-            line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
+            along, across = array.rows * row, bus["columns"] * together * pitch
             bus = {"wire_capacitance": wire.capacitance * across} | bus
+            if not {"capacitance", "resistance"} <= line.keys():
+                wire = line_wire(design, columns=together // columns, lines=len(design.planes) // planes)
+                line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
+        symbols = design.read_scheme.encoding.symbol_values
         chain = ReadoutChain(
             drive=section.drive,
+            schedule=section.schedule,
             length=length,
             segment=SegmentCircuit(**section.segment.parameters()),
-            line=SharedLine(segments=-(-array.rows // rows), planes=len(design.planes), **line),
+            line=SharedLine(segments=-(-array.rows // rows), planes=planes, **line),
             sampler=DoubleSampler(**section.sampler.parameters()),
             bus=ComparatorBus(**bus),
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
-            converter=converter.within(-(-array.columns // (bus["columns"] * columns))),
+            converter=converter.within(-(-array.columns // (bus["columns"] * together))),
             timing=ChainTiming(**{"settle_bus": converter.settle_bus} | section.timing.parameters()),
-        )
+        ).midway(rows * (max(symbols) - min(symbols)) + 1)
     return chain, source
+
+
+def _planes_shared(design: Design) -> int:
+    """Planes on one line. Raises InputError for a number that does not divide theirs."""
+    planes = len(design.planes)
+    shared = design.config.readout.line.planes_shared or planes
+    if planes % shared:
+        raise InputError(
+            f"{shared} does not divide {planes} planes", where="line.planes_shared", hint="1, all, or another divisor"
+        )
+    return shared
 
 
 def configured_inverter(design: Design, rows: int) -> tuple[LocalInverter | None, str]:
@@ -128,26 +153,28 @@ class LineWire:
     source: str
 
 
-def line_wire(design: Design) -> LineWire:
-    """The wire of a column's shared line: one per column pitch, its neighbours held, as narrow as the metal allows, on
-    the metal above the planes (below them where there is none).
+def line_wire(design: Design, *, columns: int = 1, lines: int = 1) -> LineWire:
+    """The wire of a shared line: `lines` of them in the pitch of `columns`, their neighbours held, as narrow as the
+    metal allows, on the metal above the planes (below them where there is none).
 
     Closed formulas between grounded sheets, see `interconnect.formula`. Raises InputError where no metal is left.
     """
     stack, planes = design.stack, design.planes
-    pitch, row = design.geometry(design.worst_plane, (1,)).period
+    period, row = design.geometry(design.worst_plane, (1,)).period
+    pitch = period * columns / lines
     above, below = stack.index(planes[-1].column) + 1, stack.index(planes[0].row) - 1
     found = next(
         (
             i
             for i in (above, below)
-            if 0 <= i < len(stack.metals) - 1 and stack.metals[i].min_width + stack.metals[i].min_space <= pitch
+            if 0 <= i < len(stack.metals) - 1 and stack.metals[i].min_width + stack.metals[i].min_space <= pitch + 1e-12
         ),
         None,
     )
     if found is None:
+        each = f"{lines} lines" if lines > 1 else "a line"
         raise InputError(
-            f"stack {stack.name} has no metal beside the planes for a line per column of {pitch * 1e9:g} nm",
+            f"stack {stack.name} has no metal beside the planes for {each} per column of {period * columns * 1e9:g} nm",
             where="line.capacitance",
             hint="give capacitance and resistance of the line",
         )

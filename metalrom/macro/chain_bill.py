@@ -1,8 +1,9 @@
 """Area, energy and time of a macro whose readout is a chain of transistors: from its drawn parts and measured supplies.
 
-Line, sampling capacitor, converter, logic and row drivers are shared by all planes; a segment has a reset and a
-follower per plane. Reads are not held: every conversion resets, drives the rows of all columns and settles again. The
-bias is on in every column of a bus, or with switches in two; a column whose bias is off leaks less than a row driver.
+Line, sampling capacitor, converter, logic and row drivers are shared by all planes of a line and by all columns that
+meet on it; a segment has a reset and a follower per bit line. Unless rows are held, every conversion resets, drives the
+rows of all columns and settles again; otherwise the lines of a bus are converted in turn and pay for one read together.
+The bias is on in every line of a bus, or with switches in two; a line whose bias is off leaks less than a row driver.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CAPACITOR_FACTOR = 1.3
 WIRE_FACTOR = 1.5
 SIMULATED = "simulated, supply current over a cycle"
 
-METAL = ("array", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
+METAL = ("array", "via_towers", "dummy_cells", "reference_cells", "replica_cells", "capacitors")
 """Parts that take the metals of the planes; all others are transistors and may lie under them."""
 
 
@@ -54,27 +55,30 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
     """Areas of one tile's readout, m2: drawn parts by name, and the capacitors."""
     g = geometry
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
+    banks = -(-g.planes // g.planes_per_adc)
+    lines = banks * -(-g.columns // cost.columns_per_line)
     number = {
         "row": (g.rows + dummies) * -(-g.planes // g.planes_per_driver),
-        "segment": g.columns * g.groups,
-        "column": g.columns,
+        "segment": lines * g.groups,
+        "column": lines,
         "bus": g.adcs,
-        "group": -(-g.adcs // cost.buses),
-        "line": cost.lines,
+        "group": banks * -(-(g.adcs // banks) // cost.buses),
+        "line": cost.lines * banks,
         "tile": 1,
     }
     out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
-    rules = _rules_source(g.rules)
+    rules = _rules_source(g.rules, drawn=True)
     copies = cost.replica_columns
-    column = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    line = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    line_copies = banks * -(-copies // cost.columns_per_line)
     source = f"{copies} replica columns for the ends of the converters' range"
     out["replicas"] = Component(
-        Span.factor(copies * column, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
+        Span.factor(line_copies * line, AREA_FACTOR), Provenance("estimate", f"{source}: transistors ({rules})")
     )
     out["replica_cells"] = Component(
         Span.exact(copies * (g.rows + dummies) * g.cell_area), Provenance("user", f"{source}: cell footprint")
     )
-    number["column"] += copies
+    number["column"] += line_copies
     farads = sum(number[part.unit] * part.capacitance for part in cost.parts)
     density = cost.density.provenance
     out["capacitors"] = Component(
@@ -88,14 +92,16 @@ def drawn_areas(parts: Sequence[DrawnPart], number: Mapping[str, int], rules: Ar
     """Areas of drawn parts by name, m2; number: how often each of their units is in a tile."""
     out = {}
     for part in parts:
-        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({_rules_source(rules)})"
+        by = _rules_source(rules, drawn=part.drawn)
+        source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({by})"
         area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
         out[part.name] = Component(area, Provenance("estimate", source))
     return out
 
 
-def _rules_source(rules: AreaRules) -> str:
-    return f"{rules.name}: {rules.provenance.source}; range x/: {AREA_FACTOR:g}"
+def _rules_source(rules: AreaRules, *, drawn: bool = False) -> str:
+    source = (rules.drawing if drawn else rules.provenance).source
+    return f"{rules.name}: {source}; range x/: {AREA_FACTOR:g}"
 
 
 def measured(value: float, source: str) -> Component:
@@ -127,8 +133,11 @@ def chain_energy(
         Mean energy of the rows of one plane per column and read, J.
     """
     g = geometry
-    shared = cost.columns  # a read of all columns serves one conversion of every bus
     planes = g.planes_per_driver
+    shared = cost.columns  # a read of all columns serves one conversion of every bus
+    lines = shared // cost.columns_per_line
+    parked = lines * (planes * cost.columns_per_line - 1)
+    turns = cost.conversions_per_read
     period = read_period(cost, point)
     rest = period - point.cycle
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
@@ -136,27 +145,37 @@ def chain_energy(
     across = cost.line_capacitance * shared * (cost.reset_gate**2 + 3 * vdd**2)
     parts = {
         "row_drivers": Component(
-            rows * (shared * planes),
-            Provenance("measured", f"{SIMULATED}: rows of all {planes} planes, driven for each of {shared} columns"),
+            rows * (shared * planes / turns),
+            Provenance(
+                "measured",
+                f"{SIMULATED}: rows of all {planes} planes, driven for each of {shared} columns"
+                + (f", {turns} at a time" if turns > 1 else ""),
+            ),
         ),
         "driver_gates": measured(
-            point.row_gates / point.active * driven / g.adcs, f"gates of {driven:.3g} driven rows' drivers"
+            point.row_gates / point.active * driven / g.adcs / turns, f"gates of {driven:.3g} driven rows' drivers"
         ),
         "reset": measured(
-            shared * (point.reset_gate + point.reset_charge) + point.reset_driver / g.adcs,
-            f"gates and charge of {shared} bit lines, driver of the line",
+            (lines * (point.reset_gate + point.reset_charge) + parked * point.parked + point.reset_driver / g.adcs)
+            / turns,
+            f"gates and charge of {lines} bit lines, driver of the line"
+            + (f", level of {parked} parked bit lines" if point.parked > 0 else ""),
         ),
         "line_bias": measured(
-            cost.biased * (point.line + point.line_power * rest)
-            + (shared - cost.biased) * point.driver_leakage * period
-            + point.bias
-            + point.bias_power * rest,
-            f"bias and off devices of {cost.biased} of {shared} columns for {period * 1e9:.3g} ns, diode of the bus",
+            (
+                cost.biased * (point.line + point.line_power * rest)
+                + (lines - cost.biased) * point.driver_leakage * period
+                + point.bias
+                + point.bias_power * rest
+            )
+            / turns,
+            f"bias and off devices of {cost.biased} of {lines} lines for {period * 1e9:.3g} ns, diode of the bus"
+            + (f", for {turns} conversions" if turns > 1 else ""),
         ),
-        "clamp": measured(shared * point.clamp, f"gates and levels of {shared} columns"),
-        "column_mux": measured(point.mux, "the joining column, reset of the bus"),
+        "clamp": measured(lines * point.clamp / turns, f"gates and levels of {lines} lines"),
+        "column_mux": measured(point.mux, "the joining line, reset of the bus"),
         "leakage": measured(
-            point.driver_leakage * drivers * period / g.adcs + shared * point.parking,
+            (point.driver_leakage * drivers * period / g.adcs + lines * point.parking) / turns,
             f"{drivers} row lines' drivers, parked followers, over {period * 1e9:.3g} ns",
         ),
         "control_lines": wires(across, f"wire of four lines across {g.columns} columns"),
@@ -176,8 +195,10 @@ def chain_energy(
 
 
 def read_period(cost: ChainCost, point: ChainEnergyPoint) -> float:
-    """From a read's start to the next one's, s: the chain's cycle, and what of the conversion it does not hold."""
-    return cost.timing.stop + point.conversion - _held(cost, point)
+    """From a read's start to the next one's, s: the chain's cycle without its wait for the converter, what of the
+    conversion it does not hold, and the turns of further lines."""
+    further = (cost.conversions_per_read - 1) * cost.slot
+    return cost.timing.stop - cost.timing.queue + point.conversion - _held(cost, point) + further
 
 
 def _held(cost: ChainCost, point: ChainEnergyPoint) -> float:
@@ -192,11 +213,20 @@ def chain_times(cost: ChainCost, point: ChainEnergyPoint) -> dict[str, Component
     phases = [p for p in cost.settling.phases if p.condition == point.condition]
     needed = ", ".join(f"{p.phase} {p.needed * 1e9:.3g} of {p.given * 1e9:.3g} ns" for p in phases)
     verdict = "NOT SETTLED" if late else "settled"
+    timing = Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}")
+    if cost.conversions_per_read > 1:  # lines join the bus in turn, after one read
+        returns = t.stop - t.decides - _held(cost, point)
+        return {
+            "read": Component(Span.exact(t.bus_joins - t.queue + returns), timing),
+            "turn": Component(
+                Span.exact(cost.slot - point.conversion), Provenance("measured", "reset and settling of the bus")
+            ),
+            "adc": Component(
+                Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
+            ),
+        }
     return {
-        "read": Component(
-            Span.exact(t.decides),
-            Provenance("measured", f"timing of the chain; {verdict} within {cost.settling.band:g} LSB: {needed}"),
-        ),
+        "read": Component(Span.exact(t.decides), timing),
         "adc": Component(
             Span.exact(point.conversion), Provenance("measured", f"{cost.energy.bits}-bit conversion as simulated")
         ),

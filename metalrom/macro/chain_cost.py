@@ -25,12 +25,14 @@ class CapacitorDensity:
 class ChainCost:
     """A readout chain as the estimate bills it.
 
-    drive, converter (words), columns (that share a bus), buses (that share a part of their converters), biased (columns
-    of a bus at a time): of the chain. parts: what is drawn. density: of its capacitors. lines: control lines across all
-    columns; lines_per_row: driven lines of a row. line_capacitance: of a control line per column, F;
-    counter_capacitance: that the converter's logic lines charge per conversion, F; reset_gate: level of the reset
-    lines, V. replica_columns: columns of a tile that the thresholds follow; update_share: conversions of an update over
-    those between two. energy, settling: measured at every condition.
+    drive, converter (words), columns (that share a bus), buses (that share a part of their converters), biased (lines
+    of a bus at a time): of the chain. columns_per_line, planes_per_line: that meet on a line (0 planes: all).
+    conversions_per_read: of a bus that one driving of the rows serves, in turns `slot` (s) apart. parts:
+    what is drawn. density: of its capacitors. lines: control lines across all columns; lines_per_row: driven lines of a
+    row. line_capacitance: of a control line per column, F; counter_capacitance: that the converter's logic lines charge
+    per conversion, F; reset_gate: level of the reset lines, V. replica_columns: columns of a tile that the thresholds
+    follow; update_share: conversions of an update over those between two. energy, settling: measured at every
+    condition.
     """
 
     drive: str
@@ -50,6 +52,10 @@ class ChainCost:
     timing: ChainTiming
     energy: ChainEnergy
     settling: ChainSettling
+    columns_per_line: int = 1
+    planes_per_line: int = 0
+    conversions_per_read: int = 1
+    slot: float = 0.0
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -73,6 +79,8 @@ class ChainCost:
             "kind": "chain",
             "drive": self.drive,
             "converter": self.converter,
+            "columns_per_line": self.columns_per_line,
+            "conversions_per_read": self.conversions_per_read,
             "parts": [
                 {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.area * 1e12,
                  "capacitance_fF": p.capacitance * 1e15, "source": p.source}

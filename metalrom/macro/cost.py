@@ -25,6 +25,7 @@ REGRESSION_FACTOR = 2.0
 DEVICE_FACTOR = 1.5
 DIGITAL_FACTOR = 2.0
 EDGE_FACTOR = 2.0
+TOWER_FACTOR = 1.5
 
 GATES_PER_BIT = 12.0
 GATE_CAPACITANCE = 1.5e-15
@@ -74,17 +75,21 @@ def readout_label(geometry: MacroGeometry) -> str:
 
 
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
-    """Areas of one tile, m^2: array (one plane), row drivers, LCC/reset, ADC, shift-add; of a chain its drawn parts."""
+    """Areas of one tile, m^2: array (one plane), via towers, row drivers, LCC/reset, ADC, shift-add; of a chain its
+    drawn parts."""
     g = geometry
     logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
     array = Component(
         Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
     )
     shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
+    metal = {"array": array}
+    if g.towers * g.tower_pitch > 0:
+        metal["via_towers"] = _via_towers(g)
     if g.readout is not None:
-        return {"array": array, **chain_area(g.readout, g), "shift_add": shift_add}
+        return {**metal, **chain_area(g.readout, g), "shift_add": shift_add}
     if g.inverter is not None:
-        return {"array": array, **inverter_area(g.inverter, g), "shift_add": shift_add}
+        return {**metal, **inverter_area(g.inverter, g), "shift_add": shift_add}
     device = Provenance(
         g.device_provenance.status,
         f"{g.device_provenance.source} ({g.rules.name}: {g.rules.provenance.source}); range x/: {DEVICE_FACTOR:g}",
@@ -93,12 +98,22 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     segments = g.columns * g.groups * -(-g.planes // g.planes_per_reset)
     adc = adc_cost(g.adc_bits, vdd=1.0, rows=g.group_rows)
     return {
-        "array": array,
+        **metal,
         "row_drivers": Component(Span.factor(drivers * g.driver_area, DEVICE_FACTOR), device),
         "lcc_reset": Component(Span.factor(segments * g.reset_area, DEVICE_FACTOR), device),
         "adc": Component(Span.factor(g.adcs * adc.area, REGRESSION_FACTOR), _ADC),
         "shift_add": shift_add,
     }
+
+
+def _via_towers(g: MacroGeometry) -> Component:
+    """Area of the towers that bring the bit lines of upper planes down through the planes below them, m2."""
+    side = f"{g.tower_pitch * 1e9:.3g} nm"
+    source = (
+        f"{g.towers} via towers of {side} x {side}, one per bit line, segment and plane beyond the first: cut, space "
+        f"and a grounded line beside it; range x/: {TOWER_FACTOR:g}"
+    )
+    return Component(Span.factor(g.towers * g.tower_pitch**2, TOWER_FACTOR), Provenance("estimate", source))
 
 
 def edge_area(area: Span, width: float) -> Span:
@@ -166,7 +181,7 @@ def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: in
     """Time of one matrix-vector product, s: input bits x (columns, planes and `groups` segments that share a
     converter)."""
     shares = groups * geometry.columns_per_adc * geometry.planes_per_adc // geometry.columns_per_conversion
-    reads = 1 if geometry.rows_held else shares
+    reads = 1 if geometry.rows_held else -(-shares // geometry.conversions_per_read)
     each = total(step for name, step in steps.items() if name != "read")
     return steps["read"].value * (geometry.input_bits * reads) + each * (geometry.input_bits * shares)
 

@@ -25,7 +25,9 @@ class MacroGeometry:
     edge_width: ring around the macro, m. rows_held: rows stay driven while a shared converter works through its
     columns (else they are driven anew for each of them). symbol_values: of the cell. tiles: macros of
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
-    converter. columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
+    converter. tower_pitch: side of the square that a via tower from an upper plane takes, m (0: none is counted).
+    conversions_per_read: of a converter that one driving of the rows serves.
+    columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
     regression.
     """
@@ -52,6 +54,8 @@ class MacroGeometry:
     symbol_values: tuple[int, ...] = (0, 1)
     planes_per_adc: int = 1
     columns_per_conversion: int = 1
+    tower_pitch: float = 0.0
+    conversions_per_read: int = 1
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
     device_provenance: Provenance = field(
@@ -60,7 +64,13 @@ class MacroGeometry:
 
     def __post_init__(self) -> None:
         counts = ("rows", "columns", "planes", "group_rows", "columns_per_adc", "adc_bits", "tiles")
-        shared = ("planes_per_driver", "planes_per_reset", "planes_per_adc", "columns_per_conversion")
+        shared = (
+            "planes_per_driver",
+            "planes_per_reset",
+            "planes_per_adc",
+            "columns_per_conversion",
+            "conversions_per_read",
+        )
         for name in (*counts, *shared):
             if getattr(self, name) < 1:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected at least 1")
@@ -69,7 +79,7 @@ class MacroGeometry:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected 2 to 16")
         if not self.cell_area > 0:
             raise InputError(f"macro geometry: cell_area is {self.cell_area:g} m2, expected more than 0")
-        for name in ("driver_area", "reset_area", "edge_width"):
+        for name in ("driver_area", "reset_area", "edge_width", "tower_pitch"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name):g}, expected 0 or more")
         if self.group_rows > self.rows:
@@ -106,6 +116,11 @@ class MacroGeometry:
     def groups(self) -> int:
         """Segments of a column."""
         return -(-self.rows // self.group_rows)
+
+    @property
+    def towers(self) -> int:
+        """Via towers of one tile: from every bit line of every segment on every plane but the lowest."""
+        return self.columns * self.groups * (self.planes - 1)
 
     @property
     def scheme(self) -> Scheme:

@@ -53,6 +53,7 @@ _PARTS = {
     "column_line": "ends of the columns' lines",
     "column_mux": "column multiplexer and bus",
     "control_lines": "control lines across the columns",
+    "via_towers": "via towers of the upper planes",
     "capacitors": "sampling and converter capacitors",
     "driver_gates": "gates of the row drivers",
     "line_bias": "bias of the columns' lines",

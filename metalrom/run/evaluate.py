@@ -12,8 +12,9 @@ from characterization.procedures.mismatch import points
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
-from interconnect.errors import InputError
 from metalrom.design.design import Design
+from metalrom.design.error_context import config_context
+from metalrom.design.planes import tower_pitch
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.cost import readout_label
 from metalrom.run import results as facts
@@ -28,6 +29,7 @@ from metalrom.run.view import RunView
 from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
+from netlists.readout.drawn import area_rules
 
 """Rows and columns of the corner of the layer that the report draws."""
 
@@ -200,13 +202,8 @@ def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
     c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
-    rules = design.technology.devices.area
-    if rules is None:
-        raise InputError(
-            f"no area rules for the devices {design.technology.devices.name}",
-            where=f"{design.path}: technology.devices",
-            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
-        )
+    with config_context(design.path, ""):
+        rules = area_rules(design.technology.devices)
     driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
     small = rules.transistor_area(p.reset_width)
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
@@ -223,6 +220,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         planes=len(design.planes),
         group_rows=group_rows,
         columns_per_adc=c.array.columns_per_adc,
+        tower_pitch=tower_pitch(design),
         adc_bits=max(1, math.ceil(math.log2(group_rows * (levels - 1) + 1))),
         driver_area=driver,
         reset_area=segment,

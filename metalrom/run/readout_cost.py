@@ -32,14 +32,14 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
     return ChainCost(
         drive=chain.drive,
         converter=chain.converter.describe(setup.max_count + 1),
-        columns=chain.bus.columns * columns,
+        columns=chain.bus_columns,
         buses=chain.converter.shared_by,
-        biased=chain.biased_columns * columns,
+        biased=chain.biased_lines * columns,
         parts=drawn_parts(setup.technology, chain, setup.periphery, setup.max_count + 1),
         density=capacitor_density(design),
         lines=control_lines(chain),
         lines_per_row=2 if chain.drive == "complement" else 1,
-        line_capacitance=chain.bus.wire_capacitance / (chain.bus.columns * columns),
+        line_capacitance=chain.bus.wire_capacitance / chain.bus_columns,
         counter_capacitance=chain.converter.switched_capacitance(chain.bus.wire_capacitance),
         reset_gate=chain.segment.reset_gate,
         replica_columns=2 * chain.converter.replicas * columns,
@@ -47,17 +47,23 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
         timing=chain.timing,
         energy=energy,
         settling=settling,
+        columns_per_line=chain.line.columns,
+        planes_per_line=chain.line.planes,
+        conversions_per_read=chain.conversions_per_read,
+        slot=chain.slot(setup.max_count + 1),
     )
 
 
 def chain_geometry(geometry: MacroGeometry, cost: ChainCost) -> MacroGeometry:
-    """The macro with this readout: drivers, line and converter serve all of its planes."""
+    """The macro with this readout: drivers, line and converter serve the planes of a line, by default all."""
+    shared = min(cost.planes_per_line, geometry.planes) if cost.planes_per_line else geometry.planes
     return replace(
         geometry,
         columns_per_adc=cost.columns,
-        planes_per_adc=geometry.planes,
-        planes_per_driver=geometry.planes,
-        planes_per_reset=geometry.planes,
+        planes_per_adc=shared,
+        planes_per_driver=shared,
+        planes_per_reset=shared,
+        conversions_per_read=cost.conversions_per_read,
         readout=cost,
     )
 

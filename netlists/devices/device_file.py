@@ -44,11 +44,26 @@ class Matching(SourcedMapping):
     avt_p: FiniteFloat = Field(ge=0)
 
 
-class TransistorLayout(SourcedMapping):
-    """Area rules of the transistors: contacted gate pitch and row height of the standard cells, m."""
+class CellRows(SourcedMapping):
+    """Rows of standard cells: contacted gate pitch and row height, m."""
 
     gate_pitch: FiniteFloat = Field(gt=0)
     row_height: FiniteFloat = Field(gt=0)
+
+
+class MemoryStrips(SourcedMapping):
+    """Strips outside of standard cells, m: see `netlists.devices.area.MemoryRules`."""
+
+    gate_pitch: FiniteFloat = Field(gt=0)
+    strip_end: FiniteFloat = Field(gt=0)
+    across: FiniteFloat = Field(gt=0)
+
+
+class TransistorLayout(Strict):
+    """Area rules of the transistors by name."""
+
+    standard_cell: CellRows
+    memory: MemoryStrips | None = None
 
 
 class Group(SourcedMapping):
@@ -112,6 +127,7 @@ class DeviceFile(Strict):
     name: str
     title: str
     vdd: FiniteFloat = Field(gt=0, le=20)
+    node: FiniteFloat | None = Field(None, gt=0)
     models: Models
     geometry: Geometry
     matching: Matching

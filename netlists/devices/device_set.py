@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
 from interconnect.files import decode, read_bytes
 from interconnect.provenance import Provenance, Value
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from netlists.devices.area import AreaRules
+from netlists.devices.area import AreaRules, MemoryRules
 from netlists.devices.device_file import (
     Bin,
     CardFiles,
@@ -29,6 +29,9 @@ from netlists.devices.kit import library_texts
 from netlists.devices.kit_file import Call, FileEntry, Library, Needs
 from netlists.devices.model_card import Kind, ModelCard, check_name, check_value, parse_model_cards
 from netlists.devices.spice_library import check_pinned, locate
+
+STANDARD_CELL = "standard_cell"
+"""Name of the area rules that hold where none are asked for."""
 
 _HERE = Path(__file__).parent
 _LARGEST_FILE = 16 * 2**20
@@ -54,7 +57,7 @@ class DeviceSet:
     -> value (ion A/m, vth V, fo4 s). call: how an instance is written. needs: what the simulator must offer.
     provenance: status and source by group of values. sha256: hash of the file and of every file it names. included:
     library files that decks include by their paths, and the SHA-256 of each. area: rules of their layout area, None
-    for a set without.
+    for a set without; layouts: all that the set has, by name. node: name of the process generation, m; None: unknown.
     """
 
     name: str
@@ -83,6 +86,8 @@ class DeviceSet:
     call: Call = field(default_factory=Call)
     needs: Needs = field(default_factory=Needs)
     area: AreaRules | None = None
+    layouts: Mapping[str, AreaRules] = field(default_factory=dict)
+    node: float | None = None
     included: tuple[tuple[Path, str], ...] = field(default=(), repr=False, compare=False)
 
     @property
@@ -91,7 +96,7 @@ class DeviceSet:
         weak = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
         if not weak:
             return ()
-        if set(weak) <= {"geometry", "matching"}:
+        if set(weak) <= {"geometry", "matching", "layout"}:
             return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates",)
         return (f"{self.name}: transistor cards are estimates, not foundry data",)
 
@@ -104,6 +109,16 @@ class DeviceSet:
     def from_library(self) -> bool:
         """Whether decks include a kit's own files (which only a try can prove to run)."""
         return bool(self._texts)
+
+    def with_periphery_rules(self, name: str) -> DeviceSet:
+        """The set with the area rules of that name. Raises UnknownName where it has none."""
+        if name == STANDARD_CELL and self.area is None:
+            return self  # refused where an area is asked for
+        if name not in self.layouts:
+            hint = suggest(name, self.layouts) if self.layouts else "add the block `layout` to the device set"
+            raise UnknownName(f"the devices {self.name} have no area rules {name!r}", hint=hint)
+        rules = self.layouts[name]
+        return replace(self, area=rules, provenance=MappingProxyType({**self.provenance, "layout": rules.drawing}))
 
     def check_corner(self, corner: str) -> None:
         """Raise InputError for a corner that the set does not have."""
@@ -197,10 +212,14 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
     if not _within(default_length, size.l_min, size.l_max):
         raise InputError("default_length is outside l_min to l_max", where=f"{path}: geometry")
     provenance = {"geometry": size.provenance, "matching": file.matching.provenance}
-    area = None
+    layouts: dict[str, AreaRules] = {}
     if (rules := file.layout) is not None:
-        provenance["layout"] = rules.provenance
-        area = AreaRules(file.name, rules.gate_pitch, rules.row_height, default_length, rules.provenance)
+        rows, strips = rules.standard_cell, rules.memory
+        provenance["layout"] = rows.provenance
+        layouts[STANDARD_CELL] = AreaRules(file.name, rows.gate_pitch, rows.row_height, default_length, rows.provenance)
+        if strips is not None:
+            memory = MemoryRules(strips.gate_pitch, strips.strip_end, strips.across, strips.provenance)
+            layouts["memory"] = replace(layouts[STANDARD_CELL], memory=memory)
     cards: dict[str, _Pair] = {}
     texts: dict[str, str] = {}
     included: tuple[tuple[Path, str], ...] = ()
@@ -257,7 +276,9 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         bins=size.bins,
         call=file.call,
         needs=file.needs,
-        area=area,
+        area=layouts.get(STANDARD_CELL),
+        layouts=MappingProxyType(layouts),
+        node=file.node,
         included=included,
     )
 

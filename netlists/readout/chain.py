@@ -1,10 +1,12 @@
 """The readout chain of a charge column: what stands between a bit line and the code, as one typed value.
 
-Every plane of a segment has its own bit line with a reset transistor and a PMOS source follower; the followers of a
-segment meet at one row-select transistor, the segments of a column share one line with one bias current. The line is
-sampled twice onto a series capacitor: before the rows toggle (the clamp is on) and after. A multiplexer joins one of
-several columns to the input of their comparator, which decides for the converter (`column_sar`). From this
-value follow the transistor deck, the noise, the area, the energy and the time of a read.
+Every bit line of a segment has its own reset transistor and PMOS source follower: one per plane, and per column where
+neighbouring columns meet on a line. The followers of a segment meet at one row-select transistor, the segments of a
+column share one line with one bias current. All bit lines but the one that is read are parked: their reset transistor
+stays on and holds them at a level that turns their followers off. The line is sampled twice onto a series capacitor:
+before the rows toggle (the clamp is on) and after. A multiplexer joins one of several lines to the input of their
+comparator, which decides for the converter (`column_sar`). From this value follow the transistor deck, the noise, the
+area, the energy and the time of a read.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ MINUS = "_minus"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentCircuit:
-    """Transistors of one segment: a reset and a follower per plane, one row select. SI units."""
+    """Transistors of one segment: a reset and a follower per bit line, one row select. SI units."""
 
     reset_width: float = parameter(0.12e-6, "m", "width of the reset NMOS of a bit line")
-    reset_level: float = parameter(0.34, "V", "level to which the selected plane's bit lines are reset")
-    parking_level: float = parameter(0.75, "V", "level that turns the followers of all other planes off")
+    reset_level: float = parameter(0.34, "V", "level to which the bit lines that are read are reset")
+    parking_level: float = parameter(0.75, "V", "level that turns the followers of all other bit lines off")
     reset_gate: float = parameter(1.1, "V", "gate voltage of a reset transistor while it is on")
     follower_width: float = parameter(0.24e-6, "m", "width of the PMOS source follower")
     follower_length: float = parameter(50e-9, "m", "channel length of the follower")
@@ -46,14 +48,20 @@ class SharedLine:
 
     segments: int = parameter(12, "", "segments of a column on one line")
     planes: int = parameter(4, "", "planes per segment")
+    columns: int = parameter(1, "", "neighbouring columns of the array that meet on one line; one is read at a time")
     capacitance: float = parameter(15e-15, "F", "wire of the line")
     resistance: float = parameter(200.0, "ohm", "wire of the line")
     bias_current: float = parameter(5e-6, "A", "current of the followers")
     bias_width: float = parameter(0.5e-6, "m", "width of the PMOS current source")
     bias_length: float = parameter(0.2e-6, "m", "channel length of the current source")
     bias_switch_width: float = parameter(
-        0.0, "m", "width of the two PMOS that switch a column's bias off while other columns are read; 0: always on"
+        0.0, "m", "width of the two PMOS that switch a line's bias off while other lines are read; 0: always on"
     )
+
+    @property
+    def bit_lines(self) -> int:
+        """Bit lines of a segment, of all planes and columns on the line."""
+        return self.planes * self.columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +75,10 @@ class DoubleSampler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparatorBus:
-    """Multiplexer of the columns that share a comparator. SI units."""
+    """Multiplexer of the lines that share a comparator. SI units."""
 
-    columns: int = parameter(16, "", "columns that share the comparator")
-    gate_width: float = parameter(0.24e-6, "m", "width of the NMOS that joins a column to the bus")
+    columns: int = parameter(16, "", "lines that share the comparator")
+    gate_width: float = parameter(0.24e-6, "m", "width of the NMOS that joins a line to the bus")
     wire_capacitance: float = parameter(1.0e-15, "F", "wire of the bus")
 
 
@@ -86,6 +94,7 @@ class ChainTiming:
     settle_bus: float = parameter(2.0e-9, "s", "from the joining of the bus to the first decision; of a pair 3 ns")
     recover: float = parameter(0.5e-9, "s", "from the last sample to the next reset; the rows return")
     hold: float = parameter(0.0, "s", "from the first decision on; the rows stay driven, as a whole conversion needs")
+    queue: float = parameter(0.0, "s", "from the settling of the lines to the joining of the bus: lines before it")
 
     @property
     def clamp_opens(self) -> float:
@@ -100,7 +109,7 @@ class ChainTiming:
     @property
     def bus_joins(self) -> float:
         """The column is connected to the comparator, s."""
-        return tidy(self.rows_toggle + self.settle_rows)
+        return tidy(self.rows_toggle + self.settle_rows + self.queue)
 
     @property
     def decides(self) -> float:
@@ -147,6 +156,9 @@ class ReadoutChain:
     drive: Literal["single", "complement"] = parameter(
         "complement", "", "single: only the signal lines rise; complement: the ground lines fall"
     )
+    schedule: Literal["redrive", "held"] = parameter(
+        "redrive", "", "redrive: a read for every conversion; held: a read for all lines of a bus, in turn"
+    )
     length: float = parameter(50e-9, "m", "channel length of every switch")
     segment: SegmentCircuit = field(default_factory=SegmentCircuit)
     line: SharedLine = field(default_factory=SharedLine)
@@ -163,8 +175,20 @@ class ReadoutChain:
             where="readout.drive",
             hint="single or complement",
         )
+        require(
+            self.schedule in ("redrive", "held"),
+            f"is {self.schedule!r}",
+            where="readout.schedule",
+            hint="redrive or held",
+        )
+        require(
+            self.schedule == "redrive" or (self.bus.columns > 1 and self.line.bias_switch_width == 0),
+            "is held",
+            where="readout.schedule",
+            hint="several lines on a bus, whose bias is not switched: they are converted in turn",
+        )
         require_positive(self.length, where="readout.length", unit="m")
-        for name in ("segments", "planes"):
+        for name in ("segments", "planes", "columns"):
             value = getattr(self.line, name)
             require(
                 isinstance(value, int) and 1 <= value <= 1024,
@@ -202,9 +226,35 @@ class ReadoutChain:
         return replace(self, timing=replace(self.timing, hold=self.converter.duration(levels)))
 
     @property
-    def biased_columns(self) -> int:
-        """Columns of a bus whose bias is on at a time: all, or with switches the one that is read and the next one,
-        whose line rises meanwhile."""
+    def conversions_per_read(self) -> int:
+        """Conversions of a bus that one driving of the rows serves."""
+        return self.bus.columns if self.schedule == "held" else 1
+
+    def slot(self, levels: int) -> float:
+        """From one line's turn at the converter to the next one's, s: the bus is reset, settles and is converted."""
+        return tidy(self.timing.recover + self.timing.settle_bus + self.converter.duration(levels))
+
+    def midway(self, levels: int) -> ReadoutChain:
+        """The chain as a line in the middle of its bus sees it: with rows held it waits for half of the others."""
+        if self.schedule == "redrive":
+            return self
+        queue = tidy((self.bus.columns - 1) / 2 * self.slot(levels))
+        return replace(self, timing=replace(self.timing, queue=queue))
+
+    @property
+    def bus_columns(self) -> int:
+        """Columns of the array that share the converter of a bus, of a converter of differences those on both buses."""
+        return self.bus.columns * self.line.columns * self.converter.columns
+
+    def parks(self, offset: int) -> bool:
+        """Whether the bit line so many columns beside one that is read is parked: it shares a line with others, and one
+        column in so many is read at a time (pairs of columns, where a converter takes their difference)."""
+        return offset // self.converter.columns % self.line.columns != 0
+
+    @property
+    def biased_lines(self) -> int:
+        """Lines of a bus whose bias is on at a time: all, or with switches the one that is read and the next one, which
+        rises meanwhile."""
         return self.bus.columns if self.line.bias_switch_width == 0 else min(2, self.bus.columns)
 
     @property
@@ -223,6 +273,6 @@ class ReadoutChain:
 
     def off_devices(self) -> Iterator[tuple[str, int]]:
         """(kind, number) of the transistors that only load the line or the bus."""
-        yield "follower", self.line.planes - 1
+        yield "follower", self.line.bit_lines - 1
         yield "segment", self.line.segments - 1
         yield "mux", self.bus.columns - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import Any, ClassVar, Protocol
 
@@ -219,6 +219,7 @@ def conversions_deck(
     ReadoutDeck
         Its `reads` have two times per conversion: before its first decision, and when its code may be read.
     """
+    chain = replace(chain, timing=replace(chain.timing, queue=0.0))  # the bit line is a source: nothing to wait for
     held = chain.held(conversion.levels)
     t = held.timing
     period = tidy(math.ceil((t.stop + UPDATE + 2 * EDGE) / GRID) * GRID)

@@ -10,7 +10,7 @@ from netlists.condition import Condition
 from netlists.devices.area import AreaRules, DrawnTransistor
 from netlists.devices.device_set import DeviceSet
 from netlists.periphery import Periphery
-from netlists.readout.chain import ReadoutChain
+from netlists.readout.chain import ReadoutChain, SharedLine
 from netlists.readout.column_converter import ConverterPart, Unit
 from netlists.readout.conversion import conversions_deck, nominal_conversion
 from netlists.readout.deck import Transistor, transistors
@@ -24,7 +24,8 @@ GATES_PER_ADDRESS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
-    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`."""
+    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`. drawn: transistor
+    by transistor, not counted in gates of standard cells."""
 
     name: str
     unit: Unit
@@ -32,11 +33,14 @@ class DrawnPart:
     area: float
     capacitance: float
     source: str
+    drawn: bool = True
 
 
 def control_lines(chain: ReadoutChain) -> int:
-    """Lines across all columns of a tile: resets by plane and segment, row selects, clamp, bus reset, joins."""
-    return chain.line.segments * (chain.line.planes + 1) + 2 + chain.bus.columns
+    """Lines across all columns of a tile: resets by segment, plane and column of a line, row selects, levels of the
+    resets by plane and column of a line (that of a read, or that of parked ones), clamp, bus reset, joins."""
+    line = chain.line
+    return line.segments * (line.bit_lines + 1) + line.bit_lines + 2 + chain.bus.columns
 
 
 def drawn_parts(
@@ -75,7 +79,7 @@ def drawn_parts(
         return [DrawnTransistor(kinds[t.model], t.width, t.length, t.drain, t.source, t.multiplier) for t in found]
 
     s, line, x = chain.segment, chain.line, chain.length
-    resets = [DrawnTransistor("nmos", s.reset_width, x, f"bl_{k}", "reset_level") for k in range(line.planes)]
+    resets = [DrawnTransistor("nmos", s.reset_width, x, f"bl_{k}", "reset_level") for k in range(line.bit_lines)]
     mirror = DrawnTransistor("pmos", line.bias_width, line.bias_length, "bias", "vdd")
     driver = row_driver(periphery, x, 2 if chain.drive == "complement" else 1)
     nominal = Condition(devices.corners[0], devices.vdd, 27.0)
@@ -89,7 +93,9 @@ def drawn_parts(
     def converter(p: ConverterPart) -> DrawnPart:
         if p.subckt is not None:
             return part(p.name, p.unit, drawn(transistors(deck, p.subckt)), p.source, p.capacitance)
-        return DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source)
+        return DrawnPart(
+            p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source, drawn=False
+        )
 
     double = "two drivers, of signal and ground line" if chain.drive == "complement" else "one driver"
     return (
@@ -98,7 +104,7 @@ def drawn_parts(
             "lcc_reset",
             "segment",
             [*drawn(transistors(text, "segment")), *resets],
-            f"reset and follower of {line.planes} planes, one row select",
+            f"reset and follower of {_bit_lines(line)}, one row select",
         ),
         part(
             "column_line",
@@ -111,11 +117,16 @@ def drawn_parts(
             "column_mux",
             "bus",
             [*(drawn(transistors(text, "comparator_bus")) * chain.converter.columns), mirror],
-            f"a switch for each of {chain.bus.columns} columns, reset, diode of the bias",
+            f"a switch for each of {chain.bus.columns} lines, reset, diode of the bias",
         ),
         *(converter(p) for p in chain.converter.parts(levels)),
         control_part(rules, periphery, x, control_lines(chain)),
     )
+
+
+def _bit_lines(line: SharedLine) -> str:
+    columns = f" of {line.columns} columns" if line.columns > 1 else ""
+    return f"{line.planes} planes{columns}"
 
 
 def area_rules(devices: DeviceSet) -> AreaRules:
@@ -124,7 +135,7 @@ def area_rules(devices: DeviceSet) -> AreaRules:
         raise InputError(
             f"no area rules for the devices {devices.name}",
             where="technology.devices",
-            hint="add the block `layout` (gate_pitch, row_height, status, source) to the device set",
+            hint="add the block `layout` (standard_cell: gate_pitch, row_height, status, source) to the device set",
         )
     return devices.area
 

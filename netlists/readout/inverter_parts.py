@@ -75,7 +75,7 @@ def inverter_parts(
             "column_line", "column", len(end), rules.drawn_area(end), 0.0, "precharge, keeper and inverter of the line"
         ),
         *(
-            DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), 0.0, p.source)
+            DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), 0.0, p.source, drawn=False)
             for p in a.logic(levels)
         ),
         control_part(rules, periphery, a.length, inverter_lines(a)),

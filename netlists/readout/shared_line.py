@@ -17,11 +17,11 @@ _JOINT = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class FlatWire:
-    """Wire of a line written out: its sections, the segments along it, their planes; F and ohm of all sections."""
+    """Wire of a line written out: its sections, the segments along it, their bit lines; F and ohm of all sections."""
 
     sections: int
     segments: int
-    planes: int
+    bit_lines: int
     capacitance: float
     resistance: float
 
@@ -68,7 +68,7 @@ def line_deck(
     require(not flat or line.segments > 1, "is 1", where="line_deck: segments", hint="at least 2 on a flat line")
     wire, body = None, chain
     if flat:
-        wire = FlatWire(line.segments, line.segments, line.planes, line.capacitance, line.resistance)
+        wire = FlatWire(line.segments, line.segments, line.bit_lines, line.capacitance, line.resistance)
         body = replace(chain, line=replace(line, segments=1, capacitance=0.0, resistance=_JOINT))
     t = chain.timing
     return build_deck(

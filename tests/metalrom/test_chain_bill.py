@@ -13,11 +13,13 @@ from characterization.procedures.chain_settling import ChainSettling, PhaseSettl
 from characterization.tables.table import ReadoutTable
 from interconnect.provenance import Provenance
 from metalrom.macro import MacroGeometry, estimate_macro, synthetic_table
+from metalrom.macro.chain_bill import METAL
 from metalrom.macro.chain_cost import CapacitorDensity, ChainCost
 from metalrom.macro.cost import IDEAL_READOUT
+from metalrom.macro.scaling import stacked_at_node
 from metalrom.run.readout_cost import chain_geometry
 from netlists.devices.device_set import load_devices
-from netlists.readout.chain import ChainTiming
+from netlists.readout.chain import ChainTiming, ComparatorBus, ReadoutChain
 from netlists.readout.drawn import DrawnPart
 
 
@@ -140,6 +142,86 @@ def test_more_planes_share_line_and_converter(table: ReadoutTable, geometry: Mac
     for name in ("row_drivers", "adc", "column_line", "capacitors"):
         assert one.area[name].value == other.area[name].value
     assert other.latency.mid == pytest.approx(2 * one.latency.mid)
+
+
+def test_two_columns_on_a_line_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """112 columns on 56 lines; 8 columns of a bus are 4 lines, of which every read serves one column."""
+    (point,) = cost.energy.points
+    energy = replace(cost.energy, points=(replace(point, parked=0.02e-15),))
+    shared = replace(cost, columns_per_line=2, biased=4, energy=energy)
+    estimate = estimate_macro(replace(geometry, readout=shared), table, table.conditions[0])
+    um2 = {name: part.value.mid * 1e12 for name, part in estimate.area.items()}
+    assert um2["lcc_reset"] == pytest.approx(56 * 4 * 1.0)
+    assert um2["column_line"] == pytest.approx(56 * 0.5)
+    assert um2["replicas"] == pytest.approx(4 * (4 * 1.0 + 0.5))  # seven replica columns on four lines
+    assert um2["capacitors"] == pytest.approx(((56 + 4) * 10 + 14 * 40) / 5.0)
+    assert um2["adc"] == pytest.approx(14 * 50.0)
+    fj = {name: part.value.mid * 1e15 for name, part in estimate.conversion.items()}
+    assert fj["row_drivers"] == pytest.approx(8 * 1.0 * 8 * 2)  # all columns are driven for every conversion
+    assert fj["line_bias"] == pytest.approx(4 * (40 + 5 * 7) + 45 + 6 * 7)
+    assert fj["reset"] == pytest.approx(4 * 0.3 + 8 / 14 + 4 * (2 * 2 - 1) * 0.02)  # three of four bit lines are parked
+    assert fj["clamp"] == pytest.approx(4 * 1.0)
+    assert estimate.latency.mid == pytest.approx(estimate_macro(geometry, table, table.conditions[0]).latency.mid)
+
+
+def test_a_line_for_every_plane_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """Nothing is shared: two planes cost twice the circuits of one and convert at the same time."""
+    apart = replace(cost, planes_per_line=1)
+    plain = replace(geometry, readout=None)
+    one, two = (
+        estimate_macro(chain_geometry(replace(plain, planes=p), apart), table, table.conditions[0]) for p in (1, 2)
+    )
+    for name in ("row_drivers", "lcc_reset", "column_line", "adc", "control_lines", "replicas", "capacitors"):
+        assert two.area[name].value.mid == pytest.approx(2 * one.area[name].value.mid), name
+    assert two.area["array"].value == one.area["array"].value
+    assert two.latency == one.latency
+    assert two.energy_per_conversion.mid == pytest.approx(one.energy_per_conversion.mid)
+
+
+def test_held_rows_by_hand(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:
+    """One read of 8.5 - 2 + 0.5 ns for eight lines, each 0.5 + 2 + 7 ns at the converter: the decks wait 3.5 turns."""
+    (point,) = cost.energy.points
+    chain = ReadoutChain(schedule="held", bus=ComparatorBus(columns=8))
+    slot = cost.timing.recover + cost.timing.settle_bus + point.conversion
+    timing = replace(cost.timing, queue=3.5 * slot)
+    energy = replace(cost.energy, points=(replace(point, cycle=timing.stop),))
+    held = replace(cost, conversions_per_read=chain.conversions_per_read, slot=slot, timing=timing, energy=energy)
+    shape = replace(geometry, readout=held, conversions_per_read=8)
+    estimate = estimate_macro(shape, table, table.conditions[0])
+    # 8 input bits x 4 segments x 2 planes x (one read + eight turns)
+    assert estimate.latency.mid * 1e9 == pytest.approx(8 * 4 * 2 * (7.0 + 8 * 9.5))
+    fj = {name: part.value.mid * 1e15 for name, part in estimate.conversion.items()}
+    assert fj["row_drivers"] == pytest.approx(8 * 1.0 * 2)  # an eighth of that of eight reads
+    assert fj["reset"] == pytest.approx((8 * 0.3 + 8 / 14) / 8)
+    period = 9.0 + 7 + 7 * 9.5  # ns, of which the deck holds 9 + 3.5 x 9.5
+    rest = period - (9.0 + 3.5 * 9.5)
+    assert fj["line_bias"] == pytest.approx((8 * (40 + 5 * rest) + 45 + 6 * rest) / 8)
+    assert fj["adc"] == pytest.approx(320)
+    assert fj["column_mux"] == pytest.approx(0.5)
+
+
+def test_via_towers_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """112 columns x 4 segments x 1 upper plane on squares of 180 nm, in the metals; for an ideal readout too."""
+    tall = replace(geometry, tower_pitch=180e-9, edge_width=0.0)
+    estimate = estimate_macro(tall, table, table.conditions[0])
+    assert estimate.area["via_towers"].value.mid * 1e12 == pytest.approx(112 * 4 * 0.0324)
+    assert "via_towers" in estimate_macro(replace(tall, readout=None), table, table.conditions[0]).area
+    assert "via_towers" not in estimate_macro(replace(tall, planes=1), table, table.conditions[0]).area
+    # 32 rows of 0.06 um2 under three towers of 180 nm: 5 % of the array
+    four = replace(tall, planes=4, group_rows=32, rows=64)
+    assert four.towers * 0.0324 / (64 * 112 * 0.06) == pytest.approx(0.0506, abs=1e-4)
+
+
+def test_a_macro_shrinks_by_the_rule_of_the_literature(table: ReadoutTable, geometry: MacroGeometry) -> None:
+    """Metals of 28 nm stay, transistors of 45 nm take (28 / 45)^2 of their area; where nothing changes, so it was."""
+    estimate = estimate_macro(replace(geometry, edge_width=0.0), table, table.conditions[0])
+    same = stacked_at_node(estimate, metals=28e-9, devices=28e-9, node=28e-9)
+    assert same.mid == pytest.approx(estimate.stacked.mid)
+    silicon = sum(p.value.mid for n, p in estimate.area.items() if n not in METAL)
+    metal = sum(p.value.mid for n, p in estimate.area.items() if n in METAL)
+    assert silicon > metal
+    mixed = stacked_at_node(estimate, metals=28e-9, devices=45e-9, node=28e-9)
+    assert mixed.mid == pytest.approx(max(metal, silicon * (28 / 45) ** 2))
 
 
 def test_a_short_timing_is_flagged(table: ReadoutTable, geometry: MacroGeometry, cost: ChainCost) -> None:

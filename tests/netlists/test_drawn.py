@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from interconnect.errors import InputError
@@ -64,6 +66,27 @@ def test_folded_and_long_transistors(rules: AreaRules) -> None:
         rules.drawn_area([mos("nmos", "a", "b", 0.0)])
 
 
+def test_strips_outside_of_standard_cells_by_hand() -> None:
+    """FreePDK45: pitch 50 + 140 nm, a strip 2 x 105 + 80 - 140 nm more, 55 + 75 + 50 + 75 nm beside the width.
+    Four resets of 0.12 um are two strips, four followers and the select of 0.24 um one; nothing is folded, and gates of
+    logic stay."""
+    devices = load_devices("open45")
+    rules = devices.with_periphery_rules("memory").area
+    assert rules is not None
+    resets = [mos("nmos", f"bl_{k}", "level", 0.12e-6) for k in range(4)]
+    followers = [mos("pmos", "0", "s", 0.24e-6) for _ in range(4)] + [mos("pmos", "s", "line", 0.24e-6)]
+    hand = (4 * 0.19 + 2 * 0.15) * (0.12 + 0.255) + (5 * 0.19 + 0.15) * (0.24 + 0.255)
+    assert rules.drawn_area([*resets, *followers]) == pytest.approx(hand * 1e-12)
+    wide = [mos("nmos", "a", "b", 1.0e-6)]
+    assert rules.drawn_area(wide) == pytest.approx(0.34 * 1.255 * 1e-12)
+    assert rules.logic_area(1) == pytest.approx(0.798e-12)
+    assert devices.area is not None
+    assert devices.with_periphery_rules("standard_cell").area == devices.area
+    assert rules.drawing.status == "estimate"
+    with pytest.raises(InputError, match="no area rules 'memory'"):
+        replace(devices, layouts={}).with_periphery_rules("memory")
+
+
 @pytest.mark.parametrize(("planes", "pitches"), [(1, 2 + 3), (2, 3 + 4), (4, 6 + 6), (8, 12 + 10)])
 def test_a_segment_has_two_transistors_per_plane_and_a_select(
     technology: Technology, planes: int, pitches: int
@@ -93,8 +116,10 @@ def test_parts_follow_from_the_chain(technology: Technology) -> None:
     switched = ReadoutChain(line=SharedLine(bias_switch_width=0.12e-6))
     line = next(p for p in drawn_parts(technology, switched, Periphery(), 25) if p.name == "column_line")
     assert line.transistors == 4  # the bias has two switches
-    assert (switched.biased_columns, chain.biased_columns) == (2, 8)
+    assert (switched.biased_lines, chain.biased_lines) == (2, 8)
     single = ReadoutChain(drive="single")
     driver = next(p for p in drawn_parts(technology, single, Periphery(), 25) if p.name == "row_drivers")
     assert 2 * driver.area == pytest.approx(parts["row_drivers"].area)
-    assert control_lines(chain) == 16 * 5 + 2 + 8
+    assert (
+        control_lines(chain) == 16 * 5 + 4 + 2 + 8
+    )  # resets and selects, rails of the resets, clamp and bus reset, joins

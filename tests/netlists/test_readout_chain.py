@@ -15,6 +15,7 @@ from netlists.condition import Condition
 from netlists.periphery import Periphery, Timing
 from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
 from netlists.readout.chain_noise import chain_noise_deck
+from netlists.readout.column_pair import ColumnPair
 from netlists.reference import reference_column
 from netlists.technology import Technology
 from ngspice_runner import Job, Result, run
@@ -82,6 +83,39 @@ def test_off_devices_are_in_the_deck(technology: Technology, cap_model: CellMode
     assert any("M_off" in line and line.endswith("m=4") for line in deck.text.splitlines())
 
 
+def test_columns_that_share_a_line_are_parked(technology: Technology, cap_model: CellModel) -> None:
+    """Two columns of three planes: six bit lines a segment. Both neighbours of a column that is read are the other ones
+    of their lines: their resets stay on and hold the parking level; their followers load them alone."""
+    chain = ReadoutChain(line=SharedLine(segments=7, planes=3, columns=2), bus=ComparatorBus(columns=5))
+    assert dict(chain.off_devices()) == {"follower": 5, "segment": 6, "mux": 4}
+    assert [chain.parks(c) for c in (-2, -1, 0, 1, 2)] == [False, True, False, True, False]
+    pair = ReadoutChain(line=SharedLine(columns=2), converter=ColumnPair())
+    assert [pair.parks(c) for c in (-2, -1, 0, 1, 2, 3, 4)] == [True, True, False, False, True, True, False]
+    assert (chain.bus_columns, pair.bus_columns) == (10, 64)
+    deck = column_deck(technology, cap_model, Periphery(kind="transistor"), Timing(), TT, case(8, 8, 4), chain=chain)
+    lines = deck.text.splitlines()
+    assert any("M_parked" in line and line.endswith("m=36") for line in lines)
+    assert any("M_parked" in line and line.endswith("m=5") for line in lines)
+    assert [line for line in lines if line.startswith("X_reset_") and "driver" not in line] == [
+        "X_reset_0 bl_0 vdd_reset parked reset_switch",
+        "X_reset_1 bl_1 reset reset_level reset_switch",
+        "X_reset_2 bl_2 vdd_reset parked reset_switch",
+    ]
+    assert not any(line.startswith("I_follower") for line in lines)
+
+
+def test_a_line_midway_waits_for_half_of_the_others() -> None:
+    """Eight lines of 0.5 + 2 + 7 ns (25 levels: five decisions and a first clock of 1.4 ns): 3.5 turns."""
+    chain = ReadoutChain(schedule="held", bus=ComparatorBus(columns=8))
+    turn = 0.5e-9 + 2e-9 + chain.converter.duration(25)
+    assert chain.slot(25) == pytest.approx(turn)
+    waiting = chain.midway(25)
+    assert waiting.timing.queue == pytest.approx(3.5 * turn)
+    assert waiting.timing.decides - chain.timing.decides == pytest.approx(3.5 * turn)
+    assert ReadoutChain().midway(25) == ReadoutChain()
+    assert (chain.conversions_per_read, ReadoutChain().conversions_per_read) == (8, 1)
+
+
 def read(technology: Technology, model: CellModel, chain: ReadoutChain, c: ColumnStimulus) -> float:
     periphery = Periphery(kind="transistor", sense_capacitance=0.0)
     deck = column_deck(technology, model, periphery, Timing(), TT, c, chain=chain)
@@ -124,7 +158,14 @@ def test_dummy_row_completes_an_odd_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"), [({"drive": "both"}, "readout.drive"), ({"line": SharedLine(segments=0)}, "segments")]
+    ("change", "word"),
+    [
+        ({"drive": "both"}, "readout.drive"),
+        ({"line": SharedLine(segments=0)}, "segments"),
+        ({"schedule": "twice"}, "readout.schedule"),
+        ({"schedule": "held", "bus": ComparatorBus(columns=1)}, "readout.schedule: is held"),
+        ({"schedule": "held", "line": SharedLine(bias_switch_width=0.12e-6)}, "readout.schedule: is held"),
+    ],
 )
 def test_impossible_chains_are_refused(change: dict[str, object], word: str) -> None:
     with pytest.raises(InputError, match=word):

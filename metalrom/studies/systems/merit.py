@@ -3,6 +3,7 @@
 import math
 
 from interconnect.errors import InputError
+from netlists.devices.area import area_at_node
 
 OPERATIONS_PER_MAC = 2
 
@@ -41,7 +42,7 @@ def density(bits: float, square_metres: float) -> float:
 
 def density_at_node(density: float, node: float, target: float = 65e-9) -> float:
     """A density as if it shrank ideally from `node` to `target` (m): times (node / target)^2."""
-    return density * (_positive(node, "node") / _positive(target, "node")) ** 2
+    return density / area_at_node(1.0, node, target)
 
 
 def array_efficiency(macro_density: float, cell_area: float) -> float:
