@@ -28,15 +28,18 @@ FACTORS = ("corner", "beol", "vdd", "temperature")
 ORDER, RESIDUAL, SCALE, AMPLITUDE, UNLIKE = (0.3, 0.7), (1.5e-3, 1.0), (1.0, 2.0), (1.0, 1.0), (0.03, 2.0)
 """What is expected of the parameters, and the sigma of its logarithm: from one order of a regressor to the next; of a
 read's residual and of a coefficient, LSB; of a factor's level over its first; of (1 - rho) / rho."""
-PARAMETERS = 25
+PARAMETERS = 12
 """Iterations of a search for the parameters."""
+ROUNDING = 1e-9
+"""Share of a variance that keeps covariance matrices positive in floating point."""
 SHARED_FREEDOM = 8.0
 """Reads for which a condition's error bars are taken to be right as those of all conditions are."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """Simulated reads: condition, its index (reads,); regressors; level in the unit of the regressors (reads,)."""
+    """Simulated reads, side by side by condition. condition: its index, rising, (reads,). level: (reads,), in the unit
+    of the regressors `x`."""
 
     condition: IntArray
     x: Regressors
@@ -81,7 +84,7 @@ class ConditionModel:
                 args=(reads,),
                 jac=True,
                 method="L-BFGS-B",
-                bounds=[(m - 4 * w, m + 4 * w) for m, w in zip(self._mean, self._width, strict=True)],
+                bounds=[(m - 3 * w, m + 3 * w) for m, w in zip(self._mean, self._width, strict=True)],
                 options={"maxiter": PARAMETERS},
             )
             self._parameters = found.x
@@ -98,10 +101,11 @@ class ConditionModel:
             out.append((np.exp(amplitude), 1.0 / (1.0 + np.exp(part[1 + len(self._levels) :]))))
         return order ** (2.0 * self._orders), float(residual), out
 
-    def _alike(self, rho: FloatArray, one: IntArray, other: IntArray) -> FloatArray:
-        out = np.ones((len(one), len(other)))
+    def _alike(self, amplitude: FloatArray, rho: FloatArray) -> FloatArray:
+        """Covariance of a coefficient between any two conditions over p_k, (conditions, conditions)."""
+        out = np.multiply.outer(amplitude, amplitude)
         for index, r in zip(self._index, rho, strict=True):
-            out *= np.where(index[one][:, None] == index[other], 1.0, r)
+            out *= np.where(index[:, None] == index, 1.0, r)
         return out
 
     def _unlikely(self, p: FloatArray, reads: Reads) -> tuple[float, FloatArray]:
@@ -109,27 +113,28 @@ class ConditionModel:
         prior, residual, groups = self._unpack(p)
         design, c, target = reads.x.design, reads.condition, reads.level - reads.x.linear
         number = len(target)
-        covariance = residual**2 * np.eye(number)
+        present, first = np.unique(c, return_index=True)  # reads lie condition by condition
+        covariance = (residual**2) * np.eye(number)
         parts, turned = [], np.zeros((number, number))
         for g, (amplitude, rho) in enumerate(groups):
             mine = self._groups == g
-            weight = self._alike(rho, c, c) * np.multiply.outer(amplitude[c], amplitude[c])
+            weight = self._alike(amplitude, rho)[np.ix_(c, c)]
             parts.append(weight * ((design[:, mine] * prior[mine]) @ design[:, mine].T))
             turned += weight * ((design[:, mine] * (prior * 2.0 * self._orders)[mine]) @ design[:, mine].T)
             covariance += parts[-1]
+        covariance[np.diag_indices(number)] *= 1.0 + ROUNDING
         factor = cho_factor(covariance, lower=True, check_finite=False)
         inverse = cho_solve(factor, np.eye(number), check_finite=False)
         alpha = inverse @ target
         pull = np.outer(alpha, alpha) - inverse  # twice the gradient by the covariance
-        slope = [0.5 * np.sum(pull * turned), residual**2 * np.trace(pull)]
+        slope = [0.5 * float(np.sum(pull * turned)), residual**2 * float(np.trace(pull))]
         for part, (_, rho) in zip(parts, groups, strict=True):
-            both = pull * part
-            total, by_read = float(both.sum()), both.sum(axis=1)
-            slope.append(total)
-            slope += [float(by_read[self._index[f][c] == level].sum()) for f, level in self._levels]
-            for index, r in zip(self._index, rho, strict=True):
-                unlike = index[c][:, None] != index[c]
-                slope.append(-0.5 * (1.0 - r) * float(both[unlike].sum()))
+            both = np.add.reduceat(np.add.reduceat(pull * part, first, axis=0), first, axis=1)
+            by_condition = both.sum(axis=1)
+            slope.append(float(by_condition.sum()))
+            slope += [float(by_condition[self._index[f][present] == level].sum()) for f, level in self._levels]
+            for index, r in zip(self._index[:, present], rho, strict=True):
+                slope.append(-0.5 * (1.0 - r) * float(both[index[:, None] != index].sum()))
         away = (p - self._mean) / self._width
         value = 0.5 * float(target @ alpha) + float(np.log(np.diag(factor[0])).sum()) + 0.5 * float(away @ away)
         return value, away / self._width - np.array(slope)
@@ -140,14 +145,13 @@ class ConditionModel:
         design = reads.x.design if len(target) else np.zeros((0, len(prior)))
         conditions = np.arange(self._index.shape[1])
         # weight of every read in the coefficients of every condition, by group: (conditions, reads)
-        weights = [
-            self._alike(rho, conditions, c) * np.multiply.outer(amplitude, amplitude[c]) for amplitude, rho in groups
-        ]
+        weights = [self._alike(amplitude, rho)[:, c] for amplitude, rho in groups]
         variance = np.stack([amplitude**2 for amplitude, _ in groups], axis=1)  # (conditions, groups)
         covariance = residual**2 * np.eye(len(target))
         for g, weight in enumerate(weights):
             mine = self._groups == g
             covariance += weight[c] * ((design[:, mine] * prior[mine]) @ design[:, mine].T)
+        covariance[np.diag_indices(len(target))] *= 1.0 + ROUNDING
         root = np.linalg.cholesky(covariance)
         half = solve_triangular(root, target, lower=True)
         inverse_root = solve_triangular(root, np.eye(len(target)), lower=True)

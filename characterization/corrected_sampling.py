@@ -30,6 +30,7 @@ from characterization.correction import (
 )
 from characterization.dataset import Sample
 from characterization.procedures.mismatch import pattern_at
+from characterization.sampling_check import CONTRADICTED, CheckedRead, ConditionSampling
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -49,49 +50,9 @@ REFUSED = 1e-2
 """Chance of the held-out reads' distances, by their error bars, below which they join the fit, once."""
 DOUBTFUL = 1e-4
 """The same, below which a correction is given up."""
-CONTRADICTED = "held-out reads leave their error bars"
 CHIPS = 2000
 USUAL_SIGMA = 0.1
 """LSB."""
-
-
-@dataclass(frozen=True)
-class CheckedRead:
-    """A held-out read: simulated less computed, and its standard error; LSB (linear counts)."""
-
-    procedure: str
-    active: int
-    count: int
-    difference: float
-    error: float
-
-
-@dataclass(frozen=True)
-class ConditionSampling:
-    """What a condition took. decks: simulated, checks included; reads: of the plan. level_error, sigma_error: standard
-    errors of the levels over the largest mismatch sigma, and of the sigmas; residual: rms of a read, LSB. others: reads
-    of other conditions that were fitted with its own. chance: of the checks' distances. full: simulated in full, and
-    why.
-    """
-
-    condition: str
-    decks: int
-    reads: int
-    level_error: float
-    sigma_error: float
-    residual: float
-    others: int
-    checks: tuple[CheckedRead, ...]
-    chance: float
-    full: str = ""
-
-
-def sampling_warnings(conditions: Sequence[ConditionSampling]) -> tuple[str, ...]:
-    """A sentence on conditions whose held-out reads contradicted the correction; none where there are none."""
-    lost = [c.condition for c in conditions if c.full == CONTRADICTED]
-    if not lost:
-        return ()
-    return (f"corrected sampling: {CONTRADICTED} at {', '.join(lost)}, which was simulated in full",)
 
 
 @dataclass(frozen=True)

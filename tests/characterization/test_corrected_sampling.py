@@ -10,12 +10,13 @@ import pytest
 
 from characterization import corrected_sampling
 from characterization.campaign import CampaignOutcome, Task
-from characterization.corrected_sampling import sample_corrected, sampling_warnings
+from characterization.corrected_sampling import sample_corrected
 from characterization.correction import RegressorMaker, chip_normals
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.linear_read import LinearReads
 from characterization.procedures import PROCEDURES
 from characterization.procedures.registry import CORRECTED
+from characterization.sampling_check import sampling_warnings
 from characterization.testbench import Testbench
 from netlists.case import Deviations
 from netlists.condition import Condition
