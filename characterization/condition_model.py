@@ -4,11 +4,12 @@ The coefficients of a condition, theta_c (`characterization.correction`), are Ga
 
     cov(theta_ck, theta_dk) = p_k a_c a_d prod_f (1 if c and d agree in factor f else rho_f),
 
-the factors being process, metals, supply and temperature: a product of equicorrelations, as in an analysis of variance
-with all interactions (J. Sacks et al., Statistical Science 4 (1989) 409). a_c is a product of one amplitude a level of
-a factor; p_k falls with the order of the regressor. Terms of the line and terms of the reset switch's threshold, which
-follow its leakage, have amplitudes and correlations of their own. All of these and the residual of a read maximize the
-evidence of the reads so far. A read of any condition thereby informs the others as far as they resemble it.
+the factors being process, metals, supply, temperature, and the condition itself: a product of equicorrelations, as in
+an analysis of variance with all interactions (J. Sacks et al., Statistical Science 4 (1989) 409). a_c is a product of
+one amplitude a level of a factor; p_k falls with the order of the regressor. Terms of the line, terms of its load, and
+terms of the reset switch's threshold, which follow its leakage, have amplitudes and correlations of their own. All of
+these and the residual of a read maximize the evidence of the reads so far. A read of any condition thereby informs the
+others as far as they resemble it.
 """
 
 from __future__ import annotations
@@ -25,15 +26,17 @@ from interconnect.arrays import FloatArray, IntArray
 from netlists.condition import Condition
 
 FACTORS = ("corner", "beol", "vdd", "temperature")
-ORDER, RESIDUAL, SCALE, AMPLITUDE, UNLIKE = (0.3, 0.7), (1.5e-3, 1.0), (1.0, 2.0), (1.0, 1.0), (0.03, 2.0)
+ORDER, RESIDUAL, SCALE, AMPLITUDE = (0.3, 0.7), (1.5e-3, 1.0), (1.0, 2.0), (1.0, 1.0)
+UNLIKE, OWN = (0.03, 2.0), (0.003, 3.0)
 """What is expected of the parameters, and the sigma of its logarithm: from one order of a regressor to the next; of a
-read's residual and of a coefficient, LSB; of a factor's level over its first; of (1 - rho) / rho."""
-PARAMETERS = 12
+read's residual and of a coefficient, LSB; of a factor's level over its first; of (1 - rho) / rho, of a factor and of
+what every condition has for itself."""
+PARAMETERS = 20
 """Iterations of a search for the parameters."""
 ROUNDING = 1e-9
 """Share of a variance that keeps covariance matrices positive in floating point."""
-SHARED_FREEDOM = 8.0
-"""Reads for which a condition's error bars are taken to be right as those of all conditions are."""
+REMOTE = 0.25
+"""Weight of a read in the error bars of a condition, for every factor in which they differ."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,9 @@ class ConditionModel:
         index = [np.array([list(dict.fromkeys(v)).index(x) for x in v]) for v in values if len(set(v)) > 1]
         self._index: IntArray = np.array(index, dtype=np.int64).reshape(len(index), len(conditions))
         self._levels = [(f, level) for f, i in enumerate(self._index) for level in range(1, int(i.max()) + 1)]
-        each = [SCALE, *[AMPLITUDE] * len(self._levels), *[UNLIKE] * len(self._index)]
+        # conditions agree in a factor, or are the same
+        self._agree: IntArray = np.concatenate([self._index, np.arange(len(conditions))[None]])
+        each = [SCALE, *[AMPLITUDE] * len(self._levels), *[UNLIKE] * len(self._index), OWN]
         expected = np.array([ORDER, RESIDUAL, *each * (int(groups.max()) + 1)])
         self._mean, self._width = np.log(expected[:, 0]), expected[:, 1]
         self._parameters = self._mean.copy()
@@ -74,8 +79,8 @@ class ConditionModel:
         Returns
         -------
         tuple[Correction, ...]
-            Its covariance and residual, of a condition with reads, are enlarged where the reads lie further from what
-            all others say of them than their error bars.
+            Its covariance and residual are enlarged where its own reads and those of conditions like it lie further
+            from what all others say of them than their error bars.
         """
         if len(reads.level) and search:
             found = minimize(
@@ -104,7 +109,7 @@ class ConditionModel:
     def _alike(self, amplitude: FloatArray, rho: FloatArray) -> FloatArray:
         """Covariance of a coefficient between any two conditions over p_k, (conditions, conditions)."""
         out = np.multiply.outer(amplitude, amplitude)
-        for index, r in zip(self._index, rho, strict=True):
+        for index, r in zip(self._agree, rho, strict=True):
             out *= np.where(index[:, None] == index, 1.0, r)
         return out
 
@@ -133,7 +138,7 @@ class ConditionModel:
             by_condition = both.sum(axis=1)
             slope.append(float(by_condition.sum()))
             slope += [float(by_condition[self._index[f][present] == level].sum()) for f, level in self._levels]
-            for index, r in zip(self._index[:, present], rho, strict=True):
+            for index, r in zip(self._agree[:, present], rho, strict=True):
                 slope.append(-0.5 * (1.0 - r) * float(both[index[:, None] != index].sum()))
         away = (p - self._mean) / self._width
         value = 0.5 * float(target @ alpha) + float(np.log(np.diag(factor[0])).sum()) + 0.5 * float(away @ away)
@@ -156,11 +161,11 @@ class ConditionModel:
         half = solve_triangular(root, target, lower=True)
         inverse_root = solve_triangular(root, np.eye(len(target)), lower=True)
         z = (inverse_root.T @ half) ** 2 / np.einsum("ij,ij->j", inverse_root, inverse_root)
-        wide = max(1.0, float(z.mean())) if len(z) else 1.0
+        unlike = (self._index[:, :, None] != self._index[:, None, :]).sum(axis=0)
+        near = REMOTE ** unlike.astype(np.float64)[:, c]  # (conditions, reads)
         out = []
         for k in conditions:
-            own = z[c == k]
-            apart = max(1.0, float(own.sum() + SHARED_FREEDOM * wide) / (len(own) + SHARED_FREEDOM))
+            apart = max(1.0, float(near[k] @ z / near[k].sum())) if len(z) else 1.0
             weight = np.stack([w[k] for w in weights])[self._groups]  # (terms, reads)
             known = inverse_root @ (design * weight.T * prior)
             before = prior * variance[k][self._groups]
@@ -171,8 +176,8 @@ class ConditionModel:
                     known.T @ half,
                     after,
                     residual * float(np.sqrt(apart)),
-                    len(own),
-                    len(target) - len(own),
+                    int((c == k).sum()),
+                    int((c != k).sum()),
                     float(share.sum()),
                 )
             )

@@ -180,9 +180,11 @@ class RegressorMaker:
 
     @property
     def groups(self) -> IntArray:
-        """1 for the terms of the reset switch's threshold, which follow its leakage, 0 for all others, (terms,)."""
+        """1 for the terms of the reset switch's threshold, which follow its leakage, 2 for those of the load, 0 for all
+        others, (terms,)."""
         groups = np.zeros(len(self.orders), dtype=np.int64)
         first = len(_BASE) + len(_LOAD) + _SECOND
+        groups[len(_BASE) : first] = 2
         groups[first : first + 2 * len(_RESET)] = 1
         return groups
 

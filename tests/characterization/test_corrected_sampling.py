@@ -16,7 +16,7 @@ from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.linear_read import LinearReads
 from characterization.procedures import PROCEDURES
 from characterization.procedures.registry import CORRECTED
-from characterization.sampling_check import sampling_warnings
+from characterization.sampling_check import CheckedRead, ConditionSampling, sampling_check, sampling_warnings
 from characterization.testbench import Testbench
 from netlists.case import Deviations
 from netlists.condition import Condition
@@ -135,6 +135,19 @@ def test_contradicted_conditions_are_simulated_in_full(
     assert found.corrected == {}
     assert len(words) == 2
     assert TT.label in sampling_warnings(found.conditions)[0]
+
+
+def test_the_check_of_a_run_is_that_of_its_held_out_reads() -> None:
+    checks = (CheckedRead("transfer", 4, 2, 0.03, 0.01), CheckedRead("mismatch", 4, 2, -0.04, 0.02))
+    one = ConditionSampling("a", 20, 100, 0.01, 0.01, 0.001, 0, checks, 0.5)
+    check = sampling_check([one, ConditionSampling("b", 60, 60, 0.0, 0.0, 0.0, 0, (), 1.0, "a simulation failed")])
+    assert check is not None
+    assert (check.decks, check.reads, check.held_out, check.full) == (80, 160, 2, 1)
+    assert check.rms == pytest.approx(0.025 * np.sqrt(2))  # sqrt((0.03^2 + 0.04^2) / 2)
+    assert check.largest == pytest.approx(0.04)
+    assert check.over_errors == pytest.approx(np.sqrt(6.5))  # 3 and 2 standard errors
+    assert "1 of 2 conditions simulated in full" in check.text
+    assert sampling_check([]) is None
 
 
 def test_a_failed_simulation_is_kept(setup: Testbench, tasks: list[Task]) -> None:
