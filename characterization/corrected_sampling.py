@@ -163,6 +163,12 @@ class _Course:
         return tuple(out), float(fdtrc(len(out), known, square / len(out))) if out else 1.0
 
 
+def can_correct(setup: Testbench) -> bool:
+    """Whether the correction is known to hold: of a bit line. A pair of columns needs every read, and the error bars of
+    a ramp's edge are three times too small (`benchmarks/control_variates.py`), so that both are simulated in full."""
+    return not setup.pair and setup.inverter is None
+
+
 def sample_corrected(
     setup: Testbench, tasks: Sequence[Task], simulate: Simulate, announce: Callable[[str], None] = lambda text: None
 ) -> CorrectedSampling:

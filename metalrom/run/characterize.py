@@ -10,7 +10,7 @@ import numpy as np
 from characterization.campaign import CampaignOutcome, ProgressCallback, SimulationCounts, Task, run_tasks
 from characterization.chain_group import choose_chain_group
 from characterization.column_testbench import ColumnTestbench
-from characterization.corrected_sampling import CorrectedSampling, sample_corrected
+from characterization.corrected_sampling import CorrectedSampling, can_correct, sample_corrected
 from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
@@ -190,7 +190,7 @@ def measure_group(
         return run_tasks(setup, chosen, cache=cache, workers=jobs, progress=progress)
 
     corrected: CorrectedSampling | None = None
-    if setup.sampling == "corrected" and tasks:
+    if setup.sampling == "corrected" and can_correct(setup) and tasks:
         announce(f"sampling {len(tasks)} reads {where}: linear network, corrected by simulations")
         corrected = sample_corrected(setup, tasks, simulate, announce)
         outcomes = [corrected.outcome]
