@@ -84,14 +84,14 @@ def compare(setup: Testbench, cache: Cache, places: int | None, jobs: int) -> No
         f"{setup.model.kind}, {setup.rows} rows, {len(setup.conditions)} conditions: {decks} of {len(tasks)} decks, "
         f"{engine:.1f} s of CPU in ngspice, {python:.1f} s beside it, {found.maker.reads.solved} linear networks"
     )
-    shared = sum(bool(c.shared) for c in found.conditions)
+    shared = sum(bool(c.others) for c in found.conditions)
     full = [c.condition for c in found.conditions if c.full]
     print(f"  conditions that start from another one: {shared}; simulated in full: {', '.join(full) or 'none'}")
     for c in found.conditions:
         print(
             f"  {c.condition:24s} {c.decks:4d} of {c.reads:4d}; stated errors over the largest sigma: level "
             f"{c.level_error:.3f}, sigma {c.sigma_error:.3f}; residual {c.residual:.4f} counts; held-out chance "
-            f"{c.chance:.2g}{f'; from {c.shared}' if c.shared else ''}"
+            f"{c.chance:.2g}{f'; with {c.others} reads of others' if c.others else ''}"
         )
     judged = np.arange(len(tasks))
     if places is not None:

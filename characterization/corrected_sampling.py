@@ -1,8 +1,10 @@
 """Samples of a plan by the exact linear network, corrected by as many transistor decks as the asked error needs.
 
-At every condition decks are simulated in small batches, the least certain reads first, until levels and mismatch
-sigmas are known well enough; all other reads of the plan are computed. Reads that no fit has seen are simulated too:
-where they leave their stated error the condition is simulated in full.
+Decks are simulated in small batches, the least certain reads of every condition first, until levels and mismatch sigmas
+are known well enough everywhere; all other reads of the plan are computed. Conditions are taken by what they differ in
+from the nominal one, and one regression holds them all, so that a condition that resembles known ones needs hardly more
+than its check: some reads of every condition are simulated that no fit has seen. Where they leave their stated error
+the condition is simulated in full.
 """
 
 from __future__ import annotations
@@ -14,19 +16,21 @@ import numpy as np
 from scipy.special import fdtrc
 
 from characterization.campaign import CampaignOutcome, Task, joined_outcome
+from characterization.condition_model import ConditionModel, Reads
 from characterization.correction import (
+    ChipMoments,
     ChipSpread,
     Correction,
     RegressorMaker,
     Regressors,
+    chip_moments,
     chip_normals,
     chip_spread,
-    fit_correction,
-    prior_correction,
     select,
 )
 from characterization.dataset import Sample
 from characterization.procedures.mismatch import pattern_at
+from characterization.sampling_check import CONTRADICTED, CheckedRead, ConditionSampling
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition
@@ -35,60 +39,20 @@ Simulate = Callable[[Sequence[Task]], CampaignOutcome]
 
 FIRST_BATCH = 20
 """Decks of the nominal condition before its correction is fitted."""
-SHARED_BATCH = 12
-"""The same where a condition may start from another one's coefficients."""
 BATCH = 4
 CHECKS = (1, 2)
 """Reads of a condition, nominal ones and chips, that are simulated to be compared with what the correction says."""
-FREEDOM = (12, 4)
-"""Reads beyond the coefficients that they decide, which tell the residual: of a correction of its own, of one that
-starts from another condition's."""
-SHARED_DOUBTFUL = 1e-2
-"""Chance of the held-out reads' distances, by their error bars, below which another condition is no start."""
+FREEDOM = 12
+"""Reads beyond the coefficients that they decide, which tell the residual."""
+GROWTH = 1.15
+"""By how much the reads grow before the parameters of the regression are looked for anew."""
+REFUSED = 1e-2
+"""Chance of the held-out reads' distances, by their error bars, below which they join the fit, once."""
 DOUBTFUL = 1e-4
 """The same, below which a correction is given up."""
-CONTRADICTED = "held-out reads leave their error bars"
 CHIPS = 2000
 USUAL_SIGMA = 0.1
 """LSB."""
-
-
-@dataclass(frozen=True)
-class CheckedRead:
-    """A held-out read: simulated less computed, and its standard error; LSB (linear counts)."""
-
-    procedure: str
-    active: int
-    count: int
-    difference: float
-    error: float
-
-
-@dataclass(frozen=True)
-class ConditionSampling:
-    """What a condition took. decks: simulated, checks included; reads: of the plan. level_error, sigma_error: standard
-    errors of the levels over the largest mismatch sigma, and of the sigmas; residual: rms of a read, LSB. shared: the
-    condition whose coefficients it started from. chance: of the checks' distances. full: simulated in full, and why.
-    """
-
-    condition: str
-    decks: int
-    reads: int
-    level_error: float
-    sigma_error: float
-    residual: float
-    shared: str
-    checks: tuple[CheckedRead, ...]
-    chance: float
-    full: str = ""
-
-
-def sampling_warnings(conditions: Sequence[ConditionSampling]) -> tuple[str, ...]:
-    """A sentence on conditions whose held-out reads contradicted the correction; none where there are none."""
-    lost = [c.condition for c in conditions if c.full == CONTRADICTED]
-    if not lost:
-        return ()
-    return (f"corrected sampling: {CONTRADICTED} at {', '.join(lost)}, which was simulated in full",)
 
 
 @dataclass(frozen=True)
@@ -130,15 +94,15 @@ class _Course:
     tasks: list[Task]
     x: Regressors
     unit: float
-    chips: list[Regressors]
+    chips: list[ChipMoments]
     checks: list[int]
     rng: np.random.Generator
     limit: float
     found: Correction
     spread: ChipSpread
-    starts: list[tuple[str, Correction]]
     samples: dict[int, Sample] = field(default_factory=dict)
     full: str = ""
+    refused: bool = False
     done: bool = False
 
     @property
@@ -152,47 +116,32 @@ class _Course:
 
     @property
     def fitted(self) -> list[int]:
+        """Reads that the fit sees."""
         return [i for i in self.samples if i not in self.checks]
-
-    def begin(self, starts: list[tuple[str, Correction]], orders: FloatArray) -> None:
-        """Expect the correction to be like that of the conditions that resemble this one."""
-        self.starts = starts
-        self._take(prior_correction(orders, starts[0][1] if starts else None))
 
     def wanted(self) -> list[int]:
         """The next reads to simulate: nominal ones and chips alike, or those whose error is still too large."""
         nominal = {i for i, t in enumerate(self.tasks) if t.draw < 0}
         chips, taken = set(range(len(self.tasks))) - nominal, set(self.samples) | set(self.checks)
         level, sigma = (e > self.limit for e in self.errors())
-        batch = BATCH if self.found.reads else SHARED_BATCH if self.starts else FIRST_BATCH
+        batch = BATCH if self.found.reads + self.found.others else FIRST_BATCH
         numbers = (batch // 2, batch - batch // 2) if level == sigma else (batch * level, batch * sigma)
         out = [i for i in self.checks if i not in self.samples]
         for number, other in zip(numbers, (chips, nominal), strict=True):
             out += select(self.x, self.found.covariance, self.found.residual, number, taken | other | set(out))
         return out or select(self.x, self.found.covariance, self.found.residual, batch, taken)
 
-    def fit(self, orders: FloatArray) -> None:
-        """The correction of the reads so far: of all priors the one with the largest evidence."""
-        chosen = [i for i in self.samples if i not in self.checks]
-        level = np.array([self.samples[i].level for i in chosen]) / self.unit
-        x = self.x.take(chosen)
-        known = [fit_correction(x, level, orders, start=s, label=name) for name, s in self.starts]
-        if not known or len(chosen) >= FIRST_BATCH:
-            known.append(fit_correction(x, level, orders))
-        self._take(max(known, key=lambda c: c.evidence))
-
-    def _take(self, found: Correction) -> None:
+    def take(self, found: Correction) -> None:
+        """The correction of a fit."""
         self.found, self.spread = found, chip_spread(found, self.chips)
 
     def settle(self) -> None:
-        """Note whether the asked error is reached; a start that the held-out reads contradict is refused once, and they
-        join the fit."""
-        spare = self.found.reads - self.found.known
-        self.done = max(self.errors()) <= self.limit and spare >= FREEDOM[bool(self.found.shared)]
-        if self.done and self.starts and self.verdicts()[1] < SHARED_DOUBTFUL:
-            self.done, self.starts = False, []
+        """Note whether the asked error is reached; held-out reads that contradict the correction join the fit, once."""
+        spare = self.found.reads + self.found.others - self.found.known
+        self.done = max(self.errors()) <= self.limit and spare >= FREEDOM
+        if self.done and not self.refused and self.verdicts()[1] < REFUSED:
+            self.done, self.refused = False, True
             self.checks = _checks(self.tasks, self.rng, set(self.samples))
-            self._take(replace(self.found, shared=""))
 
     def errors(self) -> tuple[float, float]:
         """(level, sigma): standard errors over the largest mismatch sigma."""
@@ -210,11 +159,13 @@ class _Course:
             s = self.samples[i]
             out.append(CheckedRead(s.procedure, s.active, s.count, s.level / self.unit - float(level), float(sigma)))
         square = sum((c.difference / c.error) ** 2 for c in out)
-        return tuple(out), float(fdtrc(len(out), self.found.reads, square / len(out))) if out else 1.0
+        known = max(self.found.reads + self.found.others - self.found.known, 1.0)
+        return tuple(out), float(fdtrc(len(out), known, square / len(out))) if out else 1.0
 
 
 def can_correct(setup: Testbench) -> bool:
-    """Whether the linear network knows what the readout reads: a bit line, not a pair of columns or a ramp's edge."""
+    """Whether the correction is known to hold: of a bit line. A pair of columns needs every read, and the error bars of
+    a ramp's edge are three times too small (`benchmarks/control_variates.py`), so that both are simulated in full."""
     return not setup.pair and setup.inverter is None
 
 
@@ -240,9 +191,14 @@ def sample_corrected(
         Samples in the order of the plan.
     """
     maker = RegressorMaker(setup, list(tasks))
-    orders, rng = maker.orders, np.random.default_rng(np.random.SeedSequence([setup.seed, 10]))
+    model = ConditionModel(setup.conditions, maker.orders, maker.groups)
+    rng = np.random.default_rng(np.random.SeedSequence([setup.seed, 10]))
     normals = chip_normals(CHIPS, maker.dimensions, setup.seed)
-    courses = [_course(setup, maker, c, [t for t in tasks if t.condition == c], normals, rng) for c in setup.conditions]
+    nothing = model.fit(_reads([]))
+    courses = [
+        _course(setup, maker, c, [t for t in tasks if t.condition == c], normals, rng, start)
+        for c, start in zip(setup.conditions, nothing, strict=True)
+    ]
     outcomes: list[CampaignOutcome] = []
 
     def run(wanted: Sequence[tuple[_Course, Sequence[int]]]) -> None:
@@ -256,27 +212,28 @@ def sample_corrected(
             if sample.verdict != "ok" or not np.isfinite(sample.level):
                 course.full = "a simulation failed"
 
-    finished: list[_Course] = []
+    searched = 0
     for generation in _generations(courses):
         for c in generation:
-            c.begin(_starts(c, finished), orders)
-        going = list(generation)
-        while going:
-            wanted = [(c, c.wanted()) for c in going]
-            run(wanted)
-            for c, _ in wanted:
+            c.done = False
+        while going := [c for c in courses if (c.samples or c in generation) and not (c.done or c.full)]:
+            run([(c, c.wanted()) for c in going])
+            for c in going:
                 if len(c.samples) == len(c.tasks):
                     c.full = c.full or "every read was needed"
-                elif not c.full:
-                    c.fit(orders)
+            reads = _reads(courses)
+            search = len(reads.level) >= GROWTH * searched
+            searched = len(reads.level) if search else searched
+            for c, found in zip(courses, model.fit(reads, search=search), strict=True):
+                c.take(found)
+            for c in courses:
+                if c.samples and not c.full:
                     c.settle()
-            going = [c for c in going if not (c.done or c.full)]
-        for c in generation:
-            if not c.full and c.verdicts()[1] < DOUBTFUL:
-                c.full = CONTRADICTED
-                announce(f"{c.condition.label} is simulated in full: {c.full}")
-        run([(c, [i for i in range(len(c.tasks)) if i not in c.samples]) for c in generation if c.full])
-        finished += [c for c in generation if not c.full]
+    for c in courses:
+        if not c.full and c.verdicts()[1] < DOUBTFUL:
+            c.full = CONTRADICTED
+            announce(f"{c.condition.label} is simulated in full: {c.full}")
+    run([(c, [i for i in range(len(c.tasks)) if i not in c.samples]) for c in courses if c.full])
     order = {id(t): k for k, t in enumerate(tasks)}
     samples: list[Sample | None] = [None] * len(tasks)
     for c in courses:
@@ -295,12 +252,12 @@ def _course(
     tasks: list[Task],
     normals: FloatArray,
     rng: np.random.Generator,
+    start: Correction,
 ) -> _Course:
     chips = [
-        maker.of_chips(condition, pattern_at(setup, a, c).case(setup.columns, setup.ones), normals)
+        chip_moments(maker.of_chips(condition, pattern_at(setup, a, c).case(setup.columns, setup.ones), normals))
         for a, c in dict.fromkeys((t.active, t.count) for t in tasks if t.procedure == "mismatch")
     ]
-    nothing = prior_correction(maker.orders)
     return _Course(
         condition,
         tasks,
@@ -310,10 +267,20 @@ def _course(
         _checks(tasks, rng, set()),
         rng,
         setup.sampling_error,
-        nothing,
-        chip_spread(nothing, chips),
-        [],
+        start,
+        chip_spread(start, chips),
     )
+
+
+def _reads(courses: Sequence[_Course]) -> Reads:
+    """The simulated reads of conditions whose correction is looked for, checks aside."""
+    chosen = [(k, c, c.fitted) for k, c in enumerate(courses) if not c.full and c.fitted]
+    if not chosen:
+        return Reads(np.zeros(0, dtype=np.int64), Regressors(np.zeros(0), np.zeros((0, 0))), np.zeros(0))
+    parts = [c.x.take(indices) for _, c, indices in chosen]
+    x = Regressors(np.concatenate([p.linear for p in parts]), np.concatenate([p.design for p in parts]))
+    level = np.concatenate([np.array([c.samples[i].level for i in indices]) / c.unit for _, c, indices in chosen])
+    return Reads(np.repeat([k for k, _, _ in chosen], [len(p.linear) for p in parts]), x, level)
 
 
 def _checks(tasks: Sequence[Task], rng: np.random.Generator, taken: set[int]) -> list[int]:
@@ -330,18 +297,9 @@ def _distance(one: Condition, other: Condition) -> int:
 
 
 def _generations(courses: Sequence[_Course]) -> list[list[_Course]]:
-    """Conditions by what they differ in from the nominal one; each generation may start from those before it."""
+    """Conditions by the number of factors in which they differ from the nominal one."""
     far = [_distance(c.condition, courses[0].condition) for c in courses]
     return [[c for c, d in zip(courses, far, strict=True) if d == step] for step in sorted(set(far))]
-
-
-def _starts(course: _Course, finished: Sequence[_Course]) -> list[tuple[str, Correction]]:
-    """Corrections of the finished conditions that resemble one most."""
-    if not finished:
-        return []
-    nearest = min(_distance(course.condition, f.condition) for f in finished)
-    near = [f for f in finished if _distance(course.condition, f.condition) == nearest]
-    return [(f.condition.label, f.found) for f in near]
 
 
 def _samples(course: _Course) -> list[Sample]:
@@ -384,7 +342,7 @@ def _summary(course: _Course) -> ConditionSampling:
         level,
         sigma,
         course.found.residual,
-        course.found.shared,
+        course.found.others,
         checks,
         chance,
         course.full,

@@ -1,35 +1,29 @@
-"""What transistors add to the exact linear level of a read: a regression with a prior, its error bar, its sharing.
+"""What transistors add to the exact linear level of a read: regressors, coefficients with error bars, spread of chips.
 
 The periphery leaves a charge on the floating line (a current cell: drops a voltage), so that a read gives
 
     level = linear level + sum_k theta_k f_k(linear level, active rows, load, threshold shifts)
 
-where the load is what a charge does to the line of the very pattern and chip. Coefficients have a Gaussian prior: zero,
-or those of a condition that is known, with a scale for each order of f. Scale and residual maximize the evidence (D. J.
-C. MacKay, Neural Computation 4 (1992) 415): a condition that resembles the known one needs few reads, one that does not
-needs as many as that one did.
+where the load is what a charge does to the line of the very pattern and chip. The coefficients of all conditions are
+found together, from few reads of each (`characterization.condition_model`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from characterization.campaign import Task
-from characterization.linear_read import LinearRead, LinearReads
+from characterization.linear_read import LinearRead, LinearReads, read_lines
 from characterization.noise import BOLTZMANN
+from characterization.procedures.mismatch import REFERENCE, reference_sigma
 from characterization.testbench import MIN_SAMPLES, Testbench
-from interconnect.arrays import FloatArray
+from interconnect.arrays import FloatArray, IntArray
 from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 
-SCALES = tuple(float(v) for v in 10.0 ** np.arange(-4.0, 2.01, 0.25).round(2))
-"""LSB; scales of the prior that are tried."""
-SMALLEST_CHANGE = 0.01
-"""LSB; smallest scale by which the coefficients of two conditions are taken to differ, however few reads say so."""
-ORDERS = (0.1, 0.3, 1.0)
-"""Factors from one order of a regressor to the next that are tried."""
 CHARGE = 1.602176634e-19
 """C; of an electron (SI)."""
 SLOPE = 1.5
@@ -37,8 +31,6 @@ SLOPE = 1.5
 MOST_DRAWS = 10_000
 LARGE = 10.0
 """By how much gain, offset and what the load makes of them exceed all that bends them, about: a prior, no more."""
-SMALLEST_RESIDUAL = 1e-3
-"""LSB; what the engine's tolerances leave."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +55,8 @@ class RegressorMaker:
     def __init__(self, setup: Testbench, tasks: list[Task]) -> None:
         self._setup, self.reads = setup, LinearReads(setup)
         nominal = setup.conditions[0]
-        self._signs = np.array([line.sign for line in setup.model.bit_lines], dtype=np.float64)
+        self._read_lines = read_lines(setup)
+        self._signs = np.array([x.sign for x in self._read_lines])
         first = [self.reads.read(nominal, setup.stimulus(t.case)) for t in tasks if t.condition == nominal]
         levels = np.array([r.level for r in first]) / self._drive(nominal)  # (reads, lines)
         low, high = float(levels.min()), float(levels.max())
@@ -72,12 +65,15 @@ class RegressorMaker:
         self._count = abs(float(np.linalg.lstsq(counted, levels @ self._signs, rcond=None)[0][2])) or 1.0
         self._load = float(np.median([r.load for r in first]))
         devices, p = setup.technology.devices, setup.periphery
-        self._lines = len(setup.model.bit_lines)
+        self._lines = len(self._read_lines)
         up = devices.sigma_vth("pmos", p.driver_pmos_width, p.length) * np.sqrt(setup.rows)
         down = devices.sigma_vth("nmos", p.driver_nmos_width, p.length) * np.sqrt(setup.rows)
-        readout = [devices.sigma_vth(d.kind, d.width, d.length) for d in setup.readout_devices]
+        # whatever else varies: (name, nominal value, sigma)
+        self._readout = [(d.name, 0.0, devices.sigma_vth(d.kind, d.width, d.length)) for d in setup.readout_devices]
+        if setup.inverter:
+            self._readout.append((REFERENCE, 1.0, reference_sigma(setup)))
         reset = devices.sigma_vth("nmos", p.reset_width, p.length)
-        self._sigma: FloatArray = np.array([*[reset] * self._lines, up, up, down, down, *readout])
+        self._sigma: FloatArray = np.array([*[reset] * self._lines, up, up, down, down, *(x[2] for x in self._readout)])
 
     def _drive(self, condition: Condition) -> float:
         return condition.vdd if self._setup.unit == "V" else self._setup.periphery.read_voltage
@@ -128,12 +124,14 @@ class RegressorMaker:
 
     def _shifts(self, case: ColumnStimulus) -> FloatArray:
         d, zero = case.deviations, np.zeros(case.rows)
-        reset = np.zeros(self._lines) if d.reset is None else np.atleast_2d(d.reset)[:, case.target]
+        reset = np.zeros(self._lines)
+        if d.reset is not None:
+            reset = np.array([np.atleast_2d(d.reset)[x.line, case.target + x.column] for x in self._read_lines])
         up = zero if d.driver_pmos is None else d.driver_pmos
         down = zero if d.driver_nmos is None else d.driver_nmos
         sums = [share @ shift for share, shift in zip(_driven(case), (up, up, down, down), strict=True)]
         readout = dict(d.readout)
-        return np.array([*reset, *sums, *(readout.get(x.name, 0.0) for x in self._setup.readout_devices)])
+        return np.array([*reset, *sums, *(readout.get(name, value) - value for name, value, _ in self._readout)])
 
     def _regressors(
         self, level: FloatArray, load: FloatArray, active: FloatArray, shifts: FloatArray, kelvin: FloatArray
@@ -166,6 +164,7 @@ class RegressorMaker:
             [
                 *base,
                 *(change * v**i * a**j for i, j in _LOAD),
+                *(change**2 / LARGE * v**i for i in range(_SECOND)),
                 *(z * v**i * a**j for i, j in _RESET),
                 *(bend * v**i * a**j for i, j in _RESET),
             ]
@@ -176,12 +175,24 @@ class RegressorMaker:
         """Order of every regressor beyond the first, (terms,)."""
         reset = [i + j for i, j in _RESET] * 2
         readout = len(self._sigma) - self._lines - 4
-        found = [max(i + j - 1, 0) for i, j in (*_BASE, *_LOAD)] + reset + [1] * 4 + [0, 1, 2, 3] * readout
-        return np.array(found, dtype=np.float64)
+        found = [max(i + j - 1, 0) for i, j in (*_BASE, *_LOAD)] + list(range(_SECOND)) + reset
+        return np.array(found + [1] * 4 + [0, 1, 2, 3] * readout, dtype=np.float64)
+
+    @property
+    def groups(self) -> IntArray:
+        """1 for the terms of the reset switch's threshold, which follow its leakage, 2 for those of the load, 0 for all
+        others, (terms,)."""
+        groups = np.zeros(len(self.orders), dtype=np.int64)
+        first = len(_BASE) + len(_LOAD) + _SECOND
+        groups[len(_BASE) : first] = 2
+        groups[first : first + 2 * len(_RESET)] = 1
+        return groups
 
 
 _BASE = [(i, j) for i in range(4) for j in range(4 - i)] + [(4, 0), (5, 0)]
 _LOAD = [(0, 0), (1, 0), (0, 1), (1, 1), (2, 0)]
+_SECOND = 2
+"""Terms in the square of the load: a switch's own capacitance is a sizable part of a short line's."""
 _RESET = [(i, j) for i in range(3) for j in range(3 - i)] + [(3, 0), (4, 0)]
 
 
@@ -195,25 +206,17 @@ def _driven(case: ColumnStimulus) -> tuple[FloatArray, FloatArray, FloatArray, F
 
 @dataclass(frozen=True)
 class Correction:
-    """Coefficients theta (terms,) in the unit of the regressors, their covariance, and the rms residual of a read.
-
-    prior: variances (terms,), of scale `scale`. reads: simulated ones. shared: label of the condition whose
-    coefficients it started from, empty: none. evidence: its logarithm.
+    """Coefficients theta (terms,) of a condition in the unit of the regressors, their covariance, and the rms residual
+    of a read. reads: simulated ones of this condition; others: of other conditions, which were fitted with them. known:
+    coefficients that all of these decide, the others being left to the prior.
     """
 
     theta: FloatArray
     covariance: FloatArray
-    prior: FloatArray
     residual: float
-    scale: float
     reads: int
-    shared: str = ""
-    evidence: float = 0.0
-
-    @property
-    def known(self) -> float:
-        """Coefficients that the reads decide, the others being left to the prior."""
-        return float(np.sum(np.maximum(1.0 - np.diag(self.covariance) / self.prior, 0.0)))
+    others: int
+    known: float
 
     def levels(self, x: Regressors) -> FloatArray:
         """Levels of reads, in the unit."""
@@ -223,74 +226,6 @@ class Correction:
     def errors(self, x: Regressors) -> FloatArray:
         """Standard errors of the mean levels of reads, in the unit: without the residual of a single one."""
         return np.asarray(np.sqrt(np.einsum("ri,ij,rj->r", x.design, self.covariance, x.design)))
-
-
-def prior_correction(orders: FloatArray, start: Correction | None = None) -> Correction:
-    """What is expected before a condition's first read: nothing, or about the coefficients of another one."""
-    scale, residual = (1.0, 0.01) if start is None else (max(start.scale, 0.01), start.residual)
-    prior = (scale * ORDERS[1] ** orders) ** 2
-    theta = np.zeros(len(orders)) if start is None else start.theta
-    return Correction(theta, np.diag(prior), prior, residual, scale, 0)
-
-
-def fit_correction(
-    x: Regressors,
-    level: FloatArray,
-    orders: FloatArray,
-    *,
-    start: Correction | None = None,
-    label: str = "",
-) -> Correction:
-    """The correction of reads.
-
-    Parameters
-    ----------
-    x : Regressors
-        Of the reads.
-    level : array
-        Simulated levels (reads,), in the unit.
-    orders : array
-        Of the regressors, (terms,).
-    start : Correction, optional
-        Mean of the prior, and what residual is expected; default: no correction.
-    label : str
-        The condition that `start` comes from.
-
-    Returns
-    -------
-    Correction
-        Of the prior's scale, order and residual that make the levels most likely.
-    """
-    design = x.design
-    mean = np.zeros(design.shape[1]) if start is None else start.theta
-    target = level - x.linear - design @ mean
-    residuals = np.array([v for v in SCALES if v >= SMALLEST_RESIDUAL and v <= 1.0])
-    # few reads know little of the residual: it is expected to be near that of the known condition
-    expected, width = (SMALLEST_RESIDUAL, 2.0) if start is None else (start.residual, 0.7)
-    penalty = 0.5 * (np.log(residuals / expected) / width) ** 2
-    best = (-np.inf, 0.0, 0.0, 0.0)
-    scales = np.array([v for v in SCALES if start is None or v >= SMALLEST_CHANGE])
-    for order in ORDERS:
-        weighted = design * order**orders
-        value, vector = np.linalg.eigh(weighted @ weighted.T)
-        turned = (vector.T @ target) ** 2
-        variance = np.multiply.outer(np.square(scales), np.maximum(value, 0.0))[:, None, :]
-        variance = variance + np.square(residuals)[:, None]
-        evidence = -0.5 * (turned / variance + np.log(variance)).sum(axis=-1) - penalty
-        i, j = np.unravel_index(int(evidence.argmax()), evidence.shape)
-        if evidence[i, j] > best[0]:
-            best = (float(evidence[i, j]), float(scales[i]), float(residuals[j]), order)
-    evidence_there, scale, residual, order = best
-    prior = (scale * order**orders) ** 2
-    # posterior by the reads' own matrix: as many unknowns as reads
-    inner = (design * prior) @ design.T + residual**2 * np.eye(len(target))
-    gain = np.linalg.solve(inner, design * prior).T
-    covariance = np.diag(prior) - gain @ (design * prior)
-    # distances of reads from what the others say of them, over their error bars
-    inverse = np.linalg.inv(inner)
-    apart = max(1.0, float(np.mean((inverse @ target) ** 2 / np.diag(inverse))))
-    covariance, residual = covariance * apart, residual * float(np.sqrt(apart))
-    return Correction(mean + gain @ target, covariance, prior, residual, scale, len(target), label, evidence_there)
 
 
 def select(x: Regressors, covariance: FloatArray, residual: float, number: int, taken: set[int]) -> list[int]:
@@ -341,18 +276,32 @@ class ChipSpread:
         return np.asarray(np.maximum(1.0 + 2.0 / relative, MIN_SAMPLES))
 
 
-def chip_spread(found: Correction, chips: list[Regressors]) -> ChipSpread:
-    """Spread of reads over chips, each read of as many chips; the residual of a read counts as spread of its own."""
-    variance, slopes = [], []
-    for x in chips:
-        design = x.design - x.design.mean(axis=0)
-        level = x.linear - x.linear.mean() + design @ found.theta
-        variance.append(float(level @ level) / len(level) + found.residual**2)
-        slopes.append(2.0 * design.T @ level / len(level))
-    slope = np.array(slopes).reshape(len(chips), len(found.theta))
-    freedom = max(found.reads - found.known, 2.0)
-    own = 2.0 * found.residual**4 / freedom
-    return ChipSpread(np.array(variance), slope @ found.covariance @ slope.T + own)
+@dataclass(frozen=True)
+class ChipMoments:
+    """Second central moments of one read over chips: of the linear level, of it with every term (terms,), of the terms
+    (terms, terms); in the unit squared."""
+
+    linear: float
+    mixed: FloatArray
+    terms: FloatArray
+
+
+def chip_moments(x: Regressors) -> ChipMoments:
+    """Moments of one read of many chips."""
+    number = len(x.linear)
+    linear, design = x.linear - x.linear.mean(), x.design - x.design.mean(axis=0)
+    return ChipMoments(float(linear @ linear) / number, design.T @ linear / number, design.T @ design / number)
+
+
+def chip_spread(found: Correction, chips: Sequence[ChipMoments]) -> ChipSpread:
+    """Spread of reads over chips; the residual of a read counts as spread of its own."""
+    pulled = [m.terms @ found.theta for m in chips]
+    own = found.residual**2
+    variance = [m.linear + float((2.0 * m.mixed + p) @ found.theta) + own for m, p in zip(chips, pulled, strict=True)]
+    slope = np.array([2.0 * (m.mixed + p) for m, p in zip(chips, pulled, strict=True)])
+    slope = slope.reshape(len(chips), len(found.theta))
+    freedom = max(found.reads + found.others - found.known, 2.0)
+    return ChipSpread(np.array(variance), slope @ found.covariance @ slope.T + 2.0 * own**2 / freedom)
 
 
 def chip_normals(number: int, dimensions: int, seed: int) -> FloatArray:

@@ -18,6 +18,9 @@ from interconnect.arrays import FloatArray
 from netlists.case import Deviations
 from netlists.condition import Condition
 
+REFERENCE = "reference"
+"""What varies of an inverter's reference rows, beside its thresholds (`Deviations.readout`)."""
+
 Point = tuple[int, int]
 """(active, count)."""
 
@@ -113,15 +116,15 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
                 (d.name, float(rng.standard_normal() * devices.sigma_vth(d.kind, d.width, d.length)))
                 for d in setup.readout_devices
             ),
-            *((("reference", _reference_factor(setup, rng)),) if setup.inverter else ()),
+            *(((REFERENCE, float(1.0 + reference_sigma(setup) * rng.standard_normal())),) if setup.inverter else ()),
         ),
     )
 
 
-def _reference_factor(setup: Testbench, rng: np.random.Generator) -> float:
-    """Coupling of the target's reference rows over its nominal one: the mean of their cells."""
+def reference_sigma(setup: Testbench) -> float:
+    """Sigma of the coupling of the target's reference rows over its nominal one: the mean of their cells."""
     rows = setup.inverter.reference_rows if setup.inverter else 1
-    return float(1.0 + setup.variation.cell_sigma / np.sqrt(rows) * rng.standard_normal())
+    return float(setup.variation.cell_sigma / np.sqrt(rows))
 
 
 def plan_mismatch(setup: Testbench) -> list[Task]:

@@ -300,12 +300,13 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     from rich.console import Group
     from rich.table import Table
 
+    from characterization.sampling_check import sampling_check
     from metalrom.cli.sign_off import decibels, sign_off_rows
     from metalrom.cli.specs import spec_table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     data = summary(results)
-    work = simulations_of(output)
+    work, check = simulations_of(output), sampling_check(results.sampling)
     raw, fitted = (decibels(data["csnr_dB"][key]) for key in ("raw", "gain_offset_removed"))
     for label, value in (
         ("group", f"{data['group_rows']} rows per conversion ({results.group_reason})"),
@@ -318,6 +319,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
             f"{raw} dB, {fitted} dB with gain and offset removed",
         ),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
+        *((("checked", check.text),) if check else ()),
         ("assumed", "; ".join(results.warnings) or "see the report"),
         ("report", str(output / "report.html")),
     ):
@@ -335,6 +337,7 @@ def characterize_only(
     json: Json = False,
 ) -> None:
     """Only the simulations and fits."""
+    from characterization.sampling_check import sampling_check
     from interconnect.jsonable import to_jsonable
     from metalrom.cli.workers import simulators
 
@@ -369,6 +372,8 @@ def characterize_only(
         _show_results(figures)
     say(f"wrote {output}: {len(done.data)} samples, {done.simulated} simulated now, {done.cached} from the cache")
     say(f"simulated: {_work(done.simulated, done.cached, done.counts.linear, done.counts.closed_form)}")
+    if check := sampling_check(done.sampling):
+        say(f"checked: {check.text}")
     if done.failed or done.failed_procedures:
         raise typer.Exit(CHECK_FAILED)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.procedure_result import ProcedureResult
+from characterization.sampling_check import sampling_check
 from characterization.sign_off import csnr_interval
 from characterization.tables.table import Assumption, ReadoutTable
 from interconnect.arrays import ByteArray
@@ -399,4 +400,5 @@ def _simulations(run: Run) -> Simulations:
     counts, verdicts = run.simulations, run.results.verdicts
     failed = sum(v.count for v in verdicts if v.verdict != "ok")
     rows = tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in verdicts)
-    return Simulations(counts["run"], counts["cached"], failed, rows)
+    check = sampling_check(run.results.sampling)
+    return Simulations(counts["run"], counts["cached"], failed, rows, check.text if check else "")

@@ -138,12 +138,14 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class Simulations:
-    """How many simulations were run, taken from the cache, and failed; one row per kind and verdict."""
+    """How many simulations were run, taken from the cache, and failed; one row per kind and verdict. check: computed
+    against simulated reads, in words; empty where all were simulated."""
 
     run: int
     cached: int
     failed: int
     verdicts: tuple[VerdictRow, ...] = ()
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from characterization.campaign import CampaignOutcome, ProgressCallback, SimulationCounts, Task, run_tasks
 from characterization.chain_group import choose_chain_group
 from characterization.column_testbench import ColumnTestbench
-from characterization.corrected_sampling import ConditionSampling, CorrectedSampling, can_correct, sample_corrected
+from characterization.corrected_sampling import CorrectedSampling, can_correct, sample_corrected
 from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
 from characterization.failures import FailedCondition, FailedProcedure
@@ -21,6 +21,7 @@ from characterization.procedures import PROCEDURES, AdcMargin, Mismatch, Planes,
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
 from characterization.procedures.transfer import check_levels, has_enough_levels
 from characterization.refinement import merged, missing, refined
+from characterization.sampling_check import ConditionSampling
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench

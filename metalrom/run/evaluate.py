@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from characterization.corrected_sampling import sampling_warnings
 from characterization.procedures.mismatch import points
+from characterization.sampling_check import sampling_warnings
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray

@@ -11,10 +11,10 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from characterization.campaign import SimulationCounts
-from characterization.corrected_sampling import ConditionSampling
 from characterization.failures import FailedCondition, FailedProcedure
 from characterization.group_size import GroupCandidate
 from characterization.margins import LevelMargin
+from characterization.sampling_check import ConditionSampling
 from characterization.sign_off import SignOff
 from characterization.waveform import ReadWaveform
 from interconnect.errors import DamagedFile

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
-from characterization.corrected_sampling import sampling_warnings
 from characterization.procedures import with_requirements
 from characterization.procedures.document import procedures_document
+from characterization.sampling_check import sampling_check, sampling_warnings
 from characterization.tables.formats import FORMATS
 from characterization.tables.netcdf import write_plane_tables
 from interconnect.files import atomic_write_bytes, atomic_write_text
@@ -54,6 +54,7 @@ def _write_configuration(design: Design, folder: Path) -> None:
 def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str, object]:
     """What a manifest says beside the files. Raises InputError if an input was changed since it was read."""
     design.check_unchanged()
+    check = sampling_check(done.sampling)
     assumptions = done.table.assumptions if "adc_margin" in done.results else ()
     return {
         "kind": kind,
@@ -76,6 +77,7 @@ def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str,
             "failed_conditions": [asdict(f) for f in done.failed],
             "failed_procedures": [asdict(f) for f in done.failed_procedures],
             "parallel_rows": [asdict(c) for c in done.row_checks],
+            **({"sampling_check": asdict(check)} if check else {}),
         },
     }
 

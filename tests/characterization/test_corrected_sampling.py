@@ -10,12 +10,13 @@ import pytest
 
 from characterization import corrected_sampling
 from characterization.campaign import CampaignOutcome, Task
-from characterization.corrected_sampling import sample_corrected, sampling_warnings
+from characterization.corrected_sampling import sample_corrected
 from characterization.correction import RegressorMaker, chip_normals
 from characterization.dataset import Dataset, Sample, read_samples_csv
 from characterization.linear_read import LinearReads
 from characterization.procedures import PROCEDURES
 from characterization.procedures.registry import CORRECTED
+from characterization.sampling_check import CheckedRead, ConditionSampling, sampling_check, sampling_warnings
 from characterization.testbench import Testbench
 from netlists.case import Deviations
 from netlists.condition import Condition
@@ -103,7 +104,9 @@ def test_levels_of_a_known_engine_are_found_with_few_reads(setup: Testbench, tas
     largest = max(float(np.sqrt(c.spread.variance.max())) * c.unit for c in found.corrected.values())
     assert np.abs(away).max() < 0.15 * largest  # five times the error that was asked for
     second = next(c for c in found.conditions if c.condition == SLOW.label)
-    assert second.shared == TT.label
+    first = next(c for c in found.conditions if c.condition == TT.label)
+    assert second.others > 0
+    assert second.decks < first.decks  # it resembles the first
 
 
 def test_spread_over_chips_is_that_of_many_draws(setup: Testbench, tasks: list[Task]) -> None:
@@ -132,6 +135,19 @@ def test_contradicted_conditions_are_simulated_in_full(
     assert found.corrected == {}
     assert len(words) == 2
     assert TT.label in sampling_warnings(found.conditions)[0]
+
+
+def test_the_check_of_a_run_is_that_of_its_held_out_reads() -> None:
+    checks = (CheckedRead("transfer", 4, 2, 0.03, 0.01), CheckedRead("mismatch", 4, 2, -0.04, 0.02))
+    one = ConditionSampling("a", 20, 100, 0.01, 0.01, 0.001, 0, checks, 0.5)
+    check = sampling_check([one, ConditionSampling("b", 60, 60, 0.0, 0.0, 0.0, 0, (), 1.0, "a simulation failed")])
+    assert check is not None
+    assert (check.decks, check.reads, check.held_out, check.full) == (80, 160, 2, 1)
+    assert check.rms == pytest.approx(0.025 * np.sqrt(2))  # sqrt((0.03^2 + 0.04^2) / 2)
+    assert check.largest == pytest.approx(0.04)
+    assert check.over_errors == pytest.approx(np.sqrt(6.5))  # 3 and 2 standard errors
+    assert "1 of 2 conditions simulated in full" in check.text
+    assert sampling_check([]) is None
 
 
 def test_a_failed_simulation_is_kept(setup: Testbench, tasks: list[Task]) -> None:
