@@ -39,6 +39,7 @@ WORKLOADS = (
 MODELS = ("minilm", "smollm2")
 SYSTEMS = complete("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
 QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
+RATED = complete("metalrom.studies.density.objective:RATED")
 SIZES = ("S", "M", "L")
 TASKS = ("wordsim", "simlex", "lee")
 

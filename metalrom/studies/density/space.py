@@ -18,7 +18,7 @@ from interconnect.validation import validate
 from metalrom.config.explore import MAX_POINTS, Axes
 from metalrom.config.readout import KEYS_OF_KIND
 from metalrom.config.schema import Config
-from metalrom.design.design import Design
+from metalrom.design.design import ASSET, Design
 from netlists.cells.base import require_capability
 
 Value = bool | int | float | str | None
@@ -143,8 +143,13 @@ class DesignSpace:
         return new
 
     def document(self, settings: Settings) -> dict[str, Any]:
-        """The design as the keys of a configuration, in place of the base's."""
-        return self._document(dict(settings))
+        """The design as the keys of a configuration of its own, wherever that lies: files by their whole paths."""
+        data = self._document(dict(settings))
+        for block, name in (("technology", "stack"), ("technology", "devices"), ("weights", "file")):
+            given = data.get(block, {}).get(name)
+            if given and not given.startswith(ASSET) and (name == "file" or given.endswith((".yaml", ".yml"))):
+                data[block][name] = str((self.base.folder / given).resolve())
+        return data
 
     def _share(self, new: Design) -> None:
         config = new.config
