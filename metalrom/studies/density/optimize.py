@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from metalrom.studies.density.objective import RATED, Objective
 from metalrom.studies.density.point import DesignPoint
 from metalrom.studies.density.run import KEPT, Announce, Progress, rated, space_digest
 from metalrom.studies.density.space import DesignBlock, DesignSpace, Settings, design_blocks
+from metalrom.studies.density.verify import SMALLEST
 from ngspice_runner import Cache, Workers
 
 BLOCK = "block"
@@ -127,12 +127,9 @@ def optimize_design(
     points: dict[str, DesignPoint] = {}
     refused = 0
 
-    def constraints(trial: Any) -> tuple[float, ...]:
-        return tuple(trial.user_attrs.get("misses", (math.inf,)))
-
     with Cache(cache_folder("simulations")) as cache, KeptResults(out / KEPT, space_digest(design)) as kept:
         rating = FastRating(space, cache, jobs=jobs, announce=announce)
-        sampler = optuna.samplers.TPESampler(seed=seed, constraints_func=constraints)
+        sampler = optuna.samplers.TPESampler(seed=seed)
         study = optuna.create_study(direction="minimize" if objective.down else "maximize", sampler=sampler)
         for done in range(trials):
             progress(done, trials)
@@ -141,7 +138,8 @@ def optimize_design(
             found = rated(block, settings, rating, kept)
             if isinstance(found, DesignPoint):
                 points.setdefault(found.key, found)
-                trial.set_user_attr("misses", list(objective.misses(found)) or [-1.0])
+                for number, missed in enumerate(objective.misses(found)):
+                    trial.set_constraint(str(number), missed)
                 study.tell(trial, objective.value(found))
             else:
                 refused += 1
@@ -227,7 +225,8 @@ def _characterized(
         fast = RATED[result.quantity](point)
         if result.value is None:
             continue
-        factors[result.quantity] = result.value - fast if result.unit == "dB" else result.value / max(fast, 1e-12)
+        ratio = max(result.value, SMALLEST) / max(fast, SMALLEST) if result.unit == "" else result.value / fast
+        factors[result.quantity] = result.value - fast if result.unit == "dB" else ratio
     value = read_quantity(objective.quantity, view, results.condition).value
     winner = Winner(point, objective.value(point), value, judged.verdict, judged.specs, file.name)
     return replace(winner, verdict=judged.verdict if objective.specs else "met"), factors

@@ -80,6 +80,8 @@ def answer_lines(found: Optimization) -> list[str]:
     else:
         shown = format_value(best.value, unit(found))
         lines.append(f"confirmed by a run: {o.quantity} {shown} ({best.file}): {best.point.label}")
+        if best.point.readout == "ideal":
+            lines.append("WARNING: its readout is ideal, stated in numbers; readout.kind: [chain] excludes it")
         if best.point.utilisation < 1:
             lines.append(
                 f"the layer fills {100 * best.point.utilisation:.0f} % of its macros; densities count these cells"

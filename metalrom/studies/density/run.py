@@ -176,14 +176,24 @@ def rated(block: DesignBlock, settings: Settings, rating: FastRating, kept: Kept
 
 
 def verified_point(
-    space: DesignSpace, point: DesignPoint, cache: Cache, kept: KeptResults, *, jobs: Workers, announce: Announce
+    space: DesignSpace,
+    point: DesignPoint,
+    cache: Cache,
+    kept: KeptResults,
+    *,
+    jobs: Workers,
+    announce: Announce,
+    extract: bool = False,
 ) -> Verified:
-    """The point beside its full characterization, as it was kept or measured now. Raises EngineError."""
-    key = f"full {point.key}"
+    """The point beside its full characterization, as it was kept or measured now; extract: with the extraction of a
+    run. Raises EngineError."""
+    key = f"full{' extracted' if extract else ''} {point.key}"
     known = kept.get(key)
     if known is None:
         announce(f"characterizing {point.label} in full")
-        full, simulations = characterize_point(space, point.settings, cache, jobs=jobs, announce=announce)
+        full, simulations = characterize_point(
+            space, point.settings, cache, jobs=jobs, announce=announce, extract=extract
+        )
         known = kept.put(key, Verified(point, full, simulations).to_dict())
     return Verified.from_dict(known)
 

@@ -63,7 +63,7 @@ class RatingError:
     def sentence(self) -> str:
         """In words."""
         return (
-            f"the fast rating against {self.points} full characterization(s): code error within a factor of "
+            f"the fast rating against {self.points} full characterization(s) of the same cells: code error within a factor of "
             f"{self.code_error:.2g} (full over fast {self.middle:.2g} in the middle), spacing within "
             f"{100 * self.lsb:.2g} %, energy per MAC within {100 * self.energy:.2g} %, density within "
             f"{100 * self.density:.2g} %, CSNR within {self.csnr:.1f} dB"
@@ -99,9 +99,11 @@ def characterize_point(
     *,
     jobs: Workers,
     announce: Callable[[str], None] = lambda text: None,
+    extract: bool = False,
 ) -> tuple[DesignPoint, int]:
-    """A point from a full characterization at the nominal condition, and its simulations. Raises EngineError."""
-    design = space.characterized(settings)
+    """A point from a full characterization at the nominal condition, and its simulations; extract: cells by the method
+    of a run in place of the fast rating's. Raises EngineError."""
+    design = space.characterized(settings) if extract else space.at(settings)
     setup = group_setup(design, int(design.config.array.group_rows), nominal_only=True)
     done = measure_group(setup, with_requirements(("adc_margin",)), cache, jobs=jobs, announce=announce)
     reading = read_layer(done.table, layer_use(design, setup.rows))
