@@ -9,6 +9,7 @@ do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import reduce
@@ -27,7 +28,12 @@ from characterization.procedures.chain_energy import ChainEnergy, ChainEnergyPoi
 from characterization.procedures.chain_margin import in_reach
 from characterization.procedures.chain_settling import ChainSettling, measure_chain_settling
 from characterization.procedures.local_inverter import InverterFigures, InverterPoint, measure_inverter
-from characterization.readout.chain_noise import ChainNoisePoint, noise_point, simulated_decision
+from characterization.readout.chain_noise import (
+    ChainNoisePoint,
+    bus_reset_noise,
+    noise_point,
+    simulated_decision,
+)
 from characterization.readout.converter_noise import Aperture
 from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench, setup_chain
@@ -36,8 +42,8 @@ from interconnect.errors import InputError
 from netlists.readout.column_converter import ColumnConverter
 from ngspice_runner import Cache, Workers
 
-SHIFTED = 2
-"""Counts at which every device is shifted: the lowest and the largest."""
+SHIFTED = 3
+"""Counts at which every device is shifted."""
 
 SOURCE = "few reads by ngspice per column; noise, cell mismatch and neighbours in closed form"
 
@@ -79,6 +85,11 @@ class ColumnCalibration:
     def span(self) -> float:
         """Level of all counts less that of none, V or A."""
         return float(self.level[-1] - self.level[0])
+
+    @property
+    def line_span(self) -> float:
+        """The span before a chain's series capacitor divides it."""
+        return self.span / (self.chain.noise.kept if self.chain else 1.0)
 
     def levels(self, setup: Testbench) -> GroupLevels:
         """Levels and spreads of the setup's group."""
@@ -236,17 +247,21 @@ def combined_column(
     if len(others) == 1 and base is anchor:
         out = others[0]
     elif others:
-        span = _times(anchor.span, [c.span for c in others], base.span)
+        span = _times(anchor.line_span, [c.line_span for c in others], base.line_span)
+        span *= _kept(anchor, others, base)
         level = _shape(base, anchor.share)
         shape = _shape(anchor, anchor.share) + np.sum([_shape(c, anchor.share) - level for c in others], axis=0)
         energy = _times(anchor.row_energy, [c.row_energy for c in others], base.row_energy)
         shift = anchor.shift * (span / anchor.span)
         out = replace(anchor, level=span * shape, shift=shift, row_energy=energy)
         if anchor.inverter is not None and base.inverter is not None:
-            found = [c.inverter for c in others if c.inverter]
-            out = replace(out, inverter=_product(anchor.inverter, found, base.inverter))
+            inverters = [c.inverter for c in others if c.inverter]
+            out = replace(out, inverter=_product(anchor.inverter, inverters, base.inverter))
         if anchor.chain is not None and base.chain is not None:
-            noise = _product(anchor.chain.noise, [c.chain.noise for c in others if c.chain], base.chain.noise)
+            kept = _kept(anchor, others, base)
+            points = [_on_the_line(c.chain.noise) for c in others if c.chain]
+            found = _product(_on_the_line(anchor.chain.noise), points, _on_the_line(base.chain.noise))
+            noise = _at_the_bus(found, kept, setup)
             out = replace(out, chain=replace(anchor.chain, noise=noise))
     out = replace(out, rows=setup.rows)
     if out.chain is None or anchor.chain is None or base.chain is None:
@@ -254,6 +269,30 @@ def combined_column(
     measured = [c.chain.energy for c in others if c.chain and c.chain.converter != base.chain.converter]
     energies = replace(anchor.chain.energy, converter=measured[0].converter) if measured else anchor.chain.energy
     return replace(out, chain=replace(out.chain, energy=_energy_of(energies, setup.rows / anchor.rows, setup)))
+
+
+def _kept(anchor: ColumnCalibration, others: Sequence[ColumnCalibration], base: ColumnCalibration) -> float:
+    """Share of a step that the series capacitor keeps: its odds, capacitor over load, are a product of ratios."""
+    if anchor.chain is None or base.chain is None:
+        return 1.0
+    odds = [c.chain.noise.kept / (1.0 - c.chain.noise.kept) for c in (anchor, *others, base) if c.chain]
+    found = _times(odds[0], odds[1:-1], odds[-1])
+    return found / (1.0 + found)
+
+
+def _on_the_line(point: ChainNoisePoint) -> ChainNoisePoint:
+    """Gain and noise before the series capacitor divides them."""
+    k = point.kept
+    second = (point.second[0] / k, point.second[1] / k, point.second[2] / k)
+    return replace(point, gain=point.gain / k, first=point.first / k, second=second)
+
+
+def _at_the_bus(point: ChainNoisePoint, kept: float, setup: Testbench) -> ChainNoisePoint:
+    """The same behind a series capacitor that keeps a share."""
+    chain = setup_chain(setup)
+    bus = math.sqrt(chain.converter.columns) * bus_reset_noise(chain, kept, setup.conditions[0].kelvin)
+    second = (point.second[0] * kept, point.second[1] * kept, point.second[2] * kept)
+    return replace(point, gain=point.gain * kept, first=point.first * kept, second=second, bus=bus, kept=kept)
 
 
 def _energy_of(known: ChainEnergyPoint, rows: float, setup: Testbench) -> ChainEnergyPoint:

@@ -41,7 +41,7 @@ class ChainNoisePoint:
     the bit line at the level of difference -1, 0 and 1 of the group's rows, as far as the comparator's aperture lets it
     through. bus: kT/C of the bus as its reset opens. comparator: the comparator's own at difference 0; ends: at -1 and
     1 (as at 0 if not given). array: what the converter adds once per conversion (kT/C of its capacitor array as its
-    reset opens; the ramp's own).
+    reset opens; the ramp's own). kept: share of a step of the line that the series capacitor keeps as the bus joins.
     """
 
     condition: str
@@ -52,6 +52,7 @@ class ChainNoisePoint:
     comparator: float
     ends: tuple[float, float] | None = None
     array: float = 0.0
+    kept: float = 1.0
 
     @property
     def quietest(self) -> float:
@@ -198,6 +199,7 @@ def noise_point(setup: Testbench, bench: ColumnTestbench, condition: Condition, 
         bus=lines * bus_reset_noise(chain, kept, condition.kelvin),
         comparator=deciding,
         ends=(ends[0], ends[1]),
+        kept=kept,
         array=frozen_noise(chain.converter, there.technology, condition, chain, common, bench.run),
     )
 

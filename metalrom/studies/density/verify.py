@@ -63,8 +63,8 @@ class RatingError:
     def sentence(self) -> str:
         """In words."""
         return (
-            f"the fast rating against {self.points} full characterization(s) of the same cells: code error within a factor of "
-            f"{self.code_error:.2g} (full over fast {self.middle:.2g} in the middle), spacing within "
+            f"the fast rating against {self.points} full characterization(s) of the same cells: code error within a "
+            f"factor of {self.code_error:.2g} (full over fast {self.middle:.2g} in the middle), spacing within "
             f"{100 * self.lsb:.2g} %, energy per MAC within {100 * self.energy:.2g} %, density within "
             f"{100 * self.density:.2g} %, CSNR within {self.csnr:.1f} dB"
         )

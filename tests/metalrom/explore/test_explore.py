@@ -83,7 +83,7 @@ SWEEP = {
     "explore": {
         "verify": 1,
         "vary": [
-            {"cell.kind": ["cap_balanced"], "cell.row_pitch": ["1x", "1.5x"], "array.group_rows": [8, 16],
+            {"cell.kind": ["cap_balanced"], "cell.row_pitch": ["1x", "1.5x"], "array.group_rows": [16, 32],
              "cell.planes": [1, 3], "array.columns_per_adc": [8, 16], "mapping": ["differential", "twos_complement"]},
             {"cell.kind": ["res_via"], "readout.double_sampling": [False], "cell.resistance": ["1Mohm"],
              "variation.cell_sigma": ["2.5%"], "array.group_rows": [8]},
