@@ -13,9 +13,11 @@ import yaml
 from interconnect.errors import InputError, MissingLibrary
 from interconnect.optional import has_library
 from metalrom.api import load
+from metalrom.cli import completion
 from metalrom.folders import cache_folder
+from metalrom.specs.quantities import QUANTITIES
 from metalrom.studies.density.fast import FastRating
-from metalrom.studies.density.objective import parse_objective
+from metalrom.studies.density.objective import RATED, parse_objective
 from metalrom.studies.density.optimize import optimize_design, ranked
 from metalrom.studies.density.optimize_page import write_optimization
 from metalrom.studies.density.space import DesignSpace, design_blocks
@@ -30,6 +32,7 @@ def test_one_quantity_that_is_rated() -> None:
         parse_objective("density", "energy_per_mac", ())
     with pytest.raises(InputError, match="gives no 'margin'"):
         parse_objective("density", None, ["margin > 4"])
+    assert set(completion.RATED) == set(RATED) <= set(QUANTITIES)
 
 
 def test_how_far_a_specification_is_missed() -> None:
