@@ -30,8 +30,10 @@ from metalrom.folders import cache_folder
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "whole-commands.md"
 EXPLORE = """
-explore: {cells: [cap_balanced], row_pitch_factors: [1.0, 1.5], double_sampling: [true], planes: [1], group_rows: [8],
-  adc_bits_less: [0], columns_per_adc: [16], verify: 1, arrays: [[64, 64]]}
+explore:
+  verify: 1
+  vary:
+    {readout.double_sampling: [true], cell.row_pitch: [1x, 1.5x], array.group_rows: [8], array.columns_per_adc: [16]}
 """
 COMMANDS = {
     "run": ("run", "CONFIG", "-o", "OUT"),

@@ -11,18 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from scipy.special import ndtr
 
 from characterization.campaign import CampaignOutcome, Task, joined_outcome, run_tasks
 from characterization.column_testbench import ColumnTestbench
-from characterization.fit import signed_count
+from characterization.group_levels import simulated_levels
 from characterization.group_size import GroupCandidate, GroupChoice, chosen_group
 from characterization.patterns import pattern_of
-from characterization.procedures.chain_margin import chain_noise, in_reach
-from characterization.procedures.mismatch import spread_arguments
+from characterization.procedures.chain_margin import in_reach
 from characterization.readout.chain_noise import ChainNoisePoint, measure_chain_noise
-from characterization.readout.converter_spread import converter_spread
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
@@ -88,7 +85,7 @@ def rate_chain_group(
     """One group size and what its probes took. Raises EngineError if one of them fails in ngspice."""
     if setup.chain is None:
         raise InputError("the readout is ideal, there is no chain to probe", where="readout.kind")
-    tasks = _probes(setup, setup.chain)
+    tasks = [*nominal_probes(setup), *device_probes(setup)]
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers)
     bad = [s for s in outcome.samples if s.verdict != "ok"]
     if bad:
@@ -100,21 +97,32 @@ def rate_chain_group(
     return candidate_of(setup, setup.chain, point, count, levels, histogram, target), [outcome, bench.outcome]
 
 
-def _probes(setup: Testbench, chain: ReadoutChain) -> list[Task]:
-    """Nominal reads of all counts (draw -1), then those with one device after the other one sigma off."""
+def device_probes(setup: Testbench, number: int = PROBES) -> list[Task]:
+    """Reads of a few counts with one device after the other one sigma off, from draw 0 on."""
     devices, p = setup.technology.devices, setup.periphery
     reset = devices.sigma_vth("nmos", p.reset_width, p.length)
     # of all columns at once; those of a pair, whose common part cancels, one after the other
     columns = np.eye(4)[1:3] if setup.pair else np.ones((1, 3))
-    shifted = [Deviations(), *(Deviations(reset=reset * which) for which in columns)]
-    shifted += [Deviations(readout=((d.name, devices.sigma_vth(d.kind, d.width, d.length)),)) for d in chain.devices]
+    shifted = [Deviations(reset=reset * which) for which in columns]
+    shifted += [
+        Deviations(readout=((d.name, devices.sigma_vth(d.kind, d.width, d.length)),)) for d in setup.readout_devices
+    ]
+    return [task for draw, x in enumerate(shifted) for task in _probes(setup, number, draw, x)]
+
+
+def nominal_probes(setup: Testbench) -> list[Task]:
+    """Reads of a few counts by a nominal column, draw -1."""
+    return _probes(setup, PROBES, -1, Deviations())
+
+
+def _probes(setup: Testbench, number: int, draw: int, deviations: Deviations) -> list[Task]:
+    """Reads of evenly spread counts with all rows driven."""
     tasks = []
-    for draw, deviations in enumerate(shifted, -1):
-        for count in np.unique(np.rint(np.linspace(0, setup.max_count, PROBES)).astype(int)).tolist():
-            seed = np.random.SeedSequence([setup.seed, 4, setup.rows, count])
-            pattern = pattern_of(setup, "random0", setup.rows, count, seed)
-            case = pattern.case(setup.columns, setup.ones, deviations)
-            tasks.append(Task("group_probe", setup.conditions[0], setup.rows, count, pattern.name, draw, case))
+    for count in np.unique(np.rint(np.linspace(0, setup.max_count, number)).astype(int)).tolist():
+        seed = np.random.SeedSequence([setup.seed, 4, setup.rows, count])
+        pattern = pattern_of(setup, "random0", setup.rows, count, seed)
+        case = pattern.case(setup.columns, setup.ones, deviations)
+        tasks.append(Task("group_probe", setup.conditions[0], setup.rows, count, pattern.name, draw, case))
     return tasks
 
 
@@ -151,51 +159,30 @@ def candidate_of(
     GroupCandidate
         With a code error of 1 for levels that do not rise or that the converter does not reach.
     """
-    n, most, top = float(setup.rows), setup.levels - 1, setup.max_count
-
-    def difference(active: FloatArray, count: FloatArray) -> FloatArray:
-        return signed_count(active, count, most)[1] if setup.level_shape == "bent" else count
-
-    at = difference(np.full(len(count), n), count)
-    level, *shifts = (Polynomial.fit(at, row, len(at) - 1) for row in (levels[0], *(levels[1:] - levels[0])))
-    lsb = float(levels[0, -1] - levels[0, 0]) / top
-    active, counts = np.meshgrid(np.arange(n + 1), np.arange(top + 1.0), indexing="ij")
-    possible = counts <= active * most
-    active, counts = active[possible], counts[possible]
-    d = difference(active, counts)
-    comparator = point.quietest
-    noise = chain_noise(setup, point, comparator, active, counts)
-    driven, moving = spread_arguments(setup, active, counts)
-    cells = driven if setup.level_shape == "bent" else moving
-    if setup.pair and chain.drive == "complement":
-        cells = 2.0 * cells  # a plus and a minus cell in every driven row
-    device = np.sqrt(np.sum([shift(d) ** 2 for shift in shifts], axis=0))
-    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * lsb * np.sqrt(cells), device)
-    ends = [mismatch[(active == n) & (counts == c)][0] for c in (0, top)]
-    read = float(np.hypot(point.line(np.zeros(1))[0], point.comparator))
-    end = float(np.hypot(*ends) / np.sqrt(2.0))
-    offset = converter_spread(chain.converter, read, end, load=chain.array_load).total
-    sigma = np.sqrt(noise**2 + comparator**2 + mismatch**2 + offset**2)
+    n, top = float(setup.rows), setup.max_count
+    g = simulated_levels(setup, point, count, levels)
+    d, (first, last) = g.difference, g.ends
+    sigma = np.sqrt(g.noise**2 + g.comparator**2 + g.mismatch**2 + g.offset**2)
     # thresholds lie midway between neighbouring levels, beyond the ends half of a mean step away
-    step = (at[-1] - at[0]) / top
-    above = np.where(d + step > at[-1] + 1e-9, lsb, level(d + step) - level(d)) / 2
-    below = np.where(d - step < at[0] - 1e-9, lsb, level(d) - level(d - step)) / 2
-    error = np.where(counts < top, ndtr(-above / sigma), 0.0) + np.where(counts > 0, ndtr(-below / sigma), 0.0)
-    if not (lsb > 0 and in_reach(chain, levels[0])):
+    step = (last - first) / top
+    above = np.where(d + step > last + 1e-9, g.lsb, g.law(d + step) - g.level) / 2
+    below = np.where(d - step < first - 1e-9, g.lsb, g.level - g.law(d - step)) / 2
+    error = np.where(g.count < top, ndtr(-above / sigma), 0.0) + np.where(g.count > 0, ndtr(-below / sigma), 0.0)
+    if not (g.lsb > 0 and in_reach(chain, levels[0])):
         error = np.ones_like(error)
-    weight = histogram[possible] / histogram.sum()
+    weight = histogram[g.possible] / histogram.sum()
 
     def rms(values: FloatArray) -> float:
-        return float(np.sqrt(np.sum(weight * values**2))) / lsb
+        return float(np.sqrt(np.sum(weight * values**2))) / g.lsb
 
     mean_error = float(np.sum(weight * error))
     return GroupCandidate(
         rows=setup.rows,
-        lsb=lsb,
-        sigma_noise=rms(noise),
-        sigma_mismatch=rms(mismatch),
-        sigma_converter=float(np.hypot(comparator, offset)) / lsb,
+        lsb=g.lsb,
+        sigma_noise=rms(g.noise),
+        sigma_mismatch=rms(g.mismatch),
+        sigma_converter=float(np.hypot(g.comparator, g.offset)) / g.lsb,
         code_error=mean_error,
-        full_scale_error=float(error[active == n].max()),
+        full_scale_error=float(error[g.active == n].max()),
         meets_target=mean_error <= target,
     )

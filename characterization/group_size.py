@@ -15,13 +15,11 @@ import numpy as np
 
 from characterization.campaign import CampaignOutcome, ProgressCallback, Task, joined_outcome, run_tasks
 from characterization.column_line import ColumnLines, stored_numbers
+from characterization.group_levels import ideal_levels
 from characterization.margins import tail_distances, wrong_code_probability
 from characterization.patterns import pattern_of
-from characterization.procedures.adc_margin import thermal_noise
-from characterization.procedures.mismatch import moved
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
-from interconnect.errors import InputError
 from netlists.case import Deviations
 from netlists.condition import Condition
 from ngspice_runner import Cache, EngineError, Workers
@@ -101,19 +99,7 @@ def _rated(
     progress: ProgressCallback | None,
 ) -> tuple[list[GroupCandidate | None], CampaignOutcome]:
     """Groups of a number of rows, each at a condition; None where a probe fails and the condition is not the first."""
-    sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
-    lines = len(setup.model.bit_lines)
-    one = np.full(3, sigma)
-    # Of two bit lines one alone is shifted: what both share cancels in their difference, and they vary apart.
-    shifted = Deviations(reset=one if lines == 1 else np.stack([one, *[0 * one] * (lines - 1)]))
-    tasks = []
-    for rows, condition in pairs:
-        here = replace(setup, rows=rows)
-        for count, deviations in product((0, here.max_count), (Deviations(), shifted)):
-            seed = np.random.SeedSequence([setup.seed, 4, rows, count])
-            p = pattern_of(here, "random0", rows, count, seed)
-            case = p.case(setup.columns, setup.ones, deviations)
-            tasks.append(Task("group_probe", condition, rows, count, p.name, -1, case))
+    tasks = [task for rows, condition in pairs for task in end_probes(replace(setup, rows=rows), condition)]
     outcome = run_tasks(setup, tasks, cache=cache, workers=workers, progress=progress)
     rated: list[GroupCandidate | None] = []
     for i, (rows, condition) in enumerate(pairs):
@@ -125,13 +111,36 @@ def _rated(
         if bad:
             raise EngineError(f"the probe of a group of {rows} rows failed in ngspice: verdict {bad[0]}")
         here = replace(setup.at(condition), rows=rows, conditions=(condition,))
-        levels = [s.level for s in probes]
-        if not setup.balanced:
-            levels = _referred(here, tasks[PROBES * i : PROBES * (i + 1)], levels)
-        low, low_off, high, high_off = levels
-        device = np.array([low_off - low, high_off - high]) * float(np.sqrt(lines))
-        rated.append(_rate(here, (high - low) / here.max_count, device, histogram(rows), target))
+        lsb, device = probed_ends(here, tasks[PROBES * i : PROBES * (i + 1)], [s.level for s in probes])
+        rated.append(_rate(here, lsb, device, histogram(rows), target))
     return rated, outcome
+
+
+def end_probes(setup: Testbench, condition: Condition) -> list[Task]:
+    """The `PROBES` reads of a group: no and all counts with all rows driven, each nominal and with the reset switch one
+    sigma off."""
+    sigma = setup.technology.devices.sigma_vth("nmos", setup.periphery.reset_width, setup.periphery.length)
+    lines = len(setup.model.bit_lines)
+    one = np.full(3, sigma)
+    # Of two bit lines one alone is shifted: what both share cancels in their difference, and they vary apart.
+    shifted = Deviations(reset=one if lines == 1 else np.stack([one, *[0 * one] * (lines - 1)]))
+    tasks = []
+    for count, deviations in product((0, setup.max_count), (Deviations(), shifted)):
+        seed = np.random.SeedSequence([setup.seed, 4, setup.rows, count])
+        p = pattern_of(setup, "random0", setup.rows, count, seed)
+        case = p.case(setup.columns, setup.ones, deviations)
+        tasks.append(Task("group_probe", condition, setup.rows, count, p.name, -1, case))
+    return tasks
+
+
+def probed_ends(setup: Testbench, tasks: list[Task], levels: list[float]) -> tuple[float, FloatArray]:
+    """(spacing of the counts, what the reset switch's sigma moves the lowest and the highest level by), V or A, from
+    the levels of `end_probes`; the setup's first condition is theirs."""
+    if not setup.balanced:
+        levels = _referred(setup, tasks, levels)
+    low, low_off, high, high_off = levels
+    device = np.array([low_off - low, high_off - high]) * float(np.sqrt(len(setup.model.bit_lines)))
+    return (high - low) / setup.max_count, device
 
 
 def chosen_group(
@@ -166,32 +175,22 @@ def _referred(setup: Testbench, tasks: list[Task], levels: list[float]) -> list[
 def _rate(setup: Testbench, lsb: float, device: FloatArray, histogram: FloatArray, target: float) -> GroupCandidate:
     """Closed-form sigma and code error of one group size; `lsb` and what the reset switch's sigma moves
     the lowest and the highest level by, `device`, are simulated."""
-    n = setup.rows
-    if not lsb > 0:
-        raise InputError(
-            f"a group of {n} rows has levels that do not rise with the count; check the cell and the timing"
-        )
-    condition = setup.conditions[0]
-    active, count = np.meshgrid(np.arange(n + 1.0), np.arange(setup.max_count + 1.0), indexing="ij")
-    counting = np.nan_to_num(moved(setup, active, count))  # pairs that cannot be weigh nothing
-    noise = thermal_noise(setup, lsb, condition.vdd, condition.kelvin, active, count) / lsb
-    shift = device[0] + (device[1] - device[0]) * count / setup.max_count
-    mismatch = np.hypot(setup.variation.cell_sigma * setup.mismatch_gain * np.sqrt(counting), shift / lsb)
-    converter = float(np.hypot(setup.converter.assumed_offset, setup.converter.noise_sigma))
+    g = ideal_levels(setup, lsb, device)
+    noise, mismatch = g.noise / lsb, g.mismatch / lsb
+    converter = float(np.hypot(g.comparator, g.offset)) / lsb
     sigma = np.sqrt(noise**2 + mismatch**2 + converter**2)
-    edges = (
-        np.arange(setup.max_count, dtype=np.float64) + 0.5
-    )  # in counts: every level lies midway between its thresholds
-    error = wrong_code_probability(*tail_distances(count, sigma, edges, count.astype(np.int64)))
-    weight = histogram / histogram.sum()
+    # in counts: every level lies midway between its thresholds
+    edges = np.arange(setup.max_count, dtype=np.float64) + 0.5
+    error = wrong_code_probability(*tail_distances(g.count, sigma, edges, g.count.astype(np.int64)))
+    weight = histogram[g.possible] / histogram.sum()
     mean_error = float(np.sum(weight * error))
     return GroupCandidate(
-        rows=n,
+        rows=setup.rows,
         lsb=float(lsb),
         sigma_noise=float(np.sqrt(np.sum(weight * noise**2))),
         sigma_mismatch=float(np.sqrt(np.sum(weight * mismatch**2))),
         sigma_converter=converter,
         code_error=mean_error,
-        full_scale_error=float(error[n].max()),
+        full_scale_error=float(error[g.active == setup.rows].max()),
         meets_target=mean_error <= target,
     )

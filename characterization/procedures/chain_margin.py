@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
-from characterization.fit import LevelModel, signed_count
+from characterization.fit import signed_count
 from characterization.procedures.registry import ProcedureResults
 from characterization.readout.chain_noise import ChainNoise, ChainNoisePoint
 from characterization.readout.converter_spread import ConverterSpread, converter_spread
@@ -49,7 +50,15 @@ def chain_noise(
     return out
 
 
-def chain_thresholds(setup: Testbench, models: Sequence[LevelModel]) -> FloatArray:
+class DifferenceLevels(Protocol):
+    """Levels over what driven rows raise less what they lower."""
+
+    def of_difference(self, active: float, difference: FloatArray) -> FloatArray:
+        """Levels of differences with so many rows driven, V."""
+        ...
+
+
+def chain_thresholds(setup: Testbench, models: Sequence[DifferenceLevels]) -> FloatArray:
     """Decision levels of a chain's converter, shape (conditions, active, codes - 1), V.
 
     The converter compares with fixed levels, one between every two neighbours of the difference d (`signed_count`; of

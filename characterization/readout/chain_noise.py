@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,8 @@ class ChainNoisePoint:
     through. bus: kT/C of the bus as its reset opens. comparator: the comparator's own at difference 0; ends: at -1 and
     1 (as at 0 if not given). array: what the converter adds once per conversion (kT/C of its capacitor array as its
     reset opens; the ramp's own). hold: spread of a level by its line's turn at the converter, at `hold_spread.PARTS`;
-    empty where every conversion has a read of its own.
+    empty where every conversion has a read of its own. kept: share of a step of the line that the series capacitor
+    keeps as the bus joins.
     """
 
     condition: str
@@ -54,6 +56,7 @@ class ChainNoisePoint:
     ends: tuple[float, float] | None = None
     array: float = 0.0
     hold: tuple[float, ...] = ()
+    kept: float = 1.0
 
     @property
     def quietest(self) -> float:
@@ -133,29 +136,33 @@ class ChainNoise(DataclassResult):
 def measure_chain_noise(setup: Testbench, bench: ColumnTestbench) -> ChainNoise:
     """Noise of both samples by the engine's noise analysis, of the comparator from its operating point."""
     chain = setup_chain(setup)
-    deciding = [
-        decision_noise(chain.converter, setup.technology, condition, chain, chain.sampler.common_mode, bench.run)
-        for condition in setup.conditions
-    ]
-    points = tuple(
-        _point(setup, bench, chain, condition, *found)
-        for condition, found in zip(setup.conditions, deciding, strict=True)
-    )
-    return ChainNoise(
-        points,
-        tuple(point for _, point in deciding if isinstance(point, ComparatorPoint)),
-        column_influence(chain.converter, setup, chain, bench.run),
-    )
+    comparators = []
+    points = []
+    for condition in setup.conditions:
+        decide = cache(partial(simulated_decision, setup, bench, condition))
+        _, middle = decide(chain.sampler.common_mode)
+        comparators += [middle] if isinstance(middle, ComparatorPoint) else []
+        points.append(noise_point(setup, bench, condition, decide))
+    influence = column_influence(chain.converter, setup, chain, bench.run)
+    return ChainNoise(tuple(points), tuple(comparators), influence)
 
 
-def _point(
-    setup: Testbench,
-    bench: ColumnTestbench,
-    chain: ReadoutChain,
-    condition: Condition,
-    deciding: float,
-    comparator: Aperture,
-) -> ChainNoisePoint:
+Decide = Callable[[float], tuple[float, Aperture]]
+"""Noise of a decision (V rms) at a level of the bus (V), and the comparator's aperture there."""
+
+
+def simulated_decision(
+    setup: Testbench, bench: ColumnTestbench, condition: Condition, level: float
+) -> tuple[float, Aperture]:
+    """Noise of a decision of the setup's converter at a level of the bus, and its aperture."""
+    chain, technology = setup_chain(setup), setup.at(condition).technology
+    return decision_noise(chain.converter, technology, condition, chain, level, bench.run)
+
+
+def noise_point(setup: Testbench, bench: ColumnTestbench, condition: Condition, decide: Decide) -> ChainNoisePoint:
+    """Noise of the setup's chain at a condition; `decide`: of its comparator, simulated or known."""
+    chain = setup_chain(setup)
+    deciding, comparator = decide(chain.sampler.common_mode)
     there = setup.at(condition)
     capacitance = there.rows * there.model.bl_total
     # of all rows, the transistors' load aside
@@ -186,10 +193,7 @@ def _point(
     parts = (-1.0, 1.0)
     if there.pair:  # both inputs of the comparator lie midway between the two buses
         parts = (0.0, 0.0) if chain.drive == "complement" else (0.5, 0.5)
-    ends = tuple(
-        decision_noise(chain.converter, there.technology, condition, chain, common + gain * swing * part, bench.run)[0]
-        for part in parts
-    )
+    ends = tuple(decide(common + gain * swing * part)[0] for part in parts)
     delay = chain.timing.decides - chain.timing.clamp_opens + chain.converter.wait
     lines = math.sqrt(chain.converter.columns)
     below, between, above = (sampled_rms(x, delay, comparator) for x in (low, middle, high))
@@ -203,6 +207,7 @@ def _point(
         bus=lines * bus_reset_noise(chain, kept, condition.kelvin),
         comparator=deciding,
         ends=(ends[0], ends[1]),
+        kept=kept,
         array=frozen_noise(chain.converter, there.technology, condition, chain, common, bench.run),
         hold=hold_spread(setup, bench, chain, condition),
     )

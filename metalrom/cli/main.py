@@ -9,7 +9,7 @@ from metalrom.cli import completion as known
 from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
 from metalrom.cli.console import emit, examples, guarded, say, shielded_output
-from metalrom.cli.density import explore_config
+from metalrom.cli.density import explore_config, optimize_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
 from metalrom.cli.options import Json, one_of
@@ -52,6 +52,7 @@ USES_PLUGINS = {
     "run",
     "characterize",
     "explore",
+    "optimize",
     "fit",
     "estimate",
     "export",
@@ -132,6 +133,12 @@ _add("export", export_run, "export out --format csv -o tables --check", "export 
 _add("report", report_run, "report out")
 _add("diff", diff_runs, "diff out1 out2", "diff out1 out2 --json")
 _add("explore", explore_config, "explore metalrom.yaml -o explored -j 4")
+_add(
+    "optimize",
+    optimize_config,
+    "optimize metalrom.yaml -o optimized --maximize density_macro --subject 'code_error <= 1e-4 at all'",
+    "optimize metalrom.yaml -o optimized --minimize energy_per_mac --subject 'csnr >= 30dB' --trials 200 --json",
+)
 add_simulate_commands(app)
 add_accuracy_command(app)
 add_cells_command(app)

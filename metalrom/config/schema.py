@@ -18,8 +18,9 @@ from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, printable
 from metalrom.config.cell import CellSection
+from metalrom.config.explore import ExploreSection
 from metalrom.config.readout import ReadoutSection
-from metalrom.config.simulation import CharacterizationSection, ConditionsSection, ExploreSection
+from metalrom.config.simulation import CharacterizationSection, ConditionsSection
 from metalrom.config.units import Capacitance, Length, Resistance, SigmaOrAuto, Time, Voltage
 from metalrom.specs.grammar import parse_spec
 from metalrom.specs.quantities import QUANTITIES

@@ -1,4 +1,4 @@
-"""The blocks of the configuration that say what is simulated: conditions, characterization, exploration."""
+"""The blocks of the configuration that say what is simulated: conditions, characterization."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,6 @@ from pydantic import Field, field_validator
 from characterization.procedure_registry import PROCEDURES
 from metalrom.config.base import ConfigSection, Integer, Name, listed
 from metalrom.config.units import Resistance, Temperature, Time, Voltage
-from netlists.cells import CELLS
 from netlists.condition import NOMINAL_METALS
 
 Supply = Annotated[Voltage, Field(gt=0, le=20)]
@@ -84,37 +83,3 @@ class CharacterizationSection(ConfigSection):
     )
     seed: Integer = Field(1, ge=0, lt=2**63)
     timeout: Time = Field(120.0, gt=0, description="for one simulation")
-
-
-Factor = Annotated[float, Field(ge=1.0, le=20.0)]
-
-
-class ExploreSection(ConfigSection):
-    """What `metalrom explore` varies; every list is crossed with every other."""
-
-    cells: tuple[Annotated[Name, Field(json_schema_extra=listed(lambda: CELLS))], ...] = Field(
-        ("cap_balanced", "res_via"), min_length=1, description="cell kinds to compare"
-    )
-    row_pitch_factors: tuple[Factor, ...] = Field(
-        (1.0, 1.5, 2.0, 3.0), min_length=1, description="row pitch over the smallest one; a longer tab couples more"
-    )
-    column_pitch_factors: tuple[Factor, ...] = Field((1.0,), min_length=1, description="column pitch likewise")
-    resistances: tuple[Annotated[Resistance, Field(gt=0)], ...] = Field(
-        (1.0e6, 4.0e6), min_length=1, description="resistors of current cells (assumed to exist as a plug)"
-    )
-    double_sampling: tuple[bool, ...] = Field((True, False), min_length=1, description="of charge cells")
-    planes: tuple[Annotated[Integer, Field(ge=1, le=16)], ...] = Field(
-        (1, 2, 4), min_length=1, description="stacked planes; at most as many as `cell.planes` lists"
-    )
-    group_rows: tuple[Annotated[Integer, Field(ge=4, le=64)], ...] = Field((8, 16, 32, 64), min_length=1)
-    adc_bits_less: tuple[Annotated[Integer, Field(ge=0, le=4)], ...] = Field(
-        (0, 1), min_length=1, description="converter bits below one code per count; the top counts clip"
-    )
-    columns_per_adc: tuple[Annotated[Integer, Field(ge=1, le=4096)], ...] = Field(
-        (16, 64, 256, 1024), min_length=1, description="bit lines that share one converter; at most the columns"
-    )
-    verify: Integer = Field(4, ge=0, le=32, description="frontier points that are characterized in full")
-    arrays: tuple[tuple[Annotated[Integer, Field(ge=64, le=8192)], Annotated[Integer, Field(ge=16, le=8192)]], ...] = (
-        Field(((384, 256), (1024, 1024)), min_length=1, description="rows and columns of one plane of a macro")
-    )
-    vectors: Integer = Field(16, ge=1, le=4096, description="input vectors of the layer through the macro engine")

@@ -298,8 +298,9 @@ def choose_rows(
     return choice
 
 
-def histogram(design: Design, rows: int) -> IntArray:
-    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts)."""
+def histogram(design: Design, rows: int, *, by_significance: bool = False) -> IntArray:
+    """How often each (active, count) occurs when the layer runs in groups of `rows`: shape (rows + 1, counts); with
+    `by_significance` a leading axis over the magnitudes of the place values, the greatest first."""
     c, values = design.config, design.read_scheme.encoding.symbol_values
     macro = Macro.ideal(
         rows=rows,
@@ -309,4 +310,4 @@ def histogram(design: Design, rows: int) -> IntArray:
         levels=len(values),
         symbol_values=values,
     )
-    return macro.count_histogram(design.activations.values, design.weights.values)
+    return macro.count_histogram(design.activations.values, design.weights.values, by_significance=by_significance)

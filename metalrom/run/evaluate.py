@@ -3,6 +3,7 @@
 import hashlib
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from characterization.procedures.mismatch import points
 from characterization.sampling_check import sampling_warnings
 from characterization.tables.planes import PlaneTables
 from characterization.tables.table import ReadoutTable
+from characterization.testbench import Testbench
 from interconnect.arrays import IntArray
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
@@ -45,7 +47,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
     model = setup.model
     shares = [m.switched / m.bl_total for m in design.models] if model.mode == "charge" else [1.0]
     swing = table.lsb(nominal) * table.max_count
-    billed = _billed_geometry(design, done)
+    billed = billed_geometry(design, setup, done.results)
     nominal_fit = done.transfer.models[0].quality
     config = c.model_dump(mode="json")
     if setup.balanced:
@@ -233,15 +235,16 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     )
 
 
-def _billed_geometry(design: Design, done: CharacterizationRun) -> MacroGeometry:
-    """The macro with the readout that was simulated; with a regression for an ideal one."""
-    geometry = macro_geometry(design, done.table.rows)
-    if done.setup.inverter is not None:
-        return inverter_geometry(design, geometry, done.setup, done.results.get("local_inverter"))
-    if done.setup.chain is None:
+def billed_geometry(design: Design, setup: Testbench, results: Mapping[str, object]) -> MacroGeometry:
+    """The macro with the readout of a setup, billed by the results of its procedures; with a regression for an ideal
+    one. Raises InputError without them."""
+    geometry = macro_geometry(design, setup.rows)
+    if setup.inverter is not None:
+        return inverter_geometry(design, geometry, setup, results.get("local_inverter"))
+    if setup.chain is None:
         return geometry
-    energy, settling = (done.results.get(name) for name in ("chain_energy", "chain_settling"))
-    return chain_geometry(geometry, chain_cost(design, done.setup, energy, settling))
+    energy, settling = (results.get(name) for name in ("chain_energy", "chain_settling"))
+    return chain_geometry(geometry, chain_cost(design, setup, energy, settling))
 
 
 def provenance_of(design: Design, done: CharacterizationRun) -> dict[str, str]:

@@ -22,6 +22,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"metalrom fetch ", "parse", "network"),
     (r"metalrom evaluate ", "parse", "fetched networks"),
     (r"metalrom explore ", "parse", "minutes; tests/metalrom/explore runs it on a small space"),
+    (r"metalrom optimize ", "parse", "an extra; tests/metalrom/explore runs it on a small space"),
     (r"metalrom cells ", "parse", "minutes; tests/metalrom/test_cells_page.py runs it on a small layer"),
     (r"metalrom .*--cluster ", "parse", "machines; tests/system runs it on a cluster of its own"),
     (r"srun ", "shell", "machines"),

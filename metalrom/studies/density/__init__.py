@@ -1,7 +1,7 @@
 """Design space exploration: which cell, pitch, planes, group and converter buy density, and what they cost in signal.
 
-`explore_designs` does it all: it builds every variant of a design, probes each distinct column with ngspice, rates the
-layer through the macro engine and finds the frontier.
+`explore_designs` does it all: it rates every combination of the values that
+keys of the configuration take, from few decks per column, finds the frontier and characterizes some of it in full.
 """
 
 from __future__ import annotations

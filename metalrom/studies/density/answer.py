@@ -14,14 +14,14 @@ REFERENCE = REFERENCE_DENSITY.value
 
 @dataclass(frozen=True)
 class DensityAnswer:
-    """What one cell kind reaches.
+    """What one cell with one readout reaches.
 
     sharpest: best CSNR of all; within: densest macro that meets the code-error target; densest: densest macro of all;
     raw, macro: best CSNR among the points whose raw cell density, or density with periphery, reaches the reference.
     None where no point qualifies. max_density_raw: largest raw density.
     """
 
-    cell: str
+    kind: str
     sharpest: DesignPoint
     densest: DesignPoint
     within: DesignPoint | None
@@ -52,41 +52,38 @@ class DensityAnswer:
         name = "at the reference with periphery" if self.macro else "at the reference, cells alone" if self.raw else ""
         out.append(f"{name or 'densest of all'}: {describe_point(goal)}")
         out.append(price(goal, self.sharpest))
-        return tuple(f"{self.cell}: {sentence}" for sentence in out)
+        return tuple(f"{self.kind}: {sentence}" for sentence in out)
 
 
 def answers(points: Sequence[DesignPoint]) -> tuple[DensityAnswer, ...]:
-    """One answer per cell kind, in the order of the points."""
-    return tuple(_answer(kind, [p for p in points if p.cell == kind]) for kind in dict.fromkeys(p.cell for p in points))
+    """One answer per cell and readout, in the order of the points."""
+    return tuple(_answer(kind, [p for p in points if p.kind == kind]) for kind in dict.fromkeys(p.kind for p in points))
 
 
 def _answer(kind: str, points: Sequence[DesignPoint]) -> DensityAnswer:
-    raw = [p for p in points if p.density_raw >= REFERENCE]
+    raw = [p for p in points if p.density >= REFERENCE]
     macro = [p for p in points if p.density_macro >= REFERENCE]
 
     def sharp(p: DesignPoint) -> tuple[float, float]:
-        return p.sharpness, p.density_macro
+        return p.csnr, p.density_macro
 
     return DensityAnswer(
-        cell=kind,
+        kind=kind,
         sharpest=max(points, key=sharp),
-        densest=max(points, key=lambda p: (p.density_macro, p.sharpness)),
+        densest=max(points, key=lambda p: (p.density_macro, p.csnr)),
         within=max((p for p in points if p.meets_target), key=lambda p: p.density_macro, default=None),
         raw=max(raw, key=sharp, default=None),
         macro=max(macro, key=sharp, default=None),
-        max_density_raw=max(p.density_raw for p in points),
+        max_density_raw=max(p.density for p in points),
     )
 
 
 def describe_point(p: DesignPoint) -> str:
     """A point in one clause."""
-    csnr = "no error seen" if p.csnr is None else f"CSNR {p.csnr:.1f} dB"
     return (
-        f"{p.label}, {p.planes} plane(s), {p.group_rows} rows per conversion, {p.adc_bits}-bit converter for "
-        f"{p.columns_per_adc} columns: {p.density_raw:.1f} Mb/mm2 raw, {p.density_macro:.1f} with periphery "
-        f"(converters {100 * p.adc_share:.0f} %, drivers {100 * p.driver_share:.0f} %, segment circuits "
-        f"{100 * p.lcc_share:.0f} % of the area), {csnr}, code error {p.code_error:.1e}, "
-        f"{p.energy_per_mac * 1e15:.0f} fJ per MAC, {p.tops_per_mm2:.2g} TOPS/mm2"
+        f"{p.label}: {p.density:.1f} Mb/mm2 raw, {p.density_macro:.1f} with periphery (most of its area: {p.shares}), "
+        f"CSNR {p.csnr:.1f} dB, code error {p.code_error:.1e}, {p.energy_per_mac * 1e15:.0f} fJ per MAC, "
+        f"{p.tops_per_mm2:.2g} TOPS/mm2"
     )
 
 
@@ -94,15 +91,9 @@ def price(dense: DesignPoint, sharp: DesignPoint) -> str:
     """What a dense point gives up against the sharpest one of its kind."""
     if dense.key == sharp.key:
         return "that point also has the best CSNR of this kind"
-    if dense.csnr is not None and sharp.csnr is not None:
-        signal = f"{sharp.csnr - dense.csnr:.1f} dB of CSNR"
-    elif dense.csnr is not None:
-        signal = "a CSNR without any error seen"
-    else:
-        signal = "no CSNR"
     return (
-        f"its price against the sharpest point ({sharp.density_macro:.1f} Mb/mm2 with periphery): {signal} given up, "
-        f"code error {sharp.code_error:.1e} to {dense.code_error:.1e}, energy x"
-        f"{dense.energy_per_mac / sharp.energy_per_mac:.2f}, TOPS/mm2 x{dense.tops_per_mm2 / sharp.tops_per_mm2:.2g}, "
-        f"{dense.adc_bits} instead of {sharp.adc_bits} converter bits"
+        f"its price against the sharpest point ({sharp.density_macro:.1f} Mb/mm2 with periphery): "
+        f"{sharp.csnr - dense.csnr:.1f} dB of CSNR given up, code error {sharp.code_error:.1e} to "
+        f"{dense.code_error:.1e}, energy x{dense.energy_per_mac / sharp.energy_per_mac:.2f}, TOPS/mm2 "
+        f"x{dense.tops_per_mm2 / sharp.tops_per_mm2:.2g}"
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CEILING = 100.0
-"""dB; points without any error seen are drawn here as open marks."""
+"""dB; points beyond are drawn here."""
 
 
 def frontier_figure(found: Exploration) -> str:
@@ -31,21 +31,20 @@ def frontier_figure(found: Exploration) -> str:
         ):
             _panel(panel, found, raw)
             panel.set_title(title)
-        panels[0].set_ylabel("CSNR of the layer, no fit (dB)")
+        panels[0].set_ylabel("CSNR of the layer, expected, no fit (dB)")
         panels[1].legend(loc="lower left")
         text = (
             f"{len(found.points)} points; filled: not beaten in density, CSNR and energy by another point of its kind"
         )
-        open_marks = f"; marks at {CEILING:g} dB: no error seen" if any(p.csnr is None for p in found.points) else ""
-        figure.suptitle(text + open_marks, fontsize=9.5, x=0.01, ha="left")
+        figure.suptitle(text, fontsize=9.5, x=0.01, ha="left")
         return svg(figure, "explore", "density against compute SNR of every design point")
 
 
 def _panel(panel: Axes, found: Exploration, raw: bool) -> None:
     best = {p.key for p in found.frontier}
-    kinds = list(dict.fromkeys(p.cell for p in found.points))
+    kinds = list(dict.fromkeys(p.kind for p in found.points))
     for i, kind in enumerate(kinds):
-        points = [p for p in found.points if p.cell == kind]
+        points = [p for p in found.points if p.kind == kind]
         colour, mark = SERIES[i % len(SERIES)], MARKS[i % len(MARKS)]
         panel.scatter(*_xy(points, raw), s=9, marker=mark, color=colour, alpha=0.18, linewidths=0)
         chosen = [p for p in points if p.key in best]
@@ -60,10 +59,10 @@ def _panel(panel: Axes, found: Exploration, raw: bool) -> None:
         fontsize=8.5, color=TARGET,
     )  # fmt: skip
     for v in found.verified:
-        x = v.point.density_raw if raw else v.point.density_macro
-        full = CEILING if v.csnr is None else min(v.csnr, CEILING)
+        x = v.point.density if raw else v.point.density_macro
+        full = min(v.full.csnr, CEILING)
         panel.annotate(
-            "", (x, full), xytext=(x, min(v.point.sharpness, CEILING)),
+            "", (x, full), xytext=(x, min(v.point.csnr, CEILING)),
             arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.2},
         )  # fmt: skip
         panel.scatter([x], [full], s=60, marker="x", color=INK, zorder=4, label=_once(panel, "characterized in full"))
@@ -81,6 +80,6 @@ def _once(panel: Axes, label: str) -> str | None:
 
 def _xy(points: Sequence[DesignPoint], raw: bool) -> tuple[list[float], list[float]]:
     return (
-        [p.density_raw if raw else p.density_macro for p in points],
-        [min(p.sharpness, CEILING) for p in points],
+        [p.density if raw else p.density_macro for p in points],
+        [min(p.csnr, CEILING) for p in points],
     )

@@ -10,7 +10,7 @@ from metalrom.studies.density.point import DesignPoint
 
 def merits(points: Sequence[DesignPoint]) -> FloatArray:
     """Figures of merit, the larger the better, shape (points, 3): macro density, CSNR, energy per MAC (negated)."""
-    return np.array([[p.density_macro, min(p.sharpness, 200.0), -p.energy_per_mac] for p in points])
+    return np.array([[p.density_macro, p.csnr, -p.energy_per_mac] for p in points])
 
 
 def undominated(values: FloatArray) -> BoolArray:
@@ -24,12 +24,12 @@ def undominated(values: FloatArray) -> BoolArray:
 
 
 def frontier(points: Sequence[DesignPoint]) -> tuple[DesignPoint, ...]:
-    """Undominated points of every cell kind, densest first within a kind; one of each set of equal merits.
+    """Undominated points of every cell and readout, densest first within a kind; one of each set of equal merits.
 
-    Kinds do not compete: what one assumes (a resistor plug in a via) another does without.
+    Kinds do not compete: what one assumes (a resistor plug in a via, an ideal converter) another does without.
     """
-    kinds = dict.fromkeys(p.cell for p in points)
-    return tuple(p for kind in kinds for p in _of_kind([p for p in points if p.cell == kind]))
+    kinds = dict.fromkeys(p.kind for p in points)
+    return tuple(p for kind in kinds for p in _of_kind([p for p in points if p.kind == kind]))
 
 
 def _of_kind(points: Sequence[DesignPoint]) -> tuple[DesignPoint, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from characterization.noise import BOLTZMANN
 from metalrom.design.design import Design
-from metalrom.studies.density.space import smallest
+from metalrom.studies.density.space import RatedDesign
 from netlists.cells import CELLS
 
 ROWS = 32
@@ -39,8 +39,7 @@ def kind_summaries(design: Design) -> tuple[KindSummary, ...]:
     condition = design.conditions[0]
     out = []
     for kind in CELLS:
-        base = smallest(design, kind)
-        model = base.models[0]
+        model = _smallest(design, kind).models[0]
         bits = math.log2(model.symbols)
         density = bits * len(design.planes) / model.area * 1e-12
         fact = KindSummary(kind, model.area, bits, 0.0, model.bl_total, 0.0, 0.0, density)
@@ -55,6 +54,13 @@ def kind_summaries(design: Design) -> tuple[KindSummary, ...]:
             )
         out.append(fact)
     return tuple(out)
+
+
+def _smallest(design: Design, kind: str) -> RatedDesign:
+    """The design with a cell of `kind`, drawn as small as the stack allows, on its lowest plane alone."""
+    section = design.config.cell
+    cell = type(section)(kind=kind, planes=section.planes[:1])
+    return RatedDesign(design.config.model_copy(update={"cell": cell}), design.path)
 
 
 def kinds_table(facts: tuple[KindSummary, ...], planes: int) -> list[str]:

@@ -1,46 +1,49 @@
-"""The exploration from start to end: variants, probes, ratings, frontier, verification, answer."""
+"""The exploration from start to end: points, ratings that are kept as they come, frontier, verification, answer."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache as remember
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from interconnect.arrays import FloatArray
+from interconnect.errors import InputError
 from metalrom.design.design import Design
-from metalrom.design.readout import with_ideal_default
 from metalrom.folders import cache_folder
 from metalrom.macro.cost import IDEAL_READOUT
-from metalrom.run.characterize import histogram
 from metalrom.studies.density.answer import DensityAnswer, answers
+from metalrom.studies.density.fast import METHOD as FAST_METHOD
+from metalrom.studies.density.fast import FastRating
 from metalrom.studies.density.frontier import frontier
+from metalrom.studies.density.kept import KeptResults
 from metalrom.studies.density.kinds import KindSummary, kind_summaries
 from metalrom.studies.density.point import DesignPoint
-from metalrom.studies.density.probe import probe_variant
-from metalrom.studies.density.rate import rate
-from metalrom.studies.density.space import ColumnVariant, column_variants
-from metalrom.studies.density.verify import Verified, verify
+from metalrom.studies.density.space import DesignBlock, DesignSpace, Settings, design_blocks, settings_key
+from metalrom.studies.density.verify import RatingError, Verified, characterize_point, rating_error
+from metalrom.version import __version__
 from ngspice_runner import Cache, Workers
 
 Announce = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
-METHOD = (
-    "levels, near and far places, the reset switch's mismatch: ten ngspice reads per column and group size",
-    "thermal noise, cell mismatch and the neighbour's data: closed forms on the extracted cell",
-    "code errors: over the layer's own (active, count) pairs; CSNR: the layer through the macro engine, one chip",
-    f"area and energy: as `metalrom estimate`, mid values; {IDEAL_READOUT}",
-    "one plane's cell stands for all planes; nominal condition only",
-)
-"""How the figures came about; printed with every result."""
+KEPT = "points.jsonl"
+"""File of the output folder in which ratings are kept as they come."""
+METHOD = (*FAST_METHOD, f"points of an ideal readout: {IDEAL_READOUT}")
+REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Exploration:
-    """Every design point, the undominated ones, those characterized in full, an answer per cell, and what it took."""
+    """Every design point, the undominated ones, those characterized in full, an answer per cell and readout.
+
+    refused: reason -> combinations that are none. error: of the fast rating, from `verified`; None without any. decks:
+    that calibrated the points rated now; resumed: points that an earlier, interrupted command had kept.
+    """
 
     name: str
     points: tuple[DesignPoint, ...]
@@ -50,72 +53,154 @@ class Exploration:
     kinds: tuple[KindSummary, ...]
     planes: int
     target: float
+    refused: tuple[tuple[str, int], ...]
     warnings: tuple[str, ...]
-    simulated: int
-    cached: int
+    decks: int
+    resumed: int
+
+    @property
+    def error(self) -> RatingError | None:
+        """How far fast ratings were from full characterizations."""
+        return rating_error(self.verified)
 
 
 def explore_designs(
     design: Design,
+    out: Path,
     *,
     jobs: Workers = None,
     announce: Announce = lambda text: None,
     progress: Progress = lambda done, total: None,
 ) -> Exploration:
-    """Rate the whole design space of the project's `explore_designs` section.
+    """Rate the whole design space of the configuration's `explore` section.
 
-    Raises InputError for a variant that the stack or the readout does not allow, EngineError for failed simulations.
+    Parameters
+    ----------
+    design : Design
+        The base; what is not varied is as it says.
+    out : Path
+        An existing folder; ratings are kept in its `points.jsonl` and taken up from there.
+    jobs : Workers
+        Where simulations run.
+    announce, progress : Callable
+        Called with a line of progress; with the points done and those in all.
+
+    Returns
+    -------
+    Exploration
+        The same whether or not it was interrupted on its way.
+
+    Raises
+    ------
+    InputError
+        For a block of the space of which no combination is possible.
+    EngineError
+        If ngspice is missing.
     """
-    design = with_ideal_default(design)
-    variants = list(column_variants(design))
-
-    @remember
-    def used(rows: int) -> FloatArray:
-        return histogram(design, rows).astype(np.float64)
-
-    announce(f"probing {len(variants)} columns at {len(design.config.explore.group_rows)} group sizes each")
-    points: list[DesignPoint] = []
-    owner: dict[tuple[object, ...], ColumnVariant] = {}
-    simulated = cached = 0
-    with Cache(cache_folder("simulations")) as cache:
-        for i, variant in enumerate(variants):
-            progress(i, len(variants))
-            found, ran, kept = probe_variant(variant, design.config.explore.group_rows, used, cache=cache, jobs=jobs)
-            simulated, cached = simulated + ran, cached + kept
-            for probed in found:
-                rated = list(rate(variant, probed))
-                points += rated
-                owner |= {p.key: variant for p in rated}
-    best = frontier(points)
-    answered = answers(points)
-    announce("drawing every cell kind")
-    kinds = kind_summaries(design)
-    chosen = _to_verify(best, answered, design.config.explore.verify)
-    checked = tuple(verify(owner[p.key], p, jobs=jobs, announce=announce) for p in chosen)
-    warnings, target = tuple(design.technology.warnings), design.config.readout.code_error_target
+    blocks = design_blocks(design.config.explore.vary)
+    space = DesignSpace(design)
+    with Cache(cache_folder("simulations")) as cache, KeptResults(out / KEPT, space_digest(design)) as kept:
+        resumed = len(kept)
+        rating = FastRating(space, cache, jobs=jobs, announce=announce)
+        points, refused = rate_blocks(blocks, rating, kept, progress)
+        best, answered = frontier(points), answers(points)
+        announce("drawing every cell kind")
+        kinds = kind_summaries(design)
+        verified = [
+            verified_point(space, p, cache, kept, jobs=jobs, announce=announce)
+            for p in _to_verify(best, answered, design.config.explore.verify)
+        ]
     return Exploration(
         name=design.config.name,
         points=tuple(points),
         frontier=best,
-        verified=checked,
+        verified=tuple(verified),
         answers=answered,
         kinds=kinds,
         planes=len(design.planes),
-        target=target,
-        warnings=warnings,
-        simulated=simulated,
-        cached=cached,
+        target=design.config.readout.code_error_target,
+        refused=tuple(refused.most_common()),
+        warnings=tuple(design.technology.warnings),
+        decks=rating.decks,
+        resumed=resumed,
     )
 
 
-def _to_verify(
-    best: tuple[DesignPoint, ...], answers: tuple[DensityAnswer, ...], number: int
-) -> tuple[DesignPoint, ...]:
-    """What the answers speak of, the first of each kind first, then an even choice of the frontier; no column twice."""
-    rounds = itertools.zip_longest(*(a.selected_points for a in answers))
+def space_digest(design: Design) -> str:
+    """Hash of what ratings depend on beside their settings: configuration, files, program."""
+    config = design.config.model_dump_json(exclude={"specs", "explore"})
+    files = sorted((k, v) for k, v in design.input_files.items() if k != "configuration")
+    return hashlib.sha256(repr((__version__, config, files)).encode()).hexdigest()
+
+
+def rate_blocks(
+    blocks: Sequence[DesignBlock], rating: FastRating, kept: KeptResults, progress: Progress
+) -> tuple[list[DesignPoint], Counter[str]]:
+    """Every possible point of the blocks once, and how often combinations were refused and why.
+
+    Raises InputError for a block of which no combination is possible.
+    """
+    points: dict[str, DesignPoint] = {}
+    refused: Counter[str] = Counter()
+    total = sum(1 for block in blocks for _ in block.points())
+    done = 0
+    for block in blocks:
+        possible, reasons = 0, []
+        for settings in block.points():
+            progress(done, total)
+            done += 1
+            found = rated(block, settings, rating, kept)
+            if isinstance(found, DesignPoint):
+                points.setdefault(found.key, found)
+                possible += 1
+            else:
+                reasons.append(found)
+        if not possible:
+            raise InputError(f"no combination is possible: {reasons[0]}", where="explore.vary")
+        refused.update(reasons)
+    progress(done, total)
+    return list(points.values()), refused
+
+
+def rated(block: DesignBlock, settings: Settings, rating: FastRating, kept: KeptResults) -> DesignPoint | str:
+    """A point, or why there is none: as it was kept, or rated now and kept."""
+    key = settings_key(settings)
+    known: Any = kept.get(key)
+    if known is None:
+        try:
+            value: Any = rating.rate(block, settings).to_dict()
+        except InputError as error:
+            value = {REFUSED: error.what}
+        known = kept.put(key, value)
+    return str(known[REFUSED]) if REFUSED in known else DesignPoint.from_dict(known)
+
+
+def verified_point(
+    space: DesignSpace,
+    point: DesignPoint,
+    cache: Cache,
+    kept: KeptResults,
+    *,
+    jobs: Workers,
+    announce: Announce,
+    extract: bool = False,
+) -> Verified:
+    """The point beside its full characterization, as it was kept or measured now; extract: with the extraction of a
+    run. Raises EngineError."""
+    key = f"full{' extracted' if extract else ''} {point.key}"
+    known = kept.get(key)
+    if known is None:
+        announce(f"characterizing {point.label} in full")
+        full, simulations = characterize_point(
+            space, point.settings, cache, jobs=jobs, announce=announce, extract=extract
+        )
+        known = kept.put(key, Verified(point, full, simulations).to_dict())
+    return Verified.from_dict(known)
+
+
+def _to_verify(best: Sequence[DesignPoint], found: Iterable[DensityAnswer], number: int) -> tuple[DesignPoint, ...]:
+    """What the answers speak of, the first of each kind first, then an even choice of the frontier; no point twice."""
+    rounds = itertools.zip_longest(*(a.selected_points for a in found))
     selected = [p for points in rounds for p in points if p is not None]
     spread = [best[round(i)] for i in np.linspace(0, len(best) - 1, max(number, 1))] if best else []
-    chosen: dict[tuple[object, ...], DesignPoint] = {}
-    for point in (*selected, *spread):
-        chosen.setdefault((point.label, point.group_rows, point.adc_bits), point)
-    return tuple(chosen.values())[:number]
+    return tuple({p.key: p for p in (*selected, *spread)}.values())[:number]
