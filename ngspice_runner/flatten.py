@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from ngspice_runner.deck import ParsedDeck
@@ -51,12 +51,14 @@ class _Subcircuit:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a card stands: instance path, nodes of the pins, parameters, subcircuits known there."""
+    """Where a card stands: instance path, nodes of the pins, parameters, subcircuits known there, whether an instance
+    around it stands for several in parallel."""
 
     path: tuple[str, ...]
     pins: Mapping[str, str]
     parameters: Mapping[str, str]
     known: Mapping[str, _Subcircuit]
+    parallel: bool = False
 
     def node(self, name: str, shared: frozenset[str]) -> str:
         if name in ("0", "gnd"):
@@ -119,7 +121,7 @@ def _expand(circuit: _Subcircuit, scope: _Scope, shared: frozenset[str], depth: 
     for _, card in circuit.cards:
         if card.startswith(".param"):
             parameters.update(_split_parameters(_words(card)[1:])[1])
-    scope = _Scope(scope.path, scope.pins, parameters, scope.known)
+    scope = replace(scope, parameters=parameters)
     for line, card in circuit.cards:
         kind = card[0].lower()
         if kind == "x" and depth < _DEPTH:
@@ -148,6 +150,7 @@ def _instance(card: str, scope: _Scope, shared: frozenset[str], depth: int) -> I
         {pin: scope.node(node, shared) for pin, node in zip(circuit.pins, nodes, strict=True)},
         parameters,
         {**scope.known, **circuit.inner},
+        scope.parallel or "m" in given,
     )
     yield from _expand(circuit, inner, shared, depth + 1)
 
@@ -162,7 +165,9 @@ def _element(line: int, card: str, scope: _Scope, shared: frozenset[str]) -> Fla
     nodes = tuple(scope.node(word.lower(), shared) for word in raw[1 : ends + 1])
     rest = raw[ends + 1 :]
     text = _value_text(kind, rest)
-    value = None if text is None else _value(text, scope.parameters)
+    # The engine shows a resistance by itself, other values together with what is in parallel.
+    known = text is not None and (kind == "r" or not scope.parallel)
+    value = _value(text or "", scope.parameters) if known else None
     return FlatElement(".".join((*scope.path, name)), nodes, value, text or "", line)
 
 

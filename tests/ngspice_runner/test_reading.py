@@ -167,6 +167,14 @@ def test_names_that_the_engine_cuts_off() -> None:
     assert differences(text) == []
 
 
+def test_instances_in_parallel() -> None:
+    """Of two in parallel the engine shows each resistance and the sum of the capacitances."""
+    text = "t\nV1 a 0 1\nX1 a part m=2\n.subckt part p\nR1 p 0 1k\nC1 p 0 1p\n.ends\n.op\n.end\n"
+    assert view_of(text).values == {"v1": 1.0, "r.x1.r1": 1e3, "c.x1.c1": 2e-12}
+    assert [e.value for e in flatten(read_deck(text))] == [1.0, 1e3, None]
+    assert differences(text) == []
+
+
 def test_what_is_not_plain_has_no_value() -> None:
     text = "t\nR1 a 0 rmod 100\nR2 a 0 {v(a)*2}\nR3 a 0 1k tc1=1e-3\nV1 a 0 sin(0 1 1k)\nR4 a 0 unknown\n.op\n.end\n"
     assert [e.value for e in flatten(read_deck(text))] == [None] * 5
