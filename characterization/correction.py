@@ -18,7 +18,7 @@ import numpy as np
 from characterization.campaign import Task
 from characterization.linear_read import LinearRead, LinearReads, read_lines
 from characterization.noise import BOLTZMANN
-from characterization.procedures.mismatch import REFERENCE, reference_sigma
+from characterization.reference_rows import REFERENCE, reference_sigma
 from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray, IntArray
 from netlists.case import ColumnStimulus
