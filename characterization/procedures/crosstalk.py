@@ -19,8 +19,8 @@ from characterization.dataset import Dataset, Sample
 from characterization.failures import ConditionError
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.read_levels import CorrectedCampaign, level_covariance
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
-from characterization.read_levels import CorrectedCampaign, level_covariance
 from characterization.testbench import Testbench
 from netlists.condition import Condition
 

@@ -17,8 +17,8 @@ from characterization.column_testbench import ColumnTestbench, draw_pattern, sti
 from characterization.loss_map import LossMap, charge_map, current_loss, spread_indices, thinned
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.read_levels import ReadSampling, read_levels, sampling_rows
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.read_levels import ReadSampling, read_levels, sampling_rows
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import ColumnStimulus

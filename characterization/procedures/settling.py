@@ -16,8 +16,8 @@ from characterization.charts import INK, SERIES, TARGET, Chart, axis_scale, heig
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.patterns import FAR, NEAR
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.read_levels import full_scale
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.read_levels import full_scale
 from characterization.testbench import Testbench
 from interconnect.arrays import FloatArray
 from netlists.condition import Condition

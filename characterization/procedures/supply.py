@@ -15,8 +15,8 @@ import numpy as np
 from characterization.charts import MARKS, SERIES, SOFT, Chart, legend_below
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.read_levels import full_scale
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.read_levels import full_scale
 from characterization.testbench import Testbench
 from interconnect.formatting import amount
 

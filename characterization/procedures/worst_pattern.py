@@ -18,8 +18,8 @@ from characterization.linear_column import linear_column
 from characterization.pattern_search import LINE_PATTERNS, IdealLine, PatternExtreme, draw, fit_ideal_line, search
 from characterization.patterns import ColumnPattern
 from characterization.procedure_result import DataclassResult, ResultRow
+from characterization.procedures.read_levels import ReadSampling, full_scale, read_levels, sampling_rows
 from characterization.procedures.registry import ProcedureResults, measured
-from characterization.read_levels import ReadSampling, full_scale, read_levels, sampling_rows
 from characterization.testbench import Testbench
 from interconnect.arrays import ByteArray
 from interconnect.formatting import amount

@@ -16,8 +16,8 @@ from characterization.dataset import Dataset
 from characterization.parallel_rows import check_parallel_rows
 from characterization.procedures import PROCEDURES
 from characterization.procedures.chain_settling import measure_chain_settling
+from characterization.procedures.read_levels import CONTRADICTED, level_covariance, read_levels
 from characterization.procedures.registry import CORRECTED
-from characterization.read_levels import CONTRADICTED, level_covariance, read_levels
 from characterization.testbench import Testbench
 from interconnect.errors import InputError
 from metalrom.run.characterize import measure_group
