@@ -159,8 +159,8 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
             "mapping",
             None,
             "gray",
-            "mapping: should be 'differential', 'twos_complement', 'offset', 'unsigned', 'ternary' or 'trits', "
-            "got 'gray'",
+            "mapping: should be 'differential', 'twos_complement', 'signed_digits', 'offset', 'unsigned', 'ternary' or "
+            "'trits', got 'gray'",
         ),
         ("name", None, None, "name: should be a valid string, got None"),
     ],
