@@ -50,6 +50,7 @@ class ChainCost:
     timing: ChainTiming
     energy: ChainEnergy
     settling: ChainSettling
+    decision_shares: tuple[float, ...] = ()
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -42,6 +42,15 @@ class ConversionRule:
         if self.variable_time and not (self.skip_idle or self.popcount_range):
             raise InputError("macro: variable_time needs skip_idle or popcount_range: all reads take the same time")
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The rule as options of `Macro`."""
+        return {
+            "skip_idle": self.skip_idle,
+            "popcount_range": self.popcount_range,
+            "drop_below": self.drop_below,
+        }
+
     def first_planes(self, scheme: Scheme, input_bits: int) -> tuple[int, ...]:
         """Lowest input plane that is converted for each magnitude, the greatest first; `input_bits` where none is.
 

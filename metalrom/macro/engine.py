@@ -29,7 +29,7 @@ from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.batches import input_matrix, integers, plane_values, split_batch
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
-from metalrom.macro.conversions import ConversionRule, driven_planes, dropped_means, low_part
+from metalrom.macro.conversions import ConversionRule, driven_planes, dropped_means, low_part, partial_products
 from metalrom.macro.domain import characterized
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve
 from metalrom.macro.planes import PlaneReadouts, placement_of, tables_for, tables_of
@@ -383,6 +383,11 @@ class Macro:
         entries = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
         total = entries.reshape(*entries.shape[:2], -1, self.readout.counts).sum(axis=2)
         return np.asarray(total if by_significance else total.sum(axis=0))
+
+    @property
+    def partial_products(self) -> int:
+        """Conversions of a weight per group of rows, over all input bits, without mitigations."""
+        return partial_products(self.scheme, self.rule.first_planes(self.scheme, self.input_bits), self.input_bits)
 
     def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
         """Cost of the mitigations for a layer, relative to the same macro without them.

@@ -29,11 +29,13 @@ class Counted:
 
     def __init__(self) -> None:
         self.conversions = 0
+        self.skipped = 0
         self.code_errors = 0
 
     def count(self, result: MvmResult) -> NDArray[Any]:
-        """Add the result's conversions and code errors; returns its output."""
+        """Add the result's conversions, skipped ones and code errors; returns its output."""
         self.conversions += result.conversions
+        self.skipped += result.skipped
         self.code_errors += result.code_errors
         return result.y
 
@@ -82,9 +84,9 @@ class MacroProduct(Counted):
         """How the macro stores a weight."""
         return self._macro.scheme
 
-    def columns_of(self, layer: LinearLayer) -> int:
-        """Conversions of a weight of the layer, per bit of an activation and group of rows."""
-        return self.scheme.columns
+    def conversions_per_weight(self, layer: LinearLayer) -> int:
+        """Conversions of a weight of the layer, per group of rows."""
+        return self._macro.partial_products
 
     def store(self, w: NDArray[np.int16], index: int) -> Any:
         """Program a layer's weights; `index` decides its frozen deviations."""

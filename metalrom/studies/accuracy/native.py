@@ -99,9 +99,9 @@ class MacroBlocks(Counted):
             )  # refuses before minutes pass
             self._macros[name] = macro
 
-    def columns_of(self, layer: LinearLayer) -> int:
-        """Conversions of a weight of the layer, per bit of an activation and group of rows."""
-        return self._macros[native_blocks_of(layer).type].scheme.columns
+    def conversions_per_weight(self, layer: LinearLayer) -> int:
+        """Conversions of a weight of the layer, per group of rows."""
+        return self._macros[native_blocks_of(layer).type].partial_products
 
     def store(self, layer: LinearLayer) -> Any:
         """Program a layer's integers; its index decides its frozen deviations."""

@@ -1,0 +1,374 @@
+"""Conversions and energy per multiply-accumulate by scheme, with what each costs in accuracy.
+
+    python benchmarks/conversions.py RUN [--pair RUN2] [--words 20] [--write]
+    python benchmarks/conversions.py RUN --check decisions
+
+RUN: output folder of `metalrom run examples/minilm_chain.yaml`, or of a variant; RUN2: of one whose converter takes
+differences (`readout.converter: {kind: pair}`). Every scheme is read through the table of one of both, on the run's
+own layer: conversions per MAC as the engine makes them, energy and time as `metalrom estimate` bills them, CSNR of the
+layer without and with the chip's errors, and MiniLM with every linear layer in it (`metalrom evaluate`, 8-bit
+activations, one chip). What dropped partial products should cost is printed first, from place values and two moments of
+the data. --check decisions: simulates conversions among fewer counts, whose energy the bill takes in proportion to the
+comparator's clocks. --write: writes docs/explanation/conversions.md anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.accuracy import words_only
+from characterization.column_testbench import ColumnTestbench
+from characterization.procedures.chain_energy import LEVELS, converter_energies
+from interconnect.files import atomic_write_text
+from metalrom.api import Project
+from metalrom.config.schema import Config
+from metalrom.design.setup import group_setup
+from metalrom.folders import cache_folder
+from metalrom.macro import Macro, Mitigation, csnr, estimate_layer
+from metalrom.macro.conversions import ConversionRule, largest_drop, product_with_drops
+from metalrom.macro.estimate import LayerEstimate
+from metalrom.run.folder import Run, open_run
+from metalrom.studies.accuracy import ActivationRule, QuantizedOperator, WeightRule, chips_of
+from metalrom.studies.accuracy.macro_product import SIGNED_VALUES, MacroProduct, reads_signs
+from metalrom.studies.accuracy.quantized import ExactProduct
+from metalrom.workloads.networks.linear import float_operator
+from netlists.mapping import Scheme, scheme_of
+from ngspice_runner import Cache
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "conversions.md"
+TARGET = 40.0
+"""CSNR that dropped partial products keep on the layer, dB."""
+
+GOALS = {"8 bits": 0.6, "ternary": 0.15}
+"""pJ per MAC: 8-bit weights within a cosine of .99, ternary ones."""
+
+
+TEXT = """# Fewer conversions per multiply-accumulate
+
+Written by `python benchmarks/conversions.py RUN --pair RUN2 --write`. A weight of 8 bits in 14 columns times an input of 8 bits takes 112
+conversions for every group of rows: 5.8 per multiply-accumulate with 20 rows, each a read, a comparison of levels, a shift and an addition.
+The section `macro` of the configuration (options of `metalrom.macro.Macro`, `--option` of `metalrom evaluate`) makes fewer, or shorter ones.
+All of it is **off by default**: no figure elsewhere changes.
+
+| key | what happens | engine | bill |
+|---|---|---|---|
+| `skip_idle` | no row of a group is driven by an input plane: the popcount knows that every count is 0 | reads exactly 0, counted as `skipped` | no read, no conversion; the time slot stays empty |
+| `popcount_range` | conversion among the counts that the driven rows can give; successive approximation alone | codes beyond read as the greatest possible count | decisions by the data's driven rows |
+| `partial_products` | products of an input plane i and a column of place value m with 2^i m < 2^below are not converted; `csnr: 40dB` chooses `below` on the layer's own data | their mean is added digitally: sum of the low input bits times sum of the low digits of the column over the rows | conversions, constants and adder of the means; reads only where the columns of a converter hold whole weights |
+| `variable_time` | the next read begins as the last ends, in the whole tile at once | nothing | mean time and what flows meanwhile; tiles in parallel wait for the slowest |
+
+Energy of a conversion of fewer decisions is taken in proportion to the comparator's clocks; simulated ones of 1 to 4 decisions take 0.84 to
+1.07 of that (`--check decisions`), within the range x/: 1.25 of the bill. A popcount is billed as a full adder per row, constants of the means
+as a selector per bit.
+
+**Signed digits.** The mapping `signed_digits` keeps cells and columns of `differential` and writes a 3 as 4 - 1 where that brings the low
+digits nearer to zero: what is dropped is then the nearest remainder and not the lower one, and no cell more is needed.
+
+## What dropping costs
+
+CSNR of the layer (MiniLM's first query matrix, its own inputs) without any other error: conversions per weight and group, dB predicted from
+place values and the variances of inputs and weights before the measurement, dB measured.
+
+{drops}
+
+The predictions take the low digits of weights as evenly spread and inputs as uncorrelated; `differential` comes out better than predicted
+because few of its weights have all magnitudes alike.
+
+## What it buys
+
+{read}
+
+`dropped` keeps 40 dB on the layer by itself; `layer` is its CSNR with the chip's code errors; `short` is `skip_idle` with
+`popcount_range`. Cosine and rho: MiniLM of {words} words, every linear layer in the macro, 8-bit activations, one chip; in brackets the
+cosine of exact integers of the same weights. Weights of fewer bits are rounded, not trained: their accuracy is not what a trained network
+gives ([ternary networks](ternary.md)).
+
+{found}
+
+Goals:
+
+{goals}
+
+## What is not here
+
+- **Skipping columns without a one**: 40 % of the segments of the top digit of `differential` hold none, 8 % of all with 20 rows; a converter
+  that knew them (a via bit per segment and column) would save its conversion, not the read.
+- **Sums of the lowest planes in analog**: inputs of two bits at once take rows driven at 0, 1/3, 2/3 and 1 of the swing on both lines, so a
+  driver of four levels with two regulated references that deliver the rows' charge (1 to 2 pC a read), three times the counts on the same
+  swing, hence a third of the distance between levels at the same noise, and a table of its own. Nothing of it is built.
+"""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Activations and float weights of the run's layer in integers of `bits`, and its product."""
+
+    x: np.ndarray
+    w: np.ndarray
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        return self.x @ self.w
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to convert: mapping, bits of a weight, rule, mitigations. drop: as many products as keep `TARGET`."""
+
+    title: str
+    mapping: str
+    bits: int = 8
+    pair: bool = False
+    drop: bool = False
+    rule: Mapping[str, bool] = field(default_factory=dict)
+    mitigations: tuple[Mitigation, ...] = ()
+
+
+ECONOMY = {"skip_idle": True, "popcount_range": True}
+MEDIAN = (Mitigation(top=1, reads=3),)
+WAYS = (
+    Way("differential", "differential"),
+    Way("differential, short", "differential", rule=ECONOMY),
+    Way("differential, dropped", "differential", drop=True, rule=ECONOMY),
+    Way("signed digits, dropped", "signed_digits", drop=True, rule=ECONOMY),
+    Way("two's complement", "twos_complement"),
+    Way("two's complement, short", "twos_complement", rule=ECONOMY),
+    Way("two's complement, dropped", "twos_complement", drop=True, rule=ECONOMY),
+    Way("the same, top plane three times", "twos_complement", drop=True, rule=ECONOMY, mitigations=MEDIAN),
+    Way("pair", "differential", pair=True),
+    Way("pair, signed digits, dropped", "signed_digits", pair=True, drop=True, rule=ECONOMY),
+    Way("4 bits, differential", "differential", bits=4, rule=ECONOMY),
+    Way("4 bits, two's complement", "twos_complement", bits=4, rule=ECONOMY),
+    Way("ternary", "ternary", bits=2, rule=ECONOMY),
+    Way("ternary, pair", "ternary", bits=2, pair=True, rule=ECONOMY),
+)
+
+
+def scheme_of_way(way: Way, run: Run) -> Scheme:
+    return scheme_of(way.mapping, way.bits, SIGNED_VALUES if reads_signs(run.table) else (0, 1))
+
+
+def layer_of(way: Way, run: Run) -> Layer:
+    """The run's layer; of fewer bits its 8-bit weights rounded again, ternary ones as they are distilled: zero below
+    0.7 of the mean magnitude."""
+    x, w = np.asarray(run.layer.activations, np.int64), np.asarray(run.layer.weights, np.int64)
+    if way.bits == 2:
+        w = np.sign(w) * (np.abs(w) > 0.7 * np.abs(w).mean(axis=0))
+    elif way.bits < 8:
+        w = np.rint(w * ((2 ** (way.bits - 1) - 1) / 127)).astype(np.int64)
+    return Layer(x, w)
+
+
+def predicted(scheme: Scheme, layer: Layer, below: int) -> float:
+    """CSNR of dropping from place values and moments: bits of low planes and remainders of weights at random.
+
+    Each dropped plane i adds rows x 4^i / 4 (a bit about its mean) x the mean square of the remainders of the weights
+    modulo 2^(below - i): (4^k - 1) / 12 of two's complement about their mean, (2^k - 1)(2^(k+1) - 1) / 6 of magnitudes
+    with a sign, (4^k + 2) / 12 of the nearest multiple.
+    """
+    square = {
+        "twos_complement": lambda k: (4**k - 1) / 12,
+        "differential": lambda k: (2**k - 1) * (2 ** (k + 1) - 1) / 6,
+        "signed_digits": lambda k: (4**k + 2) / 12,
+    }[scheme.encoding.mapping]
+    noise = sum(len(layer.w) * 4**i / 4 * square(below - i) for i in range(below))
+    return float(10 * np.log10(layer.y.var() / noise)) if noise else float("inf")
+
+
+def curve(run: Run) -> list[tuple[str, int, int, float, float]]:
+    """(mapping, drop_below, conversions of 112 or 64, CSNR predicted, measured)."""
+    rows = []
+    for mapping in ("differential", "signed_digits", "twos_complement"):
+        way = Way("", mapping)
+        scheme, layer = scheme_of(mapping, 8), layer_of(way, run)
+        expected = [predicted(scheme, layer, t) for t in range(1, 8)]
+        print(f"{mapping:16} predicted, dropped below 2^1 to 2^7: {' '.join(f'{v:.1f}' for v in expected)} dB")
+        for t in range(1, 8):
+            got = csnr(layer.y, product_with_drops(layer.x, layer.w, scheme, t, input_bits=8)).raw
+            kept = Macro.ideal(mapping=mapping, drop_below=t).partial_products
+            rows.append((mapping, t, kept, expected[t - 1], got))
+        print(f"{mapping:16} measured                           {' '.join(f'{r[4]:.1f}' for r in rows[-7:])} dB")
+    return rows
+
+
+@dataclass(frozen=True)
+class Found:
+    """Figures of a way. energy, soon: pJ per MAC in fixed and in variable time; latency of the layer's tile, us."""
+
+    way: Way
+    below: int
+    conversions: float
+    energy: float
+    soon: float
+    latency: tuple[float, float]
+    drops: float
+    layer: float
+    errors: float
+    cosine: float
+    rho: float
+    exact: float
+
+
+def bill(way: Way, run: Run, rule: ConversionRule, layer: Layer, cost: float) -> LayerEstimate:
+    """The layer's estimate on its own data; cost: conversions of the mitigations over those without."""
+    results, scheme = run.results, scheme_of_way(way, run)
+    geometry = replace(results.macro_geometry, mapping=way.mapping, weight_bits=way.bits, rule=rule)
+    values = scheme.encoding.symbol_values
+    ideal = Macro.ideal(
+        rows=run.table.rows, levels=len(values), mapping=way.mapping, weight_bits=way.bits, symbol_values=values,
+        drop_below=rule.drop_below,
+    )  # fmt: skip
+    found = estimate_layer(
+        geometry, run.table, results.condition, inputs=len(layer.w), outputs=layer.w.shape[1],
+        histogram=ideal.count_histogram(layer.x, layer.w),
+    )  # fmt: skip
+    return replace(
+        found, conversions=round(found.conversions * cost), energy=found.energy * cost, latency=found.latency * cost
+    )
+
+
+def measure(way: Way, folder: Path, run: Run, words: int) -> Found:
+    layer, scheme = layer_of(way, run), scheme_of_way(way, run)
+    below, drops = largest_drop(layer.x, layer.w, scheme, TARGET, input_bits=8) if way.drop else (0, np.inf)
+    rule = ConversionRule(**way.rule, drop_below=below)
+    options: dict[str, Any] = {"mapping": way.mapping, "mitigations": way.mitigations, **rule.options}
+    chip = chips_of(str(folder))[0]
+    own = options | ({"symbol_values": SIGNED_VALUES} if reads_signs(run.table) else {})
+    macro = chip.macro(weight_bits=way.bits, seed=1, **own)
+    made = macro.run(layer.x, layer.w)
+    cost = macro.mitigation_cost(*layer.w.shape).conversions
+    cost /= macro.partial_products / (8 * scheme.columns)  # that of the repeats alone
+    fixed = bill(way, run, rule, layer, cost)
+    soon = bill(way, run, replace(rule, variable_time=bool(way.rule)), layer, cost)
+    work = words_only(words)
+    reference = work.run(float_operator)
+    product = MacroProduct(chip, weight_bits=way.bits, input_bits=8, seed=1, options=options)
+    quantizer = WeightRule(way.bits).within(product.scheme)
+    figures = work.figures(work.run(QuantizedOperator(product, quantizer, ActivationRule(8))), reference)
+    exact = work.figures(work.run(QuantizedOperator(ExactProduct(), quantizer, ActivationRule(8))), reference)
+    return Found(
+        way, below, made.conversions / (len(layer.x) * layer.w.size), 1e12 * fixed.energy.mid / fixed.macs,
+        1e12 * soon.energy.mid / soon.macs, (1e6 * fixed.latency.mid, 1e6 * soon.latency.mid), drops,
+        csnr(layer.y, made.y).raw, product.code_error_rate, figures["wordsim_cosine"], figures["wordsim_spearman"],
+        exact["wordsim_cosine"],
+    )  # fmt: skip
+
+
+def shown(f: Found) -> tuple[str, ...]:
+    dropped = "" if not f.below else f"below 2^{f.below}, {f.drops:.1f}"
+    return (
+        f.way.title, f"{f.conversions:.2f}", f"{f.energy:.2f}", f"{f.soon:.2f}",
+        f"{f.latency[0]:.0f}, {f.latency[1]:.0f}", dropped, f"{f.layer:.1f}", f"{f.errors:.1e}", f"{f.cosine:.4f} ({f.exact:.4f})", f"{f.rho:.3f}",
+    )  # fmt: skip
+
+
+HEAD = (
+    "scheme", "conversions per MAC", "pJ per MAC", "in variable time", "us per vector, likewise", "dropped, dB",
+    "layer, dB", "code errors", "cosine (exact)", "rho",
+)  # fmt: skip
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def check_decisions(run: Run) -> None:
+    """Energy of conversions among fewer counts over that among all, simulated and in proportion to the clocks."""
+    design = Project(config=Config.model_validate(run.results.config), path=PAGE)
+    setup = group_setup(design, run.table.rows)
+    chain, condition = setup.chain, setup.conditions[0]
+    assert chain is not None
+    every, number = chain.converter.duration(setup.max_count + 1), setup.max_count + 1
+    counts = [2, 3, 5, 9, number]
+    print("expected: in proportion to the clocks", {n: round(chain.converter.duration(n) / every, 3) for n in counts})
+    energy = {}
+    with Cache(cache_folder("simulations")) as cache:
+        bench = ColumnTestbench(setup, cache=cache)
+        for n in counts:
+            swing = setup.line_swing(condition.vdd) / chain.converter.columns * (n - 1) / setup.max_count
+            levels = [max(chain.segment.reset_level + part * swing, 0.0) for part in LEVELS]
+            found = converter_energies(
+                setup.technology, condition, chain, n, levels, lambda name, decks: bench.run(name, decks, timeout=600)
+            )
+            energy[n] = sum(found.values())
+    for n in counts:
+        ratio, clocks = energy[n] / energy[number], chain.converter.duration(n) / every
+        print(f"{n:3} counts: {energy[n] * 1e15:.0f} fJ, {ratio:.3f} of all; over the clocks' {ratio / clocks:.3f}")
+
+
+def read_as(run: Run) -> str:
+    """What a run's tables are of, in words."""
+    c, q = run.results.config, run.results.quality[0]
+    line = c["readout"]["line"].get("bias_switch_width")
+    return (
+        f"`{run.results.name}`: {run.table.rows} rows per conversion, {c['array']['columns_per_adc']} columns per "
+        f"converter, {'bias switched' if line else 'bias always on'}, {run.results.condition}, code error "
+        f"{q.code_error_expected:.1e}"
+    )
+
+
+def write_page(
+    run: Run, pair: Run | None, words: int, points: list[tuple[str, int, int, float, float]], rows: list[Found],
+    goals: list[str],
+) -> None:  # fmt: skip
+    """The page of the documentation: its text, and the tables of this run."""
+    kept = {t: [f"{k} of {112 if m != 'twos_complement' else 64}, {e:.1f}, {g:.1f}" for m, u, k, e, g in points if u == t]
+            for t in range(1, 8)}  # fmt: skip
+    drops = table(
+        ("dropped below", "differential", "signed_digits", "twos_complement"),
+        [(f"2^{t}", *cells) for t, cells in kept.items()],
+    )
+    read = "\n".join(f"- {read_as(r)}" for r in (run, pair) if r)
+    found = table(HEAD, [shown(r) for r in rows])
+    missed = "\n".join(f"- {goal}" for goal in goals)
+    atomic_write_text(PAGE, TEXT.format(drops=drops, read=read, found=found, goals=missed, words=words))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--pair", type=Path)
+    parser.add_argument("--words", type=int, default=20)
+    parser.add_argument("--check", choices=["decisions"])
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    run = open_run(args.run)
+    if args.check:
+        check_decisions(run)
+        return
+    points = curve(run)
+    print(" | ".join(HEAD))
+    rows = []
+    for way in WAYS:
+        folder = args.pair if way.pair else args.run
+        if folder is None:
+            continue
+        start = time.perf_counter()
+        rows.append(measure(way, folder, open_run(folder) if way.pair else run, args.words))
+        print(" | ".join(shown(rows[-1])), f"| {time.perf_counter() - start:.0f} s", flush=True)
+    goals: list[str] = []
+    for name, goal in GOALS.items():
+        bits = 2 if name == "ternary" else 8
+        fit = [r for r in rows if r.way.bits == bits and (bits == 2 or r.cosine >= 0.99)]
+        best = min(fit, key=lambda r: r.soon, default=None)
+        text = "no scheme" if best is None else f"{best.soon:.2f} pJ per MAC ({best.way.title})"
+        goals.append(f"{name}: goal {goal} pJ per MAC, found {text}")
+        print(goals[-1])
+    if args.write:
+        write_page(run, open_run(args.pair) if args.pair else None, args.words, points, rows, goals)
+
+
+if __name__ == "__main__":
+    main()
