@@ -9,7 +9,8 @@ own layer: conversions per MAC as the engine makes them, energy and time as `met
 layer without and with the chip's errors, and MiniLM with every linear layer in it (`metalrom evaluate`, 8-bit
 activations, one chip). What dropped partial products should cost is printed first, from place values and two moments of
 the data. --check decisions: simulates conversions among fewer counts, whose energy the bill takes in proportion to the
-comparator's clocks. --write: writes docs/explanation/conversions.md anew.
+comparator's clocks. --write: writes the tables of
+docs/explanation/conversions.md anew.
 """
 
 from __future__ import annotations
@@ -52,62 +53,6 @@ TARGET = 40.0
 
 GOALS = {"8 bits": 0.6, "ternary": 0.15}
 """pJ per MAC: 8-bit weights within a cosine of .99, ternary ones."""
-
-
-TEXT = """# Fewer conversions per multiply-accumulate
-
-Written by `python benchmarks/conversions.py RUN --pair RUN2 --write`. A weight of 8 bits in 14 columns times an input of 8 bits takes 112
-conversions for every group of rows: 5.8 per multiply-accumulate with 20 rows, each a read, a comparison of levels, a shift and an addition.
-The section `macro` of the configuration (options of `metalrom.macro.Macro`, `--option` of `metalrom evaluate`) makes fewer, or shorter ones.
-All of it is **off by default**: no figure elsewhere changes.
-
-| key | what happens | engine | bill |
-|---|---|---|---|
-| `skip_idle` | no row of a group is driven by an input plane: the popcount knows that every count is 0 | reads exactly 0, counted as `skipped` | no read, no conversion; the time slot stays empty |
-| `popcount_range` | conversion among the counts that the driven rows can give; successive approximation alone | codes beyond read as the greatest possible count | decisions by the data's driven rows |
-| `partial_products` | products of an input plane i and a column of place value m with 2^i m < 2^below are not converted; `csnr: 40dB` chooses `below` on the layer's own data | their mean is added digitally: sum of the low input bits times sum of the low digits of the column over the rows | conversions, constants and adder of the means; reads only where the columns of a converter hold whole weights |
-| `variable_time` | the next read begins as the last ends, in the whole tile at once | nothing | mean time and what flows meanwhile; tiles in parallel wait for the slowest |
-
-Energy of a conversion of fewer decisions is taken in proportion to the comparator's clocks; simulated ones of 1 to 4 decisions take 0.84 to
-1.07 of that (`--check decisions`), within the range x/: 1.25 of the bill. A popcount is billed as a full adder per row, constants of the means
-as a selector per bit.
-
-**Signed digits.** The mapping `signed_digits` keeps cells and columns of `differential` and writes a 3 as 4 - 1 where that brings the low
-digits nearer to zero: what is dropped is then the nearest remainder and not the lower one, and no cell more is needed.
-
-## What dropping costs
-
-CSNR of the layer (MiniLM's first query matrix, its own inputs) without any other error: conversions per weight and group, dB predicted from
-place values and the variances of inputs and weights before the measurement, dB measured.
-
-{drops}
-
-The predictions take the low digits of weights as evenly spread and inputs as uncorrelated; `differential` comes out better than predicted
-because few of its weights have all magnitudes alike.
-
-## What it buys
-
-{read}
-
-`dropped` keeps 40 dB on the layer by itself; `layer` is its CSNR with the chip's code errors; `short` is `skip_idle` with
-`popcount_range`. Cosine and rho: MiniLM of {words} words, every linear layer in the macro, 8-bit activations, one chip; in brackets the
-cosine of exact integers of the same weights. Weights of fewer bits are rounded, not trained: their accuracy is not what a trained network
-gives ([ternary networks](ternary.md)).
-
-{found}
-
-Goals:
-
-{goals}
-
-## What is not here
-
-- **Skipping columns without a one**: 40 % of the segments of the top digit of `differential` hold none, 8 % of all with 20 rows; a converter
-  that knew them (a via bit per segment and column) would save its conversion, not the read.
-- **Sums of the lowest planes in analog**: inputs of two bits at once take rows driven at 0, 1/3, 2/3 and 1 of the swing on both lines, so a
-  driver of four levels with two regulated references that deliver the rows' charge (1 to 2 pC a read), three times the counts on the same
-  swing, hence a third of the distance between levels at the same noise, and a table of its own. Nothing of it is built.
-"""
 
 
 @dataclass(frozen=True)
@@ -269,7 +214,8 @@ def shown(f: Found) -> tuple[str, ...]:
     dropped = "" if not f.below else f"below 2^{f.below}, {f.drops:.1f}"
     return (
         f.way.title, f"{f.conversions:.2f}", f"{f.energy:.2f}", f"{f.soon:.2f}",
-        f"{f.latency[0]:.0f}, {f.latency[1]:.0f}", dropped, f"{f.layer:.1f}", f"{f.errors:.1e}", f"{f.cosine:.4f} ({f.exact:.4f})", f"{f.rho:.3f}",
+        f"{f.latency[0]:.0f}, {f.latency[1]:.0f}", dropped, f"{f.layer:.1f}", f"{f.errors:.1e}",
+        f"{f.cosine:.4f} ({f.exact:.4f})", f"{f.rho:.3f}",
     )  # fmt: skip
 
 
@@ -323,17 +269,18 @@ def write_page(
     run: Run, pair: Run | None, words: int, points: list[tuple[str, int, int, float, float]], rows: list[Found],
     goals: list[str],
 ) -> None:  # fmt: skip
-    """The page of the documentation: its text, and the tables of this run."""
-    kept = {t: [f"{k} of {112 if m != 'twos_complement' else 64}, {e:.1f}, {g:.1f}" for m, u, k, e, g in points if u == t]
-            for t in range(1, 8)}  # fmt: skip
-    drops = table(
-        ("dropped below", "differential", "signed_digits", "twos_complement"),
-        [(f"2^{t}", *cells) for t, cells in kept.items()],
-    )
+    """The tables of the page of the documentation anew."""
+    of = {"differential": 112, "signed_digits": 112, "twos_complement": 64}
+    cells = {(m, t): f"{kept} of {of[m]}, {expected:.1f}, {got:.1f}" for m, t, kept, expected, got in points}
+    drops = table(("dropped below", *of), [(f"2^{t}", *(cells[m, t] for m in of)) for t in range(1, 8)])
     read = "\n".join(f"- {read_as(r)}" for r in (run, pair) if r)
     found = table(HEAD, [shown(r) for r in rows])
-    missed = "\n".join(f"- {goal}" for goal in goals)
-    atomic_write_text(PAGE, TEXT.format(drops=drops, read=read, found=found, goals=missed, words=words))
+    tables = {"drops": drops, "schemes": "\n\n".join([read, found, f"{words} words.", *goals])}
+    text = PAGE.read_text(encoding="utf-8")
+    for name, new in tables.items():
+        start = text.index(f"<!-- {name} -->") + len(f"<!-- {name} -->")
+        text = f"{text[:start]}\n\n{new}\n\n{text[text.index('<!-- end -->', start) :]}"
+    atomic_write_text(PAGE, text)
 
 
 def main() -> None:

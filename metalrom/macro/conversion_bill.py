@@ -149,8 +149,8 @@ def _lengths(geometry: MacroGeometry, table: ReadoutTable) -> FloatArray:
     if geometry.readout is not None:
         if len(geometry.readout.decision_shares) != table.rows + 1:
             raise InputError(
-                "estimate: this converter takes the same time for any range, popcount_range shortens no conversion",
-                hint="leave popcount_range out, or readout.converter: {kind: sar}",
+                "estimate: popcount_range shortens no conversion of this readout: a ramp, or a run of an older version",
+                hint="leave popcount_range out, or run it again with readout.converter: {kind: sar}",
             )
         return np.array(geometry.readout.decision_shares)
     every = 2**geometry.adc_bits

@@ -16,6 +16,8 @@ from metalrom.macro.conversions import ConversionRule, product_with_drops
 from metalrom.run.characterize import histogram
 from metalrom.run.evaluate import macro_geometry, macro_of
 from metalrom.run.readout_cost import decision_shares
+from metalrom.studies.accuracy import Chip
+from metalrom.studies.accuracy.macro_product import MacroProduct
 from netlists.readout.column_ramp import ColumnRamp
 from netlists.readout.column_sar import ColumnSar
 from tests.builders import make_testbench, write_config
@@ -121,3 +123,16 @@ def test_decisions_by_driven_rows(tmp_path: Path) -> None:
     assert ramp is not None
     assert isinstance(ramp.converter, ColumnRamp)
     assert decision_shares(make_testbench(rows=20, chain=ramp)) == ()
+
+
+def test_a_network_takes_the_rule_of_its_run_unless_an_option_differs() -> None:
+    table = synthetic_table(16)
+    chip = Chip("a run's", table, table.conditions[0], rule=ConversionRule(skip_idle=True, drop_below=4))
+    assert chip.macro().rule == ConversionRule(skip_idle=True, drop_below=4)
+    assert chip.macro(drop_below=0).rule == ConversionRule(skip_idle=True)
+    product = MacroProduct(chip, weight_bits=8, input_bits=8, options={"drop_below": 5})
+    x, w = np.zeros((3, 32), np.int64), np.ones((32, 2), np.int16)
+    x[:, 0] = 64  # one of two groups in one of eight planes
+    product.multiply(x, product.store(w, 0))
+    assert product.conversions == 3 * 2 * 14
+    assert product.conversions + product.skipped == 3 * 2 * 2 * 82
