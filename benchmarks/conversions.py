@@ -69,7 +69,8 @@ class Layer:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to convert: mapping, bits of a weight, rule, mitigations. drop: as many products as keep `TARGET`."""
+    """A way to convert: mapping, bits of a weight, rule, mitigations. drop: as many products as keep `TARGET`, of every
+    layer by itself. network: whether MiniLM is run through it."""
 
     title: str
     mapping: str
@@ -78,22 +79,30 @@ class Way:
     drop: bool = False
     rule: Mapping[str, bool] = field(default_factory=dict)
     mitigations: tuple[Mitigation, ...] = ()
+    network: bool = False
 
 
 ECONOMY = {"skip_idle": True, "popcount_range": True}
-MEDIAN = (Mitigation(top=1, reads=3),)
+MEDIAN = (Mitigation(top=2, reads=3, input_top=2),)
 WAYS = (
-    Way("differential", "differential"),
+    Way("differential", "differential", network=True),
     Way("differential, short", "differential", rule=ECONOMY),
     Way("differential, dropped", "differential", drop=True, rule=ECONOMY),
     Way("signed digits, dropped", "signed_digits", drop=True, rule=ECONOMY),
-    Way("two's complement", "twos_complement"),
+    Way("two's complement", "twos_complement", network=True),
     Way("two's complement, short", "twos_complement", rule=ECONOMY),
-    Way("two's complement, dropped", "twos_complement", drop=True, rule=ECONOMY),
-    Way("the same, top plane three times", "twos_complement", drop=True, rule=ECONOMY, mitigations=MEDIAN),
-    Way("pair", "differential", pair=True),
-    Way("pair, signed digits, dropped", "signed_digits", pair=True, drop=True, rule=ECONOMY),
-    Way("4 bits, differential", "differential", bits=4, rule=ECONOMY),
+    Way("two's complement, dropped", "twos_complement", drop=True, rule=ECONOMY, network=True),
+    Way(
+        "the same, top 2 x 2 planes thrice",
+        "twos_complement",
+        drop=True,
+        rule=ECONOMY,
+        mitigations=MEDIAN,
+        network=True,
+    ),
+    Way("pair", "differential", pair=True, network=True),
+    Way("pair, signed digits, dropped", "signed_digits", pair=True, drop=True, rule=ECONOMY, network=True),
+    Way("4 bits, differential", "differential", bits=4, rule=ECONOMY, network=True),
     Way("4 bits, two's complement", "twos_complement", bits=4, rule=ECONOMY),
     Way("ternary", "ternary", bits=2, rule=ECONOMY),
     Way("ternary, pair", "ternary", bits=2, pair=True, rule=ECONOMY),
@@ -159,10 +168,17 @@ class Found:
     latency: tuple[float, float]
     drops: float
     layer: float
+    network: Network | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """MiniLM in a way: conversions per MAC, code errors, cosine and rho."""
+
+    conversions: float
     errors: float
     cosine: float
     rho: float
-    exact: float
 
 
 def bill(way: Way, run: Run, rule: ConversionRule, layer: Layer, cost: float) -> LayerEstimate:
@@ -196,32 +212,42 @@ def measure(way: Way, folder: Path, run: Run, words: int) -> Found:
     cost /= macro.partial_products / (8 * scheme.columns)  # that of the repeats alone
     fixed = bill(way, run, rule, layer, cost)
     soon = bill(way, run, replace(rule, variable_time=bool(way.rule)), layer, cost)
-    work = words_only(words)
-    reference = work.run(float_operator)
-    product = MacroProduct(chip, weight_bits=way.bits, input_bits=8, seed=1, options=options)
-    quantizer = WeightRule(way.bits).within(product.scheme)
-    figures = work.figures(work.run(QuantizedOperator(product, quantizer, ActivationRule(8))), reference)
-    exact = work.figures(work.run(QuantizedOperator(ExactProduct(), quantizer, ActivationRule(8))), reference)
+    network = through_network(way, folder, rule, words) if way.network else None
     return Found(
         way, below, made.conversions / (len(layer.x) * layer.w.size), 1e12 * fixed.energy.mid / fixed.macs,
         1e12 * soon.energy.mid / soon.macs, (1e6 * fixed.latency.mid, 1e6 * soon.latency.mid), drops,
-        csnr(layer.y, made.y).raw, product.code_error_rate, figures["wordsim_cosine"], figures["wordsim_spearman"],
-        exact["wordsim_cosine"],
+        csnr(layer.y, made.y).raw, network,
     )  # fmt: skip
+
+
+def through_network(way: Way, folder: Path, rule: ConversionRule, words: int) -> Network:
+    work = words_only(words)
+    options = {"mapping": way.mapping, "mitigations": way.mitigations, **rule.options}
+    if way.drop:
+        options = {name: v for name, v in options.items() if name != "drop_below"} | {"drop_csnr": TARGET}
+    product = MacroProduct(chips_of(str(folder))[0], weight_bits=way.bits, input_bits=8, seed=1, options=options)
+    operator = QuantizedOperator(product, WeightRule(way.bits).within(product.scheme), ActivationRule(8))
+    figures = work.figures(work.run(operator), work.run(float_operator))
+    macs = work.tokens * sum(layer.inputs * layer.outputs for layer in work.layers)
+    return Network(
+        product.conversions / macs, product.code_error_rate, figures["wordsim_cosine"], figures["wordsim_spearman"]
+    )
 
 
 def shown(f: Found) -> tuple[str, ...]:
     dropped = "" if not f.below else f"below 2^{f.below}, {f.drops:.1f}"
+    n = f.network
+    network = ("",) * 4 if n is None else (
+        f"{n.conversions:.2f}", f"{n.errors:.1e}", f"{n.cosine:.4f}", f"{n.rho:.3f}")  # fmt: skip
     return (
-        f.way.title, f"{f.conversions:.2f}", f"{f.energy:.2f}", f"{f.soon:.2f}",
-        f"{f.latency[0]:.0f}, {f.latency[1]:.0f}", dropped, f"{f.layer:.1f}", f"{f.errors:.1e}",
-        f"{f.cosine:.4f} ({f.exact:.4f})", f"{f.rho:.3f}",
+        f.way.title, f"{f.conversions:.2f}", f"{f.energy:.2f}, {f.soon:.2f}",
+        f"{f.latency[0]:.0f}, {f.latency[1]:.0f}", dropped, f"{f.layer:.1f}", *network,
     )  # fmt: skip
 
 
 HEAD = (
-    "scheme", "conversions per MAC", "pJ per MAC", "in variable time", "us per vector, likewise", "dropped, dB",
-    "layer, dB", "code errors", "cosine (exact)", "rho",
+    "scheme", "conversions per MAC", "pJ per MAC: fixed, variable time", "us per vector", "dropped, dB",
+    "layer, dB", "network: conversions per MAC", "code errors", "cosine", "rho",
 )  # fmt: skip
 
 
@@ -266,7 +292,7 @@ def read_as(run: Run) -> str:
 
 
 def write_page(
-    run: Run, pair: Run | None, words: int, points: list[tuple[str, int, int, float, float]], rows: list[Found],
+    run: Run, pair: Run | None, points: list[tuple[str, int, int, float, float]], rows: list[Found],
     goals: list[str],
 ) -> None:  # fmt: skip
     """The tables of the page of the documentation anew."""
@@ -275,7 +301,7 @@ def write_page(
     drops = table(("dropped below", *of), [(f"2^{t}", *(cells[m, t] for m in of)) for t in range(1, 8)])
     read = "\n".join(f"- {read_as(r)}" for r in (run, pair) if r)
     found = table(HEAD, [shown(r) for r in rows])
-    tables = {"drops": drops, "schemes": "\n\n".join([read, found, f"{words} words.", *goals])}
+    tables = {"drops": drops, "schemes": "\n\n".join([read, found, "\n".join(f"- {goal}" for goal in goals)])}
     text = PAGE.read_text(encoding="utf-8")
     for name, new in tables.items():
         start = text.index(f"<!-- {name} -->") + len(f"<!-- {name} -->")
@@ -306,15 +332,19 @@ def main() -> None:
         rows.append(measure(way, folder, open_run(folder) if way.pair else run, args.words))
         print(" | ".join(shown(rows[-1])), f"| {time.perf_counter() - start:.0f} s", flush=True)
     goals: list[str] = []
+    work = words_only(args.words)
+    exact = work.run(QuantizedOperator(ExactProduct(), WeightRule(8), ActivationRule(8)))
+    cosine = work.figures(exact, work.run(float_operator))["wordsim_cosine"]
+    goals.append(f"{args.words} words; exact integers of 8 bits: cosine {cosine:.4f}")
     for name, goal in GOALS.items():
         bits = 2 if name == "ternary" else 8
-        fit = [r for r in rows if r.way.bits == bits and (bits == 2 or r.cosine >= 0.99)]
+        fit = [r for r in rows if r.way.bits == bits and (bits == 2 or (r.network and r.network.cosine >= 0.99))]
         best = min(fit, key=lambda r: r.soon, default=None)
         text = "no scheme" if best is None else f"{best.soon:.2f} pJ per MAC ({best.way.title})"
-        goals.append(f"{name}: goal {goal} pJ per MAC, found {text}")
+        goals.append(f"{name} in variable time: goal {goal} pJ per MAC, found {text}")
         print(goals[-1])
     if args.write:
-        write_page(run, open_run(args.pair) if args.pair else None, args.words, points, rows, goals)
+        write_page(run, open_run(args.pair) if args.pair else None, points, rows, goals)
 
 
 if __name__ == "__main__":

@@ -294,7 +294,7 @@ class Design:
             return rule
         x, w = self.activations.values, self.weights.values.astype(np.int64)
         below, _ = largest_drop(x, w, self.read_scheme, drop.csnr, input_bits=self.config.inputs.bits)
-        return replace(rule, drop_below=below)
+        return replace(rule, drop_below=below, drop_csnr=drop.csnr)
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
+from metalrom.macro.exact_product import ExactWeights
 from metalrom.macro.quality import csnr
 from netlists.mapping import Scheme
 
@@ -28,13 +29,15 @@ class ConversionRule:
     among the counts that the driven rows can give; codes beyond read as the greatest of these. drop_below: partial
     products of less than 2^drop_below are not converted, their mean is added digitally (see `dropped_means`).
     variable_time: the next read begins as soon as the last is done, skipped and short ones take less time (changes
-    times and what flows meanwhile, never a result).
+    times and what flows meanwhile, never a result). drop_csnr: target (dB) by which drop_below was chosen on one layer;
+    others choose their own.
     """
 
     skip_idle: bool = False
     popcount_range: bool = False
     drop_below: int = 0
     variable_time: bool = False
+    drop_csnr: float | None = None
 
     def __post_init__(self) -> None:
         if self.drop_below < 0:
@@ -112,7 +115,7 @@ def product_with_drops(x: IntArray, w: IntArray, scheme: Scheme, drop_below: int
     input_bits : int
         Bits of an activation.
     """
-    out, parts = np.asarray(x @ w), []
+    out, parts = _product(x, w), []
     rule = ConversionRule(drop_below=drop_below)
     for rank, first in enumerate(rule.first_planes(scheme, input_bits)):
         if first:
@@ -120,7 +123,7 @@ def product_with_drops(x: IntArray, w: IntArray, scheme: Scheme, drop_below: int
             place = np.array([scheme.place_value[u] for u in units])
             levels = np.take(place @ scheme.level_table[units].astype(np.int64), w - scheme.low)
             low = low_part(x, first, input_bits)
-            out = out - low @ levels
+            out = out - _product(low, levels)
             parts.append((low, levels))
     return out + dropped_means(parts, None)[:, 0] if parts else out
 
@@ -128,7 +131,7 @@ def product_with_drops(x: IntArray, w: IntArray, scheme: Scheme, drop_below: int
 def largest_drop(x: IntArray, w: IntArray, scheme: Scheme, target: float, *, input_bits: int) -> tuple[int, float]:
     """Largest `drop_below` whose product keeps a CSNR of `target` dB against the exact one on these operands, and its
     CSNR; the macro's own errors are not in it. See `product_with_drops` for the arguments."""
-    exact, found = x @ w, (0, np.inf)
+    exact, found = _product(x, w), (0, np.inf)
     top = (scheme.magnitudes[0] << input_bits - 1).bit_length() - 1
     for below in range(1, top + 1):
         got = product_with_drops(x, w, scheme, below, input_bits=input_bits)
@@ -137,6 +140,10 @@ def largest_drop(x: IntArray, w: IntArray, scheme: Scheme, target: float, *, inp
             break
         found = (below, quality)
     return found
+
+
+def _product(x: IntArray, w: IntArray) -> IntArray:
+    return np.asarray(ExactWeights.of(w).product(x, max(1, int(np.abs(x).max())))[:, 0])
 
 
 def driven_planes(x: IntArray, rows: int) -> IntArray:

@@ -12,7 +12,7 @@ from interconnect.errors import InputError
 from metalrom.api import Project, load
 from metalrom.design.readout import configured_chain
 from metalrom.macro import csnr, estimate_layer, synthetic_table
-from metalrom.macro.conversions import ConversionRule, product_with_drops
+from metalrom.macro.conversions import ConversionRule, largest_drop, product_with_drops
 from metalrom.run.characterize import histogram
 from metalrom.run.evaluate import macro_geometry, macro_of
 from metalrom.run.readout_cost import decision_shares
@@ -136,3 +136,22 @@ def test_a_network_takes_the_rule_of_its_run_unless_an_option_differs() -> None:
     product.multiply(x, product.store(w, 0))
     assert product.conversions == 3 * 2 * 14
     assert product.conversions + product.skipped == 3 * 2 * 2 * 82
+
+
+def test_every_layer_of_a_network_drops_what_its_own_inputs_permit() -> None:
+    table, rng = synthetic_table(16), np.random.default_rng(0)
+    chip = Chip("a run's", table, table.conditions[0], rule=ConversionRule(drop_below=9, drop_csnr=40.0))
+    product = MacroProduct(chip, weight_bits=8, input_bits=8)
+    w = rng.integers(-127, 128, (64, 4)).astype(np.int16)
+    for index, size in enumerate((127, 20, 3)):
+        x = rng.integers(-size, size + 1, (9, 64))
+        stored = product.store(w, index)
+        got = product.multiply(x, stored)
+        below, quality = largest_drop(x, w.astype(np.int64), product.scheme, 40.0, input_bits=8)
+        assert (got == product_with_drops(x, w.astype(np.int64), product.scheme, below, input_bits=8)).all()
+        assert csnr(x @ w.astype(np.int64), got).raw == quality >= 40
+        other = rng.integers(-size, size + 1, (2, 64))  # the choice is made once
+        expected = product_with_drops(other, w.astype(np.int64), product.scheme, below, input_bits=8)
+        assert (product.multiply(other, stored) == expected).all()
+    given = MacroProduct(chip, weight_bits=8, input_bits=8, options={"drop_below": 2})
+    assert (given.multiply(x, given.store(w, 0)) == product_with_drops(x, w, given.scheme, 2, input_bits=8)).all()
