@@ -83,7 +83,7 @@ class Way:
 
 
 ECONOMY = {"skip_idle": True, "popcount_range": True}
-MEDIAN = (Mitigation(top=2, reads=3, input_top=2),)
+CHECKED = (Mitigation(residue=6, retries=2),)
 WAYS = (
     Way("differential", "differential", network=True),
     Way("differential, short", "differential", rule=ECONOMY),
@@ -92,18 +92,13 @@ WAYS = (
     Way("two's complement", "twos_complement", network=True),
     Way("two's complement, short", "twos_complement", rule=ECONOMY),
     Way("two's complement, dropped", "twos_complement", drop=True, rule=ECONOMY, network=True),
-    Way(
-        "the same, top 2 x 2 planes thrice",
-        "twos_complement",
-        drop=True,
-        rule=ECONOMY,
-        mitigations=MEDIAN,
-        network=True,
-    ),
+    Way("two's complement, checked", "twos_complement", rule=ECONOMY, mitigations=CHECKED, network=True),
+    Way("the same, dropped", "twos_complement", drop=True, rule=ECONOMY, mitigations=CHECKED, network=True),
     Way("pair", "differential", pair=True, network=True),
-    Way("pair, signed digits, dropped", "signed_digits", pair=True, drop=True, rule=ECONOMY, network=True),
-    Way("4 bits, differential", "differential", bits=4, rule=ECONOMY, network=True),
+    Way("pair, signed digits, dropped", "signed_digits", pair=True, drop=True, rule=ECONOMY),
+    Way("4 bits, differential", "differential", bits=4, rule=ECONOMY),
     Way("4 bits, two's complement", "twos_complement", bits=4, rule=ECONOMY),
+    Way("the same, checked", "twos_complement", bits=4, rule=ECONOMY, mitigations=CHECKED, network=True),
     Way("ternary", "ternary", bits=2, rule=ECONOMY),
     Way("ternary, pair", "ternary", bits=2, pair=True, rule=ECONOMY),
 )
@@ -181,8 +176,8 @@ class Network:
     rho: float
 
 
-def bill(way: Way, run: Run, rule: ConversionRule, layer: Layer, cost: float) -> LayerEstimate:
-    """The layer's estimate on its own data; cost: conversions of the mitigations over those without."""
+def bill(way: Way, run: Run, rule: ConversionRule, layer: Layer, cost: float, time_cost: float) -> LayerEstimate:
+    """The layer's estimate on its own data; costs: conversions and time of the mitigations over those without."""
     results, scheme = run.results, scheme_of_way(way, run)
     geometry = replace(results.macro_geometry, mapping=way.mapping, weight_bits=way.bits, rule=rule)
     values = scheme.encoding.symbol_values
@@ -195,7 +190,10 @@ def bill(way: Way, run: Run, rule: ConversionRule, layer: Layer, cost: float) ->
         histogram=ideal.count_histogram(layer.x, layer.w),
     )  # fmt: skip
     return replace(
-        found, conversions=round(found.conversions * cost), energy=found.energy * cost, latency=found.latency * cost
+        found,
+        conversions=round(found.conversions * cost),
+        energy=found.energy * cost,
+        latency=found.latency * time_cost,
     )
 
 
@@ -208,10 +206,12 @@ def measure(way: Way, folder: Path, run: Run, words: int) -> Found:
     own = options | ({"symbol_values": SIGNED_VALUES} if reads_signs(run.table) else {})
     macro = chip.macro(weight_bits=way.bits, seed=1, **own)
     made = macro.run(layer.x, layer.w)
-    cost = macro.mitigation_cost(*layer.w.shape).conversions
-    cost /= macro.partial_products / (8 * scheme.columns)  # that of the repeats alone
-    fixed = bill(way, run, rule, layer, cost)
-    soon = bill(way, run, replace(rule, variable_time=bool(way.rule)), layer, cost)
+    groups = -(-len(layer.w) // run.table.rows)
+    planned = len(layer.x) * groups * macro.partial_products * layer.w.shape[1]
+    cost = (made.conversions + made.skipped) / planned  # of repeats and check columns alone
+    time_cost = cost / macro.mitigation_cost(*layer.w.shape).bit_columns  # check columns bring converters with them
+    fixed = bill(way, run, rule, layer, cost, time_cost)
+    soon = bill(way, run, replace(rule, variable_time=bool(way.rule)), layer, cost, time_cost)
     network = through_network(way, folder, rule, words) if way.network else None
     return Found(
         way, below, made.conversions / (len(layer.x) * layer.w.size), 1e12 * fixed.energy.mid / fixed.macs,
