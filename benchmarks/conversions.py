@@ -234,6 +234,11 @@ def through_network(way: Way, folder: Path, rule: ConversionRule, words: int) ->
     )
 
 
+def energy_of(f: Found) -> float:
+    """pJ per MAC in variable time: of the network, which drops less than the run's layer, where it was run."""
+    return f.soon * (f.network.conversions / f.conversions if f.network else 1.0)
+
+
 def shown(f: Found) -> tuple[str, ...]:
     dropped = "" if not f.below else f"below 2^{f.below}, {f.drops:.1f}"
     n = f.network
@@ -339,8 +344,8 @@ def main() -> None:
     for name, goal in GOALS.items():
         bits = 2 if name == "ternary" else 8
         fit = [r for r in rows if r.way.bits == bits and (bits == 2 or (r.network and r.network.cosine >= 0.99))]
-        best = min(fit, key=lambda r: r.soon, default=None)
-        text = "no scheme" if best is None else f"{best.soon:.2f} pJ per MAC ({best.way.title})"
+        best = min(fit, key=energy_of, default=None)
+        text = "no scheme" if best is None else f"{energy_of(best):.1f} pJ per MAC ({best.way.title})"
         goals.append(f"{name} in variable time: goal {goal} pJ per MAC, found {text}")
         print(goals[-1])
     if args.write:
