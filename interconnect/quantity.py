@@ -44,6 +44,7 @@ EXAMPLES = {
     "W": "3uW",
     "degC": "27degC",
     "1/K": "3e-3/K",
+    "dB": "40dB",
 }
 """How a quantity of each unit is written; "" is a fraction, "1" a pure number."""
 _UNITLESS = ("", "1", "degC")

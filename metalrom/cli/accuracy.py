@@ -205,6 +205,7 @@ def _table(title: str, outcomes: Sequence[PassResult]) -> RenderableType:
         "scheme",
         *(n.replace("_", " ") for n in names),
         "code errors",
+        "conversions/MAC",
         "tokens/s",
         "s",
         "tokens/CPU s",
@@ -213,10 +214,11 @@ def _table(title: str, outcomes: Sequence[PassResult]) -> RenderableType:
         table.add_column(name, justify="left" if name == "scheme" else "right")
     for o in outcomes:
         errors = "" if o.code_error_rate is None else f"{o.code_error_rate:.1e}"
+        made = "" if o.conversions_per_mac is None else f"{o.conversions_per_mac:.3g}"
         scores = [_number(o.figures[n]) for n in names]
         wall = f"{o.tokens_per_second:.3g}", f"{o.seconds:.1f}"
         cpu = f"{o.tokens_per_cpu_second:.3g}", f"{o.cpu_seconds:.1f}"
-        table.add_row(o.scheme, *scores, errors, *wall, *cpu)
+        table.add_row(o.scheme, *scores, errors, made, *wall, *cpu)
     return table
 
 

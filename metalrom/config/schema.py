@@ -19,6 +19,7 @@ from interconnect.yamlfile import read_yaml
 from metalrom.config.base import ConfigLine, ConfigSection, Integer, Name, printable
 from metalrom.config.cell import CellSection
 from metalrom.config.explore import ExploreSection
+from metalrom.config.macro import MacroSection
 from metalrom.config.readout import ReadoutSection
 from metalrom.config.simulation import CharacterizationSection, ConditionsSection
 from metalrom.config.units import Capacitance, Length, Resistance, SigmaOrAuto, Time, Voltage
@@ -30,6 +31,8 @@ from netlists.mapping import MAPPINGS
 MAX_WEIGHTS = 2**26
 """Entries of one matrix; the largest layers of 7 B models have 45 M."""
 
+MAX_GROUP_ROWS = 128
+"""Rows of one conversion."""
 
 TERNARY = "ternary"
 """Weights of -1, 0 and 1 in words, in place of their number of bits."""
@@ -75,8 +78,8 @@ class ArraySection(ConfigSection):
     @field_validator("group_rows")
     @classmethod
     def _group(cls, value: int | str) -> int | str:
-        if isinstance(value, int) and not 4 <= value <= 64:
-            raise ValueError("group_rows must be 4..64 (or auto)")
+        if isinstance(value, int) and not 4 <= value <= MAX_GROUP_ROWS:
+            raise ValueError(f"group_rows must be 4..{MAX_GROUP_ROWS} (or auto)")
         return value
 
     @field_validator("group_candidates")
@@ -228,6 +231,7 @@ class Config(ConfigSection):
     periphery: PeripherySection = PeripherySection()
     timing: TimingSection = TimingSection()
     readout: ReadoutSection = ReadoutSection()
+    macro: MacroSection = MacroSection()
     variation: VariationSection = VariationSection()
     conditions: ConditionsSection = ConditionsSection()
     characterization: CharacterizationSection = CharacterizationSection()

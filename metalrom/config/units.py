@@ -31,6 +31,7 @@ Frequency = Annotated[float, *_quantity_type("Hz")]
 Energy = Annotated[float, *_quantity_type("J")]
 Power = Annotated[float, *_quantity_type("W")]
 Temperature = Annotated[float, *_quantity_type("degC")]
+Decibel = Annotated[float, *_quantity_type("dB")]
 Fraction = Annotated[float, *_quantity_type("")]
 
 

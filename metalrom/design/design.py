@@ -21,6 +21,7 @@ from metalrom.design.conditions import operating_points
 from metalrom.design.error_context import config_context
 from metalrom.design.specs import check_specs
 from metalrom.folders import cache_folder
+from metalrom.macro.conversions import ConversionRule, largest_drop
 from metalrom.specs.grammar import Spec
 from metalrom.workloads.activations import embedding_activations, quantize_activations, random_activations
 from netlists.array_options import ArrayOptions
@@ -30,6 +31,7 @@ from netlists.condition import NOMINAL_METALS, Condition
 from netlists.mapping import MacroShape, Scheme, TileManifest, ViaProgram, scheme_of, tile, via_program
 from netlists.periphery import Periphery, Timing, default_periphery
 from netlists.readout.column_converter import COLUMN_CONVERTERS
+from netlists.readout.column_sar import ColumnSar
 from netlists.technology import Technology, load_technology
 from netlists.weights import QuantizedWeights, Words, integer_weights, load_weights, quantize
 
@@ -267,6 +269,33 @@ class Design:
         bits, mapping, values = self.config.weights.bits, self.config.mapping, self.cell.symbol_values
         with config_context(self.path, "mapping"):
             return via_program(self.weights.values, bits, mapping=mapping, symbol_values=values)
+
+    @cached_property
+    def rule(self) -> ConversionRule:
+        """Which conversions are made; with a target as many are dropped as keep it on the layer's own data. Raises
+        InputError where nothing would be left."""
+        section, readout = self.config.macro, self.config.readout
+        fixed = readout.is_inverter or not issubclass(COLUMN_CONVERTERS[readout.converter.kind], ColumnSar)
+        if section.popcount_range and fixed:
+            raise InputError(
+                "takes fewer decisions of a successive approximation; a ramp starts at one end for any range",
+                where=f"{self.path}: macro.popcount_range",
+                hint="leave it out, or readout.converter: {kind: sar}",
+            )
+        drop = section.partial_products
+        with config_context(self.path, "macro"):
+            rule = ConversionRule(
+                skip_idle=section.skip_idle,
+                popcount_range=section.popcount_range,
+                drop_below=drop.below or 0 if drop else 0,
+                variable_time=section.variable_time,
+            )
+            rule.first_planes(self.read_scheme, self.config.inputs.bits)
+        if drop is None or drop.csnr is None:
+            return rule
+        x, w = self.activations.values, self.weights.values.astype(np.int64)
+        below, _ = largest_drop(x, w, self.read_scheme, drop.csnr, input_bits=self.config.inputs.bits)
+        return replace(rule, drop_below=below, drop_csnr=drop.csnr)
 
     @property
     def symbol_shares(self) -> tuple[float, ...]:

@@ -34,7 +34,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
     columns = design.columns_per_conversion
-    design.read_scheme  # noqa: B018 - refuses a mapping that the converter cannot read
+    counts = rows * (len(design.read_scheme.encoding.symbol_values) - 1) + 1
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
         together = columns * max(1, line.get("columns", SharedLine().columns))
@@ -59,6 +59,12 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
         symbols = design.read_scheme.encoding.symbol_values
+        if counts > 1 << converter.bits:
+            raise InputError(
+                f"{converter.bits} bits cannot tell apart the {counts} counts of {rows} rows",
+                where="converter.bits",
+                hint=f"{(counts - 1).bit_length()} bits or more, or fewer rows in array.group_rows",
+            )
         chain = ReadoutChain(
             drive=section.drive,
             schedule=section.schedule,

@@ -53,7 +53,7 @@ class RunData:
             columns_per_adc=g.columns_per_adc // g.columns_per_conversion,
             groups_per_adc=-(-g.rows // self.table.rows),
             symbol_values=g.read_scheme.encoding.symbol_values,
-            **options,
+            **(g.rule.options | options),
         )
 
     @property

@@ -56,6 +56,7 @@ class ChainCost:
     planes_per_line: int = 0
     conversions_per_read: int = 1
     slot: float = 0.0
+    decision_shares: tuple[float, ...] = ()
 
     @property
     def flags(self) -> tuple[str, ...]:

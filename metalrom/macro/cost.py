@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from characterization.procedures.chain_energy import ChainEnergyPoint
 from characterization.tables.table import ReadoutTable
-from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
 from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
+from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.conversion_bill import ConversionMix, mean_additions, rule_gates, scaled_parts
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.inverter_bill import inverter_area, inverter_energy, inverter_times
 from metalrom.macro.quantity import Component, Span, total
@@ -86,10 +88,14 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     metal = {"array": array}
     if g.towers * g.tower_pitch > 0:
         metal["via_towers"] = _via_towers(g)
+    rule = {
+        name: _rule_part(g.rules.logic_area(gates), source)
+        for name, (gates, source) in rule_gates(g, _gates_per_bit(g)).items()
+    }
     if g.readout is not None:
-        return {**metal, **chain_area(g.readout, g), "shift_add": shift_add}
+        return {**metal, **chain_area(g.readout, g), "shift_add": shift_add, **rule}
     if g.inverter is not None:
-        return {**metal, **inverter_area(g.inverter, g), "shift_add": shift_add}
+        return {**metal, **inverter_area(g.inverter, g), "shift_add": shift_add, **rule}
     device = Provenance(
         g.device_provenance.status,
         f"{g.device_provenance.source} ({g.rules.name}: {g.rules.provenance.source}); range x/: {DEVICE_FACTOR:g}",
@@ -103,6 +109,7 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
         "lcc_reset": Component(Span.factor(segments * g.reset_area, DEVICE_FACTOR), device),
         "adc": Component(Span.factor(g.adcs * adc.area, REGRESSION_FACTOR), _ADC),
         "shift_add": shift_add,
+        **rule,
     }
 
 
@@ -127,63 +134,96 @@ def conversion_energy(
     geometry: MacroGeometry,
     table: ReadoutTable,
     condition: Condition | str,
-    histogram: IntArray | None,
+    mix: ConversionMix,
     errors: RelativeErrors,
 ) -> dict[str, Component]:
-    """Energies of one conversion, J: row drivers (from the table), ADC, shift-add.
+    """Energies of one conversion that is made, J: row drivers (from the table), ADC, shift-add, what the rule takes.
 
     Unless the rows are held, the drivers charge all columns of a plane for each of the columns that share a
     converter: the table's energy per column is paid `columns_per_adc` times per conversion.
     """
-    i = table.index(condition)
+    g, i = geometry, table.index(condition)
     vdd = table.conditions[i].vdd
-    weight, source = _activity(table, histogram)
-    logic = _gates_per_bit(geometry) * geometry.accumulator_bits * SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
-    shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _digital(geometry))
-    label, driven = table.conditions[i].label, float(weight @ np.arange(table.rows + 1.0))
-    rows_of_plane = Span.relative(float(weight @ table.row_energy[i]), errors.together)
+    gate = SWITCHING_ACTIVITY * GATE_CAPACITANCE * vdd**2
+    logic = _gates_per_bit(g) * g.accumulator_bits * gate
+    shift_add = Component(Span.factor(logic, DIGITAL_FACTOR), _digital(g))
+    parts = {**_read_energy(g, table, i, mix, errors), "shift_add": shift_add}
+    out = scaled_parts(parts, mix)
+    gates = rule_gates(g, _gates_per_bit(g))
+    if found := gates.get("popcount"):
+        out["popcount"] = _rule_part(found[0] * gate / g.adcs * mix.reads, found[1])
+    if found := gates.get("dropped_means"):
+        out["dropped_means"] = _rule_part(logic * mean_additions(g), found[1])
+    return out
+
+
+def _rule_part(value: float, source: str) -> Component:
+    return Component(
+        Span.factor(value, DIGITAL_FACTOR), Provenance("estimate", f"{source}; range x/: {DIGITAL_FACTOR:g}")
+    )
+
+
+def _read_energy(
+    geometry: MacroGeometry, table: ReadoutTable, i: int, mix: ConversionMix, errors: RelativeErrors
+) -> dict[str, Component]:
+    """Energies of a read and a conversion among all counts at condition number i, J, without the digital side."""
+    vdd, label = table.conditions[i].vdd, table.conditions[i].label
+    driven = float(mix.driven @ np.arange(table.rows + 1.0))
+    rows_of_plane = Span.relative(float(mix.driven @ table.row_energy[i]), errors.together)
     if geometry.readout is not None:
-        point = geometry.readout.energy.at(label)
-        energy = chain_energy(geometry.readout, geometry, point, vdd, driven, rows_of_plane)
-        return {**energy, "shift_add": shift_add}
+        point = _point_of(geometry.readout, geometry, label, mix)
+        return chain_energy(geometry.readout, geometry, point, vdd, driven, rows_of_plane)
     if geometry.inverter is not None:
-        energy = inverter_energy(geometry.inverter, geometry, label, vdd, driven, rows_of_plane)
-        return {**energy, "shift_add": shift_add}
+        return inverter_energy(geometry.inverter, geometry, label, vdd, driven, rows_of_plane)
     drives = 1 if geometry.rows_held else geometry.columns_per_adc
-    rows = float(weight @ table.row_energy[i]) * drives
+    rows = float(mix.driven @ table.row_energy[i]) * drives
     adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
     return {
         "row_drivers": Component(
             Span.relative(rows, errors.together),
-            Provenance("measured", f"readout table (simulated), {source}, {drives} drive(s) per conversion"),
+            Provenance("measured", f"readout table (simulated), {mix.source}, {drives} drive(s) per conversion"),
         ),
         "adc": Component(Span.factor(adc.energy, REGRESSION_FACTOR), _ADC),
-        "shift_add": shift_add,
     }
 
 
-def step_times(geometry: MacroGeometry, table: ReadoutTable, condition: Condition | str) -> dict[str, Component]:
-    """Times of one conversion, s: settling of the bit line (from the table) and ADC; of a chain also its recovery."""
+def _point_of(cost: ChainCost, geometry: MacroGeometry, label: str, mix: ConversionMix) -> ChainEnergyPoint:
+    """Measured supplies of a chain; in variable time a conversion of fewer decisions ends earlier."""
+    point = cost.energy.at(label)
+    return replace(point, conversion=point.conversion * mix.decisions) if geometry.rule.variable_time else point
+
+
+def step_times(
+    geometry: MacroGeometry, table: ReadoutTable, condition: Condition | str, mix: ConversionMix
+) -> dict[str, Component]:
+    """Times of one conversion, s: settling of the bit line (from the table) and ADC; of a chain also its recovery. In
+    variable time that of the mean conversion."""
     label = table.conditions[table.index(condition)].label
     if geometry.readout is not None:
-        return chain_times(geometry.readout, geometry.readout.energy.at(label))
+        return chain_times(geometry.readout, _point_of(geometry.readout, geometry, label, mix))
     if geometry.inverter is not None:
         return inverter_times(geometry.inverter, label)
     vdd = table.conditions[table.index(condition)].vdd
     adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
+    shorter = mix.decisions if geometry.rule.variable_time else 1.0
     return {
         "read": Component(Span.exact(table.read_time), Provenance("measured", "read time of the readout table")),
-        "adc": Component(Span.factor(adc.time, REGRESSION_FACTOR), _ADC),
+        "adc": Component(Span.factor(adc.time * shorter, REGRESSION_FACTOR), _ADC),
     }
 
 
-def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: int) -> Span:
+def mvm_time(geometry: MacroGeometry, steps: Mapping[str, Component], groups: int, mix: ConversionMix) -> Span:
     """Time of one matrix-vector product, s: input bits x (columns, planes and `groups` segments that share a
-    converter)."""
+    converter). Reads that are dropped as a whole take none; in variable time skipped ones neither (their mean: tiles of
+    several rows of tiles wait for the slowest)."""
     shares = groups * geometry.columns_per_adc * geometry.planes_per_adc // geometry.columns_per_conversion
     reads = 1 if geometry.rows_held else -(-shares // geometry.conversions_per_read)
     each = total(step for name, step in steps.items() if name != "read")
-    return steps["read"].value * (geometry.input_bits * reads) + each * (geometry.input_bits * shares)
+    kept = geometry.kept_share if geometry.drops_whole_reads else 1.0
+    made = mix.made if geometry.rule.variable_time else 1.0
+    held = 1.0 if geometry.rows_held else kept
+    bits = geometry.input_bits * made
+    return steps["read"].value * (bits * reads * held) + each * (bits * shares * kept)
 
 
 def check_readout(geometry: MacroGeometry, table: ReadoutTable) -> None:
@@ -194,19 +234,6 @@ def check_readout(geometry: MacroGeometry, table: ReadoutTable) -> None:
         )
     if table.adc.codes > 2**geometry.adc_bits:
         raise InputError(f"estimate: {geometry.adc_bits} bits cannot deliver the table's {table.adc.codes} codes")
-
-
-def _activity(table: ReadoutTable, histogram: IntArray | None) -> tuple[FloatArray, str]:
-    """Distribution of the number of driven rows, shape (N + 1,), and its description."""
-    n = table.rows
-    if histogram is None:
-        weight = np.array([math.comb(n, k) * 0.5**n for k in range(n + 1)])
-        return weight, "assumed: every row driven half of the time"
-    if histogram.shape != table.valid.shape or not histogram.sum() > 0:
-        wanted = table.valid.shape
-        raise InputError(f"estimate: the histogram has shape {histogram.shape}, expected {wanted}, not empty")
-    rows = histogram.sum(axis=1, dtype=np.float64)
-    return rows / rows.sum(), "weighted with the data's driven rows"
 
 
 def _ends(span: Span) -> tuple[float, float, float]:

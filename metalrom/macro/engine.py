@@ -29,6 +29,7 @@ from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.batches import input_matrix, integers, plane_values, split_batch
 from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
+from metalrom.macro.conversions import ConversionRule, driven_planes, dropped_means, low_part, partial_products
 from metalrom.macro.domain import characterized
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve
 from metalrom.macro.planes import PlaneReadouts, placement_of, tables_for, tables_of
@@ -84,6 +85,13 @@ class Macro:
     thin : bool
         Add only the wrong conversions to the exact product where few are expected (see `thinning`). Otherwise every
         conversion is looked up, whose noise draws are the same whatever the table.
+    skip_idle : bool
+        Do not convert groups in which no row is driven: their counts are 0.
+    popcount_range : bool
+        Convert among the counts that the driven rows can give: codes beyond read as the greatest of these.
+    drop_below : int
+        Do not convert partial products of an input plane and a column that weigh less than 2^drop_below; their mean,
+        by the number of driven rows and the sums of the columns, is added digitally.
 
     Raises
     ------
@@ -121,6 +129,9 @@ class Macro:
         outside_domain: bool = False,
         symbol_values: Sequence[int] | None = None,
         thin: bool = True,
+        skip_idle: bool = False,
+        popcount_range: bool = False,
+        drop_below: int = 0,
     ) -> None:
         least = 2 if input_signed else 1
         if not least <= input_bits <= MAX_BITS:
@@ -136,12 +147,13 @@ class Macro:
         if len(symbol_levels(values)) != known.levels:
             raise InputError(f"macro: a cell has {known.levels} levels, symbol_values are {values}")
         self.scheme: Scheme = scheme_of(mapping, default_bits if weight_bits is None else weight_bits, values)
+        self.rule = rule = ConversionRule(skip_idle, popcount_range, drop_below)
         condition, label = characterized(known, condition, outside_domain)
         labels: list[str | None] = [label]
         placement = placement_of(table, array)
 
         def readouts_of(classes: tuple[ReadoutTable, ...], adc_range: AdcRange | None = None) -> PlaneReadouts:
-            return PlaneReadouts(tuple(readout_of(t, condition, effects, adc_range) for t in classes), placement)
+            return PlaneReadouts(tuple(readout_of(t, condition, effects, adc_range, rule) for t in classes), placement)
 
         self.rows = known.rows if rows is None else rows
         classes, label = tables_for(self.rows, tables_of(table), tables or {}, outside_domain)
@@ -170,7 +182,8 @@ class Macro:
                 readouts[key] = readouts_of(own, key[1])
             keys.append(key)
         self.outside_domain: tuple[str, ...] = tuple(dict.fromkeys(label for label in labels if label))
-        self._sections = sections_of(self.scheme, plans, tuple(readouts[key] for key in keys), thin)
+        first = rule.first_planes(self.scheme, input_bits)
+        self._sections = sections_of(self.scheme, plans, tuple(readouts[k] for k in keys), first, thin, skip_idle)
         self._calls = 0
 
     @classmethod
@@ -371,6 +384,11 @@ class Macro:
         total = entries.reshape(*entries.shape[:2], -1, self.readout.counts).sum(axis=2)
         return np.asarray(total if by_significance else total.sum(axis=0))
 
+    @property
+    def partial_products(self) -> int:
+        """Conversions of a weight per group of rows, over all input bits, without mitigations."""
+        return partial_products(self.scheme, self.rule.first_planes(self.scheme, self.input_bits), self.input_bits)
+
     def mitigation_cost(self, rows: int, columns: int) -> MitigationCost:
         """Cost of the mitigations for a layer, relative to the same macro without them.
 
@@ -422,7 +440,7 @@ class Macro:
                     errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
         return MvmResult(
             y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
-            n.given_up, self.outside_domain,
+            n.given_up, n.skipped, self.outside_domain,
         )  # fmt: skip
 
     def _product(
@@ -433,11 +451,19 @@ class Macro:
         top = 2 ** (self.input_bits - self.input_signed)
         counters = Counters()
         total: NDArray[Any] | None = None
-        driven: dict[int, Any] = {}
+        packed: dict[int, Any] = {}
+        driven: dict[int, IntArray] = {}
+        dropped: list[tuple[IntArray, NDArray[Any]]] = []
         for section, part in self._parts(stored):
             section.fits(part, stored.rows)
             thinning = section.thinning(part, self.input_bits)
-            exact = None if thinning is None else part.exact.product(x, top, block)
+            low = low_part(x, section.first, self.input_bits)
+            exact = None if thinning is None else part.exact.product(x - low, top, block)
+            if section.first:
+                dropped.append((low, part.exact.values))
+            if section.rows not in driven:
+                driven[section.rows] = driven_planes(x, section.rows)
+            lit_planes = driven[section.rows]
             per_block = section.groups(stored.rows) if block is None else block // section.rows
             if exact is not None:
                 total = exact if total is None else total + exact
@@ -445,13 +471,13 @@ class Macro:
                 way = None if thinning is None else thinning[i]
                 one = section.readout.one
                 if way is not None and way.nothing_wrong and one == 1:
-                    made = section.conversions(len(x), part, run)
-                    counters = counters + Counters(made * run.median, made)
+                    made, skipped = section.conversions(lit_planes, part, run)
+                    counters = counters + Counters(made * run.median, made, skipped=skipped * run.median)
                     continue
-                if section.rows not in driven:
-                    driven[section.rows] = section.drive(x, self.input_bits)
+                if section.rows not in packed:
+                    packed[section.rows] = section.drive(x, self.input_bits)
                 planes = np.s_[:, :, run.start : run.stop]
-                x_words, lit = (np.ascontiguousarray(a[planes]) for a in driven[section.rows])
+                x_words, lit = (np.ascontiguousarray(a[planes]) for a in packed[section.rows])
                 place = plane_values(self.input_bits, self.input_signed)[run.start : run.stop]
                 reads = 1 if section.readout.deterministic else run.mean
                 kept = exact if total is exact and reads * one == 1 else None  # corrected in place
@@ -461,16 +487,19 @@ class Macro:
 
                     def work(rows: slice, s: MacroSection = section, keys: NDArray[np.uint64] = keys, run: Any = run,
                              part: StoredSection = part, x_words: Any = x_words, lit: Any = lit, place: Any = place,
-                             per_block: int = per_block, sums: Any = sums, way: Any = way) -> Counters:  # fmt: skip
+                             per_block: int = per_block, sums: Any = sums, way: Any = way,
+                             lit_planes: IntArray = lit_planes) -> Counters:  # fmt: skip
                         return s.add(x_words[rows], lit[rows], part, run, place, per_block, keys, first + rows.start,
-                                     sums[rows], way)  # fmt: skip
+                                     sums[rows], way, lit_planes[rows])  # fmt: skip
 
                     counters = sum(split_batch(self.threads, len(x), work), counters)
                 if reads * one > 1:
                     sums = sums / (reads * one)
                 if sums is not exact:
                     total = sums if total is None else total + sums
-        assert total is not None  # noqa: S101 - a scheme has at least one column
+        assert total is not None  # noqa: S101 - the greatest magnitude is always converted
+        if dropped:
+            total = total + dropped_means(dropped, block)
         if self.scheme.level_constant:
             total = total + self.scheme.level_constant * block_sums(x, block)[:, :, None]
         return total, counters
@@ -482,7 +511,7 @@ class Macro:
 
     def _histogram(self, section: MacroSection, x: IntArray, stored: StoredSection) -> IntArray:
         """Counts of one section by (significance, active, entry)."""
-        x_words, active = section.drive(x, self.input_bits)
+        x_words, active = (np.ascontiguousarray(a[:, :, section.first :]) for a in section.drive(x, self.input_bits))
         rank = np.array([self.scheme.rank[u] for u in section.units])
         shape = (len(self.scheme.magnitudes), *section.readout.wrong.shape)
 

@@ -13,6 +13,7 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
 from metalrom.macro.chain_bill import METAL, without_metal
+from metalrom.macro.conversion_bill import ConversionMix, code_error_of, conversion_mix
 from metalrom.macro.cost import (
     RelativeErrors,
     area_components,
@@ -71,9 +72,9 @@ class MacroEstimate:
 
     stacked: the periphery lies under the array, max(array, periphery) + edge (a chain's capacitors lie
     beside the array, in its metals). side_by_side: their sum + edge.
-    conversion, step: parts of one conversion. density_raw counts all cells over the array's footprint; the others use
-    the macro area and the cells in use; weight_density counts weight bits: a differential weight of b bits takes
-    2 (b - 1) cells.
+    conversion, step: parts of one conversion that is made. mix: what share is, and how long one takes.
+    density_raw counts all cells over the array's footprint; the others use the macro area and the cells in use;
+    weight_density counts weight bits: a differential weight of b bits takes 2 (b - 1) cells.
     error_budget: figure -> relative half range by cause (fit, monte_carlo, extraction, technology_assumption).
     outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
     """
@@ -97,6 +98,7 @@ class MacroEstimate:
     tops_per_watt: Span
     tops_per_mm2_stacked: Span
     tops_per_mm2_side_by_side: Span
+    mix: ConversionMix
     code_error: float
     error_budget: Mapping[str, Mapping[str, float]]
     outside_domain: tuple[str, ...] = ()
@@ -107,6 +109,12 @@ class MacroEstimate:
         if self.geometry.inverter is not None:
             return (*CHAIN_NOT_INCLUDED[:4], "generator of the ramp")
         return NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED
+
+    @property
+    def conversions_per_mac(self) -> float:
+        """Conversions that are made per multiply-accumulate of a full tile."""
+        g = self.geometry
+        return g.groups * g.weights_per_row * g.partial_products * self.mix.made / g.macs
 
     @property
     def readout_label(self) -> str:
@@ -146,6 +154,9 @@ class MacroEstimate:
             },
             "energy_conversion_fJ": {name: part.to_dict(1e15) for name, part in self.conversion.items()},
             "energy_per_conversion_fJ": self.energy_per_conversion.to_dict(1e15),
+            "conversions_made_share": self.mix.made,
+            "conversion_length_share": self.mix.decisions,
+            "conversions_per_mac": self.conversions_per_mac,
             "energy_per_mac_fJ": self.energy_per_mac.to_dict(1e15),
             "energy_per_mvm_pJ": self.energy_per_mvm.to_dict(1e12),
             "step_ns": {name: part.to_dict(1e9) for name, part in self.step.items()},
@@ -167,7 +178,8 @@ class LayerEstimate:
     """A linear layer of `inputs` x `outputs` on as many tiles as it needs, for `tokens` input vectors.
 
     macro: the estimate of all its tiles. energy (J) and latency (s) of all tokens; tiles work in parallel, tokens one
-    after the other. conversions and macs count the whole layer.
+    after the other. conversions (that are made), skipped ones (of groups without a driven row) and macs count the whole
+    layer.
     """
 
     inputs: int
@@ -175,9 +187,15 @@ class LayerEstimate:
     tokens: int
     macro: MacroEstimate
     conversions: int
+    skipped: int
     macs: int
     energy: Span
     latency: Span
+
+    @property
+    def conversions_per_mac(self) -> float:
+        """Conversions that are made per multiply-accumulate."""
+        return self.conversions / self.macs
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with units in the keys."""
@@ -187,6 +205,8 @@ class LayerEstimate:
             "tiles": self.macro.geometry.tiles,
             "utilisation": self.macro.geometry.utilisation,
             "conversions": self.conversions,
+            "skipped_conversions": self.skipped,
+            "conversions_per_mac": self.conversions_per_mac,
             "macs": self.macs,
             "energy_nJ": self.energy.to_dict(1e9),
             "latency_us": self.latency.to_dict(1e6),
@@ -247,13 +267,14 @@ def estimate_macro(
     used = stored * geometry.utilisation * _MEGABIT_PER_MM2
     per_cell = geometry.bits_per_cell
     weight_bits = geometry.bits_per_weight / geometry.bit_columns_per_weight
-    conversion = conversion_energy(geometry, table, condition, histogram, errors)
+    mix = conversion_mix(geometry, table, histogram)
+    conversion = conversion_energy(geometry, table, condition, mix, errors)
     per_conversion = total(conversion)
     macs = geometry.macs * geometry.tiles * geometry.utilisation
-    conversions = geometry.input_bits * geometry.groups * geometry.weights_per_row * geometry.conversions_per_weight
+    conversions = geometry.groups * geometry.weights_per_row * geometry.partial_products * mix.made
     per_mvm = per_conversion * (conversions * geometry.tiles * geometry.utilisation)
-    step = step_times(geometry, table, condition)
-    latency = mvm_time(geometry, step, geometry.groups)
+    step = step_times(geometry, table, condition, mix)
+    latency = mvm_time(geometry, step, geometry.groups, mix)
     tops = latency.under(2 * macs * 1e-12)
     simulated = total(part for part in conversion.values() if part.provenance.status == "measured")
     rows_part = simulated.mid / per_conversion.mid
@@ -278,7 +299,8 @@ def estimate_macro(
         tops_per_watt=per_mvm.under(2 * macs * 1e-12),
         tops_per_mm2_stacked=_quotient(tops, stacked, _MM2),
         tops_per_mm2_side_by_side=_quotient(tops, side_by_side, _MM2),
-        code_error=table.mean_code_error(condition, histogram),
+        mix=mix,
+        code_error=code_error_of(geometry.rule, table, condition, histogram),
         error_budget={
             "energy": _budget(errors, rows_part, assumed.half_range * (1 - rows_part)),
             "area_stacked": _budget(None, 0.0, stacked.half_range),
@@ -347,17 +369,19 @@ def estimate_layer(
     macro = estimate_macro(fitted, table, condition, histogram=histogram, errors=errors, outside_domain=outside_domain)
     last = inputs - (row_tiles - 1) * geometry.rows
     segments = (row_tiles - 1) * geometry.groups + -(-last // geometry.group_rows)
-    conversions = tokens * geometry.input_bits * segments * outputs * geometry.conversions_per_weight
+    planned = tokens * segments * outputs * geometry.partial_products
+    made = planned * macro.mix.made
     busiest = geometry.groups if row_tiles > 1 else -(-last // geometry.group_rows)
     return LayerEstimate(
         inputs=inputs,
         outputs=outputs,
         tokens=tokens,
         macro=macro,
-        conversions=conversions,
+        conversions=round(made),
+        skipped=planned - round(made),
         macs=tokens * inputs * outputs,
-        energy=macro.energy_per_conversion * conversions,
-        latency=mvm_time(fitted, macro.step, busiest) * tokens,
+        energy=macro.energy_per_conversion * made,
+        latency=mvm_time(fitted, macro.step, busiest, macro.mix) * tokens,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
+from metalrom.macro.conversions import ConversionRule, partial_products
 from metalrom.macro.inverter_cost import InverterCost
 from netlists.devices.area import AreaRules
 from netlists.mapping import MacroShape, Scheme, scheme_of
@@ -29,7 +30,7 @@ class MacroGeometry:
     conversions_per_read: of a converter that one driving of the rows serves.
     columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
-    regression.
+    regression. rule: which conversions are made.
     """
 
     cell_area: float
@@ -58,6 +59,7 @@ class MacroGeometry:
     conversions_per_read: int = 1
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
+    rule: ConversionRule = field(default_factory=ConversionRule)
     device_provenance: Provenance = field(
         default=Provenance("estimate", "device widths of the netlist laid out by gate pitch x row height")
     )
@@ -86,6 +88,13 @@ class MacroGeometry:
             raise InputError(f"macro geometry: group_rows ({self.group_rows}) exceeds rows ({self.rows})")
         if not 0 < self.utilisation <= 1:
             raise InputError(f"macro geometry: utilisation is {self.utilisation:g}, expected above 0 and up to 1")
+        if self.rule.drop_below:
+            self.rule.first_planes(self.read_scheme, self.input_bits)
+        if self.rule.popcount_range and self.inverter is not None:
+            raise InputError(
+                "macro geometry: an inverter readout's ramp starts at one end, popcount_range shortens no conversion",
+                hint="leave popcount_range out",
+            )
         if self.weights_per_row < 1:
             raise InputError(
                 f"macro geometry: {self.planes} x {self.columns} bit columns hold no weight of {self.weight_bits} bits",
@@ -136,6 +145,26 @@ class MacroGeometry:
     def conversions_per_weight(self) -> int:
         """Conversions of a weight per input bit and segment."""
         return self.read_scheme.columns
+
+    @property
+    def partial_products(self) -> int:
+        """Conversions of a weight per segment, over all input bits; groups without a driven row counted."""
+        scheme, bits = self.read_scheme, self.input_bits
+        return partial_products(scheme, self.rule.first_planes(scheme, bits), bits)
+
+    @property
+    def kept_share(self) -> float:
+        """Share of the partial products that are converted."""
+        return self.partial_products / (self.input_bits * self.conversions_per_weight)
+
+    @property
+    def drops_whole_reads(self) -> bool:
+        """Whether all converters come to columns of one significance at a time, so that a dropped product is a read
+        less: the columns of a converter hold whole weights. True where nothing is dropped."""
+        return (
+            not self.rule.drop_below
+            or (self.columns_per_adc // self.columns_per_conversion) % self.conversions_per_weight == 0
+        )
 
     @property
     def bit_columns_per_weight(self) -> int:

@@ -15,6 +15,7 @@ from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.arrays import BoolArray, FloatArray, IntArray
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
+from metalrom.macro.conversions import ConversionRule
 from netlists.condition import Condition
 
 Effect = Literal["levels", "static", "noise", "pattern", "adc_offset", "adc_noise"]
@@ -127,10 +128,12 @@ def readout_of(
     condition: Condition | str,
     effects: Collection[str] = EFFECTS,
     adc_range: AdcRange | None = None,
+    rule: ConversionRule | None = None,
 ) -> Readout:
     """The engine's view of `table` at `condition` with the chosen `effects`.
 
-    adc_range: what the codes mean (default: one count per code from 0, as in the table). Raises InputError for an
+    adc_range: what the codes mean (default: one count per code from 0, as in the table). rule: which conversions are
+    made (default: all); idle groups that are skipped read 0 whatever the level. Raises InputError for an
     unknown condition or effect, levels or thresholds that do not rise, or more codes than the table's converter has.
     """
     unknown = sorted(set(effects) - set(EFFECTS))
@@ -163,9 +166,13 @@ def readout_of(
         raise InputError(f"readout table, condition {label}: ADC thresholds do not rise")
     code = np.stack([np.searchsorted(s, row, side="left") for s, row in zip(steps, level, strict=True)])
     values = np.broadcast_to(index, (table.rows + 1, len(index))).astype(np.float64)
+    most = np.arange(table.rows + 1)[:, None] * (table.levels - 1)
     if adc_range is not None:
-        most = np.arange(table.rows + 1)[:, None] * (table.levels - 1)
         values = np.clip(origin + values * step, 0, most)
+    elif rule is not None and rule.popcount_range:
+        values = np.minimum(values, most)
+    if rule is not None and rule.skip_idle:
+        values[0] = 0
     one = 1 if adc_range is None or adc_range.plain else 2**FRACTION
 
     def spread(*parts: tuple[Effect, FloatArray | float]) -> FloatArray:

@@ -14,6 +14,7 @@ from scipy.special import ndtr
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.macro import kernels, noise
+from metalrom.macro.conversions import count_driven
 from metalrom.macro.exact_product import ExactWeights
 from metalrom.macro.mitigation import Mitigation, MitigationCost
 from metalrom.macro.planes import PlanePlacement, PlaneReadouts, side_by_side
@@ -54,7 +55,7 @@ class Pass:
 @dataclass(frozen=True)
 class Counters:
     """What happened in a product: conversions, digital values taken from them, values that are not their count,
-    the same before any check, sets corrected, read again, given up."""
+    the same before any check, sets corrected, read again, given up, conversions that no driven row made needless."""
 
     conversions: int = 0
     values: int = 0
@@ -63,20 +64,22 @@ class Counters:
     corrected: int = 0
     read_again: int = 0
     given_up: int = 0
+    skipped: int = 0
 
     def __add__(self, other: Counters) -> Counters:
         return Counters(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
 class MacroSection:
-    """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation."""
+    """Bit columns `units` of every weight of a scheme, read by the readouts of their planes with one mitigation, from
+    the input plane `first` on; skip_idle: groups without a driven row are not converted."""
 
     def __init__(
         self, scheme: Scheme, units: tuple[int, ...], readout: PlaneReadouts, plan: Mitigation, index: int,
-        thin: bool = True,
+        thin: bool = True, first: int = 0, skip_idle: bool = False,
     ) -> None:  # fmt: skip
         self.scheme, self.units, self.readout, self.plan, self.index = scheme, units, readout, plan, index
-        self.thin = thin
+        self.thin, self.first, self.skip_idle = thin, first, skip_idle
         self.rows = readout.rows
         self.code: ResidueCode | None = residue_code(plan.residue, readout.levels) if plan.residue else None
         if self.code and readout.one != 1:
@@ -104,8 +107,9 @@ class MacroSection:
         """How the input planes are run through this section."""
         median, mean = (self.plan.reads, 1) if self.plan.combine == "median" else (1, self.plan.reads)
         top = planes if self.plan.input_top is None else min(planes, self.plan.input_top)
-        repeated = Pass(planes - top, planes, median, mean)
-        return (repeated,) if top == planes else (Pass(0, planes - top, 1, 1), repeated)
+        middle = max(planes - top, self.first)
+        runs = (Pass(self.first, middle, 1, 1), Pass(middle, planes, median, mean))
+        return tuple(run for run in runs if run.start < run.stop)
 
     def store(
         self, w: NDArray[np.integer[Any]], seed: int, layer: int, columns_per_adc: int, groups_per_adc: int
@@ -187,25 +191,29 @@ class MacroSection:
         chosen = tuple(t for t in (kept[run.median] for run in self.passes(planes)) if t is not None)
         return chosen if len(chosen) == len(self.passes(planes)) else None
 
-    def conversions(self, batch: int, stored: StoredSection, run: Pass) -> int:
-        """Conversions of one run without check columns, repeats not counted."""
-        groups, units, _, columns = stored.words.shape
-        return int(batch * (run.stop - run.start) * groups * units * columns)
+    def conversions(self, driven: IntArray, stored: StoredSection, run: Pass) -> tuple[int, int]:
+        """Conversions of one run that are made and that are skipped, without check columns, repeats not counted;
+        driven (batch, groups): see `driven_planes`."""
+        _, units, _, columns = stored.words.shape
+        every = driven.size * (run.stop - run.start) * units * columns
+        made = count_driven(driven, run.start, run.stop) * units * columns if self.skip_idle else every
+        return made, every - made
 
     def add(
         self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, run: Pass, place: IntArray,
         per_block: int, keys: NDArray[np.uint64], first: int, out: IntArray, thinning: Thinning | None,
+        driven: IntArray,
     ) -> Counters:  # fmt: skip
         """Add one run's digital sums to out (batch, blocks, columns), in units of 1 / readout.one; with `thinning` only
         what they differ by from the exact ones."""
         random = not self.readout.deterministic
-        conversions = self.conversions(len(x_words), stored, run)
+        conversions, skipped = self.conversions(driven, stored, run)
         if thinning is not None:
             wrong: int = add_wrong(
                 x_words, active, stored.words, thinning.tables, thinning.candidates, stored.frozen, self.place_value,
                 place, per_block, keys[0], first, out,
             )  # fmt: skip
-            return Counters(conversions * run.median, conversions, wrong, wrong)
+            return Counters(conversions * run.median, conversions, wrong, wrong, skipped=skipped * run.median)
         if stored.checks is not None:
             stats = np.zeros(5, np.int64)
             kernel_place = np.ascontiguousarray(place)
@@ -214,20 +222,22 @@ class MacroSection:
                 stored.checks, self.place_value, kernel_place, per_block, keys, first, out, stats,
             )  # fmt: skip
             before, after, corrected, again, given_up = (int(n) for n in stats)
-            checks = conversions // stored.words.shape[3] * stored.checks.words.shape[3]
+            per_column = stored.checks.words.shape[3] / stored.words.shape[3]
+            checks, skipped_checks = round(conversions * per_column), round(skipped * per_column)
             width = stored.checks.size + len(stored.checks.check_weight)
             made = (conversions + checks + again * width) * run.median
-            return Counters(made, conversions, after, before, corrected, again, given_up)
+            needless = (skipped + skipped_checks) * run.median
+            return Counters(made, conversions, after, before, corrected, again, given_up, needless)
         if not random:
             kernels.mvm_lookup(
                 x_words, active, stored.words, stored.first_entry, self._lut, self.place_value, place, per_block, out
             )
-            return Counters(conversions * run.median, conversions)
+            return Counters(conversions * run.median, conversions, skipped=skipped * run.median)
         wrong = noise.mvm_noisy(
             x_words, active, stored.words, stored.first_entry, self.tables(run.median), stored.frozen,
             self.place_value, place, per_block, keys[0], first, out,
         )  # fmt: skip
-        return Counters(conversions * run.median, conversions, wrong, wrong)
+        return Counters(conversions * run.median, conversions, wrong, wrong, skipped=skipped * run.median)
 
     def histogram(
         self, x_words: NDArray[Any], active: NDArray[np.int32], stored: StoredSection, rank: IntArray,
@@ -275,18 +285,19 @@ def _offset_draws(
 
 
 def sections_of(
-    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...], thin: bool
-) -> tuple[MacroSection, ...]:
-    """One section for all magnitudes of the same plan and readout.
+    scheme: Scheme, plans: tuple[Mitigation, ...], readouts: tuple[PlaneReadouts, ...], first: tuple[int, ...],
+    thin: bool, skip_idle: bool,
+) -> tuple[MacroSection, ...]:  # fmt: skip
+    """One section for all magnitudes of the same plan, readout and first input plane.
 
-    plans, readouts: by rank of the magnitude.
+    plans, readouts, first: by rank of the magnitude.
     """
-    kinds: dict[tuple[Mitigation, int], list[int]] = {}
+    kinds: dict[tuple[Mitigation, int, int], list[int]] = {}
     for unit, rank in enumerate(scheme.rank):
-        kinds.setdefault((plans[rank], id(readouts[rank])), []).append(unit)
+        kinds.setdefault((plans[rank], id(readouts[rank]), first[rank]), []).append(unit)
     return tuple(
-        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin)
-        for i, ((plan, _), units) in enumerate(kinds.items())
+        MacroSection(scheme, tuple(units), readouts[scheme.rank[units[0]]], plan, i, thin, start, skip_idle)
+        for i, ((plan, _, start), units) in enumerate(kinds.items())
     )
 
 

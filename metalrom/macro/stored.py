@@ -16,7 +16,8 @@ class MvmResult:
     y (batch, columns): int64, or float64 where ranges were calibrated, reads averaged or columns corrected.
     conversions: all of them, repeats and check columns included. code_errors: digital values that are not their count,
     after medians and check columns. values: digital values (None: one per conversion). errors_before_checks: the same
-    before check columns corrected; sets of check columns: corrected, read again, given up.
+    before check columns corrected; sets of check columns: corrected, read again, given up. skipped: conversions that
+    were not made because no row was driven.
     outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
     """
 
@@ -28,6 +29,7 @@ class MvmResult:
     corrected: int = 0
     read_again: int = 0
     given_up: int = 0
+    skipped: int = 0
     outside_domain: tuple[str, ...] = ()
 
     @property

@@ -156,6 +156,8 @@ def characterize(
     config = design.config
     procedures = with_requirements(config.characterization.procedures)
     announce(f"reading the layer: {design.weights.values.shape[0]} inputs, {design.activations.source}")
+    if below := design.rule.drop_below:
+        announce(f"partial products of less than 2^{below} are not converted")
     announce(f"extracting the cell {config.cell.kind} on {len(design.planes)} plane(s)")
     with Cache(cache_folder("simulations")) as cache:
         choice = choose_rows(design, cache, jobs=jobs, announce=announce)
@@ -309,5 +311,6 @@ def histogram(design: Design, rows: int, *, by_significance: bool = False) -> In
         mapping=c.mapping,
         levels=len(values),
         symbol_values=values,
+        drop_below=design.rule.drop_below,
     )
     return macro.count_histogram(design.activations.values, design.weights.values, by_significance=by_significance)

@@ -18,6 +18,7 @@ from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.design.planes import tower_pitch
 from metalrom.macro import Macro, MacroGeometry, csnr
+from metalrom.macro.conversion_bill import code_error_of
 from metalrom.macro.cost import readout_label
 from metalrom.run import results as facts
 from metalrom.run.characterize import CharacterizationRun, histogram
@@ -165,7 +166,7 @@ def _quality(design: Design, done: CharacterizationRun, index: int, used: IntArr
         offset=q.offset,
         conversions=got.conversions,
         code_error_rate=got.code_error_rate,
-        code_error_expected=done.table.mean_code_error(condition, used),
+        code_error_expected=code_error_of(design.rule, done.table, condition, used),
     )
 
 
@@ -232,6 +233,7 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         mapping=c.mapping,
         symbol_values=values,
         columns_per_conversion=design.columns_per_conversion,
+        rule=design.rule,
     )
 
 
@@ -299,4 +301,5 @@ def macro_of(
         columns_per_adc=design.config.array.columns_per_adc // design.columns_per_conversion,
         groups_per_adc=-(-design.config.array.rows // table.rows),
         symbol_values=design.read_scheme.encoding.symbol_values,
+        **design.rule.options,
     )

@@ -68,6 +68,11 @@ class MatrixEstimate:
         """All vectors of the input."""
         return self.block.conversions * self.active * self.vectors
 
+    @property
+    def skipped(self) -> float:
+        """Conversions of all vectors of the input that are not made."""
+        return self.block.skipped * self.active * self.vectors
+
     def to_dict(self, items: int) -> dict[str, Any]:
         """Plain values; energy and MACs of one of `items`."""
         return {
@@ -155,6 +160,11 @@ class NetworkEstimate:
         return sum(m.macs for m in self.matrices) / self.items
 
     @property
+    def conversions(self) -> float:
+        """Conversions of one item."""
+        return sum(m.conversions for m in self.matrices) / self.items
+
+    @property
     def attention_macs(self) -> float | None:
         """Products of activations of one item, which are not in the figures; None if the source does not tell."""
         macs = self.inventory.attention_macs
@@ -179,7 +189,7 @@ class NetworkEstimate:
             "energy_per_item_uJ": self.energy.to_dict(1e6),
             "macs_per_item": self.macs,
             "attention_macs_per_item": self.attention_macs,
-            "conversions_per_item": sum(m.conversions for m in self.matrices) / self.items,
+            "conversions_per_item": self.conversions,
             "overlap": "as the source's graph says" if self.inventory.steps else "by the names of the matrices",
             "longest_chain": list(self.chain),
             "not_included": list(NOT_INCLUDED),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from characterization.procedures.chain_energy import ChainEnergy
 from characterization.procedures.chain_settling import ChainSettling
 from characterization.procedures.local_inverter import InverterFigures
-from characterization.testbench import Testbench
+from characterization.testbench import Testbench, setup_chain
 from interconnect.errors import InputError
 from metalrom.design.capacitor import capacitor_density
 from metalrom.design.design import Design
@@ -15,6 +15,7 @@ from metalrom.design.readout import line_wire
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.inverter_cost import InverterCost
+from netlists.readout.column_sar import ColumnSar
 from netlists.readout.drawn import control_lines, drawn_parts
 from netlists.readout.inverter_parts import inverter_lines, inverter_parts
 
@@ -51,7 +52,18 @@ def chain_cost(design: Design, setup: Testbench, energy: object, settling: objec
         planes_per_line=chain.line.planes,
         conversions_per_read=chain.conversions_per_read,
         slot=chain.slot(setup.max_count + 1),
+        decision_shares=decision_shares(setup),
     )
+
+
+def decision_shares(setup: Testbench) -> tuple[float, ...]:
+    """Length of a conversion among the counts that 0, 1, ... driven rows can give over one among all; empty for
+    converters other than successive approximation."""
+    converter, levels = setup_chain(setup).converter, setup.levels - 1
+    if not isinstance(converter, ColumnSar):
+        return ()
+    every = converter.duration(setup.max_count + 1)
+    return tuple(converter.duration(k * levels + 1) / every for k in range(setup.rows + 1))
 
 
 def chain_geometry(geometry: MacroGeometry, cost: ChainCost) -> MacroGeometry:

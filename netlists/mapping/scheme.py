@@ -194,6 +194,7 @@ MAPPINGS: Registry[Mapping] = Registry(
     built_in={
         "differential": "netlists.mapping.differential:DIFFERENTIAL",
         "twos_complement": "netlists.mapping.complement:TWOS_COMPLEMENT",
+        "signed_digits": "netlists.mapping.signed_digits:SIGNED_DIGITS",
         "offset": "netlists.mapping.complement:OFFSET",
         "unsigned": "netlists.mapping.complement:UNSIGNED",
         "ternary": "netlists.mapping.ternary:TERNARY",

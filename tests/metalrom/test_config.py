@@ -117,7 +117,7 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
         ("array", "rows", "384", "array.rows: should be a valid integer, got '384'"),
         ("array", "rows", 10**30, "array.rows: should be less than or equal to 65536"),
         ("array", "group_rows", "best", "array.group_rows: should be a valid integer or should be 'auto', got 'best'"),
-        ("array", "group_rows", 65, "array.group_rows: group_rows must be 4..64 (or auto)"),
+        ("array", "group_rows", 129, "array.group_rows: group_rows must be 4..128 (or auto)"),
         ("array", "group_candidates", [], "array.group_candidates: group_candidates must hold numbers in 4..64"),
         ("array", "group_candidates", [8, 100], "array.group_candidates: "),
         ("array", "group_candidates", [8, True], "array.group_candidates[1]: should be a valid integer"),
@@ -159,8 +159,8 @@ def test_unknown_keys_at_the_top_and_in_a_list(path: Path) -> None:
             "mapping",
             None,
             "gray",
-            "mapping: should be 'differential', 'twos_complement', 'offset', 'unsigned', 'ternary' or 'trits', "
-            "got 'gray'",
+            "mapping: should be 'differential', 'twos_complement', 'signed_digits', 'offset', 'unsigned', 'ternary' or "
+            "'trits', got 'gray'",
         ),
         ("name", None, None, "name: should be a valid string, got None"),
     ],

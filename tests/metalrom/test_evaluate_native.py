@@ -192,7 +192,7 @@ def test_blocks_on_signed_conversions_equal_sums_over_blocks(
         expected = reference(q * scale + shift, parts[layer.name])
         np.testing.assert_allclose(macro(layer, x), expected, atol=2e-6 * np.abs(expected).max())
         # four digits of -8..7 and 0..15, seven of -127..127
-        assert product.columns_of(layer) == (7 if layer.blocks.type == "Q8_0" else 4)
+        assert product.conversions_per_weight(layer) == 8 * (7 if layer.blocks.type == "Q8_0" else 4)
     assert product.code_errors == 0
 
 

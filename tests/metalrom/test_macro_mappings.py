@@ -14,9 +14,11 @@ from netlists.mapping import MAPPINGS, Encoding, Scheme, register_mapping, schem
 CELLS = [(0, 1), (0, 1, -1), (-1, 0, 1), (0, 1, 2), (0, 1, 2, 3), (3, 1, 0, 2), (-2, -1, 0, 1), tuple(range(8))]
 """Symbol values of cells, those that subtract among them."""
 
+BUILT_IN = ["differential", "signed_digits", "twos_complement", "offset", "unsigned", "ternary", "trits"]
+
 
 @pytest.mark.parametrize("values", CELLS)
-@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary", "trits"])
+@pytest.mark.parametrize("mapping", BUILT_IN)
 def test_every_weight_of_every_mapping_multiplies_exactly(mapping: str, values: tuple[int, ...]) -> None:
     """Brute force: all weights of 2 to 5 bits times all inputs of 3 bits, and sums over groups of 3 rows."""
     for bits in (2, 3, 4, 5):
@@ -44,7 +46,7 @@ def test_a_scheme_of_sixteen_bits_is_exact_in_every_cell() -> None:
 
 
 @pytest.mark.parametrize("values", CELLS)
-@pytest.mark.parametrize("mapping", ["differential", "twos_complement", "offset", "unsigned", "ternary", "trits"])
+@pytest.mark.parametrize("mapping", BUILT_IN)
 def test_the_engine_s_levels_are_the_program_s_symbols(mapping: str, values: tuple[int, ...]) -> None:
     scheme = scheme_of(mapping, 5, values)
     weights = np.arange(scheme.low, scheme.high + 1)

@@ -60,6 +60,26 @@ def test_weights_come_back_from_every_mapping_and_cell(case: tuple[str, int, tup
     np.testing.assert_array_equal(y, x @ w.astype(np.int64))
 
 
+def test_low_signed_digits_are_the_nearest_remainder() -> None:
+    """For weights that leave room in the top digit the k lowest digits add up to the remainder modulo 2^k nearest to
+    zero (2^(k-1) of either sign): what rounding to a multiple of 2^k takes away. Columns and range: `differential`."""
+    scheme, plain = scheme_of("signed_digits", 8), scheme_of("differential", 8)
+    assert (scheme.place_value, scheme.low, scheme.high) == (plain.place_value, plain.low, plain.high)
+    weights = np.arange(scheme.low, scheme.high + 1)
+    inner = np.abs(weights) < 64
+    for k in range(1, 7):
+        low = scheme.digit_table[:, : 2 * k] @ np.array(scheme.place_value[: 2 * k])
+        nearest = np.abs((weights + 2 ** (k - 1)) % 2**k - 2 ** (k - 1))
+        np.testing.assert_array_equal(np.abs(low[inner]), nearest[inner])
+        assert (np.abs(low) <= 2**k - 1).all()
+    # 127 is all seven digits, 96 = 64 + 32, 63 = 64 - 1
+    assert scheme.digit_table[[127 + 127, 127 + 96, 127 + 63], ::2].tolist() == [
+        [1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 1]
+    ]  # fmt: skip
+    pair = scheme.paired()
+    np.testing.assert_array_equal(pair.digit_table, scheme.digit_table[:, ::2] - scheme.digit_table[:, 1::2])
+
+
 def test_the_columns_of_known_schemes() -> None:
     # 8 bits: 7 magnitude bits x 2 signs; 8 columns of two's complement with -2^7; 8 of offset; half as many digits of
     # base 4 (magnitude 127 = 1333 in base 4: 4 digits); 127 <= (3^6 - 1) / 2 = 364: 6 balanced digits.

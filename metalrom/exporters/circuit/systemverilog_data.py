@@ -13,6 +13,7 @@ from metalrom.exporters.checksum import verify_digests
 from metalrom.exporters.circuit.memh import MARK, bit_words, bits_in, doubles_in, integer_words, words_of
 from metalrom.exporters.run_data import RunData
 from metalrom.macro import Macro
+from metalrom.macro.conversions import ConversionRule
 from netlists.mapping import ViaProgram
 
 LUTS = ("level.memh", "sigma.memh", "threshold.memh", "row_energy.memh")
@@ -69,8 +70,9 @@ def group_words(program: ViaProgram, rows: int) -> ByteArray:
 
 
 def nominal_macro(source: RunData) -> Macro:
-    """The run's macro at the nominal condition with its mean levels and nothing random."""
-    return source.macro(effects=("levels",), threads=1)
+    """The run's macro at the nominal condition with its mean levels and nothing random; it makes every conversion, as
+    the view does."""
+    return source.macro(effects=("levels",), threads=1, **ConversionRule().options)
 
 
 def stimuli(source: RunData, seed: int = 1) -> dict[str, str]:

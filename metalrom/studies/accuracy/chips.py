@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from characterization.tables.table import AdcModel, ReadoutTable
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
 from metalrom.macro import Macro
+from metalrom.macro.conversions import ConversionRule
 from metalrom.macro.readout import synthetic_table
 from metalrom.run.folder import open_run
 from netlists.condition import NOMINAL_METALS, Condition
@@ -28,7 +29,7 @@ _SYNTHETIC_KEYS = ("rows", "sigma", "static", "offset", "lsb", "codes")
 class Chip:
     """A readout at one condition. title: one line for every output; labels: what is assumed or outside the domain.
 
-    planes: tables of all planes of arrays of size `array`; None where all are alike.
+    planes: tables of all planes of arrays of size `array`; None where all are alike. rule: conversions that are made.
     """
 
     title: str
@@ -38,10 +39,11 @@ class Chip:
     assumptions: tuple[str, ...] = ()
     planes: PlaneTables | None = None
     array: MacroShape | None = None
+    rule: ConversionRule = field(default_factory=ConversionRule)
 
     def macro(self, **options: Any) -> Macro:
         """The readout as a calculator, every layer's bit columns from the lowest plane of an array on."""
-        return Macro(self.planes or self.table, self.condition, array=self.array, **options)
+        return Macro(self.planes or self.table, self.condition, array=self.array, **(self.rule.options | options))
 
 
 def chips_of(macro: str, conditions: Sequence[str] = (), *, nearest: bool = False) -> tuple[Chip, ...]:
@@ -131,7 +133,18 @@ def _characterized(folder: Path, conditions: Sequence[str], nearest: bool) -> tu
             f"{results.name} at {condition.label}: {table.cell}, {table.rows} rows per conversion, {_adc(table.adc)}"
         )
         warnings = (*outside, *results.warnings)
-        chips.append(Chip(title, table, condition, warnings, assumptions, run.planes, results.macro_geometry.shape))
+        chips.append(
+            Chip(
+                title,
+                table,
+                condition,
+                warnings,
+                assumptions,
+                run.planes,
+                results.macro_geometry.shape,
+                results.macro_geometry.rule,
+            )
+        )
     return tuple(chips)
 
 

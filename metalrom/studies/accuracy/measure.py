@@ -60,7 +60,8 @@ class Settings:
 
 @dataclass(frozen=True)
 class PassResult:
-    """One pass. figures: scores by name; conversions: of the macro, 0 without one.
+    """One pass. figures: scores by name; conversions: of the macro, 0 without one; skipped: that no driven row made
+    needless; conversions_per_mac: of the linear layers.
 
     seconds, cpu_seconds: wall and CPU time; storing_seconds: wall time of the part that quantized and stored the
     weights, once; tokens_per_second, tokens_per_cpu_second: without that part.
@@ -75,6 +76,8 @@ class PassResult:
     tokens_per_cpu_second: float
     conversions: int = 0
     code_error_rate: float | None = None
+    skipped: int = 0
+    conversions_per_mac: float | None = None
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,14 @@ def evaluate_network(
 
 
 def conversions_of(workload: Workload, chip: Chip, settings: Settings) -> int:
-    """Conversions of one pass without mitigations, worked out beforehand."""
+    """Conversions of one pass without mitigations, worked out beforehand: none skipped for want of a driven row."""
     rows, (_, product) = chip.table.rows, _operator(workload, chip, settings, EFFECTS)
 
     assert product is not None  # noqa: S101 - a chip has one
-    per_token = sum(-(-layer.inputs // rows) * layer.outputs * product.columns_of(layer) for layer in workload.layers)
-    return workload.tokens * per_token * settings.activations.bits
+    per_token = sum(
+        -(-layer.inputs // rows) * layer.outputs * product.conversions_per_weight(layer) for layer in workload.layers
+    )
+    return workload.tokens * per_token
 
 
 def _pass(watch: _Watch, title: str, operator: Operator, reference: Any) -> PassResult:
@@ -216,6 +221,7 @@ class _Watch:
     def __init__(self, workload: Workload, progress: Progress | None) -> None:
         self.workload, self._progress = workload, progress
         self._steps = len(workload.layers) * workload.passes
+        self._macs = workload.tokens * sum(layer.inputs * layer.outputs for layer in workload.layers)
         self._spent = self._storing = Spent()
 
     def run(self, title: str, operator: Operator) -> Any:
@@ -251,4 +257,6 @@ class _Watch:
             speed(spent.cpu - storing.cpu),
             product.conversions if product else 0,
             product.code_error_rate if product else None,
+            product.skipped if product else 0,
+            product.conversions / self._macs if product else None,
         )

@@ -15,7 +15,7 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro import EFFECTS, Macro
 from metalrom.studies.accuracy.chips import Chip
-from metalrom.studies.accuracy.macro_product import SIGNED_VALUES, Counted, checked_options, reads_signs
+from metalrom.studies.accuracy.macro_product import DROP_TARGET, SIGNED_VALUES, Counted, checked_options, reads_signs
 from metalrom.studies.accuracy.quantized import ActivationRule
 from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
@@ -82,6 +82,8 @@ class MacroBlocks(Counted):
     ) -> None:
         super().__init__()
         options = checked_options(options)
+        if DROP_TARGET in options:
+            raise InputError("native blocks drop by `drop_below` alone", where="--option", hint="drop_below=4")
         if "mapping" in options:
             raise InputError("the mapping follows from the block format", where="--option", hint="leave it out")
         self._calls = 0
@@ -99,9 +101,9 @@ class MacroBlocks(Counted):
             )  # refuses before minutes pass
             self._macros[name] = macro
 
-    def columns_of(self, layer: LinearLayer) -> int:
-        """Conversions of a weight of the layer, per bit of an activation and group of rows."""
-        return self._macros[native_blocks_of(layer).type].scheme.columns
+    def conversions_per_weight(self, layer: LinearLayer) -> int:
+        """Conversions of a weight of the layer, per group of rows."""
+        return self._macros[native_blocks_of(layer).type].partial_products
 
     def store(self, layer: LinearLayer) -> Any:
         """Program a layer's integers; its index decides its frozen deviations."""
