@@ -9,11 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+VIEW_FILE = "ngspice_view.txt"
+"""Where the engine writes it: in its log, warnings would break into the lines."""
+_PRINTING = ("listing expand", "show r", "show c", "show l", "show v", "show i")
 VIEW_COMMANDS = (
-    ".control", "set width=1000000", "listing expand", "show r", "show c", "show l", "show v", "show i", "quit 0",
-    ".endc",
+    ".control", "set width=1000000", *(f"{command} >> {VIEW_FILE}" for command in _PRINTING), "quit 0", ".endc",
 )  # fmt: skip
-"""Commands that print the view into the engine's log."""
+"""Commands that write the view."""
 
 _LISTED = re.compile(r"^ *\d+ : ([a-z]\S*) +(.*)$", re.MULTILINE)
 _SEPARATORS = re.compile(r"[,()]+")
@@ -31,15 +33,15 @@ class EngineView:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
-def read_view(log: str) -> EngineView:
-    """The view in an engine's log; empty where the deck could not be loaded."""
-    nodes = {name: tuple(_SEPARATORS.sub(" ", rest).split()) for name, rest in _LISTED.findall(log)}
-    return EngineView(nodes, dict(_values(log)))
+def read_view(text: str) -> EngineView:
+    """The view as the engine wrote it; empty where the deck could not be loaded."""
+    nodes = {name: tuple(_SEPARATORS.sub(" ", rest).split()) for name, rest in _LISTED.findall(text)}
+    return EngineView(nodes, dict(_values(text)))
 
 
-def _values(log: str) -> Iterator[tuple[str, float]]:
+def _values(text: str) -> Iterator[tuple[str, float]]:
     devices: list[str] = []
-    for line in log.splitlines():
+    for line in text.splitlines():
         label = line[:_LABEL].strip()
         if label == "device":
             devices = line[_LABEL:].split()

@@ -18,6 +18,7 @@ from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.engine import Engine
+from ngspice_runner.engine_view import VIEW_FILE
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, read_raw
@@ -80,7 +81,7 @@ class ProcessBackend(EngineProcesses):
         return self.view(prepared)
 
     def view(self, prepared: Prepared) -> RawOutcome:
-        """Start the engine with the deck, as `run` does."""
+        """Start the engine with the deck, as `run` does; the log is what it wrote of its view, where it did."""
         try:
             folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
         except OSError as error:
@@ -99,7 +100,8 @@ class ProcessBackend(EngineProcesses):
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
         job = prepared.job
-        deck, raw, log = (Path(folder, name) for name in ("deck.cir", "ngspice_runner.raw", "log.txt"))
+        names = ("deck.cir", "ngspice_runner.raw", "log.txt", VIEW_FILE)
+        deck, raw, log, view = (Path(folder, name) for name in names)
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
         for name, target in prepared.includes.links:
             link = Path(folder, name)
@@ -136,7 +138,7 @@ class ProcessBackend(EngineProcesses):
             exit_code=child.returncode,
             timed_out=timed_out or child.returncode == -signal.SIGXCPU,
             cancelled=self._cancelled and child.returncode == -signal.SIGKILL and not timed_out,
-            log=_read_log(log),
+            log=_read_log(view if not prepared.raw and view.exists() else log),
             plots=plots,
             raw_problem=problem,
             raw_reason=reason,
