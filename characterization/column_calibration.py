@@ -292,7 +292,10 @@ def _at_the_bus(point: ChainNoisePoint, kept: float, setup: Testbench) -> ChainN
     chain = setup_chain(setup)
     bus = math.sqrt(chain.converter.columns) * bus_reset_noise(chain, kept, setup.conditions[0].kelvin)
     second = (point.second[0] * kept, point.second[1] * kept, point.second[2] * kept)
-    return replace(point, gain=point.gain * kept, first=point.first * kept, second=second, bus=bus, kept=kept)
+    hold = point.hold if chain.timing.queue > 0.0 else ()
+    return replace(
+        point, gain=point.gain * kept, first=point.first * kept, second=second, bus=bus, kept=kept, hold=hold
+    )
 
 
 def _energy_of(known: ChainEnergyPoint, rows: float, setup: Testbench) -> ChainEnergyPoint:
@@ -335,6 +338,10 @@ def _product(anchor: Point, others: Sequence[Point], base: Point) -> Point:
         if isinstance(mine, float):
             changes[f.name] = _times(mine, theirs, first)
         elif isinstance(mine, tuple):
+            present = [v for v in (*theirs, mine, first) if v]
+            if len(present) < len(theirs) + 2:  # only some schedules have it: nothing to take ratios of
+                changes[f.name] = present[0] if present else ()
+                continue
             columns = zip(mine, zip(*theirs, strict=True), first, strict=True)
             changes[f.name] = tuple(_times(m, v, b) for m, v, b in columns)
     return replace(anchor, **changes)
