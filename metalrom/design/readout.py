@@ -20,6 +20,7 @@ from netlists.readout.chain import (
 )
 from netlists.readout.local_inverter import LocalInverter, reference_rows_of
 from netlists.readout.strongarm import StrongArm
+from netlists.readout.tile_chain import TileChain
 
 
 def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, str]:
@@ -58,7 +59,6 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
                 line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
-        symbols = design.read_scheme.encoding.symbol_values
         chain = ReadoutChain(
             drive=section.drive,
             schedule=section.schedule,
@@ -70,8 +70,23 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
             converter=converter.within(-(-array.columns // (bus["columns"] * together))),
             timing=ChainTiming(**{"settle_bus": converter.settle_bus} | section.timing.parameters()),
-        ).midway(rows * (max(symbols) - min(symbols)) + 1)
+        ).midway(_levels(design, rows))
     return chain, source
+
+
+def written_chain(design: Design, rows: int) -> TileChain | None:
+    """The readout chain that netlists of the design hold, of groups of `rows` rows; None for another readout, column
+    circuits (`array.lcc`), or a periphery of ideal sources. Raises InputError as `configured_chain`."""
+    if design.config.array.lcc or design.periphery.kind == "ideal":
+        return None
+    chain, _ = configured_chain(design, rows)
+    return None if chain is None else TileChain(chain=chain, levels=_levels(design, rows))
+
+
+def _levels(design: Design, rows: int) -> int:
+    """Counts of a group of so many rows, as a conversion reads it."""
+    symbols = design.read_scheme.encoding.symbol_values
+    return rows * (max(symbols) - min(symbols)) + 1
 
 
 def _planes_shared(design: Design) -> int:
