@@ -1,12 +1,14 @@
 """Writing and reading back a large programmed macro, and equivalent loads for idle rows in ngspice.
 
-    python benchmarks/netlist_writer.py [--rows 1024] [--columns 256] [--planes 4] [--out DIR] [--part write|equivalent]
+    python benchmarks/netlist_writer.py [--rows 1024] [--columns 256] [--planes 4] [--out DIR] [--part PART]
 
 `write`: random integer weights fill every cell of one tile; elements (cell instances) per CPU second of the writer, of
 the audit, faults found (0) and the largest resident memory. Twice: a cell with two symbols and one with four. A third
-line writes a tile of a tenth of the rows, whose memory should be the same but for the program itself. `equivalent`: 10
-random columns, whole and with their idle rows as blocks, in ngspice with ideal drivers: error of the read level against
-the whole column as measured and as `equivalent_deck` reports it, and the processor time of both.
+line writes a tile of a tenth of the rows, whose memory should be the same but for the program itself. `chain`: a tile
+of 384 x 256 x 4 with reset switches alone and with a readout chain: size, and processor time of writer and audit, the
+least of three. `equivalent`: 10 random columns, whole and with their idle rows as blocks, in ngspice with ideal
+drivers: error of the read level against the whole column as measured and as `equivalent_deck` reports it, and the
+processor time of both.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ from netlists.cells.base import GROUND_LINE, SIGNAL, CellModel, Element, Plane, 
 from netlists.column import Periphery, Timing, column_deck
 from netlists.condition import Condition
 from netlists.equivalent import equivalent_deck
-from netlists.mapping import MacroShape, tile, via_program
+from netlists.mapping import Encoding, MacroShape, ViaProgram, tile, via_program
+from netlists.readout.chain import ComparatorBus, ReadoutChain, SharedLine
+from netlists.readout.tile_chain import TileChain
 from netlists.technology import load_technology
 from netlists.writer import write_netlist
 from ngspice_runner import Job, run
@@ -140,6 +144,32 @@ def show_write(options: argparse.Namespace, folder: Path) -> None:
         print(f"{figures} {memory:>12} {f['audit']:>12.2f} {f['faults']:>6}")
 
 
+def show_chain(path: Path) -> None:
+    """The table of a tile without and with its readout chain; groups of 64 rows, converters for 16 columns."""
+    technology, model, rows, group = load_technology("generic28", "open45"), two_symbols(), 384, 64
+    bits = np.random.default_rng(1).integers(0, 2, (rows, 1024)).astype(np.uint8)
+    ones = np.ones(1024, dtype=np.int64)
+    program = ViaProgram(bits, np.arange(1024), ones, 0 * ones, Encoding("stored", (0, 1)))
+    manifest = tile(program, MacroShape(rows=rows, columns=256, planes=4))
+    print(f"{'readout':>24} {'MB':>8} {'writer s':>9} {'audit s':>8}  wrong")
+    for columns in (0, 1, 2):
+        line = SharedLine(segments=rows // group, planes=4, columns=max(1, columns))
+        chain = ReadoutChain(line=line, bus=ComparatorBus(columns=16 // max(1, columns)))
+        found = TileChain(chain=chain, levels=group + 1) if columns else None
+        place: dict[str, Any] = {
+            "group_rows": group, "periphery": Periphery(), "condition": AT, "tile_chain": found,
+        }  # fmt: skip
+        times = []
+        for _ in range(3):
+            done = write_netlist(path, "macro", program, manifest, model, technology, **place)
+            start = time.process_time()
+            report = audit_netlist(path, program, manifest, model, technology=technology, **place)
+            times.append((done.cpu_seconds, time.process_time() - start))
+        writer, audit = np.min(times, axis=0)
+        name = f"chain, {columns} column(s) a line" if columns else "reset switches"
+        print(f"{name:>24} {done.size / 1e6:>8.2f} {writer:>9.3f} {audit:>8.2f}  {report.wrong_bits + report.unknown}")
+
+
 def show_equivalent(rows: int) -> None:
     """The table of equivalent loads: 10 random columns between neighbours, an eighth to a half of the rows driven."""
     technology, model = load_technology("generic28", "open45"), two_symbols()
@@ -184,13 +214,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("rows", 1024), ("columns", 256), ("planes", 4), ("column_rows", 128)):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
-    parser.add_argument("--part", choices=("write", "equivalent"))
+    parser.add_argument("--part", choices=("write", "chain", "equivalent"))
     parser.add_argument("--out", type=Path, help="folder for the netlists; default: a temporary one")
     options = parser.parse_args()
     print(f"{os.cpu_count()} processors, Python {sys.version.split()[0]}, numpy {np.__version__}")
     with tempfile.TemporaryDirectory() as folder:
         if options.part in (None, "write"):
             show_write(options, options.out or Path(folder))
+        if options.part in (None, "chain"):
+            show_chain((options.out or Path(folder)) / "tile.cir")
         if options.part in (None, "equivalent"):
             show_equivalent(options.column_rows)
 

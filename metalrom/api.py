@@ -7,12 +7,14 @@ from pathlib import Path
 from characterization.testbench import Testbench
 from metalrom.config.schema import read_config
 from metalrom.design.design import Design
+from metalrom.design.readout import written_chain
 from metalrom.design.setup import group_setup
 from metalrom.macro import Macro
 from metalrom.run.characterize import CharacterizationRun, characterize, group_rows
 from metalrom.run.evaluate import macro_of
 from netlists.audit import AuditReport, audit_netlist
 from netlists.condition import Condition
+from netlists.readout.tile_chain import TileChain
 from netlists.writer import WrittenNetlist, write_netlist
 from ngspice_runner import Workers
 
@@ -88,8 +90,13 @@ class Project(Design):
                 config_hash=self.sha256,
                 group_rows=None if level == "cell" else self.group_rows,
                 options=self.array_options,
+                tile_chain=self._tile_chain(level),
             )
             return written if path is not None else target.read_text(encoding="ascii")
+
+    def _tile_chain(self, level: str) -> TileChain | None:
+        """Return the readout chain of netlists of a level; None where they hold none."""
+        return written_chain(self, self.group_rows) if level in ("array", "macro") else None
 
     def audit(self, netlist: str | Path, level: str) -> AuditReport:
         """Read a netlist of this configuration back and compare it with the weights, statement by statement.
@@ -119,6 +126,7 @@ class Project(Design):
             level=level,
             group_rows=self.group_rows,
             options=self.array_options,
+            tile_chain=self._tile_chain(level),
             technology=self.technology,
             periphery=self.periphery,
             condition=self.conditions[0],

@@ -8,7 +8,8 @@ switches, column circuits, ground returns and the cells' own elements are read t
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from interconnect.errors import InputError
 from interconnect.files import open_regular
 from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.audit_cells import AuditedCells, UnexpectedCell, line_pattern, take_cells
+from netlists.audit_chain import ReadoutCount, chain_faults, chain_tile_faults, readout_count
 from netlists.audit_head import cell_faults, head_faults, loose_elements
 from netlists.audit_report import AuditReport, CellFault, ViaFault, audit_report
 from netlists.audit_wiring import array_pin_fault, planes_faults, shared_tile_faults, statements, tile_faults
@@ -24,10 +26,11 @@ from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.periphery import Periphery
+from netlists.readout.tile_chain import TileChain
 from netlists.subckt import subckt_pins
 from netlists.technology import Technology
 from netlists.writer import netlist_head
-from netlists.writer_scope import Scope, scopes, written_models
+from netlists.writer_scope import Scope, read_by_chain, scopes, written_models
 
 __all__ = ["AuditReport", "CellFault", "ViaFault", "audit_netlist"]
 
@@ -48,6 +51,7 @@ def audit_netlist(
     plane: int = 0,
     column: int = 0,
     options: ArrayOptions = NO_OPTIONS,
+    tile_chain: TileChain | None = None,
     technology: Technology | None = None,
     periphery: Periphery | None = None,
     condition: Condition | None = None,
@@ -68,7 +72,8 @@ def audit_netlist(
     """
     path = Path(path)
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
-    models = written_models(model, manifest, program, condition)
+    tile_chain = read_by_chain(level, tile_chain)
+    models = written_models(model, manifest, program, condition, tile_chain)
     expected = {s.name: s for s in parts}
     if not expected:
         raise InputError("a netlist of level cell holds no weights to audit", where=str(path))
@@ -82,11 +87,15 @@ def audit_netlist(
             where=str(path),
             hint="is it a netlist of this configuration and level?",
         )
-    faults = _wiring_faults(expected, models, content, level, lcc=options.lcc)
+    readout = ReadoutCount()
+    if tile_chain is not None and technology is not None and periphery is not None:
+        readout = readout_count(content.bodies, expected, tile_chain, technology, periphery, level)
+    faults = [str(part) for part in readout.parts if not part.same]
+    faults += _wiring_faults(expected, models, content, level, lcc=options.lcc, tile_chain=tile_chain)
     if technology is not None:
         head = netlist_head(
             level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash="",
-            group_rows=group_rows, options=options, templates=templates,
+            group_rows=group_rows, options=options, tile_chain=tile_chain, templates=templates,
         )  # fmt: skip
         faults += head_faults(content.bodies, head)
     else:
@@ -100,7 +109,7 @@ def audit_netlist(
     )
     found.strange[:0] = [UnexpectedCell("", fault, kind="wiring") for fault in pins if fault]
     found.strange += [UnexpectedCell("", fault, kind="wiring") for fault in faults]
-    return audit_report(path, program, expected, found, limit)
+    return replace(audit_report(path, program, expected, found, limit), readout=readout)
 
 
 @dataclass
@@ -177,7 +186,13 @@ def _read(path: Path, expected: dict[str, Scope], models: tuple[CellModel, ...],
 
 
 def _wiring_faults(
-    expected: dict[str, Scope], models: tuple[CellModel, ...], content: _Content, level: str, *, lcc: bool
+    expected: dict[str, Scope],
+    models: tuple[CellModel, ...],
+    content: _Content,
+    level: str,
+    *,
+    lcc: bool,
+    tile_chain: TileChain | None,
 ) -> list[str]:
     """Ground returns of the planes; in a macro, or around shared column circuits, what joins the planes."""
     faults = []
@@ -186,9 +201,13 @@ def _wiring_faults(
         if scope.options.ground_return is not None and times != 1:
             faults.append(f"{name} has {times} ground returns of {scope.options.ground_return:g} ohm instead of one")
     checks: list[tuple[str, Callable[..., list[str]]]] = []
-    if lcc and level in ("array", "macro"):
+    if tile_chain is not None:
+        checks.append(("planes_t", partial(chain_faults, tile_chain=tile_chain)))
+        if level == "macro":
+            checks.append(("tile_", partial(chain_tile_faults, tile_chain=tile_chain)))
+    elif lcc and level in ("array", "macro"):
         checks.append(("planes_t", planes_faults))
-    if level == "macro":
+    if level == "macro" and tile_chain is None:
         checks.append(("tile_", shared_tile_faults if lcc else tile_faults))
     allowed = set()
     for tile in sorted({s.placement.tile for s in expected.values()}):

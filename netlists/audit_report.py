@@ -1,7 +1,7 @@
 """What an audit found: cells with a wrong symbol, missing or strange ones, the weights that the file really holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from interconnect.arrays import IntArray
 from interconnect.files import open_regular
 from netlists.audit_cells import AuditedCells
+from netlists.audit_chain import ReadoutCount
 from netlists.mapping import Placement, ViaProgram, weights_of
 from netlists.writer_scope import Scope
 
@@ -68,7 +69,8 @@ class AuditReport:
     """Outcome of an audit. Lists name at most `limit` faults each; the counts are complete.
 
     weights: integer weights rebuilt from the file, shape (rows, weight columns); cells that the file does not hold
-    count 0. weights_differing: how many of them differ from the program's.
+    count 0. weights_differing: how many of them differ from the program's. readout: parts of a readout chain, counted
+    and billed; differences are among the faults.
     """
 
     path: Path
@@ -81,6 +83,7 @@ class AuditReport:
     cell_faults: tuple[CellFault, ...]
     weights: IntArray
     weights_differing: int
+    readout: ReadoutCount = field(default_factory=ReadoutCount)
 
     @property
     def ok(self) -> bool:
@@ -98,6 +101,7 @@ class AuditReport:
             "duplicate": self.duplicate,
             "unknown": self.unknown,
             "weights_differing": self.weights_differing,
+            "readout": self.readout.to_json(),
             "faults": [str(f) for f in (*self.via_faults, *self.cell_faults)],
         }
 

@@ -13,7 +13,7 @@ def array_pin_fault(scope: Scope, model: CellModel, pins: tuple[str, ...]) -> st
     letters = [line.letter for line in driven_lines(model)]
     expected = [f"{x}{r}_{scope.start}" for r in range(scope.placement.rows) for x in letters]
     expected += _ends(scope, model, "")
-    return _pin_fault(scope.name, pins, expected)
+    return pin_fault(scope.name, pins, expected)
 
 
 def _ends(scope: Scope, model: CellModel, infix: str) -> list[str]:
@@ -21,7 +21,8 @@ def _ends(scope: Scope, model: CellModel, infix: str) -> list[str]:
     return [f"{x}{g}_{infix}{c}" for g in range(scope.segments) for x in prefixes for c in scope.readable]
 
 
-def _pin_fault(name: str, pins: tuple[str, ...], expected: list[str]) -> str | None:
+def pin_fault(name: str, pins: tuple[str, ...], expected: list[str]) -> str | None:
+    """How the pins of a subcircuit differ from the expected ones; None where they do not."""
     if list(pins) == expected:
         return None
     if len(pins) != len(expected):
@@ -30,7 +31,7 @@ def _pin_fault(name: str, pins: tuple[str, ...], expected: list[str]) -> str | N
     return f"{name} has pin {pins[wrong]} where {expected[wrong]} should be"
 
 
-class _Tile:
+class TileAudit:
     """The planes of a tile and the statements that may stand around them."""
 
     def __init__(self, tile: int, scopes: Mapping[str, Scope], models: Sequence[CellModel]) -> None:
@@ -104,7 +105,7 @@ def tile_faults(
 ) -> list[str]:
     """What is wrong in the subcircuit of a tile; empty when every array is there once, on its own lines, which are
     the tile's ports, and every row has its driver and every segment its reset switch (or none has)."""
-    t, name = _Tile(tile, scopes, models), f"tile_{tile}"
+    t, name = TileAudit(tile, scopes, models), f"tile_{tile}"
     expected = t.driver_statements()
     for p, ends in t.ends.items():
         short = "bl" if len(t.models[p].bit_lines) == 1 else ""
@@ -138,7 +139,7 @@ def tile_faults(
         ports += [f"in_{x}_{r}" for x in letters for r in range(t.rows)]
     ports += [end for p in sorted(t.ends) for end in t.ends[p]]
     ports += ["reset_b", "vdd_rows", "vdd_reset", *t.level_ports()] if driven_somewhere else []
-    fault = _pin_fault(name, pins, ports)
+    fault = pin_fault(name, pins, ports)
     return [fault, *faults] if fault else faults
 
 
@@ -146,7 +147,7 @@ def shared_tile_faults(
     tile: int, pins: tuple[str, ...], body: str, scopes: Mapping[str, Scope], models: Sequence[CellModel]
 ) -> list[str]:
     """As `tile_faults`, of a tile whose planes share column circuits: drivers around `planes_t<tile>`."""
-    t, name = _Tile(tile, scopes, models), f"tile_{tile}"
+    t, name = TileAudit(tile, scopes, models), f"tile_{tile}"
     control = t.control_ports()
     lines = [node for p in sorted(t.planes) for node in t.lines(p, True)]
     expected = {**t.driver_statements(), " ".join(["x_planes", *lines, *control, "vdd_reset", f"planes_t{tile}"]): ""}
@@ -158,7 +159,7 @@ def planes_faults(
     tile: int, pins: tuple[str, ...], body: str, scopes: Mapping[str, Scope], models: Sequence[CellModel]
 ) -> list[str]:
     """What is wrong in the subcircuit that joins the planes of a tile in shared column circuits."""
-    t, name = _Tile(tile, scopes, models), f"planes_t{tile}"
+    t, name = TileAudit(tile, scopes, models), f"planes_t{tile}"
     lines = {p: t.lines(p, True) for p in sorted(t.planes)}
     expected = t.circuit_statements()
     expected += [" ".join([f"x_array_p{p}", *lines[p], *t.ends[p], t.planes[p].name]) for p in lines]
@@ -176,7 +177,7 @@ def _exactly(name: str, pins: tuple[str, ...], ports: list[str], body: str, expe
         else:
             faults.append(f"{line.split()[0]} in {name} is there twice or on lines of another place")
     faults += [f"{line.split()[0]} is missing in {name}" for line, n in missing.items() if n > 0]
-    fault = _pin_fault(name, pins, ports)
+    fault = pin_fault(name, pins, ports)
     return [fault, *faults] if fault else faults
 
 

@@ -19,12 +19,14 @@ from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.mapping import TileManifest, ViaProgram
 from netlists.periphery import Periphery
+from netlists.readout.tile_chain import TileChain
 from netlists.render import render
 from netlists.subckt import cell_subckts
 from netlists.technology import Technology
 from netlists.transistors import transistor_values
+from netlists.writer_chain import chain_text, chain_tile_text
 from netlists.writer_plane import plane_text
-from netlists.writer_scope import LEVELS, Level, Scope, driven_lines, scopes, written_models
+from netlists.writer_scope import LEVELS, Level, Scope, driven_lines, read_by_chain, scopes, written_models
 from netlists.writer_tile import lcc_sizes, lcc_text, tile_text
 
 __all__ = ["LEVELS", "Level", "WrittenNetlist", "netlist_head", "write_netlist"]
@@ -58,14 +60,16 @@ def write_netlist(
     plane: int = 0,
     column: int = 0,
     options: ArrayOptions = NO_OPTIONS,
+    tile_chain: TileChain | None = None,
     templates: Path | None = None,
 ) -> WrittenNetlist:
     """Write the netlist of a via program at a level; the file appears only when it is complete.
 
     Segment g of column c ends at the port `bl<g>_<c>`, also where there is only one. With shared column circuits level
-    array holds a subcircuit `planes_t<t>` that joins the planes in them. A macro also holds row drivers and, per
-    segment, reset switches when a (transistor) periphery is given. Elements have the values at the condition's
-    temperature, or at the model's reference temperature.
+    array holds a subcircuit `planes_t<t>` that joins the planes in them, or, with a readout chain, in that and its
+    converters, with pins for the control lines. A macro also holds row drivers and, without a chain, per segment, reset
+    switches when a (transistor) periphery is given. Elements have the values at the condition's temperature, or at the
+    model's reference temperature.
 
     Parameters
     ----------
@@ -97,6 +101,8 @@ def write_netlist(
         See `tile`.
     options : ArrayOptions
         What surrounds the stored columns of whole planes.
+    tile_chain : TileChain, optional
+        The readout of levels array and macro, in place of shared column circuits.
     templates : Path, optional
         A user's template folder.
 
@@ -109,7 +115,7 @@ def write_netlist(
     ------
     InputError
         For an unknown level or position, a group of no rows, program, manifest and cell that do not match, column
-        circuits without transistors or of a current cell, or a file that cannot be written.
+        circuits or chain without transistors or of a current cell, or a file that cannot be written.
     """
     start = time.process_time()
     path = Path(path)
@@ -119,10 +125,11 @@ def write_netlist(
             f"{manifest.bit_columns}"
         )
     parts = scopes(manifest, level, group_rows=group_rows, tile=tile, plane=plane, column=column, options=options)
-    models = written_models(model, manifest, program, condition)
+    tile_chain = read_by_chain(level, tile_chain)
+    models = written_models(model, manifest, program, condition, tile_chain)
     head = netlist_head(
         level, parts, manifest, models, technology, periphery=periphery, condition=condition, config_hash=config_hash,
-        group_rows=group_rows, options=options, templates=templates,
+        group_rows=group_rows, options=options, tile_chain=tile_chain, templates=templates,
     )  # fmt: skip
     transistors = level == "macro" and has_transistors(periphery)
     cells = 0
@@ -137,8 +144,12 @@ def write_netlist(
         if options.lcc and level in ("array", "macro"):
             for chunk in lcc_text(parts, models):
                 out.write(chunk)
+        if tile_chain is not None:
+            for chunk in chain_text(parts, models, tile_chain):
+                out.write(chunk)
         if level == "macro":
-            for chunk in tile_text(parts, models, transistors):
+            around = chain_tile_text(parts, models, tile_chain) if tile_chain else tile_text(parts, models, transistors)
+            for chunk in around:
                 out.write(chunk)
         out.write(b".end\n")
     return WrittenNetlist(path, level, cells, out.size, digest.hexdigest(), time.process_time() - start)
@@ -161,6 +172,7 @@ def netlist_head(
     config_hash: str,
     group_rows: int | None,
     options: ArrayOptions,
+    tile_chain: TileChain | None = None,
     templates: Path | None = None,
 ) -> str:
     """Everything before the first plane: description, cards, periphery and cell subcircuits.
@@ -174,6 +186,10 @@ def netlist_head(
         raise InputError("column circuits (lcc) need a periphery of transistors", where="array.lcc")
     if lcc and models[0].mode != "charge":
         raise InputError("column circuits (lcc) sample charge; this cell is read by its current", where="array.lcc")
+    if tile_chain is not None and (lcc or periphery is None or not has_transistors(periphery)):
+        raise InputError(
+            "a readout chain needs a periphery of transistors and no other column circuits", where="readout.kind"
+        )
     drivers = level == "macro" and has_transistors(periphery)
     kinds = {m.variants[0].subckt: m for m in models}
     values: dict[str, Any] = {
@@ -195,7 +211,11 @@ def netlist_head(
         "complements": [line for line in driven_lines(models[0])[1:] if line.level < 0],
         "options": options,
         "references": REFERENCES,
-        "cards": technology.devices.cards(condition.corner if condition else "tt") if drivers or lcc else "",
+        "tile_chain": tile_chain,
+        "chain_circuits": tile_chain.circuits(technology, condition, templates) if tile_chain else "",
+        "cards": technology.devices.cards(condition.corner if condition else "tt")
+        if drivers or lcc or tile_chain
+        else "",
     }
     if periphery is not None and (drivers or lcc):
         values |= transistor_values(technology, periphery)

@@ -10,6 +10,7 @@ from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import CellModel, RowLine, plane_models
 from netlists.condition import Condition
 from netlists.mapping import Placement, TileManifest, ViaProgram
+from netlists.readout.tile_chain import TileChain
 
 Level = Literal["cell", "column", "array", "macro"]
 LEVELS: tuple[str, ...] = get_args(Level)
@@ -98,14 +99,37 @@ def check_model(model: CellModel, program: ViaProgram) -> None:
         raise InputError(f"cell {model.kind}: lines with letters {', '.join(letters)} cannot be distinguished")
 
 
+def read_by_chain(level: str, tile_chain: TileChain | None) -> TileChain | None:
+    """The readout chain of a netlist of a level: none below level array."""
+    return tile_chain if level in ("array", "macro") else None
+
+
 def written_models(
-    model: CellModel | Sequence[CellModel], manifest: TileManifest, program: ViaProgram, condition: Condition | None
+    model: CellModel | Sequence[CellModel],
+    manifest: TileManifest,
+    program: ViaProgram,
+    condition: Condition | None,
+    tile_chain: TileChain | None = None,
 ) -> tuple[CellModel, ...]:
-    """The checked cell of every plane, at the condition's temperature if there is one."""
+    """The checked cell of every plane, at the condition's temperature if there is one; with a readout chain that drives
+    it, the ground line is the complement."""
     models = plane_models(model, manifest.shape.planes)
     for m in models:
         check_model(m, program)
+    if tile_chain is not None:
+        check_chain(models, manifest, tile_chain)
+        if tile_chain.chain.drive == "complement":
+            models = tuple(m.complement_driven() for m in models)
     return models if condition is None else tuple(m.at(condition.temperature) for m in models)
+
+
+def check_chain(models: Sequence[CellModel], manifest: TileManifest, tile_chain: TileChain) -> None:
+    """Refuse a chain for cells that it does not read, or of other planes than a tile has."""
+    if any(m.mode != "charge" or len(m.bit_lines) != 1 for m in models):
+        raise InputError("a readout chain reads charge cells of one bit line", where="readout.kind")
+    shared, planes = tile_chain.chain.line.planes, manifest.shape.planes
+    if planes % shared:
+        raise InputError(f"lines of {shared} planes do not divide {planes} planes", where="readout.line.planes_shared")
 
 
 def scopes(

@@ -130,13 +130,14 @@ def audit_netlist_file(netlist: Path, config: Path, json: bool) -> bool:
     report = load(config).audit(netlist, _level_of(netlist))
 
     def human() -> str:
+        readout = [str(report.readout)] if str(report.readout) else []
         if report.ok:
-            return f"{netlist}: all {report.cells:,} cells hold what they should"
+            return "\n".join([f"{netlist}: all {report.cells:,} cells hold what they should", *readout])
         counts = (
             f"{report.wrong_bits} wrong, {report.missing} missing, {report.duplicate} double, {report.unknown} unknown"
         )
         named = [str(fault) for fault in (*report.via_faults, *report.cell_faults)]
-        return "\n".join([f"{netlist}: {report.cells:,} cells, {counts}", *named])
+        return "\n".join([f"{netlist}: {report.cells:,} cells, {counts}", *named, *readout])
 
     emit(report.to_json(), as_json=json, human=human)
     return report.ok

@@ -20,6 +20,7 @@ from netlists.readout.chain import (
 )
 from netlists.readout.local_inverter import LocalInverter, reference_rows_of
 from netlists.readout.strongarm import StrongArm
+from netlists.readout.tile_chain import TileChain
 
 
 def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, str]:
@@ -34,7 +35,7 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
     if not section.is_chain(possible=array.group_rows != "auto" and takes_chain(design.models[design.worst_plane])):
         return None, ""
     columns = design.columns_per_conversion
-    counts = rows * (len(design.read_scheme.encoding.symbol_values) - 1) + 1
+    counts = _levels(design, rows)
     with config_context(design.path, "readout"):
         line, bus = section.line.parameters(), section.bus.parameters()
         together = columns * max(1, line.get("columns", SharedLine().columns))
@@ -58,7 +59,6 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
                 line = {"capacitance": wire.capacitance * along, "resistance": wire.resistance * along} | line
             source = f"{along * 1e6:.3g} um along the column, {across * 1e6:.3g} um across: {wire.source}"
         length, converter = design.periphery.length, section.converter.build()
-        symbols = design.read_scheme.encoding.symbol_values
         if counts > 1 << converter.bits:
             raise InputError(
                 f"{converter.bits} bits cannot tell apart the {counts} counts of {rows} rows",
@@ -76,8 +76,23 @@ def configured_chain(design: Design, rows: int) -> tuple[ReadoutChain | None, st
             comparator=StrongArm(**{"length": length, **section.comparator.parameters()}),
             converter=converter.within(-(-array.columns // (bus["columns"] * together))),
             timing=ChainTiming(**{"settle_bus": converter.settle_bus} | section.timing.parameters()),
-        ).midway(rows * (max(symbols) - min(symbols)) + 1)
+        ).midway(counts)
     return chain, source
+
+
+def written_chain(design: Design, rows: int) -> TileChain | None:
+    """The readout chain that netlists of the design hold, of groups of `rows` rows; None for another readout, column
+    circuits (`array.lcc`), or a periphery of ideal sources. Raises InputError as `configured_chain`."""
+    if design.config.array.lcc or design.periphery.kind == "ideal":
+        return None
+    chain, _ = configured_chain(design, rows)
+    return None if chain is None else TileChain(chain=chain, levels=_levels(design, rows))
+
+
+def _levels(design: Design, rows: int) -> int:
+    """Counts of a group of so many rows, as a conversion reads it."""
+    symbols = design.read_scheme.encoding.symbol_values
+    return rows * (max(symbols) - min(symbols)) + 1
 
 
 def _planes_shared(design: Design) -> int:

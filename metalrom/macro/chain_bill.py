@@ -17,6 +17,7 @@ from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.quantity import Component, Span, total
 from netlists.devices.area import AreaRules
 from netlists.readout.drawn import DrawnPart
+from netlists.readout.tile_chain import units_of_tile
 
 AREA_FACTOR = 1.5
 CAPACITOR_FACTOR = 1.3
@@ -55,17 +56,19 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
     """Areas of one tile's readout, m2: drawn parts by name, and the capacitors."""
     g = geometry
     dummies = dummy_rows(g) if cost.drive == "complement" else 0
+    number = units_of_tile(
+        rows=g.rows + dummies,
+        columns=g.columns,
+        planes=g.planes,
+        segments=g.groups,
+        planes_per_line=g.planes_per_adc,
+        columns_per_line=cost.columns_per_line,
+        columns_per_conversion=g.columns_per_conversion,
+        columns_per_bus=cost.columns,
+        buses_per_group=cost.buses,
+        control_lines=cost.lines,
+    )
     banks = -(-g.planes // g.planes_per_adc)
-    lines = banks * -(-g.columns // cost.columns_per_line)
-    number = {
-        "row": (g.rows + dummies) * -(-g.planes // g.planes_per_driver),
-        "segment": lines * g.groups,
-        "column": lines,
-        "bus": g.adcs,
-        "group": banks * -(-(g.adcs // banks) // cost.buses),
-        "line": cost.lines * banks,
-        "tile": 1,
-    }
     out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
     rules = _rules_source(g.rules, drawn=True)
     copies = cost.replica_columns

@@ -175,7 +175,7 @@ class ColumnSar(ReplicaTable):
                 unit="bus",
                 source=f"comparator and capacitor array of {self.bits} bits, every transistor of the deck",
                 subckt="column_sar",
-                capacitance=self.capacitance + self.unit_capacitance,
+                capacitance=self.capacitance,
             ),
             ConverterPart(
                 name="adc_logic",

@@ -31,9 +31,11 @@ UPDATE = 0.4e-9
 
 
 class BusConversion(Protocol):
-    """One conversion behind the bus, as a deck holds it. template: of its subcircuits, sources and instance."""
+    """One conversion behind the bus, as a deck holds it. template: of its subcircuits, sources and instance; circuits:
+    of its subcircuits alone."""
 
     template: ClassVar[str]
+    circuits: ClassVar[str]
 
     @property
     def levels(self) -> int:
@@ -71,6 +73,7 @@ class Conversion:
     """
 
     template: ClassVar[str] = "readout/conversion.cir.j2"
+    circuits: ClassVar[str] = "readout/sar_circuits.cir.j2"
 
     codes: tuple[int, ...]
     capacitors: tuple[float, ...] = ()
@@ -150,6 +153,7 @@ class PairConversion(Conversion):
     """One conversion of the difference of two columns. minus: node of the minus column's bit line."""
 
     template: ClassVar[str] = "readout/pair_conversion.cir.j2"
+    circuits: ClassVar[str] = "readout/pair_circuits.cir.j2"
 
     minus: str = "bl_minus"
 

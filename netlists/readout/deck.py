@@ -102,9 +102,9 @@ class Transistor:
     source: str = ""
 
 
-_MOS = re.compile(r"^(M\w*) (\S+) \S+ (\S+) \S+ (\w+) w=(\S+) l=(\S+)(?:.* m=(\d+))?", re.MULTILINE)
+_MOS = re.compile(r"^(M\w*) (\S+) \S+ (\S+) \S+ (\w+) w=(\S+) l=(\S+)(?:.* m=(\d+))?", re.MULTILINE | re.IGNORECASE)
 _SUBCKT = re.compile(r"^\.subckt (\w+)(.*?)^\.ends", re.MULTILINE | re.DOTALL)
-_CALL = re.compile(r"^(X\w*) (.+)$", re.MULTILINE)
+_CALL = re.compile(r"^(X\w*) (.+)$", re.MULTILINE | re.IGNORECASE)
 
 
 def transistors(deck_text: str, subckt: str) -> list[Transistor]:

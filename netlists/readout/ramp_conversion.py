@@ -19,6 +19,7 @@ class RampConversion:
     shift in V) of the comparator's input pair."""
 
     template: ClassVar[str] = "readout/ramp_conversion.cir.j2"
+    circuits: ClassVar[str] = "readout/ramp_circuits.cir.j2"
 
     levels: int
     others: float | None = None
