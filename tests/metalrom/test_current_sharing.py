@@ -43,7 +43,7 @@ def test_what_is_shared_is_there_once(tmp_path: Path) -> None:
     assert b["current_sense"].value.mid == pytest.approx(2 * c["current_sense"].value.mid)
     assert "current_sense" not in a
     assert a["via_towers"].value.mid == c["via_towers"].value.mid
-    # four NMOS of one finger that end on one net: two strips of two, (4 + 2) pitches of 190 nm x half of a row of 1.4 um
+    # four NMOS of one finger that end on one net: two strips of two, (4 + 2) pitches x half of a row of 1.4 um
     assert c["lcc_reset"].value.mid == pytest.approx(4 * 16 * 6 * 190e-9 * 0.7e-6)
     table = synthetic_table(4, sigma_noise=0.1)
     slow, fast = (estimate_macro(g, table, table.conditions[0]).latency.mid for g in (four, apart))
