@@ -334,7 +334,8 @@ def _product(anchor: Point, others: Sequence[Point], base: Point) -> Point:
     """Every figure of a point times its ratios to those of `base`."""
     changes: dict[str, Any] = {}
     for f in fields(anchor):
-        mine, theirs, first = getattr(anchor, f.name), [getattr(o, f.name) for o in others], getattr(base, f.name)
+        mine, first = getattr(anchor, f.name), getattr(base, f.name)
+        theirs: list[Any] = [getattr(o, f.name) for o in others]
         if isinstance(mine, float):
             changes[f.name] = _times(mine, theirs, first)
         elif isinstance(mine, tuple):

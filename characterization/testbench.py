@@ -232,6 +232,9 @@ class Testbench:
     def readout_devices(self) -> tuple[ChainDevice, ...]:
         """Transistors of the readout whose thresholds are drawn."""
         readout = self.chain or self.inverter
+        select = self.periphery.plane_select if self.unit == "A" else None
+        if select is not None:
+            return (ChainDevice("plane_select", "nmos", select.width, self.periphery.length),)
         return readout.devices if readout else ()
 
     @property

@@ -76,6 +76,9 @@ class TileAudit:
         some = next(iter(self.planes.values()))
         columns, share = max(len(s.readable) for s in self.planes.values()), some.options.columns_per_adc
         prefixes = [x.prefix for x in self.models[some.placement.plane].bit_lines]
+        if self.models[some.placement.plane].mode == "current":
+            selects = [f"sel{g}_p{p}" for g in range(some.segments) for p in sorted(self.planes)]
+            return [*selects, *(f"sense_{prefixes[0]}_{some.readable.start + i}" for i in range(columns))]
         muxes = [f"mux{g}_{k}" for g in range(some.segments) for k in range(min(share, columns))]
         inputs = [f"adc_{x}_{j}" for x in prefixes for j in range(-(-columns // share))]
         return [*(f"sel_p{p}" for p in sorted(self.planes)), "reset_b", "sample", *muxes, *inputs]
@@ -84,8 +87,9 @@ class TileAudit:
         """Inverters and column circuits of the planes' subcircuit."""
         some = next(iter(self.planes.values()))
         share, first = some.options.columns_per_adc, some.readable.start
-        switches = [x for x in self.control_ports() if x.startswith(("sel_", "sample", "mux"))]
-        out = ["x_reset_driver reset_b reset vdd_lcc 0 reset_driver"]
+        switches = [x for x in self.control_ports() if x.startswith(("sel", "sample", "mux"))]
+        current = self.models[some.placement.plane].mode == "current"
+        out = [] if current else ["x_reset_driver reset_b reset vdd_lcc 0 reset_driver"]
         out += [f"x_not_{x} {x} {x}_b vdd_lcc 0 lcc_inverter" for x in switches]
         for g in range(some.segments):
             for line in self.models[some.placement.plane].bit_lines:
@@ -93,6 +97,11 @@ class TileAudit:
                     served = [p for p in sorted(self.planes) if len(self.planes[p].readable) > i]
                     words = [f"x_lcc_{line.prefix}{g}_{first + i}"]
                     words += [f"{line.prefix}{g}_p{p}_{first + i}" for p in served]
+                    if current:
+                        words += [f"sel{g}_p{p}{end}" for p in served for end in ("", "_b")]
+                        words += [f"sense_{line.prefix}_{first + i}", "vdd_lcc", "0", f"lcc_{len(served)}"]
+                        out.append(" ".join(words))
+                        continue
                     words += [f"sel_p{p}{end}" for p in served for end in ("", "_b")]
                     words += ["reset", "sample", "sample_b", f"mux{g}_{i % share}", f"mux{g}_{i % share}_b"]
                     words += [f"adc_{line.prefix}_{i // share}", "vdd_lcc", "0", f"lcc_{len(served)}"]

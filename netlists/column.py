@@ -14,7 +14,7 @@ from interconnect.errors import InputError
 from netlists.case import ColumnStimulus, Deviations
 from netlists.cells.base import CellModel
 from netlists.column_cards import DriverStyle, column_cards, complement_of
-from netlists.column_elements import bit_line_ends, check_case, level_supplies, reset_shifts
+from netlists.column_elements import bit_line_ends, check_case, driven_node, level_supplies, reset_shifts
 from netlists.condition import Condition
 from netlists.deck import Deck
 from netlists.parameters import require_positive
@@ -270,6 +270,7 @@ def column_deck(
         "complement": complement,
         "periodic": periodic,
         "parked": parked,
+        **_other_planes(warm, periphery, case),
     }
     varying: dict[str, Any] = {
         "title": title,
@@ -316,6 +317,18 @@ def _technology_values(technology: Same[Technology], corner: str | None) -> dict
         "warnings": t.warnings,
         "technology": t.name,
         "cards": None if corner is None else t.devices.cards(corner),
+    }
+
+
+def _other_planes(warm: CellModel, periphery: Periphery, case: ColumnStimulus) -> dict[str, Any]:
+    """Load of a row by the planes that share its driver with the one that is read; nothing without a plane select."""
+    select = periphery.plane_select
+    if select is None or periphery.kind == "ideal" or warm.mode != "current":
+        return {}
+    columns = case.position + case.columns + case.beyond
+    return {
+        "row_nodes": tuple(driven_node(warm.lines[0], row, case) for row in range(case.rows)),
+        "other_planes": select.other_planes(warm, columns, case.load_shares[-1]),
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from netlists.devices.device_set import DeviceSet
 from netlists.parameters import parameter, require, require_all_positive, require_positive, require_whole, tidy
+from netlists.plane_select import PlaneSelect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,7 @@ class Periphery:
 
     `transistor`: inverter chains drive the rows of a charge cell, transmission gates those of a current cell, an
     NMOS resets the bit line. `ideal`: Thevenin sources and an ideal switch, for comparison with exact solutions.
+    plane_select: of a current cell whose planes share a sense circuit, with transistors alone; None: none is shared.
     """
 
     kind: Literal["transistor", "ideal"] = parameter("transistor", "", "transistor or ideal")
@@ -29,6 +31,7 @@ class Periphery:
     read_voltage: float = parameter(0.1, "V", "row voltage of a current cell")
     driver_resistance: float = parameter(1.0e3, "ohm", "source resistance of an ideal row driver")
     switch_resistance: float = parameter(1.0e3, "ohm", "on-resistance of the ideal reset switch")
+    plane_select: PlaneSelect | None = None
 
     def __post_init__(self) -> None:
         require(

@@ -115,7 +115,8 @@ def write_netlist(
     ------
     InputError
         For an unknown level or position, a group of no rows, program, manifest and cell that do not match, column
-        circuits or chain without transistors or of a current cell, or a file that cannot be written.
+        circuits or chain without transistors, column circuits of a current cell without a select, or a file that cannot
+        be written.
     """
     start = time.process_time()
     path = Path(path)
@@ -179,17 +180,19 @@ def netlist_head(
 
     parts: the planes that are written. models: one per plane. All else as of `write_netlist`.
 
-    Raises InputError for column circuits without transistors or of a current cell, or an error in a user's template.
+    Raises InputError for column circuits without transistors, or of a current cell without a select, or an error in a
+    user's template.
     """
     lcc = options.lcc and level in ("array", "macro")
     if lcc and (periphery is None or not has_transistors(periphery)):
         raise InputError("column circuits (lcc) need a periphery of transistors", where="array.lcc")
-    if lcc and models[0].mode != "charge":
-        raise InputError("column circuits (lcc) sample charge; this cell is read by its current", where="array.lcc")
     if tile_chain is not None and (lcc or periphery is None or not has_transistors(periphery)):
         raise InputError(
             "a readout chain needs a periphery of transistors and no other column circuits", where="readout.kind"
         )
+    current = models[0].mode == "current"
+    if lcc and current and periphery is not None:
+        check_select(periphery)
     drivers = level == "macro" and has_transistors(periphery)
     kinds = {m.variants[0].subckt: m for m in models}
     values: dict[str, Any] = {
@@ -207,6 +210,7 @@ def netlist_head(
         "transistors": drivers,
         "lcc": lcc,
         "lcc_sizes": lcc_sizes(parts) if lcc else [],
+        "current": current,
         "levels": [line for line in driven_lines(models[0])[1:] if line.level > 0],
         "complements": [line for line in driven_lines(models[0])[1:] if line.level < 0],
         "options": options,
@@ -220,6 +224,20 @@ def netlist_head(
     if periphery is not None and (drivers or lcc):
         values |= transistor_values(technology, periphery)
     return render("netlist_header.cir.j2", values, folder=templates)
+
+
+def check_select(periphery: Periphery) -> None:
+    """Refuse column circuits of a current cell without a plane select, or with clamps, which need a level of their
+    own.
+    """
+    select = periphery.plane_select
+    if select is None or select.clamp_width > 0:
+        what = "none is configured" if select is None else "its clamps are not written"
+        raise InputError(
+            f"column circuits (lcc) of a cell that is read by its current are selects of planes, {what}",
+            where="array.lcc",
+            hint="readout.plane_select: {planes_shared: 2 or more}",
+        )
 
 
 class _Counting:

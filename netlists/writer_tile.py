@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from netlists.cells.base import CellModel
 from netlists.writer_plane import wrapped
 from netlists.writer_scope import Scope, driven_lines
+from netlists.writer_select import select_circuits, select_ports
 
 
 def tile_planes(parts: Sequence[Scope]) -> Iterator[tuple[int, list[Scope]]]:
@@ -83,14 +84,18 @@ def _drivers(model: CellModel, plane: int, rows: int) -> Iterator[str]:
 
 
 def control_ports(planes: Sequence[Scope], models: Sequence[CellModel]) -> list[str]:
-    """Ports of shared column circuits: plane selects, reset, sample, switches to the converter, converter inputs."""
+    """Ports of shared column circuits: plane selects, reset, sample, switches to the converter, converter inputs; of
+    current cells selects by segment and plane, and sense nodes."""
+    model = models[planes[0].placement.plane]
+    if model.mode == "current":
+        return select_ports(planes, _sharing(planes), model.bit_lines[0].prefix)
     positions, inputs = _sharing_of_inputs(planes)
     return [
         *(f"sel_p{s.placement.plane}" for s in planes),
         "reset_b",
         "sample",
         *(f"mux{g}_{k}" for g in range(planes[0].segments) for k in range(positions)),
-        *(f"adc_{line.prefix}_{j}" for line in models[planes[0].placement.plane].bit_lines for j in range(inputs)),
+        *(f"adc_{line.prefix}_{j}" for line in model.bit_lines for j in range(inputs)),
     ]
 
 
@@ -109,19 +114,24 @@ def lcc_text(parts: Sequence[Scope], models: Sequence[CellModel]) -> Iterator[by
             for node in row_nodes(models[s.placement.plane], s.placement.plane, s.placement.rows, True)
         ]
         yield b"\n" + wrapped(f".subckt planes_t{t}", [*lines, *control_ports(planes, models), "vdd_lcc"])
-        yield b"X_reset_driver reset_b reset vdd_lcc 0 reset_driver\n"
-        positions, _ = _sharing_of_inputs(planes)
-        switches = [f"sel_p{s.placement.plane}" for s in planes] + ["sample"]
-        switches += [f"mux{g}_{k}" for g in range(planes[0].segments) for k in range(positions)]
-        yield "".join(f"X_not_{x} {x} {x}_b vdd_lcc 0 lcc_inverter\n" for x in switches).encode()
+        first = models[planes[0].placement.plane]
+        current = first.mode == "current"
+        if not current:
+            yield b"X_reset_driver reset_b reset vdd_lcc 0 reset_driver\n"
+            positions, _ = _sharing_of_inputs(planes)
+            switches = [f"sel_p{s.placement.plane}" for s in planes] + ["sample"]
+            switches += [f"mux{g}_{k}" for g in range(planes[0].segments) for k in range(positions)]
+            yield "".join(f"X_not_{x} {x} {x}_b vdd_lcc 0 lcc_inverter\n" for x in switches).encode()
         for s in planes:
             model, p = models[s.placement.plane], s.placement
             yield wrapped(
                 f"X_array_p{p.plane}",
                 [*row_nodes(model, p.plane, p.rows, True), *s.ends(model, f"p{p.plane}_"), s.name],
             )
-        for g in range(planes[0].segments):
-            for line in models[planes[0].placement.plane].bit_lines:
+        if current:
+            yield "".join(select_circuits(planes, _sharing(planes), first.bit_lines[0].prefix)).encode()
+        for g in range(0 if current else planes[0].segments):
+            for line in first.bit_lines:
                 yield "".join(_circuits(planes, line.prefix, g)).encode()
         yield f".ends planes_t{t}\n".encode()
 

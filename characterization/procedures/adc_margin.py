@@ -249,6 +249,17 @@ def margin_assumptions(
                 "configuration, periphery and readout",
             )
         )
+        select = setup.periphery.plane_select
+        if select is not None:
+            out.append(
+                Assumption(
+                    "plane select",
+                    f"{select.planes} planes on a sense node {select.level:g} V above ground, {select.kind} of "
+                    f"{select.width * 1e6:g} um",
+                    "simulated",
+                    "in every deck; bit lines of the other planes as one node with their mean data, drivers shared",
+                )
+            )
     return tuple(out)
 
 

@@ -12,6 +12,7 @@ from interconnect.suggestion import suggest
 from metalrom.config.base import ConfigSection, Integer, Name, listed
 from metalrom.config.parameters import ParameterSection
 from metalrom.config.units import Capacitance, Fraction, Time, Voltage
+from netlists.plane_select import PlaneSelect
 from netlists.readout import READOUTS
 from netlists.readout.chain import ChainTiming, ComparatorBus, DoubleSampler, SegmentCircuit, SharedLine
 from netlists.readout.column_converter import COLUMN_CONVERTERS, ColumnConverter
@@ -126,6 +127,20 @@ class ChainTimingSection(ParameterSection):
     hidden: ClassVar[tuple[str, ...]] = ("queue",)
 
 
+class PlaneSelectSection(ParameterSection):
+    """Selects of a current cell whose planes share sense circuit, converter, logic and row drivers."""
+
+    declares: ClassVar[type] = PlaneSelect
+    hidden: ClassVar[tuple[str, ...]] = ("planes", "segments")
+
+    planes_shared: Integer = Field(
+        1,
+        ge=1,
+        description="res_via: planes whose bit lines meet on one sense node and share what follows and the row "
+        "drivers; a divisor of their number, 1: nothing is shared",
+    )
+
+
 IDEAL_ONLY = (
     "offset_sigma",
     "noise_sigma",
@@ -133,6 +148,7 @@ IDEAL_ONLY = (
     "double_sampling",
     "sample_capacitance",
     "follow_columns",
+    "plane_select",
 )
 CHAIN_ONLY = ("drive", "schedule", "segment", "line", "sampler", "bus", "comparator", "converter", "timing")
 
@@ -180,6 +196,7 @@ class ReadoutSection(ConfigSection):
         True,
         description="cap_present, cap_ternary: thresholds follow a column's load; false: a static error",
     )
+    plane_select: PlaneSelectSection = PlaneSelectSection()
     adc: AdcSection | None = Field(None, description="converter for the procedure `adc`; none: it stays assumed")
     supply_noise: Fraction = Field(
         0.0, ge=0, lt=1, description="rms noise of the row supply over its voltage; widens intervals, moves no table"

@@ -30,6 +30,7 @@ from netlists.cells.base import Cell, CellModel, Plane, require_capability
 from netlists.condition import NOMINAL_METALS, Condition
 from netlists.mapping import MacroShape, Scheme, TileManifest, ViaProgram, scheme_of, tile, via_program
 from netlists.periphery import Periphery, Timing, default_periphery
+from netlists.plane_select import PlaneSelect
 from netlists.readout.column_converter import COLUMN_CONVERTERS
 from netlists.readout.column_sar import ColumnSar
 from netlists.technology import Technology, load_technology
@@ -165,7 +166,36 @@ class Design:
         """Transistor sizes around the array."""
         devices = self.technology.devices
         with config_context(self.path, "periphery"):
-            return default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
+            found = default_periphery(devices, kind="transistor", **self.config.periphery.model_dump())
+        return replace(found, plane_select=self._plane_select)
+
+    @cached_property
+    def _plane_select(self) -> PlaneSelect | None:
+        """Select of a current cell whose planes share a sense node; None where every plane has its own."""
+        section, planes = self.config.readout.plane_select, len(self.planes)
+        given, shared = section.parameters(), section.planes_shared
+        with config_context(self.path, ""):
+            if (given or shared > 1) and self.cell.mode != "current":
+                raise InputError(
+                    f"selects share a sense circuit, the cell {self.config.cell.kind} is read by its charge",
+                    where="readout.plane_select.planes_shared",
+                    hint="planes of a chain share by readout.line.planes_shared",
+                )
+            if planes % shared:
+                raise InputError(
+                    f"{shared} does not divide {planes} planes",
+                    where="readout.plane_select.planes_shared",
+                    hint="1, all, or another divisor",
+                )
+            if shared == 1:
+                for name in given:
+                    raise InputError(
+                        "every plane has a sense circuit of its own",
+                        where=f"readout.plane_select.{name}",
+                        hint="planes_shared: 2 or more",
+                    )
+                return None
+            return PlaneSelect(**given, planes=shared)
 
     @cached_property
     def timing(self) -> Timing:

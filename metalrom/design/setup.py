@@ -8,6 +8,7 @@ from metalrom.design.error_context import config_context
 from metalrom.design.planes import plane_classes, stacked_planes
 from metalrom.design.readout import configured_chain, configured_inverter
 from metalrom.design.variation import configured_variation
+from netlists.periphery import Periphery
 
 
 def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Testbench:
@@ -32,7 +33,7 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
         return Testbench(
             technology=design.technology,
             model=model,
-            periphery=design.periphery,
+            periphery=_with_segments(design, rows),
             timing=design.timing,
             rows=rows,
             columns=c.array.columns,
@@ -69,3 +70,12 @@ def group_setup(design: Design, rows: int, *, nominal_only: bool = False) -> Tes
             stacked=stacked,
             plane_labels=tuple(p.label for p in design.planes) if stacked else (),
         )
+
+
+def _with_segments(design: Design, rows: int) -> Periphery:
+    """The periphery of a group of `rows` rows: a plane select knows how many segments are on its sense node."""
+    found = design.periphery
+    if found.plane_select is None:
+        return found
+    segments = -(-design.config.array.rows // rows)
+    return replace(found, plane_select=replace(found.plane_select, segments=segments))

@@ -103,10 +103,12 @@ def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     drivers = g.rows * -(-g.planes // g.planes_per_driver)
     segments = g.columns * g.groups * -(-g.planes // g.planes_per_reset)
     adc = adc_cost(g.adc_bits, vdd=1.0, rows=g.group_rows)
+    sense = g.columns * -(-g.planes // g.planes_per_adc) * g.sense_area
     return {
         **metal,
         "row_drivers": Component(Span.factor(drivers * g.driver_area, DEVICE_FACTOR), device),
         "lcc_reset": Component(Span.factor(segments * g.reset_area, DEVICE_FACTOR), device),
+        **({"current_sense": Component(Span.factor(sense, DEVICE_FACTOR), device)} if sense else {}),
         "adc": Component(Span.factor(g.adcs * adc.area, REGRESSION_FACTOR), _ADC),
         "shift_add": shift_add,
         **rule,

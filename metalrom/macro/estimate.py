@@ -108,6 +108,8 @@ class MacroEstimate:
         """What this estimate leaves out."""
         if self.geometry.inverter is not None:
             return (*CHAIN_NOT_INCLUDED[:4], "generator of the ramp")
+        if self.geometry.sense_area > 0:
+            return (*NOT_INCLUDED, "current and capacitor of the current sense", "supply of the select gates")
         return NOT_INCLUDED if self.geometry.readout is None else CHAIN_NOT_INCLUDED
 
     @property

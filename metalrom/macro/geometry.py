@@ -28,7 +28,8 @@ class MacroGeometry:
     this kind. utilisation: fraction of the cells that hold weights. planes_per_adc: planes whose columns share line and
     converter. tower_pitch: side of the square that a via tower from an upper plane takes, m (0: none is counted).
     conversions_per_read: of a converter that one driving of the rows serves.
-    columns_per_conversion: bit columns that a conversion takes, two for their difference. readout: the chain
+    columns_per_conversion: bit columns that a conversion takes, two for their difference. sense_area: sense circuit of
+    a column of planes that share it, m^2 (0: none is counted). readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
     regression. rule: which conversions are made.
     """
@@ -57,6 +58,7 @@ class MacroGeometry:
     columns_per_conversion: int = 1
     tower_pitch: float = 0.0
     conversions_per_read: int = 1
+    sense_area: float = 0.0
     readout: ChainCost | None = None
     inverter: InverterCost | None = None
     rule: ConversionRule = field(default_factory=ConversionRule)
@@ -81,7 +83,7 @@ class MacroGeometry:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name)}, expected 2 to 16")
         if not self.cell_area > 0:
             raise InputError(f"macro geometry: cell_area is {self.cell_area:g} m2, expected more than 0")
-        for name in ("driver_area", "reset_area", "edge_width", "tower_pitch"):
+        for name in ("driver_area", "reset_area", "edge_width", "tower_pitch", "sense_area"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"macro geometry: {name} is {getattr(self, name):g}, expected 0 or more")
         if self.group_rows > self.rows:

@@ -50,6 +50,7 @@ _PARTS = {
     "array": "array (cells of one plane)",
     "row_drivers": "row drivers",
     "lcc_reset": "reset and select transistors",
+    "current_sense": "sense circuits of the columns",
     "adc": "converters",
     "column_line": "ends of the columns' lines",
     "column_mux": "column multiplexer and bus",

@@ -33,6 +33,7 @@ from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
 from netlists.readout.drawn import area_rules
+from netlists.readout.sense_parts import drawn_selects, sense_area
 
 """Rows and columns of the corner of the layer that the report draws."""
 
@@ -216,6 +217,10 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     levels = len(design.read_scheme.encoding.symbol_values)
     segment *= len(model.bit_lines)
     driver *= sum(line.level != 0 for line in model.lines)
+    select, shared, sense = p.plane_select, 1, 0.0
+    if select is not None:
+        shared = select.planes
+        segment, sense = rules.drawn_area(drawn_selects(select, p.length)), sense_area(design.technology, p.length)
     return MacroGeometry(
         cell_area=model.area,
         rows=c.array.rows,
@@ -234,6 +239,10 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
         symbol_values=values,
         columns_per_conversion=design.columns_per_conversion,
         rule=design.rule,
+        planes_per_adc=shared,
+        planes_per_driver=shared,
+        planes_per_reset=shared,
+        sense_area=sense,
     )
 
 

@@ -17,6 +17,7 @@ STAGES = {
     "cell mismatch": "bit line",
     "neighbouring bits": "bit line",
     "readout input load": "bit line",
+    "plane select": "bit line",
     "readout": "chain",
     "readout noise": "sampling",
     "double sampling": "sampling",
