@@ -7,9 +7,10 @@ The coefficients of a condition, theta_c (`characterization.correction`), are Ga
 the factors being process, metals, supply, temperature, and the condition itself: a product of equicorrelations, as in
 an analysis of variance with all interactions (J. Sacks et al., Statistical Science 4 (1989) 409). a_c is a product of
 one amplitude a level of a factor; p_k falls with the order of the regressor. Terms of the line, terms of its load, and
-terms of the reset switch's threshold, which follow its leakage, have amplitudes and correlations of their own. All of
-these and the residual of a read maximize the evidence of the reads so far. A read of any condition thereby informs the
-others as far as they resemble it.
+terms of the reset switch's threshold, which follow its leakage, have amplitudes and correlations of their own. Terms of
+line and load have a second such variance for what a condition departs from the others, large where a switch leaks; what
+all conditions share says nothing of it. All of these and the residual of a read maximize the evidence of the reads so
+far. A read of any condition thereby informs the others as far as they resemble it.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
 from characterization.correction import Correction, Regressors
-from interconnect.arrays import FloatArray, IntArray
+from interconnect.arrays import BoolArray, FloatArray, IntArray
+from interconnect.blas import one_blas_thread
 from netlists.condition import Condition
 
 FACTORS = ("corner", "beol", "vdd", "temperature")
-ORDER, RESIDUAL, SCALE, AMPLITUDE = (0.3, 0.7), (1.5e-3, 1.0), (1.0, 2.0), (1.0, 1.0)
+ORDER, RESIDUAL, SCALE, DEPARTURE, AMPLITUDE = (0.3, 0.7), (1.5e-3, 1.0), (1.0, 2.0), (0.05, 2.0), (1.0, 1.0)
 UNLIKE, OWN = (0.03, 2.0), (0.003, 3.0)
 """What is expected of the parameters, and the sigma of its logarithm: from one order of a regressor to the next; of a
-read's residual and of a coefficient, LSB; of a factor's level over its first; of (1 - rho) / rho, of a factor and of
-what every condition has for itself."""
+read's residual, of a coefficient and of its departures, LSB; of a factor's level over its first; of (1 - rho) / rho, of
+a factor and of what every condition has for itself."""
 PARAMETERS = 20
 """Iterations of a search for the parameters."""
 ROUNDING = 1e-9
@@ -50,9 +52,10 @@ class Reads:
 
 
 class ConditionModel:
-    """The regression over `conditions`. groups: of every term, (terms,); orders: of every term, (terms,)."""
+    """The regression over `conditions`. orders: of every term, (terms,); groups: whether a term belongs to a group,
+    whose variances add up, (groups, terms); the last are departures where their terms belong to others before."""
 
-    def __init__(self, conditions: Sequence[Condition], orders: FloatArray, groups: IntArray) -> None:
+    def __init__(self, conditions: Sequence[Condition], orders: FloatArray, groups: BoolArray) -> None:
         self._orders, self._groups = orders, groups
         values = [[getattr(c, name) for c in conditions] for name in FACTORS]
         # index of every condition's level of the factors that differ at all
@@ -61,8 +64,10 @@ class ConditionModel:
         self._levels = [(f, level) for f, i in enumerate(self._index) for level in range(1, int(i.max()) + 1)]
         # conditions agree in a factor, or are the same
         self._agree: IntArray = np.concatenate([self._index, np.arange(len(conditions))[None]])
-        each = [SCALE, *[AMPLITUDE] * len(self._levels), *[UNLIKE] * len(self._index), OWN]
-        expected = np.array([ORDER, RESIDUAL, *each * (int(groups.max()) + 1)])
+        each = [*[AMPLITUDE] * len(self._levels), *[UNLIKE] * len(self._index), OWN]
+        known = np.cumsum(groups, axis=0)
+        scales = [DEPARTURE if np.all(n[g] > 1) else SCALE for n, g in zip(known, groups, strict=True)]
+        expected = np.array([ORDER, RESIDUAL, *(x for scale in scales for x in (scale, *each))])
         self._mean, self._width = np.log(expected[:, 0]), expected[:, 1]
         self._parameters = self._mean.copy()
 
@@ -82,24 +87,29 @@ class ConditionModel:
             Its covariance and residual are enlarged where its own reads and those of conditions like it lie further
             from what all others say of them than their error bars.
         """
-        if len(reads.level) and search:
-            found = minimize(
-                self._unlikely,
-                self._parameters,
-                args=(reads,),
-                jac=True,
-                method="L-BFGS-B",
-                bounds=[(m - 3 * w, m + 3 * w) for m, w in zip(self._mean, self._width, strict=True)],
-                options={"maxiter": PARAMETERS},
-            )
-            self._parameters = found.x
-        return self._posterior(reads)
+        with one_blas_thread():
+            if len(reads.level) and search:
+                found = minimize(
+                    self._unlikely_by_width,
+                    (self._parameters - self._mean) / self._width,
+                    args=(reads,),
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=[(-3.0, 3.0)] * len(self._mean),
+                    options={"maxiter": PARAMETERS},
+                )
+                self._parameters = self._mean + found.x * self._width
+            return self._posterior(reads)
+
+    def _unlikely_by_width(self, away: FloatArray, reads: Reads) -> tuple[float, FloatArray]:
+        value, slope = self._unlikely(self._mean + away * self._width, reads)
+        return value, slope * self._width
 
     def _unpack(self, p: FloatArray) -> tuple[FloatArray, float, list[tuple[FloatArray, FloatArray]]]:
         """(p_k without the scales, residual, per group: amplitude of every condition and rho of every factor)."""
         order, residual = np.exp(p[:2])
         out = []
-        for part in p[2:].reshape(int(self._groups.max()) + 1, -1):
+        for part in p[2:].reshape(len(self._groups), -1):
             amplitude = np.full(self._index.shape[1], part[0])
             for (f, level), value in zip(self._levels, part[1:], strict=False):
                 amplitude += value * (self._index[f] == level)
@@ -122,7 +132,7 @@ class ConditionModel:
         covariance = (residual**2) * np.eye(number)
         parts, turned = [], np.zeros((number, number))
         for g, (amplitude, rho) in enumerate(groups):
-            mine = self._groups == g
+            mine = self._groups[g]
             weight = self._alike(amplitude, rho)[np.ix_(c, c)]
             parts.append(weight * ((design[:, mine] * prior[mine]) @ design[:, mine].T))
             turned += weight * ((design[:, mine] * (prior * 2.0 * self._orders)[mine]) @ design[:, mine].T)
@@ -154,7 +164,7 @@ class ConditionModel:
         variance = np.stack([amplitude**2 for amplitude, _ in groups], axis=1)  # (conditions, groups)
         covariance = residual**2 * np.eye(len(target))
         for g, weight in enumerate(weights):
-            mine = self._groups == g
+            mine = self._groups[g]
             covariance += weight[c] * ((design[:, mine] * prior[mine]) @ design[:, mine].T)
         covariance[np.diag_indices(len(target))] *= 1.0 + ROUNDING
         root = np.linalg.cholesky(covariance)
@@ -166,9 +176,9 @@ class ConditionModel:
         out = []
         for k in conditions:
             apart = max(1.0, float(near[k] @ z / near[k].sum())) if len(z) else 1.0
-            weight = np.stack([w[k] for w in weights])[self._groups]  # (terms, reads)
+            weight = self._groups.T @ np.stack([w[k] for w in weights])  # (terms, reads)
             known = inverse_root @ (design * weight.T * prior)
-            before = prior * variance[k][self._groups]
+            before = prior * (self._groups.T @ variance[k])
             after = (np.diag(before) - known.T @ known) * apart
             share = np.maximum(1.0 - np.diag(after) / before, 0.0)
             out.append(

@@ -16,11 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from characterization.campaign import Task
-from characterization.linear_read import LinearRead, LinearReads, read_lines
+from characterization.linear_read import LinearRead, LinearReads
 from characterization.noise import BOLTZMANN
-from characterization.reference_rows import REFERENCE, reference_sigma
 from characterization.testbench import MIN_SAMPLES, Testbench
-from interconnect.arrays import FloatArray, IntArray
+from interconnect.arrays import BoolArray, FloatArray
 from netlists.case import ColumnStimulus
 from netlists.condition import Condition
 
@@ -55,8 +54,7 @@ class RegressorMaker:
     def __init__(self, setup: Testbench, tasks: list[Task]) -> None:
         self._setup, self.reads = setup, LinearReads(setup)
         nominal = setup.conditions[0]
-        self._read_lines = read_lines(setup)
-        self._signs = np.array([x.sign for x in self._read_lines])
+        self._signs = np.array([float(line.sign) for line in setup.model.bit_lines])
         first = [self.reads.read(nominal, setup.stimulus(t.case)) for t in tasks if t.condition == nominal]
         levels = np.array([r.level for r in first]) / self._drive(nominal)  # (reads, lines)
         low, high = float(levels.min()), float(levels.max())
@@ -65,15 +63,14 @@ class RegressorMaker:
         self._count = abs(float(np.linalg.lstsq(counted, levels @ self._signs, rcond=None)[0][2])) or 1.0
         self._load = float(np.median([r.load for r in first]))
         devices, p = setup.technology.devices, setup.periphery
-        self._lines = len(self._read_lines)
+        self._lines = len(self._signs)
         up = devices.sigma_vth("pmos", p.driver_pmos_width, p.length) * np.sqrt(setup.rows)
         down = devices.sigma_vth("nmos", p.driver_nmos_width, p.length) * np.sqrt(setup.rows)
-        # whatever else varies: (name, nominal value, sigma)
-        self._readout = [(d.name, 0.0, devices.sigma_vth(d.kind, d.width, d.length)) for d in setup.readout_devices]
-        if setup.inverter:
-            self._readout.append((REFERENCE, 1.0, reference_sigma(setup)))
+        self._readout = [(d.name, devices.sigma_vth(d.kind, d.width, d.length)) for d in setup.readout_devices]
         reset = devices.sigma_vth("nmos", p.reset_width, p.length)
-        self._sigma: FloatArray = np.array([*[reset] * self._lines, up, up, down, down, *(x[2] for x in self._readout)])
+        self._sigma: FloatArray = np.array(
+            [*[reset] * self._lines, up, up, down, down, *(sigma for _, sigma in self._readout)]
+        )
 
     def _drive(self, condition: Condition) -> float:
         return condition.vdd if self._setup.unit == "V" else self._setup.periphery.read_voltage
@@ -126,12 +123,12 @@ class RegressorMaker:
         d, zero = case.deviations, np.zeros(case.rows)
         reset = np.zeros(self._lines)
         if d.reset is not None:
-            reset = np.array([np.atleast_2d(d.reset)[x.line, case.target + x.column] for x in self._read_lines])
+            reset = np.atleast_2d(d.reset)[:, case.target]
         up = zero if d.driver_pmos is None else d.driver_pmos
         down = zero if d.driver_nmos is None else d.driver_nmos
         sums = [share @ shift for share, shift in zip(_driven(case), (up, up, down, down), strict=True)]
         readout = dict(d.readout)
-        return np.array([*reset, *sums, *(readout.get(name, value) - value for name, value, _ in self._readout)])
+        return np.array([*reset, *sums, *(readout.get(name, 0.0) for name, _ in self._readout)])
 
     def _regressors(
         self, level: FloatArray, load: FloatArray, active: FloatArray, shifts: FloatArray, kelvin: FloatArray
@@ -179,14 +176,13 @@ class RegressorMaker:
         return np.array(found + [1] * 4 + [0, 1, 2, 3] * readout, dtype=np.float64)
 
     @property
-    def groups(self) -> IntArray:
-        """1 for the terms of the reset switch's threshold, which follow its leakage, 2 for those of the load, 0 for all
-        others, (terms,)."""
-        groups = np.zeros(len(self.orders), dtype=np.int64)
-        first = len(_BASE) + len(_LOAD) + _SECOND
-        groups[len(_BASE) : first] = 2
-        groups[first : first + 2 * len(_RESET)] = 1
-        return groups
+    def groups(self) -> BoolArray:
+        """Whether a term belongs to a group, (groups, terms): the line and all others, the reset switch's threshold,
+        whose terms follow its leakage, the load; departures of line and load."""
+        term, lines, reset = np.arange(len(self.orders)), len(_BASE), 2 * len(_RESET)
+        first = lines + len(_LOAD) + _SECOND
+        switch, load = (term >= first) & (term < first + reset), (term >= lines) & (term < first)
+        return np.array([~switch & ~load, switch, load, term < first])
 
 
 _BASE = [(i, j) for i in range(4) for j in range(4 - i)] + [(4, 0), (5, 0)]

@@ -26,27 +26,10 @@ UNIT = 1e-15
 
 
 @dataclass(frozen=True)
-class ReadLine:
-    """A bit line that is read. line: index among those of a column; column: columns after the target; sign: in the
-    level."""
-
-    line: int
-    column: int
-    sign: float
-
-
-def read_lines(setup: Testbench) -> tuple[ReadLine, ...]:
-    """The bit lines whose sum by sign is the level: of the target column, or of a pair of columns."""
-    if setup.pair:
-        return ReadLine(0, 0, 1.0), ReadLine(0, 1, -1.0)
-    return tuple(ReadLine(k, 0, float(line.sign)) for k, line in enumerate(setup.model.bit_lines))
-
-
-@dataclass(frozen=True)
 class LinearRead:
     """A read with ideal periphery and nominal cells.
 
-    level: of every bit line that is read (`read_lines`), (lines,), V or A. cells: shape (lines, rows, columns), change
+    level: of every bit line of the target column, (lines,), V or A. cells: shape (lines, rows, columns), change
     of each level per relative change of each cell's varying capacitance or conductance. load: (lines,), V by which a
     coulomb that the periphery leaves on a line moves what is read, counted as the line is, of a charge cell; V per
     ampere of a current cell. load_cells: its relative change,
@@ -106,10 +89,9 @@ def _solve(setup: Testbench, model: CellModel, case: ColumnStimulus, drive: floa
     charge = model.mode == "charge"
     sources = {"source": drive} | {f"source_{x.letter}": x.volts for x in level_supplies(model, drive)}
     sources |= {f"source_{x.letter}": -drive for x in model.lines if x.level < 0.0}
-    read = read_lines(setup)
-    ends = network.index([f"{model.bit_lines[x.line].prefix}_{case.target + x.column}" for x in read])
+    ends = network.index([f"{line.prefix}_{case.target}" for line in model.bit_lines])
     # The read and its adjoints side by side: sources on and off, nothing and the unit at each line that is read.
-    lines, signs = len(ends), np.array([x.sign for x in read])
+    lines, signs = len(ends), np.array([float(line.sign) for line in model.bit_lines])
     volts = np.zeros((len(sources), 1 + lines))
     volts[:, 0] = list(sources.values())
     pushed = UNIT * np.eye(lines, 1 + lines, k=1)

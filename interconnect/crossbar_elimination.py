@@ -8,15 +8,14 @@ conductances beside large ones keep their digits (the reason is that of Alfa, Xu
 The order is nested dissection (George, SIAM J. Numer. Anal. 10, 1973, 345): work grows with the cube of the side.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg.blas import dtrsm
 from scipy.linalg.lapack import dpotrf
-from threadpoolctl import ThreadpoolController
 
 from interconnect.arrays import FloatArray
+from interconnect.blas import one_blas_thread
 from interconnect.compiled import compiled_loop
 from interconnect.errors import SolverError
 
@@ -50,17 +49,9 @@ def eliminated(cells: FloatArray, row: FloatArray, column: FloatArray) -> FloatA
         Shape (rows, cols), S.
     """
     rows, cols = cells.shape
-    # One thread: most blocks are small, and where other processes want the cores, BLAS threads wait for one another
-    # (17 times the CPU time at 64 x 64, measured on two busy cores).
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():  # most blocks are small
         whole = _part(cells, 1.0 / row, 1.0 / column, (0, rows, 0, cols))
     return np.ascontiguousarray(whole.siemens[:rows, rows:])
-
-
-@functools.cache
-def _blas() -> ThreadpoolController:
-    """The BLAS libraries of this process; looking for them takes a millisecond."""
-    return ThreadpoolController()
 
 
 def _part(cells: FloatArray, across: FloatArray, down: FloatArray, span: tuple[int, int, int, int]) -> Part:

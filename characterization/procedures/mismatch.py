@@ -13,11 +13,13 @@ from characterization.dataset import Dataset
 from characterization.fit import LineLoad, SpreadModel, fit_spread
 from characterization.patterns import ColumnPattern, pattern_of
 from characterization.procedures.registry import CORRECTED, Procedure, ProcedureResults
-from characterization.reference_rows import REFERENCE, reference_sigma
 from characterization.testbench import MIN_SAMPLES, Testbench
 from interconnect.arrays import FloatArray
 from netlists.case import Deviations
 from netlists.condition import Condition
+
+REFERENCE = "reference"
+"""What varies of an inverter's reference rows, beside its thresholds (`Deviations.readout`)."""
 
 Point = tuple[int, int]
 """(active, count)."""
@@ -117,6 +119,12 @@ def draw_deviations(setup: Testbench, seed: np.random.SeedSequence) -> Deviation
             *(((REFERENCE, float(1.0 + reference_sigma(setup) * rng.standard_normal())),) if setup.inverter else ()),
         ),
     )
+
+
+def reference_sigma(setup: Testbench) -> float:
+    """Sigma of the coupling of the target's reference rows over its nominal one: the mean of their cells."""
+    rows = setup.inverter.reference_rows if setup.inverter else 1
+    return float(setup.variation.cell_sigma / np.sqrt(rows))
 
 
 def plan_mismatch(setup: Testbench) -> list[Task]:

@@ -11,7 +11,9 @@ from netlists.condition import Condition
 
 CONDITIONS = [Condition(p, v, t) for p in ("tt", "ss") for v in (1.0, 0.9) for t in (27.0, 85.0)]
 ORDERS = np.array([0.0, 0.0, 1.0, 1.0, 2.0])
-GROUPS = np.array([0, 0, 0, 1, 1])
+GROUPS = np.array(
+    [[True, True, True, False, False], [False, False, False, True, True], [True, False, False, True, False]]
+)
 
 
 def drawn_reads(rng: np.random.Generator, number: int, *, alike: float, noise: float) -> tuple[Reads, np.ndarray]:
@@ -44,7 +46,7 @@ def test_one_condition_is_ridge_regression() -> None:
     level = x.design @ rng.normal(size=5) + 1e-3 * rng.normal(size=12)
     (found,) = model.fit(Reads(np.zeros(12, dtype=np.int64), x, level), search=False)
     prior, residual, groups = model._unpack(model._parameters)
-    scale = np.array([groups[g][0][0] for g in GROUPS]) ** 2 * prior
+    scale = np.array([amplitude[0] ** 2 for amplitude, _ in groups]) @ GROUPS * prior  # variances of groups add up
     # posterior mean of Bayesian linear regression
     noise = residual**2 + ROUNDING * (residual**2 + (x.design**2) @ scale)
     known = np.linalg.solve((x.design.T / noise) @ x.design + np.diag(1 / scale), (x.design.T / noise) @ level)
@@ -61,7 +63,7 @@ def test_conditions_inform_each_other_as_far_as_they_are_alike() -> None:
             reads, theta = drawn_reads(rng, 8, alike=alike, noise=0.003)
             kept = reads.condition < len(CONDITIONS) - 1  # none of the last condition
             part = Reads(reads.condition[kept], reads.x.take(np.flatnonzero(kept)), reads.level[kept])
-            found = ConditionModel(CONDITIONS, np.zeros(5), np.zeros(5, dtype=np.int64)).fit(part)[-1]
+            found = ConditionModel(CONDITIONS, np.zeros(5), np.ones((1, 5), dtype=np.bool_)).fit(part)[-1]
             errors[alike] = float(np.sqrt(np.diag(found.covariance)).mean())
             distances.append((found.theta - theta[-1]) / np.sqrt(np.diag(found.covariance)))
         # 20 distances over their error bars: a chi-square of 20 stays below 3 per degree with a chance of 1 - 4e-6
