@@ -20,6 +20,9 @@ from metalrom.macro import Macro, MacroGeometry, estimate_macro, synthetic_table
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.macro.quantity import Span
 from metalrom.run.estimate import _figures
+from metalrom.run.network_estimate import estimate_network
+from metalrom.workloads.inventory import Inventory
+from metalrom.workloads.inventory.layers import FixedMatrix
 from netlists.devices.device_set import load_devices
 from netlists.mapping import scheme_of, via_program, weights_of
 from netlists.weights import quantize
@@ -131,8 +134,10 @@ def test_every_density_of_weight_bits_counts_what_a_weight_holds() -> None:
     )  # fmt: skip
     macro = estimate_macro(geometry, table, table.conditions[0])
     one = Span.exact(1.0)
-    layer = LayerEstimate(16, 6, 1, macro, conversions=1, macs=1, energy=one, latency=one)
-    rows = {row[0]: row for row in _figures([layer])}
+    layer = LayerEstimate(16, 6, 1, macro, conversions=1, skipped=0, macs=1, energy=one, latency=one)
+    matrix = Inventory("one", "one input vector", (FixedMatrix("one", 16, 6),), "one")
+    network = estimate_network(matrix, lambda inputs, outputs: layer)
+    rows = {row[0]: row for row in _figures(network, None)}
     expected = 16 * 30 / 5 * np.log2(243) / macro.stacked.mid * 1e-12
     assert rows["density of weight bits, periphery under the array"][2] == pytest.approx(expected)
     assert macro.weight_density_stacked.mid == pytest.approx(expected)
