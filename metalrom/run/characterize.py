@@ -13,7 +13,7 @@ from characterization.column_testbench import ColumnTestbench
 from characterization.corrected_sampling import CorrectedSampling, can_correct, sample_corrected
 from characterization.dataset import Dataset
 from characterization.failure_isolation import core_of, fit_core, run_procedures
-from characterization.failures import FailedCondition, FailedProcedure
+from characterization.failures import FailedCondition, FailedProcedure, ProcedureError
 from characterization.group_size import GroupChoice, choose_group
 from characterization.parallel_rows import RowCheck, check_parallel_rows
 from characterization.procedure_result import ProcedureResult
@@ -188,9 +188,13 @@ def measure_group(
     if any(p.name == "transfer" for p in procedures):
         check_levels(setup)
     checker = ColumnTestbench(setup, cache=cache, workers=jobs, progress=progress)
-    checks = check_parallel_rows(setup, checker)
-    if not all(c.agrees for c in checks):
-        announce("alike rows in parallel do not read as every row does: all rows are simulated")
+    try:
+        checks = check_parallel_rows(setup, checker)
+        trouble = "" if all(c.agrees for c in checks) else "do not read as every row does"
+    except ProcedureError as error:
+        checks, trouble = (), f"cannot be checked ({error.verdict or 'no result'})"
+    if trouble:
+        announce(f"alike rows in parallel {trouble}: all rows are simulated")
         setup = replace(setup, parallel_rows=False)
     tasks = _plan(setup, procedures)
     where = f"of a group of {setup.rows} rows at {len(setup.conditions)} conditions"
@@ -235,6 +239,14 @@ def measure_group(
         data = merged(tasks, data, Dataset(outcomes[1].samples))
     announce("fitting")
     fitted = fit_core(setup, core, data, given)
+    if corrected is not None and fitted.failed:
+        # one regression holds all conditions: what those that failed said of the others is taken back
+        lost_conditions = {f.condition for f in fitted.failed}
+        kept = [t for t in tasks if t.condition.label not in lost_conditions]
+        corrected = sample_corrected(fitted.setup, kept, simulate, announce)
+        outcomes.append(corrected.outcome)
+        data, given = merged(tasks, Dataset(corrected.outcome.samples), data), {**given, CORRECTED: corrected}
+        fitted = replace(fit_core(fitted.setup, core, data, given), failed=fitted.failed)
     for condition in fitted.failed:
         announce(f"{condition.condition} failed and is left out: {condition.reason}")
     rest = [p for p in procedures if p not in first or p.name in given]
