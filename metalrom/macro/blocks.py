@@ -31,6 +31,15 @@ class StoredBlocks:
         return out if self.offset is None else out + inputs @ self.offset
 
 
+def check_block(block: int, rows: int) -> None:
+    """Raise InputError for a block that conversions of so many rows do not divide."""
+    if block < 1 or block % rows:
+        raise InputError(
+            f"macro: {rows} rows per conversion do not divide the block of {block} rows",
+            hint="a readout table for the block size or a divisor of it",
+        )
+
+
 def block_scales(
     rows: int, columns: int, scale: NDArray[Any], offset: NDArray[Any] | None, block: int
 ) -> tuple[FloatArray, FloatArray | None]:

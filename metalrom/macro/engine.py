@@ -28,13 +28,14 @@ from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from metalrom.macro.adc_ranges import RangeCalibration
 from metalrom.macro.batches import input_matrix, integers, plane_values, split_batch
-from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums
+from metalrom.macro.blocks import StoredBlocks, batch_slices, block_scales, block_sums, check_block
 from metalrom.macro.conversions import ConversionRule, driven_planes, dropped_means, low_part, partial_products
 from metalrom.macro.domain import characterized
 from metalrom.macro.mitigation import Mitigation, MitigationCost, resolve
 from metalrom.macro.planes import PlaneReadouts, placement_of, tables_for, tables_of
 from metalrom.macro.readout import EFFECTS, AdcRange, readout_of, synthetic_table
 from metalrom.macro.section import Counters, MacroSection, StoredSection, relative_cost, sections_of
+from metalrom.macro.seen_conversions import seen_conversions, uncounted_errors
 from metalrom.macro.stored import MvmResult, StoredWeights
 from netlists.condition import Condition
 from netlists.mapping import MAX_BITS, MacroShape, Scheme, scheme_of
@@ -161,12 +162,9 @@ class Macro:
         self.table = known if self.rows == known.rows else classes[0]
         self.condition, self.effects = condition, tuple(effects)
         self.readout = readouts_of(classes)
-        self.weight_bits = self.scheme.bits
+        self.weight_bits, self.mapping, self.seed = self.scheme.bits, mapping, seed
         self.input_bits, self.input_signed = input_bits, input_signed
-        self.mapping = mapping
-        self.seed = seed
-        self.columns_per_adc = columns_per_adc
-        self.groups_per_adc = groups_per_adc
+        self.columns_per_adc, self.groups_per_adc = columns_per_adc, groups_per_adc
         self.threads = max(1, threads if threads is not None else (os.cpu_count() or 1))
         ranks = len(self.scheme.magnitudes)
         plans = resolve(mitigations, ranks)
@@ -339,11 +337,7 @@ class Macro:
             For shapes that do not match.
         """
         for section in self._sections:
-            if block < 1 or block % section.rows:
-                raise InputError(
-                    f"macro: {section.rows} rows per conversion do not divide the block of {block} rows",
-                    hint="a readout table for the block size or a divisor of it",
-                )
+            check_block(block, section.rows)
         stored = self.store(integers, layer=layer)
         return StoredBlocks(stored, *block_scales(stored.rows, stored.columns, scale, offset, block), block)
 
@@ -380,7 +374,8 @@ class Macro:
             raise InputError(
                 "macro: the planes have different group sizes; take the histogram from a macro without mitigations"
             )
-        entries = np.sum([self._histogram(s, x, p) for s, p in self._parts(stored)], axis=0, dtype=np.int64)
+        parts = [seen_conversions(s, p, x, self.input_bits, self.threads) for s, p in self._parts(stored)]
+        entries = np.sum(parts, axis=0, dtype=np.int64)
         total = entries.reshape(*entries.shape[:2], -1, self.readout.counts).sum(axis=2)
         return np.asarray(total if by_significance else total.sum(axis=0))
 
@@ -430,16 +425,9 @@ class Macro:
     def _result(
         self, y: NDArray[Any], x: IntArray, stored: StoredWeights, n: Counters, count_errors: bool
     ) -> MvmResult:
-        errors = n.errors
-        if count_errors:
-            for section, part in self._parts(stored):
-                if part.checks is not None or not section.readout.deterministic:
-                    continue
-                if section.thinning(part, self.input_bits) is None:  # by look-up, which counts no errors
-                    wrong = section.readout.wrong
-                    errors += int(self._histogram(section, x, part).sum(axis=0)[wrong].sum())
+        more = uncounted_errors(self._parts(stored), x, self.input_bits, self.threads) if count_errors else 0
         return MvmResult(
-            y, n.conversions, errors, n.values, n.before_checks + errors - n.errors, n.corrected, n.read_again,
+            y, n.conversions, n.errors + more, n.values, n.before_checks + more, n.corrected, n.read_again,
             n.given_up, n.skipped, self.outside_domain,
         )  # fmt: skip
 
@@ -495,11 +483,9 @@ class Macro:
                     counters = sum(split_batch(self.threads, len(x), work), counters)
                 if reads * one > 1:
                     sums = sums / (reads * one)
-                if sums is not exact:
-                    total = sums if total is None else total + sums
+                total = total if sums is exact else sums if total is None else total + sums
         assert total is not None  # noqa: S101 - the greatest magnitude is always converted
-        if dropped:
-            total = total + dropped_means(dropped, block)
+        total = total + dropped_means(dropped, block) if dropped else total
         if self.scheme.level_constant:
             total = total + self.scheme.level_constant * block_sums(x, block)[:, :, None]
         return total, counters
@@ -509,20 +495,6 @@ class Macro:
             raise InputError("macro: these weights were stored with other mitigations; store them with this macro")
         return list(zip(self._sections, stored.sections, strict=True))
 
-    def _histogram(self, section: MacroSection, x: IntArray, stored: StoredSection) -> IntArray:
-        """Counts of one section by (significance, active, entry)."""
-        x_words, active = (np.ascontiguousarray(a[:, :, section.first :]) for a in section.drive(x, self.input_bits))
-        rank = np.array([self.scheme.rank[u] for u in section.units])
-        shape = (len(self.scheme.magnitudes), *section.readout.wrong.shape)
-
-        def part(rows: slice) -> IntArray:
-            out = np.zeros(shape, np.int64)
-            section.histogram(x_words[rows], active[rows], stored, rank, out)
-            return out
-
-        return np.asarray(np.sum(split_batch(self.threads, len(x), part), axis=0), np.int64)
-
     def _next(self, call: int | None) -> int:
-        if call is None:
-            call, self._calls = self._calls, self._calls + 1
-        return call
+        self._calls += call is None
+        return self._calls - 1 if call is None else call

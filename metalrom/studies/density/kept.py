@@ -62,6 +62,8 @@ class KeptResults:
     ) -> None:
         if self._file is not None:
             os.fsync(self._file.fileno())
+            if error is not None and not self._known:
+                self.path.unlink(missing_ok=True)  # an error leaves no file that says nothing
             self._file.close()
 
     def __len__(self) -> int:
