@@ -16,9 +16,11 @@ from characterization.testbench import Converter, Testbench, Variation
 from interconnect.extraction import extract
 from interconnect.stack import Stack
 from interconnect.stackfile import load_stack
+from metalrom.macro.geometry import MacroGeometry
 from netlists.cells import make_cell
 from netlists.cells.base import CellModel, Plane
 from netlists.condition import Condition
+from netlists.devices.device_set import load_devices
 from netlists.periphery import Periphery, Timing
 from netlists.technology import load_technology
 
@@ -46,6 +48,23 @@ def make_testbench(kind: str = "cap_balanced", **changes: Any) -> Testbench:
         converter=Converter(0.05, 0.02, 5e-9),
     )
     return replace(testbench, **changes)
+
+
+def make_geometry() -> MacroGeometry:
+    """128 x 448 cells of 0.06 um2 (field-solver cell at 100 nm pitch) in two planes, in two segments of 64 rows: 64
+    weights of 8 bits per row, of 14 cells each."""
+    return MacroGeometry(
+        cell_area=0.06e-12,
+        rows=128,
+        columns=448,
+        planes=2,
+        group_rows=64,
+        columns_per_adc=16,
+        adc_bits=6,
+        driver_area=2e-12,
+        reset_area=1e-12,
+        rules=load_devices("open45").area,
+    )
 
 
 def make_readout_table(

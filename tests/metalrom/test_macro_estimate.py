@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.macro import Macro, MacroGeometry, estimate_layer, estimate_macro, synthetic_table
+from metalrom.macro import Macro, estimate_layer, estimate_macro, synthetic_table
 from metalrom.macro.adc_cost import adc_cost
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.quantity import Span
 from netlists.devices.device_set import load_devices
+from tests.builders import make_geometry
 
 
 @pytest.fixture
@@ -28,18 +29,7 @@ def table():
 @pytest.fixture
 def geometry():
     """128 x 448 cells of 0.06 um2 (field-solver cell at 100 nm pitch) in two planes; 64 weights of 8 bits per row."""
-    return MacroGeometry(
-        cell_area=0.06e-12,
-        rows=128,
-        columns=448,
-        planes=2,
-        group_rows=64,
-        columns_per_adc=16,
-        adc_bits=6,
-        driver_area=2e-12,
-        reset_area=1e-12,
-        rules=load_devices("open45").area,
-    )
+    return make_geometry()
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from interconnect.errors import InputError
-from metalrom.macro import MacroGeometry, estimate_layer, synthetic_table
+from metalrom.macro import estimate_layer, synthetic_table
 from metalrom.run.network_estimate import NetworkEstimate, estimate_network
 from metalrom.workloads.inventory import Inventory, build_inventory
 from metalrom.workloads.inventory.layers import Attention, Conv, FixedMatrix, Linear, WorkloadLayer
 from metalrom.workloads.inventory.schedule import Step, longest_chain, steps_by_name, steps_of_graph
 from metalrom.workloads.inventory.transformers import LlamaShape
-from netlists.devices.device_set import load_devices
+from tests.builders import make_geometry
 
 ADC = 6 * (0.00653 * 64 + 0.640)  # ns, the regression of 6 bits over 64 rows, as in test_macro_estimate
 SEGMENT = 8 * 16 * (1 + ADC) * 1e-9  # s: input bits x columns that share a converter x (read + conversion)
@@ -26,18 +26,7 @@ TABLE = TABLE.replace(
     read_time=1e-9,
 )
 # tiles of 128 x 448 cells in two planes hold 128 x 64 weights of 14 cells, in two segments of 64 rows
-GEOMETRY = MacroGeometry(
-    cell_area=0.06e-12,
-    rows=128,
-    columns=448,
-    planes=2,
-    group_rows=64,
-    columns_per_adc=16,
-    adc_bits=6,
-    driver_area=2e-12,
-    reset_area=1e-12,
-    rules=load_devices("open45").area,
-)
+GEOMETRY = make_geometry()
 
 
 def block(inputs: int, outputs: int):
