@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ngspice_runner.cache import Cache
-from ngspice_runner.deck import Analysis, read_deck
+from ngspice_runner.deck import Analysis, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.executor import run
@@ -80,7 +80,7 @@ def finer_job(job: Job, result: Result) -> Job:
     deck = read_deck(job.text)
     if deck.control:
         raise JobError("accuracy: a deck with a control section sets its own steps and tolerances")
-    given = _given_options(job)
+    given = _given_options(job, deck)
     options = tuple((name, value) for name, value in job.options if name.lower() not in _TOLERANCES)
     options += tuple((name, f"{given.get(name, value) / 10:g}") for name, value in _TOLERANCES.items())
     lines = list(deck.lines)
@@ -100,10 +100,9 @@ def _with_largest_step(analysis: Analysis, step: float) -> str:
     return f".tran {analysis.step:.10g} {analysis.stop:.10g} {analysis.start or 0.0:.10g} {step:.10g}{uic}"
 
 
-def _given_options(job: Job) -> dict[str, float]:
+def _given_options(job: Job, deck: ParsedDeck) -> dict[str, float]:
     """Tolerances that the deck or the job sets."""
     found: dict[str, float] = {}
-    deck = read_deck(job.text)
     texts = [card.split(None, 1)[1] for _, card in deck.cards if card[:7].lower() == ".option" and " " in card]
     pairs = [part.partition("=")[::2] for text in texts for part in text.replace(" =", "=").replace("= ", "=").split()]
     for name, value in (*pairs, *job.options):

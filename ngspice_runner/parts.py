@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ngspice_runner.backends import RawOutcome
 from ngspice_runner.deck import Analysis, ParsedDeck
 
 _MEASURED = re.compile(r"^[ \t]*([a-z_][\w.#]*)[ \t]+=[ \t]+([-+]?\d\S*)", re.MULTILINE | re.IGNORECASE)
@@ -60,26 +59,6 @@ def without_analyses(lines: Sequence[str], deck: ParsedDeck, left_out: Iterable[
                 kept[line] = "*"
             line += 1
     return kept
-
-
-def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
-    """The outcomes of a deck's runs as one, plots in the order of the runs; what is wrong is that of the first that
-    failed."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    wrong = next((o for o in outcomes if o.raw_problem), outcomes[0])
-    return RawOutcome(
-        exit_code=next((o.exit_code for o in outcomes if o.exit_code), outcomes[0].exit_code),
-        timed_out=any(o.timed_out for o in outcomes),
-        cancelled=any(o.cancelled for o in outcomes),
-        log="\n".join(o.log for o in outcomes),
-        plots=tuple(plot for o in outcomes for plot in o.plots or ()) or None,
-        raw_problem=wrong.raw_problem,
-        raw_reason=wrong.raw_reason,
-        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
-        wall_seconds=sum(o.wall_seconds for o in outcomes),
-        engine=outcomes[0].engine,
-    )
 
 
 def read_measures(log: str, names: Iterable[str], prefix: str = "") -> dict[str, float]:

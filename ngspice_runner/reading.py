@@ -30,7 +30,7 @@ def new_forms(deck: ParsedDeck, engine: str) -> set[tuple[str, str]]:
     """Forms of a deck's cards that have not been compared yet with this engine; none of a deck that is too large."""
     if len(deck.cards) > ELEMENT_LIMIT:
         return set()
-    forms = set(_NUMBER.sub("9", "\n".join(card for _, card in deck.cards if card[0] not in "*")).split("\n"))
+    forms = set(_NUMBER.sub("9", "\n".join(card for _, card in deck.cards)).split("\n"))
     with _lock:
         return {(engine, form) for form in forms} - _seen
 

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ngspice_runner.backends import Backend, RawOutcome
+from ngspice_runner.backends import Backend, RawOutcome, merge_outcomes
 from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
@@ -15,7 +15,7 @@ from ngspice_runner.engine_view import read_view
 from ngspice_runner.flatten import flatten
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint_finding import LintFinding
-from ngspice_runner.parts import merge_outcomes, read_measures
+from ngspice_runner.parts import read_measures
 from ngspice_runner.prepare import Prepared, plain_key, prepare, viewing_run
 from ngspice_runner.randomness import draws_numbers, has_transient_noise
 from ngspice_runner.reading import compare_reading, new_forms, remember_forms

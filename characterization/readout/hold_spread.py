@@ -8,7 +8,6 @@ import numpy as np
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.testbench import Testbench
-from netlists.column import column_deck
 from netlists.condition import Condition
 from netlists.readout.chain import ReadoutChain
 
@@ -41,22 +40,13 @@ def hold_spread(
     queue = chain.timing.queue
     if queue == 0.0:
         return ()
-    there, n = setup.at(condition), setup.rows
     counts = np.rint((1.0 + np.array(PARTS)) / 2 * setup.max_count).astype(int)
     levels = []
     for turn, wait in (("first", 0.0), ("last", 2.0 * queue)):
         waiting = replace(chain, timing=replace(chain.timing, queue=wait))
+        turned = ColumnTestbench(replace(setup, chain=waiting, parallel_rows=False))
         decks = [
-            column_deck(
-                there.technology,
-                there.model,
-                there.periphery,
-                there.timing,
-                condition,
-                there.stimulus(stimulus_of(setup, draw_pattern(setup, "random0", n, int(count)))),
-                chain=waiting,
-                reltol=setup.reltol,
-            )
+            turned.deck(condition, stimulus_of(setup, draw_pattern(setup, "random0", setup.rows, int(count))))
             for count in counts
         ]
         levels.append(bench.levels(f"chain_hold_{turn}_{condition.label}", decks))

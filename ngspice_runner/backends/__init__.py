@@ -3,7 +3,7 @@ elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,26 @@ class RawOutcome:
     cpu_seconds: float
     wall_seconds: float
     engine: str = ""
+
+
+def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
+    """The outcomes of a deck's runs as one, plots in the order of the runs; what is wrong is that of the first that
+    failed."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    wrong = next((o for o in outcomes if o.raw_problem), outcomes[0])
+    return RawOutcome(
+        exit_code=next((o.exit_code for o in outcomes if o.exit_code), outcomes[0].exit_code),
+        timed_out=any(o.timed_out for o in outcomes),
+        cancelled=any(o.cancelled for o in outcomes),
+        log="\n".join(o.log for o in outcomes),
+        plots=tuple(plot for o in outcomes for plot in o.plots or ()) or None,
+        raw_problem=wrong.raw_problem,
+        raw_reason=wrong.raw_reason,
+        cpu_seconds=sum(o.cpu_seconds for o in outcomes),
+        wall_seconds=sum(o.wall_seconds for o in outcomes),
+        engine=outcomes[0].engine,
+    )
 
 
 class Backend(Protocol):
