@@ -79,7 +79,9 @@ class Component:
 def total(components: Mapping[str, Component] | Iterable[Component]) -> Span:
     """Sum of the components."""
     parts = components.values() if isinstance(components, Mapping) else components
-    out = Span.exact(0.0)
-    for part in parts:
-        out = out + part.value
-    return out
+    return sum_of_spans(part.value for part in parts)
+
+
+def sum_of_spans(spans: Iterable[Span]) -> Span:
+    """Sum of the spans; that of none is 0."""
+    return sum(spans, Span.exact(0.0))

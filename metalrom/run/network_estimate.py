@@ -10,13 +10,13 @@ an item: its conversions. Products of activations and digital parts are in none 
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from interconnect.errors import InputError
 from metalrom.macro.estimate import LayerEstimate
-from metalrom.macro.quantity import Span
+from metalrom.macro.quantity import Span, sum_of_spans
 from metalrom.workloads.inventory import Inventory
 from metalrom.workloads.inventory.schedule import longest_chain
 
@@ -117,17 +117,17 @@ class NetworkEstimate:
     @property
     def stacked(self) -> Span:
         """Area with the periphery under the arrays."""
-        return _sum(m.block.macro.stacked * m.copies for m in self.matrices)
+        return sum_of_spans(m.block.macro.stacked * m.copies for m in self.matrices)
 
     @property
     def side_by_side(self) -> Span:
         """Area with the periphery beside the arrays."""
-        return _sum(m.block.macro.side_by_side * m.copies for m in self.matrices)
+        return sum_of_spans(m.block.macro.side_by_side * m.copies for m in self.matrices)
 
     @property
     def energy(self) -> Span:
         """Conversions of one item."""
-        return _sum(m.energy for m in self.matrices) * (1 / self.items)
+        return sum_of_spans(m.energy for m in self.matrices) * (1 / self.items)
 
     @property
     def sequential(self) -> Span:
@@ -226,10 +226,3 @@ def estimate_network(inventory: Inventory, estimate: Callable[[int, int], LayerE
         busiest = busiest.highest(time)
     chain = tuple(schedule[place].layer for place in mid[1])
     return NetworkEstimate(inventory, tuple(matrices.values()), Span(low[0], mid[0], high[0]), chain, busiest)
-
-
-def _sum(spans: Iterable[Span]) -> Span:
-    found = Span.exact(0.0)
-    for span in spans:
-        found = found + span
-    return found
