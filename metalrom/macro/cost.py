@@ -78,16 +78,18 @@ def readout_label(geometry: MacroGeometry) -> str:
 
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     """Areas of one tile, m^2: array (one plane), via towers, row drivers, LCC/reset, ADC, shift-add; of a chain its
-    drawn parts."""
+    drawn parts. Without area rules the array and its towers alone."""
     g = geometry
-    logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
     array = Component(
         Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
     )
-    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     metal = {"array": array}
     if g.towers * g.tower_pitch > 0:
         metal["via_towers"] = _via_towers(g)
+    if g.rules is None:
+        return metal
+    logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
+    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     rule = {
         name: _rule_part(g.rules.logic_area(gates), source)
         for name, (gates, source) in rule_gates(g, _gates_per_bit(g)).items()
