@@ -77,6 +77,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
             geometries=tuple(
                 design.geometry(design.worst_plane, (symbol,)) for symbol in range(len(design.program.symbol_values))
             ),
+            text=getattr(design.cell, "text", ""),
         ),
         layer=layer,
         candidates=done.choice.candidates if done.choice else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ _CARD = re.compile(
     rb"[ \t]*([^\s$;*(]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})(?=/)")
 _BIN = re.compile(r"\.\d+$")
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@%,=~:#()-]+")
 
@@ -43,9 +45,10 @@ def deck_path(path: Path) -> str:
 
 
 def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
-    """The file of an entry: beside the device set's file in `folder`, or of a fetched asset.
+    """The file of an entry: beside the device set's file in `folder`, below the folder that an environment variable
+    names (`$PDK_ROOT/...`), or of a fetched asset.
 
-    Raises InputError if it is missing or no plain file.
+    Raises InputError if it is missing or no plain file, or the variable is not set.
     """
     if entry.file.startswith(ASSET):
         asset, _, name = entry.file.removeprefix(ASSET).partition("/")
@@ -53,10 +56,25 @@ def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
             raise InputError(f"{entry.file!r} is not a file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
         path = cache_folder("assets", asset, name)
     else:
-        path = folder / Path(entry.file).expanduser()
+        path = folder / Path(_with_variable(entry.file, where)).expanduser()
     if not path.is_file():
         raise InputError(f"there is no file {path}", where=where, hint=_remedy(entry))
     return path
+
+
+def _with_variable(name: str, where: str) -> str:
+    """The path with the environment variable at its start, if there is one, replaced by its value."""
+    found = _VARIABLE.match(name)
+    if found is None:
+        return name
+    variable = found[1] or found[2]
+    if not (value := os.environ.get(variable)):
+        raise InputError(
+            f"the environment variable {variable} is not set",
+            where=where,
+            hint=f"export {variable}=FOLDER, the folder where the kit is installed",
+        )
+    return value + name[found.end() :]
 
 
 def check_pinned(entry: FileEntry, path: Path, content: bytes, *, where: str) -> None:
