@@ -1,12 +1,12 @@
 """Kits x cells x layers through the whole chain: every run ends in its report; one table.
 
     metalrom fetch freepdk45 sky130 gf180
-    python benchmarks/kits_cells.py OUT [--kits open45,own] [--cells cap_balanced,wide_cell] [--layers matrix,convolution]
+    python benchmarks/kits_cells.py OUT [--kits open45,own] [--cells cap_balanced,wide_cell] [--layers matrix]
 
 A tile of 16 x 16 cells on one plane, 4 rows per conversion, ideal readout, the typical corner at the kit's own supply.
-Cells are drawn with the smallest lengths that the stack allows; `wide_cell` is the plugin of examples/plugins, `own` the
-kit of examples/own_kit, whose descriptor has no area rules. A matrix is 27 x 4, a convolution 4 kernels of 3 x 3 x 3.
-Finished runs in OUT are read again, so that an interrupted table goes on where it was.
+Cells are drawn with the smallest lengths that the stack allows; `wide_cell` is the plugin of examples/plugins, `own`
+the kit of examples/own_kit, whose descriptor has no area rules. A matrix is 27 x 4, a convolution 4 kernels of
+3 x 3 x 3. Finished runs in OUT are read again, so that an interrupted table goes on where it was.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from interconnect.errors import InputError
 from interconnect.formatting import amount
@@ -35,8 +34,9 @@ from metalrom.run.estimate import run_layer
 from metalrom.run.folder import Run, open_run
 from ngspice_runner import EngineError
 
-OWN = ROOT / "examples" / "own_kit"
-PLUGIN = ROOT / "examples" / "plugins" / "wide_cell.py"
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+OWN = EXAMPLES / "own_kit"
+PLUGIN = EXAMPLES / "plugins" / "wide_cell.py"
 KITS = {
     "open45": ("open45", "open45", "metal2", "metal3"),
     "freepdk45": ("freepdk45", "freepdk45", "metal2", "metal3"),
@@ -97,7 +97,7 @@ def cells_of(run: Run) -> tuple[str, ...]:
     assert results.headline is not None
     footprint = run_layer(results, table).macro.known_footprint
     area = "not available" if footprint is None else f"{footprint.stacked.mid * 1e12:.0f} um2 (estimate)"
-    assert "report.html" in run.files
+    assert run.holds("report.html")
     return (
         results.headline.verdict,
         amount(table.lsb(table.conditions[0]), table.unit),
