@@ -71,7 +71,7 @@ def configuration(kit: str, cell: str, layer: str) -> dict[str, object]:
         "technology": {"stack": stack, "devices": devices},
         "cell": {"kind": cell, "planes": [{"row": row, "column": column}]},
         "array": {"rows": 16, "columns": 16, "group_rows": 4},
-        "weights": {"file": f"{layer}.npy", "bits": 4},
+        "weights": {"file": f"{layer}.npy", "bits": 4, "transpose": layer == "convolution"},
         "inputs": {"bits": 4, "source": "random", "vectors": 8},
         "conditions": {"corners": ["tt"]},
         "readout": {"kind": "ideal", "double_sampling": cell not in CURRENT},

@@ -1,12 +1,12 @@
 """The YAML form of a metal stack: schema, units and consistency, turned into a `Stack`."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from interconnect.errors import InputError
 from interconnect.geometry import Slab
@@ -15,7 +15,7 @@ from interconnect.quantity import parse_quantity
 from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
 from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
 from interconnect.suggestion import suggest
-from interconnect.validation import validate
+from interconnect.validation import input_errors
 from interconnect.yamlfile import read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
@@ -153,122 +153,204 @@ def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
     Raises InputError for an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key
     path.
     """
-    file = validate(StackFile, data, where=label)
-    metals = tuple(_metal(entry, file, f"{label}: metals[{i}]") for i, entry in enumerate(file.metals))
-    _check_unique([m.name for m in metals] + [v.name for v in file.vias], label)
-    for i, (lower, upper) in enumerate(pairwise(metals), start=1):
-        if upper.bottom <= lower.top:
-            raise InputError(
-                f"{upper.name} begins at {upper.bottom:g} m but {lower.name} below it ends at {lower.top:g} m",
-                where=f"{label}: metals[{i}].bottom",
-                hint="list the metals upwards, with dielectric between them",
-            )
-    vias = tuple(_via(entry, metals, file, f"{label}: vias[{i}]") for i, entry in enumerate(file.vias))
-    dielectrics = tuple(_dielectric(e, file, f"{label}: dielectrics[{i}]") for i, e in enumerate(file.dielectrics))
-    _check_filled(metals, dielectrics, label)
-    return Stack(
-        name=file.name,
-        title=file.title,
-        status=file.status,
-        metals=metals,
-        vias=vias,
-        dielectrics=dielectrics,
-        reference_temperature=parse_quantity(
-            file.reference_temperature, "degC", where=f"{label}: reference_temperature"
-        ),
-        notes=tuple(file.notes),
-        sha256=sha256,
-        corners=_corners(file, label),
-        spread=_spread(file, label),
-        node=None if file.node is None else parse_quantity(file.node, "m", where=f"{label}: node"),
-    )
+    stack, faults = examine_stack(data, label, sha256)
+    if stack is None:
+        raise faults[0]
+    return stack
 
 
-def _values(
-    entry: MetalEntry | ViaEntry | DielectricEntry | StackCornerEntry | SpreadEntry,
-    units: Mapping[str, str],
-    file: StackFile,
-    where: str,
-) -> tuple[dict[str, float], dict[str, Provenance]]:
-    """The entry's numbers in SI units, and where each comes from."""
-    numbers: dict[str, float] = {}
-    origins: dict[str, Provenance] = {}
-    for field, unit in units.items():
-        item: SourcedEntry = getattr(entry, field)
-        value, source = item.value, item.source or entry.source
-        if source not in file.sources:
-            raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")
-        number = parse_quantity(value, unit, where=f"{where}.{field}", plain_si=True)
-        if field not in SIGNED and (number < 0 or (number == 0 and field not in ZERO_ALLOWED)):
-            raise InputError(f"must be positive, got {value}", where=f"{where}.{field}")
-        numbers[field] = number
-        origins[field] = Provenance(file.sources[source].status, file.sources[source].citation)
-    return numbers, origins
+def examine_stack(data: Mapping[str, Any], label: str, sha256: str) -> tuple[Stack | None, tuple[InputError, ...]]:
+    """The stack of a file's content as `parse_stack` takes it and nothing, or None and every fault of the file."""
+    reader = _Reader(label)
+    stack = reader.stack(data, sha256)
+    return (None if reader.faults else stack), tuple(reader.faults)
 
 
-def _metal(entry: MetalEntry, file: StackFile, where: str) -> Metal:
-    numbers, origins = _values(entry, METAL_UNITS, file, where)
-    return Metal(name=entry.name, provenance=origins, **numbers)
+_Part = TypeVar("_Part")
+_LISTS = ("metals", "vias", "dielectrics", "corners")
 
 
-def _via(entry: ViaEntry, metals: tuple[Metal, ...], file: StackFile, where: str) -> ViaLayer:
-    numbers, origins = _values(entry, VIA_UNITS, file, where)
-    position = {metal.name: i for i, metal in enumerate(metals)}
-    for key in ("below", "above"):
-        if (name := getattr(entry, key)) not in position:
-            raise InputError(f"there is no metal {name!r}", where=f"{where}.{key}")
-    low, high = position[entry.below], position[entry.above]
-    if high != low + 1:
-        raise InputError(f"{entry.below} and {entry.above} are not neighbours", where=f"{where}.above")
-    height = metals[high].bottom - metals[low].top
-    return ViaLayer(name=entry.name, below=entry.below, above=entry.above, height=height, provenance=origins, **numbers)
+class _Reader:
+    """Reads a file to its end whatever is wrong with it; `faults`: in the order in which they were met."""
 
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.faults: list[InputError] = []
+        self._places: dict[str, list[int]] = {}
 
-def _corners(file: StackFile, label: str) -> tuple[Corner, ...]:
-    corners = []
-    for i, entry in enumerate(file.corners):
-        where = f"{label}: corners[{i}]"
-        numbers, _ = _values(entry, CORNER_UNITS, file, where)
+    def stack(self, data: Mapping[str, Any], sha256: str) -> Stack | None:
+        """The stack; not to be used where there are faults."""
+        file = self._validated(data)
+        if file is None:
+            return None
+        every = self._names(data, "metals")
+        metals = self._list(file, "metals", lambda e, where: self._metal(e, file, where))
+        dielectrics = self._list(file, "dielectrics", lambda e, where: self._dielectric(e, file, where))
+        self._check_unique([*every, *self._names(data, "vias")])
+        for (_, lower), (place, upper) in pairwise(metals):
+            if upper.bottom <= lower.top:
+                self._fault(
+                    f"{upper.name} begins at {upper.bottom:g} m but {lower.name} below it ends at {lower.top:g} m",
+                    f"metals[{place}].bottom",
+                    "list the metals upwards, with dielectric between them",
+                )
+        known = {metal.name: metal for _, metal in metals}
+        vias = self._list(file, "vias", lambda e, where: self._via(e, every, known, file, where))
+        corners = self._list(file, "corners", lambda e, where: self._corner(e, file, where))
+        self._check_unique([NOMINAL, *self._names(data, "corners")])
+        self._check_filled(metals, dielectrics)
+        temperature = self._number(file.reference_temperature, "degC", "reference_temperature")
+        node = None if file.node is None else self._number(file.node, "m", "node")
+        return Stack(
+            name=file.name,
+            title=file.title,
+            status=file.status,
+            metals=tuple(metal for _, metal in metals),
+            vias=tuple(via for _, via in vias),
+            dielectrics=tuple(dielectric for _, dielectric in dielectrics),
+            reference_temperature=temperature or 0.0,
+            notes=tuple(file.notes),
+            sha256=sha256,
+            corners=tuple(corner for _, corner in corners),
+            spread=self._spread(file),
+            node=node,
+        )
+
+    def _fault(self, what: str, place: str, hint: str | None = None) -> None:
+        self.faults.append(InputError(what, where=": ".join(filter(None, (self.label, place))), hint=hint))
+
+    def _validated(self, data: Mapping[str, Any]) -> StackFile | None:
+        """The file; without the keys and layers that are wrong where it is one without them, else None."""
+        try:
+            return StackFile.model_validate(data)
+        except ValidationError as error:
+            self.faults += input_errors(error, where=self.label, model=StackFile)
+            wrong = [item["loc"] for item in error.errors(include_url=False)]
+        layers = {loc[:2] for loc in wrong if len(loc) > 1 and loc[0] in _LISTS}
+        others = {loc[0] for loc in wrong if loc[:2] not in layers}
+        rest = {key: value for key, value in data.items() if key not in others}
+        for name in _LISTS:
+            items = rest.get(name)
+            if isinstance(items, list):
+                self._places[name] = [i for i in range(len(items)) if (name, i) not in layers]
+                rest[name] = [items[i] for i in self._places[name]]
+        try:
+            return StackFile.model_validate(rest)
+        except ValidationError:
+            return None
+
+    def _names(self, data: Mapping[str, Any], name: str) -> list[str]:
+        """Names of all layers of a list, those with faults too."""
+        items = data.get(name)
+        entries = items if isinstance(items, list) else []
+        return [str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry]
+
+    def _list(self, file: StackFile, name: str, make: Callable[[Any, str], _Part | None]) -> list[tuple[int, _Part]]:
+        """What is made of the entries of a list, with their places in the file; those with faults are left out."""
+        entries = getattr(file, name)
+        places = self._places.get(name, range(len(entries)))
+        made = [(i, make(e, f"{name}[{i}]")) for i, e in zip(places, entries, strict=True)]
+        return [(i, part) for i, part in made if part is not None]
+
+    def _number(self, value: object, unit: str, place: str) -> float | None:
+        try:
+            return parse_quantity(value, unit, where=f"{self.label}: {place}", plain_si=unit != "degC")
+        except InputError as error:
+            self.faults.append(error)
+            return None
+
+    def _values(
+        self,
+        entry: MetalEntry | ViaEntry | DielectricEntry | StackCornerEntry | SpreadEntry,
+        units: Mapping[str, str],
+        file: StackFile,
+        place: str,
+    ) -> tuple[dict[str, float], dict[str, Provenance]] | None:
+        """The entry's numbers in SI units, and where each comes from; None where one is wrong."""
+        numbers: dict[str, float] = {}
+        origins: dict[str, Provenance] = {}
+        for field, unit in units.items():
+            item: SourcedEntry = getattr(entry, field)
+            value, source = item.value, item.source or entry.source
+            if source not in file.sources:
+                self._fault(f"source {source!r} is not in the file's list of sources", f"{place}.{field}")
+            else:
+                origins[field] = Provenance(file.sources[source].status, file.sources[source].citation)
+            number = self._number(value, unit, f"{place}.{field}")
+            if number is None:
+                continue
+            if field not in SIGNED and (number < 0 or (number == 0 and field not in ZERO_ALLOWED)):
+                self._fault(f"must be positive, got {value}", f"{place}.{field}")
+                continue
+            numbers[field] = number
+        return (numbers, origins) if len(numbers) == len(origins) == len(units) else None
+
+    def _metal(self, entry: MetalEntry, file: StackFile, place: str) -> Metal | None:
+        found = self._values(entry, METAL_UNITS, file, place)
+        return found and Metal(name=entry.name, provenance=found[1], **found[0])
+
+    def _via(
+        self, entry: ViaEntry, every: list[str], known: Mapping[str, Metal], file: StackFile, place: str
+    ) -> ViaLayer | None:
+        found = self._values(entry, VIA_UNITS, file, place)
+        missing = [key for key in ("below", "above") if getattr(entry, key) not in every]
+        for key in missing:
+            self._fault(f"there is no metal {getattr(entry, key)!r}", f"{place}.{key}")
+        if missing:
+            return None
+        if every.index(entry.above) != every.index(entry.below) + 1:
+            self._fault(f"{entry.below} and {entry.above} are not neighbours", f"{place}.above")
+            return None
+        if found is None or entry.below not in known or entry.above not in known:
+            return None
+        height = known[entry.above].bottom - known[entry.below].top
+        return ViaLayer(
+            name=entry.name, below=entry.below, above=entry.above, height=height, provenance=found[1], **found[0]
+        )
+
+    def _corner(self, entry: StackCornerEntry, file: StackFile, place: str) -> Corner | None:
+        found = self._values(entry, CORNER_UNITS, file, place)
+        if found is None:
+            return None
         if entry.source not in file.sources:
-            raise InputError(f"source {entry.source!r} is not in the file's list of sources", where=f"{where}.source")
+            self._fault(f"source {entry.source!r} is not in the file's list of sources", f"{place}.source")
+            return None
         source = file.sources[entry.source]
-        corners.append(Corner(entry.name, Scaling(**numbers), Provenance(source.status, source.citation)))
-    _check_unique([NOMINAL, *(corner.name for corner in corners)], label)
-    return tuple(corners)
+        return Corner(entry.name, Scaling(**found[0]), Provenance(source.status, source.citation))
 
+    def _spread(self, file: StackFile) -> Spread | None:
+        found = file.spread and self._values(file.spread, SPREAD_UNITS, file, "spread")
+        return Spread(provenance=found[1], **found[0]) if found else None
 
-def _spread(file: StackFile, label: str) -> Spread | None:
-    if file.spread is None:
-        return None
-    numbers, origins = _values(file.spread, SPREAD_UNITS, file, f"{label}: spread")
-    return Spread(provenance=origins, **numbers)
+    def _dielectric(self, entry: DielectricEntry, file: StackFile, place: str) -> Dielectric | None:
+        found = self._values(entry, DIELECTRIC_UNITS, file, place)
+        if found is None:
+            return None
+        numbers, origins = found
+        if numbers["top"] <= numbers["bottom"]:
+            self._fault("ends below its bottom", f"{place}.top")
+            return None
+        if numbers["k"] < 1:
+            self._fault(f"a relative permittivity is at least 1, got {numbers['k']:g}", f"{place}.k")
+            return None
+        return Dielectric(entry.name, Slab(numbers["bottom"], numbers["top"], numbers["k"]), origins)
 
+    def _check_unique(self, names: list[str]) -> None:
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self._fault(f"the layer name {name!r} is used twice", "")
 
-def _dielectric(entry: DielectricEntry, file: StackFile, where: str) -> Dielectric:
-    numbers, origins = _values(entry, DIELECTRIC_UNITS, file, where)
-    if numbers["top"] <= numbers["bottom"]:
-        raise InputError("ends below its bottom", where=f"{where}.top")
-    if numbers["k"] < 1:
-        raise InputError(f"a relative permittivity is at least 1, got {numbers['k']:g}", where=f"{where}.k")
-    return Dielectric(entry.name, Slab(numbers["bottom"], numbers["top"], numbers["k"]), origins)
-
-
-def _check_unique(names: list[str], label: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(f"the layer name {twice[0]!r} is used twice", where=label)
-
-
-def _check_filled(metals: tuple[Metal, ...], dielectrics: tuple[Dielectric, ...], label: str) -> None:
-    """Dielectrics must be in order, without gaps, and enclose every metal."""
-    for i, (lower, upper) in enumerate(pairwise(dielectrics), start=1):
-        if abs(upper.slab.bottom - lower.slab.top) > 1e-13:
-            raise InputError(
-                f"{upper.name} must begin where {lower.name} ends ({lower.slab.top:g} m)",
-                where=f"{label}: dielectrics[{i}].bottom",
-            )
-    if dielectrics[0].slab.bottom > 0 or dielectrics[-1].slab.top < metals[-1].top:
-        raise InputError("the dielectrics must reach from 0 to above the top metal", where=f"{label}: dielectrics")
+    def _check_filled(self, metals: list[tuple[int, Metal]], dielectrics: list[tuple[int, Dielectric]]) -> None:
+        """Dielectrics must be in order, without gaps, and enclose every metal."""
+        for (before, lower), (place, upper) in pairwise(dielectrics):
+            if place == before + 1 and abs(upper.slab.bottom - lower.slab.top) > 1e-13:
+                self._fault(
+                    f"{upper.name} must begin where {lower.name} ends ({lower.slab.top:g} m)",
+                    f"dielectrics[{place}].bottom",
+                )
+        if not (metals and dielectrics):
+            return
+        if dielectrics[0][1].slab.bottom > 0 or dielectrics[-1][1].slab.top < max(m.top for _, m in metals):
+            self._fault("the dielectrics must reach from 0 to above the top metal", "dielectrics")
 
 
 BUILT_IN = Path(__file__).parent / "stacks"
