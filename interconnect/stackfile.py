@@ -147,20 +147,10 @@ class StackFile(_Strict):
     notes: list[str] = []
 
 
-def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
-    """The stack of a file's content. label: its name in messages; sha256: its digest.
-
-    Raises InputError for an unknown key, a wrong unit, an unknown source or overlapping layers, with `label` and key
-    path.
-    """
-    stack, faults = examine_stack(data, label, sha256)
-    if stack is None:
-        raise faults[0]
-    return stack
-
-
 def examine_stack(data: Mapping[str, Any], label: str, sha256: str) -> tuple[Stack | None, tuple[InputError, ...]]:
-    """The stack of a file's content as `parse_stack` takes it and nothing, or None and every fault of the file."""
+    """The stack of a file's content, or None and every fault of it: unknown keys, wrong units, unknown sources,
+    overlapping layers, each with its key path. label: the file's name in messages; sha256: its digest.
+    """
     reader = _Reader(label)
     stack = reader.stack(data, sha256)
     return (None if reader.faults else stack), tuple(reader.faults)
@@ -386,6 +376,14 @@ def load_stack(name_or_path: str | Path) -> Stack:
     >>> load_stack("freepdk45").metals[0].name
     'metal1'
     """
+    stack, faults = find_stack(name_or_path)
+    if stack is None:
+        raise faults[0]
+    return stack
+
+
+def find_stack(name_or_path: str | Path) -> tuple[Stack | None, tuple[InputError, ...]]:
+    """As `load_stack`, but of a file with faults None and all of them. Raises InputError for one that is not there."""
     text = str(name_or_path)
     is_path = isinstance(name_or_path, Path) or "/" in text or text.endswith((".yaml", ".yml"))
     if not is_path and text not in built_in_stacks():
@@ -396,4 +394,4 @@ def load_stack(name_or_path: str | Path) -> Stack:
     path = Path(name_or_path) if is_path else BUILT_IN / f"{text}.yaml"
 
     data, raw = read_yaml(path)
-    return parse_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())
+    return examine_stack(data, str(path) if is_path else f"stack {text}", hashlib.sha256(raw).hexdigest())

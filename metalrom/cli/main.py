@@ -23,6 +23,7 @@ from metalrom.cli.project import (
     write_macro_netlist,
 )
 from metalrom.cli.simulate import add_simulate_commands
+from metalrom.cli.stack import add_stack_commands
 from metalrom.cli.surrogates import add_surrogate_commands
 from metalrom.cli.workloads import add_workload_commands
 
@@ -140,6 +141,7 @@ _add(
     "optimize metalrom.yaml -o optimized --minimize energy_per_mac --subject 'csnr >= 30dB' --trials 200 --json",
 )
 add_simulate_commands(app)
+add_stack_commands(app)
 add_accuracy_command(app)
 add_cells_command(app)
 add_workload_commands(app)

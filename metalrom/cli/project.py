@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def init_project(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
-    cell: Annotated[str | None, one_of(known.STARTERS, "cap_balanced or res_via")] = None,
+    cell: Annotated[str | None, one_of(known.STARTERS, f"{', '.join(known.STARTERS)} (default cap_balanced)")] = None,
     stack: Annotated[str | None, one_of(known.STACKS, "metal stack", "NAME|FILE")] = None,
     devices: Annotated[str | None, one_of(known.DEVICES, "transistor cards", "NAME|FILE")] = None,
     rows: Annotated[int | None, typer.Option(help="rows of the array (default 64)")] = None,
