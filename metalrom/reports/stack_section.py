@@ -48,8 +48,9 @@ def _draw(stack: Stack, figure: Figure) -> None:
     for k, film in enumerate(stack.dielectrics):
         low, high = film.slab.bottom * NM, film.slab.top * NM
         axes.add_patch(Rectangle((0, low), wide, high - low, color=_FILMS[k % 2], linewidth=0))
-        axes.text(-0.02 * wide, (low + high) / 2, f"{film.name}, k {film.slab.k:g}", ha="right", va="center",
-                  fontsize=8.5, color=SOFT)  # fmt: skip
+        axes.text(
+            0.01 * wide, low + 0.01 * top, f"{film.name}, k {film.slab.k:g}", va="bottom", fontsize=8.5, color=SOFT
+        )
     middles = {}
     for metal in stack.metals:
         pitch, width, bottom = (v * NM for v in (metal.min_width + metal.min_space, metal.min_width, metal.bottom))

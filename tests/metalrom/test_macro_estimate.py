@@ -232,3 +232,31 @@ def test_bad_layer_histogram_and_range_are_refused(table, geometry):
         estimate_macro(geometry, table, table.conditions[0], histogram=np.zeros((3, 3), np.int64))
     with pytest.raises(InputError, match="does not hold"):
         Span(2.0, 1.0, 3.0)
+
+
+def test_without_area_rules_the_periphery_has_no_area(table, geometry):
+    """Energy, time and the cells' own density stay; figures of the periphery's area are refused, none is guessed."""
+    condition = table.conditions[0]
+    known = estimate_macro(geometry, table, condition)
+    bare = dataclasses.replace(geometry, rules=None, driver_area=0.0, reset_area=0.0)
+    estimate = estimate_macro(bare, table, condition)
+    assert estimate.density_raw == known.density_raw
+    assert (estimate.energy_per_mac, estimate.latency) == (known.energy_per_mac, known.latency)
+    assert set(estimate.area) == {"array"}
+    with pytest.raises(InputError, match="area: not available"):
+        _ = estimate.footprint
+    data = estimate.to_dict()
+    assert data["area_status"] == "area: not available"
+    assert data["area_stacked_mm2"] is None
+    assert data["density_raw_Mb_per_mm2"] == known.to_dict()["density_raw_Mb_per_mm2"]
+
+
+def test_converter_energy_beyond_the_regression_is_labelled(table, geometry):
+    """At 3.3 V: the regression at its end, 2 V, times (3.3 / 2)^2, as an estimate."""
+    conditions = tuple(dataclasses.replace(c, vdd=3.3) for c in table.conditions)
+    high = table.replace(conditions=conditions)
+    part = estimate_macro(geometry, high, high.conditions[0]).conversion["adc"]
+    expected = adc_cost(geometry.adc_bits, vdd=2.0, rows=geometry.group_rows).energy * 1.65**2
+    assert part.value.mid == pytest.approx(expected)
+    assert part.provenance.status == "estimate"
+    assert "EXTRAPOLATED to 3.3 V" in part.provenance.source
