@@ -1,8 +1,10 @@
 from ngspice_runner.accuracy import SignalError as SignalError, estimate_accuracy as estimate_accuracy
 from ngspice_runner.cache import Cache as Cache, CacheStats as CacheStats
+from ngspice_runner.dataset import to_xarray as to_xarray
 from ngspice_runner.engine import Engine as Engine, find_engine as find_engine
 from ngspice_runner.errors import EngineError as EngineError, JobError as JobError
 from ngspice_runner.executor import run as run, run_many as run_many
+from ngspice_runner.export import export_result as export_result
 from ngspice_runner.job import (
     Job as Job,
     Result as Result,

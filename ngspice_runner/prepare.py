@@ -20,7 +20,7 @@ from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 from ngspice_runner.waveforms import SWEEPS
 
-SCHEMA = "ngspice_runner-3"
+SCHEMA = "ngspice_runner-4"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -139,7 +139,7 @@ def viewing_run(prepared: Prepared) -> Prepared:
     for i, line in enumerate(lines[1:], start=1):
         word = line.strip().lower()
         inside |= word.startswith(".control")
-        if inside or word.startswith((".meas", ".print", ".plot", ".save")):
+        if inside or word.startswith((".meas", ".print", ".plot", ".save", ".probe")):
             lines[i] = "*"
         inside &= not word.startswith(".endc")
     commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]

@@ -156,8 +156,8 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         result = finished_result(prepared, outcome, backend.name)
         if prepared.measuring and result.verdict in _GOOD:
             result = _measured_result(prepared, result, setting)
-        if backend is setting.alone and result.verdict in _GOOD:
-            result = _compared_result(prepared, result, setting)
+        if result.verdict in _GOOD:
+            result = _compared_result(replace(prepared, engine=setting.engine), result, setting)
         changed = prepared.includes.changes()
         if not changed or outcome.cancelled:
             break
