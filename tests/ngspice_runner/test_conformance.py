@@ -42,7 +42,7 @@ def test_the_suite_is_large_enough() -> None:
         "misleading": True,
         "good": True,
     }
-    assert (len(load_cases("broken")), len(load_cases("odd"))) == (47, 38)
+    assert (len(load_cases("broken")), len(load_cases("odd"))) >= (47, 38)
     for case in load_cases():
         assert case.outputs, case.name
         assert case.good <= bool(case.expected), case.name

@@ -51,7 +51,8 @@ def test_ngspice_loads_raw_files(tmp_path: Path, ascii: bool) -> None:
     found = run(Job(DECK.format(".tran 10n 1u 0 10n"), ("v(b)",)))
     export_result(found, tmp_path / "out.raw", ascii=ascii)
     (tmp_path / "load.cir").write_text(
-        "* load\n.control\nset numdgt=16\nload out.raw\nlet last = v(b)[length(v(b))-1]\nprint last\nquit 0\n.endc\n.end\n"
+        "* load\n.control\nset numdgt=16\nload out.raw\nlet last = v(b)[length(v(b))-1]\n"
+        "print last\nquit 0\n.endc\n.end\n"
     )
     done = subprocess.run(
         [find_engine().path, "-n", "-b", "load.cir"],
