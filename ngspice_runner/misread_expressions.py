@@ -16,16 +16,15 @@ from ngspice_runner.spice_numbers import parse_number
 
 _ODD_POWER = re.compile(r"(?:[)\]]|\b[a-z_]\w*)\s*(?:\^|\*\*)\s*\d*[13579](?![\w.])|\bpow\s*\([^,]*,\s*\d*[13579]\s*\)")
 _LIMIT = re.compile(r"\blimit\s*\(")
-_LIMITING_MODES = ("lt", "ps")
-"""Compatibility modes in which ngspice defines the limiter."""
 
 
 def misread_expressions(job: Job, deck: ParsedDeck) -> Iterator[LintFinding]:
     """Findings on the cards of a deck."""
     lowered = job.text.lower()
     limits = "limit" in lowered and not re.search(r"\.func\s+limit\b", lowered)
-    limits = limits and not any(n.lower() == "ngbehavior" and m in v for n, v in job.options for m in _LIMITING_MODES)
-    powers = "^" in lowered or "**" in lowered or "pow" in lowered
+    mode = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
+    limiter = "ps" in mode and "a" in mode  # there ngspice 39 defines it, for sources only
+    powers = ("^" in lowered or "**" in lowered or "pow" in lowered) and "lt" not in mode and "hs" not in mode
     negative: list[tuple[int, str]] = []
     for line, card in deck.cards:
         kind = card[0].lower()
@@ -40,7 +39,7 @@ def misread_expressions(job: Job, deck: ParsedDeck) -> Iterator[LintFinding]:
         if limits and "limit" in card.lower():
             expression = card.lower()
             for match in _LIMIT.finditer(expression):
-                if kind in "beg" or _arguments(expression, match.end()) > 2:
+                if (kind in "beg" and not limiter) or (kind == "." and _arguments(expression, match.end()) > 2):
                     yield LintFinding(
                         line, "limit(x,low,high) is no limiter in ngspice: write min(max(x,low),high)", Verdict.PARSE
                     )

@@ -261,6 +261,9 @@ def _warnings(findings: Sequence[LintFinding]) -> list[str]:
 
 def _random_notes(prepared: Prepared) -> list[str]:
     job = prepared.job
+    if prepared.behaviour:
+        mode = f"compatibility mode {prepared.behaviour}: what the engine read is not compared with the deck"
+        return [mode, *_random_notes(replace(prepared, behaviour=""))]
     if has_transient_noise(job.text):
         return ["transient noise follows no seed: the result cannot be repeated and is not kept"]
     if prepared.includes.random and not draws_numbers(job.text):

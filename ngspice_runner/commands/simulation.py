@@ -12,10 +12,13 @@ import numpy as np
 from interconnect.files import read_bytes
 from ngspice_runner.accuracy import SignalError, estimate_accuracy
 from ngspice_runner.capability import MeshWarning, warn_before
+from ngspice_runner.errors import JobError
 from ngspice_runner.executor import run
 from ngspice_runner.job import Job, Result
 
 _SHOWN_LINES = 12
+COMPATIBILITY = {"lt": "lta", "ki": "ki", "ps": "psa", "hs": "hsa"}
+"""Decks of LTspice, KiCad, PSpice and HSPICE -> ngspice's `ngbehavior`; `a` makes it hold for the deck itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ def read_job(
 ) -> Job:
     """The job of a deck's file; `save` as on the command line (`v(a,b),i(vdd)`)."""
     text = read_bytes(deck).decode("utf-8", "surrogateescape")
-    options = (("ngbehavior", compatibility),) if compatibility else ()
+    if compatibility and compatibility not in COMPATIBILITY:
+        raise JobError(f"compatibility {compatibility!r}: {', '.join(COMPATIBILITY)} is needed")
+    options = (("ngbehavior", COMPATIBILITY[compatibility]),) if compatibility else ()
     folder = str(deck.resolve().parent)
     return Job(text, split_names(save), timeout=timeout, folder=folder, trust=trust, seed=seed, options=options)
 
