@@ -5,7 +5,7 @@ provenance of the result. Rules (error unless said otherwise): the title line is
 missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
 a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
 DC path (small flat decks only; makes an otherwise good result suspect); elements after `.end`, which ngspice still
-reads (warning). Rules about what is read in another way than it looks are in `misread`.
+reads (warning). Rules about what is read in another way than it looks are in the modules `misread...`.
 """
 
 import re
@@ -19,6 +19,9 @@ from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.misread import RESISTOR_NOTATION, misread_cards, value_trap
+from ngspice_runner.misread_definitions import misread_definitions
+from ngspice_runner.misread_expressions import misread_expressions
+from ngspice_runner.misread_sources import misread_sources
 from ngspice_runner.spice_numbers import ATTO_VERSION, bad_suffix, parse_number
 
 # Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
@@ -79,6 +82,9 @@ def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) 
     findings += _analyses(job, deck, includes)
     findings += _paths(job, deck, includes)
     findings += misread_cards(deck, includes, version)
+    findings += misread_definitions(deck, includes)
+    findings += misread_expressions(job, deck)
+    findings += misread_sources(deck)
     return tuple(findings)
 
 

@@ -3,8 +3,7 @@
 Refused: a value in resistor notation (`4k7` is read as 4k); a subcircuit defined twice with other contents (the second
 is ignored); a subcircuit's pin called `gnd` that is connected to another node (it is the global ground). Suspect: `ic=`
 of an element in a transient without `uic` (ignored); an AC analysis without an AC source; the suffixes of `lint` on
-elements of included files. Noted: edges of 0 in a pulse, nodes with one connection, such suffixes in parameters of
-included files.
+elements of included files. Noted: nodes with one connection, such suffixes in parameters of included files.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from ngspice_runner.spice_numbers import bad_suffix, parse_number
 
 RESISTOR_NOTATION = re.compile(r"(?<![\w.:#$\[])\d+(?:meg|[tgkmunpfr])\d+(?![\w.(])", re.IGNORECASE)
 _INITIAL = re.compile(r"\bic\s*=\s*([^\s,]+)", re.IGNORECASE)
-_PULSE = re.compile(r"\bpulse\s*\(?([^()]*)", re.IGNORECASE)
 _STIMULUS = re.compile(r"\s(?:ac|portnum)\b", re.IGNORECASE)
 _UNCONNECTED = re.compile(r"(?:nc|unconnected|open)", re.IGNORECASE)
 _NAME = re.compile(r"[^\s()\[\],={}'*/+-]+")
@@ -36,7 +34,6 @@ def misread_cards(deck: ParsedDeck, includes: IncludeSet, version: float) -> Ite
     if includes.grounded or any("gnd" in card for card in subcircuits):
         yield from _grounded_pins(deck, includes)
     yield from _ignored_initial_conditions(deck)
-    yield from _edges(deck)
     yield from _no_stimulus(deck, includes)
     yield from _single_connections(deck, includes)
     for path, line, number, in_parameter in includes.values:
@@ -113,20 +110,6 @@ def _ignored_initial_conditions(deck: ParsedDeck) -> Iterator[LintFinding]:
             yield LintFinding(
                 line, f"ngspice ignores {match.group()} without uic in .tran: {card!r}", Verdict.SUSPECT, False
             )
-
-
-def _edges(deck: ParsedDeck) -> Iterator[LintFinding]:
-    step = next((a.step for a in deck.analyses if a.kind == "tran" and a.step), None)
-    if step is None:
-        return
-    for line, card in deck.cards:
-        match = _PULSE.search(card) if card[0] in "vViI" else None
-        if match:
-            edges = match[1].replace(",", " ").split()[3:5]
-            if any(parse_number(edge) == 0 for edge in edges):
-                yield LintFinding(
-                    line, f"ngspice makes the step of .tran, {step:g} s, of rise and fall times of 0", None, False
-                )
 
 
 def _no_stimulus(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:

@@ -20,7 +20,7 @@ from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 from ngspice_runner.waveforms import SWEEPS
 
-SCHEMA = "ngspice_runner-3"
+SCHEMA = "ngspice_runner-4"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -79,12 +79,11 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
-    code_models = includes.code_models or uses_code_models(job.text)
+    code_models = includes.code_models or _needs_code_models(job)
     lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
     key = _key(job, deck_sha256, engine, includes, code_models, backend)
     title = f"ngspice_runner {key[:24]}"
-    behaviour = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
     reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
         "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
     )
@@ -100,7 +99,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         run_text=_run_text(job, deck, includes, title, runs[0]),
         title=title,
         code_models=code_models,
-        behaviour=behaviour,
+        behaviour=_behaviour(job),
         cacheable=not reads_files and not has_transient_noise(job.text),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
@@ -121,7 +120,16 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    return _key(job, digest, engine, IncludeSet(), uses_code_models(job.text), backend)
+    return _key(job, digest, engine, IncludeSet(), _needs_code_models(job), backend)
+
+
+def _behaviour(job: Job) -> str:
+    return next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
+
+
+def _needs_code_models(job: Job) -> bool:
+    """True for decks that use them, and in the mode of PSpice, whose switches and sources the engine makes of them."""
+    return "ps" in _behaviour(job) or uses_code_models(job.text)
 
 
 def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
@@ -139,7 +147,7 @@ def viewing_run(prepared: Prepared) -> Prepared:
     for i, line in enumerate(lines[1:], start=1):
         word = line.strip().lower()
         inside |= word.startswith(".control")
-        if inside or word.startswith((".meas", ".print", ".plot", ".save")):
+        if inside or word.startswith((".meas", ".print", ".plot", ".save", ".probe")):
             lines[i] = "*"
         inside &= not word.startswith(".endc")
     commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]

@@ -156,8 +156,8 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         result = finished_result(prepared, outcome, backend.name)
         if prepared.measuring and result.verdict in _GOOD:
             result = _measured_result(prepared, result, setting)
-        if backend is setting.alone and result.verdict in _GOOD:
-            result = _compared_result(prepared, result, setting)
+        if result.verdict in _GOOD:
+            result = _compared_result(replace(prepared, engine=setting.engine), result, setting)
         changed = prepared.includes.changes()
         if not changed or outcome.cancelled:
             break
@@ -261,6 +261,9 @@ def _warnings(findings: Sequence[LintFinding]) -> list[str]:
 
 def _random_notes(prepared: Prepared) -> list[str]:
     job = prepared.job
+    if prepared.behaviour:
+        mode = f"compatibility mode {prepared.behaviour}: what the engine read is not compared with the deck"
+        return [mode, *_random_notes(replace(prepared, behaviour=""))]
     if has_transient_noise(job.text):
         return ["transient noise follows no seed: the result cannot be repeated and is not kept"]
     if prepared.includes.random and not draws_numbers(job.text):

@@ -6,7 +6,6 @@ Nothing heavy is imported here; rich comes in with the first line that is printe
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import json
 import os
@@ -17,15 +16,19 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
-from interconnect.errors import InputError, SolverError, error_text, one_line
-from ngspice_runner.errors import EngineError, JobError
+from interconnect.errors import error_text, one_line
+from ngspice_runner.commands.errors import BAD_INPUT as BAD_INPUT
+from ngspice_runner.commands.errors import CHECK_FAILED as CHECK_FAILED
+from ngspice_runner.commands.errors import DONE as DONE
+from ngspice_runner.commands.errors import ENGINE_FAILED as ENGINE_FAILED
+from ngspice_runner.commands.errors import explain_error
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
-DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
-"""Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C; SIGTERM."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes of Ctrl-C and SIGTERM; the others are those of `ngspice_runner.commands.errors`."""
 
 RESUME = "run the same command again to go on: finished simulations are kept in the cache"
 
@@ -202,21 +205,15 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
 
 def explain(error: Exception) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
-    text = error_text(error)
-    if isinstance(error, InputError | JobError):
-        return text, BAD_INPUT
-    if isinstance(error, EngineError | SolverError):
-        return text, ENGINE_FAILED
-    if isinstance(error, OSError):
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or text
-        return (f"{error.filename}: {reason}" if error.filename else reason), BAD_INPUT
-    if isinstance(error, MemoryError):
-        return "not enough memory; use a smaller array or fewer parallel jobs", ENGINE_FAILED
+    known = explain_error(error)
+    if known is not None:
+        return known
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
         from interconnect.validation import input_error
 
         return str(input_error(error)), BAD_INPUT
+    text = error_text(error)
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"internal error of metalrom; please report it, run with METALROM_DEBUG=1 ({summary})", ENGINE_FAILED
 
