@@ -79,7 +79,7 @@ def main() -> int:
     given = _arguments()
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzzcache") as work:
-        seeds = make_seeds(given.seeds or Path(work) / "seeds")
+        seeds = make_seeds(given.seeds or Path(work) / "seeds", engine=not given.without_engine)
         ended = _journal(given.journal, f"{given.seed}")
         todo = ((k, c) for k, c in cases(given.cases, given.seed, seeds) if k not in ended and _wanted(c, given.only))
         log = given.journal.open("a", encoding="utf-8") if given.journal else None
@@ -107,6 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="kinds that begin with this")
     parser.add_argument("--seeds", type=Path, help="folder of the whole files; made where it is missing")
+    parser.add_argument("--without-engine", action="store_true", help="nothing that takes simulations to make")
     parser.add_argument("--journal", type=Path, help="file of what has ended")
     parser.add_argument("--keep", type=Path, help="folder for defects, in the form of the corpus")
     parser.add_argument("--json", action="store_true")

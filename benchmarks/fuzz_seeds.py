@@ -59,15 +59,18 @@ class Seeds:
     points: bytes | None = None
 
 
-def make_seeds(folder: Path) -> Seeds:
-    """Make what `folder` lacks; a folder of an earlier call saves a minute. Raises CalledProcessError."""
+def make_seeds(folder: Path, *, engine: bool = True) -> Seeds:
+    """Make what `folder` lacks; a folder of an earlier call saves a minute. Raises RuntimeError.
+
+    engine: also what takes simulations, where there is one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "c.yaml"
     config.write_text(CONFIG, encoding="utf-8")
     for name, words in (("n.cir", ("netlist", "--level", "array")), ("t.gds", ("layout", "--level", "tile")),
                         ("t.oas", ("layout", "--level", "tile"))):  # fmt: skip
         _made(folder / name, words[0], str(config), *words[1:])
-    engine = _has_engine()
+    engine = engine and _has_engine()
     tables = {}
     if engine:
         _made(folder / "run", "run", str(config))

@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from interconnect.errors import InputError
+from metalrom import plugins
 from metalrom.cli import console
 from metalrom.cli.main import app
 from metalrom.exporters import EXPORTERS
@@ -129,9 +130,15 @@ register_format(Exporter(name="late", description="x", precision="x", tolerance=
     ],
 )
 def test_plugins_that_fail_when_they_are_used(
-    statement: str, code: int, told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    statement: str,
+    code: int,
+    told: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Their code is called by a command: here by one that stands for `export`."""
+    monkeypatch.setattr(plugins, "_loaded", {})
     path = tmp_path / f"late_{abs(hash(statement))}.py"
     path.write_text(LATE.format(statement=statement).replace('name="late"', f'name="{path.stem}"'))
     load_named([str(path)])
