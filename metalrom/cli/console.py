@@ -16,12 +16,18 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
+<<<<<<< HEAD
 from interconnect.errors import error_text, one_line
 from ngspice_runner.commands.errors import BAD_INPUT as BAD_INPUT
 from ngspice_runner.commands.errors import CHECK_FAILED as CHECK_FAILED
 from ngspice_runner.commands.errors import DONE as DONE
 from ngspice_runner.commands.errors import ENGINE_FAILED as ENGINE_FAILED
 from ngspice_runner.commands.errors import explain_error
+=======
+from interconnect.errors import InputError, SolverError, error_text, one_line
+from metalrom.cli.start import stop_at_once
+from ngspice_runner.errors import EngineError, JobError
+>>>>>>> h_fuzz
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -135,11 +141,12 @@ def guard(*, resume: str = RESUME) -> Iterator[None]:
     SolverError with 3, Ctrl-C with 130 and SIGTERM with 143 and the sentence `resume`. With METALROM_DEBUG=1 errors
     keep their traceback.
     """
-    with _signals():
-        yield from _guarded(resume)
+    with _signals(), _sentences(resume):
+        yield
 
 
-def _guarded(resume: str) -> Iterator[None]:
+@contextlib.contextmanager
+def _sentences(resume: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
@@ -150,9 +157,9 @@ def _guarded(resume: str) -> Iterator[None]:
         raise
     except SystemExit:
         _stop("error: a plugin or a library ended the program before the command was done", ENGINE_FAILED)
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] in ("click", "typer"):  # their own ways to exit
-            raise
+    except BaseException as error:  # whatever a plugin raises
+        if type(error).__module__.partition(".")[0] in ("click", "typer") and _plugin_of(error) is None:
+            raise  # their own ways to exit
         if os.environ.get("METALROM_DEBUG", "0") not in ("", "0"):
             raise
         if isinstance(error, BrokenPipeError):  # the reader has gone (`| head`): nothing to tell, no one to tell it
@@ -176,19 +183,22 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 def _signals() -> Iterator[None]:
     """While the block runs, SIGTERM interrupts it once, as Ctrl-C does.
 
-    Ctrl-C, which ends a program at once while it starts (see `metalrom.cli.start`), interrupts it from here on.
+    Both, which end a program at once while it starts (see `metalrom.cli.start`), do so again afterwards.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    at_start = (signal.SIG_DFL, stop_at_once)
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) not in at_start:
         yield
         return
     _terminated.clear()
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGINT] in at_start:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -203,7 +213,7 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     return inner
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def explain(error: BaseException) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
     known = explain_error(error)
     if known is not None:
@@ -215,7 +225,20 @@ def explain(error: Exception) -> tuple[str, int]:
         return str(input_error(error)), BAD_INPUT
     text = error_text(error)
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    plugin = _plugin_of(error)
+    if plugin is not None:
+        return f"the plugin {plugin} failed ({summary}); METALROM_DEBUG=1 shows where", BAD_INPUT
+    plugins = sys.modules.get("metalrom.plugins")
+    if plugins is not None and plugins.loaded_plugins():
+        names = ", ".join(plugins.loaded_plugins())
+        return f"what the plugin {names} registers does not fit ({summary}); METALROM_DEBUG=1 shows where", BAD_INPUT
     return f"internal error of metalrom; please report it, run with METALROM_DEBUG=1 ({summary})", ENGINE_FAILED
+
+
+def _plugin_of(error: BaseException) -> str | None:
+    """The plugin whose code an error passed through, None if none did."""
+    plugins = sys.modules.get("metalrom.plugins")
+    return plugins.plugin_of(error) if plugins is not None else None
 
 
 class _Stop(SystemExit):
