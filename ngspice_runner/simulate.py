@@ -54,13 +54,12 @@ class Setting:
 def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     """The result of one job. None when another process is running it and `wait` is False."""
     note = ""
-    if setting.backend is setting.alone:
-        key = None if setting.cache is None else plain_key(job, setting.engine, setting.alone.name)
-        kept = None if key is None else _kept(key, setting)
-        if kept is not None:
-            return replace(kept, tag=job.tag)
-    else:
-        engine = setting.backend.engine_for(setting.engine)
+    engine = setting.backend.engine_for(setting.engine)
+    key = None if setting.cache is None else plain_key(job, engine, setting.backend.name)
+    kept = None if key is None else _kept(key, setting)
+    if kept is not None and (kept.ok or setting.backend is setting.alone):
+        return replace(kept, tag=job.tag)
+    if setting.backend is not setting.alone:
         prepared = prepare(job, engine, setting.backend.name)
         note = setting.backend.refuses(prepared)
         if not note:
