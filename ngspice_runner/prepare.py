@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
-from ngspice_runner.engine_view import VIEW_COMMANDS
+from ngspice_runner.engine_view import view_commands
 from ngspice_runner.errors import JobError
+from ngspice_runner.flatten import FlatElement
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import lint
@@ -130,9 +131,8 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
 
 
-def viewing_run(prepared: Prepared) -> Prepared:
-    """The job with a deck that prints what the engine read of it and runs nothing; with included files the circuit is
-    not listed, only its values are shown."""
+def viewing_run(prepared: Prepared, elements: Sequence[FlatElement] = ()) -> Prepared:
+    """The job with a deck that prints what the engine read of it and runs nothing. elements: those of the deck."""
     deck = prepared.deck
     lines = list(deck.lines)
     inside = False
@@ -142,16 +142,23 @@ def viewing_run(prepared: Prepared) -> Prepared:
         if inside or word.startswith((".meas", ".print", ".plot", ".save")):
             lines[i] = "*"
         inside &= not word.startswith(".endc")
-    commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]
     text = _run_text(
         replace(prepared.job, outputs=()),
         replace(deck, lines=lines, control=[]),
         prepared.includes,
         f"ngspice_view {prepared.key[:24]}",
         {i for i, analysis in enumerate(deck.analyses) if lines[analysis.line - 1] != "*"},
-        commands,
+        view_commands(elements),
     )
     return replace(prepared, run_text=text, raw=False)
+
+
+def saving_run(prepared: Prepared) -> Prepared:
+    """The job with a deck that saves all node voltages and branch currents."""
+    text = _run_text(
+        replace(prepared.job, outputs=()), prepared.deck, prepared.includes, prepared.title, commands=(".save all",)
+    )
+    return replace(prepared, run_text=text, job=replace(prepared.job, outputs=()))
 
 
 def _check(job: Job) -> None:

@@ -38,10 +38,16 @@ from ngspice_runner.raw import Plot, RawError, parse_raw
 
 _DECK, _RAW, _LOG, _BELL, _MARK = "deck.cir", "points.raw", "log.txt", "bell", "ngspice_runner_job"
 _END = re.compile(rb"ngspice_runner_job (\d+) status (\d+)\n")
-_CYCLE = "\n".join(
-    (f"source {_DECK}", "run", "if $sim_status = 0", f"write {_RAW}", "end", f"echo {_MARK} {{number}} status $sim_status",
-     "destroy all", "remcirc", f"echo >> {_BELL}", "")
-)  # fmt: skip
+_CYCLE = f"""source {_DECK}
+run
+if $sim_status = 0
+write {_RAW}
+end
+echo {_MARK} %d status $sim_status
+destroy all
+remcirc
+echo >> {_BELL}
+"""
 _START_SECONDS = 60.0
 _NAMED_ALL = {"all", "v(all)", "i(all)"}
 
@@ -187,7 +193,7 @@ class _Seat:
         ready = _START_SECONDS if self.jobs == 1 else 0.0
         first = "set filetype=binary\n" if self.jobs == 1 else ""
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._commands, (first + _CYCLE.format(number=self.jobs)).encode())
+            os.write(self._commands, (first + _CYCLE % self.jobs).encode())
         timed_out, alive = False, self._wait(started + timeout + ready)
         if alive is None:
             timed_out = True
@@ -258,9 +264,13 @@ class _Seat:
         if disk_full(self._folder):
             return plots, f"the disk under {self._folder} is full: log and result may be cut off", "truncated"
         # `write` without names adds a vector `all` where there is only one to write.
-        return tuple(
-            Plot(p.title, p.name, tuple(s for s in p.signals if s.name not in _NAMED_ALL), p.points) for p in plots
-        ), "", ""
+        return (
+            tuple(
+                Plot(p.title, p.name, tuple(s for s in p.signals if s.name not in _NAMED_ALL), p.points) for p in plots
+            ),
+            "",
+            "",
+        )
 
     def close(self) -> None:
         """Give back descriptors and folder; the engine has ended."""
