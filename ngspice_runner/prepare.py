@@ -155,10 +155,9 @@ def viewing_run(prepared: Prepared, elements: Sequence[FlatElement] = ()) -> Pre
 
 def saving_run(prepared: Prepared) -> Prepared:
     """The job with a deck that saves all node voltages and branch currents."""
-    text = _run_text(
-        replace(prepared.job, outputs=()), prepared.deck, prepared.includes, prepared.title, commands=(".save all",)
-    )
-    return replace(prepared, run_text=text, job=replace(prepared.job, outputs=()))
+    job, title = replace(prepared.job, outputs=()), f"ngspice_witness {prepared.key[:24]}"
+    text = _run_text(job, prepared.deck, prepared.includes, title, commands=(".save all",))
+    return replace(prepared, run_text=text, job=job, title=title)
 
 
 def _check(job: Job) -> None:

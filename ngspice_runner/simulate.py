@@ -256,7 +256,7 @@ def _second_witness(
     if result.provenance and result.provenance.cpu_seconds < _WITNESS_SECONDS and len(elements) < _WITNESS_ELEMENTS:
         full = saving_run(prepared)
         outcome = setting.alone.run(full)
-        again = judge_simulation(outcome, full.job, deck, title=prepared.title)
+        again = judge_simulation(outcome, full.job, deck, title=full.title)
         cpu = outcome.cpu_seconds
         signals = again.signals if again.verdict is Verdict.OK else signals
     options = prepared.job.text + " ".join(" ".join(pair) for pair in prepared.job.options)

@@ -301,8 +301,8 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     from rich.console import Group
     from rich.table import Table
 
-    from characterization.sampling_check import sampling_check
     from characterization.campaign_accuracy import accuracy_text
+    from characterization.sampling_check import sampling_check
     from metalrom.cli.sign_off import decibels, sign_off_rows
     from metalrom.cli.specs import spec_table
 

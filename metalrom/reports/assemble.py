@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from characterization.procedure_result import ProcedureResult
 from characterization.campaign_accuracy import accuracy_text
+from characterization.procedure_result import ProcedureResult
 from characterization.sampling_check import sampling_check
 from characterization.sign_off import csnr_interval
 from characterization.tables.table import Assumption, ReadoutTable
