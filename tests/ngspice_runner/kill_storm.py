@@ -62,7 +62,7 @@ def digest(results: Sequence[Result]) -> str:
     sha = hashlib.sha256()
     for result in results:
         sha.update(result.verdict.value.encode())
-        for name, values in sorted((name, signal.values) for name, signal in result.signals.items()):
+        for name, values in sorted((name, vector.values) for name, vector in result.signals.items()):
             sha.update(name.encode() + values.tobytes())
     return sha.hexdigest()
 
@@ -79,7 +79,9 @@ class Journal:
 
 def sweep(folder: str, journal_path: str, count: str, name: str) -> None:
     """Run the jobs and say what happens."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    # A shell's background job ignores the first, one under nohup the second.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     journal = Journal(journal_path)
 
     class JournalledProcess(ProcessBackend):
