@@ -48,6 +48,8 @@ destroy all
 remcirc
 echo >> {_BELL}
 """
+# An engine that is interactive asks whether to go on after an error, and takes the next command for the answer.
+_START = f"unset interactive\nset filetype=binary\necho >> {_BELL}\n"
 _START_SECONDS = 60.0
 _NAMED_ALL = {"all", "v(all)", "i(all)"}
 
@@ -185,16 +187,17 @@ class _Seat:
 
     def run(self, prepared: Prepared) -> RawOutcome:
         """One job from its deck to its vectors."""
-        started, timeout = time.monotonic(), prepared.job.timeout
+        timeout = prepared.job.timeout
+        if not self.jobs:
+            self._send(_START)
+            self._wait(time.monotonic() + _START_SECONDS)
+        started = time.monotonic()
         raw = self._folder / _RAW
         (self._folder / _DECK).write_text(prepared.run_text, "utf-8", "surrogateescape")
         limit_cpu(self.child.pid, self._cpu + timeout)
         self.jobs += 1
-        ready = _START_SECONDS if self.jobs == 1 else 0.0
-        first = "set filetype=binary\n" if self.jobs == 1 else ""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._commands, (first + _CYCLE % self.jobs).encode())
-        timed_out, alive = False, self._wait(started + timeout + ready)
+        self._send(_CYCLE % self.jobs)
+        timed_out, alive = False, self._wait(started + timeout)
         if alive is None:
             timed_out = True
             kill_engine(self.child.pid)
@@ -217,6 +220,10 @@ class _Seat:
             cpu=max(0.0, used),
             wall=time.monotonic() - started,
         )
+
+    def _send(self, commands: str) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._commands, commands.encode())
 
     def _wait(self, deadline: float) -> bool | None:
         """True: the job is done; False: the engine has ended; None: the time is up."""

@@ -100,7 +100,7 @@ def test_another_integration_rule_is_not_judged() -> None:
 def test_real_runs_with_all_elements(analysis: str) -> None:
     text = (
         "t\nV1 a 0 dc 1 ac 1\nR1 a b 1k m=2\nC1 b 0 1n\nL1 b c 1m\nR2 c 0 1k\nE1 d 0 c 0 2\nR3 d c 1k\nG1 c 0 d b 1m\n"
-        "F1 b 0 V1 0.1\nH1 h 0 V1 3\nR4 h b 1k\nI1 0 b 1m\nX1 b c part m=3\n.subckt part p q\nR1 p m 1k\nR2 m q 2k\n"
+        "F1 b 0 V1 0.1\nH1 h 0 V1 3\nR4 h b 1k\nI1 0 b 1m\nX1 a c part m=3\n.subckt part p q\nR1 p m 1k\nR2 m q 2k\n"
         f".ends\n{analysis}\n.end\n"
     )
     result = real(text)

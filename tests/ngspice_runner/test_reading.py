@@ -152,7 +152,10 @@ def test_a_control_section_is_not_executed_twice() -> None:
     assert text.count(".control") == 1
 
 
-LONG = "t\nV1 a 0 1\nXabcdefghijklmnopq a 0 part\n.subckt part p q\nRnumber1 p q 1k\nRnumber2 p q {value}\n.ends\n.op\n.end\n"
+LONG = (
+    "t\nV1 a 0 1\nXabcdefghijklmnopq a 0 part\n.subckt part p q\nRnumber1 p q 1k\nRnumber2 p q {value}\n"
+    ".ends\n.op\n.end\n"
+)
 
 
 def test_names_that_the_engine_cuts_off() -> None:
