@@ -5,9 +5,9 @@
 CPU time of everything that takes part (this process and its children, start-up included), over simulations of one
 circuit with one number changed each time. `bare` is what a shell loop would do: the deck (with one thread set, as the
 harness does) is written to a file and `ngspice -b -r out.raw deck` is run; nobody reads the result. The harness's
-figures include lint, key, the cache, reading, judging and, once per circuit, the second witness. `shared*` and `batch` are sweeps; `persistent` and `shared_job` run
-unrelated jobs.
-Rounds are interleaved; the median round counts, the spread is that of the rounds.
+figures include lint, key, cache, reading, judging and, once per circuit, the second witness. `shared*` and `batch` are
+sweeps; `persistent` and `shared_job` run unrelated jobs. Rounds are interleaved; the median round counts, the spread is
+that of the rounds.
 """
 
 from __future__ import annotations
