@@ -21,7 +21,7 @@ from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 from ngspice_runner.waveforms import SWEEPS
 
-SCHEMA = "ngspice_runner-3"
+SCHEMA = "ngspice_runner-4"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -181,23 +181,17 @@ def _check(job: Job) -> None:
 
 
 def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
-    digest = hashlib.sha256()
-
-    def add(*fields: str) -> None:
-        for field in fields:
-            data = field.encode("utf-8", "surrogateescape")
-            digest.update(len(data).to_bytes(8, "little") + data)
-
-    add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
-    add("outputs", *(output.lower() for output in job.outputs))
-    add("options", *(part for pair in job.options for part in pair))
-    add("seed", "" if job.seed is None else str(job.seed))
-    add("stop", "" if job.stop is None else float(job.stop).hex())
-    add("includes", *(part for pair in includes.hashes for part in pair))
+    parts = [SCHEMA, backend, engine.version, engine.sha256, deck_sha256, "outputs"]
+    parts += [output.lower() for output in job.outputs]
+    parts += ["options", *(part for pair in job.options for part in pair)]
+    parts += ["seed", "" if job.seed is None else str(job.seed)]
+    parts += ["stop", "" if job.stop is None else float(job.stop).hex()]
+    parts += ["includes", *(part for pair in includes.hashes for part in pair)]
     if code_models:
         spinit = system_spinit(engine)
-        add("spinit", spinit.read_text(errors="replace") if spinit else "")
-    return digest.hexdigest()
+        parts += ["spinit", spinit.read_text(errors="replace") if spinit else ""]
+    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return hashlib.sha256(b"".join(len(data).to_bytes(8, "little") + data for data in encoded)).hexdigest()
 
 
 def _run_text(

@@ -66,14 +66,15 @@ def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
         prepared = prepare(job, engine, setting.backend.name)
         note = setting.backend.refuses(prepared)
         if not note:
-            result = _looked_up(prepared, setting, setting.backend, wait)
+            result = _looked_up(prepared, setting, setting.backend, wait, known=key is not None and kept is None)
             if result is None or result.ok or result.verdict is Verdict.TIMEOUT or _cancelled(result):
                 return result
             setting.backend.close()  # whatever went wrong there must not reach another job
             note = f"run again alone: {setting.backend.name} gave {result.verdict.value}"
         else:
             note = f"not by {setting.backend.name}: {note}"
-    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait)
+    known = setting.backend is setting.alone and key is not None
+    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait, known=known)
     if result is not None and note and result.provenance is not None:
         result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, note)))
     return result
@@ -97,14 +98,18 @@ def _cancelled(result: Result) -> bool:
     return result.verdict is Verdict.KILLED and result.log.startswith("cancelled")
 
 
-def _looked_up(prepared: Prepared, setting: Setting, backend: Backend, wait: bool) -> Result | None:
+def _looked_up(
+    prepared: Prepared, setting: Setting, backend: Backend, wait: bool, *, known: bool = False
+) -> Result | None:
+    """The kept result, or that of a run. known: that none was kept a moment ago."""
     if prepared.errors:
         return _refused(prepared, backend.name)
     cache = setting.cache
     if cache is None or not prepared.cacheable:
         return _with_retries(prepared, setting, backend)
     while True:
-        kept = lookup(prepared, setting)
+        kept = None if known else lookup(prepared, setting)
+        known = False
         if kept is not None:
             return replace(kept, tag=prepared.job.tag)
         if cache.claims.take(prepared.key):
