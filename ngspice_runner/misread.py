@@ -80,7 +80,7 @@ def _redefined(deck: ParsedDeck) -> Iterator[LintFinding]:
 def _grounded_pins(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     grounded = dict(includes.grounded)
     for _, card in deck.cards:
-        words = card.lower().split() if card[:7].lower() == ".subckt" else ()
+        words = card.lower().split() if card[:7].lower() == ".subckt" else []
         if "gnd" in words[2:]:
             grounded[words[1]] = words.index("gnd", 2) - 2
     if not grounded:
