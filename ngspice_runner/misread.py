@@ -8,6 +8,7 @@ elements of included files. Noted: nodes with one connection, such suffixes in p
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -76,15 +77,17 @@ def _redefined(deck: ParsedDeck) -> Iterator[LintFinding]:
 def _grounded_pins(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     grounded = dict(includes.grounded)
     for _, card in deck.cards:
-        words = card.lower().split()
-        if words[0] == ".subckt" and "gnd" in words[2:]:
+        words = card.lower().split() if card[:7].lower() == ".subckt" else []
+        if "gnd" in words[2:]:
             grounded[words[1]] = words.index("gnd", 2) - 2
     if not grounded:
         return
     ground = {"0", "gnd"}
     for _, card in deck.cards:
+        if card[0] not in "vV":
+            continue
         words = card.lower().replace(" dc ", " ").split()
-        if words[0][0] == "v" and len(words) > 3 and parse_number(words[3]) == 0 and not ground.isdisjoint(words[1:3]):
+        if len(words) > 3 and parse_number(words[3]) == 0 and not ground.isdisjoint(words[1:3]):
             ground.update(words[1:3])  # tied to ground by a source of 0 V
     for line, card in deck.cards:
         if card[0] in "xX":
@@ -130,19 +133,27 @@ def _single_connections(deck: ParsedDeck, includes: IncludeSet) -> Iterator[Lint
     often = {"0", "gnd"}
     depth = 0
     for _, card in deck.cards:
-        words = card.lower().split()
-        if words[0][0] == ".":
+        if card[0] == ".":
+            words = card.lower().split()
             depth += (words[0] == ".subckt") - words[0].startswith(".ends")
             if words[0] == ".global":
                 often.update(words)
         elif not depth:
-            ends = words[1:3] if words[0][0] in _TWO_NODES else []
+            name, ends, others = _named(card)
             for node in ends:
                 if node in seen:
                     often.add(node)
-                seen.setdefault(node, words[0])
-            # Pins of other elements, and nodes in expressions: a name that is one word too many is never reported.
-            often.update(_NAME.findall(" ".join(words[1 + len(ends) :])))
+                seen.setdefault(node, name)
+            often |= others
     for node, element in seen.items():
         if node not in often and element[0] != "v" and not _UNCONNECTED.match(node):
             yield LintFinding(0, f"node {node} has one connection only, {element}", None, False)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _named(card: str) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    """(name, both nodes of an element with two, other names) of a card: pins of other elements and nodes in
+    expressions are among the last; a name that is one word too many is never reported."""
+    words = card.lower().split()
+    ends = tuple(words[1:3] if words[0][0] in _TWO_NODES else ())
+    return words[0], ends, frozenset(_NAME.findall(" ".join(words[1 + len(ends) :])))

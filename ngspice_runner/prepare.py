@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
-from ngspice_runner.engine_view import VIEW_COMMANDS
+from ngspice_runner.engine_view import view_commands
 from ngspice_runner.errors import JobError
+from ngspice_runner.flatten import FlatElement
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import lint
@@ -138,9 +139,8 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
 
 
-def viewing_run(prepared: Prepared) -> Prepared:
-    """The job with a deck that prints what the engine read of it and runs nothing; with included files the circuit is
-    not listed, only its values are shown."""
+def viewing_run(prepared: Prepared, elements: Sequence[FlatElement] = ()) -> Prepared:
+    """The job with a deck that prints what the engine read of it and runs nothing. elements: those of the deck."""
     deck = prepared.deck
     lines = list(deck.lines)
     inside = False
@@ -150,16 +150,22 @@ def viewing_run(prepared: Prepared) -> Prepared:
         if inside or word.startswith((".meas", ".print", ".plot", ".save", ".probe")):
             lines[i] = "*"
         inside &= not word.startswith(".endc")
-    commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]
     text = _run_text(
         replace(prepared.job, outputs=()),
         replace(deck, lines=lines, control=[]),
         prepared.includes,
         f"ngspice_view {prepared.key[:24]}",
         {i for i, analysis in enumerate(deck.analyses) if lines[analysis.line - 1] != "*"},
-        commands,
+        view_commands(elements),
     )
     return replace(prepared, run_text=text, raw=False)
+
+
+def saving_run(prepared: Prepared) -> Prepared:
+    """The job with a deck that saves all node voltages and branch currents."""
+    job, title = replace(prepared.job, outputs=()), f"ngspice_witness {prepared.key[:24]}"
+    text = _run_text(job, prepared.deck, prepared.includes, title, commands=(".save all",))
+    return replace(prepared, run_text=text, job=job, title=title)
 
 
 def _check(job: Job) -> None:
@@ -183,23 +189,17 @@ def _check(job: Job) -> None:
 
 
 def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
-    digest = hashlib.sha256()
-
-    def add(*fields: str) -> None:
-        for field in fields:
-            data = field.encode("utf-8", "surrogateescape")
-            digest.update(len(data).to_bytes(8, "little") + data)
-
-    add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
-    add("outputs", *(output.lower() for output in job.outputs))
-    add("options", *(part for pair in job.options for part in pair))
-    add("seed", "" if job.seed is None else str(job.seed))
-    add("stop", "" if job.stop is None else float(job.stop).hex())
-    add("includes", *(part for pair in includes.hashes for part in pair))
+    parts = [SCHEMA, backend, engine.version, engine.sha256, deck_sha256, "outputs"]
+    parts += [output.lower() for output in job.outputs]
+    parts += ["options", *(part for pair in job.options for part in pair)]
+    parts += ["seed", "" if job.seed is None else str(job.seed)]
+    parts += ["stop", "" if job.stop is None else float(job.stop).hex()]
+    parts += ["includes", *(part for pair in includes.hashes for part in pair)]
     if code_models:
         spinit = system_spinit(engine)
-        add("spinit", spinit.read_text(errors="replace") if spinit else "")
-    return digest.hexdigest()
+        parts += ["spinit", spinit.read_text(errors="replace") if spinit else ""]
+    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return hashlib.sha256(b"".join(len(data).to_bytes(8, "little") + data for data in encoded)).hexdigest()
 
 
 def _run_text(

@@ -267,7 +267,7 @@ def simulations_of(output: Path) -> dict[str, Any]:
 
     counts = open_run(output).simulations
     keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
-    return {key: counts[key] for key in keys}
+    return {key: counts[key] for key in (*keys, *(["accuracy"] if "accuracy" in counts else []))}
 
 
 def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
@@ -301,6 +301,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     from rich.console import Group
     from rich.table import Table
 
+    from characterization.campaign_accuracy import accuracy_text
     from characterization.sampling_check import sampling_check
     from metalrom.cli.sign_off import decibels, sign_off_rows
     from metalrom.cli.specs import spec_table
@@ -321,6 +322,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
         ),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
         *((("checked", check.text),) if check else ()),
+        *((("accuracy", accuracy_text(work["accuracy"])),) if "accuracy" in work else ()),
         ("assumed", "; ".join(results.warnings) or "see the report"),
         ("report", str(output / "report.html")),
     ):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from characterization.campaign_accuracy import accuracy_text
 from characterization.procedure_result import ProcedureResult
 from characterization.sampling_check import sampling_check
 from characterization.sign_off import csnr_interval
@@ -337,4 +338,6 @@ def _simulations(run: Run) -> Simulations:
     failed = sum(v.count for v in verdicts if v.verdict != "ok")
     rows = tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in verdicts)
     check = sampling_check(run.results.sampling)
-    return Simulations(counts["run"], counts["cached"], failed, rows, check.text if check else "")
+    words = [check.text] if check else []
+    words += [accuracy_text(counts["accuracy"])] if "accuracy" in counts else []
+    return Simulations(counts["run"], counts["cached"], failed, rows, "; ".join(words))
