@@ -13,7 +13,7 @@ from interconnect.geometry import Slab
 from interconnect.provenance import Provenance, Status
 from interconnect.quantity import parse_quantity
 from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
-from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
+from interconnect.stack import Dielectric, Enclosure, Metal, Stack, ViaLayer
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
@@ -29,6 +29,9 @@ METAL_UNITS = {
     "tcr": "1/K",
 }
 VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
+METAL_RULE_UNITS = {"min_area": "m^2"}
+ENCLOSURE_UNITS = {f"{what}_{side}": "m" for side in ("below", "above") for what in ("enclosure", "end_enclosure")}
+"""Rules that a stack may leave out."""
 CORNER_UNITS = dict.fromkeys(PARAMETERS, "1")
 SPREAD_UNITS = {
     **dict.fromkeys(PARAMETERS, "1"),
@@ -38,7 +41,7 @@ SPREAD_UNITS = {
 }
 DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": "1"}
 SIGNED = {"tcr"}
-ZERO_ALLOWED = {"bottom", "tcr"}
+ZERO_ALLOWED = {"bottom", "tcr", *ENCLOSURE_UNITS}
 NOMINAL = "nominal"
 """The corner that every stack has: all factors 1."""
 
@@ -79,10 +82,13 @@ class MetalEntry(_Strict):
     min_space: Entry
     sheet_resistance: Entry
     tcr: Entry
+    min_area: Entry | None = None
 
 
 class ViaEntry(_Strict):
-    """A via layer between two metals."""
+    """A via layer between two metals. enclosure: by how much a metal reaches beyond a cut on every side, end_enclosure:
+    on two opposite sides (the same as on every side by default).
+    """
 
     name: Name
     source: str
@@ -92,6 +98,10 @@ class ViaEntry(_Strict):
     space: Entry
     resistance: Entry
     tcr: Entry
+    enclosure_below: Entry | None = None
+    end_enclosure_below: Entry | None = None
+    enclosure_above: Entry | None = None
+    end_enclosure_above: Entry | None = None
 
 
 class DielectricEntry(_Strict):
@@ -131,12 +141,15 @@ class SpreadEntry(_Strict):
 
 
 class StackFile(_Strict):
-    """A whole stack file; `reference_temperature` (degC) is where resistances hold; `node`: process generation, m."""
+    """A whole stack file; `reference_temperature` (degC) is where resistances hold; `node`: process generation, m;
+    `grid`: that drawn coordinates lie on, m.
+    """
 
     name: Name
     title: Annotated[str, Field(min_length=1)]
     status: Status
     node: Any = None
+    grid: Any = None
     reference_temperature: Any
     sources: dict[str, SourceEntry]
     metals: Annotated[list[MetalEntry], Field(min_length=1)]
@@ -180,7 +193,8 @@ def parse_stack(data: Mapping[str, Any], label: str, sha256: str) -> Stack:
         sha256=sha256,
         corners=_corners(file, label),
         spread=_spread(file, label),
-        node=None if file.node is None else parse_quantity(file.node, "m", where=f"{label}: node"),
+        node=_length(file.node, f"{label}: node"),
+        grid=_length(file.grid, f"{label}: grid"),
     )
 
 
@@ -190,11 +204,13 @@ def _values(
     file: StackFile,
     where: str,
 ) -> tuple[dict[str, float], dict[str, Provenance]]:
-    """The entry's numbers in SI units, and where each comes from."""
+    """The entry's numbers in SI units, and where each comes from; those that it leaves out are missing."""
     numbers: dict[str, float] = {}
     origins: dict[str, Provenance] = {}
     for field, unit in units.items():
-        item: SourcedEntry = getattr(entry, field)
+        item: SourcedEntry | None = getattr(entry, field)
+        if item is None:
+            continue
         value, source = item.value, item.source or entry.source
         if source not in file.sources:
             raise InputError(f"source {source!r} is not in the file's list of sources", where=f"{where}.{field}")
@@ -207,12 +223,13 @@ def _values(
 
 
 def _metal(entry: MetalEntry, file: StackFile, where: str) -> Metal:
-    numbers, origins = _values(entry, METAL_UNITS, file, where)
+    numbers, origins = _values(entry, METAL_UNITS | METAL_RULE_UNITS, file, where)
     return Metal(name=entry.name, provenance=origins, **numbers)
 
 
 def _via(entry: ViaEntry, metals: tuple[Metal, ...], file: StackFile, where: str) -> ViaLayer:
     numbers, origins = _values(entry, VIA_UNITS, file, where)
+    rules, rule_origins = _values(entry, ENCLOSURE_UNITS, file, where)
     position = {metal.name: i for i, metal in enumerate(metals)}
     for key in ("below", "above"):
         if (name := getattr(entry, key)) not in position:
@@ -220,8 +237,40 @@ def _via(entry: ViaEntry, metals: tuple[Metal, ...], file: StackFile, where: str
     low, high = position[entry.below], position[entry.above]
     if high != low + 1:
         raise InputError(f"{entry.below} and {entry.above} are not neighbours", where=f"{where}.above")
-    height = metals[high].bottom - metals[low].top
-    return ViaLayer(name=entry.name, below=entry.below, above=entry.above, height=height, provenance=origins, **numbers)
+    return ViaLayer(
+        name=entry.name,
+        below=entry.below,
+        above=entry.above,
+        height=metals[high].bottom - metals[low].top,
+        provenance=origins | rule_origins,
+        enclosed_below=_enclosure(rules, "below", where),
+        enclosed_above=_enclosure(rules, "above", where),
+        **numbers,
+    )
+
+
+def _enclosure(rules: Mapping[str, float], side: str, where: str) -> Enclosure | None:
+    sides = rules.get(f"enclosure_{side}")
+    ends = rules.get(f"end_enclosure_{side}", sides)
+    if sides is None or ends is None:
+        if ends is not None:
+            raise InputError("give the enclosure on every side, too", where=f"{where}.enclosure_{side}", hint="0 nm")
+        return None
+    if ends < sides:
+        raise InputError(
+            f"two opposite sides cannot ask for less than every side, {sides:g} m",
+            where=f"{where}.end_enclosure_{side}",
+        )
+    return Enclosure(sides, ends)
+
+
+def _length(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    length = parse_quantity(value, "m", where=where)
+    if length <= 0:
+        raise InputError(f"must be positive, got {value}", where=where)
+    return length
 
 
 def _corners(file: StackFile, label: str) -> tuple[Corner, ...]:
