@@ -78,7 +78,7 @@ def draw_planes(cell: Cell, stack: Stack, planes: Sequence[Plane], symbols: int)
     """
     geometries = [[cell.geometry(stack, plane, (k,)) for k in range(symbols)] for plane in planes]
     values = list(_coordinates(g for of_plane in geometries for g in of_plane))
-    values += [m.min_space for m in stack.metals]
+    values += [m.min_space for m in stack.metals] + ([stack.grid] if stack.grid else [])
     grid = next((g for g in GRIDS if all(_off(v, g) <= _EXACT for v in values)), GRIDS[-1])
     patterns = tuple(_pattern(of, stack, plane, grid) for of, plane in zip(geometries, planes, strict=True))
     moved = max(_off(v, grid) for v in values) * grid
