@@ -16,7 +16,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class DrcReport:
-    """What KLayout found. count: all violations; violations: the first of every rule. rules: those that were checked."""
+    """What KLayout found. count: all violations; violations: the first of every rule; rules: those checked."""
 
     count: int
     violations: tuple[Violation, ...]
