@@ -27,6 +27,9 @@ class Violation:
         if self.rule == "cover":
             how = "lies beside it" if self.value is None else f"sticks out by {-self.value * 1e9:.4g} nm"
             return f"{self.layer} cut not covered by {self.with_layer}: {how} {at}"
+        if self.value is None and self.rule != "grid":
+            around = f" in {self.with_layer}" if self.with_layer else ""
+            return f"{self.layer}{around} breaks the rule of {self.rule} ({self.limit:.4g} in SI units) {at}"
         value = 0.0 if self.value is None else self.value
         if self.rule == "enclosure":
             how = f"enclosed by {value * 1e9:.4g} nm of {self.with_layer}, must be {self.limit * 1e9:.4g} nm"

@@ -57,5 +57,5 @@ def drawing_rules(stack: Stack, drawn: Collection[str]) -> tuple[DrawingRule, ..
                 rules.append(DrawingRule("enclosure", via.name, rule.sides, metal_name))
             if rule and rule.ends > rule.sides:
                 rules.append(DrawingRule("end_enclosure", via.name, rule.ends, metal_name))
-    names = [layer.name for layer in (*stack.metals, *stack.vias) if layer.name in drawn]
-    return (*rules, *(DrawingRule("grid", name, stack.grid) for name in names if stack.grid))
+    names = [x.name for x in stack.metals] + [x.name for x in stack.vias]
+    return (*rules, *(DrawingRule("grid", name, stack.grid) for name in names if stack.grid and name in drawn))
