@@ -75,7 +75,10 @@ class ResVia:
         for axis, pitch, width in axes:
             layer, least_width = metals.layer(axis), metals.least_width(axis)
             w = least_width if width is None else width
-            p = max(w + layer.min_space, via.size + via.space) if pitch is None else pitch
+            least = max(w + layer.min_space, via.size + via.space)
+            if axis == "row":  # a bit line can be cut between the plugs of two rows
+                least = max(least, metals.end_length("column") + metals.column.min_space)
+            p = least if pitch is None else pitch
             require_positive(w, where=f"cell.{axis}_width", unit="m")
             require_positive(p, where=f"cell.{axis}_pitch", unit="m")
             require(
