@@ -4,147 +4,38 @@ import hashlib
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from interconnect.errors import InputError
 from interconnect.geometry import Slab
-from interconnect.provenance import Provenance, Status
+from interconnect.provenance import Provenance
 from interconnect.quantity import parse_quantity
-from interconnect.scaling import PARAMETERS, Corner, Scaling, Spread
-from interconnect.stack import Dielectric, Metal, Stack, ViaLayer
+from interconnect.scaling import Corner, Scaling, Spread
+from interconnect.stack import Dielectric, Enclosure, Metal, Stack, ViaLayer
+from interconnect.stack_schema import (
+    CORNER_UNITS,
+    DIELECTRIC_UNITS,
+    ENCLOSURE_UNITS,
+    METAL_RULE_UNITS,
+    METAL_UNITS,
+    NOMINAL,
+    SIGNED,
+    SPREAD_UNITS,
+    VIA_UNITS,
+    ZERO_ALLOWED,
+    DielectricEntry,
+    MetalEntry,
+    SourcedEntry,
+    SpreadEntry,
+    StackCornerEntry,
+    StackFile,
+    ViaEntry,
+)
 from interconnect.suggestion import suggest
 from interconnect.validation import input_errors
 from interconnect.yamlfile import read_yaml
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,31}\z")]
-
-METAL_UNITS = {
-    "bottom": "m",
-    "thickness": "m",
-    "min_width": "m",
-    "min_space": "m",
-    "sheet_resistance": "ohm/sq",
-    "tcr": "1/K",
-}
-VIA_UNITS = {"size": "m", "space": "m", "resistance": "ohm", "tcr": "1/K"}
-CORNER_UNITS = dict.fromkeys(PARAMETERS, "1")
-SPREAD_UNITS = {
-    **dict.fromkeys(PARAMETERS, "1"),
-    "edge_sigma": "m",
-    "edge_correlation": "m",
-    "capacitor_area": "m",
-}
-DIELECTRIC_UNITS = {"bottom": "m", "top": "m", "k": "1"}
-SIGNED = {"tcr"}
-ZERO_ALLOWED = {"bottom", "tcr"}
-NOMINAL = "nominal"
-"""The corner that every stack has: all factors 1."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceEntry(_Strict):
-    """A named source of numbers, with their status."""
-
-    status: Status
-    citation: Annotated[str, Field(min_length=1)]
-
-
-class SourcedEntry(_Strict):
-    """A value (checked by `parse_quantity`), with its own source (a key of `sources`) if it has one."""
-
-    value: Any
-    source: str | None = None
-
-
-def _as_sourced(item: object) -> object:
-    return item if isinstance(item, dict) else {"value": item}
-
-
-Entry = Annotated[SourcedEntry, BeforeValidator(_as_sourced)]
-
-
-class MetalEntry(_Strict):
-    """A metal; a plain value takes the layer's `source`."""
-
-    name: Name
-    source: str
-    bottom: Entry
-    thickness: Entry
-    min_width: Entry
-    min_space: Entry
-    sheet_resistance: Entry
-    tcr: Entry
-
-
-class ViaEntry(_Strict):
-    """A via layer between two metals."""
-
-    name: Name
-    source: str
-    below: str
-    above: str
-    size: Entry
-    space: Entry
-    resistance: Entry
-    tcr: Entry
-
-
-class DielectricEntry(_Strict):
-    """A horizontal dielectric layer."""
-
-    name: Name
-    source: str
-    bottom: Entry
-    top: Entry
-    k: Entry
-
-
-class StackCornerEntry(_Strict):
-    """A process corner: factors on the nominal stack."""
-
-    name: Name
-    source: str
-    width: Entry = SourcedEntry(value=1.0)
-    thickness: Entry = SourcedEntry(value=1.0)
-    ild: Entry = SourcedEntry(value=1.0)
-    k: Entry = SourcedEntry(value=1.0)
-    via_resistance: Entry = SourcedEntry(value=1.0)
-
-
-class SpreadEntry(_Strict):
-    """Statistical variation, one standard deviation each."""
-
-    source: str
-    width: Entry
-    thickness: Entry
-    ild: Entry
-    k: Entry
-    via_resistance: Entry
-    edge_sigma: Entry
-    edge_correlation: Entry
-    capacitor_area: Entry
-
-
-class StackFile(_Strict):
-    """A whole stack file; `reference_temperature` (degC) is where resistances hold; `node`: process generation, m."""
-
-    name: Name
-    title: Annotated[str, Field(min_length=1)]
-    status: Status
-    node: Any = None
-    reference_temperature: Any
-    sources: dict[str, SourceEntry]
-    metals: Annotated[list[MetalEntry], Field(min_length=1)]
-    vias: list[ViaEntry] = []
-    dielectrics: Annotated[list[DielectricEntry], Field(min_length=1)]
-    corners: list[StackCornerEntry] = []
-    spread: SpreadEntry | None = None
-    notes: list[str] = []
 
 
 def examine_stack(data: Mapping[str, Any], label: str, sha256: str) -> tuple[Stack | None, tuple[InputError, ...]]:
@@ -190,7 +81,7 @@ class _Reader:
         self._check_unique([NOMINAL, *self._names(data, "corners")])
         self._check_filled(metals, dielectrics)
         temperature = self._number(file.reference_temperature, "degC", "reference_temperature")
-        node = None if file.node is None else self._number(file.node, "m", "node")
+        node, grid = self._length(file.node, "node"), self._length(file.grid, "grid")
         return Stack(
             name=file.name,
             title=file.title,
@@ -204,6 +95,7 @@ class _Reader:
             corners=tuple(corner for _, corner in corners),
             spread=self._spread(file),
             node=node,
+            grid=grid,
         )
 
     def _fault(self, what: str, place: str, hint: str | None = None) -> None:
@@ -249,6 +141,13 @@ class _Reader:
             self.faults.append(error)
             return None
 
+    def _length(self, value: object, place: str) -> float | None:
+        length = None if value is None else self._number(value, "m", place)
+        if length is not None and length <= 0:
+            self._fault(f"must be positive, got {value}", place)
+            return None
+        return length
+
     def _values(
         self,
         entry: MetalEntry | ViaEntry | DielectricEntry | StackCornerEntry | SpreadEntry,
@@ -256,11 +155,17 @@ class _Reader:
         file: StackFile,
         place: str,
     ) -> tuple[dict[str, float], dict[str, Provenance]] | None:
-        """The entry's numbers in SI units, and where each comes from; None where one is wrong."""
+        """The entry's numbers in SI units, and where each comes from; None where one is wrong. Rules that it leaves out
+        are missing.
+        """
         numbers: dict[str, float] = {}
         origins: dict[str, Provenance] = {}
+        left_out = 0
         for field, unit in units.items():
-            item: SourcedEntry = getattr(entry, field)
+            item: SourcedEntry | None = getattr(entry, field)
+            if item is None:
+                left_out += 1
+                continue
             value, source = item.value, item.source or entry.source
             if source not in file.sources:
                 self._fault(f"source {source!r} is not in the file's list of sources", f"{place}.{field}")
@@ -273,16 +178,17 @@ class _Reader:
                 self._fault(f"must be positive, got {value}", f"{place}.{field}")
                 continue
             numbers[field] = number
-        return (numbers, origins) if len(numbers) == len(origins) == len(units) else None
+        return (numbers, origins) if len(numbers) == len(origins) == len(units) - left_out else None
 
     def _metal(self, entry: MetalEntry, file: StackFile, place: str) -> Metal | None:
-        found = self._values(entry, METAL_UNITS, file, place)
+        found = self._values(entry, METAL_UNITS | METAL_RULE_UNITS, file, place)
         return found and Metal(name=entry.name, provenance=found[1], **found[0])
 
     def _via(
         self, entry: ViaEntry, every: list[str], known: Mapping[str, Metal], file: StackFile, place: str
     ) -> ViaLayer | None:
         found = self._values(entry, VIA_UNITS, file, place)
+        rules = self._values(entry, ENCLOSURE_UNITS, file, place)
         missing = [key for key in ("below", "above") if getattr(entry, key) not in every]
         for key in missing:
             self._fault(f"there is no metal {getattr(entry, key)!r}", f"{place}.{key}")
@@ -291,12 +197,30 @@ class _Reader:
         if every.index(entry.above) != every.index(entry.below) + 1:
             self._fault(f"{entry.below} and {entry.above} are not neighbours", f"{place}.above")
             return None
-        if found is None or entry.below not in known or entry.above not in known:
+        if found is None or rules is None or entry.below not in known or entry.above not in known:
             return None
-        height = known[entry.above].bottom - known[entry.below].top
         return ViaLayer(
-            name=entry.name, below=entry.below, above=entry.above, height=height, provenance=found[1], **found[0]
+            name=entry.name,
+            below=entry.below,
+            above=entry.above,
+            height=known[entry.above].bottom - known[entry.below].top,
+            provenance=found[1] | rules[1],
+            enclosed_below=self._enclosure(rules[0], "below", place),
+            enclosed_above=self._enclosure(rules[0], "above", place),
+            **found[0],
         )
+
+    def _enclosure(self, rules: Mapping[str, float], side: str, place: str) -> Enclosure | None:
+        sides = rules.get(f"enclosure_{side}")
+        ends = rules.get(f"end_enclosure_{side}", sides)
+        if sides is None or ends is None:
+            if ends is not None:
+                self._fault("give the enclosure on every side, too", f"{place}.enclosure_{side}", "0 nm")
+            return None
+        if ends < sides:
+            what = f"two opposite sides cannot ask for less than every side, {sides:g} m"
+            self._fault(what, f"{place}.end_enclosure_{side}")
+        return Enclosure(sides, ends)
 
     def _corner(self, entry: StackCornerEntry, file: StackFile, place: str) -> Corner | None:
         found = self._values(entry, CORNER_UNITS, file, place)

@@ -12,6 +12,7 @@ from metalrom.cli.console import emit, examples, guarded, say, shielded_output
 from metalrom.cli.density import explore_config, optimize_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
+from metalrom.cli.layout_signoff import sign_off_config
 from metalrom.cli.options import Json, one_of
 from metalrom.cli.project import (
     audit_file,
@@ -49,6 +50,7 @@ USES_PLUGINS = {
     "extract",
     "netlist",
     "layout",
+    "signoff",
     "audit",
     "run",
     "characterize",
@@ -126,6 +128,7 @@ _add(
 )
 _add("audit", audit_file, "audit macro.cir metalrom.yaml")
 _add("layout", layout_config, "layout metalrom.yaml -o tile.gds --check")
+_add("signoff", sign_off_config, "signoff metalrom.yaml -o out/signoff")
 _add("extract", extract_cell, "extract metalrom.yaml", "extract metalrom.yaml --method formula --json")
 _add("run", run_chain, "run metalrom.yaml -o out", "run metalrom.yaml -o out -j 4 --seed 7 --json")
 _add("characterize", characterize_only, "characterize metalrom.yaml -o out --procedures noise,energy,leakage")
