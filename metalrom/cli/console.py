@@ -16,18 +16,13 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
-<<<<<<< HEAD
 from interconnect.errors import error_text, one_line
+from metalrom.cli.start import stop_at_once
 from ngspice_runner.commands.errors import BAD_INPUT as BAD_INPUT
 from ngspice_runner.commands.errors import CHECK_FAILED as CHECK_FAILED
 from ngspice_runner.commands.errors import DONE as DONE
 from ngspice_runner.commands.errors import ENGINE_FAILED as ENGINE_FAILED
 from ngspice_runner.commands.errors import explain_error
-=======
-from interconnect.errors import InputError, SolverError, error_text, one_line
-from metalrom.cli.start import stop_at_once
-from ngspice_runner.errors import EngineError, JobError
->>>>>>> h_fuzz
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

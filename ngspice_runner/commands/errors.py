@@ -11,7 +11,7 @@ DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED = 0, 1, 2, 3
 """Exit codes: done; a check failed; bad input; simulation or engine failure."""
 
 
-def explain_error(error: Exception) -> tuple[str, int] | None:
+def explain_error(error: BaseException) -> tuple[str, int] | None:
     """The sentence and the exit code; None for an error that nobody expects."""
     text = error_text(error)
     if isinstance(error, InputError | JobError):
