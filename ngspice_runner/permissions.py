@@ -30,11 +30,12 @@ _COMPARING = frozenset(("if", "while", "dowhile", "elseif", "define"))
 _VARIABLES = re.compile(r"\b(?:unixcom|sourcepath|editor|rawfile)\b", re.IGNORECASE)
 
 
-def check_permissions(job: Job, deck: ParsedDeck, includes: IncludeSet) -> None:
-    """Refuse a deck that executes or writes outside, and any command in an included file. Raises JobError with file
-    and line."""
+def check_permissions(job: Job, deck: ParsedDeck, includes: IncludeSet) -> bool:
+    """Refuse a deck that executes or writes outside, and any command in an included file; whether a trusted job does
+    so. Raises JobError with file and line."""
     if job.trust:
-        return
+        commands = hidden_command(job.text) or any(_executes(card) for _, card in deck.control)
+        return bool(includes.commands or commands)
     for path, line, text in includes.commands:
         raise JobError(
             f"{path}, line {line}: an included file may not execute commands ({text[:60]!r}); set the job's trust "
@@ -47,6 +48,7 @@ def check_permissions(job: Job, deck: ParsedDeck, includes: IncludeSet) -> None:
             f"line {line} of the deck: the control section may start other programs or write outside of its folder "
             f"({what[:60]!r}), which is not allowed; set the job's trust (simulate --trust) if you know what it does"
         )
+    return False
 
 
 def hidden_command(text: str) -> tuple[int, str] | None:

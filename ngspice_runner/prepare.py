@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
-from ngspice_runner.engine import Engine, system_spinit
+from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import VIEW_COMMANDS
 from ngspice_runner.errors import JobError
-from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
+from ngspice_runner.includes import IncludeSet, rename_data, scan_includes, uses_code_models
 from ngspice_runner.job import Job
 from ngspice_runner.lint import lint
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
+from ngspice_runner.startup import OWN_SCRIPTS, StartUp, start_up
 from ngspice_runner.waveforms import SWEEPS
 
 SCHEMA = "ngspice_runner-3"
@@ -42,7 +43,7 @@ class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
     cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
     second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
-    to be written."""
+    to be written; start: the engine's start-up file; reads_all: commands of the deck read files, which may be any."""
 
     job: Job
     deck: ParsedDeck
@@ -59,6 +60,13 @@ class Prepared:
     further: tuple[str, ...] = ()
     measuring: tuple[MeasuringRun, ...] = ()
     raw: bool = True
+    start: StartUp = field(default_factory=lambda: StartUp(OWN_SCRIPTS))
+    reads_all: bool = False
+
+    @property
+    def scripts(self) -> str:
+        """Folder of the engine's start-up file, empty for that of the installation."""
+        return self.start.scripts
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -71,23 +79,26 @@ class Prepared:
         return tuple(f for f in self.findings if f.verdict is not None and f.fatal)
 
 
-def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
-    """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
+def prepare(job: Job, engine: Engine, backend: str, includes: IncludeSet | None = None) -> Prepared:
+    """Check, lint and key one job. includes: of a deck with the same files, where they are not to be read anew. Raises
+    JobError when the job itself is unusable or unsafe."""
     _check(job)
     deck = read_deck(job.text)
-    includes = scan_includes(deck, job.folder, job.includes)
-    check_permissions(job, deck, includes)
+    lowered = job.text.lower()
+    names_files = "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
+    if includes is None:
+        includes = scan_includes(deck, job.folder, job.includes, data_files=names_files)
+    outside = check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
     code_models = includes.code_models or uses_code_models(job.text)
-    lowered = job.text.lower()
+    start = start_up(engine, code_models)
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    key = _key(job, deck_sha256, engine, includes, code_models, backend)
+    key = _key(job, deck_sha256, engine, includes, start, backend)
     title = f"ngspice_runner {key[:24]}"
     behaviour = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
-    reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
-        "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
-    )
+    reads_all = outside or any(_READS_FILES.match(card) for _, card in deck.control)
+    named = len(_FILE_PARAMETER.findall(lowered)) if names_files else 0
     runs = separate_analyses(deck)
     return Prepared(
         job=job,
@@ -101,7 +112,9 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         title=title,
         code_models=code_models,
         behaviour=behaviour,
-        cacheable=not reads_files and not has_transient_noise(job.text),
+        cacheable=not reads_all and named <= len(includes.data) and not has_transient_noise(job.text),
+        start=start,
+        reads_all=reads_all,
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
             MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
@@ -121,13 +134,13 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    return _key(job, digest, engine, IncludeSet(), uses_code_models(job.text), backend)
+    return _key(job, digest, engine, IncludeSet(), start_up(engine, uses_code_models(job.text)), backend)
 
 
 def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     """(SHA-256, cache key) of another text of the same job: the key that `prepare` would give it."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
+    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.start, backend)
 
 
 def viewing_run(prepared: Prepared) -> Prepared:
@@ -174,12 +187,12 @@ def _check(job: Job) -> None:
             raise JobError(f"option {name!r}={value!r} is not usable: a name and a number or word are needed")
 
 
-def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
+def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, start: StartUp, backend: str) -> str:
     digest = hashlib.sha256()
 
     def add(*fields: str) -> None:
-        for field in fields:
-            data = field.encode("utf-8", "surrogateescape")
+        for text in fields:
+            data = text.encode("utf-8", "surrogateescape")
             digest.update(len(data).to_bytes(8, "little") + data)
 
     add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
@@ -188,9 +201,8 @@ def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_
     add("seed", "" if job.seed is None else str(job.seed))
     add("stop", "" if job.stop is None else float(job.stop).hex())
     add("includes", *(part for pair in includes.hashes for part in pair))
-    if code_models:
-        spinit = system_spinit(engine)
-        add("spinit", spinit.read_text(errors="replace") if spinit else "")
+    if start.scripts != OWN_SCRIPTS:
+        add("start-up", *(sha256 for _, _, sha256 in start.inputs))
     return digest.hexdigest()
 
 
@@ -216,6 +228,9 @@ def _run_text(
                 raise JobError(f"line {include.line}: the path {path!r} cannot be written into a deck")
             keyword = lines[include.line - 1].split()[0]
             lines[include.line - 1] = f'{keyword} "{path}"' + (f" {include.section}" if include.section else "")
+    if includes.data:
+        data = dict(includes.data)
+        lines = [rename_data(line, data) if "file" in line.lower() else line for line in lines]
     options = "".join(
         f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
     )

@@ -21,7 +21,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -30,11 +29,14 @@ from typing import Any
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
-from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_engine
+from ngspice_runner.backends.process import environment, kill_engine
+from ngspice_runner.backends.run_place import RunPlace
+from ngspice_runner.backends.sandbox import Confinement, program_files
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import RawError, parse_raw
+from ngspice_runner.startup import OWN_SCRIPTS
 
 INSTALL_HINT = (
     "the shared backend needs PySpice (`pip install 'metalrom[pyspice]'`) and libngspice (`apt install libngspice0`, "
@@ -79,8 +81,8 @@ class SharedBackend:
             return "code models and compatibility modes need an engine that starts anew"
         if not {analysis.kind for analysis in deck.analyses} <= _KINDS or prepared.includes.analysis:
             return "only .op, .tran, .ac and .dc of the deck's own text are taken"
-        if prepared.includes.links:
-            return "nested includes are looked up from the deck's folder"
+        if prepared.job.trust:
+            return "a trusted job has no sandbox"
         if deck.end_line is not None and any(line.strip() for line in deck.lines[deck.end_line :]):
             return "there is text after .end"
         return ""
@@ -188,21 +190,18 @@ class _Child:
     def __init__(self, library: Engine) -> None:
         self.pid_of_owner = os.getpid()
         self.runs = 0
-        try:
-            self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
-        except OSError as error:
-            raise EngineError(
-                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
-            ) from None
+        files = program_files(os.path.realpath(sys.executable), os.environ.get("LD_LIBRARY_PATH", ""))
+        self._place = RunPlace(Confinement(("/",), files.executable))
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         try:
             self._process = start_guarded(
                 [sys.executable, "-P", _CHILD, library.path, str(theirs_in), str(theirs_out)],
-                folder=self._folder,
-                environment=environment(self._folder, code_models=False) | _python_paths(),
+                folder=self._place.folder,
+                environment=environment(self._place.folder, OWN_SCRIPTS) | _python_paths(),
                 output=subprocess.DEVNULL,
                 inherited=(theirs_in, theirs_out),
+                through=self._place.start,
             )
         except OSError as error:
             raise EngineError(f"{sys.executable} cannot be started ({error.strerror})") from None
@@ -270,7 +269,7 @@ class _Child:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._in = self._out = -1
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._place.end()
         return status
 
     def _receive(self, timeout: float) -> tuple[dict[str, Any], bytes]:

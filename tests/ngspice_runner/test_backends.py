@@ -287,7 +287,7 @@ def test_engine_that_mixes_up_its_messages_is_not_believed(tmp_path: Path) -> No
     wrapper = tmp_path / "ngspice"
     real = find_engine().path
     # Drops `-o`: the log stays empty, as with an engine that does not know the option.
-    wrapper.write_text(f'#!/bin/sh\n[ "$3" = -o ] && exec {real} -n -b "$5"\nexec {real} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\n[ "$3" = -o ] && exec {real} -n -b\nexec {real} "$@"\n')
     wrapper.chmod(0o755)
     engine = find_engine(wrapper)
     base = Job("t\nV1 a 0 1\nR1 a b 1e3\nR2 b 0 1e3\n.op\n.end\n", ("v(b)",), timeout=5.0)
