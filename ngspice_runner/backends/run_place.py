@@ -20,12 +20,12 @@ _idle: dict[Confinement, list[RunPlace]] = {}
 
 
 class RunPlace:
-    """A folder, and how to start a program that may write there alone (confinement of None: that may do anything)."""
+    """A folder, and how to start a program that may write there alone. confinement: what else it may do; None is
+    anything, and all that there is without a sandbox."""
 
     def __init__(self, confinement: Confinement | None) -> None:
         self.folder = make_folder("run-")
-        confined = confinement is not None and sandbox().landlock
-        self._starter = Starter(confinement, self.folder) if confinement is not None and confined else None
+        self._starter = None if confinement is None else Starter(confinement, self.folder)
 
     def start(self, begin: Callable[[], _T]) -> _T:
         """What `begin`, which starts a program, returns or raises. Raises OSError where the rules cannot be taken."""
@@ -55,7 +55,10 @@ class RunPlace:
 
 @contextlib.contextmanager
 def run_place(confinement: Confinement | None) -> Iterator[RunPlace]:
-    """An empty folder for one run. Raises EngineError when there can be none."""
+    """An empty folder for one run; without a sandbox on this machine, as for a confinement of None. Raises EngineError
+    when there can be none."""
+    if not sandbox().landlock:
+        confinement = None
     place: RunPlace | None = None
     if confinement is not None:
         with _lock:

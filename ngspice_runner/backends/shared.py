@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.backends.process import environment, kill_engine
 from ngspice_runner.backends.run_place import RunPlace
-from ngspice_runner.backends.sandbox import Confinement, program_files
+from ngspice_runner.backends.sandbox import Confinement, program_files, sandbox
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -93,8 +94,9 @@ class SharedBackend:
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. A child that dies in between is replaced once."""
         (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
-        if outcome.exit_code is not None and not outcome.timed_out and not self._cancelled:
-            (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
+        if (status := outcome.exit_code) is not None and not outcome.timed_out and not self._cancelled:
+            (again,) = list(self.run_points(prepared, prepared.run_text, None))
+            outcome = replace(again, repeated=f"run again: the child with libngspice ended with status {status}")
         return outcome
 
     def run_points(self, prepared: Prepared, text: str, points: Sequence[Sequence[str]] | None) -> Iterator[RawOutcome]:
@@ -191,7 +193,7 @@ class _Child:
         self.pid_of_owner = os.getpid()
         self.runs = 0
         files = program_files(os.path.realpath(sys.executable), os.environ.get("LD_LIBRARY_PATH", ""))
-        self._place = RunPlace(Confinement(("/",), files.executable))
+        self._place = RunPlace(Confinement(("/",), files.executable) if sandbox().landlock else None)
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         try:
