@@ -83,7 +83,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class RunProvenance:
-    """Enough to repeat a run and to trust it: hashes, versions, backend, cost."""
+    """Enough to repeat a run and to trust it: hashes, versions, backend, cost.
+
+    inputs: (name in the deck, file that was read, its SHA-256) of included files, data files and code models; files
+    that those include count together. variables: environment variables in their names, with their values. sandbox: what
+    surrounded the engine, or why there was none.
+    """
 
     key: str
     deck_sha256: str
@@ -96,6 +101,9 @@ class RunProvenance:
     retry: str = ""
     notes: tuple[str, ...] = ()
     seed: int | None = None
+    inputs: tuple[tuple[str, str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    sandbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class _Runner:
             alone |= failed
             if left:
                 time.sleep(5 * CLAIM_PAUSE)
-        self._run_alone(points, alone, where)
+        self._run_alone(prepared, points, alone, where)
 
     def _refusal(self, prepared: Prepared, count: int) -> str:
         """Why the points must be run alone, empty if they need not."""
@@ -158,7 +158,7 @@ class _Runner:
             return "not exactly one analysis card"
         if prepared.measuring or prepared.job.seed is not None or draws_numbers(prepared.job.text):
             return "the deck has .meas or random numbers"
-        if not prepared.cacheable or prepared.behaviour or prepared.includes.links:
+        if not prepared.cacheable or prepared.behaviour:
             return "the deck needs an engine that starts anew"
         if any(output.lower().replace(" ", "") in ("all", "v(all)", "i(all)") for output in prepared.job.outputs):
             return "a node is named all"
@@ -167,7 +167,13 @@ class _Runner:
             return "there is text after .end"
         return self._setting.backend.refuses(prepared) if self._backend == "shared" else ""
 
-    def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
+    def _run_alone(
+        self,
+        prepared: Prepared,
+        points: SweepPoints,
+        alone: Mapping[int, str],
+        where: Mapping[int, Sequence[int]],
+    ) -> None:
         notes = {
             with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "")
             for index, reason in alone.items()
@@ -182,7 +188,8 @@ class _Runner:
                     result = replace(result, provenance=replace(result.provenance, notes=noted))
                 self._settle(where[index], result)
 
-        run_jobs(jobs, replace(self._setting, backend=self._setting.alone), self._workers, settle)
+        setting = replace(self._setting, backend=self._setting.alone, includes=prepared.includes)
+        run_jobs(jobs, setting, self._workers, settle)
 
     def _round(
         self, prepared: Prepared, points: SweepPoints, left: Sequence[int], where: Mapping[int, Sequence[int]]
@@ -301,10 +308,6 @@ class _Chunk:
 
     def _take(self, group: Sequence[tuple[int, RawOutcome]]) -> bool:
         """Judge and keep a group; False when the comparison failed and nothing of the chunk may count."""
-        if changed := self._prepared.includes.changes():
-            self._waiting = [index for index, _ in group]
-            self._reason = f"files changed while the sweep ran: {', '.join(changed)}"
-            return False
         good, bad = [], []
         for index, outcome in group:
             digest, key = self._keys[index]
@@ -318,7 +321,8 @@ class _Chunk:
                 bad.append(index)
         if good and not self._compared:
             index, result = good[-1]
-            alone = run_one(self._points.job(index), replace(self._setting, backend=self._setting.alone))
+            setting = replace(self._setting, backend=self._setting.alone, includes=prepared.includes)
+            alone = run_one(self._points.job(index), setting)
             if alone is None or not agree(result, alone):
                 self._waiting = [i for i, _ in good] + bad
                 return False

@@ -108,7 +108,7 @@ def diagnose(devices: str | None = None) -> Report:
     devices: a device set to try, one transistor of each type per corner. Raises InputError if it does not load.
     """
     tried = _devices(devices) if devices else []
-    found = [_python(), *_packages(), _field_solver(), _ngspice(), _shared_ngspice(), _iverilog(), *tried]
+    found = [_python(), *_packages(), _field_solver(), _ngspice(), _sandbox(), _shared_ngspice(), _iverilog(), *tried]
     return Report(tuple(check for check in [*found, _cache(), *_assets(), _machine()] if check))
 
 
@@ -197,6 +197,17 @@ def _ngspice() -> DoctorCheck:
     except EngineError as error:
         return DoctorCheck("engine", "ngspice", "missing", "", str(error))
     return DoctorCheck("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
+
+
+def _sandbox() -> DoctorCheck:
+    from ngspice_runner.backends.sandbox import SWITCH, sandbox
+
+    found = sandbox()
+    if found.landlock:
+        return DoctorCheck("engine", "sandbox", "ok", found.text, "engines write into their run's folder alone")
+    note = f"{found.text.removeprefix('none: ')}; decks are checked by rules over their text alone"
+    remedy = f"unset {SWITCH}" if SWITCH in found.text else "use Linux 5.13 or newer with Landlock enabled"
+    return DoctorCheck("engine", "sandbox", "optional", "", note, remedy)
 
 
 def _features(ngspice: str) -> str:

@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that `--help` stays quick."""
 
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -75,8 +76,15 @@ def root(
         list[str] | None,
         typer.Option(metavar="MODULE|FILE", help="import your own cells, procedures or formats; may be repeated"),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="allow decks and model libraries to start programs and write anywhere")
+    ] = False,
 ) -> None:
     """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+    if trust:
+        from ngspice_runner.permissions import TRUST
+
+        os.environ[TRUST] = "1"
     if plugin or context.invoked_subcommand in USES_PLUGINS:
         from metalrom.plugins import load_installed, load_named
 
@@ -109,7 +117,7 @@ def _add(name: str, command: Callable[..., None], *shown: str) -> None:
     app.command(name, epilog=examples(*shown))(guarded(command))
 
 
-_add("doctor", doctor, "doctor", "doctor --json", "doctor --devices open45")
+_add("doctor", doctor, "doctor", "doctor --json", "doctor --devices open45", "--trust doctor --devices kit.yaml")
 _add("fetch", fetch_assets, "fetch minilm", "fetch smollm2 wordsim")
 _add("schema", print_schema, "schema > schema.json")
 _add(

@@ -22,7 +22,7 @@ class RawOutcome:
     exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
     plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file
     could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed. engine: its version as
-    it reported it itself, where that is known only after it ran.
+    it reported it itself, where that is known only after it ran. repeated: why the job was run once more (a sentence).
     """
 
     exit_code: int | None
@@ -35,6 +35,7 @@ class RawOutcome:
     cpu_seconds: float
     wall_seconds: float
     engine: str = ""
+    repeated: str = ""
 
 
 def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
@@ -54,6 +55,7 @@ def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
         cpu_seconds=sum(o.cpu_seconds for o in outcomes),
         wall_seconds=sum(o.wall_seconds for o in outcomes),
         engine=outcomes[0].engine,
+        repeated=next((o.repeated for o in outcomes if o.repeated), ""),
     )
 
 

@@ -2,13 +2,10 @@
 
 import contextlib
 import os
-import re
 import resource
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -16,17 +13,19 @@ from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
+from ngspice_runner.backends.run_place import RunPlace, run_place
+from ngspice_runner.backends.sandbox import Confinement, engine_confinement
 from ngspice_runner.deck import ParsedDeck
 from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import VIEW_FILE
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, read_raw
+from ngspice_runner.startup import OWN_SCRIPTS
+from ngspice_runner.workspace import workspace
 
-FOLDER_PREFIX = "ngspice_runner-"
-_SCRIPTS = str(Path(__file__).resolve().parent.parent / "scripts")
+DECK_FILE = "deck.cir"
 _LOG_LIMIT = 8 * 1024 * 1024
-_swept = False
 
 
 class EngineProcesses:
@@ -45,21 +44,17 @@ class EngineProcesses:
                 kill_engine(pid)
 
     def _start(
-        self,
-        prepared: Prepared,
-        arguments: Sequence[str],
-        folder: str,
-        output: int,
-        stdin: int = subprocess.DEVNULL,
+        self, prepared: Prepared, arguments: Sequence[str], place: RunPlace, output: int, source: int
     ) -> subprocess.Popen[bytes]:
-        """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
+        """Start an engine in the place's folder with an input and an output (file descriptors); `_lock` is held."""
         try:
             child = start_guarded(
                 [prepared.engine.path, "-n", *arguments],
-                folder=folder,
-                environment=environment(folder, prepared.code_models),
+                folder=place.folder,
+                environment=environment(place.folder, prepared.scripts),
+                source=source,
                 output=output,
-                stdin=stdin,
+                through=place.start,
             )
         except OSError as error:
             raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
@@ -71,10 +66,6 @@ class ProcessBackend(EngineProcesses):
     """Runs each job in an engine process of its own. Safe to share between threads."""
 
     name = "process"
-
-    def __init__(self) -> None:
-        super().__init__()
-        sweep_leftovers()
 
     def engine_for(self, engine: Engine) -> Engine:
         """The executable itself."""
@@ -90,39 +81,28 @@ class ProcessBackend(EngineProcesses):
 
     def view(self, prepared: Prepared) -> RawOutcome:
         """Start the engine with the deck, as `run` does; the log is what it wrote of its view, where it did."""
-        try:
-            folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
-        except OSError as error:
-            raise EngineError(
-                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
-            ) from None
-        try:
-            return self._run_in(folder, prepared)
-        except OSError as error:
-            raise EngineError(f"the run's folder {folder} cannot be used ({error.strerror})") from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with run_place(confinement_of(prepared)) as place:
+            try:
+                return self._run_in(place, prepared)
+            except OSError as error:
+                raise EngineError(f"the run's folder {place.folder} cannot be used ({error.strerror})") from None
 
     def close(self) -> None:
         """Nothing is kept between runs."""
 
-    def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
-        job = prepared.job
-        names = ("deck.cir", "ngspice_runner.raw", "log.txt", VIEW_FILE)
+    def _run_in(self, place: RunPlace, prepared: Prepared) -> RawOutcome:
+        job, folder = prepared.job, place.folder
+        names = (DECK_FILE, "ngspice_runner.raw", "log.txt", VIEW_FILE)
         deck, raw, log, view = (Path(folder, name) for name in names)
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
-        for name, target in prepared.includes.links:
-            link = Path(folder, name)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                link.symlink_to(target)
         behaviour = ["-D", f"ngbehavior={prepared.behaviour}"] if prepared.behaviour else []
         started = time.monotonic()
         with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
-            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else []), str(deck)]
-            child = self._start(prepared, arguments, folder, log_file.fileno())
+            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else [])]
+            with deck.open("rb") as source:
+                child = self._start(prepared, arguments, place, log_file.fileno(), source.fileno())
         limit_cpu(child.pid, job.timeout)
         timed_out = False
         try:
@@ -155,15 +135,23 @@ class ProcessBackend(EngineProcesses):
         )
 
 
-def environment(folder: str, code_models: bool) -> dict[str, str]:
-    """A clean environment: ngspice reads several variables, and crashes without HOME."""
+def confinement_of(prepared: Prepared) -> Confinement | None:
+    """What the engine of a job may do; None for a trusted one."""
+    if prepared.job.trust:
+        return None
+    return engine_confinement(prepared.engine.path, None if prepared.reads_all else (workspace(), OWN_SCRIPTS))
+
+
+def environment(folder: str, scripts: str) -> dict[str, str]:
+    """A clean environment: ngspice reads several variables, and crashes without HOME. scripts: the folder with its
+    start-up file, empty for that of the installation."""
     environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C"}
     environment |= {"OMP_THREAD_LIMIT": "1", "NGSPICE_MEAS_PRECISION": "15"}
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
         if name in os.environ:
             environment[name] = os.environ[name]
-    if not code_models:
-        environment["SPICE_SCRIPTS"] = _SCRIPTS
+    if scripts:
+        environment["SPICE_SCRIPTS"] = scripts
     return environment
 
 
@@ -266,21 +254,3 @@ def _is_raw(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return path.suffix == ".raw" or file.read(6) == b"Title:"
-
-
-def sweep_leftovers() -> None:
-    """Remove the folders of runs whose process was killed before it could do so itself; once per process."""
-    global _swept
-    if _swept:
-        return
-    _swept = True
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(tempfile.gettempdir()):
-            match = re.match(rf"{FOLDER_PREFIX}(\d+)-", entry.name)
-            if match and int(match.group(1)) != os.getpid() and entry.stat().st_uid == os.getuid():
-                try:
-                    os.kill(int(match.group(1)), 0)
-                except ProcessLookupError:
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                except PermissionError:
-                    continue
