@@ -26,7 +26,7 @@ from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
 from metalrom.workloads.networks.llama import Llama, load_llama
-from netlists.weights import GgufFile
+from netlists.weights import BlockWeights, GgufFile
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12
 NUMBERS = {"F32": 0, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8}
@@ -193,6 +193,26 @@ def test_blocks_on_signed_conversions_equal_sums_over_blocks(
         np.testing.assert_allclose(macro(layer, x), expected, atol=2e-6 * np.abs(expected).max())
         # four digits of -8..7 and 0..15, seven of -127..127
         assert product.conversions_per_weight(layer) == 8 * (7 if layer.blocks.type == "Q8_0" else 4)
+    assert product.code_errors == 0
+
+
+@pytest.mark.parametrize("macro", ["binary", "ternary cell"])
+def test_ternary_blocks_equal_sums_over_blocks(macro: str) -> None:
+    rng = np.random.default_rng(4)
+    digits = rng.integers(-1, 2, (512, 8)).astype(np.int8)
+    scale = rng.uniform(0.01, 0.02, (2, 8)).astype(np.float32)
+    blocks = BlockWeights("TQ2_0", 2, digits, scale, np.zeros((2, 8), np.float32), 256)
+    layer = LinearLayer("ternary", 0, blocks.dequantized(), blocks=blocks)
+    chip = chips_of("synthetic:rows=16")[0]
+    if macro == "ternary cell":
+        table = synthetic_table(16, levels=3).replace(cell="cap_tie")
+        chip = Chip("cap_tie", table, table.conditions[0])
+    product, rule = MacroBlocks(chip, [layer], input_bits=8), ActivationRule(8)
+    x = rng.standard_normal((3, 512)).astype(np.float32)
+    q, steps, _ = rule(x)
+    weights = digits.reshape(2, 256, 8) * scale[:, None].astype(float)
+    expected = (q * steps).astype(float) @ weights.reshape(512, 8)
+    np.testing.assert_allclose(BlockOperator(product, rule)(layer, x), expected, atol=2e-6 * np.abs(expected).max())
     assert product.code_errors == 0
 
 
