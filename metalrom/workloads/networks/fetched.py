@@ -17,7 +17,8 @@ def minilm() -> tuple[Bert, Tokenizer]:
     Raises InputError, naming the command, while the asset is not fetched or the extra `llm` is missing.
     """
     weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
-    return load_bert(weights, config), load_word_pieces(vocabulary)
+    tokenizer = load_word_pieces(vocabulary)  # first: it is quick, and says what is missing
+    return load_bert(weights, config), tokenizer
 
 
 def smollm2(*, blocks: bool = False) -> tuple[Llama, Tokenizer]:
@@ -31,4 +32,5 @@ def smollm2(*, blocks: bool = False) -> tuple[Llama, Tokenizer]:
 def language_model(path: Path, *, blocks: bool = False) -> tuple[Llama, Tokenizer]:
     """The network of a GGUF file of the Llama family, and its tokenizer. Raises InputError as `load_llama`."""
     file = GgufFile(path)
-    return load_llama(file, blocks=blocks), gguf_tokenizer(file)
+    tokenizer = gguf_tokenizer(file)
+    return load_llama(file, blocks=blocks), tokenizer
