@@ -43,7 +43,7 @@ def show_inventory(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="built-in name, config.json, layer list (.csv, .yaml), .safetensors or .gguf",
+            help="built-in name, config.json, .onnx, layer list (.csv, .yaml), .safetensors or .gguf",
             autocompletion=known.names(known.WORKLOADS),
         ),
     ],

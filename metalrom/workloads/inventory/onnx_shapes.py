@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from interconnect.errors import InputError, error_text, shortened
 from interconnect.optional import optional_library
@@ -18,40 +20,11 @@ SMALL = 4096
 MAX_ROUNDS = 24
 
 _COMPUTED = frozenset(
-    [
-        "Add",
-        "And",
-        "Cast",
-        "Ceil",
-        "Concat",
-        "ConstantOfShape",
-        "Div",
-        "Equal",
-        "Expand",
-        "Floor",
-        "Gather",
-        "Greater",
-        "Identity",
-        "Less",
-        "Max",
-        "Min",
-        "Mod",
-        "Mul",
-        "Neg",
-        "Not",
-        "Or",
-        "Range",
-        "ReduceProd",
-        "Reshape",
-        "Shape",
-        "Size",
-        "Slice",
-        "Squeeze",
-        "Sub",
-        "Transpose",
-        "Unsqueeze",
-        "Where",
-    ]
+    {
+        *("Add", "And", "Cast", "Ceil", "Concat", "ConstantOfShape", "Div", "Equal", "Expand", "Floor", "Gather"),
+        *("Greater", "Identity", "Less", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Range", "ReduceProd"),
+        *("Reshape", "Shape", "Size", "Slice", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+    }
 )
 """Operators with which exporters compute shapes."""
 
@@ -98,32 +71,49 @@ def infer_shapes(onnx: Any, model: Any) -> dict[str, tuple[int, ...]]:
 def _compute(onnx: Any, model: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
     """Make constants of small integers that follow from constants and shapes; whether there were any of use."""
     reference = optional_library("onnx.reference", extra="onnx", purpose="ONNX files")
-    known = {t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer if math.prod(t.dims) <= SMALL}
+    held = {tensor.name: _array(onnx, tensor) for tensor in model.graph.initializer}
+    known = {name: array for name, array in held.items() if array is not None}
     useful = False
     for node in model.graph.node:
         out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
-            value = next((a.t for a in node.attribute if a.name == "value" and math.prod(a.t.dims) <= SMALL), None)
-            if value is not None:
-                known[out] = onnx.numpy_helper.to_array(value)
+            values = [_array(onnx, attribute.t) for attribute in node.attribute if attribute.name == "value"]
+            known |= {out: array for array in values if array is not None}
             continue
         if node.op_type not in _COMPUTED or len(node.output) != 1 or math.prod(shapes.get(out, (SMALL + 1,))) > SMALL:
             continue
         if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
             result = np.array(shapes[node.input[0]], np.int64)
         elif node.op_type != "Shape" and all(name in known for name in node.input if name):
-            try:
-                found = reference.ReferenceEvaluator(node).run(None, {n: known[n] for n in node.input if n})
-                result = np.asarray(found[0])
-            except Exception:  # whatever a damaged node makes of the library: its shape stays unknown
-                continue
+            result = _evaluated(reference, node, known)
         else:
+            result = None
+        if result is None:
             continue
         known[out] = result
         if result.dtype.kind in "iub":
             useful |= node.op_type != "Shape"
             node.CopyFrom(onnx.helper.make_node("Constant", [], [out], value=onnx.numpy_helper.from_array(result)))
     return useful
+
+
+def _array(onnx: Any, tensor: Any) -> NDArray[Any] | None:
+    """A small constant; None for a large or damaged one and for one in another file, which is not opened."""
+    if tensor.external_data or not 0 <= math.prod(tensor.dims) <= SMALL:
+        return None
+    try:
+        return np.asarray(onnx.numpy_helper.to_array(tensor))
+    except Exception:  # whatever damaged bytes make of the library
+        return None
+
+
+def _evaluated(reference: Any, node: Any, known: Mapping[str, NDArray[Any]]) -> NDArray[Any] | None:
+    """Result of a node of known inputs; None if the library cannot tell: its shape stays unknown."""
+    try:
+        found = reference.ReferenceEvaluator(node).run(None, {name: known[name] for name in node.input if name})
+    except Exception:  # whatever a damaged node makes of the library
+        return None
+    return np.asarray(found[0])
 
 
 def _inferred(onnx: Any, model: Any) -> dict[str, tuple[int, ...]]:
