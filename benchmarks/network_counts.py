@@ -41,7 +41,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], int | None]] = {
     "BloomForCausalLM": ({"model_type": "bloom"}, None),
     "CLIPModel": ({"model_type": "clip"}, 151_277_313),  # clip-vit-base-patch32
     "ConvNextForImageClassification": ({"model_type": "convnext"}, None),
-    "DebertaV2Model": ("deberta-v2", None),
+    "DebertaV2Model": ({"model_type": "deberta-v2"}, None),
     "DeiTForImageClassification": ({"model_type": "deit"}, None),
     "Dinov2Model": ({"model_type": "dinov2"}, None),
     "DistilBertModel": ({"model_type": "distilbert"}, 66_362_880),  # distilbert-base-uncased

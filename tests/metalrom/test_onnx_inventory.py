@@ -14,6 +14,7 @@ from metalrom.workloads.inventory import Inventory
 from metalrom.workloads.inventory.layers import UNFOLDED
 from metalrom.workloads.inventory.read import read_inventory
 from metalrom.workloads.inventory.schedule import longest_chain
+from metalrom.workloads.inventory.traced import traced_inventory
 
 pytestmark = pytest.mark.skipif(not has_library("onnx"), reason="the extra `onnx` is missing")
 
@@ -158,3 +159,36 @@ def test_damage_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(InputError, match="holds 0 operators"):
         read_inventory(str(path))
+
+
+EXPORTED: dict[str, dict[str, Any]] = {
+    "BertForMaskedLM": {
+        "model_type": "bert", "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "vocab_size": 300,
+    },
+    "ResNetForImageClassification": {
+        "model_type": "resnet", "depths": [1, 1, 1, 1], "hidden_sizes": [16, 32, 64, 128], "embedding_size": 16,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_library("torch", "transformers"), reason="the extra `networks` is missing")
+@pytest.mark.parametrize("name", sorted(EXPORTED))
+def test_an_exported_network_counts_as_the_traced_one(name: str, tmp_path: Path) -> None:
+    import torch
+    import transformers
+
+    data, path = EXPORTED[name], tmp_path / "m.onnx"
+    kind = getattr(transformers, name)
+    config = kind.config_class(**{key: value for key, value in data.items() if key != "model_type"})
+    config._attn_implementation, config.return_dict = "eager", False
+    words = torch.ones(1, 12, dtype=torch.long)
+    given = (words,) if name.startswith("Bert") else (torch.ones(1, 3, 224, 224),)
+    torch.onnx.export(kind(config).eval(), given, str(path), dynamo=False, do_constant_folding=False)
+    found = read_inventory(str(path))
+    sequence = 12 if name.startswith("Bert") else None
+    reference = traced_inventory(data | {"architectures": [name]}, "c", image=None, sequence=sequence)
+    assert (found.macs, found.attention_macs) == (reference.macs, reference.attention_macs)
+    chains = [longest_chain(i.schedule, [1.0] * len(i.schedule))[0] for i in (found, reference)]
+    assert chains[0] == chains[1]

@@ -82,12 +82,11 @@ def _compute(onnx: Any, model: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
             continue
         if node.op_type not in _COMPUTED or len(node.output) != 1 or math.prod(shapes.get(out, (SMALL + 1,))) > SMALL:
             continue
+        result: NDArray[Any] | None = None
         if node.op_type == "Shape" and node.input[0] in shapes and not node.attribute:
             result = np.array(shapes[node.input[0]], np.int64)
         elif node.op_type != "Shape" and all(name in known for name in node.input if name):
             result = _evaluated(reference, node, known)
-        else:
-            result = None
         if result is None:
             continue
         known[out] = result
