@@ -77,8 +77,9 @@ def _compute(onnx: Any, model: Any, shapes: dict[str, tuple[int, ...]]) -> bool:
     for node in model.graph.node:
         out = node.output[0] if node.output else ""
         if node.op_type == "Constant":
-            values = [_array(onnx, attribute.t) for attribute in node.attribute if attribute.name == "value"]
-            known |= {out: array for array in values if array is not None}
+            for attribute in node.attribute:
+                array = _array(onnx, attribute.t) if attribute.name == "value" else None
+                known |= {} if array is None else {out: array}
             continue
         if node.op_type not in _COMPUTED or len(node.output) != 1 or math.prod(shapes.get(out, (SMALL + 1,))) > SMALL:
             continue
