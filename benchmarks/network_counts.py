@@ -85,7 +85,12 @@ PUBLISHED: dict[str, tuple[str, Mapping[str, Any], float, str]] = {
         "ConvNextForImageClassification", {"model_type": "convnext", "num_labels": 1000}, 4.456e9, "torchvision",
     ),
     "Swin-T": ("SwinForImageClassification", {"model_type": "swin", "num_labels": 1000}, 4.491e9, "torchvision"),
-    "ViT-B/16": ("ViTForImageClassification", {"model_type": "vit", "num_labels": 1000}, 17.56e9, "torchvision"),
+    "ViT-B/16": (
+        "ViTForImageClassification",
+        {"model_type": "vit", "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+         "num_attention_heads": 12, "image_size": 224, "patch_size": 16, "num_labels": 1000},
+        17.564e9, "torchvision",
+    ),
     "BERT-base": (
         "BertModel",
         {"model_type": "bert", "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
