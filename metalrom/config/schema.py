@@ -106,10 +106,14 @@ class WeightsSection(ConfigSection):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
     file: ConfigLine | None = Field(
-        None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE"
+        None,
+        description="safetensors, gguf, pt, npy, npz, csv, hex or mem path, a folder with config.json and "
+        "model.safetensors or its parts, or asset:NAME/FILE",
     )
     tensor: ConfigLine | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
+    groups: Integer = Field(1, ge=1, description="of a convolution kernel, which is stored unfolded (im2col)")
+    group: Integer = Field(0, ge=0, description="which of the groups' independent matrices, from 0")
     shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
     random: tuple[Integer, Integer] | None = Field(
         None, description="instead of a file: shape of Gaussian random weights"

@@ -135,10 +135,9 @@ def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSumma
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     c, program = design.config, design.program
     manifest = design.manifest
-    source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = design.weights.values.shape
     return facts.LayerSummary(
-        source=source,
+        source=design.weights_source,
         inputs=inputs,
         outputs=outputs,
         weight_bits=c.weights.bits,
