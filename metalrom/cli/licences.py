@@ -1,4 +1,4 @@
-"""Licences of metalrom and of every installed package that it uses, as a list and as a bill of materials (CycloneDX)."""
+"""Licences of metalrom and of every installed package that it uses: a list and a bill of materials (CycloneDX)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PackageLicence:
 
 
 def installed_licences() -> tuple[PackageLicence, ...]:
-    """metalrom, first, and all installed packages that it reaches, by name. Raises InputError if it is not installed."""
+    """metalrom, first, and the installed packages that it reaches, by name. Raises InputError if it is a checkout."""
     try:
         root = metadata.distribution(ROOT)
     except metadata.PackageNotFoundError:
@@ -83,7 +83,7 @@ def licence_rows(packages: Iterable[PackageLicence]) -> list[dict[str, Any]]:
 
 
 def bill_of_materials(packages: Iterable[PackageLicence]) -> dict[str, Any]:
-    """The packages as a CycloneDX document; equal installations give equal documents (it holds no time and no number)."""
+    """The packages as a CycloneDX document; equal installations give equal documents (no time, no serial number)."""
     listed = tuple(packages)
     root = next(item for item in listed if item.name == ROOT)
     needs: dict[str, list[str]] = {item.name: [] for item in listed}
@@ -177,4 +177,6 @@ def _copyleft(text: str) -> Copyleft:
     """The strictest kind that a licence field or classifier names."""
     if re.search(r"\bA?GPL|(?<!Lesser )(?<!Library )(?<!or Lesser )General Public License", text, re.IGNORECASE):
         return "strong"
-    return "weak" if re.search(r"\bLGPL|General Public License|\bMPL|Mozilla|\bEPL|Eclipse", text, re.IGNORECASE) else ""
+    return (
+        "weak" if re.search(r"\bLGPL|General Public License|\bMPL|Mozilla|\bEPL|Eclipse", text, re.IGNORECASE) else ""
+    )

@@ -1,4 +1,4 @@
-"""The documented steps for SLURM, executed: a campaign on its workers, one of which is cancelled, against a local one."""
+"""The documented steps for SLURM, executed: a campaign that loses a worker, against a local one."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ def files(folder: Path) -> list[str]:
 def committed(cache: Path) -> int:
     """Results in a cache, 0 before there is one."""
     try:
-        with closing(sqlite3.connect(f"file:{cache / 'simulations' / 'results.sqlite'}?mode=ro", uri=True)) as connection:
+        file = cache / "simulations" / "results.sqlite"
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT COUNT(*) FROM results").fetchone()[0])
     except sqlite3.OperationalError:
         return 0
