@@ -162,8 +162,8 @@ def _described(name: str, parents: Iterable[str], extras: Iterable[str]) -> Pack
         for line in about.get_all("Classifier") or []
         if line.startswith("License ::") and not line.endswith("OSI Approved")
     ]
-    expression = about.get("License-Expression") or ""
-    field = " ".join((about.get("License") or "").split())
+    expression = " ".join(about.get_all("License-Expression") or ())
+    field = " ".join(" ".join(about.get_all("License") or ()).split())
     # Older packages keep the whole text in that field.
     stated = expression or (field if len(field) <= _LONGEST_NAME and field != "UNKNOWN" else "")
     licence = stated or ", ".join(classifiers)
