@@ -97,8 +97,17 @@ def root(
 def doctor(
     json: Json = False,
     devices: Annotated[str | None, one_of(known.DEVICES, "try this device set, every corner", "NAME|FILE")] = None,
+    licences: Annotated[bool, typer.Option("--licences", help="list the licences of all packages in use")] = False,
+    sbom: Annotated[bool, typer.Option("--sbom", help="print the bill of materials (CycloneDX, JSON)")] = False,
 ) -> None:
     """Say what is installed, what is missing and how to get it."""
+    if licences or sbom:
+        from metalrom.cli.licences import bill_of_materials, installed_licences, licence_rows, licence_table
+
+        packages = installed_licences()
+        data = bill_of_materials(packages) if sbom else {"packages": licence_rows(packages)}
+        emit(data, as_json=json or sbom, human=lambda: licence_table(packages))
+        return
     from metalrom.cli.doctor import diagnose
 
     report = diagnose(devices)
@@ -117,7 +126,16 @@ def _add(name: str, command: Callable[..., None], *shown: str) -> None:
     app.command(name, epilog=examples(*shown))(guarded(command))
 
 
-_add("doctor", doctor, "doctor", "doctor --json", "doctor --devices open45", "--trust doctor --devices kit.yaml")
+_add(
+    "doctor",
+    doctor,
+    "doctor",
+    "doctor --json",
+    "doctor --devices open45",
+    "--trust doctor --devices kit.yaml",
+    "doctor --licences",
+    "doctor --sbom",
+)
 _add("fetch", fetch_assets, "fetch minilm", "fetch smollm2 wordsim")
 _add("schema", print_schema, "schema > schema.json")
 _add(
