@@ -11,7 +11,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
@@ -27,6 +28,16 @@ FOLDER_PREFIX = "ngspice_runner-"
 _SCRIPTS = str(Path(__file__).resolve().parent.parent / "scripts")
 _LOG_LIMIT = 8 * 1024 * 1024
 _swept = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndedProcess:
+    """How an engine ended; exit_code negative = signal."""
+
+    exit_code: int
+    timed_out: bool
+    cancelled: bool
+    cpu_seconds: float
 
 
 class EngineProcesses:
@@ -45,18 +56,43 @@ class EngineProcesses:
                 kill_engine(pid)
 
     def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
-        """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
+        """Start ngspice in `folder`, its output to the file descriptor; `_lock` is held."""
+        command = [prepared.engine.path, "-n", *arguments]
+        return self._launch(command, folder, environment(folder, prepared.code_models), output)
+
+    def _launch(
+        self, command: Sequence[str], folder: str, environment: Mapping[str, str], output: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in `folder`; `_lock` is held."""
         try:
-            child = start_guarded(
-                [prepared.engine.path, "-n", *arguments],
-                folder=folder,
-                environment=environment(folder, prepared.code_models),
-                output=output,
-            )
+            child = start_guarded(command, folder=folder, environment=environment, output=output)
         except OSError as error:
-            raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
+            raise EngineError(f"{command[0]} cannot be started ({error.strerror})") from None
         self._running.add(child.pid)
         return child
+
+    def _finish(self, child: subprocess.Popen[bytes], timeout: float) -> EndedProcess:
+        """Wait for an engine, at most `timeout` seconds, and reap it."""
+        limit_cpu(child.pid, timeout)
+        timed_out = False
+        try:
+            if not wait_for(child.pid, timeout):
+                timed_out = True
+                kill_engine(child.pid)
+            with self._lock:
+                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
+                self._running.discard(child.pid)
+                _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            kill_engine(child.pid)
+            raise
+        child.returncode = code = os.waitstatus_to_exitcode(status)
+        return EndedProcess(
+            exit_code=code,
+            timed_out=timed_out or code == -signal.SIGXCPU,
+            cancelled=self._cancelled and code == -signal.SIGKILL and not timed_out,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+        )
 
 
 class ProcessBackend(EngineProcesses):
@@ -99,7 +135,6 @@ class ProcessBackend(EngineProcesses):
         """Nothing is kept between runs."""
 
     def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
-        job = prepared.job
         names = ("deck.cir", "ngspice_runner.raw", "log.txt", VIEW_FILE)
         deck, raw, log, view = (Path(folder, name) for name in names)
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
@@ -115,34 +150,21 @@ class ProcessBackend(EngineProcesses):
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
             arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else []), str(deck)]
             child = self._start(prepared, arguments, folder, log_file.fileno())
-        limit_cpu(child.pid, job.timeout)
-        timed_out = False
-        try:
-            if not wait_for(child.pid, job.timeout):
-                timed_out = True
-                kill_engine(child.pid)
-            with self._lock:
-                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
-                self._running.discard(child.pid)
-                _, status, usage = os.wait4(child.pid, 0)
-        except BaseException:
-            kill_engine(child.pid)
-            raise
-        child.returncode = os.waitstatus_to_exitcode(status)
+        ended = self._finish(child, prepared.job.timeout)
         wall = time.monotonic() - started
         plots, problem, reason = _read_plots(raw, folder, prepared.deck)
         if not problem and disk_full(folder):
             # The engine does not notice failing writes: the log may lack what would have decided the verdict.
             problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
         return RawOutcome(
-            exit_code=child.returncode,
-            timed_out=timed_out or child.returncode == -signal.SIGXCPU,
-            cancelled=self._cancelled and child.returncode == -signal.SIGKILL and not timed_out,
-            log=_read_log(view if not prepared.raw and view.exists() else log),
+            exit_code=ended.exit_code,
+            timed_out=ended.timed_out,
+            cancelled=ended.cancelled,
+            log=read_log(view if not prepared.raw and view.exists() else log),
             plots=plots,
             raw_problem=problem,
             raw_reason=reason,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            cpu_seconds=ended.cpu_seconds,
             wall_seconds=wall,
         )
 
@@ -209,7 +231,8 @@ def disk_full(folder: str | os.PathLike[str]) -> bool:
     return status.f_bavail * status.f_frsize < 65536
 
 
-def _read_log(path: Path) -> str:
+def read_log(path: Path) -> str:
+    """What an engine printed; of a very long log the beginning and the end."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= 2 * _LOG_LIMIT:
