@@ -6,18 +6,21 @@ import hashlib
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.engine_view import VIEW_COMMANDS
 from ngspice_runner.errors import JobError
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
-from ngspice_runner.job import Job
+from ngspice_runner.job import HARNESS_OPTIONS, PATH_OPTIONS, Job
 from ngspice_runner.lint import lint
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
+from ngspice_runner.startup import startup_text
+from ngspice_runner.vacask.verilog import verilog_files
 from ngspice_runner.waveforms import SWEEPS
 
 SCHEMA = "ngspice_runner-3"
@@ -29,6 +32,7 @@ _OF_ANALYSIS = re.compile(rf"(?:{'|'.join(PLOT_NAMES)})\d*\.(?=[vi]\()", re.IGNO
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|(?:pole|zero)\(\d+\)|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
+_PATH = re.compile(r"/[\w./+@%,=~:#()-]+$", re.ASCII)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
 _OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
@@ -41,7 +45,8 @@ _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
     cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
-    second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
+    second, third, ... analysis of a kind; startup: lines
+    for ngspice's start-up file; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
     to be written."""
 
     job: Job
@@ -55,6 +60,7 @@ class Prepared:
     title: str
     code_models: bool
     behaviour: str
+    startup: str
     cacheable: bool
     further: tuple[str, ...] = ()
     measuring: tuple[MeasuringRun, ...] = ()
@@ -75,7 +81,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
     _check(job)
     deck = read_deck(job.text)
-    includes = scan_includes(deck, job.folder, job.includes)
+    includes = scan_includes(deck, job.folder, job.includes + _brought_files(job))
     check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
@@ -101,6 +107,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         title=title,
         code_models=code_models,
         behaviour=behaviour,
+        startup=startup_text(job),
         cacheable=not reads_files and not has_transient_noise(job.text),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
@@ -117,7 +124,7 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
     when the job is unusable.
     """
     lowered = job.text.lower()
-    if job.includes or any(word in lowered for word in _OUTSIDE):
+    if job.includes or _brought_files(job) or any(word in lowered for word in _OUTSIDE):
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -170,8 +177,16 @@ def _check(job: Job) -> None:
                 "@device[parameter] is needed"
             )
     for name, value in job.options:
+        if name in PATH_OPTIONS and _PATH.match(value):
+            continue
         if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:
             raise JobError(f"option {name!r}={value!r} is not usable: a name and a number or word are needed")
+
+
+def _brought_files(job: Job) -> tuple[str, ...]:
+    """Files of the job's own options that its result depends on."""
+    sources = [str(file) for name in job.told("verilog_a") for file in verilog_files(Path(name))]
+    return (*job.told("osdi"), *job.told("startup"), *sources)
 
 
 def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
@@ -217,7 +232,7 @@ def _run_text(
             keyword = lines[include.line - 1].split()[0]
             lines[include.line - 1] = f'{keyword} "{path}"' + (f" {include.section}" if include.section else "")
     options = "".join(
-        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
+        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() not in HARNESS_OPTIONS
     )
     seed = "" if job.seed is None else f" seed={job.seed}"
     added = [f".option num_threads=1 noinit{seed}{options}"]

@@ -18,7 +18,7 @@ from pathlib import Path
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.deck import ParsedDeck
-from ngspice_runner.engine import Engine
+from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.engine_view import VIEW_FILE
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -58,7 +58,10 @@ class EngineProcesses:
     def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
         """Start ngspice in `folder`, its output to the file descriptor; `_lock` is held."""
         command = [prepared.engine.path, "-n", *arguments]
-        return self._launch(command, folder, environment(folder, prepared.code_models), output)
+        variables = environment(folder, prepared.code_models)
+        if prepared.startup:
+            variables["SPICE_SCRIPTS"] = _own_scripts(Path(folder, "scripts"), prepared)
+        return self._launch(command, folder, variables, output)
 
     def _launch(
         self, command: Sequence[str], folder: str, environment: Mapping[str, str], output: int
@@ -179,6 +182,15 @@ def environment(folder: str, code_models: bool) -> dict[str, str]:
     if not code_models:
         environment["SPICE_SCRIPTS"] = _SCRIPTS
     return environment
+
+
+def _own_scripts(scripts: Path, prepared: Prepared) -> str:
+    """A folder with a start-up file that also does what the job asks for."""
+    usual = system_spinit(prepared.engine) if prepared.code_models else Path(_SCRIPTS, "spinit")
+    scripts.mkdir(exist_ok=True)
+    text = usual.read_text("utf-8", "replace") if usual else ""
+    (scripts / "spinit").write_text(f"{text.rstrip()}\n{prepared.startup}", encoding="utf-8")
+    return str(scripts)
 
 
 def wait_for(pid: int, timeout: float) -> bool:

