@@ -72,6 +72,8 @@ def run_sweep(
     what the deck has not.
     """
     check_workers(workers)
+    if backend not in _POINTWISE:
+        raise JobError(f"backend {backend!r} cannot run a sweep: one of {', '.join(_POINTWISE)} is needed")
     name = "process" if backend == "batch" else backend
     setting = make_setting(name, engine, cache, retry_failures=retry_failures, retry=retry)
     board = JobBoard(len(sweep.points), progress, None if cache is None else str(cache.path))
@@ -113,6 +115,9 @@ class _Event:
     end: bool = False
 
 
+_POINTWISE = ("batch", "shared", "process", "vacask")
+
+
 class _Runner:
     def __init__(self, setting: Setting, backend: str, workers: int, settle: Settle) -> None:
         self._setting, self._backend, self._workers, self._settle = setting, backend, workers, settle
@@ -121,8 +126,6 @@ class _Runner:
             self._engine = BatchEngine()
         elif backend == "shared":
             self._engine = _SharedPoints(setting)
-        elif setting.backend is not setting.alone:
-            raise JobError(f"backend {backend!r} cannot run a sweep: batch, shared, process or vacask is needed")
 
     def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ _CARD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _BIN = re.compile(r"\.\d+$")
+_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?(?=/)", re.ASCII)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@%,=~:#()-]+")
 
 
@@ -53,10 +55,22 @@ def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
             raise InputError(f"{entry.file!r} is not a file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
         path = cache_folder("assets", asset, name)
     else:
-        path = folder / Path(entry.file).expanduser()
+        path = folder / Path(with_variable(entry.file, where=where)).expanduser()
     if not path.is_file():
         raise InputError(f"there is no file {path}", where=where, hint=_remedy(entry))
     return path
+
+
+def with_variable(text: str, *, where: str) -> str:
+    """A path with the environment variable that it begins with (`$PDK_ROOT/...`) resolved; InputError if it is not
+    set."""
+    match = _VARIABLE.match(text)
+    if match is None:
+        return text
+    value = os.environ.get(match[1], "")
+    if not value:
+        raise InputError(f"{text} needs ${match[1]}, which is not set", where=where, hint=f"export {match[1]}=FOLDER")
+    return value + text[match.end() :]
 
 
 def check_pinned(entry: FileEntry, path: Path, content: bytes, *, where: str) -> None:

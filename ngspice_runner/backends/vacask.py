@@ -24,7 +24,7 @@ from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Signal
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, read_raw
-from ngspice_runner.vacask.modules import Vacask, compile_modules, describe_modules, find_vacask
+from ngspice_runner.vacask.modules import Modules, Vacask, find_vacask
 from ngspice_runner.vacask.netlist import SimFile, Translated, translate_deck
 
 _OURS = re.compile(r"\b[nd]\d+\b")
@@ -55,9 +55,8 @@ class VacaskBackend(EngineProcesses):
 
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. Raises JobError for a deck that cannot be translated."""
-        own = compile_modules(self._vacask, [path for name, path in prepared.job.options if name == "verilog_a"])
         folder = Path(prepared.job.folder or ".").absolute()
-        translated = translate_deck(prepared.run_text, folder, lambda f: describe_modules(self._vacask, f), own)
+        translated = translate_deck(prepared.run_text, folder, Modules(self._vacask, prepared.job.told("verilog_a")))
         outcomes = [self._run_file(prepared, file, translated) for file in translated.files]
         return merge_outcomes(outcomes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 Value = float | str | tuple[float, ...]
 """Of a parameter; a text is put between quotes."""
@@ -32,3 +34,17 @@ class ModuleParameters:
 
     model: dict[str, str]
     instance: dict[str, str]
+
+
+class Library(Protocol):
+    """Compiled modules. own: module -> file, of those that a job brings itself."""
+
+    own: Mapping[str, str]
+
+    def describe(self, file: str) -> Mapping[str, ModuleParameters]:
+        """Parameters of the modules of a file."""
+        ...
+
+    def switch(self) -> str:
+        """The file of the module `metalrom_switch`."""
+        ...

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from ngspice_runner.vacask.cards import Card, split_card
-from ngspice_runner.vacask.device import Assignments, Device, ModuleParameters
+from ngspice_runner.vacask.device import Assignments, Device, Library, ModuleParameters
 from ngspice_runner.vacask.expand import Site
 from ngspice_runner.vacask.expressions import ExpressionError, Scope, evaluate
 
@@ -22,18 +22,18 @@ _BINNED = ("lmin", "lmax", "wmin", "wmax")
 _SCALED = {"w": 1, "l": 1, "pd": 1, "ps": 1, "sa": 1, "sb": 1, "sd": 1, "ad": 2, "as": 2}
 _BSIM3_VERSIONS = {"3.3", "3.30", "3.3.0"}
 
-Describe = Callable[[str], Mapping[str, ModuleParameters]]
-"""Parameters of the modules of a compiled file."""
+SWITCH_WIDTH = 1e-3
+"""V; over a few of this the switch changes, where ngspice's has a step."""
 
 
 class ModelTable:
     """Makes devices out of cards that name a model. notes: what was left out, in the words of ngspice's log.
 
-    own: module name -> file, of modules that a job brings itself. scale: of lengths on instances.
+    scale: of lengths on instances.
     """
 
-    def __init__(self, describe: Describe, own: Mapping[str, str], scale: float = 1.0) -> None:
-        self._describe, self._own, self._scale = describe, own, scale
+    def __init__(self, library: Library, scale: float = 1.0) -> None:
+        self._library, self._scale = library, scale
         self.notes: dict[str, None] = {}
 
     def device(self, card: Card, site: Site, pins: int) -> Device:
@@ -73,6 +73,26 @@ class ModelTable:
         found: Assignments = tuple(parameters)
         return Device(site.element(name), ends, module, file, found, tuple(instance), factor=parallel)
 
+    def switch(self, card: Card, site: Site) -> Device:
+        """An S card of a model without hysteresis."""
+        words, given = split_card(card.text)
+        if words[-1] in ("on", "off"):
+            words = words[:-1]
+        if len(words) != 6 or given or words[5] not in site.models or site.parallel != 1.0:
+            raise card.refuse("four nodes and a model of type sw are needed")
+        model, scope = site.models[words[5]]
+        kind = split_card(_without_parentheses(model.text))
+        try:
+            values = {key: evaluate(text, scope) for key, text in kind[1].items()}
+        except ExpressionError as error:
+            raise model.refuse(str(error)) from None
+        if kind[0][2] != "sw" or values.pop("vh", 0.0) or not values.keys() <= {"vt", "ron", "roff"}:
+            raise model.refuse("only a switch of type sw with vt, ron and roff, without hysteresis, is known")
+        self.notes[f"Warning: a switch changes over some {SWITCH_WIDTH:g} V around its threshold, not in a step"] = None
+        known = {"ron": 1.0, "roff": 1e12, "vt": 0.0} | values | {"width": SWITCH_WIDTH}
+        ends = tuple(site.node(node) for node in words[1:5])
+        return Device(site.element(words[0]), ends, "metalrom_switch", self._library.switch(), tuple(known.items()))
+
     def _chosen(self, card: Card, site: Site, called: str, values: Mapping[str, float]) -> tuple[Card, Scope]:
         """The model of that name, or the bin of it that the size lies in."""
         if called in site.models:
@@ -96,8 +116,8 @@ class ModelTable:
         """(file, module, parameters that follow from the type) of a model card."""
         words, given = split_card(_without_parentheses(model.text))
         kind = words[2]
-        if kind in self._own:
-            return self._own[kind], kind, ()
+        if kind in self._library.own:
+            return self._library.own[kind], kind, ()
         if kind in _NAMED:
             return _NAMED[kind], kind, ()
         level = int(float(given.get("level", "0") or 0)) if _is_number(given.get("level", "0")) else -1
@@ -115,7 +135,7 @@ class ModelTable:
         return *found, (("type", 1.0 if kind == "nmos" else -1.0),)
 
     def _described(self, file: str, module: str, card: Card) -> ModuleParameters:
-        found = self._describe(file).get(module)
+        found = self._library.describe(file).get(module)
         if found is None:
             raise card.refuse(f"VACASK's {file} has no module {module}")
         return found

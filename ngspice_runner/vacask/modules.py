@@ -72,9 +72,27 @@ def _identify(path: str, version: str, identity: tuple[int, ...]) -> Engine:
     return Engine(path, f"vacask-{version or 'of-' + digest.hexdigest()[:12]}", digest.hexdigest())
 
 
-def describe_modules(vacask: Vacask, file: str) -> Mapping[str, ModuleParameters]:
-    """Modules of a compiled file (of VACASK's own by its short name) and their parameters, as it prints them."""
-    return _describe(vacask.engine.path, file, vacask.engine.sha256)
+class Modules:
+    """Compiled modules that a job's decks may use. own: module -> file, of the Verilog-A files of the job; each is
+    compiled once into the user's cache.
+
+    Raises EngineError when there is no compiler or a file cannot be compiled.
+    """
+
+    def __init__(self, vacask: Vacask, sources: Sequence[str] = ()) -> None:
+        self._vacask = vacask
+        self.own: dict[str, str] = {}
+        for source in sources:
+            file = str(_compiled(vacask, Path(source)))
+            self.own |= dict.fromkeys(self.describe(file), file)
+
+    def describe(self, file: str) -> Mapping[str, ModuleParameters]:
+        """Modules of a compiled file (of VACASK's own by its short name) and their parameters, as it prints them."""
+        return _describe(self._vacask.engine.path, file, self._vacask.engine.sha256)
+
+    def switch(self) -> str:
+        """The file of the module `metalrom_switch`."""
+        return str(_compiled(self._vacask, Path(__file__).with_name("switch.va")))
 
 
 @functools.lru_cache(maxsize=64)
@@ -97,18 +115,6 @@ def _describe(path: str, file: str, sha256: str) -> Mapping[str, ModuleParameter
                 parts[section] |= {word.lower(): word for word in (parameter or aliases).split()}
         found[device] = ModuleParameters(parts["Model"], parts["Instance"])
     return found
-
-
-def compile_modules(vacask: Vacask, sources: Sequence[str]) -> dict[str, str]:
-    """Module name -> compiled file, for Verilog-A files; compiled once into the user's cache.
-
-    Raises EngineError when there is no compiler or a file cannot be compiled.
-    """
-    own: dict[str, str] = {}
-    for source in sources:
-        file = _compiled(vacask, Path(source))
-        own |= dict.fromkeys(describe_modules(vacask, str(file)), str(file))
-    return own
 
 
 def _compiled(vacask: Vacask, source: Path) -> Path:

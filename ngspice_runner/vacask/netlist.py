@@ -15,9 +15,9 @@ from ngspice_runner.deck import Analysis, read_deck
 from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import canonical_name
 from ngspice_runner.vacask.cards import Card, read_cards, split_card
-from ngspice_runner.vacask.device import Device, Value
+from ngspice_runner.vacask.device import Device, Library, Value
 from ngspice_runner.vacask.expand import GROUND, Site, expand_circuit, read_circuit
-from ngspice_runner.vacask.models import Describe, ModelTable
+from ngspice_runner.vacask.models import ModelTable
 from ngspice_runner.vacask.passives import controlled, coupling, passive
 from ngspice_runner.vacask.sources import Times, independent_source
 
@@ -66,8 +66,8 @@ class Translated:
     names: Mapping[str, str]
 
 
-def translate_deck(text: str, folder: Path, describe: Describe, own: Mapping[str, str]) -> Translated:
-    """Translate a deck whose relative includes start from `folder`. own: modules of the job (name -> file).
+def translate_deck(text: str, folder: Path, library: Library) -> Translated:
+    """Translate a deck whose relative includes start from `folder`.
 
     Raises JobError, with file and line, for anything that has no counterpart.
     """
@@ -82,7 +82,7 @@ def translate_deck(text: str, folder: Path, describe: Describe, own: Mapping[str
     for analysis in analyses:
         if analysis.kind not in ("op", "tran", "ac", "dc"):
             raise Card("", analysis.line, analysis.text).refuse("only .op, .tran, .ac and .dc are known")
-    table = ModelTable(describe, own, options.scale)
+    table = ModelTable(library, options.scale)
     cards = list(elements)
     names = _Names()
     files = []
@@ -104,6 +104,8 @@ def _device(card: Card, site: Site, table: ModelTable, times: Times, heating: fl
         return controlled(card, site)
     if letter == "k":
         return coupling(card, site)
+    if letter == "s":
+        return table.switch(card, site)
     if letter in _PINS:
         return table.device(card, site, _PINS[letter])
     raise card.refuse(f"elements {letter.upper()} have no counterpart there")
