@@ -232,7 +232,9 @@ def _run_text(
             keyword = lines[include.line - 1].split()[0]
             lines[include.line - 1] = f'{keyword} "{path}"' + (f" {include.section}" if include.section else "")
     options = "".join(
-        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() not in HARNESS_OPTIONS
+        f" {name}={value}" if value else f" {name}"
+        for name, value in job.options
+        if name.lower() not in HARNESS_OPTIONS
     )
     seed = "" if job.seed is None else f" seed={job.seed}"
     added = [f".option num_threads=1 noinit{seed}{options}"]

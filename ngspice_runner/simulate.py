@@ -14,8 +14,8 @@ from ngspice_runner.backends import BACKENDS, Backend, OtherSimulator, RawOutcom
 from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
-from ngspice_runner.errors import JobError
 from ngspice_runner.engine_view import read_view
+from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import flatten
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.lint_finding import LintFinding
@@ -41,7 +41,8 @@ CLAIM_PAUSE = 0.02
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How jobs are run. alone: the backend for what `backend` does not take or does not answer for; `engine` is its
-    executable. others: backends of other simulators, made when a job asks for one. retry: climb the ladder of `retry.py` when a simulation does not converge."""
+    executable. others: backends of other simulators, made when a job asks for one. retry: climb the ladder of
+    `retry.py` when a simulation does not converge."""
 
     backend: Backend
     alone: Backend

@@ -66,10 +66,10 @@ def run_sweep(
 ) -> list[Result]:
     """Run all points of a sweep; results in their order.
 
-    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process) or `process`
-    (each point alone) or `vacask`. A deck that has not exactly one analysis, has a control section or is refused by the lint is run
-    point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point that names
-    what the deck has not.
+    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process), `process` or
+    `vacask` (each point alone). A deck that has not exactly one analysis, has a control section or is refused by the
+    lint is run point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point
+    that names what the deck has not.
     """
     check_workers(workers)
     if backend not in _POINTWISE:

@@ -56,7 +56,7 @@ def simulation_options(needs: Needs, path: Path, digest: hashlib._Hash) -> tuple
 
     path: the YAML file. digest: takes the content of the files. Raises InputError for one that is missing.
     """
-    found = [("ngbehavior", needs.ngbehavior)] if needs.ngbehavior else []
+    found: list[tuple[str, str]] = [("ngbehavior", needs.ngbehavior)] if needs.ngbehavior else []
     if needs.simulator == "vacask":
         found.append(("simulator", "vacask"))
         files = [("verilog_a", name) for name in needs.verilog_a]

@@ -37,9 +37,12 @@ class ModuleParameters:
 
 
 class Library(Protocol):
-    """Compiled modules. own: module -> file, of those that a job brings itself."""
+    """Compiled modules."""
 
-    own: Mapping[str, str]
+    @property
+    def own(self) -> Mapping[str, str]:
+        """Module -> file, of those that a job brings itself."""
+        ...
 
     def describe(self, file: str) -> Mapping[str, ModuleParameters]:
         """Parameters of the modules of a file."""

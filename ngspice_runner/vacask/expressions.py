@@ -29,8 +29,10 @@ _LEVELS: tuple[Mapping[str, Callable[[float, float], float]], ...] = (
 )
 _FUNCTIONS: Mapping[str, Callable[..., float]] = {
     name: getattr(math, name)
-    for name in ("sqrt", "exp", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "floor", "ceil")
+    for name in ("sqrt", "exp", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan")
 } | {
+    "floor": math.floor,
+    "ceil": math.ceil,
     "ln": math.log,
     "log": math.log,  # the natural one, as in ngspice's .param
     "abs": abs,
@@ -42,7 +44,7 @@ _FUNCTIONS: Mapping[str, Callable[..., float]] = {
     "sgn": lambda a: float((a > 0) - (a < 0)),
     "u": lambda a: float(a > 0),
     "ternary_fcn": lambda a, b, c: b if a else c,
-}  # fmt: skip
+}
 _CONSTANTS = {"pi": math.pi, "e": math.e, "true": 1.0, "false": 0.0}
 _RANDOM = frozenset(("agauss", "gauss", "aunif", "unif", "limit"))
 _DEPTH = 60

