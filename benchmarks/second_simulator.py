@@ -16,6 +16,7 @@ import argparse
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,13 @@ FINER = {"process": (("reltol", "1e-6"), ("vntol", "1e-8"), ("chgtol", "1e-21"))
          "vacask": (("reltol", "1e-5"), ("vntol", "1e-7"), ("chgtol", "1e-21"))}  # fmt: skip
 STEPS = {"process": 40, "vacask": 10}
 """Divisors of the largest step; finer ones end in `timestep too small` in both, at the edges of the reset."""
+PAIRS = {
+    "emitted": ("process", "vacask"),
+    "refined": ("process refined", "vacask refined"),
+    "ngspice itself": ("process", "process refined"),
+    "VACASK itself": ("vacask", "vacask refined"),
+}
+"""What is compared with what."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +112,7 @@ def compared(technology: Technology, kind: str, periphery_kind: str, rows: int) 
     for name, found in good.items():
         row[name] = found.level
         row[f"CPU {name}"] = found.cpu
-    pairs = {"emitted": ("process", "vacask"), "refined": ("process refined", "vacask refined"),
-             "ngspice itself": ("process", "process refined"), "VACASK itself": ("vacask", "vacask refined")}  # fmt: skip
-    for name, (one, other) in pairs.items():
+    for name, (one, other) in PAIRS.items():
         if one in good and other in good:
             row[name] = _difference(good[one].level, good[other].level)
             row[f"{name}, step"] = _difference(good[one].step, good[other].step)
@@ -125,25 +131,29 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rows = []
+    if not arguments.json:
+        print(f"{arguments.rows} rows; relative differences, level / step")
+        print(f"{'technology':11}{'cell':13}{'periphery':11}{'VACASK level':>14}" + "".join(f"{c:>20}" for c in PAIRS))
     for name in arguments.technologies.split(","):
         try:
             technology = load_technology(STACKS.get(name, name), name)
             for kind in arguments.cells.split(","):
-                rows += [compared(technology, kind, periphery, arguments.rows) for periphery in ("ideal", "transistor")]
+                for periphery in ("ideal", "transistor"):
+                    rows.append(compared(technology, kind, periphery, arguments.rows))
+                    if not arguments.json:
+                        print(_line(rows[-1]), flush=True)
         except InputError as error:
             print(f"{name}: left out: {error}", file=sys.stderr)
     if arguments.json:
         print(json.dumps(rows, indent=1))
-        return
-    columns = ("emitted", "refined", "ngspice itself", "VACASK itself")
-    print(f"{arguments.rows} rows; relative differences, level / step")
-    print(f"{'technology':11}{'cell':13}{'periphery':11}{'VACASK level':>14}" + "".join(f"{c:>20}" for c in columns))
-    for row in rows:
-        level = row.get("vacask")
-        text = f"{level:12.6g} {row['unit']}" if isinstance(level, float) else "-"
-        cells = [f"{row[c]:.1e} / {row[f'{c}, step']:.1e}" if c in row else "-" for c in columns]
-        print(f"{row['technology']!s:11}{row['cell']!s:13}{row['periphery']!s:11}{text:>14}", end="")
-        print("".join(f"{c:>20}" for c in cells), row["failed"] or "")
+
+
+def _line(row: Mapping[str, object]) -> str:
+    level = row.get("vacask")
+    text = f"{level:12.6g} {row['unit']}" if isinstance(level, float) else "-"
+    cells = [f"{row[c]:.1e} / {row[f'{c}, step']:.1e}" if c in row else "-" for c in PAIRS]
+    head = f"{row['technology']!s:11}{row['cell']!s:13}{row['periphery']!s:11}{text:>14}"
+    return head + "".join(f"{c:>20}" for c in cells) + (f" {row['failed']}" if row["failed"] else "")
 
 
 if __name__ == "__main__":

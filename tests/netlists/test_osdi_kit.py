@@ -35,16 +35,18 @@ Nn d g s b core_n w=w l=l mult='m' as='as' ad='ad' ps='ps' pd='pd'
 Np d g s b core_p w=w l=l mult='m' as='as' ad='ad' ps='ps' pd='pd'
 .ends
 """
-# vfbo, toxo, nsubo, uo: sg13g2_lv_nmos_psp of IHP-Open-PDK (Apache-2.0, IHP PDK Authors), sg13g2_moslv_parm.lib; p mirrors n
+# vfbo, toxo, nsubo, uo: sg13g2_lv_nmos_psp in sg13g2_moslv_parm.lib of IHP-Open-PDK (Apache-2.0); p mirrors n
 CARD = "".join(
-    f".model core_{kind} psp103va type={sign} swgeo=1 vfbo='-0.94312*vfb_factor' toxo=2.2404e-09 nsubo=1.0483e+23 uo=0.045582\n"
+    f".model core_{kind} psp103va type={sign} swgeo=1 vfbo='-0.94312*vfb_factor' toxo=2.2404e-09\n"
+    "+ nsubo=1.0483e+23 uo=0.045582\n"
     for kind, sign in (("n", 1), ("p", -1))
 )
 DESCRIPTOR = """name: stand_in
 title: stand-in
 vdd: 1.2
 models: {nmos: nch, pmos: pch}
-geometry: {l_min: 1.3e-7, l_max: 1.0e-5, w_min: 1.5e-7, w_max: 1.0e-5, diffusion_length: 3.4e-7, status: user, source: test}
+geometry:
+  {l_min: 1.3e-7, l_max: 1.0e-5, w_min: 1.5e-7, w_max: 1.0e-5, diffusion_length: 3.4e-7, status: user, source: test}
 matching: {avt_n: 4.0e-9, avt_p: 4.0e-9, status: user, source: test}
 library: {status: user, source: test, corners: {tt: [{file: $KIT_ROOT/corner.lib, section: mos_tt}]}}
 call: {style: X, shift: source}
