@@ -88,13 +88,18 @@ def estimates(array: Mapping[str, Any], folder: Path) -> list[tuple[str, ...]]:
     bare = [estimate(n, n, sense=False) for n in numbers]
 
     def densities(found: list[MacroEstimate]) -> list[str]:
-        return [f"{e.density_stacked.mid:.2f}" for e in found]
+        return [f"{e.footprint.density_stacked.mid:.2f}" for e in found]
 
     out: list[tuple[str, ...]] = [("planes", *map(str, numbers))]
     out.append(("nothing shared: bits, Mb/mm2", *densities(apart)))
     out.append(("  with sense circuits", *densities(billed)))
     out.append(("shared: bits, Mb/mm2", *densities(together)))
-    out.append(("  its range", *(f"{e.density_stacked.low:.1f} to {e.density_stacked.high:.1f}" for e in together)))
+    out.append(
+        (
+            "  its range",
+            *(f"{d.low:.1f} to {d.high:.1f}" for d in (e.footprint.density_stacked for e in together)),
+        )
+    )
     out.append(("  without the sense circuits", *densities(bare)))
     names = dict.fromkeys(name for e in together for name in e.area)
     for name in names:

@@ -85,7 +85,7 @@ def main() -> None:
     layers = [layer_estimate(results, table, w.inputs, w.outputs) for w in model.layers]
     macs = sum(layer.macs for layer in layers)
     energy = sum(layer.energy.mid for layer in layers) / macs
-    area = sum(layer.macro.stacked.mid for layer in layers)
+    area = sum(layer.macro.footprint.stacked.mid for layer in layers)
     exact = work.figures(work.run(QuantizedOperator(ExactProduct(), WeightRule(8), ActivationRule(8))), reference)
     print(f"{chip.title}; {work.notes}")
     print(f"exact integers: cosine {exact['wordsim_cosine']:.4f}, rho {exact['wordsim_spearman']:.3f}")

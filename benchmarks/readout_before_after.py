@@ -88,9 +88,9 @@ def column(results: RunResults, table: ReadoutTable, layer: LayerEstimate) -> di
         "energy per MAC, fJ": f"{macro.energy_per_mac.mid * 1e15:.0f}",
         "latency of the layer, us": f"{layer.latency.mid * 1e6:.1f}",
         **{f"  area of {name}, um2 per tile": f"{p.value.mid * 1e12 / tiles:.0f}" for name, p in macro.area.items()},
-        "area, periphery under the array, um2 per tile": f"{macro.stacked.mid * 1e12 / tiles:.0f}",
-        "density of via bits, Mb/mm2": f"{macro.density_stacked.mid:.2f}",
-        "density of weight bits, Mb/mm2": f"{macro.weight_density_stacked.mid:.2f}",
+        "area, periphery under the array, um2 per tile": f"{macro.footprint.stacked.mid * 1e12 / tiles:.0f}",
+        "density of via bits, Mb/mm2": f"{macro.footprint.density_stacked.mid:.2f}",
+        "density of weight bits, Mb/mm2": f"{macro.footprint.weight_density_stacked.mid:.2f}",
         "not settled": "; ".join(macro.flags) or "nothing",
     }
     statuses = Counter(item.status for item in results.readout_inputs)

@@ -1,12 +1,13 @@
-"""CPU milliseconds per simulation, side by side: bare `ngspice -b -r`, and the harness's three backends.
+"""CPU milliseconds per simulation, side by side: bare `ngspice -b -r`, and the harness's backends.
 
     python benchmarks/runner.py [--rounds 5] [--seconds 2] [--cases tiny_op,column_tran] [--json]
 
 CPU time of everything that takes part (this process and its children, start-up included), over simulations of one
 circuit with one number changed each time. `bare` is what a shell loop would do: the deck (with one thread set, as the
 harness does) is written to a file and `ngspice -b -r out.raw deck` is run; nobody reads the result. The harness's
-figures include lint, key, reading and judging. `shared*` and `batch` are sweeps; `shared_job` runs unrelated jobs.
-Rounds are interleaved; the median round counts, the spread is that of the rounds.
+figures include lint, key, cache, reading, judging and, once per circuit, the second witness. `shared*` and `batch` are
+sweeps; `persistent` and `shared_job` run unrelated jobs. Rounds are interleaved; the median round counts, the spread is
+that of the rounds.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ import os
 import resource
 import statistics
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from ngspice_runner import EngineError, Job, Sweep, find_engine, run_many, run_sweep
+import numpy as np
+
+from ngspice_runner import Cache, EngineError, Job, Sweep, find_engine, run_many, run_sweep
 
 ROWS = 512
 VALUE = 1.0e3
@@ -57,11 +63,29 @@ def inverters(analysis: str) -> Job:
     return Job("\n".join(["inverters", *cards, analysis, ".end", ""]), ("v(n25)",))
 
 
+def campaign(_: str) -> Job:
+    """One deck of `benchmarks/campaign.py`: the drivers, reset switches and cells of a column of four rows."""
+    from characterization.campaign import deck_of, job_of
+    from characterization.procedures import PROCEDURES
+    from metalrom.api import load
+
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    from campaign import CONFIG
+
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder, "w.npy"), np.random.default_rng(1).normal(size=(16, 8)))
+        Path(folder, "campaign.yaml").write_text(CONFIG.format(samples=30), encoding="ascii")
+        setup = load(Path(folder, "campaign.yaml")).setup(4)
+        job = job_of(setup, deck_of(setup, PROCEDURES["mismatch"].plan(setup)[-1]))
+    return replace(job, text=job.text.replace("\n.end\n", f"\nRx {job.outputs[0][2:-1]} 0 1.0e15\n.end\n"))
+
+
 CASES: dict[str, Callable[[], Job]] = {
     "tiny_op": lambda: tiny(".op"),
     "tiny_tran": lambda: tiny(".tran 1.0e-11 2.0e-9"),
     "column_op": lambda: column(".op"),
     "column_tran": lambda: column(".tran 2.0e-11 6.0e-9"),
+    "campaign_tran": lambda: campaign(""),
     "bsim4_tran": lambda: inverters(".tran 2.0e-12 1.6e-9"),
 }
 
@@ -99,12 +123,13 @@ def bare(sweep: Sweep) -> None:
 
 def through(backend: str) -> Callable[[Sweep], None]:
     def work(sweep: Sweep) -> None:
-        if backend == "shared_job":
-            results = run_many(jobs_of(sweep), backend="shared", workers=1)
-        elif backend == "process":
-            results = run_many(jobs_of(sweep), workers=1)
-        else:
-            results = run_sweep(sweep, backend=backend, workers=1)
+        with tempfile.TemporaryDirectory() as folder, Cache(folder) as cache:
+            if backend == "shared_job":
+                results = run_many(jobs_of(sweep), backend="shared", workers=1, cache=cache)
+            elif backend in ("process", "persistent"):
+                results = run_many(jobs_of(sweep), backend=backend, workers=1, cache=cache)
+            else:
+                results = run_sweep(sweep, backend=backend, workers=1, cache=cache)
         wanted = backend.partition("_")[0]
         assert all(r.ok and r.provenance and r.provenance.backend == wanted for r in results)
 
@@ -133,16 +158,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0, help="CPU seconds to aim at per way, case and round")
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--ways", help="some of the ways, after bare; default: all")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    ways = {"bare": bare, "process": through("process"), "batch": through("batch")}
+    ways = {"bare": bare, "process": through("process"), "persistent": through("persistent"), "batch": through("batch")}
     if have_shared():
         ways |= {"shared": through("shared"), "shared_job": through("shared_job")}
+    if arguments.ways:
+        ways = {way: ways[way] for way in ("bare", *arguments.ways.split(","))}
     figures: dict[str, dict[str, list[float]]] = {}
+    walls: dict[str, dict[str, list[float]]] = {}
     start = 0
     for case in arguments.cases.split(","):
         job = CASES[case]()
         figures[case] = {way: [] for way in ways}
+        walls[case] = {way: [] for way in ways}
         counts = {}
         for way, work in ways.items():  # a first taste, to choose how many make a round; warms every file up
             started = cpu()
@@ -156,19 +186,27 @@ def main() -> None:
             for way, work in ways.items():
                 sweep = points(job, counts[way], start)
                 start += counts[way]
-                started = cpu()
+                started, begun = cpu(), time.monotonic()
                 work(sweep)
                 figures[case][way].append((cpu() - started) / counts[way] * 1e3)
+                walls[case][way].append((time.monotonic() - begun) / counts[way] * 1e3)
     if arguments.json:
-        print(json.dumps({"engine": find_engine().version, "cpu_ms": figures}, indent=2))
+        print(json.dumps({"engine": find_engine().version, "cpu_ms": figures, "wall_ms": walls}, indent=2))
         return
     print(f"{find_engine().version}: CPU ms per simulation, median of {arguments.rounds} rounds (half spread)")
-    print(f"{'':14}" + "".join(f"{way:>18}" for way in ways) + f"{'process/bare':>14}{'process/fastest':>17}")
+    print(f"{'':14}" + "".join(f"{way:>18}" for way in ways) + "   over bare in the same round, median, CPU (wall)")
     for case, row in figures.items():
-        middle = {way: statistics.median(values) for way, values in row.items()}
-        cells = "".join(f"{middle[w]:10.3f} ({(max(v) - min(v)) / 2:5.3f})" for w, v in row.items())
-        best = min(middle[way] for way in ways if way not in ("bare", "process"))
-        print(f"{case:14}{cells}{middle['process'] / middle['bare']:14.3f}{middle['process'] / best:17.1f}")
+        cells = "".join(f"{statistics.median(v):10.3f} ({(max(v) - min(v)) / 2:5.3f})" for v in row.values())
+        ratios = (
+            f"{way} {_over_bare(row[way], row['bare']):.3f} ({_over_bare(walls[case][way], walls[case]['bare']):.3f})"
+            for way in ways
+            if way != "bare"
+        )
+        print(f"{case:14}{cells}   {', '.join(ratios)}")
+
+
+def _over_bare(values: list[float], bare: list[float]) -> float:
+    return statistics.median(value / other for value, other in zip(values, bare, strict=True))
 
 
 if __name__ == "__main__":

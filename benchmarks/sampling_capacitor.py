@@ -123,8 +123,8 @@ class Study:
             macro.energy_per_conversion.mid,
             macro.energy_per_mac.mid,
             macro.area["capacitors"].value.mid / geometry.tiles / macro.geometry.tiles,
-            macro.stacked.mid / macro.geometry.tiles,
-            macro.weight_density_stacked.mid,
+            macro.footprint.stacked.mid / macro.geometry.tiles,
+            macro.footprint.weight_density_stacked.mid,
             layer.latency.mid,
         )
 

@@ -86,14 +86,14 @@ class Stacked:
     @property
     def density(self) -> float:
         """Bits over area with the periphery, Mb/mm2."""
-        return self.estimate.density_stacked.mid
+        return self.estimate.footprint.density_stacked.mid
 
     @property
     def density_at_node(self) -> float:
         """The same with transistors shrunk to the node of the metals."""
         metals, devices = self.nodes
         area = stacked_at_node(self.estimate, metals=metals, devices=devices, node=metals).mid
-        return self.density * self.estimate.stacked.mid / area
+        return self.density * self.estimate.footprint.stacked.mid / area
 
 
 def changed(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,20 +155,20 @@ def rows_of(found: list[Stacked]) -> Iterator[tuple[str, ...]]:
     yield ("  over that of one plane", *(f"{s.density / first.density:.2f}" for s in found))
     yield (
         "  its range",
-        *(f"{s.estimate.density_stacked.low:.1f} to {s.estimate.density_stacked.high:.1f}" for s in found),
+        *(f"{d.low:.1f} to {d.high:.1f}" for d in (s.estimate.footprint.density_stacked for s in found)),
     )
-    yield ("weight bits, Mb/mm2", *(f"{s.estimate.weight_density_stacked.mid:.2f}" for s in found))
+    yield ("weight bits, Mb/mm2", *(f"{s.estimate.footprint.weight_density_stacked.mid:.2f}" for s in found))
     yield ("bits, transistors at the metals' node", *(f"{s.density_at_node:.2f}" for s in found))
     yield ("energy per conversion, fJ", *(f"{s.estimate.energy_per_conversion.mid * 1e15:.0f}" for s in found))
     yield ("energy per MAC, pJ", *(f"{s.estimate.energy_per_mac.mid * 1e12:.2f}" for s in found))
     yield ("product of a tile, us", *(f"{s.estimate.latency.mid * 1e6:.1f}" for s in found))
-    yield ("10^9 MAC per s and mm2", *(f"{s.estimate.tops_per_mm2_stacked.mid * 500:.2f}" for s in found))
+    yield ("10^9 MAC per s and mm2", *(f"{s.estimate.footprint.tops_per_mm2_stacked.mid * 500:.2f}" for s in found))
     yield ("not settled", *("; ".join(s.estimate.flags) or "nothing" for s in found))
-    yield ("tile, um2", *(f"{s.estimate.stacked.mid * 1e12:.0f}" for s in found))
+    yield ("tile, um2", *(f"{s.estimate.footprint.stacked.mid * 1e12:.0f}" for s in found))
     for name in found[-1].estimate.area:
         parts = (s.estimate.area.get(name) for s in found)
         yield (f"  {name}", *("-" if p is None else f"{p.value.mid * 1e12:.0f}" for p in parts))
-    alone = ("-" if s.apart is None else f"{s.apart.density_stacked.mid:.2f}" for s in found)
+    alone = ("-" if s.apart is None else f"{s.apart.footprint.density_stacked.mid:.2f}" for s in found)
     yield ("nothing shared: bits, Mb/mm2", *alone)
 
 

@@ -95,11 +95,11 @@ def figures(name: str, run: Run) -> dict[str, float]:
         "energy per MAC, pJ": macro.energy_per_mac.mid * 1e12,
         "energy of row drivers, fJ per conversion": macro.conversion["row_drivers"].value.mid * 1e15,
         "array, um2 per tile": macro.area["array"].value.mid * 1e12 / g.tiles,
-        "periphery under the array, um2 per tile": macro.stacked.mid * 1e12 / g.tiles,
+        "periphery under the array, um2 per tile": macro.footprint.stacked.mid * 1e12 / g.tiles,
         "cells alone, Mb/mm2": macro.density_raw.mid,
-        "via bits, full tiles, Mb/mm2": macro.density_stacked.mid / g.utilisation,
-        "weight bits, full tiles, Mb/mm2": macro.weight_density_stacked.mid / g.utilisation,
-        "weights, full tiles, M/mm2": macro.weight_density_stacked.mid / g.utilisation / g.bits_per_weight,
+        "via bits, full tiles, Mb/mm2": macro.footprint.density_stacked.mid / g.utilisation,
+        "weight bits, full tiles, Mb/mm2": macro.footprint.weight_density_stacked.mid / g.utilisation,
+        "weights, full tiles, M/mm2": macro.footprint.weight_density_stacked.mid / g.utilisation / g.bits_per_weight,
         "rounding of the weights, % rms": 100 * rounding(design),
     }
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 import numpy as np
 
+from characterization.campaign_accuracy import CampaignAccuracy, joined_accuracy
 from characterization.dataset import Sample
 from characterization.device_probe import check_devices
 from characterization.testbench import Testbench
@@ -30,6 +31,7 @@ from ngspice_runner import (
     Workers,
     run_many,
 )
+from ngspice_runner.accuracy import SHARE, is_sampled, run_finer, signal_errors, worst_errors
 
 NO_EDGE = "no_edge"
 """Verdict of a read whose output has no edge within the ramp: the level is outside its range."""
@@ -38,6 +40,9 @@ ProgressCallback = Callable[[Progress], None]
 
 TASKS_PER_BATCH = 2000
 """Decks written and waveforms held at a time."""
+
+ACCURACY_SAMPLE = 500
+"""One deck in so many is run once more with finer steps and tolerances: less than 1 % of a campaign's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class CampaignOutcome:
     engine: str
     linear: int = 0
     closed_form: int = 0
+    accuracy: CampaignAccuracy | None = None
 
 
 def joined_outcome(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
@@ -83,6 +89,7 @@ def joined_outcome(outcomes: Sequence[CampaignOutcome]) -> CampaignOutcome:
         verdicts=dict(verdicts),
         cpu_seconds=sum(o.cpu_seconds for o in outcomes),
         engine=outcomes[0].engine if outcomes else "",
+        accuracy=joined_accuracy([o.accuracy for o in outcomes]),
     )
 
 
@@ -136,6 +143,7 @@ def run_tasks(
     cache: Cache | None = None,
     workers: Workers = None,
     progress: ProgressCallback | None = None,
+    accuracy: int = ACCURACY_SAMPLE,
 ) -> CampaignOutcome:
     """Simulate every task (identical decks share one run) and measure the level at the sample instant.
 
@@ -154,6 +162,8 @@ def run_tasks(
         Where the simulations run.
     progress : ProgressCallback, optional
         Called after every simulation.
+    accuracy : int
+        One deck in so many, chosen by its hash, is run more finely for an error bar; 0 for none.
 
     Returns
     -------
@@ -170,6 +180,7 @@ def run_tasks(
         check_devices(devices)
     reads: list[_Read] = []
     known: dict[str, _Read] = {}
+    bars: list[CampaignAccuracy | None] = []
     begun = monotonic()
     for start in range(0, len(tasks), TASKS_PER_BATCH):
         decks = [deck_of(setup, task) for task in tasks[start : start + TASKS_PER_BATCH]]
@@ -179,7 +190,7 @@ def run_tasks(
         again = len(decks) - len(new)  # read before: done at once
         tell = progress and _continued(progress, len(tasks), begun, reads, again)
         try:
-            results = run_many(jobs, workers=workers, cache=cache, progress=tell)
+            results = run_many(jobs, workers=workers, cache=cache, backend="persistent", progress=tell)
         except RunInterrupted as error:
             done = start + again + sum(r is not None for r in error.results)
             error.args = (f"interrupted after {done} of {len(tasks)} reads; {error.kept}",)
@@ -187,6 +198,10 @@ def run_tasks(
         for (text, deck), result in zip(new.items(), results, strict=True):
             known[text] = _read(setup, deck, result)
         reads += [known[text] for text in texts]
+        picked = [
+            i for i, (text, r) in enumerate(zip(new, results, strict=True)) if r.ok and is_sampled(text, accuracy)
+        ]
+        bars.append(_error_bars(setup, list(new.values()), jobs, results, picked, cache, workers))
     verdicts: dict[str, int] = {}
     for read in reads:
         verdicts[read.verdict] = verdicts.get(read.verdict, 0) + 1
@@ -199,6 +214,30 @@ def run_tasks(
         verdicts=verdicts,
         cpu_seconds=sum(p.cpu_seconds for p in fresh),
         engine=next((p.engine for p in provenances.values()), ""),
+        accuracy=joined_accuracy(bars),
+    )
+
+
+def _error_bars(
+    setup: Testbench,
+    decks: Sequence[ColumnDeck],
+    jobs: Sequence[Job],
+    results: Sequence[Result],
+    picked: Sequence[int],
+    cache: Cache | None,
+    workers: Workers,
+) -> CampaignAccuracy | None:
+    """Error bars of some decks' signals and levels; None when none is picked."""
+    if not picked:
+        return None
+    finer = run_finer([jobs[i] for i in picked], [results[i] for i in picked], cache=cache, workers=workers)
+    good = [(i, fine) for i, fine in zip(picked, finer, strict=True) if fine.ok]
+    levels = [(_read(setup, decks[i], results[i]).level, _read(setup, decks[i], fine).level) for i, fine in good]
+    return CampaignAccuracy(
+        len(good),
+        len(picked) - len(good),
+        max((abs(a - b) / SHARE for a, b in levels if a == a and b == b), default=float("nan")),
+        worst_errors([signal_errors(results[i], fine) for i, fine in good]),
     )
 
 

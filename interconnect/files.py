@@ -16,6 +16,8 @@ from interconnect.errors import InputError
 LARGEST_FILE = 2**31
 """Bytes of the largest file that is read into memory."""
 
+_PIECE = 2**20
+
 
 def open_regular(path: str | Path) -> io.BufferedReader:
     """A regular file, open for reading; pipes, sockets and devices are refused before they are opened.
@@ -47,8 +49,11 @@ def read_bytes(path: str | Path, *, limit: int = LARGEST_FILE) -> bytes:
     """
     with open_regular(path) as file:
         try:
-            large = os.fstat(file.fileno()).st_size > limit
-            content = b"" if large else file.read(limit + 1)
+            size = os.fstat(file.fileno()).st_size
+            large = size > limit
+            content = b"" if large else file.read(size + 1)  # reading sets aside what it asks for, so not the limit
+            while size < len(content) <= limit and (more := file.read(_PIECE)):  # it grows
+                content += more
         except OSError as error:
             raise InputError(f"cannot be read ({_reason(error)})", where=str(path)) from None
     if large or len(content) > limit:

@@ -11,10 +11,18 @@ from interconnect.suggestion import suggest
 
 
 @dataclass(frozen=True, slots=True)
+class Enclosure:
+    """By how much a metal must reach beyond a cut, m: `sides` on every side, `ends` on two opposite sides."""
+
+    sides: float
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
 class Metal:
     """One metal layer. Heights and lengths in m, `sheet_resistance` ohm/sq, `tcr` 1/K.
 
-    `provenance` maps each field's name to where its number comes from.
+    `provenance` maps each field's name to where its number comes from. min_area: m^2; None: the stack states no rule.
     """
 
     name: str
@@ -25,6 +33,7 @@ class Metal:
     sheet_resistance: float
     tcr: float
     provenance: Mapping[str, Provenance]
+    min_area: float | None = None
 
     @property
     def top(self) -> float:
@@ -38,7 +47,10 @@ class Metal:
 
 @dataclass(frozen=True, slots=True)
 class ViaLayer:
-    """The cuts between two metals. `size` and `space` m, `height` m (derived), `resistance` ohm per cut, `tcr` 1/K."""
+    """The cuts between two metals. `size` and `space` m, `height` m (derived), `resistance` ohm per cut, `tcr` 1/K.
+
+    enclosed_below, enclosed_above: by the lower and by the upper metal; None: the stack states no rule.
+    """
 
     name: str
     below: str
@@ -49,6 +61,8 @@ class ViaLayer:
     resistance: float
     tcr: float
     provenance: Mapping[str, Provenance]
+    enclosed_below: Enclosure | None = None
+    enclosed_above: Enclosure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ class Stack:
 
     `sha256` is the hash of the file it was read from. `corners` and `spread` tell how the process varies, if known.
     `width_factor`: lines and cuts come out wider than drawn by it; a corner's, applied by the extraction. `node`: name
-    of the process generation, m; None: unknown.
+    of the process generation, m; None: unknown. grid: that drawn coordinates must lie on, m; None: not stated.
     """
 
     name: str
@@ -82,6 +96,7 @@ class Stack:
     spread: Spread | None = None
     width_factor: float = 1.0
     node: float | None = None
+    grid: float | None = None
 
     def metal(self, name: str) -> Metal:
         """The metal layer called `name`; InputError if the stack has none."""

@@ -35,14 +35,27 @@ def input_error(
     where: the file. model: the class that was validated; with it, unknown keys get a suggestion and the names that
     pydantic adds for members of unions leave the key path.
     """
+    first, *more = input_errors(error, where=where, model=model)
+    if not more:
+        return first
+    hint = "; ".join(filter(None, [first.hint, f"and {len(more)} more {'error' if len(more) == 1 else 'errors'}"]))
+    return InputError(first.what, where=first.where, hint=hint)
+
+
+def input_errors(
+    error: ValidationError, *, where: str | None = None, model: type[BaseModel] | None = None
+) -> tuple[InputError, ...]:
+    """One InputError for every key at which `error` found something, unknown keys first; arguments as `input_error`."""
     found = [(*_walk(model, item["loc"]), item) for item in error.errors(include_url=False)]
     # A misspelt key is both unknown and missing: the first explains the second.
-    path, siblings, first = min(found, key=lambda entry: entry[2]["type"] != "extra_forbidden")
-    what, place, hint = _message(first, path, siblings, [item for shown, _, item in found if shown == path])
-    others = len({shown for shown, _, _ in found}) - 1
-    if others:
-        hint = "; ".join(filter(None, [hint, f"and {others} more {'error' if others == 1 else 'errors'}"]))
-    return InputError(what, where=": ".join(filter(None, [where, place])) or None, hint=hint)
+    found.sort(key=lambda entry: entry[2]["type"] != "extra_forbidden")
+    firsts = {path: (siblings, item) for path, siblings, item in reversed(found)}
+    out = []
+    for path in dict.fromkeys(path for path, _, _ in found):
+        siblings, first = firsts[path]
+        what, place, hint = _message(first, path, siblings, [item for shown, _, item in found if shown == path])
+        out.append(InputError(what, where=": ".join(filter(None, [where, place])) or None, hint=hint))
+    return tuple(out)
 
 
 def _message(first: Any, path: str, siblings: list[str], same: list[Any]) -> tuple[str, str, str | None]:

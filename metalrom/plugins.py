@@ -18,6 +18,9 @@ from interconnect.errors import InputError, error_text, shortened
 GROUP = "metalrom.plugins"
 """Entry-point group of installed plugins; each entry names a module."""
 
+_loaded: dict[str, str] = {}
+"""Module -> what the user calls it."""
+
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -53,6 +56,21 @@ def load_installed() -> tuple[str, ...]:
     return tuple(troubles)
 
 
+def loaded_plugins() -> tuple[str, ...]:
+    """What was imported, as the user calls it."""
+    return tuple(_loaded.values())
+
+
+def plugin_of(error: BaseException) -> str | None:
+    """The plugin whose code an error passed through, as the user calls it; None if it passed through none."""
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        found = next((n for m, n in _loaded.items() if module == m or module.startswith(f"{m}.")), found)
+        trace = trace.tb_next
+    return found
+
+
 def _load_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"there is no file {path}", where="--plugin")
@@ -72,6 +90,7 @@ def _load_file(path: Path) -> None:
     except BaseException as error:
         del sys.modules[name]
         raise _message(str(path), error, "--plugin") from error
+    _loaded[name] = str(path)
 
 
 def _import(name: str, where: str) -> None:
@@ -79,6 +98,7 @@ def _import(name: str, where: str) -> None:
         import_module(name)
     except BaseException as error:  # whatever a stranger's module raises
         raise _message(name, error, where) from error
+    _loaded[name] = name
 
 
 def _message(name: str, error: BaseException, where: str) -> InputError:

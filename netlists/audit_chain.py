@@ -232,8 +232,8 @@ def readout_count(
     Returns
     -------
     ReadoutCount
-        By tile, the parts that are drawn transistor by transistor; a note instead where the device set has no area
-        rules or its transistors are not plain instances, so that there is no bill.
+        By tile, the parts that are drawn transistor by transistor; a note instead where the transistors of the device
+        set are not plain instances, so that there is no bill.
 
     Raises
     ------

@@ -160,6 +160,17 @@ def user_templates(folder: Path | None) -> tuple[tuple[str, int, int], ...]:
     return tuple((str(path), status.st_mtime_ns, status.st_size) for path, status in files)
 
 
+def has_template(template: str, *, folder: Path | None = None) -> bool:
+    """Whether there is a template of that path, built in, registered or in the user's `folder`."""
+    try:
+        _environment(folder).get_template(template)
+    except TemplateNotFound as error:
+        return error.name != template  # it is there and includes one that is not
+    except TemplateSyntaxError:
+        return True
+    return True
+
+
 def render(template: str, values: Mapping[str, Any], *, folder: Path | None = None) -> str:
     """Text of a built-in template (path below `templates/`, such as `cells/cap_balanced.cir.j2`).
 

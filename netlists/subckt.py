@@ -6,17 +6,22 @@ from pathlib import Path
 
 from interconnect.errors import InputError
 from netlists.cells.base import CellModel
-from netlists.render import Slot, render, user_templates
+from netlists.render import Slot, has_template, render, user_templates
 from netlists.skeleton import Same, Skeleton
+
+PLAIN = "cells/plain.cir.j2"
+"""Template of a kind that brings none."""
 
 
 def cell_subckts(model: CellModel, *, folder: Path | None = None) -> str:
-    """The subcircuit definitions of a cell model (template `cells/<kind>.cir.j2`).
+    """The subcircuit definitions of a cell model: template `cells/<kind>.cir.j2`; the model's elements alone where the
+    kind has none.
 
     Raises:
         InputError: the template (a user's, perhaps) does not define a subcircuit of the model with its pins.
     """
-    template = f"cells/{model.kind}.cir.j2"
+    own = f"cells/{model.kind}.cir.j2"
+    template = own if has_template(own, folder=folder) else PLAIN
     elements = {v.subckt: {e.name: e for e in v.elements} for v in model.variants}
     text = render(template, {"model": model, "elements": elements}, folder=folder)
     found = subckt_pins(text)

@@ -19,7 +19,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +231,8 @@ class Cache:
                 connection.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
+_PROVENANCE = tuple(field.name for field in fields(RunProvenance))
+
 Row = tuple[str, str, float, str, bytes, bytes]
 
 
@@ -289,9 +291,10 @@ def encode_row(key: str, result: Result) -> Row:
         signals.append([name, signal.name, signal.unit, is_complex, len(signal.values), seen[identity]])
     joined = b"".join(chunk.tobytes() for chunk in chunks)
     shuffled = np.frombuffer(joined, np.uint8).reshape(-1, 8).T.tobytes()
-    provenance = asdict(result.provenance) if result.provenance else None
-    fields = {"log": result.log, "signals": signals, "provenance": provenance, "bytes": len(joined)}
-    meta = json.dumps(fields | ({"measures": dict(result.measures)} if result.measures else {}))
+    stated = result.provenance
+    provenance = {name: getattr(stated, name) for name in _PROVENANCE} if stated else None
+    content = {"log": result.log, "signals": signals, "provenance": provenance, "bytes": len(joined)}
+    meta = json.dumps(content | ({"measures": dict(result.measures)} if result.measures else {}))
     data, created, verdict = zlib.compress(shuffled, 1), time.time(), result.verdict.value
     return key, verdict, created, meta, data, _checksum(key, verdict, created, meta, data)
 
@@ -302,23 +305,23 @@ def decode_row(row: Any, key: str) -> Result | None:
         found, verdict, created, meta, data, checksum = row
         if found != key or checksum != _checksum(found, verdict, created, meta, data):
             return None
-        fields = json.loads(meta)
+        content = json.loads(meta)
         shuffled = np.frombuffer(zlib.decompress(data), np.uint8)
         joined = shuffled.reshape(8, -1).T.tobytes()
         blocks: list[Any] = []
         signals: dict[str, Signal] = {}
         position = 0
-        for name, inner, unit, is_complex, count, block in fields["signals"]:
+        for name, inner, unit, is_complex, count, block in content["signals"]:
             if block == len(blocks):
                 dtype: Any = np.complex128 if is_complex else np.float64
                 blocks.append(np.frombuffer(joined, dtype, count, position))
                 position += count * (16 if is_complex else 8)
             signals[name] = Signal(inner, unit, blocks[block])
-        stored = fields["provenance"]
+        stored = content["provenance"]
         provenance = None
         if stored is not None:
             stored["notes"] = tuple(stored["notes"])
             provenance = replace(RunProvenance(**stored), cached=True)
-        return Result(Verdict(verdict), signals, fields["log"], provenance, measures=fields.get("measures", {}))
+        return Result(Verdict(verdict), signals, content["log"], provenance, measures=content.get("measures", {}))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error):
         return None

@@ -106,7 +106,7 @@ def read_deck(text: str) -> ParsedDeck:
             else:
                 control.append((number, card))
             continue
-        if strip_comments:
+        if strip_comments and (";" in card or "$" in card or "//" in card):
             card = _INLINE_COMMENT.sub("", card)
             if not card:
                 continue

@@ -18,10 +18,13 @@ from ngspice_runner.spice_numbers import evaluate_expression, intended_number
 
 _WORDS = re.compile(r"\{[^}]*\}|'[^']*'|[^\s,=(){}']+|=|\([^()]*\)")
 _DECIMAL_COMMA = re.compile(r"(?<=\s)([+-]?\d+),(\d+[a-zA-Z]*)$")
-_NODES = {"r": 2, "c": 2, "l": 2, "v": 2, "i": 2, "d": 2, "m": 4, "j": 3}
+_NODES = {"r": 2, "c": 2, "l": 2, "v": 2, "i": 2, "d": 2, "m": 4, "j": 3, "e": 2, "g": 2, "f": 2, "h": 2}
+_CONTROLS = {"e": 2, "g": 2, "f": 1, "h": 1}
 _VALUE_KEYS = {"r": ("r", "resistance"), "c": ("c", "capacitance"), "l": ("l", "inductance")}
 _FUNCTIONS = frozenset({"pulse", "sin", "exp", "pwl", "sffm", "am", "trnoise", "trrandom", "external"})
 _KEYWORDS = _FUNCTIONS | {"ac", "distof1", "distof2", "portnum"}
+_NOT_LINEAR = frozenset({"poly", "vol", "cur", "value", "table", "laplace", "freq", "vcvs", "vccs", "ccvs", "cccs"})
+_NAMES = re.compile(r"[^\s,=(){}'\[\]%*/]+")
 _HARMLESS = frozenset({"ic", "dc", "ac", "m"})
 """Assignments that leave the value alone that the engine shows; `m` of a resistor."""
 _DEPTH = 20
@@ -31,14 +34,33 @@ ELEMENT_LIMIT = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FlatElement:
-    """An element as the author wrote it: hierarchical name, nodes, value (ohm, F, H, V, A; None where it is not plain),
-    the value's text and the line."""
+    """An element as the author wrote it.
+
+    name: hierarchical. value: ohm, F, H, V, A, gain; None where it is not plain. text: of the value. control: nodes
+    whose voltage, or source whose current, controls it. count: how many of it are in parallel, None where that is not
+    known. constant: False for a source that is a function of time. opaque: nothing is known of it but names that may
+    be its nodes.
+    """
 
     name: str
     nodes: tuple[str, ...]
     value: float | None
     text: str
     line: int
+    control: tuple[str, ...] = ()
+    count: float | None = 1.0
+    constant: bool = True
+    opaque: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The letter of its kind."""
+        return self.name.rpartition(".")[2][0]
+
+    @property
+    def engine_name(self) -> str:
+        """Its name in the expanded circuit of the engine."""
+        return f"{self.kind}.{self.name}" if "." in self.name else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +73,14 @@ class _Subcircuit:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where a card stands: instance path, nodes of the pins, parameters, subcircuits known there, whether an instance
-    around it stands for several in parallel."""
+    """Where a card stands: instance path, nodes of the pins, parameters, subcircuits known there, how many in parallel
+    the instances around it stand for."""
 
     path: tuple[str, ...]
     pins: Mapping[str, str]
     parameters: Mapping[str, str]
     known: Mapping[str, _Subcircuit]
-    parallel: bool = False
+    count: float | None = 1.0
 
     def node(self, name: str, shared: frozenset[str]) -> str:
         if name in ("0", "gnd"):
@@ -79,8 +101,8 @@ def canonical_name(name: str) -> str:
 
 
 def flatten(deck: ParsedDeck) -> tuple[FlatElement, ...]:
-    """The plain elements (R, C, L, V, I, D, M, J) of a deck and of its subcircuits; none of one with conditional
-    cards."""
+    """The elements (R, C, L, V, I, D, M, J and linear E, F, G, H) of a deck and of its subcircuits, others as opaque
+    ones; none of a deck with conditional cards."""
     if any(card[:3].lower() == ".if" for _, card in deck.cards):
         return ()
     top = _read(deck.cards)
@@ -125,20 +147,25 @@ def _expand(circuit: _Subcircuit, scope: _Scope, shared: frozenset[str], depth: 
     for line, card in circuit.cards:
         kind = card[0].lower()
         if kind == "x" and depth < _DEPTH:
-            yield from _instance(card.lower(), scope, shared, depth)
-        elif kind in _NODES:
-            found = _element(line, card, scope, shared)
-            if found is not None:
-                yield found
+            yield from _instance(line, card.lower(), scope, shared, depth)
+        elif kind not in ".k":
+            found = _element(line, card, scope, shared) if kind in _NODES else None
+            yield found or _opaque(line, card, scope, shared)
 
 
-def _instance(card: str, scope: _Scope, shared: frozenset[str], depth: int) -> Iterator[FlatElement]:
+def _opaque(line: int, card: str, scope: _Scope, shared: frozenset[str]) -> FlatElement:
+    words = _NAMES.findall(card.lower())
+    parts = [part for word in words[1:] for part in re.split(r"[-+]", word) if part]
+    nodes = tuple(scope.node(word, shared) for word in dict.fromkeys([*words[1:], *parts]))
+    return FlatElement(".".join((*scope.path, words[0])), nodes, None, "", line, count=None, opaque=True)
+
+
+def _instance(line: int, card: str, scope: _Scope, shared: frozenset[str], depth: int) -> Iterator[FlatElement]:
     words, given = _split_parameters(_words(card))
-    if len(words) < 2 or words[-1] not in scope.known:
-        return
-    circuit = scope.known[words[-1]]
+    circuit = scope.known.get(words[-1])
     nodes = words[1:-1]
-    if len(nodes) != len(circuit.pins):
+    if len(words) < 2 or circuit is None or len(nodes) != len(circuit.pins):
+        yield _opaque(line, card, scope, shared)
         return
     outside = {name: value for name, text in given.items() if (value := _value(text, scope.parameters)) is not None}
     parameters = dict(scope.parameters) | dict(circuit.defaults)
@@ -150,7 +177,7 @@ def _instance(card: str, scope: _Scope, shared: frozenset[str], depth: int) -> I
         {pin: scope.node(node, shared) for pin, node in zip(circuit.pins, nodes, strict=True)},
         parameters,
         {**scope.known, **circuit.inner},
-        scope.parallel or "m" in given,
+        _product(scope.count, outside.get("m") if "m" in given else 1.0),
     )
     yield from _expand(circuit, inner, shared, depth + 1)
 
@@ -160,15 +187,32 @@ def _element(line: int, card: str, scope: _Scope, shared: frozenset[str]) -> Fla
     kind = raw[0][0].lower()
     name = raw[0].lower()
     ends = _NODES[kind]
-    if len(raw) <= ends or any("(" in word for word in raw[1 : ends + 1]):
+    controls = _CONTROLS.get(kind, 0)
+    if len(raw) <= ends + controls or any("(" in word for word in raw[1 : ends + controls + 1]):
         return None
     nodes = tuple(scope.node(word.lower(), shared) for word in raw[1 : ends + 1])
-    rest = raw[ends + 1 :]
-    text = _value_text(kind, rest)
+    control = tuple(word.lower() for word in raw[ends + 1 : ends + controls + 1])
+    rest = raw[ends + controls + 1 :]
+    if controls:
+        if len(rest) != 1 or control[0] in _NOT_LINEAR or "=" in control:
+            return None
+        names = [scope.node(word, shared) if controls == 2 else ".".join((*scope.path, word)) for word in control]
+        control = tuple(names)
+    text = rest[0] if controls else _value_text(kind, rest)
     # The engine shows a resistance by itself, other values together with what is in parallel.
-    known = text is not None and (kind == "r" or not scope.parallel)
+    known = text is not None and (kind == "r" or scope.count == 1.0)
     value = _value(text or "", scope.parameters) if known else None
-    return FlatElement(".".join((*scope.path, name)), nodes, value, text or "", line)
+    if controls and value is None:
+        return None
+    lowered = [word.lower() for word in rest]
+    own = _value(rest[lowered.index("m") + 2], scope.parameters) if "m" in lowered[:-2] else 1.0
+    constant = kind not in "vi" or _KEYWORDS.isdisjoint(lowered)
+    count = _product(scope.count, own)
+    return FlatElement(".".join((*scope.path, name)), nodes, value, text or "", line, control, count, constant)
+
+
+def _product(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one * other
 
 
 def _value_text(kind: str, rest: list[str]) -> str | None:

@@ -19,7 +19,9 @@ _NESTED = re.compile(
     rb"^[ \t]*\.(inc|lib)\w*[ \t]*(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(?<=[ \t])(\S+))[ \t]*([^\s$;*]+)?",
     re.IGNORECASE | re.MULTILINE,
 )
-_CODE_MODELS = re.compile(rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(", re.IGNORECASE | re.MULTILINE)
+_CODE_MODELS = re.compile(
+    rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(|^[ \t]*[eg]\w*[ \t][^\n]*\btable\b", re.IGNORECASE | re.MULTILINE
+)
 _ANALYSIS = re.compile(rb"^[ \t]*\.(op|tran|ac|dc|noise|tf|sens|pz|disto|sp|control)\b", re.IGNORECASE | re.MULTILINE)
 _COMMANDS = re.compile(
     rb"^[ \t]*(?:\.control[^\n]*\n[^\n]*|\*#[ \t]*[^\s#*=+_.~-][^\n]*"
@@ -245,8 +247,8 @@ def _draws(data: bytes) -> bool:
 
 
 def uses_code_models(text: str) -> bool:
-    """True when a deck has `A` devices or POLY sources, which need the engine's code models to be loaded."""
+    """True when a deck has `A` devices, POLY or TABLE sources, which need the engine's code models to be loaded."""
     lowered = text.lower()
-    if "\na" not in lowered and "\n a" not in lowered and "\n\ta" not in lowered and "poly" not in lowered:
+    if not any(word in lowered for word in ("\na", "\n a", "\n\ta", "poly", "table")):
         return False
     return bool(_CODE_MODELS.search(lowered.partition("\n")[2].encode("utf-8", "replace")))

@@ -5,20 +5,24 @@ provenance of the result. Rules (error unless said otherwise): the title line is
 missing on R, C or L; a number carries a suffix that ngspice reads as something else (see `spice_numbers.bad_suffix`);
 a name is used twice; a missing include file; no analysis; the declared end differs from the deck's own; a node without
 DC path (small flat decks only; makes an otherwise good result suspect); elements after `.end`, which ngspice still
-reads (warning). Rules about what is read in another way than it looks are in `misread`.
+reads (warning). Rules about what is read in another way than it looks are in the modules `misread...`.
 """
 
+import functools
 import re
 import string
 from collections.abc import Iterator
 
 import numpy as np
 
-from ngspice_runner.deck import Analysis, ParsedDeck, root_of
+from ngspice_runner.deck import Analysis, ParsedDeck
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.misread import RESISTOR_NOTATION, misread_cards, value_trap
+from ngspice_runner.misread_definitions import misread_definitions
+from ngspice_runner.misread_expressions import misread_expressions
+from ngspice_runner.misread_sources import misread_sources
 from ngspice_runner.spice_numbers import ATTO_VERSION, bad_suffix, parse_number
 
 # Possessive quantifiers: the exponent of 1e-12 must not be given back and taken for a suffix.
@@ -79,6 +83,9 @@ def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) 
     findings += _analyses(job, deck, includes)
     findings += _paths(job, deck, includes)
     findings += misread_cards(deck, includes, version)
+    findings += misread_definitions(deck, includes)
+    findings += misread_expressions(job, deck)
+    findings += misread_sources(deck)
     return tuple(findings)
 
 
@@ -246,31 +253,46 @@ def nodes_without_dc_path(deck: ParsedDeck) -> list[str]:
     Semiconductors count as connecting all their nodes, elements that are not looked into (subcircuits, code models) as
     connecting them to ground: a node that is named has no path for certain.
     """
-    parent: dict[str, str] = {"0": "0"}
-
+    nodes: dict[str, None] = {}
+    joined: dict[str, list[str]] = {}
+    reached = ["0"]
     depth = 0
     for _, card in deck.cards:
-        kind = card[0].lower()
-        if kind == ".":
+        if card[0] == ".":
             lowered = card[:7].lower()
             depth += (lowered == ".subckt") - (lowered[:5] == ".ends")
             if lowered[:3] == ".ic":
-                for node in re.findall(r"v\s*\(\s*([^()\s]+)\s*\)", card.lower()):
-                    parent[root_of(parent, node)] = root_of(parent, "0")
+                reached += re.findall(r"v\s*\(\s*([^()\s]+)\s*\)", card.lower())
             continue
         if depth:
             continue
-        tokens = ["0" if word == "gnd" else word for word in card.lower().split()]
-        nodes = [token for token in tokens[1 : 1 + _NODE_COUNT.get(kind, len(tokens))] if "=" not in token]
-        if kind in "eg":
-            nodes = nodes[:2]  # the controlling nodes draw no current
-        joins = kind not in "cigfk" and not (kind == "b" and re.search(r"\bi\s*=", card, re.IGNORECASE))
-        anchor = nodes[0] if kind in _NODE_COUNT and nodes else "0"
-        for node in nodes:
-            root_of(parent, node)
-            if joins:
-                parent[root_of(parent, node)] = root_of(parent, anchor)
-    return [node for node in parent if root_of(parent, node) != root_of(parent, "0")]
+        anchor, ends, conducts = _connections(card)
+        nodes.update(dict.fromkeys(ends))
+        if conducts and anchor == "0":
+            reached += ends
+        elif conducts:
+            for node in ends:
+                joined.setdefault(anchor, []).append(node)
+                joined.setdefault(node, []).append(anchor)
+    known = set(reached)
+    while reached:
+        for node in joined.get(reached.pop(), ()):
+            if node not in known:
+                known.add(node)
+                reached.append(node)
+    return [node for node in nodes if node not in known]
+
+
+@functools.lru_cache(maxsize=20_000)
+def _connections(card: str) -> tuple[str, tuple[str, ...], bool]:
+    """(node that the others are joined to, nodes, whether there is a DC path between them) of an element."""
+    kind = card[0].lower()
+    tokens = ["0" if word == "gnd" else word for word in card.lower().split()]
+    nodes = tuple(token for token in tokens[1 : 1 + _NODE_COUNT.get(kind, len(tokens))] if "=" not in token)
+    if kind in "eg":
+        nodes = nodes[:2]  # the controlling nodes draw no current
+    conducts = kind not in "cigfk" and not (kind == "b" and re.search(r"\bi\s*=", card, re.IGNORECASE))
+    return (nodes[0] if kind in _NODE_COUNT and nodes else "0"), nodes, conducts
 
 
 def _paths(job: Job, deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:

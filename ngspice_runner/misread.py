@@ -3,12 +3,12 @@
 Refused: a value in resistor notation (`4k7` is read as 4k); a subcircuit defined twice with other contents (the second
 is ignored); a subcircuit's pin called `gnd` that is connected to another node (it is the global ground). Suspect: `ic=`
 of an element in a transient without `uic` (ignored); an AC analysis without an AC source; the suffixes of `lint` on
-elements of included files. Noted: edges of 0 in a pulse, nodes with one connection, such suffixes in parameters of
-included files.
+elements of included files. Noted: nodes with one connection, such suffixes in parameters of included files.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -20,7 +20,6 @@ from ngspice_runner.spice_numbers import bad_suffix, parse_number
 
 RESISTOR_NOTATION = re.compile(r"(?<![\w.:#$\[])\d+(?:meg|[tgkmunpfr])\d+(?![\w.(])", re.IGNORECASE)
 _INITIAL = re.compile(r"\bic\s*=\s*([^\s,]+)", re.IGNORECASE)
-_PULSE = re.compile(r"\bpulse\s*\(?([^()]*)", re.IGNORECASE)
 _STIMULUS = re.compile(r"\s(?:ac|portnum)\b", re.IGNORECASE)
 _UNCONNECTED = re.compile(r"(?:nc|unconnected|open)", re.IGNORECASE)
 _NAME = re.compile(r"[^\s()\[\],={}'*/+-]+")
@@ -36,7 +35,6 @@ def misread_cards(deck: ParsedDeck, includes: IncludeSet, version: float) -> Ite
     if includes.grounded or any("gnd" in card for card in subcircuits):
         yield from _grounded_pins(deck, includes)
     yield from _ignored_initial_conditions(deck)
-    yield from _edges(deck)
     yield from _no_stimulus(deck, includes)
     yield from _single_connections(deck, includes)
     for path, line, number, in_parameter in includes.values:
@@ -79,15 +77,17 @@ def _redefined(deck: ParsedDeck) -> Iterator[LintFinding]:
 def _grounded_pins(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     grounded = dict(includes.grounded)
     for _, card in deck.cards:
-        words = card.lower().split()
-        if words[0] == ".subckt" and "gnd" in words[2:]:
+        words = card.lower().split() if card[:7].lower() == ".subckt" else []
+        if "gnd" in words[2:]:
             grounded[words[1]] = words.index("gnd", 2) - 2
     if not grounded:
         return
     ground = {"0", "gnd"}
     for _, card in deck.cards:
+        if card[0] not in "vV":
+            continue
         words = card.lower().replace(" dc ", " ").split()
-        if words[0][0] == "v" and len(words) > 3 and parse_number(words[3]) == 0 and not ground.isdisjoint(words[1:3]):
+        if len(words) > 3 and parse_number(words[3]) == 0 and not ground.isdisjoint(words[1:3]):
             ground.update(words[1:3])  # tied to ground by a source of 0 V
     for line, card in deck.cards:
         if card[0] in "xX":
@@ -115,20 +115,6 @@ def _ignored_initial_conditions(deck: ParsedDeck) -> Iterator[LintFinding]:
             )
 
 
-def _edges(deck: ParsedDeck) -> Iterator[LintFinding]:
-    step = next((a.step for a in deck.analyses if a.kind == "tran" and a.step), None)
-    if step is None:
-        return
-    for line, card in deck.cards:
-        match = _PULSE.search(card) if card[0] in "vViI" else None
-        if match:
-            edges = match[1].replace(",", " ").split()[3:5]
-            if any(parse_number(edge) == 0 for edge in edges):
-                yield LintFinding(
-                    line, f"ngspice makes the step of .tran, {step:g} s, of rise and fall times of 0", None, False
-                )
-
-
 def _no_stimulus(deck: ParsedDeck, includes: IncludeSet) -> Iterator[LintFinding]:
     """A small-signal analysis whose every answer is zero."""
     analysis = next((a for a in deck.analyses if a.kind == "ac"), None)
@@ -147,19 +133,27 @@ def _single_connections(deck: ParsedDeck, includes: IncludeSet) -> Iterator[Lint
     often = {"0", "gnd"}
     depth = 0
     for _, card in deck.cards:
-        words = card.lower().split()
-        if words[0][0] == ".":
+        if card[0] == ".":
+            words = card.lower().split()
             depth += (words[0] == ".subckt") - words[0].startswith(".ends")
             if words[0] == ".global":
                 often.update(words)
         elif not depth:
-            ends = words[1:3] if words[0][0] in _TWO_NODES else []
+            name, ends, others = _named(card)
             for node in ends:
                 if node in seen:
                     often.add(node)
-                seen.setdefault(node, words[0])
-            # Pins of other elements, and nodes in expressions: a name that is one word too many is never reported.
-            often.update(_NAME.findall(" ".join(words[1 + len(ends) :])))
+                seen.setdefault(node, name)
+            often |= others
     for node, element in seen.items():
         if node not in often and element[0] != "v" and not _UNCONNECTED.match(node):
             yield LintFinding(0, f"node {node} has one connection only, {element}", None, False)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _named(card: str) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    """(name, both nodes of an element with two, other names) of a card: pins of other elements and nodes in
+    expressions are among the last; a name that is one word too many is never reported."""
+    words = card.lower().split()
+    ends = tuple(words[1:3] if words[0][0] in _TWO_NODES else ())
+    return words[0], ends, frozenset(_NAME.findall(" ".join(words[1 + len(ends) :])))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine, system_spinit
-from ngspice_runner.engine_view import VIEW_COMMANDS
+from ngspice_runner.engine_view import view_commands
 from ngspice_runner.errors import JobError
+from ngspice_runner.flatten import FlatElement
 from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
 from ngspice_runner.job import HARNESS_OPTIONS, PATH_OPTIONS, Job
 from ngspice_runner.lint import lint
@@ -23,7 +24,7 @@ from ngspice_runner.startup import startup_text
 from ngspice_runner.vacask.verilog import verilog_files
 from ngspice_runner.waveforms import SWEEPS
 
-SCHEMA = "ngspice_runner-3"
+SCHEMA = "ngspice_runner-4"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -85,12 +86,11 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
     check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
-    code_models = includes.code_models or uses_code_models(job.text)
+    code_models = includes.code_models or _needs_code_models(job)
     lowered = job.text.lower()
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
     key = _key(job, deck_sha256, engine, includes, code_models, backend)
     title = f"ngspice_runner {key[:24]}"
-    behaviour = next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
     reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
         "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
     )
@@ -106,7 +106,7 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         run_text=_run_text(job, deck, includes, title, runs[0]),
         title=title,
         code_models=code_models,
-        behaviour=behaviour,
+        behaviour=_behaviour(job),
         startup=startup_text(job),
         cacheable=not reads_files and not has_transient_noise(job.text),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
@@ -128,7 +128,16 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    return _key(job, digest, engine, IncludeSet(), uses_code_models(job.text), backend)
+    return _key(job, digest, engine, IncludeSet(), _needs_code_models(job), backend)
+
+
+def _behaviour(job: Job) -> str:
+    return next((value for name, value in job.options if name.lower() == "ngbehavior"), "")
+
+
+def _needs_code_models(job: Job) -> bool:
+    """True for decks that use them, and in the mode of PSpice, whose switches and sources the engine makes of them."""
+    return "ps" in _behaviour(job) or uses_code_models(job.text)
 
 
 def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
@@ -137,28 +146,33 @@ def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
 
 
-def viewing_run(prepared: Prepared) -> Prepared:
-    """The job with a deck that prints what the engine read of it and runs nothing; with included files the circuit is
-    not listed, only its values are shown."""
+def viewing_run(prepared: Prepared, elements: Sequence[FlatElement] = ()) -> Prepared:
+    """The job with a deck that prints what the engine read of it and runs nothing. elements: those of the deck."""
     deck = prepared.deck
     lines = list(deck.lines)
     inside = False
     for i, line in enumerate(lines[1:], start=1):
         word = line.strip().lower()
         inside |= word.startswith(".control")
-        if inside or word.startswith((".meas", ".print", ".plot", ".save")):
+        if inside or word.startswith((".meas", ".print", ".plot", ".save", ".probe")):
             lines[i] = "*"
         inside &= not word.startswith(".endc")
-    commands = [command for command in VIEW_COMMANDS if not (prepared.includes.paths and command.startswith("listing"))]
     text = _run_text(
         replace(prepared.job, outputs=()),
         replace(deck, lines=lines, control=[]),
         prepared.includes,
         f"ngspice_view {prepared.key[:24]}",
         {i for i, analysis in enumerate(deck.analyses) if lines[analysis.line - 1] != "*"},
-        commands,
+        view_commands(elements),
     )
     return replace(prepared, run_text=text, raw=False)
+
+
+def saving_run(prepared: Prepared) -> Prepared:
+    """The job with a deck that saves all node voltages and branch currents."""
+    job, title = replace(prepared.job, outputs=()), f"ngspice_witness {prepared.key[:24]}"
+    text = _run_text(job, prepared.deck, prepared.includes, title, commands=(".save all",))
+    return replace(prepared, run_text=text, job=job, title=title)
 
 
 def _check(job: Job) -> None:
@@ -190,23 +204,17 @@ def _brought_files(job: Job) -> tuple[str, ...]:
 
 
 def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
-    digest = hashlib.sha256()
-
-    def add(*fields: str) -> None:
-        for field in fields:
-            data = field.encode("utf-8", "surrogateescape")
-            digest.update(len(data).to_bytes(8, "little") + data)
-
-    add(SCHEMA, backend, engine.version, engine.sha256, deck_sha256)
-    add("outputs", *(output.lower() for output in job.outputs))
-    add("options", *(part for pair in job.options for part in pair))
-    add("seed", "" if job.seed is None else str(job.seed))
-    add("stop", "" if job.stop is None else float(job.stop).hex())
-    add("includes", *(part for pair in includes.hashes for part in pair))
+    parts = [SCHEMA, backend, engine.version, engine.sha256, deck_sha256, "outputs"]
+    parts += [output.lower() for output in job.outputs]
+    parts += ["options", *(part for pair in job.options for part in pair)]
+    parts += ["seed", "" if job.seed is None else str(job.seed)]
+    parts += ["stop", "" if job.stop is None else float(job.stop).hex()]
+    parts += ["includes", *(part for pair in includes.hashes for part in pair)]
     if code_models:
         spinit = system_spinit(engine)
-        add("spinit", spinit.read_text(errors="replace") if spinit else "")
-    return digest.hexdigest()
+        parts += ["spinit", spinit.read_text(errors="replace") if spinit else ""]
+    encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
+    return hashlib.sha256(b"".join(len(data).to_bytes(8, "little") + data for data in encoded)).hexdigest()
 
 
 def _run_text(

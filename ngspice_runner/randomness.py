@@ -36,7 +36,9 @@ def draws_numbers(text: str) -> bool:
 
 def has_transient_noise(text: str) -> bool:
     """True when a deck has sources whose noise no seed repeats."""
-    return "tr" in text and bool(_NOISE.search(text.lower().encode("utf-8", "surrogateescape")))
+    lowered = text.lower()
+    named = "trnoise" in lowered or "trrandom" in lowered
+    return named and bool(_NOISE.search(lowered.encode("utf-8", "surrogateescape")))
 
 
 def with_seed(job: Job) -> Job:

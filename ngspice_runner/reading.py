@@ -43,10 +43,12 @@ def remember_forms(forms: set[tuple[str, str]]) -> None:
         _seen.update(forms)
 
 
-def compare_reading(elements: Sequence[FlatElement], view: EngineView) -> Iterator[LintFinding]:
+def compare_reading(
+    elements: Sequence[FlatElement], view: EngineView, *, included: bool = False
+) -> Iterator[LintFinding]:
     """What the engine read otherwise: a finding for every element that differs in nodes or value, or is missing.
 
-    Nodes are compared where the engine listed them.
+    Nodes are compared where the engine listed them. included: the deck includes files.
     """
     nodes = {canonical_name(name): words for name, words in view.nodes.items()}
     values = {canonical_name(name): value for name, value in view.values.items()}
@@ -54,22 +56,29 @@ def compare_reading(elements: Sequence[FlatElement], view: EngineView) -> Iterat
         return
     for element in elements:
         name = canonical_name(element.name)
-        kind = element.name.rpartition(".")[2][0]
         listed = nodes.get(name)
-        if listed is not None and listed[: len(element.nodes)] != element.nodes:
-            yield _finding(
-                element, f"connects {' '.join(element.nodes)}, the engine read {' '.join(listed[: len(element.nodes)])}"
-            )
+        wanted = element.nodes + (element.control if element.kind in "eg" else ())
+        if element.opaque:
+            continue
+        if listed is not None and not _connected(wanted, listed, included):
+            yield _finding(element, f"connects {' '.join(wanted)}, the engine read {' '.join(listed[: len(wanted)])}")
         if element.value is None:
             continue
         value = values.get(name)
-        if value is None and nodes and listed is None:
+        if value is None and nodes and listed is None and view.complete:
             yield _finding(element, "is not in the engine's circuit")
         elif value is not None and abs(value - element.value) > TOLERANCE * abs(element.value):
-            unit = _UNITS[kind]
-            yield _finding(
-                element, f"is {element.text}, {element.value:.6g} {unit}; the engine read {value:.6g} {unit}"
-            )
+            unit = _UNITS.get(element.kind, "")
+            meant = f"is {element.text}, {element.value:.6g} {unit}".rstrip()
+            yield _finding(element, f"{meant}; the engine read {value:.6g} {unit}".rstrip())
+
+
+def _connected(wanted: Sequence[str], listed: Sequence[str], included: bool) -> bool:
+    """True where the nodes agree; an included file may make global what looks like a node of a subcircuit."""
+    return len(listed) >= len(wanted) and all(
+        there == here or (included and there == here.rpartition(".")[2])
+        for here, there in zip(wanted, listed, strict=False)
+    )
 
 
 def _finding(element: FlatElement, text: str) -> LintFinding:

@@ -16,11 +16,12 @@ from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import read_view
 from ngspice_runner.errors import JobError
-from ngspice_runner.flatten import flatten
+from ngspice_runner.flatten import FlatElement, flatten
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
+from ngspice_runner.kirchhoff import check_kirchhoff
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import read_measures
-from ngspice_runner.prepare import Prepared, plain_key, prepare, viewing_run
+from ngspice_runner.prepare import Prepared, plain_key, prepare, saving_run, viewing_run
 from ngspice_runner.randomness import draws_numbers, has_transient_noise
 from ngspice_runner.reading import compare_reading, new_forms, remember_forms
 from ngspice_runner.retry import RETRIED, RETRY_STEPS, options_of
@@ -32,6 +33,8 @@ _NOTES = re.compile(
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
 _ATTEMPTS = 3
 _FINDINGS = 8
+_WITNESS_SECONDS, _WITNESS_ELEMENTS = 1.0, 1000
+"""CPU time and elements up to which a deck is run once more with everything saved."""
 _SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
 _making = threading.Lock()
 CLAIM_PAUSE = 0.02
@@ -76,24 +79,24 @@ def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     for simulator in job.told("simulator"):
         setting = setting.by(simulator)
     note = ""
-    if setting.backend is setting.alone:
-        key = None if setting.cache is None else plain_key(job, setting.engine, setting.alone.name)
-        kept = None if key is None else _kept(key, setting)
-        if kept is not None:
-            return replace(kept, tag=job.tag)
-    else:
-        engine = setting.backend.engine_for(setting.engine)
+    engine = setting.backend.engine_for(setting.engine)
+    key = None if setting.cache is None else plain_key(job, engine, setting.backend.name)
+    kept = None if key is None else _kept(key, setting)
+    if kept is not None and (kept.ok or setting.backend is setting.alone):
+        return replace(kept, tag=job.tag)
+    if setting.backend is not setting.alone:
         prepared = prepare(job, engine, setting.backend.name)
         note = setting.backend.refuses(prepared)
         if not note:
-            result = _looked_up(prepared, setting, setting.backend, wait)
+            result = _looked_up(prepared, setting, setting.backend, wait, known=key is not None and kept is None)
             if result is None or result.ok or result.verdict is Verdict.TIMEOUT or _cancelled(result):
                 return result
             setting.backend.close()  # whatever went wrong there must not reach another job
             note = f"run again alone: {setting.backend.name} gave {result.verdict.value}"
         else:
             note = f"not by {setting.backend.name}: {note}"
-    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait)
+    known = setting.backend is setting.alone and key is not None
+    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait, known=known)
     if result is not None and note and result.provenance is not None:
         result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, note)))
     return result
@@ -117,14 +120,18 @@ def _cancelled(result: Result) -> bool:
     return result.verdict is Verdict.KILLED and result.log.startswith("cancelled")
 
 
-def _looked_up(prepared: Prepared, setting: Setting, backend: Backend, wait: bool) -> Result | None:
+def _looked_up(
+    prepared: Prepared, setting: Setting, backend: Backend, wait: bool, *, known: bool = False
+) -> Result | None:
+    """The kept result, or that of a run. known: that none was kept a moment ago."""
     if prepared.errors:
         return _refused(prepared, backend.name)
     cache = setting.cache
     if cache is None or not prepared.cacheable:
         return _with_retries(prepared, setting, backend)
     while True:
-        kept = lookup(prepared, setting)
+        kept = None if known else lookup(prepared, setting)
+        known = False
         if kept is not None:
             return replace(kept, tag=prepared.job.tag)
         if cache.claims.take(prepared.key):
@@ -178,8 +185,8 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
         result = finished_result(prepared, outcome, backend.name)
         if prepared.measuring and result.verdict in _GOOD:
             result = _measured_result(prepared, result, setting)
-        if backend is setting.alone and result.verdict in _GOOD:
-            result = _compared_result(prepared, result, setting)
+        if result.verdict in _GOOD:
+            result = _compared_result(replace(prepared, engine=setting.engine), result, setting)
         changed = prepared.includes.changes()
         if not changed or outcome.cancelled:
             break
@@ -237,25 +244,49 @@ def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Re
 
 
 def _compared_result(prepared: Prepared, result: Result, setting: Setting) -> Result:
-    """The result, suspect where the engine read the deck otherwise than it stands there."""
+    """The result, suspect where the engine read the deck otherwise than it stands there, or where its numbers and the
+    deck disagree."""
     forms = set() if prepared.behaviour else new_forms(prepared.deck, prepared.engine.sha256)
     elements = flatten(prepared.deck) if forms else ()
     if not elements:
         return result
-    outcome = setting.alone.view(viewing_run(prepared))
+    outcome = setting.alone.view(viewing_run(prepared, elements))
     if outcome is None:
         return result
-    findings = list(compare_reading(elements, read_view(outcome.log)))[:_FINDINGS]
+    findings = list(compare_reading(elements, read_view(outcome.log), included=bool(prepared.includes.hashes)))[
+        :_FINDINGS
+    ]
+    cpu = outcome.cpu_seconds
+    if not findings and result.ok:
+        spent, findings = _second_witness(prepared, result, elements, setting)
+        cpu += spent
     provenance = result.provenance
     if provenance is not None:
-        result = replace(
-            result, provenance=replace(provenance, cpu_seconds=provenance.cpu_seconds + outcome.cpu_seconds)
-        )
+        result = replace(result, provenance=replace(provenance, cpu_seconds=provenance.cpu_seconds + cpu))
     if not findings:
         remember_forms(forms)
         return result
     lines = [line for line in result.log.splitlines() if line] + [str(finding) for finding in findings]
     return replace(result, verdict=Verdict.SUSPECT, log="\n".join(dict.fromkeys(lines)))
+
+
+def _second_witness(
+    prepared: Prepared, result: Result, elements: Sequence[FlatElement], setting: Setting
+) -> tuple[float, list[LintFinding]]:
+    """(CPU seconds, findings) of Kirchhoff's laws, on all voltages and currents where running the deck again with all
+    of them saved is cheap."""
+    deck = prepared.deck
+    if prepared.includes.hashes or deck.control or len(deck.analyses) != 1 or deck.main is None:
+        return 0.0, []
+    cpu, signals = 0.0, result.signals
+    if result.provenance and result.provenance.cpu_seconds < _WITNESS_SECONDS and len(elements) < _WITNESS_ELEMENTS:
+        full = saving_run(prepared)
+        outcome = setting.alone.run(full)
+        again = judge_simulation(outcome, full.job, deck, title=full.title)
+        cpu = outcome.cpu_seconds
+        signals = again.signals if again.verdict is Verdict.OK else signals
+    options = prepared.job.text + " ".join(" ".join(pair) for pair in prepared.job.options)
+    return cpu, list(check_kirchhoff(elements, signals, deck.main, options))[:_FINDINGS]
 
 
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
@@ -283,6 +314,9 @@ def _warnings(findings: Sequence[LintFinding]) -> list[str]:
 
 def _random_notes(prepared: Prepared) -> list[str]:
     job = prepared.job
+    if prepared.behaviour:
+        mode = f"compatibility mode {prepared.behaviour}: what the engine read is not compared with the deck"
+        return [mode, *_random_notes(replace(prepared, behaviour=""))]
     if has_transient_noise(job.text):
         return ["transient noise follows no seed: the result cannot be repeated and is not kept"]
     if prepared.includes.random and not draws_numbers(job.text):

@@ -43,6 +43,14 @@ _BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Div: operator.truediv,
     ast.Pow: math.pow,
 }
+_COMPARED: dict[type[ast.cmpop], Callable[[float, float], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
 _FUNCTIONS: dict[str, Callable[..., float]] = {
     "sqrt": math.sqrt,
     "exp": math.exp,
@@ -130,11 +138,40 @@ def _evaluate(token: str, parameters: Mapping[str, str], depth: int) -> float | 
     if number is not None:
         return number
     plain = _LITERAL.sub(lambda m: repr(parse_number(m.group(0)) or 0.0), text).replace("^", "**")
+    if "?" in plain:
+        plain = _python_condition(plain.replace("&&", " and ").replace("||", " or "))
     try:
         value = _walk(ast.parse(plain, mode="eval").body, parameters, depth)
     except (SyntaxError, ValueError, ArithmeticError, KeyError, TypeError, RecursionError):
         return None
     return value if math.isfinite(value) else None
+
+
+def _python_condition(text: str) -> str:
+    """`a ? b : c` as `(b) if (a) else (c)`, from the right and inside of parentheses."""
+    mark = colon = -1
+    depth = nested = start = 0
+    out = ""
+    for i, letter in enumerate(text):
+        if letter == "(":
+            if depth == 0:
+                out, start = out + text[start : i + 1], i + 1
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if depth == 0:
+                out, start = out + _python_condition(text[start:i]), i
+        elif depth == 0 and letter == "?":
+            nested += mark >= 0
+            mark = mark if mark >= 0 else len(out) + i - start
+        elif depth == 0 and letter == ":" and mark >= 0 and colon < 0:
+            colon = len(out) + i - start if nested == 0 else -1
+            nested -= colon < 0
+    out += text[start:]
+    if mark < 0 or colon < 0:
+        return out
+    test, body, other = out[:mark], out[mark + 1 : colon], out[colon + 1 :]
+    return f"(({_python_condition(body)}) if ({test}) else ({_python_condition(other)}))"
 
 
 def _walk(node: ast.expr, parameters: Mapping[str, str], depth: int) -> float:
@@ -152,6 +189,13 @@ def _walk(node: ast.expr, parameters: Mapping[str, str], depth: int) -> float:
             return _walk(operand, parameters, depth)
         case ast.BinOp(left=left, op=op, right=right):
             return _BINARY[type(op)](_walk(left, parameters, depth), _walk(right, parameters, depth))
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _walk(body if _walk(test, parameters, depth) else orelse, parameters, depth)
+        case ast.BoolOp(op=op, values=values):
+            truths = [_walk(value, parameters, depth) != 0 for value in values]
+            return float(all(truths) if isinstance(op, ast.And) else any(truths))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return float(_COMPARED[type(op)](_walk(left, parameters, depth), _walk(right, parameters, depth)))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
             return float(_FUNCTIONS[name](*(_walk(arg, parameters, depth) for arg in args)))
     raise ValueError("not arithmetic")

@@ -45,7 +45,7 @@ _FATAL: tuple[tuple[Verdict, str], ...] = (
 )
 _DOUBTFUL = (
     r"singular matrix|[Gg]min stepping|[Ss]ource stepping|Transient op started|Unusual leading characters"
-    r"|unrecognized parameter|on non-existent node"
+    r"|unrecognized parameter|on non-existent node|Could not set temperature"
 )
 _ANY = re.compile(
     "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_FATAL)) + f"|(?P<doubt>{_DOUBTFUL})"

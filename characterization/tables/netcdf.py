@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import xarray
 
@@ -161,6 +162,8 @@ def parse_plane_tables(content: bytes, *, where: str) -> PlaneTables:
 def _parsed(content: bytes, where: str) -> xarray.Dataset:
     """The dataset of a file whose checksum holds. Raises InputError."""
     try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            dict(file.attrs)  # where these cannot be read, h5netcdf leaves a traceback on standard error
         with xarray.open_dataset(io.BytesIO(content), engine="h5netcdf") as opened:
             if opened.nbytes > MAX_BYTES:  # nothing is read yet; a few packed bytes can stand for gigabytes
                 raise ValueError(f"its variables take {opened.nbytes} bytes, more than {MAX_BYTES}")

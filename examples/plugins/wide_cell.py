@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from interconnect.geometry import CellGeometry
@@ -25,6 +24,9 @@ class WideCell:
     kind: ClassVar[str] = "wide_cell"
     mode: ClassVar[Literal["charge", "current"]] = "current"
     title: ClassVar[str] = "resistive cell with bit lines at twice the smallest pitch"
+    text: ClassVar[str] = (
+        "Bit lines two pitches apart: half the density of the resistive cell, its neighbours twice as far."
+    )
     measurable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
@@ -43,7 +45,7 @@ class WideCell:
         return self._inner(stack, plane).geometry(stack, plane, program)
 
     def model(self, stack: Stack, plane: Plane, extract: Extract) -> CellModel:
-        """Elements and pins, from the extraction; `kind` names the template `cells/wide_cell.cir.j2`."""
+        """Elements and pins, from the extraction."""
         return replace(self._inner(stack, plane).model(stack, plane, extract), kind=self.kind)
 
     @staticmethod
@@ -52,4 +54,4 @@ class WideCell:
         return ResVia.closed_form(model, read)
 
 
-register_cell(WideCell, templates=Path(__file__).parent)
+register_cell(WideCell)

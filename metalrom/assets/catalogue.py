@@ -7,10 +7,10 @@ from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.suggestion import suggest
-from metalrom.assets import sky130
+from metalrom.assets import gf180, sky130
 from metalrom.assets.spec import AssetFile, AssetSpec, Licence, Prepare
 
-_PREPARE: Mapping[str, Prepare] = {"sky130": sky130.trimmed}
+_PREPARE: Mapping[str, Prepare] = {"sky130": sky130.trimmed, "gf180": gf180.trimmed}
 
 
 def _spec(name: str, entry: dict[str, Any]) -> AssetSpec:

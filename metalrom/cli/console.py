@@ -6,7 +6,6 @@ Nothing heavy is imported here; rich comes in with the first line that is printe
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import json
 import os
@@ -17,15 +16,20 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
-from interconnect.errors import InputError, SolverError, error_text, one_line
-from ngspice_runner.errors import EngineError, JobError
+from interconnect.errors import error_text, one_line
+from metalrom.cli.start import stop_at_once
+from ngspice_runner.commands.errors import BAD_INPUT as BAD_INPUT
+from ngspice_runner.commands.errors import CHECK_FAILED as CHECK_FAILED
+from ngspice_runner.commands.errors import DONE as DONE
+from ngspice_runner.commands.errors import ENGINE_FAILED as ENGINE_FAILED
+from ngspice_runner.commands.errors import explain_error
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
-DONE, CHECK_FAILED, BAD_INPUT, ENGINE_FAILED, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
-"""Exit codes: done; a specification or check failed; bad input; simulation or engine failure; Ctrl-C; SIGTERM."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes of Ctrl-C and SIGTERM; the others are those of `ngspice_runner.commands.errors`."""
 
 RESUME = "run the same command again to go on: finished simulations are kept in the cache"
 
@@ -132,11 +136,12 @@ def guard(*, resume: str = RESUME) -> Iterator[None]:
     SolverError with 3, Ctrl-C with 130 and SIGTERM with 143 and the sentence `resume`. With METALROM_DEBUG=1 errors
     keep their traceback.
     """
-    with _signals():
-        yield from _guarded(resume)
+    with _signals(), _sentences(resume):
+        yield
 
 
-def _guarded(resume: str) -> Iterator[None]:
+@contextlib.contextmanager
+def _sentences(resume: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
@@ -147,9 +152,9 @@ def _guarded(resume: str) -> Iterator[None]:
         raise
     except SystemExit:
         _stop("error: a plugin or a library ended the program before the command was done", ENGINE_FAILED)
-    except Exception as error:
-        if type(error).__module__.partition(".")[0] in ("click", "typer"):  # their own ways to exit
-            raise
+    except BaseException as error:  # whatever a plugin raises
+        if type(error).__module__.partition(".")[0] in ("click", "typer") and _plugin_of(error) is None:
+            raise  # their own ways to exit
         if os.environ.get("METALROM_DEBUG", "0") not in ("", "0"):
             raise
         if isinstance(error, BrokenPipeError):  # the reader has gone (`| head`): nothing to tell, no one to tell it
@@ -173,19 +178,22 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 def _signals() -> Iterator[None]:
     """While the block runs, SIGTERM interrupts it once, as Ctrl-C does.
 
-    Ctrl-C, which ends a program at once while it starts (see `metalrom.cli.start`), interrupts it from here on.
+    Both, which end a program at once while it starts (see `metalrom.cli.start`), do so again afterwards.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+    at_start = (signal.SIG_DFL, stop_at_once)
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) not in at_start:
         yield
         return
     _terminated.clear()
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    if before[signal.SIGINT] in at_start:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R]:
@@ -200,25 +208,32 @@ def guarded(function: Callable[P, R]) -> Callable[P, R]:
     return inner
 
 
-def explain(error: Exception) -> tuple[str, int]:
+def explain(error: BaseException) -> tuple[str, int]:
     """One sentence and the exit code for an error."""
-    text = error_text(error)
-    if isinstance(error, InputError | JobError):
-        return text, BAD_INPUT
-    if isinstance(error, EngineError | SolverError):
-        return text, ENGINE_FAILED
-    if isinstance(error, OSError):
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or text
-        return (f"{error.filename}: {reason}" if error.filename else reason), BAD_INPUT
-    if isinstance(error, MemoryError):
-        return "not enough memory; use a smaller array or fewer parallel jobs", ENGINE_FAILED
+    known = explain_error(error)
+    if known is not None:
+        return known
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
         from interconnect.validation import input_error
 
         return str(input_error(error)), BAD_INPUT
+    text = error_text(error)
     summary = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    plugin = _plugin_of(error)
+    if plugin is not None:
+        return f"the plugin {plugin} failed ({summary}); METALROM_DEBUG=1 shows where", BAD_INPUT
+    plugins = sys.modules.get("metalrom.plugins")
+    if plugins is not None and plugins.loaded_plugins():
+        names = ", ".join(plugins.loaded_plugins())
+        return f"what the plugin {names} registers does not fit ({summary}); METALROM_DEBUG=1 shows where", BAD_INPUT
     return f"internal error of metalrom; please report it, run with METALROM_DEBUG=1 ({summary})", ENGINE_FAILED
+
+
+def _plugin_of(error: BaseException) -> str | None:
+    """The plugin whose code an error passed through, None if none did."""
+    plugins = sys.modules.get("metalrom.plugins")
+    return plugins.plugin_of(error) if plugins is not None else None
 
 
 class _Stop(SystemExit):

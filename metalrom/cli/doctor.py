@@ -35,6 +35,7 @@ _USES = {
     "fieldsolver": "capacitances by finite elements instead of closed formulas",
     "pyspice": "the shared-library backend of ngspice (PySpice is under the GPL 3)",
     "layout": "GDSII and OASIS output",
+    "signoff": "DRC and LVS of layouts by KLayout",
     "cluster": "simulations on several machines",
     "parquet": "the readout table as Parquet too",
     "llm": "weights in GGUF files",

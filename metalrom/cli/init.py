@@ -20,16 +20,37 @@ technology:
 
 """
 
+_CHARGE = """\
+{{pitch}}  planes:                 # rows run on the lower metal, bit lines on the one above
+{{planes}}
+readout:
+  kind: ideal             # stated in numbers, for a first look{chain}
+  double_sampling: true   # the difference of two samples: reset noise and charge injection cancel
+"""
+_CHAIN = "; chain: transistors from the bit line to the code"
+
 _CELLS = {
+    "cap_present": """\
+cell:
+  kind: cap_present       # charge readout; the via joins a finger to the row (1) or is left out (0)
+"""
+    + _CHARGE.format(chain=_CHAIN),
     "cap_balanced": """\
 cell:
   kind: cap_balanced      # charge readout; the via ties a tab to the row's signal (1) or ground line (0)
-{pitch}  planes:                 # rows run on the lower metal, bit lines on the one above
-{planes}
-readout:
-  kind: ideal             # stated in numbers, for a first look; chain: transistors from the bit line to the code
-  double_sampling: true   # the difference of two samples: reset noise and charge injection cancel
-""",
+"""
+    + _CHARGE.format(chain=_CHAIN),
+    "cap_select": """\
+cell:
+  kind: cap_select        # charge readout; the via ties a tab to one of the row's several lines
+  levels: 4               # lines and symbols
+"""
+    + _CHARGE.format(chain=""),
+    "cap_ternary": """\
+cell:
+  kind: cap_ternary       # charge readout; the via ties a plate to either bit line of a pair, or to none: -1, 0, 1
+"""
+    + _CHARGE.format(chain=""),
     "res_via": """\
 cell:
   kind: res_via           # current readout; a deliberate resistor at each crossing that stores a one
@@ -81,7 +102,7 @@ specs:                    # what is asked of a run: exit code 1 if one is missed
   - csnr > 20 at all      # at every condition
 """
 
-_STACKS = {"cap_balanced": "generic28", "res_via": "open45"}
+_STACKS = dict.fromkeys(_CELLS, "generic28") | {"res_via": "open45"}
 STARTER_BITS = (2, 4, 6, 8)
 
 
@@ -159,7 +180,7 @@ def _planes(cell: str, stack: str, folder: Path) -> str:
     if len(metals) < 2:
         raise InputError(f"the stack {stack} has {len(metals)} metal(s)", where="--stack", hint="two are needed")
     first = 1 if len(metals) > 2 else 0
-    pairs = [metals[k : k + 2] for k in range(first, len(metals) - 1, 2)][: 2 if cell == "cap_balanced" else 1]
+    pairs = [metals[k : k + 2] for k in range(first, len(metals) - 1, 2)][: 1 if cell == "res_via" else 2]
     return "".join(f"    - {{row: {row}, column: {column}}}\n" for row, column in pairs)
 
 
@@ -209,7 +230,7 @@ def _check(path: Path, text: str, asked: Starter) -> None:
 
 def ask_starter(prompt: Callable[[str, str], str], asked: Starter) -> Starter:
     """The same with what the user answers; `prompt(question, default)` asks one question."""
-    cell = prompt(f"cell kind ({' or '.join(_CELLS)})", asked.cell)
+    cell = prompt(f"cell kind ({', '.join(_CELLS)})", asked.cell)
     if cell not in _CELLS:
         raise InputError(f"no starter exists for the cell `{cell}`", hint=suggest(cell, _CELLS))
     stack = prompt("metal stack (built-in name or a YAML file)", asked.stack or _STACKS[cell])

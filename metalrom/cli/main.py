@@ -12,6 +12,7 @@ from metalrom.cli.console import emit, examples, guarded, say, shielded_output
 from metalrom.cli.density import explore_config, optimize_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
+from metalrom.cli.layout_signoff import sign_off_config
 from metalrom.cli.options import Json, one_of
 from metalrom.cli.project import (
     audit_file,
@@ -23,6 +24,7 @@ from metalrom.cli.project import (
     write_macro_netlist,
 )
 from metalrom.cli.simulate import add_simulate_commands
+from metalrom.cli.stack import add_stack_commands
 from metalrom.cli.surrogates import add_surrogate_commands
 from metalrom.cli.workloads import add_workload_commands
 
@@ -48,6 +50,7 @@ USES_PLUGINS = {
     "extract",
     "netlist",
     "layout",
+    "signoff",
     "audit",
     "run",
     "characterize",
@@ -125,6 +128,7 @@ _add(
 )
 _add("audit", audit_file, "audit macro.cir metalrom.yaml")
 _add("layout", layout_config, "layout metalrom.yaml -o tile.gds --check")
+_add("signoff", sign_off_config, "signoff metalrom.yaml -o out/signoff")
 _add("extract", extract_cell, "extract metalrom.yaml", "extract metalrom.yaml --method formula --json")
 _add("run", run_chain, "run metalrom.yaml -o out", "run metalrom.yaml -o out -j 4 --seed 7 --json")
 _add("characterize", characterize_only, "characterize metalrom.yaml -o out --procedures noise,energy,leakage")
@@ -140,6 +144,7 @@ _add(
     "optimize metalrom.yaml -o optimized --minimize energy_per_mac --subject 'csnr >= 30dB' --trials 200 --json",
 )
 add_simulate_commands(app)
+add_stack_commands(app)
 add_accuracy_command(app)
 add_cells_command(app)
 add_workload_commands(app)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def init_project(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="new project folder")],
-    cell: Annotated[str | None, one_of(known.STARTERS, "cap_balanced or res_via")] = None,
+    cell: Annotated[str | None, one_of(known.STARTERS, f"{', '.join(known.STARTERS)} (default cap_balanced)")] = None,
     stack: Annotated[str | None, one_of(known.STACKS, "metal stack", "NAME|FILE")] = None,
     devices: Annotated[str | None, one_of(known.DEVICES, "transistor cards", "NAME|FILE")] = None,
     rows: Annotated[int | None, typer.Option(help="rows of the array (default 64)")] = None,
@@ -267,7 +267,7 @@ def simulations_of(output: Path) -> dict[str, Any]:
 
     counts = open_run(output).simulations
     keys = ("run", "cached", "linear", "closed_form", "more_samples", "cpu_seconds")
-    return {key: counts[key] for key in keys}
+    return {key: counts[key] for key in (*keys, *(["accuracy"] if "accuracy" in counts else []))}
 
 
 def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
@@ -301,6 +301,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
     from rich.console import Group
     from rich.table import Table
 
+    from characterization.campaign_accuracy import accuracy_text
     from characterization.sampling_check import sampling_check
     from metalrom.cli.sign_off import decibels, sign_off_rows
     from metalrom.cli.specs import spec_table
@@ -321,6 +322,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
         ),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
         *((("checked", check.text),) if check else ()),
+        *((("accuracy", accuracy_text(work["accuracy"])),) if "accuracy" in work else ()),
         ("assumed", "; ".join(results.warnings) or "see the report"),
         ("report", str(output / "report.html")),
     ):

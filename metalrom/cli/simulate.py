@@ -5,23 +5,18 @@ The command line takes them over with `add_simulate_commands`. Each imports what
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from interconnect.errors import InputError
-from interconnect.files import read_bytes
 from metalrom.cli import completion as known
 from metalrom.cli.console import CHECK_FAILED, ENGINE_FAILED, emit, examples, guarded, say
 from metalrom.cli.options import Json, one_of
+from ngspice_runner.commands import options
 
 if TYPE_CHECKING:
-    from ngspice_runner import Cache, Result, SignalError
-
-_SHOWN_LINES = 12
+    from ngspice_runner import Cache
 
 
 def add_simulate_commands(app: typer.Typer) -> None:
@@ -37,89 +32,32 @@ def add_simulate_commands(app: typer.Typer) -> None:
 
 
 def simulate(
-    deck: Annotated[Path, typer.Argument(metavar="DECK", help="any SPICE deck")],
-    save: Annotated[list[str], typer.Option("--save", metavar="VECTORS", help="v(out),i(vdd); may be repeated")],
+    deck: options.Deck,
+    save: options.Save,
     backend: Annotated[str, one_of(known.BACKENDS, "process, batch or shared")] = "process",
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="wall time")] = 120.0,
-    retry: Annotated[bool, typer.Option("--retry", help="try other engine options when it does not converge")] = False,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="allow programs to be started and commands in included files")
-    ] = False,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="of random functions; drawn if not given")] = None,
-    accuracy: Annotated[
-        bool, typer.Option("--accuracy", help="run it more finely as well: an error bar for every signal")
-    ] = False,
+    timeout: options.Timeout = 120.0,
+    retry: options.Retry = False,
+    trust: options.Trust = False,
+    seed: options.Seed = None,
+    accuracy: options.Accuracy = False,
+    compatibility: options.Compatibility = "",
+    export: options.Export = None,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
-    from ngspice_runner import Job, estimate_accuracy, run
-    from ngspice_runner.capability import MeshWarning, warn_before
+    from ngspice_runner.commands.simulation import read_job, simulate_job
 
-    text = read_bytes(deck).decode("utf-8", "surrogateescape")
-    outputs = tuple(_split(save))
-    job = Job(text, outputs, timeout=timeout, folder=str(deck.resolve().parent), trust=trust, seed=seed)
-    for warning in warn_before(job):
+    job = read_job(deck, save, timeout=timeout, trust=trust, seed=seed, compatibility=compatibility)
+    done = simulate_job(job, backend=backend, retry=retry, accuracy=accuracy)
+    for warning in done.warnings:
         say(f"warning: {warning}")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MeshWarning)  # reported above
-        result = run(job, backend=backend, retry=retry)
-    errors = dict(estimate_accuracy(job, result)) if accuracy and result.ok else {}
-    emit(_document(result, errors), as_json=json, human=lambda: _text(result, errors))
-    if not result.ok:
+    emit(done.document(), as_json=json, human=done.text)
+    if export is not None:
+        from ngspice_runner.export import export_result
+
+        export_result(done.result, export)
+    if not done.result.ok:
         raise typer.Exit(ENGINE_FAILED)
-
-
-def _split(save: Sequence[str]) -> list[str]:
-    """`v(a,b),i(vdd)` -> [`v(a,b)`, `i(vdd)`]: commas inside parentheses belong to the name."""
-    names: list[str] = []
-    for text in save:
-        depth, start = 0, 0
-        for place, letter in enumerate(text):
-            depth += (letter == "(") - (letter == ")")
-            if depth == 0 and letter in ", ":
-                names.append(text[start:place])
-                start = place + 1
-        names.append(text[start:])
-    return [name.strip() for name in names if name.strip()]
-
-
-def _document(result: Result, errors: Mapping[str, SignalError]) -> dict[str, object]:
-    import numpy as np
-
-    signals: dict[str, list[object]] = {}
-    for name, signal in result.signals.items():
-        values = signal.values
-        if np.iscomplexobj(values):
-            signals[name] = np.column_stack([values.real, values.imag]).tolist()
-        else:
-            signals[name] = values.tolist()
-    measures = {"measures": dict(result.measures)} if result.measures else {}
-    return {
-        "verdict": result.verdict.value,
-        "signals": signals,
-        **measures,
-        **({"accuracy": errors} if errors else {}),
-        "log": result.log,
-        "provenance": result.provenance,
-    }
-
-
-def _text(result: Result, errors: Mapping[str, SignalError]) -> str:
-    lines = [f"verdict: {result.verdict.value}"]
-    lines += [f"  {line}" for line in result.log.splitlines()[:_SHOWN_LINES]]
-    for name, signal in result.signals.items():
-        last = signal.values[-1] if len(signal.values) else "none"
-        shown = f"{name}: {len(signal.values)} points, last {last} {signal.unit}".rstrip()
-        bar = errors.get(name)
-        lines.append(shown + (f", +- {bar.absolute:.2g} ({100 * bar.relative:.2g} %)" if bar else ""))
-    lines += [f"{name} = {value:.9g}" for name, value in result.measures.items()]
-    found = result.provenance
-    if found is not None:
-        lines.append(f"{found.engine}, backend {found.backend}, {found.cpu_seconds:.3f} s CPU, key {found.key[:16]}")
-        lines += [f"seed: {found.seed}"] if found.seed is not None else []
-        lines += [f"retry: {found.retry}"] if found.retry else []
-        lines += [f"note: {note}" for note in found.notes]
-    return "\n".join(lines)
 
 
 def _open_cache() -> Cache:

@@ -63,7 +63,7 @@ def reference(source: RunData, quantity: ProbeQuantity, points: ProbePoints) -> 
     figures = {
         "energy_conversion": estimate.energy_per_conversion.mid,
         "energy_mac": estimate.energy_per_mac.mid,
-        "area": estimate.stacked.mid / estimate.geometry.tiles,
+        "area": estimate.footprint.stacked.mid / estimate.geometry.tiles,
     }
     return np.full(len(points), figures[quantity])
 

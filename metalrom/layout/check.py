@@ -11,7 +11,7 @@ from metalrom.design.error_context import config_context
 from metalrom.layout.audit import LayoutAudit, audit_layout
 from metalrom.layout.plan import Plan, plan_layout
 from metalrom.layout.read import open_layout
-from metalrom.layout.rules import NOT_CHECKED, RuleReport, check_rules
+from metalrom.layout.rules import RuleReport, check_rules
 from metalrom.run.characterize import group_rows
 
 _TOP = re.compile(r"(?P<cell>cell)|array_t(?P<of>\d{1,6})_p(?P<plane>\d{1,3})|tile_(?P<tile>\d{1,6})|(?P<macro>macro)")
@@ -46,7 +46,7 @@ class LayoutCheck:
             "rule_violations": r.count,
             "violations": [v.to_json() for v in r.violations],
             "rules_checked": list(r.checked),
-            "rules_not_checked": list(NOT_CHECKED),
+            "rules_not_checked": list(r.not_checked),
         }
 
     def text(self) -> str:
@@ -54,7 +54,7 @@ class LayoutCheck:
         a, r = self.audit, self.rules
         if self.ok:
             head = f"{a.path}: all {a.cells:,} cells hold what they should; {len(r.checked)} rules kept by "
-            return f"{head}{r.rectangles:,} rectangles\nnot checked: {'; '.join(NOT_CHECKED)}"
+            return f"{head}{r.rectangles:,} rectangles\nnot checked: {'; '.join(r.not_checked)}"
         lines = [
             f"{a.path}: {a.cells:,} cells, {a.differing} differing vias, {a.wires} differing wires, "
             f"{a.strange} strange shapes, {r.count} rule violations",

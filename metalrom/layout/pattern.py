@@ -78,7 +78,7 @@ def draw_planes(cell: Cell, stack: Stack, planes: Sequence[Plane], symbols: int)
     """
     geometries = [[cell.geometry(stack, plane, (k,)) for k in range(symbols)] for plane in planes]
     values = list(_coordinates(g for of_plane in geometries for g in of_plane))
-    values += [m.min_space for m in stack.metals]
+    values += [m.min_space for m in stack.metals] + ([stack.grid] if stack.grid else [])
     grid = next((g for g in GRIDS if all(_off(v, g) <= _EXACT for v in values)), GRIDS[-1])
     patterns = tuple(_pattern(of, stack, plane, grid) for of, plane in zip(geometries, planes, strict=True))
     moved = max(_off(v, grid) for v in values) * grid
@@ -137,15 +137,17 @@ def _gap(
 ) -> tuple[tuple[int, int] | None, str]:
     """Where a bit line may be cut between two rows: the metal's least space, in the middle between the cuts on it."""
     space = math.ceil(stack.metal(plane.column).min_space / grid - _EXACT)
+    enclosed = stack.via_between(plane.row, plane.column).enclosed_above
+    ends = math.ceil(enclosed.ends / grid - _EXACT) if enclosed else 0
     on_lines = [c for c in cuts if any(c[0] < line.high and line.low < c[2] for line in columns if line.bit_line)]
-    below = max((c[3] for c in on_lines), default=row_pitch) - row_pitch
-    above = min((c[1] for c in on_lines), default=0)
+    below = max((c[3] for c in on_lines), default=row_pitch) - row_pitch + ends
+    above = min((c[1] for c in on_lines), default=0) - ends
     if not on_lines:  # nothing to spare: the cut lies about the side of the cell
         return (-(space // 2), space - space // 2), ""
     if above - below < space:
         nm = 1e9 * grid
         return None, (
-            f"between the cuts of two rows on a bit line there are {(above - below) * nm:.4g} nm, "
+            f"between the cuts of two rows and their enclosure on a bit line there are {(above - below) * nm:.4g} nm, "
             f"{plane.column} must keep {space * nm:.4g} nm where it is cut"
         )
     low = (above + below - space) // 2

@@ -1,83 +1,47 @@
-"""The stack's rules on drawn shapes: width, space, cuts, and metal above and below every cut. Exact, on whole layers.
+"""The stack's rules on drawn shapes: width, space, area, cuts and the metal around them, grid. Exact, on whole layers.
 
 Widths and spaces are measured between facing sides (along x and along y), and from corner to corner in a straight
-line; pieces that touch are one shape. The stack states no more rules than these; `NOT_CHECKED` says what is left out.
+line; pieces that touch are one shape. What a stack does not state is only checked as far as it says something:
+`RuleReport.not_checked` tells what is left out.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from interconnect.arrays import IntArray
+from metalrom.layout.kit_rules import check_area, check_enclosure, check_grid
 from metalrom.layout.plan import Plan, box_of
 from metalrom.layout.read import Shapes
 from metalrom.layout.slabs import Slabs, turned
+from metalrom.layout.violation import Found, Violation, place_of
 
-NOT_CHECKED = (
-    "enclosure of cuts beyond being covered",
-    "minimum area and enclosed area",
+NEVER_CHECKED = (
+    "enclosed area",
     "spaces that depend on width or run length, end-of-line spaces",
     "density and fill",
     "antenna ratios",
-    "manufacturing grid",
 )
-"""Rules of real kits that a stack file does not state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A broken rule. rule: width, space, size or cover. value, limit: m; value is negative for a cut that sticks out
-    and None for one with no metal at its middle. box: where, um (left, bottom, right, top). place: in the array."""
-
-    layer: str
-    rule: str
-    value: float | None
-    limit: float
-    box: tuple[float, float, float, float]
-    with_layer: str = ""
-    place: str = ""
-
-    def __str__(self) -> str:
-        x0, y0, x1, y1 = (f"{v:.9g}" for v in self.box)
-        at = f"at ({x0}, {y0}) to ({x1}, {y1}) um" + (f", {self.place}" if self.place else "")
-        if self.rule == "cover":
-            how = "lies beside it" if self.value is None else f"sticks out by {-self.value * 1e9:.4g} nm"
-            return f"{self.layer} cut not covered by {self.with_layer}: {how} {at}"
-        value = 0.0 if self.value is None else self.value
-        must = "exactly" if self.rule == "size" else "at least"
-        return f"{self.layer} {self.rule} {value * 1e9:.4g} nm, must be {must} {self.limit * 1e9:.4g} nm {at}"
-
-    def to_json(self) -> dict[str, Any]:
-        """The violation as a JSON document; lengths in m, box in um."""
-        return {
-            "layer": self.layer,
-            "rule": self.rule,
-            "with": self.with_layer,
-            "value_m": self.value,
-            "limit_m": self.limit,
-            "box_um": list(self.box),
-            "place": self.place,
-            "text": str(self),
-        }
+"""Rules of real kits that a stack file cannot state."""
 
 
 @dataclass(frozen=True)
 class RuleReport:
     """What a check found. count: all violations; violations: the first of every rule and layer, at most `limit` each.
-    checked: rules in words, with their values."""
+    checked: rules in words, with their values; not_checked: those of real kits that are left out."""
 
     count: int
     violations: tuple[Violation, ...]
     checked: tuple[str, ...]
     rectangles: int
+    not_checked: tuple[str, ...]
 
 
 def check_rules(plan: Plan, shapes: Shapes, *, limit: int = 20) -> RuleReport:
     """Check every layer of the plan's stack that is drawn in a file; pins are not counted as metal."""
-    found: list[tuple[int, list[Violation]]] = []
+    found: list[Found] = []
     checked: list[str] = []
     drawn: dict[str, IntArray] = {}
     for name, layer in plan.layers.layers.items():
@@ -92,20 +56,45 @@ def check_rules(plan: Plan, shapes: Shapes, *, limit: int = 20) -> RuleReport:
                 f"{metal.name} width >= {_nm(metal.min_width)}",
                 f"{metal.name} space >= {_nm(metal.min_space)}",
             ]
+            if metal.min_area:
+                found.append(check_area(plan, metal.name, drawn[metal.name], metal.min_area, limit))
+                checked.append(f"{metal.name} area >= {metal.min_area * 1e12:.4g} um^2")
     for via in plan.stack.vias:
         if via.name not in drawn:
             continue
         found += _layer(plan, via.name, drawn[via.name], via.size, via.space, "size", limit)
         checked += [f"{via.name} size = {_nm(via.size)}", f"{via.name} space >= {_nm(via.space)}"]
-        for metal_name in (via.below, via.above):
+        for metal_name, rule in ((via.below, via.enclosed_below), (via.above, via.enclosed_above)):
             found.append(_cover(plan, via.name, drawn[via.name], metal_name, drawn.get(metal_name), limit))
             checked.append(f"{via.name} covered by {metal_name}")
+            if rule and metal_name in drawn:
+                found.append(
+                    check_enclosure(plan, via.name, drawn[via.name], metal_name, drawn[metal_name], rule, limit)
+                )
+                checked.append(f"{via.name} in {metal_name} by {_nm(rule.sides)}, on two sides {_nm(rule.ends)}")
+    if plan.stack.grid:
+        found += [check_grid(plan, name, rects, plan.stack.grid, limit) for name, rects in drawn.items()]
+        checked.append(f"grid {_nm(plan.stack.grid)}")
     return RuleReport(
         sum(n for n, _ in found),
         tuple(v for _, of in found for v in of),
         tuple(checked),
         sum(len(r) for r in drawn.values()),
+        _not_checked(plan, drawn),
     )
+
+
+def _not_checked(plan: Plan, drawn: Collection[str]) -> tuple[str, ...]:
+    """Rules of real kits that the stack does not state, or cannot state."""
+    vias = [v for v in plan.stack.vias if v.name in drawn]
+    no_enclosure = [v.name for v in vias if v.enclosed_below is None or v.enclosed_above is None]
+    no_area = [m.name for m in plan.stack.metals if m.name in drawn and m.min_area is None]
+    missing = [
+        f"enclosure of {', '.join(no_enclosure)} beyond being covered" if no_enclosure else "",
+        f"minimum area of {', '.join(no_area)}" if no_area else "",
+        "" if plan.stack.grid else "manufacturing grid",
+    ]
+    return (*filter(None, missing), *NEVER_CHECKED)
 
 
 def _nm(length: float) -> str:
@@ -114,7 +103,7 @@ def _nm(length: float) -> str:
 
 def _layer(
     plan: Plan, name: str, rects: IntArray, width: float, space: float, word: str, limit: int
-) -> Iterator[tuple[int, list[Violation]]]:
+) -> Iterator[Found]:
     """Width (or exact size) and space of one layer, both ways and across corners."""
     least, apart = _units(width, plan.grid), _units(space, plan.grid)
     upright = Slabs.of(rects)
@@ -136,9 +125,7 @@ def _units(length: float, grid: float) -> int:
     return math.ceil(length / grid - 1e-4)
 
 
-def _named(
-    plan: Plan, layer: str, rule: str, boxes: IntArray, along_x: bool, limit: float, most: int
-) -> tuple[int, list[Violation]]:
+def _named(plan: Plan, layer: str, rule: str, boxes: IntArray, along_x: bool, limit: float, most: int) -> Found:
     side = boxes[:, 2] - boxes[:, 0] if along_x else boxes[:, 3] - boxes[:, 1]
     out = [
         Violation(layer, rule, int(s) * plan.grid, limit, box_of(b, plan.grid), place=place_of(plan, layer, b))
@@ -147,9 +134,7 @@ def _named(
     return len(boxes), out
 
 
-def _corners(
-    plan: Plan, layer: str, rects: IntArray, slabs: Slabs, apart: int, limit: float, most: int
-) -> tuple[int, list[Violation]]:
+def _corners(plan: Plan, layer: str, rects: IntArray, slabs: Slabs, apart: int, limit: float, most: int) -> Found:
     """Spaces from corner to corner where no sides face each other."""
     found: list[IntArray] = []
     for flip in (False, True):
@@ -198,9 +183,7 @@ def _near(upper: IntArray, lower: IntArray, apart: int) -> tuple[IntArray, IntAr
     return np.concatenate(one), np.concatenate(two)
 
 
-def _cover(
-    plan: Plan, via: str, cuts: IntArray, metal: str, rects: IntArray | None, most: int
-) -> tuple[int, list[Violation]]:
+def _cover(plan: Plan, via: str, cuts: IntArray, metal: str, rects: IntArray | None, most: int) -> Found:
     """Cuts that are not wholly on a metal."""
     on = rects if rects is not None else np.empty((0, 4), dtype=np.int64)
     bad = cuts[~Slabs.of(on).covered(cuts)]
@@ -216,16 +199,3 @@ def _cover(
             )
         )
     return len(bad), out
-
-
-def place_of(plan: Plan, layer: str, box: IntArray) -> str:
-    """The cell of the array that the middle of a box lies in, in words; empty outside of every plane."""
-    x, y = (int(box[0]) + int(box[2])) / 2, (int(box[1]) + int(box[3])) / 2
-    for part in plan.parts:
-        plane = part.pattern.plane
-        own = (plane.row, plane.column, plan.stack.via_between(plane.row, plane.column).name)
-        c, r = (x - part.origin[0]) / part.pattern.column_pitch, (y - part.origin[1]) / part.pattern.row_pitch
-        if layer in own and 0 <= c <= part.columns and 0 <= r <= part.rows:
-            row, column = min(int(r), part.rows - 1), min(int(c), part.columns - 1)
-            return f"tile {part.tile}, plane {part.plane}, row {row}, column {column}"
-    return ""

@@ -7,6 +7,7 @@ from interconnect.provenance import Provenance
 
 MAX_BITS = 11
 MAX_ROWS = 4096
+MAX_VDD = 2.0
 
 REGRESSION = Provenance(
     "published",
@@ -37,8 +38,10 @@ def adc_cost(bits: int, *, vdd: float, rows: int) -> AdcCost:
     """
     if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= MAX_BITS:
         raise InputError(f"ADC regression: {bits} bits is outside its domain", hint=f"expected 1 to {MAX_BITS} bits")
-    if not 0.3 <= vdd <= 2.0:
-        raise InputError(f"ADC regression: a supply of {vdd:g} V is outside its domain", hint="expected 0.3 to 2 V")
+    if not 0.3 <= vdd <= MAX_VDD:
+        raise InputError(
+            f"ADC regression: a supply of {vdd:g} V is outside its domain", hint=f"expected 0.3 to {MAX_VDD:g} V"
+        )
     if not 1 <= rows <= MAX_ROWS:
         raise InputError(f"ADC regression: {rows} rows is outside its domain", hint=f"expected 1 to {MAX_ROWS} rows")
     return AdcCost(

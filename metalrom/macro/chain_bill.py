@@ -47,8 +47,9 @@ def dummy_row_areas(geometry: MacroGeometry) -> dict[str, Component]:
     cells = Component(
         Span.exact(number * g.columns * g.cell_area), Provenance("user", f"{number} dummy rows: cell footprint")
     )
-    gates = f"an XOR per row for the parity of the driven rows ({_rules_source(g.rules)})"
-    parity = Component(Span.factor(g.rules.logic_area(XOR_GATES * g.rows), AREA_FACTOR), Provenance("estimate", gates))
+    rules = g.known_rules
+    gates = f"an XOR per row for the parity of the driven rows ({_rules_source(rules)})"
+    parity = Component(Span.factor(rules.logic_area(XOR_GATES * g.rows), AREA_FACTOR), Provenance("estimate", gates))
     return {"dummy_cells": cells, "dummy_parity": parity}
 
 
@@ -69,10 +70,10 @@ def chain_area(cost: ChainCost, geometry: MacroGeometry) -> dict[str, Component]
         control_lines=cost.lines,
     )
     banks = -(-g.planes // g.planes_per_adc)
-    out = drawn_areas(cost.parts, number, g.rules) | (dummy_row_areas(g) if dummies else {})
-    rules = _rules_source(g.rules, drawn=True)
+    out = drawn_areas(cost.parts, number, g.known_rules) | (dummy_row_areas(g) if dummies else {})
+    rules = _rules_source(g.known_rules, drawn=True)
     copies = cost.replica_columns
-    line = g.groups * cost.part("lcc_reset").area + cost.part("column_line").area
+    line = g.groups * cost.part("lcc_reset").known_area + cost.part("column_line").known_area
     line_copies = banks * -(-copies // cost.columns_per_line)
     source = f"{copies} replica columns for the ends of the converters' range"
     out["replicas"] = Component(
@@ -97,7 +98,7 @@ def drawn_areas(parts: Sequence[DrawnPart], number: Mapping[str, int], rules: Ar
     for part in parts:
         by = _rules_source(rules, drawn=part.drawn)
         source = f"{part.transistors} transistors per {part.unit} as drawn: {part.source} ({by})"
-        area = Span.factor(number[part.unit] * part.area, AREA_FACTOR)
+        area = Span.factor(number[part.unit] * part.known_area, AREA_FACTOR)
         out[part.name] = Component(area, Provenance("estimate", source))
     return out
 

@@ -83,7 +83,7 @@ class ChainCost:
             "columns_per_line": self.columns_per_line,
             "conversions_per_read": self.conversions_per_read,
             "parts": [
-                {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.area * 1e12,
+                {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.square_microns,
                  "capacitance_fF": p.capacitance * 1e15, "source": p.source}
                 for p in self.parts
             ],

@@ -10,7 +10,7 @@ from characterization.procedures.chain_energy import ChainEnergyPoint
 from characterization.tables.table import ReadoutTable
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance
-from metalrom.macro.adc_cost import CAVEAT, REGRESSION, adc_cost
+from metalrom.macro.adc_cost import CAVEAT, MAX_VDD, REGRESSION, AdcCost, adc_cost
 from metalrom.macro.chain_bill import chain_area, chain_energy, chain_times
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.conversion_bill import ConversionMix, mean_additions, rule_gates, scaled_parts
@@ -36,6 +36,18 @@ SWITCHING_ACTIVITY = 0.25
 _ADC = Provenance(
     "published", f"{IDEAL_READOUT}; {REGRESSION.source}; range x/: {REGRESSION_FACTOR:g} assumed; {CAVEAT}"
 )
+
+
+def _adc_cost(geometry: MacroGeometry, vdd: float) -> tuple[AdcCost, Provenance]:
+    """The regression for the macro's converter; beyond the supplies of its domain its own law of the energy, the square
+    of the supply, is extrapolated and labelled."""
+    inside = adc_cost(geometry.adc_bits, vdd=min(vdd, MAX_VDD), rows=geometry.group_rows)
+    if vdd <= MAX_VDD:
+        return inside, _ADC
+    label = f"energy EXTRAPOLATED to {vdd:g} V by the square of the supply, the regression ends at {MAX_VDD:g} V"
+    return replace(inside, energy=inside.energy * (vdd / MAX_VDD) ** 2), Provenance(
+        "estimate", f"{label}; {_ADC.source}"
+    )
 
 
 def _gates_per_bit(geometry: MacroGeometry) -> float:
@@ -78,16 +90,18 @@ def readout_label(geometry: MacroGeometry) -> str:
 
 def area_components(geometry: MacroGeometry) -> dict[str, Component]:
     """Areas of one tile, m^2: array (one plane), via towers, row drivers, LCC/reset, ADC, shift-add; of a chain its
-    drawn parts."""
+    drawn parts. Without area rules the array and its towers alone."""
     g = geometry
-    logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
     array = Component(
         Span.exact(g.rows * g.columns * g.cell_area), Provenance("user", "cell footprint x cells of one plane")
     )
-    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     metal = {"array": array}
     if g.towers * g.tower_pitch > 0:
         metal["via_towers"] = _via_towers(g)
+    if g.rules is None:
+        return metal
+    logic = g.rules.logic_area(_gates_per_bit(g) * g.accumulator_bits)
+    shift_add = Component(Span.factor(g.adcs * logic, DIGITAL_FACTOR), _digital(g))
     rule = {
         name: _rule_part(g.rules.logic_area(gates), source)
         for name, (gates, source) in rule_gates(g, _gates_per_bit(g)).items()
@@ -179,13 +193,13 @@ def _read_energy(
         return inverter_energy(geometry.inverter, geometry, label, vdd, driven, rows_of_plane)
     drives = 1 if geometry.rows_held else geometry.columns_per_adc
     rows = float(mix.driven @ table.row_energy[i]) * drives
-    adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
+    adc, source = _adc_cost(geometry, vdd)
     return {
         "row_drivers": Component(
             Span.relative(rows, errors.together),
             Provenance("measured", f"readout table (simulated), {mix.source}, {drives} drive(s) per conversion"),
         ),
-        "adc": Component(Span.factor(adc.energy, REGRESSION_FACTOR), _ADC),
+        "adc": Component(Span.factor(adc.energy, REGRESSION_FACTOR), source),
     }
 
 
@@ -206,11 +220,11 @@ def step_times(
     if geometry.inverter is not None:
         return inverter_times(geometry.inverter, label)
     vdd = table.conditions[table.index(condition)].vdd
-    adc = adc_cost(geometry.adc_bits, vdd=vdd, rows=geometry.group_rows)
+    adc, source = _adc_cost(geometry, vdd)
     shorter = mix.decisions if geometry.rule.variable_time else 1.0
     return {
         "read": Component(Span.exact(table.read_time), Provenance("measured", "read time of the readout table")),
-        "adc": Component(Span.factor(adc.time * shorter, REGRESSION_FACTOR), _ADC),
+        "adc": Component(Span.factor(adc.time * shorter, REGRESSION_FACTOR), source),
     }
 
 

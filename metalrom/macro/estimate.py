@@ -12,23 +12,23 @@ from characterization.tables.table import ReadoutTable
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
 from interconnect.provenance import Provenance, Value
-from metalrom.macro.chain_bill import METAL, without_metal
 from metalrom.macro.conversion_bill import ConversionMix, code_error_of, conversion_mix
 from metalrom.macro.cost import (
     RelativeErrors,
     area_components,
     check_readout,
     conversion_energy,
-    edge_area,
     mvm_time,
     readout_label,
     step_times,
 )
 from metalrom.macro.domain import characterized
+from metalrom.macro.footprint import MEGABIT_PER_MM2, MM2, MacroFootprint, footprint_of
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.macro.mitigation import table_for
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
+from netlists.devices.area import NOT_AVAILABLE
 
 REFERENCE_DENSITY = Value(
     165.6,
@@ -62,19 +62,14 @@ NOT_INCLUDED = (
     "converter calibration",
 )
 
-_MEGABIT_PER_MM2 = 1e-12  # bits / m^2 -> Mb / mm^2
-_MM2 = 1e6  # m^2 -> mm^2
-
 
 @dataclass(frozen=True)
 class MacroEstimate:
     """Cost of `geometry` at one condition. Areas of all tiles m^2, energies J, times s, densities Mb/mm^2.
 
-    stacked: the periphery lies under the array, max(array, periphery) + edge (a chain's capacitors lie
-    beside the array, in its metals). side_by_side: their sum + edge.
+    area: of all parts that are known. known_footprint: None where the device set has no area rules.
     conversion, step: parts of one conversion that is made. mix: what share is, and how long one takes.
-    density_raw counts all cells over the array's footprint; the others use the macro area and the cells in use;
-    weight_density counts weight bits: a differential weight of b bits takes 2 (b - 1) cells.
+    density_raw counts all cells over the array's footprint.
     error_budget: figure -> relative half range by cause (fit, monte_carlo, extraction, technology_assumption).
     outside_domain: what was extrapolated beyond the characterized table; empty if nothing was.
     """
@@ -82,12 +77,8 @@ class MacroEstimate:
     geometry: MacroGeometry
     condition: Condition
     area: Mapping[str, Component]
-    stacked: Span
-    side_by_side: Span
+    known_footprint: MacroFootprint | None
     density_raw: Span
-    density_stacked: Span
-    density_side_by_side: Span
-    weight_density_stacked: Span
     conversion: Mapping[str, Component]
     energy_per_conversion: Span
     energy_per_mac: Span
@@ -96,12 +87,17 @@ class MacroEstimate:
     latency: Span
     tops: Span
     tops_per_watt: Span
-    tops_per_mm2_stacked: Span
-    tops_per_mm2_side_by_side: Span
     mix: ConversionMix
     code_error: float
     error_budget: Mapping[str, Mapping[str, float]]
     outside_domain: tuple[str, ...] = ()
+
+    @property
+    def footprint(self) -> MacroFootprint:
+        """Areas and densities with the periphery. Raises InputError where the device set has no area rules."""
+        self.geometry.known_rules  # noqa: B018 - says what is missing
+        assert self.known_footprint is not None  # noqa: S101 - there are rules
+        return self.known_footprint
 
     @property
     def not_included(self) -> tuple[str, ...]:
@@ -131,7 +127,7 @@ class MacroEstimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values with the unit in each key (mm2, Mb/mm2, fJ, pJ, ns), for JSON and reports."""
-        g = self.geometry
+        g, f = self.geometry, self.known_footprint
         cost = g.readout or g.inverter
         return {
             "condition": self.condition.label,
@@ -142,13 +138,14 @@ class MacroEstimate:
             "bits": g.bits * g.tiles,
             "tiles": g.tiles,
             "utilisation": g.utilisation,
-            "area_mm2": {name: part.to_dict(_MM2) for name, part in self.area.items()},
-            "area_stacked_mm2": self.stacked.to_dict(_MM2),
-            "area_side_by_side_mm2": self.side_by_side.to_dict(_MM2),
+            "area_mm2": {name: part.to_dict(MM2) for name, part in self.area.items()},
+            "area_status": NOT_AVAILABLE if f is None else "area: estimate",
+            "area_stacked_mm2": f and f.stacked.to_dict(MM2),
+            "area_side_by_side_mm2": f and f.side_by_side.to_dict(MM2),
             "density_raw_Mb_per_mm2": self.density_raw.to_dict(),
-            "density_stacked_Mb_per_mm2": self.density_stacked.to_dict(),
-            "density_side_by_side_Mb_per_mm2": self.density_side_by_side.to_dict(),
-            "weight_density_stacked_Mb_per_mm2": self.weight_density_stacked.to_dict(),
+            "density_stacked_Mb_per_mm2": f and f.density_stacked.to_dict(),
+            "density_side_by_side_Mb_per_mm2": f and f.density_side_by_side.to_dict(),
+            "weight_density_stacked_Mb_per_mm2": f and f.weight_density_stacked.to_dict(),
             "reference_density_Mb_per_mm2": {
                 "value": REFERENCE_DENSITY.value,
                 "status": REFERENCE_DENSITY.provenance.status,
@@ -166,8 +163,8 @@ class MacroEstimate:
             "tops": self.tops.to_dict(),
             "tops_per_watt": self.tops_per_watt.to_dict(),
             "tops_per_watt_1b": self.tops_per_watt.to_dict(g.input_bits * g.weight_bits),
-            "tops_per_mm2_stacked": self.tops_per_mm2_stacked.to_dict(),
-            "tops_per_mm2_side_by_side": self.tops_per_mm2_side_by_side.to_dict(),
+            "tops_per_mm2_stacked": f and f.tops_per_mm2_stacked.to_dict(),
+            "tops_per_mm2_side_by_side": f and f.tops_per_mm2_side_by_side.to_dict(),
             "code_error_probability": self.code_error,
             "error_budget": {name: dict(parts) for name, parts in self.error_budget.items()},
             "not_included": list(self.not_included),
@@ -261,14 +258,7 @@ def estimate_macro(
     errors = errors or RelativeErrors()
     area = {name: _scaled(part, geometry.tiles) for name, part in area_components(geometry).items()}
     array = area["array"].value
-    metal = total(part for name, part in area.items() if name in METAL)
-    periphery = total(without_metal(area))
-    stacked = _with_edge(metal.highest(periphery), geometry)
-    side_by_side = _with_edge(metal + periphery, geometry)
-    stored = geometry.bits * geometry.tiles
-    used = stored * geometry.utilisation * _MEGABIT_PER_MM2
-    per_cell = geometry.bits_per_cell
-    weight_bits = geometry.bits_per_weight / geometry.bit_columns_per_weight
+    stored = geometry.bits * geometry.tiles * geometry.bits_per_cell
     mix = conversion_mix(geometry, table, histogram)
     conversion = conversion_energy(geometry, table, condition, mix, errors)
     per_conversion = total(conversion)
@@ -280,17 +270,14 @@ def estimate_macro(
     tops = latency.under(2 * macs * 1e-12)
     simulated = total(part for part in conversion.values() if part.provenance.status == "measured")
     rows_part = simulated.mid / per_conversion.mid
+    footprint = None if geometry.rules is None else footprint_of(geometry, area, tops)
     assumed = total(part for part in conversion.values() if part.provenance.status != "measured")
     return MacroEstimate(
         geometry=geometry,
         condition=table.conditions[table.index(condition)],
         area=area,
-        stacked=stacked,
-        side_by_side=side_by_side,
-        density_raw=array.under(stored * per_cell * _MEGABIT_PER_MM2),
-        density_stacked=stacked.under(used * per_cell),
-        density_side_by_side=side_by_side.under(used * per_cell),
-        weight_density_stacked=stacked.under(used * weight_bits),
+        known_footprint=footprint,
+        density_raw=array.under(stored * MEGABIT_PER_MM2),
         conversion=conversion,
         energy_per_conversion=per_conversion,
         energy_per_mac=per_mvm * (1 / macs),
@@ -299,14 +286,18 @@ def estimate_macro(
         latency=latency,
         tops=tops,
         tops_per_watt=per_mvm.under(2 * macs * 1e-12),
-        tops_per_mm2_stacked=_quotient(tops, stacked, _MM2),
-        tops_per_mm2_side_by_side=_quotient(tops, side_by_side, _MM2),
         mix=mix,
         code_error=code_error_of(geometry.rule, table, condition, histogram),
         error_budget={
             "energy": _budget(errors, rows_part, assumed.half_range * (1 - rows_part)),
-            "area_stacked": _budget(None, 0.0, stacked.half_range),
-            "area_side_by_side": _budget(None, 0.0, side_by_side.half_range),
+            **(
+                {}
+                if footprint is None
+                else {
+                    "area_stacked": _budget(None, 0.0, footprint.stacked.half_range),
+                    "area_side_by_side": _budget(None, 0.0, footprint.side_by_side.half_range),
+                }
+            ),
             "latency": _budget(None, 0.0, latency.half_range),
         },
         outside_domain=tuple(label for label in (other, rows) if label),
@@ -389,17 +380,6 @@ def estimate_layer(
 
 def _scaled(part: Component, tiles: int) -> Component:
     return Component(part.value * tiles, part.provenance)
-
-
-def _with_edge(area: Span, geometry: MacroGeometry) -> Span:
-    """Area of all tiles with the ring around each tile."""
-    tile = area * (1 / geometry.tiles)
-    return (tile + edge_area(tile, geometry.edge_width)) * geometry.tiles
-
-
-def _quotient(a: Span, b: Span, scale: float) -> Span:
-    """a / (b * scale), ends combined for the widest range."""
-    return Span(a.low / (b.high * scale), a.mid / (b.mid * scale), a.high / (b.low * scale))
 
 
 def _budget(errors: RelativeErrors | None, measured_part: float, technology: float) -> dict[str, float]:

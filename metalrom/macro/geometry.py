@@ -8,7 +8,7 @@ from interconnect.provenance import Provenance
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.conversions import ConversionRule, partial_products
 from metalrom.macro.inverter_cost import InverterCost
-from netlists.devices.area import AreaRules
+from netlists.devices.area import AreaRules, missing_rules
 from netlists.mapping import MacroShape, Scheme, scheme_of
 
 TERNARY_VALUES = 3
@@ -31,7 +31,8 @@ class MacroGeometry:
     columns_per_conversion: bit columns that a conversion takes, two for their difference. sense_area: sense circuit of
     a column of planes that share it, m^2 (0: none is counted). readout: the chain
     of transistors that is billed, inverter: the inverters in the segment; None for both: an ideal readout, billed by a
-    regression. rule: which conversions are made.
+    regression. rule: which conversions are made. rules: None where the device set has none; the periphery's areas are
+    then not known.
     """
 
     cell_area: float
@@ -43,7 +44,7 @@ class MacroGeometry:
     adc_bits: int
     driver_area: float
     reset_area: float
-    rules: AreaRules
+    rules: AreaRules | None
     weight_bits: int = 8
     input_bits: int = 8
     mapping: str = "differential"
@@ -102,6 +103,13 @@ class MacroGeometry:
                 f"macro geometry: {self.planes} x {self.columns} bit columns hold no weight of {self.weight_bits} bits",
                 hint=f"expected at least {self.bit_columns_per_weight} bit columns",
             )
+
+    @property
+    def known_rules(self) -> AreaRules:
+        """Area rules of the device set. Raises InputError where it has none."""
+        if self.rules is None:
+            raise missing_rules()
+        return self.rules
 
     @property
     def bits(self) -> int:

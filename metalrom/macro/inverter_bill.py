@@ -29,7 +29,7 @@ def inverter_area(cost: InverterCost, geometry: MacroGeometry) -> dict[str, Comp
     replicas = copies * (g.rows + dummy_rows(g) + g.groups * a.reference_rows)
     source = f"{a.reference_rows} reference rows in each of {g.groups} segments: cell footprint"
     return {
-        **drawn_areas(cost.parts, number, g.rules),
+        **drawn_areas(cost.parts, number, g.known_rules),
         **dummy_row_areas(g),
         "reference_cells": Component(Span.exact(cells * g.cell_area), Provenance("user", source)),
         "replica_cells": Component(

@@ -45,7 +45,7 @@ class InverterCost:
             "kind": "inverter",
             "reference_rows": self.inverter.reference_rows,
             "parts": [
-                {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.area * 1e12,
+                {"name": p.name, "per": p.unit, "transistors": p.transistors, "area_um2": p.square_microns,
                  "source": p.source}
                 for p in self.parts
             ],

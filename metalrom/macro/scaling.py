@@ -24,8 +24,14 @@ def stacked_at_node(estimate: MacroEstimate, *, metals: float, devices: float, n
     Returns
     -------
     Span
-        At the drawn nodes this is `estimate.stacked`.
+        At the drawn nodes this is `estimate.footprint.stacked`.
+
+    Raises
+    ------
+    InputError
+        The device set has no area rules.
     """
+    estimate.geometry.known_rules  # noqa: B018 - says what is missing
     tiles = estimate.geometry.tiles
     metal = total(part for name, part in estimate.area.items() if name in METAL)
     under = total(part for name, part in estimate.area.items() if name not in METAL)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from characterization.campaign_accuracy import accuracy_text
 from characterization.procedure_result import ProcedureResult
 from characterization.sampling_check import sampling_check
 from characterization.sign_off import csnr_interval
@@ -13,24 +14,21 @@ from interconnect.arrays import ByteArray
 from interconnect.files import atomic_write_bytes
 from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
-from metalrom.formatting import Figure
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.macro.geometry import MacroGeometry
-from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import (
     BudgetRow,
     CsnrRow,
     FailedRow,
     GroupRow,
-    MacroTable,
     ReportContent,
-    ReportHeadline,
     Simulations,
     SpecRow,
     TileTop,
     VerdictRow,
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
+from metalrom.reports.macro_figures import macro_headline, macro_tables, weight_density
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MAX_COLUMNS, MAX_ROWS
 from metalrom.run.bundle import new_bundle
@@ -45,23 +43,6 @@ REPORT, FIGURES = "report.html", "figures"
 
 STACK_ROWS, STACK_COLUMNS = 3, 8
 """Cells of every plane in the picture of the stack."""
-
-_PARTS = {
-    "array": "array (cells of one plane)",
-    "row_drivers": "row drivers",
-    "lcc_reset": "reset and select transistors",
-    "current_sense": "sense circuits of the columns",
-    "adc": "converters",
-    "column_line": "ends of the columns' lines",
-    "column_mux": "column multiplexer and bus",
-    "control_lines": "control lines across the columns",
-    "via_towers": "via towers of the upper planes",
-    "capacitors": "sampling and converter capacitors",
-    "driver_gates": "gates of the row drivers",
-    "line_bias": "bias of the columns' lines",
-    "shift_add": "digital shift-add",
-    "read": "read",
-}
 
 
 def rewrite_report(out: Path) -> Path:
@@ -119,13 +100,10 @@ def report_content(
             ),
             *([("readout", results.readout)] if results.readout else []),
             ("cost of the readout", results.readout_cost),
-            ("cell", _cell_words(results)),
+            ("cell", f"{cell.title}: {_cell_words(results)}"),
+            *([("about the cell", cell.text)] if cell.text else []),
             ("technology", results.technology),
-            (
-                "density of weight bits",
-                f"{estimate.macro.weight_density_stacked.mid:.3g} Mb/mm2 "
-                f"({g.bit_columns_per_weight} vias hold a weight of {g.weight_bits} bit)",
-            ),
+            ("density of weight bits", weight_density(estimate.macro)),
             ("inputs", f"{layer.activations}, {layer.input_bits} bit"),
         ),
         table=table,
@@ -141,7 +119,7 @@ def report_content(
         tile_bits=_plane_corners(program, g),
         tile_source=f"first rows and bit columns of {layer.source}",
         planes=tuple(f"plane {i}: {label}" for i, label in enumerate(layer.planes)),
-        headline=_headline(results, estimate),
+        headline=macro_headline(results, estimate),
         group_choice=tuple(
             GroupRow(c.rows, c.sigma_noise, c.sigma_mismatch, c.code_error, c.rows == results.group_rows)
             for c in results.candidates
@@ -153,7 +131,7 @@ def report_content(
         failed_procedures=results.failed_procedures,
         warnings=results.warnings,
         assumptions=(*table.assumptions, *_technology_assumptions(results)),
-        macro=_macro_tables(estimate),
+        macro=macro_tables(estimate),
         csnr=tuple(
             row
             for q in results.quality
@@ -241,48 +219,6 @@ def _cell_words(results: RunResults) -> str:
         return f"{area}; a via switches {cell.switched * 1e18:.3g} of {cell.bl_total * 1e18:.3g} aF"
     plug = next((e.value for e in cell.elements if e.name == "R_plug"), None)
     return f"{area}; a via is a resistor of {plug:.3g} ohm" if plug is not None else area
-
-
-def _headline(results: RunResults, estimate: LayerEstimate) -> ReportHeadline:
-    macro, q = estimate.macro, results.quality[0]
-    known = f"{results.layer.inputs} x {results.layer.outputs} layer, {results.layer.tokens} vectors"
-    status = "estimate" if results.warnings else "user"
-    return ReportHeadline(
-        density_raw=_figure("density of the cells alone", macro.density_raw, "Mb/mm2", status, "cells over footprint"),
-        density_macro=_figure(
-            "density with periphery", macro.density_stacked, "Mb/mm2", "estimate",
-            "cells in use over the macro's area, periphery under the array",
-        ),
-        energy_per_mac=_figure(
-            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
-        ),
-        csnr=CsnrRow(known, "gain and offset removed", q.fitted),
-        csnr_unfitted=CsnrRow(known, "raw", q.raw),
-    )  # fmt: skip
-
-
-def _figure(name: str, span: Span, unit: str, status: str, source: str) -> Figure:
-    return Figure(name, span.mid, unit, span.low, span.high, status, source)
-
-
-def _macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
-    macro = estimate.macro
-    return (
-        _table("area", macro.area, "m2", macro.stacked, "periphery under the array: max(array, periphery) and an edge"),
-        _table("energy per conversion", macro.conversion, "J", macro.energy_per_conversion, "nominal condition"),
-        _table("time of one conversion", macro.step, "s", None, f"MVM latency {macro.latency.mid * 1e6:.3g} µs"),
-    )
-
-
-def _table(title: str, parts: Mapping[str, Component], unit: str, total: Span | None, note: str) -> MacroTable:
-    rows = tuple(
-        _figure(
-            _PARTS.get(name, name.replace("_", " ")), part.value, unit, part.provenance.status, part.provenance.source
-        )
-        for name, part in parts.items()
-    )
-    whole = None if total is None else _figure("total", total, unit, "estimate", note)
-    return MacroTable(title, rows, whole, note)
 
 
 def _plane_assumptions(results: RunResults) -> list[Assumption]:
@@ -402,4 +338,6 @@ def _simulations(run: Run) -> Simulations:
     failed = sum(v.count for v in verdicts if v.verdict != "ok")
     rows = tuple(VerdictRow(v.procedure, v.verdict, v.count) for v in verdicts)
     check = sampling_check(run.results.sampling)
-    return Simulations(counts["run"], counts["cached"], failed, rows, check.text if check else "")
+    words = [check.text] if check else []
+    words += [accuracy_text(counts["accuracy"])] if "accuracy" in counts else []
+    return Simulations(counts["run"], counts["cached"], failed, rows, "; ".join(words))

@@ -123,19 +123,10 @@ def _network(results: RunResults, table: ReadoutTable, inventory: Inventory) -> 
 
 def _figures(network: NetworkEstimate, workload: str | None) -> list[tuple[str, float, float, float, str]]:
     """Headline figures of all matrices; of a network those of one token or input."""
-    g = network.matrices[0].block.macro.geometry
-    area, beside = network.stacked * 1e6, network.side_by_side * 1e6
-    megabits = network.cells * 1e-6
-    weight = g.bits_per_weight / g.bit_columns_per_weight
     macs, item = network.macs, network.item
     per = "" if workload is None else f" per {item}"
     rows: list[tuple[str, Span, str]] = [
-        ("area, periphery under the array", area, "mm2"),
-        ("area, periphery beside the array", beside, "mm2"),
-        ("density of the cells alone", network.matrices[0].block.macro.density_raw, "Mb/mm2"),
-        ("density of via bits, periphery under the array", area.under(megabits * g.bits_per_cell), "Mb/mm2"),
-        ("density of via bits, periphery beside the array", beside.under(megabits * g.bits_per_cell), "Mb/mm2"),
-        ("density of weight bits, periphery under the array", area.under(megabits * weight), "Mb/mm2"),
+        *_area_figures(network),
         ("conversions per MAC", Span.exact(network.conversions / macs), ""),
         ("energy per MAC", network.energy * (1e15 / macs), "fJ"),
         *([(f"energy{per}", network.energy * 1e6, "uJ")] if workload else [("energy", network.energy * 1e9, "nJ")]),
@@ -148,3 +139,22 @@ def _figures(network: NetworkEstimate, workload: str | None) -> list[tuple[str, 
             (f"{item}s per second, pipelined by matrix", network.pipelined, "1/s"),
         ]
     return [(name, span.low, span.mid, span.high, unit) for name, span, unit in rows]
+
+
+def _area_figures(network: NetworkEstimate) -> list[tuple[str, Span, str]]:
+    """Areas and densities; without area rules that of the cells alone."""
+    macro = network.matrices[0].block.macro
+    cells = ("density of the cells alone", macro.density_raw, "Mb/mm2")
+    if not network.has_area:
+        return [cells]
+    g, area, beside = macro.geometry, network.stacked * 1e6, network.side_by_side * 1e6
+    megabits = network.cells * 1e-6
+    weight = g.bits_per_weight / g.bit_columns_per_weight
+    return [
+        ("area, periphery under the array", area, "mm2"),
+        ("area, periphery beside the array", beside, "mm2"),
+        cells,
+        ("density of via bits, periphery under the array", area.under(megabits * g.bits_per_cell), "Mb/mm2"),
+        ("density of via bits, periphery beside the array", beside.under(megabits * g.bits_per_cell), "Mb/mm2"),
+        ("density of weight bits, periphery under the array", area.under(megabits * weight), "Mb/mm2"),
+    ]

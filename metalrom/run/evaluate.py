@@ -15,7 +15,6 @@ from characterization.tables.table import ReadoutTable
 from characterization.testbench import Testbench
 from interconnect.arrays import IntArray
 from metalrom.design.design import Design
-from metalrom.design.error_context import config_context
 from metalrom.design.planes import tower_pitch
 from metalrom.macro import Macro, MacroGeometry, csnr
 from metalrom.macro.conversion_bill import code_error_of
@@ -32,7 +31,7 @@ from metalrom.run.view import RunView
 from metalrom.version import __version__
 from netlists.cells.base import CellModel
 from netlists.condition import Condition
-from netlists.readout.drawn import area_rules
+from netlists.readout.drawn import drawn_area
 from netlists.readout.sense_parts import drawn_selects, sense_area
 
 """Rows and columns of the corner of the layer that the report draws."""
@@ -78,6 +77,7 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
             geometries=tuple(
                 design.geometry(design.worst_plane, (symbol,)) for symbol in range(len(design.program.symbol_values))
             ),
+            text=getattr(design.cell, "text", ""),
         ),
         layer=layer,
         candidates=done.choice.candidates if done.choice else (),
@@ -206,10 +206,11 @@ def verdict_counts(done: CharacterizationRun) -> tuple[facts.VerdictCount, ...]:
 def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     """Sizes and sharing of the macro's periphery, from the configuration; one code per count. Raises InputError."""
     c, p, charge = design.config, design.periphery, design.cell.mode == "charge"
-    with config_context(design.path, ""):
-        rules = area_rules(design.technology.devices)
-    driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
-    small = rules.transistor_area(p.reset_width)
+    rules = design.technology.devices.area
+    driver = small = 0.0
+    if rules is not None:
+        driver = sum(rules.transistor_area(n) + rules.transistor_area(q) for n, q in p.stage_widths())
+        small = rules.transistor_area(p.reset_width)
     # per segment: a device that selects it, and for charge a reset switch and an input device of the readout
     segment = 3 * small if charge else small
     # a differential column has two bit lines; every line of a row that its input moves has a driver of its own
@@ -220,7 +221,8 @@ def macro_geometry(design: Design, group_rows: int) -> MacroGeometry:
     select, shared, sense = p.plane_select, 1, 0.0
     if select is not None:
         shared = select.planes
-        segment, sense = rules.drawn_area(drawn_selects(select, p.length)), sense_area(design.technology, p.length)
+        segment = drawn_area(rules, drawn_selects(select, p.length)) or 0.0
+        sense = sense_area(design.technology, p.length) or 0.0
     return MacroGeometry(
         cell_area=model.area,
         rows=c.array.rows,

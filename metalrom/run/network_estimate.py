@@ -75,6 +75,7 @@ class MatrixEstimate:
 
     def to_dict(self, items: int) -> dict[str, Any]:
         """Plain values; energy and MACs of one of `items`."""
+        area = self.block.macro.known_footprint
         return {
             "name": self.name,
             "kind": self.kind,
@@ -84,7 +85,7 @@ class MatrixEstimate:
             "vectors": self.vectors,
             "tiles": self.tiles,
             "utilisation": self.block.macro.geometry.utilisation,
-            "area_stacked_mm2": (self.block.macro.stacked * self.copies).to_dict(1e6),
+            "area_stacked_mm2": area and (area.stacked * self.copies).to_dict(1e6),
             "latency_per_vector_us": self.block.latency.to_dict(1e6),
             "energy_per_item_nJ": (self.energy * (1 / items)).to_dict(1e9),
             "macs_per_item": self.macs / items,
@@ -116,13 +117,18 @@ class NetworkEstimate:
 
     @property
     def stacked(self) -> Span:
-        """Area with the periphery under the arrays."""
-        return sum_of_spans(m.block.macro.stacked * m.copies for m in self.matrices)
+        """Area with the periphery under the arrays. Raises InputError where it is not available."""
+        return sum_of_spans(m.block.macro.footprint.stacked * m.copies for m in self.matrices)
 
     @property
     def side_by_side(self) -> Span:
-        """Area with the periphery beside the arrays."""
-        return sum_of_spans(m.block.macro.side_by_side * m.copies for m in self.matrices)
+        """Area with the periphery beside the arrays. Raises InputError where it is not available."""
+        return sum_of_spans(m.block.macro.footprint.side_by_side * m.copies for m in self.matrices)
+
+    @property
+    def has_area(self) -> bool:
+        """Whether the area of its macros is known."""
+        return all(m.block.macro.known_footprint is not None for m in self.matrices)
 
     @property
     def energy(self) -> Span:
@@ -179,8 +185,8 @@ class NetworkEstimate:
             "notes": list(self.inventory.notes),
             "item": self.item,
             "items": self.items,
-            "area_stacked_mm2": self.stacked.to_dict(1e6),
-            "area_side_by_side_mm2": self.side_by_side.to_dict(1e6),
+            "area_stacked_mm2": self.stacked.to_dict(1e6) if self.has_area else None,
+            "area_side_by_side_mm2": self.side_by_side.to_dict(1e6) if self.has_area else None,
             "tiles": self.tiles,
             "utilisation": self.utilisation,
             "latency_per_item_us": self.latency.to_dict(1e6),

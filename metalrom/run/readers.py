@@ -88,11 +88,12 @@ def _density(run: RunView, condition: str) -> QuantityValue:
 
 
 def _density_macro(run: RunView, condition: str) -> QuantityValue:
-    return _reading(run.estimate(condition).macro.density_stacked, f"{_ESTIMATE}, periphery under the array")
+    return _reading(run.estimate(condition).macro.footprint.density_stacked, f"{_ESTIMATE}, periphery under the array")
 
 
 def _weight_density(run: RunView, condition: str) -> QuantityValue:
-    return _reading(run.estimate(condition).macro.weight_density_stacked, f"{_ESTIMATE}, bits of weights, not vias")
+    density = run.estimate(condition).macro.footprint.weight_density_stacked
+    return _reading(density, f"{_ESTIMATE}, bits of weights, not vias")
 
 
 def _reading(span: Span, source: str, scale: float = 1.0) -> QuantityValue:

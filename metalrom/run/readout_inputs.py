@@ -10,6 +10,7 @@ from characterization.testbench import Testbench
 from metalrom.macro.chain_cost import ChainCost
 from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.macro.inverter_cost import InverterCost
+from netlists.devices.area import NOT_AVAILABLE
 from netlists.parameters import describe_parameters
 from netlists.readout.column_sar import UNIT_MISMATCH, UNIT_MISMATCH_SOURCE
 
@@ -105,7 +106,8 @@ def _sizes(setup: Testbench) -> Iterator[ReadoutInput]:
 def _costs(cost: ChainCost | InverterCost) -> Iterator[ReadoutInput]:
     """What area, energy and time rest on."""
     for part in cost.parts:
-        value = f"{part.transistors} transistors, {part.area * 1e12:.4g} um2 per {part.unit}"
+        area = NOT_AVAILABLE if part.area is None else f"{part.area * 1e12:.4g} um2"
+        value = f"{part.transistors} transistors, {area} per {part.unit}"
         yield ReadoutInput("cost", f"area of {part.name}", value, "estimate", part.source)
     yield from _measured(cost) if isinstance(cost, ChainCost) else _measured_inverters(cost)
     yield ReadoutInput(

@@ -47,7 +47,7 @@ class ElementValue:
 @dataclass(frozen=True)
 class CellSummary:
     """The cell on the characterized plane. bl_total, switched: F per row (0 for a current cell); area m^2; geometries:
-    of the cell with each of its symbols."""
+    of the cell with each of its symbols. text: what its kind says of itself in the report."""
 
     kind: str
     title: str
@@ -62,6 +62,7 @@ class CellSummary:
     fit_residual: float
     plane_spread: float
     geometries: tuple[CellGeometry, ...]
+    text: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from characterization.campaign import Task, deck_of
+from characterization.campaign_accuracy import joined_accuracy
 from characterization.procedures import with_requirements
 from characterization.procedures.document import procedures_document
 from characterization.sampling_check import sampling_check, sampling_warnings
@@ -78,8 +79,18 @@ def _manifest(kind: str, design: Design, done: CharacterizationRun) -> dict[str,
             "failed_procedures": [asdict(f) for f in done.failed_procedures],
             "parallel_rows": [asdict(c) for c in done.row_checks],
             **({"sampling_check": asdict(check)} if check else {}),
+            **_accuracy(done),
         },
     }
+
+
+def _accuracy(done: CharacterizationRun) -> dict[str, object]:
+    """Error bars of the simulations, where decks were sampled for them."""
+    found = joined_accuracy([outcome.accuracy for outcome in done.outcomes])
+    if found is None:
+        return {}
+    level = None if np.isnan(found.level) else found.level
+    return {"accuracy": {**asdict(found), "level": level, "unit": done.setup.unit}}
 
 
 def write_tables(done: CharacterizationRun, out: Path) -> list[Path]:

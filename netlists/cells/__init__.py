@@ -41,7 +41,7 @@ def register_cell(cls: type[Cell], *, templates: Path | None = None) -> type[Cel
     cls : type[Cell]
         Parameter class of the kind.
     templates : Path, optional
-        Folder that holds its `cells/<kind>.cir.j2`.
+        Folder that holds its `cells/<kind>.cir.j2`; without one the elements of its model are written as they are.
 
     Returns
     -------

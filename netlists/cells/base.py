@@ -340,7 +340,8 @@ class Cell(Protocol):
     symbol adds to the count of a driven row, by symbol; known without an extraction.
 
     `measurable` and `lengths` are capabilities that a kind may lack: what needs them asks `require_capability`. So is
-    `stackable`: whether `geometry` and `model` take the plane `above`, whose row lines they then hold.
+    `stackable`: whether `geometry` and `model` take the plane `above`, whose row lines they then hold. A kind may also
+    declare `text`: what the report says of it beyond its title.
     """
 
     kind: ClassVar[str]

@@ -41,7 +41,7 @@ from netlists.cells.base import (
 )
 from netlists.cells.closed_form import charge_share, per_symbol
 from netlists.cells.decompose import Pair
-from netlists.cells.pattern import Drawing, PlaneMetals, at_least, given, nm, reaches
+from netlists.cells.pattern import Drawing, PlaneMetals, Tracks, at_least, given, nm, reaches
 from netlists.parameters import parameter
 
 PINS = ("row_in", "row_out", "gnd_in", "gnd_out", "bl_in", "bl_out", "bl_next")
@@ -56,7 +56,7 @@ class FingerCell(Drawing):
     @property
     def coupling(self) -> CouplingGap:
         """From the bit line to the finger beside it, over the finger's length."""
-        return CouplingGap(self.columns.step - self.columns.width, self.length)
+        return CouplingGap(self.columns.space, self.length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,36 +78,38 @@ class CapPresent(ChargeCell):
     def lengths(self, stack: Stack, plane: Plane) -> FingerCell:
         """Defaults resolved on this plane and drawing rules checked. Raises InputError that names layer or key."""
         m = PlaneMetals.of(stack, plane)
-        width = given(self.column_width, max(m.column.min_width, m.via.size), "column_width")
+        columns = m.tracks("column", ("bit line", "finger", "shield"), self.column_pitch, self.column_width, cut_line=1)
         # Finger and post stand over S and G in one track: each with a cut and the metal's least width, and a space
         # between them.
-        least = max(m.column.min_width, m.via.size)
-        step = max(m.via.size + m.via.space, (least + width) / 2 + m.column.min_space)
+        least = m.piece_length("column", columns.cut_width)
+        post = _post_length(columns, m)
+        step = max(m.via.size + m.via.space, (least + post) / 2 + m.column.min_space)
         rows = m.tracks("row", ("signal line", "ground line"), self.row_pitch, self.row_width, least_step=step)
-        columns = m.tracks("column", ("bit line", "finger", "shield"), self.column_pitch, self.column_width)
         m.check(rows, columns, "signal line and ground line", "bit line, finger and shield")
         m.check_cuts(rows.step, "row")
         m.check_cuts(columns.pitch, "column")
-        longest = rows.pitch - columns.width - 2 * m.column.min_space
+        longest = rows.pitch - post - 2 * m.column.min_space
         finger = given(self.finger_length, longest, "finger_length")
-        if longest < m.via.size - 1e-12:
+        if longest < least - 1e-12:
             raise InputError(
                 f"the row of {nm(rows.pitch)} cannot hold the finger it asks for: beside a post and two spaces "
-                f"{nm(longest)} are left, a {m.via.name} cut needs {nm(m.via.size)}",
+                f"{nm(longest)} are left, a {m.via.name} cut needs {nm(least)}",
                 where="cell.row_pitch",
             )
         reaches(finger, longest, "finger_length", f"the row of {nm(rows.pitch)} cannot hold the finger", longest=True)
-        reaches(finger, m.via.size, "finger_length", f"the finger cannot hold a {m.via.name} cut")
+        reaches(finger, m.end_length("column"), "finger_length", f"the finger cannot hold a {m.via.name} cut")
         at_least(finger, m.column.min_width, "finger_length", f"length of the finger on {m.column.name}")
+        m.check_area("column", finger, columns.cut_width, "finger_length", "the finger")
         return FingerCell(m, rows, columns, finger)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
         """One row of `len(program)` columns. Nets: S, G, BL0, BL1, ..., F0, F1, ... (floating fingers), GND."""
         bits = check_program(program, self.kind)
         d = self.lengths(stack, plane)
-        width = d.columns.width
+        width, cut_width = d.columns.width, d.columns.cut_width
         # The post keeps half a space to the side of the period; the finger stands half a row further.
-        y_ground = (width + d.metals.column.min_space) / 2
+        post = _post_length(d.columns, d.metals)
+        y_ground = (post + d.metals.column.min_space) / 2
         y_signal = y_ground + d.rows.step
         out = d.layout(len(bits))
         out.row_line("S", y_signal, d.rows.width)
@@ -116,10 +118,10 @@ class CapPresent(ChargeCell):
             x_bl, x_finger, x_shield = (d.columns.centre(i, k) for i in range(3))
             net = "S" if bit else f"F{k}"
             out.column_line(f"BL{k}", x_bl, width)
-            out.patch(net, d.metals.column, "tab", (x_finger, y_signal), (width, d.length))
+            out.patch(net, d.metals.column, "tab", (x_finger, y_signal), (cut_width, d.length))
             if bit:
                 out.cut(net, x_finger, y_signal)
-            out.patch("G", d.metals.column, "tab", (x_finger, y_ground), (width, width))
+            out.patch("G", d.metals.column, "tab", (x_finger, y_ground), (cut_width, post))
             out.cut("G", x_finger, y_ground)
             out.shield(x_shield, width)
         return out.geometry(self.kind, stack, plane, bits)
@@ -153,6 +155,11 @@ class CapPresent(ChargeCell):
 
 
 _WORDS = ("absent", "present")
+
+
+def _post_length(columns: Tracks, metals: PlaneMetals) -> float:
+    """Length of the post along the bit line, m: as long as wide, or what a piece with a cut needs."""
+    return max(columns.cut_width, metals.piece_length("column", columns.cut_width))
 
 
 def _pairs(program: Sequence[int]) -> tuple[Pair, ...]:

@@ -58,7 +58,7 @@ class PlateCell(Drawing):
     @property
     def coupling(self) -> CouplingGap:
         """From the signal line to the plate beside it, over the plate's length."""
-        return CouplingGap(self.rows.step - self.rows.width, self.length)
+        return CouplingGap(self.rows.space, self.length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,27 +82,28 @@ class CapTernary(ChargeCell):
         m = PlaneMetals.of(stack, plane)
         row_lines, column_lines = ("signal line", "plate", "ground line"), ("plus line", "minus line", "shield")
         # Cuts stand under neighbouring column lines, on plate and post, which need a space between them.
-        post = _post_width(m)
-        step = max(m.via.size + m.via.space, (m.via.size + post) / 2 + m.row.min_space)
-        rows = m.tracks("row", row_lines, self.row_pitch, self.row_width)
+        rows = m.tracks("row", row_lines, self.row_pitch, self.row_width, cut_line=1)
+        post = m.piece_length("row", rows.cut_width)
+        step = max(m.via.size + m.via.space, (m.end_length("row") + post) / 2 + m.row.min_space)
         columns = m.tracks("column", column_lines, self.column_pitch, self.column_width, least_step=step)
         m.check(rows, columns, ", ".join(row_lines), ", ".join(column_lines))
         m.check_cuts(rows.pitch, "row")
         m.check_cuts(columns.step, "column")
         at_least(
-            columns.step - (m.via.size + post) / 2,
+            columns.step - (m.end_length("row") + post) / 2,
             m.row.min_space,
             "column_pitch",
             f"space between plates on {m.row.name}",
         )
         # Symmetric about the middle between the bit lines, as far as the post's spaces allow.
         longest = 2 * (1.5 * columns.step - post / 2 - m.row.min_space)
-        least = columns.step + m.via.size
+        least = columns.step + m.end_length("row")
         plate = given(self.plate_length, longest, "plate_length")
         reaches(
             plate, longest, "plate_length", f"the column of {nm(columns.pitch)} cannot hold the plate", longest=True
         )
         reaches(plate, least, "plate_length", f"the plate does not reach under both bit lines with a {m.via.name} cut")
+        m.check_area("row", plate, rows.cut_width, "plate_length", "the plate")
         return PlateCell(m, rows, columns, plate)
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:
@@ -112,6 +113,7 @@ class CapTernary(ChargeCell):
         """
         symbols = check_program(program, self.kind, len(COUNTS))
         d = self.lengths(stack, plane)
+        post = d.metals.piece_length("row", d.rows.cut_width)
         y_signal, y_plate, y_ground = (d.rows.centre(i) for i in range(3))
         out = d.layout(len(symbols))
         out.row_line("S", y_signal, d.rows.width)
@@ -121,11 +123,11 @@ class CapTernary(ChargeCell):
             net = _plate_net(k, symbol)
             out.column_line(f"P{k}", x_plus, d.columns.width)
             out.column_line(f"N{k}", x_minus, d.columns.width)
-            out.patch(net, d.metals.row, "tab", ((x_plus + x_minus) / 2, y_plate), (d.length, d.rows.width))
+            out.patch(net, d.metals.row, "tab", ((x_plus + x_minus) / 2, y_plate), (d.length, d.rows.cut_width))
             if symbol:
                 out.cut(net, x_plus if symbol == 1 else x_minus, y_plate)
             out.shield(x_shield, d.columns.width)
-            out.patch(GROUND, d.metals.row, "shield", (x_shield, y_plate), (_post_width(d.metals), d.rows.width))
+            out.patch(GROUND, d.metals.row, "shield", (x_shield, y_plate), (post, d.rows.cut_width))
             out.cut(GROUND, x_shield, y_plate)
         return out.geometry(self.kind, stack, plane, symbols)
 
@@ -156,11 +158,6 @@ class CapTernary(ChargeCell):
         C_+ V+ - C_pn V- = V_DD sum_i x_i C_drive,+(s_i) and likewise for V-; every sum depends on the stored data.
         """
         return charge_share(model, read)
-
-
-def _post_width(metals: PlaneMetals) -> float:
-    """Length of the post along the row, m: it holds a cut and keeps the metal's least width."""
-    return max(metals.via.size, metals.row.min_width)
 
 
 def load_imbalance(model: CellModel) -> float:

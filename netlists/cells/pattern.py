@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from interconnect.geometry import GROUND, Box, BoxKind, CellGeometry
-from interconnect.stack import Metal, Stack, ViaLayer
+from interconnect.stack import Enclosure, Metal, Stack, ViaLayer
 from netlists.cells.base import CouplingGap, Plane
 from netlists.parameters import require, require_positive
 
@@ -41,21 +42,37 @@ def reaches(value: float, limit: float, key: str, what: str, *, longest: bool = 
 
 @dataclass(frozen=True, slots=True)
 class Tracks:
-    """Equal parallel lines that share one pitch of the array: `count` of them, `pitch` and `width` in m."""
+    """Parallel lines that share one pitch of the array, equal spaces between them: `count` of them, `pitch` and `width`
+    in m. cut_line: the one line that has all cuts, if only one has; it is `cut_width` wide, m."""
 
     axis: Literal["row", "column"]
     count: int
     pitch: float
     width: float
+    cut_line: int | None = None
+    cut_width: float = 0.0
 
     @property
     def step(self) -> float:
-        """Distance of neighbouring lines, m."""
+        """Mean distance of neighbouring lines, m."""
         return self.pitch / self.count
+
+    @property
+    def widths(self) -> tuple[float, ...]:
+        """Width of every line, m."""
+        return tuple(self.cut_width if i == self.cut_line else self.width for i in range(self.count))
+
+    @property
+    def space(self) -> float:
+        """Space between neighbouring lines, m."""
+        return (self.pitch - sum(self.widths)) / self.count
 
     def centre(self, index: int, cell: int = 0) -> float:
         """Middle of line `index` of cell `cell` (counted from the period's side), m."""
-        return (2 * self.count * cell + 2 * index + 1) * self.pitch / (2 * self.count)
+        if self.cut_line is None:
+            return (2 * self.count * cell + 2 * index + 1) * self.pitch / (2 * self.count)
+        widths = self.widths
+        return cell * self.pitch + (index + 0.5) * self.space + sum(widths[:index]) + widths[index] / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +82,56 @@ class PlaneMetals:
     row: Metal
     column: Metal
     via: ViaLayer
+    grid: float | None = None
 
     @classmethod
     def of(cls, stack: Stack, plane: Plane) -> PlaneMetals:
         """Look the layers up. Raises InputError for one that the stack lacks."""
         row, column = stack.metal(plane.row), stack.metal(plane.column)
-        return cls(row, column, stack.via_between(plane.row, plane.column))
+        return cls(row, column, stack.via_between(plane.row, plane.column), stack.grid)
+
+    def layer(self, axis: Literal["row", "column"]) -> Metal:
+        """The metal of the row's or of the column's lines."""
+        return self.row if axis == "row" else self.column
+
+    def least_width(self, axis: Literal["row", "column"]) -> float:
+        """Least width of a line with cuts on it, m: the metal's own, and a cut with its enclosure on both sides."""
+        return max(self.layer(axis).min_width, self.via.size + 2 * self._enclosure(axis).sides)
+
+    def end_length(self, axis: Literal["row", "column"]) -> float:
+        """Least length of a piece of metal around a cut at its ends, m: the cut with its enclosure on two sides."""
+        return self.via.size + 2 * self._enclosure(axis).ends
+
+    def piece_length(self, axis: Literal["row", "column"], width: float) -> float:
+        """Least length of a piece of metal of its own of this width around a cut, m: ends, width and area of the metal.
+
+        Its halves lie on the stack's grid.
+        """
+        layer = self.layer(axis)
+        least = max(self.end_length(axis), layer.min_width)
+        if layer.min_area is None or layer.min_area <= least * width * (1 + 1e-9):
+            return least
+        return self._halves_on_grid(layer.min_area / width)
+
+    def _halves_on_grid(self, length: float) -> float:
+        """The length (m), rounded up so that its half lies on the stack's grid."""
+        step = 2 * (self.grid or 0.0)
+        return math.ceil(length / step - 1e-6) * step if step else length
+
+    def _enclosure(self, axis: Literal["row", "column"]) -> Enclosure:
+        stated = self.via.enclosed_below if axis == "row" else self.via.enclosed_above
+        return stated or Enclosure(0.0, 0.0)
+
+    def check_area(self, axis: Literal["row", "column"], length: float, width: float, key: str, what: str) -> None:
+        """Refuse a piece of metal (m, m) below the metal's least area."""
+        layer = self.layer(axis)
+        least = layer.min_area or 0.0
+        require(
+            length * width >= least * (1 - 1e-9),
+            f"area of {what} on {layer.name} is {length * width * 1e12:.4g} um^2, the stack asks for "
+            f"{least * 1e12:.4g} um^2",
+            where=f"cell.{key}",
+        )
 
     def tracks(
         self,
@@ -80,16 +141,20 @@ class PlaneMetals:
         width: float | None,
         *,
         least_step: float = 0.0,
+        cut_line: int | None = None,
     ) -> Tracks:
         """Lines of a row or column, one for each of `what` (in words); a length of None is the smallest allowed.
 
-        least_step: further demand on the default distance of the lines, m. Raises InputError for a length that is not
-        positive.
+        least_step: further demand on the default distance of the lines, m. cut_line: the one line that has all cuts;
+        it is widened where a cut's enclosure asks for it. Without it every line has cuts. Raises InputError for a
+        length that is not positive.
         """
-        layer = self.row if axis == "row" else self.column
-        drawn = given(width, max(layer.min_width, self.via.size), f"{axis}_width")
-        step = max(drawn + layer.min_space, least_step)
-        return Tracks(axis, len(what), given(pitch, len(what) * step, f"{axis}_pitch"), drawn)
+        layer, count, cut_width = self.layer(axis), len(what), self.least_width(axis)
+        drawn = given(width, cut_width if cut_line is None else layer.min_width, f"{axis}_width")
+        own = drawn if cut_line is None else max(drawn, cut_width)
+        lines = (count - 1) * drawn + own
+        space = self._halves_on_grid(max(layer.min_space, least_step - lines / count))
+        return Tracks(axis, count, given(pitch, lines + count * space, f"{axis}_pitch"), drawn, cut_line, own)
 
     def check(self, rows: Tracks, columns: Tracks, row_lines: str, column_lines: str) -> None:
         """Rules of width, space and cuts for both directions; row_lines, column_lines: what shares a pitch, in words.
@@ -99,16 +164,17 @@ class PlaneMetals:
         both = ((rows, self.row, row_lines), (columns, self.column, column_lines))
         for t, _, words in both:
             require(
-                t.width < t.step,
+                t.space > 0.0,
                 f"the line width {nm(t.width)} leaves no space: {words} share {nm(t.pitch)}",
                 where=f"cell.{t.axis}_width",
                 hint=f"width must stay below {nm(t.step)}, the {t.axis} pitch over {t.count}",
             )
         for t, layer, _ in both:
             at_least(t.width, layer.min_width, f"{t.axis}_width", f"line width on {layer.name}")
-            at_least(t.width, self.via.size, f"{t.axis}_width", f"line width at a {self.via.name} cut")
+            if t.cut_line is None:
+                at_least(t.width, self.least_width(t.axis), f"{t.axis}_width", f"line width at a {self.via.name} cut")
         for t, layer, _ in both:
-            at_least(t.step - t.width, layer.min_space, f"{t.axis}_pitch", f"space between lines on {layer.name}")
+            at_least(t.space, layer.min_space, f"{t.axis}_pitch", f"space between lines on {layer.name}")
 
     def check_cuts(self, distance: float, axis: Literal["row", "column"]) -> None:
         """Refuse cuts whose middles are closer than the stack allows; distance in m."""

@@ -12,6 +12,7 @@ from interconnect.errors import InputError
 from interconnect.geometry import GROUND, Box, CellGeometry
 from interconnect.stack import Stack
 from netlists.cells.base import CellModel, ColumnRead, Element, Extract, Plane, Variant, check_program
+from netlists.cells.pattern import PlaneMetals
 from netlists.parameters import parameter, require, require_positive
 
 PINS = ("row_in", "row_out", "bl_in", "bl_out", "bl_next")
@@ -64,15 +65,20 @@ class ResVia:
 
     def lengths(self, stack: Stack, plane: Plane) -> LineLengths:
         """Pitches and widths in m, defaults resolved and drawing rules checked."""
-        via = stack.via_between(plane.row, plane.column)
+        metals = PlaneMetals.of(stack, plane)
+        via = metals.via
         out = []
-        for axis, layer, pitch, width in (
-            ("row", stack.metal(plane.row), self.row_pitch, self.row_width),
-            ("column", stack.metal(plane.column), self.column_pitch, self.column_width),
-        ):
-            least_width = max(layer.min_width, via.size)
+        axes: tuple[tuple[Literal["row", "column"], float | None, float | None], ...] = (
+            ("row", self.row_pitch, self.row_width),
+            ("column", self.column_pitch, self.column_width),
+        )
+        for axis, pitch, width in axes:
+            layer, least_width = metals.layer(axis), metals.least_width(axis)
             w = least_width if width is None else width
-            p = max(w + layer.min_space, via.size + via.space) if pitch is None else pitch
+            least = max(w + layer.min_space, via.size + via.space)
+            if axis == "row":  # a bit line can be cut between the plugs of two rows
+                least = max(least, metals.end_length("column") + metals.column.min_space)
+            p = least if pitch is None else pitch
             require_positive(w, where=f"cell.{axis}_width", unit="m")
             require_positive(p, where=f"cell.{axis}_pitch", unit="m")
             require(

@@ -47,7 +47,7 @@ class TabbedCell(Drawing):
     @property
     def coupling(self) -> CouplingGap:
         """From the bit line to the tab beside it, over the tab's length."""
-        return CouplingGap(self.column_pitch / 3 - self.column_width, self.tab_length)
+        return CouplingGap(self.columns.space, self.tab_length)
 
     @classmethod
     def of(cls, stack: Stack, plane: Plane, lines: Sequence[str], cell: DrawnTab) -> TabbedCell:
@@ -58,17 +58,18 @@ class TabbedCell(Drawing):
         """
         m = PlaneMetals.of(stack, plane)
         # The tab has to reach over the outermost lines and still keep its space to the tab of the next row.
-        step = m.via.size + max(m.via.space, m.column.min_space)
+        step = max(m.via.size + m.via.space, m.end_length("column") + m.column.min_space)
         rows = m.tracks("row", lines, cell.row_pitch, cell.row_width, least_step=step)
-        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width)
+        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width, cut_line=1)
         tab = given(cell.tab_length, rows.pitch - m.column.min_space, "tab_length")
         m.check(rows, columns, " and ".join(lines), "bit line, tab and shield")
         m.check_cuts(rows.step, "row")
         m.check_cuts(columns.pitch, "column")
         at_least(rows.pitch - tab, m.column.min_space, "tab_length", f"space between tabs on {m.column.name}")
-        reach = rows.pitch - rows.step + m.via.size
+        reach = rows.pitch - rows.step + m.end_length("column")
         short = f"the tab of {nm(tab)} does not reach over every line with a {m.via.name} cut"
         reaches(tab, reach, "tab_length", short)
+        m.check_area("column", tab, columns.cut_width, "tab_length", "the tab")
         return cls(m, rows, columns, tab)
 
     def geometry(
@@ -96,7 +97,9 @@ class TabbedCell(Drawing):
             x_bl, x_tab, x_shield = (self.columns.centre(i, k) for i in range(3))
             out.column_line(f"BL{k}", x_bl, width)
             tab = f"T{k}" if line is None else nets[line]
-            out.patch(tab, self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (width, self.length))
+            out.patch(
+                tab, self.metals.column, "tab", (x_tab, self.rows.pitch / 2), (self.columns.cut_width, self.length)
+            )
             if line is not None:
                 out.cut(tab, x_tab, self.rows.centre(line))
             out.shield(x_shield, width)

@@ -13,8 +13,20 @@ from interconnect.provenance import Provenance
 SHARE_OF_ROW = 0.3
 """Largest width of a finger over the row height: a row holds one n and one p device and its rails."""
 
+NOT_AVAILABLE = "area: not available"
+"""What an output says in place of an area that nothing is known of."""
+
 GATE_PITCHES_PER_NAND = 3
 """Width of a two-input NAND gate: two gates and the gap to the next cell."""
+
+
+def missing_rules() -> InputError:
+    """What is said where an area is asked for that nothing is known of."""
+    return InputError(
+        f"{NOT_AVAILABLE}, the device set has no area rules",
+        where="technology.devices",
+        hint="add the block `layout` (standard_cell: gate_pitch, row_height, status, source) to its file",
+    )
 
 
 def area_at_node(area: float, node: float, target: float) -> float:

@@ -15,7 +15,7 @@ from interconnect.provenance import Provenance, Value
 from interconnect.suggestion import suggest
 from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
-from netlists.devices.area import AreaRules, MemoryRules
+from netlists.devices.area import NOT_AVAILABLE, AreaRules, MemoryRules
 from netlists.devices.device_file import (
     Bin,
     CardFiles,
@@ -94,13 +94,15 @@ class DeviceSet:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for every doubt a report must repeat; empty when all values are published or measured."""
+        """One sentence for every doubt a report must repeat; empty when all values are published or measured and there
+        are area rules."""
+        missing = () if self.area else (f"{self.name}: no area rules of transistors, {NOT_AVAILABLE}",)
         weak = sorted(group for group, p in self.provenance.items() if p.status == "estimate")
         if not weak:
-            return ()
+            return missing
         if set(weak) <= {"geometry", "matching", "layout"}:
-            return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates",)
-        return (f"{self.name}: transistor cards are estimates, not foundry data",)
+            return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates", *missing)
+        return (f"{self.name}: transistor cards are estimates, not foundry data", *missing)
 
     @property
     def from_library(self) -> bool:

@@ -67,8 +67,8 @@ class SourcedMapping(Strict):
 class FileEntry(Strict):
     """A SPICE file of the kit.
 
-    file: relative to the YAML file, `$VARIABLE/...` of the environment, or `asset:NAME-VERSION/FILE` in the user's
-    cache. section: of a `.lib` library;
+    file: relative to the YAML file, `$PDK_ROOT/...` (or another environment variable), or `asset:NAME-VERSION/FILE` in
+    the user's cache. section: of a `.lib` library;
     without it the whole file is included. sha256: what the file must hash to, if given.
     """
 

@@ -26,8 +26,8 @@ _CARD = re.compile(
     rb"[ \t]*([^\s$;*(]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})(?=/)")
 _BIN = re.compile(r"\.\d+$")
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)\}?(?=/)", re.ASCII)
 _SAFE_PATH = re.compile(r"[A-Za-z0-9_./+@%,=~:#()-]+")
 
 
@@ -45,9 +45,10 @@ def deck_path(path: Path) -> str:
 
 
 def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
-    """The file of an entry: beside the device set's file in `folder`, or of a fetched asset.
+    """The file of an entry: beside the device set's file in `folder`, below the folder that an environment variable
+    names (`$PDK_ROOT/...`), or of a fetched asset.
 
-    Raises InputError if it is missing or no plain file.
+    Raises InputError if it is missing or no plain file, or the variable is not set.
     """
     if entry.file.startswith(ASSET):
         asset, _, name = entry.file.removeprefix(ASSET).partition("/")
@@ -55,22 +56,25 @@ def locate(entry: FileEntry, folder: Path, *, where: str) -> Path:
             raise InputError(f"{entry.file!r} is not a file of an asset", where=where, hint="asset:NAME-VERSION/FILE")
         path = cache_folder("assets", asset, name)
     else:
-        path = folder / Path(with_variable(entry.file, where=where)).expanduser()
+        path = folder / Path(_with_variable(entry.file, where)).expanduser()
     if not path.is_file():
         raise InputError(f"there is no file {path}", where=where, hint=_remedy(entry))
     return path
 
 
-def with_variable(text: str, *, where: str) -> str:
-    """A path with the environment variable that it begins with (`$PDK_ROOT/...`) resolved; InputError if it is not
-    set."""
-    match = _VARIABLE.match(text)
-    if match is None:
-        return text
-    value = os.environ.get(match[1], "")
-    if not value:
-        raise InputError(f"{text} needs ${match[1]}, which is not set", where=where, hint=f"export {match[1]}=FOLDER")
-    return value + text[match.end() :]
+def _with_variable(name: str, where: str) -> str:
+    """The path with the environment variable at its start, if there is one, replaced by its value."""
+    found = _VARIABLE.match(name)
+    if found is None:
+        return name
+    variable = found[1] or found[2]
+    if not (value := os.environ.get(variable)):
+        raise InputError(
+            f"the environment variable {variable} is not set",
+            where=where,
+            hint=f"export {variable}=FOLDER, the folder where the kit is installed",
+        )
+    return value + name[found.end() :]
 
 
 def check_pinned(entry: FileEntry, path: Path, content: bytes, *, where: str) -> None:

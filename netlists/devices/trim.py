@@ -1,4 +1,4 @@
-"""Trimming a kit's binned BSIM4 subcircuit to the sizes in use, so that a deck with it loads in a moment.
+"""Trimming a kit's binned BSIM4 models to the sizes in use, so that a deck with them loads in a moment.
 
 Kits such as sky130 hold all bins of a transistor as models inside its subcircuit, each value with a random term for
 mismatch. ngspice then copies every bin for every instance. Here the bins that meet the wanted sizes are kept, every
@@ -8,7 +8,7 @@ the subcircuit, once. The numbers keep the text that they have in the file.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interconnect.errors import InputError
 
@@ -35,8 +35,8 @@ class SizeRange:
 
 @dataclass(frozen=True, slots=True)
 class Trimmed:
-    """A trimmed device: its SPICE text, and which bins (model names) were kept and dropped, which parameters lost a
-    random term."""
+    """A trimmed device or its models alone: the SPICE text, and which bins (model names) were kept and dropped, which
+    parameters lost a random term."""
 
     device: str
     text: str
@@ -59,6 +59,17 @@ def trim(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: s
     head = _SUBCKT.search(text)
     if head is None:
         raise InputError("contains no subcircuit with a single transistor", where=where)
+    models = trim_models(text, parameters, sizes, where=where)
+    shell = re.sub(r"^\+\s*$\n", "", head["head"], flags=re.M)
+    whole = f"{models.text}.subckt {head['name']}{shell}{head['instance']}.ends {head['name']}\n"
+    return replace(models, device=head["name"], text=whole)
+
+
+def trim_models(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: str) -> Trimmed:
+    """The binned `.model`s of `text` that meet `sizes`, for devices that are called without a subcircuit.
+
+    Arguments as of `trim`. Raises InputError if an expression is not understood, or if no bin is left.
+    """
     kept: list[str] = []
     dropped: list[str] = []
     random_terms: dict[str, None] = {}
@@ -79,9 +90,7 @@ def trim(text: str, parameters: Mapping[str, str], sizes: SizeRange, *, where: s
         out += ["+ " + " ".join(words[i : i + _PER_LINE]) for i in range(0, len(words), _PER_LINE)]
     if not kept:
         raise InputError("no bin holds the wanted sizes", where=where)
-    shell = re.sub(r"^\+\s*$\n", "", head["head"], flags=re.M)
-    out.append(f".subckt {head['name']}{shell}{head['instance']}.ends {head['name']}")
-    return Trimmed(head["name"], "\n".join(out) + "\n", tuple(kept), tuple(dropped), tuple(random_terms))
+    return Trimmed("", "\n".join(out) + "\n", tuple(kept), tuple(dropped), tuple(random_terms))
 
 
 def _meets(bin_: Mapping[str, float], sizes: SizeRange) -> bool:
@@ -109,9 +118,9 @@ def _without_random(body: str, found: dict[str, None]) -> str:
 
 
 def _number(value: str, parameters: Mapping[str, str], where: str) -> str:
-    """A value as a plain number; an expression may be a sum of numbers and parameters."""
+    """A value as a plain number; an expression may be a parameter, or in braces a sum of numbers and parameters."""
     if not value.startswith("{"):
-        return _plain(value, where)
+        return _plain(parameters.get(value.lower(), value), where)
     inner = value[1:-1]
     terms: list[str] = []
     rest = 0

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from interconnect.errors import InputError
 from netlists.condition import Condition
-from netlists.devices.area import AreaRules, DrawnTransistor
-from netlists.devices.device_set import DeviceSet
+from netlists.devices.area import NOT_AVAILABLE, AreaRules, DrawnTransistor
 from netlists.periphery import Periphery
 from netlists.readout.chain import ReadoutChain, SharedLine
 from netlists.readout.column_converter import ConverterPart, Unit
@@ -24,16 +23,28 @@ GATES_PER_ADDRESS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class DrawnPart:
-    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`. drawn: transistor
-    by transistor, not counted in gates of standard cells."""
+    """A part of the readout: transistors and their layout area (m2), capacitors (F), once per `unit`. area: None where
+    the device set has no area rules. drawn: transistor by transistor, not counted in gates of standard cells."""
 
     name: str
     unit: Unit
     transistors: int
-    area: float
+    area: float | None
     capacitance: float
     source: str
     drawn: bool = True
+
+    @property
+    def known_area(self) -> float:
+        """Layout area, m2. Raises InputError where none is known."""
+        if self.area is None:
+            raise InputError(f"{NOT_AVAILABLE} (of the part {self.name})")
+        return self.area
+
+    @property
+    def square_microns(self) -> float | None:
+        """Layout area, um2."""
+        return None if self.area is None else self.area * 1e12
 
 
 def control_lines(chain: ReadoutChain) -> int:
@@ -51,7 +62,7 @@ def drawn_parts(
     Parameters
     ----------
     technology : Technology
-        Its device set has area rules.
+        Without area rules of its device set the parts have no area.
     chain : ReadoutChain
         The chain.
     periphery : Periphery
@@ -63,14 +74,9 @@ def drawn_parts(
     -------
     tuple of DrawnPart
         Rows, segments, columns, buses with their converter, control lines.
-
-    Raises
-    ------
-    InputError
-        The device set has no area rules.
     """
     devices = technology.devices
-    rules = area_rules(devices)
+    rules = devices.area
     mos = mos_printer(technology, chain.length)
     text = str(render("readout/chain.cir.j2", {"h": chain, "mos": mos}))
     kinds = {devices.nmos: "nmos", devices.pmos: "pmos"}
@@ -88,14 +94,13 @@ def drawn_parts(
 
     def part(name: str, unit: Unit, found: list[DrawnTransistor], source: str, capacitance: float = 0.0) -> DrawnPart:
         number = sum(t.multiplier for t in found)
-        return DrawnPart(name, unit, number, rules.drawn_area(found), capacitance, source)
+        return DrawnPart(name, unit, number, drawn_area(rules, found), capacitance, source)
 
     def converter(p: ConverterPart) -> DrawnPart:
         if p.subckt is not None:
             return part(p.name, p.unit, drawn(transistors(deck, p.subckt)), p.source, p.capacitance)
-        return DrawnPart(
-            p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), p.capacitance, p.source, drawn=False
-        )
+        area = logic_area(rules, p.gates)
+        return DrawnPart(p.name, p.unit, round(4 * p.gates), area, p.capacitance, p.source, drawn=False)
 
     double = "two drivers, of signal and ground line" if chain.drive == "complement" else "one driver"
     return (
@@ -129,15 +134,14 @@ def _bit_lines(line: SharedLine) -> str:
     return f"{line.planes} planes{columns}"
 
 
-def area_rules(devices: DeviceSet) -> AreaRules:
-    """Layout rules of a device set. Raises InputError where it has none."""
-    if devices.area is None:
-        raise InputError(
-            f"no area rules for the devices {devices.name}",
-            where="technology.devices",
-            hint="add the block `layout` (standard_cell: gate_pitch, row_height, status, source) to the device set",
-        )
-    return devices.area
+def drawn_area(rules: AreaRules | None, transistors: Iterable[DrawnTransistor]) -> float | None:
+    """Area of a circuit's transistors, m2; None without rules."""
+    return None if rules is None else rules.drawn_area(transistors)
+
+
+def logic_area(rules: AreaRules | None, gates: float) -> float | None:
+    """Area of NAND2 equivalents, m2; None without rules."""
+    return None if rules is None else rules.logic_area(gates)
 
 
 def row_driver(periphery: Periphery, length: float, lines: int) -> list[DrawnTransistor]:
@@ -150,14 +154,14 @@ def row_driver(periphery: Periphery, length: float, lines: int) -> list[DrawnTra
     ]
 
 
-def control_part(rules: AreaRules, periphery: Periphery, length: float, lines: int) -> DrawnPart:
+def control_part(rules: AreaRules | None, periphery: Periphery, length: float, lines: int) -> DrawnPart:
     """What drives one of `lines` control lines across all columns; length: channel, m."""
     inverter = _inverter(periphery.reset_driver_width, 1.5 * periphery.reset_driver_width, length)
     return DrawnPart(
         "control_lines",
         "line",
         2,
-        rules.drawn_area(inverter) + rules.logic_area(GATES_PER_ADDRESS),
+        None if rules is None else rules.drawn_area(inverter) + rules.logic_area(GATES_PER_ADDRESS),
         0.0,
         f"an inverter and {GATES_PER_ADDRESS:g} NAND2 equivalents of address for each of {lines} lines across all "
         "columns",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netlists.devices.area import DrawnTransistor
 from netlists.periphery import Periphery
 from netlists.readout.deck import Transistor, transistors
-from netlists.readout.drawn import DrawnPart, area_rules, control_part, row_driver
+from netlists.readout.drawn import DrawnPart, control_part, drawn_area, logic_area, row_driver
 from netlists.readout.local_inverter import LocalInverter
 from netlists.render import render
 from netlists.technology import Technology
@@ -26,7 +26,7 @@ def inverter_parts(
     Parameters
     ----------
     technology : Technology
-        Its device set has area rules.
+        Without area rules of its device set the parts have no area.
     inverter : LocalInverter
         The readout.
     periphery : Periphery
@@ -38,14 +38,9 @@ def inverter_parts(
     -------
     tuple of DrawnPart
         Rows, segments, columns with their latches, groups of columns, control lines.
-
-    Raises
-    ------
-    InputError
-        The device set has no area rules.
     """
     devices, a = technology.devices, inverter
-    rules, kinds = area_rules(devices), {devices.nmos: "nmos", devices.pmos: "pmos"}
+    rules, kinds = devices.area, {devices.nmos: "nmos", devices.pmos: "pmos"}
     text = str(render("periphery/local_inverter.cir.j2", {"a": a, "mos": mos_printer(technology, a.length)}))
 
     def drawn(found: list[Transistor]) -> list[DrawnTransistor]:
@@ -59,7 +54,7 @@ def inverter_parts(
             "row_drivers",
             "row",
             len(driver),
-            rules.drawn_area(driver),
+            drawn_area(rules, driver),
             0.0,
             "two drivers, of signal and ground line, shared by all planes",
         ),
@@ -67,15 +62,15 @@ def inverter_parts(
             "lcc_reset",
             "segment",
             a.planes * len(one),
-            a.planes * rules.drawn_area(one),
+            None if rules is None else a.planes * rules.drawn_area(one),
             0.0,
             f"zeroed inverter with reset, supply switch, second inverter and select of {a.planes} planes",
         ),
         DrawnPart(
-            "column_line", "column", len(end), rules.drawn_area(end), 0.0, "precharge, keeper and inverter of the line"
+            "column_line", "column", len(end), drawn_area(rules, end), 0.0, "precharge, keeper and inverter of the line"
         ),
         *(
-            DrawnPart(p.name, p.unit, round(4 * p.gates), rules.logic_area(p.gates), 0.0, p.source, drawn=False)
+            DrawnPart(p.name, p.unit, round(4 * p.gates), logic_area(rules, p.gates), 0.0, p.source, drawn=False)
             for p in a.logic(levels)
         ),
         control_part(rules, periphery, a.length, inverter_lines(a)),

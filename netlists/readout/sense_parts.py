@@ -8,7 +8,7 @@ from netlists.devices.area import DrawnTransistor
 from netlists.plane_select import PlaneSelect
 from netlists.readout.current_sense import CurrentSense, current_sense_deck
 from netlists.readout.deck import transistors
-from netlists.readout.drawn import area_rules
+from netlists.readout.drawn import drawn_area
 from netlists.technology import Technology
 
 
@@ -37,15 +37,13 @@ def scaled_sense(technology: Technology, length: float) -> CurrentSense:
     return replace(usual, **sizes, length=length)
 
 
-def sense_area(technology: Technology, length: float) -> float:
-    """Area of the transistors of one sense circuit, m2, without its capacitor; length: channel, m.
-
-    Raises InputError where the device set has no area rules.
-    """
+def sense_area(technology: Technology, length: float) -> float | None:
+    """Area of the transistors of one sense circuit, m2, without its capacitor; None where the device set has no area
+    rules. length: channel, m."""
     devices = technology.devices
     nominal = Condition(devices.corners[0], devices.vdd, 27.0)
     deck = current_sense_deck(technology, nominal, [0], sense=scaled_sense(technology, length)).text
     kinds = {devices.nmos: "nmos", devices.pmos: "pmos"}
     found = transistors(deck, "current_sense")
     drawn = [DrawnTransistor(kinds[t.model], t.width, t.length, t.drain, t.source, t.multiplier) for t in found]
-    return area_rules(devices).drawn_area(drawn)
+    return drawn_area(devices.area, drawn)

@@ -101,6 +101,7 @@ BACKENDS: Registry[Callable[[], Backend]] = Registry(
     built_in={
         "process": "ngspice_runner.backends.process:ProcessBackend",
         "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
+        "persistent": "ngspice_runner.backends.persistent:PersistentBackend",
         "shared": "ngspice_runner.backends.shared:SharedBackend",
         "vacask": "ngspice_runner.backends.vacask:VacaskBackend",
     },

@@ -17,7 +17,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
-from ngspice_runner.backends.process import FOLDER_PREFIX, EngineProcesses, disk_full, kill_engine, limit_cpu, wait_for
+from ngspice_runner.backends.process import (
+    FOLDER_PREFIX,
+    EngineProcesses,
+    cpu_seconds,
+    disk_full,
+    kill_engine,
+    limit_cpu,
+    wait_for,
+)
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, next_plot
@@ -95,7 +103,7 @@ class BatchEngine(EngineProcesses):
             elif not ended and now - grown > prepared.job.timeout:
                 timed_out = ended = True
                 kill_engine(child.pid)
-            cpu = _cpu_seconds(child.pid)
+            cpu = cpu_seconds(child.pid)
             if grown == now and cpu > bound - prepared.job.timeout / 2:
                 bound = cpu + prepared.job.timeout
                 limit_cpu(child.pid, bound)
@@ -225,11 +233,3 @@ def _outcome(log: str, plot: Plot | None, problem: str, cpu: float, wall: float)
         cpu,
         wall,
     )
-
-
-def _cpu_seconds(pid: int) -> float:
-    """CPU time of a running process so far; 0 where the system does not tell."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0]) * 1e-9
-    except (OSError, ValueError, IndexError):
-        return 0.0

@@ -35,6 +35,7 @@ def start_guarded(
     environment: Mapping[str, str],
     output: int,
     inherited: Sequence[int] = (),
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start a program that ends when this process ends. Raises OSError when it cannot be started."""
     for attempt in (0, 1):
@@ -43,7 +44,7 @@ def start_guarded(
                 arguments,
                 cwd=folder,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=output,
                 pass_fds=inherited,

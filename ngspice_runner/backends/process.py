@@ -55,20 +55,32 @@ class EngineProcesses:
             for pid in self._running:
                 kill_engine(pid)
 
-    def _start(self, prepared: Prepared, arguments: Sequence[str], folder: str, output: int) -> subprocess.Popen[bytes]:
+    def _start(
+        self,
+        prepared: Prepared,
+        arguments: Sequence[str],
+        folder: str,
+        output: int,
+        stdin: int = subprocess.DEVNULL,
+    ) -> subprocess.Popen[bytes]:
         """Start ngspice in `folder`, its output to the file descriptor; `_lock` is held."""
         command = [prepared.engine.path, "-n", *arguments]
         variables = environment(folder, prepared.code_models)
         if prepared.startup:
             variables["SPICE_SCRIPTS"] = _own_scripts(Path(folder, "scripts"), prepared)
-        return self._launch(command, folder, variables, output)
+        return self._launch(command, folder, variables, output, stdin)
 
     def _launch(
-        self, command: Sequence[str], folder: str, environment: Mapping[str, str], output: int
+        self,
+        command: Sequence[str],
+        folder: str,
+        environment: Mapping[str, str],
+        output: int,
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start a program in `folder`; `_lock` is held."""
         try:
-            child = start_guarded(command, folder=folder, environment=environment, output=output)
+            child = start_guarded(command, folder=folder, environment=environment, output=output, stdin=stdin)
         except OSError as error:
             raise EngineError(f"{command[0]} cannot be started ({error.strerror})") from None
         self._running.add(child.pid)
@@ -105,7 +117,7 @@ class ProcessBackend(EngineProcesses):
 
     def __init__(self) -> None:
         super().__init__()
-        _sweep_leftovers()
+        sweep_leftovers()
 
     def engine_for(self, engine: Engine) -> Engine:
         """The executable itself."""
@@ -237,6 +249,14 @@ def limit_cpu(pid: int, seconds: float) -> None:
         resource.prlimit(pid, resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a running process so far; 0 where the system does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0]) * 1e-9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
 def disk_full(folder: str | os.PathLike[str]) -> bool:
     """True when less than 64 kB are left where the engine writes."""
     status = os.statvfs(folder)
@@ -287,7 +307,7 @@ def _is_raw(path: Path) -> bool:
         return path.suffix == ".raw" or file.read(6) == b"Title:"
 
 
-def _sweep_leftovers() -> None:
+def sweep_leftovers() -> None:
     """Remove the folders of runs whose process was killed before it could do so itself; once per process."""
     global _swept
     if _swept:

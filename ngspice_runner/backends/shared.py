@@ -31,6 +31,7 @@ from typing import Any
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_engine
+from ngspice_runner.backends.reuse import needs_fresh_engine
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -43,7 +44,6 @@ INSTALL_HINT = (
 _CHILD = str(Path(__file__).with_name("shared_child.py"))
 _START_SECONDS = 60.0
 _START_ATTEMPTS = 3
-_KINDS = {"op", "tran", "ac", "dc"}
 
 
 class SharedBackend:
@@ -70,20 +70,7 @@ class SharedBackend:
 
     def refuses(self, prepared: Prepared) -> str:
         """See `Backend.refuses`."""
-        deck = prepared.deck
-        if deck.control:
-            return "the deck has a control section"
-        if prepared.measuring or prepared.job.seed is not None:
-            return "the deck has .meas or random numbers"
-        if prepared.code_models or prepared.behaviour or prepared.startup:
-            return "code models and compatibility modes need an engine that starts anew"
-        if not {analysis.kind for analysis in deck.analyses} <= _KINDS or prepared.includes.analysis:
-            return "only .op, .tran, .ac and .dc of the deck's own text are taken"
-        if prepared.includes.links:
-            return "nested includes are looked up from the deck's folder"
-        if deck.end_line is not None and any(line.strip() for line in deck.lines[deck.end_line :]):
-            return "there is text after .end"
-        return ""
+        return needs_fresh_engine(prepared)
 
     def view(self, prepared: Prepared) -> None:
         """Nothing: the library has no log of its own for a deck."""

@@ -37,6 +37,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"(PYTHONPATH=\. )?python (benchmarks|examples)/", "benchmark", "minutes"),
     (r"(PYTHONPATH=\. )?python docs/", "benchmark", ""),
     (r"python tests/mutation", "shell", "minutes"),
+    (r"python -m ngspice_runner ", "elsewhere", "tests/docs/test_harness_page.py"),
     (r"python -m (mkdocs|pytest|mypy|pip|venv)", "shell", "other tests do it, or it installs"),
     (r"pytest ", "pytest", "it is the suite itself"),
     (r"(ruff|mypy|mkdocs)\b", "shell", "the suite's other steps"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,18 @@ def test_reading(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="x: is not UTF-8 text"):
         read_text(path)
+
+
+def test_reading_takes_the_memory_of_the_file_and_not_of_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"1" * 1000)
+    tracemalloc.start()
+    try:
+        assert len(read_bytes(path)) == 1000
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+    # the system says that this one is empty
+    assert b"MemTotal" in read_bytes("/proc/meminfo")
+    with pytest.raises(InputError, match="is larger than 10 bytes"):
+        read_bytes("/proc/meminfo", limit=10)

@@ -10,7 +10,7 @@ import pytest
 from interconnect.errors import InputError
 from interconnect.extraction import extract
 from interconnect.geometry import CellGeometry
-from interconnect.stackfile import BUILT_IN, load_stack
+from interconnect.stackfile import BUILT_IN, find_stack, load_stack
 from interconnect.variation import at_corner, cell_sigma_from_area, stack_at_corner
 
 CellMaker = Callable[..., CellGeometry]
@@ -181,3 +181,35 @@ def test_unknown_names_are_refused_with_the_choice() -> None:
         stack.via_between("M2", "M4")
     with pytest.raises(InputError, match="top metal"):
         stack.plane_ceiling("M11")
+
+
+def test_all_faults_of_a_file_at_once(tmp_path: Path) -> None:
+    """A misspelt key, a wrong unit, an unknown source, a cut to nowhere, a film that does not reach."""
+    text = MINIMAL.replace("min_width: 5e-8", "min_wdith: 5e-8").replace("0.2, tcr: 0}", "0.2V, tcr: 0}")
+    text = text.replace("{name: oxide, source: me", "{name: oxide, source: you").replace("above: B", "above: C")
+    text = text.replace("top: 1um", "top: 350nm")
+    stack, faults = find_stack(write(tmp_path, text))
+    assert stack is None
+    places = [str(f.where).partition("mine.yaml: ")[2] for f in faults]
+    assert places == [
+        "metals[0].min_wdith", "metals[0].min_width", "metals[1].sheet_resistance",
+        *(f"dielectrics[0].{key}" for key in ("bottom", "top", "k")), "vias[0].above",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="min_wdith"):
+        load_stack(tmp_path / "mine.yaml")
+    low = MINIMAL.replace("top: 1um", "top: 350nm")
+    assert [f.what for f in find_stack(write(tmp_path, low))[1]] == [
+        "the dielectrics must reach from 0 to above the top metal"
+    ]
+    whole, none = find_stack(write(tmp_path, MINIMAL))
+    assert whole == load_stack(tmp_path / "mine.yaml")
+    assert none == ()
+
+
+def test_gf180_carries_the_published_figures() -> None:
+    stack = load_stack("gf180")
+    # open_pdks, gf180mcuD: Metal2 from 2.38 um, 0.55 um thick, 0.09 ohm/sq; 0.6 um of oxide to Metal3; cuts 4.5 ohm.
+    metal2, via2 = stack.metal("Metal2"), stack.via("Via2")
+    assert (metal2.bottom, metal2.thickness, metal2.sheet_resistance) == pytest.approx((2.38e-6, 0.55e-6, 0.09))
+    assert (via2.height, via2.resistance) == pytest.approx((0.6e-6, 4.5))
+    assert metal2.provenance["thickness"].status == "published"

@@ -79,7 +79,7 @@ def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     metal = um2["array"] + um2["dummy_cells"] + um2["replica_cells"] + um2["capacitors"]
     silicon = sum(um2.values()) - metal
     # metals: array and capacitors beside each other; transistors lie under both
-    assert estimate.stacked.mid * 1e12 == pytest.approx(max(metal, silicon))
+    assert estimate.footprint.stacked.mid * 1e12 == pytest.approx(max(metal, silicon))
 
 
 def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
@@ -216,7 +216,7 @@ def test_a_macro_shrinks_by_the_rule_of_the_literature(table: ReadoutTable, geom
     """Metals of 28 nm stay, transistors of 45 nm take (28 / 45)^2 of their area; where nothing changes, so it was."""
     estimate = estimate_macro(replace(geometry, edge_width=0.0), table, table.conditions[0])
     same = stacked_at_node(estimate, metals=28e-9, devices=28e-9, node=28e-9)
-    assert same.mid == pytest.approx(estimate.stacked.mid)
+    assert same.mid == pytest.approx(estimate.footprint.stacked.mid)
     silicon = sum(p.value.mid for n, p in estimate.area.items() if n not in METAL)
     metal = sum(p.value.mid for n, p in estimate.area.items() if n in METAL)
     assert silicon > metal

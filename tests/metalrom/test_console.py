@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 from interconnect.errors import InputError
+from metalrom import plugins
 from metalrom.cli import console
 from ngspice_runner.errors import EngineError, JobError
 from ngspice_runner.job import Verdict
@@ -76,6 +77,7 @@ def test_errors_become_one_sentence_and_a_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("METALROM_DEBUG", raising=False)
+    monkeypatch.setattr(plugins, "_loaded", {})  # an earlier test's plugin would be named
     with pytest.raises(SystemExit) as stopped, console.guard():
         action()
     shown = capsys.readouterr()

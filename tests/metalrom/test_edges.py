@@ -15,8 +15,10 @@ import typer
 from typer.testing import CliRunner
 
 from interconnect.errors import InputError
+from metalrom import plugins
 from metalrom.cli import console
 from metalrom.cli.main import app
+from metalrom.exporters import EXPORTERS
 from metalrom.plugins import load_named
 from tests.metalrom.test_console import ROOT, _python
 
@@ -77,7 +79,12 @@ def test_sigterm_is_handled_like_ctrl_c() -> None:
     assert err == "terminated; " + console.RESUME + "\n"
 
 
-def test_ctrl_c_while_the_program_starts_leaves_no_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals_while_the_program_starts_end_it_with_a_sentence(
+    number: signal.Signals, code: int, word: str, tmp_path: Path
+) -> None:
     """While the first module is imported, which a module of that name holds up."""
     (tmp_path / "typer.py").write_text("print('started', flush=True)\nimport time\ntime.sleep(30)\n")
     process = subprocess.Popen(
@@ -90,6 +97,56 @@ def test_ctrl_c_while_the_program_starts_leaves_no_traceback(tmp_path: Path) -> 
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=20)
-    assert (process.returncode, out, err) == (-signal.SIGINT, "", "")
+    assert (process.returncode, out) == (code, "")
+    assert err == f"{word} before anything had begun; run the same command again\n"
+
+
+LATE = """
+import sys
+from types import SimpleNamespace
+from metalrom.exporters import register_format
+from metalrom.exporters.exporter import Exporter
+def write(source, folder):
+    print('printed')
+    {statement}
+class Mute(Exception):
+    def __str__(self): raise RuntimeError
+register_format(Exporter(name="late", description="x", precision="x", tolerance={{}}, write=write,
+                         read_back=lambda *a: None, validate_with_tool=None))
+"""
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "told"),
+    [
+        ("sys.exit(0)", 3, "ended the program before the command was done"),
+        ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("raise Mute", 2, "the plugin {plugin} failed (Mute)"),
+        ("raise GeneratorExit", 2, "the plugin {plugin} failed (GeneratorExit)"),
+        ("import typer; raise typer.Exit(0)", 2, "the plugin {plugin} failed (Exit: 0)"),
+        ("return 5", 2, "what the plugin {plugin} registers does not fit (TypeError: "),
+    ],
+)
+def test_plugins_that_fail_when_they_are_used(
+    statement: str,
+    code: int,
+    told: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their code is called by a command: here by one that stands for `export`."""
+    monkeypatch.setattr(plugins, "_loaded", {})
+    path = tmp_path / f"late_{abs(hash(statement))}.py"
+    path.write_text(LATE.format(statement=statement).replace('name="late"', f'name="{path.stem}"'))
+    load_named([str(path)])
+    command = console.guarded(lambda: list(EXPORTERS[path.stem].write(None, tmp_path)))  # type: ignore[arg-type]
+    with pytest.raises(SystemExit) as stopped, console.shielded_output():
+        command()
+    out, err = capfd.readouterr()
+    assert stopped.value.code == code
+    assert out == ""
+    assert told.format(plugin=path) in err.replace("\n", "")
+    assert "printed" in err

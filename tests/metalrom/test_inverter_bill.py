@@ -71,7 +71,7 @@ def test_area_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:
     assert um2["reference_cells"] == pytest.approx(112 * 4 * 40 * 0.06)
     assert um2["replica_cells"] == pytest.approx(6 * (64 + 4 + 4 * 40) * 0.06)
     metal = um2["array"] + um2["dummy_cells"] + um2["reference_cells"] + um2["replica_cells"]
-    assert estimate.stacked.mid * 1e12 == pytest.approx(max(metal, sum(um2.values()) - metal))
+    assert estimate.footprint.stacked.mid * 1e12 == pytest.approx(max(metal, sum(um2.values()) - metal))
 
 
 def test_energy_by_hand(table: ReadoutTable, geometry: MacroGeometry) -> None:

@@ -73,12 +73,12 @@ def test_stacked_and_side_by_side(table, geometry):
     estimate = estimate_macro(thin, table, table.conditions[0])
     parts = {name: part.value.mid for name, part in estimate.area.items()}
     array = parts.pop("array")
-    assert estimate.stacked.mid == pytest.approx(max(array, sum(parts.values())))
-    assert estimate.side_by_side.mid == pytest.approx(array + sum(parts.values()))
+    assert estimate.footprint.stacked.mid == pytest.approx(max(array, sum(parts.values())))
+    assert estimate.footprint.side_by_side.mid == pytest.approx(array + sum(parts.values()))
     wide = estimate_macro(dataclasses.replace(geometry, edge_width=2e-6), table, table.conditions[0])
-    side = estimate.stacked.mid**0.5
-    assert wide.stacked.mid == pytest.approx((side + 4e-6) ** 2)  # a ring of 2 um on every side
-    assert wide.stacked.low < wide.stacked.mid < wide.stacked.high
+    side = estimate.footprint.stacked.mid**0.5
+    assert wide.footprint.stacked.mid == pytest.approx((side + 4e-6) ** 2)  # a ring of 2 um on every side
+    assert wide.footprint.stacked.low < wide.footprint.stacked.mid < wide.footprint.stacked.high
 
 
 def test_density_by_hand(table, geometry):
@@ -86,10 +86,14 @@ def test_density_by_hand(table, geometry):
     estimate = estimate_macro(geometry, table, table.conditions[0])
     assert estimate.density_raw.mid == pytest.approx(2 / 0.06, rel=1e-9)
     bits = 2 * 128 * 448
-    assert estimate.density_stacked.mid == pytest.approx(bits * 1e-12 / estimate.stacked.mid)
-    assert estimate.density_side_by_side.mid < estimate.density_stacked.mid < estimate.density_raw.mid
+    assert estimate.footprint.density_stacked.mid == pytest.approx(bits * 1e-12 / estimate.footprint.stacked.mid)
+    assert (
+        estimate.footprint.density_side_by_side.mid < estimate.footprint.density_stacked.mid < estimate.density_raw.mid
+    )
     # A differential 8-bit weight takes 14 cells.
-    assert estimate.weight_density_stacked.mid == pytest.approx(estimate.density_stacked.mid * 8 / 14)
+    assert estimate.footprint.weight_density_stacked.mid == pytest.approx(
+        estimate.footprint.density_stacked.mid * 8 / 14
+    )
     small = dataclasses.replace(geometry, cell_area=6.039e-15, planes=1)
     assert estimate_macro(small, table, table.conditions[0]).density_raw.mid == pytest.approx(165.6, rel=1e-3)
 
@@ -117,7 +121,9 @@ def test_latency_by_hand(table, geometry):
     estimate = estimate_macro(geometry, table, table.conditions[0])
     assert estimate.latency.mid * 1e9 == pytest.approx(8 * 2 * 16 * (1 + adc))
     assert estimate.tops.mid == pytest.approx(2 * 128 * 64 / estimate.latency.mid * 1e-12)
-    assert estimate.tops_per_mm2_stacked.mid == pytest.approx(estimate.tops.mid / (estimate.stacked.mid * 1e6))
+    assert estimate.footprint.tops_per_mm2_stacked.mid == pytest.approx(
+        estimate.tops.mid / (estimate.footprint.stacked.mid * 1e6)
+    )
     held = estimate_macro(dataclasses.replace(geometry, rows_held=True), table, table.conditions[0])
     assert held.latency.mid * 1e9 == pytest.approx(8 * (1 + 2 * 16 * adc))
 
@@ -226,3 +232,31 @@ def test_bad_layer_histogram_and_range_are_refused(table, geometry):
         estimate_macro(geometry, table, table.conditions[0], histogram=np.zeros((3, 3), np.int64))
     with pytest.raises(InputError, match="does not hold"):
         Span(2.0, 1.0, 3.0)
+
+
+def test_without_area_rules_the_periphery_has_no_area(table, geometry):
+    """Energy, time and the cells' own density stay; figures of the periphery's area are refused, none is guessed."""
+    condition = table.conditions[0]
+    known = estimate_macro(geometry, table, condition)
+    bare = dataclasses.replace(geometry, rules=None, driver_area=0.0, reset_area=0.0)
+    estimate = estimate_macro(bare, table, condition)
+    assert estimate.density_raw == known.density_raw
+    assert (estimate.energy_per_mac, estimate.latency) == (known.energy_per_mac, known.latency)
+    assert set(estimate.area) == {"array"}
+    with pytest.raises(InputError, match="area: not available"):
+        _ = estimate.footprint
+    data = estimate.to_dict()
+    assert data["area_status"] == "area: not available"
+    assert data["area_stacked_mm2"] is None
+    assert data["density_raw_Mb_per_mm2"] == known.to_dict()["density_raw_Mb_per_mm2"]
+
+
+def test_converter_energy_beyond_the_regression_is_labelled(table, geometry):
+    """At 3.3 V: the regression at its end, 2 V, times (3.3 / 2)^2, as an estimate."""
+    conditions = tuple(dataclasses.replace(c, vdd=3.3) for c in table.conditions)
+    high = table.replace(conditions=conditions)
+    part = estimate_macro(geometry, high, high.conditions[0]).conversion["adc"]
+    expected = adc_cost(geometry.adc_bits, vdd=2.0, rows=geometry.group_rows).energy * 1.65**2
+    assert part.value.mid == pytest.approx(expected)
+    assert part.provenance.status == "estimate"
+    assert "EXTRAPOLATED to 3.3 V" in part.provenance.source

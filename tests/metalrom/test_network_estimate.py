@@ -45,8 +45,8 @@ def test_a_small_decoder_by_hand():
     # output layer 128 x 64: 1
     assert found.tiles == 2 * (2 + 2 + 1 + 1 + 4 + 4 + 4) + 1
     tile = block(128, 64).macro  # one tile
-    assert found.stacked.mid == pytest.approx(found.tiles * tile.stacked.mid)
-    assert found.side_by_side.high == pytest.approx(found.tiles * tile.side_by_side.high)
+    assert found.stacked.mid == pytest.approx(found.tiles * tile.footprint.stacked.mid)
+    assert found.side_by_side.high == pytest.approx(found.tiles * tile.footprint.side_by_side.high)
     # all tiles are full
     assert found.utilisation == pytest.approx(1)
     # every matrix has two segments in its busiest tile; four of a block wait for each other, and the output layer

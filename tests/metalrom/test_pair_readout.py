@@ -114,4 +114,4 @@ def test_half_of_the_conversions_are_billed(geometry: MacroGeometry, table: Any,
     assert pair.energy_per_conversion == one.energy_per_conversion
     assert pair.energy_per_mac.mid == pytest.approx(one.energy_per_mac.mid / 2)
     assert pair.latency.mid == pytest.approx(one.latency.mid / 2)
-    assert pair.density_stacked == one.density_stacked
+    assert pair.footprint.density_stacked == one.footprint.density_stacked

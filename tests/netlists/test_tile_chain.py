@@ -238,13 +238,13 @@ def test_what_a_tile_cannot_hold_is_refused(make: Callable[..., Case], res_model
         three.write()
 
 
-def test_devices_without_area_rules_are_audited_without_a_bill(make: Callable[..., Case]) -> None:
+def test_devices_without_area_rules_are_audited_by_their_transistors(make: Callable[..., Case]) -> None:
     case = make("one column")
     case.technology = replace(case.technology, devices=replace(case.technology.devices, area=None))
     case.write()
     report = case.audit()
     assert report.ok
-    assert "not compared with the bill: technology.devices: no area rules" in str(report.readout)
+    assert "368 fF of drawn capacitors, as billed" in str(report.readout)
 
 
 @pytest.mark.ngspice

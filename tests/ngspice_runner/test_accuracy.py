@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from ngspice_runner import Job, JobError, crossings, estimate_accuracy, run, settling_point, value_at
-from ngspice_runner.accuracy import finer_job
+from ngspice_runner.accuracy import finer_job, is_sampled, run_finer, signal_errors, worst_errors
 from ngspice_runner.waveforms import sweep_of
 
 RC = "t\nV1 a 0 pulse(0 1 0 1p 1p 1 2)\nR1 a b 1k\nC1 b 0 1n\n.tran {step} 5u\n.end\n"
@@ -69,3 +71,20 @@ def test_sweeps_of_several_analyses() -> None:
     assert first is not None
     assert second is not None
     assert (first[-1], second[-1]) == (pytest.approx(1e-8), pytest.approx(2e-8))
+
+
+def test_a_sample_is_chosen_by_hash_alone() -> None:
+    digests = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(20_000)]
+    chosen = [d for d in digests if is_sampled(d, 500)]
+    assert 20 < len(chosen) < 62  # 40 expected, standard deviation 6.3
+    assert [d for d in reversed(digests) if is_sampled(d, 500)] == chosen[::-1]
+    assert not any(is_sampled(d, 0) for d in digests)
+
+
+def test_worst_of_several_bars() -> None:
+    jobs = [Job(RC.format(step=step), ("v(b)",)) for step in ("1u", "0.1u")]
+    results = [run(job) for job in jobs]
+    bars = [signal_errors(r, f) for r, f in zip(results, run_finer(jobs, results), strict=True)]
+    worst = worst_errors(bars)
+    assert worst["v(b)"].absolute == max(b["v(b)"].absolute for b in bars) == bars[0]["v(b)"].absolute
+    assert bars[0]["v(b)"] == estimate_accuracy(jobs[0], results[0])["v(b)"]

@@ -9,9 +9,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,123 +16,56 @@ import pytest
 from ngspice_runner import Cache, EngineError, Result, Verdict, run, run_many
 from tests.ngspice_runner import kill_storm as storm
 
-SCRIPT = Path(__file__).with_name("kill_storm.py")
 
-
-class Sweep:
-    """One process of `kill_storm.py`."""
-
-    def __init__(self, folder: Path, jobs: int, backend: str) -> None:
-        self.out = (folder / f"out-{time.monotonic_ns()}.txt").open("w+")
-        self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(folder / "cache"), str(folder / "journal"), str(jobs), backend],
-            stdout=self.out,
-            stderr=subprocess.STDOUT,
-        )
-
-    def lines(self) -> list[str]:
-        self.out.seek(0)
-        return self.out.read().splitlines()
-
-    def finish(self) -> tuple[str, int]:
-        """(digest, results that are ok) at the end of an undisturbed pass."""
-        assert self.process.wait(300) == 0, self.lines()[-20:]
-        word, digest, ok = self.lines()[-1].split()
-        assert word == "digest"
-        return digest, int(ok)
-
-    def children(self) -> list[int]:
-        """Engines; the shell that guards them is no victim."""
-        try:
-            tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
-            pids = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-            return [pid for pid in pids if Path(f"/proc/{pid}/comm").read_text().strip() != "sh"]
-        except OSError:
-            return []
-
-
-def check_journal(folder: Path) -> Counter[str]:
-    """Starts per key; fails if any job was started after it had been committed."""
-    committed: set[str] = set()
-    starts: Counter[str] = Counter()
-    for line in (folder / "journal").read_text().splitlines():
-        word, key, _ = line.split()
-        if word == "commit":
-            committed.add(key)
-        else:
-            assert key not in committed, "a committed job ran again"
-            starts[key] += 1
-    return starts
-
-
-def kill_storm(folder: Path, jobs: int, kills: int, processes: int, backend: str = "process", seed: int = 5) -> None:
-    """Kill parents and engines at random moments, start again what is gone, and compare with an undisturbed run."""
-    (folder / "calm").mkdir()
-    (folder / "storm").mkdir()
-    started = time.monotonic()
-    calm, ok = Sweep(folder / "calm", jobs, backend).finish()
-    undisturbed = time.monotonic() - started
-    assert ok == jobs
-    rng = random.Random(seed)
-    place = folder / "storm"
-    running = [Sweep(place, jobs, backend) for _ in range(processes)]
-    done = {"parent": 0, "child": 0}
-    deadline = time.monotonic() + 300
-    while sum(done.values()) < kills and time.monotonic() < deadline:
-        time.sleep(rng.uniform(0.02, 1.5 * undisturbed / kills + 0.35))
-        victim = rng.choice(running)
-        engines = victim.children()
-        if engines and rng.random() < 0.5:
-            for pid in engines[:1]:
-                os.kill(pid, signal.SIGKILL)
-                done["child"] += 1
-        elif victim.process.poll() is None:
-            victim.process.kill()
-            victim.process.wait()
-            done["parent"] += 1
-        for index, sweep in enumerate(running):
-            if sweep.process.poll() is not None:
-                running[index] = Sweep(place, jobs, backend)
-    assert sum(done.values()) == kills
-    assert done["parent"], done
-    for sweep in running:
-        sweep.finish()
-    digest, ok = Sweep(place, jobs, backend).finish()  # engines killed in the last pass are run here
-    assert ok == jobs
-    assert digest == calm
-    if backend == "process":
-        starts = check_journal(place)
-        assert len(starts) == jobs
-        # A killed engine or parent costs at most the two jobs that were under way in that process.
-        assert sum(starts.values()) <= jobs + 2 * kills
+def checked(account: storm.Account, kills: int) -> None:
+    """A storm took place and did no harm."""
+    assert sum(account.kills.values()) == kills
+    assert account.clean, storm.table(account)
 
 
 def test_short_storm(tmp_path: Path) -> None:
-    kill_storm(tmp_path, jobs=60, kills=4, processes=1)
+    checked(storm.storm(tmp_path, 40, 4, ["process"], seed=5, signals=[signal.SIGKILL], seconds=200), 4)
 
 
-def test_short_storm_of_two_processes_on_one_cache(tmp_path: Path) -> None:
-    kill_storm(tmp_path, jobs=60, kills=4, processes=2, seed=11)
+def test_short_storm_of_two_backends_and_four_signals(tmp_path: Path) -> None:
+    checked(storm.storm(tmp_path, 40, 5, ["process", "persistent"], seed=11, seconds=200), 5)
+
+
+def test_the_account_sees_what_is_wrong(tmp_path: Path) -> None:
+    """A start after the commit, a job without one, and a process that lives on."""
+    journal = tmp_path / "journal"
+    journal.write_text("start a 1\nstart b 1\ncommit a 1\nstart a 2\n")
+    starts, committed, repeated = storm.count_starts(journal)
+    assert (dict(starts), committed, repeated) == ({"a": 2, "b": 1}, {"a"}, 1)
+    sleeper = subprocess.Popen(["sleep", "30"])
+    try:
+        assert storm.orphans_of([sleeper.pid]) == 1
+    finally:
+        sleeper.kill()
+    assert storm.orphans_of([sleeper.pid]) == 0  # ended, not yet reaped
+    sleeper.wait()
+    assert not storm.Account(repeated=1).clean
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4])
 def test_storm(tmp_path: Path, processes: int) -> None:
-    kill_storm(tmp_path, jobs=500, kills=20, processes=processes)
+    backends = [("process", "persistent")[i % 2] for i in range(processes)]
+    checked(storm.storm(tmp_path, 500, 20, backends, seed=5), 20)
 
 
 @pytest.mark.slow
 def test_storm_through_the_library(tmp_path: Path) -> None:
     pytest.importorskip("PySpice")
-    kill_storm(tmp_path, jobs=500, kills=20, processes=1, backend="shared")
+    checked(storm.storm(tmp_path, 500, 20, ["shared"], seed=5, signals=[signal.SIGKILL]), 20)
 
 
 def test_processes_on_one_cache_run_nothing_twice(tmp_path: Path) -> None:
     """Four processes ask for the same 60 jobs at once: each job is started once."""
-    sweeps = [Sweep(tmp_path, 60, "process") for _ in range(4)]
+    sweeps = [storm.Sweep(tmp_path, 60, "process") for _ in range(4)]
     assert len({sweep.finish() for sweep in sweeps}) == 1
-    starts = check_journal(tmp_path)
-    assert len(starts) == 60
+    starts, committed, repeated = storm.count_starts(tmp_path / "journal")
+    assert (len(starts), len(committed), repeated) == (60, 60, 0)
     assert set(starts.values()) == {1}
 
 

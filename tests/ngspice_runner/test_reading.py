@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -43,15 +44,16 @@ Rload m 0 1k
 """
 
 
-def view_of(text: str) -> EngineView:
+def view_of(text: str, folder: Path | None = None) -> EngineView:
     """What the engine shows of a deck, the lint left out."""
-    prepared = prepare(Job(text, ()), find_engine(), "process")
-    return read_view(ProcessBackend().view(viewing_run(prepared)).log)
+    prepared = prepare(Job(text, (), folder=None if folder is None else str(folder)), find_engine(), "process")
+    return read_view(ProcessBackend().view(viewing_run(prepared, flatten(prepared.deck))).log)
 
 
-def differences(text: str) -> list[str]:
+def differences(text: str, folder: Path | None = None) -> list[str]:
     """Findings of a deck without its lint."""
-    return [str(finding) for finding in compare_reading(flatten(read_deck(text)), view_of(text))]
+    found = compare_reading(flatten(read_deck(text)), view_of(text, folder), included=folder is not None)
+    return [str(finding) for finding in found]
 
 
 @pytest.mark.parametrize(
@@ -150,21 +152,58 @@ def test_a_control_section_is_not_executed_twice() -> None:
     assert text.count(".control") == 1
 
 
+LONG = (
+    "t\nV1 a 0 1\nXabcdefghijklmnopq a 0 part\n.subckt part p q\nRnumber1 p q 1k\nRnumber2 p q {value}\n"
+    ".ends\n.op\n.end\n"
+)
+
+
 def test_names_that_the_engine_cuts_off() -> None:
-    """The engine shows 21 characters of a name: two resistors of 1k and 2k look alike."""
-    cards = (
-        "V1 a 0 1",
-        "Xabcdefghijklmnopq a 0 part",
-        ".subckt part p q",
-        "Rnumber1 p q 1k",
-        "Rnumber2 p q 2k",
-        ".ends",
+    """The engine shows 21 characters of a name, so that two resistors look alike: each is asked for by itself."""
+    view = view_of(LONG.format(value="2k"))
+    assert view.values == {
+        "v1": 1.0, "r.xabcdefghijklmnopq.rnumber1": 1e3, "r.xabcdefghijklmnopq.rnumber2": 2e3,
+    }  # fmt: skip
+    assert differences(LONG.format(value="2k")) == []
+    (finding,) = differences(LONG.format(value="{2^3^2}"))
+    assert "xabcdefghijklmnopq.rnumber2 is {2^3^2}, 512 ohm; the engine read 64 ohm" in finding
+
+
+@pytest.mark.parametrize(
+    ("card", "meant", "read"),
+    [
+        ("E1 b 0 a 0 {2^3^2}", "512", "64"),
+        ("G1 b 0 a 0 {2^3^2}", "512", "64"),
+        ("F1 b 0 V1 {2^3^2}", "512", "64"),
+        ("H1 b 0 V1 {1mil}", "2.54e-05", "0.001"),
+    ],
+)
+def test_controlled_sources(card: str, meant: str, read: str) -> None:
+    text = "t\nV1 a 0 1\nR1 a 0 1k\n{}\nR2 b 0 1k\n.op\n.end\n"
+    (finding,) = differences(text.format(card))
+    assert f", {meant}; the engine read {read}" in finding
+    assert differences(text.format(card.rpartition(" ")[0] + " 2.5")) == []
+
+
+def test_nodes_and_values_beside_an_included_file(tmp_path: Path) -> None:
+    """Elements of the deck are compared, also with nodes inside of its subcircuits; those of the file are left alone,
+    and what it declares global is not taken for a node of a subcircuit."""
+    (tmp_path / "part.inc").write_text(".global rail\n.subckt part p q\nR1 p q 4k7\n.ends\n")
+    text = (
+        "t\n.include part.inc\nV1 a 0 1\nVr rail 0 1\nX1 a 0 part\nX2 a own\n.subckt own p\nR1 p m 1k\nR2 m rail {v}\n"
+        ".ends\n.op\n.end\n"
     )
-    text = "\n".join(("t", *cards, ".op", ".end", ""))
-    view = view_of(text)
-    assert set(view.values) == {"v1"}
-    assert set(view.nodes) >= {"r.xabcdefghijklmnopq.rnumber1", "r.xabcdefghijklmnopq.rnumber2"}
-    assert differences(text) == []
+    view = view_of(text.format(v="2k"), tmp_path)
+    assert view.complete
+    assert view.nodes["r.x2.r1"][:2] == ("a", "x2.m")
+    assert differences(text.format(v="2k"), tmp_path) == []
+    (finding,) = differences(text.format(v="{2^3^2}"), tmp_path)
+    assert "x2.r2 is {2^3^2}, 512 ohm; the engine read 64 ohm" in finding
+    elements = flatten(read_deck(text.format(v="2k")))
+    moved = EngineView({**view.nodes, "r.x2.r1": ("a", "x2.n", "1k")}, view.values)
+    assert [str(f) for f in compare_reading(elements, moved, included=True)] == [
+        "line 8: x2.r1 connects a x2.m, the engine read a x2.n"
+    ]
 
 
 def test_instances_in_parallel() -> None:

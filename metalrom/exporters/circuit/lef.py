@@ -60,7 +60,7 @@ def abstract(source: RunData) -> Abstract:
     """Outline and pins of a tile. Raises InputError if the pins of an edge do not fit on it."""
     g, geometry = source.results.macro_geometry, source.results.cell.geometries[0]
     m = source.estimate.macro
-    area = m.stacked.mid / m.geometry.tiles
+    area = m.footprint.stacked.mid / m.geometry.tiles
     array_width, array_height = g.columns * geometry.period[0], g.rows * geometry.period[1]
     if area < MIN_SIDE**2:
         raise InputError(f"a tile of {area * 1e12:.3g} um2 is too small for an abstract on a grid of 1 nm")

@@ -59,7 +59,7 @@ def write_liberty(source: RunData, folder: Path) -> list[Path]:
             "vdd": condition.vdd,
             "temperature": condition.temperature,
             "buses": buses,
-            "area_um2": m.stacked.mid / m.geometry.tiles * MICRO2,
+            "area_um2": m.footprint.stacked.mid / m.geometry.tiles * MICRO2,
             "converters": geometry.adcs,
             "energy_per_mac_fj": m.energy_per_mac.mid * FEMTO,
             "energy_step_fj": m.energy_per_conversion.mid * FEMTO * geometry.adcs,

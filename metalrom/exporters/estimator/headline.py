@@ -54,7 +54,7 @@ def headline(source: RunData) -> MacroHeadline:
     g = macro.geometry
     i = table.index(source.results.condition)
     return MacroHeadline(
-        node=technology_node(g.rules.name),
+        node=technology_node(g.known_rules.name),
         vdd=table.conditions[i].vdd,
         energy_conversion=macro.energy_per_conversion.mid,
         energy_mac=macro.energy_per_mac.mid,
@@ -63,7 +63,7 @@ def headline(source: RunData) -> MacroHeadline:
         adc_energy=_converter(macro.conversion, INVERTER_ENERGY),
         adc_time=macro.step["adc"].value.mid,
         adc_area=_converter(macro.area, INVERTER_AREA) / (g.tiles * g.adcs),
-        area=macro.stacked.mid / g.tiles,
+        area=macro.footprint.stacked.mid / g.tiles,
         cell_area=g.cell_area,
         read_time=table.read_time,
         latency=macro.latency.mid,

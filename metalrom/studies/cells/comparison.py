@@ -58,8 +58,8 @@ class CellComparison:
     read_time: float
     settling: float
     density_cells: float
-    density_macro: tuple[float, float, float]
-    weight_density: tuple[float, float, float]
+    density_macro: tuple[float, float, float] | None
+    weight_density: tuple[float, float, float] | None
     extraction: str
 
     @property

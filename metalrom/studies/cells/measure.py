@@ -116,7 +116,7 @@ def _reading(
     weakest = int(np.nanargmin(margin))
     sigma = table.total_sigma(condition)[rows]
     cells, switch, noise, pattern = _sigmas(done, used, lsb)
-    model = setup.model
+    model, footprint = setup.model, layer.macro.known_footprint
     fact = CellComparison(
         letter=variant.letter,
         kind=variant.kind,
@@ -150,8 +150,8 @@ def _reading(
         read_time=table.read_time,
         settling=settled,
         density_cells=layer.macro.density_raw.mid,
-        density_macro=_ends(layer.macro.density_stacked),
-        weight_density=_ends(layer.macro.weight_density_stacked),
+        density_macro=_ends(footprint.density_stacked) if footprint else None,
+        weight_density=_ends(footprint.weight_density_stacked) if footprint else None,
         extraction=f"{model.method}, error about {100 * model.relative_error:.2g} %",
     )
     count = np.arange(top + 1)

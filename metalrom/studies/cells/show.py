@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group
 from rich.table import Table
 
-from metalrom.formatting import amount, prefix, probability
+from metalrom.formatting import MISSING, amount, prefix, probability
 from metalrom.studies.cells.comparison import SOURCES, CellComparison, CellsPage
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def _db(value: float | None) -> str:
     return "no error seen" if value is None else amount(value, "dB")
 
 
-def _range(ends: tuple[float, float, float], unit: str) -> str:
+def _range(ends: tuple[float, float, float] | None, unit: str) -> str:
+    if ends is None:
+        return MISSING
     scale, shown = prefix(ends[1], unit)
     low, high = (f"{v / scale:.3g}" if v < 1e3 * scale else f"{v / scale:.0f}" for v in (ends[0], ends[2]))
     return f"{amount(ends[1], unit)} ({low} to {high} {shown})"

@@ -41,7 +41,8 @@ class KeptResults:
         self._lock()
         self._file.seek(0)
         end, first = 0, True
-        lines = self._file.read(MAX_SIZE).splitlines(keepends=True)
+        size = min(os.fstat(self._file.fileno()).st_size, MAX_SIZE)  # reading sets aside what it asks for
+        lines = self._file.read(size).splitlines(keepends=True)
         if lines and lines[0].endswith(b"\n") and _parsed(lines[0]) is None:
             raise InputError("holds no kept results", where=str(self.path), hint="remove it, or name another folder")
         for line in lines:

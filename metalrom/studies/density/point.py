@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from metalrom.studies.density.space import Settings, settings_key
 
 
@@ -81,5 +83,5 @@ class DesignPoint:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DesignPoint:
-        """The point of `to_dict`. Raises TypeError or AttributeError for anything else."""
-        return cls(**{**data, "settings": tuple(data["settings"].items())})
+        """The point of `to_dict`. Raises TypeError, LookupError, AttributeError or ValueError for anything else."""
+        return TypeAdapter(cls).validate_python({**data, "settings": tuple(data["settings"].items())})

@@ -139,15 +139,15 @@ def rate_design(
         code_error=reading.code_error,
         csnr=reading.csnr,
         density=cost.density_raw.mid,
-        density_macro=cost.density_stacked.mid / fill,
-        weight_density=cost.weight_density_stacked.mid / fill,
+        density_macro=cost.footprint.density_stacked.mid / fill,
+        weight_density=cost.footprint.weight_density_stacked.mid / fill,
         utilisation=fill,
         energy_per_mac=layer.energy.mid / layer.macs,
         energy_per_conversion=cost.energy_per_conversion.mid,
         latency=layer.latency.mid,
         read_time=table.read_time,
         tops=cost.tops.mid,
-        tops_per_mm2=cost.tops_per_mm2_stacked.mid,
+        tops_per_mm2=cost.footprint.tops_per_mm2_stacked.mid,
         tops_per_watt=2e-12 * layer.macs / layer.energy.mid,
         shares=area_shares(cost),
         meets_target=reading.code_error <= c.readout.code_error_target,
@@ -165,4 +165,4 @@ def readout_word(setup: Testbench) -> str:
 def area_shares(cost: MacroEstimate) -> str:
     """The largest parts of the macro's area in words."""
     parts = sorted(((part.value.mid, name) for name, part in cost.area.items()), reverse=True)[:SHOWN]
-    return ", ".join(f"{name} {100 * value / cost.stacked.mid:.0f} %" for value, name in parts)
+    return ", ".join(f"{name} {100 * value / cost.footprint.stacked.mid:.0f} %" for value, name in parts)

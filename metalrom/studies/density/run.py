@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from interconnect.errors import InputError
+from interconnect.errors import DamagedFile, InputError
 from metalrom.design.design import Design
 from metalrom.folders import cache_folder
 from metalrom.macro.cost import IDEAL_READOUT
@@ -28,6 +28,7 @@ from metalrom.studies.density.verify import RatingError, Verified, characterize_
 from metalrom.version import __version__
 from ngspice_runner import Cache, Workers
 
+T = TypeVar("T")
 Announce = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
@@ -172,7 +173,9 @@ def rated(block: DesignBlock, settings: Settings, rating: FastRating, kept: Kept
         except InputError as error:
             value = {REFUSED: error.what}
         known = kept.put(key, value)
-    return str(known[REFUSED]) if REFUSED in known else DesignPoint.from_dict(known)
+    if isinstance(known, dict) and REFUSED in known:
+        return str(known[REFUSED])
+    return _read_back(known, DesignPoint.from_dict, kept)
 
 
 def verified_point(
@@ -195,7 +198,17 @@ def verified_point(
             space, point.settings, cache, jobs=jobs, announce=announce, extract=extract
         )
         known = kept.put(key, Verified(point, full, simulations).to_dict())
-    return Verified.from_dict(known)
+    return _read_back(known, Verified.from_dict, kept)
+
+
+def _read_back(known: Any, parse: Callable[[Any], T], kept: KeptResults) -> T:
+    """A kept value as what it was; its line is whole, but need not be one of ours."""
+    try:
+        return parse(known)
+    except (TypeError, LookupError, AttributeError, ValueError):
+        raise DamagedFile(
+            "holds a result that is damaged or of another version", where=str(kept.path), hint="remove it"
+        ) from None
 
 
 def _to_verify(best: Sequence[DesignPoint], found: Iterable[DensityAnswer], number: int) -> tuple[DesignPoint, ...]:

@@ -20,6 +20,7 @@ from metalrom.config.readout import KEYS_OF_KIND
 from metalrom.config.schema import Config
 from metalrom.design.design import ASSET, Design
 from netlists.cells.base import require_capability
+from netlists.devices.area import missing_rules
 
 Value = bool | int | float | str | None
 Settings = tuple[tuple[str, Value], ...]
@@ -105,10 +106,13 @@ class RatedDesign(Design):
 class DesignSpace:
     """Designs of a base configuration with other values of some keys.
 
-    Technology, weights and activations, which many points share, are read once.
+    Technology, weights and activations, which many points share, are read once. Raises InputError for devices without
+    area rules: every point is rated by its density.
     """
 
     def __init__(self, base: Design) -> None:
+        if base.technology.devices.area is None:
+            raise missing_rules()
         self.base = base
         self._data = base.config.model_dump(mode="json", exclude_unset=True, exclude={"specs", "explore"})
         self._shared: dict[str, dict[str, Any]] = {}

@@ -90,7 +90,7 @@ def macro_of_run(out: Path) -> MetalMacro:
         errors=RelativeErrors(results.fit_error, results.monte_carlo_error, results.extraction_error),
     )
     origin = f"run {results.name} of metalrom {results.provenance.get('metalrom', '?')}, {ORIGIN}"
-    area, energy = estimate.stacked, estimate.energy_per_mac
+    area, energy = estimate.footprint.stacked, estimate.energy_per_mac
     return MetalMacro(
         name=results.name,
         origin=origin,

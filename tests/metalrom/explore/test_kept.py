@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from interconnect.errors import InputError
+from interconnect.errors import DamagedFile, InputError
 from metalrom.studies.density.kept import KeptResults
+from metalrom.studies.density.run import rated
+from metalrom.studies.density.space import settings_key
 
 
 def fill(path: Path, number: int, of: str = "a") -> None:
@@ -59,3 +61,11 @@ def test_a_foreign_file_and_a_second_writer_are_refused(tmp_path: Path) -> None:
     path.unlink()
     with KeptResults(path, "a"), pytest.raises(InputError, match="another program"), KeptResults(path, "a"):
         pass
+
+
+@pytest.mark.parametrize("value", [{}, [], 3, "x", {"settings": {}}, {"settings": []}, {"refused_": 1}])
+def test_a_whole_line_of_another_form_is_refused_by_name(tmp_path: Path, value: object) -> None:
+    with KeptResults(tmp_path / "f", "a") as kept:
+        kept.put(settings_key((("array.group_rows", 4),)), value)
+        with pytest.raises(DamagedFile, match="f: holds a result that is damaged or of another version"):
+            rated(None, (("array.group_rows", 4),), None, kept)  # type: ignore[arg-type]

@@ -16,8 +16,9 @@ from metalrom.layout.audit import audit_layout
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import Shapes, open_layout
-from metalrom.layout.rules import Violation, check_rules
+from metalrom.layout.rules import check_rules
 from metalrom.layout.slabs import Slabs, turned
+from metalrom.layout.violation import Violation
 from netlists.mapping import ViaProgram
 
 Draw = Callable[..., tuple[Plan, ViaProgram]]

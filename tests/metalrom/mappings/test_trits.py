@@ -138,9 +138,9 @@ def test_every_density_of_weight_bits_counts_what_a_weight_holds() -> None:
     matrix = Inventory("one", "one input vector", (FixedMatrix("one", 16, 6),), "one")
     network = estimate_network(matrix, lambda inputs, outputs: layer)
     rows = {row[0]: row for row in _figures(network, None)}
-    expected = 16 * 30 / 5 * np.log2(243) / macro.stacked.mid * 1e-12
+    expected = 16 * 30 / 5 * np.log2(243) / macro.footprint.stacked.mid * 1e-12
     assert rows["density of weight bits, periphery under the array"][2] == pytest.approx(expected)
-    assert macro.weight_density_stacked.mid == pytest.approx(expected)
+    assert macro.footprint.weight_density_stacked.mid == pytest.approx(expected)
 
 
 def test_an_estimate_counts_five_columns_a_weight() -> None:

@@ -1,0 +1,38 @@
+"""What the command `signoff` does."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metalrom.cli.console import CHECK_FAILED, emit, say
+from metalrom.cli.options import ConfigPath, Json, OutFolder
+
+
+def sign_off_config(
+    config: ConfigPath,
+    output: OutFolder,
+    tile: Annotated[int, typer.Option(min=0, help="which tile, with all of its planes")] = 0,
+    layout: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="check this GDSII or OASIS file instead of drawing one")
+    ] = None,
+    simulate: Annotated[bool, typer.Option(help="simulate a column with the drawn cell")] = True,
+    json: Json = False,
+) -> None:
+    """Check a tile's layout: DRC and LVS by KLayout, extraction of the drawn cell, simulation with it."""
+    import json as json_module
+
+    from interconnect.files import atomic_write_text
+    from metalrom.api import load
+    from metalrom.signoff.drc import klayout_db
+    from metalrom.signoff.report import sign_off_document, sign_off_text
+    from metalrom.signoff.signoff import sign_off_layout
+
+    klayout_db()  # before anything is computed
+    result = sign_off_layout(load(config), output, tile=tile, layout=layout, simulate=simulate, announce=say)
+    document = sign_off_document(result)
+    atomic_write_text(output / "signoff.json", json_module.dumps(document, indent=1) + "\n")
+    atomic_write_text(output / "signoff.txt", sign_off_text(result) + "\n")
+    emit(document, as_json=json, human=lambda: sign_off_text(result))
+    if result.failures:
+        raise typer.Exit(CHECK_FAILED)

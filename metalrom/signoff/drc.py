@@ -1,0 +1,127 @@
+"""Design rule check by KLayout, on the file as KLayout reads it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interconnect.optional import optional_library
+from metalrom.layout.plan import Plan
+from metalrom.layout.violation import Violation
+from metalrom.signoff.rule_list import DrawingRule, drawing_rules
+
+MOST_SHOWN = 20
+"""Violations of one rule that a report names; all are counted."""
+
+
+@dataclass(frozen=True)
+class DrcReport:
+    """What KLayout found. count: all violations; violations: the first of every rule; rules: those checked."""
+
+    count: int
+    violations: tuple[Violation, ...]
+    rules: tuple[DrawingRule, ...]
+
+
+def klayout_db() -> Any:
+    """KLayout's database module. Raises MissingLibrary that names the extra."""
+    return optional_library("klayout.db", extra="signoff", purpose="sign-off checks")
+
+
+def open_in_klayout(path: Path) -> Any:
+    """The file as a `klayout.db.Layout`."""
+    layout = klayout_db().Layout()
+    layout.read(str(path))
+    return layout
+
+
+def check_with_klayout(plan: Plan, layout: Any) -> DrcReport:
+    """Every rule of the plan's stack on every layer that is drawn in the file."""
+    db = klayout_db()
+    top, layers = layout.top_cell(), plan.layers
+    regions: dict[str, Any] = {}
+    for name, numbers in layers.layers.items():
+        region = db.Region()
+        for number in filter(None, (numbers.drawing, numbers.plug)):
+            if (index := layout.find_layer(*number)) is not None:
+                region.insert(top.begin_shapes_rec(index))
+        if not region.is_empty():
+            regions[name] = region
+    rules = drawing_rules(plan.stack, regions)
+    found, total = [], 0
+    for rule in rules:
+        boxes = _CHECKS[rule.kind](db, regions, rule, layout.dbu)
+        total += boxes.count()
+        for i, item in enumerate(boxes.each()):
+            if i == MOST_SHOWN:
+                break
+            box = item.bbox()
+            um = tuple(round(v * layout.dbu, 6) for v in (box.left, box.bottom, box.right, box.top))
+            found.append(Violation(rule.layer, rule.kind, None, rule.value, um, with_layer=rule.other))
+    return DrcReport(total, tuple(found), rules)
+
+
+def _units(rule: DrawingRule, dbu: float) -> int:
+    return round(rule.value * 1e6 / dbu)
+
+
+def _width(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    del db
+    return regions[rule.layer].width_check(_units(rule, dbu))
+
+
+def _space(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    del db
+    return regions[rule.layer].space_check(_units(rule, dbu))
+
+
+def _area(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    del db
+    return regions[rule.layer].merged().with_area(0, round(rule.value * 1e12 / dbu**2), False)
+
+
+def _size(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    side = _units(rule, dbu)
+    merged = regions[rule.layer].merged()
+    squares = merged.rectangles().with_bbox_width(side, False).with_bbox_height(side, False)
+    del db
+    return merged - squares
+
+
+def _covered(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    del dbu
+    return regions[rule.layer].not_inside(regions.get(rule.other, db.Region()))
+
+
+def _enclosure(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    allowed = db.Region.TwoOppositeSidesAllowed if rule.kind == "end_enclosure" else db.Region.NoRectFilter
+    metal = regions.get(rule.other, db.Region())
+    return regions[rule.layer].enclosed_check(
+        metal,
+        _units(rule, dbu),
+        False,
+        db.Region.Projection,
+        None,
+        None,
+        None,
+        True,
+        db.Region.NoOppositeFilter,
+        allowed,
+    )
+
+
+def _grid(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float) -> Any:
+    del db
+    return regions[rule.layer].grid_check(*[_units(rule, dbu)] * 2)
+
+
+_CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any], DrawingRule, float], Any]] = {
+    "width": _width,
+    "space": _space,
+    "area": _area,
+    "size": _size,
+    "covered": _covered,
+    "enclosure": _enclosure,
+    "end_enclosure": _enclosure,
+    "grid": _grid,
+}

@@ -1,0 +1,93 @@
+"""What a sign-off found, as a table for people and as a document."""
+
+from typing import Any
+
+from metalrom.signoff.signoff import LEVEL_BOUND, RELATIVE_BOUND, SignOffResult
+
+MOST_SHOWN = 12
+"""Differences that the text names; the document holds all that were kept."""
+
+
+def sign_off_document(result: SignOffResult) -> dict[str, Any]:
+    """The result as a JSON document; lengths in m, capacitances in F, resistances in ohm, levels in V or A."""
+    return {
+        "layout": str(result.layout),
+        "cells": result.plan.cells,
+        "signed_off": not result.failures,
+        "failures": list(result.failures),
+        "drc": {
+            "violations": result.drc.count,
+            "rules": [rule.name for rule in result.drc.rules],
+            "deck": result.deck,
+            "not_checked": list(result.own.not_checked),
+        },
+        "own_rules": {"violations": result.own.count, "rules": len(result.own.checked)},
+        "audit": {
+            "differing_vias": result.audit.differing,
+            "differing_wires": result.audit.wires,
+            "strange_shapes": result.audit.strange,
+        },
+        "lvs": [{"plane": r.plane, "nets": r.nets, "devices": r.devices, "differences": r.count} for r in result.lvs],
+        "extraction": [
+            {
+                "plane": plane,
+                "places": [list(place) for place in cell.places],
+                "worst_capacitance": _worst(cell.worst("C")),
+                "worst_resistance": _worst(cell.worst("R")),
+                "bound": RELATIVE_BOUND,
+            }
+            for plane, cell in result.cells
+        ],
+        "levels": [
+            {
+                "plane": x.plane,
+                "rows": x.rows,
+                "count": x.count,
+                "configured": x.configured,
+                "drawn": x.drawn,
+                "difference_lsb": x.lsb,
+                "bound_lsb": LEVEL_BOUND,
+            }
+            for x in result.levels
+        ],
+        "cpu_seconds": result.seconds,
+    }
+
+
+def _worst(difference: Any) -> dict[str, Any] | None:
+    if difference is None:
+        return None
+    return {
+        "element": difference.name,
+        "symbol": difference.symbol,
+        "configured": difference.configured,
+        "drawn": difference.drawn,
+        "relative": difference.relative,
+    }
+
+
+def sign_off_text(result: SignOffResult) -> str:
+    """Step, outcome and processor seconds, line by line, then what differs."""
+    deck = "the klayout program is not here" if result.deck is None else f"{sum(result.deck.values())} violations"
+    rows = [
+        ("DRC", f"{result.drc.count} violations of {len(result.drc.rules)} rules"),
+        ("DRC deck", deck),
+        ("rules", f"{result.own.count} violations"),
+        ("audit", f"{result.audit.differing} vias and {result.audit.wires} wires differ"),
+    ]
+    rows += [(f"LVS {r.plane}", f"{r.count} differences in {r.nets} nets and {r.devices} devices") for r in result.lvs]
+    for plane, cell in result.cells:
+        worst = [w for w in (cell.worst("C"), cell.worst("R")) if w]
+        shown = ", ".join(f"{w.name} {100 * w.relative:+.2g} %" for w in worst)
+        rows.append((f"extraction {plane}", f"worst {shown}"))
+    rows += [(f"simulation {x.plane}", f"{x.lsb:+.4f} LSB at count {x.count} of {x.rows} rows") for x in result.levels]
+    wide = max(len(name) for name, _ in rows)
+    seconds = ", ".join(f"{name} {value:.2f}" for name, value in result.seconds.items())
+    lines = [f"{result.layout}: {result.plan.cells:,} cells", *(f"  {name:<{wide}}  {text}" for name, text in rows)]
+    lines += [f"not checked: {'; '.join(result.own.not_checked)}", f"CPU seconds: {seconds}"]
+    failures = result.failures
+    lines += [f"- {text}" for text in failures[:MOST_SHOWN]]
+    if len(failures) > MOST_SHOWN:
+        lines.append(f"- and {len(failures) - MOST_SHOWN} more")
+    lines.append("signed off" if not failures else f"NOT signed off: {len(failures)} differences")
+    return "\n".join(lines)

@@ -1,0 +1,13 @@
+"""InSpice: its NgSpiceShared on the deck's text."""
+
+from __future__ import annotations
+
+from InSpice.Spice.NgSpice.Shared import NgSpiceShared
+
+from ngspice_runner.conformance.harness import Answer, Question
+from ngspice_runner.conformance.library import run_library
+
+
+def run_inspice(question: Question) -> Answer:
+    """Accepted when InSpice raises nothing."""
+    return run_library(NgSpiceShared, question)
