@@ -26,6 +26,11 @@ class Verdict(StrEnum):
     NONFINITE = "nonfinite"
 
 
+PATH_OPTIONS = ("osdi", "verilog_a", "startup")
+HARNESS_OPTIONS = frozenset(("ngbehavior", "simulator", *PATH_OPTIONS))
+"""Options of a job that are not for the deck."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     r"""One simulation to run.
@@ -41,7 +46,10 @@ class Job:
     timeout
         Wall-clock limit, s.
     options
-        Further `.option` values, which override those of the deck; `ngbehavior` sets the compatibility mode.
+        Further `.option` values, which override those of the deck. Some names are for the harness: `ngbehavior` sets
+        the compatibility mode; `simulator` names a backend of another simulator, whatever the call asks for; `osdi` (a
+        compiled model, for ngspice), `verilog_a` (the same as source, for VACASK) and `startup` (a start-up file of
+        ngspice) are paths and may be repeated.
     folder
         Folder from which relative includes of the deck start; None is the working folder.
     includes
@@ -70,6 +78,10 @@ class Job:
     tag: str = ""
     trust: bool = False
     seed: int | None = None
+
+    def told(self, option: str) -> tuple[str, ...]:
+        """Values of one of the harness's own options."""
+        return tuple(value for name, value in self.options if name == option)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def check_permissions(job: Job, deck: ParsedDeck, includes: IncludeSet) -> bool:
     """Refuse a deck that executes or writes outside, and any command in an included file; whether a trusted job does
     so. Raises JobError with file and line."""
     if job.trust:
-        commands = hidden_command(job.text) or any(_executes(card) for _, card in deck.control)
+        commands = hidden_command(job.text) or any(executes(card) for _, card in deck.control)
         return bool(includes.commands or commands)
     for path, line, text in includes.commands:
         raise JobError(
@@ -50,7 +50,7 @@ def check_permissions(job: Job, deck: ParsedDeck, includes: IncludeSet) -> bool:
             "(metalrom --trust COMMAND) if you know what it does"
         )
     found = hidden_command(job.text)
-    line, what = found if found else next(((n, card) for n, card in deck.control if _executes(card)), (0, ""))
+    line, what = found if found else next(((n, card) for n, card in deck.control if executes(card)), (0, ""))
     if line:
         raise JobError(
             f"line {line} of the deck: the control section may start other programs or write outside of its folder "
@@ -68,7 +68,7 @@ def hidden_command(text: str) -> tuple[int, str] | None:
     return (text.count("\n", 0, found.start()) + 1, found.group().strip()) if found else None
 
 
-def _executes(card: str) -> bool:
+def executes(card: str) -> bool:
     """True for a command of the deck's own control section that an untrusted deck may not have."""
     if "`" in card:
         return True

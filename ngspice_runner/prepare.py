@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
 from ngspice_runner.engine import Engine
@@ -13,13 +14,15 @@ from ngspice_runner.engine_view import view_commands
 from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import FlatElement
 from ngspice_runner.includes import IncludeSet, rename_data, scan_includes, uses_code_models
-from ngspice_runner.job import Job
+from ngspice_runner.job import HARNESS_OPTIONS, PATH_OPTIONS, Job
+from ngspice_runner.kit_startup import startup_text
 from ngspice_runner.lint import lint
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
 from ngspice_runner.permissions import check_permissions, trusts_all
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
 from ngspice_runner.startup import OWN_SCRIPTS, StartUp, start_up
+from ngspice_runner.vacask.verilog import verilog_files
 from ngspice_runner.waveforms import SWEEPS
 
 SCHEMA = "ngspice_runner-5"
@@ -31,6 +34,7 @@ _OF_ANALYSIS = re.compile(rf"(?:{'|'.join(PLOT_NAMES)})\d*\.(?=[vi]\()", re.IGNO
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|(?:pole|zero)\(\d+\)|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
+_PATH = re.compile(r"/[\w./+@%,=~:#()-]+$", re.ASCII)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
 _OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
@@ -43,8 +47,9 @@ _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
     cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
-    second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
-    to be written; start: the engine's start-up file; reads_all: commands of the deck read files, which may be any."""
+    second, third, ... analysis of a kind; startup: lines for ngspice's start-up file; measuring: decks whose log holds
+    the results of `.meas`; raw: a raw file is to be written; start: the engine's start-up file; reads_all: the engine
+    may read any file, which the deck's commands or the models of a kit's start-up name."""
 
     job: Job
     deck: ParsedDeck
@@ -57,6 +62,7 @@ class Prepared:
     title: str
     code_models: bool
     behaviour: str
+    startup: str
     cacheable: bool
     further: tuple[str, ...] = ()
     measuring: tuple[MeasuringRun, ...] = ()
@@ -90,7 +96,7 @@ def prepare(job: Job, engine: Engine, backend: str, includes: IncludeSet | None 
     lowered = job.text.lower()
     names_files = "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
     if includes is None:
-        includes = scan_includes(deck, job.folder, job.includes, data_files=names_files)
+        includes = scan_includes(deck, job.folder, job.includes + _brought_files(job), data_files=names_files)
     outside = check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
@@ -102,6 +108,7 @@ def prepare(job: Job, engine: Engine, backend: str, includes: IncludeSet | None 
     reads_all = outside or any(_READS_FILES.match(card) for _, card in deck.control)
     named = len(_FILE_PARAMETER.findall(lowered)) if names_files else 0
     runs = separate_analyses(deck)
+    startup = startup_text(job)
     return Prepared(
         job=job,
         deck=deck,
@@ -114,9 +121,10 @@ def prepare(job: Job, engine: Engine, backend: str, includes: IncludeSet | None 
         title=title,
         code_models=code_models,
         behaviour=_behaviour(job),
+        startup=startup,
         cacheable=not reads_all and named <= len(includes.data) and not has_transient_noise(job.text),
         start=start,
-        reads_all=reads_all,
+        reads_all=reads_all or bool(startup) or bool(job.told("simulator")),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
             MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
@@ -132,7 +140,7 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
     when the job is unusable.
     """
     lowered = job.text.lower()
-    if job.includes or any(word in lowered for word in _OUTSIDE):
+    if job.includes or _brought_files(job) or any(word in lowered for word in _OUTSIDE):
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
@@ -199,8 +207,16 @@ def _check(job: Job) -> None:
                 "@device[parameter] is needed"
             )
     for name, value in job.options:
+        if name in PATH_OPTIONS and _PATH.match(value):
+            continue
         if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:
             raise JobError(f"option {name!r}={value!r} is not usable: a name and a number or word are needed")
+
+
+def _brought_files(job: Job) -> tuple[str, ...]:
+    """Files of the job's own options that its result depends on."""
+    sources = [str(file) for name in job.told("verilog_a") for file in verilog_files(Path(name))]
+    return (*job.told("osdi"), *job.told("startup"), *sources)
 
 
 def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, start: StartUp, backend: str) -> str:
@@ -242,7 +258,9 @@ def _run_text(
         data = dict(includes.data)
         lines = [rename_data(line, data) if "file" in line.lower() else line for line in lines]
     options = "".join(
-        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
+        f" {name}={value}" if value else f" {name}"
+        for name, value in job.options
+        if name.lower() not in HARNESS_OPTIONS
     )
     seed = "" if job.seed is None else f" seed={job.seed}"
     added = [f".option num_threads=1 noinit{seed}{options}"]

@@ -1,18 +1,22 @@
 """One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
 
+from __future__ import annotations
+
 import re
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from ngspice_runner.backends import Backend, RawOutcome, merge_outcomes
+from ngspice_runner.backends import BACKENDS, Backend, OtherSimulator, RawOutcome, merge_outcomes
 from ngspice_runner.backends.sandbox import describe_sandbox
 from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import read_view
+from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import FlatElement, flatten
 from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
@@ -33,6 +37,7 @@ _FINDINGS = 8
 _WITNESS_SECONDS, _WITNESS_ELEMENTS = 1.0, 1000
 """CPU time and elements up to which a deck is run once more with everything saved."""
 _SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+_making = threading.Lock()
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
 
@@ -40,8 +45,9 @@ CLAIM_PAUSE = 0.02
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How jobs are run. alone: the backend for what `backend` does not take or does not answer for; `engine` is its
-    executable. retry: climb the ladder of `retry.py` when a simulation does not converge. includes: files of all jobs,
-    which are points of one deck; None: each job's own."""
+    executable. others: backends of other simulators, made when a job asks for one. retry: climb the ladder of
+    `retry.py` when a simulation does not converge. includes: files of all jobs, which are points of one deck; None:
+    each job's own."""
 
     backend: Backend
     alone: Backend
@@ -50,15 +56,31 @@ class Setting:
     retry_failures: bool = False
     retry: bool = False
     includes: IncludeSet | None = None
+    others: dict[str, OtherSimulator] = field(default_factory=dict)
+
+    def by(self, simulator: str) -> Setting:
+        """The same with the backend of another simulator. Raises JobError for a name that is none."""
+        if self.backend.name == simulator:
+            return self
+        with _making:
+            if simulator not in self.others:
+                made = BACKENDS[simulator]() if simulator in BACKENDS else None
+                if not isinstance(made, OtherSimulator):
+                    raise JobError(f"{simulator!r} is not another simulator: vacask is one")
+                self.others[simulator] = made
+            other = self.others[simulator]
+        return replace(self, backend=other, alone=other, engine=other.engine)
 
     def cancel(self) -> None:
         """End everything that is running."""
-        self.backend.cancel()
-        self.alone.cancel()
+        for backend in (self.backend, self.alone, *self.others.values()):
+            backend.cancel()
 
 
 def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     """The result of one job. None when another process is running it and `wait` is False."""
+    for simulator in job.told("simulator"):
+        setting = setting.by(simulator)
     note = ""
     engine = setting.backend.engine_for(setting.engine)
     key = None if setting.cache is None else plain_key(job, engine, setting.backend.name)

@@ -66,13 +66,15 @@ def run_sweep(
 ) -> list[Result]:
     """Run all points of a sweep; results in their order.
 
-    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process) or `process`
-    (each point alone). A deck that has not exactly one analysis, has a control section or is refused by the lint is run
-    point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point that names
-    what the deck has not.
+    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process), `process` or
+    `vacask` (each point alone). A deck that has not exactly one analysis, has a control section or is refused by the
+    lint is run point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point
+    that names what the deck has not.
     """
     check_workers(workers)
-    name = "shared" if backend == "shared" else "process"
+    if backend not in _POINTWISE:
+        raise JobError(f"backend {backend!r} cannot run a sweep: one of {', '.join(_POINTWISE)} is needed")
+    name = "process" if backend == "batch" else backend
     setting = make_setting(name, engine, cache, retry_failures=retry_failures, retry=retry)
     board = JobBoard(len(sweep.points), progress, None if cache is None else str(cache.path))
     try:
@@ -113,6 +115,9 @@ class _Event:
     end: bool = False
 
 
+_POINTWISE = ("batch", "shared", "process", "vacask")
+
+
 class _Runner:
     def __init__(self, setting: Setting, backend: str, workers: int, settle: Settle) -> None:
         self._setting, self._backend, self._workers, self._settle = setting, backend, workers, settle
@@ -121,8 +126,6 @@ class _Runner:
             self._engine = BatchEngine()
         elif backend == "shared":
             self._engine = _SharedPoints(setting)
-        elif backend != "process":
-            raise JobError(f"backend {backend!r} cannot run a sweep: batch, shared or process is needed")
 
     def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""
@@ -158,7 +161,9 @@ class _Runner:
             return "not exactly one analysis card"
         if prepared.measuring or prepared.job.seed is not None or draws_numbers(prepared.job.text):
             return "the deck has .meas or random numbers"
-        if not prepared.cacheable or prepared.behaviour:
+        if prepared.job.told("simulator"):
+            return "it is for another simulator"
+        if not prepared.cacheable or prepared.behaviour or prepared.startup:
             return "the deck needs an engine that starts anew"
         if any(output.lower().replace(" ", "") in ("all", "v(all)", "i(all)") for output in prepared.job.outputs):
             return "a node is named all"

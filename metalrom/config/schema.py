@@ -46,6 +46,9 @@ class TechnologySection(ConfigSection):
     )
     devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
+    simulator: Literal["kit", "ngspice", "vacask"] = Field(
+        "kit", description="what runs the decks; kit: what the device set asks for (ngspice, unless it says otherwise)"
+    )
     periphery_rules: Name = Field(
         "standard_cell",
         description="area rules of the device set for drawn transistors: standard_cell: in rows of standard cells; "

@@ -75,7 +75,10 @@ class Design:
         section = self.config.technology
         with config_context(self.path, "technology"):
             found = load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
-            return replace(found, devices=found.devices.with_periphery_rules(section.periphery_rules))
+            devices = found.devices.with_periphery_rules(section.periphery_rules)
+            if section.simulator != "kit":
+                devices = devices.simulated_by(section.simulator)
+            return replace(found, devices=devices)
 
     @property
     def stack(self) -> Stack:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from interconnect.registry import Registry
 
@@ -90,6 +90,13 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class OtherSimulator(Backend, Protocol):
+    """A backend of another simulator than ngspice: nothing is run again by ngspice, its verdict stands."""
+
+    engine: Engine
+
+
 BACKENDS: Registry[Callable[[], Backend]] = Registry(
     "backend",
     group="metalrom.backends",
@@ -98,6 +105,7 @@ BACKENDS: Registry[Callable[[], Backend]] = Registry(
         "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
         "persistent": "ngspice_runner.backends.persistent:PersistentBackend",
         "shared": "ngspice_runner.backends.shared:SharedBackend",
+        "vacask": "ngspice_runner.backends.vacask:VacaskBackend",
     },
 )
 """Ways to run a job; an item is the backend's class, or a function that makes one."""

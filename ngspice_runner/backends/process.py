@@ -8,7 +8,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
@@ -16,7 +17,7 @@ from ngspice_runner.backends.guard import start_guarded
 from ngspice_runner.backends.run_place import RunPlace, run_place
 from ngspice_runner.backends.sandbox import Confinement, engine_confinement
 from ngspice_runner.deck import ParsedDeck
-from ngspice_runner.engine import Engine
+from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.engine_view import VIEW_FILE
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -26,6 +27,16 @@ from ngspice_runner.workspace import workspace
 
 DECK_FILE = "deck.cir"
 _LOG_LIMIT = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EndedProcess:
+    """How an engine ended; exit_code negative = signal."""
+
+    exit_code: int
+    timed_out: bool
+    cancelled: bool
+    cpu_seconds: float
 
 
 class EngineProcesses:
@@ -46,20 +57,51 @@ class EngineProcesses:
     def _start(
         self, prepared: Prepared, arguments: Sequence[str], place: RunPlace, output: int, source: int
     ) -> subprocess.Popen[bytes]:
-        """Start an engine in the place's folder with an input and an output (file descriptors); `_lock` is held."""
+        """Start ngspice in the place's folder with an input and an output (file descriptors); `_lock` is held."""
+        command = [prepared.engine.path, "-n", *arguments]
+        scripts = _own_scripts(Path(place.folder, "scripts"), prepared) if prepared.startup else prepared.scripts
+        return self._launch(command, place, environment(place.folder, scripts), output, source)
+
+    def _launch(
+        self, command: Sequence[str], place: RunPlace, environment: Mapping[str, str], output: int, source: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in the place's folder; `_lock` is held."""
         try:
             child = start_guarded(
-                [prepared.engine.path, "-n", *arguments],
+                command,
                 folder=place.folder,
-                environment=environment(place.folder, prepared.scripts),
+                environment=environment,
                 source=source,
                 output=output,
                 through=place.start,
             )
         except OSError as error:
-            raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
+            raise EngineError(f"{command[0]} cannot be started ({error.strerror})") from None
         self._running.add(child.pid)
         return child
+
+    def _finish(self, child: subprocess.Popen[bytes], timeout: float) -> EndedProcess:
+        """Wait for an engine, at most `timeout` seconds, and reap it."""
+        limit_cpu(child.pid, timeout)
+        timed_out = False
+        try:
+            if not wait_for(child.pid, timeout):
+                timed_out = True
+                kill_engine(child.pid)
+            with self._lock:
+                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
+                self._running.discard(child.pid)
+                _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            kill_engine(child.pid)
+            raise
+        child.returncode = code = os.waitstatus_to_exitcode(status)
+        return EndedProcess(
+            exit_code=code,
+            timed_out=timed_out or code == -signal.SIGXCPU,
+            cancelled=self._cancelled and code == -signal.SIGKILL and not timed_out,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+        )
 
 
 class ProcessBackend(EngineProcesses):
@@ -91,7 +133,7 @@ class ProcessBackend(EngineProcesses):
         """Nothing is kept between runs."""
 
     def _run_in(self, place: RunPlace, prepared: Prepared) -> RawOutcome:
-        job, folder = prepared.job, place.folder
+        folder = place.folder
         names = (DECK_FILE, "ngspice_runner.raw", "log.txt", VIEW_FILE)
         deck, raw, log, view = (Path(folder, name) for name in names)
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
@@ -103,34 +145,21 @@ class ProcessBackend(EngineProcesses):
             arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else [])]
             with deck.open("rb") as source:
                 child = self._start(prepared, arguments, place, log_file.fileno(), source.fileno())
-        limit_cpu(child.pid, job.timeout)
-        timed_out = False
-        try:
-            if not wait_for(child.pid, job.timeout):
-                timed_out = True
-                kill_engine(child.pid)
-            with self._lock:
-                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
-                self._running.discard(child.pid)
-                _, status, usage = os.wait4(child.pid, 0)
-        except BaseException:
-            kill_engine(child.pid)
-            raise
-        child.returncode = os.waitstatus_to_exitcode(status)
+        ended = self._finish(child, prepared.job.timeout)
         wall = time.monotonic() - started
         plots, problem, reason = _read_plots(raw, folder, prepared.deck)
         if not problem and disk_full(folder):
             # The engine does not notice failing writes: the log may lack what would have decided the verdict.
             problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
         return RawOutcome(
-            exit_code=child.returncode,
-            timed_out=timed_out or child.returncode == -signal.SIGXCPU,
-            cancelled=self._cancelled and child.returncode == -signal.SIGKILL and not timed_out,
-            log=_read_log(view if not prepared.raw and view.exists() else log),
+            exit_code=ended.exit_code,
+            timed_out=ended.timed_out,
+            cancelled=ended.cancelled,
+            log=read_log(view if not prepared.raw and view.exists() else log),
             plots=plots,
             raw_problem=problem,
             raw_reason=reason,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            cpu_seconds=ended.cpu_seconds,
             wall_seconds=wall,
         )
 
@@ -153,6 +182,15 @@ def environment(folder: str, scripts: str) -> dict[str, str]:
     if scripts:
         environment["SPICE_SCRIPTS"] = scripts
     return environment
+
+
+def _own_scripts(scripts: Path, prepared: Prepared) -> str:
+    """A folder with a start-up file that also does what the job asks for."""
+    usual = Path(prepared.scripts, "spinit") if prepared.scripts else system_spinit(prepared.engine)
+    scripts.mkdir(exist_ok=True)
+    text = usual.read_text("utf-8", "replace") if usual else ""
+    (scripts / "spinit").write_text(f"{text.rstrip()}\n{prepared.startup}", encoding="utf-8")
+    return str(scripts)
 
 
 def wait_for(pid: int, timeout: float) -> bool:
@@ -213,7 +251,8 @@ def disk_full(folder: str | os.PathLike[str]) -> bool:
     return status.f_bavail * status.f_frsize < 65536
 
 
-def _read_log(path: Path) -> str:
+def read_log(path: Path) -> str:
+    """What an engine printed; of a very long log the beginning and the end."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= 2 * _LOG_LIMIT:

@@ -14,7 +14,7 @@ def needs_fresh_engine(prepared: Prepared) -> str:
         return "the deck has a control section"
     if prepared.measuring or prepared.job.seed is not None:
         return "the deck has .meas or random numbers"
-    if prepared.code_models or prepared.behaviour:
+    if prepared.code_models or prepared.behaviour or prepared.startup:
         return "code models and compatibility modes need an engine that starts anew"
     if not {analysis.kind for analysis in deck.analyses} <= _KINDS or prepared.includes.analysis:
         return "only .op, .tran, .ac and .dc of the deck's own text are taken"
