@@ -94,11 +94,13 @@ def slurm_on_loopback(folder: Path) -> Iterator[Slurm]:
             assert time.monotonic() < deadline, "the node does not come up"
             time.sleep(0.5)
         yield slurm
-        slurm.ask("scancel", "--state=RUNNING", "--user=root")
-        slurm.ask("scancel", "--state=PENDING", "--user=root")
-        while slurm.ask("squeue", "-h") and time.monotonic() < deadline + 600:
-            time.sleep(0.5)
     finally:
+        subprocess.run(["scancel", "--user=root"], env=slurm.environment, capture_output=True, timeout=60, check=False)
+        deadline = time.monotonic() + 60
+        queue = ["squeue", "-h"]
+        # The controller stays until the supervisors of the jobs have reported to it.
+        while subprocess.run(queue, env=slurm.environment, capture_output=True).stdout and time.monotonic() < deadline:
+            time.sleep(0.5)
         for daemon in reversed(daemons):
             daemon.terminate()
             daemon.wait(30)
