@@ -4,8 +4,11 @@ import tempfile
 from functools import cached_property
 from pathlib import Path
 
+from characterization.level_testbench import level_testbench
 from characterization.testbench import Testbench
+from interconnect.errors import InputError
 from metalrom.config.schema import read_config
+from metalrom.design.conditions import named_condition
 from metalrom.design.design import Design
 from metalrom.design.readout import written_chain
 from metalrom.design.setup import group_setup
@@ -13,6 +16,7 @@ from metalrom.macro import Macro
 from metalrom.run.characterize import CharacterizationRun, characterize, group_rows
 from metalrom.run.evaluate import macro_of
 from netlists.audit import AuditReport, audit_netlist
+from netlists.column import ColumnDeck
 from netlists.condition import Condition
 from netlists.readout.tile_chain import TileChain
 from netlists.writer import WrittenNetlist, write_netlist
@@ -97,6 +101,51 @@ class Project(Design):
     def _tile_chain(self, level: str) -> TileChain | None:
         """Return the readout chain of netlists of a level; None where they hold none."""
         return written_chain(self, self.group_rows) if level in ("array", "macro") else None
+
+    def testbench(
+        self,
+        active: int | None = None,
+        count: int | None = None,
+        *,
+        condition: Condition | str | None = None,
+        plane: int | str | None = None,
+    ) -> ColumnDeck:
+        """Return the read of one level of the readout table as a standalone SPICE file.
+
+        `ngspice -b FILE` runs the text by itself and prints `level` by `.meas`. A group size of `auto` is chosen first,
+        with a few cached simulations.
+
+        Parameters
+        ----------
+        active
+            Driven rows; None: all rows of the group.
+        count
+            Count of the driven rows, as in the table; None: the largest.
+        condition
+            Condition or its label, such as `tt_1.00V_27C`; None is the nominal condition.
+        plane
+            Plane by number from 0 or by label; None is the plane that is characterized.
+
+        Returns
+        -------
+        ColumnDeck
+            `text` is the file; the comments at its top say what the column stores and what to compare `level` with.
+
+        Raises
+        ------
+        InputError
+            The group has no such level, or the configuration no such condition or plane.
+        """
+        setup = self.setup(self.group_rows)
+        where = self.conditions[0] if condition is None else condition
+        where = named_condition(self.conditions, where) if isinstance(where, str) else where
+        if isinstance(plane, int):
+            if not 0 <= plane < len(self.planes):
+                raise InputError(f"plane {plane}: the configuration has planes 0 to {len(self.planes) - 1}")
+            plane = self.planes[plane].label
+        active = setup.rows if active is None else active
+        count = active * (setup.levels - 1) if count is None else count
+        return level_testbench(setup, where, active, count, plane=plane)
 
     def audit(self, netlist: str | Path, level: str) -> AuditReport:
         """Read a netlist of this configuration back and compare it with the weights, statement by statement.

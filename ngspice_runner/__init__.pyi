@@ -13,6 +13,7 @@ from ngspice_runner.job import (
     Signal as Signal,
     Verdict as Verdict,
 )
+from ngspice_runner.plot import plot_result as plot_result
 from ngspice_runner.points import Sweep as Sweep
 from ngspice_runner.raw import read_raw as read_raw
 from ngspice_runner.scheduling import (

@@ -97,12 +97,17 @@ def export_result(result: Result, path: Path, *, ascii: bool = False) -> list[Pa
     OSError
         The file cannot be written.
     """
-    write = _WRITERS.get(path.suffix.lower())
-    if write is None:
-        raise JobError(f"{path.name}: no such format; the name must end with {', '.join(_WRITERS)}")
+    check_format(path)
+    write = _WRITERS[path.suffix.lower()]
     if not result.signals:
         raise JobError(f"{path.name}: the result has no signals to write")
     return write(result, path, ascii)
+
+
+def check_format(path: Path) -> None:
+    """Raise JobError where no format belongs to the file's name."""
+    if path.suffix.lower() not in _WRITERS:
+        raise JobError(f"{path.name}: no such format; the name must end with {', '.join(_WRITERS)}")
 
 
 def _write_raw(result: Result, path: Path, ascii: bool) -> list[Path]:

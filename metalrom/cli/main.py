@@ -14,6 +14,7 @@ from metalrom.cli.density import explore_config, optimize_config
 from metalrom.cli.finished_run import diff_runs, estimate_run, export_run, report_run
 from metalrom.cli.layout import layout_config
 from metalrom.cli.layout_signoff import sign_off_config
+from metalrom.cli.netlist import write_macro_netlist, write_testbench
 from metalrom.cli.options import Json, one_of
 from metalrom.cli.project import (
     audit_file,
@@ -22,7 +23,6 @@ from metalrom.cli.project import (
     fetch_assets,
     init_project,
     run_chain,
-    write_macro_netlist,
 )
 from metalrom.cli.simulate import add_simulate_commands
 from metalrom.cli.stack import add_stack_commands
@@ -50,6 +50,7 @@ def version_callback(value: bool) -> None:
 USES_PLUGINS = {
     "extract",
     "netlist",
+    "testbench",
     "layout",
     "signoff",
     "audit",
@@ -151,6 +152,13 @@ _add(
     "netlist metalrom.yaml --level column",
     "netlist metalrom.yaml --level macro -o macro.cir",
     "netlist metalrom.yaml --baseline rom_1t -o rom.cir",
+    "netlist metalrom.yaml --testbench --active 19 --count 19 -o read.cir",
+)
+_add(
+    "testbench",
+    write_testbench,
+    "testbench metalrom.yaml --active 19 --count 19 --at tt_1.00V_85C -o read.cir",
+    "testbench metalrom.yaml --count 0 > zero.cir",
 )
 _add("audit", audit_file, "audit macro.cir metalrom.yaml")
 _add("layout", layout_config, "layout metalrom.yaml -o tile.gds --check")

@@ -14,7 +14,7 @@ import typer
 from interconnect.errors import InputError
 from interconnect.files import open_regular
 from metalrom.cli import completion as known
-from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, result_stream, say
+from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
 from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
 
 if TYPE_CHECKING:
@@ -68,39 +68,6 @@ def fetch_assets(
         say(f"licence: {licence.name}, see {licence.source}")
         found.append({"name": name, "folder": asset.folder, "licence": licence.name, "licence_source": licence.source})
     emit({"assets": found}, as_json=json, human="\n".join(str(asset["folder"]) for asset in found))
-
-
-def write_macro_netlist(
-    config: ConfigPath,
-    level: Annotated[str, one_of(known.LEVELS, "cell, column, array or macro")] = "column",
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="default: stdout")] = None,
-    baseline: Annotated[
-        str | None,
-        one_of(known.BASELINES, "rom_1t, rom_1t_mlc, sram_8t or sram_6t with the same weights, as a column", "KIND"),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Write the SPICE netlist of one cell, one column, one tile or the whole macro."""
-    if baseline is not None:
-        from metalrom.cli.baseline import write_baseline
-
-        write_baseline(config, level, baseline, output, json)
-        return
-    from metalrom.api import load
-
-    if json and output is None:
-        raise InputError("--json describes a written file", where="--json", hint="add -o FILE")
-    project = load(config)
-    if output is None:
-        result_stream().write(str(project.netlist(level)))
-        return
-    done = project.netlist(level, output)
-    if not isinstance(done, str):
-        rate = f", {done.cells / done.cpu_seconds:,.0f} cells per CPU second" if done.cells else ""
-        say(f"wrote {output}: {done.cells:,} cells, {done.size / 1e6:,.1f} MB{rate}, sha256 {done.sha256[:16]}")
-        if json:
-            data = {"path": output, "level": level, "cells": done.cells, "bytes": done.size, "sha256": done.sha256}
-            emit(data, as_json=True)
 
 
 def audit_file(

@@ -42,20 +42,19 @@ def simulate(
     accuracy: options.Accuracy = False,
     compatibility: options.Compatibility = "",
     export: options.Export = None,
+    plot: options.Plot = None,
     json: Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
-    from ngspice_runner.commands.simulation import read_job, simulate_job
+    from ngspice_runner.commands.simulation import check_files, read_job, simulate_job, write_files
 
+    check_files(export or [], plot)
     job = read_job(deck, save, timeout=timeout, trust=trust, seed=seed, compatibility=compatibility)
     done = simulate_job(job, backend=backend, retry=retry, accuracy=accuracy)
     for warning in done.warnings:
         say(f"warning: {warning}")
     emit(done.document(), as_json=json, human=done.text)
-    if export is not None:
-        from ngspice_runner.export import export_result
-
-        export_result(done.result, export)
+    write_files(done.result, export or [], plot, save)
     if not done.result.ok:
         raise typer.Exit(ENGINE_FAILED)
 

@@ -1,8 +1,9 @@
 """The operating points of a configuration, from its lists of corners, metals, supplies and temperatures."""
 
+from collections.abc import Sequence
 from itertools import product
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnknownName
 from interconnect.stack import Stack
 from interconnect.suggestion import suggest
 from metalrom.config.simulation import ConditionsSection
@@ -38,3 +39,12 @@ def operating_points(
     star += [Condition(corner, vdd, other) for other in section.temperature[1:]]
     star += [Condition(corner, vdd, temperature, other) for other in metals[1:]]
     return tuple(star)
+
+
+def named_condition(conditions: Sequence[Condition], label: str) -> Condition:
+    """The condition of a label such as `tt_1.00V_27C`. Raises UnknownName where there is none."""
+    found = next((c for c in conditions if c.label == label), None)
+    if found is None:
+        labels = [c.label for c in conditions]
+        raise UnknownName(f"the configuration has no condition {label[:60]!r}", hint=suggest(label, labels))
+    return found

@@ -1,14 +1,15 @@
 """What an output folder holds; tables repeat to the last byte."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from characterization.campaign import Task, deck_of
 from characterization.campaign_accuracy import joined_accuracy
-from characterization.procedures import with_requirements
+from characterization.level_testbench import level_testbench, setup_of_plane
+from characterization.linear_read import LinearReads
 from characterization.procedures.document import procedures_document
 from characterization.sampling_check import sampling_check, sampling_warnings
 from characterization.tables.formats import FORMATS
@@ -124,15 +125,27 @@ def write_tables(done: CharacterizationRun, out: Path) -> list[Path]:
 
 
 def _write_netlists(done: CharacterizationRun, folder: Path) -> list[Path]:
-    """One readable deck per procedure and condition: its first sample of each, and the first of its own decks."""
-    first: dict[str, Task] = {}
-    for task in _tasks(done):
-        first.setdefault(f"{task.procedure}_{task.condition.label}.cir", task)
-    texts = {name: deck_of(done.planned, task).text for name, task in first.items()} | dict(done.decks)
+    """Three standalone files per condition, and the first deck of every procedure that has decks of its own."""
+    texts = dict(level_netlists(done)) | dict(done.decks)
     return [atomic_write_text(folder / name, text) for name, text in texts.items()]
 
 
-def _tasks(done: CharacterizationRun) -> list[Task]:
-    """The tasks of the procedures that simulate, planned again (a plan is a pure function of the setup)."""
-    names = dict.fromkeys(s.procedure for s in done.data.samples)
-    return [task for procedure in with_requirements(tuple(names)) for task in procedure.plan(done.planned)]
+def level_netlists(done: CharacterizationRun) -> Iterator[tuple[str, str]]:
+    """Names and texts of the standalone files of a run: at every condition the level of the smallest margin, half of
+    the largest count and the largest count, all rows active; on the plane of the table.
+
+    A condition that failed has no margins and hence no weakest level.
+    """
+    setup, reads = done.planned, dict[str | None, LinearReads]()
+    for condition in setup.conditions:
+        table = next((t for t in (done.table, done.margin.table) if condition in t.conditions), None)
+        plane = None if table is None else table.plane
+        shared = reads.setdefault(plane, LinearReads(setup_of_plane(setup, condition, plane)))
+        places = {"mid_scale": (setup.rows, setup.max_count // 2), "full_scale": (setup.rows, setup.max_count)}
+        if table is not None:
+            margins = table.margins(condition)[1:]  # no conversion reads no row
+            active, count = np.unravel_index(int(np.nanargmin(margins)), margins.shape)
+            places["weakest"] = (int(active) + 1, int(count))
+        for name, (active, count) in places.items():
+            deck = level_testbench(setup, condition, int(active), int(count), plane=plane, reads=shared)
+            yield f"{name}_{condition.label}.cir", deck.text

@@ -21,13 +21,12 @@ from ngspice_runner.capability import probe_engine
 from ngspice_runner.check import check_deck
 from ngspice_runner.commands import options
 from ngspice_runner.commands.errors import CHECK_FAILED, ENGINE_FAILED, explain_error
-from ngspice_runner.commands.simulation import read_job, simulate_job
+from ngspice_runner.commands.simulation import check_files, read_job, simulate_job, write_files
 from ngspice_runner.conformance.cases import GROUPS, load_cases
 from ngspice_runner.conformance.harness import HARNESSES
 from ngspice_runner.conformance.table import score_harnesses, score_table
 from ngspice_runner.engine import find_engine
 from ngspice_runner.errors import EngineError, JobError
-from ngspice_runner.export import export_result
 from ngspice_runner.job import Verdict
 from ngspice_runner.scheduling import make_setting
 from ngspice_runner.spice_numbers import parse_number
@@ -85,16 +84,17 @@ def run_deck(
     accuracy: options.Accuracy = False,
     compatibility: options.Compatibility = "",
     export: options.Export = None,
+    plot: options.Plot = None,
     json: options.Json = False,
 ) -> None:
     """Run a deck and judge it: exit code 0 only for verdict ok, 3 otherwise."""
+    check_files(export or [], plot)
     job = read_job(deck, save, timeout=timeout, trust=trust, seed=seed, compatibility=compatibility)
     done = simulate_job(job, backend=backend, retry=retry, accuracy=accuracy)
     for warning in done.warnings:
         _say(f"warning: {warning}")
     _emit(done.document(), json, done.text())
-    if export is not None:
-        export_result(done.result, export)
+    write_files(done.result, export or [], plot, save)
     if not done.result.ok:
         raise typer.Exit(ENGINE_FAILED)
 

@@ -17,5 +17,8 @@ Accuracy = Annotated[bool, typer.Option("--accuracy", help="run it more finely a
 Compatibility = Annotated[
     str, typer.Option(metavar="lt|ki|ps|hs", help="read a deck of LTspice, KiCad, PSpice or HSPICE as ngspice can")
 ]
-Export = Annotated[Path | None, typer.Option(metavar="FILE", help="write the result as .raw, .csv or .npz")]
+Export = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="write the result as .raw, .csv or .npz; may be repeated")
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="draw the saved vectors, or all of the result")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document on standard output")]

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+import ngspice_runner
 from interconnect.files import read_bytes
 from ngspice_runner.accuracy import SignalError, estimate_accuracy
 from ngspice_runner.capability import MeshWarning, warn_before
 from ngspice_runner.errors import JobError
 from ngspice_runner.executor import run
+from ngspice_runner.export import check_format, export_result
 from ngspice_runner.job import Job, Result
 
 _SHOWN_LINES = 12
@@ -92,6 +94,23 @@ def simulate_job(job: Job, *, backend: str = "process", retry: bool = False, acc
         warnings.simplefilter("ignore", MeshWarning)  # it is among `said`
         result = run(job, backend=backend, retry=retry)
     return Simulation(result, dict(estimate_accuracy(job, result)) if accuracy and result.ok else {}, said)
+
+
+def check_files(exports: Sequence[Path], plot: Path | None) -> None:
+    """Refuse file names of unknown formats before anything runs. Raises JobError."""
+    for path in exports:
+        check_format(path)
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise JobError(f"{plot.name}: a plot is a PNG file; the name must end with .png")
+
+
+def write_files(result: Result, exports: Sequence[Path], plot: Path | None, save: Sequence[str]) -> None:
+    """Write a result to files, and draw the vectors of `save`, or all where it names none. Raises JobError for a result
+    without signals."""
+    for path in exports:
+        export_result(result, path)
+    if plot is not None:
+        ngspice_runner.plot_result(result, plot, split_names(save))
 
 
 def split_names(save: Sequence[str]) -> tuple[str, ...]:
