@@ -177,20 +177,19 @@ class _Bars:
     """A bar on standard error for the pass that is running."""
 
     def __init__(self) -> None:
-        self._bar = progress()
-        self._task = self._bar.add_task("", total=None, note="")
+        self._shown = progress("")
 
     def __enter__(self) -> _Bars:
-        self._bar.start()
+        self._bar = self._shown.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __exit__(self, *found: Any) -> None:
+        self._shown.__exit__(*found)
 
     def __call__(self, title: str, done: int, total: int) -> None:
         if done == 1:
-            self._bar.reset(self._task, description=title, total=total)
-        self._bar.update(self._task, completed=done)
+            self._bar.restart(title)
+        self._bar.advance(done, total)
 
 
 def _shown(model: str, found: Evaluation) -> RenderableType:

@@ -105,8 +105,14 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         planes=_planes(done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
-    judged = judge_specs(specs, RunView(found, table, done.results), done.failed)
-    return replace(found, specs=judged.specs, headline=headline_of(table, found, judged.verdict))
+    view = RunView(found, table, done.results)
+    judged = judge_specs(specs, view, done.failed)
+    return replace(
+        found,
+        specs=judged.specs,
+        headline=headline_of(table, found, judged.verdict),
+        merits=tuple(view.estimate(c.label).merit for c in table.conditions),
+    )
 
 
 def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSummary, ...]:
