@@ -47,7 +47,7 @@ def measured_deck(deck: ColumnDeck, *, double_sampling: bool, notes: Sequence[st
 
 
 def _measures(deck: ColumnDeck, double_sampling: bool) -> list[str]:
-    assert deck.read_at is not None  # set above
+    assert deck.read_at is not None  # noqa: S101 - set above
     read = vector(deck.target)
     if deck.target_minus:
         read = f"par('{read}-{vector(deck.target_minus)}')"
