@@ -54,7 +54,9 @@ def plot_result(result: Result, path: Path, names: Sequence[str] = ()) -> Path:
         raise JobError(f"{path.name}: the result has no signals to draw")
     figure = Figure(figsize=(9.0, 0.6 + 2.8 * len(panels)), dpi=120, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    for axes, (title, sweep, signals, unit) in zip(figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
+    for axes, (title, sweep, signals, unit) in zip(
+        figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
+    ):
         _draw(axes, title, sweep, signals, unit)
     with path.open("wb") as file:
         canvas.print_png(file, metadata={"Software": None})
