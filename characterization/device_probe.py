@@ -14,6 +14,7 @@ from ngspice_runner.capability import Capability, probe_engine
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.job import Job, Result
+from ngspice_runner.vacask.modules import find_vacask
 
 _LEAST_CURRENT = 1e-9
 """A transistor that is switched on carries more than this, A; less is a deck that runs and means nothing."""
@@ -22,7 +23,7 @@ _fine: set[tuple[str, str]] = set()
 """(device set, engine) by content that this process found in order."""
 
 _REMEDY = {
-    "osdi": "use an ngspice that was configured with --enable-osdi",
+    "osdi": "use an ngspice that was configured with --enable-osdi, or VACASK (`simulator: vacask` under `needs`)",
     "bsimcmg": "use an ngspice that was configured with --enable-osdi and load BSIM-CMG there as an OSDI model",
     "klu": "use an ngspice that was configured with --enable-klu",
     "xspice": "use an ngspice that was configured with --enable-xspice",
@@ -37,8 +38,7 @@ def probe_devices(
     The transistors are tried one NMOS and one PMOS per corner, only if no feature is missing. Raises EngineError when
     there is no simulator.
     """
-    engine = engine or find_engine()
-    missing = list(missing_features(devices, engine.version, probe_engine(engine)))
+    missing = list(_missing(devices, engine))
     yield from missing
     if missing:
         return
@@ -58,12 +58,27 @@ def probe_devices(
 
 def check_devices(devices: DeviceSet, *, engine: Engine | None = None) -> None:
     """Raise EngineError with the first sentence of `probe_devices`, if there is any; once per set and simulator."""
-    engine = engine or find_engine()
+    engine = find_vacask().engine if _by_vacask(devices) else engine or find_engine()
     if (devices.sha256, engine.sha256) in _fine:
         return
     for sentence in probe_devices(devices, engine=engine):
         raise EngineError(sentence)
     _fine.add((devices.sha256, engine.sha256))
+
+
+def _by_vacask(devices: DeviceSet) -> bool:
+    return ("simulator", "vacask") in devices.job_options
+
+
+def _missing(devices: DeviceSet, engine: Engine | None) -> Iterator[str]:
+    if _by_vacask(devices):
+        try:
+            find_vacask()
+        except EngineError as error:
+            yield f"{devices.name} is simulated by VACASK: {error}"
+        return
+    engine = engine or find_engine()
+    yield from missing_features(devices, engine.version, probe_engine(engine))
 
 
 def missing_features(devices: DeviceSet, version: str, capability: Capability) -> Iterator[str]:

@@ -6,8 +6,12 @@ from typing import TypeGuard
 MISSING = "not available"
 _PREFIXED = frozenset({"V", "A", "J", "s", "F", "ohm", "W", "Hz", "m", "S", "bit/s", "op/s", "op/J"})
 _PREFIXES = "afpnµm kMGTPE"  # 1e-18 .. 1e18, a blank for unity
+_SCALES = {"u": 1e-6} | {p: 10.0 ** (3 * k - 18) for k, p in enumerate(_PREFIXES) if p != " "}
 _AREAS = {"m2": 1.0, "mm2": 1e-6, "um2": 1e-12}
-_PRETTY = {"ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "m2": "m²", "um": "µm", "degC": "°C"}
+_PRETTY = {
+    "ohm": "Ω", "um2": "µm²", "mm2": "mm²", "Mb/mm2": "Mb/mm²", "TOPS/mm2": "TOPS/mm²", "m2": "m²", "um": "µm",
+    "degC": "°C",
+}  # fmt: skip
 
 
 def known(value: float | None) -> TypeGuard[float]:
@@ -25,6 +29,13 @@ def prefix(value: float, unit: str) -> tuple[float, str]:
         return 1.0, shown
     step = min(max(math.floor(math.log10(abs(value)) / 3 + 1e-9), -6), 6)
     return 10.0 ** (3 * step), (_PREFIXES[step + 6].strip() + shown)
+
+
+def parts_of_unit(unit: str) -> tuple[float, str]:
+    """Factor and bare unit of one with a prefix: `fJ` gives (1e-15, "J"); any other is left as it is."""
+    if unit not in _PRETTY and unit[1:] in _PREFIXED and unit[:1] in _SCALES:
+        return _SCALES[unit[:1]], unit[1:]
+    return 1.0, unit
 
 
 def digits(value: float, places: int) -> str:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from interconnect.formatting import MISSING as MISSING
 from interconnect.formatting import amount as amount
-from interconnect.formatting import digits
+from interconnect.formatting import digits as digits
 from interconnect.formatting import known as known
+from interconnect.formatting import parts_of_unit as parts_of_unit
 from interconnect.formatting import prefix as prefix
 
 
@@ -33,6 +34,11 @@ def span(figure: Figure) -> str:
         return ""
     scale, shown = prefix(figure.mid if known(figure.mid) else figure.high, figure.unit)
     return f"{digits(figure.low / scale, 3)} to {digits(figure.high / scale, 3)} {shown}".strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 tile`, `3 tiles`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def probability(value: float | None) -> str:

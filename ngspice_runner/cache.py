@@ -321,6 +321,8 @@ def decode_row(row: Any, key: str) -> Result | None:
         provenance = None
         if stored is not None:
             stored["notes"] = tuple(stored["notes"])
+            for name in ("inputs", "variables"):
+                stored[name] = tuple(tuple(entry) for entry in stored.get(name, ()))
             provenance = replace(RunProvenance(**stored), cached=True)
         return Result(Verdict(verdict), signals, content["log"], provenance, measures=content.get("measures", {}))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error):

@@ -52,7 +52,7 @@ def _probe(engine: Engine) -> Capability:
         try:
             done = subprocess.run(
                 [engine.path, "-n", "-b", str(path)],
-                env=environment(folder, code_models=True),
+                env=environment(folder, scripts=""),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

@@ -26,6 +26,8 @@ INTEGRATED_NOISE = "integrated noise"
 
 _PARAMETER = re.compile(r"([a-z_]\w*)\s*=\s*('[^']*'|\{[^}]*\}|\"[^\"]*\"|[^\s,]+)", re.IGNORECASE)
 _INLINE_COMMENT = re.compile(r"\s*(?:;|//|(?<!\S)\$).*")
+_VARIABLE_PATH = re.compile(r"\.(?:inc|lib)\w*\s+\$(?=[{\w])", re.IGNORECASE)
+"""`.include $PDK_ROOT/...`: this `$` begins no comment."""
 _INCLUDE = re.compile(r"\.(inc|lib)\w*(?:\s*\"([^\"]*)\"|\s*'([^']*)'|\s+(\S+))\s*(\S+)?", re.IGNORECASE)
 
 
@@ -107,7 +109,9 @@ def read_deck(text: str) -> ParsedDeck:
                 control.append((number, card))
             continue
         if strip_comments and (";" in card or "$" in card or "//" in card):
-            card = _INLINE_COMMENT.sub("", card)
+            path = _VARIABLE_PATH.match(card)
+            kept = path.end() if path else 0
+            card = card[:kept] + _INLINE_COMMENT.sub("", card[kept:])
             if not card:
                 continue
         if first == "+":

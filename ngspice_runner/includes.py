@@ -1,4 +1,8 @@
-"""Files that a deck pulls in: found the way ngspice finds them, read once, hashed for the cache key."""
+"""Files that a deck pulls in: found the way ngspice finds them, read once, hashed for the cache key, and copied.
+
+The engine reads the copies of the very bytes that were hashed, so that a file may be edited at any time: between key
+and start, during a job or a sweep.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,17 @@ from itertools import islice
 from pathlib import Path
 
 from ngspice_runner.deck import ParsedDeck
+from ngspice_runner.errors import JobError
 from ngspice_runner.randomness import FUNCTIONS
+from ngspice_runner.snapshot import Snapshot, take_snapshot
 
 _NESTED = re.compile(
     rb"^[ \t]*\.(inc|lib)\w*[ \t]*(?:\"([^\"\r\n]*)\"|'([^'\r\n]*)'|(?<=[ \t])(\S+))[ \t]*([^\s$;*]+)?",
     re.IGNORECASE | re.MULTILINE,
 )
+_DATA = re.compile(rb"\b((?:\w+_)?file[ \t]*=[ \t]*)(?:\"([^\"\r\n]+)\"|'([^'\r\n]+)'|([^\s\"')]+))", re.IGNORECASE)
+"""A parameter that names a file, such as `file="stimulus.txt"` of a code model."""
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _CODE_MODELS = re.compile(
     rb"^[ \t]*a\w*[ \t]+|\bpoly[ \t]*\(|^[ \t]*[eg]\w*[ \t][^\n]*\btable\b", re.IGNORECASE | re.MULTILINE
 )
@@ -41,20 +50,21 @@ _GROUNDED = re.compile(rb"^[ \t]*\.subckt[ \t][^\n]*[ \t]gnd\b[^\n]*", re.MULTIL
 _FIRST = 20
 """So many of an included file's odd values are looked at."""
 _FRESH_NS = 2_000_000_000
+_ATTEMPTS = 4
+_ABSENT = -1
 
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
     sha256: str
     nested: tuple[str, ...]
+    data: tuple[str, ...]
     code_models: bool
     analysis: bool
     random: bool
     values: tuple[tuple[int, str, bool], ...]
     grounded: tuple[tuple[str, int], ...]
     command: tuple[int, str] | None
-    identity: tuple[int, ...]
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,153 +72,238 @@ class IncludeSet:
     """Everything that a deck includes.
 
     hashes: (name as written, SHA-256 or `missing`) in reading order, nested ones too. paths: name as written in the
-    deck itself -> absolute path. missing: names in the deck itself that no file answers to. links: (relative name,
-    target) of nested includes that are found from the deck's folder and not beside the file that includes them.
-    commands: (path, line, text) of the first command that ngspice would execute, of each file that has one. files:
-    (path, identity on disk, SHA-256 if that does not show every change). absent: paths that were looked for before the
-    file that was taken.
+    deck itself -> path of the copy. missing: names in the deck itself that no file answers to. data: the same as paths,
+    of parameters that name a file. commands: (path, line, text) of the first command that ngspice would execute, of
+    each file that has one. inputs, variables: as in `RunProvenance`.
     """
 
     hashes: tuple[tuple[str, str], ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
     missing: tuple[tuple[str, int], ...] = ()
-    links: tuple[tuple[str, str], ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
     code_models: bool = False
     analysis: bool = False
     random: bool = False
     commands: tuple[tuple[str, int, str], ...] = ()
-    files: tuple[tuple[str, tuple[int, ...], str], ...] = ()
     values: tuple[tuple[str, int, str, bool], ...] = ()
     grounded: tuple[tuple[str, int], ...] = ()
-    absent: tuple[str, ...] = ()
-
-    def changes(self) -> list[str]:
-        """Paths of files that are not, or may not have been, what was hashed."""
-        return [path for path, identity, sha256 in self.files if _changed(path, identity, sha256)] + [
-            path for path in self.absent if os.path.lexists(path)
-        ]
-
-
-def _changed(path: str, identity: tuple[int, ...], sha256: str) -> bool:
-    try:
-        return _identity(Path(path).stat()) != identity or (
-            sha256 != "" and hashlib.sha256(Path(path).read_bytes()).hexdigest() != sha256
-        )
-    except OSError:
-        return True
+    inputs: tuple[tuple[str, str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    snapshot: Snapshot | None = None
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-_memo: dict[tuple[str, tuple[int, ...]], _Scan] = {}
+_Key = tuple[str, tuple[int, ...]]
+_memo: dict[_Key, _Scan] = {}
 _lock = threading.Lock()
 
 
-def scan_includes(deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] = ()) -> IncludeSet:
-    """Find and hash the includes of a deck whose relative names start from `folder` (None: the working folder).
+def scan_includes(
+    deck: ParsedDeck, folder: str | None, extra: tuple[str, ...] = (), *, data_files: bool = False
+) -> IncludeSet:
+    """Find, hash and copy the includes of a deck whose relative names start from `folder` (None: the working folder).
 
-    Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file. `extra`
-    names further files that the result depends on.
+    Like ngspice, a relative name is looked up from the deck's folder first, then beside the including file; environment
+    variables in names (`$PDK_ROOT`) count, which ngspice leaves alone. `extra` names further files that the result
+    depends on. data_files: look for parameters that name a file. Raises EngineError when copies cannot be made.
     """
-    if not deck.includes and not extra:
+    if not deck.includes and not extra and not data_files:
         return IncludeSet()
     base = Path(folder) if folder else Path.cwd()
-    hashes: list[tuple[str, str]] = []
-    paths: list[tuple[str, str]] = []
-    missing: list[tuple[str, int]] = []
-    links: dict[str, str] = {}
-    commands: list[tuple[str, int, str]] = []
-    values: list[tuple[str, int, str, bool]] = []
-    grounded: list[tuple[str, int]] = []
-    files: dict[str, tuple[str, tuple[int, ...], str]] = {}
-    absent: dict[str, None] = {}
-    seen: set[str] = set()
-    flags = {"code_models": False, "analysis": False, "random": False}
-
-    def visit(name: str, path: Path) -> None:
-        scan = _scan(path)
-        hashes.append((name, scan.sha256))
-        flags["code_models"] |= scan.code_models
-        flags["analysis"] |= scan.analysis
-        flags["random"] |= scan.random
-        if str(path) in seen:
-            return
-        seen.add(str(path))
-        files[str(path)] = (str(path), scan.identity, "" if scan.settled else scan.sha256)
-        values.extend((str(path), *value) for value in scan.values)
-        grounded.extend(scan.grounded)
-        if scan.command:
-            commands.append((str(path), *scan.command))
-        for inner in scan.nested:
-            found = _resolve(inner, base, path.parent, absent)
-            if found is None:
-                hashes.append((inner, "missing"))
-                continue
-            if not Path(inner).is_absolute() and found == base / inner and ".." not in Path(inner).parts:
-                links[inner] = str(found)
-            visit(inner, found)
-
-    for include in deck.includes:
-        found = _resolve(include.name, base, base, absent)
-        if found is None:
-            missing.append((include.name, include.line))
-            continue
-        paths.append((include.name, str(found)))
-        visit(include.name, found)
-    for name in extra:
-        found = _resolve(name, base, base, absent)
-        if found is None:
-            missing.append((name, 0))
-        else:
-            scan = _scan(found)
-            hashes.append((name, scan.sha256))
-            files[str(found)] = (str(found), scan.identity, "" if scan.settled else scan.sha256)
-    return IncludeSet(
-        hashes=tuple(hashes),
-        paths=tuple(paths),
-        missing=tuple(missing),
-        links=tuple(links.items()),
-        code_models=flags["code_models"],
-        analysis=flags["analysis"],
-        random=flags["random"],
-        commands=tuple(commands),
-        files=tuple(files.values()),
-        values=tuple(values),
-        grounded=tuple(grounded),
-        absent=tuple(path for path in absent if not os.path.lexists(path)),
-    )
+    path = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            return _Reading(base).include_set(deck, extra, data_files=data_files)
+        except _ChangedError as changed:
+            path = changed.key[0]
+            with _lock:
+                _memo.pop(changed.key, None)
+    raise JobError(f"{path} changes faster than it can be read")
 
 
-def _resolve(name: str, base: Path, beside: Path, absent: dict[str, None]) -> Path | None:
-    for start in (base, beside):
-        candidate = (start / Path(name).expanduser()).absolute()
-        if candidate.is_file():
-            return candidate
-        absent[str(candidate)] = None
-    return None
+class _ChangedError(Exception):
+    """A file is no longer what is remembered of it."""
+
+    def __init__(self, key: _Key) -> None:
+        super().__init__(key[0])
+        self.key = key
 
 
-def _scan(path: Path) -> _Scan:
+class _Reading:
+    """One look at a deck's files; each is read at most once, and numbered."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._numbers: dict[str, int] = {}
+        self._scans: list[_Scan] = []
+        self._keys: list[_Key] = []
+        self._read: list[bytes | None] = []
+        self._targets: list[dict[str, int]] = []
+        self._hashes: list[tuple[str, str]] = []
+        self._variables: dict[str, str] = {}
+
+    def include_set(self, deck: ParsedDeck, extra: tuple[str, ...], *, data_files: bool) -> IncludeSet:
+        """See `scan_includes`. Raises _ChangedError."""
+        found: dict[str, int] = {}
+        missing: list[tuple[str, int]] = []
+        for name, line in [(i.name, i.line) for i in deck.includes] + [(name, 0) for name in extra]:
+            path = self._resolve(name, self._base)
+            if path is None:
+                missing.append((name, line))
+            else:
+                found[name] = self._visit(name, path, nested=line > 0)
+        data = {}
+        for _, card in deck.cards if data_files else ():
+            for name in _data_names(card.encode("utf-8", "surrogateescape")):
+                if (path := self._resolve(name, self._base)) is not None:
+                    data[name] = self._visit(name, path, nested=False)
+        known = len(self._scans)  # files that are only named, not found, follow in `_targets`
+        snapshot = self._snapshot() if known else None
+        scans = [(key[0], scan) for key, scan in zip(self._keys, self._scans, strict=True)]
+        direct = [(name, *scans[number]) for name, number in (found | data).items()]
+        inputs = [(name, path, scan.sha256) for name, path, scan in direct]
+        if known > len(direct):
+            digest = hashlib.sha256("".join(sorted(scan.sha256 for _, scan in scans)).encode()).hexdigest()
+            inputs.append(("all files", f"{known} files", digest))
+        included = {name: number for name, number in found.items() if name not in extra}
+        return IncludeSet(
+            hashes=tuple(self._hashes),
+            paths=() if snapshot is None else tuple((n, snapshot.path(i)) for n, i in included.items()),
+            missing=tuple(missing),
+            data=() if snapshot is None else tuple((n, snapshot.path(i)) for n, i in data.items()),
+            code_models=any(scan.code_models for _, scan in scans),
+            analysis=any(scan.analysis for _, scan in scans),
+            random=any(scan.random for _, scan in scans),
+            commands=tuple((path, *scan.command) for path, scan in scans if scan.command),
+            values=tuple((path, *value) for path, scan in scans for value in scan.values),
+            grounded=tuple(pin for _, scan in scans for pin in scan.grounded),
+            inputs=tuple(inputs),
+            variables=tuple(sorted(self._variables.items())),
+            snapshot=snapshot,
+        )
+
+    def _visit(self, name: str, path: Path, *, nested: bool) -> int:
+        number = self._numbers.get(str(path))
+        if number is not None:
+            self._hashes.append((name, self._scans[number].sha256))
+            return number
+        key, scan, data = _scan(path)
+        number = self._numbers[str(path)] = len(self._scans)
+        self._hashes.append((name, scan.sha256))
+        self._scans.append(scan)
+        self._keys.append(key)
+        self._read.append(data)
+        targets: dict[str, int] = {}
+        self._targets.append(targets)
+        for inner in scan.nested if nested else ():
+            if (found := self._resolve(inner, path.parent)) is not None:
+                targets[inner] = self._visit(inner, found, nested=True)
+            else:
+                self._hashes.append((inner, "missing"))
+                targets[inner] = _ABSENT
+        for inner in scan.data if nested else ():
+            if (found := self._resolve(inner, path.parent)) is not None:
+                targets[inner] = self._visit(inner, found, nested=False)
+        return number
+
+    def _resolve(self, name: str, beside: Path) -> Path | None:
+        for written in dict.fromkeys((name, self._expanded(name))):
+            for start in dict.fromkeys((self._base, beside)):
+                candidate = (start / Path(written).expanduser()).absolute()
+                if candidate.is_file():
+                    return candidate
+        return None
+
+    def _expanded(self, name: str) -> str:
+        if "$" not in name:
+            return name
+
+        def value(match: re.Match[str]) -> str:
+            variable = match[1] or match[2]
+            if variable not in os.environ:
+                return match[0]
+            self._variables[variable] = os.environ[variable]
+            return os.environ[variable]
+
+        return _VARIABLE.sub(value, name)
+
+    def _snapshot(self) -> Snapshot:
+        names = [key[0] for key in self._keys]
+        absent = dict.fromkeys(n for targets in self._targets for n, i in targets.items() if i == _ABSENT)
+        places = {name: len(names) + i for i, name in enumerate(absent)}
+        targets = [{n: places[n] if i == _ABSENT else i for n, i in t.items()} for t in self._targets]
+        key = (*zip(names, (s.sha256 for s in self._scans), (tuple(t.items()) for t in targets), strict=True),)
+
+        def copies(made: Snapshot) -> Iterator[tuple[str, bytes]]:
+            for number, (file, known) in enumerate(zip(self._keys, self._read, strict=True)):
+                data = Path(file[0]).read_bytes() if known is None else known
+                if known is None and hashlib.sha256(data).hexdigest() != self._scans[number].sha256:
+                    raise _ChangedError(file)
+                yield f"f{number}", _renamed(data, {n: made.path(i) for n, i in targets[number].items()})
+
+        return take_snapshot(key, (*names, *places), copies)
+
+
+def rename_data(card: str, paths: dict[str, str]) -> str:
+    """A line of a deck with other names of data files."""
+
+    def value(match: re.Match[bytes]) -> bytes:
+        path = paths.get((match[2] or match[3] or match[4]).decode("utf-8", "surrogateescape"))
+        return match[0] if path is None else match[1] + f'"{path}"'.encode()
+
+    return _DATA.sub(value, card.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+
+def unset_variables(name: str) -> list[str]:
+    """Environment variables in a name that are not set."""
+    return [a or b for a, b in _VARIABLE.findall(name) if (a or b) not in os.environ]
+
+
+def _renamed(data: bytes, paths: dict[str, str]) -> bytes:
+    """A file's content with the names of other files exchanged; its lines stay."""
+    if not paths:
+        return data
+
+    def value(match: re.Match[bytes]) -> bytes:
+        group = next(i for i in (2, 3, 4) if match[i] is not None)
+        path = paths.get(match[group].decode("utf-8", "surrogateescape"))
+        if path is None:
+            return match[0]
+        quotes = 1 if group < 4 else 0
+        start, end = match.start(group) - quotes - match.start(), match.end(group) + quotes - match.start()
+        return match[0][:start] + f' "{path}"'.encode() + match[0][end:]
+
+    return _DATA.sub(value, _NESTED.sub(value, data))
+
+
+def _data_names(data: bytes) -> tuple[str, ...]:
+    if b"file" not in data.lower():
+        return ()
+    names = (double or single or bare for _, double, single, bare in _DATA.findall(data))
+    return tuple(dict.fromkeys(name.decode("utf-8", "surrogateescape") for name in names))
+
+
+def _scan(path: Path) -> tuple[_Key, _Scan, bytes | None]:
+    """What is in a file, and its bytes if they were read for that."""
     status = path.stat()
     key = (str(path), _identity(status))
     with _lock:
         known = _memo.get(key)
     if known is not None:
-        return known
+        return key, known, None
     data = path.read_bytes()
     nested = []
     for keyword, double, single, bare, section in _NESTED.findall(data):
         if keyword.lower() != b"lib" or section:
             nested.append((double or single or bare).decode("utf-8", "surrogateescape"))
     command = _COMMANDS.search(data)
-    # A file changed within the last moments could change again without its times showing it: remember only settled
-    # files.
-    settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS
     scan = _Scan(
         hashlib.sha256(data).hexdigest(),
         tuple(nested),
+        _data_names(data),
         bool(_CODE_MODELS.search(data)),
         bool(_ANALYSIS.search(data)),
         _draws(data),
@@ -217,15 +312,15 @@ def _scan(path: Path) -> _Scan:
         None
         if command is None
         else (data.count(b"\n", 0, command.start()) + 1, " ".join(command.group().decode("utf-8", "replace").split())),
-        key[1],
-        settled,
     )
-    if settled:
+    # A file changed within the last moments could change again without its times showing it: remember only settled
+    # files.
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _FRESH_NS:
         with _lock:
             if len(_memo) > 4096:
                 _memo.clear()
             _memo[key] = scan
-    return scan
+    return key, scan, data
 
 
 def _suffixed_values(data: bytes) -> Iterator[tuple[int, str, bool]]:

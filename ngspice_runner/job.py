@@ -26,6 +26,11 @@ class Verdict(StrEnum):
     NONFINITE = "nonfinite"
 
 
+PATH_OPTIONS = ("osdi", "verilog_a", "startup")
+HARNESS_OPTIONS = frozenset(("ngbehavior", "simulator", *PATH_OPTIONS))
+"""Options of a job that are not for the deck."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     r"""One simulation to run.
@@ -41,7 +46,10 @@ class Job:
     timeout
         Wall-clock limit, s.
     options
-        Further `.option` values, which override those of the deck; `ngbehavior` sets the compatibility mode.
+        Further `.option` values, which override those of the deck. Some names are for the harness: `ngbehavior` sets
+        the compatibility mode; `simulator` names a backend of another simulator, whatever the call asks for; `osdi` (a
+        compiled model, for ngspice), `verilog_a` (the same as source, for VACASK) and `startup` (a start-up file of
+        ngspice) are paths and may be repeated.
     folder
         Folder from which relative includes of the deck start; None is the working folder.
     includes
@@ -71,6 +79,10 @@ class Job:
     trust: bool = False
     seed: int | None = None
 
+    def told(self, option: str) -> tuple[str, ...]:
+        """Values of one of the harness's own options."""
+        return tuple(value for name, value in self.options if name == option)
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -83,7 +95,12 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class RunProvenance:
-    """Enough to repeat a run and to trust it: hashes, versions, backend, cost."""
+    """Enough to repeat a run and to trust it: hashes, versions, backend, cost.
+
+    inputs: (name in the deck, file that was read, its SHA-256) of included files, data files and code models; files
+    that those include count together. variables: environment variables in their names, with their values. sandbox: what
+    surrounded the engine, or why there was none.
+    """
 
     key: str
     deck_sha256: str
@@ -96,6 +113,9 @@ class RunProvenance:
     retry: str = ""
     notes: tuple[str, ...] = ()
     seed: int | None = None
+    inputs: tuple[tuple[str, str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    sandbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

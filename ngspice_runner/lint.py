@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ngspice_runner.deck import Analysis, ParsedDeck
-from ngspice_runner.includes import IncludeSet
+from ngspice_runner.includes import IncludeSet, unset_variables
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.misread import RESISTOR_NOTATION, misread_cards, value_trap
@@ -74,9 +74,7 @@ _DC_PATH_LIMIT = 200
 
 def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) -> tuple[LintFinding, ...]:
     """All findings of a deck for an engine's version, in the order of the rules; empty for a clean deck."""
-    findings = [
-        LintFinding(line, f"include file {name!r} does not exist", Verdict.PARSE) for name, line in includes.missing
-    ]
+    findings = [LintFinding(line, _missing(name), Verdict.PARSE) for name, line in includes.missing]
     findings += _title(deck)
     findings += _elements(deck)
     findings += _suffixes(job.text, deck, version)
@@ -87,6 +85,11 @@ def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) 
     findings += misread_expressions(job, deck)
     findings += misread_sources(deck)
     return tuple(findings)
+
+
+def _missing(name: str) -> str:
+    unset = [f"the environment variable {variable} is not set" for variable in unset_variables(name)]
+    return f"include file {name!r} does not exist" + "".join(f"; {reason}" for reason in unset)
 
 
 def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ngspice_runner.deck import PLOT_NAMES, ParsedDeck, read_deck
-from ngspice_runner.engine import Engine, system_spinit
+from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import view_commands
 from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import FlatElement
-from ngspice_runner.includes import IncludeSet, scan_includes, uses_code_models
-from ngspice_runner.job import Job
+from ngspice_runner.includes import IncludeSet, rename_data, scan_includes, uses_code_models
+from ngspice_runner.job import HARNESS_OPTIONS, PATH_OPTIONS, Job
+from ngspice_runner.kit_startup import startup_text
 from ngspice_runner.lint import lint
 from ngspice_runner.lint_finding import LintFinding
 from ngspice_runner.parts import MeasuringRun, measured_analyses, separate_analyses, without_analyses
-from ngspice_runner.permissions import check_permissions
+from ngspice_runner.permissions import check_permissions, trusts_all
 from ngspice_runner.randomness import DEFAULT_SEED, has_transient_noise
+from ngspice_runner.startup import OWN_SCRIPTS, StartUp, start_up
+from ngspice_runner.vacask.verilog import verilog_files
 from ngspice_runner.waveforms import SWEEPS
 
-SCHEMA = "ngspice_runner-4"
+SCHEMA = "ngspice_runner-5"
 """Part of every cache key: raise it when a change of the harness can change a result, or when the lint refuses more: a
 kept result is served without it."""
 
@@ -30,6 +34,7 @@ _OF_ANALYSIS = re.compile(rf"(?:{'|'.join(PLOT_NAMES)})\d*\.(?=[vi]\()", re.IGNO
 _OUTPUT = re.compile(rf"(?:[vi]\({_NAME}(?:,{_NAME})?\)|@{_NAME}\[\w+\]|(?:pole|zero)\(\d+\)|{_NAME})$", re.IGNORECASE)
 _OPTION_NAME = re.compile(r"[A-Za-z]\w*$")
 _OPTION_VALUE = re.compile(r"[\w.+-]*$")
+_PATH = re.compile(r"/[\w./+@%,=~:#()-]+$", re.ASCII)
 _READS_FILES = re.compile(r"^\s*(?:source|load|loadsnap|include|wrs2p|rehash)\b", re.IGNORECASE)
 _FILE_PARAMETER = re.compile(r"\bfile\s*=", re.IGNORECASE)
 _OUTSIDE = (".inc", ".lib", ".control", "file", "*#", "trnoise", "trrandom")
@@ -42,8 +47,9 @@ _SAVED_KINDS = {"op", "tran", "ac", "dc"}
 class Prepared:
     """A job ready to run. run_text: the deck as given to the engine; title: what its plots must carry; key: of the
     cache, `cacheable` False when the result may depend on files that the key does not cover; further: decks of the
-    second, third, ... analysis of a kind; measuring: decks whose log holds the results of `.meas`; raw: a raw file is
-    to be written."""
+    second, third, ... analysis of a kind; startup: lines for ngspice's start-up file; measuring: decks whose log holds
+    the results of `.meas`; raw: a raw file is to be written; start: the engine's start-up file; reads_all: the engine
+    may read any file, which the deck's commands or the models of a kit's start-up name."""
 
     job: Job
     deck: ParsedDeck
@@ -56,10 +62,18 @@ class Prepared:
     title: str
     code_models: bool
     behaviour: str
+    startup: str
     cacheable: bool
     further: tuple[str, ...] = ()
     measuring: tuple[MeasuringRun, ...] = ()
     raw: bool = True
+    start: StartUp = field(default_factory=lambda: StartUp(OWN_SCRIPTS))
+    reads_all: bool = False
+
+    @property
+    def scripts(self) -> str:
+        """Folder of the engine's start-up file, empty for that of the installation."""
+        return self.start.scripts
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -72,23 +86,29 @@ class Prepared:
         return tuple(f for f in self.findings if f.verdict is not None and f.fatal)
 
 
-def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
-    """Check, lint and key one job. Raises JobError when the job itself is unusable or unsafe."""
+def prepare(job: Job, engine: Engine, backend: str, includes: IncludeSet | None = None) -> Prepared:
+    """Check, lint and key one job. includes: of a deck with the same files, where they are not to be read anew. Raises
+    JobError when the job itself is unusable or unsafe."""
     _check(job)
+    if trusts_all() and not job.trust:
+        job = replace(job, trust=True)
     deck = read_deck(job.text)
-    includes = scan_includes(deck, job.folder, job.includes)
-    check_permissions(job, deck, includes)
+    lowered = job.text.lower()
+    names_files = "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
+    if includes is None:
+        includes = scan_includes(deck, job.folder, job.includes + _brought_files(job), data_files=names_files)
+    outside = check_permissions(job, deck, includes)
     if includes.random and job.seed is None:
         job = replace(job, seed=DEFAULT_SEED)
     code_models = includes.code_models or _needs_code_models(job)
-    lowered = job.text.lower()
+    start = start_up(engine, code_models)
     deck_sha256 = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    key = _key(job, deck_sha256, engine, includes, code_models, backend)
+    key = _key(job, deck_sha256, engine, includes, start, backend)
     title = f"ngspice_runner {key[:24]}"
-    reads_files = any(_READS_FILES.match(card) for _, card in deck.control) or (
-        "file" in lowered and bool(_FILE_PARAMETER.search(lowered))
-    )
+    reads_all = outside or any(_READS_FILES.match(card) for _, card in deck.control)
+    named = len(_FILE_PARAMETER.findall(lowered)) if names_files else 0
     runs = separate_analyses(deck)
+    startup = startup_text(job)
     return Prepared(
         job=job,
         deck=deck,
@@ -101,7 +121,10 @@ def prepare(job: Job, engine: Engine, backend: str) -> Prepared:
         title=title,
         code_models=code_models,
         behaviour=_behaviour(job),
-        cacheable=not reads_files and not has_transient_noise(job.text),
+        startup=startup,
+        cacheable=not reads_all and named <= len(includes.data) and not has_transient_noise(job.text),
+        start=start,
+        reads_all=reads_all or bool(startup) or bool(job.told("simulator")),
         further=tuple(_run_text(job, deck, includes, title, left_out) for left_out in runs[1:]),
         measuring=tuple(
             MeasuringRun(prefix, names, _run_text(replace(job, outputs=()), deck, includes, title, left_out, _MEASURE))
@@ -117,11 +140,11 @@ def plain_key(job: Job, engine: Engine, backend: str) -> str | None:
     when the job is unusable.
     """
     lowered = job.text.lower()
-    if job.includes or any(word in lowered for word in _OUTSIDE):
+    if job.includes or _brought_files(job) or any(word in lowered for word in _OUTSIDE):
         return None
     _check(job)
     digest = hashlib.sha256(job.text.encode("utf-8", "surrogateescape")).hexdigest()
-    return _key(job, digest, engine, IncludeSet(), _needs_code_models(job), backend)
+    return _key(job, digest, engine, IncludeSet(), start_up(engine, _needs_code_models(job)), backend)
 
 
 def _behaviour(job: Job) -> str:
@@ -136,7 +159,7 @@ def _needs_code_models(job: Job) -> bool:
 def point_key(prepared: Prepared, text: str, backend: str) -> tuple[str, str]:
     """(SHA-256, cache key) of another text of the same job: the key that `prepare` would give it."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.code_models, backend)
+    return digest, _key(prepared.job, digest, prepared.engine, prepared.includes, prepared.start, backend)
 
 
 def viewing_run(prepared: Prepared, elements: Sequence[FlatElement] = ()) -> Prepared:
@@ -184,20 +207,27 @@ def _check(job: Job) -> None:
                 "@device[parameter] is needed"
             )
     for name, value in job.options:
+        if name in PATH_OPTIONS and _PATH.match(value):
+            continue
         if not _OPTION_NAME.match(name) or not _OPTION_VALUE.match(value) or "\n" in name + value:
             raise JobError(f"option {name!r}={value!r} is not usable: a name and a number or word are needed")
 
 
-def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, code_models: bool, backend: str) -> str:
+def _brought_files(job: Job) -> tuple[str, ...]:
+    """Files of the job's own options that its result depends on."""
+    sources = [str(file) for name in job.told("verilog_a") for file in verilog_files(Path(name))]
+    return (*job.told("osdi"), *job.told("startup"), *sources)
+
+
+def _key(job: Job, deck_sha256: str, engine: Engine, includes: IncludeSet, start: StartUp, backend: str) -> str:
     parts = [SCHEMA, backend, engine.version, engine.sha256, deck_sha256, "outputs"]
     parts += [output.lower() for output in job.outputs]
     parts += ["options", *(part for pair in job.options for part in pair)]
     parts += ["seed", "" if job.seed is None else str(job.seed)]
     parts += ["stop", "" if job.stop is None else float(job.stop).hex()]
     parts += ["includes", *(part for pair in includes.hashes for part in pair)]
-    if code_models:
-        spinit = system_spinit(engine)
-        parts += ["spinit", spinit.read_text(errors="replace") if spinit else ""]
+    if start.scripts != OWN_SCRIPTS:
+        parts += ["start-up", *(sha256 for _, _, sha256 in start.inputs)]
     encoded = [part.encode("utf-8", "surrogateescape") for part in parts]
     return hashlib.sha256(b"".join(len(data).to_bytes(8, "little") + data for data in encoded)).hexdigest()
 
@@ -224,8 +254,13 @@ def _run_text(
                 raise JobError(f"line {include.line}: the path {path!r} cannot be written into a deck")
             keyword = lines[include.line - 1].split()[0]
             lines[include.line - 1] = f'{keyword} "{path}"' + (f" {include.section}" if include.section else "")
+    if includes.data:
+        data = dict(includes.data)
+        lines = [rename_data(line, data) if "file" in line.lower() else line for line in lines]
     options = "".join(
-        f" {name}={value}" if value else f" {name}" for name, value in job.options if name.lower() != "ngbehavior"
+        f" {name}={value}" if value else f" {name}"
+        for name, value in job.options
+        if name.lower() not in HARNESS_OPTIONS
     )
     seed = "" if job.seed is None else f" seed={job.seed}"
     added = [f".option num_threads=1 noinit{seed}{options}"]

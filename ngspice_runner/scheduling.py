@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ngspice_runner.backends import BACKENDS, Backend
+from ngspice_runner.backends import BACKENDS, Backend, OtherSimulator
 from ngspice_runner.cache import Cache
 from ngspice_runner.engine import Engine, find_engine
 from ngspice_runner.errors import EngineError, JobError
@@ -76,8 +76,10 @@ def make_setting(
     retry: bool = False,
 ) -> Setting:
     """Backends and engine for a call."""
-    found = engine or find_engine()
     chosen = make_backend(backend) if isinstance(backend, str) else backend
+    if isinstance(chosen, OtherSimulator):
+        return Setting(chosen, chosen, chosen.engine, cache, retry_failures, retry)
+    found = engine or find_engine()
     alone = chosen if chosen.name == "process" else make_backend("process")
     return Setting(chosen, alone, found, cache, retry_failures, retry)
 

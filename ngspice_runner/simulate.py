@@ -1,18 +1,24 @@
 """One job from start to finish: look up, claim, run, judge, try again where that is allowed, keep."""
 
+from __future__ import annotations
+
 import re
 import signal
+import threading
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from ngspice_runner.backends import Backend, RawOutcome, merge_outcomes
+from ngspice_runner.backends import BACKENDS, Backend, OtherSimulator, RawOutcome, merge_outcomes
+from ngspice_runner.backends.sandbox import describe_sandbox
 from ngspice_runner.cache import Cache
 from ngspice_runner.capability import MESH_NODES, MeshWarning, warnings_of
 from ngspice_runner.engine import Engine
 from ngspice_runner.engine_view import read_view
+from ngspice_runner.errors import JobError
 from ngspice_runner.flatten import FlatElement, flatten
+from ngspice_runner.includes import IncludeSet
 from ngspice_runner.job import Job, Result, RunProvenance, Verdict
 from ngspice_runner.kirchhoff import check_kirchhoff
 from ngspice_runner.lint_finding import LintFinding
@@ -27,11 +33,11 @@ _NOTES = re.compile(
     r"^.*(?:Warning ?:|warning,|Model issue|unrecognized parameter|No \.measure possible).*$", re.MULTILINE
 )
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
-_ATTEMPTS = 3
 _FINDINGS = 8
 _WITNESS_SECONDS, _WITNESS_ELEMENTS = 1.0, 1000
 """CPU time and elements up to which a deck is run once more with everything saved."""
 _SENT_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT)
+_making = threading.Lock()
 CLAIM_PAUSE = 0.02
 """Seconds between two looks at a job that another process is running."""
 
@@ -39,7 +45,9 @@ CLAIM_PAUSE = 0.02
 @dataclass(frozen=True, slots=True)
 class Setting:
     """How jobs are run. alone: the backend for what `backend` does not take or does not answer for; `engine` is its
-    executable. retry: climb the ladder of `retry.py` when a simulation does not converge."""
+    executable. others: backends of other simulators, made when a job asks for one. retry: climb the ladder of
+    `retry.py` when a simulation does not converge. includes: files of all jobs, which are points of one deck; None:
+    each job's own."""
 
     backend: Backend
     alone: Backend
@@ -47,15 +55,32 @@ class Setting:
     cache: Cache | None = None
     retry_failures: bool = False
     retry: bool = False
+    includes: IncludeSet | None = None
+    others: dict[str, OtherSimulator] = field(default_factory=dict)
+
+    def by(self, simulator: str) -> Setting:
+        """The same with the backend of another simulator. Raises JobError for a name that is none."""
+        if self.backend.name == simulator:
+            return self
+        with _making:
+            if simulator not in self.others:
+                made = BACKENDS[simulator]() if simulator in BACKENDS else None
+                if not isinstance(made, OtherSimulator):
+                    raise JobError(f"{simulator!r} is not another simulator: vacask is one")
+                self.others[simulator] = made
+            other = self.others[simulator]
+        return replace(self, backend=other, alone=other, engine=other.engine)
 
     def cancel(self) -> None:
         """End everything that is running."""
-        self.backend.cancel()
-        self.alone.cancel()
+        for backend in (self.backend, self.alone, *self.others.values()):
+            backend.cancel()
 
 
 def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     """The result of one job. None when another process is running it and `wait` is False."""
+    for simulator in job.told("simulator"):
+        setting = setting.by(simulator)
     note = ""
     engine = setting.backend.engine_for(setting.engine)
     key = None if setting.cache is None else plain_key(job, engine, setting.backend.name)
@@ -63,7 +88,7 @@ def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
     if kept is not None and (kept.ok or setting.backend is setting.alone):
         return replace(kept, tag=job.tag)
     if setting.backend is not setting.alone:
-        prepared = prepare(job, engine, setting.backend.name)
+        prepared = prepare(job, engine, setting.backend.name, setting.includes)
         note = setting.backend.refuses(prepared)
         if not note:
             result = _looked_up(prepared, setting, setting.backend, wait, known=key is not None and kept is None)
@@ -74,7 +99,8 @@ def run_one(job: Job, setting: Setting, *, wait: bool = True) -> Result | None:
         else:
             note = f"not by {setting.backend.name}: {note}"
     known = setting.backend is setting.alone and key is not None
-    result = _looked_up(prepare(job, setting.engine, setting.alone.name), setting, setting.alone, wait, known=known)
+    prepared = prepare(job, setting.engine, setting.alone.name, setting.includes)
+    result = _looked_up(prepared, setting, setting.alone, wait, known=known)
     if result is not None and note and result.provenance is not None:
         result = replace(result, provenance=replace(result.provenance, notes=(*result.provenance.notes, note)))
     return result
@@ -135,7 +161,8 @@ def _with_retries(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     tried = []
     for rung in RETRY_STEPS:
         options = options_of(rung, prepared.job)
-        climbed = prepare(replace(prepared.job, options=prepared.job.options + options), prepared.engine, backend.name)
+        again = replace(prepared.job, options=prepared.job.options + options)
+        climbed = prepare(again, prepared.engine, backend.name, prepared.includes)
         result = lookup(climbed, setting) or _run_and_keep(climbed, setting, backend)
         tried.append(rung.name)
         if result.verdict in _GOOD and result.provenance is not None:
@@ -158,22 +185,12 @@ def _run_and_keep(prepared: Prepared, setting: Setting, backend: Backend) -> Res
     if len(prepared.deck.cards) > MESH_NODES:
         for warning in warnings_of(prepared.deck, setting.engine):
             warnings.warn(warning, MeshWarning, stacklevel=2)
-    for _ in range(_ATTEMPTS):
-        outcome = merge_outcomes([_survived(replace(prepared, run_text=text), backend) for text in prepared.texts])
-        result = finished_result(prepared, outcome, backend.name)
-        if prepared.measuring and result.verdict in _GOOD:
-            result = _measured_result(prepared, result, setting)
-        if result.verdict in _GOOD:
-            result = _compared_result(replace(prepared, engine=setting.engine), result, setting)
-        changed = prepared.includes.changes()
-        if not changed or outcome.cancelled:
-            break
-        # What the engine read is not what the key says: the run counts for nothing.
-        prepared = prepare(prepared.job, prepared.engine, backend.name)
-        if prepared.errors:
-            return _refused(prepared, backend.name)
-    else:
-        return _of_changing_files(result, changed)
+    outcome = merge_outcomes([_survived(replace(prepared, run_text=text), backend) for text in prepared.texts])
+    result = finished_result(prepared, outcome, backend.name)
+    if prepared.measuring and result.verdict in _GOOD:
+        result = _measured_result(prepared, result, setting)
+    if result.verdict in _GOOD:
+        result = _compared_result(replace(prepared, engine=setting.engine), result, setting)
     cache = setting.cache
     if cache is None:
         return result
@@ -192,15 +209,8 @@ def _survived(prepared: Prepared, backend: Backend) -> RawOutcome:
     outcome = backend.run(prepared)
     if outcome.exit_code not in _SENT_FROM_OUTSIDE or outcome.timed_out or outcome.cancelled:
         return outcome
-    return backend.run(prepared)
-
-
-def _of_changing_files(result: Result, changed: Sequence[str]) -> Result:
-    """The result of a deck whose files changed under every run; it is not kept."""
-    line = f"files changed while the deck ran, {_ATTEMPTS} times: {', '.join(changed)}"
-    return replace(
-        result, verdict=Verdict.SUSPECT if result.ok else result.verdict, log=f"{line}\n{result.log}".strip()
-    )
+    name = signal.Signals(-outcome.exit_code).name
+    return replace(backend.run(prepared), repeated=f"run again: the engine was ended from outside ({name})")
 
 
 def _measured_result(prepared: Prepared, result: Result, setting: Setting) -> Result:
@@ -269,8 +279,11 @@ def _second_witness(
 
 def finished_result(prepared: Prepared, outcome: RawOutcome, backend: str) -> Result:
     """The result of a finished run."""
+    if prepared.includes.snapshot is not None:
+        outcome = replace(outcome, log=prepared.includes.snapshot.restore_names(outcome.log))
     judgement = judge_simulation(outcome, prepared.job, prepared.deck, title=prepared.title, findings=prepared.findings)
     notes = _warnings(prepared.findings) + _random_notes(prepared)
+    notes += [outcome.repeated] if outcome.repeated else []
     notes += list(dict.fromkeys(line.strip()[:200] for line in _NOTES.findall(outcome.log)))[:10]
     provenance = _provenance(prepared, backend, outcome.cpu_seconds, outcome.wall_seconds, notes)
     if outcome.engine:
@@ -314,4 +327,7 @@ def _provenance(prepared: Prepared, backend: str, cpu: float, wall: float, notes
         wall_seconds=wall,
         notes=tuple(notes),
         seed=prepared.job.seed,
+        inputs=(*prepared.includes.inputs, *prepared.start.inputs),
+        variables=prepared.includes.variables,
+        sandbox=describe_sandbox(prepared.engine.path, trusted=prepared.job.trust, reads_all=prepared.reads_all),
     )

@@ -66,13 +66,15 @@ def run_sweep(
 ) -> list[Result]:
     """Run all points of a sweep; results in their order.
 
-    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process) or `process`
-    (each point alone). A deck that has not exactly one analysis, has a control section or is refused by the lint is run
-    point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point that names
-    what the deck has not.
+    backend: `batch` (an engine process per chunk of points), `shared` (libngspice in a child process), `process` or
+    `vacask` (each point alone). A deck that has not exactly one analysis, has a control section or is refused by the
+    lint is run point by point as well. Other arguments and what is raised: see `run_many`; JobError also for a point
+    that names what the deck has not.
     """
     check_workers(workers)
-    name = "shared" if backend == "shared" else "process"
+    if backend not in _POINTWISE:
+        raise JobError(f"backend {backend!r} cannot run a sweep: one of {', '.join(_POINTWISE)} is needed")
+    name = "process" if backend == "batch" else backend
     setting = make_setting(name, engine, cache, retry_failures=retry_failures, retry=retry)
     board = JobBoard(len(sweep.points), progress, None if cache is None else str(cache.path))
     try:
@@ -113,6 +115,9 @@ class _Event:
     end: bool = False
 
 
+_POINTWISE = ("batch", "shared", "process", "vacask")
+
+
 class _Runner:
     def __init__(self, setting: Setting, backend: str, workers: int, settle: Settle) -> None:
         self._setting, self._backend, self._workers, self._settle = setting, backend, workers, settle
@@ -121,8 +126,6 @@ class _Runner:
             self._engine = BatchEngine()
         elif backend == "shared":
             self._engine = _SharedPoints(setting)
-        elif backend != "process":
-            raise JobError(f"backend {backend!r} cannot run a sweep: batch, shared or process is needed")
 
     def run(self, prepared: Prepared, points: SweepPoints, places: Sequence[Sequence[int]]) -> None:
         """Run all points; `places[i]` is where the result of point i goes."""
@@ -144,7 +147,7 @@ class _Runner:
             alone |= failed
             if left:
                 time.sleep(5 * CLAIM_PAUSE)
-        self._run_alone(points, alone, where)
+        self._run_alone(prepared, points, alone, where)
 
     def _refusal(self, prepared: Prepared, count: int) -> str:
         """Why the points must be run alone, empty if they need not."""
@@ -158,7 +161,9 @@ class _Runner:
             return "not exactly one analysis card"
         if prepared.measuring or prepared.job.seed is not None or draws_numbers(prepared.job.text):
             return "the deck has .meas or random numbers"
-        if not prepared.cacheable or prepared.behaviour or prepared.includes.links:
+        if prepared.job.told("simulator"):
+            return "it is for another simulator"
+        if not prepared.cacheable or prepared.behaviour or prepared.startup:
             return "the deck needs an engine that starts anew"
         if any(output.lower().replace(" ", "") in ("all", "v(all)", "i(all)") for output in prepared.job.outputs):
             return "a node is named all"
@@ -167,7 +172,13 @@ class _Runner:
             return "there is text after .end"
         return self._setting.backend.refuses(prepared) if self._backend == "shared" else ""
 
-    def _run_alone(self, points: SweepPoints, alone: Mapping[int, str], where: Mapping[int, Sequence[int]]) -> None:
+    def _run_alone(
+        self,
+        prepared: Prepared,
+        points: SweepPoints,
+        alone: Mapping[int, str],
+        where: Mapping[int, Sequence[int]],
+    ) -> None:
         notes = {
             with_seed(points.job(index)): (index, f"run alone: {reason}" if reason else "")
             for index, reason in alone.items()
@@ -182,7 +193,8 @@ class _Runner:
                     result = replace(result, provenance=replace(result.provenance, notes=noted))
                 self._settle(where[index], result)
 
-        run_jobs(jobs, replace(self._setting, backend=self._setting.alone), self._workers, settle)
+        setting = replace(self._setting, backend=self._setting.alone, includes=prepared.includes)
+        run_jobs(jobs, setting, self._workers, settle)
 
     def _round(
         self, prepared: Prepared, points: SweepPoints, left: Sequence[int], where: Mapping[int, Sequence[int]]
@@ -301,10 +313,6 @@ class _Chunk:
 
     def _take(self, group: Sequence[tuple[int, RawOutcome]]) -> bool:
         """Judge and keep a group; False when the comparison failed and nothing of the chunk may count."""
-        if changed := self._prepared.includes.changes():
-            self._waiting = [index for index, _ in group]
-            self._reason = f"files changed while the sweep ran: {', '.join(changed)}"
-            return False
         good, bad = [], []
         for index, outcome in group:
             digest, key = self._keys[index]
@@ -318,7 +326,8 @@ class _Chunk:
                 bad.append(index)
         if good and not self._compared:
             index, result = good[-1]
-            alone = run_one(self._points.job(index), replace(self._setting, backend=self._setting.alone))
+            setting = replace(self._setting, backend=self._setting.alone, includes=prepared.includes)
+            alone = run_one(self._points.job(index), setting)
             if alone is None or not agree(result, alone):
                 self._waiting = [i for i, _ in good] + bad
                 return False

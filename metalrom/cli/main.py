@@ -1,5 +1,6 @@
 """The command line. Every command imports what it needs when it runs, so that `--help` stays quick."""
 
+import os
 from collections.abc import Callable
 from typing import Annotated
 
@@ -76,8 +77,15 @@ def root(
         list[str] | None,
         typer.Option(metavar="MODULE|FILE", help="import your own cells, procedures or formats; may be repeated"),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="allow decks and model libraries to start programs and write anywhere")
+    ] = False,
 ) -> None:
     """Exit codes: 0 done, 1 a check or specification failed, 2 bad input, 3 simulation or engine failure."""
+    if trust:
+        from ngspice_runner.permissions import TRUST
+
+        os.environ[TRUST] = "1"
     if plugin or context.invoked_subcommand in USES_PLUGINS:
         from metalrom.plugins import load_installed, load_named
 
@@ -90,8 +98,17 @@ def root(
 def doctor(
     json: Json = False,
     devices: Annotated[str | None, one_of(known.DEVICES, "try this device set, every corner", "NAME|FILE")] = None,
+    licences: Annotated[bool, typer.Option("--licences", help="list the licences of all packages in use")] = False,
+    sbom: Annotated[bool, typer.Option("--sbom", help="print the bill of materials (CycloneDX, JSON)")] = False,
 ) -> None:
     """Say what is installed, what is missing and how to get it."""
+    if licences or sbom:
+        from metalrom.cli.licences import bill_of_materials, installed_licences, licence_rows, licence_table
+
+        packages = installed_licences()
+        data = bill_of_materials(packages) if sbom else {"packages": licence_rows(packages)}
+        emit(data, as_json=json or sbom, human=lambda: licence_table(packages))
+        return
     from metalrom.cli.doctor import diagnose
 
     report = diagnose(devices)
@@ -110,7 +127,16 @@ def _add(name: str, command: Callable[..., None], *shown: str) -> None:
     app.command(name, epilog=examples(*shown))(guarded(command))
 
 
-_add("doctor", doctor, "doctor", "doctor --json", "doctor --devices open45")
+_add(
+    "doctor",
+    doctor,
+    "doctor",
+    "doctor --json",
+    "doctor --devices open45",
+    "--trust doctor --devices kit.yaml",
+    "doctor --licences",
+    "doctor --sbom",
+)
 _add("fetch", fetch_assets, "fetch minilm", "fetch smollm2 wordsim")
 _add("schema", print_schema, "schema > schema.json")
 _add(

@@ -14,7 +14,7 @@ import typer
 from interconnect.errors import InputError
 from interconnect.files import open_regular
 from metalrom.cli import completion as known
-from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say
+from metalrom.cli.console import CHECK_FAILED, emit, messages, progress, say, show
 from metalrom.cli.options import ClusterAddress, ConfigPath, Jobs, Json, OutFolder, Seed, one_of, several_of
 
 if TYPE_CHECKING:
@@ -172,13 +172,13 @@ def extract_cell(
 
 @contextmanager
 def _bar() -> Iterator[Any]:
-    """Progress of the simulations on standard error: done, time gone by and left."""
-    with progress() as bar:
-        task = bar.add_task("simulating", total=None, note="")
+    """Progress of the simulations on standard error: done, time gone by and left; what the cache answers tells nothing
+    of the time that the others take."""
+    with progress("simulating") as bar:
 
         def update(state: Progress) -> None:
             note = f"{state.cached} from cache" + (f", {state.failed} failed" if state.failed else "")
-            bar.update(task, completed=state.done, total=state.total, note=note)
+            bar.show(state.done, state.total, left=state.remaining, note=note)
 
         yield update
 
@@ -223,8 +223,8 @@ def run_chain(
 
 
 def meets_target(results: RunResults) -> bool:
-    """Whether the layer's expected code error at the nominal condition stays below the target."""
-    return results.quality[0].code_error_expected <= results.target_error
+    """Whether the layer's expected code error stays below the target at every condition."""
+    return all(q.code_error_expected <= results.target_error for q in results.quality)
 
 
 def simulations_of(output: Path) -> dict[str, Any]:
@@ -249,6 +249,7 @@ def summary(results: RunResults) -> dict[str, Any]:
         "condition": results.condition,
         "group_rows": results.group_rows,
         "headline": results.headline,
+        "merits": list(results.merits),
         "chips": results.chips,
         "code_error_expected": q.code_error_expected,
         "code_error_simulated": q.code_error_rate,
@@ -270,7 +271,7 @@ def _summary_table(results: RunResults, output: Path) -> Group:
 
     from characterization.campaign_accuracy import accuracy_text
     from characterization.sampling_check import sampling_check
-    from metalrom.cli.sign_off import decibels, sign_off_rows
+    from metalrom.cli.sign_off import decibels, merit_rows, shown_share, sign_off_rows
     from metalrom.cli.specs import spec_table
 
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -282,11 +283,12 @@ def _summary_table(results: RunResults, output: Path) -> Group:
         ("readout", results.readout or "unknown"),
         ("cost of it", results.readout_cost),
         *sign_off_rows(results),
-        ("code error", f"{data['code_error_expected']:.1e} expected, {data['code_error_simulated']:.1e} simulated"),
         (
-            "CSNR",
-            f"{raw} dB, {fitted} dB with gain and offset removed",
+            "nominal",
+            f"{results.condition}: code error {shown_share(data['code_error_expected'])} expected, "
+            f"{shown_share(data['code_error_simulated'])} simulated; CSNR {raw}, {fitted} with gain and offset removed",
         ),
+        *merit_rows(results),
         ("simulated", _work(*(work[key] for key in ("run", "cached", "linear", "closed_form")))),
         *((("checked", check.text),) if check else ()),
         *((("accuracy", accuracy_text(work["accuracy"])),) if "accuracy" in work else ()),
@@ -360,4 +362,4 @@ def _show_results(figures: list[tuple[str, ResultRow]]) -> None:
         table.add_column(heading, justify="right" if heading == "value" else "left")
     for row in rows:
         table.add_row(*row)
-    messages().print(table)
+    show(table, messages())

@@ -2,6 +2,8 @@
 
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, STATIC
 from characterization.sign_off import SignOff
+from metalrom.formatting import Figure, amount, span
+from metalrom.macro.quantity import Span
 from metalrom.run.results import ChipDistribution, Headline, RunResults
 
 _PARTS = {STATIC: "mismatch", PATTERN: "data", NOISE: "noise", COMPARATOR: "comparator", OFFSET: "offset"}
@@ -23,6 +25,24 @@ def sign_off_rows(results: RunResults) -> list[tuple[str, str]]:
     ]
 
 
+def merit_rows(results: RunResults) -> list[tuple[str, str]]:
+    """Latency, energy and efficiency at the nominal condition, and what is counted."""
+    m = next((m for m in results.merits if m.condition == results.condition), None)
+    if m is None:
+        return []
+    area = "area: not available" if m.tops_per_mm2 is None else _span(m.tops_per_mm2, "TOPS/mm2")
+    return [
+        ("latency", f"{_span(m.latency, 's')} for one input vector, {m.condition}"),
+        ("energy", f"{_span(m.energy_per_mac, 'J')} per MAC"),
+        ("efficiency", f"{_span(m.tops_per_watt, 'TOPS/W')}; {area}; {m.operations}"),
+    ]
+
+
+def _span(value: Span, unit: str) -> str:
+    ends = span(Figure("", value.mid, unit, value.low, value.high))
+    return f"{amount(value.mid, unit)} ({ends})".replace("\u00a0", " ")
+
+
 def _headline_rows(headline: Headline) -> list[tuple[str, str]]:
     """Margin and code error at the worst condition, and the verdict."""
     h, at = headline, headline.margin_at
@@ -33,7 +53,7 @@ def _headline_rows(headline: Headline) -> list[tuple[str, str]]:
     worst = f"{h.code_error:.1e}"
     if h.code_error_interval is not None:
         worst += " (95 %: {:.1e} to {:.1e})".format(*h.code_error_interval)
-    worst += f", CSNR {decibels(h.csnr_dB)} dB"
+    worst += f", CSNR {decibels(h.csnr_dB)}"
     if h.csnr_interval_dB is not None:
         worst += " (95 %: {:.1f} to {:.1f})".format(*h.csnr_interval_dB)
     return [
@@ -73,11 +93,16 @@ def _chip_rows(found: ChipDistribution | None) -> list[tuple[str, str]]:
     good, number = round(found.yield_share * len(found.chips)), len(found.chips)
     text = f"{good} of {number} within {found.target:.0e} (yield, 95 %: "
     text += "{:.0f} to {:.0f} %); ".format(*(100 * end for end in found.yield_interval))
-    text += f"code error {found.code_error_median:.1e} median, {found.code_error_worst:.1e} worst; "
-    text += f"CSNR {decibels(found.csnr_median_dB)} dB median, {decibels(found.csnr_worst_dB)} dB worst"
+    text += f"code error {shown_share(found.code_error_median)} median, {shown_share(found.code_error_worst)} worst; "
+    text += f"CSNR {decibels(found.csnr_median_dB)} median, {decibels(found.csnr_worst_dB)} worst"
     return [("chips", f"{text} ({found.condition})")]
 
 
 def decibels(value: float | None) -> str:
-    """A CSNR in words, its unit left out; None: unbounded."""
-    return "unbounded (no error seen)" if value is None else f"{value:.1f}"
+    """A CSNR in words; None: unbounded."""
+    return "unbounded (no error seen)" if value is None else f"{value:.1f} dB"
+
+
+def shown_share(value: float) -> str:
+    """A share of wrong codes, which may be none at all."""
+    return f"{value:.1e}" if value else "0"

@@ -43,7 +43,7 @@ def show_inventory(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="built-in name, config.json, layer list (.csv, .yaml), .safetensors or .gguf",
+            help="built-in name, config.json, .onnx, layer list (.csv, .yaml), .safetensors or .gguf",
             autocompletion=known.names(known.WORKLOADS),
         ),
     ],
@@ -76,7 +76,7 @@ def _inventory_table(found: Inventory, tiling: NetworkTiling | None) -> Table:
     from metalrom.workloads.inventory.inventory import group_layers
 
     tiles = {} if tiling is None else {layer.name: layer.tiles for layer in tiling.layers}
-    notes = [*found.notes, f"source: {found.source}"]
+    notes = [*found.remarks, f"source: {found.source}"]
     if tiling is not None:
         notes.append(f"{tiling.tiles:,} macros, {100 * tiling.utilisation:.1f} % of their cells used")
     table = Table(title=f"{found.model}, {found.input}", caption="\n".join(notes))

@@ -46,6 +46,9 @@ class TechnologySection(ConfigSection):
     )
     devices: ConfigLine = Field("open45", description="built-in device set or path of a device YAML")
     beol: Name = Field("nominal", description="corner of the stack (`Cmax`, ...), for every value made from it")
+    simulator: Literal["kit", "ngspice", "vacask"] = Field(
+        "kit", description="what runs the decks; kit: what the device set asks for (ngspice, unless it says otherwise)"
+    )
     periphery_rules: Name = Field(
         "standard_cell",
         description="area rules of the device set for drawn transistors: standard_cell: in rows of standard cells; "
@@ -106,10 +109,14 @@ class WeightsSection(ConfigSection):
     """The trained matrix: a tensor of a file, or seeded random weights for a dry run."""
 
     file: ConfigLine | None = Field(
-        None, description="safetensors, gguf, npy, npz, csv, hex or mem path, or asset:NAME/FILE"
+        None,
+        description="safetensors, gguf, pt, npy, npz, csv, hex or mem path, a folder with config.json and "
+        "model.safetensors or its parts, or asset:NAME/FILE",
     )
     tensor: ConfigLine | None = Field(None, description="name of the tensor in the file")
     transpose: bool = Field(False, description="true when the file holds (outputs, inputs), as torch does")
+    groups: Integer = Field(1, ge=1, description="of a convolution kernel, which is stored unfolded (im2col)")
+    group: Integer = Field(0, ge=0, description="which of the groups' independent matrices, from 0")
     shape: tuple[Integer, Integer] | None = Field(None, description="expected (inputs, outputs) after transposing")
     random: tuple[Integer, Integer] | None = Field(
         None, description="instead of a file: shape of Gaussian random weights"

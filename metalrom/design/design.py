@@ -34,7 +34,7 @@ from netlists.plane_select import PlaneSelect
 from netlists.readout.column_converter import COLUMN_CONVERTERS
 from netlists.readout.column_sar import ColumnSar
 from netlists.technology import Technology, load_technology
-from netlists.weights import QuantizedWeights, Words, integer_weights, load_weights, quantize
+from netlists.weights import QuantizedWeights, Words, integer_weights, load_layer, quantize, tensor_file
 
 ASSET = "asset:"
 
@@ -75,7 +75,10 @@ class Design:
         section = self.config.technology
         with config_context(self.path, "technology"):
             found = load_technology(self._named(section.stack), self._named(section.devices), beol=section.beol)
-            return replace(found, devices=found.devices.with_periphery_rules(section.periphery_rules))
+            devices = found.devices.with_periphery_rules(section.periphery_rules)
+            if section.simulator != "kit":
+                devices = devices.simulated_by(section.simulator)
+            return replace(found, devices=devices)
 
     @property
     def stack(self) -> Stack:
@@ -237,31 +240,42 @@ class Design:
         """The quantized layer. Raises InputError for a missing, misshapen or non-finite tensor."""
         return self._read_weights[0]
 
+    @property
+    def weights_source(self) -> str:
+        """Where the layer comes from, in words."""
+        return self._read_weights[2]
+
     @cached_property
-    def _read_weights(self) -> tuple[QuantizedWeights, str | None]:
-        """The quantized layer, and the SHA-256 of the file that it was read from if there is one."""
+    def _read_weights(self) -> tuple[QuantizedWeights, str | None, str]:
+        """The quantized layer, the SHA-256 of the file that it was read from if there is one, and its source."""
         section = self.config.weights
         if section.random is not None:
             rng = np.random.default_rng(np.random.SeedSequence([self.config.characterization.seed, 10]))
-            return quantize(rng.standard_normal(section.random), section.bits, top=self.scheme.largest), None
+            values = quantize(rng.standard_normal(section.random), section.bits, top=self.scheme.largest)
+            return values, None, "Gaussian random weights (a dry run)"
         if section.file is None:
             raise InputError("no weight file given", where=f"{self.path}: weights.file")
         words = Words(section.word_bits or section.bits, signed=not section.unsigned)
         with config_context(self.path, "weights.file"):
             file = self.resolve(section.file)
-            if not file.is_file():
-                raise InputError("there is no such weight file", where=str(file))
-            with unchanged_file(file) as digest:
-                tensor = load_weights(
+            with unchanged_file(tensor_file(file, section.tensor)) as digest:
+                tensor, stored = load_layer(
                     file,
                     section.tensor,
                     transpose=section.transpose,
                     shape=section.shape,
                     words=words,
+                    groups=section.groups,
+                    group=section.group,
                 )
+            source = f"{section.tensor} of {section.file}"
+            if len(stored) > 2:
+                part = f"group {section.group} of {section.groups}, " if section.groups > 1 else ""
+                extents = " x ".join(map(str, stored))
+                source += f", a convolution kernel of {extents}: {part}rows are its unfolded inputs (im2col)"
             if section.integers:
-                return integer_weights(tensor, section.bits), digest
-            return quantize(tensor, section.bits, top=self.scheme.largest), digest
+                return integer_weights(tensor, section.bits), digest, source
+            return quantize(tensor, section.bits, top=self.scheme.largest), digest, source
 
     @cached_property
     def scheme(self) -> Scheme:

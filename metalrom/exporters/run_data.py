@@ -7,6 +7,9 @@ from typing import Any
 
 from characterization.tables.content import content_sha256
 from characterization.tables.table import ReadoutTable
+from interconnect.errors import InputError
+from interconnect.stack import Stack
+from interconnect.stackfile import load_stack
 from metalrom.macro import Macro
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.run.estimate import run_layer
@@ -55,6 +58,22 @@ class RunData:
             symbol_values=g.read_scheme.encoding.symbol_values,
             **(g.rule.options | options),
         )
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The metal stack that the run was made with; a file of one's own is looked for under the configured path.
+
+        Raises InputError where it is not there, or not the one that the run recorded.
+        """
+        recorded = self.results.provenance.get("stack", "")
+        name = str(self.results.config.get("technology", {}).get("stack", ""))
+        hint = "run the configuration again, or export from its folder"
+        if not name or not recorded:
+            raise InputError("records no metal stack", where=str(self.run.path), hint=hint)
+        stack = load_stack(Path(name) if name.endswith((".yaml", ".yml")) else name)
+        if recorded != f"{stack.name}, sha256 {stack.sha256}":
+            raise InputError(f"the metal stack {name} is not the one of the run", where=str(self.run.path), hint=hint)
+        return stack
 
     @property
     def assumptions(self) -> tuple[str, ...]:

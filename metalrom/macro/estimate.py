@@ -1,7 +1,7 @@
 """The macro estimate: area, density, energy, latency and throughput of a macro and of a layer that runs on it.
 
-Definitions: 1 MAC = 2 operations; TOPS = operations / time; TOPS/W = operations / energy; density = stored bits /
-area, 1 Mb = 10^6 bits; a 1-bit x 1-bit normalised figure multiplies by input bits x weight bits.
+Definitions: TOPS and TOPS/W as in `metalrom.macro.merit`; density = stored bits / area, 1 Mb = 10^6 bits; a 1-bit x
+1-bit normalised figure multiplies by input bits x weight bits.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ from metalrom.macro.cost import (
 from metalrom.macro.domain import characterized
 from metalrom.macro.footprint import MEGABIT_PER_MM2, MM2, MacroFootprint, footprint_of
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.merit import Merit, counted_as, efficiency, throughput, throughput_density
 from metalrom.macro.mitigation import table_for
 from metalrom.macro.quantity import Component, Span, total
 from netlists.condition import Condition
@@ -196,6 +197,21 @@ class LayerEstimate:
         """Conversions that are made per multiply-accumulate."""
         return self.conversions / self.macs
 
+    @property
+    def merit(self) -> Merit:
+        """Throughput and efficiency of the layer on its tiles."""
+        g, area = self.macro.geometry, self.macro.known_footprint
+        tops = throughput(self.macs, self.latency)
+        return Merit(
+            condition=self.macro.condition.label,
+            latency=self.latency * (1 / self.tokens),
+            energy_per_mac=self.energy * (1 / self.macs),
+            tops=tops,
+            tops_per_watt=efficiency(self.macs, self.energy),
+            tops_per_mm2=None if area is None else throughput_density(tops, area.stacked),
+            operations=counted_as(g.input_bits, g.weight_bits),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values with units in the keys."""
         return {
@@ -267,7 +283,7 @@ def estimate_macro(
     per_mvm = per_conversion * (conversions * geometry.tiles * geometry.utilisation)
     step = step_times(geometry, table, condition, mix)
     latency = mvm_time(geometry, step, geometry.groups, mix)
-    tops = latency.under(2 * macs * 1e-12)
+    tops = throughput(macs, latency)
     simulated = total(part for part in conversion.values() if part.provenance.status == "measured")
     rows_part = simulated.mid / per_conversion.mid
     footprint = None if geometry.rules is None else footprint_of(geometry, area, tops)
@@ -285,7 +301,7 @@ def estimate_macro(
         step=step,
         latency=latency,
         tops=tops,
-        tops_per_watt=per_mvm.under(2 * macs * 1e-12),
+        tops_per_watt=efficiency(macs, per_mvm),
         mix=mix,
         code_error=code_error_of(geometry.rule, table, condition, histogram),
         error_budget={

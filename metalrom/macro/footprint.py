@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from metalrom.macro.chain_bill import METAL, without_metal
 from metalrom.macro.cost import edge_area
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.merit import throughput_density
 from metalrom.macro.quantity import Component, Span, total
 
 MEGABIT_PER_MM2 = 1e-12
@@ -48,8 +49,8 @@ def footprint_of(geometry: MacroGeometry, area: Mapping[str, Component], tops: S
         density_stacked=stacked.under(used * per_cell),
         density_side_by_side=side_by_side.under(used * per_cell),
         weight_density_stacked=stacked.under(used * weight_bits),
-        tops_per_mm2_stacked=_quotient(tops, stacked, MM2),
-        tops_per_mm2_side_by_side=_quotient(tops, side_by_side, MM2),
+        tops_per_mm2_stacked=throughput_density(tops, stacked),
+        tops_per_mm2_side_by_side=throughput_density(tops, side_by_side),
     )
 
 
@@ -57,8 +58,3 @@ def _with_edge(area: Span, geometry: MacroGeometry) -> Span:
     """Area of all tiles with the ring around each tile."""
     tile = area * (1 / geometry.tiles)
     return (tile + edge_area(tile, geometry.edge_width)) * geometry.tiles
-
-
-def _quotient(a: Span, b: Span, scale: float) -> Span:
-    """a / (b * scale), ends combined for the widest range."""
-    return Span(a.low / (b.high * scale), a.mid / (b.mid * scale), a.high / (b.low * scale))

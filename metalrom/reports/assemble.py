@@ -14,6 +14,7 @@ from interconnect.arrays import ByteArray
 from interconnect.files import atomic_write_bytes
 from interconnect.quantity import parse_quantity
 from metalrom.folders import ensure_output_folder
+from metalrom.formatting import amount, counted
 from metalrom.macro.estimate import LayerEstimate
 from metalrom.macro.geometry import MacroGeometry
 from metalrom.reports.content import (
@@ -28,7 +29,7 @@ from metalrom.reports.content import (
     VerdictRow,
 )
 from metalrom.reports.html import report_figures, write_figures, write_report
-from metalrom.reports.macro_figures import macro_headline, macro_tables, weight_density
+from metalrom.reports.macro_figures import macro_headline, macro_tables
 from metalrom.reports.references import DENSITY_3D_METRO, MINILM_NOISE_CLIFF
 from metalrom.reports.tile_view import MAX_COLUMNS, MAX_ROWS
 from metalrom.run.bundle import new_bundle
@@ -84,7 +85,7 @@ def report_content(
     """Everything the report shows of a run. program: as the macro holds it; procedures: results by name."""
     layer, cell = results.layer, results.cell
     estimate = run_layer(results, table)
-    g = estimate.macro.geometry
+    g, worst = estimate.macro.geometry, table.worst_margin().condition
     return ReportContent(
         title=f"{results.name}: {cell.kind} metal-ROM macro",
         subtitle=(
@@ -93,17 +94,20 @@ def report_content(
         ),
         what=(
             ("weights", f"{layer.source}, {layer.inputs} x {layer.outputs}, {layer.weight_bits} bit"),
-            ("macro", f"{g.rows} rows x {g.columns} columns x {g.planes} planes, {layer.tiles} tiles"),
+            (
+                "macro",
+                f"{counted(g.rows, 'row')} x {counted(g.columns, 'column')} x {counted(g.planes, 'plane')}, "
+                f"{counted(layer.tiles, 'tile')}",
+            ),
             (
                 "one conversion",
-                f"sums {table.rows} rows; {g.adc_bits}-bit converter per {g.columns_per_adc} columns",
+                f"sums {counted(table.rows, 'row')}; {g.adc_bits}-bit converter per "
+                f"{counted(g.columns_per_adc, 'column')}",
             ),
             *([("readout", results.readout)] if results.readout else []),
             ("cost of the readout", results.readout_cost),
             ("cell", f"{cell.title}: {_cell_words(results)}"),
-            *([("about the cell", cell.text)] if cell.text else []),
             ("technology", results.technology),
-            ("density of weight bits", weight_density(estimate.macro)),
             ("inputs", f"{layer.activations}, {layer.input_bits} bit"),
         ),
         table=table,
@@ -116,10 +120,13 @@ def report_content(
         csnr_intervals=_csnr_intervals(results),
         chips=results.chips,
         waveform=results.waveform,
+        verdict=results.headline.verdict if results.headline else "",
+        merits=results.merits or (estimate.merit,),
+        cell_text=cell.text,
         tile_bits=_plane_corners(program, g),
         tile_source=f"first rows and bit columns of {layer.source}",
         planes=tuple(f"plane {i}: {label}" for i, label in enumerate(layer.planes)),
-        headline=macro_headline(results, estimate),
+        headline=macro_headline(results, estimate, worst),
         group_choice=tuple(
             GroupRow(c.rows, c.sigma_noise, c.sigma_mismatch, c.code_error, c.rows == results.group_rows)
             for c in results.candidates
@@ -187,13 +194,16 @@ def _tile_top(program: ViaProgram, results: RunResults) -> TileTop:
 
 
 def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every key of a configuration by its path; short lists on one line, what is not given left out."""
+    """Every key of a configuration by its path; plain lists on one line, what is not given left out."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _flat(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list | tuple):
-        if value:
-            yield path, ", ".join(" ".join(map(str, v.values())) if isinstance(v, Mapping) else str(v) for v in value)
+        if any(isinstance(v, Mapping | list | tuple) for v in value):
+            for i, inner in enumerate(value):
+                yield from _flat(inner, f"{path}[{i}]")
+        elif value:
+            yield path, ", ".join(map(str, value))
     elif value is not None:
         yield path, f"{value:.6g}" if isinstance(value, float) else str(value)
 
@@ -214,11 +224,11 @@ def _spec_row(result: SpecResult) -> SpecRow:
 
 def _cell_words(results: RunResults) -> str:
     cell = results.cell
-    area = f"{cell.area * 1e12:.3g} um2 per bit and plane"
+    area = f"{amount(cell.area, 'm2')} per bit and plane"
     if cell.mode == "charge":
-        return f"{area}; a via switches {cell.switched * 1e18:.3g} of {cell.bl_total * 1e18:.3g} aF"
+        return f"{area}; a via switches {amount(cell.switched, 'F')} of {amount(cell.bl_total, 'F')}"
     plug = next((e.value for e in cell.elements if e.name == "R_plug"), None)
-    return f"{area}; a via is a resistor of {plug:.3g} ohm" if plug is not None else area
+    return f"{area}; a via is a resistor of {amount(plug, 'ohm')}" if plug is not None else area
 
 
 def _plane_assumptions(results: RunResults) -> list[Assumption]:

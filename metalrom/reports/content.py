@@ -18,6 +18,7 @@ from interconnect.arrays import BoolArray, IntArray
 from interconnect.errors import InputError
 from interconnect.geometry import CellGeometry
 from metalrom.formatting import Figure
+from metalrom.macro.merit import Merit
 from metalrom.run.results import ChipDistribution, FitSummary
 
 BitArray = NDArray[np.integer] | BoolArray
@@ -44,13 +45,20 @@ class CsnrRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportHeadline:
-    """The macro figures of the first screen. Densities in Mb/mm2 (stored bits), energy in J per MAC."""
+    """The macro figures of the first screen. Densities in Mb/mm2, energy in J per MAC.
+
+    density_raw, density_macro: of stored bits, cells alone and with periphery; weight_density: of weight bits with
+    periphery. density_steps: why the second is less than the first, and the third than the second. csnr: at the worst
+    condition.
+    """
 
     density_raw: Figure
     density_macro: Figure
     energy_per_mac: Figure
     csnr: CsnrRow
-    csnr_unfitted: CsnrRow | None = None
+    csnr_fitted: CsnrRow | None = None
+    weight_density: Figure | None = None
+    density_steps: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +189,21 @@ class TileTop:
 class ReportContent:
     """Everything that one report shows.
 
-    what: headline facts (label, value in words). condition: label of the nominal condition. target_error: the
-    code-error probability that the group size was chosen for. geometries: the cell with each of its symbols (the same
-    boxes up to the via); symbol_values: what these count. pair: whether a conversion takes two columns. tile_bits:
-    stored symbols, shape (planes, rows, columns), plane 0 lowest; tile_source says which tensor and indices they are.
-    planes: one sentence per plane (metals, weight bit), lowest first. layer_errors: condition label -> P(code error)
-    averaged over the conversions that the layer really does; it decides whether the target is met (without it the
-    weakest count does). specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not
-    in `table`. failed_procedures: what else could not be reported, and where. group_choice: rows by group size;
-    group_reason: why the marked one was taken. tile_top: the corner of a tile drawn from above. histogram: conversions
-    of the layer by (active, count), shape (rows + 1, rows + 1). procedures: results beside the readout table by the
-    procedure's name. configuration: every key with its value, defaults filled in. sign_off: figures with their
-    intervals of every condition; empty where they are not known. csnr_intervals: 95 % of the raw CSNR by condition, dB.
-    chips: drawn ones. waveform: of one read. Raises InputError when parts contradict each other.
+    what: headline facts (label, value in words). condition: label of the nominal condition. target_error: the code-
+    error probability that the group size was chosen for. geometries: the cell with each of its symbols (the same boxes
+    up to the via); symbol_values: what these count. pair: whether a conversion takes two columns. tile_bits: stored
+    symbols, shape (planes, rows, columns), plane 0 lowest; tile_source says which tensor and indices they are. planes:
+    one sentence per plane (metals, weight bit), lowest first. layer_errors: condition label -> P(code error) averaged
+    over the conversions that the layer really does; it decides whether the target is met (without it the weakest count
+    does). specs: what was asked of the run and whether it is met. failed_conditions: asked for, but not in `table`.
+    failed_procedures: what else could not be reported, and where. group_choice: rows by group size; group_reason: why
+    the marked one was taken. tile_top: the corner of a tile drawn from above. histogram: conversions of the layer by
+    (active, count), shape (rows + 1, rows + 1). procedures: results beside the readout table by the procedure's name.
+    configuration: every key with its value, defaults filled in. sign_off: figures with their intervals of every
+    condition; empty where they are not known. csnr_intervals: 95 % of the raw CSNR by condition, dB. chips: drawn ones.
+    waveform: of one read. verdict: of all specifications, at the worst condition. merits: latency, energy and
+    efficiency by condition. cell_text: what the cell's kind says of itself. Raises InputError when parts contradict
+    each other.
     """
 
     title: str
@@ -236,6 +246,14 @@ class ReportContent:
     csnr_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     chips: ChipDistribution | None = None
     waveform: ReadWaveform | None = None
+    verdict: str = ""
+    merits: tuple[Merit, ...] = ()
+    cell_text: str = ""
+
+    @property
+    def merit(self) -> Merit | None:
+        """Latency, energy and efficiency at the nominal condition; None where they are not known."""
+        return next((m for m in self.merits if m.condition == self.condition), None)
 
     @property
     def worst(self) -> str:

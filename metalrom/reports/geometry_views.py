@@ -23,6 +23,12 @@ def _scale(geometry: CellGeometry) -> float:
     return _INNER / (max(geometry.period) * (1 + 2 * _MARGIN))
 
 
+def _left(geometry: CellGeometry) -> float:
+    """Room for the names of metals and rows at the left of a view, pixels."""
+    rows = [box.net for box in geometry.boxes if role(box) in ("signal", "ground")]
+    return max([26.0, *(text_width(label, 12.5) for label in (*(n for n, _, _ in layers(geometry)), *rows))]) + 14.0
+
+
 def _nm(length: float) -> str:
     return f"{length * NM:.4g}"
 
@@ -85,7 +91,7 @@ def cross_section(
     tol = 1e-15
     hit = [b for b in geometry.boxes if b.lower[across] - tol <= position <= b.upper[across] + tol]
     pixel = _scale(geometry)
-    left, right, top = 40.0, 56.0, 32.0
+    left, right, top = _left(geometry), 56.0, 32.0
     width = left + right + period * (1 + 2 * _MARGIN) * pixel
     height = (geometry.ceiling - geometry.floor) * pixel
     canvas = Canvas(width, top)
@@ -178,7 +184,7 @@ def top_view(geometry: CellGeometry, *, bit: int = 1) -> str:
     Upper metals are drawn translucent over lower ones; vias are outlined and crossed. The period is dashed, the
     neighbouring copies are pale.
     """
-    left, right, top = 40.0, 56.0, 72.0
+    left, right, top = _left(geometry), 56.0, 72.0
     wide, deep = geometry.period
     pixel = _scale(geometry)
     width = left + right + wide * (1 + 2 * _MARGIN) * pixel

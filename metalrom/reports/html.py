@@ -18,6 +18,7 @@ from characterization.procedures.document import UnreadResult
 from interconnect.files import atomic_write_bytes
 from metalrom import formatting as words
 from metalrom.formatting import Figure
+from metalrom.macro.merit import Merit
 from metalrom.reports import (
     condition_plots,
     geometry_views,
@@ -118,6 +119,8 @@ def render_report(content: ReportContent, drawn: Mapping[str, str] | None = None
         worst=table.worst_margin(),
         worst_error=table.worst_code_error(),
         signed=content.sign_off_at(content.worst),
+        binary=content.symbol_values == (0, 1),
+        merit=_merit_figures(content.merit),
         lsb=words.amount(abs(table.lsb(content.condition)), table.unit),
         read_time=words.amount(table.read_time, "s"),
         conditions=[_condition(content, c.label, needed) for c in table.conditions],
@@ -145,6 +148,23 @@ def _condition(content: ReportContent, label: str, needed: float) -> ConditionRo
         layer_error=words.probability(content.layer_errors.get(label)),
         ok=deciding <= content.target_error,
     )
+
+
+def _merit_figures(merit: Merit | None) -> list[Figure]:
+    """Latency and efficiencies of the first screen; `source` says what they are."""
+    if merit is None:
+        return []
+    rows = (
+        ("Latency", merit.latency, "s", "one input vector through the layer"),
+        ("Efficiency", merit.tops_per_watt, "TOPS/W", "operations per energy"),
+        ("Compute density", merit.tops_per_mm2, "TOPS/mm2", "throughput over the area with periphery"),
+    )
+    return [
+        Figure(name, span.mid, unit, span.low, span.high, "estimate", what)
+        if span
+        else Figure(name, None, unit, source=what)
+        for name, span, unit, what in rows
+    ]
 
 
 def _statuses(content: ReportContent) -> list[tuple[str, int]]:

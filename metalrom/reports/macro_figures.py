@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from metalrom.formatting import Figure
+from metalrom.formatting import Figure, amount, counted, digits
 from metalrom.macro.estimate import LayerEstimate, MacroEstimate
 from metalrom.macro.quantity import Component, Span
 from metalrom.reports.content import CsnrRow, MacroTable, ReportHeadline
@@ -30,33 +30,47 @@ _PARTS = {
 NO_RULES = f"{NOT_AVAILABLE}: the device set has no area rules for the periphery; the parts shown are metal alone"
 
 
-def macro_headline(results: RunResults, estimate: LayerEstimate) -> ReportHeadline:
-    """Figures of the first screen."""
-    macro, q = estimate.macro, results.quality[0]
+def macro_headline(results: RunResults, estimate: LayerEstimate, worst: str) -> ReportHeadline:
+    """Figures of the first screen; worst: label of the condition that the run is judged at."""
+    macro, q = estimate.macro, next(q for q in results.quality if q.condition == worst)
     known = f"{results.layer.inputs} x {results.layer.outputs} layer, {results.layer.tokens} vectors"
     status = "estimate" if results.warnings else "user"
-    density = macro.known_footprint.density_stacked if macro.known_footprint else None
+    footprint = macro.known_footprint
     return ReportHeadline(
         density_raw=_figure("density of the cells alone", macro.density_raw, "Mb/mm2", status, "cells over footprint"),
         density_macro=_figure(
-            "density with periphery", density, "Mb/mm2", "estimate",
+            "density with periphery", footprint.density_stacked if footprint else None, "Mb/mm2", "estimate",
             "cells in use over the macro's area, periphery under the array",
         ),
         energy_per_mac=_figure(
-            "energy per MAC", macro.energy_per_mac, "J", "estimate", "row drivers simulated, the rest estimated"
+            "energy per MAC", estimate.merit.energy_per_mac, "J", "estimate",
+            "row drivers simulated, the rest estimated",
         ),
-        csnr=CsnrRow(known, "gain and offset removed", q.fitted),
-        csnr_unfitted=CsnrRow(known, "raw", q.raw),
+        csnr=CsnrRow(known, "raw", q.raw),
+        csnr_fitted=CsnrRow(known, "gain and offset removed", q.fitted),
+        weight_density=_figure(
+            "density of weight bits with periphery", footprint.weight_density_stacked if footprint else None, "Mb/mm2",
+            "estimate", "the same, bits of weights instead of vias",
+        ),
+        density_steps=_density_steps(macro),
     )  # fmt: skip
 
 
-def weight_density(macro: MacroEstimate) -> str:
-    """Density of weight bits with periphery, in words."""
+def _density_steps(macro: MacroEstimate) -> tuple[str, str]:
+    """Why the macro holds fewer bits per area than its cells, and fewer weight bits than vias, in words."""
     g, footprint = macro.geometry, macro.known_footprint
     if footprint is None:
-        return NOT_AVAILABLE
-    vias = f"{g.bit_columns_per_weight} vias hold a weight of {g.weight_bits} bit"
-    return f"{footprint.weight_density_stacked.mid:.3g} Mb/mm2 ({vias})"
+        return "", ""
+    share = macro.area["array"].value.mid / footprint.stacked.mid
+    return (
+        f"{_percent(g.utilisation)} of the cells hold weights; cells cover {_percent(share)} of the macro",
+        f"{counted(g.bit_columns_per_weight, 'via')} hold{'s' * (g.bit_columns_per_weight == 1)} a "
+        f"weight of {g.weight_bits} bit",
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{digits(100 * share, 3 if share > 0.9995 else 2)} %"
 
 
 def macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
@@ -65,7 +79,7 @@ def macro_tables(estimate: LayerEstimate) -> tuple[MacroTable, ...]:
     return (
         _area_table(macro),
         _table("energy per conversion", macro.conversion, "J", macro.energy_per_conversion, "nominal condition"),
-        _table("time of one conversion", macro.step, "s", None, f"MVM latency {macro.latency.mid * 1e6:.3g} µs"),
+        _table("time of one conversion", macro.step, "s", None, f"MVM latency {amount(macro.latency.mid, 's')}"),
     )
 
 

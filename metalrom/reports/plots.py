@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from characterization.charts import MARKS, SERIES, TARGET
-from characterization.margins import sigma_needed
+from characterization.margins import WorstLevel, sigma_needed
 from characterization.tables.table import ReadoutTable
 from interconnect.arrays import FloatArray, IntArray
 from metalrom.drawing.svg import INK, SOFT, clean
@@ -192,12 +192,13 @@ def _empty(figure: Figure, panel: Axes, key: str, words: str) -> str:
 
 
 def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
-    """Left: spacing of neighbouring counts against the spacing that the target needs. Right: margin in sigma per count.
+    """Left: spacing of neighbouring counts against the spacing that the target needs, all rows active. Right: margin in
+    sigma per count at the number of active rows where it is smallest, the weakest level of all marked.
 
-    All rows active; one colour per condition. Needed spacing: 2 k sigma with k = Q^-1(target / 2).
+    One colour per condition. Needed spacing: 2 k sigma with k = Q^-1(target / 2).
     """
     need = sigma_needed(target_error)
-    n = table.rows
+    n, worst = table.rows, table.worst_margin()
     with chart(13.4, 4.0) as figure:
         left, right = figure.subplots(1, 2)
         scale, unit = prefix(abs(table.lsb(nominal)), table.unit)
@@ -208,21 +209,42 @@ def margin_plot(table: ReadoutTable, nominal: str, target_error: float) -> str:
             pair = np.arange(table.max_count) + 0.5
             left.plot(pair, spacing / scale, color=colour, marker=mark, label=label)
             left.plot(pair, need * (sigma[:-1] + sigma[1:]) / scale, color=colour, linestyle=":", linewidth=1.8)
-            margin = table.margins(label)[n]
-            margin[~np.isfinite(margin)] = np.nan
-            right.plot(np.arange(table.max_count + 1), margin, color=colour, marker=mark, label=label)
+            margin = table.margins(label)
+            margin[~np.isfinite(margin)] = np.inf
+            smallest = margin.min(axis=0)
+            smallest[np.isinf(smallest)] = np.nan
+            right.plot(np.arange(table.max_count + 1), smallest, color=colour, marker=mark, label=label)
         left.set(xlabel="between MAC counts", ylabel=f"spacing, {unit}")
         left.margins(y=0.25)
         left.set_title(f"Spacing (solid) and what {need:.2f} sigma on both sides needs (dotted)")
         right.axhline(
             need, color=TARGET, linestyle="--", label=f"needed for {probability(target_error)}: {need:.2f} sigma"
         )
-        right.set(xlabel="MAC count (all rows active)", ylabel="margin, sigma")
+        right.set(
+            xlabel="MAC count (at the number of active rows where its margin is smallest)", ylabel="margin, sigma"
+        )
         low, high = right.get_ylim()
         right.set_ylim(min(0, low), max(high * 1.06, need * 1.15))
+        if np.isfinite(worst.margin):
+            _mark_weakest(right, worst, table.max_count)
         right.set_title("Margin: distance from level to nearest threshold")
         figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=MAX_CONDITIONS + 1)
         return svg(figure, "margins", "Spacing and margin of neighbouring counts")
+
+
+def _mark_weakest(panel: Axes, worst: WorstLevel, max_count: int) -> None:
+    """A ring around the weakest level of a margin curve and what it is, inside the panel."""
+    panel.plot(worst.count, worst.margin, linestyle="none", marker="o", markersize=13, markerfacecolor="none",
+               markeredgecolor=TARGET, markeredgewidth=1.8)  # fmt: skip
+    words = f"weakest: count {worst.count} of {worst.active} active\n{worst.condition}, {worst.margin:.2f} sigma"
+    left = worst.count < max_count / 2
+    low, high = panel.get_ylim()
+    shift = (14 if left else -14, -34 if worst.margin > (low + high) / 2 else 34)
+    panel.annotate(
+        words, (worst.count, worst.margin), xytext=shift,
+        textcoords="offset points", ha="left" if left else "right", va="center", color=TARGET, fontsize=9.5,
+        arrowprops={"arrowstyle": "-", "color": TARGET, "linewidth": 0.9},
+    )  # fmt: skip
 
 
 def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, cliff: NoiseCliff | None) -> str:

@@ -70,9 +70,9 @@ def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False, 
 
 
 _SIGNED_WORDS = {
-    "+1": "weight +1: raises the column's level",
-    "0": "weight 0: no via, adds nothing",
-    "-1": "weight -1: lowers the column's level",
+    "+1": "weight +1: raises the level",
+    "0": "weight 0: adds nothing",
+    "-1": "weight -1: lowers the level",
 }
 
 
@@ -87,7 +87,7 @@ def _cell(canvas: Canvas, unit: str, x: float, y: float, stored: str, *, signed:
         for plate in (x - 34, x - 26):
             canvas.line((plate, y - 12), (plate, y + 12), stroke_width=2.4, stroke=INK if on else SOFT)
         canvas.line((x - 26, y), (x, y), stroke_width=1.5, stroke_dasharray=faint)
-        words = "weight 1: couples fully" if on else "weight 0: finger on ground, little coupling"
+        words = "weight 1: couples fully" if on else "weight 0: couples little"
         words = _SIGNED_WORDS.get(stored, words) if signed else words
     else:
         zigzag = [(x - 48 + 4 * i, y + (0, -7, 7)[(i % 2 + 1) if 0 < i < 8 else 0]) for i in range(9)]
@@ -114,28 +114,33 @@ def _converter(canvas: Canvas, x: float, text: str) -> None:
 
 
 def density_bar(headline: ReportHeadline, reference: Reference | None) -> str:
-    """Bars of the raw and the with-periphery density against the reference line, Mb/mm2."""
-    figures = (("cells alone", headline.density_raw), ("with periphery", headline.density_macro))
+    """Bars of the density of the cells alone, of stored bits and of weight bits with the periphery, against the
+    reference line; Mb/mm2."""
+    figures = [("cells alone", headline.density_raw), ("with periphery", headline.density_macro)]
+    if headline.weight_density is not None and known(headline.weight_density.mid):
+        figures.append(("weight bits of it", headline.weight_density))
     values = [f.mid for _, f in figures if known(f.mid)]
     scale = max([*values, reference.value if reference else 0.0, 1e-12]) * 1.12
     left, width, right = 118.0, 330.0, 60.0
-    canvas = Canvas(left + width + right, 96 if reference else 70)
+    bottom = 6.0 + 28 * len(figures)
+    canvas = Canvas(left + width + right, bottom + (22 if reference else 2))
     for k, (label, figure) in enumerate(figures):
-        y = 6.0 + 32 * k
-        canvas.text((left - 8, y + 17), label, size=13, anchor="end")
+        y = 4.0 + 28 * k
+        weight = "700" if k == 1 else "400"
+        canvas.text((left - 8, y + 16), label, size=13, anchor="end", font_weight=weight)
         length = 0.0
         if known(figure.mid):
             length = figure.mid / scale * width
-            canvas.rect(left, y, length, 24, fill=PAINT["bitline"].fill if k == 0 else PAINT["bitline"].top)
-        text = amount(figure.mid) if k or not known(figure.mid) else amount(figure.mid, figure.unit)
+            canvas.rect(left, y, length, 22, fill=PAINT["bitline"].top if k == 0 else PAINT["bitline"].fill)
+        text = amount(figure.mid, figure.unit)
         need = text_width(text, 13) + 12
         if reference and length < reference.value / scale * width < length + need:
             length = reference.value / scale * width
-        canvas.text((left + length + 6, y + 17), text, size=13, font_weight="700")
+        canvas.text((left + length + 6, y + 16), text, size=13, font_weight=weight)
     if reference:
         at = left + reference.value / scale * width
-        canvas.line((at, 0), (at, 72), stroke=PAINT["via"].fill, stroke_width=1.8, stroke_dasharray="5 3")
+        canvas.line((at, 0), (at, bottom), stroke=PAINT["via"].fill, stroke_width=1.8, stroke_dasharray="5 3")
         anchor = "end" if at > left + width / 2 else "start"
-        canvas.text((min(at + 62, left + width + right), 88), f"{reference.value:g}: {reference.label}", size=12,
-                    anchor=anchor, fill=PAINT["via"].side)  # fmt: skip
+        canvas.text((min(at + 62, left + width + right), bottom + 15), f"{reference.value:g}: {reference.label}",
+                    size=12, anchor=anchor, fill=PAINT["via"].side)  # fmt: skip
     return canvas.render("Density against the published reference", reference.source if reference else "")

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
-from characterization.charts import INK, SERIES, SOFT, TARGET
+from characterization.charts import INK, MARKS, SERIES, SOFT, TARGET
 from characterization.readout_levels import COMPARATOR, NOISE, OFFSET, PATTERN, STATIC
-from characterization.sign_off import SignOff
+from characterization.sign_off import SignOff, nonlinearity
+from characterization.tables.table import ReadoutTable
 from characterization.waveform import ReadWaveform
 from metalrom.formatting import prefix, probability
 from metalrom.reports.content import ReportContent
-from metalrom.reports.plots import FLOOR, chart, svg
+from metalrom.reports.plots import FLOOR, MAX_CONDITIONS, chart, drawn_conditions, svg
 from metalrom.run.results import ChipDistribution
 from netlists.condition import Condition
 
@@ -42,6 +44,8 @@ def sign_off_pictures(content: ReportContent) -> dict[str, str]:
     if worst is not None and worst.causes:
         out["intervals"] = interval_plot(worst, content.target_error)
         out["budget"] = budget_plot(worst)
+    if content.sign_off:
+        out["linearity"] = linearity_plot(content.table, drawn_conditions(content.table, content.condition))
     if len(content.sign_off) > 1:
         out["pvt"] = operating_point_map(content.sign_off, content.table.conditions, content.target_error)
     if content.chips is not None:
@@ -102,12 +106,33 @@ def budget_plot(figures: SignOff) -> str:
             if share[:, k].any():
                 panel.bar(count, share[:, k], bottom=bottom, width=0.82, color=SERIES[k], label=words)
             bottom += share[:, k]
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.plot(count, whole, color=INK, marker="_", linestyle="none", markersize=7, label="all together")
         panel.grid(visible=False, axis="x")
         panel.set(xlabel="MAC count (at the number of active rows where its margin is smallest)", ylabel="sigma, LSB")
         panel.set_title(f"Sigma budget of every count, {figures.condition}")
         figure.legend(*panel.get_legend_handles_labels(), loc="outside lower center", ncols=len(PARTS) + 1)
         return svg(figure, "budget", "Sigma budget of every count")
+
+
+def linearity_plot(table: ReadoutTable, labels: Sequence[str]) -> str:
+    """INL of every count and DNL of every step with all rows active, one colour per condition."""
+    with chart(13.4, 3.6) as figure:
+        left, right = figure.subplots(1, 2)
+        for k, label in enumerate(labels):
+            inl, dnl, _ = nonlinearity(table.at(label))
+            style = {"color": SERIES[k % len(SERIES)], "marker": MARKS[k % len(MARKS)], "label": label}
+            left.plot(np.arange(len(inl)), inl, **style)
+            right.plot(np.arange(len(dnl)) + 0.5, dnl, **style)
+        for panel in (left, right):
+            panel.axhline(0.0, color=SOFT, linewidth=0.8)
+            panel.margins(y=0.2)
+        left.set(xlabel="MAC count (all rows active)", ylabel="INL, LSB")
+        right.set(xlabel="between MAC counts", ylabel="DNL, LSB")
+        left.set_title("Integral nonlinearity, line through both ends")
+        right.set_title("Differential nonlinearity, against the mean step")
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=MAX_CONDITIONS + 1)
+        return svg(figure, "linearity", "Integral and differential nonlinearity of the levels")
 
 
 def operating_point_map(figures: Sequence[SignOff], conditions: Sequence[Condition], target_error: float) -> str:
@@ -172,6 +197,11 @@ def _cell(x: float, y: float, colour: tuple[float, float, float, float]) -> Rect
     return Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor=colour, linewidth=0)
 
 
+def _share(value: float) -> str:
+    """A counted share, which may be none at all."""
+    return probability(value) if value else "0"
+
+
 def chip_plot(found: ChipDistribution) -> str:
     """Code error and CSNR of every drawn chip, sorted by code error."""
     chips = sorted(found.chips, key=lambda c: c.code_error)
@@ -188,16 +218,23 @@ def chip_plot(found: ChipDistribution) -> str:
         left.plot(x[~good], errors[~good], color=SERIES[1], marker="s", linestyle="none", label="beyond it")
         left.axhline(found.target, color=TARGET, linestyle="--", label=f"target {probability(found.target)}")
         left.axhline(max(found.code_error_median, floor), color=SOFT, linewidth=1.0,
-                     label=f"median {probability(found.code_error_median)}")  # fmt: skip
+                     label=f"median {_share(found.code_error_median)}")  # fmt: skip
         left.set_yscale("log")
         left.minorticks_off()
         ticks = _decades(*left.get_ylim())
         left.set_yticks(ticks, [probability(t) for t in ticks])
+        if (errors == 0).any():
+            left.text(0.99, 0.03, "on the lower edge: no wrong code seen", transform=left.transAxes, ha="right",
+                      color=SOFT, fontsize=9.5)  # fmt: skip
         low, high = (100 * end for end in found.yield_interval)
         words = f"yield {100 * found.yield_share:.0f} % (95 %: {low:.0f} to {high:.0f} %)"
         left.set(xlabel="chip, sorted", ylabel="share of wrong codes", title=f"{len(chips)} chips: {words}")
-        left.legend(loc="upper left")
+        left.margins(y=0.1)
+        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=5)
         right.plot(x, ratios, color=SERIES[2], marker="D", linestyle="none")
+        if np.isnan(ratios).all():
+            right.set(xticks=[], yticks=[])
+            right.text(0.5, 0.5, "unbounded: no output of any chip differs", transform=right.transAxes, ha="center")
         if found.csnr_median_dB is not None:
             median = f"median {found.csnr_median_dB:.1f} dB"
             right.axhline(found.csnr_median_dB, color=SOFT, linewidth=1.0, label=median)

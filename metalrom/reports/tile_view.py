@@ -96,6 +96,6 @@ def _labels(canvas: Canvas, tile: TileTop, wide: float, deep: float) -> None:
 
 def _bar(canvas: Canvas, pixel: float, y: float) -> None:
     """A bar of a round length."""
-    length = next(v for v in (1e-5, 5e-6, 2e-6, 1e-6, 5e-7, 2e-7, 1e-7, 1e-8) if v * pixel < 160 or v == 1e-8)
+    length = next(v for v in (1e-5, 5e-6, 2e-6, 1e-6, 5e-7, 2e-7, 1e-7, 1e-8) if v * pixel < 120 or v == 1e-8)
     canvas.line((_LEFT, y - 5), (_LEFT + length * pixel, y - 5), stroke_width=2.5)
     canvas.text((_LEFT + length * pixel + 8, y - 1), f"{length * 1e6:g} µm", size=12)

@@ -10,6 +10,7 @@ from interconnect.errors import InputError
 from metalrom.assets import ASSETS, asset_path
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import LayerEstimate, estimate_layer
+from metalrom.macro.merit import efficiency
 from metalrom.macro.quantity import Span
 from metalrom.run.folder import open_run
 from metalrom.run.network_estimate import NetworkEstimate, estimate_network
@@ -92,6 +93,7 @@ def estimate_of_run(
         "components_of": network.matrices[0].name,
         "components": part.to_dict(),
         "error_budget": {k: dict(v) for k, v in part.error_budget.items()},
+        "operations": network.matrices[0].block.merit.operations,
         "readout": results.readout_cost,
         "warnings": [*results.warnings, *part.flags],
         "data": f"row energy and code errors as of the activations of {source}",
@@ -131,8 +133,13 @@ def _figures(network: NetworkEstimate, workload: str | None) -> list[tuple[str, 
         ("energy per MAC", network.energy * (1e15 / macs), "fJ"),
         *([(f"energy{per}", network.energy * 1e6, "uJ")] if workload else [("energy", network.energy * 1e9, "nJ")]),
         *([(f"latency{per}", network.latency * 1e3, "ms")] if workload else [("latency", network.latency * 1e6, "us")]),
-        ("efficiency", network.energy.under(2e-12 * macs), "TOPS/W"),
+        ("efficiency", efficiency(macs, network.energy), "TOPS/W"),
     ]
+    if workload is None:
+        merit = network.matrices[0].block.merit
+        rows.append(("throughput", merit.tops, "TOPS"))
+        if merit.tops_per_mm2 is not None:
+            rows.append(("throughput per area", merit.tops_per_mm2, "TOPS/mm2"))
     if workload is not None:
         rows += [
             (f"{item}s per second, one after the other", network.sequential, "1/s"),

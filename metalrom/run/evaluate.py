@@ -105,8 +105,14 @@ def summarize_run(design: Design, done: CharacterizationRun) -> facts.RunResults
         planes=_planes(done, used),
     )
     specs = design.specs or default_specs(c.readout.code_error_target)
-    judged = judge_specs(specs, RunView(found, table, done.results), done.failed)
-    return replace(found, specs=judged.specs, headline=headline_of(table, found, judged.verdict))
+    view = RunView(found, table, done.results)
+    judged = judge_specs(specs, view, done.failed)
+    return replace(
+        found,
+        specs=judged.specs,
+        headline=headline_of(table, found, judged.verdict),
+        merits=tuple(view.estimate(c.label).merit for c in table.conditions),
+    )
 
 
 def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSummary, ...]:
@@ -135,10 +141,9 @@ def _planes(done: CharacterizationRun, used: IntArray) -> tuple[facts.PlaneSumma
 def _layer(design: Design, used: IntArray) -> facts.LayerSummary:
     c, program = design.config, design.program
     manifest = design.manifest
-    source = f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights (a dry run)"
     inputs, outputs = design.weights.values.shape
     return facts.LayerSummary(
-        source=source,
+        source=design.weights_source,
         inputs=inputs,
         outputs=outputs,
         weight_bits=c.weights.bits,

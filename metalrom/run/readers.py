@@ -6,6 +6,7 @@ from metalrom.macro.quantity import Span
 from metalrom.run.procedure_readers import READERS as PROCEDURE_READERS
 from metalrom.run.view import RunView
 from metalrom.specs.quantities import QUANTITIES, QuantityReader, QuantityValue
+from netlists.devices.area import missing_rules
 
 
 def _code_error(run: RunView, condition: str) -> QuantityValue:
@@ -67,7 +68,7 @@ _ESTIMATE = "macro estimate for the run's own layer"
 
 
 def _energy_per_mac(run: RunView, condition: str) -> QuantityValue:
-    return _reading(run.estimate(condition).macro.energy_per_mac, _ESTIMATE)
+    return _reading(run.estimate(condition).merit.energy_per_mac, _ESTIMATE)
 
 
 def _energy_per_conversion(run: RunView, condition: str) -> QuantityValue:
@@ -75,12 +76,19 @@ def _energy_per_conversion(run: RunView, condition: str) -> QuantityValue:
 
 
 def _latency(run: RunView, condition: str) -> QuantityValue:
-    return _reading(run.estimate(condition).latency, f"{_ESTIMATE}, one input vector")
+    return _reading(run.estimate(condition).merit.latency, f"{_ESTIMATE}, one input vector")
 
 
 def _tops_per_watt(run: RunView, condition: str) -> QuantityValue:
-    layer = run.estimate(condition)
-    return _reading(layer.energy.under(2e-12 * layer.macs), f"{_ESTIMATE}, 1 MAC = 2 operations")
+    merit = run.estimate(condition).merit
+    return _reading(merit.tops_per_watt, f"{_ESTIMATE}; {merit.operations}")
+
+
+def _tops_per_mm2(run: RunView, condition: str) -> QuantityValue:
+    merit = run.estimate(condition).merit
+    if merit.tops_per_mm2 is None:
+        raise missing_rules()
+    return _reading(merit.tops_per_mm2, f"{_ESTIMATE}, periphery under the array; {merit.operations}")
 
 
 def _density(run: RunView, condition: str) -> QuantityValue:
@@ -115,6 +123,7 @@ READERS: dict[str, QuantityReader] = {
     "energy_per_conversion": _energy_per_conversion,
     "latency": _latency,
     "tops_per_watt": _tops_per_watt,
+    "tops_per_mm2": _tops_per_mm2,
     "read_time": _read_time,
     "density": _density,
     "density_macro": _density_macro,

@@ -23,6 +23,7 @@ from interconnect.geometry import CellGeometry
 from interconnect.validation import input_error
 from metalrom.macro.cost import IDEAL_READOUT
 from metalrom.macro.geometry import MacroGeometry
+from metalrom.macro.merit import Merit
 from metalrom.run.manifest import RERUN_HINT
 from metalrom.run.readout_inputs import ReadoutInput
 from metalrom.specs.result import SpecResult
@@ -224,7 +225,8 @@ class RunResults:
     bit line and code, in words. readout_cost: what the estimate bills for it. readout_inputs: all that it rests on.
     planes: margin and code error of every readout table; empty where one serves all planes.
     sign_off: figures with their intervals, of every condition. chips: drawn at the worst one. waveform: of a read.
-    sampling: reads simulated and computed at every condition; empty where all were simulated.
+    sampling: reads simulated and computed at every condition; empty where all were simulated. merits: latency, energy
+    and efficiency of the layer at every condition.
     """
 
     name: str
@@ -262,6 +264,7 @@ class RunResults:
     chips: ChipDistribution | None = None
     waveform: ReadWaveform | None = None
     sampling: tuple[ConditionSampling, ...] = ()
+    merits: tuple[Merit, ...] = ()
 
     def sign_off_at(self, condition: str) -> SignOff | None:
         """Figures with their intervals at a condition; None where the run holds none."""

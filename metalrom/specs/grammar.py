@@ -25,6 +25,7 @@ _PLAIN = {
     "sigma": ("sigma", "σ"),
     "Mb/mm2": ("Mb/mm2", "Mb/mm^2", "Mb/mm²"),
     "TOPS/W": ("TOPS/W",),
+    "TOPS/mm2": ("TOPS/mm2", "TOPS/mm^2", "TOPS/mm²"),
     "LSB": ("LSB", "counts"),
     "bit": ("bit", "bits"),
 }

@@ -30,8 +30,8 @@ QuantityReader = Callable[[Any, str], QuantityValue]
 class SpecQuantity:
     """Something that a run can be asked for.
 
-    units: SI unit of the value, or `""` (a probability), `dB`, `sigma`, `Mb/mm2`, `TOPS/W`; more than one where the
-    cell decides (a level is V or A). procedure: the characterization procedure that a run needs for it.
+    units: SI unit of the value, or `""` (a probability), `dB`, `sigma`, `Mb/mm2`, `TOPS/W`, `TOPS/mm2`; more than one
+    where the cell decides (a level is V or A). procedure: the characterization procedure that a run needs for it.
     read: how a quantity of a plugin is read; those declared here by `metalrom.run.readers`. per_condition: whether
     the operating point matters; if not, `read` gets the nominal one and a specification must not name any.
     lower_is_better: None where neither end is better; orders what `diff` says, never the verdict.
@@ -66,6 +66,12 @@ _DECLARED = {
         SpecQuantity("energy_per_conversion", ("J",), "energy of one conversion", lower_is_better=True),
         SpecQuantity("latency", ("s",), "time of one input vector through the layer", lower_is_better=True),
         SpecQuantity("tops_per_watt", ("TOPS/W",), "operations per second and watt", lower_is_better=False),
+        SpecQuantity(
+            "tops_per_mm2",
+            ("TOPS/mm2",),
+            "operations per second and area, periphery under the array",
+            lower_is_better=False,
+        ),
         SpecQuantity(
             "read_time",
             ("s",),

@@ -17,10 +17,11 @@ BELOW = "unbounded below: nothing follows the ideal result"
 class SpecResult:
     """One specification at one condition.
 
-    limit, value, low, high: in `unit` (SI, or `""`, dB, sigma, Mb/mm2, TOPS/W). value: None where there is none to give
-    (the reason says why; an unbounded value may still pass). low, high: range of an estimate. condition: label, empty
-    for a quantity that is the same at every one. source: where the value comes from, in words. worst: the specification
-    names no condition and this is the one where the quantity is worst. by_interval: the whole range decides.
+    limit, value, low, high: in `unit` (SI, or `""`, dB, sigma, Mb/mm2, TOPS/W, TOPS/mm2). value: None where there is
+    none to give (the reason says why; an unbounded value may still pass). low, high: range of an estimate. condition:
+    label, empty for a quantity that is the same at every one. source: where the value comes from, in words. worst: the
+    specification names no condition and this is the one where the quantity is worst. by_interval: the whole range
+    decides.
     """
 
     quantity: str
@@ -53,6 +54,8 @@ class SpecResult:
     @property
     def span_shown(self) -> str:
         """The range of an estimate in words, empty without one."""
+        if self.unit == "" and words.known(self.low) and words.known(self.high):
+            return f"{words.probability(self.low)} to {words.probability(self.high)}"
         return words.span(Figure(self.quantity, self.value, self.unit, self.low, self.high))
 
     @property

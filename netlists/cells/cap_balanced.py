@@ -48,6 +48,11 @@ class CapBalanced(TwoLineCell):
 
     kind: ClassVar[str] = "cap_balanced"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal or the ground line"
+    text: ClassVar[str] = (
+        "Each row has a signal line and a ground line; beside the bit line of every column stands a tab. A via "
+        "ties the tab to the signal line (1) or to the ground line (0), so the load of the bit line does not "
+        "depend on the stored data."
+    )
     stackable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 

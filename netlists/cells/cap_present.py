@@ -65,6 +65,11 @@ class CapPresent(ChargeCell):
 
     kind: ClassVar[str] = "cap_present"
     title: ClassVar[str] = "capacitive cell, via to a finger beside the bit line or none"
+    text: ClassVar[str] = (
+        "A finger stands beside the bit line of every column. With a via (1) it follows the row's signal line; "
+        "without one (0) it floats, and what couples past it is small. Load and gain of a column depend on its "
+        "stored data, which are known."
+    )
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 
     row_pitch: float | None = parameter(None, "m", "height of a row: signal line and ground line")

@@ -42,6 +42,11 @@ class CapSelect(ChargeCell):
 
     kind: ClassVar[str] = "cap_select"
     title: ClassVar[str] = "capacitive cell, via ties the tab to one of several driven lines"
+    text: ClassVar[str] = (
+        "A tab beside the bit line is tied by one via to one of the row's lines, which are driven to equal steps "
+        "from ground to the full level: the cell adds as many counts as its line has steps, and holds more than "
+        "one bit."
+    )
 
     levels: int = parameter(4, "", "driven lines of a row, the ground line among them: symbols that a cell can store")
     row_pitch: float | None = parameter(None, "m", "height of a row: all of its lines")

@@ -67,6 +67,10 @@ class CapTernary(ChargeCell):
 
     kind: ClassVar[str] = "cap_ternary"
     title: ClassVar[str] = "capacitive cell, via ties the plate to the plus line, the minus line or none"
+    text: ClassVar[str] = (
+        "A plate lies along the row's signal line. A via ties it to the column's plus line (+1), to its minus line "
+        "(-1) or to none (0); the difference of the two lines is read."
+    )
     symbol_values: ClassVar[tuple[int, ...]] = COUNTS
 
     plate_length: float | None = parameter(

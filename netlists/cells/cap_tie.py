@@ -51,6 +51,11 @@ class CapTie(TwoLineCell):
 
     kind: ClassVar[str] = "cap_tie"
     title: ClassVar[str] = "capacitive cell, via ties the tab to the signal line, the ground line or none"
+    text: ClassVar[str] = (
+        "The signal line of an active row rises while its complement falls. A via ties the tab beside the bit line "
+        "to the signal line (+1) or to the complement (-1); an untied tab hangs midway between them and adds "
+        "nothing (0)."
+    )
     symbol_values: ClassVar[tuple[int, ...]] = COUNTS
 
     def geometry(self, stack: Stack, plane: Plane, program: Sequence[int]) -> CellGeometry:

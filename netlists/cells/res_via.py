@@ -43,6 +43,10 @@ class ResVia:
     kind: ClassVar[str] = "res_via"
     mode: ClassVar[Literal["charge", "current"]] = "current"
     title: ClassVar[str] = "resistive cell, a resistor plug at the crossing or none"
+    text: ClassVar[str] = (
+        "A resistor plug where a row crosses the bit line stores a 1, its absence a 0. The bit line is held at a "
+        "virtual ground, and the sum of the currents is read."
+    )
     measurable: ClassVar[bool] = True
     symbol_values: ClassVar[tuple[int, ...]] = (0, 1)
 

@@ -25,7 +25,7 @@ from netlists.devices.device_file import (
     Group,
     MixedCorner,
 )
-from netlists.devices.kit import library_texts
+from netlists.devices.kit import library_texts, simulation_options
 from netlists.devices.kit_file import Call, FileEntry, Library, Needs
 from netlists.devices.model_card import Kind, ModelCard, check_name, check_value, parse_model_cards
 from netlists.devices.spice_library import check_pinned, locate
@@ -58,6 +58,7 @@ class DeviceSet:
     provenance: status and source by group of values. sha256: hash of the file and of every file it names. included:
     library files that decks include by their paths, and the SHA-256 of each. area: rules of their layout area, None
     for a set without; layouts: all that the set has, by name. node: name of the process generation, m; None: unknown.
+    job_options: options of every `Job` with these devices (compatibility mode, models to load, another simulator).
     """
 
     name: str
@@ -89,6 +90,7 @@ class DeviceSet:
     layouts: Mapping[str, AreaRules] = field(default_factory=dict)
     node: float | None = None
     included: tuple[tuple[Path, str], ...] = field(default=(), repr=False, compare=False)
+    job_options: tuple[tuple[str, str], ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -101,11 +103,6 @@ class DeviceSet:
         if set(weak) <= {"geometry", "matching", "layout"}:
             return (f"{self.name}: {' and '.join(weak)} of the transistors are estimates", *missing)
         return (f"{self.name}: transistor cards are estimates, not foundry data", *missing)
-
-    @property
-    def job_options(self) -> tuple[tuple[str, str], ...]:
-        """Options of every `Job` with these devices: the engine's compatibility mode, where a kit needs one."""
-        return (("ngbehavior", self.needs.ngbehavior),) if self.needs.ngbehavior else ()
 
     @property
     def from_library(self) -> bool:
@@ -121,6 +118,13 @@ class DeviceSet:
             raise UnknownName(f"the devices {self.name} have no area rules {name!r}", hint=hint)
         rules = self.layouts[name]
         return replace(self, area=rules, provenance=MappingProxyType({**self.provenance, "layout": rules.drawing}))
+
+    def simulated_by(self, simulator: str) -> DeviceSet:
+        """The set with its decks run by another simulator, whose models it must hold itself."""
+        options = tuple(option for option in self.job_options if option[0] != "simulator")
+        if simulator != "ngspice":
+            options += (("simulator", simulator),)
+        return replace(self, job_options=options)
 
     def check_corner(self, corner: str) -> None:
         """Raise InputError for a corner that the set does not have."""
@@ -252,6 +256,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         )
     if cards and file.models.others:
         raise InputError("only a library can hold further devices", where=f"{path}: models.others")
+    job_options = simulation_options(file.needs, path, digest)
     return DeviceSet(
         name=file.name,
         title=" ".join(file.title.split()),
@@ -282,6 +287,7 @@ def load_devices(name_or_path: str | Path) -> DeviceSet:
         layouts=MappingProxyType(layouts),
         node=file.node,
         included=included,
+        job_options=job_options,
     )
 
 

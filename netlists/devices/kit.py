@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from interconnect.errors import InputError
-from netlists.devices.kit_file import FileEntry, Library
+from interconnect.files import read_bytes
+from netlists.devices.kit_file import FileEntry, Library, Needs
 from netlists.devices.spice_library import LibraryReader, check_device, check_pinned, deck_path, locate
+
+_LARGEST_MODEL = 64 * 2**20
+"""Of a compiled model, bytes."""
 
 
 def library_texts(
@@ -45,6 +49,25 @@ def library_texts(
             lines.append(_line(switch.include, path.parent, reader, f"{path}: library.mismatch.include")[0])
         texts[corner] = "\n".join(lines) + "\n"
     return texts, reader.files
+
+
+def simulation_options(needs: Needs, path: Path, digest: hashlib._Hash) -> tuple[tuple[str, str], ...]:
+    """Options of every job with a device set: the compatibility mode, and what its simulator must load first.
+
+    path: the YAML file. digest: takes the content of the files. Raises InputError for one that is missing.
+    """
+    found: list[tuple[str, str]] = [("ngbehavior", needs.ngbehavior)] if needs.ngbehavior else []
+    if needs.simulator == "vacask":
+        found.append(("simulator", "vacask"))
+        files = [("verilog_a", name) for name in needs.verilog_a]
+    else:
+        files = [("startup", name) for name in (needs.startup,) if name] + [("osdi", name) for name in needs.osdi]
+    for option, name in files:
+        where = f"{path}: needs.{option}"
+        file = locate(FileEntry(file=name), path.parent, where=where)
+        digest.update(read_bytes(file, limit=_LARGEST_MODEL))
+        found.append((option, deck_path(file)))
+    return tuple(found)
 
 
 def _options(library: Library) -> list[str]:

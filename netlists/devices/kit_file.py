@@ -42,6 +42,10 @@ Name = Annotated[str, AfterValidator(_name)]
 """A letter, then letters, digits, underscores."""
 
 
+FilePath = Annotated[str, Field(min_length=1, max_length=4096)]
+"""Relative to the YAML file; may begin with `$VARIABLE/`."""
+
+
 class Strict(BaseModel):
     """A mapping whose keys are all known."""
 
@@ -144,9 +148,15 @@ class Needs(Strict):
     """What the simulator must offer.
 
     features: what it is built with (bsimcmg: able to load it as an OSDI model). ngspice: least major version.
-    ngbehavior: compatibility mode in which the library must be read.
+    ngbehavior: compatibility mode in which the library must be read. osdi: compiled models that ngspice loads before
+    the deck; startup: a start-up file of the kit for ngspice. verilog_a: sources of the models, which VACASK's compiler
+    makes its own from. simulator: which of the two runs the decks.
     """
 
     features: tuple[Literal["osdi", "klu", "xspice", "bsim4", "bsimcmg"], ...] = ()
     ngspice: int = Field(0, ge=0, le=999)
     ngbehavior: Literal["all", "hs", "hsa", "ps", "psa", "lt", "lta", "ki", "spe", "a", "va"] | None = None
+    osdi: tuple[FilePath, ...] = ()
+    startup: FilePath | None = None
+    verilog_a: tuple[FilePath, ...] = ()
+    simulator: Literal["ngspice", "vacask"] = "ngspice"

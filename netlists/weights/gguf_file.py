@@ -2,9 +2,7 @@
 
 Layout (github.com/ggml-org/ggml, docs/gguf.md): magic, version, number of tensors, number of metadata entries, entries,
 tensor descriptions, padding, data. Only the header is walked; every length is checked against the file before it is
-used. In a block format 32 values share a half-precision scale d, in Q4_1 also an offset m: Q8_0 holds int8 with
-w = d q, Q4_0 holds nibbles with w = d (q - 8), Q4_1 nibbles with w = d q + m. A byte of nibbles has value j in its low
-and value j + 16 in its high half.
+used.
 """
 
 from __future__ import annotations
@@ -23,18 +21,18 @@ from interconnect.arrays import ByteArray
 from interconnect.errors import InputError
 from interconnect.files import open_regular
 from netlists.weights.blocks import BlockWeights
+from netlists.weights.gguf_formats import (
+    BFLOAT16,
+    BLOCKS,
+    INTEGER_BLOCKS,
+    NAMES,
+    PLAIN,
+    dequantize,
+    format_name,
+    unpack,
+)
 from netlists.weights.reading import pick, widen_bfloat16
 
-BLOCK = 32
-"""Weights per block of every block format that is read."""
-
-_PLAIN = {0: "<f4", 1: "<f2", 24: "<i1", 25: "<i2", 26: "<i4", 27: "<i8", 28: "<f8", 30: "<u2"}
-_BFLOAT16 = 30
-_BLOCK_BYTES = {2: 18, 3: 20, 8: 34}
-_NAMES = {
-    **{0: "F32", 1: "F16", 30: "BF16", 2: "Q4_0", 3: "Q4_1", 8: "Q8_0", 6: "Q5_0", 7: "Q5_1", 9: "Q8_1"},
-    **{10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K"},
-}
 _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 _WIDTHS = {code: struct.calcsize(code) for code in _SCALARS.values()}
 _STRING, _ARRAY = 8, 9
@@ -99,16 +97,15 @@ class GgufFile:
     def numbers(self, name: str) -> NDArray[Any]:
         """A tensor in the type in which it is stored; bfloat16 and blocks as float32.
 
-        Raises InputError if there is none of that name, it holds no numbers, or its format is not read.
+        Raises InputError if there is none of that name, it holds no numbers, or its format is not read; MissingLibrary
+        for a format that takes the package gguf (extra `llm`), which is not here.
         """
         tensor = self._tensor(name)
-        if tensor.type in _BLOCK_BYTES:
-            integers, scale, offset = _unpack(tensor.type, self._bytes(tensor))
-            return (integers.astype(np.float32) * scale[:, None] + offset[:, None]).reshape(tensor.shape)
-        if tensor.type not in _PLAIN:
-            raise self._unread(name, tensor, "plain numbers, Q4_0, Q4_1 and Q8_0")
-        values = self._bytes(tensor).view(_PLAIN[tensor.type]).reshape(tensor.shape)
-        return widen_bfloat16(values) if tensor.type == _BFLOAT16 else values
+        if tensor.type not in PLAIN:
+            values = dequantize(tensor.type, self._bytes(tensor), f"{self.path}: tensor {name}")
+            return values.reshape(tensor.shape)
+        values = self._bytes(tensor).view(PLAIN[tensor.type]).reshape(tensor.shape)
+        return widen_bfloat16(values) if tensor.type == BFLOAT16 else values
 
     def tensor(self, name: str) -> NDArray[np.float32]:
         """A tensor in single precision. Raises InputError as `numbers`, and if it holds NaN or infinity."""
@@ -123,19 +120,21 @@ class GgufFile:
         Raises InputError for a tensor that is missing, no matrix, or not of a block format.
         """
         tensor = self._tensor(name)
-        if tensor.type not in _BLOCK_BYTES:
-            raise self._unread(name, tensor, "Q4_0, Q4_1 and Q8_0")
+        if tensor.type not in INTEGER_BLOCKS:
+            what = f"tensor {name} has the type {format_name(tensor.type)}, whose blocks have no single scale"
+            known = ", ".join(NAMES[kind] for kind in INTEGER_BLOCKS)
+            raise InputError(what, where=str(self.path), hint=f"integers are taken from {known}")
         if len(tensor.shape) != 2:
             raise InputError(f"tensor {name} has shape {tensor.shape}, expected a matrix", where=str(self.path))
-        integers, scale, offset = _unpack(tensor.type, self._bytes(tensor))
-        outputs, inputs = tensor.shape
+        integers, scale, offset = unpack(tensor.type, self._bytes(tensor), f"{self.path}: tensor {name}")
+        (outputs, inputs), size = tensor.shape, BLOCKS[tensor.type][0]
         return BlockWeights(
-            type=_NAMES[tensor.type],
-            bits=8 if tensor.type == 8 else 4,
+            type=NAMES[tensor.type],
+            bits=INTEGER_BLOCKS[tensor.type],
             integers=np.ascontiguousarray(integers.reshape(outputs, inputs).T),
-            scale=np.ascontiguousarray(scale.reshape(outputs, inputs // BLOCK).T),
-            offset=np.ascontiguousarray(offset.reshape(outputs, inputs // BLOCK).T),
-            block_size=BLOCK,
+            scale=np.ascontiguousarray(scale.reshape(outputs, inputs // size).T),
+            offset=np.ascontiguousarray(offset.reshape(outputs, inputs // size).T),
+            block_size=size,
         )
 
     def _tensor(self, name: str) -> GgufTensor:
@@ -148,10 +147,6 @@ class GgufFile:
         with self.path.open("rb") as file:
             file.seek(tensor.start)
             return np.frombuffer(file.read(tensor.size), np.uint8)
-
-    def _unread(self, name: str, tensor: GgufTensor, offered: str) -> InputError:
-        kind = _NAMES.get(tensor.type, f"number {tensor.type}")
-        return InputError(f"tensor {name} has the type {kind}", where=str(self.path), hint=f"read are {offered}")
 
     def _read_header(self, cursor: _Cursor, size: int) -> None:
         if cursor.take(4) != b"GGUF":
@@ -197,42 +192,16 @@ def read_gguf_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
     return file.numbers(name), f"tensor {name}"
 
 
-def load_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
-    """A matrix of a block format as its own integers, shape (inputs, outputs).
-
-    Raises InputError: no such file, not a whole GGUF file, missing tensor, no matrix, or not Q4_0, Q4_1 or Q8_0.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("there is no such weight file", where=str(path))
-    file = GgufFile(path)
-    return file.blocks(pick(name, list(file.tensors), str(path)))
-
-
-def _unpack(kind: int, raw: ByteArray) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
-    """(integers of shape (blocks, 32), scales and offsets of shape (blocks,)) of the bytes of a block format."""
-    raw = raw.reshape(-1, _BLOCK_BYTES[kind])
-    head = raw.shape[1] - (BLOCK if kind == 8 else BLOCK // 2)
-    halves = np.ascontiguousarray(raw[:, :head]).view("<f2").astype(np.float32)
-    data = np.ascontiguousarray(raw[:, head:])
-    if kind == 8:
-        integers = data.view(np.int8)
-    else:
-        nibbles = np.concatenate([data & 15, data >> 4], axis=1).astype(np.int8)
-        integers = nibbles - np.int8(8 if kind == 2 else 0)
-    scale = halves[:, 0]
-    return integers, scale, halves[:, 1] if kind == 3 else np.zeros_like(scale)
-
-
 def _size(path: Path, name: str, shape: tuple[int, ...], kind: int) -> int:
-    """Bytes of a tensor; of a format that is not read so many as any would take, a bit per number."""
-    if kind in _PLAIN:
-        return math.prod(shape) * np.dtype(_PLAIN[kind]).itemsize
-    if kind not in _BLOCK_BYTES:
+    """Bytes of a tensor; of a format that is not known so many as any would take, a bit per number."""
+    if kind in PLAIN:
+        return math.prod(shape) * np.dtype(PLAIN[kind]).itemsize
+    if kind not in BLOCKS:
         return max(1, math.prod(shape) // 8)
-    if shape[-1] % BLOCK:
-        raise InputError(f"tensor {name}: {shape[-1]} inputs do not make blocks of {BLOCK}", where=str(path))
-    return math.prod(shape) // BLOCK * _BLOCK_BYTES[kind]
+    values, size = BLOCKS[kind]
+    if shape[-1] % values:
+        raise InputError(f"tensor {name}: {shape[-1]} inputs do not make blocks of {values}", where=str(path))
+    return math.prod(shape) // values * size
 
 
 _PIECE = 1 << 22

@@ -1,4 +1,4 @@
-"""A weight matrix from a file of any known format. Files are data only: nothing is ever unpickled."""
+"""A weight matrix from a file of any known format. Files are data only: no code of a file is ever run."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,21 +9,26 @@ from numpy.typing import NDArray
 
 from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
-from netlists.weights import csv_file, gguf_file, hex_file, numpy_files, safetensors_file
+from netlists.weights import checkpoint, csv_file, gguf_file, hex_file, numpy_files, torch_file
+from netlists.weights.blocks import BlockWeights
 from netlists.weights.hex_file import Words
-from netlists.weights.reading import library_message
+from netlists.weights.reading import library_message, pick
 
 Reader = Callable[[Path, str | None], tuple[NDArray[Any], str]]
 
 _READERS: Mapping[str, Reader] = {
-    ".safetensors": safetensors_file.read_safetensors_weights,
+    ".safetensors": checkpoint.read_checkpoint_tensor,
     ".gguf": gguf_file.read_gguf_weights,
+    ".pt": torch_file.read_torch,
+    ".pth": torch_file.read_torch,
+    ".bin": torch_file.read_torch,
     ".npy": numpy_files.read_npy,
     ".npz": numpy_files.read_npz,
     ".csv": csv_file.read_csv_weights,
 }
 HEX_SUFFIXES = (".hex", ".mem")
 SUFFIXES = (*_READERS, *HEX_SUFFIXES)
+TORCH_SUFFIXES = (".pt", ".pth", ".bin")
 
 
 def load_weights(
@@ -33,16 +38,35 @@ def load_weights(
     transpose: bool = False,
     shape: Sequence[int] | None = None,
     words: Words | None = None,
+    groups: int = 1,
+    group: int = 0,
 ) -> FloatArray:
     """A weight matrix from a file with one of `SUFFIXES`: shape (rows = inputs, cols = outputs), float64.
 
-    name: tensor in a file that holds several. transpose: the file stores (outputs, inputs), as torch's linear
-    layers do. shape: what (rows, cols) has to be after transposing. words: of a hex
+    The path may also be a folder of safetensors files, or their index. name: tensor in a file that holds several.
+    transpose: the file stores (outputs, inputs), as torch's linear layers do; a convolution kernel, (outputs, channels,
+    height, width) or of other than two dimensions of space, then becomes the matrix that multiplies its unfolded inputs
+    (im2col, rows in the order of torch.nn.functional.unfold). groups: of a convolution, whose matrices are independent;
+    group: the one to return. shape: what (rows, cols) has to be after transposing. words: of a hex
     file, which also needs `shape`.
 
     Raises:
         InputError: unreadable or truncated file, missing tensor, not a matrix of numbers, wrong shape, NaN or Inf.
     """
+    return load_layer(path, name, transpose=transpose, shape=shape, words=words, groups=groups, group=group)[0]
+
+
+def load_layer(
+    path: str | Path,
+    name: str | None = None,
+    *,
+    transpose: bool = False,
+    shape: Sequence[int] | None = None,
+    words: Words | None = None,
+    groups: int = 1,
+    group: int = 0,
+) -> tuple[FloatArray, tuple[int, ...]]:
+    """(weight matrix, shape that the file holds): as `load_weights`."""
     where = str(path)
     if Path(path).suffix.lower() in HEX_SUFFIXES:
         if words is None or shape is None:
@@ -51,9 +75,7 @@ def load_weights(
         array, label = _load(Path(path), name, lambda p, n: hex_file.read_hex_weights(p, n, words, stored))
     else:
         array, label = _load(Path(path), name)
-    if array.ndim != 2 or 0 in array.shape:
-        raise InputError(f"{label} has shape {array.shape}, expected a matrix (rows, columns)", where=where)
-    matrix: FloatArray = array.T if transpose else array
+    matrix = _matrix(array, label, where, transpose=transpose, groups=groups, group=group)
     if shape is not None and matrix.shape != tuple(shape):
         flipped = matrix.shape == tuple(reversed(tuple(shape)))
         raise InputError(
@@ -61,7 +83,46 @@ def load_weights(
             where=where,
             hint="set weights.transpose" if flipped else None,
         )
-    return np.ascontiguousarray(matrix)
+    return np.ascontiguousarray(matrix), array.shape
+
+
+def _matrix(array: FloatArray, label: str, where: str, *, transpose: bool, groups: int, group: int) -> FloatArray:
+    """A stored array as (inputs, outputs)."""
+    if array.ndim in (3, 4, 5) and 0 not in array.shape:
+        if not transpose:
+            what = f"{label} has shape {array.shape}: a convolution kernel, whose outputs are taken from the first axis"
+            raise InputError(what, where=where, hint="set weights.transpose; its rows are then the unfolded inputs")
+        outputs = len(array)
+        if groups < 1 or outputs % groups or not 0 <= group < groups:
+            raise InputError(f"{label}: no group {group} of {groups} in {outputs} outputs", where=where)
+        part = outputs // groups
+        return array[group * part : (group + 1) * part].reshape(part, -1).T
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(f"{label} has shape {array.shape}, expected a matrix (rows, columns)", where=where)
+    if groups != 1:
+        raise InputError(f"{label} is a matrix; groups belong to convolution kernels", where=where)
+    return array.T if transpose else array
+
+
+def load_blocks(path: str | Path, name: str | None = None) -> BlockWeights:
+    """A matrix as the integers of its file, with their scales, shape (inputs, outputs): GGUF blocks, `bitnet` weights.
+
+    Raises InputError: no such file, damaged, missing tensor, no matrix, or of a format without integers.
+    """
+    path = _existing(path)
+    if path.suffix.lower() == ".gguf":
+        file = gguf_file.GgufFile(path)
+        return file.blocks(pick(name, list(file.tensors), str(path)))
+    if _is_checkpoint(path):
+        return checkpoint.Checkpoint(path).blocks(name)
+    raise InputError("holds no blocks of integers", where=str(path), hint="give a .gguf or .safetensors file")
+
+
+def tensor_file(path: str | Path, name: str | None = None) -> Path:
+    """The file in which a tensor lies: one of a folder's or an index's, else `path` itself."""
+    path = _existing(path)
+    several = _is_checkpoint(path) and path.suffix.lower() != ".safetensors"
+    return checkpoint.Checkpoint(path).file_of(name) if several else path
 
 
 def load_tensor(path: str | Path, name: str | None = None) -> FloatArray:
@@ -72,6 +133,8 @@ def load_tensor(path: str | Path, name: str | None = None) -> FloatArray:
 def _load(path: Path, name: str | None, reader: Reader | None = None) -> tuple[FloatArray, str]:
     """(finite numbers of a tensor, what to call it in a sentence)."""
     where = str(_existing(path))
+    if _is_checkpoint(path):
+        reader = checkpoint.read_checkpoint_tensor
     reader = reader or _READERS.get(path.suffix.lower())
     if reader is None:
         hint = f"give a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file"
@@ -94,30 +157,38 @@ def _load(path: Path, name: str | None, reader: Reader | None = None) -> tuple[F
 
 
 def tensor_names(path: str | Path) -> tuple[str, ...]:
-    """Names of the tensors in a `.safetensors`, `.gguf` or `.npz` file; empty for one that holds a single array."""
+    """Names of the tensors in a file that can hold several, or a folder; empty for one that holds a single array."""
     path = _existing(path)
-    match path.suffix.lower():
-        case ".safetensors" | ".gguf":
-            return tuple(tensor_shapes(path))
-        case ".npz":
-            return numpy_files.npz_names(path)
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return numpy_files.npz_names(path)
+    if _is_checkpoint(path) or suffix in (".gguf", *TORCH_SUFFIXES):
+        return tuple(tensor_shapes(path))
     return ()
 
 
 def tensor_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor of a `.safetensors` or `.gguf` file, in its order, from the header alone.
+    """Shape of every tensor of a `.safetensors` or `.gguf` file, of a folder or index of the former, or of a file of
+    torch, in its order, without its numbers.
 
     Raises:
         InputError: the file is missing, truncated or of another format.
     """
     path = _existing(path)
-    if path.suffix.lower() == ".gguf":
+    suffix = path.suffix.lower()
+    if suffix == ".gguf":
         return gguf_file.GgufFile(path).shapes
-    return safetensors_file.safetensors_shapes(path)
+    if suffix in TORCH_SUFFIXES:
+        return torch_file.torch_shapes(path)
+    return checkpoint.Checkpoint(path).shapes
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() == ".safetensors" or path.name.endswith(".safetensors.index.json")
 
 
 def _existing(path: str | Path) -> Path:
     path = Path(path)
-    if not path.is_file():
+    if not (path.is_file() or path.is_dir()):
         raise InputError("there is no such weight file", where=str(path))
     return path

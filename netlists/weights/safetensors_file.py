@@ -16,24 +16,30 @@ from netlists.weights.reading import library_message, pick, widen_bfloat16
 MAX_HEADER = 2**25
 """Bytes of a header: some hundred thousand tensors. The library takes 10^8, which would be gigabytes once parsed."""
 
-READ_TYPES = ("F64", "F32", "F16", "BF16", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL")
+READ_TYPES = (
+    "F64",
+    "F32",
+    "F16",
+    "BF16",
+    "I64",
+    "I32",
+    "I16",
+    "I8",
+    "U64",
+    "U32",
+    "U16",
+    "U8",
+    "F8_E4M3",
+    "F8_E5M2",
+    "BOOL",
+)
 
 
-def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor of a `.safetensors` file, in its order, from the header alone.
+def safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
+    """(entries by name with their `dtype` and `shape`, start of the data), from the header alone.
 
-    Raises:
-        InputError: the file is missing, truncated or no safetensors file.
+    Raises InputError for a file that is missing, not safetensors, or shorter than it says.
     """
-    header, _ = _safetensors_header(path)
-    try:
-        return {k: tuple(int(n) for n in v["shape"]) for k, v in header.items() if k != "__metadata__"}
-    except (LookupError, TypeError, ValueError, OverflowError):
-        raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
-
-
-def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
-    """(header, start of the data); InputError for a file that is not safetensors or shorter than it says."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         prefix = file.read(8)
@@ -47,7 +53,10 @@ def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
         raw = file.read(length)
     try:
         header = json.loads(raw)
-        ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+        header.pop("__metadata__", None)
+        ends = [v["data_offsets"][1] for v in header.values()]
+        for entry in header.values():
+            entry["shape"] = tuple(int(n) for n in entry["shape"])
         complete = 8 + length + max(ends, default=0) <= size
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InputError("is not a safetensors file (its header cannot be read)", where=str(path)) from None
@@ -58,35 +67,47 @@ def _safetensors_header(path: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def read_safetensors_weights(path: Path, name: str | None) -> tuple[NDArray[Any], str]:
-    """(a tensor, what to call it in a sentence)."""
-    header, start = _safetensors_header(path)
-    name = pick(name, [k for k in header if k != "__metadata__"], str(path))
-    entry = header[name]
-    label = f"tensor {name}"
-    if entry.get("dtype") not in READ_TYPES:
-        shown = shortened(str(entry.get("dtype")))
+def read_safetensor(path: Path, name: str) -> tuple[NDArray[Any], str]:
+    """(a tensor of that file, its stored type); bfloat16 and 8-bit floats in single precision."""
+    header, start = safetensors_header(path)
+    entry = header[pick(name, list(header), str(path))]
+    kind, label = entry.get("dtype"), f"tensor {name}"
+    if kind not in READ_TYPES:
         hint = f"read are {', '.join(READ_TYPES[:-1])} and {READ_TYPES[-1]}"
-        raise InputError(f"{label} is stored as {shown}", where=str(path), hint=hint)
-    if entry.get("dtype") == "BF16":
-        return _read_bfloat16(path, start, entry, label), label
+        raise InputError(f"{label} is stored as {shortened(str(kind))}", where=str(path), hint=hint)
+    if kind == "BF16":
+        return widen_bfloat16(_read_bytes(path, start, entry, label, "<u2")), kind
+    if kind == "F8_E5M2":  # the upper half of a half-precision number
+        return (_read_bytes(path, start, entry, label, "u1").astype("<u2") << 8).view("<f2").astype(np.float32), kind
+    if kind == "F8_E4M3":
+        return _E4M3[_read_bytes(path, start, entry, label, "u1")], kind
     try:
         with safe_open(path, framework="numpy") as file:
             array: NDArray[Any] = file.get_tensor(name)
     except (SafetensorError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
-    return array, label
+    return array, kind
 
 
-def _read_bfloat16(path: Path, start: int, entry: dict[str, Any], label: str) -> NDArray[Any]:
+def _read_bytes(path: Path, start: int, entry: dict[str, Any], label: str, code: str) -> NDArray[Any]:
     try:
-        shape = tuple(int(n) for n in entry["shape"])
         begin, end = (int(n) for n in entry["data_offsets"])
         if not 0 <= begin <= end:
             raise ValueError("its bytes end before they begin")
         with open_regular(path) as file:
             file.seek(start + begin)
-            half = np.frombuffer(file.read(end - begin), dtype="<u2").reshape(shape)
+            return np.frombuffer(file.read(end - begin), dtype=code).reshape(entry["shape"])
     except (LookupError, TypeError, ValueError, OverflowError, OSError) as error:
         raise InputError(f"{label} cannot be read ({library_message(error)})", where=str(path)) from None
-    return widen_bfloat16(half)
+
+
+def _four_and_three() -> NDArray[np.float32]:
+    """Values of the 256 codes of E4M3 (arXiv 2209.05433): exponent bias 7, no infinity, S.1111.111 is NaN."""
+    code = np.arange(256)
+    exponent, fraction = code >> 3 & 15, code & 7
+    size = np.where(exponent == 0, fraction / 8 * 2.0**-6, (1 + fraction / 8) * 2.0 ** (exponent - 7.0))
+    size[code & 127 == 127] = np.nan
+    return np.where(code & 128, -size, size).astype(np.float32)
+
+
+_E4M3 = _four_and_three()

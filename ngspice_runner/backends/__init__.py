@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from interconnect.registry import Registry
 
@@ -22,7 +22,7 @@ class RawOutcome:
     exit_code: of the engine, negative = signal, None when a backend has none. log: standard output and error together.
     plots: what the raw file (or the engine's memory) held, None if there was no file. raw_problem: why the raw file
     could not be taken at its word (a sentence), with raw_reason killed, truncated or malformed. engine: its version as
-    it reported it itself, where that is known only after it ran.
+    it reported it itself, where that is known only after it ran. repeated: why the job was run once more (a sentence).
     """
 
     exit_code: int | None
@@ -35,6 +35,7 @@ class RawOutcome:
     cpu_seconds: float
     wall_seconds: float
     engine: str = ""
+    repeated: str = ""
 
 
 def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
@@ -54,6 +55,7 @@ def merge_outcomes(outcomes: Sequence[RawOutcome]) -> RawOutcome:
         cpu_seconds=sum(o.cpu_seconds for o in outcomes),
         wall_seconds=sum(o.wall_seconds for o in outcomes),
         engine=outcomes[0].engine,
+        repeated=next((o.repeated for o in outcomes if o.repeated), ""),
     )
 
 
@@ -88,6 +90,13 @@ class Backend(Protocol):
         ...
 
 
+@runtime_checkable
+class OtherSimulator(Backend, Protocol):
+    """A backend of another simulator than ngspice: nothing is run again by ngspice, its verdict stands."""
+
+    engine: Engine
+
+
 BACKENDS: Registry[Callable[[], Backend]] = Registry(
     "backend",
     group="metalrom.backends",
@@ -96,6 +105,7 @@ BACKENDS: Registry[Callable[[], Backend]] = Registry(
         "batch": "ngspice_runner.backends.process:ProcessBackend",  # for what `batch` cannot group
         "persistent": "ngspice_runner.backends.persistent:PersistentBackend",
         "shared": "ngspice_runner.backends.shared:SharedBackend",
+        "vacask": "ngspice_runner.backends.vacask:VacaskBackend",
     },
 )
 """Ways to run a job; an item is the backend's class, or a function that makes one."""

@@ -7,25 +7,24 @@ the point's number. The engine rebuilds matrix and state for every run, so resul
 points.
 """
 
-import os
 import re
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.process import (
-    FOLDER_PREFIX,
+    DECK_FILE,
     EngineProcesses,
+    confinement_of,
     cpu_seconds,
     disk_full,
     kill_engine,
     limit_cpu,
     wait_for,
 )
+from ngspice_runner.backends.run_place import RunPlace, run_place
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, next_plot
@@ -51,27 +50,22 @@ class BatchEngine(EngineProcesses):
         Points whose engine died or hung under them have an outcome that says so; those after them are left out.
         Raises EngineError when the engine or its folder cannot be used.
         """
-        try:
-            folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
+        with run_place(confinement_of(prepared)) as place:
             try:
-                yield from self._run_in(Path(folder), prepared, points)
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-        except OSError as error:
-            raise EngineError(
-                f"the run's folder in {tempfile.gettempdir()} cannot be used ({error.strerror})"
-            ) from None
+                yield from self._run_in(place, prepared, points)
+            except OSError as error:
+                raise EngineError(f"the run's folder {place.folder} cannot be used ({error.strerror})") from None
 
     def _run_in(
-        self, folder: Path, prepared: Prepared, points: Sequence[tuple[int, Sequence[str]]]
+        self, place: RunPlace, prepared: Prepared, points: Sequence[tuple[int, Sequence[str]]]
     ) -> Iterator[list[tuple[int, RawOutcome]]]:
-        (folder / "deck.cir").write_text(script(prepared.run_text, points), "utf-8", "surrogateescape")
+        folder = Path(place.folder)
+        (folder / DECK_FILE).write_text(script(prepared.run_text, points), "utf-8", "surrogateescape")
         (folder / "log.txt").touch()
-        with self._lock:
+        with self._lock, (folder / DECK_FILE).open("rb") as deck:
             if self._cancelled:
                 return
-            arguments = ["-b", "-o", "log.txt", "deck.cir"]
-            child = self._start(prepared, arguments, str(folder), subprocess.DEVNULL)
+            child = self._start(prepared, ["-b", "-o", "log.txt"], place, subprocess.DEVNULL, deck.fileno())
         limit_cpu(child.pid, prepared.job.timeout)
         try:
             yield from self._follow(folder, prepared, points, child)

@@ -12,11 +12,12 @@ import contextlib
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 _SCRIPT = "trap '' HUP INT TERM QUIT; read -r line; kill -KILL 0"
 _lock = threading.Lock()
+_Begin = Callable[[], subprocess.Popen[bytes]]
 
 
 @dataclass(slots=True)
@@ -34,22 +35,31 @@ def start_guarded(
     folder: str,
     environment: Mapping[str, str],
     output: int,
+    source: int = subprocess.DEVNULL,
     inherited: Sequence[int] = (),
-    stdin: int = subprocess.DEVNULL,
+    through: Callable[[_Begin], subprocess.Popen[bytes]] = lambda begin: begin(),
 ) -> subprocess.Popen[bytes]:
-    """Start a program that ends when this process ends. Raises OSError when it cannot be started."""
+    """Start a program that ends when this process ends. Raises OSError when it cannot be started.
+
+    source, output: its standard input, and output with errors; through: what calls the start (a sandbox).
+    """
     for attempt in (0, 1):
-        try:
+        group = _group()
+
+        def begin(group: int = group) -> subprocess.Popen[bytes]:
             return subprocess.Popen(
                 arguments,
                 cwd=folder,
                 env=environment,
-                stdin=stdin,
+                stdin=source,
                 stdout=output,
                 stderr=output,
                 pass_fds=inherited,
-                process_group=_group(),
+                process_group=group,
             )
+
+        try:
+            return through(begin)
         except PermissionError:
             # The group is gone when its shell was killed in this moment: the next attempt has a new one.
             if attempt or not _guards or _guards[0].process.poll() is None:

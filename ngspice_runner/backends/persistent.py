@@ -13,24 +13,23 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.process import (
-    FOLDER_PREFIX,
     EngineProcesses,
+    confinement_of,
     cpu_seconds,
     disk_full,
     kill_engine,
     limit_cpu,
-    sweep_leftovers,
 )
 from ngspice_runner.backends.reuse import needs_fresh_engine
+from ngspice_runner.backends.run_place import RunPlace
+from ngspice_runner.backends.sandbox import Confinement, sandbox
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
@@ -64,7 +63,6 @@ class PersistentBackend(EngineProcesses):
 
     def __init__(self, recycle: int = 500) -> None:
         super().__init__()
-        sweep_leftovers()
         self._recycle = recycle
         self._idle: list[_Seat] = []
         self._places = threading.Lock()
@@ -141,21 +139,22 @@ class PersistentBackend(EngineProcesses):
         with self._lock:
             if self._cancelled:
                 return None
-            folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
+            confinement = confinement_of(prepared)
+            place = RunPlace(confinement if sandbox().landlock else None)
             try:
-                os.mkfifo(Path(folder, _BELL))
+                os.mkfifo(Path(place.folder, _BELL))
                 theirs, ours = os.pipe()
                 try:
-                    child = self._start(prepared, ["-p", "-o", _LOG], folder, subprocess.DEVNULL, theirs)
+                    child = self._start(prepared, ["-p", "-o", _LOG], place, subprocess.DEVNULL, theirs)
                 except BaseException:
                     os.close(ours)
                     raise
                 finally:
                     os.close(theirs)
             except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
+                place.end()
                 raise
-        return _Seat(folder, child, ours, prepared.engine)
+        return _Seat(place, confinement, child, ours, prepared.engine)
 
     def _leave(self, seat: _Seat) -> None:
         if seat.owner == os.getpid():
@@ -169,10 +168,18 @@ class PersistentBackend(EngineProcesses):
 class _Seat:
     """One engine, its folder and what it has done."""
 
-    def __init__(self, folder: str, child: subprocess.Popen[bytes], commands: int, engine: Engine) -> None:
+    def __init__(
+        self,
+        place: RunPlace,
+        confinement: Confinement | None,
+        child: subprocess.Popen[bytes],
+        commands: int,
+        engine: Engine,
+    ) -> None:
         self.owner = os.getpid()
         self.child, self.jobs = child, 0
-        self._folder, self._commands, self._engine = Path(folder), commands, engine
+        self._place, self._confinement = place, confinement
+        self._folder, self._commands, self._engine = Path(place.folder), commands, engine
         self._offset, self._cpu = 0, 0.0
         # Open for both ways: it never reads as closed, and the engine's own opening never waits.
         self._bell = os.open(self._folder / _BELL, os.O_RDWR | os.O_NONBLOCK)
@@ -183,7 +190,8 @@ class _Seat:
 
     def fits(self, prepared: Prepared) -> bool:
         """True while the engine lives, belongs to this process and is the one wanted."""
-        return self.owner == os.getpid() and not self._poll.poll(0) and self._engine == prepared.engine
+        same = self._engine == prepared.engine and self._confinement == confinement_of(prepared)
+        return self.owner == os.getpid() and not self._poll.poll(0) and same
 
     def run(self, prepared: Prepared) -> RawOutcome:
         """One job from its deck to its vectors."""
@@ -285,7 +293,7 @@ class _Seat:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         if self.owner == os.getpid():
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._place.end()
 
 
 def _outcome(

@@ -2,31 +2,41 @@
 
 import contextlib
 import os
-import re
 import resource
 import select
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
+from ngspice_runner.backends.run_place import RunPlace, run_place
+from ngspice_runner.backends.sandbox import Confinement, engine_confinement
 from ngspice_runner.deck import ParsedDeck
-from ngspice_runner.engine import Engine
+from ngspice_runner.engine import Engine, system_spinit
 from ngspice_runner.engine_view import VIEW_FILE
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import Plot, RawError, read_raw
+from ngspice_runner.startup import OWN_SCRIPTS
+from ngspice_runner.workspace import workspace
 
-FOLDER_PREFIX = "ngspice_runner-"
-_SCRIPTS = str(Path(__file__).resolve().parent.parent / "scripts")
+DECK_FILE = "deck.cir"
 _LOG_LIMIT = 8 * 1024 * 1024
-_swept = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndedProcess:
+    """How an engine ended; exit_code negative = signal."""
+
+    exit_code: int
+    timed_out: bool
+    cancelled: bool
+    cpu_seconds: float
 
 
 class EngineProcesses:
@@ -45,36 +55,59 @@ class EngineProcesses:
                 kill_engine(pid)
 
     def _start(
-        self,
-        prepared: Prepared,
-        arguments: Sequence[str],
-        folder: str,
-        output: int,
-        stdin: int = subprocess.DEVNULL,
+        self, prepared: Prepared, arguments: Sequence[str], place: RunPlace, output: int, source: int
     ) -> subprocess.Popen[bytes]:
-        """Start an engine in `folder`, its output to the file descriptor; `_lock` is held."""
+        """Start ngspice in the place's folder with an input and an output (file descriptors); `_lock` is held."""
+        command = [prepared.engine.path, "-n", *arguments]
+        scripts = _own_scripts(Path(place.folder, "scripts"), prepared) if prepared.startup else prepared.scripts
+        return self._launch(command, place, environment(place.folder, scripts), output, source)
+
+    def _launch(
+        self, command: Sequence[str], place: RunPlace, environment: Mapping[str, str], output: int, source: int
+    ) -> subprocess.Popen[bytes]:
+        """Start a program in the place's folder; `_lock` is held."""
         try:
             child = start_guarded(
-                [prepared.engine.path, "-n", *arguments],
-                folder=folder,
-                environment=environment(folder, prepared.code_models),
+                command,
+                folder=place.folder,
+                environment=environment,
+                source=source,
                 output=output,
-                stdin=stdin,
+                through=place.start,
             )
         except OSError as error:
-            raise EngineError(f"{prepared.engine.path} cannot be started ({error.strerror})") from None
+            raise EngineError(f"{command[0]} cannot be started ({error.strerror})") from None
         self._running.add(child.pid)
         return child
+
+    def _finish(self, child: subprocess.Popen[bytes], timeout: float) -> EndedProcess:
+        """Wait for an engine, at most `timeout` seconds, and reap it."""
+        limit_cpu(child.pid, timeout)
+        timed_out = False
+        try:
+            if not wait_for(child.pid, timeout):
+                timed_out = True
+                kill_engine(child.pid)
+            with self._lock:
+                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
+                self._running.discard(child.pid)
+                _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            kill_engine(child.pid)
+            raise
+        child.returncode = code = os.waitstatus_to_exitcode(status)
+        return EndedProcess(
+            exit_code=code,
+            timed_out=timed_out or code == -signal.SIGXCPU,
+            cancelled=self._cancelled and code == -signal.SIGKILL and not timed_out,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+        )
 
 
 class ProcessBackend(EngineProcesses):
     """Runs each job in an engine process of its own. Safe to share between threads."""
 
     name = "process"
-
-    def __init__(self) -> None:
-        super().__init__()
-        sweep_leftovers()
 
     def engine_for(self, engine: Engine) -> Engine:
         """The executable itself."""
@@ -90,81 +123,74 @@ class ProcessBackend(EngineProcesses):
 
     def view(self, prepared: Prepared) -> RawOutcome:
         """Start the engine with the deck, as `run` does; the log is what it wrote of its view, where it did."""
-        try:
-            folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
-        except OSError as error:
-            raise EngineError(
-                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
-            ) from None
-        try:
-            return self._run_in(folder, prepared)
-        except OSError as error:
-            raise EngineError(f"the run's folder {folder} cannot be used ({error.strerror})") from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with run_place(confinement_of(prepared)) as place:
+            try:
+                return self._run_in(place, prepared)
+            except OSError as error:
+                raise EngineError(f"the run's folder {place.folder} cannot be used ({error.strerror})") from None
 
     def close(self) -> None:
         """Nothing is kept between runs."""
 
-    def _run_in(self, folder: str, prepared: Prepared) -> RawOutcome:
-        job = prepared.job
-        names = ("deck.cir", "ngspice_runner.raw", "log.txt", VIEW_FILE)
+    def _run_in(self, place: RunPlace, prepared: Prepared) -> RawOutcome:
+        folder = place.folder
+        names = (DECK_FILE, "ngspice_runner.raw", "log.txt", VIEW_FILE)
         deck, raw, log, view = (Path(folder, name) for name in names)
         deck.write_text(prepared.run_text, encoding="utf-8", errors="surrogateescape")
-        for name, target in prepared.includes.links:
-            link = Path(folder, name)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                link.symlink_to(target)
         behaviour = ["-D", f"ngbehavior={prepared.behaviour}"] if prepared.behaviour else []
         started = time.monotonic()
         with log.open("wb") as log_file, self._lock:
             if self._cancelled:
                 return RawOutcome(None, False, True, "", None, "", "", 0.0, 0.0)
-            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else []), str(deck)]
-            child = self._start(prepared, arguments, folder, log_file.fileno())
-        limit_cpu(child.pid, job.timeout)
-        timed_out = False
-        try:
-            if not wait_for(child.pid, job.timeout):
-                timed_out = True
-                kill_engine(child.pid)
-            with self._lock:
-                # Reaped under the lock: the number cannot be given to another process while `cancel` looks at it.
-                self._running.discard(child.pid)
-                _, status, usage = os.wait4(child.pid, 0)
-        except BaseException:
-            kill_engine(child.pid)
-            raise
-        child.returncode = os.waitstatus_to_exitcode(status)
+            arguments = [*behaviour, "-b", *(["-r", str(raw)] if prepared.raw else [])]
+            with deck.open("rb") as source:
+                child = self._start(prepared, arguments, place, log_file.fileno(), source.fileno())
+        ended = self._finish(child, prepared.job.timeout)
         wall = time.monotonic() - started
         plots, problem, reason = _read_plots(raw, folder, prepared.deck)
         if not problem and disk_full(folder):
             # The engine does not notice failing writes: the log may lack what would have decided the verdict.
             problem, reason = f"the disk under {folder} is full: log and result may be cut off", "truncated"
         return RawOutcome(
-            exit_code=child.returncode,
-            timed_out=timed_out or child.returncode == -signal.SIGXCPU,
-            cancelled=self._cancelled and child.returncode == -signal.SIGKILL and not timed_out,
-            log=_read_log(view if not prepared.raw and view.exists() else log),
+            exit_code=ended.exit_code,
+            timed_out=ended.timed_out,
+            cancelled=ended.cancelled,
+            log=read_log(view if not prepared.raw and view.exists() else log),
             plots=plots,
             raw_problem=problem,
             raw_reason=reason,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            cpu_seconds=ended.cpu_seconds,
             wall_seconds=wall,
         )
 
 
-def environment(folder: str, code_models: bool) -> dict[str, str]:
-    """A clean environment: ngspice reads several variables, and crashes without HOME."""
+def confinement_of(prepared: Prepared) -> Confinement | None:
+    """What the engine of a job may do; None for a trusted one."""
+    if prepared.job.trust:
+        return None
+    return engine_confinement(prepared.engine.path, None if prepared.reads_all else (workspace(), OWN_SCRIPTS))
+
+
+def environment(folder: str, scripts: str) -> dict[str, str]:
+    """A clean environment: ngspice reads several variables, and crashes without HOME. scripts: the folder with its
+    start-up file, empty for that of the installation."""
     environment = {"HOME": folder, "PATH": os.environ.get("PATH", os.defpath), "LANG": "C"}
     environment |= {"OMP_THREAD_LIMIT": "1", "NGSPICE_MEAS_PRECISION": "15"}
     for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
         if name in os.environ:
             environment[name] = os.environ[name]
-    if not code_models:
-        environment["SPICE_SCRIPTS"] = _SCRIPTS
+    if scripts:
+        environment["SPICE_SCRIPTS"] = scripts
     return environment
+
+
+def _own_scripts(scripts: Path, prepared: Prepared) -> str:
+    """A folder with a start-up file that also does what the job asks for."""
+    usual = Path(prepared.scripts, "spinit") if prepared.scripts else system_spinit(prepared.engine)
+    scripts.mkdir(exist_ok=True)
+    text = usual.read_text("utf-8", "replace") if usual else ""
+    (scripts / "spinit").write_text(f"{text.rstrip()}\n{prepared.startup}", encoding="utf-8")
+    return str(scripts)
 
 
 def wait_for(pid: int, timeout: float) -> bool:
@@ -225,7 +251,8 @@ def disk_full(folder: str | os.PathLike[str]) -> bool:
     return status.f_bavail * status.f_frsize < 65536
 
 
-def _read_log(path: Path) -> str:
+def read_log(path: Path) -> str:
+    """What an engine printed; of a very long log the beginning and the end."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= 2 * _LOG_LIMIT:
@@ -266,21 +293,3 @@ def _is_raw(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return path.suffix == ".raw" or file.read(6) == b"Title:"
-
-
-def sweep_leftovers() -> None:
-    """Remove the folders of runs whose process was killed before it could do so itself; once per process."""
-    global _swept
-    if _swept:
-        return
-    _swept = True
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(tempfile.gettempdir()):
-            match = re.match(rf"{FOLDER_PREFIX}(\d+)-", entry.name)
-            if match and int(match.group(1)) != os.getpid() and entry.stat().st_uid == os.getuid():
-                try:
-                    os.kill(int(match.group(1)), 0)
-                except ProcessLookupError:
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                except PermissionError:
-                    continue

@@ -21,21 +21,24 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ngspice_runner.backends import RawOutcome
 from ngspice_runner.backends.guard import start_guarded
-from ngspice_runner.backends.process import FOLDER_PREFIX, environment, kill_engine
+from ngspice_runner.backends.process import environment, kill_engine
 from ngspice_runner.backends.reuse import needs_fresh_engine
+from ngspice_runner.backends.run_place import RunPlace
+from ngspice_runner.backends.sandbox import Confinement, program_files, sandbox
 from ngspice_runner.engine import Engine
 from ngspice_runner.errors import EngineError
 from ngspice_runner.prepare import Prepared
 from ngspice_runner.raw import RawError, parse_raw
+from ngspice_runner.startup import OWN_SCRIPTS
 
 INSTALL_HINT = (
     "the shared backend needs PySpice (`pip install 'metalrom[pyspice]'`) and libngspice (`apt install libngspice0`, "
@@ -78,8 +81,9 @@ class SharedBackend:
     def run(self, prepared: Prepared) -> RawOutcome:
         """Run one job; see `Backend.run`. A child that dies in between is replaced once."""
         (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
-        if outcome.exit_code is not None and not outcome.timed_out and not self._cancelled:
-            (outcome,) = list(self.run_points(prepared, prepared.run_text, None))
+        if (status := outcome.exit_code) is not None and not outcome.timed_out and not self._cancelled:
+            (again,) = list(self.run_points(prepared, prepared.run_text, None))
+            outcome = replace(again, repeated=f"run again: the child with libngspice ended with status {status}")
         return outcome
 
     def run_points(self, prepared: Prepared, text: str, points: Sequence[Sequence[str]] | None) -> Iterator[RawOutcome]:
@@ -175,21 +179,18 @@ class _Child:
     def __init__(self, library: Engine) -> None:
         self.pid_of_owner = os.getpid()
         self.runs = 0
-        try:
-            self._folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
-        except OSError as error:
-            raise EngineError(
-                f"no temporary folder can be made in {tempfile.gettempdir()} ({error.strerror})"
-            ) from None
+        files = program_files(os.path.realpath(sys.executable), os.environ.get("LD_LIBRARY_PATH", ""))
+        self._place = RunPlace(Confinement(("/",), files.executable) if sandbox().landlock else None)
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
         try:
             self._process = start_guarded(
                 [sys.executable, "-P", _CHILD, library.path, str(theirs_in), str(theirs_out)],
-                folder=self._folder,
-                environment=environment(self._folder, code_models=False) | _python_paths(),
+                folder=self._place.folder,
+                environment=environment(self._place.folder, OWN_SCRIPTS) | _python_paths(),
                 output=subprocess.DEVNULL,
                 inherited=(theirs_in, theirs_out),
+                through=self._place.start,
             )
         except OSError as error:
             raise EngineError(f"{sys.executable} cannot be started ({error.strerror})") from None
@@ -257,7 +258,7 @@ class _Child:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self._in = self._out = -1
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._place.end()
         return status
 
     def _receive(self, timeout: float) -> tuple[dict[str, Any], bytes]:

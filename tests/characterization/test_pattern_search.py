@@ -67,7 +67,7 @@ def test_drawn_patterns_have_the_counts_and_shares_asked_for() -> None:
     genes = draw(8, 4000, 0.25, np.random.default_rng(0))
     inputs, target = genes[:, :, 0], genes[:, :, 2]
     # active rows: uniform on 0..8; counts: uniform on 0..active, so half of the active rows on average
-    assert np.bincount(inputs.sum(axis=1), minlength=9) == pytest.approx([4000 / 9] * 9, rel=0.2)
+    assert np.bincount(inputs.sum(axis=1, dtype=np.int64), minlength=9) == pytest.approx([4000 / 9] * 9, rel=0.2)
     assert (inputs * target).sum() / inputs.sum() == pytest.approx(0.5, abs=0.02)
     assert genes[:, :, [1, 3]].mean() == pytest.approx(0.25, abs=0.01)
 

@@ -19,6 +19,7 @@ from interconnect.stack import Stack
 
 EPSILON_0 = 8.8541878128e-12
 CellMaker = Callable[..., CellGeometry]
+needs_solver = pytest.mark.skipif(not fieldsolver.available(), reason="NGSolve is not installed")
 
 
 def plates(slabs: tuple[Slab, ...]) -> CellGeometry:
@@ -146,6 +147,7 @@ def test_cache_serves_equal_numbers_and_survives_damage(
     assert repaired.total("BL") == pytest.approx(first.total("BL"), rel=1e-3)
 
 
+@needs_solver
 def test_cells_drawn_alike_on_other_metals_share_a_solution(
     generic28: Stack, make_cell: CellMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +214,12 @@ def test_refusals(generic28: Stack, make_cell: CellMaker) -> None:
         extract(replace(cell, slabs=cell.slabs[:0]), generic28)
     with pytest.raises(InputError, match="must run through the whole period"):
         extract(with_box(replace(line, upper=(0.9 * line.upper[0], *line.upper[1:]))), generic28)
+
+
+@needs_solver
+def test_refusals_of_the_field_solver(generic28: Stack, make_cell: CellMaker) -> None:
+    cell = make_cell(generic28, "S")
+    line = cell.boxes[0]
     with pytest.raises(InputError, match="order must be 3 to 8"):
         extract(cell, generic28, order=12)
     other = replace(line, net="X", kind="tab", lower=(-0.1e-6, *line.lower[1:]), upper=(0.05e-6, *line.upper[1:]))

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from interconnect.errors import InputError
 from metalrom.assets import ASSETS, AssetFile, AssetSpec, FetchError, Licence, asset_path, asset_state, fetch, store
 from metalrom.cli.console import ENGINE_FAILED, explain
 
+ROOT = Path(__file__).resolve().parents[2]
 DATA = {"card.spi": b"* a card\n" * 50, "LICENSE": b"Apache-2.0\n"}
 
 
-def _wheel(folder: Path, content: dict[str, bytes]) -> Path:
+def _wheel(folder: Path, content: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> Path:
     """A valid wheel `metalrom_sample` 1.0 (PyPA binary distribution format) holding `content`."""
     info = "metalrom_sample-1.0.dist-info"
     members = {f"metalrom_sample/{name}": data for name, data in content.items()}
@@ -38,7 +44,7 @@ def _wheel(folder: Path, content: dict[str, bytes]) -> Path:
     members[f"{info}/RECORD"] = ("".join(record) + f"{info}/RECORD,,\n").encode()
     folder.mkdir(exist_ok=True)
     path = folder / "metalrom_sample-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", method) as archive:
         for name, data in members.items():
             archive.writestr(name, data)
     return path
@@ -53,6 +59,11 @@ def _spec(wheel: Path, content: dict[str, bytes]) -> AssetSpec:
     return AssetSpec(
         "sample", "a sample", "metalrom-sample", "1.0", digest, 0.1, Licence("Apache-2.0", "LICENSE"), files
     )
+
+
+def asset_folder(name: str) -> Path:
+    """Where an asset lies or would lie."""
+    return store._folder(ASSETS[name])
 
 
 @pytest.fixture
@@ -93,22 +104,19 @@ def test_damage_is_found_named_and_mended(wheels: Path) -> None:
     path.unlink()
     assert asset_state("sample") == "corrupt"
     fetch("sample")
-    (path.parent / ".verified.json").write_text("[not json")
     assert asset_state("sample") == "fetched"
 
 
-def test_four_changed_bytes_are_found_although_the_time_was_set_back(
+def test_a_file_is_hashed_once_and_four_changed_bytes_are_found_although_the_time_was_set_back(
     wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = fetch("sample").path("card.spi")
     monkeypatch.setattr(store, "_SETTLED", 0.0)
     assert asset_state("sample") == "fetched"
     before = path.stat()
-    monkeypatch.setattr(store, "_sha256", lambda _: pytest.fail("was hashed already"))
-    assert asset_state("sample") == "fetched"
-    monkeypatch.undo()
-    monkeypatch.setenv("METALROM_CACHE", str(path.parents[2]))
-    monkeypatch.setitem(ASSETS, "sample", _spec(next(wheels.iterdir()), DATA))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_digest", lambda _: pytest.fail("was hashed already"))
+        assert asset_state("sample") == "fetched"
     time.sleep(0.02)  # the clock of the file system goes in steps
     with path.open("r+b") as file:
         file.seek(100)
@@ -119,16 +127,76 @@ def test_four_changed_bytes_are_found_although_the_time_was_set_back(
         asset_path("sample", "card.spi")
 
 
-def test_marks_in_a_folder_of_all_users_are_not_believed(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = fetch("sample").folder
-    monkeypatch.setattr(store, "_SETTLED", 0.0)
-    assert asset_state("sample") == "fetched"
-    folder.chmod(0o777)
-    with (folder / "card.spi").open("r+b") as file:
-        file.write(b"oops")
-    marks = {name: store._mark(folder / name) for name in DATA}
-    (folder / ".verified.json").write_text(json.dumps(marks))
-    assert asset_state("sample") == "corrupt"
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mkfs.ext4"), reason="needs mkfs.ext4 and the administrator")
+def test_a_medium_that_decays_is_noticed(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four bytes of a file change on the disk itself: no time, no inode and no size shows it."""
+    image, mounted = tmp_path / "disk", tmp_path / "mounted"
+    image.write_bytes(bytes(8 << 20))
+    mounted.mkdir()
+    subprocess.run(["mkfs.ext4", "-q", "-O", "^metadata_csum", image], check=True)
+
+    @contextmanager
+    def disk() -> Iterator[None]:
+        if subprocess.run(["mount", "-o", "loop", image, mounted], check=False, capture_output=True).returncode:
+            pytest.skip("no loop device can be mounted here")
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", mounted], check=True)
+
+    monkeypatch.setenv("METALROM_CACHE", str(mounted))
+    with disk():
+        before = fetch("sample").path("card.spi").stat()
+    content = bytearray(image.read_bytes())
+    assert content.count(DATA["card.spi"]) == 1
+    at = content.index(DATA["card.spi"]) + 100
+    content[at : at + 4] = b"oops"
+    image.write_bytes(content)
+    with disk():
+        after = asset_folder("sample").joinpath("card.spi").stat()
+        fields = ("st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
+        assert [getattr(after, name) for name in fields] == [getattr(before, name) for name in fields]
+        store._HASHED.clear()  # as in the next process
+        with pytest.raises(InputError, match="is damaged"):
+            asset_path("sample", "card.spi")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a small file system, which the administrator may mount")
+@pytest.mark.parametrize("size", ["16k", "600k"])  # room for no wheel; for the wheel, not for its content
+def test_a_full_disk_keeps_nothing(size: str, tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"card.spi": b"* a card\n" * 50_000, "noise": np.random.default_rng(0).bytes(400_000)}
+    monkeypatch.setitem(ASSETS, "sample", _spec(_wheel(wheels, content, zipfile.ZIP_DEFLATED), content))
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", small], check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        monkeypatch.setenv("METALROM_CACHE", str(small))
+        with pytest.raises(FetchError, match=r"^sample: .*(no room for|No space left).*nothing was kept") as caught:
+            fetch("sample")
+        assert "\n" not in str(caught.value)
+        assert asset_state("sample") == "missing"
+        assert list((small / "assets").iterdir()) == []
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_a_fetch_that_is_killed_leaves_nothing_that_is_believed(wheels: Path, tmp_path: Path) -> None:
+    """Killed between its download and its last step; the next fetch begins again and clears up."""
+    code = (
+        "import os, signal, sys\nfrom metalrom.assets import fetch, store\n"
+        "from tests.metalrom import test_assets as t\n"
+        "spec = t._spec(t.Path(sys.argv[1]), t.DATA)\n"
+        "t.ASSETS['sample'] = spec\nstore._verify = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\nfetch('sample')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(next(wheels.iterdir()))], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    root = asset_folder("sample").parent
+    (left,) = root.iterdir()
+    assert left.name.startswith(".sample-")
+    assert asset_state("sample") == "missing"
+    fetch("sample")
+    assert [path.name for path in root.iterdir()] == ["sample-1.0"]
 
 
 def test_two_that_fetch_at_once_fetch_once(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:

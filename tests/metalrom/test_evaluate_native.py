@@ -26,7 +26,7 @@ from metalrom.studies.accuracy.measure import conversions_of
 from metalrom.studies.accuracy.native import BlockOperator, ExactBlocks, MacroBlocks
 from metalrom.workloads.networks.linear import LinearLayer, float_operator
 from metalrom.workloads.networks.llama import Llama, load_llama
-from netlists.weights import GgufFile
+from netlists.weights import BlockWeights, GgufFile
 
 WIDTH, WIDE, HEADS, VOCABULARY = 64, 96, 4, 12
 NUMBERS = {"F32": 0, "Q4_0": 2, "Q4_1": 3, "Q8_0": 8}
@@ -196,6 +196,26 @@ def test_blocks_on_signed_conversions_equal_sums_over_blocks(
     assert product.code_errors == 0
 
 
+@pytest.mark.parametrize("macro", ["binary", "ternary cell"])
+def test_ternary_blocks_equal_sums_over_blocks(macro: str) -> None:
+    rng = np.random.default_rng(4)
+    digits = rng.integers(-1, 2, (512, 8)).astype(np.int8)
+    scale = rng.uniform(0.01, 0.02, (2, 8)).astype(np.float32)
+    blocks = BlockWeights("TQ2_0", 2, digits, scale, np.zeros((2, 8), np.float32), 256)
+    layer = LinearLayer("ternary", 0, blocks.dequantized(), blocks=blocks)
+    chip = chips_of("synthetic:rows=16")[0]
+    if macro == "ternary cell":
+        table = synthetic_table(16, levels=3).replace(cell="cap_tie")
+        chip = Chip("cap_tie", table, table.conditions[0])
+    product, rule = MacroBlocks(chip, [layer], input_bits=8), ActivationRule(8)
+    x = rng.standard_normal((3, 512)).astype(np.float32)
+    q, steps, _ = rule(x)
+    weights = digits.reshape(2, 256, 8) * scale[:, None].astype(float)
+    expected = (q * steps).astype(float) @ weights.reshape(512, 8)
+    np.testing.assert_allclose(BlockOperator(product, rule)(layer, x), expected, atol=2e-6 * np.abs(expected).max())
+    assert product.code_errors == 0
+
+
 def test_finer_activations_approach_the_float_layer(network: tuple[Llama, dict[str, Parts]]) -> None:
     layer = network[0].layers[0]
     x = np.random.default_rng(3).standard_normal((16, layer.inputs)).astype(np.float32)
@@ -251,7 +271,7 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(workload: NextToken, tmp
     path = tmp_path / "plain.gguf"
     write_llama(path, {"blk.1.attn_v": "F32"})
     assert load_llama(GgufFile(path)).layers[0].blocks is None  # as before
-    with pytest.raises(InputError, match=r"tensor blk\.1\.attn_v\.weight has the type F32; read are Q4_0"):
+    with pytest.raises(InputError, match=r"tensor blk\.1\.attn_v\.weight has the type F32, .* taken from Q4_0"):
         load_llama(GgufFile(path), blocks=True)
 
 

@@ -117,7 +117,7 @@ PUBLISHED: dict[str, tuple[dict[str, Any], int]] = {
 def test_without_the_extra_the_families_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("metalrom.workloads.inventory.huggingface.can_trace", lambda: False)
     path = config(tmp_path, {"model_type": "mistral", "hidden_size": 64})
-    with pytest.raises(InputError, match=r"supported: bert, gpt2, llama, vit; .*'metalrom\[networks\]'"):
+    with pytest.raises(InputError, match=r"supported: bert, gpt2, llama, vit, bitnet; .*'metalrom\[networks\]'"):
         read_inventory(path)
 
 
@@ -148,6 +148,39 @@ def test_grouped_queries_by_hand(tmp_path: Path) -> None:
     assert shapes["layers.3.self_attn.q_proj"][:2] == (2048, 2048)
     assert found.attention_macs == 22 * 2 * 10 * 10 * 2048
     assert found.attention[0].operands == 2 * 10 * 256
+
+
+BITNET_2B = {
+    "architectures": ["BitNetForCausalLM"],
+    "model_type": "bitnet",
+    "hidden_act": "relu2",
+    "hidden_size": 2560,
+    "intermediate_size": 6912,
+    "num_attention_heads": 20,
+    "num_hidden_layers": 30,
+    "num_key_value_heads": 5,
+    "tie_word_embeddings": True,
+    "vocab_size": 128256,
+}
+
+
+def test_bitnet_counts_its_ternary_weights(tmp_path: Path) -> None:
+    # microsoft/bitnet-b1.58-2B-4T: 30 layers of 2 x 2560^2 + 2 x 2560 x 640 + 3 x 2560 x 6912; norms of 2560, 2560,
+    # 2560 and 6912 in each; one table
+    found = read_inventory(config(tmp_path, BITNET_2B))
+    assert found.notes[0].startswith("2,084,044,800 ternary weights in 210 layers; ")
+    assert found.parameters == 2_084_044_800 + 30 * (3 * 2560 + 6912) + 2560 + 128256 * 2560
+
+
+def test_folders_without_a_config_and_indices_are_files_of_tensors(tmp_path: Path) -> None:
+    parts = {"a.weight": np.ones((4, 6), np.float32)}, {"b.weight": np.ones((3, 4), np.float32)}
+    for number, part in enumerate(parts):
+        save_file(part, tmp_path / f"model-{number}.safetensors")
+    places = {name: f"model-{number}.safetensors" for number, part in enumerate(parts) for name in part}
+    index = config(tmp_path, {"weight_map": places}, "model.safetensors.index.json")
+    for model in (str(tmp_path), index):
+        found = read_inventory(model, sequence=5)
+        assert (found.parameters, found.macs) == (36, 5 * 36)
 
 
 def test_a_folder_stands_for_its_config(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interconnect.errors import InputError
+from interconnect.optional import has_library
 from metalrom.assets import asset_state
-from metalrom.workloads.networks.bpe import BytePairs, byte_letters, split_text
 from metalrom.workloads.networks.llama import load_llama
-from metalrom.workloads.networks.wordpiece import WordPiece, load_wordpiece, split_words
 from netlists.weights import GgufFile
+from tests.metalrom.reference_bpe import BytePairs, byte_letters, split_text
+from tests.metalrom.reference_wordpiece import WordPiece, load_wordpiece, split_words
 
 KINDS = {str: 8, int: 4, float: 6, bool: 7, list: 9}
 
@@ -149,8 +150,13 @@ def test_pieces_join_to_the_text(text: str) -> None:
     assert "".join(split_text(text)) == text
 
 
-needs_minilm = pytest.mark.skipif(asset_state("minilm") != "fetched", reason="needs `metalrom fetch minilm`")
-needs_smollm2 = pytest.mark.skipif(asset_state("smollm2") != "fetched", reason="needs `metalrom fetch smollm2`")
+def needs(asset: str) -> pytest.MarkDecorator:
+    """The test runs where the asset is fetched and the extra with the tokenizers is installed."""
+    missing = asset_state(asset) != "fetched" or not has_library("tokenizers")
+    return pytest.mark.skipif(missing, reason=f"needs `metalrom fetch {asset}` and the extra `llm` (tokenizers)")
+
+
+needs_minilm, needs_smollm2 = needs("minilm"), needs("smollm2")
 
 HEADLINE = (
     "The national executive of the strife-torn Democrats last night appointed little-known West Australian senator "

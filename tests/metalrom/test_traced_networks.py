@@ -18,50 +18,11 @@ from metalrom.workloads.inventory import Inventory
 from metalrom.workloads.inventory.read import read_inventory
 from metalrom.workloads.inventory.schedule import longest_chain
 from metalrom.workloads.inventory.traced import traced_inventory
+from tests.scripts import load_script
 
 pytestmark = pytest.mark.skipif(not has_library("torch", "transformers"), reason="the extra `networks` is missing")
 
-# The default of a configuration class is a released network, whose number of parameters (safetensors metadata on its
-# page, or its paper) stands here; None: the default is no released network, or one with other classes.
-NETWORKS: dict[str, tuple[str, int | None]] = {
-    "AlbertModel": ("albert", 222_595_584),  # albert-xxlarge-v2: its blocks share their matrices
-    "BartForConditionalGeneration": ("bart", 406_291_456),  # bart-large
-    "BitNetForCausalLM": ("bitnet", None),
-    "BloomForCausalLM": ("bloom", None),
-    "CLIPModel": ("clip", 151_277_313),  # clip-vit-base-patch32
-    "ConvNextForImageClassification": ("convnext", None),
-    "DebertaV2Model": ("deberta-v2", None),
-    "DeiTForImageClassification": ("deit", None),
-    "Dinov2Model": ("dinov2", None),
-    "DistilBertModel": ("distilbert", 66_362_880),  # distilbert-base-uncased
-    "ElectraModel": ("electra", None),
-    "FalconForCausalLM": ("falcon", 6_921_720_704),  # falcon-7b
-    "GPTJForCausalLM": ("gptj", 6_050_882_784),  # gpt-j-6b
-    "GPTNeoXForCausalLM": ("gpt_neox", 20_554_567_680),  # gpt-neox-20b
-    "Gemma2ForCausalLM": ("gemma2", 2_614_341_888),  # gemma-2-2b
-    "GemmaForCausalLM": ("gemma", 8_537_680_896),  # gemma-7b
-    "GptOssForCausalLM": ("gpt_oss", 116_829_156_672),  # gpt-oss-120b
-    "MambaForCausalLM": ("mamba", None),
-    "MistralForCausalLM": ("mistral", 7_241_732_096),  # Mistral-7B-v0.1
-    "MixtralForCausalLM": ("mixtral", 46_702_792_704),  # Mixtral-8x7B-v0.1
-    "MobileNetV2ForImageClassification": ("mobilenet_v2", None),
-    "ModernBertModel": ("modernbert", 149_014_272),  # ModernBERT-base
-    "OPTForCausalLM": ("opt", 125_239_296),  # opt-125m
-    "Olmo2ForCausalLM": ("olmo2", None),
-    "Phi3ForCausalLM": ("phi3", 3_821_079_552),  # Phi-3-mini-4k-instruct
-    "PhiForCausalLM": ("phi", 1_418_270_720),  # phi-1_5
-    "Qwen2ForCausalLM": ("qwen2", None),
-    "Qwen3MoeForCausalLM": ("qwen3_moe", None),
-    "ResNetForImageClassification": ("resnet", None),
-    "RobertaModel": ("roberta", None),
-    "SegformerForImageClassification": ("segformer", None),
-    "SmolLM3ForCausalLM": ("smollm3", 3_075_098_624),  # SmolLM3-3B
-    "Starcoder2ForCausalLM": ("starcoder2", 3_030_371_328),  # starcoder2-3b
-    "SwinForImageClassification": ("swin", None),
-    "T5ForConditionalGeneration": ("t5", 60_506_624),  # t5-small
-    "Wav2Vec2Model": ("wav2vec2", 94_371_712),  # wav2vec2-base
-    "WhisperForConditionalGeneration": ("whisper", 37_760_640),  # whisper-tiny
-}
+NETWORKS = load_script("benchmarks/network_counts.py").NETWORKS
 
 SMALL: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4}
 # Of a kind each: encoder, Conv1D, grouped queries, experts behind a router, convolutions, encoder and decoder, sound
@@ -98,11 +59,11 @@ def built(name: str, data: dict[str, Any]) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_parameters_equal_the_library_and_the_published_count(name: str, tmp_path: Path) -> None:
-    kind, published = NETWORKS[name]
+    data, published = NETWORKS[name]
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({"model_type": kind, "architectures": [name]}))
+    path.write_text(json.dumps(data | {"architectures": [name]}))
     found = read_inventory(str(path))
-    assert found.parameters == built(name, {}).num_parameters()
+    assert found.parameters == built(name, data).num_parameters()
     assert published in (None, found.parameters)
     assert found.macs
     assert {step.layer for step in found.schedule} == {layer.name for layer in found.layers if layer.matrix}
@@ -146,6 +107,10 @@ BUILT_IN: dict[str, dict[str, Any]] = {
     },
     "LlamaForCausalLM": {
         "model_type": "llama", "hidden_size": 96, "intermediate_size": 200, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "num_hidden_layers": 3, "vocab_size": 300, "tie_word_embeddings": True,
+    },
+    "BitNetForCausalLM": {
+        "model_type": "bitnet", "hidden_size": 96, "intermediate_size": 200, "num_attention_heads": 4,
         "num_key_value_heads": 2, "num_hidden_layers": 3, "vocab_size": 300, "tie_word_embeddings": True,
     },
     "ViTForImageClassification": {

@@ -31,7 +31,7 @@ def test_safetensors_headers_are_bounded_before_they_are_read(tmp_path: Path) ->
         load_tensor(path, "w")
 
 
-@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F4"])
+@pytest.mark.parametrize("dtype", ["F8_E8M0", "F4"])
 def test_types_whose_scale_lies_elsewhere_are_refused(dtype: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"tensor w is stored as {dtype}; read are F64, "):
         load_tensor(safetensors(tmp_path / "w.safetensors", dtype, [0, 2], bytes(2)), "w")

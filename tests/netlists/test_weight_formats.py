@@ -110,9 +110,7 @@ def test_gguf_plain_tensors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_tensor(path, "bf16"), short)
     assert tensor_shapes(path) == {"f32": (2, 3), "f16": (3,), "bf16": (1, 3), "k": (1, 256)}
     assert tensor_names(path) == ("f32", "f16", "bf16", "k")
-    with pytest.raises(InputError, match="tensor k has the type Q4_K; read are plain numbers"):
-        load_tensor(path, "k")
-    with pytest.raises(InputError, match="tensor f32 has the type F32; read are Q4_0"):
+    with pytest.raises(InputError, match=r"tensor f32 has the type F32, .*integers are taken from Q4_0"):
         load_blocks(path, "f32")
     with pytest.raises(InputError, match="did you mean 'bf16'"):
         load_tensor(path, "bf61")

@@ -76,9 +76,9 @@ def test_missing_things_get_a_suggestion(files: dict[str, Path], tmp_path: Path)
         load_weights(files["npz"])
     with pytest.raises(InputError, match="no such weight file"):
         load_weights(tmp_path / "nosuch.npy")
-    path = tmp_path / "x.pt"
+    path = tmp_path / "x.h5"
     path.write_bytes(b"x")
-    with pytest.raises(InputError, match=r"\.pt file"):
+    with pytest.raises(InputError, match=r"\.h5 file"):
         load_weights(path)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ngspice_runner import Cache, EngineError, Job, JobError, Progress, Verdict, find_engine
+from ngspice_runner.backends.sandbox import SWITCH
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(
@@ -31,11 +32,12 @@ class Cluster:
         # Every start of the engine is told: time and title, which carries the job's key.
         wrapper = folder / "ngspice"
         wrapper.write_text(
-            '#!/bin/sh\nfor last; do :; done\n[ -f "$last" ] && '
-            f'echo "$(date +%s.%N) $(head -n 1 "$last")" >> "{self.starts}"\nexec {find_engine().path} "$@"\n'
+            "#!/bin/sh\n[ -f deck.cir ] && "
+            f'echo "$(date +%s.%N) $(head -n 1 deck.cir)" >> "{self.starts}"\nexec {find_engine().path} "$@"\n'
         )
         wrapper.chmod(0o755)
-        self.environment = os.environ | {"METALROM_NGSPICE": str(wrapper), "PYTHONPATH": str(ROOT)}
+        # In a sandbox the wrapper could not write there.
+        self.environment = os.environ | {"METALROM_NGSPICE": str(wrapper), "PYTHONPATH": str(ROOT), SWITCH: "off"}
         port_file = folder / "scheduler.json"
         self._processes = [
             self._start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",

@@ -75,7 +75,7 @@ def test_timeout_kills_and_keeps_partial_data() -> None:
     assert time.monotonic() - started < 5
     assert result.verdict is Verdict.TIMEOUT
     assert result.signals["v(b)"].values.size > 100
-    assert not list(Path(tempfile.gettempdir()).glob(f"ngspice_runner-{os.getpid()}-*"))
+    assert not list(Path(tempfile.gettempdir()).glob(f"ngspice_runner-{os.getpid()}-*/run-*/*"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,11 @@ from metalrom.exporters.checksum import (
     symbols,
     verify_digests,
 )
-from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, pins_of
+from metalrom.exporters.circuit.boundary import BOUNDARY, MACRO, Pin, boundary_of
+from metalrom.exporters.circuit.boundary_timing import THRESHOLDS, BoundaryTiming, boundary_timing
+from metalrom.exporters.circuit.liberty_check import read_with_flow
 from metalrom.exporters.executables import package_version
-from metalrom.exporters.exporter import Exporter, ToolReading
+from metalrom.exporters.exporter import Exporter, ToolMissing, ToolReading
 from metalrom.exporters.probes import ProbePoints, ProbeQuantity
 from metalrom.exporters.run_data import RunData
 from metalrom.macro.estimate import MacroEstimate
@@ -31,12 +34,13 @@ from netlists.render import cards, render
 OPEN, CLOSE = "/*", " */"
 PARSER = "pip install liberty-parser (GPL; used for checks only)"
 VALIDATION = (
-    "units: ns, fJ (internal power: energy per event), um2 (area: one tile, periphery under the array)",
-    "read to settled: the characterized read time. convert to code: time of the converter.",
-    "internal power of convert: one conversion in every converter: row drivers (characterized), converter, shift-add",
-    "not known and left out: leakage, transitions, input capacitances, set-up and hold",
+    "units: ns, fJ (internal power: energy per event), fF, nW, um2 (area: one tile, periphery under the array)",
+    "internal power of convert: one conversion in every converter: row drivers (characterized), converter, and the "
+    "shift-add behind it (estimated), which lies outside of the tile's pins",
+    "min_period of convert: one conversion and what follows it; of read: the read time with one conversion",
 )
 FEMTO, NANO, MICRO2 = 1e15, 1e9, 1e12
+"""Libraries state fJ, fF, ns, nW and um2."""
 
 
 def estimate_at(source: RunData, label: str) -> MacroEstimate:
@@ -48,26 +52,65 @@ def write_liberty(source: RunData, folder: Path) -> list[Path]:
     """Write `metalrom_<condition>.lib` for every condition."""
     files = {}
     geometry = source.results.macro_geometry
-    buses = [{"name": p.name, "direction": p.direction, "width": p.width} for p in pins_of(geometry) if p.width]
+    boundary = boundary_of(geometry)
     for name, condition in zip(symbols(source), source.table.conditions, strict=True):
         m = estimate_at(source, condition.label)
-        message = (*condition_lines(source), f"this library: {condition.label}", *VALIDATION, BOUNDARY)
+        timing = boundary_timing(source, m)
+        about = (*VALIDATION, *timing.notes, BOUNDARY, boundary.addressing)
+        message = (*condition_lines(source), f"this library: {condition.label}", *about)
         values = {
             "header": cards(header(source, OPEN, *message, end=CLOSE)),
             "symbol": name,
             "macro": MACRO,
             "vdd": condition.vdd,
             "temperature": condition.temperature,
-            "buses": buses,
+            "pins": [_entry(pin, timing) for pin in boundary.signals],
+            "delay_pct": THRESHOLDS["delay"],
+            "low_pct": THRESHOLDS["low"],
+            "high_pct": THRESHOLDS["high"],
+            "leakage_nw": None if timing.leakage is None else timing.leakage * NANO,
             "area_um2": m.footprint.stacked.mid / m.geometry.tiles * MICRO2,
             "converters": geometry.adcs,
             "energy_per_mac_fj": m.energy_per_mac.mid * FEMTO,
             "energy_step_fj": m.energy_per_conversion.mid * FEMTO * geometry.adcs,
-            "read_time_ns": source.table.read_time * NANO,
-            "converter_time_ns": m.step["adc"].value.mid * NANO,
         }
         files[f"metalrom_{name}.lib"] = add_digest(render("exports/tile.lib.j2", values), OPEN, CLOSE)
     return atomic_write_files(folder, files)
+
+
+def _entry(pin: Pin, times: BoundaryTiming) -> dict[str, Any]:
+    """What a library says of a pin: arcs of outputs, constraints of inputs."""
+
+    def arc(clock: str, rise: float, fall: float) -> dict[str, Any]:
+        edge = (("rise_transition", times.transition * NANO), ("fall_transition", times.transition * NANO))
+        return _group(clock, "rising_edge", (("cell_rise", rise * NANO), ("cell_fall", fall * NANO), *edge))
+
+    def constraint(clock: str, kind: str, time: float) -> dict[str, Any]:
+        return _group(clock, kind, tuple((f"{edge}_constraint", time * NANO) for edge in ("rise", "fall")))
+
+    timing: list[dict[str, Any]] = []
+    if pin.name == "settled":
+        timing = [arc("read", times.read, times.fall)]
+    elif pin.direction == "output":
+        timing = [arc("convert", times.convert, times.convert)]
+    elif pin.name == "x":
+        timing = [constraint("read", "setup_rising", times.setup_x)]
+    elif pin.name == "select":
+        timing = [constraint("convert", "setup_rising", times.setup_select)]
+    if pin.name in ("x", "select"):
+        timing.append(constraint("convert", "hold_rising", times.convert))
+    return {
+        "name": pin.name,
+        "direction": pin.direction,
+        "width": pin.width,
+        "period_ns": {"read": times.cycle, "convert": times.turn}.get(pin.name, 0.0) * NANO,
+        "load_ff": (times.row_load if pin.name == "x" else times.load) * FEMTO,
+        "timing": timing,
+    }
+
+
+def _group(clock: str, kind: str, tables: tuple[tuple[str, float], ...]) -> dict[str, Any]:
+    return {"clock": clock, "kind": kind, "tables": tables}
 
 
 def read_liberty(folder: Path) -> tuple[list[dict[str, float]], int]:
@@ -123,11 +166,13 @@ TOLERANCE = dict.fromkeys(("area", "read_time", "energy_conversion", "energy_mac
 
 
 def validate_liberty(source: RunData, folder: Path) -> ToolReading:
-    """liberty-parser reads every library and writes it again without loss; a truncated one it refuses."""
+    """liberty-parser reads every library and writes it again without loss; a truncated one it refuses. yosys and
+    OpenSTA, where they are installed, link a top with every library, and OpenSTA times the tile as the run does."""
     tool = f"liberty-parser {package_version('liberty-parser', PARSER)}"
     parser = optional_library("liberty.parser", extra="check", purpose="Checks of Liberty files")
     figures, _ = read_liberty(folder)
-    buses = {p.name: p.width for p in pins_of(source.results.macro_geometry) if p.width}
+    boundary = boundary_of(source.results.macro_geometry)
+    buses = {p.name: p.width for p in boundary.pins if p.width}
     for name, expected in zip(symbols(source), figures, strict=True):
         path = folder / f"metalrom_{name}.lib"
         text = read_text(path)
@@ -151,7 +196,17 @@ def validate_liberty(source: RunData, folder: Path) -> ToolReading:
             return ToolReading(tool, f"{path.name}: read time {rise}")
         if _takes(parser.parse_liberty, text[: text.rindex("}")]):
             return ToolReading(tool, f"{path.name} is taken without its end")
-    return ToolReading(tool, None, (f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused"))
+    names, conditions = symbols(source), source.table.conditions
+    observations = [f"{len(figures)} libraries parsed, written again and parsed", "truncated: refused"]
+    try:
+        times = {
+            name: boundary_timing(source, estimate_at(source, c.label))
+            for name, c in zip(names, conditions, strict=True)
+        }
+        timer = read_with_flow(source, folder, times)
+    except ToolMissing as missing:
+        return ToolReading(tool, None, (*observations, f"no design flow: {missing}"))
+    return replace(timer, consumer=f"{tool} and {timer.consumer}", observations=(*observations, *timer.observations))
 
 
 def _takes(parse: object, text: str) -> bool:

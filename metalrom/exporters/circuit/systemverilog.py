@@ -1,4 +1,4 @@
-"""SystemVerilog real-number model: one conversion, a whole tile with its via bits, and a bench that checks itself.
+"""SystemVerilog real-number model: one conversion, a tile by its pins, its products, and a bench that checks itself.
 
 Look-up files hold the 64 bits of every double, so nothing is rounded. The nominal code of a level is the number of
 thresholds below it, as in the macro calculator.
@@ -7,6 +7,7 @@ thresholds below it, as in the macro calculator.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,18 +16,20 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.exporters.checksum import add_digest, condition_lines, header, two_levels
+from metalrom.exporters.circuit.boundary import boundary_of
+from metalrom.exporters.circuit.boundary_timing import boundary_timing
 from metalrom.exporters.circuit.memh import MARK, bit_words, doubles
 from metalrom.exporters.circuit.systemverilog_data import (
     LUTS,
     MODELS,
     READS,
-    VECTORS,
     group_words,
     program_of,
     read_systemverilog,
     read_weights,
     stimuli,
     tiles_of,
+    vector_count,
 )
 from metalrom.exporters.circuit.verilog_check import validate_systemverilog
 from metalrom.exporters.exporter import Exporter
@@ -43,7 +46,6 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
     program = program_of(source, first)
     shape = program.rows, program.weight_columns
     top = header(source, MARK, *condition_lines(source), f"unit of levels: {table.unit}")
-    latency = source.estimate.macro.latency.mid
     values = {
         "header": cards(top),
         "rows": table.rows,
@@ -53,7 +55,6 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         "nominal": table.index(source.results.condition),
         "unit": table.unit,
         "read_time_ns": table.read_time * 1e9,
-        "latency_ns": latency * 1e9,
         "inputs": shape[0],
         "outputs": shape[1],
         "input_bits": g.input_bits,
@@ -62,9 +63,10 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
         "bias": program.encoding.constant,
         "words": -(-shape[0] // table.rows) * shape[1] * g.bit_columns_per_weight,
         "reads": READS,
-        "vectors": VECTORS,
+        "vectors": vector_count(shape[1]),
+        **_tile_values(source),
     }
-    templates = ("exports/column.sv.j2", "exports/tile.sv.j2", "exports/testbench.sv.j2")
+    templates = ("exports/column.sv.j2", "exports/tile.sv.j2", "exports/product.sv.j2", "exports/testbench.sv.j2")
     texts = {name: render(template, values) for name, template in zip(MODELS, templates, strict=True)}
     sigma = np.stack([table.total_sigma(c) for c in table.conditions])
     thresholds = np.stack([table.thresholds(c) for c in table.conditions])
@@ -88,6 +90,30 @@ def write_systemverilog(source: RunData, folder: Path) -> list[Path]:
     for name, text in stimuli(source).items():
         texts[name] = header(source, MARK, "stimuli and expected answers of metalrom_tb.sv") + text
     return atomic_write_files(folder, {name: add_digest(text, MARK) for name, text in texts.items()})
+
+
+def _tile_values(source: RunData) -> dict[str, Any]:
+    """What the templates say of a tile's boundary: pins, sharing of converters, times."""
+    g, m = source.results.macro_geometry, source.estimate.macro
+    boundary, times, convert = boundary_of(g), boundary_timing(source, m), m.step["adc"].provenance
+    pins = [{"name": p.name, "direction": p.direction, "width": p.width, "supply": p.supply} for p in boundary.pins]
+    return {
+        "pins": pins,
+        "addressing": boundary.addressing,
+        "select_bits": next(p.width for p in boundary.pins if p.name == "select"),
+        "banks": boundary.banks,
+        "converters": boundary.converters,
+        "code_bits_of_pins": boundary.code_bits,
+        "shared_columns": boundary.columns,
+        "shared_planes": boundary.planes,
+        "segments": boundary.segments,
+        "columns": g.columns,
+        "tile_rows": g.rows,
+        "converts_per_read": boundary.shares if g.rows_held else g.conversions_per_read,
+        "convert_time_ns": times.convert * 1e9,
+        "convert_source": f"{convert.status}, {convert.source}",
+        "setup_ns": max(times.setup_select, times.setup_x) * 1e9,
+    }
 
 
 def read_back_systemverilog(folder: Path, quantity: ProbeQuantity, points: ProbePoints) -> FloatArray | None:

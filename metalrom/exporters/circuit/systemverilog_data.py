@@ -19,7 +19,7 @@ from netlists.mapping import ViaProgram
 LUTS = ("level.memh", "sigma.memh", "threshold.memh", "row_energy.memh")
 
 
-MODELS = ("metalrom_column.sv", "metalrom_tile.sv", "metalrom_tb.sv")
+MODELS = ("metalrom_column.sv", "metalrom_tile.sv", "metalrom_product.sv", "metalrom_tb.sv")
 
 
 STIMULI = ("stimulus.memh", "vectors.memh", "products.memh")
@@ -28,7 +28,8 @@ STIMULI = ("stimulus.memh", "vectors.memh", "products.memh")
 READS = 1000
 
 
-VECTORS = 2
+PRODUCTS = 1000
+"""Integer products that the bench takes, at least."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ def program_of(source: RunData, tile: Tile) -> ViaProgram:
         sign=whole.sign[mine],
         significance=whole.significance[mine],
     )
+
+
+def vector_count(outputs: int) -> int:
+    """Input vectors of the bench, for a tile of so many outputs."""
+    return max(2, -(-PRODUCTS // outputs))
 
 
 def group_words(program: ViaProgram, rows: int) -> ByteArray:
@@ -93,7 +99,7 @@ def stimuli(source: RunData, seed: int = 1) -> dict[str, str]:
     joined = [(((int(c, 16) << 32) | int(p, 16)) << rows) | int(x, 16) for c, p, x in parts]
     digits = -(-(64 + rows) // 4)
     half = 2 ** (g.input_bits - 1)
-    x = rng.integers(-half, half, (VECTORS, len(weights)))
+    x = rng.integers(-half, half, (vector_count(weights.shape[1]), len(weights)))
     return {
         "stimulus.memh": "".join(f"{word:0{digits}x}\n" for word in joined),
         "vectors.memh": integer_words(x, g.input_bits),

@@ -9,7 +9,6 @@ import numpy as np
 from interconnect.errors import InputError
 from metalrom.exporters.circuit.systemverilog_data import (
     MODELS,
-    VECTORS,
     group_words,
     nominal_macro,
     program_of,
@@ -99,7 +98,7 @@ def disagreement(source: RunData, folder: Path, text: str) -> str | None:
     want_code = macro.readout.nominal[active, count]
     want_level = source.table.level[source.table.index(source.results.condition), active, count]
     half = 2 ** (g.input_bits - 1)
-    x = np.array(held["vectors.memh"]).reshape(VECTORS, -1)
+    x = np.array(held["vectors.memh"]).reshape(-1, len(weights))
     want_product = macro.matmul(np.where(x >= half, x - 2 * half, x), weights).ravel()
 
     lines = [line.split() for line in text.splitlines()]

@@ -11,7 +11,7 @@ from metalrom.studies.accuracy.datasets import Judgements
 from metalrom.studies.accuracy.sequences import SequenceBatches
 from metalrom.workloads.networks.bert import Bert
 from metalrom.workloads.networks.linear import Operator
-from metalrom.workloads.networks.wordpiece import WordPiece
+from metalrom.workloads.networks.tokenizer import Encoder
 
 BATCH_TOKENS = 256
 
@@ -26,7 +26,7 @@ class SentenceSimilarity(SequenceBatches):
     """
 
     def __init__(
-        self, model: Bert, tokenizer: WordPiece, judged: Sequence[Judgements], *, most_tokens: int = 128
+        self, model: Bert, tokenizer: Encoder, judged: Sequence[Judgements], *, most_tokens: int = 128
     ) -> None:
         self._model, self._judged = model, tuple(judged)
         self._texts = tuple(dict.fromkeys(text for j in judged for text in j.texts))

@@ -21,10 +21,12 @@ from metalrom.studies.accuracy.spent import Spent
 from metalrom.workloads.networks.linear import Float32, LinearLayer
 from netlists.weights import BlockWeights
 
-STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8)}
-"""Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127."""
+_TERNARY = {"TQ1_0": ("differential", 2), "TQ2_0": ("differential", 2)}
 
-SIGNED = {"Q4_0": ("differential", 5), "Q4_1": ("differential", 5), "Q8_0": ("differential", 8)}
+STORED = {"Q4_0": ("twos_complement", 4), "Q4_1": ("unsigned", 4), "Q8_0": ("differential", 8), **_TERNARY}
+"""Mapping and bits with which the macro holds the integers of a block format: -8..7, 0..15, -127..127, -1..1."""
+
+SIGNED = {"Q4_0": ("differential", 5), "Q4_1": ("differential", 5), "Q8_0": ("differential", 8), **_TERNARY}
 """The same where a conversion counts -1 as well as 1: digits with a sign, as many conversions."""
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from interconnect.arrays import FloatArray, IntArray
 from interconnect.errors import InputError
 from metalrom.studies.accuracy.sequences import SequenceBatches
-from metalrom.workloads.networks.bpe import BytePairs
 from metalrom.workloads.networks.linear import Float32, Operator
 from metalrom.workloads.networks.llama import Llama
+from metalrom.workloads.networks.tokenizer import Encoder
 
 BATCH_TOKENS = 64
 
@@ -31,7 +31,7 @@ class NextToken(SequenceBatches):
     cosine of the last hidden states to the float network's. Raises InputError if nothing is left to predict.
     """
 
-    def __init__(self, model: Llama, tokenizer: BytePairs, texts: Sequence[str], *, most_tokens: int = 24) -> None:
+    def __init__(self, model: Llama, tokenizer: Encoder, texts: Sequence[str], *, most_tokens: int = 24) -> None:
         self._model = model
         sequences = [tokenizer.encode(text)[:most_tokens] for text in texts]
         predicted = sum(len(s) - 1 for s in sequences)

@@ -72,7 +72,7 @@ def compare_cells(
         name=c.name,
         condition=design.conditions[0].label,
         technology=design.technology.name,
-        layer=f"{c.weights.tensor} of {c.weights.file}" if c.weights.file else "Gaussian random weights",
+        layer=design.weights_source,
         array=f"{c.array.rows} x {c.array.columns} x {len(design.planes)} planes, {c.array.columns_per_adc} columns "
         f"per converter, weights of {c.weights.bits} bits, inputs of {c.inputs.bits} bits, {c.mapping} mapping",
         readings=tuple(order),

@@ -29,6 +29,7 @@ _SECTION = {
     "energy_per_mac": "energy",
     "energy_per_conversion": "energy",
     "tops_per_watt": "energy",
+    "tops_per_mm2": "density",
     "latency": "time",
     "read_time": "time",
     "density": "density",

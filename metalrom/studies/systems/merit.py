@@ -3,9 +3,8 @@
 import math
 
 from interconnect.errors import InputError
+from metalrom.macro.merit import OPERATIONS_PER_MAC
 from netlists.devices.area import area_at_node
-
-OPERATIONS_PER_MAC = 2
 
 
 def tops(macs: float, seconds: float) -> float:

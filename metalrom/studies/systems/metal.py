@@ -14,6 +14,7 @@ from interconnect.validation import validate
 from interconnect.yamlfile import read_yaml
 from metalrom.macro.cost import RelativeErrors
 from metalrom.macro.estimate import estimate_macro
+from metalrom.macro.merit import OPERATIONS_PER_MAC
 from metalrom.run.folder import open_run
 from metalrom.studies.systems.description import DATA, SourcedNumber, SourceStatus, _Frozen
 from metalrom.studies.systems.merit import normalised_to_one_bit
@@ -64,7 +65,7 @@ class MetalMacro(_Frozen):
     @property
     def efficiency(self) -> SourcedNumber:
         """TOPS/W at the macro's bits."""
-        return _inverse(self.energy_per_mac, 2e3, "TOPS/W")
+        return _inverse(self.energy_per_mac, OPERATIONS_PER_MAC * 1e3, "TOPS/W")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the figures that follow."""

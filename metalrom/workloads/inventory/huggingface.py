@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +82,11 @@ def config_inventory(path: Path, *, image: tuple[int, int] | None = None, sequen
     where = keys.where
     if family is None:
         check_input(kind, traced_takes(keys.data, where), image, sequence)
-        return traced_inventory(keys.data, where, image=image, sequence=sequence)
+        return _noted(traced_inventory(keys.data, where, image=image, sequence=sequence), kind)
     check_input(kind, family.takes, image, sequence)
     head = _head(keys.data, family, where)
     try:
-        return _inventory(family.read(keys, head), head, image, sequence, where)
+        return _noted(_inventory(family.read(keys, head), head, image, sequence, where), kind)
     except InputError as error:
         raise (error if error.where else InputError(error.what, where=where, hint=error.hint)) from None
 
@@ -133,6 +133,15 @@ def _inventory(
         return Inventory(head, words, tuple(network.layers(size)), where)
     tokens = sequence or SEQUENCE
     return Inventory(head, f"sequence of {tokens}", tuple(network.layers(tokens)), where, items=tokens)
+
+
+def _noted(found: Inventory, kind: str) -> Inventory:
+    """With the number of ternary weights of a network that has some."""
+    if kind != "bitnet":
+        return found
+    ternary = [layer.weights for layer in found.layers if layer.matrix and "layers." in layer.name]
+    words = f"{sum(ternary):,} ternary weights in {len(ternary)} layers; tables and the output layer are not ternary"
+    return replace(found, notes=(words, *found.notes))
 
 
 def _known_head(data: Mapping[str, Any], family: ModelFamily) -> bool:
@@ -215,8 +224,9 @@ def _llama(keys: Keys, head: str) -> LlamaShape:
         vocabulary=keys.count("vocab_size"),
         attention_bias=keys.flag("attention_bias", False),
         hidden_bias=keys.flag("mlp_bias", False),
-        output=head == "LlamaForCausalLM",
+        output=head.endswith("ForCausalLM"),
         tied=keys.flag("tie_word_embeddings", False),
+        inner_norms=head.startswith("BitNet"),
     )
 
 
@@ -249,5 +259,6 @@ FAMILIES: Mapping[str, ModelFamily] = {
     "gpt2": ModelFamily("sequence", _gpt2, ("GPT2Model", "GPT2LMHeadModel")),
     "llama": ModelFamily("sequence", _llama, ("LlamaModel", "LlamaForCausalLM")),
     "vit": ModelFamily("image", _vit, ("ViTModel", "ViTForImageClassification")),
+    "bitnet": ModelFamily("sequence", _llama, ("BitNetModel", "BitNetForCausalLM")),
 }
 """Families by model_type."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from interconnect.errors import InputError
-from metalrom.workloads.inventory.layers import COUNTS, Attention, Product, WorkloadLayer
+from metalrom.workloads.inventory.layers import COUNTS, UNFOLDED, Attention, Conv, Product, WorkloadLayer
 from metalrom.workloads.inventory.schedule import Step, steps_by_name
 
 
@@ -34,6 +34,12 @@ class Inventory:
             return self.steps
         self.complete()
         return steps_by_name(self.layers)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes, and how convolutions are counted."""
+        convolves = any(isinstance(layer, Conv) for layer in self.layers)
+        return (*self.notes, UNFOLDED) if convolves and UNFOLDED not in self.notes else self.notes
 
     @property
     def parameters(self) -> int:
@@ -92,7 +98,7 @@ class Inventory:
             **{name: getattr(self, name) for name in (*COUNTS[:4], "activations", *COUNTS[4:])},
             "layers": [layer.to_dict() for layer in self.layers],
             "source": self.source,
-            "notes": list(self.notes),
+            "notes": list(self.remarks),
         }
 
 

@@ -18,6 +18,13 @@ COUNTS = ("parameters", "weights", "macs", "attention_macs", "activations_in", "
 """What is counted of a layer and of a network, see above."""
 
 
+UNFOLDED = (
+    "convolutions are matrices of their unfolded inputs (im2col): rows are kernel x input channels of a group, one use "
+    "per output pixel"
+)
+"""How a convolution is counted."""
+
+
 class Matrix(NamedTuple):
     """A fixed matrix as arrays hold it: `copies` independent blocks of `rows` inputs by `columns` outputs."""
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from interconnect.errors import InputError
 from interconnect.optional import optional_library
-from metalrom.workloads.inventory.layers import Embedding, FixedMatrix, Offsets, Product, WorkloadLayer
-from metalrom.workloads.inventory.schedule import Step
+from metalrom.workloads.inventory.tally import Origin, Tally, joined_origin, plain_name
 
 _MULTIPLIED = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 """Products of two matrices, and the place of their first operand."""
@@ -18,27 +16,6 @@ _MULTIPLIED = {"mm": 0, "addmm": 1, "bmm": 0, "baddbmm": 1}
 _GATHERED = ("index", "index_select", "gather")
 _UNCOUNTED = ("mv", "dot", "vdot", "addmv", "addbmm", "addr", "lstm", "gru", "rnn_tanh", "rnn_relu", "mkldnn_rnn_layer")
 """Products that are not counted here: a network that has them is refused, as one with any other that torch counts."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where the numbers of a storage come from: parameters alone, or activations. waits: a bit for each step."""
-
-    parameters: frozenset[str] = frozenset()
-    active: bool = False
-    waits: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A fixed matrix as a product met it: part `offset` of a parameter, `chosen` of `copies` blocks at work."""
-
-    parameter: str
-    offset: int
-    rows: int
-    columns: int
-    copies: int
-    chosen: int
 
 
 class Trace:
@@ -52,23 +29,17 @@ class Trace:
         self._counted_by_torch = optional_library(
             "torch.utils.flop_counter", extra="networks", purpose="traced networks"
         ).flop_registry
-        self._origins: dict[int, _Origin] = {}
+        self._origins: dict[int, Origin] = {}
         self._held: list[Any] = []  # storages, so that none takes the address of another
-        self._steps: list[Step] = []
-        self._behind: list[int] = []  # bits of all steps that a step waits for, indirectly too
-        self._blocks: dict[_Block, list[int]] = {}  # vectors, numbers read, numbers written
-        self._names: dict[_Block, str] = {}
-        self._looked_up: dict[str, None] = {}
-        self._products: dict[str, list[int]] = {}  # MACs, operands, numbers moved
         self._path: list[str] = []
-        self._shapes: dict[str, tuple[int, ...]] = {}
+        shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         for name, parameter in model.named_parameters():
-            self._shapes[name] = tuple(parameter.shape)
-            self._keep(parameter, _Origin(frozenset((name,))))
+            self._keep(parameter, Origin(frozenset((name,))))
         for tensor in inputs.values():
-            self._keep(tensor, _Origin(active=True))
-        self.multiplies_constants = False
-        self._untouched = dict.fromkeys(self._shapes)
+            self._keep(tensor, Origin(active=True))
+        self.tally = Tally(shapes)
+        self.multiplies_constants = self.convolves = False
+        self._untouched = dict.fromkeys(shapes)
         self._tokens = max((t.shape[1] for t in inputs.values() if t.dim() == 2), default=1)
 
     def run(self) -> None:
@@ -94,35 +65,10 @@ class Trace:
             for hook in hooks:
                 hook.remove()
 
-    def result(self) -> tuple[tuple[WorkloadLayer, ...], tuple[Step, ...]]:
-        """Layers, every parameter in one of them, and the schedule of the products with parameters."""
-        left = {name: math.prod(shape) for name, shape in self._shapes.items()}
-        layers: list[WorkloadLayer] = []
-        for name in self._looked_up:
-            layers.append(Embedding(_plain(name), left[name] // self._shapes[name][-1], self._shapes[name][-1]))
-            left[name] = 0
-        for block, (vectors, read, written) in self._blocks.items():
-            count = block.rows * block.columns * block.copies
-            stored = count <= left[block.parameter]
-            left[block.parameter] -= count * stored
-            shape = block.rows, block.columns
-            layers.append(
-                FixedMatrix(self._names[block], *shape, vectors, block.copies, block.chosen, stored, read, written)
-            )
-        layers += [Offsets(_plain(name), count) for name, count in left.items() if count]
-        for path, counts in self._products.items():
-            layers.append(Product(f"{path or 'model'} (products)", *counts))
-        return tuple(layers), tuple(self._steps)
-
     @property
     def unused(self) -> tuple[str, ...]:
         """Parameters of two or more dimensions that the pass did not touch."""
-        return tuple(_plain(n) for n in self._untouched if sum(extent > 1 for extent in self._shapes[n]) > 1)
-
-    def other_tables(self) -> tuple[str, ...]:
-        """Parameters of two or more dimensions that no product and no look-up took whole."""
-        met = {block.parameter for block in self._blocks} | set(self._looked_up)
-        return tuple(_plain(n) for n, s in self._shapes.items() if sum(e > 1 for e in s) > 1 and n not in met)
+        return tuple(plain_name(n) for n in self.tally.tables(self._untouched))
 
     def _see(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:
         """One operation: count it if it is a product, and note where its results come from."""
@@ -136,57 +82,58 @@ class Trace:
             at = _MULTIPLIED[name]
             self._spread(out, self._multiplied(args[at], args[at + 1], out), func)
             if at:  # what is added
-                self._spread(out, _joined([self._origin(out), self._origin(args[0])]), func, again=True)
+                self._spread(out, joined_origin([self._origin(out), self._origin(args[0])]), func, again=True)
             return
         if name == "convolution":
             self._spread(out, self._convolved(args[0], args[1], args[2], bool(args[6]), int(args[8]), out), func)
             return
         if name in _UNCOUNTED or func.overloadpacket in self._counted_by_torch:
             raise InputError(f"computes the product {name}, which is not counted")
-        first = origins[0] if origins else _Origin()
-        if name == "embedding" and first.parameters and not first.active:
-            self._looked_up |= dict.fromkeys(sorted(first.parameters))
-        if name in _GATHERED and first.parameters and not first.active and given[0].dim() > 2:
+        first = origins[0] if origins else Origin()
+        if name == "embedding" and first.fixed:
+            self.tally.look_up(first)
+        if name in _GATHERED and first.fixed and given[0].dim() > 2:
             # of several matrices those that a router chose: still fixed numbers, but they wait for the router
-            waits = _joined(origins).waits
-            self._spread(out, _Origin(first.parameters, False, waits), func)
+            waits = joined_origin(origins).waits
+            self._spread(out, Origin(first.parameters, False, waits), func)
             return
-        self._spread(out, _joined(origins), func)
+        self._spread(out, joined_origin(origins), func)
 
-    def _multiplied(self, a: Any, b: Any, out: Any) -> _Origin:
+    def _multiplied(self, a: Any, b: Any, out: Any) -> Origin:
         """A product of matrices, of several pairs with a first dimension more."""
         batch = a.shape[0] if a.dim() == 3 else 1
         (rows, inner), columns = a.shape[-2:], b.shape[-1]
         left, right = self._origin(a), self._origin(b)
         waits = left.waits | right.waits
-        if right.parameters and not right.active:
+        if right.fixed:
             return self._matrix(b, right, (inner, columns), batch, rows, waits, a.numel(), out.numel())
-        if left.parameters and not left.active:
+        if left.fixed:
             return self._matrix(a, left, (inner, rows), batch, columns, waits, b.numel(), out.numel())
         self.multiplies_constants |= not (left.active or right.active)
         self._product(batch * rows * inner * columns, b.numel(), a.numel() + b.numel() + out.numel())
-        return _Origin(active=left.active or right.active, waits=waits)
+        return Origin(active=left.active or right.active, waits=waits)
 
-    def _convolved(self, x: Any, kernel: Any, bias: Any, transposed: bool, groups: int, out: Any) -> _Origin:
+    def _convolved(self, x: Any, kernel: Any, bias: Any, transposed: bool, groups: int, out: Any) -> Origin:
         """A convolution, every output pixel a vector; a transposed one, every input pixel."""
         source, origin = self._origin(x), self._origin(kernel)
         waits = source.waits | origin.waits
         positions = x.shape[0] * math.prod((x if transposed else out).shape[2:])
-        if not origin.parameters or origin.active:
+        if not origin.fixed:
             self._product(positions * kernel.numel(), kernel.numel(), x.numel() + kernel.numel() + out.numel())
-            return _Origin(active=True, waits=waits | (self._origin(bias).waits if bias is not None else 0))
+            return Origin(active=True, waits=waits | (self._origin(bias).waits if bias is not None else 0))
         if transposed:
             rows, columns = kernel.shape[0] // groups, kernel.shape[1] * math.prod(kernel.shape[2:])
         else:
             rows, columns = math.prod(kernel.shape[1:]), kernel.shape[0] // groups
-        block = self._block(kernel, origin, rows, columns, groups, groups)
-        return self._step(block, positions, waits, x.numel(), out.numel())
+        self.convolves = True
+        shape = rows, columns, groups, groups
+        return self.tally.multiply(origin, kernel.storage_offset(), shape, positions, waits, x.numel(), out.numel())
 
     def _matrix(
-        self, b: Any, origin: _Origin, shape: tuple[int, int], batch: int, vectors: int, waits: int, read: int, out: int
-    ) -> _Origin:
+        self, b: Any, origin: Origin, shape: tuple[int, int], batch: int, vectors: int, waits: int, read: int, out: int
+    ) -> Origin:
         """A product with a parameter, of `batch` blocks of it or of one block `batch` times."""
-        held = math.prod(self._shapes[self._owner(origin)])
+        held = math.prod(self.tally.shapes[self.tally.owner(origin)])
         count = shape[0] * shape[1]
         copies = chosen = 1
         if batch * count == held and batch > 1:
@@ -199,47 +146,16 @@ class Trace:
             chosen, odd = divmod(batch * vectors, self._tokens)
             vectors = self._tokens
             if rest or odd or not 1 <= chosen <= copies:
-                raise InputError(f"multiplies parts of {self._owner(origin)} that are not known from their shapes")
-        return self._step(self._block(b, origin, *shape, copies, chosen), vectors, waits, read, out)
-
-    def _owner(self, origin: _Origin) -> str:
-        """The largest of the parameters that a matrix is made of (a norm of its rows may be another)."""
-        return max(sorted(origin.parameters), key=lambda name: math.prod(self._shapes[name]))
-
-    def _block(self, tensor: Any, origin: _Origin, rows: int, columns: int, copies: int, chosen: int) -> _Block:
-        owner = self._owner(origin)
-        whole = rows * columns * copies == math.prod(self._shapes[owner])
-        block = _Block(owner, 0 if whole else tensor.storage_offset(), rows, columns, copies, chosen)
-        if block not in self._blocks:
-            same = sum(other.parameter == owner for other in self._blocks)
-            self._blocks[block] = [0, 0, 0]
-            self._names[block] = _plain(owner) + (f" ({same + 1})" if same else "")
-            if owner in self._looked_up:
-                self._names[block] += " (output)"
-        return block
-
-    def _step(self, block: _Block, vectors: int, waits: int, read: int, written: int) -> _Origin:
-        for place, more in enumerate((vectors, read, written)):
-            self._blocks[block][place] += more
-        after, behind = list[int](), waits
-        while waits:  # from the latest: what it waits for need not be named again
-            place = waits.bit_length() - 1
-            after.append(place)
-            behind |= self._behind[place]
-            waits &= ~(self._behind[place] | 1 << place)
-        self._steps.append(Step(self._names[block], vectors, tuple(reversed(after))))
-        self._behind.append(behind)
-        return _Origin(active=True, waits=1 << (len(self._steps) - 1))
+                raise InputError(f"multiplies parts of {self.tally.owner(origin)} that are not known from their shapes")
+        return self.tally.multiply(origin, b.storage_offset(), (*shape, copies, chosen), vectors, waits, read, out)
 
     def _leave(self) -> None:
         self._path.pop()
 
     def _product(self, macs: int, operands: int, moved: int) -> None:
-        counts = self._products.setdefault(self._path[-1] if self._path else "", [0, 0, 0])
-        for place, more in enumerate((macs, operands, moved)):
-            counts[place] += more
+        self.tally.product(self._path[-1] if self._path else "", macs, operands, moved)
 
-    def _spread(self, out: Any, origin: _Origin, func: Any, *, again: bool = False) -> None:
+    def _spread(self, out: Any, origin: Origin, func: Any, *, again: bool = False) -> None:
         """Note the origin of every result; one that shares the storage of an older tensor keeps that one's too."""
         written = again or func._schema.is_mutable
         for tensor in _tensors(out, self._torch):
@@ -247,12 +163,12 @@ class Trace:
             if old is None:
                 self._keep(tensor, origin)
             elif written:
-                self._keep(tensor, _joined([old, origin]))
+                self._keep(tensor, joined_origin([old, origin]))
 
-    def _origin(self, tensor: Any) -> _Origin:
+    def _origin(self, tensor: Any) -> Origin:
         return self._origins.get(self._key(tensor), _NONE)
 
-    def _keep(self, tensor: Any, origin: _Origin) -> None:
+    def _keep(self, tensor: Any, origin: Origin) -> None:
         key = self._key(tensor)
         if key not in self._origins:
             self._held.append(tensor.untyped_storage())
@@ -263,17 +179,7 @@ class Trace:
         return int(tensor.untyped_storage()._cdata)
 
 
-_NONE = _Origin()
-
-
-def _joined(origins: list[_Origin]) -> _Origin:
-    """Of numbers computed from others: activations if one of them is, else parameters if one of them is."""
-    active, waits = False, 0
-    for origin in origins:
-        active, waits = active or origin.active, waits | origin.waits
-    if active:
-        return _Origin(active=True, waits=waits)
-    return _Origin(frozenset().union(*(origin.parameters for origin in origins)), False, waits)
+_NONE = Origin()
 
 
 def _tensors(value: Any, torch: Any) -> Iterator[Any]:
@@ -285,7 +191,3 @@ def _tensors(value: Any, torch: Any) -> Iterator[Any]:
             yield from _tensors(part, torch)
     elif isinstance(value, dict):
         yield from _tensors(list(value.values()), torch)
-
-
-def _plain(name: str) -> str:
-    return name.removesuffix(".weight")

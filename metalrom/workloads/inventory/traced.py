@@ -16,7 +16,7 @@ from interconnect.errors import InputError, error_text, shortened
 from interconnect.optional import has_library, optional_library
 from interconnect.suggestion import suggest
 from metalrom.workloads.inventory.inventory import Inventory
-from metalrom.workloads.inventory.layers import MAX_EXTENT
+from metalrom.workloads.inventory.layers import MAX_EXTENT, UNFOLDED
 from metalrom.workloads.inventory.trace import Trace
 
 MAX_REPEATED = 1000
@@ -68,9 +68,10 @@ def traced_inventory(
     if trace.unused:
         what = f"{kind.__name__}: {len(trace.unused)} matrices take no part in a pass over {words}"
         raise InputError(what, where=where, hint=f"the first is {trace.unused[0]}; give the configuration of one part")
-    layers, steps = trace.result()
-    others = trace.other_tables()
-    notes = [_CONSTANTS] if trace.multiplies_constants else []
+    layers, steps = trace.tally.result()
+    others = trace.tally.other_tables()
+    notes = [UNFOLDED] if trace.convolves else []
+    notes += [_CONSTANTS] if trace.multiplies_constants else []
     if others:
         notes.append(f"{len(others)} tables are neither multiplied nor looked up: {shortened(', '.join(others), 120)}")
     return Inventory(kind.__name__, words, layers, where, True, tuple(notes), items=items, steps=steps)

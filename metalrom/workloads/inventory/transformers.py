@@ -97,7 +97,8 @@ class Gpt2(TransformerShape):
 
 @dataclass(frozen=True, slots=True)
 class LlamaShape(TransformerShape):
-    """Dimensions of a Llama decoder. key_heads: heads of keys and values (grouped queries)."""
+    """Dimensions of a Llama decoder. key_heads: heads of keys and values (grouped queries). inner_norms: with a norm
+    before the last matrix of attention and feed-forward, too (BitNet b1.58, arXiv 2504.12285)."""
 
     width: int = 4096
     depth: int = 32
@@ -110,6 +111,7 @@ class LlamaShape(TransformerShape):
     hidden_bias: bool = False
     output: bool = True
     tied: bool = False
+    inner_norms: bool = False
 
     def layers(self, tokens: int) -> list[WorkloadLayer]:
         """Layers for `tokens` words; the output layer runs for every one of them."""
@@ -126,10 +128,12 @@ class LlamaShape(TransformerShape):
                 Linear(f"{name}.self_attn.k_proj", w, keys, tokens, bias),
                 Linear(f"{name}.self_attn.v_proj", w, keys, tokens, bias),
                 Attention(f"{name}.self_attn", self.heads, self.head_width, tokens, tokens, self.key_heads),
+                *([Norm(f"{name}.self_attn.attn_sub_norm", w, bias=False)] if self.inner_norms else []),
                 Linear(f"{name}.self_attn.o_proj", queries, w, tokens, bias),
                 Norm(f"{name}.post_attention_layernorm", w, bias=False),
                 Linear(f"{name}.mlp.gate_proj", w, h, tokens, self.hidden_bias),
                 Linear(f"{name}.mlp.up_proj", w, h, tokens, self.hidden_bias),
+                *([Norm(f"{name}.mlp.ffn_sub_norm", h, bias=False)] if self.inner_norms else []),
                 Linear(f"{name}.mlp.down_proj", h, w, tokens, self.hidden_bias),
             ]
         found.append(Norm("norm", w, bias=False))

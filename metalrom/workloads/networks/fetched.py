@@ -1,25 +1,36 @@
-"""The networks that `metalrom fetch` brings, ready to run."""
+"""The networks that `metalrom fetch` brings, or that a file holds, ready to run."""
+
+from pathlib import Path
 
 from metalrom.assets import asset_path
 from metalrom.workloads.networks.bert import Bert, load_bert
-from metalrom.workloads.networks.bpe import BytePairs
-from metalrom.workloads.networks.llama import Llama, load_llama, load_tokenizer
-from metalrom.workloads.networks.wordpiece import WordPiece, load_wordpiece
+from metalrom.workloads.networks.llama import Llama, load_llama
+from metalrom.workloads.networks.tokenizer import Tokenizer, gguf_tokenizer, load_word_pieces
 from netlists.weights import GgufFile
 
 SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def minilm() -> tuple[Bert, WordPiece]:
-    """all-MiniLM-L6-v2 and its tokenizer. Raises InputError, naming the command, while the asset is not fetched."""
+def minilm() -> tuple[Bert, Tokenizer]:
+    """all-MiniLM-L6-v2 and its tokenizer.
+
+    Raises InputError, naming the command, while the asset is not fetched or the extra `llm` is missing.
+    """
     weights, config, vocabulary = (asset_path("minilm", n) for n in ("model.safetensors", "config.json", "vocab.txt"))
-    return load_bert(weights, config), load_wordpiece(vocabulary)
+    tokenizer = load_word_pieces(vocabulary)  # first: it is quick, and says what is missing
+    return load_bert(weights, config), tokenizer
 
 
-def smollm2(*, blocks: bool = False) -> tuple[Llama, BytePairs]:
+def smollm2(*, blocks: bool = False) -> tuple[Llama, Tokenizer]:
     """SmolLM2-135M-Instruct and its tokenizer; blocks: with the file's own integers of every linear layer.
 
-    Raises InputError, naming the command, while it is not fetched.
+    Raises InputError, naming the command, while it is not fetched or the extra `llm` is missing.
     """
-    file = GgufFile(asset_path("smollm2", SMOLLM2_FILE))
-    return load_llama(file, blocks=blocks), load_tokenizer(file)
+    return language_model(asset_path("smollm2", SMOLLM2_FILE), blocks=blocks)
+
+
+def language_model(path: Path, *, blocks: bool = False) -> tuple[Llama, Tokenizer]:
+    """The network of a GGUF file of the Llama family, and its tokenizer. Raises InputError as `load_llama`."""
+    file = GgufFile(path)
+    tokenizer = gguf_tokenizer(file)
+    return load_llama(file, blocks=blocks), tokenizer

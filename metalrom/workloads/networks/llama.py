@@ -13,7 +13,6 @@ from scipy.special import expit
 
 from interconnect.arrays import IntArray
 from interconnect.errors import InputError
-from metalrom.workloads.networks.bpe import BytePairs
 from metalrom.workloads.networks.linear import Float32, LinearLayer, Operator, float_operator
 from metalrom.workloads.networks.packing import attend, pack
 from netlists.weights import GgufFile
@@ -175,12 +174,3 @@ def load_llama(file: GgufFile, *, blocks: bool = False) -> Llama:
     embedding = tensor("token_embd.weight", len(file.get("tokenizer.ggml.tokens", list)), width)
     decoder = tuple(block(i) for i in range(sizes.blocks))
     return Llama(sizes, embedding, decoder, tensor("output_norm.weight", width))
-
-
-def load_tokenizer(file: GgufFile) -> BytePairs:
-    """The tokenizer of a GGUF file. Raises InputError for one that is not byte-level with single digits (`smollm`)."""
-    kind = (file.get("tokenizer.ggml.model", str), file.get("tokenizer.ggml.pre", str))
-    if kind != ("gpt2", "smollm"):
-        raise InputError(f"has tokenizer {kind}, expected ('gpt2', 'smollm')", where=str(file.path))
-    tokens, merges = file.get("tokenizer.ggml.tokens", list), file.get("tokenizer.ggml.merges", list)
-    return BytePairs(tokens, merges, unknown=file.get("tokenizer.ggml.unknown_token_id", int))

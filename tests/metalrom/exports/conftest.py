@@ -11,6 +11,7 @@ import pytest
 
 from characterization.tables.table import AdcModel, Assumption, ReadoutTable
 from interconnect.geometry import Box, BoxKind, CellGeometry, Slab
+from interconnect.stackfile import load_stack
 from metalrom import exporters as exports
 from metalrom.exporters.run_data import RunData, load_source
 from metalrom.macro import Macro
@@ -25,6 +26,7 @@ from netlists.devices.device_set import load_devices
 from netlists.mapping import via_program
 
 NM = 1e-9
+STACK = load_stack("generic28")
 ROWS = 5
 """Rows of a group: odd, so that words of via bits do not fill whole hexadecimal digits."""
 
@@ -94,9 +96,11 @@ def results_of(unit: Literal["V", "A"], condition: str) -> RunResults:
     layer = LayerSummary("synthetic", 20, 7, 4, 3, "random", 4, 20 * 42, 4, 0.5, ("M2-M3", "M4-M5"), histogram)
     return RunResults(
         name="synthetic", technology="synthetic", warnings=("invented numbers",), condition=condition,
-        target_error=1e-4, seed=1, config={}, cell=cell, layer=layer, candidates=(), group_rows=ROWS,
+        target_error=1e-4, seed=1, config={"technology": {"stack": STACK.name}}, cell=cell, layer=layer, candidates=(),
+        group_rows=ROWS,
         group_reason="chosen", group_automatic=False, margins=(), fits=(), quality=(), verdicts=(),
-        macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.05, extraction_error=0.01, provenance={},
+        macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.05, extraction_error=0.01,
+        provenance={"stack": f"{STACK.name}, sha256 {STACK.sha256}"},
     )  # fmt: skip
 
 
@@ -179,13 +183,13 @@ def make_run(folder: Path, table: ReadoutTable) -> RunData:
     charge = results_of("V", nominal)
     results = RunResults(
         name="synthetic", technology="generic28 with open45 devices", warnings=("SYNTHETIC: nothing was simulated",),
-        condition=nominal, target_error=1e-2, seed=5, config={},
+        condition=nominal, target_error=1e-2, seed=5, config=charge.config,
         cell=charge.cell,
         layer=LayerSummary("synthetic layer", INPUTS, OUTPUTS, BITS, BITS, "random", VECTORS, INPUTS * OUTPUTS * 6, 1,
                          1.0, ("M2-M3",), tuple(tuple(row) for row in histogram.tolist())),
         candidates=(), group_rows=table.rows, group_reason="synthetic", group_automatic=False, margins=(), fits=(),
         quality=(), verdicts=(), macro_geometry=geometry, fit_error=0.01, monte_carlo_error=0.1, extraction_error=0.01,
-        provenance={"source": "synthetic"},
+        provenance=charge.provenance,
     )  # fmt: skip
     write_results(results, folder)
     write_stored_layer(folder, weights, activations)
