@@ -49,7 +49,7 @@ def measured_deck(deck: ColumnDeck, *, double_sampling: bool, notes: Sequence[st
 
 
 def _measures(deck: ColumnDeck, read_at: float, double_sampling: bool) -> list[str]:
-    read = vector(deck.target)
+    read = str(vector(deck.target))
     if deck.target_minus:
         read = f"par('{read}-{vector(deck.target_minus)}')"
     out = []
