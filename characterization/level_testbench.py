@@ -113,7 +113,7 @@ def _notes(
     if setup.pair:
         yield "drawn columns, this the first of them: it may lie off by `sigma_pattern`."
     else:
-        yield f"drawn columns; this is the one of {DRAWS} whose level by the exact linear network is next to the mean."
+        yield f"drawn columns, this one of {DRAWS}: that whose level by the linear network is nearest to the mean."
     if setup.double_sampling:
         yield f"`{LEVEL}` is the difference of two samples, after and before the rows switch, as in the table."
     if deck.edge is not None:

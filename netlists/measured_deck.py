@@ -36,19 +36,20 @@ def measured_deck(deck: ColumnDeck, *, double_sampling: bool, notes: Sequence[st
     lines = deck.text.rstrip("\n").split("\n")
     if lines.pop() != ".end":
         raise ValueError("the deck does not end with .end")
-    if deck.stop is None:
+    read_at = deck.read_at
+    if read_at is None:
+        read_at = HOLD
         lines[lines.index(".op")] = f".tran {number(HOLD / 10)} {number(HOLD)}"
-        deck = replace(deck, stop=HOLD, read_at=HOLD)
+        deck = replace(deck, stop=read_at, read_at=read_at)
     head = next(i for i, line in enumerate(lines) if not line.startswith("*"))
     lines[head:head] = [f"* {comment(note)}" if note else "*" for note in notes]
-    measures = [f".meas tran {words}" for words in _measures(deck, double_sampling)]
+    measures = [f".meas tran {words}" for words in _measures(deck, read_at, double_sampling)]
     text = "\n".join([*lines, "", f"* ---- what is read, {deck.unit}", *measures, ".end", ""])
     return replace(deck, text=text)
 
 
-def _measures(deck: ColumnDeck, double_sampling: bool) -> list[str]:
-    assert deck.read_at is not None  # noqa: S101 - set above
-    read = vector(deck.target)
+def _measures(deck: ColumnDeck, read_at: float, double_sampling: bool) -> list[str]:
+    read = str(vector(deck.target))
     if deck.target_minus:
         read = f"par('{read}-{vector(deck.target_minus)}')"
     out = []
@@ -62,6 +63,6 @@ def _measures(deck: ColumnDeck, double_sampling: bool) -> list[str]:
         rate = number(e.swing / (e.stop - e.start))
         return [*out, f"{LEVEL} PARAM='{rate}*({number(e.stop)}-output_edge){first}'"]
     if not first:
-        return [f"{LEVEL} FIND {read} AT={number(deck.read_at)}"]
-    out.append(f"second_sample FIND {read} AT={number(deck.read_at)}")
+        return [f"{LEVEL} FIND {read} AT={number(read_at)}"]
+    out.append(f"second_sample FIND {read} AT={number(read_at)}")
     return [*out, f"{LEVEL} PARAM='second_sample{first}'"]

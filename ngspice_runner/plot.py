@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,9 +54,10 @@ def plot_result(result: Result, path: Path, names: Sequence[str] = ()) -> Path:
     if not panels:
         raise JobError(f"{path.name}: the result has no signals to draw")
     figure = Figure(figsize=(9.0, 0.6 + 2.8 * len(panels)), dpi=120, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    drawn = figure.subplots(len(panels), squeeze=False)[:, 0]
-    for axes, (title, sweep, signals, unit) in zip(drawn, panels, strict=True):
+    canvas: Any = FigureCanvasAgg(figure)
+    for axes, (title, sweep, signals, unit) in zip(
+        figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
+    ):
         _draw(axes, title, sweep, signals, unit)
     with path.open("wb") as file:
         canvas.print_png(file, metadata={"Software": None})

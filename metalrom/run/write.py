@@ -144,8 +144,8 @@ def level_netlists(done: CharacterizationRun) -> Iterator[tuple[str, str]]:
         places = {"mid_scale": (setup.rows, setup.max_count // 2), "full_scale": (setup.rows, setup.max_count)}
         if table is not None:
             margins = table.margins(condition)[1:]  # no conversion reads no row
-            active, count = np.unravel_index(int(np.nanargmin(margins)), margins.shape)
-            places["weakest"] = (int(active) + 1, int(count))
+            row, column = np.unravel_index(int(np.nanargmin(margins)), margins.shape)
+            places["weakest"] = (int(row) + 1, int(column))
         for name, (active, count) in places.items():
-            deck = level_testbench(setup, condition, int(active), int(count), plane=plane, reads=shared)
+            deck = level_testbench(setup, condition, active, count, plane=plane, reads=shared)
             yield f"{name}_{condition.label}.cir", deck.text

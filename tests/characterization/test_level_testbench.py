@@ -84,7 +84,7 @@ def test_ngspice_alone_prints_what_a_campaign_reads(name: str, tmp_path: Path) -
     case = typical_column(setup, TT, 3, 2)
     (sample,) = run_tasks(setup, [Task("testbench", TT, 3, 2, "typical", -1, case)], workers=1, accuracy=0).samples
     deck = level_testbench(setup, TT, 3, 2)
-    # six digits are printed of samples up to 1 V; a column of joined rows has no wire, whose part of a level is 1e-5
+    # six digits are printed of samples up to 1 V; joined rows differ from single ones by less
     absolute = 2e-6 if setup.unit == "V" else 0.0
     assert level_by_ngspice(deck.text, tmp_path / "alone") == pytest.approx(sample.level, rel=2e-5, abs=absolute)
     assert abs(sample.level) > (1e-7 if setup.unit == "A" else 1e-3)

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from characterization.tables.formats import FORMATS
 from metalrom.macro import Macro, csnr
 from metalrom.run.folder import open_run
 from netlists.mapping import weights_of
+from ngspice_runner import find_engine
 
 OUTPUTS = ("manifest.json", "samples.csv", "models.json", "results.json", "report.html", "netlists", "lut", "figures")
 TABLES = ("samples.csv", "models.json", "results.json", "lut/readout.nc", "lut/readout.csv", "lut/readout.json")
@@ -77,6 +79,30 @@ def test_another_seed_gives_other_decks(out, finished, metalrom, tmp_path):
     drawn, others = ({s.deck for s in d.select("mismatch").samples if s.deck} for d in (ours, theirs))
     assert drawn
     assert not drawn & others
+
+
+def test_netlists_run_alone_and_print_levels_of_the_table(out, tmp_path):
+    run = open_run(out)
+    condition, table = run.results.condition, run.table
+    worst, rows = table.worst_margin(condition), table.rows
+    places = {"mid_scale": (rows, rows // 2), "full_scale": (rows, rows), "weakest": (worst.active, worst.count)}
+    assert {path.name for path in (out / "netlists").iterdir()} >= {f"{name}_{condition}.cir" for name in places}
+    models = json.loads((out / "models.json").read_text())["levels"]
+    fit = models[table.index(condition)]["quality"]["held_out_max"]
+    for name, (active, count) in places.items():
+        text = (out / "netlists" / f"{name}_{condition}.cir").read_text()
+        assert f"{active} of {rows} rows active, count {count}." in text
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "read.cir").write_text(text)
+        done = subprocess.run(
+            [find_engine().path, "-b", "read.cir"], cwd=tmp_path / name, env={"HOME": str(tmp_path / name)},
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        level = float(re.search(r"^level += +(\S+)$", done.stdout, re.MULTILINE)[1])
+        i = table.index(condition)
+        spread = np.hypot(table.sigma_pattern[i, active, count], fit)
+        assert level == pytest.approx(table.level[i, active, count], abs=3 * spread)
+        assert spread < 0.1 * table.lsb(condition)
 
 
 def test_manifest_hashes_are_those_of_the_files(out):
@@ -220,7 +246,8 @@ def test_specifications_and_a_dead_corner_decide_the_exit_code_and_diff_tells_th
     ]
     assert [f["condition"] for f in data["failed_conditions"]] == ["tt_0.05V_27C"]
     assert open_run(tmp_path / "out").table.provenance == open_run(out).table.provenance
-    assert (tmp_path / "out" / "netlists" / "transfer_tt_0.05V_27C.cir").is_file()
+    assert (tmp_path / "out" / "netlists" / "full_scale_tt_0.05V_27C.cir").is_file()
+    assert not (tmp_path / "out" / "netlists" / "weakest_tt_0.05V_27C.cir").exists()  # there are no margins
     for name in ("lut/readout.csv", "models.json"):  # the good condition is as it was
         assert (tmp_path / "out" / name).read_bytes() == (out / name).read_bytes(), name
     told = json.loads(metalrom("diff", out, tmp_path / "out", "--json").stdout)
