@@ -15,8 +15,7 @@ from characterization.margins import sigma_needed
 from characterization.tables.table import ReadoutTable
 from metalrom.drawing.svg import INK, SOFT
 from metalrom.formatting import prefix, probability
-from metalrom.reports.plots import FLOOR, MAX_CONDITIONS, chart, svg
-from metalrom.reports.plots import _plain_powers as plain_powers
+from metalrom.reports.plots import FLOOR, MAX_CONDITIONS, chart, plain_powers, svg
 from netlists.condition import NOMINAL_METALS, Condition
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ def condition_plot(table: ReadoutTable, nominal: str, layer_errors: Mapping[str,
             below.plot(x, layer, linestyle="none", marker="s", color=SERIES[2], label="average over the layer")
         below.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
         below.set_yscale("log")
-        plain_powers(below)
+        plain_powers(below.yaxis)
         below.set_ylabel("P(code error)")
         below.legend(loc="upper right", ncols=3)
         for panel, (name, words) in zip(panels[2:], strips.items(), strict=True):

@@ -27,6 +27,7 @@ from metalrom.reports.content import GroupRow, MacroTable, NoiseCliff
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Numbers = FloatArray | IntArray
@@ -269,7 +270,7 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         panel.set_ylim(low, top * 3)
         panel.set(xlabel="MAC count (worst number of active rows)", ylabel="P(code error) per conversion")
         panel.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
-        _plain_powers(panel)
+        plain_powers(panel.yaxis)
         if cliff is not None:
             _cliff_marks(panel, cliff)
         panel.set_title("Code-error probability per count")
@@ -277,11 +278,19 @@ def code_error_plot(table: ReadoutTable, nominal: str, target_error: float, clif
         return svg(figure, "errors", "Code-error probability of every count")
 
 
-def _plain_powers(panel: Axes) -> None:
+def plain_powers(axis: Axis) -> None:
     """Label a log axis as 1e-5: mathematical text is switched off, so that names with `$` stay names."""
-    panel.yaxis.set_major_locator(LogLocator(base=10, numticks=9))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"1e{round(np.log10(v))}" if v < 0.9 else f"{v:g}"))
-    panel.yaxis.set_minor_locator(NullLocator())
+    low, high = sorted(axis.get_view_interval())
+
+    def text(value: float, _: object) -> str:
+        power = np.log10(value)
+        whole = abs(power - round(power)) < 1e-6
+        return f"{value:g}" if value > 0.9 else f"1e{round(power)}" if whole else probability(value)
+
+    subs = (1.0,) if np.log10(high / low) >= 2 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=9))
+    axis.set_major_formatter(FuncFormatter(text))
+    axis.set_minor_locator(NullLocator())
 
 
 def _cliff_marks(panel: Axes, cliff: NoiseCliff) -> None:
@@ -320,7 +329,7 @@ def group_size_plot(rows: tuple[GroupRow, ...], target_error: float) -> str:
         smallest = np.nanmin(errors) if not np.isnan(errors).all() else target_error
         right.set_ylim(max(min(float(smallest), target_error) / 30, FLOOR / 3), 3)
         right.axhline(target_error, color=TARGET, linestyle="--", label=f"target {probability(target_error)}")
-        _plain_powers(right)
+        plain_powers(right.yaxis)
         right.set(xlabel="rows per group", ylabel="P(code error)", title="Code error of one conversion")
         for panel in (left, right):
             panel.set_xscale("log", base=2)

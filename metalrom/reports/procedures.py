@@ -8,7 +8,7 @@ from characterization.charts import Chart
 from characterization.procedure_result import ProcedureResult, ResultRow
 from interconnect.errors import InputError
 from metalrom.reports.plots import chart as figure_of
-from metalrom.reports.plots import svg
+from metalrom.reports.plots import plain_powers, svg
 
 WIDTH = 6.6
 """Of a chart, inches: half of the page."""
@@ -45,7 +45,11 @@ def draw_chart(named: NamedChart) -> str:
     chart = named.chart
     with figure_of(WIDTH, chart.height) as figure:
         try:
-            chart.draw(figure.subplots())
+            axes = figure.subplots()
+            chart.draw(axes)
+            for axis in (axes.xaxis, axes.yaxis):
+                if axis.get_scale() == "log":
+                    plain_powers(axis)
             return svg(figure, named.stem, chart.title)
         except Exception as error:
             raise InputError(

@@ -224,7 +224,7 @@ def chip_plot(found: ChipDistribution) -> str:
         ticks = _decades(*left.get_ylim())
         left.set_yticks(ticks, [probability(t) for t in ticks])
         if (errors == 0).any():
-            left.text(0.99, 0.03, "on the lower edge: no wrong code seen", transform=left.transAxes, ha="right",
+            left.text(0.99, 0.16, "on the lower edge: no wrong code seen", transform=left.transAxes, ha="right",
                       color=SOFT, fontsize=9.5)  # fmt: skip
         low, high = (100 * end for end in found.yield_interval)
         words = f"yield {100 * found.yield_share:.0f} % (95 %: {low:.0f} to {high:.0f} %)"

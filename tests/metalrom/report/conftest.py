@@ -128,8 +128,8 @@ def content(**changes: Any) -> ReportContent:
             Figure("density of the cells alone", 50.0, "Mb/mm2", 46.0, 54.0, "estimate", "period × planes"),
             Figure("density with periphery", 18.4, "Mb/mm2", 11.0, 26.0, "estimate", "area table"),
             Figure("energy per MAC", 1.9e-15, "J", 1.2e-15, 3.4e-15, "estimate", "energy table / MACs per conversion"),
-            CsnrRow("layer 0, 512 tokens", "gain and offset removed", 31.4),
             CsnrRow("layer 0, 512 tokens", "without a fit", 28.9),
+            CsnrRow("layer 0, 512 tokens", "gain and offset removed", 31.4),
         ),
         group_choice=tuple(
             GroupRow(n, 0.0265 * n**0.5, 0.02 + 0.0006 * n, e, n == 16)
