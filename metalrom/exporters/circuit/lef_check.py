@@ -24,7 +24,8 @@ def read_with_klayout(vias: Sequence[LefVia], folder: Path, pins: Mapping[str, t
     tool = f"KLayout {metadata.version('klayout')}"
     options = klayout.LoadLayoutOptions()
     reader = options.lefdef_config
-    reader.lef_files = [str(folder / TECHNOLOGY_FILE), str(folder / f"{MACRO}.lef")]
+    place = folder.resolve()  # KLayout takes others to lie beside the DEF
+    reader.lef_files = [str(place / TECHNOLOGY_FILE), str(place / f"{MACRO}.lef")]
     reader.macro_resolution_mode = 1
     reader.dbu = 0.001
     options.lefdef_config = reader

@@ -19,7 +19,8 @@ from interconnect.stackfile import load_stack
 from metalrom.exporters import EXPORTERS
 from metalrom.exporters.circuit.boundary import boundary_of
 from metalrom.exporters.circuit.boundary_timing import FO4_PER_LENGTH, boundary_timing
-from metalrom.exporters.circuit.lef import read_lef
+from metalrom.exporters.circuit.lef import abstract, read_lef
+from metalrom.exporters.circuit.lef_check import read_with_klayout
 from metalrom.exporters.circuit.lef_technology import default_vias, grid_of
 from metalrom.exporters.circuit.liberty import estimate_at
 from metalrom.exporters.circuit.liberty_check import read_with_flow, top_netlist
@@ -352,6 +353,23 @@ def test_the_technology_states_the_rules_and_what_is_assumed(charge, views):
     assert "ASSUMED: no enclosure around cuts of V1, V2" in text
 
 
+def test_readers_draw_what_the_lef_files_say(charge, views, monkeypatch):
+    """KLayout draws a DEF with the tile and every default via by both files, from a relative path too."""
+    for package in ("lefdef", "klayout"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(views["lef"])
+    reading = EXPORTERS["lef"].validate_with_tool(charge, Path())
+    assert reading.problem is None
+    assert "a DEF with the tile and 10 default vias drawn as written" in reading.observations
+    other = default_vias(charge.stack, ["M2", "M4"], ["M3", "M5"])
+    wide = tuple((layer, (-40, -40, 40, 40)) for layer, _ in other[3].rects)
+    other[3] = dataclasses.replace(other[3], rects=wide)
+    pins = read_lef(Path())[2]
+    assert read_with_klayout(other, Path(), pins).problem == "V4 of V4_default is not what the stack states"
+    pins["x[0]"] = (*pins["x[0]"][:2], "0.000 3.000 1.000 3.050")
+    assert read_with_klayout([], Path(), pins).problem == "other pins on M2 than written"
+
+
 def test_another_stack_is_refused(charge, tmp_path):
     results = dataclasses.replace(charge.results, config={"technology": {"stack": "sky130"}})
     with pytest.raises(InputError, match="is not the one of the run"):
@@ -363,8 +381,6 @@ def test_another_stack_is_refused(charge, tmp_path):
 
 
 def test_pins_lie_on_the_grid_and_apart(charge):
-    from metalrom.exporters.circuit.lef import abstract
-
     sky = load_stack("sky130")
     layer = dataclasses.replace(charge.results.layer, planes=("met1-met2", "met3-met4"))
     results = dataclasses.replace(
