@@ -35,7 +35,7 @@ _NOTES = re.compile(
 _GOOD = (Verdict.OK, Verdict.SUSPECT)
 _FINDINGS = 8
 _LONGEST_VIEWED = 4096
-"""Characters of a card up to which the engine is asked what it read: it pads every column to the longest waveform, which
+"""Characters of a card up to which the engine is asked what it read: it pads columns to the longest waveform, which
 takes seconds and gigabytes for a drawn noise of 100,000 points."""
 _WITNESS_SECONDS, _WITNESS_ELEMENTS = 1.0, 1000
 """CPU time and elements up to which a deck is run once more with everything saved."""
