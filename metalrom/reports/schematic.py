@@ -71,7 +71,7 @@ def read_schematic(unit: Literal["V", "A"], rows: int, *, signed: bool = False, 
 
 _SIGNED_WORDS = {
     "+1": "weight +1: raises the level",
-    "0": "weight 0: adds nothing",
+    "0": "weight 0: no via, adds nothing",
     "-1": "weight -1: lowers the level",
 }
 

@@ -143,9 +143,9 @@ def test_the_schematic_follows_the_kind_of_readout(unit, words):
 
 def test_read_schematic_of_ternary_cells() -> None:
     drawn = texts(read_schematic("V", 10, signed=True))
-    for words in ("weight +1: raises the column's level", "weight 0: no via, adds nothing"):
+    for words in ("weight +1: raises the level", "weight 0: no via, adds nothing"):
         assert words in drawn
-    assert "weight -1: lowers the column's level" in drawn
+    assert "weight -1: lowers the level" in drawn
 
 
 def test_read_schematic_of_a_pair_draws_both_columns() -> None:
