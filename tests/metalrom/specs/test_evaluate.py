@@ -72,8 +72,9 @@ def test_estimates_are_those_of_metalrom_estimate_with_their_range(run):
     )  # fmt: skip
     layer = run.estimate(TT)
     assert (energy.low, energy.value, energy.high) == (
-        layer.macro.energy_per_mac.low, layer.macro.energy_per_mac.mid, layer.macro.energy_per_mac.high
+        layer.merit.energy_per_mac.low, layer.merit.energy_per_mac.mid, layer.merit.energy_per_mac.high
     )  # fmt: skip
+    assert energy.value == pytest.approx(layer.macro.energy_per_mac.mid, rel=1e-12)  # the layer fills its tile
     assert rate.value == pytest.approx(2e-12 / energy.value, rel=1e-9)  # a MAC is two operations
     # 4-bit weights in 2 x 3 cells each
     assert weight.value == pytest.approx(macro.value * 4 / 6, rel=1e-9)
