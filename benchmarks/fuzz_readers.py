@@ -13,8 +13,7 @@ from characterization.tables.formats import read_table
 from characterization.tables.netcdf import read_plane_tables
 from metalrom.studies.systems.description import read_system
 from netlists.devices.device_set import load_devices
-from netlists.weights.gguf_file import load_blocks
-from netlists.weights.loading import load_tensor, load_weights, tensor_names
+from netlists.weights.loading import load_blocks, load_tensor, load_weights, tensor_names
 
 
 def _weights(path: Path) -> None:

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +240,7 @@ def main() -> int:
 
 
 def _document(s: Storm) -> dict[str, Any]:
-    return {**asdict(s), "kills": s.kills}
+    return {**asdict(replace(s, by_signal=Counter())), "by_signal": dict(s.by_signal), "kills": s.kills}
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ MODELS = ("minilm", "smollm2")
 SYSTEMS = complete("metalrom.studies.systems.description:SYSTEMS", also=("metal-rom",))
 QUANTITIES = ("lsb", "level", "sigma_static", "energy", "settling")
 RATED = (
-    "code_error", "csnr", "lsb", "energy_per_mac", "energy_per_conversion", "latency", "tops_per_watt", "tops_per_mm2",
+    "code_error", "csnr", "lsb", "energy_per_mac", "energy_per_conversion", "latency", "tops_per_watt",
     "read_time", "density", "density_macro", "weight_density",
 )  # fmt: skip
 SIZES = ("S", "M", "L")

@@ -118,6 +118,9 @@ def diagnose(devices: str | None = None) -> Report:
         _shared_ngspice(),
         _vacask(),
         _iverilog(),
+        _cache(),
+        *_assets(),
+        _machine(),
     ]
     # What was asked about stands last, where it is read.
     return Report(tuple(check for check in [*found, *tried] if check))

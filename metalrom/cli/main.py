@@ -133,7 +133,6 @@ _add(
     "doctor",
     "doctor --json",
     "doctor --devices open45",
-    "--trust doctor --devices kit.yaml",
     "doctor --licences",
     "doctor --sbom",
 )

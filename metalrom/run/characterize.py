@@ -270,9 +270,13 @@ def _plan(setup: Testbench, procedures: Sequence[Procedure]) -> list[Task]:
 
 def group_rows(design: Design, *, jobs: Workers = None) -> int:
     """Rows that one conversion sums: as configured, or chosen by the margin (a few cached simulations)."""
+    given = design.config.array.group_rows
+    if isinstance(given, int):
+        return given
     with Cache(cache_folder("simulations")) as cache:
         choice = choose_rows(design, cache, jobs=jobs)
-    return choice.rows if choice else int(design.config.array.group_rows)
+    assert choice is not None  # noqa: S101 - the configuration leaves it open
+    return choice.rows
 
 
 def choose_rows(

@@ -144,7 +144,9 @@ def test_a_kit_that_is_not_fetched_says_how_to_get_it(tmp_path: Path, monkeypatc
 
 
 def _needing(**needs: object) -> DeviceSet:
-    return replace(load_devices("open45"), needs=Needs.model_validate(needs))
+    wanted = Needs.model_validate(needs)
+    options = (("ngbehavior", wanted.ngbehavior),) if wanted.ngbehavior else ()
+    return replace(load_devices("open45"), needs=wanted, job_options=options)
 
 
 def test_missing_features_are_one_sentence_each() -> None:
@@ -152,7 +154,7 @@ def test_missing_features_are_one_sentence_each() -> None:
     assert list(missing_features(_needing(features=["bsim4", "xspice"], ngspice=39), "ngspice-39", debian)) == []
     assert list(missing_features(_needing(features=["osdi", "bsimcmg"], ngspice=43), "ngspice-39", debian)) == [
         "open45 needs osdi, and ngspice-39 was built without OSDI; use an ngspice that was configured with "
-        "--enable-osdi",
+        "--enable-osdi, or VACASK (`simulator: vacask` under `needs`)",
         "open45 needs bsimcmg, and ngspice-39 was built without OSDI, which BSIM-CMG needs; use an ngspice that was "
         "configured with --enable-osdi and load BSIM-CMG there as an OSDI model",
         "open45 needs ngspice 43 or newer, and this is ngspice-39",

@@ -47,6 +47,7 @@ RULES: tuple[tuple[str, str, str], ...] = (
     (r"(apt-get|dnf|brew|conda) install ", "shell", "root"),
     (r"git clone ", "shell", "network"),
     (r"\. \.venv/bin/activate$", "shell", "an installation"),
+    (r"ngspice ", "elsewhere", "tests/characterization/test_level_testbench.py"),
     (r"dask (scheduler|worker) ", "shell", "machines; tests/ngspice_runner has a cluster of its own"),
     (r"jupyter execute ", "elsewhere", "tests/docs/test_notebook.py"),
     (r"(iverilog|vvp|verilator|openvaf-r) ", "shell", "tests/metalrom/exports run them"),

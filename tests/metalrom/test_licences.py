@@ -36,7 +36,7 @@ def test_nothing_of_the_core_is_under_the_gpl() -> None:
 @pytest.mark.skipif(not any(d.name == "PySpice" for d in metadata.distributions()), reason="PySpice is not installed")
 def test_pyspice_is_marked() -> None:
     found = {item.name: item for item in installed_licences()}["pyspice"]
-    assert (found.copyleft, found.extras) == ("strong", ("pyspice",))
+    assert (found.copyleft, found.extras) == ("strong", ("conformance", "pyspice"))
 
 
 @pytest.mark.parametrize(

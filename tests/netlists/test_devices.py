@@ -103,7 +103,7 @@ def test_corners_shift_and_mix(tmp_path: Path) -> None:
     assert devices.cards("ff") == ".model nch nmos\n+ level=14 version=4.8 vth0=0.3\n" + (
         ".model pch pmos\n+ level=14 version=4.8 vth0=-0.3\n"
     )
-    assert devices.warnings == ()
+    assert devices.warnings == ("mine: no area rules of transistors, area: not available",)
 
 
 def test_open45_mixed_corners_take_each_type_from_its_own_corner() -> None:

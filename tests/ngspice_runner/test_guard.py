@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -29,8 +30,9 @@ run_many([Job(sys.argv[1].replace("{r}", str(r)), ("v(a)",), timeout=60) for r i
 def children(pid: int) -> dict[int, str]:
     found = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread or a child that has just ended
+            for child in (task / "children").read_text().split():
+                found[int(child)] = Path(f"/proc/{child}/comm").read_text().strip()
     return found
 
 

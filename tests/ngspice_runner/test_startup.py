@@ -8,7 +8,7 @@ import pytest
 
 from ngspice_runner import Job, JobError, Verdict, run
 from ngspice_runner.capability import probe_engine
-from ngspice_runner.startup import startup_text
+from ngspice_runner.kit_startup import startup_text
 
 DECK = "divider\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.op\n.end\n"
 

@@ -46,6 +46,7 @@ def test_what_simulates_nothing_needs_no_cache_and_writes_none() -> None:
         "metalrom --help > /dev/null",
         "metalrom schema > schema.json",
         "metalrom init demo --cell res_via --rows 8 --bits 2",
+        "sed -i 's/group_rows: auto/group_rows: 4/' demo/metalrom.yaml",
         "metalrom netlist demo/metalrom.yaml --level macro -o m.cir",
         "metalrom audit m.cir demo/metalrom.yaml",
         "ls -A /job",

@@ -47,13 +47,14 @@ def _small_plan(
     shape: tuple[int, int] = (8, 9),
     options: ArrayOptions = NO_OPTIONS,
     group_rows: int = 4,
+    parameters: dict[str, object] | None = None,
 ) -> tuple[Plan, ViaProgram]:
     """A plan of a few cells: several tiles, cut bit lines, words that do not divide the columns."""
-    parameters, counts = KINDS[kind]
+    usual, counts = KINDS[kind]
     program = _program_of(counts, rows, columns)
     manifest = tile(program, MacroShape(rows=shape[0], columns=shape[1], planes=len(planes)))
     drawn = tuple(Plane(*p) for p in planes)
-    cell = make_cell(kind, parameters)
+    cell = make_cell(kind, usual | (parameters or {}))
     plan = plan_layout(cell, load_stack(stack), drawn, program, manifest, level, group_rows=group_rows, options=options)
     return plan, program
 

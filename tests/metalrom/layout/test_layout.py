@@ -232,11 +232,11 @@ def test_equal_plans_give_equal_bytes(small_plan: Draw, tmp_path: Path) -> None:
 
 
 def test_bit_lines_that_cannot_be_cut_are_refused(small_plan: Draw) -> None:
-    """open45: plugs of metal3-metal4 lie 90 nm apart at the least pitch, metal4 asks for 140 nm."""
+    """open45: plugs of metal3-metal4 lie 90 nm apart at a pitch of 160 nm, metal4 asks for 140 nm."""
     with pytest.raises(
         InputError, match=r"cell\.row_pitch: bit lines cannot be segmented.*90 nm, metal4 must keep 140"
     ):
-        small_plan("res_via", stack="open45", planes=(("metal3", "metal4"),))
+        small_plan("res_via", stack="open45", planes=(("metal3", "metal4"),), parameters={"row_pitch": 160e-9})
 
 
 def test_without_gdstk_the_extra_is_named(small_plan: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,7 +201,7 @@ def test_the_schematic_is_a_subcircuit_that_ngspice_reads(small_plan: Draw) -> N
 
 
 def closed(geometry: CellGeometry, stack: Stack) -> Extraction:
-    return extract(geometry, stack, method="closed_form")
+    return extract(geometry, stack, method="formula")
 
 
 @pytest.mark.parametrize("kind", ["cap_balanced", "res_via"])

@@ -133,14 +133,14 @@ def test_the_weight_file_is_hashed_as_it_was_read(tmp_path: Path, monkeypatch: p
     np.save(weights, rng.integers(-7, 8, (16, 4)).astype(np.float64))
     assert project.input_files["weights"] == digest
 
-    real = design.load_weights
+    real = design.load_layer
 
     def slow(path: Path, *args: object, **options: object) -> object:
         found = real(path, *args, **options)  # type: ignore[arg-type]
         np.save(weights, np.zeros((16, 4)))
         return found
 
-    monkeypatch.setattr(design, "load_weights", slow)
+    monkeypatch.setattr(design, "load_layer", slow)
     with pytest.raises(InputError, match=r"w\.npy: was changed while it was read"):
         _ = load(config).weights
 
