@@ -88,8 +88,8 @@ def place(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     (tmp_path / "path" / "to").mkdir(parents=True)
     (tmp_path / "path" / "to" / "config.json").write_text(json.dumps(network))
     (tmp_path / "layers.csv").write_text("name,rows,columns\nfirst,32,16\nlast,16,8\n")
-    for name in ("stack.yaml", "my_stack.yaml"):
-        shutil.copyfile(ROOT / "interconnect" / "stacks" / "sky130.yaml", tmp_path / name)
+    shutil.copytree(ROOT / "examples" / "own_kit", tmp_path, dirs_exist_ok=True)
+    shutil.copyfile(tmp_path / "stack.yaml", tmp_path / "my_stack.yaml")
     divider = "divider\nV1 a 0 1\nR1 a out 1e3\nR2 out 0 1e3\n.op\n.end\n"
     (tmp_path / "DECK").write_text(divider)
     monkeypatch.chdir(tmp_path)
