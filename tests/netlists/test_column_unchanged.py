@@ -28,7 +28,7 @@ def digest(technology: Technology, model: CellModel, kind: str) -> str:
             columns_total=total,
             ones_fraction=0.3,
             deviations=Deviations(
-                cell=np.exp(0.1 * rng.standard_normal((4, 3))),
+                cell=np.round(np.exp(0.1 * rng.standard_normal((4, 3))), 12),  # processors differ in the last bit of exp
                 driver_nmos=0.01 * rng.standard_normal(4),
                 reset=0.01 * rng.standard_normal(3),
                 row_wire=1.3,
@@ -45,14 +45,14 @@ def digest(technology: Technology, model: CellModel, kind: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:16]
 
 
-# Printed by this function at commit 0726fa4, before further cell kinds came.
+# Printed by this function at commit 1a1838b, whose decks were those of 0726fa4, from before further cell kinds came.
 @pytest.mark.parametrize(
     ("which", "kind", "expected"),
     [
-        ("cap_model", "ideal", "8b2e266a51c66a59"),
-        ("cap_model", "transistor", "a91b303f3d4b392c"),
-        ("res_model", "ideal", "ceadba63f78de414"),
-        ("res_model", "transistor", "d63e998600b1838f"),
+        ("cap_model", "ideal", "242c7602af0f57bf"),
+        ("cap_model", "transistor", "41fe45343f33dd8a"),
+        ("res_model", "ideal", "b4b2783e32d9d099"),
+        ("res_model", "transistor", "5086d646fff18a2d"),
     ],
 )
 def test_decks_keep_their_bytes(
