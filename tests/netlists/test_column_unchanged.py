@@ -28,7 +28,9 @@ def digest(technology: Technology, model: CellModel, kind: str) -> str:
             columns_total=total,
             ones_fraction=0.3,
             deviations=Deviations(
-                cell=np.round(np.exp(0.1 * rng.standard_normal((4, 3))), 12),  # processors differ in the last bit of exp
+                cell=np.round(
+                    np.exp(0.1 * rng.standard_normal((4, 3))), 12
+                ),  # processors differ in the last bit of exp
                 driver_nmos=0.01 * rng.standard_normal(4),
                 reset=0.01 * rng.standard_normal(3),
                 row_wire=1.3,
