@@ -18,7 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TextIO, TypeVar
 
 from interconnect.errors import error_text, one_line
-from metalrom.cli.start import stop_at_once
+from metalrom.cli.stop import stop_at_once
 from ngspice_runner.commands.errors import BAD_INPUT as BAD_INPUT
 from ngspice_runner.commands.errors import CHECK_FAILED as CHECK_FAILED
 from ngspice_runner.commands.errors import DONE as DONE
@@ -169,7 +169,7 @@ def _interrupt(number: int, _: FrameType | None) -> None:
 def _signals() -> Iterator[None]:
     """While the block runs, SIGTERM interrupts it once, as Ctrl-C does.
 
-    Both, which end a program at once while it starts (see `metalrom.cli.start`), do so again afterwards.
+    Both, which end a program at once while it starts (see `metalrom.cli.stop`), do so again afterwards.
     """
     at_start = (signal.SIG_DFL, stop_at_once)
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) not in at_start:

@@ -112,7 +112,16 @@ def _extractors(db: Any) -> dict[str, Any]:
     """Device extractors by what they look at: a gap's terminals are the metals at its sides, a plug's its ends."""
     classes = {metal: device_classes(db)[CMOM] for metal in ("columns", "rows")}
 
-    class Gaps(db.GenericDeviceExtractor):  # type: ignore[misc]
+    class OneByOne(db.GenericDeviceExtractor):  # type: ignore[misc]
+        """Takes every shape of the first layer for a device of its own."""
+
+        def get_connectivity(self, layout: Any, layers: Sequence[int]) -> Any:
+            del layout
+            each_alone = db.Connectivity()
+            each_alone.connect(layers[0], layers[0])
+            return each_alone
+
+    class Gaps(OneByOne):
         """Finds the devices across spaces beside pieces of metal."""
 
         def __init__(self, metal: str) -> None:
@@ -123,12 +132,6 @@ def _extractors(db: Any) -> dict[str, Any]:
             self.define_layer("gap", "space beside a piece")
             self.define_layer("metal", "metal on both sides")
             self.register_device_class(self.kind)
-
-        def get_connectivity(self, layout: Any, layers: Sequence[int]) -> Any:
-            del layout
-            each_alone = db.Connectivity()
-            each_alone.connect(layers[0], layers[0])
-            return each_alone
 
         def extract_devices(self, geometry: Sequence[Any]) -> None:
             for gap in geometry[0].each():
@@ -147,7 +150,7 @@ def _extractors(db: Any) -> dict[str, Any]:
                 for terminal, end in enumerate(ends):
                     self.define_terminal(device, terminal, 1, db.Box(*end))
 
-    class Plugs(db.GenericDeviceExtractor):  # type: ignore[misc]
+    class Plugs(OneByOne):
         """Finds the resistor plugs."""
 
         def __init__(self) -> None:
@@ -159,12 +162,6 @@ def _extractors(db: Any) -> dict[str, Any]:
             self.define_layer("below", "row metal")
             self.define_layer("metal", "column metal")
             self.register_device_class(self.kind)
-
-        def get_connectivity(self, layout: Any, layers: Sequence[int]) -> Any:
-            del layout
-            each_alone = db.Connectivity()
-            each_alone.connect(layers[0], layers[0])
-            return each_alone
 
         def extract_devices(self, geometry: Sequence[Any]) -> None:
             for plug in geometry[0].each():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.patterns import NEAR
 from interconnect.errors import InputError
+from interconnect.extraction import Extraction
 from interconnect.files import atomic_write_text
+from interconnect.geometry import CellGeometry
+from interconnect.stack import Stack
 from metalrom.design.design import Design
 from metalrom.design.setup import group_setup
 from metalrom.layout.audit import LayoutAudit, audit_layout, symbols_of
@@ -154,12 +158,17 @@ def sign_off_layout(
     for report in lvs:
         atomic_write_text(folder / f"{report.plane}.spice", report.schematic.spice())
     cells, troubles = [], []
+
+    def extract(geometry: CellGeometry, stack: Stack) -> Extraction:
+        del stack
+        return design.extract(geometry)
+
     for part in plan.parts:
         symbols, _ = symbols_of(plan, part, shapes)
         try:
             model = design.models[part.plane]
             name = f"extraction of plane {part.plane}"
-            step = lambda: drawn_cell(plan, part, shapes, symbols, design.cell, model, lambda g, s: design.extract(g))  # noqa: B023, E731
+            step = partial(drawn_cell, plan, part, shapes, symbols, design.cell, model, extract)
             cells.append((part.name, watch(name, step)))
         except InputError as error:
             troubles.append(f"extraction {part.name}: {error}")
@@ -179,7 +188,7 @@ def _levels(design: Design, cells: list[tuple[str, DrawnCell]]) -> tuple[LevelDi
     for name, cell in cells:
         configured = design.models[int(name.rsplit("_p", 1)[1])]
         drawn = cell.model
-        if setup.model.lines != configured.lines and hasattr(configured, "complement_driven"):
+        if setup.model.lines != configured.lines:
             configured, drawn = configured.complement_driven(), drawn.complement_driven()
         found = []
         for model, stimulus in ((configured, case), (drawn, case), (configured, less)):
