@@ -97,8 +97,7 @@ def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
     scope = scopes[0]
     last = deck.end_line if deck.end_line is not None else len(deck.lines)
     for line, card in deck.cards:
-        kind = card[0].lower()
-        if kind == ".":
+        if card[0] == ".":
             lowered = card[:6].lower()
             if lowered == ".subck":
                 scopes.append(set())
@@ -111,18 +110,29 @@ def _elements(deck: ParsedDeck) -> Iterator[LintFinding]:
             continue
         if line > last:
             yield LintFinding(line, "ngspice still reads this element after .end", None, False)
-        tokens = card.split(None, 4)
-        name = tokens[0].lower()
-        if kind in "rcl":
-            if len(tokens) < 4 or "=" in tokens[3] or (len(tokens) > 4 and tokens[4][0] == "="):
-                tail = card.split(None, 3)[3:]
-                if not tail or not _VALUE_KEYS[kind].search(tail[0]):
-                    yield LintFinding(line, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE)
-            elif kind == "r" and tokens[3][0] in "0." and parse_number(tokens[3]) == 0:
-                yield LintFinding(line, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None, False)
+        name, fault, verdict = _element(card)
+        if fault:
+            yield LintFinding(line, fault, verdict, verdict is not None)
         if name in scope:
             yield LintFinding(line, f"element {name} is defined twice", Verdict.PARSE)
         scope.add(name)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _element(card: str) -> tuple[str, str, Verdict | None]:
+    """(name, what is wrong with its value or nothing, verdict of that) of an element; decks of a campaign share most of
+    their cards."""
+    kind = card[0].lower()
+    tokens = card.split(None, 4)
+    name = tokens[0].lower()
+    if kind in "rcl":
+        if len(tokens) < 4 or "=" in tokens[3] or (len(tokens) > 4 and tokens[4][0] == "="):
+            tail = card.split(None, 3)[3:]
+            if not tail or not _VALUE_KEYS[kind].search(tail[0]):
+                return name, f"{tokens[0]} has no value: {card!r}", Verdict.PARSE
+        elif kind == "r" and tokens[3][0] in "0." and parse_number(tokens[3]) == 0:
+            return name, f"ngspice makes 1 mohm of a resistance of 0: {card!r}", None
+    return name, "", None
 
 
 def _suffixes(text: str, deck: ParsedDeck, version: float) -> Iterator[LintFinding]:

@@ -9,6 +9,7 @@ that the deck does not have.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Iterator
 
@@ -76,17 +77,24 @@ def _arguments(deck: ParsedDeck, dotted: list[tuple[int, str]]) -> Iterator[Lint
         return
     for line, card in deck.cards:
         if card[0] in "xX" and "=" in card:
-            plain = _QUOTED.sub("?", card.lower()).partition("params:")
-            names = [word for word in re.sub(r"\s*=\s*", "=", plain[0]).split() if "=" not in word]
-            known = declared.get(names[-1])
-            for name in _ASSIGNED.findall(_QUOTED.sub("?", card.lower())) if known is not None else ():
+            subcircuit, given = _call(card)
+            known = declared.get(subcircuit)
+            for name in given if known is not None else ():
                 if known is not None and name not in known:
                     yield LintFinding(
                         line,
-                        f"ngspice ignores {name}=, which subcircuit {names[-1]} does not declare",
+                        f"ngspice ignores {name}=, which subcircuit {subcircuit} does not declare",
                         Verdict.SUSPECT,
                         False,
                     )
+
+
+@functools.lru_cache(maxsize=20_000)
+def _call(card: str) -> tuple[str, tuple[str, ...]]:
+    """(subcircuit, names of the arguments) of a call."""
+    plain = _QUOTED.sub("?", card.lower())
+    words = re.sub(r"\s*=\s*", "=", plain.partition("params:")[0]).split()
+    return [word for word in words if "=" not in word][-1], tuple(_ASSIGNED.findall(plain))
 
 
 def _options(dotted: list[tuple[int, str]]) -> Iterator[LintFinding]:

@@ -6,6 +6,7 @@ second counts. Noted: odd powers in sources, where the engine takes the magnitud
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -27,15 +28,14 @@ def misread_expressions(job: Job, deck: ParsedDeck) -> Iterator[LintFinding]:
     powers = ("^" in lowered or "**" in lowered or "pow" in lowered) and "lt" not in mode and "hs" not in mode
     negative: list[tuple[int, str]] = []
     for line, card in deck.cards:
+        two_values, below_zero = _values(card)
+        if below_zero:
+            negative.append((line, below_zero))
+        if two_values:
+            yield LintFinding(line, two_values, Verdict.SUSPECT, False)
+        if not (limits or powers):
+            continue
         kind = card[0].lower()
-        if kind in "rcl":
-            words = card.split(None, 5)
-            if len(words) > 3 and words[3][0] == "-":
-                negative.append((line, words[0]))
-            if len(words) > 4 and words[4][0] in "0123456789." and _two_values(words[3:]):
-                yield LintFinding(
-                    line, f"two values, {words[3]} and {words[4]}: ngspice takes the second", Verdict.SUSPECT, False
-                )
         if limits and "limit" in card.lower():
             expression = card.lower()
             for match in _LIMIT.finditer(expression):
@@ -53,6 +53,16 @@ def misread_expressions(job: Job, deck: ParsedDeck) -> Iterator[LintFinding]:
     if negative:
         more = f" and of {len(negative) - 1} more" if len(negative) > 1 else ""
         yield LintFinding(negative[0][0], f"the value of {negative[0][1]}{more} is negative", None, False)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _values(card: str) -> tuple[str, str]:
+    """(what is wrong with two values, name of an element with a negative one) of a card; empty where nothing is."""
+    words = card.split(None, 5) if card[0] in "rRcClL" else []
+    two_values = ""
+    if len(words) > 4 and words[4][0] in "0123456789." and _two_values(words[3:]):
+        two_values = f"two values, {words[3]} and {words[4]}: ngspice takes the second"
+    return two_values, words[0] if len(words) > 3 and words[3][0] == "-" else ""
 
 
 def _two_values(words: list[str]) -> bool:

@@ -36,7 +36,7 @@ def separate_analyses(deck: ParsedDeck) -> list[set[int]]:
 
 def measured_analyses(deck: ParsedDeck) -> list[tuple[str, tuple[str, ...], set[int]]]:
     """(prefix, names of `.meas` results, numbers of the analyses to leave out) for each measured analysis."""
-    cards = [card.lower().split() for _, card in deck.cards if card[:5].lower() == ".meas"]
+    cards = [card.lower().split() for _, card in deck.cards if card[0] == "." and card[:5].lower() == ".meas"]
     if deck.control or not cards:
         return []
     found = []

@@ -6,6 +6,7 @@ some form (names and numbers aside) and again while a form has led to a differen
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -30,9 +31,14 @@ def new_forms(deck: ParsedDeck, engine: str) -> set[tuple[str, str]]:
     """Forms of a deck's cards that have not been compared yet with this engine; none of a deck that is too large."""
     if len(deck.cards) > ELEMENT_LIMIT:
         return set()
-    forms = set(_NUMBER.sub("9", "\n".join(card for _, card in deck.cards)).split("\n"))
+    forms = {_form(card) for _, card in deck.cards}
     with _lock:
         return {(engine, form) for form in forms} - _seen
+
+
+@functools.lru_cache(maxsize=20_000)
+def _form(card: str) -> str:
+    return _NUMBER.sub("9", card)
 
 
 def remember_forms(forms: set[tuple[str, str]]) -> None:

@@ -285,9 +285,14 @@ def program_files(path: str, libraries: str = "") -> ProgramFiles:
     return ProgramFiles((path, *loaders), tuple(folders), True)
 
 
-def engine_confinement(path: str, inputs: Sequence[str] | None) -> Confinement:
+def engine_confinement(path: str, inputs: tuple[str, ...] | None) -> Confinement:
     """For the engine at `path`. inputs: what it may read besides its own files; None is everything."""
-    files = program_files(path, os.environ.get("LD_LIBRARY_PATH", ""))
+    return _engine_confinement(path, inputs, os.environ.get("LD_LIBRARY_PATH", ""))
+
+
+@functools.lru_cache(maxsize=64)
+def _engine_confinement(path: str, inputs: tuple[str, ...] | None, libraries: str) -> Confinement:
+    files = program_files(path, libraries)
     if inputs is None or not files.whole:
         return Confinement(("/",), files.executable)
     prefix = Path(path).parent.parent
