@@ -3,8 +3,8 @@
     python benchmarks/campaign.py [--runs 2000 | --whole] [--cluster local]
 
 Monte-Carlo draws of a four-row column with transistors; `--whole` is 20,004 runs. Every deck that an engine gets is
-logged, so that a run lost or done twice shows. Bare ngspice runs decks of the same campaign, one process a deck, as
-many at a time, in rounds between those of the harness.
+logged by the process that hands it over, so that a run lost or done twice shows. Bare ngspice runs decks of the same
+campaign, one process a deck, as many at a time, in rounds between those of the harness.
 """
 
 from __future__ import annotations
@@ -26,23 +26,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from metalrom.cli.main import main as main_command
+from ngspice_runner.backends import RawOutcome
+from ngspice_runner.backends.persistent import PersistentBackend
+from ngspice_runner.backends.process import ProcessBackend
+from ngspice_runner.prepare import Prepared
+
 HERE = Path(__file__).resolve().parent
-LOGGING = """\
-#!/bin/bash
-for last; do :; done
-note() {{ [ -f "$1" ] && read -r title < "$1" && echo "$EPOCHREALTIME $title" >> "{folder}/starts"; }}
-case " $* " in
-*" -p "*)
-  while IFS= read -r line; do
-    [[ $line == "source deck.cir" ]] && note deck.cir
-    printf '%s\\n' "$line"
-  done | {engine} "$@" ;;
-*) note "$last"; exec {engine} "$@" ;;
-esac
-"""
 POINTS = 6
 """(active, count) pairs of the procedure `mismatch`."""
 WHOLE = 20_000
@@ -131,14 +127,13 @@ def _run(
     folder: Path, until: int | None, cluster: str | None, *, cache: str = "cache", logged: bool = True
 ) -> tuple[int, str]:
     """(exit code, last words) of the command; it gets Ctrl-C as soon as `until` results are committed."""
-    command = f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); from metalrom.cli.main import main; main()"
+    start = "campaign import logged" if logged else "metalrom.cli.main import main"
+    command = f"import sys; sys.path[:0] = [{str(HERE.parent)!r}, {str(HERE)!r}]; from {start} as start; start()"
     more = ["--cluster", cluster] if cluster else []
     environment = os.environ | {
         "METALROM_CACHE": str(folder / cache),
         "PYTHONPATH": str(HERE.parent),
     }
-    if logged:
-        environment["METALROM_NGSPICE"] = str(_logging_engine(folder))
     with Path(folder, "words").open("w+", encoding="utf-8") as words:
         process = subprocess.Popen(
             [sys.executable, "-c", command, "characterize", "campaign.yaml", "-o", "out", *more],
@@ -153,16 +148,23 @@ def _run(
         return process.returncode, words.read().strip().replace("\n", "\n  ")
 
 
-def _logging_engine(folder: Path) -> Path:
-    """ngspice behind a script that notes the time and the title (it carries the key) of every deck started."""
-    path = folder / "ngspice"
-    if not path.exists():
-        path.write_text(
-            LOGGING.format(folder=folder, engine=shutil.which("ngspice")),
-            encoding="utf-8",
-        )
-        path.chmod(0o755)
-    return path
+def logged() -> None:
+    """The command `metalrom`, which notes the time and the title (it carries the key) of every deck that an engine gets
+    in `starts`."""
+    for backend in (ProcessBackend, PersistentBackend):
+        _log_runs(backend)
+    main_command()
+
+
+def _log_runs(backend: type[ProcessBackend] | type[PersistentBackend]) -> None:
+    run = backend.run
+
+    def noted(self: Any, prepared: Prepared) -> RawOutcome:
+        with open("starts", "a", encoding="ascii") as file:  # noqa: PTH123 - one write, appended whole
+            file.write(f"{time.time()} {prepared.title}\n")
+        return run(self, prepared)
+
+    backend.run = noted  # type: ignore[method-assign]
 
 
 def _rows(folder: Path) -> list[tuple[str, float]]:
@@ -201,7 +203,6 @@ def _account(folder: Path, runs: int) -> None:
 
 def _decks(folder: Path, number: int) -> list[Path]:
     """Decks of the campaign."""
-    sys.path.insert(0, str(HERE.parent))
     from characterization.campaign import deck_of
     from characterization.procedures import PROCEDURES
     from metalrom.api import load
