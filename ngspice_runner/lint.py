@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ngspice_runner.deck import Analysis, ParsedDeck
+from ngspice_runner.deck_form import deck_form
 from ngspice_runner.includes import IncludeSet, unset_variables
 from ngspice_runner.job import Job, Verdict
 from ngspice_runner.lint_finding import LintFinding
@@ -70,12 +71,18 @@ _NODE_COUNT = {
     "o": 4,
 }
 _DC_PATH_LIMIT = 200
+_FORMS_KEPT = 100_000
+_clean: set[str] = set()
+"""Forms of decks in which nothing was found."""
 
 
 def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) -> tuple[LintFinding, ...]:
     """All findings of a deck for an engine's version, in the order of the rules; empty for a clean deck."""
     findings = [LintFinding(line, _missing(name), Verdict.PARSE) for name, line in includes.missing]
     findings += _title(deck)
+    form = deck_form(job, deck, includes, version) if not findings else ""
+    if form and form in _clean:
+        return ()
     findings += _elements(deck)
     findings += _suffixes(job.text, deck, version)
     findings += _analyses(job, deck, includes)
@@ -84,6 +91,10 @@ def lint(job: Job, deck: ParsedDeck, includes: IncludeSet, version: float = 39) 
     findings += misread_definitions(deck, includes)
     findings += misread_expressions(job, deck)
     findings += misread_sources(deck)
+    if form and not findings:
+        if len(_clean) >= _FORMS_KEPT:
+            _clean.clear()
+        _clean.add(form)
     return tuple(findings)
 
 
