@@ -5,10 +5,10 @@
 Every command runs to its end once, undisturbed. Then, in a folder and with a cache of its own, it is started and ended
 again and again by KILL, TERM or INT at a random moment, and at last let be. A defect is: a file of the result that is
 not byte for byte the undisturbed one, a temporary file or a living process of the command afterwards (after TERM and
-INT also right then), an exit code other than 143, 130 or the signal's own, a traceback. Of what a command only prints,
-the times it measured are not compared. `evaluate` needs the assets minilm and wordsim, from --assets (a cache's folder
-`assets`) or fetched before; without them it is left out, as is `signoff` without KLayout. --journal keeps the commands
-that are done: the same call goes on there.
+INT also right then), an exit code other than 143, 130 or the signal's own, a traceback. Not compared are times that
+a command only prints and, in a run's manifest, how many results the cache had. `evaluate` needs the assets minilm and
+wordsim, from --assets (a cache's folder `assets`) or fetched before; without them it is left out, as is `signoff`
+without KLayout. --journal keeps the commands that are done: the same call goes on there.
 """
 
 from __future__ import annotations
@@ -79,9 +79,11 @@ SIGNALS = {signal.SIGKILL: (-9,), signal.SIGTERM: (143, -15), signal.SIGINT: (13
 """Signal -> exit codes: 143 and 130 from the sentence on, the signal itself while Python starts."""
 _TEMPORARY = re.compile(r"\.(tmp|partial|previous|lock)$")
 _PROGRAM = "from metalrom.cli.start import start_program; start_program()"
-_CACHED = {"results.sqlite.lock"}
-_MEASURED = re.compile(r'"\w*second\w*": [^,\n]+')
-"""Times in a printed document."""
+_CACHED = {"results.sqlite.lock", "claims.lock"}
+_MEASURED = re.compile(rb'"(\w*seconds?|tokens_per_\w+)": [^,\n]+')
+"""Times in a document."""
+_COUNTED = re.compile(rb'"(run|cached)": \d+')
+"""How many simulations a run found in the cache, in its manifest."""
 
 
 @dataclass
@@ -151,8 +153,10 @@ class Place:
     def result(self, output: str) -> dict[str, str]:
         """SHA-256 of every file of the result, or of what was printed if nothing was written."""
         out = self.folder / "out"
-        files = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
-        found = files or {"output": _MEASURED.sub("", output).encode()}
+        found = {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*")) if p.is_file()}
+        if "manifest.json" in found:
+            found["manifest.json"] = _COUNTED.sub(b"", _MEASURED.sub(b"", found["manifest.json"]))
+        found = found or {"output": _MEASURED.sub(b"", output.encode())}
         return {name: hashlib.sha256(data).hexdigest() for name, data in found.items()}
 
 
