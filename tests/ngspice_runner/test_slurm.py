@@ -92,9 +92,9 @@ def campaign_with_a_cancelled_worker(folder: Path, decks: int) -> int:
             assert campaign.poll() is None, campaign.communicate()
             first, *_ = slurm.jobs()
             slurm.ask("scancel", str(first))
-            assert "CANCELLED" in slurm.ask("scontrol", "show", "job", str(first))
             after = committed(folder / "cache")
             assert after < decks
+            wait(lambda: "CANCELLED" in slurm.ask("scontrol", "show", "job", str(first)), 60)  # the node ends it first
             _, errors = campaign.communicate(timeout=900)
             assert campaign.returncode == 0, errors.decode()
             assert first not in slurm.jobs()
