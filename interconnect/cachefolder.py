@@ -36,21 +36,28 @@ def private_folder(folder: Path) -> Path:
         raise InputError(
             f"the cache folder {folder} cannot be made ({reason})", hint="set METALROM_CACHE to another"
         ) from None
-    if is_shared(folder):
-        hint = f"`chmod go-w {folder}` if it is yours, or set METALROM_CACHE to another"
-        raise InputError(f"the cache folder {folder} can be written by other users", hint=hint)
+    shared = _shared(folder)
+    if shared is not None:
+        what = f"the cache folder {folder}" if shared == folder else f"{shared}, where the cache folder lies,"
+        hint = f"`chmod go-w {shared}` if it is yours, or set METALROM_CACHE to another"
+        raise InputError(f"{what} can be written by other users", hint=hint)
     return folder
 
 
 def is_shared(folder: Path) -> bool:
     """Whether another user than the administrator can write `folder` or exchange it; also if it is missing."""
+    return _shared(folder) is not None
+
+
+def _shared(folder: Path) -> Path | None:
+    """Which folder gives others the cache: itself (also if it is missing), the one above it, or none."""
     try:
         here, above = folder.stat(), folder.parent.stat()
     except OSError:
-        return True
+        return folder
     if here.st_uid not in (os.geteuid(), 0) or _others_write(here):
-        return True
-    return _others_write(above) and not above.st_mode & stat.S_ISVTX
+        return folder
+    return folder.parent if _others_write(above) and not above.st_mode & stat.S_ISVTX else None
 
 
 def _others_write(status: os.stat_result) -> bool:

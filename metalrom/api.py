@@ -1,6 +1,5 @@
 """The Python API: a configuration as an object that is netlisted, characterized, and used as a macro."""
 
-import tempfile
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from netlists.condition import Condition
 from netlists.readout.tile_chain import TileChain
 from netlists.writer import WrittenNetlist, write_netlist
 from ngspice_runner import Workers
+from ngspice_runner.workspace import scratch_folder
 
 
 class Project(Design):
@@ -80,8 +80,8 @@ class Project(Design):
         InputError
             Unknown level, or a path that cannot be written.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            target = Path(path) if path is not None else Path(folder) / "netlist.cir"
+        with scratch_folder() as folder:
+            target = Path(path) if path is not None else folder / "netlist.cir"
             written = write_netlist(
                 target,
                 level,

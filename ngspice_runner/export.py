@@ -7,6 +7,7 @@ A result with several analyses becomes several plots of one raw file, several CS
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from interconnect.files import atomic_file
 from ngspice_runner.deck import PLOT_NAMES
 from ngspice_runner.errors import JobError
 from ngspice_runner.job import Result, Signal
@@ -94,8 +96,8 @@ def export_result(result: Result, path: Path, *, ascii: bool = False) -> list[Pa
     ------
     JobError
         There is nothing to write, or no such format.
-    OSError
-        The file cannot be written.
+    InputError
+        The file cannot be written; nothing of it stays.
     """
     check_format(path)
     write = _WRITERS[path.suffix.lower()]
@@ -112,7 +114,7 @@ def check_format(path: Path) -> None:
 
 def _write_raw(result: Result, path: Path, ascii: bool) -> list[Path]:
     key = result.provenance.key[:24] if result.provenance else "result"
-    with path.open("wb") as file:
+    with atomic_file(path) as file:
         for group in analyses_of(result):
             file.writelines(_plot(group, f"ngspice_runner {key}", ascii))
     return [path]
@@ -155,8 +157,8 @@ def _write_csv(result: Result, path: Path, ascii: bool) -> list[Path]:
                 columns[f"{signal.name}.imag"] = signal.values.imag.tolist()
             else:
                 columns[signal.name] = signal.values.tolist()
-        with target.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+        with atomic_file(target) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+            writer = csv.writer(text)
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
         written.append(target)
@@ -166,7 +168,7 @@ def _write_csv(result: Result, path: Path, ascii: bool) -> list[Path]:
 def _write_npz(result: Result, path: Path, ascii: bool) -> list[Path]:
     arrays: Mapping[str, object] = {name: signal.values for name, signal in result.signals.items()}
     measures = {f"measure.{name}": np.float64(value) for name, value in result.measures.items()}
-    with path.open("wb") as file:
+    with atomic_file(path) as file:
         np.savez_compressed(file, **{**arrays, **measures})  # type: ignore[arg-type]
     return [path]
 

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
+from interconnect.files import atomic_file
 from ngspice_runner.errors import JobError
 from ngspice_runner.export import PLOT_TITLES, AnalysisSignals, analyses_of
 from ngspice_runner.job import Result, Signal
@@ -46,8 +47,8 @@ def plot_result(result: Result, path: Path, names: Sequence[str] = ()) -> Path:
     ------
     JobError
         There is nothing to draw.
-    OSError
-        The file cannot be written.
+    InputError
+        The file cannot be written; nothing of it stays.
     """
     wanted = {name.lower().replace(" ", "") for name in names}
     panels = [panel for group in analyses_of(result) for panel in _panels(group, wanted)]
@@ -59,7 +60,7 @@ def plot_result(result: Result, path: Path, names: Sequence[str] = ()) -> Path:
         figure.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True
     ):
         _draw(axes, title, sweep, signals, unit)
-    with path.open("wb") as file:
+    with atomic_file(path) as file:
         canvas.print_png(file, metadata={"Software": None})
     return path
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from ngspice_runner.errors import EngineError
@@ -43,6 +44,16 @@ def make_folder(prefix: str) -> str:
         return tempfile.mkdtemp(prefix=prefix, dir=base)
     except OSError as error:
         raise EngineError(f"no temporary folder can be made in {base} ({error.strerror})") from None
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A new folder in it while the block runs. Raises EngineError."""
+    folder = make_folder("scratch-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sweep_leftovers(place: str) -> None:

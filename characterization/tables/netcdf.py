@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from interconnect.arrays import FloatArray
 from interconnect.errors import InputError
 from interconnect.files import atomic_write_files, read_bytes
 from netlists.condition import Condition
+from ngspice_runner.workspace import scratch_folder
 
 FILE = "readout.nc"
 PLANES_FILE = "planes.nc"
@@ -95,8 +95,8 @@ def _write_dataset(dataset: xarray.Dataset, file: Path) -> list[Path]:
         for name, variable in dataset.variables.items()
         if variable.dtype.kind == "f"
     }
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / file.name
+    with scratch_folder() as scratch:
+        path = scratch / file.name
         dataset.to_netcdf(path, engine="h5netcdf", encoding=encoding)
         content = path.read_bytes()
     return atomic_write_files(file.parent, {file.name: content})

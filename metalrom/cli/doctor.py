@@ -20,6 +20,7 @@ from metalrom.assets import ASSETS, asset_state
 from metalrom.cli.console import CHECK_FAILED, DONE, ENGINE_FAILED
 from metalrom.folders import cache_folder
 from ngspice_runner.errors import EngineError
+from ngspice_runner.workspace import scratch_folder
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -227,8 +228,8 @@ def _sandbox() -> DoctorCheck:
 def _features(ngspice: str) -> str:
     """What that ngspice was built with, asked of itself."""
     deck = "features\n.control\nversion -f\npre_osdi none\nquit 0\n.endc\n.end\n"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "features.cir")
+    with scratch_folder() as folder:
+        path = folder / "features.cir"
         path.write_text(deck, encoding="ascii")
         try:
             done = subprocess.run(

@@ -30,9 +30,10 @@ def sign_off_config(
 
     klayout_db()  # before anything is computed
     result = sign_off_layout(load(config), output, tile=tile, layout=layout, simulate=simulate, announce=say)
-    document = sign_off_document(result)
+    document, text = sign_off_document(result), sign_off_text(result)
     atomic_write_text(output / "signoff.json", json_module.dumps(document, indent=1) + "\n")
-    atomic_write_text(output / "signoff.txt", sign_off_text(result) + "\n")
-    emit(document, as_json=json, human=lambda: sign_off_text(result))
+    atomic_write_text(output / "signoff.txt", text + "\n")
+    spent = ", ".join(f"{name} {value:.2f}" for name, value in result.seconds.items())
+    emit({**document, "cpu_seconds": result.seconds}, as_json=json, human=lambda: f"{text}\nCPU seconds: {spent}")
     if result.failures:
         raise typer.Exit(CHECK_FAILED)

@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from interconnect.cachefolder import cache_folder
+from interconnect.errors import InputError
 from metalrom.cli import completion as known
 from metalrom.cli.accuracy import add_accuracy_command
 from metalrom.cli.cells import add_cells_command
@@ -184,6 +188,18 @@ add_workload_commands(app)
 add_surrogate_commands(app)
 
 
+def _place_fonts() -> None:
+    """Keep matplotlib's list of fonts in the cache where no home folder can be written; else it warns every time."""
+    try:
+        writable = os.access(Path.home(), os.W_OK)
+    except RuntimeError:
+        writable = False
+    if not writable and "MPLCONFIGDIR" not in os.environ:
+        with suppress(InputError):
+            os.environ["MPLCONFIGDIR"] = str(cache_folder("matplotlib"))
+
+
 def main() -> None:
     """Run the command line; `metalrom.cli.start` is the entry point."""
+    _place_fonts()
     app(prog_name="metalrom")

@@ -8,12 +8,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from metalrom.exporters.exporter import ToolMissing, ToolReading
+from ngspice_runner.workspace import scratch_folder
 
 VARIABLE = "METALROM_CONSUMERS"
 TIMEOUT = 300.0
@@ -47,7 +47,7 @@ def run_probe(
         raise ToolMissing(
             f"{consumer} is not installed", hint=f"{remedy}, then name its Python in the variable {VARIABLE}"
         )
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_folder() as scratch:
         command = [interpreter, "-c", script, str(folder.resolve())]
         try:
             done = subprocess.run(

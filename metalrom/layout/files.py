@@ -1,7 +1,6 @@
 """Writing a layout file at once and whole, with a document of its layers beside it."""
 
 import json
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_files
 from metalrom.layout.draw import build_library
 from metalrom.layout.plan import Plan
+from ngspice_runner.workspace import scratch_folder
 
 SUFFIXES = (".gds", ".oas")
 _STAMP = datetime(2000, 1, 1)  # a fixed time: equal configurations give equal files
@@ -57,8 +57,8 @@ def write_layout(plan: Plan, path: Path) -> WrittenLayout:
         raise InputError("there is no such folder", where=str(path.parent))
     library = build_library(plan)
     beside = path.with_name(path.name + ".layers.json")
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / f"layout{path.suffix.lower()}"
+    with scratch_folder() as folder:
+        made = folder / f"layout{path.suffix.lower()}"
         if made.suffix == ".gds":
             library.write_gds(made, timestamp=_STAMP)
         else:

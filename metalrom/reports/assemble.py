@@ -350,4 +350,4 @@ def _simulations(run: Run) -> Simulations:
     check = sampling_check(run.results.sampling)
     words = [check.text] if check else []
     words += [accuracy_text(counts["accuracy"])] if "accuracy" in counts else []
-    return Simulations(counts["run"], counts["cached"], failed, rows, "; ".join(words))
+    return Simulations(counts["run"] + counts["cached"], failed, rows, "; ".join(words))

@@ -146,11 +146,10 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class Simulations:
-    """How many simulations were run, taken from the cache, and failed; one row per kind and verdict. check: computed
-    against simulated reads, in words; empty where all were simulated."""
+    """How many simulations the figures rest on, run now or taken from the cache, and how many of them failed; one row
+    per kind and verdict. check: computed against simulated reads, in words; empty where all were simulated."""
 
-    run: int
-    cached: int
+    count: int
     failed: int
     verdicts: tuple[VerdictRow, ...] = ()
     check: str = ""

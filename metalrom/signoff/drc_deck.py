@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from interconnect.optional import optional_library
 from interconnect.stack import Stack
 from metalrom.layout.layers import LayerMap
 from metalrom.signoff.rule_list import DrawingRule, drawing_rules
+from ngspice_runner.workspace import scratch_folder
 
 PROGRAM = "klayout"
 SECONDS = 600.0
@@ -67,10 +67,10 @@ def run_deck(program: str, deck: Path, layout: Path) -> dict[str, int]:
     Raises InputError: the program fails or takes longer than `SECONDS`.
     """
     rdb = optional_library("klayout.rdb", extra="signoff", purpose="sign-off checks")
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "found.lyrdb"
+    with scratch_folder() as folder:
+        report = folder / "found.lyrdb"
         words = [program, "-b", "-r", str(deck), "-rd", f"input={layout}", "-rd", f"report={report}"]
-        alone = os.environ | {"QT_QPA_PLATFORM": "offscreen", "KLAYOUT_HOME": folder}
+        alone = os.environ | {"QT_QPA_PLATFORM": "offscreen", "KLAYOUT_HOME": str(folder)}
         try:
             done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS, env=alone, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:

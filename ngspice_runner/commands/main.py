@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.util
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import typer
 from rich.console import Console
 
 from interconnect.errors import one_line
+from interconnect.files import atomic_file
 from interconnect.jsonable import to_jsonable
 from ngspice_runner.backends import BACKENDS
 from ngspice_runner.capability import probe_engine
@@ -127,8 +129,8 @@ def sweep_deck(
     rows = run_study(study, workers=jobs, backend=backend)
     header, table = _table(rows)
     if output is not None:
-        with output.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header, *table])
+        with atomic_file(output) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+            csv.writer(text).writerows([header, *table])
     lines = ["  ".join(map(_shown, row)) for row in [header, *table]]
     _emit([dict(zip(header, row, strict=True)) for row in table], json, "\n".join(lines))
     if any(row.result.verdict is not Verdict.OK for row in rows):

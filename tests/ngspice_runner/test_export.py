@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import resource
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ngspice_runner import Job, Result, export_result, find_engine, read_raw, run, to_xarray
+from interconnect.errors import InputError
+from ngspice_runner import Job, Result, export_result, find_engine, plot_result, read_raw, run, to_xarray
 from ngspice_runner.errors import JobError
 
 pytestmark = pytest.mark.ngspice
@@ -106,4 +108,17 @@ def test_bad_exports_are_refused(result: Result, tmp_path: Path) -> None:
     empty = run(Job("t\nR1 a 0\n.op\n.end\n", ()))
     with pytest.raises(JobError, match="no signals"):
         export_result(empty, tmp_path / "out.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out.raw", "out.csv", "out.npz", "out.png"])
+def test_a_file_that_cannot_be_written_whole_is_not_left(name: str, result: Result, tmp_path: Path) -> None:
+    write = plot_result if name.endswith(".png") else export_result
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))  # as on a full disk
+    try:
+        with pytest.raises(InputError, match=rf"{name}: cannot be written \(File too large\)"):
+            write(result, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(tmp_path.iterdir()) == []

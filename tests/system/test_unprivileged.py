@@ -67,6 +67,7 @@ def test_a_run_ends_with_its_report_and_its_network_is_none() -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-4:] == ["1", "cache", "demo", "out"]
+    assert "MPLCONFIGDIR" not in done.stderr
 
 
 def test_a_run_without_a_place_for_its_cache_says_so() -> None:

@@ -1,6 +1,5 @@
 """LEF files in a layout tool: KLayout reads technology and abstract for a DEF that places the tile and every via."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -10,6 +9,7 @@ from interconnect.optional import optional_library
 from metalrom.exporters.circuit.boundary import MACRO
 from metalrom.exporters.circuit.lef_technology import TECHNOLOGY_FILE, LefVia
 from metalrom.exporters.exporter import ToolReading
+from ngspice_runner.workspace import scratch_folder
 
 ROOM = 20_000
 """nm between the vias of the check, which lie beside the tile."""
@@ -30,8 +30,8 @@ def read_with_klayout(vias: Sequence[LefVia], folder: Path, pins: Mapping[str, t
     reader.dbu = 0.001
     options.lefdef_config = reader
     layout = klayout.Layout()
-    with tempfile.TemporaryDirectory() as work:
-        design = Path(work, "check.def")
+    with scratch_folder() as work:
+        design = work / "check.def"
         design.write_text(_design(vias), encoding="ascii")
         try:
             layout.read(str(design), options)

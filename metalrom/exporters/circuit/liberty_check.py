@@ -1,7 +1,6 @@
 """Liberty libraries in a design flow: yosys takes a tile as a black box, OpenSTA times it between ports."""
 
 import re
-import tempfile
 from pathlib import Path
 
 from metalrom.exporters.checksum import symbols
@@ -10,6 +9,7 @@ from metalrom.exporters.circuit.boundary_timing import BoundaryTiming
 from metalrom.exporters.executables import program, run_program
 from metalrom.exporters.exporter import ToolReading, compare_readings
 from metalrom.exporters.run_data import RunData
+from ngspice_runner.workspace import scratch_folder
 
 OPENSTA = "apt-get install opensta (Debian)"
 YOSYS = "apt-get install yosys (Debian)"
@@ -48,11 +48,11 @@ def read_with_flow(source: RunData, folder: Path, times: dict[str, BoundaryTimin
     words = run_program([synthesizer, "-V"], folder, 30).text.split()
     tool = f"OpenSTA {version} and {' '.join(words[:2])}"
     boundary = boundary_of(source.results.macro_geometry)
-    with tempfile.TemporaryDirectory() as work:
-        netlist, script = Path(work, "top.v"), Path(work, "time.tcl")
+    with scratch_folder() as work:
+        netlist, script = work / "top.v", work / "time.tcl"
         netlist.write_text(top_netlist(boundary), encoding="ascii")
         for name in symbols(source):
-            library = Path(work, "tile.lib")  # the folder's own path could hold what a command language interprets
+            library = work / "tile.lib"  # the folder's own path could hold what a command language interprets
             library.write_bytes((folder / f"metalrom_{name}.lib").read_bytes())
             commands = f"read_liberty -lib tile.lib; read_verilog top.v; hierarchy -check -top {TOP}; check -assert"
             read = run_program([synthesizer, "-q", "-p", commands], Path(work), RUN_TIME)

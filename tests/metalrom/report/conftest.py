@@ -136,7 +136,7 @@ def content(**changes: Any) -> ReportContent:
             for n, e in ((8, 2.4e-10), (16, 5.6e-6), (32, 1.5e-3), (64, 2.7e-2), (128, 0.11))
         ),
         group_reason="16 is the largest group whose predicted code error stays below the target of 1e-5.",
-        simulations=Simulations(212, 1480, 3, (
+        simulations=Simulations(1692, 3, (
             VerdictRow("transfer, column of 16 rows", "ok", 1289),
             VerdictRow("mismatch samples", "ok", 400),
             VerdictRow("mismatch samples", "timestep_too_small", 3, "ss_0.90V_-40C, samples 12, 77, 310; left out"),
