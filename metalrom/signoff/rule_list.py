@@ -1,40 +1,10 @@
-"""The rules that a stack states, one by one: what a DRC deck holds."""
+"""The rules that a stack states, one by one."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Literal
 
 from interconnect.stack import Stack
-
-RuleKind = Literal["width", "space", "area", "size", "covered", "enclosure", "end_enclosure", "grid"]
-
-
-@dataclass(frozen=True, slots=True)
-class DrawingRule:
-    """A rule on one layer. value: m (m^2 of an area). other: the metal that must surround a cut."""
-
-    kind: RuleKind
-    layer: str
-    value: float = 0.0
-    other: str = ""
-
-    @property
-    def name(self) -> str:
-        """Name in decks and reports, such as `via.enclosure.met1`."""
-        return ".".join(filter(None, (self.layer, self.kind, self.other)))
-
-    def __str__(self) -> str:
-        nm = f"{self.value * 1e9:.4g} nm"
-        return {
-            "width": f"{self.layer} is at least {nm} wide",
-            "space": f"{self.layer} keeps a space of at least {nm}",
-            "area": f"a piece of {self.layer} has at least {self.value * 1e12:.4g} um^2",
-            "size": f"{self.layer} cuts are squares of {nm}",
-            "covered": f"{self.layer} cuts lie on {self.other}",
-            "enclosure": f"{self.other} reaches {nm} beyond {self.layer} on every side",
-            "end_enclosure": f"{self.other} reaches {nm} beyond {self.layer} on two opposite sides",
-            "grid": f"corners of {self.layer} lie on a grid of {nm}",
-        }[self.kind]
+from metalrom.layout.drawing_rule import DrawingRule
+from metalrom.layout.front_end import FrontEnd
 
 
 def drawing_rules(stack: Stack, drawn: Collection[str]) -> tuple[DrawingRule, ...]:
@@ -59,3 +29,9 @@ def drawing_rules(stack: Stack, drawn: Collection[str]) -> tuple[DrawingRule, ..
                 rules.append(DrawingRule("end_enclosure", via.name, rule.ends, metal_name))
     names = [x.name for x in stack.metals] + [x.name for x in stack.vias]
     return (*rules, *(DrawingRule("grid", name, stack.grid) for name in names if stack.grid and name in drawn))
+
+
+def front_end_rules(front: FrontEnd, stack: Stack) -> tuple[DrawingRule, ...]:
+    """Every rule of a front end, and the stack's grid on its layers."""
+    grid = stack.grid or 0.0
+    return (*front.rules, *(DrawingRule("grid", name, grid) for name in front.layers if grid))
