@@ -58,8 +58,8 @@ class Band:
 class SegmentDrawing:
     """A drawn segment, nm.
 
-    column: the shapes of one, repeated every `pitch`. across: (layer, bottom, top, beyond) of shapes through all columns
-    and beyond whatever the outer ones hold. lines: (net, bottom, top) on met1. bands: parts, from the bottom.
+    column: the shapes of one, repeated every `pitch`. across: (layer, bottom, top, beyond) of shapes through
+    all columns and beyond whatever the outer ones hold. lines: (net, bottom, top) on met1. bands: parts, from the bottom.
     bit_lines: net, metal, left and right side of each; line: its metal and a point of it.
     """
 
@@ -171,9 +171,8 @@ class _Floor:
         self.bands: list[Band] = []
         mcon = stack.via("mcon")
         self.wire = pad_around(stack, WIRING, mcon).across  # height of a line with a cut on it
-        self.pad = pad_around(
-            stack, WIRING, mcon, stack.via_between(WIRING, stack.metals[stack.index(WIRING) + 1].name)
-        )
+        self.above = stack.metals[stack.index(WIRING) + 1].name
+        self.pad = pad_around(stack, WIRING, mcon, stack.via_between(WIRING, self.above))
         self.space = nm(stack.metal(WIRING).min_space)
         self.li_step = self.rules.li_width + self.rules.li_space  # middles of neighbouring li1 wires
 
@@ -271,10 +270,8 @@ class _Floor:
             self.canvas.centred("mcon", (x, y), size, size)
 
     def _resets(self, tap: int, verticals: Sequence[int]) -> int:
-        """Reset transistors, side by side if the column is wide enough; returns the top of their diffusion."""
+        """Reset transistors above each other, as each has lines of its own; returns the top of their diffusion."""
         r, (width, length) = self.rules, self.sizes.reset
-        reach = 2 * r.step(length) + r.beyond
-        beside = verticals[0] - verticals[-1] + 2 * reach + self.front.nm("difftap.3") <= self.site.pitch
         side_to_gate = self.front.nm("licon.14")
         gate = tap + max(
             self.wire + self.space,
@@ -286,7 +283,7 @@ class _Floor:
         first, top = 0, 0
         for i, plane in enumerate(reversed(range(len(verticals)))):  # the leftmost first
             x, outward = verticals[plane], -1 if i == 0 else 1
-            if i and not beside:
+            if i:
                 gate = max(top + side_to_gate + half(r.licon), self.lines[-1][1] + self.wire + self.space)
             bottom = self._above_contact(gate, width, side_to_gate)
             left = x - 2 * r.step(length) if outward < 0 else x
@@ -442,7 +439,7 @@ class _Floor:
         )
 
     def _clear_of(self, metal: str, x: int) -> int:
-        """The place nearest to x where a piece of metal around its cuts keeps clear of the lines that pass the strip."""
+        """The place nearest to x where a piece of metal around its cuts keeps clear of the lines that pass by."""
         stack = self.stack
         lines = [i for b in self.site.bit_lines if b.metal == metal for i in b.through]
         vias = [stack.via_between(WIRING, metal)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from interconnect.stack import Stack
 from metalrom.layout.canvas import Canvas, half
 from metalrom.layout.draw import gdstk_module
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap, Number
 from metalrom.layout.segment import WIRING, SegmentDrawing
+from metalrom.layout.tower import draw_end, nm, pad_around
 
 Names = Callable[[str, int], str]
 """Name in the file of a net of the segment (`bl_0`, `reset_0`, `line`, ...) in a column."""
@@ -24,7 +26,9 @@ def same_names(net: str, column: int) -> str:
     return f"{net}_c{column}" if net.startswith("bl_") or net == "line" else net
 
 
-def segment_row(drawing: SegmentDrawing, columns: int, names: Names = same_names, *, stub: int = 0) -> Canvas:
+def segment_row(
+    stack: Stack, drawing: SegmentDrawing, columns: int, names: Names = same_names, *, stub: int = 0
+) -> Canvas:
     """So many segments side by side, their lower left corner at the origin. stub: length of the bit lines below, nm."""
     out = Canvas()
     for c in range(columns):
@@ -38,6 +42,8 @@ def segment_row(drawing: SegmentDrawing, columns: int, names: Names = same_names
     for net, bottom, top in drawing.lines:
         out.box(WIRING, left - END, bottom, right + END, top)
         out.text(WIRING, names(net, 0), half(top - bottom), half(bottom + top))
+    for net in {net for net, _, _ in drawing.lines}:
+        _join(out, stack, [line for line in drawing.lines if line[0] == net], left - END, right + END)
     for c in range(columns):
         for net, metal, (low, high) in drawing.bit_lines:
             x, y = half(low + high), half(high - low)
@@ -47,6 +53,24 @@ def segment_row(drawing: SegmentDrawing, columns: int, names: Names = same_names
         metal, (x, y) = drawing.line
         out.text(metal, names("line", c), c * drawing.pitch + x, y)
     return out
+
+
+def _join(out: Canvas, stack: Stack, lines: list[tuple[str, int, int]], left: int, right: int) -> None:
+    """Lines of one net: a strap at either end of the row, on the metal above them."""
+    if len(lines) < 2:
+        return
+    above = stack.metals[stack.index(WIRING) + 1].name
+    via = stack.via_between(WIRING, above)
+    pads = [pad_around(stack, metal, via) for metal in (WIRING, above)]
+    away = nm(stack.metal(WIRING).min_space) + half(pads[0].along)
+    heights = [half(bottom + top) for _, bottom, top in lines]
+    for x, end in ((left - away, left), (right + away, right)):
+        out.box(above, x - half(pads[1].across), min(heights), x + half(pads[1].across), max(heights))
+        for (_, bottom, top), y in zip(lines, heights, strict=True):
+            out.box(WIRING, min(x, end), bottom, max(x, end), top)
+            out.centred(via.name, (x, y), nm(via.size), nm(via.size))
+            draw_end(out, stack, WIRING, via, (x, y), upright=False)
+            draw_end(out, stack, above, via, (x, y), upright=True)
 
 
 def canvas_library(canvas: Canvas, name: str, front: FrontEnd, layers: LayerMap, grid: float) -> Any:

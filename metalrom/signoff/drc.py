@@ -55,7 +55,7 @@ def check_with_klayout(plan: Plan, layout: Any, front: FrontEnd | None = None) -
     rules = drawing_rules(plan.stack, regions)
     if front is not None:
         for name, (one, operation, other) in front.derived.items():
-            regions[name] = _DERIVE[operation](regions.get(one, db.Region()), regions.get(other, db.Region()))
+            regions[name] = DERIVE[operation](regions.get(one, db.Region()), regions.get(other, db.Region()))
         rules += tuple(rule for rule in front_end_rules(front, plan.stack) if rule.layer in regions)
     found, total = [], 0
     for rule in rules:
@@ -151,7 +151,7 @@ def _channel(db: Any, regions: Mapping[str, Any], rule: DrawingRule, dbu: float)
     return ends.with_length(0, _units(rule, dbu), False)
 
 
-_DERIVE: Mapping[str, Callable[[Any, Any], Any]] = {"and": and_, "or": or_, "not": sub}
+DERIVE: Mapping[str, Callable[[Any, Any], Any]] = {"and": and_, "or": or_, "not": sub}
 
 _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any], DrawingRule, float], Any]] = {
     "width": _width,

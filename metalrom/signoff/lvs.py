@@ -1,7 +1,8 @@
 """Layout against schematic by KLayout's comparer: what is connected otherwise, with names and places."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from metalrom.layout.plan import PlacedPlane, Plan
@@ -42,9 +43,9 @@ def compare_plane(plan: Plan, layout: Any, part: PlacedPlane) -> LvsReport:
     found = extract_plane(plan, layout, part)
     reference = _netlist(db, schematic)
     circuit = reference.circuit_by_name(schematic.name)
-    listener = _listener(db, found)
+    listener = difference_listener(db, partial(_ends_in_layout, found), _ends_in_schematic)
     comparer = db.NetlistComparer(listener)
-    differences = _name_nets(comparer, found, circuit, schematic)
+    differences = name_nets(comparer, found.circuit, circuit, schematic.pins)
     extracted = found.database.netlist()
     for device_class in extracted.each_device_class():
         for other in reference.each_device_class():
@@ -59,17 +60,17 @@ def compare_plane(plan: Plan, layout: Any, part: PlacedPlane) -> LvsReport:
     return LvsReport(part.name, nets, len(schematic.devices), len(differences), shown, schematic)
 
 
-def _name_nets(comparer: Any, found: ExtractedPlane, circuit: Any, schematic: Schematic) -> list[str]:
+def name_nets(comparer: Any, extracted: Any, circuit: Any, pins: Sequence[str]) -> list[str]:
     """Tell the comparer which nets must be which by their names; what that shows by itself: shorts and opens."""
     out: list[str] = []
     layout_nets: dict[str, list[Any]] = {}
-    for net in found.circuit.each_net():
+    for net in extracted.each_net():
         names = net.name.split(",") if net.name else []
         for name in names:
             layout_nets.setdefault(name, []).append(net)
         if len(names) > 1:
             out.append(f"short: {' and '.join(names)} are one net")
-    for name in schematic.pins:
+    for name in pins:
         nets = layout_nets.get(name, [])
         if len(nets) == 1 and nets[0].name == name:
             comparer.same_nets(nets[0], circuit.net_by_name(name), True)
@@ -104,8 +105,8 @@ def _netlist(db: Any, schematic: Schematic) -> Any:
     return netlist
 
 
-def _listener(db: Any, layout: ExtractedPlane) -> Any:
-    """A logger of the comparer that keeps what does not match, in words."""
+def difference_listener(db: Any, in_layout: Callable[[Any], str], in_schematic: Callable[[Any], str]) -> Any:
+    """A logger of the comparer that keeps what does not match, in words; in_layout, in_schematic: those of a device."""
 
     class Listener(db.GenericNetlistCompareLogger):  # type: ignore[misc]
         """Differences in the order in which they are met."""
@@ -118,20 +119,28 @@ def _listener(db: Any, layout: ExtractedPlane) -> Any:
             self.found.append(_words("net", [n.expanded_name() for n in (a, b) if n], message, a is None, b is None))
 
         def device_mismatch(self, a: Any, b: Any, message: str) -> None:
-            names = []
-            if a:
-                x, y = layout.places[a.id()]
-                ends = sorted(_net_name(a, t) for t in range(2))
-                names.append(f"at ({x:.9g}, {y:.9g}) um between {ends[0]} and {ends[1]}")
-            if b:
-                ends = sorted(_net_name(b, t) for t in range(2))
-                names.append(f"{b.name} between {ends[0]} and {ends[1]}")
+            names = ([in_layout(a)] if a else []) + ([in_schematic(b)] if b else [])
             self.found.append(_words("device", names, message, a is None, b is None))
+
+        def match_devices_with_different_parameters(self, a: Any, b: Any) -> None:
+            self.found.append(f"device {in_layout(a)} against {in_schematic(b)}: another size")
 
     return Listener()
 
 
-def _net_name(device: Any, terminal: int) -> str:
+def _ends_in_layout(layout: ExtractedPlane, device: Any) -> str:
+    x, y = layout.places[device.id()]
+    ends = sorted(net_name(device, t) for t in range(2))
+    return f"at ({x:.9g}, {y:.9g}) um between {ends[0]} and {ends[1]}"
+
+
+def _ends_in_schematic(device: Any) -> str:
+    ends = sorted(net_name(device, t) for t in range(2))
+    return f"{device.name} between {ends[0]} and {ends[1]}"
+
+
+def net_name(device: Any, terminal: int) -> str:
+    """Net at a device's terminal, in words."""
     net = device.net_for_terminal(terminal)
     return net.expanded_name() if net else "nothing"
 
