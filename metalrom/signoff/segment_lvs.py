@@ -19,7 +19,7 @@ SUBSTRATE = "substrate"
 
 @dataclass(frozen=True)
 class ExtractedSegments:
-    """Nets and transistors of a layout. database: `LayoutToNetlist`; conductors: its layers of wires by name."""
+    """Nets and transistors of a layout. database: `LayoutToNetlist`; conductors: its diffusions and wires by layer."""
 
     database: Any
     circuit: Any
@@ -90,7 +90,7 @@ def extract_segments(front: FrontEnd, stack: Stack, layers: LayerMap, layout: An
             found.connect(shapes[name], texts)
     found.extract_netlist()
     circuit = found.netlist().circuit_by_name(top.name)
-    return ExtractedSegments(found, circuit, {name: shapes[name] for name in ("poly", *metals)})
+    return ExtractedSegments(found, circuit, {name: shapes[name] for name in ("diff", "poly", *metals)})
 
 
 def compare_segments(extracted: ExtractedSegments, schematic: SegmentSchematic) -> SegmentLvsReport:
