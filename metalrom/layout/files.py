@@ -14,7 +14,8 @@ from metalrom.layout.draw import build_library
 from metalrom.layout.plan import Plan
 
 SUFFIXES = (".gds", ".oas")
-_STAMP = datetime(2000, 1, 1)  # a fixed time: equal configurations give equal files
+STAMP = datetime(2000, 1, 1)
+"""A fixed time: equal configurations give equal files."""
 
 NOT_DRAWN = (
     "transistors, drivers and column circuits",
@@ -60,7 +61,7 @@ def write_layout(plan: Plan, path: Path) -> WrittenLayout:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / f"layout{path.suffix.lower()}"
         if made.suffix == ".gds":
-            library.write_gds(made, timestamp=_STAMP)
+            library.write_gds(made, timestamp=STAMP)
         else:
             library.write_oas(made, compression_level=6)
         content = made.read_bytes()

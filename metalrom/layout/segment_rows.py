@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from interconnect.files import atomic_write_files
 from interconnect.stack import Stack
 from metalrom.layout.canvas import Canvas, half
 from metalrom.layout.draw import gdstk_module
+from metalrom.layout.files import STAMP
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap, Number
 from metalrom.layout.segment import WIRING, SegmentDrawing
@@ -73,12 +77,16 @@ def _join(out: Canvas, stack: Stack, lines: list[tuple[str, int, int]], left: in
             draw_end(out, stack, above, via, (x, y), upright=True)
 
 
-def canvas_library(canvas: Canvas, name: str, front: FrontEnd, layers: LayerMap, grid: float) -> Any:
-    """A canvas as a gdstk library of one cell."""
+def write_segments(path: Path, canvas: Canvas, front: FrontEnd, layers: LayerMap, grid: float) -> None:
+    """Write a row of segments as a GDSII file of one cell, `segments`; grid: database unit, m."""
     gdstk = gdstk_module()
     library = gdstk.Library("metalrom", unit=1e-6, precision=grid)
-    add_canvas(gdstk, library.new_cell(name), canvas, front, layers)
-    return library
+    add_canvas(gdstk, library.new_cell("segments"), canvas, front, layers)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "segments.gds"
+        library.write_gds(made, timestamp=STAMP)
+        content = made.read_bytes()
+    atomic_write_files(path.parent, {path.name: content})
 
 
 def add_canvas(gdstk: Any, cell: Any, canvas: Canvas, front: FrontEnd, layers: LayerMap) -> None:

@@ -152,7 +152,9 @@ def extracted_devices(extracted: ExtractedSegments) -> list[tuple[SegmentDevice,
             f"M{device.id()}", ends[0], ends[1], ends[2], ends[3], device.device_class().name,
             sizes["W"] * 1e-6, sizes["L"] * 1e-6,
         )  # fmt: skip
-        diffusions = {name.lower(): sizes[name] * (1e-12 if name[0] == "A" else 1e-6) for name in ("AS", "AD", "PS", "PD")}
+        diffusions = {
+            name.lower(): sizes[name] * (1e-12 if name[0] == "A" else 1e-6) for name in ("AS", "AD", "PS", "PD")
+        }
         out.append((made, diffusions))
     return out
 

@@ -40,9 +40,5 @@ def row_schematic(netlist: SegmentNetlist, columns: int, name: str, names: Names
         pins |= dict.fromkeys(nets.values())
         for d in netlist.devices:
             ends = [nets.get(net, f"{net}_c{c}") for net in (d.drain, d.gate, d.source, d.bulk)]
-            devices.append(
-                replace(
-                    d, name=f"{d.name}_c{c}", drain=ends[0], gate=ends[1], source=ends[2], bulk=ends[3]
-                )
-            )
+            devices.append(replace(d, name=f"{d.name}_c{c}", drain=ends[0], gate=ends[1], source=ends[2], bulk=ends[3]))
     return SegmentSchematic(name, tuple(pins), tuple(devices))
