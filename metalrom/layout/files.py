@@ -19,8 +19,7 @@ STAMP = datetime(2000, 1, 1)
 
 NOT_DRAWN = (
     "transistors, drivers and column circuits",
-    "what ties shields, posts and ground lines to ground",
-    "wires from the ends of rows and bit lines to anything else",
+    "wires from the ends of rows, bit lines and ground straps to anything else",
 )
 
 
