@@ -27,6 +27,7 @@ class DrawingRule:
     value: m (m^2 of an area). other: what surrounds the layer (`covered` and the enclosures), keeps away from
     it (`separation`; `beside`: where sides face each other, crossings are allowed), reaches beyond it where they cross
     (`extension`), or makes it a gate (`channel`). kit: the kit's own name of the rule.
+    all_round: the enclosure on every side that goes with an `end_enclosure`, m.
     """
 
     kind: RuleKind
@@ -34,6 +35,7 @@ class DrawingRule:
     value: float = 0.0
     other: str = ""
     kit: str = ""
+    all_round: float = 0.0
 
     @property
     def name(self) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from operator import and_, or_, sub
+from functools import reduce
+from operator import add, and_, or_, sub
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from interconnect.optional import optional_library
 from metalrom.layout.drawing_rule import DrawingRule
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.plan import Plan
+from metalrom.layout.rule_list import drawing_rules, front_end_rules
 from metalrom.layout.violation import Violation
-from metalrom.signoff.rule_list import drawing_rules, front_end_rules
 
 MOST_SHOWN = 20
 """Violations of one rule that a report names; all are counted."""
@@ -39,17 +40,20 @@ def open_in_klayout(path: Path) -> Any:
 
 
 def check_with_klayout(plan: Plan, layout: Any, front: FrontEnd | None = None) -> DrcReport:
-    """Every rule of the plan's stack, and of a front end, on every layer that is drawn in the file."""
+    """Every rule of the plan's stack, and of a front end, on every layer that is drawn in the file.
+
+    KLayout works through the file's hierarchy: what cells have in common is checked once.
+    """
     db = klayout_db()
+    store = db.DeepShapeStore()
     top = layout.top_cell()
     numbers = {name: (n.drawing, n.plug) for name, n in plan.layers.layers.items()}
     numbers |= {name: (number, None) for name, number in (front.layers.items() if front else ())}
     regions: dict[str, Any] = {}
     for name, of_layer in numbers.items():
-        region = db.Region()
-        for number in filter(None, of_layer):
-            if (index := layout.find_layer(*number)) is not None:
-                region.insert(top.begin_shapes_rec(index))
+        indices = [layout.find_layer(*number) for number in of_layer if number]
+        drawn = [db.Region(top.begin_shapes_rec(index), store) for index in indices if index is not None]
+        region = reduce(add, drawn, db.Region())
         if not region.is_empty():
             regions[name] = region
     rules = drawing_rules(plan.stack, regions)

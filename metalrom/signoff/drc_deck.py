@@ -15,7 +15,7 @@ from interconnect.stack import Stack
 from metalrom.layout.drawing_rule import DrawingRule
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap
-from metalrom.signoff.rule_list import drawing_rules, front_end_rules
+from metalrom.layout.rule_list import drawing_rules, front_end_rules
 
 PROGRAM = "klayout"
 SECONDS = 600.0

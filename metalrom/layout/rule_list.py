@@ -26,7 +26,7 @@ def drawing_rules(stack: Stack, drawn: Collection[str]) -> tuple[DrawingRule, ..
             if rule and rule.sides > 0:
                 rules.append(DrawingRule("enclosure", via.name, rule.sides, metal_name))
             if rule and rule.ends > rule.sides:
-                rules.append(DrawingRule("end_enclosure", via.name, rule.ends, metal_name))
+                rules.append(DrawingRule("end_enclosure", via.name, rule.ends, metal_name, all_round=rule.sides))
     names = [x.name for x in stack.metals] + [x.name for x in stack.vias]
     return (*rules, *(DrawingRule("grid", name, stack.grid) for name in names if stack.grid and name in drawn))
 
