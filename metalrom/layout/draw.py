@@ -131,10 +131,8 @@ class _Builder:
 
     def _columns(self, part: PlacedPlane) -> Iterator[tuple[int, int, Any]]:
         """Runs of columns (from, to) whose lines are alike, with the cell of one of them."""
-        inside = part.cut_columns if part.cuts else range(0)
-        runs = ((0, inside.start, "whole"), (inside.start, inside.stop, "cut"), (inside.stop, part.columns, "whole"))
-        if not inside:
-            runs = ((0, part.columns, "whole"), (0, 0, ""), (0, 0, ""))
+        read = part.cut_columns if part.scope else range(part.columns)
+        runs = ((0, read.start, "dummy"), (read.start, read.stop, "read"), (read.stop, part.columns, "dummy"))
         for start, stop, word in runs:
             if start < stop:
                 name = f"column_{word}_p{part.plane}_r{part.rows}"

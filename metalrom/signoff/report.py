@@ -98,8 +98,13 @@ def _worst(difference: Any) -> dict[str, Any] | None:
     }
 
 
-def sign_off_text(result: SignOffResult) -> str:
-    """Step, outcome and processor seconds, line by line, then what differs."""
+def verdict(result: SignOffResult) -> str:
+    """The outcome in words."""
+    return "signed off" if not result.failures else f"NOT signed off: {len(result.failures)} differences"
+
+
+def sign_off_rows(result: SignOffResult) -> list[tuple[str, str]]:
+    """Every step with its outcome."""
     deck = "the klayout program is not here" if result.deck is None else f"{sum(result.deck.values())} violations"
     rows = [
         ("DRC", f"{result.drc.count} violations of {len(result.drc.rules)} rules"),
@@ -114,6 +119,12 @@ def sign_off_text(result: SignOffResult) -> str:
         rows.append((f"extraction {plane}", f"worst {shown}"))
     rows += [(f"simulation {x.plane}", f"{x.lsb:+.4f} LSB at count {x.count} of {x.rows} rows") for x in result.levels]
     rows += segment_rows(result.segments) if result.segments else [("segments", f"not drawn: {result.no_segments}")]
+    return rows
+
+
+def sign_off_text(result: SignOffResult) -> str:
+    """Step, outcome and processor seconds, line by line, then what differs."""
+    rows = sign_off_rows(result)
     wide = max(len(name) for name, _ in rows)
     seconds = ", ".join(f"{name} {value:.2f}" for name, value in result.seconds.items())
     lines = [f"{result.layout}: {result.plan.cells:,} cells", *(f"  {name:<{wide}}  {text}" for name, text in rows)]
@@ -122,7 +133,7 @@ def sign_off_text(result: SignOffResult) -> str:
     lines += [f"- {text}" for text in failures[:MOST_SHOWN]]
     if len(failures) > MOST_SHOWN:
         lines.append(f"- and {len(failures) - MOST_SHOWN} more")
-    lines.append("signed off" if not failures else f"NOT signed off: {len(failures)} differences")
+    lines.append(verdict(result))
     return "\n".join(lines)
 
 

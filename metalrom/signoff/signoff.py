@@ -22,7 +22,7 @@ from metalrom.layout.audit import LayoutAudit, audit_layout, symbols_of
 from metalrom.layout.check import plan_of
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import Plan
-from metalrom.layout.read import open_layout
+from metalrom.layout.read import Shapes, open_layout
 from metalrom.layout.rules import RuleReport, check_rules
 from metalrom.run.characterize import group_rows
 from metalrom.signoff.drawn_cell import DrawnCell, drawn_cell
@@ -63,6 +63,7 @@ class SignOffResult:
 
     layout: Path
     plan: Plan
+    shapes: Shapes
     drc: DrcReport
     own: RuleReport
     deck: dict[str, int] | None
@@ -186,7 +187,7 @@ def sign_off_layout(
         no_segments = "not to the kit's rules"
         troubles.append(f"segment: {error}")
     return SignOffResult(
-        path, plan, drc, own, deck, audit, lvs, tuple(cells), levels, segments, no_segments, tuple(troubles),
+        path, plan, shapes, drc, own, deck, audit, lvs, tuple(cells), levels, segments, no_segments, tuple(troubles),
         dict(watch.seconds),
     )  # fmt: skip
 
