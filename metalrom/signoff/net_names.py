@@ -17,7 +17,7 @@ class NetNames:
 
     def of_band(self, circuit: Any) -> dict[str, Any]:
         """The band's nets by their one name. Nets that bands above have joined become one net of the circuit."""
-        nets: dict[int, Any] = {}
+        nets: dict[int, list[Any]] = {}
         for net in list(circuit.each_net()):
             words = net.name.split(",") if net.name else []
             if not words:
@@ -29,12 +29,10 @@ class NetNames:
             if new and not self._names[number]:
                 _, x, y = new[0].rsplit("_", 2)
                 self._nameless.append(f"a net without a name crosses rows at ({x}, {y}), database units")
-            if number in nets:
-                circuit.join_nets(nets[number], net)
-            else:
-                nets[number] = net
+            nets.setdefault(number, []).append(net)
         out: dict[str, Any] = {}
-        for number, net in nets.items():
+        for number, parts in nets.items():
+            net = _joined(circuit, parts)
             own = self._names[self._root(number)]
             if len(own) == 1:
                 net.name = next(iter(own))
@@ -71,3 +69,12 @@ class NetNames:
         while self._same[number] != number:
             number = self._same[number]
         return number
+
+
+def _joined(circuit: Any, nets: list[Any]) -> Any:
+    """One net of several: in pairs, since joining takes time by the size of both."""
+    while len(nets) > 1:
+        for one, other in zip(nets[::2], nets[1::2], strict=False):
+            circuit.join_nets(one, other)
+        nets = nets[::2]
+    return nets[0]
