@@ -111,9 +111,9 @@ class PlaneMetals:
         least = max(self.end_length(axis), layer.min_width)
         if layer.min_area is None or layer.min_area <= least * width * (1 + 1e-9):
             return least
-        return self.halves_on_grid(layer.min_area / width)
+        return self._halves_on_grid(layer.min_area / width)
 
-    def halves_on_grid(self, length: float) -> float:
+    def _halves_on_grid(self, length: float) -> float:
         """The length (m), rounded up so that its half lies on the stack's grid."""
         step = 2 * (self.grid or 0.0)
         return math.ceil(length / step - 1e-6) * step if step else length
@@ -153,7 +153,7 @@ class PlaneMetals:
         drawn = given(width, cut_width if cut_line is None else layer.min_width, f"{axis}_width")
         own = drawn if cut_line is None else max(drawn, cut_width)
         lines = (count - 1) * drawn + own
-        space = self.halves_on_grid(max(layer.min_space, least_step - lines / count))
+        space = self._halves_on_grid(max(layer.min_space, least_step - lines / count))
         return Tracks(axis, count, given(pitch, lines + count * space, f"{axis}_pitch"), drawn, cut_line, own)
 
     def check(self, rows: Tracks, columns: Tracks, row_lines: str, column_lines: str) -> None:

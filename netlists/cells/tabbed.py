@@ -57,12 +57,10 @@ class TabbedCell(Drawing):
         stack's rules; it names the key.
         """
         m = PlaneMetals.of(stack, plane)
-        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width, cut_line=1)
-        # The tab has to reach over the outermost lines, be large enough and keep its space to the tab of the next row.
-        whole = m.piece_length("column", columns.cut_width) + m.column.min_space
+        # The tab has to reach over the outermost lines and still keep its space to the tab of the next row.
         step = max(m.via.size + m.via.space, m.end_length("column") + m.column.min_space)
-        step = max(step, m.halves_on_grid(whole / len(lines)))
         rows = m.tracks("row", lines, cell.row_pitch, cell.row_width, least_step=step)
+        columns = m.tracks("column", ("bit line", "tab", "shield"), cell.column_pitch, cell.column_width, cut_line=1)
         tab = given(cell.tab_length, rows.pitch - m.column.min_space, "tab_length")
         m.check(rows, columns, " and ".join(lines), "bit line, tab and shield")
         m.check_cuts(rows.step, "row")
