@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,10 +35,11 @@ def _printer(devices: Same[DeviceSet], default_length: float) -> MosPrinter:
 def device_printer(devices: DeviceSet, default_length: float) -> MosPrinter:
     """The template function `mos`, the only way in which a transistor enters a deck.
 
-    `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1)`: type `n`, `p` or another
+    `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1, diffusions=None)`: type `n`, `p` or another
     role of the device set; sizes in m (length None: `default_length`); shift: threshold shift in V, a number or the
     name of a subcircuit parameter, of the sign of BSIM4's `delvto` (added to the signed threshold of either type).
-    It prints the instance with the diffusions of an unshared transistor, as the device set's `call` wants it. Where a
+    It prints the instance with the diffusions of an unshared transistor (diffusions: `ad`, `as` in m2 and `pd`, `ps` in
+    m of another one), as the device set's `call` wants it. Where a
     device takes no such shift, a voltage source stands between the gate's node and the gate: a gate that is lower by
     the shift is a threshold that is higher by it.
 
@@ -58,13 +59,15 @@ def device_printer(devices: DeviceSet, default_length: float) -> MosPrinter:
         length: float | None = None,
         shift: str | float | None = None,
         multiplier: int = 1,
+        diffusions: Mapping[str, float] | None = None,
     ) -> DeckText:
         if type not in roles:
             raise InputError(f"transistor {name} has the type {type!r}", hint=suggest(type, roles))
         long = default_length if length is None else length
         devices.check_size(width, long, where="periphery")
         d = devices.diffusion(width)
-        sizes = {"w": width, "l": long, "ad": d.area, "as": d.area, "pd": d.perimeter, "ps": d.perimeter}
+        unshared = {"ad": d.area, "as": d.area, "pd": d.perimeter, "ps": d.perimeter}
+        sizes = {"w": width, "l": long, **(diffusions or unshared)}
         nodes = {"d": identifier(drain), "g": identifier(gate), "s": identifier(source), "b": identifier(bulk)}
         called = identifier(name if name[:1].upper() == call.style else f"{call.style}_{name}")
         before = ""

@@ -167,11 +167,12 @@ def takes_chain(model: CellModel) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LineWire:
-    """A wire per length: F/m, ohm/m, and where both come from in words."""
+    """A wire per length: F/m, ohm/m, and where both come from in words; metal: that it is drawn on."""
 
     capacitance: float
     resistance: float
     source: str
+    metal: str
 
 
 def line_wire(design: Design, *, columns: int = 1, lines: int = 1) -> LineWire:
@@ -212,4 +213,5 @@ def line_wire(design: Design, *, columns: int = 1, lines: int = 1) -> LineWire:
     source = (
         f"{metal.name}, {metal.min_width * 1e9:g} nm wide, one per {pitch * 1e9:g} nm: {extraction.provenance.source}"
     )
-    return LineWire(float(extraction.capacitance[0, 0]) / row, float(extraction.resistance["line"]) / row, source)
+    capacitance, resistance = float(extraction.capacitance[0, 0]), float(extraction.resistance["line"])
+    return LineWire(capacitance / row, resistance / row, source, metal.name)

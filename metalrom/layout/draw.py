@@ -14,7 +14,7 @@ import numpy as np
 from interconnect.optional import optional_library
 from metalrom.layout.layers import LayoutLayer, Number
 from metalrom.layout.pattern import PlanePattern, Rect, Shape, WireLine
-from metalrom.layout.plan import PlacedPlane, Plan
+from metalrom.layout.plan import GROUND, PlacedPlane, Plan
 
 PATTERNS = 256
 """At most so many different patterns of neighbouring symbols get a cell of their own per plane."""
@@ -66,6 +66,7 @@ class _Builder:
             name = f"common_p{part.plane}"
             cell = self.cells.get(name) or self._cell(name, pattern.common)
             self._array(top, cell, (0, 0), (part.columns, part.rows), pattern)
+        self._strap(top, part)
         self._program(top, part)
         return top
 
@@ -113,6 +114,16 @@ class _Builder:
         for r in range(part.rows):
             self._label(top, layer, f"{line.net.lower()}{r}_0", (wide / 2, r * pattern.row_pitch + middle))
 
+    def _strap(self, top: Any, part: PlacedPlane) -> None:
+        """The ground line at the upper end, with its pin and name at the left."""
+        if part.strap is None:
+            return
+        layer, (x0, y0, x1, y1) = self.plan.layers.layers[part.pattern.plane.column], part.strap
+        top.add(self._rectangle(part.strap, layer.drawing))
+        if layer.pin is not None:
+            top.add(self._rectangle((x0, y0, x0 + min(y1 - y0, x1 - x0), y1), layer.pin))
+        self._label(top, layer, GROUND, (x0 + (y1 - y0) / 2, (y0 + y1) / 2))
+
     def _label(self, top: Any, layer: LayoutLayer, text: str, at: tuple[float, float]) -> None:
         if layer.label is not None:
             place = (at[0] * self.um, at[1] * self.um)
@@ -120,10 +131,8 @@ class _Builder:
 
     def _columns(self, part: PlacedPlane) -> Iterator[tuple[int, int, Any]]:
         """Runs of columns (from, to) whose lines are alike, with the cell of one of them."""
-        inside = part.cut_columns if part.cuts else range(0)
-        runs = ((0, inside.start, "whole"), (inside.start, inside.stop, "cut"), (inside.stop, part.columns, "whole"))
-        if not inside:
-            runs = ((0, part.columns, "whole"), (0, 0, ""), (0, 0, ""))
+        read = part.cut_columns if part.scope else range(part.columns)
+        runs = ((0, read.start, "dummy"), (read.start, read.stop, "read"), (read.stop, part.columns, "dummy"))
         for start, stop, word in runs:
             if start < stop:
                 name = f"column_{word}_p{part.plane}_r{part.rows}"
@@ -133,21 +142,20 @@ class _Builder:
             if not line.bit_line:
                 continue
             layer, middle = self.plan.layers.layers[line.layer], (line.low + line.high) / 2
-            prefix = line.net.lower() if line.net.startswith("BL") else f"bl{line.net.lower()}"
             half = (line.high - line.low) / 2
             for c in part.cut_columns if part.scope else range(part.columns):
                 x = c * part.pattern.column_pitch + middle
                 for g, (_, end) in enumerate(part.segments(c)):
-                    self._label(top, layer, f"{prefix}{g}_{c}", (x, end - half))
+                    self._label(top, layer, f"{line.name}{g}_{c}", (x, end - half))
 
     def _column(self, name: str, part: PlacedPlane, column: int) -> Any:
         """The lines of one column, bottom to top; every piece of a bit line has its pin at the upper end."""
         self.cells[name] = cell = self.library.new_cell(name)
         for line in part.pattern.columns:
             layer = self.plan.layers.layers[line.layer]
-            for low, high in part.segments(column) if line.bit_line else [(0, part.height)]:
+            for low, high in part.pieces(line, column):
                 cell.add(self._rectangle((line.low, low, line.high, high), layer.drawing))
-                if line.bit_line and layer.pin is not None:
+                if line.bit_line and layer.pin is not None and not part.is_tied(line, column):
                     cell.add(self._rectangle((line.low, high - (line.high - line.low), line.high, high), layer.pin))
         return cell
 

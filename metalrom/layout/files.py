@@ -14,12 +14,12 @@ from metalrom.layout.plan import Plan
 from ngspice_runner.workspace import scratch_folder
 
 SUFFIXES = (".gds", ".oas")
-_STAMP = datetime(2000, 1, 1)  # a fixed time: equal configurations give equal files
+STAMP = datetime(2000, 1, 1)
+"""A fixed time: equal configurations give equal files."""
 
 NOT_DRAWN = (
     "transistors, drivers and column circuits",
-    "what ties shields, posts and ground lines to ground",
-    "wires from the ends of rows and bit lines to anything else",
+    "wires from the ends of rows, bit lines and ground straps to anything else",
 )
 
 
@@ -60,7 +60,7 @@ def write_layout(plan: Plan, path: Path) -> WrittenLayout:
     with scratch_folder() as folder:
         made = folder / f"layout{path.suffix.lower()}"
         if made.suffix == ".gds":
-            library.write_gds(made, timestamp=_STAMP)
+            library.write_gds(made, timestamp=STAMP)
         else:
             library.write_oas(made, compression_level=6)
         content = made.read_bytes()

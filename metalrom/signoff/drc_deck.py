@@ -11,8 +11,10 @@ from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
 from interconnect.optional import optional_library
 from interconnect.stack import Stack
+from metalrom.layout.drawing_rule import DrawingRule
+from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap
-from metalrom.signoff.rule_list import DrawingRule, drawing_rules
+from metalrom.layout.rule_list import drawing_rules, front_end_rules
 from ngspice_runner.workspace import scratch_folder
 
 PROGRAM = "klayout"
@@ -27,12 +29,21 @@ _OPERATIONS: Mapping[str, str] = {
     "covered": "{layer}.not_inside({other})",
     "enclosure": "{layer}.enclosed({other}, {um}.um, projection)",
     "end_enclosure": "{layer}.enclosed({other}, {um}.um, projection, two_opposite_sides_allowed)",
+    "adjacent_enclosure": (
+        "{layer}.enclosed({other}, {um}.um, projection, one_side_allowed, two_opposite_sides_allowed)"
+    ),
     "grid": "{layer}.ongrid({um}.um)",
+    "separation": "({layer}.separation({other}, {um}.um, euclidian).polygons(0) + ({layer} & {other}))",
+    "beside": "{layer}.separation({other}, {um}.um, projection)",
+    "extension": "{other}.enclosing({layer}, {um}.um, projection)",
+    "channel": "({layer}.edges & {other}.edges).with_length(0, {um}.um)",
 }
 
+_DERIVE: Mapping[str, str] = {"and": "&", "or": "|", "not": "-"}
 
-def deck_text(stack: Stack, layers: LayerMap) -> str:
-    """The rules of all layers of a stack as a DRC script.
+
+def deck_text(stack: Stack, layers: LayerMap, front: FrontEnd | None = None) -> str:
+    """The rules of all layers of a stack, and of a front end, as a DRC script.
 
     Run it with `klayout -b -r DECK -rd input=FILE.gds -rd report=FILE.lyrdb`.
     """
@@ -48,6 +59,11 @@ def deck_text(stack: Stack, layers: LayerMap) -> str:
         drawn = filter(None, (numbers.drawing, numbers.plug))
         lines.append(f"l_{name} = " + " + ".join(f"input({layer}, {kind})" for layer, kind in drawn))
     lines += [_check(rule) for rule in drawing_rules(stack, tuple(layers.layers))]
+    if front is not None:
+        lines.append(f"# Below the metals: {' '.join(front.provenance.source.split())}")
+        lines += [f"l_{name} = input({layer}, {kind})" for name, (layer, kind) in front.layers.items()]
+        lines += [f"l_{n} = l_{one} {_DERIVE[op]} l_{other}" for n, (one, op, other) in front.derived.items()]
+        lines += [_check(rule) for rule in front_end_rules(front, stack)]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +105,7 @@ def find_program() -> str | None:
     return shutil.which(PROGRAM)
 
 
-def write_deck(path: Path, stack: Stack, layers: LayerMap) -> Path:
+def write_deck(path: Path, stack: Stack, layers: LayerMap, front: FrontEnd | None = None) -> Path:
     """Write `deck_text` to a file."""
-    atomic_write_text(path, deck_text(stack, layers))
+    atomic_write_text(path, deck_text(stack, layers, front))
     return path

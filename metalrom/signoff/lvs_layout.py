@@ -1,7 +1,12 @@
-"""What a layout does connect: nets and devices of a plane as KLayout extracts them from the drawn shapes alone."""
+"""What a layout does connect: nets and devices as KLayout extracts them from the drawn shapes alone, band by band.
 
-from collections.abc import Mapping, Sequence
+A plane is cut into bands of whole rows, so that memory does not grow with it. Metal that crosses the edge between two
+bands gets one name, an edge name, in both: nets of different bands that share one are the same net.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from metalrom.layout.layers import LayoutLayer
@@ -9,17 +14,47 @@ from metalrom.layout.plan import PlacedPlane, Plan
 from metalrom.signoff.drc import klayout_db
 from metalrom.signoff.schematic import CMOM, RPLUG
 
+BAND_CELLS = 16384
+"""Cells that are extracted at once, about."""
+
+EDGE = "@"
+"""What the names of metal across the edge of a band begin with."""
+
 _TERMINALS = ("A", "B")
 
 
-@dataclass(frozen=True)
-class ExtractedPlane:
-    """A plane's circuit in KLayout's own form. database: `LayoutToNetlist` that keeps it alive; places: of every device
-    by its number, um."""
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Rows that are extracted together. bottom, top: edges, grid units; None at the ends of the plane."""
 
+    rows: range
+    bottom: int | None
+    top: int | None
+
+
+@dataclass(frozen=True)
+class ExtractedBand:
+    """A band's circuit in KLayout's own form. database: `LayoutToNetlist` that keeps it alive."""
+
+    band: Band
     database: Any
     circuit: Any
-    places: Mapping[int, tuple[float, float]]
+
+
+def bands_of(part: PlacedPlane) -> Iterator[Band]:
+    """Bands from the top of a plane to its bottom. No edge leaves a piece of a bit line that is shorter than a row."""
+    number = max(1, BAND_CELLS // part.columns)
+    near = {r + step for r in (0, *part.cuts, part.rows) for step in (-1, 0, 1)}
+    edges = [part.rows]
+    while edges[-1] > 0:
+        edges.append(max((r for r in range(1, edges[-1] - number + 1) if r not in near), default=0))
+    pitch, y0 = part.pattern.row_pitch, part.origin[1]
+    for top, bottom in pairwise(edges):
+        yield Band(
+            range(bottom, top),
+            y0 + bottom * pitch if bottom else None,
+            y0 + top * pitch if top < part.rows else None,
+        )
 
 
 def device_classes(db: Any) -> dict[str, Any]:
@@ -35,8 +70,8 @@ def device_classes(db: Any) -> dict[str, Any]:
     return out
 
 
-def extract_plane(plan: Plan, layout: Any, part: PlacedPlane) -> ExtractedPlane:
-    """Nets and devices of one plane, from its two metals, its cuts and its texts.
+def extract_band(plan: Plan, layout: Any, part: PlacedPlane, band: Band) -> ExtractedBand:
+    """Nets and devices of some rows of a plane, from its two metals, its cuts and its texts.
 
     A piece of a metal that is shorter than a cell along the lines beside it is a tab, finger, plate or post; a `CMOM`
     stands wherever one faces a line across no more than one and a half times the space that is drawn there.
@@ -44,42 +79,84 @@ def extract_plane(plan: Plan, layout: Any, part: PlacedPlane) -> ExtractedPlane:
     db = klayout_db()
     plane, layers = part.pattern.plane, plan.layers.layers
     via = layers[plan.stack.via_between(plane.row, plane.column).name]
-    row, column = layers[plane.row], layers[plane.column]
-    top, dbu = layout.top_cell(), layout.dbu
-    rows, columns = _region(db, layout, top, row.drawing), _region(db, layout, top, column.drawing)
-    cuts, plugs = _region(db, layout, top, via.drawing), _region(db, layout, top, via.plug)
-    found = db.LayoutToNetlist(top.name, dbu)
-    names = {"rows": rows, "columns": columns, "cuts": cuts, "plugs": plugs}
-    step = plan.grid * 1e6 / dbu
-    for metal, region, upright in (("columns", columns, True), ("rows", rows, False)):
-        names[f"{metal}_gaps"] = _gaps(db, part, region, upright=upright, step=step)
-    texts = {"row_texts": _texts(db, layout, top, row), "column_texts": _texts(db, layout, top, column)}
+    window = _Window(db, plan, layout, band)
+    names = {"rows": window.metal(layers[plane.row]), "columns": window.metal(layers[plane.column])}
+    names |= {"cuts": window.region(via.drawing), "plugs": window.region(via.plug)}
+    for metal, upright in (("columns", True), ("rows", False)):
+        cells = names[metal] & db.Region(window.cells(part))  # without the strap, which makes a comb of the shields
+        names[f"{metal}_gaps"] = _gaps(db, part, cells, upright=upright, step=window.step)
+    texts = {f"{n}_texts": window.texts(layers[layer]) for n, layer in (("row", plane.row), ("column", plane.column))}
+    found = db.LayoutToNetlist(layout.top_cell().name, layout.dbu)
     for name, layer in {**names, **texts}.items():
         found.register(layer, name)
     extractors = _extractors(db)
     for metal in ("columns", "rows"):
         found.extract_devices(extractors[metal], {"gap": names[f"{metal}_gaps"], "metal": names[metal]})
-    found.extract_devices(extractors["plugs"], {"gap": plugs, "below": rows, "metal": columns})
-    for region in (rows, columns, cuts):
-        found.connect(region)
-    found.connect(rows, cuts)
-    found.connect(cuts, columns)
-    found.connect(rows, texts["row_texts"])
-    found.connect(columns, texts["column_texts"])
+    plugs = {"gap": names["plugs"], "below": names["rows"], "metal": names["columns"]}
+    found.extract_devices(extractors["plugs"], plugs)
+    for name in ("rows", "columns", "cuts"):
+        found.connect(names[name])
+    found.connect(names["rows"], names["cuts"])
+    found.connect(names["cuts"], names["columns"])
+    found.connect(names["rows"], texts["row_texts"])
+    found.connect(names["columns"], texts["column_texts"])
     found.extract_netlist()
-    circuit = found.netlist().circuit_by_name(top.name)
-    places = {d.id(): (d.trans.disp.x, d.trans.disp.y) for d in circuit.each_device()}
-    return ExtractedPlane(found, circuit, places)
+    return ExtractedBand(band, found, found.netlist().circuit_by_name(layout.top_cell().name))
 
 
-def _region(db: Any, layout: Any, top: Any, number: tuple[int, int] | None) -> Any:
-    index = layout.find_layer(*number) if number else None
-    return db.Region() if index is None else db.Region(top.begin_shapes_rec(index))
+class _Window:
+    """What of a layout lies in a band."""
 
+    def __init__(self, db: Any, plan: Plan, layout: Any, band: Band) -> None:
+        self.db, self.layout, self.cell = db, layout, layout.top_cell()
+        self.step = plan.grid * 1e6 / layout.dbu
+        whole = self.cell.bbox().enlarged(2, 2)
+        self.edges = [round(y * self.step) for y in (band.bottom, band.top) if y is not None]
+        low = whole.bottom if band.bottom is None else self.edges[0]
+        high = whole.top if band.top is None else self.edges[-1]
+        self.box = db.Box(whole.left, low, whole.right, high)
 
-def _texts(db: Any, layout: Any, top: Any, layer: LayoutLayer) -> Any:
-    index = layout.find_layer(*layer.label) if layer.label else None
-    return db.Texts() if index is None else db.Texts(top.begin_shapes_rec(index))
+    def region(self, number: tuple[int, int] | None, more: int = 0) -> Any:
+        """Shapes of a layer, cut at the band's edges and `more` beyond."""
+        index = self.layout.find_layer(*number) if number else None
+        if index is None:
+            return self.db.Region()
+        box = self.box.enlarged(0, more)
+        return self.db.Region(self.cell.begin_shapes_rec_touching(index, box)) & self.db.Region(box)
+
+    def cells(self, part: PlacedPlane) -> Any:
+        """The box up to the upper end of the plane."""
+        top = min(self.box.top, round((part.origin[1] + part.height) * self.step))
+        return self.db.Box(self.box.left, self.box.bottom, self.box.right, top)
+
+    def metal(self, layer: LayoutLayer) -> Any:
+        """The drawing of a metal."""
+        return self.region(layer.drawing)
+
+    def texts(self, layer: LayoutLayer) -> Any:
+        """Texts of a metal in the band, and the names of what crosses its edges."""
+        index = self.layout.find_layer(*layer.label) if layer.label else None
+        out = self.db.Texts()
+        if index is not None:
+            out.insert(self.cell.begin_shapes_rec_touching(index, self.box))
+        if self.edges:
+            metal = self.region(layer.drawing, 1)
+            for y in self.edges:
+                self._edge_names(metal, y, layer.name, out)
+        return out
+
+    def _edge_names(self, metal: Any, y: int, layer: str, out: Any) -> None:
+        """One name for every piece of metal that lies on both sides of an edge, inside of the band."""
+        strip = (metal & self.db.Region(self.db.Box(self.box.left, y - 1, self.box.right, y + 1))).merged()
+        at = y + 1 if y == self.box.bottom else y - 1
+        for piece in strip.each():
+            box = piece.bbox()
+            if box.height() < 2:
+                continue
+            name = f"{EDGE}{layer}_{box.left}_{y}"
+            inside = [piece] if piece.is_box() else (self.db.Region(piece) & self.db.Region(self.box)).each()
+            for own in inside:
+                out.insert(self.db.Text(name, own.bbox().center().x, at))
 
 
 def _gaps(db: Any, part: PlacedPlane, region: Any, *, upright: bool, step: float) -> Any:
@@ -92,8 +169,9 @@ def _gaps(db: Any, part: PlacedPlane, region: Any, *, upright: bool, step: float
     if pieces.is_empty():
         return db.Region()
     reach = round(1.5 * _drawn_gap(part, upright=upright) * step)
-    beside = pieces.separation_check(merged - pieces, reach + 1, False, db.Region.Projection, None, None, None, True)
-    return beside.polygons(0)
+    lines = sized(pitch, None, False)
+    beside = pieces.separation_check(lines, reach + 1, False, db.Region.Projection, None, None, None, True)
+    return beside.with_angle(90 if upright else 0, False).polygons(0)
 
 
 def _drawn_gap(part: PlacedPlane, *, upright: bool) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from metalrom.signoff.segment_signoff import SegmentSignOff
 from metalrom.signoff.signoff import LEVEL_BOUND, RELATIVE_BOUND, SignOffResult
 
 MOST_SHOWN = 12
@@ -53,6 +54,37 @@ def sign_off_document(result: SignOffResult) -> dict[str, Any]:
             }
             for x in result.levels
         ],
+        "segments": _segments(result.segments) if result.segments else {"not_drawn": result.no_segments},
+    }
+
+
+def _segments(found: SegmentSignOff) -> dict[str, Any]:
+    """Areas in m2, lengths in m, capacitances in F."""
+    level = found.level
+    return {
+        "layout": str(found.layout),
+        "columns": found.columns,
+        "pitch": found.drawing.pitch * 1e-9,
+        "height": found.drawing.height * 1e-9,
+        "drc": {"violations": found.drc.count, "rules": len(found.drc.rules), "deck": found.deck},
+        "own_rules": {"violations": found.own.count, "rules": len(found.own.checked)},
+        "not_checked": list(found.front.not_checked),
+        "lvs": {"nets": found.lvs.nets, "devices": found.lvs.devices, "differences": found.lvs.count},
+        "area": {
+            "drawn": found.drawing.area,
+            "estimated": found.estimated,
+            "parts": [{"part": p.part, "drawn": p.drawn, "estimated": p.estimated} for p in found.parts],
+        },
+        "wires": dict(found.circuit.wires),
+        "level": None
+        if level is None
+        else {
+            "count": level.count,
+            "configured": level.configured,
+            "drawn": level.drawn,
+            "difference_lsb": level.lsb,
+            "bound_lsb": LEVEL_BOUND,
+        },
     }
 
 
@@ -68,8 +100,13 @@ def _worst(difference: Any) -> dict[str, Any] | None:
     }
 
 
-def sign_off_text(result: SignOffResult) -> str:
-    """Step and outcome, line by line, then what differs."""
+def verdict(result: SignOffResult) -> str:
+    """The outcome in words."""
+    return "signed off" if not result.failures else f"NOT signed off: {len(result.failures)} differences"
+
+
+def sign_off_rows(result: SignOffResult) -> list[tuple[str, str]]:
+    """Every step with its outcome."""
     deck = "the klayout program is not here" if result.deck is None else f"{sum(result.deck.values())} violations"
     rows = [
         ("DRC", f"{result.drc.count} violations of {len(result.drc.rules)} rules"),
@@ -83,6 +120,13 @@ def sign_off_text(result: SignOffResult) -> str:
         shown = ", ".join(f"{w.name} {100 * w.relative:+.2g} %" for w in worst)
         rows.append((f"extraction {plane}", f"worst {shown}"))
     rows += [(f"simulation {x.plane}", f"{x.lsb:+.4f} LSB at count {x.count} of {x.rows} rows") for x in result.levels]
+    rows += segment_rows(result.segments) if result.segments else [("segments", f"not drawn: {result.no_segments}")]
+    return rows
+
+
+def sign_off_text(result: SignOffResult) -> str:
+    """Step and outcome, line by line, then what differs."""
+    rows = sign_off_rows(result)
     wide = max(len(name) for name, _ in rows)
     lines = [f"{result.layout}: {result.plan.cells:,} cells", *(f"  {name:<{wide}}  {text}" for name, text in rows)]
     lines.append(f"not checked: {'; '.join(result.own.not_checked)}")
@@ -90,5 +134,29 @@ def sign_off_text(result: SignOffResult) -> str:
     lines += [f"- {text}" for text in failures[:MOST_SHOWN]]
     if len(failures) > MOST_SHOWN:
         lines.append(f"- and {len(failures) - MOST_SHOWN} more")
-    lines.append("signed off" if not failures else f"NOT signed off: {len(failures)} differences")
+    lines.append(verdict(result))
     return "\n".join(lines)
+
+
+def segment_rows(found: SegmentSignOff) -> list[tuple[str, str]]:
+    """Lines of the table about the transistors of the readout."""
+    deck = "" if found.deck is None else f", of the deck {sum(found.deck.values())}"
+    rows = [
+        ("segment DRC", f"{found.drc.count} violations of {len(found.drc.rules)} rules{deck}, own {found.own.count}"),
+        (
+            "segment LVS",
+            f"{found.lvs.count} differences in {found.lvs.nets} nets and {found.lvs.devices} transistors",
+        ),
+    ]
+    if (level := found.level) is not None:
+        rows.append(("segment simulation", f"{level.lsb:+.4f} LSB at count {level.count}, with the drawn wires"))
+    rows.append(("segment wires", ", ".join(f"{net} {farads * 1e15:.3g} fF" for net, farads in found.circuit.wires)))
+    for name, drawn, estimated in (
+        *((p.part, p.drawn, p.estimated) for p in found.parts),
+        ("segment", found.drawing.area, found.estimated),
+    ):
+        beside = "no rule of its own" if estimated is None else f"{estimated * 1e12:.2f} um2 estimated"
+        if estimated:
+            beside += f" ({drawn / estimated:.2f} times)"
+        rows.append((f"area {name}", f"{drawn * 1e12:.2f} um2 drawn, {beside}"))
+    return rows

@@ -1,15 +1,17 @@
 """What a layout should connect, as a schematic: the netlists' own scopes, and of every cell what its kind ties where.
 
-Nets are row lines, segments of bit lines, shields and pieces of metal of a cell (tabs, fingers, plates, posts). A
-device `CMOM` stands between a piece and each line beside it, a device `RPLUG` where a plug joins a row and a bit line;
-wires and parasitics are no part of it.
+Nets are row lines, segments of bit lines, ground (shields, posts, bit lines of dummy columns) and pieces of metal of a
+cell (tabs, fingers, plates). A device `CMOM` stands between a piece and each line beside it, a device `RPLUG` where a
+plug joins a row and a bit line; wires and parasitics are no part of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from interconnect.errors import InputError, UnsupportedCell
-from metalrom.layout.plan import PlacedPlane
+from metalrom.layout.plan import GROUND, PlacedPlane
 
 CMOM, RPLUG = "CMOM", "RPLUG"
 FLOATING = ""
@@ -26,24 +28,6 @@ class SchematicDevice:
     kind: str
     a: str
     b: str
-
-
-@dataclass(frozen=True, slots=True)
-class Schematic:
-    """One plane. pins: nets that carry their names in the layout, too."""
-
-    name: str
-    pins: tuple[str, ...]
-    devices: tuple[SchematicDevice, ...]
-
-    def spice(self) -> str:
-        """The schematic as a SPICE subcircuit: `C` for `CMOM`, `R` for `RPLUG`. Shields are pins here."""
-        shields = sorted({net for d in self.devices for net in (d.a, d.b) if net.startswith(SHIELD)})
-        lines = [f"* {self.name}: nets, pieces of metal and plugs; no parasitics", f".subckt {self.name}"]
-        pins = [*self.pins, *shields]
-        lines += [f"+ {' '.join(pins[i : i + 12])}" for i in range(0, len(pins), 12)]
-        lines += [f"{'C' if d.kind == CMOM else 'R'}{d.name} {d.a} {d.b} {d.kind}" for d in self.devices]
-        return "\n".join([*lines, f".ends {self.name}", ""])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +78,51 @@ def ties_of(kind: str, symbols: int) -> Callable[[int], tuple[Tie, ...]]:
     return known[kind]
 
 
+@dataclass(frozen=True)
+class Schematic:
+    """One plane. pins: nets that carry their names in the layout, too; ties: devices of a cell by its symbol."""
+
+    part: PlacedPlane
+    pins: tuple[str, ...]
+    ties: tuple[tuple[Tie, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the plane."""
+        return self.part.name
+
+    @property
+    def device_count(self) -> int:
+        """Devices of the whole plane."""
+        number = np.bincount(self.part.symbols.ravel(), minlength=len(self.ties))
+        return int(sum(n * len(ties) for n, ties in zip(number, self.ties, strict=True)))
+
+    @property
+    def net_count(self) -> int:
+        """Nets of the whole plane: its pins, and the pieces that nothing ties."""
+        number = np.bincount(self.part.symbols.ravel(), minlength=len(self.ties))
+        floating = [any(FLOATING in (t.a, t.b) for t in ties) for ties in self.ties]
+        return len(self.pins) + int(sum(number[floating]))
+
+    def devices(self, rows: range) -> Iterator[SchematicDevice]:
+        """The devices of some rows."""
+        cut, group = self.part.cut_columns, self.part.scope.group_rows if self.part.scope else self.part.rows
+        for r in rows:
+            for c, symbol in enumerate(self.part.symbols[r].tolist()):
+                segment = r // group if c in cut else None
+                for i, tie in enumerate(self.ties[symbol]):
+                    a, b = (_net(role, r, c, segment) for role in (tie.a, tie.b))
+                    yield SchematicDevice(f"r{r}_c{c}_{i}", tie.kind, a, b)
+
+    def spice(self) -> str:
+        """The schematic as a SPICE subcircuit: `C` for `CMOM`, `R` for `RPLUG`."""
+        lines = [f"* {self.name}: nets, pieces of metal and plugs; no parasitics", f".subckt {self.name}"]
+        lines += [f"+ {' '.join(self.pins[i : i + 12])}" for i in range(0, len(self.pins), 12)]
+        devices = self.devices(range(self.part.rows))
+        lines += [f"{'C' if d.kind == CMOM else 'R'}{d.name} {d.a} {d.b} {d.kind}" for d in devices]
+        return "\n".join([*lines, f".ends {self.name}", ""])
+
+
 def schematic_of(part: PlacedPlane, kind: str) -> Schematic:
     """The schematic of a plane as its scope describes it.
 
@@ -101,30 +130,23 @@ def schematic_of(part: PlacedPlane, kind: str) -> Schematic:
     """
     if part.scope is None:
         raise InputError("a single cell has no schematic", where="--level", hint="tile, array or macro")
-    ties = ties_of(kind, len(part.pattern.symbols))
-    pins: dict[str, None] = {}
-    devices = []
-    row_letters = [line.net for line in part.pattern.rows]
-    for r in range(part.rows):
-        pins |= dict.fromkeys(f"{letter.lower()}{r}_0" for letter in row_letters)
-    by_symbol = [ties(symbol) for symbol in range(len(part.pattern.symbols))]
-    group = part.scope.group_rows
-    for r, row in enumerate(part.symbols.tolist()):
-        for c, symbol in enumerate(row):
-            cut = c in part.cut_columns
-            for i, tie in enumerate(by_symbol[symbol]):
-                nets = [_net(role, r, c, r // group if cut else 0, i) for role in (tie.a, tie.b)]
-                if cut:
-                    pins |= dict.fromkeys(net for net in nets if net.startswith("bl"))
-                devices.append(SchematicDevice(f"r{r}_c{c}_{i}", tie.kind, *nets))
-    return Schematic(part.name, tuple(pins), tuple(devices))
+    of = ties_of(kind, len(part.pattern.symbols))
+    pins = [_net(line.net, r, 0, None) for r in range(part.rows) for line in part.pattern.rows]
+    pins += [
+        f"{line.name}{segment}_{c}"
+        for line in part.pattern.columns
+        if line.bit_line
+        for c in part.cut_columns
+        for segment in range(len(part.segments(c)))
+    ]
+    pins += [GROUND] if part.strap else []
+    return Schematic(part, tuple(pins), tuple(of(symbol) for symbol in range(len(part.pattern.symbols))))
 
 
-def _net(role: str, row: int, column: int, segment: int, index: int) -> str:
+def _net(role: str, row: int, column: int, segment: int | None) -> str:
+    """Net of a role at a cell. segment: of the bit lines of its column; None where they are tied to ground."""
     if role == FLOATING:
         return f"float_r{row}_c{column}"
-    if role == SHIELD:
-        return f"{SHIELD}_{column}"
     if role.startswith("BL"):
-        return f"{role.lower()}{segment}_{column}"
-    return f"{role.lower()}{row}_0"
+        return GROUND if segment is None else f"{role.lower()}{segment}_{column}"
+    return GROUND if role == SHIELD else f"{role.lower()}{row}_0"

@@ -11,7 +11,7 @@ import numpy as np
 
 from characterization.column_testbench import ColumnTestbench, draw_pattern, stimulus_of
 from characterization.patterns import NEAR
-from interconnect.errors import InputError
+from interconnect.errors import InputError, UnsupportedCell
 from interconnect.extraction import Extraction
 from interconnect.files import atomic_write_text
 from interconnect.geometry import CellGeometry
@@ -22,13 +22,14 @@ from metalrom.layout.audit import LayoutAudit, audit_layout, symbols_of
 from metalrom.layout.check import plan_of
 from metalrom.layout.files import write_layout
 from metalrom.layout.plan import Plan
-from metalrom.layout.read import open_layout
+from metalrom.layout.read import Shapes, open_layout
 from metalrom.layout.rules import RuleReport, check_rules
 from metalrom.run.characterize import group_rows
 from metalrom.signoff.drawn_cell import DrawnCell, drawn_cell
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
 from metalrom.signoff.lvs import LvsReport, compare_planes
+from metalrom.signoff.segment_signoff import SegmentSignOff, sign_off_segments
 
 RELATIVE_BOUND = 0.02
 """Capacitances and resistances of the drawn cell may differ by as much from the configured one: the field solver's own
@@ -58,10 +59,11 @@ class LevelDifference:
 @dataclass(frozen=True)
 class SignOffResult:
     """What every tool found. seconds: processor time by step; deck: violations by rule of the KLayout program, None
-    where that program is missing."""
+    where that program is missing. segments: transistors of the readout; None and why where they are not drawn."""
 
     layout: Path
     plan: Plan
+    shapes: Shapes
     drc: DrcReport
     own: RuleReport
     deck: dict[str, int] | None
@@ -69,6 +71,8 @@ class SignOffResult:
     lvs: tuple[LvsReport, ...]
     cells: tuple[tuple[str, DrawnCell], ...]
     levels: tuple[LevelDifference, ...]
+    segments: SegmentSignOff | None
+    no_segments: str
     troubles: tuple[str, ...]
     seconds: dict[str, float]
 
@@ -87,6 +91,7 @@ class SignOffResult:
                 if abs(d.relative) > RELATIVE_BOUND
             ]
         out += [f"simulation {x.plane}: level {x.lsb:+.3f} LSB off" for x in self.levels if abs(x.lsb) > LEVEL_BOUND]
+        out += self.segments.failures(LEVEL_BOUND) if self.segments else []
         return (*out, *self.troubles)
 
 
@@ -173,9 +178,18 @@ def sign_off_layout(
         except InputError as error:
             troubles.append(f"extraction {part.name}: {error}")
     levels = watch("simulation", lambda: _levels(design, cells)) if simulate and cells else ()
+    segments, no_segments = None, ""
+    try:
+        segments, no_segments = sign_off_segments(design, folder, plan, watch, simulate=simulate)
+    except UnsupportedCell as error:
+        no_segments = str(error)
+    except InputError as error:
+        no_segments = "not to the kit's rules"
+        troubles.append(f"segment: {error}")
     return SignOffResult(
-        path, plan, drc, own, deck, audit, lvs, tuple(cells), levels, tuple(troubles), dict(watch.seconds)
-    )
+        path, plan, shapes, drc, own, deck, audit, lvs, tuple(cells), levels, segments, no_segments, tuple(troubles),
+        dict(watch.seconds),
+    )  # fmt: skip
 
 
 def _levels(design: Design, cells: list[tuple[str, DrawnCell]]) -> tuple[LevelDifference, ...]:

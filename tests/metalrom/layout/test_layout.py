@@ -80,7 +80,8 @@ def test_vias_lie_where_the_geometry_puts_them(program_of: Callable[..., ViaProg
 
 
 def test_bit_lines_are_cut_as_in_the_netlist(small_plan: Draw, tmp_path: Path) -> None:
-    """Segments of 4 of 8 rows: two pieces per stored column, whole dummies, least space between the pieces."""
+    """Segments of 4 of 8 rows: two pieces per stored column, whole dummies up to the ground strap, least space between
+    the pieces and below the strap."""
     options = ArrayOptions(dummy_columns=1)
     plan, _ = small_plan("cap_balanced", "tile", options=options)
     shapes = read(plan, write_layout(plan, tmp_path / "x.oas").path)
@@ -89,10 +90,12 @@ def test_bit_lines_are_cut_as_in_the_netlist(small_plan: Draw, tmp_path: Path) -
     for column in range(part.columns):
         left = column * part.pattern.column_pitch + line.low
         rects = shapes.of(plan.layers.layers["M3"].drawing)
-        pieces = sorted((int(r[1]), int(r[3])) for r in rects if r[0] == left)
+        pieces = sorted((int(r[1]), int(r[3])) for r in rects if r[0] == left and r[2] == left + line.high - line.low)
         dummy = column in (0, part.columns - 1)
         assert len(pieces) == (1 if dummy else 2)
-        assert (pieces[0][0], pieces[-1][1]) == (0, part.height)
+        assert part.strap is not None
+        assert (part.strap[1] - part.height) * plan.grid == pytest.approx(metal.min_space)
+        assert (pieces[0][0], pieces[-1][1]) == (0, part.strap[3] if dummy else part.height)
         for (_, end), (begin, _) in pairwise(pieces):
             assert (begin - end) * plan.grid == pytest.approx(metal.min_space)
 
@@ -103,7 +106,7 @@ def test_names_of_lines_are_those_of_the_netlist(small_plan: Draw, tmp_path: Pat
     texts = {label.text for label in gdstk.read_gds(tmp_path / "x.gds").top_level()[0].labels}
     assert texts == {f"{x}{r}_0" for x in "sg" for r in range(8)} | {
         f"{line}{g}_{c}" for line in ("blp", "bln") for g in range(2) for c in range(9)
-    }
+    } | {"gnd"}
 
 
 @pytest.mark.parametrize("suffix", [".gds", ".oas"])

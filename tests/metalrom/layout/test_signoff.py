@@ -20,7 +20,9 @@ from metalrom.signoff.drawn_cell import drawn_cell
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import deck_text, find_program, run_deck, write_deck
 from metalrom.signoff.lvs import LvsReport, compare_planes
+from metalrom.signoff.lvs_layout import bands_of, extract_band
 from metalrom.signoff.schematic import schematic_of
+from netlists.array_options import ArrayOptions
 from netlists.cells import make_cell
 from netlists.mapping import ViaProgram
 
@@ -226,3 +228,45 @@ def test_the_cell_read_from_the_file_is_the_configured_one(kind: str, small_plan
     assert worst is not None
     assert worst.name in ("R_row", "R_gnd")
     assert worst.drawn / worst.configured == pytest.approx(height[0] / (height[0] - height[0] // 10), rel=1e-6)
+
+
+@pytest.mark.parametrize("dummies", [0, 2])
+def test_shields_and_dummy_bit_lines_are_one_ground_net(dummies: int, small_plan: Draw, tmp_path: Path) -> None:
+    """Every tab of a plane faces one line that is ground; beside a dummy bit line both are."""
+    options = ArrayOptions(dummy_columns=dummies)
+    plan, _ = small_plan("cap_balanced", "array", stack="sky130", planes=KITS["sky130"], options=options, group_rows=8)
+    part = plan.parts[0]
+    layout = open_in_klayout(write_layout(plan, tmp_path / "x.gds").path)
+    (band,) = bands_of(part)
+    found = extract_band(plan, layout, part, band)
+    (ground,) = (n for n in found.circuit.each_net() if n.name == "gnd")
+    tied = part.columns + 2 * dummies
+    assert ground.terminal_count() == tied * part.rows  # one CMOM each beside every tab
+    assert not check_with_klayout(plan, layout).count
+
+
+def test_bands_of_a_plane_find_what_one_band_finds(
+    small_plan: Draw, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shield of column 3 is cut in row 2: below it, it is no part of ground."""
+
+    def faults(top: Any, plan: Plan) -> None:
+        p, um, number = plan.parts[0].pattern, plan.grid * 1e6, plan.layers.layers["met2"].drawing
+        shield = next(line for line in p.columns if not line.bit_line)
+        x = (3 * p.column_pitch + shield.low) * um
+        line = polygon_at(top, number, x + 0.01, 5.0)
+        (x0, y0), (x1, y1) = line.bounding_box()
+        top.remove(line)
+        box(top, plan, "met2", x0, y0, x1, 2 * p.row_pitch * um)
+        box(top, plan, "met2", x0, 2.2 * p.row_pitch * um, x1, y1)
+
+    plan, _ = small_plan("cap_balanced", "array", stack="sky130", planes=KITS["sky130"], group_rows=8)
+    whole = checked(plan, tmp_path / "x.gds", faults)[1]
+    monkeypatch.setattr("metalrom.signoff.lvs_layout.BAND_CELLS", 4 * plan.parts[0].columns)
+    assert len(list(bands_of(plan.parts[0]))) > 1
+    bands = checked(plan, tmp_path / "y.gds", faults)[1]
+    assert whole.count
+    assert bands.count
+    assert any("gnd" in text for text in bands.differences)
+    clean = write_layout(plan, tmp_path / "z.gds").path
+    assert compare_planes(plan, open_in_klayout(clean))[0].ok

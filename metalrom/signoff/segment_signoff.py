@@ -1,0 +1,203 @@
+"""Sign-off of the transistors under the array: a row of drawn segments, checked, extracted, simulated and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from characterization.testbench import Testbench
+from interconnect.errors import InputError
+from interconnect.files import atomic_write_text
+from metalrom.design.design import Design
+from metalrom.design.error_context import config_context
+from metalrom.design.planes import tower_pitch
+from metalrom.design.readout import line_wire
+from metalrom.design.setup import group_setup
+from metalrom.layout.front_end import FrontEnd, front_end_of
+from metalrom.layout.plan import Plan
+from metalrom.layout.read import open_layout
+from metalrom.layout.rules import RuleReport, check_rules
+from metalrom.layout.segment import BitLine, SegmentDrawing, SegmentSite, draw_segment
+from metalrom.layout.segment_rows import same_names, segment_row, write_segments
+from metalrom.run.characterize import group_rows
+from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
+from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
+from metalrom.signoff.segment_extract import extract_circuit
+from metalrom.signoff.segment_level import SegmentLevel, segment_level
+from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
+from metalrom.signoff.segment_schematic import row_schematic
+from netlists.devices.area import AreaRules, DrawnTransistor
+from netlists.readout.segment_bench import SegmentCircuitry
+from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
+
+Step = Callable[[str, Callable[[], Any]], Any]
+"""Runs a named step and keeps its time."""
+
+STUB = 1000
+"""Bit lines below a row of segments that stands alone, nm: no piece of metal is too small."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartArea:
+    """A part of one segment, m2. estimated: by the rules of the device set that the estimate uses; None: not by itself."""
+
+    part: str
+    drawn: float
+    estimated: float | None
+
+
+@dataclass(frozen=True)
+class SegmentSignOff:
+    """What was found on a row of segments. circuit: one column as extracted; deck: None without the KLayout program;
+    level: None where it was not simulated. estimated: area of one segment by the estimate's rules, m2, None without."""
+
+    layout: Path
+    columns: int
+    drawing: SegmentDrawing
+    drc: DrcReport
+    own: RuleReport
+    deck: dict[str, int] | None
+    lvs: SegmentLvsReport
+    circuit: SegmentCircuitry
+    level: SegmentLevel | None
+    parts: tuple[PartArea, ...]
+    estimated: float | None
+    front: FrontEnd
+
+    def failures(self, level_bound: float) -> list[str]:
+        """Every difference in a sentence. level_bound: of the simulated level, LSB."""
+        out = [f"segment DRC: {v}" for v in self.drc.violations]
+        out += [f"segment rules: {v}" for v in self.own.violations]
+        out += [f"segment DRC deck: {n} violations of {rule}" for rule, n in (self.deck or {}).items()]
+        out += [f"segment LVS: {text}" for text in self.lvs.differences]
+        if self.level is not None and abs(self.level.lsb) > level_bound:
+            wires = ", ".join(f"{farads * 1e15:.2g} fF on {net}" for net, farads in self.circuit.wires)
+            out.append(
+                f"segment simulation: level {self.level.lsb:+.3f} LSB off at count {self.level.count}; the netlist has no "
+                f"wires in a segment, drawn are {wires}"
+            )
+        return out
+
+
+def sign_off_segments(
+    design: Design, folder: Path, plan: Plan, step: Step, *, simulate: bool
+) -> tuple[SegmentSignOff | None, str]:
+    """Draw and check the segments of a tile's readout.
+
+    Parameters
+    ----------
+    design : Design
+        The configuration.
+    folder : Path
+        Where layout, deck and schematic are written.
+    plan : Plan
+        The tile's planes.
+    step : callable
+        Runs a step and keeps its time.
+    simulate : bool
+        Whether the drawn segment is simulated.
+
+    Returns
+    -------
+    tuple
+        What was found and an empty text, or None and why nothing is drawn.
+
+    Raises
+    ------
+    InputError
+        Transistors that the kit does not allow, columns too narrow for them.
+    """
+    setup = group_setup(design, group_rows(design), nominal_only=True)
+    front = front_end_of(design.stack.name)
+    if setup.chain is None:
+        return None, "the readout has no segment of transistors (readout.kind: chain has)"
+    if front is None or front.devices != design.technology.devices.name:
+        return None, f"no rules below the metals for {design.technology.name}"
+    if setup.chain.line.columns > 1 or len(plan.parts) != setup.chain.line.planes:
+        return None, "segments of several columns, or of some planes, on a line are not drawn"
+    netlist = segment_netlist(setup.chain)
+    with config_context(design.path, ""):
+        for device in netlist.devices:
+            design.technology.devices.check_size(device.width, device.length, where=f"readout.segment: {device.name}")
+        drawing = step("segment", lambda: draw_segment(front, design.stack, netlist, segment_site(design, plan)))
+    columns = len(plan.parts[0].cut_columns)
+    path = folder / "segments.gds"
+    write_segments(path, segment_row(design.stack, drawing, columns, stub=STUB), front, plan.layers, plan.grid)
+    alone = replace(plan, level="segments", top="segments", parts=())
+    opened = open_in_klayout(path)
+    deck_file = write_deck(folder / f"{plan.stack.name}_segments.drc", plan.stack, plan.layers, front)
+    program = find_program()
+    drc = step("segment DRC", lambda: check_with_klayout(alone, opened, front))
+    deck = step("segment DRC deck", lambda: run_deck(program, deck_file, path)) if program else None
+    own = step("segment rules", lambda: check_rules(alone, open_layout(path).flatten(plan.grid)))
+    schematic = row_schematic(netlist, columns, "segments")
+    devices = design.technology.devices
+    atomic_write_text(folder / "segments.spice", schematic.spice({"n": devices.nmos, "p": devices.pmos}))
+    extracted = step("segment extraction", lambda: extract_segments(front, plan.stack, plan.layers, opened))
+    lvs = step("segment LVS", lambda: compare_segments(extracted, schematic))
+    circuit = extract_circuit(front, extracted, netlist, columns // 2, same_names)
+    level = _level(setup, netlist, circuit, step) if simulate and lvs.ok else None
+    parts, estimated = _areas(design, drawing, netlist)
+    return (
+        SegmentSignOff(path, columns, drawing, drc, own, deck, lvs, circuit, level, parts, estimated, front),
+        "",
+    )
+
+
+def _level(setup: Testbench, netlist: SegmentNetlist, circuit: SegmentCircuitry, step: Step) -> SegmentLevel:
+    found = step("segment simulation", lambda: segment_level(setup, netlist, circuit))
+    if not isinstance(found, SegmentLevel):
+        raise TypeError(type(found))
+    return found
+
+
+def segment_site(design: Design, plan: Plan) -> SegmentSite:
+    """Where the segments of a tile are drawn. Raises InputError for planes whose columns are not at one pitch."""
+    unit = round(plan.grid * 1e12)  # pm, so that a plan of a finer grid is exact, too
+
+    def nm(units: int) -> int:
+        return round(units * unit / 1000)
+
+    pitches = {nm(part.pattern.column_pitch) for part in plan.parts}
+    if len(pitches) > 1:
+        raise InputError(
+            f"columns of the planes are at {' and '.join(map(str, sorted(pitches)))} nm",
+            where="cell.column_pitch",
+            hint="one pitch for all planes, so that their bit lines meet at one segment",
+        )
+    lines = []
+    for part in plan.parts:
+        columns = part.pattern.columns
+        own = next(line for line in columns if line.bit_line)
+        through = tuple((nm(line.low), nm(line.high)) for line in columns if not line.bit_line)
+        lines.append(BitLine(part.pattern.plane.column, nm(own.low), nm(own.high), through))
+    line = line_wire(design, lines=len(design.planes) // len(plan.parts))
+    return SegmentSite(tuple(lines), pitches.pop(), line.metal)
+
+
+def _areas(
+    design: Design, drawing: SegmentDrawing, netlist: SegmentNetlist
+) -> tuple[tuple[PartArea, ...], float | None]:
+    """Parts of one segment as drawn and by the estimate's rules; those for the whole segment."""
+    rules = design.technology.devices.area
+    kinds = {"n": "nmos", "p": "pmos"}
+    of_role: dict[str, list[DrawnTransistor]] = {}
+    for device in netlist.devices:
+        role = device.name.removeprefix("M_").split("_")[0]
+        made = DrawnTransistor(kinds[device.kind], device.width, device.length, device.drain, device.source)
+        of_role.setdefault(role, []).append(made)
+    parts = []
+    for part, area in drawing.part_areas().items():
+        estimated = None
+        if rules is not None and part in of_role:
+            estimated = rules.drawn_area(of_role[part])
+        elif part == "via towers":
+            estimated = (len(drawing.bit_lines) - 1) * tower_pitch(design) ** 2
+        parts.append(PartArea(part, area, estimated))
+    return tuple(parts), _whole(rules, of_role)
+
+
+def _whole(rules: AreaRules | None, of_role: dict[str, list[DrawnTransistor]]) -> float | None:
+    return None if rules is None else rules.drawn_area(t for of in of_role.values() for t in of)
