@@ -58,8 +58,8 @@ class Band:
 class SegmentDrawing:
     """A drawn segment, nm.
 
-    column: the shapes of one, repeated every `pitch`. across: (layer, bottom, top, beyond) of shapes through
-    all columns and beyond whatever the outer ones hold. lines: (net, bottom, top) on met1. bands: parts, from the bottom.
+    column: the shapes of one, repeated every `pitch`. across: (layer, bottom, top, beyond) of shapes through all
+    columns and beyond whatever the outer ones hold. lines: (net, bottom, top) on met1. bands: parts, from the bottom.
     bit_lines: net, metal, left and right side of each; line: its metal and a point of it.
     """
 

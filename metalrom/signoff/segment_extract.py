@@ -1,4 +1,4 @@
-"""A segment as it is drawn, as a circuit: one column's transistors, their diffusions and the capacitance of its wires."""
+"""A drawn segment as a circuit: one column's transistors, their diffusions and the capacitance of its wires."""
 
 from __future__ import annotations
 

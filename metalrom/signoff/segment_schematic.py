@@ -8,9 +8,6 @@ from dataclasses import dataclass, replace
 from metalrom.layout.segment_rows import Names, same_names
 from netlists.readout.segment_devices import SegmentDevice, SegmentNetlist
 
-BETWEEN_COLUMNS = ("bl_", "line")
-"""Nets of a segment that every column has for itself begin like this; so do those without a pin."""
-
 
 @dataclass(frozen=True, slots=True)
 class SegmentSchematic:
@@ -20,7 +17,7 @@ class SegmentSchematic:
     pins: tuple[str, ...]
     devices: tuple[SegmentDevice, ...]
 
-    def spice(self, models: Mapping[str, str] = {"n": "NMOS", "p": "PMOS"}) -> str:  # noqa: B006 - not changed
+    def spice(self, models: Mapping[str, str]) -> str:
         """The schematic as a SPICE subcircuit; models: names by kind."""
         lines = [f"* {self.name}: transistors of the readout's segments", f".subckt {self.name}"]
         lines += [f"+ {' '.join(self.pins[i : i + 12])}" for i in range(0, len(self.pins), 12)]

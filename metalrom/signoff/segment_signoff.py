@@ -28,7 +28,7 @@ from metalrom.signoff.segment_extract import extract_circuit
 from metalrom.signoff.segment_level import SegmentLevel, segment_level
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
 from metalrom.signoff.segment_schematic import row_schematic
-from netlists.devices.area import AreaRules, DrawnTransistor
+from netlists.devices.area import DrawnTransistor
 from netlists.readout.segment_bench import SegmentCircuitry
 from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
 
@@ -41,7 +41,7 @@ STUB = 1000
 
 @dataclass(frozen=True, slots=True)
 class PartArea:
-    """A part of one segment, m2. estimated: by the rules of the device set that the estimate uses; None: not by itself."""
+    """A part of one segment, m2. estimated: by the rules that the estimate uses; None: it has none for this part."""
 
     part: str
     drawn: float
@@ -51,7 +51,7 @@ class PartArea:
 @dataclass(frozen=True)
 class SegmentSignOff:
     """What was found on a row of segments. circuit: one column as extracted; deck: None without the KLayout program;
-    level: None where it was not simulated. estimated: area of one segment by the estimate's rules, m2, None without."""
+    level: None where it was not simulated. estimated: one segment with its towers by the estimate's rules, m2."""
 
     layout: Path
     columns: int
@@ -73,10 +73,10 @@ class SegmentSignOff:
         out += [f"segment DRC deck: {n} violations of {rule}" for rule, n in (self.deck or {}).items()]
         out += [f"segment LVS: {text}" for text in self.lvs.differences]
         if self.level is not None and abs(self.level.lsb) > level_bound:
-            wires = ", ".join(f"{farads * 1e15:.2g} fF on {net}" for net, farads in self.circuit.wires)
+            wires = max(farads for net, farads in self.circuit.wires if net.startswith("bl_"))
             out.append(
-                f"segment simulation: level {self.level.lsb:+.3f} LSB off at count {self.level.count}; the netlist has no "
-                f"wires in a segment, drawn are {wires}"
+                f"segment simulation: level {self.level.lsb:+.3f} LSB off at count {self.level.count}; the drawn "
+                f"segment has {wires * 1e15:.3g} fF of wires on a bit line (readout.segment.wire_capacitance)"
             )
         return out
 
@@ -196,8 +196,6 @@ def _areas(
         elif part == "via towers":
             estimated = (len(drawing.bit_lines) - 1) * tower_pitch(design) ** 2
         parts.append(PartArea(part, area, estimated))
-    return tuple(parts), _whole(rules, of_role)
-
-
-def _whole(rules: AreaRules | None, of_role: dict[str, list[DrawnTransistor]]) -> float | None:
-    return None if rules is None else rules.drawn_area(t for of in of_role.values() for t in of)
+    transistors = None if rules is None else rules.drawn_area(t for of in of_role.values() for t in of)
+    towers = sum(p.estimated or 0.0 for p in parts if p.part == "via towers")
+    return tuple(parts), None if transistors is None else transistors + towers
