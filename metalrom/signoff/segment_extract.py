@@ -22,7 +22,8 @@ def extract_circuit(
     """
     known = {names(net, column): net for net in netlist.pins} | {"0": "0"}
     own = {name for name, net in known.items() if names(net, column) != names(net, column + 1)}
-    devices, sizes = [], []
+    devices: list[SegmentDevice] = []
+    sizes: list[dict[str, float]] = []
     inner: dict[str, str] = {}
 
     def local(name: str) -> str:

@@ -118,7 +118,7 @@ def test_the_written_deck_finds_nothing_and_then_a_narrow_gate(front: FrontEnd, 
 def test_every_rule_below_the_metals_can_be_broken(front: FrontEnd, tmp_path: Path) -> None:
     """No rule is idle: with values that no drawing keeps every one of them finds something. There is one well."""
     path = tmp_path / "x.gds"
-    checked(front, path, "both")
+    checked(front, path)
     larger = tuple(replace(r, value=20 * r.value) for r in front.rules)
     strict = replace(front, rules=larger)
     found = {(v.kit, v.layer, v.rule) for v in check_with_klayout(PLAN, open_in_klayout(path), strict).violations}
