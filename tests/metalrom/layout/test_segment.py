@@ -18,12 +18,12 @@ from metalrom.layout.plan import Plan
 from metalrom.layout.read import open_layout
 from metalrom.layout.rules import check_rules
 from metalrom.layout.segment import BitLine, SegmentDrawing, SegmentSite, draw_segment
-from metalrom.layout.segment_rows import same_names, segment_row, write_segments
+from metalrom.layout.segment_rows import segment_rows, write_segments
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
 from metalrom.signoff.segment_extract import extract_circuit
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
-from metalrom.signoff.segment_schematic import row_schematic
+from metalrom.signoff.segment_schematic import rows_schematic
 from netlists.readout.chain import ReadoutChain, SegmentCircuit, SharedLine
 from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
 
@@ -70,12 +70,12 @@ def checked(
     front: FrontEnd, path: Path, site: str = "met1/met2", change: Callable[[Canvas], None] | None = None, **sizes: Any
 ) -> tuple[DrcReport, SegmentLvsReport]:
     """KLayout's findings on a row of segments, with something done to its shapes."""
-    canvas = segment_row(STACK, drawing(front, site, **sizes), COLUMNS, stub=1000)
+    canvas = segment_rows(STACK, drawing(front, site, **sizes), COLUMNS, stub=1000)
     if change is not None:
         change(canvas)
     write_segments(path, canvas, front, LAYERS, 1e-9)
     layout = open_in_klayout(path)
-    schematic = row_schematic(netlist(len(SITES[site].bit_lines), **sizes), COLUMNS, "segments")
+    schematic = rows_schematic(netlist(len(SITES[site].bit_lines), **sizes), COLUMNS, 1, "segments")
     lvs = compare_segments(extract_segments(front, STACK, LAYERS, layout), schematic)
     return check_with_klayout(PLAN, layout, front), lvs
 
@@ -148,8 +148,8 @@ def gates(canvas: Canvas) -> list[tuple[int, int, int, int]]:
 def exchanged_gates(canvas: Canvas) -> None:
     """The reset line of one plane carries the other's name: every reset has the wrong gate."""
     for i, text in enumerate(canvas.texts):
-        if text.net in ("reset_0", "reset_1"):
-            canvas.texts[i] = replace(text, net=f"reset_{1 - int(text.net[-1])}")
+        if text.net in ("reset0_p0", "reset0_p1"):
+            canvas.texts[i] = replace(text, net=f"reset0_p{1 - int(text.net[-1])}")
 
 
 def missing_contact(canvas: Canvas) -> None:
@@ -201,13 +201,13 @@ def implant(canvas: Canvas) -> None:
 @pytest.mark.parametrize(
     ("change", "rules", "words"),
     [
-        (exchanged_gates, (), ("reset_0", "reset_1", "connected otherwise")),
-        (missing_contact, (), ("M_follower_0_c1", "between")),
-        (shorted_transistor, (), ("short: bl_0_c0 and level_0",)),
-        (narrowed_gate, ("poly.1a",), ("M_reset_0_c0", "W/L 0.42 / 0.13", "another size")),
-        (narrowed_channel, ("difftap.2",), ("M_reset_0_c0", "W/L 0.36 / 0.15", "another size")),
-        (no_well_tap, (), ("M_follower_0_c0", "vdd")),
-        (missing_cut, (), ("net bl_0_c0 against bl_0_c0: connected otherwise",)),
+        (exchanged_gates, (), ("reset0_p0", "reset0_p1", "connected otherwise")),
+        (missing_contact, (), ("M_follower_0_r0_c1", "between")),
+        (shorted_transistor, (), ("short: bl0_p0_0 and level_p0",)),
+        (narrowed_gate, ("poly.1a",), ("M_reset_0_r0_c0", "W/L 0.42 / 0.13", "another size")),
+        (narrowed_channel, ("difftap.2",), ("M_reset_0_r0_c0", "W/L 0.36 / 0.15", "another size")),
+        (no_well_tap, (), ("M_follower_0_r0_c0", "vdd")),
+        (missing_cut, (), ("net bl0_p0_0 against bl0_p0_0: connected otherwise",)),
         (implant, ("psd.5a",), ()),
     ],
     ids=lambda value: getattr(value, "__name__", None),
@@ -271,7 +271,7 @@ def test_what_the_kit_or_the_drawing_cannot_do_is_refused(front: FrontEnd) -> No
 def test_wires_are_faces_and_edges_of_the_drawn_shapes(front: FrontEnd, tmp_path: Path) -> None:
     """The node between follower and select is one li1 wire from contact to contact: 170 nm by 1.02 um."""
     _, lvs = checked(front, tmp_path / "x.gds")
-    found = extract_circuit(front, lvs.extracted, netlist(1), 1, same_names)
+    found = extract_circuit(front, lvs.extracted, netlist(1), 1, (0, drawing(front).height))
     long = 0.42 + 0.27 + 0.33  # middle to middle: a channel and the space; half a contact's li1 at both ends, um
     # 36.99 aF/um2 and 40.70 aF/um: li1 over the substrate in the extraction technology of open_pdks.
     expected = 36.99 * 0.17 * long + 40.70 * 2 * (0.17 + long)
