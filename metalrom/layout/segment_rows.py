@@ -14,7 +14,7 @@ from metalrom.layout.draw import gdstk_module
 from metalrom.layout.files import STAMP
 from metalrom.layout.front_end import FrontEnd
 from metalrom.layout.layers import LayerMap, Number
-from metalrom.layout.segment import WIRING, SegmentDrawing
+from metalrom.layout.segment_drawing import WIRING, SegmentDrawing
 from metalrom.layout.tower import draw_end, nm, pad_around
 
 Names = Callable[[str, int, int], str]
@@ -47,6 +47,7 @@ def segment_rows(
     places: Sequence[int] = (0,),
     left: int = 0,
     stub: int = 0,
+    names_below: int = 0,
 ) -> Canvas:
     """Rows of so many segments side by side.
 
@@ -66,6 +67,8 @@ def segment_rows(
         Left side of the first column, nm.
     stub : int, optional
         Length of the bit lines below a row, nm.
+    names_below : int, optional
+        How far below a row its bit lines carry their names, nm.
 
     Returns
     -------
@@ -93,7 +96,8 @@ def segment_rows(
             joined.setdefault(name, []).append((y + bottom, y + top))
         for c in range(columns):
             for net, metal, (x0, x1) in drawing.bit_lines:
-                out.text(metal, names(net, c, k), left + c * drawing.pitch + half(x0 + x1), y + half(x1 - x0))
+                x = left + c * drawing.pitch + half(x0 + x1)
+                out.text(metal, names(net, c, k), x, y + half(x1 - x0) - names_below)
             metal, (x, h) = drawing.line
             out.text(metal, names("line", c, k), left + c * drawing.pitch + x, y + h)
     above = stack.metals[stack.index(WIRING) + 1].name

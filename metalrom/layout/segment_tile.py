@@ -10,11 +10,30 @@ from interconnect.errors import InputError
 from metalrom.layout.canvas import Canvas
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import Shapes
-from metalrom.layout.segment import SegmentDrawing
+from metalrom.layout.segment_drawing import BitLine, SegmentDrawing, SegmentSite
 from metalrom.layout.segment_rows import Names, segment_rows, tile_names
 
 OVERLAP = 100
 """How far bit lines of the segments reach into those of the rows, nm."""
+
+
+def segment_site(plan: Plan, line_metal: str) -> SegmentSite:
+    """Where the segments of a tile are drawn. Raises InputError for planes whose columns are not at one pitch."""
+    unit = plan.grid * 1e9
+    pitches = {round(part.pattern.column_pitch * unit) for part in plan.parts}
+    if len(pitches) > 1:
+        raise InputError(
+            f"columns of the planes are at {' and '.join(map(str, sorted(pitches)))} nm",
+            where="cell.column_pitch",
+            hint="one pitch for all planes, so that their bit lines meet at one segment",
+        )
+    lines = []
+    for part in plan.parts:
+        columns = [(round(c.low * unit), round(c.high * unit), c.bit_line) for c in part.pattern.columns]
+        low, high, _ = next(line for line in columns if line[2])
+        through = tuple((a, b) for a, b, bit_line in columns if not bit_line)
+        lines.append(BitLine(part.pattern.plane.column, low, high, through))
+    return SegmentSite(tuple(lines), pitches.pop(), line_metal)
 
 
 def tile_with_segments(plan: Plan, shapes: Shapes, drawing: SegmentDrawing, names: Names = tile_names) -> Canvas:
@@ -45,11 +64,12 @@ def tile_with_segments(plan: Plan, shapes: Shapes, drawing: SegmentDrawing, name
     gap = max(-(p.pattern.gap[0] if p.pattern.gap else 0) for p in plan.parts)
     columns, left = len(part.cut_columns), round(part.cut_columns.start * part.pattern.column_pitch * unit)
     places = segment_places(plan, drawing)
-    out.add(
-        segment_rows(
-            plan.stack, drawing, columns, names, places=places, left=left, stub=max(0, round(gap * unit)) + OVERLAP
-        )
+    stub = max(0, round(gap * unit)) + OVERLAP
+    # Names stand on the bit lines of the rows, so that one that does not reach its segment is found.
+    rows = segment_rows(
+        plan.stack, drawing, columns, names, places=places, left=left, stub=stub, names_below=stub + OVERLAP
     )
+    out.add(rows)
     metal, (x, half_width) = drawing.line
     for group, place in enumerate(places):
         for c in range(columns):

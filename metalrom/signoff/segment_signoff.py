@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
@@ -18,9 +17,10 @@ from metalrom.layout.front_end import FrontEnd, front_end_of
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import Shapes, open_layout
 from metalrom.layout.rules import RuleReport, check_rules
-from metalrom.layout.segment import BitLine, SegmentDrawing, SegmentSite, draw_segment
+from metalrom.layout.segment import draw_segment
+from metalrom.layout.segment_drawing import SegmentDrawing
 from metalrom.layout.segment_rows import write_segments
-from metalrom.layout.segment_tile import segment_places, tile_with_segments
+from metalrom.layout.segment_tile import segment_places, segment_site, tile_with_segments
 from metalrom.run.characterize import group_rows
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
@@ -124,7 +124,8 @@ def sign_off_segments(
     with config_context(design.path, ""):
         for device in netlist.devices:
             design.technology.devices.check_size(device.width, device.length, where=f"readout.segment: {device.name}")
-        drawing = draw_segment(front, design.stack, netlist, segment_site(design, plan))
+        line = line_wire(design)
+        drawing = draw_segment(front, design.stack, netlist, segment_site(plan, line.metal))
         canvas = step("segments", lambda: tile_with_segments(plan, shapes, drawing))
     path = folder / "segments.gds"
     write_segments(path, canvas, front, plan.layers, plan.grid)
@@ -155,30 +156,6 @@ def sign_off_segments(
         ),
         "",
     )
-
-
-def segment_site(design: Design, plan: Plan) -> SegmentSite:
-    """Where the segments of a tile are drawn. Raises InputError for planes whose columns are not at one pitch."""
-    unit = round(plan.grid * 1e12)  # pm, so that a plan of a finer grid is exact, too
-
-    def nm(units: int) -> int:
-        return round(units * unit / 1000)
-
-    pitches = {nm(part.pattern.column_pitch) for part in plan.parts}
-    if len(pitches) > 1:
-        raise InputError(
-            f"columns of the planes are at {' and '.join(map(str, sorted(pitches)))} nm",
-            where="cell.column_pitch",
-            hint="one pitch for all planes, so that their bit lines meet at one segment",
-        )
-    lines = []
-    for part in plan.parts:
-        columns = part.pattern.columns
-        own = next(line for line in columns if line.bit_line)
-        through = tuple((nm(line.low), nm(line.high)) for line in columns if not line.bit_line)
-        lines.append(BitLine(part.pattern.plane.column, nm(own.low), nm(own.high), through))
-    line = line_wire(design, lines=len(design.planes) // len(plan.parts))
-    return SegmentSite(tuple(lines), pitches.pop(), line.metal)
 
 
 def _areas(

@@ -17,7 +17,8 @@ from metalrom.layout.layers import layer_map
 from metalrom.layout.plan import Plan
 from metalrom.layout.read import open_layout
 from metalrom.layout.rules import check_rules
-from metalrom.layout.segment import BitLine, SegmentDrawing, SegmentSite, draw_segment
+from metalrom.layout.segment import draw_segment
+from metalrom.layout.segment_drawing import BitLine, SegmentDrawing, SegmentSite
 from metalrom.layout.segment_rows import segment_rows, write_segments
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
