@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from interconnect import extraction
 from interconnect.errors import InputError, UnsupportedCell
 from interconnect.stackfile import load_stack
+from metalrom.api import load
+from metalrom.design.design import Design
 from metalrom.layout.canvas import Canvas
+from metalrom.layout.files import write_layout
 from metalrom.layout.front_end import FrontEnd, front_end_of
 from metalrom.layout.layers import layer_map
 from metalrom.layout.plan import Plan
@@ -20,13 +24,17 @@ from metalrom.layout.rules import check_rules
 from metalrom.layout.segment import draw_segment
 from metalrom.layout.segment_drawing import BitLine, SegmentDrawing, SegmentSite
 from metalrom.layout.segment_rows import segment_rows, write_segments
+from metalrom.layout.segment_tile import segment_places, segment_site, tile_with_segments
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
+from metalrom.signoff.report import sign_off_text
 from metalrom.signoff.segment_extract import extract_circuit
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
 from metalrom.signoff.segment_schematic import rows_schematic
+from metalrom.signoff.signoff import SignOffResult, sign_off_layout
 from netlists.readout.chain import ReadoutChain, SegmentCircuit, SharedLine
 from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
+from tests.builders import write_config
 
 pytest.importorskip("gdstk")
 pytest.importorskip("klayout.db", reason="the extra signoff is not installed")
@@ -281,3 +289,78 @@ def test_wires_are_faces_and_edges_of_the_drawn_shapes(front: FrontEnd, tmp_path
     # Unshared diffusions: 265 nm of a contacted end times 420 nm.
     assert found.diffusions[0] is not None
     assert found.diffusions[0]["ad"] == pytest.approx(0.265e-6 * 0.42e-6)
+
+
+# ---- the tile ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reaching", [True, False], ids=["joined", "apart"])
+def test_a_tile_with_its_segments(
+    reaching: bool, small_plan: Callable[..., Any], front: FrontEnd, tmp_path: Path
+) -> None:
+    """Two groups of four rows, two planes: clean together, and every bit line of the rows reaches its segment."""
+    lengths = {"row_pitch": 1.26e-6, "column_pitch": 1.83e-6}
+    planes = (("met1", "met2"), ("met3", "met4"))
+    plan, _ = small_plan("cap_balanced", "array", stack="sky130", planes=planes, parameters=lengths)
+    shapes = open_layout(write_layout(plan, tmp_path / "t.gds").path).flatten(plan.grid)
+    circuit = netlist(2)
+    drawn = draw_segment(front, STACK, circuit, segment_site(plan, "li1"))
+    canvas = tile_with_segments(plan, shapes, drawn)
+    columns, places = len(plan.parts[0].cut_columns), segment_places(plan, drawn)
+    assert [y - k * drawn.height for k, y in enumerate(places)] == [4 * 1260, 8 * 1260]
+    if not reaching:  # between the rows and their segment, on met4 of the first column
+        canvas.rects["met4"] = [r for r in canvas.rects["met4"] if not (r[1] < places[0] <= r[3] and r[2] <= 480)]
+    write_segments(tmp_path / "x.gds", canvas, front, LAYERS, plan.grid)
+    layout = open_in_klayout(tmp_path / "x.gds")
+    schematic = rows_schematic(circuit, columns, len(places), "segments")
+    lvs = compare_segments(extract_segments(front, STACK, LAYERS, layout), schematic)
+    assert lvs.devices == 5 * columns * len(places)
+    if reaching:
+        assert not check_with_klayout(PLAN, layout, front).violations
+        assert not check_rules(PLAN, open_layout(tmp_path / "x.gds").flatten(plan.grid)).violations
+        assert lvs.ok, lvs.differences
+    else:
+        assert any("bl0_p1_0" in text and "connected otherwise" in text for text in lvs.differences), lvs.differences
+
+
+LEVELS = {"reset_level": "0.3V", "parking_level": "0.9V", "reset_gate": "1.5V"}
+WIDTHS = dict.fromkeys(("reset_width", "follower_width", "select_width"), "0.42um") | {"follower_length": "0.15um"}
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("kits")
+def test_sign_off_closes_with_the_wires_that_it_extracts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without wires in the netlist the level is off; with those that were drawn it is that of the drawn segment."""
+    monkeypatch.setattr(Design, "extract", lambda d, g, method="auto": extraction.extract(g, d.stack, "formula"))
+
+    def sign_off(**segment: str) -> SignOffResult:
+        path = write_config(
+            tmp_path / "c.yaml",
+            technology={"stack": "sky130", "devices": "sky130"},
+            cell={"planes": [{"row": "met1", "column": "met2"}]},
+            array={"rows": 8, "columns": 8, "group_rows": 8, "columns_per_adc": 4},
+            weights={"random": [8, 4], "bits": 4},
+            readout={
+                "kind": "chain",
+                "segment": WIDTHS | LEVELS | segment,
+                "line": {"bias_width": "0.84um", "bias_length": "0.3um"},
+                "sampler": {"clamp_width": "0.42um"},
+                "bus": {"gate_width": "0.42um"},
+                "comparator": {"input_width": "2um", "input_length": "0.15um"},
+            },
+        )
+        return sign_off_layout(load(path), tmp_path / "out")
+
+    first = sign_off()
+    assert first.segments is not None, first.no_segments
+    wires = dict(first.segments.circuit.wires)["bl_0"]
+    assert [text for text in first.failures if "wire_capacitance" in text]
+    assert f"{first.segments.drawing.area * 1e12:.2f} um2 drawn" in sign_off_text(first)
+    second = sign_off(wire_capacitance=f"{wires * 1e15:.4f}fF")
+    assert second.segments is not None
+    assert second.segments.level is not None
+    assert abs(second.segments.level.lsb) < 0.01  # what is left: shared diffusions, the wire inside, that of the line
+    assert second.failures == ()
+    # A width of another process is refused with the rule's own place.
+    third = sign_off(reset_width="0.12um")
+    assert any("1.2e-07 m is outside the device set; sky130 allows" in text for text in third.failures)
