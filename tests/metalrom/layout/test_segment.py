@@ -15,6 +15,7 @@ from interconnect.stackfile import load_stack
 from metalrom.api import load
 from metalrom.design.design import Design
 from metalrom.layout.canvas import Canvas
+from metalrom.layout.check import plan_of
 from metalrom.layout.files import write_layout
 from metalrom.layout.front_end import FrontEnd, front_end_of
 from metalrom.layout.layers import layer_map
@@ -31,7 +32,8 @@ from metalrom.signoff.report import sign_off_text
 from metalrom.signoff.segment_extract import extract_circuit
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
 from metalrom.signoff.segment_schematic import rows_schematic
-from metalrom.signoff.signoff import SignOffResult, sign_off_layout
+from metalrom.signoff.segment_signoff import sign_off_segments
+from metalrom.signoff.signoff import sign_off_layout
 from netlists.readout.chain import ReadoutChain, SegmentCircuit, SharedLine
 from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
 from tests.builders import write_config
@@ -327,40 +329,59 @@ LEVELS = {"reset_level": "0.3V", "parking_level": "0.9V", "reset_gate": "1.5V"}
 WIDTHS = dict.fromkeys(("reset_width", "follower_width", "select_width"), "0.42um") | {"follower_length": "0.15um"}
 
 
-@pytest.mark.ngspice
-@pytest.mark.usefixtures("kits")
-def test_sign_off_closes_with_the_wires_that_it_extracts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without wires in the netlist the level is off; with those that were drawn it is that of the drawn segment."""
+def sky130_design(folder: Path, **segment: str) -> Design:
+    """One plane of 16 rows and columns in two groups."""
+    path = write_config(
+        folder / "c.yaml",
+        technology={"stack": "sky130", "devices": "sky130"},
+        cell={"planes": [{"row": "met1", "column": "met2"}]},
+        array={"rows": 16, "columns": 16, "group_rows": 8, "columns_per_adc": 8},
+        weights={"random": [16, 8], "bits": 4},
+        readout={
+            "kind": "chain",
+            "segment": WIDTHS | LEVELS | segment,
+            "line": {"bias_width": "0.84um", "bias_length": "0.3um"},
+            "sampler": {"clamp_width": "0.42um"},
+            "bus": {"gate_width": "0.42um"},
+            "comparator": {"input_width": "2um", "input_length": "0.15um"},
+        },
+    )
+    return load(path)
+
+
+@pytest.fixture
+def formulas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closed formulas instead of the field solver."""
     monkeypatch.setattr(Design, "extract", lambda d, g, method="auto": extraction.extract(g, d.stack, "formula"))
 
-    def sign_off(**segment: str) -> SignOffResult:
-        path = write_config(
-            tmp_path / "c.yaml",
-            technology={"stack": "sky130", "devices": "sky130"},
-            cell={"planes": [{"row": "met1", "column": "met2"}]},
-            array={"rows": 8, "columns": 8, "group_rows": 8, "columns_per_adc": 4},
-            weights={"random": [8, 4], "bits": 4},
-            readout={
-                "kind": "chain",
-                "segment": WIDTHS | LEVELS | segment,
-                "line": {"bias_width": "0.84um", "bias_length": "0.3um"},
-                "sampler": {"clamp_width": "0.42um"},
-                "bus": {"gate_width": "0.42um"},
-                "comparator": {"input_width": "2um", "input_length": "0.15um"},
-            },
-        )
-        return sign_off_layout(load(path), tmp_path / "out")
 
-    first = sign_off()
-    assert first.segments is not None, first.no_segments
-    wires = dict(first.segments.circuit.wires)["bl_0"]
-    assert [text for text in first.failures if "wire_capacitance" in text]
-    assert f"{first.segments.drawing.area * 1e12:.2f} um2 drawn" in sign_off_text(first)
-    second = sign_off(wire_capacitance=f"{wires * 1e15:.4f}fF")
-    assert second.segments is not None
-    assert second.segments.level is not None
-    assert abs(second.segments.level.lsb) < 0.01  # what is left: shared diffusions, the wire inside, that of the line
-    assert second.failures == ()
-    # A width of another process is refused with the rule's own place.
-    third = sign_off(reset_width="0.12um")
-    assert any("1.2e-07 m is outside the device set; sky130 allows" in text for text in third.failures)
+@pytest.mark.usefixtures("kits", "formulas")
+def test_sign_off_states_the_segment_and_refuses_sizes_of_another_process(tmp_path: Path) -> None:
+    found = sign_off_layout(sky130_design(tmp_path), tmp_path / "out", simulate=False)
+    assert found.segments is not None, found.no_segments
+    assert found.failures == ()
+    text = sign_off_text(found)
+    assert "area segment            4.54 um2 drawn, 3.13 um2 estimated (1.45 times)" in text
+    assert "0 differences in 87 nets and 96 transistors" in text  # 32 segments of three
+    narrow = sign_off_layout(sky130_design(tmp_path, reset_width="0.12um"), tmp_path / "out", simulate=False)
+    assert any("1.2e-07 m is outside the device set; sky130 allows" in text for text in narrow.failures)
+
+
+@pytest.mark.ngspice
+@pytest.mark.usefixtures("kits", "formulas")
+def test_the_level_closes_with_the_wires_that_are_extracted(tmp_path: Path) -> None:
+    """Without wires in the netlist the level is off; with those that were drawn it is that of the drawn segment."""
+
+    def level(**segment: str) -> tuple[float, float]:
+        design = sky130_design(tmp_path, **segment)
+        plan = plan_of(design, "array")
+        shapes = open_layout(write_layout(plan, tmp_path / "t.gds").path).flatten(plan.grid)
+        found, why = sign_off_segments(design, tmp_path, plan, shapes, lambda _, step: step(), simulate=True)
+        assert found is not None, why
+        assert found.level is not None
+        return found.level.lsb, dict(found.circuit.wires)["bl_0"]
+
+    off, wires = level()
+    assert off < -0.1
+    # What is left: the wires between the transistors and on the line.
+    assert abs(level(wire_capacitance=f"{wires * 1e15:.4f}fF")[0]) < 0.01
