@@ -35,13 +35,13 @@ def _printer(devices: Same[DeviceSet], default_length: float) -> MosPrinter:
 def device_printer(devices: DeviceSet, default_length: float) -> MosPrinter:
     """The template function `mos`, the only way in which a transistor enters a deck.
 
-    `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1, diffusions=None)`: type `n`, `p` or another
-    role of the device set; sizes in m (length None: `default_length`); shift: threshold shift in V, a number or the
-    name of a subcircuit parameter, of the sign of BSIM4's `delvto` (added to the signed threshold of either type).
+    `mos(name, drain, gate, source, bulk, type, width, length=None, shift=None, multiplier=1, diffusions=None)`: type
+    `n`, `p` or another role of the device set; sizes in m (length None: `default_length`); shift: threshold shift in V,
+    a number or the name of a subcircuit parameter, of the sign of BSIM4's `delvto` (added to the signed threshold of
+    either type).
     It prints the instance with the diffusions of an unshared transistor (diffusions: `ad`, `as` in m2 and `pd`, `ps` in
-    m of another one), as the device set's `call` wants it. Where a
-    device takes no such shift, a voltage source stands between the gate's node and the gate: a gate that is lower by
-    the shift is a threshold that is higher by it.
+    m of another one), as the device set's `call` wants it. Where a device takes no such shift, a voltage source stands
+    between the gate's node and the gate: a gate that is lower by the shift is a threshold that is higher by it.
 
     The printer raises InputError for a size outside the device set, or a name that cannot stand in a deck.
     """

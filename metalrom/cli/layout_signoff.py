@@ -19,7 +19,7 @@ def sign_off_config(
     simulate: Annotated[bool, typer.Option(help="simulate a column with the drawn cell")] = True,
     json: Json = False,
 ) -> None:
-    """Check a tile's layout: DRC and LVS by KLayout, extraction of the drawn cell, simulation with it."""
+    """Check a tile's layout and its readout's segments: DRC and LVS by KLayout, extraction, simulation."""
     import json as json_module
 
     from interconnect.files import atomic_write_text

@@ -63,7 +63,7 @@ def _segments(found: SegmentSignOff) -> dict[str, Any]:
     level = found.level
     return {
         "layout": str(found.layout),
-        "columns": found.columns,
+        "segments": found.segments,
         "pitch": found.drawing.pitch * 1e-9,
         "height": found.drawing.height * 1e-9,
         "drc": {"violations": found.drc.count, "rules": len(found.drc.rules), "deck": found.deck},

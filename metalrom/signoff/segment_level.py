@@ -38,7 +38,7 @@ def segment_level(setup: Testbench, netlist: SegmentNetlist, drawn: SegmentCircu
     capacitance = setup.rows * model.bl_total
     swing = condition.vdd * model.switched / capacitance * (2 if chain.drive == "complement" else 1)
     count = max(2, setup.max_count // 2)
-    configured = circuitry(netlist.pins, netlist.devices)
+    configured = circuitry(chain, netlist)
     cases = (("configured", configured, count), ("drawn", drawn, count), ("configured", configured, count - 1))
     bench = ColumnTestbench(setup)
     decks = [

@@ -142,10 +142,14 @@ def _netlist(db: Any, schematic: SegmentSchematic) -> Any:
     return netlist
 
 
-def extracted_devices(extracted: ExtractedSegments) -> list[tuple[SegmentDevice, dict[str, float]]]:
-    """Transistors as extracted, with areas and perimeters of their diffusions (m2, m) by SPICE's names."""
+def extracted_devices(
+    extracted: ExtractedSegments, bottom: float, top: float
+) -> list[tuple[SegmentDevice, dict[str, float]]]:
+    """Transistors between two heights (um), with areas and perimeters of their diffusions (m2, m) by SPICE's names."""
     out = []
     for device in extracted.circuit.each_device():
+        if not bottom < device.trans.disp.y < top:
+            continue
         ends = [net_name(device, device.device_class().terminal_id(t)) for t in ("D", "G", "S", "B")]
         sizes = {p.name: device.parameter(p.name) for p in device.device_class().parameter_definitions()}
         made = SegmentDevice(

@@ -1,4 +1,4 @@
-"""Sign-off of the transistors under the array: a row of drawn segments, checked, extracted, simulated and measured."""
+"""Sign-off of a readout's segments: drawn above the rows of their groups, checked, extracted, simulated, measured."""
 
 from __future__ import annotations
 
@@ -7,41 +7,38 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from characterization.testbench import Testbench
-from interconnect.errors import InputError
 from interconnect.files import atomic_write_text
 from metalrom.design.design import Design
 from metalrom.design.error_context import config_context
 from metalrom.design.planes import tower_pitch
-from metalrom.design.readout import line_wire
+from metalrom.design.readout import configured_chain, line_wire
 from metalrom.design.setup import group_setup
 from metalrom.layout.front_end import FrontEnd, front_end_of
 from metalrom.layout.plan import Plan
-from metalrom.layout.read import open_layout
+from metalrom.layout.read import Shapes, open_layout
 from metalrom.layout.rules import RuleReport, check_rules
-from metalrom.layout.segment import BitLine, SegmentDrawing, SegmentSite, draw_segment
-from metalrom.layout.segment_rows import same_names, segment_row, write_segments
+from metalrom.layout.segment import draw_segment
+from metalrom.layout.segment_drawing import SegmentDrawing
+from metalrom.layout.segment_rows import write_segments
+from metalrom.layout.segment_tile import segment_places, segment_site, tile_with_segments
 from metalrom.run.characterize import group_rows
 from metalrom.signoff.drc import DrcReport, check_with_klayout, open_in_klayout
 from metalrom.signoff.drc_deck import find_program, run_deck, write_deck
 from metalrom.signoff.segment_extract import extract_circuit
 from metalrom.signoff.segment_level import SegmentLevel, segment_level
 from metalrom.signoff.segment_lvs import SegmentLvsReport, compare_segments, extract_segments
-from metalrom.signoff.segment_schematic import row_schematic
-from netlists.devices.area import AreaRules, DrawnTransistor
+from metalrom.signoff.segment_schematic import rows_schematic
+from netlists.devices.area import DrawnTransistor
 from netlists.readout.segment_bench import SegmentCircuitry
 from netlists.readout.segment_devices import SegmentNetlist, segment_netlist
 
 Step = Callable[[str, Callable[[], Any]], Any]
 """Runs a named step and keeps its time."""
 
-STUB = 1000
-"""Bit lines below a row of segments that stands alone, nm: no piece of metal is too small."""
-
 
 @dataclass(frozen=True, slots=True)
 class PartArea:
-    """A part of one segment, m2. estimated: by the rules of the device set that the estimate uses; None: not by itself."""
+    """A part of one segment, m2. estimated: by the rules that the estimate uses; None: it has none for this part."""
 
     part: str
     drawn: float
@@ -50,11 +47,14 @@ class PartArea:
 
 @dataclass(frozen=True)
 class SegmentSignOff:
-    """What was found on a row of segments. circuit: one column as extracted; deck: None without the KLayout program;
-    level: None where it was not simulated. estimated: area of one segment by the estimate's rules, m2, None without."""
+    """What was found on a tile with its segments.
+
+    segments: their number. deck: None without the KLayout program. circuit: one column as extracted. level: None where
+    it was not simulated. estimated: one segment with its towers by the estimate's rules, m2; None without rules.
+    """
 
     layout: Path
-    columns: int
+    segments: int
     drawing: SegmentDrawing
     drc: DrcReport
     own: RuleReport
@@ -73,18 +73,18 @@ class SegmentSignOff:
         out += [f"segment DRC deck: {n} violations of {rule}" for rule, n in (self.deck or {}).items()]
         out += [f"segment LVS: {text}" for text in self.lvs.differences]
         if self.level is not None and abs(self.level.lsb) > level_bound:
-            wires = ", ".join(f"{farads * 1e15:.2g} fF on {net}" for net, farads in self.circuit.wires)
+            wires = max(farads for net, farads in self.circuit.wires if net.startswith("bl_"))
             out.append(
-                f"segment simulation: level {self.level.lsb:+.3f} LSB off at count {self.level.count}; the netlist has no "
-                f"wires in a segment, drawn are {wires}"
+                f"segment simulation: level {self.level.lsb:+.3f} LSB off at count {self.level.count}; the drawn "
+                f"segment has {wires * 1e15:.3g} fF of wires on a bit line (readout.segment.wire_capacitance)"
             )
         return out
 
 
 def sign_off_segments(
-    design: Design, folder: Path, plan: Plan, step: Step, *, simulate: bool
+    design: Design, folder: Path, plan: Plan, shapes: Shapes, step: Step, *, simulate: bool
 ) -> tuple[SegmentSignOff | None, str]:
-    """Draw and check the segments of a tile's readout.
+    """Draw a tile with the segments of its readout and check both together.
 
     Parameters
     ----------
@@ -94,6 +94,8 @@ def sign_off_segments(
         Where layout, deck and schematic are written.
     plan : Plan
         The tile's planes.
+    shapes : Shapes
+        The tile as it was drawn.
     step : callable
         Runs a step and keeps its time.
     simulate : bool
@@ -109,22 +111,26 @@ def sign_off_segments(
     InputError
         Transistors that the kit does not allow, columns too narrow for them.
     """
-    setup = group_setup(design, group_rows(design), nominal_only=True)
     front = front_end_of(design.stack.name)
-    if setup.chain is None:
-        return None, "the readout has no segment of transistors (readout.kind: chain has)"
     if front is None or front.devices != design.technology.devices.name:
         return None, f"no rules below the metals for {design.technology.name}"
-    if setup.chain.line.columns > 1 or len(plan.parts) != setup.chain.line.planes:
+    rows = group_rows(design)
+    chain, _ = configured_chain(design, rows)
+    if chain is None:
+        return None, "the readout has no segment of transistors (readout.kind: chain has)"
+    if chain.line.columns > 1 or len(plan.parts) != chain.line.planes:
         return None, "segments of several columns, or of some planes, on a line are not drawn"
-    netlist = segment_netlist(setup.chain)
+    netlist = segment_netlist(chain)
     with config_context(design.path, ""):
         for device in netlist.devices:
             design.technology.devices.check_size(device.width, device.length, where=f"readout.segment: {device.name}")
-        drawing = step("segment", lambda: draw_segment(front, design.stack, netlist, segment_site(design, plan)))
-    columns = len(plan.parts[0].cut_columns)
+        line = line_wire(design)
+        drawing = draw_segment(front, design.stack, netlist, segment_site(plan, line.metal))
+        canvas = step("segments", lambda: tile_with_segments(plan, shapes, drawing))
     path = folder / "segments.gds"
-    write_segments(path, segment_row(design.stack, drawing, columns, stub=STUB), front, plan.layers, plan.grid)
+    write_segments(path, canvas, front, plan.layers, plan.grid)
+    places = segment_places(plan, drawing)
+    columns = len(plan.parts[0].cut_columns)
     alone = replace(plan, level="segments", top="segments", parts=())
     opened = open_in_klayout(path)
     deck_file = write_deck(folder / f"{plan.stack.name}_segments.drc", plan.stack, plan.layers, front)
@@ -132,49 +138,24 @@ def sign_off_segments(
     drc = step("segment DRC", lambda: check_with_klayout(alone, opened, front))
     deck = step("segment DRC deck", lambda: run_deck(program, deck_file, path)) if program else None
     own = step("segment rules", lambda: check_rules(alone, open_layout(path).flatten(plan.grid)))
-    schematic = row_schematic(netlist, columns, "segments")
+    schematic = rows_schematic(netlist, columns, len(places), "segments")
     devices = design.technology.devices
     atomic_write_text(folder / "segments.spice", schematic.spice({"n": devices.nmos, "p": devices.pmos}))
     extracted = step("segment extraction", lambda: extract_segments(front, plan.stack, plan.layers, opened))
     lvs = step("segment LVS", lambda: compare_segments(extracted, schematic))
-    circuit = extract_circuit(front, extracted, netlist, columns // 2, same_names)
-    level = _level(setup, netlist, circuit, step) if simulate and lvs.ok else None
+    window = (places[0], places[0] + drawing.height)
+    circuit = extract_circuit(front, extracted, netlist, columns // 2, window)
+    level = None
+    if simulate and lvs.ok:
+        setup = group_setup(design, rows, nominal_only=True)
+        level = step("segment simulation", lambda: segment_level(setup, netlist, circuit))
     parts, estimated = _areas(design, drawing, netlist)
     return (
-        SegmentSignOff(path, columns, drawing, drc, own, deck, lvs, circuit, level, parts, estimated, front),
+        SegmentSignOff(
+            path, columns * len(places), drawing, drc, own, deck, lvs, circuit, level, parts, estimated, front
+        ),
         "",
     )
-
-
-def _level(setup: Testbench, netlist: SegmentNetlist, circuit: SegmentCircuitry, step: Step) -> SegmentLevel:
-    found = step("segment simulation", lambda: segment_level(setup, netlist, circuit))
-    if not isinstance(found, SegmentLevel):
-        raise TypeError(type(found))
-    return found
-
-
-def segment_site(design: Design, plan: Plan) -> SegmentSite:
-    """Where the segments of a tile are drawn. Raises InputError for planes whose columns are not at one pitch."""
-    unit = round(plan.grid * 1e12)  # pm, so that a plan of a finer grid is exact, too
-
-    def nm(units: int) -> int:
-        return round(units * unit / 1000)
-
-    pitches = {nm(part.pattern.column_pitch) for part in plan.parts}
-    if len(pitches) > 1:
-        raise InputError(
-            f"columns of the planes are at {' and '.join(map(str, sorted(pitches)))} nm",
-            where="cell.column_pitch",
-            hint="one pitch for all planes, so that their bit lines meet at one segment",
-        )
-    lines = []
-    for part in plan.parts:
-        columns = part.pattern.columns
-        own = next(line for line in columns if line.bit_line)
-        through = tuple((nm(line.low), nm(line.high)) for line in columns if not line.bit_line)
-        lines.append(BitLine(part.pattern.plane.column, nm(own.low), nm(own.high), through))
-    line = line_wire(design, lines=len(design.planes) // len(plan.parts))
-    return SegmentSite(tuple(lines), pitches.pop(), line.metal)
 
 
 def _areas(
@@ -196,8 +177,6 @@ def _areas(
         elif part == "via towers":
             estimated = (len(drawing.bit_lines) - 1) * tower_pitch(design) ** 2
         parts.append(PartArea(part, area, estimated))
-    return tuple(parts), _whole(rules, of_role)
-
-
-def _whole(rules: AreaRules | None, of_role: dict[str, list[DrawnTransistor]]) -> float | None:
-    return None if rules is None else rules.drawn_area(t for of in of_role.values() for t in of)
+    transistors = None if rules is None else rules.drawn_area(t for of in of_role.values() for t in of)
+    towers = sum(p.estimated or 0.0 for p in parts if p.part == "via towers")
+    return tuple(parts), None if transistors is None else transistors + towers

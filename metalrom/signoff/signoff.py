@@ -180,7 +180,7 @@ def sign_off_layout(
     levels = watch("simulation", lambda: _levels(design, cells)) if simulate and cells else ()
     segments, no_segments = None, ""
     try:
-        segments, no_segments = sign_off_segments(design, folder, plan, watch, simulate=simulate)
+        segments, no_segments = sign_off_segments(design, folder, plan, shapes, watch, simulate=simulate)
     except UnsupportedCell as error:
         no_segments = str(error)
     except InputError as error:

@@ -39,6 +39,9 @@ class SegmentCircuit:
     follower_width: float = parameter(0.24e-6, "m", "width of the PMOS source follower")
     follower_length: float = parameter(50e-9, "m", "channel length of the follower")
     select_width: float = parameter(0.24e-6, "m", "width of the PMOS row select")
+    wire_capacitance: float = parameter(
+        0.0, "F", "wires of a segment on each of its bit lines beyond the array, as `metalrom signoff` extracts them"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +191,8 @@ class ReadoutChain:
             hint="several lines on a bus, whose bias is not switched: they are converted in turn",
         )
         require_positive(self.length, where="readout.length", unit="m")
+        wires = self.segment.wire_capacitance
+        require_positive(wires, where="readout.segment.wire_capacitance", unit="F", zero=True)
         for name in ("segments", "planes", "columns"):
             value = getattr(self.line, name)
             require(

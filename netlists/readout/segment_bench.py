@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netlists.condition import Condition
 from netlists.parameters import require_positive
 from netlists.readout.chain import EDGE, ReadoutChain
 from netlists.readout.deck import ReadoutDeck, build_deck
-from netlists.readout.segment_devices import SegmentDevice
+from netlists.readout.segment_devices import SegmentDevice, SegmentNetlist
 from netlists.technology import Technology
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentCircuitry:
-    """A segment's transistors and wires. pins: as of the netlist's subcircuit. diffusions: areas (m2) and perimeters (m)
-    by SPICE's names of every transistor, None for unshared ones of the device set. wires: F to ground by net."""
+    """A segment's transistors and wires.
+
+    pins: as of the netlist's subcircuit. diffusions: areas (m2) and perimeters (m) by SPICE's names of each transistor,
+    None for unshared ones of the device set. wires: F to ground by net.
+    """
 
     pins: tuple[str, ...]
     devices: tuple[SegmentDevice, ...]
@@ -90,6 +93,8 @@ def segment_deck(
     )
 
 
-def circuitry(pins: Sequence[str], devices: Sequence[SegmentDevice]) -> SegmentCircuitry:
-    """A segment as the netlist has it: unshared diffusions, no wires."""
-    return SegmentCircuitry(tuple(pins), tuple(devices), (None,) * len(devices))
+def circuitry(chain: ReadoutChain, netlist: SegmentNetlist) -> SegmentCircuitry:
+    """A segment as the netlist has it: unshared diffusions, wires on its bit lines where they are configured."""
+    farads = chain.segment.wire_capacitance
+    wires = tuple((f"bl_{k}", farads) for k in range(chain.line.bit_lines) if farads > 0)
+    return SegmentCircuitry(netlist.pins, netlist.devices, (None,) * len(netlist.devices), wires)
