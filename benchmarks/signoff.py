@@ -123,7 +123,7 @@ def main() -> None:
         return
     print(f"{arguments.kind} on {arguments.stack}, groups of 16 rows")
     print(
-        f"{'rows x columns x planes':24s} {'cells':>9s} step {'CPU s':>8s} {'MB':>7s} {'s / 1e6 cells':>13s} differences"
+        f"{'rows x columns x planes':24} {'cells':>9} step {'CPU s':>8s} {'MB':>7s} {'s / 1e6 cells':>13s} differences"
     )
     for size in arguments.sizes.split(","):
         words = ["--stack", arguments.stack, "--kind", arguments.kind, "--sizes", size]
