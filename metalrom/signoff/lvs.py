@@ -67,7 +67,8 @@ def _compare_band(found: ExtractedBand, schematic: Schematic, names: NetNames) -
     comparer.same_circuits(found.circuit, reference.circuit_by_name(schematic.name))
     comparer.max_depth, comparer.max_branch_complexity = 50, 500
     comparer.compare(extracted, reference)
-    return listener.found
+    differences: list[str] = listener.found
+    return differences
 
 
 def name_nets(comparer: Any, extracted: Any, circuit: Any, pins: Sequence[str]) -> list[str]:
