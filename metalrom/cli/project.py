@@ -238,7 +238,7 @@ def simulations_of(output: Path) -> dict[str, Any]:
 
 
 def _work(run: int, cached: int, linear: int, closed_form: int) -> str:
-    return f"ngspice {run} now, {cached} from the cache; linear network {linear}; closed form {closed_form}"
+    return f"decks {run} now, {cached} from the cache; linear network {linear}; closed form {closed_form}"
 
 
 def summary(results: RunResults) -> dict[str, Any]:
