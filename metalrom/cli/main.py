@@ -65,6 +65,7 @@ USES_PLUGINS = {
     "fit",
     "estimate",
     "export",
+    "measured",
     "report",
 }
 """Commands that look cells, procedures or formats up; the others start without looking for installed plugins."""

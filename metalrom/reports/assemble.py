@@ -273,7 +273,8 @@ def _technology_assumptions(results: RunResults) -> tuple[Assumption, ...]:
                 "extraction of every plane",
             )
         )
-    out += [Assumption("technology", warning, "estimate", "technology files") for warning in results.warnings]
+    warnings = results.warnings[1:] if results.measured else results.warnings  # the first is the table's own
+    out += [Assumption("technology", warning, "estimate", "technology files") for warning in warnings]
     return tuple(out)
 
 
