@@ -213,12 +213,15 @@ def measure_components(source: RunData, folder: Path) -> dict[str, float]:
 
 
 def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
-    """Accelergy with its library plug-in: energy of every action and area of the component, checked."""
+    """Accelergy with its library plug-in: energy of every action and area of the component, checked; of the product,
+    too, where timeloopfe is installed."""
     remedy = "install Accelergy 0.4 and its library plug-in from their repositories"
     got = run_probe("Accelergy", "accelergy", remedy, _SCRIPT, folder)
     if isinstance(got, ToolReading):
         return got
     h, name = headline(source), f"Accelergy {got['version']} with its library plug-in"
+    if "timeloopfe" in got:
+        name += f", timeloopfe {got['timeloopfe']}"
     wanted = {action: getattr(h, field) * 1e12 for action, field in _ACTIONS.items()}
     wanted |= {"read": wanted["convert"], "compute": wanted["convert"], "leak": 0.0}
     figures = {
@@ -227,12 +230,15 @@ def validate_accelergy(source: RunData, folder: Path) -> ToolReading:
     for component, found in component_figures(source).items():
         key, action = f"{component}, pJ per call", COMPONENT_ACTIONS[component]
         figures[key] = float(got["components"].get(component, {}).get(action, "nan")), found.energy * 1e12
+        if "product" in got:
+            value = float(got["product"].get(component, {}).get(action, "nan"))
+            figures[f"{key}, through timeloopfe"] = value, found.energy * 1e12
     figures["area, um2"] = (float(got["values"].get("area", "nan")), h.area * 1e12)
     return compare_readings(name, figures, TOLERANCE, digits=DIGITS)
 
 
 _SCRIPT = """
-import importlib.metadata, json, os, sys, yaml
+import importlib.metadata, json, os, subprocess, sys, yaml
 folder = sys.argv[1]
 os.environ["ACCELERGY_COMPONENT_LIBRARIES"] = folder
 from accelergy.accelergy_console import run
@@ -245,7 +251,24 @@ with open("out/ART.yaml") as file:
 components = {name: {a["name"]: a["energy"] for a in table["actions"]} for name, table in tables.items()}
 values = components.pop("macro")
 values["area"] = art["macro"]
-print(json.dumps({"version": importlib.metadata.version("accelergy"), "values": values, "components": components}))
+answer = {"version": importlib.metadata.version("accelergy"), "values": values, "components": components}
+try:
+    import timeloopfe.v4 as timeloop
+    from timeloopfe.common.backend_calls import _specification_to_yaml_string as for_timeloop
+except ImportError:
+    pass
+else:
+    read = timeloop.Specification.from_yaml_files(os.path.join(folder, "timeloop.yaml"))
+    product = for_timeloop(read, for_model=True)
+    with open("product.yaml", "w") as file:
+        file.write(product)
+    program = [os.path.join(os.path.dirname(sys.executable), "accelergy"), "product.yaml", "-o", "product/", "-p", "12"]
+    subprocess.run(program, check=True, capture_output=True)
+    with open("product/ERT.yaml") as file:
+        tables = {t["name"].split("[")[0].split(".")[-1]: t for t in yaml.safe_load(file)["ERT"]["tables"]}
+    answer["product"] = {n: {a["name"]: a["energy"] for a in t["actions"]} for n, t in tables.items()}
+    answer["timeloopfe"] = importlib.metadata.version("timeloopfe")
+print(json.dumps(answer))
 """
 
 
